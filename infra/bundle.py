@@ -1,0 +1,102 @@
+"""What Lambda runs: the code as one asset, the dependencies as one layer, compiled where it can be.
+
+The wheels come from the folder that ``make setup`` filled, so that a synthesis needs no network.
+Byte code is compiled for the target's Python when such an interpreter is on the machine; without
+one the cloud compiles on import, which SnapStart takes out of the request's way.
+"""
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLES = ROOT / "infra" / "bundles"
+WHEELS = ROOT / "infra" / "wheels"
+LOCK = ROOT / "infra" / "locks" / "lambda.txt"
+CODE = ("functions", "shared")
+COMPILE = ("-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A runtime to build for; ``wheels`` is the folder of wheels that fit it."""
+
+    python: str
+    machine: str
+    wheels: Path
+
+
+CLOUD = Target(python="3.13", machine="arm64", wheels=WHEELS / "cloud")
+LOCAL = Target(
+    python=f"{sys.version_info.major}.{sys.version_info.minor}",
+    machine="arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
+    wheels=WHEELS / "local",
+)
+
+
+def code(target: Target) -> Path:
+    """The folder with our own packages, built again when a source file has changed."""
+    sources = sorted(
+        path
+        for package in CODE
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    folder = BUNDLES / f"code-{target.python}-{_digest(sources)}"
+    if not folder.exists():
+        building = _building(folder)
+        for source in sources:
+            copy = building / source.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        _compile(building, target)
+        building.rename(folder)
+    return folder
+
+
+def layer(target: Target) -> Path:
+    """The folder with the dependencies under ``python/``, built again when the lock has changed."""
+    folder = BUNDLES / f"layer-{target.python}-{target.machine}-{_digest([LOCK])}"
+    if not folder.exists():
+        building = _building(folder)
+        wheels = sorted(target.wheels.glob("*.whl"))
+        if not wheels:
+            raise FileNotFoundError(f"no wheels in {target.wheels}: run `make setup` first")
+        for wheel in wheels:
+            shutil.unpack_archive(wheel, building / "python", "zip")
+        _compile(building, target)
+        building.rename(folder)
+    return folder
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(str(file.relative_to(ROOT)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _building(folder: Path) -> Path:
+    building = folder.with_suffix(".building")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    return building
+
+
+def _compile(folder: Path, target: Target) -> None:
+    interpreter = sys.executable if target is LOCAL else shutil.which(f"python{target.python}")
+    if interpreter and _runs(interpreter, target.python):
+        subprocess.run(
+            [interpreter, *COMPILE, "-s", str(folder), str(folder)],
+            check=True,
+        )
+
+
+def _runs(interpreter: str, version: str) -> bool:
+    asked = subprocess.run([interpreter, "--version"], capture_output=True, text=True, check=False)
+    return asked.stdout.startswith(f"Python {version}.")

@@ -1,0 +1,83 @@
+"""One Lambda function: every default of the system, once."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, RemovalPolicy, Tags
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.platform import Platform
+
+READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+DELETE = ("dynamodb:DeleteItem",)
+KEY_USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey")
+
+
+class Function(Construct):
+    """``handler`` is the dotted path of a handler in functions/.
+
+    ``alias`` is what everything else calls: the published version, restored from its snapshot in
+    the cloud.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        handler: str,
+        description: str,
+        environment: Mapping[str, str] | None = None,
+        timeout_seconds: int = 10,
+        memory: int = 512,
+    ) -> None:
+        super().__init__(scope, name)
+        group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=platform.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.timeout_seconds = timeout_seconds
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            handler=handler,
+            description=description,
+            code=platform.code,
+            layers=[platform.layer(self)],
+            runtime=platform.runtime,
+            architecture=platform.architecture,
+            memory_size=memory,
+            timeout=Duration.seconds(timeout_seconds),
+            log_group=group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            tracing=lambda_.Tracing.ACTIVE,
+            snap_start=platform.snap_start,
+            environment={"NORAIN_STAGE": platform.stage, **(environment or {})},
+        )
+        Tags.of(self.function).add("norain:handler", handler)
+        self.alias = lambda_.Alias(
+            self, "Live", alias_name="live", version=self.function.current_version
+        )
+
+    def reaches(self, table: dynamodb.TableV2, name: str, *actions: str) -> None:
+        """Lets the function do ``actions`` on the table, which it finds as ``name``."""
+        self.function.add_environment(f"NORAIN_TABLE_{name.upper()}", table.table_name)
+        table.grant(self.function, *actions)
+        if table.encryption_key is not None:
+            self.uses(table.encryption_key)
+
+    def uses(self, key: kms.IKey) -> None:
+        self.allow(KEY_USE, [key.key_arn])
+
+    def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
+        self.function.add_to_role_policy(
+            iam.PolicyStatement(actions=list(actions), resources=list(resources))
+        )

@@ -1,0 +1,125 @@
+"""The API document, generated from the routes: ``python -m infra.openapi`` writes it.
+
+The gateway is built from it, GET /v1/openapi.json answers it, and a test compares it with the
+routes as they are, so that it cannot be out of date.
+"""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from shared.web.auth import CHANNEL_SCOPES, RESOURCE_SERVER, SCOPES
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "functions" / "service" / "openapi.json"
+AREAS = (
+    "locations",
+    "catalog",
+    "stock",
+    "availability",
+    "routing",
+    "orders",
+    "customers",
+    "service",
+)
+VERSION = "1.0.0"
+
+
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1 of every area's routes; each operation's tag is its area."""
+    whole: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "NoRain",
+            "version": VERSION,
+            "description": "One truth about stock and customers for every channel of a retailer.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {},
+        "components": {"schemas": {}, "securitySchemes": {"oauth": _oauth()}},
+    }
+    for area in AREAS:
+        part = _part(area)
+        for path, operations in part["paths"].items():
+            for method, operation in operations.items():
+                operation["tags"] = [area]
+                operation["operationId"] = _operation_id(method, path)
+                _name_problems(operation)
+            whole["paths"].setdefault(_gateway_path(path), {}).update(operations)
+        whole["components"]["schemas"].update(part.get("components", {}).get("schemas", {}))
+    whole["components"]["schemas"]["Problem"] = PROBLEM
+    for unused in ("HTTPValidationError", "ValidationError"):
+        whole["components"]["schemas"].pop(unused, None)
+    return whole
+
+
+PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem details; further members carry the data of the refusal.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "message"],
+                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def _part(area: str) -> dict[str, Any]:
+    app = importlib.import_module(f"functions.{area}.api").app
+    schemes = {"oauth": _oauth()}
+    text = app.get_openapi_json_schema(
+        title=area, version=VERSION, openapi_version="3.1.0", security_schemes=schemes
+    )
+    part: dict[str, Any] = json.loads(text)
+    return part
+
+
+def _oauth() -> dict[str, Any]:
+    scopes = {
+        f"{RESOURCE_SERVER}/{name}": text for name, text in {**SCOPES, **CHANNEL_SCOPES}.items()
+    }
+    return {
+        "type": "oauth2",
+        "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": scopes}},
+    }
+
+
+def _gateway_path(path: str) -> str:
+    return path.replace("<", "{").replace(">", "}")
+
+
+def _operation_id(method: str, path: str) -> str:
+    words = path.removeprefix("/v1/").replace("<", "{").replace(">", "}").split("/")
+    name = "".join(word.strip("{}").replace("_", " ").title().replace(" ", "") for word in words)
+    return method.lower() + "".join(c for c in name if c.isalnum())
+
+
+def _name_problems(operation: dict[str, Any]) -> None:
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = {
+        "description": "refused, with the reason",
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
+
+
+def main() -> None:
+    DOCUMENT.write_text(json.dumps(document(), indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

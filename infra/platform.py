@@ -1,0 +1,69 @@
+"""What a deployment is built for: the cloud, or the local cloud with ``-c local=true``.
+
+One context value decides; the stacks are the same.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra import bundle
+
+
+@dataclass
+class Platform:
+    """``stage`` names the deployment; only ``dev`` and ``test`` may lose their data."""
+
+    stage: str
+    local: bool
+    _layers: dict[str, lambda_.LayerVersion] = field(default_factory=dict)
+
+    @property
+    def target(self) -> bundle.Target:
+        return bundle.LOCAL if self.local else bundle.CLOUD
+
+    @property
+    def runtime(self) -> lambda_.Runtime:
+        return lambda_.Runtime(f"python{self.target.python}", lambda_.RuntimeFamily.PYTHON)
+
+    @property
+    def architecture(self) -> lambda_.Architecture:
+        arm = self.target.machine == "arm64"
+        return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
+
+    @property
+    def snap_start(self) -> lambda_.SnapStartConf | None:
+        return None if self.local else lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
+
+    @property
+    def disposable(self) -> bool:
+        return self.stage in {"dev", "test"}
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        return RemovalPolicy.DESTROY if self.disposable else RemovalPolicy.RETAIN
+
+    @property
+    def log_retention(self) -> logs.RetentionDays:
+        return logs.RetentionDays.ONE_WEEK if self.disposable else logs.RetentionDays.THREE_MONTHS
+
+    @cached_property
+    def code(self) -> lambda_.Code:
+        return lambda_.Code.from_asset(str(bundle.code(self.target)))
+
+    def layer(self, scope: Construct) -> lambda_.LayerVersion:
+        """The dependencies, one layer version in each stack that has functions."""
+        stack = Stack.of(scope)
+        if stack.node.addr not in self._layers:
+            self._layers[stack.node.addr] = lambda_.LayerVersion(
+                stack,
+                "Dependencies",
+                code=lambda_.Code.from_asset(str(bundle.layer(self.target))),
+                compatible_runtimes=[self.runtime],
+                description="infra/locks/lambda.txt",
+            )
+        return self._layers[stack.node.addr]

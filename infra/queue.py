@@ -1,0 +1,75 @@
+"""A queue that a function works off, with its dead-letter queue and the alarm on it."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.function import Function
+from infra.platform import Platform
+
+RECEIVES = 5
+
+
+class Queue(Construct):
+    """A message that fails RECEIVES times moves to ``dead_letters``, which wakes somebody.
+
+    A message that can never succeed is put there by the worker itself, at once, with its reason.
+    """
+
+    def __init__(
+        self, scope: Construct, name: str, platform: Platform, *, worker_timeout_seconds: int
+    ) -> None:
+        super().__init__(scope, name)
+        self.dead_letters = dead_letter_queue(self, platform)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            visibility_timeout=Duration.seconds(6 * worker_timeout_seconds),
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=not platform.local,
+            removal_policy=platform.removal_policy,
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=RECEIVES
+            ),
+        )
+
+    def worked_off_by(
+        self, worker: Function, *, batch_size: int, window_seconds: int, max_concurrency: int
+    ) -> None:
+        worker.alias.add_event_source(
+            sources.SqsEventSource(
+                self.queue,
+                batch_size=batch_size,
+                max_batching_window=Duration.seconds(window_seconds),
+                max_concurrency=max_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+        worker.function.add_environment("NORAIN_DEAD_LETTERS", self.dead_letters.queue_url)
+        worker.allow(["sqs:SendMessage"], [self.dead_letters.queue_arn])
+
+
+def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
+    """Keeps what failed for 14 days; its alarm rings as soon as one message lies there."""
+    queue = sqs.Queue(
+        scope,
+        "DeadLetters",
+        retention_period=Duration.days(14),
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=not platform.local,
+        removal_policy=platform.removal_policy,
+    )
+    cloudwatch.Alarm(
+        scope,
+        "DeadLettersAlarm",
+        alarm_description="messages lie in a dead-letter queue: read the reason, mend, redrive",
+        metric=queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    return queue

@@ -1,0 +1,78 @@
+"""Who may call: one OAuth 2 client per channel, each with the scopes that its work needs."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from infra.platform import Platform
+from shared.web.auth import CHANNEL_SCOPES, RESOURCE_SERVER, SCOPES
+
+READS = ("locations:read", "catalog:read", "availability:read", "orders:read")
+SELLS = (*READS, "stock:read", "orders:write", "customers:read", "customers:write")
+
+CLIENTS: dict[str, tuple[str, ...]] = {
+    "web": (*SELLS, "channel:web"),
+    "pos": (*SELLS, "stock:write", "channel:all"),
+    "marketplace": (*READS, "orders:write", "channel:marketplace"),
+    "associate": (*SELLS, "channel:all"),
+    "planner": (*READS, "stock:read", "policy:read", "policy:write", "channel:all"),
+    "ops": (*SCOPES, "channel:all"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """What the gateway needs to verify a token."""
+
+    url: str
+    audience: tuple[str, ...]
+
+
+class Access(Stack):
+    def __init__(self, scope: Construct, name: str, platform: Platform) -> None:
+        super().__init__(scope, name)
+        self.pool = cognito.UserPool(
+            self,
+            "Clients",
+            self_sign_up_enabled=False,
+            deletion_protection=not platform.disposable,
+            removal_policy=platform.removal_policy,
+        )
+        domain = self.pool.add_domain(
+            "Domain",
+            cognito_domain=cognito.CognitoDomainOptions(
+                domain_prefix=f"norain-{platform.stage}-{self.account}"
+            ),
+        )
+        self.token_url = f"{domain.base_url()}/oauth2/token"
+        scopes = {
+            scope_name: cognito.ResourceServerScope(
+                scope_name=scope_name, scope_description=description
+            )
+            for scope_name, description in {**SCOPES, **CHANNEL_SCOPES}.items()
+        }
+        server = self.pool.add_resource_server(
+            "Scopes", identifier=RESOURCE_SERVER, scopes=list(scopes.values())
+        )
+        self.clients = {
+            client: self.pool.add_client(
+                client.capitalize(),
+                generate_secret=True,
+                enable_token_revocation=True,
+                access_token_validity=Duration.hours(1),
+                o_auth=cognito.OAuthSettings(
+                    flows=cognito.OAuthFlows(client_credentials=True),
+                    scopes=[
+                        cognito.OAuthScope.resource_server(server, scopes[scope_name])
+                        for scope_name in granted
+                    ],
+                ),
+            )
+            for client, granted in CLIENTS.items()
+        }
+        self.issuer = Issuer(
+            url=f"https://cognito-idp.{self.region}.{self.url_suffix}/{self.pool.user_pool_id}",
+            audience=tuple(client.user_pool_client_id for client in self.clients.values()),
+        )

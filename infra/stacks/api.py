@@ -1,0 +1,110 @@
+"""The HTTP API: one route per operation of the API document, with the scopes that it names.
+
+The document is generated from the routes' own code (infra/openapi.py), so a route cannot be
+deployed without its contract, nor the other way round.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.function import Function
+from infra.openapi import DOCUMENT
+from infra.platform import Platform
+from infra.stacks.access import Issuer
+
+RATE = apigateway.ThrottleSettings(rate_limit=3000, burst_limit=5000)
+
+
+class Api(Stack):
+    """``functions`` answers each area's routes; the area of a route is its first tag."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        issuer: Issuer,
+        functions: Mapping[str, Function],
+    ) -> None:
+        super().__init__(scope, name)
+        self.http = apigateway.HttpApi(
+            self,
+            "Http",
+            api_name=f"norain-{platform.stage}",
+            create_default_stage=False,
+            cors_preflight=apigateway.CorsPreflightOptions(
+                allow_origins=["*"],
+                allow_methods=[apigateway.CorsHttpMethod.ANY],
+                allow_headers=["authorization", "content-type", "idempotency-key", "if-match"],
+                expose_headers=["etag"],
+                max_age=Duration.hours(1),
+            ),
+        )
+        access_log = logs.LogGroup(
+            self,
+            "AccessLog",
+            retention=platform.log_retention,
+            removal_policy=platform.removal_policy,
+        )
+        self.stage = apigateway.HttpStage(
+            self,
+            "Live",
+            http_api=self.http,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=RATE,
+            access_log_settings=cast(
+                apigateway.IAccessLogSettings, apigateway.LogGroupLogDestination(access_log)
+            ),
+        )
+        authorizer = authorizers.HttpJwtAuthorizer(
+            "Tokens", issuer.url, jwt_audience=list(issuer.audience)
+        )
+        calls = {
+            area: integrations.HttpLambdaIntegration(
+                area, function.alias, scope_permission_to_route=False
+            )
+            for area, function in functions.items()
+        }
+        for method, path, operation in operations(json.loads(DOCUMENT.read_text())):
+            scopes = [
+                granted for choice in operation.get("security", []) for granted in choice["oauth"]
+            ]
+            apigateway.HttpRoute(
+                self,
+                operation["operationId"],
+                http_api=self.http,
+                route_key=apigateway.HttpRouteKey.with_(path, apigateway.HttpMethod(method)),
+                integration=calls[operation["tags"][0]],
+                authorizer=authorizer if scopes else None,
+                authorization_scopes=scopes or None,
+            )
+        cloudwatch.Alarm(
+            self,
+            "ServerErrors",
+            alarm_description="the API answers with server errors",
+            metric=self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
+            threshold=5,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+def operations(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Method (upper case), path and operation of every route, in the document's order."""
+    return [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]

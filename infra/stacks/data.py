@@ -1,0 +1,23 @@
+"""The tables: what the retailer must never lose, apart from the code that comes and goes."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from infra.function import Function
+from infra.platform import Platform
+from infra.table import table
+from shared import schema
+
+
+class Data(Stack):
+    def __init__(self, scope: Construct, name: str, platform: Platform) -> None:
+        super().__init__(scope, name)
+        self.tables = {entry.name: table(self, entry, platform) for entry in schema.TABLES}
+
+    def let(self, function: Function, entry: schema.Table, *actions: str) -> None:
+        """Lets ``function`` do ``actions`` on a table of shared/schema.py."""
+        function.reaches(self[entry], entry.name, *actions)
+
+    def __getitem__(self, entry: schema.Table) -> dynamodb.TableV2:
+        return self.tables[entry.name]

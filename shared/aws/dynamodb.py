@@ -1,0 +1,206 @@
+"""The few calls every table makes: whole queries, whole batch reads, transactions told apart.
+
+A transaction is a list of ``Part``s. When DynamoDB cancels it, the reason of each part comes back
+at the part's own place, with the item as it stands, so that a table can say which clause failed.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws.clients import dynamodb
+from shared.aws.items import Item, from_item
+from shared.errors import Busy
+
+Part = Mapping[str, Any]
+"""One entry of TransactItems: {"Put": {...}} | {"Update": {...}} | {"ConditionCheck": {...}}."""
+
+ATTEMPTS = 8
+READ_KEYS = 100
+WRITE_PARTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The condition of part ``index`` was false; ``item`` is what stands there, or None."""
+
+    index: int
+    item: dict[str, Any] | None
+
+
+def transact(parts: Sequence[Part], token: str | None = None) -> list[Refused]:
+    """Write all parts or none; the refused conditions, empty when it was written.
+
+    A conflict with another transaction is tried again with full jitter, at most ATTEMPTS times
+    (about 1.5 s); a condition that is false is final and never tried again.
+
+    Raises Busy when the conflicts do not end.
+    """
+    request: dict[str, Any] = {"TransactItems": [_with_old(part) for part in parts]}
+    if token is not None:
+        request["ClientRequestToken"] = token
+    for attempt in range(ATTEMPTS):
+        try:
+            dynamodb().transact_write_items(**request)
+        except dynamodb().exceptions.TransactionCanceledException as error:
+            reasons = error.response.get("CancellationReasons", [])
+            refused = [
+                Refused(index, _item(reason.get("Item")))
+                for index, reason in enumerate(reasons)
+                if reason.get("Code") == "ConditionalCheckFailed"
+            ]
+            if refused:
+                return refused
+            if not _passing(reason.get("Code", "None") for reason in reasons):
+                raise
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in PASSING:
+                raise
+        else:
+            return []
+        pause(attempt)
+    raise Busy("too many writers on the same items")
+
+
+def _item(found: Any) -> dict[str, Any] | None:
+    return from_item(found) if found else None
+
+
+PASSING = frozenset(
+    {
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ThrottlingError",
+        "ThrottlingException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+    }
+)
+
+
+def _passing(codes: Iterable[str]) -> bool:
+    return all(code in PASSING or code == "None" for code in codes)
+
+
+def pause(attempt: int) -> None:
+    """Wait a random time below 10 ms doubled ``attempt`` times, 400 ms at most."""
+    time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))
+
+
+def _with_old(part: Part) -> dict[str, Any]:
+    ((kind, arguments),) = part.items()
+    return {kind: {**arguments, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}
+
+
+def write(kind: str, **arguments: Any) -> Refused | None:
+    """One conditional ``put_item``, ``update_item`` or ``delete_item``; Refused when it is false.
+
+    A conflict with a transaction that is under way is tried again like one between two of them.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            getattr(dynamodb(), kind)(**arguments, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ConditionalCheckFailedException":
+                return Refused(0, _item(error.response.get("Item")))
+            if code not in PASSING:
+                raise
+        else:
+            return None
+        pause(attempt)
+    raise Busy("too many writers on the same item")
+
+
+def get(table: str, pk: str, sk: str, *, consistent: bool = False) -> dict[str, Any] | None:
+    found = (
+        dynamodb().get_item(TableName=table, Key=key(pk, sk), ConsistentRead=consistent).get("Item")
+    )
+    return from_item(found) if found else None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    table: str
+    pk: str
+    sk: str
+
+
+def get_many(keys: Iterable[Key], *, consistent: bool = False) -> dict[Key, dict[str, Any]]:
+    """The items that exist among ``keys``, of any tables: one call per 100 keys."""
+    wanted = list(dict.fromkeys(keys))
+    found: dict[Key, dict[str, Any]] = {}
+    attempt = 0
+    while wanted:
+        asked, wanted = wanted[:READ_KEYS], wanted[READ_KEYS:]
+        answer = dynamodb().batch_get_item(RequestItems=_by_table(asked, consistent=consistent))
+        for table, items in answer["Responses"].items():
+            for item in items:
+                values = from_item(item)
+                found[Key(table, values["pk"], values["sk"])] = values
+        if unread := answer.get("UnprocessedKeys"):
+            attempt += 1
+            if attempt == ATTEMPTS:
+                raise Busy("reads are throttled")
+            wanted += [key for key in asked if key not in found and key.table in unread]
+            pause(attempt)
+    return found
+
+
+def _by_table(keys: Iterable[Key], *, consistent: bool) -> Any:
+    tables: dict[str, Any] = {}
+    for wanted in keys:
+        rows = tables.setdefault(wanted.table, {"Keys": [], "ConsistentRead": consistent})
+        rows["Keys"].append(key(wanted.pk, wanted.sk))
+    return tables
+
+
+def query(
+    table: str, condition: str, values: Mapping[str, Any], **more: Any
+) -> Iterator[dict[str, Any]]:
+    """Every item of a query, page after page. ``values`` are typed attributes."""
+    request: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": dict(values),
+        **more,
+    }
+    while True:
+        page = dynamodb().query(**request)
+        for item in page["Items"]:
+            yield from_item(item)
+        last = page.get("LastEvaluatedKey")
+        if last is None:
+            return
+        request["ExclusiveStartKey"] = last
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[dict[str, Any]]
+    last: Item | None
+
+
+def query_page(
+    table: str, condition: str, values: Mapping[str, Any], limit: int, **more: Any
+) -> Page:
+    """One page of at most ``limit`` items, and the key to go on after."""
+    answer = dynamodb().query(
+        TableName=table,
+        KeyConditionExpression=condition,
+        ExpressionAttributeValues=dict(values),
+        Limit=limit,
+        **more,
+    )
+    last: Any = answer.get("LastEvaluatedKey")
+    return Page([from_item(item) for item in answer["Items"]], last)
+
+
+def key(pk: str, sk: str) -> Item:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -1,0 +1,63 @@
+"""DynamoDB's typed JSON to plain Python values and back, without the resource API.
+
+``str``, ``int``, ``float``, ``bool``, ``None``, ``bytes``, lists and maps. An integral number comes
+back as ``int``, any other as ``float``. Importing it costs nothing; a Decimal never appears.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Value = Any
+Item = dict[str, Any]
+
+
+def to_item(values: Mapping[str, Value]) -> Item:
+    """Typed attributes of ``values``; an attribute that is None is left out."""
+    return {name: to_attribute(value) for name, value in values.items() if value is not None}
+
+
+def to_attribute(value: Value) -> Item:
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int() | float():
+            return {"N": repr(value)}
+        case None:
+            return {"NULL": True}
+        case bytes():
+            return {"B": value}
+        case list() | tuple():
+            return {"L": [to_attribute(entry) for entry in value]}
+        case Mapping():
+            return {"M": {str(name): to_attribute(entry) for name, entry in value.items()}}
+    raise TypeError(f"DynamoDB holds no {type(value).__name__}")
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Value]:
+    """Plain values of an item as boto3's client (or a stream record) gives it."""
+    return {name: from_attribute(attribute) for name, attribute in item.items()}
+
+
+def from_attribute(attribute: Mapping[str, Any]) -> Value:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S" | "BOOL" | "B":
+            return value
+        case "N":
+            return _number(value)
+        case "NULL":
+            return None
+        case "L":
+            return [from_attribute(entry) for entry in value]
+        case "M":
+            return {name: from_attribute(entry) for name, entry in value.items()}
+    raise TypeError(f"NoRain stores no attribute of type {kind}")
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

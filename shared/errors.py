@@ -1,0 +1,144 @@
+"""Everything NoRain refuses, as one tree. Each refusal carries a status, a code and its data.
+
+    Refusal
+    ├── InvalidRequest         422  invalid_request          errors: [{path, message}]
+    │   └── MalformedRequest   400  malformed_request
+    ├── KeyMissing             400  idempotency_key_missing
+    ├── KeyReused              422  idempotency_key_reused
+    ├── Forbidden              403  forbidden
+    ├── NotFound               404  not_found
+    ├── Gone                   410  gone
+    ├── Conflict               409  conflict
+    │   ├── OutOfStock         409  out_of_stock             short, alternatives
+    │   ├── InvalidTransition  409  invalid_transition       state, allowed
+    │   └── HoldClosed         409  hold_closed              hold_id, state
+    ├── VersionMismatch        412  version_mismatch         version
+    └── Busy                   503  busy
+
+The API answers each as problem+json (shared/web); the queue workers put the code and the detail
+beside the message that they send to the dead-letter queue.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """Something was asked that cannot be done; ``data`` goes to the caller as it is."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str, **data: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.data = data
+
+
+class InvalidRequest(Refusal):
+    """The input does not fit its schema; ``errors`` names every place by its JSON path."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid_request"
+
+    def __init__(self, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(detail, errors=list(errors))
+
+
+class MalformedRequest(InvalidRequest):
+    """The input is not JSON, or not the kind of document that was asked for."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "malformed_request"
+
+
+class KeyMissing(Refusal):
+    """A request that changes something came without an Idempotency-Key."""
+
+    code = "idempotency_key_missing"
+
+
+class KeyReused(Refusal):
+    """The Idempotency-Key (or id) has been used before, for another payload."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "idempotency_key_reused"
+
+
+class Forbidden(Refusal):
+    """The caller's token does not reach this channel or location."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
+class NotFound(Refusal):
+    """There is no such thing."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class Gone(Refusal):
+    """It was there and has been erased for good."""
+
+    status = HTTPStatus.GONE
+    code = "gone"
+
+
+class Conflict(Refusal):
+    """The request is sound, but what is stored does not allow it."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class OutOfStock(Conflict):
+    """Not everything asked for can be had; every short position is named, not just the first."""
+
+    code = "out_of_stock"
+
+    def __init__(
+        self,
+        short: Sequence[Mapping[str, Any]],
+        alternatives: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        named = ", ".join(sorted({str(row["sku"]) for row in short}))
+        super().__init__(
+            f"not enough stock of {named}", short=list(short), alternatives=list(alternatives)
+        )
+
+
+class InvalidTransition(Conflict):
+    """The state of the thing does not allow this action."""
+
+    code = "invalid_transition"
+
+    def __init__(self, action: str, state: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"{action} is not possible in state {state}", state=state, allowed=sorted(allowed)
+        )
+
+
+class HoldClosed(Conflict):
+    """The hold has expired, was released, or has become an order."""
+
+    code = "hold_closed"
+
+    def __init__(self, hold_id: str, state: str) -> None:
+        super().__init__(f"hold {hold_id} is {state}", hold_id=hold_id, state=state)
+
+
+class VersionMismatch(Refusal):
+    """It has changed since the caller read it (If-Match)."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "version_mismatch"
+
+
+class Busy(Refusal):
+    """Too many writers at once, for longer than the request may wait; trying again is safe."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "busy"

@@ -1,0 +1,107 @@
+"""The key schema of every table, as data: CDK builds from it, and so do the tests.
+
+Keys are strings. A table has a generic ``pk``/``sk``, so that what is read together lies together.
+Key formats stand beside their queries, in the ``table.py`` of each area.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index; ``include`` names what it carries beside the keys.
+
+    ``None`` carries the whole item.
+    """
+
+    name: str
+    pk: str
+    sk: str
+    include: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One area's table. ``ttl`` names the attribute (epoch seconds) after which an item may go."""
+
+    name: str
+    indexes: tuple[Index, ...] = ()
+    stream: bool = False
+    ttl: Literal["ttl"] | None = None
+    personal: bool = False
+    """Holds data of persons: encrypted under a key of its own."""
+
+
+CONFIG = Table("config")
+CATALOG = Table("catalog", indexes=(Index("by_title", "listing", "title_key", None),))
+STOCK = Table(
+    "stock",
+    indexes=(
+        Index("by_location", "location_key", "pk"),
+        Index("by_deadline", "deadline_key", "deadline"),
+    ),
+    stream=True,
+    ttl="ttl",
+)
+AVAILABILITY = Table("availability")
+ORDERS = Table(
+    "orders",
+    indexes=(
+        Index("by_profile", "profile_key", "placed_at", None),
+        Index("by_location", "location_key", "pick_key", None),
+        Index("by_deadline", "deadline_key", "deadline"),
+    ),
+    stream=True,
+    ttl="ttl",
+)
+CUSTOMERS = Table(
+    "customers",
+    indexes=(Index("by_review", "review_key", "opened_at", None),),
+    ttl="ttl",
+    personal=True,
+)
+
+TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, CUSTOMERS)
+
+
+def definition(table: Table) -> dict[str, object]:
+    """The arguments of ``create_table``: for DynamoDB Local and the fakes of the tests."""
+    keys = {"pk", "sk"} | {key for index in table.indexes for key in (index.pk, index.sk)}
+    shape: dict[str, object] = {
+        "KeySchema": _keys("pk", "sk"),
+        "AttributeDefinitions": [
+            {"AttributeName": key, "AttributeType": "S"} for key in sorted(keys)
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    if table.indexes:
+        shape["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": index.name,
+                "KeySchema": _keys(index.pk, index.sk),
+                "Projection": _projection(index),
+            }
+            for index in table.indexes
+        ]
+    if table.stream:
+        shape["StreamSpecification"] = {
+            "StreamEnabled": True,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        }
+    return shape
+
+
+def _keys(pk: str, sk: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": pk, "KeyType": "HASH"},
+        {"AttributeName": sk, "KeyType": "RANGE"},
+    ]
+
+
+def _projection(index: Index) -> dict[str, object]:
+    if index.include is None:
+        return {"ProjectionType": "ALL"}
+    if not index.include:
+        return {"ProjectionType": "KEYS_ONLY"}
+    return {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.include)}

@@ -1,0 +1,103 @@
+"""What every area's API has in common: validation, problem+json, the caller, one log line.
+
+An area makes its resolver with ``api()``, declares its routes on it, and ends with
+``handler = serve(app)``. A route raises a Refusal (shared/errors.py) and never builds an error.
+"""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from shared.errors import InvalidRequest, KeyMissing, MalformedRequest, NotFound, Refusal
+from shared.web.auth import Caller, caller
+from shared.web.idempotency import Request
+from shared.web.problem import MEDIA_TYPE, json_path, problem
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+logger = Logger(service="norain", utc=True)
+
+
+def api() -> APIGatewayHttpResolver:
+    app = APIGatewayHttpResolver(
+        enable_validation=True,
+        response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+
+    app.exception_handler(Refusal)(_refuse)
+    app.exception_handler(RequestValidationError)(_refuse_input)
+    app.exception_handler(NotFoundError)(_refuse_route)
+    return app
+
+
+def serve(app: APIGatewayHttpResolver) -> Handler:
+    """The Lambda handler of ``app``: a crash is logged with its stack and answered as 500."""
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        try:
+            answer = app.resolve(event, context)
+        except Exception:
+            logger.exception("the request failed")
+            body = problem(None)
+            answer = {
+                "statusCode": HTTPStatus.INTERNAL_SERVER_ERROR,
+                "body": body,
+                "headers": {"Content-Type": MEDIA_TYPE},
+            }
+        request = event.get("requestContext", {})
+        logger.info(
+            "answered",
+            extra={
+                "route": event.get("routeKey"),
+                "status": int(answer["statusCode"]),
+                "ms": round((time.perf_counter() - started) * 1000, 1),
+                "request_id": request.get("requestId"),
+                "client_id": caller(event).client_id,
+            },
+        )
+        return answer
+
+    return handler
+
+
+def who(app: APIGatewayHttpResolver) -> Caller:
+    """The caller of the request that ``app`` is answering."""
+    return caller(app.current_event.raw_event)
+
+
+def idempotent(app: APIGatewayHttpResolver) -> Request:
+    """The name and digest of the request that ``app`` is answering.
+
+    Raises KeyMissing without an Idempotency-Key.
+    """
+    event = app.current_event
+    key = event.headers.get("idempotency-key")
+    if not key:
+        raise KeyMissing("this request needs an Idempotency-Key header")
+    return Request.of(who(app).client_id, key, event.http_method, event.path, event.json_body)
+
+
+def _refuse(refusal: Refusal) -> Response[str]:
+    return Response(refusal.status, content_type=MEDIA_TYPE, body=problem(refusal))
+
+
+def _refuse_input(error: RequestValidationError) -> Response[str]:
+    return _refuse(_invalid(error))
+
+
+def _refuse_route(_: NotFoundError) -> Response[str]:
+    return _refuse(NotFound("there is no such route"))
+
+
+def _invalid(error: RequestValidationError) -> InvalidRequest:
+    found = [{"path": json_path(entry["loc"]), "message": entry["msg"]} for entry in error.errors()]
+    if any(entry["type"] == "json_invalid" for entry in error.errors()):
+        return MalformedRequest("the body is not JSON", found)
+    return InvalidRequest("the request does not fit its schema", found)

@@ -1,0 +1,78 @@
+"""What every kind of test stands on: tables from the schema, on moto or on DynamoDB Local.
+
+``fake_tables``   moto, single-threaded: for the tests of tables and functions.
+``local_tables``  Amazon's DynamoDB Local, one process per run: for races, laws and request units.
+
+Both leave the environment as a deployed function finds it, so that the code under test is the code
+that runs in the cloud.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from shared.aws import clients, settings
+from shared.schema import TABLES, definition
+from tests.dynamodb_local import DynamoDbLocal
+
+EVENTS = Path(__file__).parent.parent / "events"
+
+
+def event(name: str) -> dict[str, Any]:
+    """The sample event ``events/<name>.json``."""
+    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return loaded
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A function's environment without an account; cached clients and settings are forgotten."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "NORAIN_STAGE": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    _forget()
+    yield monkeypatch
+    _forget()
+
+
+def _forget() -> None:
+    clients.client.cache_clear()
+    settings.setting.cache_clear()
+
+
+@pytest.fixture
+def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
+    with mock_aws():
+        _make_tables(environment, prefix="fake")
+        yield
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[DynamoDbLocal]:
+    with DynamoDbLocal() as running:
+        yield running
+
+
+@pytest.fixture
+def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal) -> None:
+    environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local.url)
+    _make_tables(environment, prefix=uuid.uuid4().hex[:8])
+
+
+def _make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
+    client: Any = boto3.client("dynamodb")
+    for table in TABLES:
+        name = f"{prefix}-{table.name}"
+        client.create_table(TableName=name, **definition(table))
+        environment.setenv(f"NORAIN_TABLE_{table.name.upper()}", name)
