@@ -64,7 +64,7 @@ class Api(Stack):
             auto_deploy=True,
             throttle=RATE,
             access_log_settings=cast(
-                apigateway.IAccessLogSettings, apigateway.LogGroupLogDestination(access_log)
+                "apigateway.IAccessLogSettings", apigateway.LogGroupLogDestination(access_log)
             ),
         )
         authorizer = authorizers.HttpJwtAuthorizer(
