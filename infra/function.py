@@ -50,7 +50,7 @@ class Function(Construct):
             "Function",
             handler=handler,
             description=description,
-            code=platform.code,
+            code=platform.code(),
             layers=[platform.layer(self)],
             runtime=platform.runtime,
             architecture=platform.architecture,
@@ -67,7 +67,7 @@ class Function(Construct):
             self, "Live", alias_name="live", version=self.function.current_version
         )
 
-    def reaches(self, table: dynamodb.TableV2, name: str, *actions: str) -> None:
+    def reaches(self, table: dynamodb.Table, name: str, *actions: str) -> None:
         """Lets the function do ``actions`` on the table, which it finds as ``name``."""
         self.function.add_environment(f"NORAIN_TABLE_{name.upper()}", table.table_name)
         table.grant(self.function, *actions)

@@ -4,7 +4,6 @@ One context value decides; the stacks are the same.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -51,8 +50,8 @@ class Platform:
     def log_retention(self) -> logs.RetentionDays:
         return logs.RetentionDays.ONE_WEEK if self.disposable else logs.RetentionDays.THREE_MONTHS
 
-    @cached_property
     def code(self) -> lambda_.Code:
+        """Our own packages: one asset, which every stack names for itself."""
         return lambda_.Code.from_asset(str(bundle.code(self.target)))
 
     def layer(self, scope: Construct) -> lambda_.LayerVersion:

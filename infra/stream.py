@@ -27,7 +27,7 @@ class Follows(Construct):
         name: str,
         platform: Platform,
         *,
-        table: dynamodb.TableV2,
+        table: dynamodb.Table,
         worker: Function,
         keys: Mapping[str, str],
         batch_size: int = 500,

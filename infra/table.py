@@ -1,6 +1,5 @@
 """One DynamoDB table from its key schema in shared/schema.py."""
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -10,53 +9,53 @@ from shared.schema import Index
 from shared.schema import Table as Schema
 
 
-def table(scope: Construct, schema: Schema, platform: Platform) -> dynamodb.TableV2:
+def table(scope: Construct, schema: Schema, platform: Platform) -> dynamodb.Table:
     """On demand, encrypted, restorable to any second of the last 35 days."""
-    return dynamodb.TableV2(
+    key = _key(scope, schema, platform) if schema.personal else None
+    made = dynamodb.Table(
         scope,
         schema.name.capitalize(),
-        partition_key=_key("pk"),
-        sort_key=_key("sk"),
-        billing=dynamodb.Billing.on_demand(),
-        encryption=_encryption(scope, schema, platform),
+        partition_key=_attribute("pk"),
+        sort_key=_attribute("sk"),
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
+        if key
+        else dynamodb.TableEncryption.AWS_MANAGED,
+        encryption_key=key,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
         deletion_protection=not platform.disposable,
         removal_policy=platform.removal_policy,
         time_to_live_attribute=schema.ttl,
-        dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if schema.stream else None,
-        global_secondary_indexes=[_index(index) for index in schema.indexes],
+        stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if schema.stream else None,
     )
+    for index in schema.indexes:
+        made.add_global_secondary_index(
+            index_name=index.name,
+            partition_key=_attribute(index.pk),
+            sort_key=_attribute(index.sk),
+            projection_type=_projection(index),
+            non_key_attributes=list(index.include) if index.include else None,
+        )
+    return made
 
 
-def _encryption(scope: Construct, schema: Schema, platform: Platform) -> dynamodb.TableEncryptionV2:
-    if not schema.personal:
-        return dynamodb.TableEncryptionV2.dynamo_owned_key()
-    key = kms.Key(
+def _key(scope: Construct, schema: Schema, platform: Platform) -> kms.Key:
+    return kms.Key(
         scope,
         f"{schema.name.capitalize()}Key",
         description=f"NoRain {platform.stage}: personal data of the table {schema.name}",
         enable_key_rotation=True,
-        removal_policy=RemovalPolicy.RETAIN if not platform.disposable else RemovalPolicy.DESTROY,
+        removal_policy=platform.removal_policy,
     )
-    return dynamodb.TableEncryptionV2.customer_managed_key(key)
 
 
-def _index(index: Index) -> dynamodb.GlobalSecondaryIndexPropsV2:
-    projection = dynamodb.ProjectionType.INCLUDE
+def _projection(index: Index) -> dynamodb.ProjectionType:
     if index.include is None:
-        projection = dynamodb.ProjectionType.ALL
-    elif not index.include:
-        projection = dynamodb.ProjectionType.KEYS_ONLY
-    return dynamodb.GlobalSecondaryIndexPropsV2(
-        index_name=index.name,
-        partition_key=_key(index.pk),
-        sort_key=_key(index.sk),
-        projection_type=projection,
-        non_key_attributes=list(index.include) if index.include else None,
-    )
+        return dynamodb.ProjectionType.ALL
+    return dynamodb.ProjectionType.INCLUDE if index.include else dynamodb.ProjectionType.KEYS_ONLY
 
 
-def _key(name: str) -> dynamodb.Attribute:
+def _attribute(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -31,8 +31,10 @@ class Issuer:
 
 
 class Access(Stack):
-    def __init__(self, scope: Construct, name: str, platform: Platform) -> None:
-        super().__init__(scope, name)
+    def __init__(
+        self, scope: Construct, name: str, platform: Platform, *, env: Environment
+    ) -> None:
+        super().__init__(scope, name, env=env)
         self.pool = cognito.UserPool(
             self,
             "Clients",
@@ -76,3 +78,7 @@ class Access(Stack):
             url=f"https://cognito-idp.{self.region}.{self.url_suffix}/{self.pool.user_pool_id}",
             audience=tuple(client.user_pool_client_id for client in self.clients.values()),
         )
+        CfnOutput(self, "UserPoolId", value=self.pool.user_pool_id)
+        CfnOutput(self, "TokenUrl", value=self.token_url)
+        for client, made in self.clients.items():
+            CfnOutput(self, f"Client{client.capitalize()}Id", value=made.user_pool_client_id)

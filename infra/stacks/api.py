@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from aws_cdk import Duration, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -35,8 +35,9 @@ class Api(Stack):
         *,
         issuer: Issuer,
         functions: Mapping[str, Function],
+        env: Environment,
     ) -> None:
-        super().__init__(scope, name)
+        super().__init__(scope, name, env=env)
         self.http = apigateway.HttpApi(
             self,
             "Http",
@@ -63,10 +64,8 @@ class Api(Stack):
             stage_name="$default",
             auto_deploy=True,
             throttle=RATE,
-            access_log_settings=cast(
-                "apigateway.IAccessLogSettings", apigateway.LogGroupLogDestination(access_log)
-            ),
         )
+        log_requests(self.stage, access_log)
         authorizer = authorizers.HttpJwtAuthorizer(
             "Tokens", issuer.url, jwt_audience=list(issuer.audience)
         )
@@ -89,6 +88,8 @@ class Api(Stack):
                 authorizer=authorizer if scopes else None,
                 authorization_scopes=scopes or None,
             )
+        CfnOutput(self, "ApiUrl", value=self.http.api_endpoint)
+        CfnOutput(self, "ApiId", value=self.http.api_id)
         cloudwatch.Alarm(
             self,
             "ServerErrors",
@@ -108,3 +109,13 @@ def operations(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str,
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
+
+
+def log_requests(stage: apigateway.HttpStage, group: logs.ILogGroup) -> None:
+    """One line per request; neither path nor query is in it, since they may name a person."""
+    fields = ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage")
+    raw = cast("apigateway.CfnStage", stage.node.default_child)
+    raw.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+        destination_arn=group.log_group_arn,
+        format=json.dumps({field: f"$context.{field}" for field in fields}),
+    )

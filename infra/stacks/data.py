@@ -1,6 +1,6 @@
 """The tables: what the retailer must never lose, apart from the code that comes and goes."""
 
-from aws_cdk import Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
@@ -11,13 +11,17 @@ from shared import schema
 
 
 class Data(Stack):
-    def __init__(self, scope: Construct, name: str, platform: Platform) -> None:
-        super().__init__(scope, name)
+    def __init__(
+        self, scope: Construct, name: str, platform: Platform, *, env: Environment
+    ) -> None:
+        super().__init__(scope, name, env=env)
         self.tables = {entry.name: table(self, entry, platform) for entry in schema.TABLES}
+        for entry in schema.TABLES:
+            CfnOutput(self, f"Table{entry.name.capitalize()}", value=self[entry].table_name)
 
     def let(self, function: Function, entry: schema.Table, *actions: str) -> None:
         """Lets ``function`` do ``actions`` on a table of shared/schema.py."""
         function.reaches(self[entry], entry.name, *actions)
 
-    def __getitem__(self, entry: schema.Table) -> dynamodb.TableV2:
+    def __getitem__(self, entry: schema.Table) -> dynamodb.Table:
         return self.tables[entry.name]

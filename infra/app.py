@@ -1,0 +1,64 @@
+"""The CDK app: `cdk deploy --all`, with ``-c stage=prod``, or ``-c local=true`` on the local cloud.
+
+No account and no network are asked for while the templates are made.
+"""
+
+from aws_cdk import App, Environment, Tags
+
+from infra.platform import Platform
+from infra.stacks.access import Access
+from infra.stacks.api import Api
+from infra.stacks.availability import Availability
+from infra.stacks.customers import Customers
+from infra.stacks.data import Data
+from infra.stacks.orders import Orders
+from infra.stacks.reference import Reference
+from infra.stacks.stock import Stock
+
+
+def build(app: App) -> None:
+    """Add every stack to ``app``, for the platform that its context names."""
+    platform = Platform(
+        stage=app.node.try_get_context("stage") or "dev",
+        local=str(app.node.try_get_context("local") or "").lower() == "true",
+    )
+    where = Environment(
+        account=app.node.try_get_context("account"), region=app.node.try_get_context("region")
+    )
+
+    def named(concern: str) -> str:
+        return f"norain-{platform.stage}-{concern}"
+
+    data = Data(app, named("Data"), platform, env=where)
+    access = Access(app, named("Access"), platform, env=where)
+    reference = Reference(app, named("Reference"), platform, data=data, env=where)
+    stock = Stock(app, named("Stock"), platform, data=data, env=where)
+    availability = Availability(app, named("Availability"), platform, data=data, env=where)
+    customers = Customers(app, named("Customers"), platform, data=data, env=where)
+    orders = Orders(
+        app, named("Orders"), platform, data=data, identity_key=customers.identity_key, env=where
+    )
+    Api(
+        app,
+        named("Api"),
+        platform,
+        issuer=access.issuer,
+        functions={
+            "locations": reference.locations,
+            "catalog": reference.catalog,
+            "routing": reference.routing,
+            "service": reference.service,
+            "stock": stock.api,
+            "availability": availability.api,
+            "orders": orders.api,
+            "customers": customers.api,
+        },
+        env=where,
+    )
+    Tags.of(app).add("norain:stage", platform.stage)
+
+
+if __name__ == "__main__":
+    app = App()
+    build(app)
+    app.synth()

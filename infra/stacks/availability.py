@@ -1,0 +1,45 @@
+"""Availability: the projection of the stock, and the API that reads it."""
+
+from aws_cdk import Environment, Stack
+from constructs import Construct
+
+from infra.function import READ, WRITE, Function
+from infra.platform import Platform
+from infra.stacks.data import Data
+from infra.stream import Follows
+from shared import schema
+
+
+class Availability(Stack):
+    def __init__(
+        self, scope: Construct, name: str, platform: Platform, *, data: Data, env: Environment
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        project = Function(
+            self,
+            "Project",
+            platform,
+            handler="functions.availability.project.handler",
+            description="folds the changes of the positions into one item per SKU",
+            timeout_seconds=60,
+        )
+        data.let(project, schema.AVAILABILITY, *READ, *WRITE)
+        Follows(
+            self,
+            "Positions",
+            platform,
+            table=data[schema.STOCK],
+            worker=project,
+            keys={"sk": "LOC#"},
+        )
+
+        self.api = Function(
+            self,
+            "Api",
+            platform,
+            handler="functions.availability.api.handler",
+            description="the API of availability",
+            memory=1024,
+        )
+        data.let(self.api, schema.AVAILABILITY, *READ)
+        data.let(self.api, schema.CONFIG, *READ)

@@ -1,0 +1,70 @@
+"""Orders: placement and lifecycle, the pick lists, the sweep of deadlines."""
+
+from aws_cdk import Environment, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.function import READ, WRITE, Function
+from infra.platform import Platform
+from infra.schedule import every_minute
+from infra.stacks.data import Data
+from infra.stream import Follows
+from shared import schema
+
+
+class Orders(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        data: Data,
+        identity_key: secretsmanager.Secret,
+        env: Environment,
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        self.api = Function(
+            self,
+            "Api",
+            platform,
+            handler="functions.orders.api.handler",
+            description="the API of orders, fulfillments, promises and quotes",
+            timeout_seconds=20,
+            memory=1769,  # one whole virtual CPU: routing is arithmetic
+        )
+        sweep = Function(
+            self,
+            "Sweep",
+            platform,
+            handler="functions.orders.sweep.handler",
+            description="acts on the deadlines that have passed",
+            timeout_seconds=50,
+        )
+        for function in (self.api, sweep):
+            data.let(function, schema.ORDERS, *READ, *WRITE)
+            data.let(function, schema.STOCK, *READ, *WRITE)
+            for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
+                data.let(function, read, *READ)
+        data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
+        self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
+        self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
+        every_minute(self, "SweepEveryMinute", sweep)
+
+        project = Function(
+            self,
+            "ProjectFulfillments",
+            platform,
+            handler="functions.orders.project_fulfillments.handler",
+            description="keeps one row per fulfillment for the pick lists",
+            timeout_seconds=60,
+        )
+        data.let(project, schema.ORDERS, *WRITE)
+        Follows(
+            self,
+            "Documents",
+            platform,
+            table=data[schema.ORDERS],
+            worker=project,
+            keys={"sk": "ORDER"},
+        )
