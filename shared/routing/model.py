@@ -1,0 +1,363 @@
+"""The values of a routing decision: what it depends on, and what came out. Pure, and plain JSON.
+
+Money is integer minor units of the policy's currency, mass kg, distance km. Everything that a
+decision depends on is inside its Problem, distances and the instant too, so that it can be run
+again to the same bytes.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.locations.model import Kind
+
+Method = Literal["ship", "pickup"]
+ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
+Unable = Literal["closed", "cut_off", "no_capacity"]
+Json = dict[str, Any]
+
+FORMAT = "norain-decision/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``quantity`` units to be routed. ``price``, ``margin`` and ``salvage`` are per unit.
+
+    A pickup line names its location; a ship line leaves the choice to the router. A line that is
+    not ``splittable`` comes whole from one location, or not at all.
+    """
+
+    line_id: str
+    sku: str
+    quantity: int
+    kg: float
+    price: int
+    method: Method = "ship"
+    location_id: str | None = None
+    splittable: bool = True
+    margin: int | None = None
+    salvage: int | None = None
+    season_ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    latitude: float
+    longitude: float
+    postal_code: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A location that might serve; ``km`` from it to the destination (0 without one).
+
+    ``stock`` holds the units per SKU that may be taken. ``unable`` says why it can do nothing in
+    time. ``delay_days`` pass before the carrier has the parcel. ``rates`` are units per day sold
+    over the counter, ``credits`` what taking a unit earns (stock that should go), ``confidence``
+    the share of picks that succeed; each per SKU, and absent where nothing is known.
+    """
+
+    location_id: str
+    kind: Kind
+    km: float
+    ship: bool
+    pickup: bool
+    stock: dict[str, int]
+    unable: Unable | None = None
+    delay_days: int = 0
+    rates: dict[str, float] = field(default_factory=dict)
+    credits: dict[str, int] = field(default_factory=dict)
+    confidence: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What the carrier asks for a parcel, and per kg in it; it takes ``days`` to arrive."""
+
+    parcel: int
+    kg: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One tariff per distance band, None where the carrier does not go. Later than
+    ``promise_days`` after the order is late."""
+
+    promise_days: int
+    bands: tuple[Tariff | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    package: int
+    unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carbon:
+    """kg CO2e: ``van`` per tonne-km up to ``van_km``, ``truck`` beyond, ``stop`` per parcel.
+    ``price`` is per kg CO2e."""
+
+    price: int
+    van: float
+    truck: float
+    van_km: int
+    stop: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unfilled:
+    """What not sending one unit costs: an amount, and a share of the line's price."""
+
+    amount: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What planners decide. ``bands_km`` are the upper ends of the distance bands; one more band
+    lies beyond the last. ``split`` is charged for each parcel after the first, ``late_day`` per
+    parcel and day, ``rejection`` per unit that a location is expected not to find.
+    ``opportunity`` scales the opportunity cost; ``horizon_days`` stands in for the end of a season
+    that a product does not have."""
+
+    version: int
+    currency: str
+    bands_km: tuple[int, ...]
+    services: dict[str, Service]
+    handling: dict[str, Handling]
+    carbon: Carbon
+    split: int
+    max_packages: int
+    late_day: int
+    rejection: int
+    unfilled: Unfilled
+    opportunity: float
+    horizon_days: int
+
+    def to_json(self) -> Json:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Json) -> "Policy":
+        return Policy(
+            **{
+                **document,
+                "bands_km": tuple(document["bands_km"]),
+                "services": {
+                    name: Service(
+                        service["promise_days"],
+                        tuple(band and Tariff(**band) for band in service["bands"]),
+                    )
+                    for name, service in document["services"].items()
+                },
+                "handling": {kind: Handling(**row) for kind, row in document["handling"].items()},
+                "carbon": Carbon(**document["carbon"]),
+                "unfilled": Unfilled(**document["unfilled"]),
+            }
+        )
+
+
+def _service(promise_days: int, *bands: tuple[int, int, int] | None) -> Service:
+    return Service(promise_days, tuple(band and Tariff(*band) for band in bands))
+
+
+DEFAULT_POLICY = Policy(
+    version=0,
+    currency="USD",
+    bands_km=(50, 150, 300, 600, 1000),
+    services={
+        "standard": _service(
+            4, (420, 25, 1), (470, 30, 2), (530, 38, 2), (610, 48, 3), (700, 60, 3), (840, 75, 4)
+        ),
+        "express": _service(
+            2, (500, 30, 1), (580, 38, 1), (670, 49, 2), (790, 64, 2), (950, 85, 2), (1170, 107, 3)
+        ),
+        "next_day": _service(
+            1,
+            (590, 35, 1),
+            (680, 45, 1),
+            (800, 60, 1),
+            (960, 80, 1),
+            (1200, 110, 2),
+            (1500, 140, 2),
+        ),
+        "same_day": _service(0, (850, 60, 0), (1400, 100, 0), None, None, None, None),
+    },
+    handling={
+        "warehouse": Handling(60, 35),
+        "store": Handling(160, 90),
+        "vendor": Handling(110, 60),
+    },
+    carbon=Carbon(price=10, van=0.60, truck=0.10, van_km=100, stop=0.2),
+    split=50,
+    max_packages=4,
+    late_day=400,
+    rejection=300,
+    unfilled=Unfilled(amount=2000, share=1.0),
+    opportunity=1.0,
+    horizon_days=28,
+)
+"""In force until a planner publishes one. The figures are ours, of no real carrier's contract:
+orders of magnitude as routing studies use them, in cents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """All that a decision depends on. ``excluded`` locations have rejected it before."""
+
+    lines: tuple[Line, ...]
+    candidates: tuple[Candidate, ...]
+    policy: Policy
+    now: datetime
+    service_level: ServiceLevel = "standard"
+    destination: Destination | None = None
+    excluded: frozenset[str] = frozenset()
+
+    def to_json(self) -> Json:
+        """The same text for the same problem, in whatever order it was put together."""
+        return {
+            "lines": [_line_json(line) for line in sorted(self.lines, key=lambda x: x.line_id)],
+            "candidates": [
+                _known(candidate)
+                for candidate in sorted(self.candidates, key=lambda x: x.location_id)
+            ],
+            "policy": self.policy.to_json(),
+            "now": self.now.isoformat(),
+            "service_level": self.service_level,
+            "destination": self.destination and asdict(self.destination),
+            "excluded": sorted(self.excluded),
+        }
+
+    @staticmethod
+    def from_json(document: Json) -> "Problem":
+        destination = document["destination"]
+        return Problem(
+            lines=tuple(_line(row) for row in document["lines"]),
+            candidates=tuple(Candidate(**row) for row in document["candidates"]),
+            policy=Policy.from_json(document["policy"]),
+            now=datetime.fromisoformat(document["now"]),
+            service_level=document["service_level"],
+            destination=Destination(**destination) if destination else None,
+            excluded=frozenset(document["excluded"]),
+        )
+
+
+def _known(value: Line | Candidate) -> Json:
+    """The fields that say something: nothing that is None or empty."""
+    found = ((entry.name, getattr(value, entry.name)) for entry in fields(value))
+    return {name: content for name, content in found if content is not None and content != {}}
+
+
+def _line_json(line: Line) -> Json:
+    ends = line.season_ends_at
+    return {**_known(line), "season_ends_at": ends and ends.isoformat()}
+
+
+def _line(row: Json) -> Line:
+    ends = row["season_ends_at"]
+    return Line(**{**row, "season_ends_at": datetime.fromisoformat(ends) if ends else None})
+
+
+Units = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``units`` by location and line, ``unfilled`` units by line, ``terms`` of the cost by name.
+
+    The terms add up to ``cost``; no plan costs less than ``lower_bound``, and ``proven`` says that
+    the two meet. ``km`` is the sum over the parcels.
+    """
+
+    units: Units
+    unfilled: dict[str, int]
+    terms: dict[str, int]
+    cost: int
+    lower_bound: int
+    proven: bool
+    km: float
+    kg_co2e: float
+
+    def to_json(self) -> Json:
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    @staticmethod
+    def from_json(document: Json) -> "Plan":
+        return Plan(**document)
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One candidate as the decision saw it: a reason in one word, and as a sentence.
+
+    ``terms`` are those of its part in the plan when ``chosen``, else of serving all it could by
+    itself; ``total`` is their sum; None when it was filtered out.
+    ``short`` names the units per SKU that it lacks to serve all of the shipped lines.
+    """
+
+    location_id: str
+    chosen: bool
+    reason: str
+    sentence: str
+    terms: dict[str, int]
+    total: int | None
+    short: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Only the problem and the plan are stored; ``considered`` and ``summary`` follow from them."""
+
+    problem: Problem
+    plan: Plan
+    considered: tuple[Considered, ...]
+    summary: str
+
+    def to_bytes(self) -> bytes:
+        document = {
+            "format": FORMAT,
+            "problem": self.problem.to_json(),
+            "plan": self.plan.to_json(),
+        }
+        return zlib.compress(canonical(document), level=9)
+
+
+def stored(data: bytes) -> tuple[Problem, Plan]:
+    """What ``Decision.to_bytes`` kept."""
+    document = json.loads(zlib.decompress(data))
+    return Problem.from_json(document["problem"]), Plan.from_json(document["plan"])
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """JSON of which there is one for each content: sorted, without blanks, UTF-8."""
+    return json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def without(problem: Problem, location_ids: frozenset[str]) -> Problem:
+    """The same problem after more locations have rejected it."""
+    return replace(problem, excluded=problem.excluded | location_ids)
+
+
+def with_stock(problem: Problem, known: Mapping[tuple[str, str], int]) -> Problem:
+    """The same problem after a lost race: units by (location_id, sku) as they really stand."""
+    return replace(
+        problem,
+        candidates=tuple(
+            replace(
+                candidate,
+                stock={
+                    sku: known.get((candidate.location_id, sku), units)
+                    for sku, units in candidate.stock.items()
+                },
+            )
+            for candidate in problem.candidates
+        ),
+    )
