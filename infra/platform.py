@@ -27,7 +27,10 @@ class Platform:
 
     @property
     def runtime(self) -> lambda_.Runtime:
-        return lambda_.Runtime(f"python{self.target.python}", lambda_.RuntimeFamily.PYTHON)
+        """Python 3.13 in the cloud; locally what the functions' host process runs."""
+        name = f"PYTHON_{self.target.python.replace('.', '_')}"
+        runtime: lambda_.Runtime = getattr(lambda_.Runtime, name)
+        return runtime
 
     @property
     def architecture(self) -> lambda_.Architecture:

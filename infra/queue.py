@@ -29,7 +29,7 @@ class Queue(Construct):
             visibility_timeout=Duration.seconds(6 * worker_timeout_seconds),
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=not platform.local,
+            enforce_ssl=True,
             removal_policy=platform.removal_policy,
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=self.dead_letters, max_receive_count=RECEIVES
@@ -59,7 +59,7 @@ def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
         "DeadLetters",
         retention_period=Duration.days(14),
         encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=not platform.local,
+        enforce_ssl=True,
         removal_policy=platform.removal_policy,
     )
     cloudwatch.Alarm(

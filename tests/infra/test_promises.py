@@ -1,0 +1,206 @@
+"""What every deployment keeps to, whatever is added to it."""
+
+import importlib
+import json
+from typing import Any
+
+import pytest
+
+from infra import bundle, openapi
+from infra.stacks.access import CLIENTS
+from infra.stacks.api import operations
+from shared import schema
+from shared.web.auth import CHANNEL_SCOPES, SCOPES
+from tests.infra.conftest import Resource, Templates
+
+WITHOUT_RESOURCE = {  # AWS knows no narrower resource for these
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+    "dynamodb:ListStreams",
+}
+
+
+def statements(templates: Templates) -> list[tuple[Resource, dict[str, Any]]]:
+    return [
+        (policy, statement)
+        for policy in templates.of("AWS::IAM::Policy")
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+    ]
+
+
+def many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_function_may_do_everything_of_anything(cloud: Templates) -> None:
+    found = statements(cloud)
+    assert found
+    for policy, statement in found:
+        for action in many(statement["Action"]):
+            assert "*" not in action, f"{policy.name} may do {action}"
+
+
+def test_a_permission_names_its_resource_where_aws_lets_it(cloud: Templates) -> None:
+    for policy, statement in statements(cloud):
+        if "*" in many(statement["Resource"]):
+            wide = set(many(statement["Action"])) - WITHOUT_RESOURCE
+            assert not wide, f"{policy.name} may do {wide} on everything"
+
+
+def test_every_queue_is_encrypted_and_has_a_dead_letter_queue(cloud: Templates) -> None:
+    queues = cloud.of("AWS::SQS::Queue")
+    dead = [queue for queue in queues if "DeadLetters" in queue.name]
+    assert dead
+    for queue in queues:
+        assert queue.properties["SqsManagedSseEnabled"] is True, queue.name
+        if queue not in dead:
+            assert "deadLetterTargetArn" in queue.properties["RedrivePolicy"], queue.name
+
+
+def test_an_alarm_rings_for_every_dead_letter_queue(cloud: Templates) -> None:
+    alarms = json.dumps([alarm.properties for alarm in cloud.of("AWS::CloudWatch::Alarm")])
+    for queue in cloud.of("AWS::SQS::Queue"):
+        if "DeadLetters" in queue.name:
+            assert queue.name in alarms
+
+
+def test_every_source_reports_the_items_that_failed(cloud: Templates) -> None:
+    mappings = cloud.of("AWS::Lambda::EventSourceMapping")
+    assert mappings
+    for mapping in mappings:
+        assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_every_stream_source_gives_up_a_poison_record_alone(cloud: Templates) -> None:
+    streams = [
+        mapping
+        for mapping in cloud.of("AWS::Lambda::EventSourceMapping")
+        if "StartingPosition" in mapping.properties
+    ]
+    assert streams
+    for mapping in streams:
+        assert mapping.properties["BisectBatchOnFunctionError"] is True
+        assert mapping.properties["MaximumRetryAttempts"] > 0
+        assert "OnFailure" in mapping.properties["DestinationConfig"]
+        assert mapping.properties["FilterCriteria"]["Filters"]
+
+
+def test_a_message_stays_hidden_for_six_times_its_workers_time_out(cloud: Templates) -> None:
+    worker = next(
+        function
+        for function in cloud.of("AWS::Lambda::Function")
+        if function.properties["Handler"] == "functions.stock.apply_feed.handler"
+    )
+    feed = next(
+        queue for queue in cloud.of("AWS::SQS::Queue") if "RedrivePolicy" in queue.properties
+    )
+    assert feed.properties["VisibilityTimeout"] == 6 * worker.properties["Timeout"]
+
+
+def test_the_tables_are_the_schema_encrypted_restorable_and_kept(cloud: Templates) -> None:
+    tables = {table.name: table for table in cloud.of("AWS::DynamoDB::Table")}
+    assert len(tables) == len(schema.TABLES)
+    for entry in schema.TABLES:
+        made = next(t for name, t in tables.items() if name.startswith(entry.name.capitalize()))
+        expected = schema.definition(entry)
+        assert made.properties["KeySchema"] == expected["KeySchema"]
+        assert made.properties["BillingMode"] == "PAY_PER_REQUEST"
+        indexes: Any = expected.get("GlobalSecondaryIndexes", [])
+        assert made.properties.get("GlobalSecondaryIndexes", []) == indexes
+        assert made.properties["SSESpecification"]["SSEEnabled"] is True
+        recovery = made.properties["PointInTimeRecoverySpecification"]
+        assert recovery["PointInTimeRecoveryEnabled"] is True
+        assert made.properties["DeletionProtectionEnabled"] is True
+        assert made.whole["DeletionPolicy"] == "Retain"
+        assert ("KMSMasterKeyId" in made.properties["SSESpecification"]) is entry.personal
+
+
+def test_the_cloud_runs_python_3_13_on_arm_from_a_snapshot(cloud: Templates) -> None:
+    functions = cloud.of("AWS::Lambda::Function")
+    assert functions
+    for function in functions:
+        assert function.properties["Runtime"] == "python3.13"
+        assert function.properties["Architectures"] == ["arm64"]
+        assert function.properties["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+
+
+def test_every_function_has_its_log_group_with_a_retention(cloud: Templates) -> None:
+    groups = cloud.of("AWS::Logs::LogGroup")
+    assert all(group.properties["RetentionInDays"] for group in groups)
+    for function in cloud.of("AWS::Lambda::Function"):
+        assert "LogGroup" in function.properties["LoggingConfig"], function.name
+        assert function.properties["LoggingConfig"]["LogFormat"] == "JSON"
+
+
+def test_every_handler_that_is_deployed_exists(cloud: Templates) -> None:
+    for function in cloud.of("AWS::Lambda::Function"):
+        module, name = function.properties["Handler"].rsplit(".", 1)
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_one_code_asset_and_one_layer_serve_all(cloud: Templates) -> None:
+    codes = {function.properties["Code"]["S3Key"] for function in cloud.of("AWS::Lambda::Function")}
+    layers = {
+        layer.properties["Content"]["S3Key"] for layer in cloud.of("AWS::Lambda::LayerVersion")
+    }
+    assert len(codes) == 1
+    assert len(layers) == 1
+
+
+def test_the_layer_is_built_for_the_clouds_processor_and_python() -> None:
+    names = [path.name for path in bundle.layer(bundle.CLOUD).rglob("_pydantic_core*.so")]
+    assert names == ["_pydantic_core.cpython-313-aarch64-linux-gnu.so"]
+
+
+def test_the_local_layer_carries_byte_code() -> None:
+    folder = bundle.layer(bundle.LOCAL)
+    assert any(folder.glob("python/pydantic/__pycache__/main.*.pyc"))
+
+
+def test_the_local_cloud_differs_in_runtime_and_snapshot_alone(
+    cloud: Templates, local: Templates
+) -> None:
+    kinds = sorted(resource.type for resource in cloud.resources)
+    assert sorted(resource.type for resource in local.resources) == kinds
+    for function in local.of("AWS::Lambda::Function"):
+        assert function.properties["Runtime"] == f"python{bundle.LOCAL.python}"
+        assert "SnapStart" not in function.properties
+
+
+def test_the_api_document_is_what_the_routes_say() -> None:
+    assert json.loads(openapi.DOCUMENT.read_text()) == json.loads(json.dumps(openapi.document())), (
+        "run `make openapi`"
+    )
+
+
+def test_a_route_asks_for_the_scopes_of_its_operation(cloud: Templates) -> None:
+    routes = {
+        route.properties["RouteKey"]: route.properties
+        for route in cloud.of("AWS::ApiGatewayV2::Route")
+    }
+    document = json.loads(openapi.DOCUMENT.read_text())
+    assert len(routes) == len(operations(document))
+    for method, path, operation in operations(document):
+        wanted = [scope for choice in operation.get("security", []) for scope in choice["oauth"]]
+        route = routes[f"{method} {path}"]
+        if wanted:
+            assert route["AuthorizationType"] == "JWT"
+            assert route["AuthorizationScopes"] == wanted
+        else:
+            assert path in {"/v1/health", "/v1/openapi.json"}
+            assert route.get("AuthorizationType", "NONE") == "NONE"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_gets_the_scopes_that_it_is_listed_with(cloud: Templates, client: str) -> None:
+    made = next(
+        entry
+        for entry in cloud.of("AWS::Cognito::UserPoolClient")
+        if entry.name.startswith(f"Clients{client.capitalize()}")
+    )
+    assert made.properties["AllowedOAuthFlows"] == ["client_credentials"]
+    granted = [
+        scope["Fn::Join"][1][1].removeprefix("/") for scope in made.properties["AllowedOAuthScopes"]
+    ]
+    assert sorted(granted) == sorted(CLIENTS[client])
+    assert set(CLIENTS[client]) <= {*SCOPES, *CHANNEL_SCOPES}
