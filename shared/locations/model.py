@@ -1,18 +1,27 @@
-"""A place that holds stock, and when it is open. Pure: the instant is always an argument."""
+"""A place that holds stock, where it is and when it is open. Pure: the instant is an argument."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
+from math import atan, atan2, cos, hypot, pi, radians, remainder, sin, sqrt, tan
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 Kind = Literal["warehouse", "store", "vendor"]
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ALL_DAY = ((time(0), time(0)),)
+HORIZON_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
     """``hours`` maps a day of DAYS to its (opens, closes) pairs in the location's own time zone;
     a pair whose end is not after its start runs past midnight. A location without hours is open
-    at all times, a day without an entry is closed."""
+    at all times, a day without an entry is closed. On a date of ``closed_on`` nothing opens; what
+    opened the day before closes at its hour.
+
+    ``capacity_per_hour`` is the units that can be picked in an hour of opening; 0 picks none.
+    """
 
     location_id: str
     name: str
@@ -29,3 +38,130 @@ class Location:
     lead_time_minutes: int
     capacity_per_hour: int
     gln: str | None = None
+
+
+def is_open(location: Location, at: datetime) -> bool:
+    return any(start <= at < end for start, end in _openings(location, at, days=2))
+
+
+def next_opening(location: Location, at: datetime) -> datetime | None:
+    """In UTC: ``at`` itself when it is open then, None when it stays closed for HORIZON_DAYS."""
+    return next((start for start, _ in _openings(location, at)), None)
+
+
+def ready_by(location: Location, at: datetime, units: int = 1) -> datetime | None:
+    """The earliest instant at which ``units`` ordered at ``at`` lie ready, while it is open (UTC).
+
+    The lead time runs while the location is open, and is longer when the units take longer to pick
+    at ``capacity_per_hour``. What would be done at closing time is ready when it opens again.
+    None when it has no capacity, or not enough opening within HORIZON_DAYS. Whether the location
+    hands over to shoppers (``pickup``) is for the caller to ask.
+    """
+    if not location.capacity_per_hour:
+        return None
+    picking = units * 60 / location.capacity_per_hour
+    left = timedelta(minutes=max(location.lead_time_minutes, picking))
+    if not location.hours and not location.closed_on:
+        return at.astimezone(UTC) + left
+    for start, end in _openings(location, at):
+        if start + left < end:
+            return start + left
+        left -= end - start
+    return None
+
+
+def _openings(
+    location: Location, at: datetime, days: int = HORIZON_DAYS
+) -> Iterator[tuple[datetime, datetime]]:
+    """(start, end) in UTC of every opening from ``at`` on, in order, none overlapping.
+
+    A local time that a change of the clocks repeats opens at its first and closes at its second
+    occurrence; one that it skips is read with the offset before the change (RFC 5545, 3.3.5).
+    """
+    zone = ZoneInfo(location.time_zone)
+    last = at.astimezone(UTC)
+    first = last.astimezone(zone).date() - timedelta(days=1)
+    for ahead in range(days + 1):
+        day = first + timedelta(days=ahead)
+        if day in location.closed_on:
+            continue
+        for opens, closes in sorted(_pairs(location, day)):
+            start = datetime.combine(day, opens, zone).astimezone(UTC)
+            until = datetime.combine(day + timedelta(days=closes <= opens), closes, zone)
+            end = max(until.astimezone(UTC), until.replace(fold=1).astimezone(UTC))
+            if max(start, last) < end:
+                yield max(start, last), end
+                last = end
+
+
+def _pairs(location: Location, day: date) -> tuple[tuple[time, time], ...]:
+    if not location.hours:
+        return ALL_DAY
+    return location.hours.get(DAYS[day.weekday()], ())
+
+
+EQUATOR_KM = 6378.137
+FLATTENING = 1 / 298.257223563
+POLE_KM = EQUATOR_KM * (1 - FLATTENING)
+HALF_MERIDIAN_KM = 20003.931458625
+MOST_STEPS = 100
+STEP_RADIANS = 1e-11
+
+
+def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
+    """Along the WGS84 ellipsoid, between two points in degrees; across the 180th meridian too.
+
+    T. Vincenty, Direct and inverse solutions of geodesics on the ellipsoid, Survey Review 23
+    (1975), inverse formula: within a millimetre. Where it does not converge, the points are
+    almost antipodal, and the answer is half a meridian: at most 0.4 % too long.
+    """
+    reach = radians(remainder(b_lon - a_lon, 360))
+    a_reduced = atan((1 - FLATTENING) * tan(radians(a_lat)))
+    b_reduced = atan((1 - FLATTENING) * tan(radians(b_lat)))
+    sin_a, cos_a = sin(a_reduced), cos(a_reduced)
+    sin_b, cos_b = sin(b_reduced), cos(b_reduced)
+    turn = reach
+    for _ in range(MOST_STEPS):
+        sin_turn, cos_turn = sin(turn), cos(turn)
+        sin_arc = hypot(cos_b * sin_turn, cos_a * sin_b - sin_a * cos_b * cos_turn)
+        cos_arc = sin_a * sin_b + cos_a * cos_b * cos_turn
+        if sin_arc == 0:
+            return 0.0 if cos_arc > 0 else HALF_MERIDIAN_KM
+        arc = atan2(sin_arc, cos_arc)
+        sin_azimuth = cos_a * cos_b * sin_turn / sin_arc
+        cos2_azimuth = 1 - sin_azimuth * sin_azimuth
+        middle = cos_arc - 2 * sin_a * sin_b / cos2_azimuth if cos2_azimuth > 0 else 0.0
+        c = FLATTENING / 16 * cos2_azimuth * (4 + FLATTENING * (4 - 3 * cos2_azimuth))
+        previous = turn
+        turn = reach + (1 - c) * FLATTENING * sin_azimuth * (
+            arc + c * sin_arc * (middle + c * cos_arc * (2 * middle * middle - 1))
+        )
+        if abs(turn) > pi:
+            return HALF_MERIDIAN_KM
+        if abs(turn - previous) < STEP_RADIANS:
+            return _arc_km(arc, sin_arc, cos_arc, cos2_azimuth, middle)
+    return HALF_MERIDIAN_KM
+
+
+def _arc_km(
+    arc: float, sin_arc: float, cos_arc: float, cos2_azimuth: float, middle: float
+) -> float:
+    """Vincenty's series A and B in Helmert's k1 (Survey Review 23, 1976)."""
+    root = sqrt(1 + cos2_azimuth * ((EQUATOR_KM / POLE_KM) ** 2 - 1))
+    k = (root - 1) / (root + 1)
+    a = (1 + k * k / 4) / (1 - k)
+    b = k * (1 - 3 / 8 * k * k)
+    delta = (
+        b
+        * sin_arc
+        * (
+            middle
+            + b
+            / 4
+            * (
+                cos_arc * (2 * middle * middle - 1)
+                - b / 6 * middle * (4 * sin_arc * sin_arc - 3) * (4 * middle * middle - 3)
+            )
+        )
+    )
+    return POLE_KM * a * (arc - delta)

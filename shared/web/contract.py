@@ -3,7 +3,7 @@
 Input refuses what it does not know. An answer leaves out what it does not have.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
@@ -19,11 +19,9 @@ from pydantic import (
     model_serializer,
 )
 
+from shared import instants
 
-def rfc3339(instant: datetime) -> str:
-    """UTC with milliseconds and ``Z``: of equal length, so that the order of texts is of times."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
+rfc3339 = instants.rfc3339
 
 Instant = Annotated[
     AwareDatetime,

@@ -1,0 +1,209 @@
+"""Locations and postal codes, table ``config``.
+
+    pk LOCATION            sk <location_id>   a location       find, page, all_locations
+    pk POSTAL#<country>    sk <postal code>   its centroid     point_of_postal_code: 0.5 read units
+
+``all_locations`` is one Query (500 locations: about 30 read units), kept by the process for
+KEPT_SECONDS: what another process puts is seen here that much later at most.
+"""
+
+import time as clock
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
+from shared.aws.items import Item, to_item
+from shared.aws.settings import table_name
+from shared.errors import Busy
+from shared.locations.model import Kind, Location
+
+KEPT_SECONDS = 30
+PAGE = 100
+WRITES = 25
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What this process has read with ``client``; another client knows nothing of it."""
+
+    client: Any
+    until: float = 0.0
+    locations: dict[str, Location] = field(default_factory=dict)
+    points: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+
+
+_kept = _Kept(client=None)
+
+
+def _fresh() -> _Kept:
+    global _kept  # noqa: PLW0603
+    if _kept.client is not dynamodb() or _kept.until < clock.monotonic():
+        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS)
+    return _kept
+
+
+def all_locations() -> dict[str, Location]:
+    """Every location by its id, in the order of the ids; KEPT_SECONDS old at most."""
+    kept = _fresh()
+    if not kept.locations:
+        kept.locations = {location.location_id: location for location in _query()}
+    return kept.locations
+
+
+def find(location_id: str) -> Location | None:
+    """The location as it stands now (strongly consistent)."""
+    found = tables.get(table_name("config"), "LOCATION", location_id, consistent=True)
+    return _location(found) if found else None
+
+
+def put(location: Location) -> bool:
+    """Writes the location over what was there; whether it is new."""
+    before = dynamodb().put_item(
+        TableName=table_name("config"), Item=_item(location), ReturnValues="ALL_OLD"
+    )
+    _fresh().until = 0.0
+    return not before.get("Attributes")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    locations: list[Location]
+    after: str | None
+    """The location_id to go on after."""
+
+
+def page(limit: int, *, kind: Kind | None = None, after: str | None = None) -> Page:
+    """At most ``limit`` locations, of one kind or of all, in the order of their ids."""
+    found: list[Location] = []
+    for location in _query(after):
+        if kind is None or location.type == kind:
+            found.append(location)
+        if len(found) > limit:
+            return Page(found[:limit], found[limit - 1].location_id)
+    return Page(found, None)
+
+
+def _query(after: str | None = None) -> Iterator[Location]:
+    condition = "pk = :location"
+    values: Item = {":location": {"S": "LOCATION"}}
+    if after is not None:
+        condition += " AND sk > :after"
+        values[":after"] = {"S": after}
+    for item in tables.query(table_name("config"), condition, values):
+        yield _location(item)
+
+
+def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
+    """Latitude and longitude of a postal code: its stored centroid, or else the middle of the
+    locations that have it; None when nobody knows it."""
+    key = country, canonical(code)
+    kept = _fresh()
+    if key not in kept.points:
+        found = tables.get(table_name("config"), f"POSTAL#{country}", key[1])
+        if found:
+            kept.points[key] = found["latitude"], found["longitude"]
+        elif there := [
+            location
+            for location in all_locations().values()
+            if (location.country, canonical(location.postal_code)) == key
+        ]:
+            kept.points[key] = (
+                sum(location.latitude for location in there) / len(there),
+                sum(location.longitude for location in there) / len(there),
+            )
+    return kept.points.get(key)
+
+
+def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) -> None:
+    """Stores the centroids (latitude, longitude) of postal codes; seeding, not a request's work.
+
+    Raises Busy when the table does not take them all.
+    """
+    rows: list[Any] = [
+        {
+            "PutRequest": {
+                "Item": to_item(
+                    {
+                        "pk": f"POSTAL#{country}",
+                        "sk": canonical(code),
+                        "latitude": float(latitude),
+                        "longitude": float(longitude),
+                    }
+                )
+            }
+        }
+        for code, (latitude, longitude) in points.items()
+    ]
+    name = table_name("config")
+    for start in range(0, len(rows), WRITES):
+        left = rows[start : start + WRITES]
+        for attempt in range(tables.ATTEMPTS):
+            answer: Any = dynamodb().batch_write_item(RequestItems={name: left})
+            left = answer.get("UnprocessedItems", {}).get(name, [])
+            if not left:
+                break
+            tables.pause(attempt)
+        else:
+            raise Busy("the table takes no more postal codes for now")
+
+
+def canonical(code: str) -> str:
+    """A postal code as it is looked up: upper case, without spaces."""
+    return "".join(code.split()).upper()
+
+
+def _item(location: Location) -> Item:
+    return to_item(
+        {
+            "pk": "LOCATION",
+            "sk": location.location_id,
+            "name": location.name,
+            "type": location.type,
+            "latitude": float(location.latitude),
+            "longitude": float(location.longitude),
+            "postal_code": location.postal_code,
+            "country": location.country,
+            "time_zone": location.time_zone,
+            "hours": {
+                day: " ".join(f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in pairs)
+                for day, pairs in location.hours.items()
+            },
+            "closed_on": sorted(day.isoformat() for day in location.closed_on),
+            "pickup": location.pickup,
+            "ship": location.ship,
+            "lead_time_minutes": location.lead_time_minutes,
+            "capacity_per_hour": location.capacity_per_hour,
+            "gln": location.gln,
+        }
+    )
+
+
+def _location(item: dict[str, Any]) -> Location:
+    return Location(
+        location_id=item["sk"],
+        name=item["name"],
+        type=item["type"],
+        latitude=float(item["latitude"]),
+        longitude=float(item["longitude"]),
+        postal_code=item["postal_code"],
+        country=item["country"],
+        time_zone=item["time_zone"],
+        hours={day: _pairs(text) for day, text in item["hours"].items()},
+        closed_on=frozenset(date.fromisoformat(day) for day in item["closed_on"]),
+        pickup=item["pickup"],
+        ship=item["ship"],
+        lead_time_minutes=item["lead_time_minutes"],
+        capacity_per_hour=item["capacity_per_hour"],
+        gln=item.get("gln"),
+    )
+
+
+def _pairs(text: str) -> tuple[tuple[time, time], ...]:
+    """``"09:00-12:00 13:00-18:00"``: what opens and closes on one day."""
+    return tuple(
+        (time.fromisoformat(opens), time.fromisoformat(closes))
+        for opens, _, closes in (pair.partition("-") for pair in text.split())
+    )
