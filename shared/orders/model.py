@@ -1,0 +1,884 @@
+"""An order, and everything that may happen to it. Pure: values and instants in, values out.
+
+One document is an order's whole truth: its lines, its fulfillments, its history. Each function
+takes the order as it stands and returns a Change: the order afterwards, and what that does to
+stock positions. The table writes both in one transaction or neither.
+
+    place ──> offer ──> act, reject, hand over ──> settle ──> commit
+                ^                  │
+                └── route again <──┘   units that nobody holds are `unassigned` in between
+
+The life of a fulfillment is the table TRANSITIONS, and nothing else:
+
+    ship     offered ─> accepted ─> picked ─> packed ─> shipped
+    pickup   offered ─> accepted ─> picked ─> packed ─> ready ─> collected
+             pick and pack may be left out; every state before the hand-over may be rejected
+             or cancelled
+
+Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
+from shared.stock.model import Effect
+
+Method = Literal["ship", "pickup"]
+State = Literal[
+    "offered",
+    "accepted",
+    "picked",
+    "packed",
+    "ready",
+    "shipped",
+    "collected",
+    "rejected",
+    "cancelled",
+]
+Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
+Reason = Literal["not_found", "damaged", "no_capacity", "mismatch"]
+Condition = Literal["sellable", "damaged"]
+OrderState = Literal[
+    "placed",
+    "in_progress",
+    "partially_fulfilled",
+    "backordered",
+    "exception",
+    "fulfilled",
+    "cancelled",
+]
+
+_ENDS: Mapping[Action, State] = {"reject": "rejected", "cancel": "cancelled"}
+
+TRANSITIONS: Mapping[Method, Mapping[State, Mapping[Action, State]]] = {
+    "ship": {
+        "offered": {"accept": "accepted", **_ENDS},
+        "accepted": {"pick": "picked", "pack": "packed", "ship": "shipped", **_ENDS},
+        "picked": {"pack": "packed", "ship": "shipped", **_ENDS},
+        "packed": {"ship": "shipped", **_ENDS},
+    },
+    "pickup": {
+        "offered": {"accept": "accepted", **_ENDS},
+        "accepted": {"pick": "picked", "pack": "packed", "ready": "ready", **_ENDS},
+        "picked": {"pack": "packed", "ready": "ready", **_ENDS},
+        "packed": {"ready": "ready", **_ENDS},
+        "ready": {"collect": "collected", **_ENDS},
+    },
+}
+OPEN: tuple[State, ...] = ("offered", "accepted", "picked", "packed", "ready")
+"""The states in which a location holds units for the order, least advanced first."""
+HANDED_OVER: frozenset[State] = frozenset({"shipped", "collected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long each state may last before ``overdue`` acts on it."""
+
+    work: timedelta = timedelta(hours=24)
+    """From acceptance to hand-over, when the promise names no earlier instant."""
+    escalate: timedelta = timedelta(hours=4)
+    """Between two reminders to a location that is late; after ``patience`` it is passed over."""
+    patience: int = 3
+    collect: timedelta = timedelta(days=7)
+    retry: timedelta = timedelta(minutes=30)
+    """Between two attempts to find stock for units that no location holds."""
+    restock: timedelta = timedelta(hours=6)
+    """The same, for backordered units of which no supply is announced."""
+    give_up: timedelta = timedelta(days=2)
+    give_up_backorder: timedelta = timedelta(days=30)
+
+
+TERMS = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was bought. ``unit_price`` in minor units of ``currency``.
+
+    quantity = open + fulfilled + cancelled + backordered, always (law 6). ``unassigned`` is the
+    part of ``open`` that no location holds: a line with any is in exception, and ``deadline`` is
+    when that is acted on next. ``since`` is when the exception or the backorder began.
+    """
+
+    line_id: str
+    sku: str
+    quantity: int
+    unit_price: int
+    currency: str
+    method: Method
+    open: int
+    location_id: str | None = None
+    backorder: bool = False
+    fulfilled: int = 0
+    cancelled: int = 0
+    backordered: int = 0
+    returned: int = 0
+    unassigned: int = 0
+    excluded: tuple[str, ...] = ()
+    expected_at: datetime | None = None
+    since: datetime | None = None
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Units of one order line in one fulfillment."""
+
+    line_id: str
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfillment:
+    """The part of an order that one location ships or hands over."""
+
+    fulfillment_id: str
+    location_id: str
+    method: Method
+    state: State
+    lines: tuple[Held, ...]
+    offered_at: datetime
+    ready_by: datetime | None = None
+    deliver_by: datetime | None = None
+    deadline: datetime | None = None
+    escalations: int = 0
+    carrier: str | None = None
+    tracking: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened. ``event`` is the name under which it leaves the system (`order.placed`)."""
+
+    at: datetime
+    event: str
+    actor: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    status: Literal["authorized", "paid", "pending"]
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where parcels go: WGS84 degrees where the channel knows them."""
+
+    postal_code: str
+    country: str
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``version`` is the one that was read; 0 is an order that is not stored yet.
+
+    ``decisions`` are the routings that shaped it, each re-runnable from its bytes.
+    """
+
+    order_id: str
+    channel: str
+    placed_at: datetime
+    payment: Payment
+    lines: tuple[Line, ...]
+    service_level: str = "standard"
+    profile_id: str | None = None
+    ship_to: Place | None = None
+    hold_id: str | None = None
+    fulfillments: tuple[Fulfillment, ...] = ()
+    history: tuple[Entry, ...] = ()
+    decisions: tuple[bytes, ...] = ()
+    version: int = 0
+
+    @property
+    def state(self) -> OrderState:
+        """What is most worth knowing about the order as a whole."""
+        left = sum(line.open + line.backordered for line in self.lines)
+        fulfilled = any(line.fulfilled for line in self.lines)
+        if not left:
+            return "fulfilled" if fulfilled else "cancelled"
+        if any(line.unassigned for line in self.lines):
+            return "exception"
+        if not any(line.open for line in self.lines):
+            return "backordered"
+        if fulfilled:
+            return "partially_fulfilled"
+        begun = any(f.is_open and f.state != "offered" for f in self.fulfillments)
+        return "in_progress" if begun else "placed"
+
+    @property
+    def deadline(self) -> datetime | None:
+        """The earliest instant at which somebody has to act, None when all is done."""
+        open_ones = [f.deadline for f in self.fulfillments if f.is_open]
+        waiting = [line.deadline for line in self.lines if line.unassigned or line.backordered]
+        return min((at for at in (*open_ones, *waiting) if at is not None), default=None)
+
+    def line(self, line_id: str) -> Line:
+        for line in self.lines:
+            if line.line_id == line_id:
+                return line
+        raise NotFound(f"order {self.order_id} has no line {line_id}")
+
+    def fulfillment(self, fulfillment_id: str) -> Fulfillment:
+        for found in self.fulfillments:
+            if found.fulfillment_id == fulfillment_id:
+                return found
+        raise NotFound(f"there is no fulfillment {fulfillment_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``order`` as it is to be stored, and what that does to stock, one Effect per position."""
+
+    order: Order
+    effects: tuple[Effect, ...] = ()
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Units of a line to be taken at a location; ``floor`` is what must stay available there."""
+
+    line_id: str
+    quantity: int
+    floor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One location's part of a plan. ``answer_by`` is when it must have accepted."""
+
+    location_id: str
+    method: Method
+    lines: tuple[Taken, ...]
+    answer_by: datetime
+    ready_by: datetime | None = None
+    deliver_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    line_id: str
+    quantity: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    line_id: str
+    quantity: int
+    condition: Condition
+    reason: str
+
+
+class LawBroken(AssertionError):
+    """An order that does not conserve its units: a fault of ours, never stored."""
+
+
+# ----------------------------------------------------------------------------- placing and offering
+
+
+def place(order: Order, now: datetime, actor: str) -> Change:
+    """A new order whose units nobody holds yet."""
+    lines = tuple(
+        replace(line, open=line.quantity, unassigned=line.quantity) for line in order.lines
+    )
+    placed = Entry(now, "order.placed", actor, {"channel": order.channel})
+    return Change(replace(order, lines=lines, history=(placed,)), cause="order.placed")
+
+
+def offer(
+    change: Change, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
+) -> Change:
+    """Unassigned units become fulfillments, each offered to its location.
+
+    With ``reserve`` the units are reserved; without, a hold has already reserved them.
+    """
+    order = change.order
+    effects: list[Effect] = []
+    for parcel in parcels:
+        fulfillment = Fulfillment(
+            fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}",
+            location_id=parcel.location_id,
+            method=parcel.method,
+            state="offered",
+            lines=tuple(
+                Held(taken.line_id, order.line(taken.line_id).sku, taken.quantity)
+                for taken in parcel.lines
+            ),
+            offered_at=now,
+            ready_by=parcel.ready_by,
+            deliver_by=parcel.deliver_by,
+            deadline=parcel.answer_by,
+        )
+        for taken in parcel.lines:
+            line = order.line(taken.line_id)
+            order = _with_line(order, replace(line, unassigned=line.unassigned - taken.quantity))
+            if reserve:
+                effects.append(
+                    Effect(line.sku, parcel.location_id, 0, taken.quantity, floor=taken.floor)
+                )
+        order = replace(order, fulfillments=(*order.fulfillments, fulfillment))
+        order = _noted(order, now, "fulfillment.offered", "router", _detail(fulfillment))
+    return _also(change, order, effects)
+
+
+def settle(
+    change: Change,
+    now: datetime,
+    terms: Terms = TERMS,
+    expected: Mapping[str, datetime] | None = None,
+) -> Change:
+    """What is still unassigned gets an owner: it is backordered where the line allows that, or an
+    exception with a deadline. ``expected`` says when supply of a SKU arrives."""
+    order = change.order
+    for line in order.lines:
+        if not line.unassigned:
+            waits = line.backordered > 0
+            settled = line if waits else replace(line, since=None, deadline=None)
+        elif line.backorder:
+            due = (expected or {}).get(line.sku)
+            settled = replace(
+                line,
+                open=line.open - line.unassigned,
+                backordered=line.backordered + line.unassigned,
+                unassigned=0,
+                expected_at=due,
+                since=line.since or now,
+                deadline=due if due and due > now else now + terms.restock,
+            )
+            if line.since is None:
+                order = _noted(order, now, "line.backordered", "router", _units(line))
+        else:
+            settled = replace(line, since=line.since or now, deadline=now + terms.retry)
+            if line.since is None:
+                order = _noted(order, now, "line.exception", "router", _units(line))
+        order = _with_line(order, settled)
+    return replace(change, order=order)
+
+
+# ---------------------------------------------------------------------------------- fulfillments
+
+
+def act(
+    order: Order,
+    fulfillment_id: str,
+    action: Literal["accept", "pick", "pack", "ready", "ship", "collect"],
+    now: datetime,
+    actor: str,
+    *,
+    units: Mapping[str, int] | None = None,
+    carrier: str | None = None,
+    tracking: str | None = None,
+    terms: Terms = TERMS,
+) -> Change:
+    """One step forward. A hand-over of fewer ``units`` (by line) leaves the rest where it was.
+
+    Raises InvalidTransition, with what the state allows.
+    """
+    found = order.fulfillment(fulfillment_id)
+    state = _next(found, action)
+    if units is not None and state in HANDED_OVER:
+        order = _split(order, found, units)
+        found = order.fulfillment(fulfillment_id)
+    moved = replace(
+        found,
+        state=state,
+        deadline=_deadline(found, state, now, terms),
+        escalations=0,
+        carrier=carrier or found.carrier,
+        tracking=tracking or found.tracking,
+    )
+    order = _with_fulfillment(order, moved)
+    effects: list[Effect] = []
+    if state in HANDED_OVER:
+        for held in found.lines:
+            line = order.line(held.line_id)
+            order = _with_line(
+                order,
+                replace(
+                    line,
+                    open=line.open - held.quantity,
+                    fulfilled=line.fulfilled + held.quantity,
+                ),
+            )
+            effects.append(Effect(held.sku, found.location_id, -held.quantity, -held.quantity))
+    event = f"fulfillment.{state}"
+    order = _noted(order, now, event, actor, _detail(moved))
+    return _also(Change(order, cause=event), order, effects)
+
+
+def reject(
+    order: Order,
+    fulfillment_id: str,
+    rejections: Sequence[Rejection],
+    shelf: Mapping[tuple[str, str], int],
+    *,
+    now: datetime,
+    actor: str,
+    event: str = "fulfillment.rejected",
+) -> Change:
+    """A location does not serve some units; they are unassigned and not offered to it again.
+
+    What it says corrects its stock. ``shelf`` is the available count by (sku, location_id) as the
+    system believes it: when a unit is not found, the units believed to lie beside it are not there
+    either, so available becomes 0. Units reserved for other orders stay, as they may be picked.
+
+        not_found     on_hand -(units + available), reserved -units
+        damaged       on_hand -units, reserved -units, damaged +units
+        mismatch      on_hand -units, reserved -units
+        no_capacity   reserved -units
+    """
+    found = order.fulfillment(fulfillment_id)
+    _next(found, "reject")
+    units: Counter[str] = Counter()
+    for rejection in rejections:
+        units[rejection.line_id] += rejection.quantity
+    kept = _less(found, units)
+    skus = {held.line_id: held.sku for held in found.lines}
+    effects: list[Effect] = []
+    emptied: set[str] = set()
+    for rejection in rejections:
+        sku = skus[rejection.line_id]
+        effects.append(_correction(sku, found.location_id, rejection))
+        if rejection.reason == "not_found" and sku not in emptied:
+            emptied.add(sku)
+            beside = max(0, shelf.get((sku, found.location_id), 0))
+            effects.append(Effect(sku, found.location_id, -beside, 0))
+    for line_id, quantity in units.items():
+        line = order.line(line_id)
+        order = _with_line(
+            order,
+            replace(
+                line,
+                unassigned=line.unassigned + quantity,
+                excluded=tuple(sorted({*line.excluded, found.location_id})),
+            ),
+        )
+    moved = (
+        replace(found, lines=kept)
+        if kept
+        else replace(found, state="rejected", deadline=None, escalations=0)
+    )
+    order = _with_fulfillment(order, moved)
+    detail = {
+        "fulfillment_id": fulfillment_id,
+        "location_id": found.location_id,
+        "lines": [
+            {"line_id": r.line_id, "quantity": r.quantity, "reason": r.reason} for r in rejections
+        ],
+    }
+    order = _noted(order, now, event, actor, detail)
+    return _also(Change(order, cause=event), order, effects)
+
+
+def cancel_fulfillment(
+    order: Order, fulfillment_id: str, reason: str, now: datetime, actor: str
+) -> Change:
+    """Its units are released and cancelled: the shopper does not get them."""
+    found = order.fulfillment(fulfillment_id)
+    _next(found, "cancel")
+    units = Counter({held.line_id: held.quantity for held in found.lines})
+    return _cancelled(order, Counter(), [(found, units)], reason, now=now, actor=actor)
+
+
+# -------------------------------------------------------------------- cancelling and taking back
+
+
+def cancel(
+    order: Order,
+    wanted: Mapping[str, int] | None,
+    reason: str,
+    now: datetime,
+    actor: str,
+) -> Change:
+    """Units by line, or everything that has not been handed over.
+
+    Those that nobody works on go first: unassigned, backordered, then the fulfillments from the
+    least to the most advanced.
+
+    Raises InvalidTransition when nothing can be cancelled any more, Conflict when less can.
+    """
+    possible = {line.line_id: line.open + line.backordered for line in order.lines}
+    if not any(possible.values()):
+        raise InvalidTransition("cancel", order.state, [])
+    asked = Counter(possible if wanted is None else wanted)
+    for line_id, quantity in asked.items():
+        order.line(line_id)
+        if quantity > possible[line_id]:
+            raise Conflict(
+                f"of line {line_id} {possible[line_id]} can still be cancelled",
+                line_id=line_id,
+                cancellable=possible[line_id],
+            )
+    loose: Counter[str] = Counter()
+    for line in order.lines:
+        taken = min(asked[line.line_id], line.unassigned + line.backordered)
+        loose[line.line_id] = taken
+        asked[line.line_id] -= taken
+    parts: list[tuple[Fulfillment, Counter[str]]] = []
+    for found in sorted(
+        (f for f in order.fulfillments if f.is_open), key=lambda f: OPEN.index(f.state)
+    ):
+        units = Counter({held.line_id: held.quantity for held in found.lines}) & asked
+        if units:
+            asked -= units
+            parts.append((found, units))
+    return _cancelled(order, +loose, parts, reason, now=now, actor=actor)
+
+
+def take_back(
+    order: Order,
+    location_id: str,
+    returns: Sequence[Returned],
+    now: datetime,
+    actor: str,
+) -> Change:
+    """Units come back at any location: sellable ones are on sale there at once.
+
+    Raises Conflict when more comes back than was handed over.
+    """
+    effects: list[Effect] = []
+    for entry in returns:
+        line = order.line(entry.line_id)
+        possible = line.fulfilled - line.returned
+        if entry.quantity > possible:
+            raise Conflict(
+                f"of line {entry.line_id} {possible} can be returned",
+                line_id=entry.line_id,
+                returnable=possible,
+            )
+        order = _with_line(order, replace(line, returned=line.returned + entry.quantity))
+        sellable = entry.quantity if entry.condition == "sellable" else 0
+        effects.append(
+            Effect(line.sku, location_id, sellable, 0, damaged=entry.quantity - sellable)
+        )
+    detail = {
+        "location_id": location_id,
+        "lines": [
+            {
+                "line_id": entry.line_id,
+                "quantity": entry.quantity,
+                "condition": entry.condition,
+                "reason": entry.reason,
+            }
+            for entry in returns
+        ],
+    }
+    order = _noted(order, now, "order.returned", actor, detail)
+    units = Counter[str]()
+    for entry in returns:
+        units[entry.line_id] += entry.quantity
+    order = _refund(order, units, now, "returned")
+    return _also(Change(order, cause="order.returned"), order, effects)
+
+
+# ------------------------------------------------------------------------------------------ time
+
+
+def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
+    """What follows from the deadlines that have passed; None when none has.
+
+    An offer without an answer goes elsewhere. A location that is late is reminded, and passed over
+    when it stays late. What is not collected goes back on sale. Units that nobody holds are free to
+    be routed once more, and are given up, with a refund due, when that has gone on for too long.
+    """
+    change = Change(order, cause="order.overdue")
+    for found in order.fulfillments:
+        if found.is_open and _due(found.deadline, now):
+            change = _overdue_fulfillment(change, found, now, terms)
+    for line in order.lines:
+        if _due(line.deadline, now) and (line.unassigned or line.backordered):
+            change = _overdue_line(change, line.line_id, now, terms)
+    return None if change.order is order else change
+
+
+def _due(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and deadline <= now
+
+
+def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, terms: Terms) -> Change:
+    order = change.order
+    fulfillment_id = found.fulfillment_id
+    if found.state == "ready":
+        return _join(
+            change, cancel_fulfillment(order, fulfillment_id, "not collected", now, "sweep")
+        )
+    if found.state == "offered" or found.escalations >= terms.patience:
+        all_of_it = [Rejection(held.line_id, held.quantity, "no_capacity") for held in found.lines]
+        event = "fulfillment.expired"
+        return _join(
+            change,
+            reject(order, fulfillment_id, all_of_it, {}, now=now, actor="sweep", event=event),
+        )
+    late = replace(found, deadline=now + terms.escalate, escalations=found.escalations + 1)
+    order = _with_fulfillment(order, late)
+    order = _noted(order, now, "fulfillment.late", "sweep", _detail(late))
+    return replace(change, order=order)
+
+
+def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> Change:
+    order = change.order
+    line = order.line(line_id)
+    patience = terms.give_up_backorder if line.backordered else terms.give_up
+    if line.since is not None and line.since + patience <= now:
+        units = Counter({line_id: line.unassigned + line.backordered})
+        return _join(change, _cancelled(order, units, [], "not available", now=now, actor="sweep"))
+    freed = replace(
+        line,
+        open=line.open + line.backordered,
+        unassigned=line.unassigned + line.backordered,
+        backordered=0,
+        excluded=() if line.backordered else line.excluded,
+    )
+    return replace(change, order=_with_line(order, freed))
+
+
+# ------------------------------------------------------------------------------------------ laws
+
+
+def check(order: Order) -> None:
+    """Law 6: no unit of an order is made or lost. Raises LawBroken."""
+    held: Counter[str] = Counter()
+    handed: Counter[str] = Counter()
+    for found in order.fulfillments:
+        into = held if found.is_open else handed if found.state in HANDED_OVER else None
+        for part in found.lines:
+            if into is not None:
+                into[part.line_id] += part.quantity
+    for line in order.lines:
+        parts = (line.open, line.fulfilled, line.cancelled, line.backordered)
+        unowned = (line.unassigned or line.backordered) and line.deadline is None
+        if (
+            sum(parts) != line.quantity
+            or min(*parts, line.unassigned, line.returned) < 0
+            or line.open != held[line.line_id] + line.unassigned
+            or line.fulfilled != handed[line.line_id]
+            or line.returned > line.fulfilled
+            or unowned
+        ):
+            raise LawBroken(f"order {order.order_id}, line {line.line_id}: {line}")
+    for found in order.fulfillments:
+        if found.is_open and (found.deadline is None or not found.lines):
+            raise LawBroken(f"fulfillment {found.fulfillment_id} is owned by nobody")
+
+
+def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
+    """One Effect per position, in the order of positions; what cancels out is left away.
+
+    A floor is kept only where the sum takes from what is available.
+    """
+    positions: dict[tuple[str, str], Effect] = {}
+    for effect in effects:
+        position = (effect.sku, effect.location_id)
+        before = positions.get(position)
+        positions[position] = effect if before is None else _plus(before, effect)
+    return tuple(
+        effect if effect.reserved > effect.on_hand else replace(effect, floor=None)
+        for _, effect in sorted(positions.items())
+        if effect.on_hand or effect.reserved or effect.damaged
+    )
+
+
+def _plus(one: Effect, other: Effect) -> Effect:
+    floors = [floor for floor in (one.floor, other.floor) if floor is not None]
+    return Effect(
+        one.sku,
+        one.location_id,
+        one.on_hand + other.on_hand,
+        one.reserved + other.reserved,
+        floor=max(floors) if floors else None,
+        damaged=one.damaged + other.damaged,
+    )
+
+
+# ----------------------------------------------------------------------------------------- parts
+
+
+def allowed(found: Fulfillment) -> tuple[Action, ...]:
+    return tuple(sorted(TRANSITIONS[found.method].get(found.state, {})))
+
+
+def _next(found: Fulfillment, action: Action) -> State:
+    to = TRANSITIONS[found.method].get(found.state, {}).get(action)
+    if to is None:
+        raise InvalidTransition(action, found.state, allowed(found))
+    return to
+
+
+def _deadline(found: Fulfillment, state: State, now: datetime, terms: Terms) -> datetime | None:
+    if state in HANDED_OVER:
+        return None
+    if state == "ready":
+        return now + terms.collect
+    if found.ready_by is not None and found.ready_by > now:
+        return found.ready_by
+    return now + terms.work
+
+
+def _correction(sku: str, location_id: str, rejection: Rejection) -> Effect:
+    units = rejection.quantity
+    match rejection.reason:
+        case "no_capacity":
+            return Effect(sku, location_id, 0, -units)
+        case "damaged":
+            return Effect(sku, location_id, -units, -units, damaged=units)
+        case "not_found" | "mismatch":
+            return Effect(sku, location_id, -units, -units)
+
+
+def _cancelled(
+    order: Order,
+    loose: Mapping[str, int],
+    parts: Iterable[tuple[Fulfillment, Mapping[str, int]]],
+    reason: str,
+    *,
+    now: datetime,
+    actor: str,
+) -> Change:
+    """``loose`` units are held by nobody; ``parts`` are units of fulfillments, to be released."""
+    effects: list[Effect] = []
+    total: Counter[str] = Counter()
+    for line_id, quantity in loose.items():
+        line = order.line(line_id)
+        unassigned = min(quantity, line.unassigned)
+        order = _with_line(
+            order,
+            replace(
+                line,
+                open=line.open - unassigned,
+                unassigned=line.unassigned - unassigned,
+                backordered=line.backordered - (quantity - unassigned),
+                cancelled=line.cancelled + quantity,
+            ),
+        )
+        total[line_id] += quantity
+    for found, units in parts:
+        kept = _less(found, units)
+        moved = (
+            replace(found, lines=kept)
+            if kept
+            else replace(found, state="cancelled", deadline=None, escalations=0)
+        )
+        order = _with_fulfillment(order, moved)
+        for line_id, quantity in units.items():
+            line = order.line(line_id)
+            order = _with_line(
+                order,
+                replace(line, open=line.open - quantity, cancelled=line.cancelled + quantity),
+            )
+            effects.append(Effect(line.sku, found.location_id, 0, -quantity))
+            total[line_id] += quantity
+        if not kept:
+            order = _noted(order, now, "fulfillment.cancelled", actor, _detail(moved))
+    for line_id in total:
+        line = order.line(line_id)
+        if not line.unassigned and not line.backordered:
+            order = _with_line(order, replace(line, since=None, deadline=None, expected_at=None))
+    detail = {
+        "reason": reason,
+        "lines": [{"line_id": name, "quantity": quantity} for name, quantity in total.items()],
+    }
+    order = _noted(order, now, "order.cancelled", actor, detail)
+    order = _refund(order, total, now, reason)
+    return _also(Change(order, cause="order.cancelled"), order, effects)
+
+
+def _refund(order: Order, units: Mapping[str, int], now: datetime, reason: str) -> Order:
+    """What was paid or authorized is due back, in the order's currency."""
+    if order.payment.status == "pending":
+        return order
+    amount = sum(order.line(name).unit_price * quantity for name, quantity in units.items())
+    detail = {"amount": amount, "currency": order.lines[0].currency, "reason": reason}
+    return _noted(order, now, "order.refund_due", "norain", detail)
+
+
+def _less(found: Fulfillment, units: Mapping[str, int]) -> tuple[Held, ...]:
+    """The lines of ``found`` without ``units``, by line."""
+    there = {held.line_id: held.quantity for held in found.lines}
+    errors = [
+        {
+            "path": "$.lines",
+            "message": f"{found.fulfillment_id} has {there.get(name, 0)} units of line {name}",
+        }
+        for name, quantity in units.items()
+        if quantity > there.get(name, 0)
+    ]
+    if errors:
+        raise InvalidRequest("more units than the fulfillment has", errors)
+    left = (
+        replace(held, quantity=held.quantity - units.get(held.line_id, 0)) for held in found.lines
+    )
+    return tuple(held for held in left if held.quantity)
+
+
+def _split(order: Order, found: Fulfillment, units: Mapping[str, int]) -> Order:
+    """``found`` keeps ``units``; the rest becomes a fulfillment of its own, in the same state."""
+    rest = _less(found, units)
+    if not rest:
+        return order
+    kept = tuple(
+        replace(held, quantity=units[held.line_id])
+        for held in found.lines
+        if units.get(held.line_id)
+    )
+    if not kept:
+        raise InvalidRequest(
+            "nothing is handed over", [{"path": "$.lines", "message": "no units are named"}]
+        )
+    other = replace(
+        found, fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}", lines=rest
+    )
+    order = _with_fulfillment(order, replace(found, lines=kept))
+    return replace(order, fulfillments=(*order.fulfillments, other))
+
+
+def _with_line(order: Order, changed: Line) -> Order:
+    lines = tuple(changed if line.line_id == changed.line_id else line for line in order.lines)
+    return replace(order, lines=lines)
+
+
+def _with_fulfillment(order: Order, changed: Fulfillment) -> Order:
+    return replace(
+        order,
+        fulfillments=tuple(
+            changed if found.fulfillment_id == changed.fulfillment_id else found
+            for found in order.fulfillments
+        ),
+    )
+
+
+def _also(change: Change, order: Order, effects: Iterable[Effect]) -> Change:
+    return replace(change, order=order, effects=summed((*change.effects, *effects)))
+
+
+def _join(change: Change, following: Change) -> Change:
+    return _also(change, following.order, following.effects)
+
+
+def _noted(order: Order, at: datetime, event: str, actor: str, detail: Mapping[str, Any]) -> Order:
+    return replace(order, history=(*order.history, Entry(at, event, actor, detail)))
+
+
+def _detail(found: Fulfillment) -> dict[str, Any]:
+    return {
+        "fulfillment_id": found.fulfillment_id,
+        "location_id": found.location_id,
+        "lines": [{"line_id": held.line_id, "quantity": held.quantity} for held in found.lines],
+    }
+
+
+def _units(line: Line) -> dict[str, Any]:
+    return {"line_id": line.line_id, "sku": line.sku, "quantity": line.unassigned}

@@ -1,0 +1,49 @@
+"""Orders for tests: two lines, one location per parcel."""
+
+from datetime import UTC, datetime, timedelta
+
+from shared.orders.model import (
+    Change,
+    Line,
+    Method,
+    Order,
+    Parcel,
+    Payment,
+    Place,
+    Taken,
+    offer,
+    place,
+    settle,
+)
+
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
+def line(line_id: str, sku: str, quantity: int, method: Method = "ship", **more: object) -> Line:
+    return Line(line_id, sku, quantity, 1000, "USD", method, 0, **more)  # type: ignore[arg-type]
+
+
+def order(*lines: Line, status: str = "paid") -> Order:
+    return Order(
+        order_id="o1",
+        channel="web",
+        placed_at=NOW,
+        payment=Payment(status),  # type: ignore[arg-type]
+        lines=lines or (line("1", "A", 3),),
+        ship_to=Place("94103", "US"),
+    )
+
+
+def parcel(location_id: str, method: Method = "ship", /, **units: int) -> Parcel:
+    """``units`` by line, as ``l1=3`` for line 1."""
+    return Parcel(
+        location_id,
+        method,
+        tuple(Taken(name.removeprefix("l"), quantity) for name, quantity in units.items()),
+        answer_by=NOW + timedelta(minutes=30),
+        ready_by=NOW + timedelta(hours=2),
+    )
+
+
+def placed(of: Order, *parcels: Parcel) -> Change:
+    return settle(offer(place(of, NOW, "web"), parcels, NOW), NOW)

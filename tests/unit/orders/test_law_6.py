@@ -1,0 +1,207 @@
+"""Law 6 and law 1 over random lives of an order, against a shelf kept by hand."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared.errors import Refusal
+from shared.orders.model import (
+    HANDED_OVER,
+    Change,
+    Order,
+    Parcel,
+    Rejection,
+    Returned,
+    Taken,
+    act,
+    cancel,
+    cancel_fulfillment,
+    check,
+    offer,
+    overdue,
+    place,
+    reject,
+    settle,
+    take_back,
+)
+from tests.unit.orders.orders import NOW, line, order
+
+LOCATIONS = ("S1", "S2", "S3")
+SKUS = ("A", "B")
+REASONS = st.sampled_from(["not_found", "damaged", "no_capacity", "mismatch"])
+Position = tuple[str, str]
+
+
+class Life(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.on_hand: Counter[Position] = Counter(
+            {(sku, location): 6 for sku in SKUS for location in LOCATIONS}
+        )
+        self.reserved: Counter[Position] = Counter()
+        self.damaged: Counter[Position] = Counter()
+        self.left = 0
+        self.corrected = 0
+
+    @initialize(
+        quantities=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+        methods=st.lists(st.sampled_from(["ship", "pickup"]), min_size=3, max_size=3),
+        backorder=st.booleans(),
+    )
+    def placing(self, quantities: list[int], methods: list[Any], backorder: bool) -> None:
+        lines = tuple(
+            line(
+                str(index),
+                SKUS[index % 2],
+                quantity,
+                methods[index],
+                location_id="S1" if methods[index] == "pickup" else None,
+                backorder=backorder,
+            )
+            for index, quantity in enumerate(quantities)
+        )
+        self.commit(self.routed(place(order(*lines), self.now, "web")))
+
+    def routed(self, change: Change) -> Change:
+        """The first location that has something and has not rejected it, line by line."""
+        shelf = {
+            position: self.on_hand[position] - self.reserved[position] for position in self.on_hand
+        }
+        for effect in change.effects:
+            shelf[effect.sku, effect.location_id] += effect.on_hand - effect.reserved
+        parcels = []
+        for wanted in change.order.lines:
+            left = wanted.unassigned
+            for location in LOCATIONS:
+                if location in wanted.excluded or wanted.location_id not in (None, location):
+                    continue
+                taken = min(left, max(0, shelf[wanted.sku, location]))
+                if taken:
+                    shelf[wanted.sku, location] -= taken
+                    left -= taken
+                    parcels.append(
+                        Parcel(
+                            location,
+                            wanted.method,
+                            (Taken(wanted.line_id, taken),),
+                            self.now + timedelta(minutes=30),
+                        )
+                    )
+        return settle(offer(change, parcels, self.now), self.now)
+
+    def commit(self, change: Change) -> None:
+        check(change.order)
+        for effect in change.effects:
+            position = (effect.sku, effect.location_id)
+            self.on_hand[position] += effect.on_hand
+            self.reserved[position] += effect.reserved
+            self.damaged[position] += effect.damaged
+            if effect.floor is not None:
+                assert self.on_hand[position] - self.reserved[position] >= effect.floor
+        assert len(change.effects) == len({(e.sku, e.location_id) for e in change.effects})
+        self.order: Order = change.order
+
+    def tried(self, decide: Callable[[], Change]) -> None:
+        try:
+            change = decide()
+        except Refusal:
+            return
+        self.commit(change)
+
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(
+        data=st.data(),
+        action=st.sampled_from(["accept", "pick", "pack", "ready", "ship", "collect"]),
+    )
+    def forward(self, data: st.DataObject, action: Any) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        units = None
+        if data.draw(st.booleans()):
+            units = {
+                held.line_id: data.draw(st.integers(1, held.quantity)) for held in found.lines[:1]
+            }
+        self.tried(
+            lambda: act(self.order, found.fulfillment_id, action, self.now, "x", units=units)
+        )
+
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(data=st.data(), reason=REASONS)
+    def rejecting(self, data: st.DataObject, reason: Any) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        shelf = {p: self.on_hand[p] - self.reserved[p] for p in self.on_hand}
+        rows = [
+            Rejection(held.line_id, data.draw(st.integers(1, held.quantity)), reason)
+            for held in found.lines
+        ]
+        self.tried(
+            lambda: self.routed(
+                reject(self.order, found.fulfillment_id, rows, shelf, now=self.now, actor="x")
+            )
+        )
+
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(data=st.data())
+    def cancelling_a_fulfillment(self, data: st.DataObject) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        self.tried(lambda: cancel_fulfillment(self.order, found.fulfillment_id, "", self.now, "x"))
+
+    @rule(data=st.data(), everything=st.booleans())
+    def cancelling(self, data: st.DataObject, everything: bool) -> None:
+        wanted = data.draw(st.sampled_from(self.order.lines))
+        units = None if everything else {wanted.line_id: data.draw(st.integers(1, 3))}
+        self.tried(lambda: cancel(self.order, units, "", self.now, "x"))
+
+    @rule(data=st.data(), condition=st.sampled_from(["sellable", "damaged"]))
+    def returning(self, data: st.DataObject, condition: Any) -> None:
+        wanted = data.draw(st.sampled_from(self.order.lines))
+        rows = [Returned(wanted.line_id, data.draw(st.integers(1, 2)), condition, "")]
+        where = data.draw(st.sampled_from(LOCATIONS))
+        self.tried(lambda: take_back(self.order, where, rows, self.now, "x"))
+
+    @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
+    def sweeping(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        change = overdue(self.order, self.now)
+        if change is not None:
+            self.commit(self.routed(change))
+
+    @invariant()
+    def reserved_is_what_open_fulfillments_hold(self) -> None:
+        held: Counter[Position] = Counter()
+        for found in self.order.fulfillments:
+            if found.is_open:
+                for part in found.lines:
+                    held[part.sku, found.location_id] += part.quantity
+        assert held == +self.reserved
+
+    @invariant()
+    def what_was_handed_over_is_fulfilled(self) -> None:
+        handed = sum(
+            part.quantity
+            for found in self.order.fulfillments
+            if found.state in HANDED_OVER
+            for part in found.lines
+        )
+        assert handed == sum(entry.fulfilled for entry in self.order.lines)
+
+    @invariant()
+    def somebody_owns_what_is_not_done(self) -> None:
+        if any(entry.open or entry.backordered for entry in self.order.lines):
+            assert self.order.deadline is not None
+        else:
+            assert self.order.deadline is None
+
+
+Life.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestLife = Life.TestCase

@@ -1,0 +1,337 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
+from shared.orders.model import (
+    TRANSITIONS,
+    LawBroken,
+    Order,
+    Rejection,
+    Returned,
+    act,
+    cancel,
+    cancel_fulfillment,
+    check,
+    offer,
+    overdue,
+    place,
+    reject,
+    settle,
+    summed,
+    take_back,
+)
+from shared.stock.model import Effect
+from tests.unit.orders.orders import NOW, line, order, parcel, placed
+
+
+def walked(start: Order, *actions: str) -> Order:
+    for action in actions:
+        start = act(start, "o1.1", action, NOW, "store").order  # type: ignore[arg-type]
+        check(start)
+    return start
+
+
+def test_placing_reserves_every_unit_at_the_location_of_the_plan() -> None:
+    change = placed(
+        order(line("1", "A", 3), line("2", "B", 1)), parcel("S1", l1=2), parcel("S2", l1=1, l2=1)
+    )
+    assert change.effects == (
+        Effect("A", "S1", 0, 2, floor=0),
+        Effect("A", "S2", 0, 1, floor=0),
+        Effect("B", "S2", 0, 1, floor=0),
+    )
+    check(change.order)
+    assert change.order.state == "placed"
+    assert change.order.deadline == NOW + timedelta(minutes=30)
+    assert [f.fulfillment_id for f in change.order.fulfillments] == ["o1.1", "o1.2"]
+
+
+def test_two_lines_of_one_sku_become_one_effect() -> None:
+    change = placed(order(line("1", "A", 3), line("2", "A", 2)), parcel("S1", l1=3, l2=2))
+    assert change.effects == (Effect("A", "S1", 0, 5, floor=0),)
+
+
+@pytest.mark.parametrize(
+    ("method", "actions", "state"),
+    [
+        ("ship", ("accept", "ship"), "shipped"),
+        ("ship", ("accept", "pick", "pack", "ship"), "shipped"),
+        ("ship", ("accept", "pack", "ship"), "shipped"),
+        ("pickup", ("accept", "ready", "collect"), "collected"),
+        ("pickup", ("accept", "pick", "ready", "collect"), "collected"),
+    ],
+)
+def test_a_fulfillment_walks_to_its_hand_over(
+    method: Any, actions: tuple[Any, ...], state: str
+) -> None:
+    where = {"location_id": "S1"} if method == "pickup" else {}
+    start = placed(order(line("1", "A", 3, method, **where)), parcel("S1", method, l1=3)).order
+    *before, last = actions
+    start = walked(start, *before)
+    done = act(start, "o1.1", last, NOW, "store")
+    assert done.effects == (Effect("A", "S1", -3, -3),)
+    assert done.order.fulfillments[0].state == state
+    assert done.order.fulfillments[0].deadline is None
+    assert done.order.state == "fulfilled"
+    assert done.order.deadline is None
+    check(done.order)
+
+
+def test_what_a_state_does_not_allow_names_what_it_does() -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    with pytest.raises(InvalidTransition) as refused:
+        act(start, "o1.1", "ship", NOW, "store")
+    assert refused.value.data == {"state": "offered", "allowed": ["accept", "cancel", "reject"]}
+    with pytest.raises(InvalidTransition):
+        act(walked(start, "accept"), "o1.1", "accept", NOW, "store")
+    with pytest.raises(InvalidTransition):
+        act(walked(start, "accept"), "o1.1", "ready", NOW, "store")
+    with pytest.raises(NotFound):
+        act(start, "o1.9", "accept", NOW, "store")
+
+
+def test_every_state_of_the_table_leads_to_an_end() -> None:
+    for method, states in TRANSITIONS.items():
+        for state, actions in states.items():
+            assert {"reject", "cancel"} <= actions.keys(), (method, state)
+            assert all(
+                to in states or to in {"shipped", "collected", "rejected", "cancelled"}
+                for to in actions.values()
+            )
+
+
+def test_half_a_hand_over_leaves_the_rest_where_it_was() -> None:
+    start = walked(
+        placed(order(line("1", "A", 3), line("2", "B", 1)), parcel("S1", l1=3, l2=1)).order,
+        "accept",
+        "pick",
+    )
+    change = act(start, "o1.1", "ship", NOW, "store", units={"1": 2}, tracking="T1")
+    check(change.order)
+    first, rest = change.order.fulfillments
+    assert (first.state, first.tracking, first.lines[0].quantity) == ("shipped", "T1", 2)
+    assert (rest.fulfillment_id, rest.state) == ("o1.2", "picked")
+    assert {held.line_id: held.quantity for held in rest.lines} == {"1": 1, "2": 1}
+    assert change.effects == (Effect("A", "S1", -2, -2),)
+    assert change.order.state == "partially_fulfilled"
+
+
+@pytest.mark.parametrize(
+    ("reason", "shelf", "effect"),
+    [
+        ("not_found", 4, Effect("A", "S1", -6, -2)),
+        ("not_found", -1, Effect("A", "S1", -2, -2)),
+        ("damaged", 4, Effect("A", "S1", -2, -2, damaged=2)),
+        ("mismatch", 4, Effect("A", "S1", -2, -2)),
+        ("no_capacity", 4, Effect("A", "S1", 0, -2)),
+    ],
+)
+def test_a_rejection_corrects_the_stock_by_its_reason(
+    reason: Any, shelf: int, effect: Effect
+) -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    change = reject(
+        start, "o1.1", [Rejection("1", 2, reason)], {("A", "S1"): shelf}, now=NOW, actor="store"
+    )
+    assert change.effects == (effect,)
+    rejected = change.order.line("1")
+    assert (rejected.open, rejected.unassigned, rejected.excluded) == (3, 2, ("S1",))
+    assert change.order.fulfillments[0].state == "offered"
+    check(settle(change, NOW).order)
+
+
+def test_several_reasons_in_one_rejection_add_up() -> None:
+    start = placed(order(line("1", "A", 3), line("2", "A", 2)), parcel("S1", l1=3, l2=2)).order
+    change = reject(
+        start,
+        "o1.1",
+        [
+            Rejection("1", 1, "not_found"),
+            Rejection("1", 1, "damaged"),
+            Rejection("2", 2, "not_found"),
+        ],
+        {("A", "S1"): 5},
+        now=NOW,
+        actor="store",
+    )
+    assert change.effects == (Effect("A", "S1", -9, -4, damaged=1),)
+
+
+def test_more_than_the_fulfillment_has_cannot_be_rejected() -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    twice = [Rejection("1", 2, "damaged"), Rejection("1", 2, "mismatch")]
+    with pytest.raises(InvalidRequest):
+        reject(start, "o1.1", twice, {}, now=NOW, actor="store")
+
+
+def test_what_was_rejected_is_offered_elsewhere_in_the_same_change() -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    all_of_it = [Rejection("1", 3, "no_capacity")]
+    change = reject(start, "o1.1", all_of_it, {}, now=NOW, actor="store")
+    change = settle(offer(change, [parcel("S2", l1=3)], NOW), NOW)
+    check(change.order)
+    assert change.effects == (
+        Effect("A", "S1", 0, -3),
+        Effect("A", "S2", 0, 3, floor=0),
+    )
+    assert [f.state for f in change.order.fulfillments] == ["rejected", "offered"]
+    assert change.order.state == "placed"
+
+
+def test_what_nobody_can_serve_is_an_exception_with_a_deadline_never_silence() -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    all_of_it = [Rejection("1", 3, "no_capacity")]
+    change = settle(reject(start, "o1.1", all_of_it, {}, now=NOW, actor="store"), NOW)
+    check(change.order)
+    assert change.order.state == "exception"
+    assert change.order.deadline == NOW + timedelta(minutes=30)
+    assert change.order.history[-1].event == "line.exception"
+
+
+def test_a_backorder_promises_only_what_is_expected() -> None:
+    due = NOW + timedelta(days=3)
+    bare = order(line("1", "A", 3, backorder=True))
+    known = settle(place(bare, NOW, "web"), NOW, expected={"A": due}).order.line("1")
+    unknown = settle(place(bare, NOW, "web"), NOW).order.line("1")
+    assert (known.expected_at, known.deadline) == (due, due)
+    assert (unknown.expected_at, unknown.deadline) == (None, NOW + timedelta(hours=6))
+    assert (known.open, known.backordered) == (0, 3)
+
+
+def test_a_fulfillment_is_cancelled_at_every_stage_before_the_hand_over() -> None:
+    for actions in ((), ("accept",), ("accept", "pick"), ("accept", "pick", "pack")):
+        start = walked(placed(order(), parcel("S1", l1=3)).order, *actions)
+        change = cancel_fulfillment(start, "o1.1", "changed my mind", NOW, "web")
+        check(change.order)
+        assert change.effects == (Effect("A", "S1", 0, -3),)
+        assert change.order.state == "cancelled"
+        assert change.order.history[-1].detail == {
+            "amount": 3000,
+            "currency": "USD",
+            "reason": "changed my mind",
+        }
+
+
+def test_cancelling_units_takes_those_first_that_nobody_works_on() -> None:
+    start = placed(order(line("1", "A", 5)), parcel("S1", l1=2), parcel("S2", l1=2)).order
+    start = walked(start, "accept", "pick")
+    change = cancel(start, {"1": 3}, "too many", NOW, "web")
+    check(change.order)
+    assert change.effects == (Effect("A", "S2", 0, -2),)
+    cancelled = change.order.line("1")
+    assert (cancelled.open, cancelled.cancelled, cancelled.unassigned) == (2, 3, 0)
+    assert change.order.fulfillments[1].state == "cancelled"
+
+
+def test_what_has_left_cannot_be_cancelled() -> None:
+    start = walked(placed(order(), parcel("S1", l1=3)).order, "accept", "ship")
+    with pytest.raises(InvalidTransition) as refused:
+        cancel(start, None, "late", NOW, "web")
+    assert refused.value.data["state"] == "fulfilled"
+    half = placed(order(), parcel("S1", l1=3)).order
+    with pytest.raises(Conflict) as less:
+        cancel(half, {"1": 4}, "late", NOW, "web")
+    assert less.value.data["cancellable"] == 3
+
+
+def test_nothing_is_due_back_for_what_was_never_paid() -> None:
+    start = placed(order(status="pending"), parcel("S1", l1=3)).order
+    change = cancel(start, None, "no money", NOW, "web")
+    assert "order.refund_due" not in [entry.event for entry in change.order.history]
+
+
+def test_returns_are_on_sale_where_they_came_back_and_damaged_ones_are_not() -> None:
+    start = walked(placed(order(), parcel("S1", l1=3)).order, "accept", "ship")
+    change = take_back(
+        start,
+        "S9",
+        [Returned("1", 1, "sellable", "too small"), Returned("1", 1, "damaged", "broken")],
+        NOW,
+        "pos",
+    )
+    check(change.order)
+    assert change.effects == (Effect("A", "S9", 1, 0, damaged=1),)
+    assert change.order.line("1").returned == 2
+    with pytest.raises(Conflict) as refused:
+        take_back(change.order, "S9", [Returned("1", 2, "sellable", "")], NOW, "pos")
+    assert refused.value.data["returnable"] == 1
+
+
+def test_an_offer_without_an_answer_is_taken_back() -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    assert overdue(start, NOW + timedelta(minutes=29)) is None
+    change = overdue(start, NOW + timedelta(minutes=30))
+    assert change is not None
+    assert change.effects == (Effect("A", "S1", 0, -3),)
+    assert change.order.fulfillments[0].state == "rejected"
+    assert change.order.line("1").unassigned == 3
+
+
+def test_a_late_location_is_reminded_and_at_last_passed_over() -> None:
+    start = walked(placed(order(), parcel("S1", l1=3)).order, "accept")
+    events = []
+    for _ in range(4):
+        due = start.deadline
+        assert due is not None
+        change = overdue(start, due)
+        assert change is not None
+        start = change.order
+        events.append(start.history[-1].event)
+    assert events == ["fulfillment.late"] * 3 + ["fulfillment.expired"]
+
+
+def test_what_is_not_collected_goes_back_on_sale() -> None:
+    start = placed(
+        order(line("1", "A", 3, "pickup", location_id="S1")), parcel("S1", "pickup", l1=3)
+    ).order
+    start = walked(start, "accept", "ready")
+    assert overdue(start, NOW + timedelta(days=6)) is None
+    change = overdue(start, NOW + timedelta(days=7))
+    assert change is not None
+    check(change.order)
+    assert change.effects == (Effect("A", "S1", 0, -3),)
+    assert change.order.state == "cancelled"
+
+
+def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:
+    start = settle(placed(order()), NOW).order
+    assert start.state == "exception"
+    again = overdue(start, NOW + timedelta(minutes=30))
+    assert again is not None
+    assert again.order.line("1").unassigned == 3
+    at_last = overdue(start, NOW + timedelta(days=2))
+    assert at_last is not None
+    check(at_last.order)
+    assert at_last.order.state == "cancelled"
+    assert at_last.order.history[-1].event == "order.refund_due"
+
+
+def test_a_backorder_is_routed_when_it_is_due() -> None:
+    start = placed(order(line("1", "A", 3, backorder=True))).order
+    assert start.state == "backordered"
+    change = overdue(start, NOW + timedelta(hours=6))
+    assert change is not None
+    change = settle(offer(change, [parcel("S1", l1=2)], NOW), NOW)
+    check(change.order)
+    now = change.order.line("1")
+    assert (now.open, now.backordered) == (2, 1)
+
+
+def test_effects_on_a_position_add_up_and_keep_a_floor_only_where_they_take() -> None:
+    assert summed(
+        [Effect("A", "S", 0, -3), Effect("A", "S", 0, 1, floor=2), Effect("A", "R", 0, 1, floor=1)]
+    ) == (Effect("A", "R", 0, 1, floor=1), Effect("A", "S", 0, -2))
+    assert summed([Effect("A", "S", 0, 2, floor=0), Effect("A", "S", 0, -2)]) == ()
+
+
+def test_an_order_that_lost_a_unit_is_noticed() -> None:
+    sound = placed(order(), parcel("S1", l1=3)).order
+    check(sound)
+    broken = replace(sound.lines[0], open=2)
+    with pytest.raises(LawBroken):
+        check(replace(sound, lines=(broken,)))
+    with pytest.raises(LawBroken):
+        check(replace(sound, fulfillments=(replace(sound.fulfillments[0], deadline=None),)))
