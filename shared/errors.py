@@ -53,6 +53,13 @@ class MalformedRequest(InvalidRequest):
     code = "malformed_request"
 
 
+def invalid(path: str, message: str) -> InvalidRequest:
+    """One place of the request, by its JSON path, that does not fit."""
+    return InvalidRequest(
+        "the request does not fit its schema", [{"path": path, "message": message}]
+    )
+
+
 class KeyMissing(Refusal):
     """A request that changes something came without an Idempotency-Key."""
 

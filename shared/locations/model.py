@@ -1,11 +1,13 @@
 """A place that holds stock, where it is and when it is open. Pure: the instant is an argument."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from math import atan, atan2, cos, hypot, pi, radians, remainder, sin, sqrt, tan
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from shared.errors import invalid
 
 Kind = Literal["warehouse", "store", "vendor"]
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -100,6 +102,35 @@ def _pairs(location: Location, day: date) -> tuple[tuple[time, time], ...]:
     return location.hours.get(DAYS[day.weekday()], ())
 
 
+Point = tuple[float, float]
+"""Latitude and longitude in degrees."""
+
+
+def point(near: Sequence[float]) -> Point:
+    """Raises InvalidRequest unless ``near`` is a latitude and a longitude."""
+    if len(near) != 2 or not (-90 <= near[0] <= 90 and -180 <= near[1] <= 180):
+        raise invalid("query.near", "latitude,longitude in degrees, such as 39.74,-104.99")
+    return near[0], near[1]
+
+
+def around(
+    locations: Iterable[Location], point: Point, radius_km: float | None = None
+) -> list[tuple[float, Location]]:
+    """The locations not farther than ``radius_km`` with their distance, the nearest first."""
+    latitude, longitude = point
+    reach = 180.0 if radius_km is None else radius_km / LEAST_KM_PER_DEGREE
+    found = []
+    for location in locations:
+        if abs(location.latitude - latitude) > reach:
+            continue
+        km = distance_km(latitude, longitude, location.latitude, location.longitude)
+        if radius_km is None or km <= radius_km:
+            found.append((km, location))
+    return sorted(found, key=lambda entry: (entry[0], entry[1].location_id))
+
+
+LEAST_KM_PER_DEGREE = 110.5
+"""A degree of latitude is 110.574 km at the equator, and more elsewhere (WGS84)."""
 EQUATOR_KM = 6378.137
 FLATTENING = 1 / 298.257223563
 POLE_KM = EQUATOR_KM * (1 - FLATTENING)

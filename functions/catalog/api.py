@@ -1,0 +1,63 @@
+"""The routes of the catalog."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import Field
+
+from shared.catalog import table
+from shared.catalog.contract import ProductAnswer, ProductsAnswer, PutProduct
+from shared.errors import NotFound
+from shared.web import cursor as cursors
+from shared.web.api import api, serve
+from shared.web.auth import needs
+from shared.web.contract import Sku
+
+app = api()
+
+
+@app.put(
+    "/v1/products/<sku>",
+    security=needs("catalog:write"),
+    summary="Create or replace a product",
+    description="Answers 201 when the product is new, 200 when it replaces what was there.",
+)
+def put_product(sku: Annotated[Sku, Path()], body: PutProduct) -> Response[ProductAnswer]:
+    product = body.named(sku)
+    created = table.put(product)
+    return Response(
+        status_code=201 if created else 200,
+        content_type="application/json",
+        body=ProductAnswer.of(product),
+    )
+
+
+@app.get("/v1/products/<sku>", security=needs("catalog:read"), summary="Read a product")
+def get_product(sku: Annotated[Sku, Path()]) -> ProductAnswer:
+    product = table.find(sku)
+    if product is None:
+        raise NotFound(f"there is no product {sku}", sku=sku)
+    return ProductAnswer.of(product)
+
+
+@app.get(
+    "/v1/products",
+    security=needs("catalog:read"),
+    summary="List products by title",
+    description="In the order of the titles. `query` is how the title begins, in upper or lower "
+    "case.",
+)
+def list_products(
+    query: Annotated[str, Field(max_length=200), Query()] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> ProductsAnswer:
+    found = table.page(limit, beginning=query, after=cursors.decode(cursor) if cursor else None)
+    return ProductsAnswer(
+        products=[ProductAnswer.of(product) for product in found.products],
+        next_cursor=cursors.encode(found.after) if found.after else None,
+    )
+
+
+handler = serve(app)

@@ -1,0 +1,92 @@
+"""The routes of the locations."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from shared.errors import NotFound, invalid
+from shared.locations import table
+from shared.locations.contract import LocationAnswer, LocationsAnswer, PutLocation
+from shared.locations.model import Kind, Point, around, point
+from shared.web import cursor as cursors
+from shared.web.api import api, serve
+from shared.web.auth import needs
+from shared.web.contract import LocationId
+
+app = api()
+
+
+@app.put(
+    "/v1/locations/<location_id>",
+    security=needs("locations:write"),
+    summary="Create or replace a location",
+    description="Answers 201 when the location is new, 200 when it replaces what was there.",
+)
+def put_location(
+    location_id: Annotated[LocationId, Path()], body: PutLocation
+) -> Response[LocationAnswer]:
+    location = body.named(location_id)
+    created = table.put(location)
+    return Response(
+        status_code=201 if created else 200,
+        content_type="application/json",
+        body=LocationAnswer.of(location),
+    )
+
+
+@app.get("/v1/locations/<location_id>", security=needs("locations:read"), summary="Read a location")
+def get_location(location_id: Annotated[LocationId, Path()]) -> LocationAnswer:
+    location = table.find(location_id)
+    if location is None:
+        raise NotFound(f"there is no location {location_id}", location_id=location_id)
+    return LocationAnswer.of(location)
+
+
+@app.get(
+    "/v1/locations",
+    security=needs("locations:read"),
+    summary="List locations",
+    description="In the order of their ids, or of their distance when `near` (latitude,longitude) "
+    "is given; `radius_km` is inclusive. With `near`, a change is seen after 30 s at most.",
+)
+def list_locations(
+    type: Annotated[Kind | None, Query()] = None,  # noqa: A002
+    near: Annotated[list[float] | None, Query()] = None,
+    radius_km: Annotated[float | None, Query(ge=0, le=20_038)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> LocationsAnswer:
+    if near is not None:
+        return _near(point(near), type, radius_km, limit, cursor)
+    if radius_km is not None:
+        raise invalid("query.radius_km", "needs near")
+    found = table.page(limit, kind=type, after=cursors.decode(cursor) if cursor else None)
+    return LocationsAnswer(
+        locations=[LocationAnswer.of(location) for location in found.locations],
+        next_cursor=cursors.encode(found.after) if found.after else None,
+    )
+
+
+def _near(
+    point: Point, kind: Kind | None, radius_km: float | None, limit: int, cursor: str | None
+) -> LocationsAnswer:
+    wanted = [
+        location
+        for location in table.all_locations().values()
+        if kind is None or location.type == kind
+    ]
+    found = around(wanted, point, radius_km)
+    if cursor:
+        place = cursors.decode(cursor, list)
+        found = [(km, location) for km, location in found if [km, location.location_id] > place]
+    shown = found[:limit]
+    return LocationsAnswer(
+        locations=[LocationAnswer.of(location, km) for km, location in shown],
+        next_cursor=cursors.encode([shown[-1][0], shown[-1][1].location_id])
+        if len(found) > limit
+        else None,
+    )
+
+
+handler = serve(app)
