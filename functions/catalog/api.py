@@ -9,10 +9,10 @@ from pydantic import Field
 from shared.catalog import table
 from shared.catalog.contract import ProductAnswer, ProductsAnswer, PutProduct
 from shared.errors import NotFound
-from shared.web import cursor as cursors
 from shared.web.api import api, serve
 from shared.web.auth import needs
 from shared.web.contract import Sku
+from shared.web.cursor import cursor_of, key_of
 
 app = api()
 
@@ -53,10 +53,10 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> ProductsAnswer:
-    found = table.page(limit, beginning=query, after=cursors.decode(cursor) if cursor else None)
+    found = table.page(limit, beginning=query, after=key_of(cursor) if cursor else None)
     return ProductsAnswer(
         products=[ProductAnswer.of(product) for product in found.products],
-        next_cursor=cursors.encode(found.after) if found.after else None,
+        next_cursor=cursor_of(found.after) if found.after else None,
     )
 
 

@@ -9,10 +9,10 @@ from shared.errors import NotFound, invalid
 from shared.locations import table
 from shared.locations.contract import LocationAnswer, LocationsAnswer, PutLocation
 from shared.locations.model import Kind, Point, around, point
-from shared.web import cursor as cursors
 from shared.web.api import api, serve
 from shared.web.auth import needs
 from shared.web.contract import LocationId
+from shared.web.cursor import cursor_of, key_of
 
 app = api()
 
@@ -61,10 +61,10 @@ def list_locations(
         return _near(point(near), type, radius_km, limit, cursor)
     if radius_km is not None:
         raise invalid("query.radius_km", "needs near")
-    found = table.page(limit, kind=type, after=cursors.decode(cursor) if cursor else None)
+    found = table.page(limit, kind=type, after=key_of(cursor) if cursor else None)
     return LocationsAnswer(
         locations=[LocationAnswer.of(location) for location in found.locations],
-        next_cursor=cursors.encode(found.after) if found.after else None,
+        next_cursor=cursor_of(found.after) if found.after else None,
     )
 
 
@@ -78,15 +78,23 @@ def _near(
     ]
     found = around(wanted, point, radius_km)
     if cursor:
-        place = cursors.decode(cursor, list)
-        found = [(km, location) for km, location in found if [km, location.location_id] > place]
+        km, location_id = _place(key_of(cursor))
+        found = [entry for entry in found if (entry[0], entry[1].location_id) > (km, location_id)]
     shown = found[:limit]
     return LocationsAnswer(
         locations=[LocationAnswer.of(location, km) for km, location in shown],
-        next_cursor=cursors.encode([shown[-1][0], shown[-1][1].location_id])
+        next_cursor=cursor_of(f"{shown[-1][0]!r} {shown[-1][1].location_id}")
         if len(found) > limit
         else None,
     )
+
+
+def _place(key: str) -> tuple[float, str]:
+    km, _, location_id = key.partition(" ")
+    try:
+        return float(km), location_id
+    except ValueError:
+        raise invalid("query.cursor", "not a cursor of this list") from None
 
 
 handler = serve(app)
