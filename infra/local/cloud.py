@@ -29,6 +29,8 @@ STOP_SECONDS = 10
 HEALTH = "/_ministack/health"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
 
 class CloudFailed(Exception):
     """The local cloud cannot be started or reached; the message says what to do."""
@@ -164,6 +166,7 @@ def _launch(folder: Path, port: int) -> Cloud:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[process.pid] = process
     cloud = Cloud(folder=folder, pid=process.pid, port=port)
     noted = {name: value for name, value in asdict(cloud).items() if name != "folder"}
     (folder / "cloud.json").write_text(json.dumps(noted) + "\n")
@@ -217,25 +220,22 @@ def _end(cloud: Cloud) -> None:
             os.killpg(cloud.pid, sign)
         deadline = time.monotonic() + STOP_SECONDS
         while _members(cloud) and time.monotonic() < deadline:
-            _reap(cloud.pid)
             time.sleep(0.05)
-    _reap(cloud.pid)
     if left := _members(cloud):
         raise CloudFailed(f"these processes do not end: {sorted(left)}")
+    _reap(cloud.pid)
 
 
 def _reap(pid: int) -> None:
     """Take note of its end when we are the parent, so that it does not stay as a zombie."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    if ours := _children.pop(pid, None):
+        ours.wait(STOP_SECONDS)
 
 
 def _members(cloud: Cloud) -> set[int]:
     """The living processes of the cloud's group, known by the folder in their command lines."""
     found = _from_proc() if Path("/proc/self/stat").exists() else _from_ps()
-    return {
-        pid for pid, group, line in found if group == cloud.pid and str(cloud.folder) in line
-    }
+    return {pid for pid, group, line in found if group == cloud.pid and str(cloud.folder) in line}
 
 
 def _from_proc() -> Iterator[tuple[int, int, str]]:
