@@ -1,0 +1,87 @@
+"""Folds the changes of the stock's positions into one packed item per SKU (a DynamoDB stream)."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.availability import table
+from shared.availability.model import Change, Row
+from shared.aws.items import from_item
+from shared.stock.model import Expected
+from shared.stock.table import position_of_item
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One read and one write per SKU of the batch.
+
+    Answers the first record that could not be folded: Lambda sends it and what follows again,
+    and what was folded already changes nothing then.
+    """
+    changes: dict[str, list[Change]] = defaultdict(list)
+    at: dict[str, int] = {}
+    failed: list[int] = []
+    records = event["Records"]
+    for place, record in enumerate(records):
+        try:
+            sku, change = _change(record["dynamodb"])
+        except (KeyError, TypeError, ValueError):
+            logger.exception("not a position", extra={"event_id": record.get("eventID")})
+            failed.append(place)
+        else:
+            changes[sku].append(change)
+            at.setdefault(sku, place)
+    written = 0
+    for sku, folded in changes.items():
+        try:
+            written += table.project(sku, folded)
+        except Exception:
+            logger.exception("the availability was not written", extra={"sku": sku})
+            failed.append(at[sku])
+    _measure(records, written, len(failed))
+    if not failed:
+        return {"batchItemFailures": []}
+    first = records[min(failed)]["dynamodb"]["SequenceNumber"]
+    return {"batchItemFailures": [{"itemIdentifier": first}]}
+
+
+def _change(record: Mapping[str, Any]) -> tuple[str, Change]:
+    """The SKU and what became of its position; without a new image it is no more."""
+    position = position_of_item(from_item(record.get("NewImage") or record["OldImage"]))
+    row = None
+    if "NewImage" in record:
+        row = Row(position.available, position.version, _supply(position.expected))
+    return position.sku, Change(position.location_id, position.version, row, position.updated_at)
+
+
+def _supply(expected: tuple[Expected, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple(
+        sorted(
+            (int(entry.expected_at.timestamp()), entry.quantity)
+            for entry in expected
+            if entry.quantity > 0
+        )
+    )
+
+
+def _measure(records: list[dict[str, Any]], written: int, failed: int) -> None:
+    """How long the oldest change waited to be seen: as a metric (EMF), and in the log."""
+    made = [
+        record["dynamodb"]["ApproximateCreationDateTime"]
+        for record in records
+        if "ApproximateCreationDateTime" in record.get("dynamodb", {})
+    ]
+    lag = max(0, round((time.time() - min(made)) * 1000)) if made else 0
+    with single_metric(
+        namespace="NoRain", name="AvailabilityLag", unit=MetricUnit.Milliseconds, value=lag
+    ) as metric:
+        metric.add_dimension("service", "availability")
+    logger.info(
+        "projected",
+        extra={"records": len(records), "written": written, "failed": failed, "lag_ms": lag},
+    )

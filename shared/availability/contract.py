@@ -1,0 +1,41 @@
+"""The shapes of the availability API, for its document; query.py writes them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.web.contract import Answer, Count, Instant, LocationId, Sku
+
+Status = Literal["in_stock", "limited_stock", "backorder", "out_of_stock"]
+
+
+class Pickup(Answer):
+    ready_by: Instant = Field(description="ordered now, it lies ready by then; whole minutes")
+
+
+class AtLocation(Answer):
+    location_id: LocationId
+    sellable: Count
+    distance_km: float | None = Field(default=None, description="from the point asked for")
+    pickup: Pickup | None = Field(description="null when it does not hand over to shoppers")
+    ship: bool
+
+
+class NextExpected(Answer):
+    quantity: Count
+    expected_at: Instant
+
+
+class Item(Answer):
+    sku: Sku
+    status: Status
+    sellable: Count = Field(description="over all locations asked for, named below or not")
+    next_expected: NextExpected | None = None
+    locations: list[AtLocation] = Field(
+        description="those with something to sell, or asked for by location_id"
+    )
+
+
+class AvailabilityAnswer(Answer):
+    as_of: Instant = Field(description="when the stock last changed; the oldest of the items")
+    items: list[Item]

@@ -1,0 +1,94 @@
+"""Packs, table ``availability``.
+
+    pk SKU#<sku>   sk PACK#0   all locations of the SKU   packs: 0.5 read units for 500 locations
+
+The item holds the columns of model.Columns deflated in ``pack``, beside ``as_of`` and ``version``.
+It is written only by ``project``, and may be rebuilt from the positions at any time.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.availability.model import Change, Columns, Pack, decode, encode, fold, unpack
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
+from shared.errors import Busy
+from shared.instants import rfc3339
+
+WRITES = 20
+
+
+def pack_key(sku: str) -> Key:
+    return Key(table_name("availability"), f"SKU#{sku}", "PACK#0")
+
+
+def packs(skus: Iterable[str]) -> dict[str, Pack]:
+    """The packs that exist among ``skus``: one call per 100."""
+    found = tables.get_many(pack_key(sku) for sku in skus)
+    return {pack.sku: pack for pack in map(pack_of_item, found.values())}
+
+
+def columns(skus: Iterable[str]) -> dict[str, Columns]:
+    """The packs that exist among ``skus``, as they are stored: one call per 100."""
+    found = tables.get_many(pack_key(sku) for sku in skus)
+    return {_sku(item): unpack(item["pack"], item["as_of"]) for item in found.values()}
+
+
+def pack_of_item(item: dict[str, Any]) -> Pack:
+    return Pack(
+        sku=_sku(item),
+        rows=decode(item["pack"]),
+        as_of=datetime.fromisoformat(item["as_of"]),
+        version=item["version"],
+    )
+
+
+def project(sku: str, changes: Sequence[Change]) -> bool:
+    """Folds ``changes`` into the pack of ``sku``; whether there was anything new in them.
+
+    One strongly consistent read, and one write when there is news. Another writer of the same
+    pack between the two makes it read again, so that neither loses what the other has folded.
+
+    Raises Busy when that happens WRITES times.
+    """
+    key = pack_key(sku)
+    for attempt in range(WRITES):
+        item = tables.get(key.table, key.pk, key.sk, consistent=True)
+        pack = fold(sku, pack_of_item(item) if item else None, changes)
+        if pack is None:
+            return False
+        if _written(pack):
+            return True
+        tables.pause(attempt)
+    raise Busy(f"too many writers on the availability of {sku}")
+
+
+def _written(pack: Pack) -> bool:
+    key = pack_key(pack.sku)
+    arguments: dict[str, Any] = {
+        "TableName": key.table,
+        "Item": to_item(
+            {
+                "pk": key.pk,
+                "sk": key.sk,
+                "pack": encode(pack.rows),
+                "as_of": rfc3339(pack.as_of),
+                "version": pack.version + 1,
+            }
+        ),
+    }
+    if pack.version == 0:
+        # Holds for the first writer of the SKU.
+        arguments["ConditionExpression"] = "attribute_not_exists(pk)"
+    else:
+        # Holds while nobody has written since the read that ``pack`` was folded from.
+        arguments["ConditionExpression"] = "version = :read"
+        arguments["ExpressionAttributeValues"] = to_item({":read": pack.version})
+    return tables.write("put_item", **arguments) is None
+
+
+def _sku(item: dict[str, Any]) -> str:
+    return str(item["pk"]).removeprefix("SKU#")
