@@ -1,0 +1,445 @@
+"""The cheapest way to serve demands from nodes that charge for being opened: exact. Pure integers.
+
+    min  sum_n opening[n] y_n + sum_ni unit_ni x_ni + sum_i unfilled_i z_i
+         sum_n x_ni + z_i = quantity_i      0 <= x_ni <= units_ni y_n      sum_n y_n <= packages
+
+x, y, z integer, y 0 or 1; a demand that may not be split has x_ni in {0, quantity_i}. Given the
+open nodes the demands fall apart (cheapest open node first), so only the open nodes are searched.
+
+1. Greedy opening gives a plan.
+2. Lagrangian relaxation of the demand rows at prices v gives a bound:
+   L(v) = sum_i quantity_i v_i + the ``packages`` most negative of
+   rho_n = opening_n - sum_i units_ni max(0, v_i - unit_ni),        v_i <= unfilled_i.
+   Prices come from dual ascent (Erlenkotter 1978: raise each price until a node is about to pay
+   for itself) and, when nodes are left, from subgradient steps (Held, Wolfe, Crowder 1974).
+3. A node whose opening takes L(v) to the plan's cost is out.
+4. What is left is searched depth first: take the demand whose price is exceeded most, open each
+   node that could serve it cheaper in turn, then none of them. The bound of a set of open nodes is
+   sum quantity v + sum rho, plus what units that two of them would serve were counted twice, plus
+   by how much the demands that were closed exceed their price.
+
+All bounds hold for any integers v, so the arithmetic is exact, and the plan found is optimal
+unless the search was cut off after ``MOST_STEPS``; then the bound of step 2 is what is proven.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+MOST_STEPS = 20_000
+SUBGRADIENT_STEPS = 15
+FEW_NODES = 8
+CLOSED = -1
+
+Offer = tuple[int, int, int]
+"""(demand, cost of one unit, units that may be taken)"""
+Paid = tuple[int, ...]
+"""What each unit of a demand costs now, cheapest first; the unfilled ones their penalty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """``offers[n]`` names a demand at most once. Unit costs may be negative, opening costs not.
+
+    ``nothing`` is added to the cost of the plan without a node; it is at most the least opening.
+    """
+
+    quantity: tuple[int, ...]
+    splittable: tuple[bool, ...]
+    unfilled: tuple[int, ...]
+    packages: int
+    opening: tuple[int, ...]
+    offers: tuple[tuple[Offer, ...], ...]
+    nothing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """``take[n][i]`` units of demand i from node n. No plan costs less than ``lower_bound``."""
+
+    take: dict[int, dict[int, int]]
+    cost: int
+    lower_bound: int
+    proven: bool
+
+
+class _Plan(NamedTuple):
+    cost: int
+    opened: list[int]
+
+
+class _Bound(NamedTuple):
+    """No plan cheaper than the best known costs less than ``value``, or opens a node that is not
+    among ``nodes``; ``prices`` are what proves it."""
+
+    value: int
+    prices: list[int]
+    nodes: list[int]
+
+
+def solve(instance: Instance, most_steps: int = MOST_STEPS) -> Solution:
+    lots = _lots(instance)
+    worth = _worth_opening(instance, lots)
+    plan = _greedy(worth)
+    bound = _ascent(worth, plan.cost)
+    if len(bound.nodes) > FEW_NODES:
+        bound, plan = _subgradient(worth, bound, plan)
+    complete = True
+    if bound.nodes:
+        search = _Search(worth, bound, plan, most_steps)
+        search.run()
+        plan, complete = search.plan, search.steps < most_steps
+    take, cost = _assigned(worth, plan.opened, lots)
+    proven = complete or bound.value >= cost
+    return Solution(take, cost, cost if proven else bound.value, proven)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """The instance with demands in lots, and only the nodes that can pay for themselves.
+
+    A demand that no one would serve in parts is one lot; then most demands are a single unit.
+    """
+
+    quantity: list[int]
+    unfilled: list[int]
+    packages: int
+    nothing: int
+    opening: list[int]
+    offers: list[list[Offer]]
+    names: list[int]
+
+
+def _lots(instance: Instance) -> list[int]:
+    """Units per demand that always go together."""
+    lots = list(instance.quantity)
+    for row in instance.offers:
+        for i, _, units in row:
+            if instance.splittable[i] and units < instance.quantity[i]:
+                lots[i] = 1
+    return lots
+
+
+def _worth_opening(instance: Instance, lots: Sequence[int]) -> _Worth:
+    unfilled = [each * lot for each, lot in zip(instance.unfilled, lots, strict=True)]
+    quantity = [units // lot for units, lot in zip(instance.quantity, lots, strict=True)]
+    opening, offers, names = [], [], []
+    for n, row in enumerate(instance.offers):
+        gain = instance.nothing - instance.opening[n]
+        useful = []
+        for i, unit, units in row:
+            cost, most = unit * lots[i], min(units // lots[i], quantity[i])
+            if most and cost < unfilled[i]:
+                useful.append((i, cost, most))
+                gain += most * (unfilled[i] - cost)
+        if useful and gain > 0:
+            opening.append(instance.opening[n])
+            offers.append(useful)
+            names.append(n)
+    return _Worth(quantity, unfilled, instance.packages, instance.nothing, opening, offers, names)
+
+
+def _nothing_paid(worth: _Worth) -> list[Paid]:
+    return [(price,) * units for price, units in zip(worth.unfilled, worth.quantity, strict=True)]
+
+
+def _merged(paid: Paid, cost: int, units: int) -> Paid:
+    """``units`` more at ``cost``, and as many of the dearest dropped."""
+    if len(paid) == 1:
+        return (cost,) if cost < paid[0] else paid
+    return tuple(sorted(paid + (cost,) * units)[: len(paid)])
+
+
+def _greedy(worth: _Worth) -> _Plan:
+    """Open the node that saves most, as long as one does."""
+    paid = _nothing_paid(worth)
+    opened: list[int] = []
+    cost = sum(map(sum, paid)) + worth.nothing
+    saving_of_any = worth.nothing
+    while len(opened) < worth.packages:
+        most, best = 0, -1
+        for n, row in enumerate(worth.offers):
+            saving = saving_of_any - worth.opening[n]
+            for i, unit, units in row:
+                if units == 1:
+                    if unit < paid[i][-1]:
+                        saving += paid[i][-1] - unit
+                else:
+                    saving += sum(price - unit for price in paid[i][-units:] if price > unit)
+            if saving > most:
+                most, best = saving, n
+        if best < 0:
+            break
+        opened.append(best)
+        cost -= most
+        saving_of_any = 0
+        for i, unit, units in worth.offers[best]:
+            paid[i] = _merged(paid[i], unit, units)
+    return _Plan(cost, opened)
+
+
+def _cost(worth: _Worth, opened: Iterable[int]) -> int:
+    """What the plan with exactly these nodes (at least one) open costs."""
+    paid = _nothing_paid(worth)
+    cost = 0
+    for n in opened:
+        cost += worth.opening[n]
+        for i, unit, units in worth.offers[n]:
+            paid[i] = _merged(paid[i], unit, units)
+    return cost + sum(map(sum, paid))
+
+
+def _reduced_costs(worth: _Worth, prices: Sequence[int], nodes: Iterable[int]) -> dict[int, int]:
+    """rho of each of ``nodes``."""
+    found = {}
+    for n in nodes:
+        rho = worth.opening[n]
+        for i, unit, units in worth.offers[n]:
+            gain = prices[i] - unit
+            if gain > 0:
+                rho -= units * gain
+        found[n] = rho
+    return found
+
+
+def _value(worth: _Worth, prices: Sequence[int]) -> int:
+    return sum(units * price for units, price in zip(worth.quantity, prices, strict=True))
+
+
+def _ascent(worth: _Worth, cost: int) -> _Bound:
+    """Prices at the average cost of a full parcel leave every rho at 0 or above; where that bound
+    does not do, dual ascent follows on the nodes it leaves."""
+    prices = list(worth.unfilled)
+    for n, row in enumerate(worth.offers):
+        share = worth.opening[n] // sum([units for _, _, units in row])
+        for i, unit, _ in row:
+            prices[i] = min(prices[i], unit + share)
+    value = _value(worth, prices)
+    rho = _reduced_costs(worth, prices, range(len(worth.names)))
+    nodes = [n for n in rho if value + rho[n] < cost]
+    if not nodes:
+        return _Bound(value, prices, nodes)
+    ascended, slack = _ascended(worth, nodes)
+    higher = _value(worth, ascended)
+    return _Bound(max(value, higher), ascended, [n for n in nodes if higher + slack[n] < cost])
+
+
+def _ascended(worth: _Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int, int]]:
+    """Prices raised in turn, each to the next unit cost, until a node's rho would go below 0."""
+    offers = _offers_by_demand(worth, nodes)
+    slack = {n: worth.opening[n] for n in nodes}
+    prices = [
+        rows[0][0] if rows else most for rows, most in zip(offers, worth.unfilled, strict=True)
+    ]
+    reached = [0] * len(prices)
+    rising = [i for i, rows in enumerate(offers) if rows]
+    while rising:
+        still = []
+        for i in rising:
+            rows, price, k = offers[i], prices[i], reached[i]
+            while k < len(rows) and rows[k][0] <= price:
+                k += 1
+            reached[i] = k
+            step = (rows[k][0] if k < len(rows) else worth.unfilled[i]) - price
+            blocked = False
+            for _, n, units in rows[:k]:
+                room = slack[n] // units
+                if room < step:
+                    step, blocked = room, True
+            if step:
+                for _, n, units in rows[:k]:
+                    slack[n] -= units * step
+                prices[i] = price + step
+            if not blocked and prices[i] < worth.unfilled[i]:
+                still.append(i)
+        rising = still
+    return prices, slack
+
+
+def _offers_by_demand(worth: _Worth, nodes: Iterable[int]) -> list[list[tuple[int, int, int]]]:
+    """Per demand the (unit cost, node, units) of ``nodes``, cheapest first."""
+    offers: list[list[tuple[int, int, int]]] = [[] for _ in worth.quantity]
+    for n in nodes:
+        for i, unit, units in worth.offers[n]:
+            offers[i].append((unit, n, units))
+    for rows in offers:
+        rows.sort()
+    return offers
+
+
+def _subgradient(worth: _Worth, bound: _Bound, plan: _Plan) -> tuple[_Bound, _Plan]:
+    """Better prices, and better plans from the nodes that look best on the way."""
+    best, prices, nodes = bound.value, bound.prices, bound.nodes
+    best_prices, scale, stalled = prices, 1.0, 0
+    for step in range(SUBGRADIENT_STEPS):
+        rho = _reduced_costs(worth, prices, nodes)
+        top = sorted((value, n) for n, value in rho.items() if value <= 0)[: worth.packages]
+        chosen = [n for _, n in top]
+        if step % 3 == 0 and chosen:
+            plan = min(plan, _Plan(_cost(worth, chosen), chosen))
+        value = _value(worth, prices) + sum([part for part, _ in top])
+        stalled += 1
+        if value > best:
+            best, best_prices, stalled = value, prices, 0
+        elif stalled == 3:
+            scale, stalled = scale / 2, 0
+        # Opening a node beside a full set closes the weakest of them.
+        weakest = top[-1][0] if len(top) == worth.packages else 0
+        nodes = [n for n in nodes if value + max(0, rho[n] - weakest) < plan.cost]
+        short = _short(worth, prices, chosen)
+        length = sum([units * units for units in short])
+        if not nodes or not length:
+            break
+        stride = scale * (1.02 * plan.cost - value) / length
+        prices = [
+            min(most, price + int(stride * units))
+            for most, price, units in zip(worth.unfilled, prices, short, strict=True)
+        ]
+    return _Bound(best, best_prices, nodes), plan
+
+
+def _short(worth: _Worth, prices: Sequence[int], chosen: Iterable[int]) -> list[int]:
+    """Units per demand that the relaxed plan serves too few (or, below 0, too many)."""
+    short = list(worth.quantity)
+    for n in chosen:
+        for i, unit, units in worth.offers[n]:
+            if prices[i] > unit:
+                short[i] -= units
+    return [
+        0 if units > 0 and price >= most else units
+        for units, price, most in zip(short, prices, worth.unfilled, strict=True)
+    ]
+
+
+class _Search:
+    """Depth-first search for plans cheaper than ``plan``, which it replaces by what it finds."""
+
+    def __init__(self, worth: _Worth, bound: _Bound, plan: _Plan, most_steps: int) -> None:
+        self.plan = plan
+        self.steps = 0
+        self._most_steps = most_steps
+        self._worth = worth
+        self._prices = bound.prices
+        self._nodes = bound.nodes
+        self._rho = _reduced_costs(worth, bound.prices, bound.nodes)
+        self._any_negative = any(rho < 0 for rho in self._rho.values())
+        self._unit: list[dict[int, int]] = [{} for _ in bound.prices]
+        for n in bound.nodes:
+            for i, unit, _ in worth.offers[n]:
+                self._unit[i][n] = unit
+
+    def run(self) -> None:
+        worth = self._worth
+        over = [
+            (most - price) * units
+            for most, price, units in zip(worth.unfilled, self._prices, worth.quantity, strict=True)
+        ]
+        bound = _value(worth, self._prices)
+        self._below([], bound, _nothing_paid(worth), over, self._nodes)
+
+    def _below(
+        self,
+        opened: list[int],
+        bound: int,
+        paid: list[Paid],
+        over: list[int],
+        allowed: list[int],
+    ) -> None:
+        """Try every set that holds ``opened`` and beside them only ``allowed`` nodes.
+
+        ``over`` is by how much the units of a demand cost more than its price; it becomes part of
+        ``bound``, and CLOSED, when no further node may serve the demand cheaper.
+        """
+        self.steps += 1
+        cost = bound + sum([each for each in over if each > 0])
+        if not opened:
+            cost += self._worth.nothing
+        if cost < self.plan.cost:
+            self.plan = _Plan(cost, opened)
+        left = self._worth.packages - len(opened)
+        while left and self.steps < self._most_steps:
+            # What the nodes still to open could gain, were it not for what is double.
+            gains = self._gains(allowed)[:left] if self._any_negative else []
+            gain, gain_after_one = sum(gains), sum(gains[: left - 1])
+            if bound + gain >= self.plan.cost:
+                return
+            limit = self.plan.cost - bound - gain_after_one
+            within = [n for n in allowed if self._rho[n] < limit]
+            demand, branches = self._branches(paid, over, within)
+            for n in branches:
+                allowed = [other for other in allowed if other != n]
+                if bound + self._rho[n] + gain_after_one < self.plan.cost:
+                    then, paid_then, over_then = self._opening(n, bound, paid, over)
+                    if then + gain_after_one < self.plan.cost:
+                        self._below([*opened, n], then, paid_then, over_then, allowed)
+            if demand is None:
+                return
+            bound += over[demand]
+            over = list(over)
+            over[demand] = CLOSED
+
+    def _gains(self, allowed: Iterable[int]) -> list[int]:
+        rho = self._rho
+        return sorted([rho[n] for n in allowed if rho[n] < 0])
+
+    def _branches(
+        self, paid: list[Paid], over: list[int], allowed: list[int]
+    ) -> tuple[int | None, list[int]]:
+        """A demand that is far above its price and that few nodes could serve cheaper, and those
+        nodes; without such a demand the nodes that gain by themselves. The best rho first."""
+        rho = self._rho
+        demand, found, most = None, [n for n in allowed if rho[n] < 0], 0.0
+        for i, above in enumerate(over):
+            if above > 0:
+                dearest, unit = paid[i][-1], self._unit[i]
+                serving = [n for n in allowed if n in unit and unit[n] < dearest]
+                score = above / (len(serving) + 1)
+                if score > most:
+                    demand, found, most = i, serving, score
+        return demand, sorted(found, key=lambda n: (rho[n], n))
+
+    def _opening(
+        self, n: int, bound: int, paid: list[Paid], over: list[int]
+    ) -> tuple[int, list[Paid], list[int]]:
+        """Bound, paid and over with ``n`` open too. A unit that is dropped below its price was
+        counted twice in the bound."""
+        bound += self._rho[n]
+        paid, over = list(paid), list(over)
+        for i, unit, units in self._worth.offers[n]:
+            price, before = self._prices[i], paid[i]
+            if unit >= before[-1]:
+                if unit < price:
+                    bound += units * (price - unit)
+            elif len(before) == 1:
+                if before[0] < price:
+                    bound += price - before[0]
+                paid[i] = (unit,)
+                over[i] = max(0, unit - price)
+            else:
+                merged = sorted(before + (unit,) * units)
+                kept, dropped = merged[: len(before)], merged[len(before) :]
+                bound += sum([price - each for each in dropped if each < price])
+                paid[i] = tuple(kept)
+                over[i] = sum([each - price for each in kept if each > price])
+        return bound, paid, over
+
+
+def _assigned(
+    worth: _Worth, opened: Iterable[int], lots: Sequence[int]
+) -> tuple[dict[int, dict[int, int]], int]:
+    """Each demand from the cheapest of the open nodes, of equals from the first; and the cost."""
+    take: dict[int, dict[int, int]] = {}
+    cost = 0
+    for i, wanted in enumerate(worth.quantity):
+        left = wanted
+        offers = sorted(
+            (unit, n, units) for n in opened for j, unit, units in worth.offers[n] if j == i
+        )
+        for unit, n, units in offers:
+            if taken := min(left, units):
+                take.setdefault(n, {})[i] = taken * lots[i]
+                cost += taken * unit
+                left -= taken
+        cost += left * worth.unfilled[i]
+    cost += sum(worth.opening[n] for n in take) if take else worth.nothing
+    return {worth.names[n]: take[n] for n in sorted(take)}, cost

@@ -1,0 +1,150 @@
+import itertools
+from collections.abc import Iterable
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from shared.routing.solve import Instance, Offer, Solution, solve
+
+
+@st.composite
+def instances(draw: st.DrawFn, *, nodes: int = 6, lines: int = 4) -> Instance:
+    count = draw(st.integers(1, lines))
+    quantity = draw(st.lists(st.integers(1, 4), min_size=count, max_size=count))
+    splittable = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    unfilled = draw(st.lists(st.integers(0, 60), min_size=count, max_size=count))
+    offer = st.tuples(st.integers(0, count - 1), st.integers(-9, 40), st.integers(0, 5))
+    offers: list[tuple[Offer, ...]] = draw(
+        st.lists(
+            st.lists(offer, max_size=count, unique_by=lambda row: row[0]).map(tuple),
+            max_size=nodes,
+        )
+    )
+    opening = draw(st.lists(st.integers(0, 50), min_size=len(offers), max_size=len(offers)))
+    return Instance(
+        quantity=tuple(quantity),
+        splittable=tuple(splittable),
+        unfilled=tuple(unfilled),
+        packages=draw(st.integers(1, 4)),
+        opening=tuple(opening),
+        offers=tuple(offers),
+        nothing=draw(st.integers(0, min(opening, default=0))),
+    )
+
+
+def cheapest_by_enumeration(instance: Instance) -> int:
+    """Every set of nodes, and for each demand every way to take its units from them."""
+    nodes = range(len(instance.offers))
+    return min(
+        _cost_with(instance, opened)
+        for size in range(instance.packages + 1)
+        for opened in itertools.combinations(nodes, size)
+    )
+
+
+def _cost_with(instance: Instance, opened: Iterable[int]) -> int:
+    cost = sum(instance.opening[n] for n in opened) if opened else instance.nothing
+    for i, wanted in enumerate(instance.quantity):
+        offers = [(unit, units) for n in opened for j, unit, units in instance.offers[n] if j == i]
+        ways = (
+            itertools.product(*(range(min(units, wanted) + 1) for _, units in offers))
+            if instance.splittable[i]
+            else _whole(offers, wanted)
+        )
+        cost += min(
+            sum(taken * unit for taken, (unit, _) in zip(way, offers, strict=True))
+            + (wanted - sum(way)) * instance.unfilled[i]
+            for way in ways
+            if sum(way) <= wanted
+        )
+    return cost
+
+
+def _whole(offers: list[tuple[int, int]], wanted: int) -> Iterable[tuple[int, ...]]:
+    yield (0,) * len(offers)
+    for at, (_, units) in enumerate(offers):
+        if units >= wanted:
+            yield tuple(wanted if at == other else 0 for other in range(len(offers)))
+
+
+def cost_of(instance: Instance, solution: Solution) -> int:
+    """The cost of the plan, from scratch; fails when it is not allowed."""
+    assert len(solution.take) <= instance.packages
+    left = list(instance.quantity)
+    cost = 0 if solution.take else instance.nothing
+    for n, taken in solution.take.items():
+        offers = {i: (unit, units) for i, unit, units in instance.offers[n]}
+        cost += instance.opening[n]
+        for i, units in taken.items():
+            assert 0 < units <= offers[i][1]
+            assert instance.splittable[i] or units == instance.quantity[i]
+            left[i] -= units
+            cost += units * offers[i][0]
+    assert all(units >= 0 for units in left)
+    return cost + sum(units * each for units, each in zip(left, instance.unfilled, strict=True))
+
+
+SPLIT_AND_CLOSED = Instance(
+    quantity=(3, 2),
+    splittable=(True, True),
+    unfilled=(50, 50),
+    packages=3,
+    opening=(5, 5, 5, 20),
+    offers=(
+        ((0, 3, 1), (1, 9, 1)),
+        ((0, 4, 1),),
+        ((0, 30, 2), (1, 2, 1)),
+        ((0, 6, 3), (1, 6, 2)),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(instances())
+@example(SPLIT_AND_CLOSED)
+def test_no_plan_is_cheaper_than_the_one_found(instance: Instance) -> None:
+    solution = solve(instance)
+    assert solution.proven
+    assert solution.cost == solution.lower_bound == cost_of(instance, solution)
+    assert solution.cost == cheapest_by_enumeration(instance)
+
+
+@settings(deadline=None, max_examples=150)
+@given(instances(), st.integers(0, 3))
+def test_a_search_cut_short_still_gives_a_plan_and_a_true_bound(
+    instance: Instance, steps: int
+) -> None:
+    solution = solve(instance, most_steps=steps)
+    assert solution.cost == cost_of(instance, solution)
+    assert solution.lower_bound <= cheapest_by_enumeration(instance) <= solution.cost
+    assert solution.proven == (solution.lower_bound == solution.cost)
+
+
+@settings(deadline=None, max_examples=150)
+@given(instances(nodes=9, lines=5), st.randoms(use_true_random=False))
+def test_the_cost_does_not_depend_on_the_order_of_nodes(instance: Instance, random) -> None:
+    order = list(range(len(instance.offers)))
+    random.shuffle(order)
+    shuffled = Instance(
+        instance.quantity,
+        instance.splittable,
+        instance.unfilled,
+        instance.packages,
+        tuple(instance.opening[n] for n in order),
+        tuple(instance.offers[n] for n in order),
+        instance.nothing,
+    )
+    assert solve(shuffled).cost == solve(instance).cost
+
+
+def test_nothing_is_opened_for_an_order_that_nobody_can_serve() -> None:
+    solution = solve(Instance((2,), (True,), (30,), 3, (9, 9), ((), ()), nothing=7))
+    assert solution == Solution(take={}, cost=67, lower_bound=67, proven=True)
+
+
+def test_a_line_that_may_not_be_split_stays_whole() -> None:
+    offers = (((0, 1, 1),), ((0, 1, 1),), ((0, 9, 2),))
+    whole = solve(Instance((2,), (False,), (100,), 3, (1, 1, 1), offers))
+    split = solve(Instance((2,), (True,), (100,), 3, (1, 1, 1), offers))
+    assert whole.take == {2: {0: 2}}
+    assert split.take == {0: {0: 1}, 1: {0: 1}}
