@@ -9,15 +9,17 @@ from shared.web.contract import Answer, Count, Instant, LocationId, Sku
 Status = Literal["in_stock", "limited_stock", "backorder", "out_of_stock"]
 
 
-class Pickup(Answer):
+class AvailabilityPickup(Answer):
     ready_by: Instant = Field(description="ordered now, it lies ready by then; whole minutes")
 
 
-class AtLocation(Answer):
+class AvailabilityAtLocation(Answer):
     location_id: LocationId
     sellable: Count
     distance_km: float | None = Field(default=None, description="from the point asked for")
-    pickup: Pickup | None = Field(description="null when it does not hand over to shoppers")
+    pickup: AvailabilityPickup | None = Field(
+        description="null when it does not hand over to shoppers"
+    )
     ship: bool
 
 
@@ -26,16 +28,16 @@ class NextExpected(Answer):
     expected_at: Instant
 
 
-class Item(Answer):
+class AvailabilityItem(Answer):
     sku: Sku
     status: Status
     sellable: Count = Field(description="over all locations asked for, named below or not")
     next_expected: NextExpected | None = None
-    locations: list[AtLocation] = Field(
+    locations: list[AvailabilityAtLocation] = Field(
         description="those with something to sell, or asked for by location_id"
     )
 
 
 class AvailabilityAnswer(Answer):
     as_of: Instant = Field(description="when the stock last changed; the oldest of the items")
-    items: list[Item]
+    items: list[AvailabilityItem]

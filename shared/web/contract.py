@@ -12,12 +12,14 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    GetJsonSchemaHandler,
     PlainSerializer,
     SerializerFunctionWrapHandler,
     Strict,
     StringConstraints,
     model_serializer,
 )
+from pydantic_core import CoreSchema
 
 from shared import instants
 
@@ -54,6 +56,13 @@ class Answer(BaseModel):
     @model_serializer(mode="wrap")
     def _present(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in serialize(self).items() if value is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The fields as they are declared; what ``_present`` leaves out is not required anyway."""
+        return handler({name: part for name, part in schema.items() if name != "serialization"})
 
 
 class Money(Input):
