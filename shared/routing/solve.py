@@ -156,11 +156,12 @@ def _greedy(worth: _Worth) -> _Plan:
     opened: list[int] = []
     cost = sum(map(sum, paid)) + worth.nothing
     saving_of_any = worth.nothing
+    closed = list(range(len(worth.names)))
     while len(opened) < worth.packages:
         most, best = 0, -1
-        for n, row in enumerate(worth.offers):
+        for n in closed:
             saving = saving_of_any - worth.opening[n]
-            for i, unit, units in row:
+            for i, unit, units in worth.offers[n]:
                 if units == 1:
                     if unit < paid[i][-1]:
                         saving += paid[i][-1] - unit
@@ -171,6 +172,7 @@ def _greedy(worth: _Worth) -> _Plan:
         if best < 0:
             break
         opened.append(best)
+        closed.remove(best)
         cost -= most
         saving_of_any = 0
         for i, unit, units in worth.offers[best]:
