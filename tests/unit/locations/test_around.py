@@ -1,0 +1,42 @@
+"""Which locations lie within a radius."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import InvalidRequest
+from shared.locations.model import around, distance_km, point
+from tests.unit.locations.places import place
+
+POINTS = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+
+
+@settings(deadline=None, max_examples=100)
+@given(POINTS, st.lists(POINTS, max_size=12), st.floats(0, 20_038))
+def test_it_is_every_location_within_the_radius_the_nearest_first(
+    here: tuple[float, float], there: list[tuple[float, float]], radius: float
+) -> None:
+    places = [
+        place(f"l{index}", latitude=latitude, longitude=longitude)
+        for index, (latitude, longitude) in enumerate(there)
+    ]
+    expected = sorted(
+        (km, at.location_id)
+        for at in places
+        if (km := distance_km(*here, at.latitude, at.longitude)) <= radius
+    )
+    assert [(km, at.location_id) for km, at in around(places, here, radius)] == expected
+
+
+def test_the_radius_is_inclusive() -> None:
+    there = place(latitude=39.8, longitude=-104.8)
+    km = distance_km(39.7, -104.9, 39.8, -104.8)
+    assert around([there], (39.7, -104.9), km) == [(km, there)]
+    assert around([there], (39.7, -104.9), km - 1e-9) == []
+
+
+@pytest.mark.parametrize("near", [(), (1.0,), (91.0, 0.0), (0.0, 181.0), (float("nan"), 0.0)])
+def test_what_is_no_point_is_refused(near: tuple[float, ...]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        point(near)
+    assert refused.value.data["errors"][0]["path"] == "query.near"

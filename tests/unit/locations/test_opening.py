@@ -1,0 +1,175 @@
+"""Opening hours: the location's own clock, its changes, nights and holidays."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.locations.model import Location, is_open, next_opening, ready_by
+from tests.unit.locations.places import hours, place
+
+NINE_TO_SIX = hours(every="09:00-18:00")
+
+
+def local(text: str, zone: str = "America/Denver", fold: int = 0) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
+
+
+def test_it_is_open_from_its_opening_until_before_its_closing() -> None:
+    store = place(hours=NINE_TO_SIX)
+    assert not is_open(store, local("2026-11-23T08:59:59"))
+    assert is_open(store, local("2026-11-23T09:00"))
+    assert is_open(store, local("2026-11-23T17:59:59"))
+    assert not is_open(store, local("2026-11-23T18:00"))
+
+
+def test_hours_are_of_the_locations_own_time_zone() -> None:
+    at = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+    assert is_open(place(hours=NINE_TO_SIX, time_zone="Europe/Berlin"), at)
+    assert not is_open(place(hours=NINE_TO_SIX, time_zone="Europe/London"), at)
+
+
+def test_what_opens_in_the_evening_is_open_past_midnight() -> None:
+    bar = place(hours=hours(fri="20:00-04:00"))
+    assert is_open(bar, local("2026-11-27T23:00"))
+    assert is_open(bar, local("2026-11-28T03:59"))
+    assert not is_open(bar, local("2026-11-28T04:00"))
+    assert not is_open(bar, local("2026-11-27T03:00"))
+
+
+def test_a_pair_that_ends_where_it_starts_is_a_whole_day() -> None:
+    store = place(hours=hours(every="06:00-06:00"))
+    assert all(is_open(store, local(f"2026-11-23T{hour:02}:00")) for hour in range(24))
+
+
+def test_on_a_closed_date_nothing_opens_but_the_night_before_ends() -> None:
+    bar = place(hours=hours(every="20:00-04:00"), closed_on=frozenset({date(2026, 12, 25)}))
+    assert is_open(bar, local("2026-12-25T03:00"))
+    assert not is_open(bar, local("2026-12-25T21:00"))
+    assert not is_open(bar, local("2026-12-26T03:00"))
+    assert next_opening(bar, local("2026-12-25T12:00")) == local("2026-12-26T20:00")
+
+
+def test_without_hours_it_is_open_always_but_for_closed_dates() -> None:
+    depot = place(closed_on=frozenset({date(2026, 12, 25)}))
+    assert is_open(depot, local("2026-12-24T23:59"))
+    assert not is_open(depot, local("2026-12-25T12:00"))
+    assert is_open(depot, local("2026-12-26T00:00"))
+    assert ready_by(depot, local("2026-12-24T23:30")) == local("2026-12-26T00:30")
+    assert ready_by(place(), local("2026-12-25T03:00")) == local("2026-12-25T04:00")
+
+
+def test_a_location_that_never_opens_is_never_ready() -> None:
+    store = place(hours=hours(mon=""))
+    assert not is_open(store, local("2026-11-23T12:00"))
+    assert next_opening(store, local("2026-11-23T12:00")) is None
+    assert ready_by(store, local("2026-11-23T12:00")) is None
+
+
+def test_next_opening_is_now_while_it_is_open() -> None:
+    store = place(hours=NINE_TO_SIX)
+    assert next_opening(store, local("2026-11-23T12:00")) == local("2026-11-23T12:00")
+    assert next_opening(store, local("2026-11-23T18:00")) == local("2026-11-24T09:00")
+
+
+def test_the_lead_time_stops_while_it_is_closed() -> None:
+    store = place(hours=NINE_TO_SIX, lead_time_minutes=120)
+    assert ready_by(store, local("2026-11-23T10:00")) == local("2026-11-23T12:00")
+    assert ready_by(store, local("2026-11-23T17:00")) == local("2026-11-24T10:00")
+    assert ready_by(store, local("2026-11-23T03:00")) == local("2026-11-23T11:00")
+
+
+def test_what_is_done_at_closing_time_is_ready_when_it_opens_again() -> None:
+    store = place(hours=NINE_TO_SIX)
+    assert ready_by(store, local("2026-11-23T17:00")) == local("2026-11-24T09:00")
+
+
+def test_a_lead_time_longer_than_a_day_spans_several() -> None:
+    store = place(hours=hours(mon="09:00-12:00 13:00-18:00", wed="09:00-18:00"))
+    slow = place(hours=store.hours, lead_time_minutes=10 * 60)
+    assert ready_by(slow, local("2026-11-23T09:00")) == local("2026-11-25T11:00")
+
+
+def test_many_units_take_as_long_as_they_are_picked() -> None:
+    store = place(hours=NINE_TO_SIX, lead_time_minutes=60, capacity_per_hour=30)
+    assert ready_by(store, local("2026-11-23T10:00"), units=30) == local("2026-11-23T11:00")
+    assert ready_by(store, local("2026-11-23T10:00"), units=90) == local("2026-11-23T13:00")
+    assert ready_by(place(capacity_per_hour=0), local("2026-11-23T10:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("night", "open_hours"), [("2026-03-07", 7), ("2026-10-31", 9), ("2026-06-06", 8)]
+)
+def test_a_night_is_as_long_as_the_clock_makes_it(night: str, open_hours: int) -> None:
+    start = local(f"{night}T21:00")
+    club = place(hours=hours(sat="21:00-05:00"), lead_time_minutes=open_hours * 60 - 1)
+    ready = ready_by(club, start)
+    assert ready is not None
+    assert ready - start.astimezone(UTC) == timedelta(minutes=open_hours * 60 - 1)
+    assert not is_open(club, ready + timedelta(minutes=1))
+
+
+def test_an_hour_that_comes_twice_opens_at_the_first_and_closes_at_the_second() -> None:
+    opens = place(hours=hours(sun="01:30-03:00"))
+    assert is_open(opens, local("2026-11-01T01:30", fold=0))
+    closes = place(hours=hours(sat="22:00-01:30"))
+    assert is_open(closes, local("2026-11-01T01:29", fold=1))
+    assert not is_open(closes, local("2026-11-01T01:30", fold=1))
+
+
+def test_hours_wholly_inside_the_skipped_hour_do_not_open() -> None:
+    store = place(hours=hours(sun="02:30-03:00"))
+    assert next_opening(store, local("2026-03-08T00:00")) == local("2026-03-15T02:30")
+
+
+ZONES = st.sampled_from(
+    ["America/Denver", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kolkata"]
+)
+MINUTES = st.integers(0, 24 * 60 - 1).map(lambda at: f"{at // 60:02}:{at % 60:02}")
+PAIRS = st.lists(st.tuples(MINUTES, MINUTES).map("-".join), max_size=2).map(" ".join)
+STORES = st.builds(
+    lambda days, zone, lead: place(
+        hours=hours(**days), time_zone=zone, lead_time_minutes=lead, capacity_per_hour=1000
+    ),
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("mon", "wed", "thu", "sat", "sun"), PAIRS)
+    ).filter(any),
+    ZONES,
+    st.integers(0, 600),
+)
+INSTANTS = st.datetimes(
+    datetime(2026, 1, 1),
+    datetime(2027, 12, 31),
+    timezones=st.just(UTC),  # noqa: DTZ001
+).map(lambda at: at.replace(second=0, microsecond=0))
+
+
+@settings(deadline=None, max_examples=60)
+@given(STORES, INSTANTS)
+def test_what_is_ready_was_worked_on_for_the_lead_time_of_open_minutes(
+    store: Location, at: datetime
+) -> None:
+    ready = ready_by(store, at)
+    if ready is None:
+        assert next_opening(store, at) is None
+        return
+    assert ready >= at
+    assert is_open(store, ready)
+    if ready - at < timedelta(days=3):
+        minutes = int((ready - at) / timedelta(minutes=1))
+        worked = sum(is_open(store, at + timedelta(minutes=step)) for step in range(minutes))
+        assert worked == store.lead_time_minutes
+
+
+@settings(deadline=None, max_examples=60)
+@given(STORES, INSTANTS)
+def test_it_is_closed_until_it_opens(store: Location, at: datetime) -> None:
+    opens = next_opening(store, at)
+    if opens is None:
+        assert not is_open(store, at)
+        return
+    assert is_open(store, opens)
+    assert opens == at or not is_open(store, opens - timedelta(minutes=1))
+    assert (opens == at) == is_open(store, at)
