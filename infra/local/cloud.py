@@ -20,12 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDER = ROOT / ".norain"
+FOLDER = Path(os.environ.get("NORAIN_FOLDER") or ROOT / ".norain").absolute()
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
 USUAL_PORT = 4566
 START_SECONDS = 30
 STOP_SECONDS = 10
+BURIAL_SECONDS = 2
 HEALTH = "/_ministack/health"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
@@ -213,23 +214,35 @@ def _await_health(cloud: Cloud) -> None:
 
 
 def _end(cloud: Cloud) -> None:
+    if not _members(cloud):
+        return
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        if not _members(cloud):
-            break
         with contextlib.suppress(ProcessLookupError):
             os.killpg(cloud.pid, sign)
         deadline = time.monotonic() + STOP_SECONDS
-        while _members(cloud) and time.monotonic() < deadline:
+        while (left := _members(cloud)) and time.monotonic() < deadline:
             time.sleep(0.05)
-    if left := _members(cloud):
+        if not left:
+            break
+    else:
         raise CloudFailed(f"these processes do not end: {sorted(left)}")
     _reap(cloud.pid)
+    _await_burial(cloud.pid)
 
 
 def _reap(pid: int) -> None:
     """Take note of its end when we are the parent, so that it does not stay as a zombie."""
     if ours := _children.pop(pid, None):
         ours.wait(STOP_SECONDS)
+
+
+def _await_burial(group: int) -> None:
+    """Its orphans are taken note of by the system, and are gone from its list soon after."""
+    deadline = time.monotonic() + BURIAL_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.02)
 
 
 def _members(cloud: Cloud) -> set[int]:

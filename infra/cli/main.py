@@ -1,0 +1,346 @@
+"""The `norain` command: the local cloud, and what one does with a system that runs on it."""
+
+import importlib.metadata
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import httpx
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperGroup
+
+from infra.cli import dead_letters
+from infra.cli import feed as files
+from infra.cli.output import Mode, err, fail, out, show, table
+from infra.cli.replay import replay as run_again
+from infra.cli.status import status as look
+from infra.local import cloud, deploy, target
+from infra.local.cloud import CloudFailed
+from infra.local.steps import Steps
+from infra.local.target import Refused
+
+JSON = "--json"
+
+
+class Commands(TyperGroup):
+    """``--json`` may stand anywhere; what is wrong is told in a line, not in a stack."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if JSON in args:
+            args = [JSON, *(arg for arg in args if arg != JSON)]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Refused as refused:
+            fail(str(refused), refused.problem)
+        except CloudFailed as failed:
+            fail(str(failed))
+        except (httpx.TransportError, BotoCoreError) as error:
+            fail(f"the local cloud does not answer ({error}): is it up? `norain status`")
+        except ClientError as error:
+            fail(str(error))
+        raise typer.Exit(1)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+InputFile = Annotated[str, typer.Argument(metavar="FILE", help="a file, or - for standard input")]
+ClientName = Annotated[
+    str, typer.Option("--client", "-c", help="act as: web, pos, marketplace, associate, ...")
+]
+
+
+@app.callback()
+def norain(
+    as_json: Annotated[
+        bool, typer.Option(JSON, help="print JSON; a pipe gets JSON without asking")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    """One truth about stock and customers for every channel, and the order router that uses it.
+
+    \b
+    norain demo                          start, deploy, seed a retailer, tell the story
+    norain status                        queues, tables, how far behind availability is
+    curl -H "authorization: Bearer $(norain token web)" ...
+    """
+    Mode.asked = as_json
+    Mode.as_json = as_json or not sys.stdout.isatty()
+    if version:
+        print(importlib.metadata.version("norain"))
+        raise typer.Exit
+
+
+@app.command()
+def up() -> None:
+    """Start the local cloud and deploy the stacks, without any data.
+
+    What runs and is up to date is left as it is. NORAIN_PORT chooses the port (4566).
+
+    \b
+    norain up
+    """
+    found = deploy.up(steps=Steps())
+    show(
+        {"api_url": found.api_url, "endpoint_url": found.endpoint_url, "digest": found.digest},
+        f"API        {found.api_url}",
+        f"AWS        {found.endpoint_url}  (region {found.region})",
+        f"addresses  {cloud.FOLDER / target.NAME}",
+    )
+
+
+@app.command()
+def down() -> None:
+    """Stop the local cloud; all of its data is gone.
+
+    \b
+    norain down
+    """
+    stopped = cloud.stop()
+    show(
+        {"stopped": stopped}, "stopped" if stopped else "the local cloud did not run: nothing to do"
+    )
+
+
+@app.command()
+def demo() -> None:
+    """Start, deploy, seed a retailer from real sales, and tell the story of a sold-out item.
+
+    \b
+    norain demo
+    """
+    from infra.local.demo import run  # noqa: PLC0415  (slow to import, and only needed here)
+
+    summary = run(err if Mode.as_json else out)
+    if Mode.as_json:
+        show(summary)
+
+
+@app.command()
+def token(
+    client: Annotated[str, typer.Argument(help="web, pos, marketplace, associate, planner, ops")],
+) -> None:
+    """Print an access token of a client, with all its scopes; it is valid for an hour.
+
+    \b
+    norain token web
+    curl -H "authorization: Bearer $(norain token web)" "$API/v1/availability?sku=..."
+    """
+    granted = target.token(target.load(), client)
+    if Mode.asked:
+        show({"access_token": granted, "token_type": "Bearer"})
+    else:
+        print(granted)
+
+
+@app.command()
+def feed(
+    file: InputFile,
+    source: Annotated[
+        str | None, typer.Option(help="CloudEvents source of flat rows; default: file:<name>")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="only read the file, send nothing")
+    ] = False,
+) -> None:
+    """Send a file of stock rows to the feed queue, as CloudEvents batches of up to 256 KB.
+
+    CSV with a header, JSON lines, or a JSON array; rows are CloudEvents, or flat:
+
+    \b
+    sku,location_id,quantity,as_of                        a count (as_of: else the file's time)
+    sku,location_id,delta,reason,occurred_at              a movement
+    sku,location_id,quantity,expected_at,reference        future supply
+
+    Rows that are wrong are named by line and not sent; the others are. Sent twice, a file changes
+    nothing more.
+
+    \b
+    norain feed stock.csv
+    norain feed --check stock.jsonl
+    """
+    now = datetime.now(UTC)
+    if file == "-":
+        text, named, as_of = sys.stdin.read(), "-", now
+    else:
+        path = _existing(file)
+        text, named = path.read_text(), quote(path.name)
+        as_of = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    found = files.read(text, source or f"file:{named}", as_of, now)
+    messages = 0
+    if found.events and not check:
+        aim = target.load()
+        with Steps() as steps, steps.step("send", total=len(found.events)) as step:
+            for events, body in files.batches(found.events):
+                messages += 1
+                aim.sqs.send_message(QueueUrl=aim.stock_feed_queue_url, MessageBody=body)
+                step.advance(events)
+    sent = 0 if check else len(found.events)
+    show(
+        {
+            "sent": sent,
+            "messages": messages,
+            "good": len(found.events),
+            "bad": [{"line": bad.line, "reason": bad.reason} for bad in found.bad],
+        },
+        *(f"[red]line {bad.line}:[/] {bad.reason}" for bad in found.bad[:20]),
+        *([f"[red]and {len(found.bad) - 20} more[/]"] if len(found.bad) > 20 else []),
+        f"{len(found.events)} good rows, {len(found.bad)} bad; sent {sent} in {messages} messages",
+    )
+    if found.bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def order(
+    file: InputFile,
+    client: ClientName = "web",
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency-Key: the same key is the same order")
+    ] = None,
+) -> None:
+    """Place the order of a JSON file (the body of POST /v1/orders).
+
+    \b
+    norain order cart.json
+    norain order --client pos --key till-7-0001 cart.json
+    """
+    body = sys.stdin.read() if file == "-" else _existing(file).read_text()
+    headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
+    with target.channel(target.load(), client) as http:
+        placed = target.answer(http.post("/v1/orders", content=body, headers=headers))
+    show(
+        placed,
+        f"order [bold]{placed['order_id']}[/] is {placed['state']}",
+        table(
+            "lines",
+            ("line", "sku", "quantity", "open", "backordered"),
+            [
+                (ln["line_id"], ln["sku"], ln["quantity"], ln.get("open"), ln.get("backordered"))
+                for ln in placed["lines"]
+            ],
+        ),
+        table(
+            "fulfillments",
+            ("fulfillment", "location", "method", "state", "units", "promise"),
+            [
+                (
+                    part["fulfillment_id"],
+                    part["location_id"],
+                    part["method"],
+                    part["state"],
+                    sum(ln["quantity"] for ln in part["lines"]),
+                    ", ".join(f"{k} {v}" for k, v in part.get("promise", {}).items()),
+                )
+                for part in placed["fulfillments"]
+            ],
+        ),
+    )
+
+
+@app.command()
+def status() -> None:
+    """What runs, what waits in the queues, what is stored, how far behind availability is.
+
+    \b
+    norain status
+    norain status --json | jq .queues
+    """
+    running = cloud.state()
+    if running is None:
+        raise CloudFailed("the local cloud does not run: `norain up` starts it")
+    found = look(target.load(), running, deploy.digest())
+    show(
+        found,
+        f"API  {found['api_url']}",
+        f"code {found['code']['deployed']}"
+        + ("" if found["code"]["current"] else " [yellow](older than the sources: norain up)[/]"),
+        table(
+            "queues",
+            ("queue", "waiting", "in flight"),
+            [(row["queue"], row["waiting"], row["in_flight"]) for row in found["queues"]],
+        ),
+        table("tables", ("table", "items"), found["tables"].items()),
+        f"availability: {found['availability']['told']}",
+        "  ".join(f"{name} {version}" for name, version in found["versions"].items()),
+    )
+
+
+@app.command()
+def redrive(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show them")] = False,
+    edit: Annotated[
+        Path | None,
+        typer.Option(help="send the mended messages of this file instead, and only those"),
+    ] = None,
+) -> None:
+    """Bring the feed's dead letters back to the queue, showing why each was given up.
+
+    \b
+    norain redrive --dry-run
+    norain redrive --dry-run --json > dead.json   ... mend the bodies ...
+    norain redrive --edit dead.json
+    """
+    aim = target.load()
+    letters = dead_letters.receive(aim.sqs, aim.stock_feed_dlq_url)
+    mended = dead_letters.mended_bodies(_existing(str(edit)).read_text()) if edit else {}
+    chosen = [letter for letter in letters if not edit or letter.message_id in mended]
+    if dry_run:
+        dead_letters.give_back(aim.sqs, aim.stock_feed_dlq_url, letters)
+    else:
+        left = [letter for letter in letters if letter not in chosen]
+        dead_letters.give_back(aim.sqs, aim.stock_feed_dlq_url, left)
+        dead_letters.redrive(
+            aim.sqs, aim.stock_feed_dlq_url, aim.stock_feed_queue_url, chosen, mended
+        )
+    told = "would go back" if dry_run else "went back to the queue"
+    show(
+        [letter.told() for letter in chosen],
+        table(
+            "dead letters",
+            ("message", "code", "reason"),
+            [(letter.message_id, letter.code, letter.detail) for letter in chosen],
+        )
+        if chosen
+        else "",
+        f"{len(chosen)} of {len(letters)} {told}",
+    )
+
+
+@app.command()
+def replay(
+    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="the order's id")],
+) -> None:
+    """Run the routing decision of an order again, from what was stored, and compare.
+
+    Ends with 1 when the answer is another one.
+
+    \b
+    norain replay 01J...
+    """
+    started = time.perf_counter()
+    found, told = run_again(target.load(), order_id)
+    took = (time.perf_counter() - started) * 1000
+    verdict = "[green]the same plan[/]" if found["same"] else "[red]ANOTHER PLAN[/]"
+    show(found, *told, f"{verdict}, in {took:.0f} ms")
+    if not found["same"]:
+        raise typer.Exit(1)
+
+
+def _existing(file: str) -> Path:
+    path = Path(file)
+    if not path.is_file():
+        raise CloudFailed(f"there is no file {file}")
+    return path

@@ -1,0 +1,48 @@
+"""Results for people as tables and colours, for programs as one JSON document."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Mode:
+    """``as_json`` when it was asked for, or when nobody looks: a pipe gets JSON."""
+
+    as_json = False
+    asked = False
+
+
+def show(document: Any, *parts: Table | str) -> None:
+    """Print ``document`` as JSON, or ``parts`` for a person."""
+    if Mode.as_json:
+        print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+        return
+    for part in parts:
+        out.print(part)
+
+
+def fail(message: str, document: Mapping[str, Any] | None = None) -> None:
+    if Mode.asked:
+        error = dict(document) if document else {"detail": message}
+        err.print(json.dumps({"error": error}, default=str), markup=False)
+    else:
+        err.print(f"[red]{escape(message)}")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Numbers stand right."""
+    filled = list(rows)
+    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for place, column in enumerate(columns):
+        numbers = bool(filled) and all(isinstance(row[place], int | float) for row in filled)
+        drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for row in filled:
+        drawn.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    return drawn
