@@ -22,6 +22,7 @@ Part = Mapping[str, Any]
 ATTEMPTS = 8
 READ_KEYS = 100
 WRITE_PARTS = 100
+PUT_ITEMS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,24 @@ def write(kind: str, **arguments: Any) -> Refused | None:
             return None
         pause(attempt)
     raise Busy("too many writers on the same item")
+
+
+def put_many(table: str, items: Sequence[Item]) -> None:
+    """Puts typed items over whatever is there, 25 per call; no two of them have one key.
+
+    Raises Busy when the table does not take them all.
+    """
+    left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+    attempt = 0
+    while left:
+        now, left = left[:PUT_ITEMS], left[PUT_ITEMS:]
+        answer: Any = dynamodb().batch_write_item(RequestItems={table: now})
+        if unwritten := answer.get("UnprocessedItems", {}).get(table):
+            attempt += 1
+            if attempt == ATTEMPTS:
+                raise Busy("writes are throttled")
+            left += unwritten
+            pause(attempt)
 
 
 def get(table: str, pk: str, sk: str, *, consistent: bool = False) -> dict[str, Any] | None:

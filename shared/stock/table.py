@@ -12,15 +12,36 @@ Every write of a position raises its ``version`` and leaves in ``last`` what it 
 stream (old image, new image, ``last``) tells the ledger and availability everything.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+import hashlib
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.dynamodb import Key, Part
+from shared.aws.dynamodb import Key, Part, Refused
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
+from shared.errors import Busy, HoldClosed, NotFound, OutOfStock
+from shared.instants import rfc3339
+from shared.stock.feed import (
+    COUNTED,
+    HELD,
+    RELEASED,
+    Basis,
+    Change,
+    Entry,
+    Event,
+    History,
+    Moved,
+    Needs,
+    Row,
+    fold,
+)
 from shared.stock.model import (
+    LONGEST_HOLD,
     Cause,
     Effect,
     Expected,
@@ -30,12 +51,23 @@ from shared.stock.model import (
     Position,
     Seen,
     Stamp,
+    given_back,
     summed,
+    taken,
 )
-from shared.web.contract import rfc3339
 
 SEEN = "seq:"
 """``seq:<source>``: the sequences of that source's movements, see model.Seen."""
+KEPT = timedelta(days=400)
+"""How long the ledger and the marks of applied movements are kept: 13 months."""
+HOLD_KEPT = timedelta(days=45)
+SHARDS = 4
+"""Keys of the index of deadlines, so that no one of them takes the writes of all holds."""
+FOLDED = 50
+"""Events in one write: each without sequence takes a part of the transaction."""
+LEDGER_PAGE = 100
+LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between the looks at a ledger that is behind; then the message comes again."""
 
 
 def stock() -> str:
@@ -58,6 +90,27 @@ def positions(sku: str) -> Iterator[Position]:
         to_item({":pk": f"SKU#{sku}", ":loc": "LOC#"}),
     ):
         yield position_of_item(item)
+
+
+def positions_page(
+    sku: str, limit: int, after: str | None = None
+) -> tuple[list[Position], str | None]:
+    """At most ``limit`` positions of ``sku`` behind location ``after``, and the location to go on
+    after."""
+    page = tables.query_page(
+        stock(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":pk": f"SKU#{sku}",
+                ":first": "LOC#" if after is None else f"LOC#{after}!",
+                ":last": "LOC#~",
+            }
+        ),
+        limit,
+    )
+    rows = [position_of_item(item) for item in page.items]
+    return rows, rows[-1].location_id if page.last and rows else None
 
 
 def positions_of(
@@ -144,6 +197,315 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
     return {"Update": {**arguments, "ExpressionAttributeValues": to_item(values)}}
 
 
+# Feeds
+
+
+def applied_of(events: Iterable[Event]) -> set[tuple[str, str]]:
+    """The (source, id) among ``events`` that are marked as applied: one call per 100."""
+    marked = {
+        Key(stock(), *_mark_key(event.source, event.id)): (event.source, event.id)
+        for event in events
+        if isinstance(event, Moved) and event.sequence is None
+    }
+    return {marked[key] for key in tables.get_many(marked)}
+
+
+def apply(
+    events: Sequence[Event],
+    found: Position | None,
+    applied: Iterable[tuple[str, str]],
+    now: datetime,
+) -> int:
+    """Brings ``events``, all of one position, into it; the number of writes that this took.
+
+    ``found`` and ``applied`` may be stale: what they show as done is done, and a write that was
+    decided on an old position is refused and decided anew.
+
+    Raises Busy when others write faster, or the ledger stays behind.
+    """
+    writes = 0
+    known = set(applied)
+    for start in range(0, len(events), FOLDED):
+        if start:
+            found = position(events[0].sku, events[0].location_id, consistent=False)
+        writes += _apply(events[start : start + FOLDED], found, known, now)
+    return writes
+
+
+def _apply(
+    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], now: datetime
+) -> bool:
+    """Whether something was written; ``known`` takes up what others have marked meanwhile."""
+    for attempt in range(tables.ATTEMPTS):
+        change = _decide(events, found, known)
+        if change is None:
+            return False
+        refusals = _write(change, now)
+        if not refusals:
+            return True
+        for refused in refusals:
+            if refused.index:
+                known.add(change.marks[refused.index - 1])
+            elif refused.item:
+                found = position_of_item(refused.item)
+        tables.pause(attempt)
+    raise Busy("too many feeds write the same position")
+
+
+def _decide(
+    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]]
+) -> Change | None:
+    decided = fold(found, events, known)
+    waits = iter(LEDGER_WAITS)
+    while isinstance(decided, Needs):
+        now = position(events[0].sku, events[0].location_id)
+        decided = fold(now, events, known)
+        if now is None or not isinstance(decided, Needs):
+            continue
+        try:
+            decided = fold(now, events, known, _history(now, decided))
+        except Busy:
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            time.sleep(wait)
+    return decided
+
+
+def _write(change: Change, now: datetime) -> Sequence[Refused]:
+    update = _feed_update(change, now)
+    if not change.marks:
+        refused = tables.write("update_item", **update)
+        return [refused] if refused else []
+    marks: list[Part] = [
+        {
+            "Put": {
+                "TableName": stock(),
+                "Item": to_item(
+                    {
+                        **dict(zip(("pk", "sk"), _mark_key(source, mark), strict=True)),
+                        "source": source,
+                        "id": mark,
+                        "ttl": int((now + KEPT).timestamp()),
+                    }
+                ),
+                # Holds when this movement has not been applied by anybody.
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+        for source, mark in change.marks
+    ]
+    return tables.transact([{"Update": update}, *marks])
+
+
+def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
+    sets = [
+        "sku = :sku, location_id = :location_id, location_key = :location_key",
+        "reserved = if_not_exists(reserved, :zero)",
+        "damaged = if_not_exists(damaged, :zero)",
+        "version = if_not_exists(version, :zero) + :one",
+        "feed_version = if_not_exists(feed_version, :zero) + :one",
+        "updated_at = :now, #last = :last",
+    ]
+    names = {"#last": "last"}
+    values: dict[str, Any] = {
+        ":sku": change.sku,
+        ":location_id": change.location_id,
+        ":location_key": f"LOC#{change.location_id}",
+        ":units": change.units,
+        ":zero": 0,
+        ":one": 1,
+        ":now": rfc3339(now),
+        ":last": [_entry_item(entry) for entry in change.entries],
+    }
+    match change.basis:
+        case Basis.ADD:
+            sets += [
+                "on_hand = if_not_exists(on_hand, :zero) + :units",
+                "available = if_not_exists(available, :zero) + :units",
+            ]
+        case Basis.ON_HAND:
+            sets += ["on_hand = :units", "available = :units - if_not_exists(reserved, :zero)"]
+        case Basis.AVAILABLE:
+            sets += ["available = :units", "on_hand = :units + if_not_exists(reserved, :zero)"]
+    if change.counted is not None:
+        sets.append("counted = :counted")
+        values[":counted"] = _stamp_item(change.counted)
+    if change.moved_at is not None:
+        sets.append("moved_at = :moved_at")
+        values[":moved_at"] = rfc3339(change.moved_at)
+    if change.expected is not None:
+        sets.append("expected = :expected")
+        values[":expected"] = [_expected_item(row) for row in change.expected]
+    for index, (source, seen) in enumerate(change.seen.items()):
+        sets.append(f"#seen{index} = :seen{index}")
+        names[f"#seen{index}"] = f"{SEEN}{source}"
+        values[f":seen{index}"] = [seen.floor, *seen.sequences]
+    update = "SET " + ", ".join(sets)
+    if change.forgotten:
+        removed = {
+            f"#gone{index}": f"{SEEN}{source}" for index, source in enumerate(change.forgotten)
+        }
+        names |= removed
+        update += " REMOVE " + ", ".join(removed)
+
+    condition, compared = _feed_condition(change)
+    values |= compared
+    return {
+        "TableName": stock(),
+        "Key": tables.key(f"SKU#{change.sku}", f"LOC#{change.location_id}"),
+        "UpdateExpression": update,
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item(values),
+    }
+
+
+def _feed_condition(change: Change) -> tuple[str, dict[str, Any]]:
+    values: dict[str, Any] = {}
+    # Holds while no other feed has written since the position was read.
+    conditions = ["attribute_not_exists(feed_version)"]
+    if change.feed_version:
+        conditions = ["feed_version = :feed_version"]
+        values[":feed_version"] = change.feed_version
+    if change.quiet_since is not None:
+        # Holds while every hand-over and return is contained in the count.
+        conditions.append("(attribute_not_exists(handled_at) OR handled_at <= :quiet_since)")
+        values[":quiet_since"] = rfc3339(change.quiet_since)
+    if change.basis is Basis.AVAILABLE and change.own_at is None:
+        # Holds while no order and no hold has touched the position.
+        conditions.append("attribute_not_exists(own_at)")
+    elif change.own_at is not None:
+        # Holds while none has touched it since it was read.
+        conditions.append("own_at = :own_at")
+        values[":own_at"] = rfc3339(change.own_at)
+    if change.version is not None:
+        # Holds while nobody has written since the ledger was read.
+        conditions.append("version = :version")
+        values[":version"] = change.version
+    return " AND ".join(conditions), values
+
+
+def _mark_key(source: str, mark: str) -> tuple[str, str]:
+    return f"EVENT#{source}#{hashlib.sha256(mark.encode()).hexdigest()[:32]}", "EVENT"
+
+
+# The ledger
+
+
+def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger's row for the write that made the image ``new`` of ``old`` (plain values).
+
+    The same images give the same row: to write it twice is to write it once.
+    """
+    before = old or {}
+    delta = new["on_hand"] - before.get("on_hand", 0)
+    entries = [dict(entry) for entry in new.get("last", ())]
+    told = sum(entry.get("delta", 0) for entry in entries)
+    for entry in entries:
+        if entry["type"] == COUNTED:
+            entry["delta"] = delta - told
+    recorded_at = datetime.fromisoformat(new["updated_at"])
+    return {
+        "pk": new["pk"],
+        "sk": _move_key(new["location_id"], new["version"]),
+        "sku": new["sku"],
+        "location_id": new["location_id"],
+        "version": new["version"],
+        "feed_version": new.get("feed_version", 0),
+        "on_hand": new["on_hand"],
+        "available": new["available"],
+        "delta": delta,
+        "reserved_delta": new["reserved"] - before.get("reserved", 0),
+        "recorded_at": new["updated_at"],
+        "moved_at": new.get("moved_at"),
+        "entries": entries,
+        "ttl": int((recorded_at + KEPT).timestamp()),
+    }
+
+
+def put_rows(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raises Busy when the table does not take them all; all may be put again."""
+    tables.put_many(stock(), [to_item(row) for row in rows])
+
+
+def ledger(
+    sku: str, location_id: str, *, before: int | None = None, consistent: bool = False
+) -> Iterator[Row]:
+    """The rows of a position, newest first, those below version ``before`` when it is given."""
+    last = "~" if before is None else f"{before - 1:012d}"
+    for item in tables.query(
+        stock(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":pk": f"SKU#{sku}",
+                ":first": f"MOVE#{location_id}#",
+                ":last": f"MOVE#{location_id}#{last}",
+            }
+        ),
+        ScanIndexForward=False,
+        ConsistentRead=consistent,
+        Limit=LEDGER_PAGE,
+    ):
+        yield _row(item)
+
+
+def movements_page(
+    sku: str, location_id: str, limit: int, before: int | None = None
+) -> tuple[list[Row], int | None]:
+    """Rows that show a change of on_hand or a count, newest first, and the version to go on below.
+
+    At most ``limit`` entries, unless one row alone has more.
+    """
+    page: list[Row] = []
+    shown = 0
+    for row in ledger(sku, location_id, before=before):
+        entries = sum(bool(entry.delta) or entry.type == COUNTED for entry in row.entries)
+        if not entries:
+            continue
+        if page and shown + entries > limit:
+            return page, page[-1].version
+        page.append(row)
+        shown += entries
+    return page, None
+
+
+def _history(found: Position, needs: Needs) -> History:
+    """The rows back to where nothing is needed any more, without a gap.
+
+    Raises Busy when the stream has not brought them all yet.
+    """
+    rows: list[Row] = []
+    for row in ledger(found.sku, found.location_id, consistent=True):
+        if rows and row.version != rows[-1].version - 1:
+            raise Busy("the ledger has a gap")
+        rows.append(row)
+        if needs.reached(row):
+            break
+    holds = {
+        entry.reference
+        for row in rows
+        for entry in row.entries
+        if entry.type == HELD and entry.reference
+    }
+    items = tables.get_many(
+        (Key(stock(), f"HOLD#{hold_id}", "HOLD") for hold_id in holds), consistent=True
+    )
+    return History(
+        rows,
+        {
+            hold.hold_id: hold.closed_at
+            for hold in map(hold_of_item, items.values())
+            if hold.state is HoldState.CONVERTED and hold.closed_at
+        },
+    )
+
+
+def _move_key(location_id: str, version: int) -> str:
+    return f"MOVE#{location_id}#{version:012d}"
+
+
 # Holds
 
 
@@ -151,6 +513,14 @@ def find_hold(hold_id: str) -> Hold | None:
     """The hold as it stands now (strongly consistent)."""
     found = tables.get(stock(), f"HOLD#{hold_id}", "HOLD", consistent=True)
     return hold_of_item(found) if found else None
+
+
+def known_hold(hold_id: str) -> Hold:
+    """Raises NotFound."""
+    hold = find_hold(hold_id)
+    if hold is None:
+        raise NotFound(f"there is no hold {hold_id}")
+    return hold
 
 
 def convert_part(hold: Hold, order_id: str, at: datetime) -> Part:
@@ -177,6 +547,133 @@ def convert_part(hold: Hold, order_id: str, at: datetime) -> Part:
             ),
         }
     }
+
+
+def open_hold(hold: Hold, floor: int = 0) -> Hold:
+    """Reserves every line or none: one transaction of the hold and each position once.
+
+    Answers the hold that stands then: another of the same id is left as it is.
+
+    Raises OutOfStock with every short position, Busy.
+    """
+    put: Part = {
+        "Put": {
+            "TableName": stock(),
+            "Item": to_item(_hold_item(hold)),
+            # Holds when this request has not been carried out before.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+    }
+    cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
+    effects, parts = effect_parts(taken(hold.lines, floor), cause, hold.opened_at)
+    refusals = tables.transact([put, *parts])
+    if not refusals:
+        return hold
+    if refusals[0].index == 0 and refusals[0].item:
+        return hold_of_item(refusals[0].item)
+    raise OutOfStock([short_of(effects[at.index - 1], at.item) for at in refusals])
+
+
+def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
+    """The hold with the later of the two expiries, LONGEST_HOLD after it was opened at most.
+
+    Raises HoldClosed when it has expired or is closed.
+    """
+    until = min(expires_at, hold.opened_at + LONGEST_HOLD)
+    refused = tables.write(
+        "update_item",
+        TableName=stock(),
+        Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+        UpdateExpression="SET expires_at = :until, deadline = :until, #ttl = :ttl",
+        # Holds while it is open, not expired, and would expire earlier.
+        ConditionExpression="#state = :open AND expires_at > :now AND expires_at < :until",
+        ExpressionAttributeNames={"#state": "state", "#ttl": "ttl"},
+        ExpressionAttributeValues=to_item(
+            {
+                ":open": HoldState.OPEN.value,
+                ":now": rfc3339(now),
+                ":until": rfc3339(until),
+                ":ttl": int((until + HOLD_KEPT).timestamp()),
+            }
+        ),
+    )
+    stands = known_hold(hold.hold_id) if refused is None else _hold_of(refused, hold.hold_id)
+    if not stands.claimable(now):
+        closed = HoldState.EXPIRED if stands.state is HoldState.OPEN else stands.state
+        raise HoldClosed(hold.hold_id, closed.value)
+    return stands
+
+
+def release_hold(hold: Hold, now: datetime) -> None:
+    """Gives the units back; a hold that was given back already is left as it is.
+
+    Raises HoldClosed when it has become an order, Busy.
+    """
+    stands = _close(hold, HoldState.RELEASED, now) if hold.state is HoldState.OPEN else hold
+    if stands.state is HoldState.CONVERTED:
+        raise HoldClosed(hold.hold_id, stands.state.value)
+
+
+def expire_hold(hold: Hold, now: datetime) -> bool:
+    """Gives the units of an expired hold back; whether it was this call that did."""
+    closed = _close(hold, HoldState.EXPIRED, now)
+    return closed.state is HoldState.EXPIRED and closed.closed_at == now
+
+
+def due_holds(now: datetime) -> Iterator[Hold]:
+    """The open holds whose expiry has passed, as the index shows them; each is read again."""
+    for shard in range(SHARDS):
+        keys = [
+            Key(stock(), row["pk"], row["sk"])
+            for row in tables.query(
+                stock(),
+                "deadline_key = :shard AND deadline <= :now",
+                to_item({":shard": f"HOLD#{shard}", ":now": rfc3339(now)}),
+                IndexName="by_deadline",
+            )
+        ]
+        for hold in map(hold_of_item, tables.get_many(keys, consistent=True).values()):
+            if hold.state is HoldState.OPEN and hold.expires_at <= now:
+                yield hold
+
+
+def _close(hold: Hold, state: HoldState, now: datetime) -> Hold:
+    """The hold after it was closed, by this call or by another that was quicker."""
+    condition = "#state = :open"
+    if state is HoldState.EXPIRED:
+        condition += " AND expires_at <= :at"
+    close: Part = {
+        "Update": {
+            "TableName": stock(),
+            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+            "UpdateExpression": (
+                "SET #state = :state, closed_at = :at REMOVE deadline_key, deadline"
+            ),
+            # Holds while nobody has released, swept or converted it; for the sweep, also while
+            # nobody has extended it.
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":state": state.value,
+                    ":open": HoldState.OPEN.value,
+                    ":at": rfc3339(now),
+                }
+            ),
+        }
+    }
+    cause = Cause("norain/holds", hold.hold_id, RELEASED, "reserved", hold.hold_id)
+    _, parts = effect_parts(given_back(hold.lines), cause, now)
+    refusals = tables.transact([close, *parts])
+    if not refusals:
+        return replace(hold, state=state, closed_at=now)
+    return _hold_of(refusals[0], hold.hold_id)
+
+
+def _hold_of(refused: Refused, hold_id: str) -> Hold:
+    if refused.item is None:
+        raise NotFound(f"there is no hold {hold_id}")
+    return hold_of_item(refused.item)
 
 
 # Items
@@ -239,6 +736,87 @@ def _stamp(row: Mapping[str, Any] | None) -> Stamp | None:
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _stamp_item(stamp: Stamp) -> dict[str, Any]:
+    return {
+        "at": rfc3339(stamp.at),
+        "sequence": stamp.sequence,
+        "source": stamp.source,
+        "id": stamp.id,
+    }
+
+
+def _expected_item(row: Expected) -> dict[str, Any]:
+    return _present(
+        {
+            "quantity": row.quantity,
+            "expected_at": rfc3339(row.expected_at),
+            "reference": row.reference,
+            "stamp": _stamp_item(row.stamp) if row.stamp else None,
+        }
+    )
+
+
+def _entry_item(entry: Entry) -> dict[str, Any]:
+    return _present(
+        {
+            "id": entry.id,
+            "source": entry.source,
+            "type": entry.type,
+            "reason": entry.reason,
+            "reference": entry.reference,
+            "occurred_at": rfc3339(entry.occurred_at),
+            "delta": entry.delta,
+            "own": entry.own or None,
+        }
+    )
+
+
+def _row(item: Mapping[str, Any]) -> Row:
+    return Row(
+        version=item["version"],
+        feed_version=item["feed_version"],
+        on_hand=item["on_hand"],
+        available=item["available"],
+        delta=item["delta"],
+        reserved_delta=item["reserved_delta"],
+        recorded_at=datetime.fromisoformat(item["recorded_at"]),
+        moved_at=_instant(item.get("moved_at")),
+        entries=tuple(
+            Entry(
+                id=entry["id"],
+                source=entry["source"],
+                type=entry["type"],
+                reason=entry["reason"],
+                occurred_at=datetime.fromisoformat(entry["occurred_at"]),
+                delta=entry.get("delta"),
+                reference=entry.get("reference"),
+                own=entry.get("own", False),
+            )
+            for entry in item["entries"]
+        ),
+    )
+
+
+def _hold_item(hold: Hold) -> dict[str, Any]:
+    return {
+        "pk": f"HOLD#{hold.hold_id}",
+        "sk": "HOLD",
+        "lines": [
+            {"sku": line.sku, "location_id": line.location_id, "quantity": line.quantity}
+            for line in hold.lines
+        ],
+        "channel": hold.channel,
+        "state": hold.state.value,
+        "opened_at": rfc3339(hold.opened_at),
+        "expires_at": rfc3339(hold.expires_at),
+        "digest": hold.digest,
+        "answer": hold.answer,
+        "deadline_key": f"HOLD#{zlib.crc32(hold.hold_id.encode()) % SHARDS}",
+        "deadline": rfc3339(hold.expires_at),
+        "ttl": int((hold.expires_at + HOLD_KEPT).timestamp()),
+    }
 
 
 def _present(row: Mapping[str, Any]) -> dict[str, Any]:

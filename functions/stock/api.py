@@ -1,0 +1,183 @@
+"""The routes of stock: updates, positions, their movements, and holds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from shared.aws.settings import setting
+from shared.aws.sqs import MOST_BYTES, send
+from shared.errors import NotFound, Refusal, invalid
+from shared.stock import table
+from shared.stock.contract import (
+    ExtendInput,
+    HoldAnswer,
+    HoldInput,
+    MovementAnswer,
+    Movements,
+    OnePosition,
+    PositionAnswer,
+    Positions,
+    RejectedEvent,
+    Updates,
+    UpdatesAnswer,
+    batches_of,
+    event_of,
+    hold_of,
+)
+from shared.web.api import api, idempotent, serve, who
+from shared.web.auth import needs
+from shared.web.contract import Id, LocationId, Sku
+from shared.web.cursor import cursor_of, key_of
+from shared.web.problem import summary
+
+app = api()
+
+
+@app.post(
+    "/v1/stock/updates",
+    security=needs("stock:write"),
+    summary="Send stock events",
+    description="The events of the stock feed, 1 to 100. Each stands or falls alone: what fits its "
+    "schema goes on the feed's queue, what does not is named with its place. An event may be sent "
+    "again: `source` and `id` name it for ever, and it counts once.",
+)
+def send_updates(body: Updates) -> Response[UpdatesAnswer]:
+    good, rejected = [], []
+    for index, document in enumerate(body.events):
+        try:
+            event_of(document, _now())
+        except Refusal as refusal:
+            rejected.append(RejectedEvent(index=index, **summary(refusal)))
+        else:
+            good.append(document)
+    for batch in batches_of(good, MOST_BYTES):
+        send(setting("feed_queue"), batch)
+    return Response(
+        status_code=202,
+        content_type="application/json",
+        body=UpdatesAnswer(accepted=len(good), rejected=rejected),
+    )
+
+
+@app.get(
+    "/v1/stock/<sku>",
+    security=needs("stock:read"),
+    summary="List the positions of a SKU",
+    description="Every location that has or had it, by location. A SKU that nobody has, has none.",
+)
+def list_positions(
+    sku: Annotated[Sku, Path()],
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Annotated[str | None, Query()] = None,
+) -> Positions:
+    found, after = table.positions_page(sku, limit, key_of(cursor) if cursor else None)
+    return Positions(
+        sku=sku,
+        positions=[PositionAnswer.of(position) for position in found],
+        next_cursor=cursor_of(after) if after else None,
+    )
+
+
+@app.get(
+    "/v1/stock/<sku>/<location_id>",
+    security=needs("stock:read"),
+    summary="Read a position",
+    description="Strongly consistent: it shows every write that was answered before.",
+)
+def get_position(
+    sku: Annotated[Sku, Path()], location_id: Annotated[LocationId, Path()]
+) -> OnePosition:
+    found = table.position(sku, location_id)
+    if found is None:
+        raise NotFound(f"{location_id} has no position of {sku}", sku=sku, location_id=location_id)
+    return OnePosition.of(found)
+
+
+@app.get(
+    "/v1/stock/<sku>/<location_id>/movements",
+    security=needs("stock:read"),
+    summary="List the movements of a position",
+    description="The ledger, newest first: every change of on_hand and every count, with what it "
+    "left. Kept for 13 months; a change is seen here some seconds after it was made.",
+)
+def list_movements(
+    sku: Annotated[Sku, Path()],
+    location_id: Annotated[LocationId, Path()],
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> Movements:
+    rows, before = table.movements_page(
+        sku, location_id, limit, _version(cursor) if cursor else None
+    )
+    return Movements(
+        sku=sku,
+        location_id=location_id,
+        movements=[movement for row in rows for movement in MovementAnswer.of_row(row)],
+        next_cursor=cursor_of(str(before)) if before is not None else None,
+    )
+
+
+@app.post(
+    "/v1/holds",
+    security=needs("stock:write", "orders:write"),
+    summary="Hold stock",
+    description="Reserves every line, or none, until it expires, is released or becomes an order. "
+    "What is short is named line by line.",
+)
+def open_hold(body: HoldInput) -> Response[HoldAnswer]:
+    who(app).must_see(body.channel)
+    request = idempotent(app)
+    hold = hold_of(body, request, _now())
+    stands = table.find_hold(hold.hold_id) or table.open_hold(hold)
+    request.check(stands.digest)
+    return Response(
+        status_code=201,
+        content_type="application/json",
+        body=HoldAnswer.model_validate_json(stands.answer),
+    )
+
+
+@app.post(
+    "/v1/holds/<hold_id>/extend",
+    security=needs("stock:write", "orders:write"),
+    summary="Extend a hold",
+    description="It expires so many seconds from now, 24 hours after it was opened at the latest. "
+    "Never makes it shorter; one that has expired stays so.",
+)
+def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer:
+    now = _now()
+    hold = table.known_hold(hold_id)
+    who(app).must_see(hold.channel)
+    return HoldAnswer.of(
+        table.extend_hold(hold, now + timedelta(seconds=body.expires_in_seconds), now)
+    )
+
+
+@app.delete(
+    "/v1/holds/<hold_id>",
+    security=needs("stock:write", "orders:write"),
+    summary="Release a hold",
+    description="Gives the units back. It may be repeated, and an expired hold is released as well;"
+    " one that has become an order is not (409): cancel the order.",
+)
+def release_hold(hold_id: Annotated[Id, Path()]) -> Response[None]:
+    hold = table.known_hold(hold_id)
+    who(app).must_see(hold.channel)
+    table.release_hold(hold, _now())
+    return Response(status_code=204)
+
+
+def _version(cursor: str) -> int:
+    key = key_of(cursor)
+    if not (key.isascii() and key.isdigit() and len(key) <= 12):
+        raise invalid("query.cursor", "not a cursor of this list")
+    return int(key)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+handler = serve(app)

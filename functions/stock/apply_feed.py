@@ -1,0 +1,129 @@
+"""Applies the stock feed: each event once, whatever comes twice, late or out of order (SQS)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.aws.settings import setting
+from shared.aws.sqs import send
+from shared.errors import MalformedRequest, Refusal
+from shared.stock import table
+from shared.stock.contract import event_of
+from shared.stock.feed import Event
+from shared.web.problem import summary
+
+WRITERS = 16
+
+logger = Logger(service="norain", utc=True)
+
+
+@dataclass(slots=True)
+class Message:
+    """One message of the queue: the events that it brought, and what is none."""
+
+    message_id: str
+    events: list[Event] = field(default_factory=list)
+    bad: list[tuple[str, Refusal]] = field(default_factory=list)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One write per position that the batch changes, whatever messages its events came in.
+
+    A message comes again when one of its events could not be applied for a passing reason; what
+    of it was applied changes nothing then. Its bad events are put away when all others are done,
+    so that they are put away once.
+    """
+    now = datetime.now(UTC)
+    messages = [_read(record, now) for record in event["Records"]]
+    by_position: dict[tuple[str, str], list[tuple[str, Event]]] = defaultdict(list)
+    for message in messages:
+        for one in message.events:
+            by_position[one.sku, one.location_id].append((message.message_id, one))
+    failed, writes = _apply(by_position, now)
+    bad = 0
+    for message in messages:
+        if message.message_id in failed:
+            continue
+        bad += len(message.bad)
+        if not _put_away(message):
+            failed.add(message.message_id)
+    logger.info(
+        "applied",
+        extra={
+            "messages": len(messages),
+            "events": sum(len(message.events) for message in messages),
+            "positions": len(by_position),
+            "writes": writes,
+            "bad": bad,
+            "failed_messages": len(failed),
+        },
+    )
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
+
+
+def _read(record: dict[str, Any], now: datetime) -> Message:
+    message = Message(record["messageId"])
+    try:
+        body = json.loads(record["body"])
+    except (ValueError, RecursionError):
+        message.bad.append((record["body"], MalformedRequest("the message is not JSON")))
+        return message
+    for document in body if isinstance(body, list) else [body]:
+        try:
+            message.events.append(event_of(document, now))
+        except Refusal as refusal:
+            message.bad.append((json.dumps(document), refusal))
+    return message
+
+
+def _apply(
+    by_position: dict[tuple[str, str], list[tuple[str, Event]]], now: datetime
+) -> tuple[set[str], int]:
+    """The messages whose events were not all applied, and the number of writes."""
+    events = [event for rows in by_position.values() for _, event in rows]
+    if not events:
+        return set(), 0
+    found = table.positions_of(by_position)
+    applied = table.applied_of(events)
+
+    def write(place: tuple[str, str]) -> int | None:
+        rows: Sequence[Event] = [event for _, event in by_position[place]]
+        try:
+            return table.apply(rows, found.get(place), applied, now)
+        except Exception:
+            # Whatever hinders one position must not hinder the others.
+            logger.exception(
+                "the position was not written", extra={"sku": place[0], "location_id": place[1]}
+            )
+            return None
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        written = dict(zip(by_position, pool.map(write, by_position), strict=True))
+    failed = {
+        message_id
+        for place, writes in written.items()
+        if writes is None
+        for message_id, _ in by_position[place]
+    }
+    return failed, sum(writes or 0 for writes in written.values())
+
+
+def _put_away(message: Message) -> bool:
+    """Sends each bad event alone to the dead letters, with its reason; whether that worked."""
+    try:
+        for body, refusal in message.bad:
+            reason = summary(refusal)
+            logger.warning(
+                "a bad event", extra={"message_id": message.message_id, "reason": reason}
+            )
+            send(setting("dead_letters"), body, reason)
+    except Exception:
+        logger.exception("a bad event was not put away", extra={"message_id": message.message_id})
+        return False
+    return True

@@ -1,0 +1,46 @@
+"""Gives the units of expired holds back (every minute). A late sweep lets nobody use a hold."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.errors import Busy
+from shared.stock import table
+from shared.stock.model import Hold
+
+WRITERS = 16
+AT_ONCE = 200
+SPARE_MS = 10_000
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """Sweeps until no hold is due, or until the time is nearly up: the next minute goes on."""
+    now = datetime.now(UTC)
+    due = table.due_holds(now)
+    expired = failed = 0
+    with ThreadPoolExecutor(WRITERS) as pool:
+        while context.get_remaining_time_in_millis() > SPARE_MS and (some := _some(due)):
+            for swept in pool.map(lambda hold: _expire(hold, now), some):
+                expired += swept is True
+                failed += swept is None
+    logger.info("swept", extra={"expired": expired, "failed": failed})
+    return {"expired": expired, "failed": failed}
+
+
+def _some(due: Iterator[Hold]) -> list[Hold]:
+    return list(islice(due, AT_ONCE))
+
+
+def _expire(hold: Hold, now: datetime) -> bool | None:
+    """Whether this call gave the units back; None when it could not, and the next sweep will."""
+    try:
+        return table.expire_hold(hold, now)
+    except Busy:
+        logger.warning("the hold is busy", extra={"hold_id": hold.hold_id})
+        return None

@@ -1,0 +1,512 @@
+"""What a set of feed messages makes of a position, whatever their order and repetition. Pure.
+
+    on_hand = quantity of the newest count + the movements that occurred after its as_of
+
+A movement at or before the newest count is contained in it and changes nothing, so that nothing of
+it need be remembered. A count that comes after movements which it does not contain needs them from
+the ledger; any other needs the position only. A ``net`` count says what the source believes to be
+free after it has subtracted NoRain's orders up to ``net_through``:
+
+    available = quantity + foreign movements after as_of + what own orders did after net_through
+
+A hold is no order until it is converted: the source cannot have subtracted it before.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from shared.errors import Busy
+from shared.stock.model import LONGEST_HOLD, Expected, Position, Seen, Stamp
+
+COUNTED, MOVED, EXPECTED = "stock.counted", "stock.moved", "stock.expected"
+HELD, RELEASED = "stock.held", "stock.released"
+
+SKEW = timedelta(seconds=30)
+"""The instant of an own act is when its request began: it is written this much later at most."""
+REMEMBERED = 16
+"""Sequences that a position remembers per source; older ones are looked up in the ledger."""
+CANCELLED_KEPT = timedelta(days=45)
+LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+class Reason(StrEnum):
+    """Why units moved: business steps and dispositions of GS1's Core Business Vocabulary 2.0."""
+
+    ACCEPTING = "accepting"
+    ARRIVING = "arriving"
+    ASSEMBLING = "assembling"
+    COLLECTING = "collecting"
+    CONSIGNING = "consigning"
+    CYCLE_COUNTING = "cycle_counting"
+    DAMAGED = "damaged"
+    DEPARTING = "departing"
+    DESTROYED = "destroyed"
+    DESTROYING = "destroying"
+    DISASSEMBLING = "disassembling"
+    DISPENSING = "dispensing"
+    DISPOSED = "disposed"
+    EXPIRED = "expired"
+    HOLDING = "holding"
+    IN_TRANSIT = "in_transit"
+    INSPECTING = "inspecting"
+    MISMATCH_QUANTITY = "mismatch_quantity"
+    NON_SELLABLE_OTHER = "non_sellable_other"
+    OTHER = "other"
+    PACKING = "packing"
+    PICKING = "picking"
+    RECALLED = "recalled"
+    RECEIVING = "receiving"
+    REMOVING = "removing"
+    REPACKAGING = "repackaging"
+    REPAIRING = "repairing"
+    REPLACING = "replacing"
+    RETAIL_SELLING = "retail_selling"
+    RETAIL_SOLD = "retail_sold"
+    RETURNED = "returned"
+    SAMPLING = "sampling"
+    SELLABLE_ACCESSIBLE = "sellable_accessible"
+    SELLABLE_NOT_ACCESSIBLE = "sellable_not_accessible"
+    SHIPPING = "shipping"
+    STOCK_TAKING = "stock_taking"
+    STOCKING = "stocking"
+    STOLEN = "stolen"
+    STORING = "storing"
+    UNKNOWN = "unknown"
+    UNPACKING = "unpacking"
+    VOID_SHIPPING = "void_shipping"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """``quantity`` units as of an instant; with ``net_through`` a net count, else a physical."""
+
+    source: str
+    id: str
+    sequence: int | None
+    sku: str
+    location_id: str
+    quantity: int
+    as_of: datetime
+    net_through: datetime | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.as_of, _rank(self.sequence), self.source, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """``delta`` units came (above 0) or went."""
+
+    source: str
+    id: str
+    sequence: int | None
+    sku: str
+    location_id: str
+    delta: int
+    reason: str
+    occurred_at: datetime
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """``quantity`` units will come with ``reference``; 0 says that they will not."""
+
+    source: str
+    id: str
+    sequence: int | None
+    sku: str
+    location_id: str
+    time: datetime
+    quantity: int
+    expected_at: datetime
+    reference: str
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.time, _rank(self.sequence), self.source, self.id)
+
+
+Event = Counted | Moved | Announced
+
+
+def _rank(sequence: int | None) -> int:
+    return -1 if sequence is None else sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cause of one write. The ``delta`` of a count is None until the write has shown it;
+    ``own`` marks what an order or a hold did."""
+
+    id: str
+    source: str
+    type: str
+    reason: str
+    occurred_at: datetime
+    delta: int | None = None
+    reference: str | None = None
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the ledger: what the write that made ``version`` of the position did.
+
+    ``on_hand``, ``available``, ``feed_version`` and ``moved_at`` are the position's afterwards.
+    """
+
+    version: int
+    feed_version: int
+    on_hand: int
+    available: int
+    delta: int
+    reserved_delta: int
+    recorded_at: datetime
+    moved_at: datetime | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Rows of the ledger without a gap, newest first, and when holds became orders."""
+
+    rows: Sequence[Row]
+    converted: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """To decide, the ledger is needed back to where no feed's movement is later than ``since``
+    and no own act later than ``own_since``."""
+
+    since: datetime
+    own_since: datetime
+
+    def reached(self, row: Row) -> bool:
+        """Whether ``row`` and all before it are too old to matter."""
+        return (row.moved_at is None or row.moved_at <= self.since) and (
+            row.recorded_at + SKEW <= self.own_since
+        )
+
+
+class Basis(StrEnum):
+    ADD = "add"
+    """``units`` are added to what is there."""
+    ON_HAND = "on_hand"
+    """on_hand becomes ``units``, whatever is reserved."""
+    AVAILABLE = "available"
+    """available becomes ``units``, whatever is reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of a position. It holds as long as no other feed has written since it was read
+    (``feed_version``), and no order or hold that matters: ``quiet_since`` is when the last of
+    them may have changed on_hand, ``own_at`` and ``version`` are those that were read."""
+
+    sku: str
+    location_id: str
+    feed_version: int
+    basis: Basis
+    units: int
+    entries: tuple[Entry, ...]
+    quiet_since: datetime | None = None
+    own_at: datetime | None = None
+    version: int | None = None
+    counted: Stamp | None = None
+    moved_at: datetime | None = None
+    expected: tuple[Expected, ...] | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    forgotten: tuple[str, ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
+    """(source, id) of the movements without sequence, to be marked as applied."""
+
+
+def fold(
+    position: Position | None,
+    events: Sequence[Event],
+    applied: Collection[tuple[str, str]] = (),
+    history: History | None = None,
+) -> Change | Needs | None:
+    """The one write that brings ``events``, all of one position, into it; None when nothing is new.
+
+    ``applied`` are the (source, id) of movements without sequence that were applied before.
+    Answers Needs when only the ledger can tell and ``history`` is None.
+
+    Raises Busy when the ledger does not yet show every write that matters.
+    """
+    count = _newest_count(position, events)
+    known = position.counted if position else None
+    horizon = count.as_of if count else known.at if known else None
+    remembered = _remembered(position, count)
+    moves = [
+        move
+        for move in _distinct(event for event in events if isinstance(event, Moved))
+        if (horizon is None or move.occurred_at > horizon)
+        and (move.source, move.id) not in applied
+        and move.sequence not in remembered.get(move.source, Seen()).sequences
+    ]
+    doubtful = [move for move in moves if _doubtful(move, position, remembered)]
+    expected = _expected(position, events)
+    if count is None and not moves and expected is None:
+        return None
+
+    needs = _needs(position, count, doubtful)
+    if needs is not None and history is None:
+        return needs
+    if doubtful and position is not None and history is not None:
+        _same_feed(position, history)
+        in_ledger = {(entry.source, entry.id) for row in history.rows for entry in row.entries}
+        moves = [move for move in moves if (move.source, move.id) not in in_ledger]
+        if count is None and not moves and expected is None:
+            return None
+
+    feed_version = position.feed_version if position else 0
+    moved = sum(move.delta for move in moves)
+    basis, units, guard = Basis.ADD, moved, _Guard()
+    if count is not None:
+        basis, units, guard = _by_count(position, count, history)
+        units += moved
+    seen = _remember(remembered, moves)
+    before = position.seen if position else {}
+    return Change(
+        sku=events[0].sku,
+        location_id=events[0].location_id,
+        feed_version=feed_version,
+        basis=basis,
+        units=units,
+        entries=_entries(count, moves, [] if expected is None else events),
+        quiet_since=guard.quiet_since,
+        own_at=guard.own_at,
+        version=guard.version,
+        counted=count.stamp if count else None,
+        moved_at=_moved_at(position, moves),
+        expected=expected,
+        seen={source: kept for source, kept in seen.items() if before.get(source) != kept},
+        forgotten=tuple(sorted(before.keys() - seen.keys())),
+        marks=tuple((move.source, move.id) for move in moves if move.sequence is None),
+    )
+
+
+def _newest_count(position: Position | None, events: Iterable[Event]) -> Counted | None:
+    counts = [event for event in events if isinstance(event, Counted)]
+    newest = max(counts, key=lambda count: count.stamp, default=None)
+    known = position.counted if position else None
+    if newest is None or (known is not None and newest.stamp <= known):
+        return None
+    return newest
+
+
+def _distinct(moves: Iterable[Moved]) -> list[Moved]:
+    """Each movement once, by time: a repetition may stand in the same batch."""
+    found: dict[tuple[str, int | str], Moved] = {}
+    for move in sorted(moves, key=lambda move: (move.occurred_at, move.source, move.id)):
+        if move.delta:
+            found.setdefault(
+                (move.source, move.id if move.sequence is None else move.sequence), move
+            )
+    return list(found.values())
+
+
+def _remembered(position: Position | None, count: Counted | None) -> Mapping[str, Seen]:
+    """What is left to remember: a count that contains every movement makes them forgotten."""
+    if position is None:
+        return {}
+    if count is not None and (position.moved_at is None or position.moved_at <= count.as_of):
+        return {}
+    return position.seen
+
+
+def _doubtful(move: Moved, position: Position | None, remembered: Mapping[str, Seen]) -> bool:
+    """Whether it may have been applied so long ago that the position has forgotten it."""
+    if position is None or move.sequence is None:
+        return False
+    forgotten = move.sequence <= remembered.get(move.source, Seen()).floor
+    return forgotten and position.moved_at is not None and move.occurred_at <= position.moved_at
+
+
+def _remember(remembered: Mapping[str, Seen], moves: Iterable[Moved]) -> dict[str, Seen]:
+    seen = dict(remembered)
+    for move in moves:
+        if move.sequence is None:
+            continue
+        before = seen.get(move.source, Seen())
+        if move.sequence < before.floor:
+            continue
+        rising = sorted({*before.sequences, move.sequence})
+        dropped = rising[:-REMEMBERED]
+        seen[move.source] = Seen(max([before.floor, *dropped]), tuple(rising[-REMEMBERED:]))
+    return seen
+
+
+def _moved_at(position: Position | None, moves: Iterable[Moved]) -> datetime | None:
+    known = [position.moved_at] if position and position.moved_at else []
+    return max([*known, *(move.occurred_at for move in moves)], default=None)
+
+
+def _entries(
+    count: Counted | None, moves: Iterable[Moved], events: Iterable[Event]
+) -> tuple[Entry, ...]:
+    entries = []
+    if count is not None:
+        entries.append(
+            Entry(count.id, count.source, COUNTED, Reason.STOCK_TAKING.value, count.as_of)
+        )
+    entries += [
+        Entry(
+            move.id,
+            move.source,
+            MOVED,
+            move.reason,
+            move.occurred_at,
+            move.delta,
+            move.reference,
+        )
+        for move in moves
+    ]
+    entries += [
+        Entry(
+            event.id,
+            event.source,
+            EXPECTED,
+            Reason.ARRIVING.value,
+            event.time,
+            0,
+            event.reference,
+        )
+        for event in events
+        if isinstance(event, Announced)
+    ]
+    return tuple(entries)
+
+
+def _expected(position: Position | None, events: Iterable[Event]) -> tuple[Expected, ...] | None:
+    """The supply after ``events``, by date, or None when they say nothing new of it."""
+    supply = {row.reference: row for row in (position.expected if position else ())}
+    changed = False
+    for event in events:
+        if not isinstance(event, Announced):
+            continue
+        known = supply.get(event.reference)
+        if known is None or known.stamp is None or known.stamp < event.stamp:
+            supply[event.reference] = Expected(
+                event.quantity, event.expected_at, event.reference, event.stamp
+            )
+            changed = True
+    if not changed:
+        return None
+    newest = max(row.stamp.at for row in supply.values() if row.stamp)
+    kept = [
+        row
+        for row in supply.values()
+        if row.quantity or row.stamp is None or row.stamp.at > newest - CANCELLED_KEPT
+    ]
+    return tuple(sorted(kept, key=lambda row: (row.expected_at, row.reference)))
+
+
+# Counts that come after what they do not contain
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    quiet_since: datetime | None = None
+    own_at: datetime | None = None
+    version: int | None = None
+
+
+def _needs(
+    position: Position | None, count: Counted | None, doubtful: Sequence[Moved]
+) -> Needs | None:
+    if position is None:
+        return None
+    since, own_since = LATEST, LATEST
+    if count is not None and not _stands_alone(position, count):
+        since = count.as_of
+        own_since = (
+            count.as_of
+            if count.net_through is None
+            else min(count.as_of, count.net_through) - 2 * LONGEST_HOLD
+        )
+    for move in doubtful:
+        since = min(since, move.occurred_at - timedelta(milliseconds=1))
+    return None if since is LATEST else Needs(since, own_since)
+
+
+def _stands_alone(position: Position, count: Counted) -> bool:
+    """Whether the position alone shows that nothing happened which the count does not contain."""
+    if position.moved_at is not None and position.moved_at > count.as_of:
+        return False
+    if count.net_through is None:
+        return position.handled_at is None or position.handled_at + SKEW <= count.as_of
+    return position.own_at is None or (
+        position.reserved == 0 and position.own_at + SKEW <= count.net_through
+    )
+
+
+def _by_count(
+    position: Position | None, count: Counted, history: History | None
+) -> tuple[Basis, int, _Guard]:
+    if position is None or _stands_alone(position, count):
+        if count.net_through is None:
+            return Basis.ON_HAND, count.quantity, _Guard(quiet_since=count.as_of - SKEW)
+        own_at = position.own_at if position else None
+        return Basis.AVAILABLE, count.quantity, _Guard(own_at=own_at)
+    if history is None:  # fold has asked for it
+        raise AssertionError("a count that does not stand alone needs the ledger")
+    base = _same_feed(position, history)
+    contained = count.as_of if count.net_through is None else count.net_through
+    guard = _Guard()
+    if base.recorded_at - SKEW <= contained:
+        # Own acts that the ledger does not show yet may be older than the count.
+        if base.version != position.version:
+            raise Busy("the ledger does not show the position's last write yet")
+        guard = _Guard(version=position.version)
+    if count.net_through is None:
+        later = sum(
+            entry.delta or 0
+            for row in history.rows
+            for entry in row.entries
+            if entry.type != COUNTED and entry.occurred_at > count.as_of
+        )
+        return Basis.ADD, count.quantity + later - base.on_hand, guard
+    later = sum(
+        entry.delta or 0
+        for row in history.rows
+        for entry in row.entries
+        if entry.type == MOVED and entry.occurred_at > count.as_of
+    )
+    own = _own_after(count.net_through, history)
+    return Basis.ADD, count.quantity + later + own - base.available, guard
+
+
+def _same_feed(position: Position, history: History) -> Row:
+    """The ledger's newest row, when it shows everything that feeds have written."""
+    if not history.rows or history.rows[0].feed_version != position.feed_version:
+        raise Busy("the ledger does not show the feed's last write yet")
+    return history.rows[0]
+
+
+def _own_after(through: datetime, history: History) -> int:
+    """What own orders did to ``available`` after ``through``, in the eyes of the source.
+
+    The units of a hold are an order's from its conversion on; until then, and when it was given
+    back, the source knows nothing of them.
+    """
+    held = {entry.reference for row in history.rows for entry in row.entries if entry.type == HELD}
+    total = 0
+    for row in history.rows:
+        for entry in row.entries:
+            if not entry.own:
+                continue
+            known_from = entry.occurred_at
+            if entry.type == HELD:
+                known_from = history.converted.get(entry.reference or "", LATEST)
+            elif entry.type == RELEASED:
+                known_from = LATEST if entry.reference in held else through
+            if known_from > through:
+                total += row.delta - row.reserved_delta
+    return total
