@@ -1,0 +1,73 @@
+"""Products in their table."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.aws.dynamodb import get_many
+from shared.catalog import table
+from shared.catalog.model import Product
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+
+def product(sku: str = "milk", title: str = "Whole Milk", **more: Any) -> Product:
+    return Product(sku, title, price=349, currency="USD", kg=3.79, **more)
+
+
+def test_a_product_is_read_as_it_was_put() -> None:
+    full = product(
+        margin=87,
+        salvage=0,
+        gtin="5901234123457",
+        season_ends_at=datetime(2026, 12, 24, 18, tzinfo=UTC),
+        attributes={"department": "dairy"},
+    )
+    assert table.find("milk") is None
+    assert table.put(full)
+    assert table.find("milk") == full
+    assert not table.put(product())
+    assert table.find("milk") == product()
+
+
+def test_products_are_those_that_exist() -> None:
+    table.put(product("a"))
+    table.put(product("b"))
+    assert table.products(["a", "b", "c", "a"]) == {"a": product("a"), "b": product("b")}
+
+
+def test_others_read_products_in_their_own_call() -> None:
+    table.put(product("a"))
+    found = get_many([table.product_key("a"), table.product_key("b")])
+    assert [table.product_of_item(item) for item in found.values()] == [product("a")]
+
+
+def test_the_list_is_in_the_order_of_the_titles_page_after_page() -> None:
+    titles = ["pear", "Apple", "apple", "Banana", "zebra # 5", "Éclair"]
+    for index, title in enumerate(titles):
+        table.put(product(f"s{index}", title))
+    found: list[str] = []
+    after = None
+    while True:
+        page = table.page(2, after=after)
+        found += [entry.sku for entry in page.products]
+        after = page.after
+        if after is None:
+            break
+    assert found == ["s1", "s2", "s3", "s0", "s4", "s5"]
+
+
+def test_a_query_is_how_the_title_begins_in_any_case() -> None:
+    table.put(product("a", "Whole  Milk 1 GA"))
+    table.put(product("b", "Whole Bread"))
+    table.put(product("c", "Milk, whole"))
+    assert [entry.sku for entry in table.page(9, beginning="WHOLE m").products] == ["a"]
+    assert [entry.sku for entry in table.page(9, beginning="whole").products] == ["b", "a"]
+
+
+def test_a_new_title_leaves_its_old_place() -> None:
+    table.put(product("a", "Old"))
+    table.put(product("a", "New"))
+    assert table.page(9, beginning="old").products == []
+    assert [entry.sku for entry in table.page(9).products] == ["a"]

@@ -1,0 +1,112 @@
+"""Law 11's ground: a pack is what the newest change of each position says, however they came."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.availability.model import Change, Pack, Row, decode, encode, fold, unpack
+
+START = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def change(location: str, version: int, available: int, expected: tuple[int, ...] = ()) -> Change:
+    row = Row(available, version, tuple((second, 1) for second in expected))
+    return Change(location, version, row, START + timedelta(seconds=version))
+
+
+HISTORIES = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(1, 6)), unique=True, max_size=12
+).map(lambda keys: [change(place, version, version * 7 + ord(place) % 5) for place, version in keys])
+
+
+@settings(deadline=None, max_examples=200)
+@given(HISTORIES, st.randoms(use_true_random=False), st.integers(1, 4))
+def test_any_order_repetition_and_batching_gives_the_same_pack(
+    history: list[Change], chance: random.Random, size: int
+) -> None:
+    whole = fold("A", None, history)
+    again = history * 2
+    chance.shuffle(again)
+    pack: Pack | None = None
+    for start in range(0, len(again), size):
+        pack = fold("A", pack, again[start : start + size]) or pack
+    assert pack == whole
+    newest = {entry.location_id: entry for entry in sorted(history, key=lambda e: e.version)}
+    assert (pack.rows if pack else {}) == {place: entry.row for place, entry in newest.items()}
+
+
+@settings(deadline=None, max_examples=100)
+@given(HISTORIES)
+def test_what_is_known_is_not_written_again(history: list[Change]) -> None:
+    pack = fold("A", None, history)
+    assert fold("A", pack, history) is None
+
+
+def test_an_older_or_equal_version_changes_nothing() -> None:
+    pack = fold("A", None, [change("a", 5, 7)])
+    assert fold("A", pack, [change("a", 4, 9)]) is None
+    assert fold("A", pack, [change("a", 5, 9)]) is None
+    newer = fold("A", pack, [change("a", 6, 9)])
+    assert newer is not None
+    assert newer.rows == {"a": Row(9, 6)}
+
+
+def test_a_position_that_is_no_more_leaves_the_pack_and_may_come_back() -> None:
+    pack = fold("A", None, [change("a", 5, 7), change("b", 1, 1)])
+    gone = fold("A", pack, [Change("a", 5, None, START)])
+    assert gone is not None
+    assert set(gone.rows) == {"b"}
+    assert fold("A", gone, [Change("a", 5, None, START)]) is None
+    back = fold("A", gone, [change("a", 1, 3)])
+    assert back is not None
+    assert back.rows["a"] == Row(3, 1)
+
+
+def test_the_end_of_an_older_life_does_not_end_a_newer_one() -> None:
+    pack = fold("A", None, [change("a", 6, 7)])
+    assert fold("A", pack, [Change("a", 5, None, START)]) is None
+
+
+def test_a_pack_is_as_of_its_newest_change_and_never_goes_back() -> None:
+    pack = fold("A", None, [change("a", 9, 7)])
+    later = fold("A", pack, [change("b", 2, 7)])
+    assert later is not None
+    assert later.as_of == START + timedelta(seconds=9)
+
+
+ROWS = st.dictionaries(
+    st.text("abc-0", min_size=1, max_size=6),
+    st.builds(
+        Row,
+        st.integers(-(10**9), 10**9),
+        st.integers(1, 10**9),
+        st.lists(st.tuples(st.integers(0, 2**33), st.integers(1, 10**9)), max_size=2).map(tuple),
+    ),
+    max_size=20,
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(ROWS)
+def test_what_is_packed_comes_out_again(rows: dict[str, Row]) -> None:
+    assert decode(encode(rows)) == rows
+    assert unpack(encode(rows), "").locations == sorted(rows)
+
+
+def test_five_hundred_locations_fit_into_eight_kilobytes() -> None:
+    chance = random.Random(7)
+    worst = {
+        f"{chance.getrandbits(48):012x}": Row(
+            chance.randint(0, 999),
+            chance.randint(1, 10**6),
+            ((1_790_000_000 + chance.randint(0, 10**7), chance.randint(1, 99)),)
+            if index % 10 == 0
+            else (),
+        )
+        for index in range(500)
+    }
+    usual = {f"store-{index:04}": Row(chance.randint(0, 99), index) for index in range(500)}
+    assert len(encode(worst)) < 8_000
+    assert len(encode(usual)) < 4_000
