@@ -17,7 +17,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from shared.aws import clients, settings
+from shared.aws import clients, secrets, settings
 from shared.schema import TABLES, definition
 from tests.dynamodb_local import DynamoDbLocal
 
@@ -38,6 +38,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "NORAIN_STAGE": "test",
+        "NORAIN_IDENTITY_KEY": "a key for tests",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -49,6 +50,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 def _forget() -> None:
     clients.client.cache_clear()
     settings.setting.cache_clear()
+    secrets.secret.cache_clear()
 
 
 @pytest.fixture

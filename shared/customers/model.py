@@ -103,7 +103,7 @@ def joined(one: Record, other: Record) -> Record:
     latest: dict[tuple[str, str, str], Consent] = {}
     for consent in (*one.consents, *other.consents):
         known = latest.get(consent.point)
-        if known is None or _later(consent, known):
+        if known is None or _lateness(consent) > _lateness(known):
             latest[consent.point] = consent
     return Record(
         source=one.source,
@@ -114,10 +114,8 @@ def joined(one: Record, other: Record) -> Record:
     )
 
 
-def _later(consent: Consent, known: Consent) -> bool:
-    if consent.status == "unknown" or known.status == "unknown":
-        return STRICTNESS[consent.status] > STRICTNESS[known.status]
-    return (consent.at, STRICTNESS[consent.status]) > (known.at, STRICTNESS[known.status])
+def _lateness(consent: Consent) -> tuple[bool, datetime, int]:
+    return (consent.status != "unknown", consent.at, STRICTNESS[consent.status])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,264 @@
+"""The customers' routes: who a record is, the whole person, what is said and done by hand."""
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Header, Query
+
+from shared.customers import normal, table
+from shared.customers.contract import (
+    CartContent,
+    CustomerCart,
+    CustomerInteraction,
+    CustomerProfile,
+    CustomerProfiles,
+    CustomerReview,
+    CustomerReviews,
+    CustomerStatement,
+    JudgedReview,
+    MergedCustomer,
+    MergeRequest,
+    ResolvedCustomer,
+    StatedInteraction,
+    Timeline,
+    UnmergedCustomer,
+    UnmergeRequest,
+    Verdict,
+    cart_answer,
+    interaction_answer,
+    profile_answer,
+)
+from shared.customers.fold import Cart
+from shared.customers.model import Interaction, Profile
+from shared.customers.stored import milliseconds
+from shared.customers.table import Act
+from shared.errors import InvalidRequest
+from shared.web.api import api, idempotent, serve, who
+from shared.web.auth import needs
+from shared.web.contract import Country
+from shared.web.cursor import cursor_of, key_of
+
+READ, WRITE = needs("customers:read"), needs("customers:write")
+JSON = "application/json"
+Limit = Annotated[int, Query(ge=1, le=100)]
+
+app = api()
+
+
+@app.post(
+    "/v1/customers/resolve",
+    security=WRITE,
+    summary="Find out who a record is",
+    description="Takes what a source states of a person, links it to the profile it belongs to, "
+    "or starts one. 201 when a profile was started.",
+)
+def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
+    request = idempotent(app)
+    record = statement.record(statement.occurred_at)
+    found = table.resolve(record, request.name, _now(), _fresh_id(), request.digest)
+    answer = ResolvedCustomer(
+        profile_id=found.profile_id,
+        outcome=found.outcome,
+        bits=found.bits,
+        reasons=list(found.reasons),
+        merged=list(found.merged) or None,
+    )
+    started = found.outcome in {"created", "review"}
+    return Response(201 if started else 200, content_type=JSON, body=answer)
+
+
+@app.get("/v1/customers/reviews", security=READ, summary="List pairs that may be one person")
+def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) -> CustomerReviews:
+    found, more = table.open_reviews(limit, key_of(cursor) if cursor else None)
+    return CustomerReviews(
+        reviews=[CustomerReview.model_validate(review, from_attributes=True) for review in found],
+        next_cursor=cursor_of(more) if more else None,
+    )
+
+
+@app.post(
+    "/v1/customers/reviews/<review_id>",
+    security=WRITE,
+    summary="Judge a pair: the same person, or different ones for ever",
+)
+def judge(review_id: str, verdict: Verdict) -> JudgedReview:
+    profile_ids = table.judge(review_id, verdict.verdict, _act(f"review: {verdict.verdict}"))
+    return JudgedReview(review_id=review_id, verdict=verdict.verdict, profile_ids=list(profile_ids))
+
+
+@app.get(
+    "/v1/customers",
+    security=READ,
+    summary="Look up everybody who uses an email address, phone number or loyalty id",
+    description="Give exactly one. A phone number without its country code needs `country`. "
+    "Every read is noted with the client that made it.",
+)
+def look_up(
+    email: Annotated[str | None, Query()] = None,
+    phone: Annotated[str | None, Query()] = None,
+    loyalty_id: Annotated[str | None, Query()] = None,
+    country: Annotated[Country | None, Query()] = None,
+) -> CustomerProfiles:
+    given = {"email": email, "phone": phone, "loyalty_id": loyalty_id}
+    asked = {name: value for name, value in given.items() if value}
+    if len(asked) != 1:
+        raise InvalidRequest("give one of email, phone and loyalty_id")
+    ((name, value),) = asked.items()
+    try:
+        profiles = table.find_by(name, normal.identifier(name, _sent(name, value), country))
+    except ValueError as error:
+        raise InvalidRequest(
+            "it cannot be looked up", [{"path": f"query.{name}", "message": str(error)}]
+        ) from None
+    _note([profile.profile_id for profile in profiles], f"look-up by {name}")
+    return CustomerProfiles(profiles=[profile_answer(profile) for profile in profiles])
+
+
+@app.get(
+    "/v1/customers/<profile_id>",
+    security=READ,
+    summary="Read a profile",
+    description="An id that was merged answers with the survivor. Every read is noted.",
+)
+def profile(profile_id: str) -> CustomerProfile:
+    found = table.find(profile_id)
+    _note([found.profile_id], "profile")
+    return profile_answer(found)
+
+
+@app.delete(
+    "/v1/customers/<profile_id>",
+    security=WRITE,
+    summary="Erase a person for good",
+    description="Everything kept on the person goes; a replay of it is refused with 410.",
+)
+def erase(profile_id: str) -> Response[None]:
+    table.erase(profile_id, _act("erase"))
+    return Response(204)
+
+
+@app.post("/v1/customers/<profile_id>/merge", security=WRITE, summary="Merge two profiles")
+def merge(profile_id: str, wanted: MergeRequest) -> MergedCustomer:
+    merged = table.merge(profile_id, wanted.other_profile_id, _act(wanted.reason), idempotent(app))
+    return MergedCustomer(profile_id=merged.profile_id, merged_from=list(merged.merged_from))
+
+
+@app.post(
+    "/v1/customers/<profile_id>/unmerge",
+    security=WRITE,
+    summary="Take the person of one record out of a profile",
+    description="A record of a merged profile undoes that merge; any other leaves alone. The two "
+    "are never linked again by rule.",
+)
+def unmerge(profile_id: str, wanted: UnmergeRequest) -> UnmergedCustomer:
+    stays, leaves = table.unmerge(
+        profile_id,
+        (wanted.record.source, wanted.record.source_id),
+        _fresh_id(),
+        _act(wanted.reason),
+        idempotent(app),
+    )
+    return UnmergedCustomer(profile_id=stays, separated_profile_id=leaves)
+
+
+@app.post(
+    "/v1/customers/<profile_id>/interactions",
+    security=WRITE,
+    summary="Note what a person did",
+)
+def interact(profile_id: str, stated: StatedInteraction) -> Response[CustomerInteraction]:
+    who(app).must_see(stated.channel)
+    request = idempotent(app)
+    interaction = Interaction(
+        interaction_id=request.name,
+        channel=stated.channel,
+        kind=stated.kind,
+        occurred_at=milliseconds(stated.occurred_at),
+        data=stated.data,
+    )
+    noted = table.record_interaction(profile_id, interaction, request, _now())
+    return Response(201, content_type=JSON, body=interaction_answer(noted))
+
+
+@app.get(
+    "/v1/customers/<profile_id>/timeline",
+    security=READ,
+    summary="What a person did in every channel, newest first",
+)
+def timeline(
+    profile_id: str, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
+) -> Timeline:
+    before = key_of(cursor) if cursor else None
+    found, interactions, more = table.timeline(profile_id, limit, before)
+    _note([found.profile_id], "timeline")
+    return Timeline(
+        profile_id=found.profile_id,
+        interactions=[interaction_answer(interaction) for interaction in interactions],
+        next_cursor=cursor_of(more) if more else None,
+    )
+
+
+@app.get(
+    "/v1/customers/<profile_id>/cart",
+    security=READ,
+    summary="The one cart of all channels",
+    description="The ETag is what PUT takes as If-Match.",
+)
+def cart(profile_id: str) -> Response[CustomerCart]:
+    return _cart(*table.cart(profile_id))
+
+
+@app.put(
+    "/v1/customers/<profile_id>/cart",
+    security=WRITE,
+    summary="Replace the cart",
+    description="With If-Match it is refused with 412 when the cart has changed since; without, "
+    "the last writer wins.",
+)
+def put_cart(
+    profile_id: str,
+    content: CartContent,
+    if_match: Annotated[str | None, Header(alias="If-Match")] = None,
+) -> Response[CustomerCart]:
+    if content.channel is not None:
+        who(app).must_see(content.channel)
+    lines = {line.sku: line.quantity for line in content.lines}
+    version = if_match.strip().removeprefix("W/").strip('"') if if_match else None
+    return _cart(*table.put_cart(profile_id, lines, content.channel, version, _now()))
+
+
+def _cart(found: Profile, cart: Cart, version: str) -> Response[CustomerCart]:
+    return Response(
+        200,
+        content_type=JSON,
+        body=cart_answer(found.profile_id, cart),
+        headers={"ETag": f'"{version}"'},
+    )
+
+
+def _sent(name: str, value: str) -> str:
+    """A '+' that was not percent-encoded arrives as a blank."""
+    return f"+{value.strip()}" if name == "phone" and value.startswith(" ") else value
+
+
+def _note(profile_ids: list[str], what: str) -> None:
+    table.audit(profile_ids, who(app).client_id, what, _now(), _fresh_id())
+
+
+def _act(reason: str) -> Act:
+    return Act(actor=who(app).client_id, at=_now(), reason=reason)
+
+
+def _now() -> datetime:
+    return milliseconds(datetime.now(UTC))
+
+
+def _fresh_id() -> str:
+    """48 bits of time and 80 random ones, in hex: ids of one moment lie together."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+handler = serve(app)

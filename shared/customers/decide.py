@@ -1,0 +1,133 @@
+"""Who a record is: one decision on what was read, with its reasons. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.customers.model import (
+    Outcome,
+    Profile,
+    Record,
+    RecordKey,
+    merge,
+    newborn,
+    with_record,
+)
+from shared.customers.score import APART, RULES, Evidence, Rules, Shared, evidence, vetoes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A statement that the record and another of the profile are one person."""
+
+    other: RecordKey
+    bits: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A pair of records for a person to look at."""
+
+    record: RecordKey
+    other: RecordKey
+    bits: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``profile`` is what is to be stored; the ids of its tree that stood alone before are merged.
+
+    ``changed`` is false when the statement said nothing new.
+    """
+
+    profile: Profile
+    outcome: Outcome
+    bits: float | None
+    reasons: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    profile: Profile
+    other: RecordKey
+    found: Evidence
+
+
+def decide(
+    key: RecordKey,
+    statement: Record,
+    *,
+    standing: Profile | None,
+    candidates: Sequence[Profile],
+    shared: Shared,
+    at: datetime,
+    new_profile_id: str,
+    rules: Rules = RULES,
+) -> Decision:
+    """``standing`` is the profile that holds the record already; ``candidates`` are others that
+    share a key with it.
+
+    The best candidate at or above the merge band takes the record in; further ones are merged
+    with it. A veto turns a link into a doubt, and so do bits below the merge band.
+    """
+    profile = with_record(standing, key, statement) if standing is not None else None
+    held = profile.held(key) if profile is not None else None
+    whole = held.record if held is not None else statement
+    alone = newborn(new_profile_id, key, statement, at)
+    links: list[Link] = []
+    doubts: list[Doubt] = []
+    for match in _matches(whole, candidates, shared, rules):
+        found = match.found
+        if found.bits < rules.review:
+            break
+        against = vetoes(profile or alone, match.profile, rules)
+        if APART in against:
+            continue
+        if against or found.bits < rules.merge:
+            doubts.append(Doubt(key, match.other, found.bits, (*found.reasons, *against)))
+            continue
+        links.append(Link(match.other, found.bits, found.reasons))
+        if profile is None:
+            profile = with_record(match.profile, key, statement)
+        else:
+            profile = merge(profile, match.profile, at)
+    best: Link | Doubt | None = next(iter(links), next(iter(doubts), None))
+    return Decision(
+        profile=profile or alone,
+        outcome=_outcome(standing, links, doubts),
+        bits=best.bits if best is not None else None,
+        reasons=best.reasons if best is not None else (),
+        links=tuple(links),
+        doubts=tuple(doubts),
+        changed=profile is None or profile != standing,
+    )
+
+
+def _outcome(standing: Profile | None, links: Sequence[Link], doubts: Sequence[Doubt]) -> Outcome:
+    if standing is not None:
+        return "updated"
+    if links:
+        return "linked"
+    return "review" if doubts else "created"
+
+
+def _matches(
+    record: Record, candidates: Iterable[Profile], shared: Shared, rules: Rules
+) -> list[Match]:
+    """The best evidence of each candidate, the strongest first, then the older profile."""
+    matches = []
+    for profile in candidates:
+        best, other = max(
+            ((evidence(record, held.record, shared, rules), held.key) for held in profile.records),
+            key=lambda pair: (pair[0].bits, pair[1]),
+        )
+        matches.append(Match(profile, other, best))
+    return sorted(
+        matches,
+        key=lambda match: (-match.found.bits, match.profile.created_at, match.profile.profile_id),
+    )

@@ -1,0 +1,20 @@
+"""Records to decide on."""
+
+from datetime import UTC, datetime
+
+from shared.customers.model import Address, Consent, Record, Stated
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def record(
+    source: str,
+    source_id: str,
+    *,
+    at: datetime = NOON,
+    verified: tuple[str, ...] = (),
+    consents: tuple[Consent, ...] = (),
+    **fields: str | Address,
+) -> Record:
+    stated = {name: Stated(value, at, name in verified) for name, value in fields.items()}
+    return Record(source, source_id, at, stated, consents)
