@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
+from shared.stock import model as stock
 from shared.stock.model import Effect
 
 Method = Literal["ship", "pickup"]
@@ -41,6 +42,7 @@ State = Literal[
 ]
 Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
 Reason = Literal["not_found", "damaged", "no_capacity", "mismatch"]
+ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
 Condition = Literal["sellable", "damaged"]
 OrderState = Literal[
     "placed",
@@ -193,7 +195,7 @@ class Order:
     placed_at: datetime
     payment: Payment
     lines: tuple[Line, ...]
-    service_level: str = "standard"
+    service_level: ServiceLevel = "standard"
     profile_id: str | None = None
     ship_to: Place | None = None
     hold_id: str | None = None
@@ -342,14 +344,14 @@ def settle(
     expected: Mapping[str, datetime] | None = None,
 ) -> Change:
     """What is still unassigned gets an owner: it is backordered where the line allows that, or an
-    exception with a deadline. ``expected`` says when supply of a SKU arrives."""
+    exception with a deadline. ``expected`` says by line when supply arrives."""
     order = change.order
     for line in order.lines:
         if not line.unassigned:
             waits = line.backordered > 0
             settled = line if waits else replace(line, since=None, deadline=None)
         elif line.backorder:
-            due = (expected or {}).get(line.sku)
+            due = (expected or {}).get(line.line_id)
             settled = replace(
                 line,
                 open=line.open - line.unassigned,
@@ -680,27 +682,9 @@ def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
 
     A floor is kept only where the sum takes from what is available.
     """
-    positions: dict[tuple[str, str], Effect] = {}
-    for effect in effects:
-        position = (effect.sku, effect.location_id)
-        before = positions.get(position)
-        positions[position] = effect if before is None else _plus(before, effect)
     return tuple(
         effect if effect.reserved > effect.on_hand else replace(effect, floor=None)
-        for _, effect in sorted(positions.items())
-        if effect.on_hand or effect.reserved or effect.damaged
-    )
-
-
-def _plus(one: Effect, other: Effect) -> Effect:
-    floors = [floor for floor in (one.floor, other.floor) if floor is not None]
-    return Effect(
-        one.sku,
-        one.location_id,
-        one.on_hand + other.on_hand,
-        one.reserved + other.reserved,
-        floor=max(floors) if floors else None,
-        damaged=one.damaged + other.damaged,
+        for effect in stock.summed(effects)
     )
 
 

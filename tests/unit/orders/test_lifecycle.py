@@ -194,7 +194,7 @@ def test_what_nobody_can_serve_is_an_exception_with_a_deadline_never_silence() -
 def test_a_backorder_promises_only_what_is_expected() -> None:
     due = NOW + timedelta(days=3)
     bare = order(line("1", "A", 3, backorder=True))
-    known = settle(place(bare, NOW, "web"), NOW, expected={"A": due}).order.line("1")
+    known = settle(place(bare, NOW, "web"), NOW, expected={"1": due}).order.line("1")
     unknown = settle(place(bare, NOW, "web"), NOW).order.line("1")
     assert (known.expected_at, known.deadline) == (due, due)
     assert (unknown.expected_at, unknown.deadline) == (None, NOW + timedelta(hours=6))

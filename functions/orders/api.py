@@ -1,0 +1,358 @@
+"""The routes of orders, fulfillments, quotes and promises."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from shared.errors import NotFound, invalid
+from shared.locations.table import find as find_location
+from shared.orders import buyers, model, placing, promising, sourcing, table
+from shared.orders.contract import (
+    CancelFulfillmentInput,
+    CancelInput,
+    DecisionAnswer,
+    FulfillmentsAnswer,
+    HandOverInput,
+    HistoryAnswer,
+    OrderAnswer,
+    OrderInput,
+    OrdersAnswer,
+    PromiseInput,
+    PromisesAnswer,
+    QuoteAnswer,
+    RejectInput,
+    ReturnInput,
+    ShipInput,
+    decision_answer,
+    decision_id,
+    fulfillment_answer,
+    history_answer,
+    order_answer,
+    part_answer,
+    units,
+)
+from shared.orders.model import Change, Order, State
+from shared.routing.model import Decision
+from shared.web.api import api, idempotent, serve, who
+from shared.web.auth import needs
+from shared.web.contract import Id, LocationId
+from shared.web.cursor import cursor_of, key_of
+
+app = api()
+READ = needs("orders:read")
+WRITE = needs("orders:write")
+OrderPath = Annotated[str, Path()]
+FulfillmentPath = Annotated[str, Path()]
+Decide = Callable[[Order, datetime, str], Change]
+
+
+@app.post(
+    "/v1/orders",
+    security=WRITE,
+    summary="Place an order",
+    description="Routed, reserved and stored in one transaction. What is answered is what is "
+    "reserved. Out of stock is refused with every short line and the alternatives.",
+)
+def place_order(body: OrderInput) -> Response[OrderAnswer]:
+    caller, request, now = who(app), idempotent(app), _now()
+    caller.must_see(body.channel)
+    draft = body.order(body.order_id or table.id_of(request), None, now)
+    text = placing.place(
+        draft,
+        request,
+        caller.client_id,
+        now,
+        _answer,
+        profile=lambda: buyers.profile(body.customer, request, now),
+    )
+    return Response(
+        status_code=201,
+        content_type="application/json",
+        body=OrderAnswer.model_validate_json(text),
+    )
+
+
+@app.get("/v1/orders/<order_id>", security=READ, summary="Read an order")
+def get_order(order_id: OrderPath) -> OrderAnswer:
+    return order_answer(_seen(order_id))
+
+
+@app.get(
+    "/v1/orders",
+    security=READ,
+    summary="List orders of a shopper, or of a location",
+    description="By `profile_id`, the newest first; or by `location_id` and the `state` of its "
+    "fulfillments (open ones when left out), the most urgent first. Seconds behind at most.",
+)
+def list_orders(
+    profile_id: Annotated[Id | None, Query()] = None,
+    location_id: Annotated[LocationId | None, Query()] = None,
+    state: Annotated[State | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> OrdersAnswer:
+    if profile_id is not None and location_id is None and state is None:
+        rows = table.of_profile(profile_id, limit, _place(cursor))
+        found, after = rows.orders, rows.after
+    elif location_id is not None and profile_id is None:
+        page = table.picks(location_id, _states(state), limit, _place(cursor))
+        found, after = table.of_ids(pick.order_id for pick in page.picks), page.after
+    else:
+        raise invalid("query", "either profile_id, or location_id with or without state")
+    caller = who(app)
+    return OrdersAnswer(
+        orders=[order_answer(order) for order in found if caller.sees(order.channel)],
+        next_cursor=_cursor(after),
+    )
+
+
+@app.get(
+    "/v1/orders/<order_id>/decision",
+    security=READ,
+    summary="Explain why the order comes from where it comes",
+    description="The latest routing, or the one of `decision_id`: every candidate with its cost "
+    "terms, and why it was or was not taken.",
+)
+def get_decision(
+    order_id: OrderPath, decision_id: Annotated[str | None, Query()] = None
+) -> DecisionAnswer:
+    order = _seen(order_id)
+    return decision_answer(Decision.from_bytes(_decision(order, decision_id)), order)
+
+
+@app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
+def get_history(order_id: OrderPath) -> HistoryAnswer:
+    return history_answer(_seen(order_id))
+
+
+@app.post(
+    "/v1/orders/<order_id>/cancel",
+    security=WRITE,
+    summary="Cancel an order, lines or units of it",
+    description="Whatever has not been handed over; its units are on sale again at once.",
+)
+def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
+    return _change(
+        order_id,
+        lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
+    )
+
+
+@app.post(
+    "/v1/orders/<order_id>/returns",
+    security=WRITE,
+    summary="Take goods back, at any location",
+    description="Sellable ones are on sale there at once, damaged ones are kept apart.",
+)
+def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
+    if find_location(body.location_id) is None:
+        raise invalid("$.location_id", "there is no such location")
+    returned = [line.returned() for line in body.lines]
+    return _change(
+        order_id,
+        lambda order, now, actor: model.take_back(order, body.location_id, returned, now, actor),
+    )
+
+
+@app.get(
+    "/v1/fulfillments",
+    security=READ,
+    summary="The pick list of a location",
+    description="Open fulfillments (or those in `state`), the most urgent first.",
+)
+def list_fulfillments(
+    location_id: Annotated[LocationId, Query()],
+    state: Annotated[State | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> FulfillmentsAnswer:
+    page = table.picks(location_id, _states(state), limit, _place(cursor))
+    caller = who(app)
+    return FulfillmentsAnswer(
+        fulfillments=[
+            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
+            for pick in page.picks
+            if caller.sees(pick.channel)
+        ],
+        next_cursor=_cursor(page.after),
+    )
+
+
+FULFILLMENT = "/v1/fulfillments/<fulfillment_id>"
+
+
+@app.post(f"{FULFILLMENT}/accept", security=WRITE, summary="Accept an offer")
+def accept(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "accept")
+
+
+@app.post(
+    f"{FULFILLMENT}/reject",
+    security=WRITE,
+    summary="Reject units, with a reason that corrects the stock",
+    description="`not_found` counts the shelf to 0, `damaged` moves units to damaged, `mismatch` "
+    "takes them off, `no_capacity` leaves the stock. The units are routed elsewhere at once.",
+)
+def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
+    rejections = [line.rejection() for line in body.lines]
+
+    def decide(order: Order, now: datetime, actor: str) -> Change:
+        believed = placing.shelf(order, fulfillment_id, rejections)
+        return model.reject(order, fulfillment_id, rejections, believed, now=now, actor=actor)
+
+    return _change(table.order_of(fulfillment_id), decide)
+
+
+@app.post(f"{FULFILLMENT}/pick", security=WRITE, summary="The units are picked")
+def pick(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "pick")
+
+
+@app.post(f"{FULFILLMENT}/pack", security=WRITE, summary="The units are packed")
+def pack(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "pack")
+
+
+@app.post(f"{FULFILLMENT}/ready", security=WRITE, summary="The units wait for the shopper")
+def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "ready")
+
+
+@app.post(f"{FULFILLMENT}/ship", security=WRITE, summary="The carrier has the parcel")
+def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
+    return _change(
+        table.order_of(fulfillment_id),
+        lambda order, now, actor: model.act(
+            order,
+            fulfillment_id,
+            "ship",
+            now,
+            actor,
+            units=units(body.lines),
+            carrier=body.carrier,
+            tracking=body.tracking,
+        ),
+    )
+
+
+@app.post(f"{FULFILLMENT}/collect", security=WRITE, summary="The shopper has the units")
+def collect(fulfillment_id: FulfillmentPath, body: HandOverInput | None = None) -> OrderAnswer:
+    return _step(fulfillment_id, "collect", body)
+
+
+@app.post(f"{FULFILLMENT}/cancel", security=WRITE, summary="Cancel a fulfillment")
+def cancel_fulfillment(
+    fulfillment_id: FulfillmentPath, body: CancelFulfillmentInput | None = None
+) -> OrderAnswer:
+    reason = (body or CancelFulfillmentInput()).reason
+    return _change(
+        table.order_of(fulfillment_id),
+        lambda order, now, actor: model.cancel_fulfillment(
+            order, fulfillment_id, reason, now, actor
+        ),
+    )
+
+
+@app.post(
+    "/v1/routing/quotes",
+    security=needs("policy:read", "orders:write"),
+    summary="The decision that an order would get now",
+    description="Nothing is reserved.",
+)
+def quote_order(body: OrderInput) -> QuoteAnswer:
+    who(app).must_see(body.channel)
+    draft = body.order(body.order_id or "quote", None, _now())
+    decision, order = placing.quote(draft, draft.placed_at)
+    missing = {line.line_id: line.unassigned for line in order.lines}
+    return QuoteAnswer(
+        **dict(decision_answer(decision)),
+        fulfillments=[part_answer(found) for found in order.fulfillments],
+        short=sourcing.short(draft, missing),
+    )
+
+
+@app.post(
+    "/v1/availability/promises",
+    security=needs("availability:read"),
+    summary="How and by when a cart can be had",
+    description="From the router that places orders. Nothing is reserved.",
+)
+def promise(body: PromiseInput) -> PromisesAnswer:
+    return promising.promises(body, _now())
+
+
+def _now() -> datetime:
+    """As it is stored: in milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _answer(order: Order) -> str:
+    return order_answer(order).model_dump_json()
+
+
+def _seen(order_id: str) -> Order:
+    order = table.find(order_id)
+    if order is None:
+        raise NotFound(f"there is no order {order_id}", order_id=order_id)
+    who(app).must_see(order.channel)
+    return order
+
+
+def _change(order_id: str, decide: Decide) -> OrderAnswer:
+    caller, request, now = who(app), idempotent(app), _now()
+
+    def decided(order: Order) -> Change:
+        caller.must_see(order.channel)
+        return decide(order, now, caller.client_id)
+
+    text = placing.change(order_id, decided, now, request=request, answer=_answer)
+    return OrderAnswer.model_validate_json(text or "")
+
+
+def _step(
+    fulfillment_id: str,
+    action: Literal["accept", "pick", "pack", "ready", "collect"],
+    body: HandOverInput | None = None,
+) -> OrderAnswer:
+    handed = units(body.lines) if body else None
+    return _change(
+        table.order_of(fulfillment_id),
+        lambda order, now, actor: model.act(
+            order, fulfillment_id, action, now, actor, units=handed
+        ),
+    )
+
+
+def _decision(order: Order, wanted: str | None) -> bytes:
+    for data in reversed(order.decisions):
+        if wanted is None or decision_id(data) == wanted:
+            return data
+    raise NotFound(
+        f"order {order.order_id} has no such decision"
+        if wanted
+        else f"order {order.order_id} was not routed: a hold was its plan"
+    )
+
+
+def _states(state: State | None) -> tuple[State, ...]:
+    return model.OPEN if state is None else (state,)
+
+
+def _place(cursor: str | None) -> table.At | None:
+    if cursor is None:
+        return None
+    group, key, found, *more = [*key_of(cursor).split("\n"), "", ""]
+    if not found or any(more):
+        raise invalid("query.cursor", "not a cursor of this list")
+    return table.At(group, key, found)
+
+
+def _cursor(after: table.At | None) -> str | None:
+    return cursor_of(f"{after.group}\n{after.key}\n{after.id}") if after else None
+
+
+handler = serve(app)

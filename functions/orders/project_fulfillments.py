@@ -1,0 +1,36 @@
+"""Keeps one row per fulfillment for the pick lists, from the changes of the orders."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+
+from shared.aws.items import from_item
+from shared.orders import table
+
+logger = Logger(service="norain", utc=True)
+processor = BatchProcessor(
+    event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
+)
+
+
+def project(record: DynamoDBRecord) -> None:
+    images = record.raw_event["dynamodb"]
+    if "NewImage" not in images or images["Keys"]["sk"]["S"] != "ORDER":
+        return
+    before = images.get("OldImage")
+    table.project(
+        table.order_of_item(from_item(images["NewImage"])),
+        table.order_of_item(from_item(before)) if before else None,
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    return process_partial_response(
+        event=event, record_handler=project, processor=processor, context=context
+    )

@@ -1,0 +1,539 @@
+"""Orders, fulfillments and decisions as channels send and see them (api.md, Orders)."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from shared.customers.contract import CustomerIdentity
+from shared.locations.contract import Latitude, Longitude, PostalCode
+from shared.orders.model import (
+    Condition,
+    Fulfillment,
+    Line,
+    Method,
+    Order,
+    OrderState,
+    Payment,
+    Place,
+    Reason,
+    Rejection,
+    Returned,
+    ServiceLevel,
+    State,
+    allowed,
+)
+from shared.routing.explain import explain
+from shared.routing.model import Considered, Decision
+from shared.web.contract import (
+    Answer,
+    Channel,
+    Count,
+    Country,
+    Id,
+    Input,
+    Instant,
+    LocationId,
+    Money,
+    Sku,
+    Units,
+)
+
+MOST_LINES = 45
+"""So that packs, products, the hold and the replay are one batch read of 100 keys."""
+Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+OrderId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,59}$",
+        description="the channel's own id; derived from the Idempotency-Key when left out",
+    ),
+]
+
+
+class KnownCustomer(Input):
+    profile_id: Id
+
+
+class PaymentInput(Input):
+    status: Literal["authorized", "paid", "pending"]
+    reference: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class ShipTo(Input):
+    """Latitude and longitude are of WGS84; without them the postal code's centroid is taken."""
+
+    postal_code: PostalCode
+    country: Country
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude belong together")
+        return self
+
+    def place(self) -> Place:
+        return Place(self.postal_code, self.country, self.latitude, self.longitude)
+
+
+class OrderLineInput(Input):
+    line_id: Id
+    sku: Sku
+    quantity: Units
+    unit_price: Money
+    method: Method
+    location_id: LocationId | None = Field(
+        default=None, description="where a pickup line is collected; a ship line names none"
+    )
+    backorder: bool = Field(
+        default=False, description="what cannot be had now may come later, instead of a refusal"
+    )
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if self.method == "pickup" and self.location_id is None:
+            raise ValueError("a pickup line names its location_id")
+        if self.method == "ship" and self.location_id is not None:
+            raise ValueError("where a ship line comes from is for the router to say")
+        if self.unit_price.amount < 0:
+            raise ValueError("unit_price is not negative")
+        return self
+
+
+class OrderInput(Input):
+    order_id: OrderId | None = None
+    channel: Channel
+    customer: KnownCustomer | CustomerIdentity | None = Field(
+        default=None, description="a profile, or what the channel knows of the person; else a guest"
+    )
+    hold_id: Id | None = Field(
+        default=None, description="the order takes exactly what is held, where it is held"
+    )
+    payment: PaymentInput
+    lines: Annotated[list[OrderLineInput], Field(min_length=1, max_length=MOST_LINES)]
+    ship_to: ShipTo | None = None
+    service_level: ServiceLevel = "standard"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        twice = [name for name, n in Counter(line.line_id for line in self.lines).items() if n > 1]
+        if twice:
+            raise ValueError(f"line_id is there more than once: {', '.join(twice)}")
+        if len({line.unit_price.currency for line in self.lines}) > 1:
+            raise ValueError("an order has one currency")
+        if self.ship_to is None and any(line.method == "ship" for line in self.lines):
+            raise ValueError("ship lines need ship_to")
+        return self
+
+    def order(self, order_id: str, profile_id: str | None, now: datetime) -> Order:
+        """The order as a draft: no line is open yet."""
+        return Order(
+            order_id=order_id,
+            channel=self.channel,
+            placed_at=now,
+            payment=Payment(self.payment.status, self.payment.reference),
+            lines=tuple(
+                Line(
+                    line_id=line.line_id,
+                    sku=line.sku,
+                    quantity=line.quantity,
+                    unit_price=line.unit_price.amount,
+                    currency=line.unit_price.currency,
+                    method=line.method,
+                    open=0,
+                    location_id=line.location_id,
+                    backorder=line.backorder,
+                )
+                for line in self.lines
+            ),
+            service_level=self.service_level,
+            profile_id=profile_id,
+            ship_to=self.ship_to.place() if self.ship_to else None,
+            hold_id=self.hold_id,
+        )
+
+
+class OrderLine(Answer):
+    """quantity = open + fulfilled + cancelled + backordered. ``unassigned`` units are open, and no
+    location has them yet: the line is an exception, looked at again at ``deadline``."""
+
+    line_id: Id
+    sku: Sku
+    quantity: Units
+    method: Method
+    location_id: LocationId | None = None
+    open: Count
+    fulfilled: Count
+    cancelled: Count
+    backordered: Count
+    returned: Count
+    unassigned: Count | None = None
+    expected_at: Instant | None = None
+    deadline: Instant | None = None
+
+
+class PartLine(Answer):
+    line_id: Id
+    sku: Sku
+    quantity: Units
+
+
+class FulfillmentPromise(Answer):
+    ready_by: Instant | None = None
+    deliver_by: Instant | None = None
+
+
+class FulfillmentPart(Answer):
+    fulfillment_id: str
+    location_id: LocationId
+    method: Method
+    state: State
+    lines: list[PartLine]
+    promise: FulfillmentPromise
+    deadline: Instant | None = None
+    allowed: list[str] = Field(description="the actions that its state allows")
+    carrier: str | None = None
+    tracking: str | None = None
+
+
+class OrderAnswer(Answer):
+    order_id: Id
+    channel: Channel
+    state: OrderState
+    placed_at: Instant
+    profile_id: Id | None = None
+    lines: list[OrderLine]
+    fulfillments: list[FulfillmentPart]
+    decision_id: str | None = Field(
+        default=None, description="the latest routing; none when a hold was the plan"
+    )
+    version: int
+
+
+def order_answer(order: Order) -> OrderAnswer:
+    return OrderAnswer(
+        order_id=order.order_id,
+        channel=order.channel,
+        state=order.state,
+        placed_at=order.placed_at,
+        profile_id=order.profile_id,
+        lines=[_line_answer(line) for line in order.lines],
+        fulfillments=[part_answer(found) for found in order.fulfillments],
+        decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
+        version=order.version,
+    )
+
+
+def _line_answer(line: Line) -> OrderLine:
+    waiting = bool(line.unassigned or line.backordered)
+    return OrderLine(
+        line_id=line.line_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        method=line.method,
+        location_id=line.location_id,
+        open=line.open,
+        fulfilled=line.fulfilled,
+        cancelled=line.cancelled,
+        backordered=line.backordered,
+        returned=line.returned,
+        unassigned=line.unassigned or None,
+        expected_at=line.expected_at if line.backordered else None,
+        deadline=line.deadline if waiting else None,
+    )
+
+
+def part_answer(found: Fulfillment) -> FulfillmentPart:
+    return FulfillmentPart(
+        fulfillment_id=found.fulfillment_id,
+        location_id=found.location_id,
+        method=found.method,
+        state=found.state,
+        lines=[
+            PartLine(line_id=held.line_id, sku=held.sku, quantity=held.quantity)
+            for held in found.lines
+        ],
+        promise=FulfillmentPromise(
+            ready_by=found.ready_by if found.method == "pickup" else None,
+            deliver_by=found.deliver_by,
+        ),
+        deadline=found.deadline if found.is_open else None,
+        allowed=list(allowed(found)),
+        carrier=found.carrier,
+        tracking=found.tracking,
+    )
+
+
+class OrdersAnswer(Answer):
+    orders: list[OrderAnswer]
+    next_cursor: str | None = None
+
+
+class HistoryEntry(Answer):
+    at: Instant
+    event: str
+    actor: str
+    detail: dict[str, Any]
+
+
+class HistoryAnswer(Answer):
+    order_id: Id
+    entries: list[HistoryEntry]
+
+
+def history_answer(order: Order) -> HistoryAnswer:
+    return HistoryAnswer(
+        order_id=order.order_id,
+        entries=[
+            HistoryEntry(
+                at=entry.at, event=entry.event, actor=entry.actor, detail=dict(entry.detail)
+            )
+            for entry in order.history
+        ],
+    )
+
+
+# What is done to an order
+
+
+class LineUnits(Input):
+    line_id: Id
+    quantity: Units
+
+
+class CancelInput(Input):
+    lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = Field(
+        default=None, description="left out, everything that has not been handed over"
+    )
+    reason: Words
+
+
+class ReturnedLine(Input):
+    line_id: Id
+    quantity: Units
+    condition: Condition
+    reason: Words
+
+    def returned(self) -> Returned:
+        return Returned(self.line_id, self.quantity, self.condition, self.reason)
+
+
+class ReturnInput(Input):
+    location_id: LocationId = Field(description="where the goods came back: any location")
+    lines: Annotated[list[ReturnedLine], Field(min_length=1, max_length=MOST_LINES)]
+
+
+class RejectedLine(Input):
+    line_id: Id
+    quantity: Units
+    reason: Reason
+
+    def rejection(self) -> Rejection:
+        return Rejection(self.line_id, self.quantity, self.reason)
+
+
+class RejectInput(Input):
+    lines: Annotated[list[RejectedLine], Field(min_length=1, max_length=MOST_LINES)]
+
+
+class HandOverInput(Input):
+    """Without ``lines`` all is handed over; units left out stay as a fulfillment of their own."""
+
+    lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None
+
+
+class ShipInput(HandOverInput):
+    carrier: Words
+    tracking: Words
+
+
+class CancelFulfillmentInput(Input):
+    reason: Words = "cancelled"
+
+
+def units(lines: Sequence[LineUnits] | None) -> dict[str, int] | None:
+    """Units by line, lines that are there twice added up."""
+    if lines is None:
+        return None
+    total: Counter[str] = Counter()
+    for line in lines:
+        total[line.line_id] += line.quantity
+    return dict(total)
+
+
+class FulfillmentAnswer(FulfillmentPart):
+    order_id: Id
+    channel: Channel
+
+
+class FulfillmentsAnswer(Answer):
+    fulfillments: list[FulfillmentAnswer]
+    next_cursor: str | None = None
+
+
+def fulfillment_answer(order_id: str, channel: str, found: Fulfillment) -> FulfillmentAnswer:
+    return FulfillmentAnswer(order_id=order_id, channel=channel, **dict(part_answer(found)))
+
+
+# Decisions
+
+
+class CandidateAnswer(Answer):
+    """``terms`` of the cost in minor units; ``short`` what it lacks to serve all lines itself."""
+
+    location_id: LocationId
+    chosen: bool
+    reason: str
+    sentence: str
+    cost: Money | None = None
+    terms: dict[str, int]
+    short: dict[str, int]
+
+
+class PlanAnswer(Answer):
+    """``units`` by location and line. No plan costs less than ``lower_bound``."""
+
+    units: dict[str, dict[str, int]]
+    unfilled: dict[str, int]
+    cost: Money
+    terms: dict[str, int]
+    lower_bound: Money
+    proven_optimal: bool
+    km: float
+    kg_co2e: float
+
+
+class DecisionAnswer(Answer):
+    decision_id: str
+    order_id: Id | None = None
+    decided_at: Instant
+    policy_version: int
+    service_level: str
+    summary: str
+    plan: PlanAnswer
+    candidates: list[CandidateAnswer]
+    decisions: list[str] | None = Field(
+        default=None, description="every routing that shaped the order, the oldest first"
+    )
+
+
+def decision_id(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def decision_answer(decision: Decision, order: Order | None = None) -> DecisionAnswer:
+    """``order`` is the one it is stored in; None for a quote."""
+    problem, plan, told = decision.problem, decision.plan, explain(decision)
+    currency = problem.policy.currency
+    return DecisionAnswer(
+        decision_id=decision_id(decision.to_bytes()),
+        order_id=order.order_id if order else None,
+        decided_at=problem.now,
+        policy_version=problem.policy.version,
+        service_level=problem.service_level,
+        summary=told.summary,
+        plan=PlanAnswer(
+            units=plan.units,
+            unfilled={name: quantity for name, quantity in plan.unfilled.items() if quantity},
+            cost=Money(amount=plan.cost, currency=currency),
+            terms=plan.terms,
+            lower_bound=Money(amount=plan.lower_bound, currency=currency),
+            proven_optimal=plan.proven,
+            km=round(plan.km, 1),
+            kg_co2e=round(plan.kg_co2e, 3),
+        ),
+        candidates=[_candidate_answer(row, currency) for row in told.considered],
+        decisions=[decision_id(data) for data in order.decisions] if order else None,
+    )
+
+
+def _candidate_answer(row: Considered, currency: str) -> CandidateAnswer:
+    return CandidateAnswer(
+        location_id=row.location_id,
+        chosen=row.chosen,
+        reason=row.reason,
+        sentence=row.sentence,
+        cost=None if row.total is None else Money(amount=row.total, currency=currency),
+        terms=row.terms,
+        short=row.short,
+    )
+
+
+class QuoteAnswer(DecisionAnswer):
+    fulfillments: list[FulfillmentPart]
+    short: list[dict[str, Any]]
+
+
+# Promises
+
+
+class PromiseLine(Input):
+    sku: Sku
+    quantity: Units
+
+
+class PromiseInput(Input):
+    channel: Channel
+    lines: Annotated[list[PromiseLine], Field(min_length=1, max_length=MOST_LINES)]
+    ship_to: ShipTo | None = None
+    pickup_at: LocationId | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.ship_to is None and self.pickup_at is None:
+            raise ValueError("say where: ship_to, pickup_at or both")
+        return self
+
+    def draft(self, method: Method, service_level: ServiceLevel, now: datetime) -> Order:
+        """The cart as an order that is never placed; lines of one SKU are added up."""
+        cart: Counter[str] = Counter()
+        for line in self.lines:
+            cart[line.sku] += line.quantity
+        return Order(
+            order_id="promise",
+            channel=self.channel,
+            placed_at=now,
+            payment=Payment("pending"),
+            lines=tuple(
+                Line(
+                    line_id=sku,
+                    sku=sku,
+                    quantity=quantity,
+                    unit_price=0,
+                    currency="USD",
+                    method=method,
+                    open=0,
+                    location_id=self.pickup_at if method == "pickup" else None,
+                )
+                for sku, quantity in cart.items()
+            ),
+            service_level=service_level,
+            ship_to=self.ship_to.place() if self.ship_to else None,
+        )
+
+
+class PromiseOption(Answer):
+    method: Method
+    service_level: ServiceLevel | None = None
+    location_id: LocationId | None = None
+    deliver_by: Instant | None = None
+    ready_by: Instant | None = None
+    splits: Count = Field(description="parcels after the first")
+    cost: Money = Field(description="of packing, picking and carrying")
+    kg_co2e: float
+
+
+class PromiseShort(Answer):
+    sku: Sku
+    wanted: Units
+    sellable: Count
+
+
+class PromisesAnswer(Answer):
+    options: list[PromiseOption]
+    short: list[PromiseShort] = Field(description="what no option can serve whole")

@@ -1,0 +1,262 @@
+"""Orders placed and changed: read, decide, commit, and again with what a lost race has taught.
+
+What is decided stands in model.py and sourcing.py, what is stored in table.py.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from shared.aws.dynamodb import pause
+from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock
+from shared.locations.table import all_locations, point_of_postal_code
+from shared.orders import model, sourcing, table
+from shared.orders.model import TERMS, Change, Order, Place, Rejection
+from shared.orders.sourcing import Supply
+from shared.orders.table import Answered, Gathered
+from shared.routing.model import DEFAULT_POLICY, Decision, Destination
+from shared.routing.route import route
+from shared.stock import table as stock
+from shared.web.idempotency import Request
+
+RACES = 8
+"""How often a lost race for stock is routed again. It ends earlier when there is nothing left:
+then the refusal is OutOfStock, and otherwise Busy."""
+REROUTES = 3
+"""How often units that a location gave back are routed again, before they are an exception."""
+ATTEMPTS = 8
+"""How often an order that somebody else has just changed is read and decided again."""
+MOST_DECISIONS = 8
+"""An order keeps its first decision and the latest."""
+
+Answer = Callable[[Order], str]
+"""The JSON that answers a request, from the order as it will be stored."""
+Stock = Mapping[tuple[str, str], int]
+
+
+def place(
+    draft: Order,
+    request: Request,
+    actor: str,
+    now: datetime,
+    answer: Answer,
+    profile: Callable[[], str | None] = lambda: None,
+) -> str:
+    """Places ``draft`` (lines not open yet) once; the answer, and to a replay the first one.
+
+    One read call and one transaction when no race is lost. ``profile`` tells whose order it is;
+    a replay does not ask.
+
+    Raises OutOfStock with every short line, HoldClosed, Conflict when a hold is of other goods,
+    KeyReused for another payload under the same key or order id.
+    """
+    gathered = table.gather(
+        (line.sku for line in draft.lines), draft.order_id, request, draft.hold_id
+    )
+    if (first := _first(gathered.found, request)) is not None:
+        return first
+    try:
+        draft = replace(draft, profile_id=profile())
+        return _placed(draft, gathered, request, actor=actor, now=now, answer=answer)
+    except (OutOfStock, HoldClosed):
+        # The read may have been older than the same request's own success.
+        if (first := _first(table.look(draft.order_id, request), request)) is not None:
+            return first
+        raise
+
+
+def _first(found: table.Found, request: Request) -> str | None:
+    if found.answered is not None:
+        return _again(found.answered, request)
+    if found.order is not None:
+        raise KeyReused(f"there is an order {found.order.order_id} already, placed by another key")
+    return None
+
+
+def _again(answered: Answered, request: Request) -> str:
+    request.check(answered.digest)
+    return answered.answer
+
+
+def _placed(
+    draft: Order,
+    gathered: Gathered,
+    request: Request,
+    *,
+    actor: str,
+    now: datetime,
+    answer: Answer,
+) -> str:
+    supply = supply_of(draft, gathered)
+    sourcing.check_pickup(draft, supply)
+    start = model.place(draft, now, actor)
+    if draft.hold_id is not None and (gathered.hold is None or not gathered.hold.claimable(now)):
+        state = str(gathered.hold.state) if gathered.hold else "gone"
+        raise HoldClosed(draft.hold_id, "expired" if state == "open" else state)
+    for race in range(1 + RACES):
+        if gathered.hold is not None:
+            parcels = sourcing.held(start.order, gathered.hold, supply, now)
+            change = model.offer(start, parcels, now, reserve=False)
+        else:
+            change = _offered(start, supply, now)
+            _refuse_short(start.order, change.order, supply, now)
+        change = model.settle(change, now, expected=sourcing.expected(draft, supply, now))
+        text = answer(_stored(change.order))
+        lost = table.commit(change, now, request=request, answer=text, hold=gathered.hold)
+        if lost is None:
+            return text
+        if lost.answered is not None:
+            return _again(lost.answered, request)
+        supply = supply.knowing(_lesson(lost.learnt, race))
+    raise Busy("too many buyers of the same goods; trying again is safe")
+
+
+def _lesson(learnt: Stock, race: int) -> Stock:
+    """What a lost race teaches: the positions that were short, and when it was not the first, all
+    others of those SKUs too. The packs are behind where so much is bought."""
+    if not race or not learnt:
+        return learnt
+    there = {
+        (position.location_id, position.sku): position.available
+        for sku in sorted({sku for _, sku in learnt})
+        for position in stock.positions(sku)
+    }
+    return {**there, **learnt}
+
+
+def _refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
+    """Raises OutOfStock for units that found no place, unless their line may be backordered."""
+    unfilled = {
+        line.line_id: line.unassigned
+        for line in routed.lines
+        if line.unassigned and not line.backorder
+    }
+    if unfilled:
+        raise _out_of_stock(wanted, supply, unfilled, now)
+
+
+def _out_of_stock(
+    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+) -> OutOfStock:
+    return OutOfStock(
+        sourcing.short(order, unfilled), sourcing.alternatives(order, supply, unfilled, now)
+    )
+
+
+def _stored(order: Order) -> Order:
+    return replace(order, version=order.version + 1)
+
+
+def quote(draft: Order, now: datetime) -> tuple[Decision, Order]:
+    """The decision that ``draft`` would get now, the order as it would be; nothing is reserved."""
+    gathered = table.gather(line.sku for line in draft.lines)
+    supply = supply_of(draft, gathered)
+    sourcing.check_pickup(draft, supply)
+    start = model.place(draft, now, "quote")
+    decision = route(sourcing.problem(start.order, supply, now))
+    parcels = sourcing.parcels(decision, start.order, supply, now)
+    return decision, model.offer(start, parcels, now).order
+
+
+def change(
+    order_id: str,
+    decide: Callable[[Order], Change | None],
+    now: datetime,
+    *,
+    request: Request | None = None,
+    answer: Answer = lambda _: "",
+) -> str | None:
+    """Carries ``decide`` out once; the answer, and to a replay the first one.
+
+    ``decide`` is asked again when somebody else has changed the order meanwhile; None changes
+    nothing. Units that it leaves unassigned are routed and reserved in the same transaction; when
+    there is no stock for them, or three races for it are lost, they become an exception.
+
+    Raises what ``decide`` raises; NotFound, KeyReused, Busy.
+    """
+    learnt: Stock = {}
+    races = 0
+    for attempt in range(ATTEMPTS):
+        found = table.look(order_id, request)
+        if request is not None and found.answered is not None:
+            return _again(found.answered, request)
+        if found.order is None:
+            raise NotFound(f"there is no order {order_id}", order_id=order_id)
+        decided = decide(found.order)
+        if decided is None:
+            return None
+        if any(line.unassigned for line in decided.order.lines):
+            decided = _rerouted(decided, now, learnt, routed=races < REROUTES)
+        text = answer(_stored(decided.order))
+        lost = table.commit(decided, now, request=request, answer=text)
+        if lost is None:
+            return text
+        if lost.answered is not None and request is not None:
+            return _again(lost.answered, request)
+        if lost.learnt:
+            learnt = {**learnt, **_lesson(lost.learnt, races)}
+            races += 1
+        pause(attempt)
+    raise Busy(f"order {order_id} is being changed by too many at once")
+
+
+def _rerouted(decided: Change, now: datetime, learnt: Stock, *, routed: bool) -> Change:
+    order = decided.order
+    gathered = table.gather(line.sku for line in order.lines if line.unassigned)
+    corrected = {
+        (effect.location_id, effect.sku): 0 for effect in decided.effects if effect.on_hand < 0
+    }
+    supply = supply_of(order, gathered).knowing({**corrected, **learnt})
+    if routed:
+        decided = _offered(decided, supply, now)
+    return model.settle(decided, now, TERMS, sourcing.expected(order, supply, now))
+
+
+def _offered(start: Change, supply: Supply, now: datetime) -> Change:
+    """The unassigned units of ``start``, routed and offered; with the decision that did it."""
+    order = start.order
+    decision = route(sourcing.problem(order, supply, now))
+    parcels = sourcing.parcels(decision, order, supply, now)
+    offered = model.offer(start, parcels, now)
+    newly_open = any(line.unassigned and line.since is None for line in order.lines)
+    if not parcels and not newly_open:
+        return offered
+    kept = order.decisions
+    if len(kept) >= MOST_DECISIONS:
+        kept = (kept[0], *kept[2:])
+    return replace(offered, order=replace(offered.order, decisions=(*kept, decision.to_bytes())))
+
+
+def supply_of(order: Order, gathered: Gathered) -> Supply:
+    return Supply(
+        locations=all_locations(),
+        packs=gathered.packs,
+        products=gathered.products,
+        policy=DEFAULT_POLICY,
+        destination=destination(order.ship_to),
+    )
+
+
+def destination(place: Place | None) -> Destination | None:
+    """Where ``place`` is: its own coordinates, else those of its postal code; None when nobody
+    knows, and every location is then as near as any other."""
+    if place is None:
+        return None
+    if place.latitude is not None and place.longitude is not None:
+        point: tuple[float, float] | None = (place.latitude, place.longitude)
+    else:
+        point = point_of_postal_code(place.country, place.postal_code)
+    if point is None:
+        return None
+    return Destination(*point, place.postal_code, place.country)
+
+
+def shelf(order: Order, fulfillment_id: str, rejections: Sequence[Rejection]) -> Stock:
+    """What is believed to be available beside units that were not found (strongly consistent)."""
+    found = order.fulfillment(fulfillment_id)
+    missing = {row.line_id for row in rejections if row.reason == "not_found"}
+    places = [(held.sku, found.location_id) for held in found.lines if held.line_id in missing]
+    if not places:
+        return {}
+    positions = stock.positions_of(places, consistent=True)
+    return {place: position.available for place, position in positions.items()}

@@ -1,0 +1,333 @@
+"""What an order asks of the router, and what the router's answer means for the order. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.availability.model import Pack
+from shared.catalog.model import Product
+from shared.errors import Conflict, InvalidRequest
+from shared.instants import rfc3339
+from shared.locations.model import Location, distance_km, next_opening, ready_by
+from shared.orders.model import Line, Method, Order, Parcel, ServiceLevel, Taken
+from shared.routing import model as routing
+from shared.routing.filter import band
+from shared.routing.model import Candidate, Decision, Destination, Policy, Problem
+from shared.stock.model import Hold
+
+ANSWER_WITHIN = timedelta(minutes=30)
+"""Of opening time: how long a location has to accept an offer."""
+KG_UNKNOWN = 0.5
+"""Of a SKU that is not in the catalog."""
+MOST_ALTERNATIVES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What a routing looks at: packs and products by SKU, locations by id.
+
+    ``learnt`` are available units by (location_id, sku) that a refused write has told; they are
+    newer than the packs.
+    """
+
+    locations: Mapping[str, Location]
+    packs: Mapping[str, Pack]
+    products: Mapping[str, Product]
+    policy: Policy
+    destination: Destination | None = None
+    learnt: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def knowing(self, learnt: Mapping[tuple[str, str], int]) -> "Supply":
+        return replace(self, learnt={**self.learnt, **learnt})
+
+    def sellable(self, sku: str, location_id: str) -> int:
+        known = self.learnt.get((location_id, sku))
+        if known is None:
+            pack = self.packs.get(sku)
+            row = pack.rows.get(location_id) if pack else None
+            known = row.available if row else 0
+        return max(0, known)
+
+    def places(self, sku: str) -> dict[str, int]:
+        """Every known location that has ``sku`` to sell, and how much."""
+        pack = self.packs.get(sku)
+        known = {place for place, learnt in self.learnt if learnt == sku}
+        found = {
+            place: self.sellable(sku, place) for place in {*(pack.rows if pack else ()), *known}
+        }
+        return {place: units for place, units in found.items() if units and place in self.locations}
+
+
+def check_pickup(order: Order, supply: Supply) -> None:
+    """Raises InvalidRequest for each line that is to be collected where nothing is handed over."""
+    errors = []
+    for index, line in enumerate(order.lines):
+        if line.location_id is None:
+            continue
+        location = supply.locations.get(line.location_id)
+        if location is None or not location.pickup:
+            why = "there is no such location" if location is None else "it hands over no orders"
+            errors.append({"path": f"$.lines[{index}].location_id", "message": why})
+    if errors:
+        raise InvalidRequest("a line cannot be collected where it says", errors)
+
+
+def problem(order: Order, supply: Supply, now: datetime) -> Problem:
+    """The routing of all units of ``order`` that no location holds."""
+    wanted = [line for line in order.lines if line.unassigned]
+    stock: dict[str, dict[str, int]] = {}
+    for sku in sorted({line.sku for line in wanted}):
+        for place, units in supply.places(sku).items():
+            stock.setdefault(place, {})[sku] = units
+    units = sum(line.unassigned for line in wanted)
+    return Problem(
+        lines=tuple(_line(line, supply.products.get(line.sku)) for line in wanted),
+        candidates=tuple(
+            candidate(supply.locations[place], stock[place], units, supply.destination, now)
+            for place in sorted(stock)
+        ),
+        policy=supply.policy,
+        now=now,
+        service_level=order.service_level,
+        destination=supply.destination,
+        excluded=frozenset(place for line in wanted for place in line.excluded),
+    )
+
+
+def _line(line: Line, product: Product | None) -> routing.Line:
+    return routing.Line(
+        line_id=line.line_id,
+        sku=line.sku,
+        quantity=line.unassigned,
+        kg=product.kg if product else KG_UNKNOWN,
+        price=line.unit_price or (product.price if product else 0),
+        method=line.method,
+        location_id=line.location_id,
+        margin=product.margin if product else None,
+        salvage=product.salvage if product else None,
+        season_ends_at=product.season_ends_at if product else None,
+    )
+
+
+def candidate(
+    location: Location,
+    stock: dict[str, int],
+    units: int,
+    destination: Destination | None,
+    now: datetime,
+) -> Candidate:
+    """A location as the router sees it: how far it is, and when it could have ``units`` ready."""
+    ready = ready_by(location, now, units)
+    unable: routing.Unable | None = None
+    if ready is None:
+        unable = "closed" if location.capacity_per_hour else "no_capacity"
+    return Candidate(
+        location_id=location.location_id,
+        kind=location.type,
+        km=_km(location, destination),
+        ship=location.ship,
+        pickup=location.pickup,
+        stock=stock,
+        unable=unable,
+        delay_days=_days(location, now, ready) if ready else 0,
+    )
+
+
+def _km(location: Location, destination: Destination | None) -> float:
+    if destination is None:
+        return 0.0
+    return round(
+        distance_km(
+            location.latitude, location.longitude, destination.latitude, destination.longitude
+        ),
+        1,
+    )
+
+
+def _days(location: Location, start: datetime, end: datetime) -> int:
+    """The midnights between two instants where the location is."""
+    zone = ZoneInfo(location.time_zone)
+    return (end.astimezone(zone).date() - start.astimezone(zone).date()).days
+
+
+def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> list[Parcel]:
+    """The plan as offers: one per location and method, the methods told apart."""
+    found = []
+    for location_id, units in sorted(decision.plan.units.items()):
+        by_method: dict[Method, list[Taken]] = {}
+        for line_id, quantity in sorted(units.items()):
+            if quantity:
+                method = order.line(line_id).method
+                by_method.setdefault(method, []).append(Taken(line_id, quantity))
+        for method, lines in sorted(by_method.items()):
+            found.append(
+                parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
+            )
+    return found
+
+
+def parcel(
+    location_id: str,
+    method: Method,
+    lines: Sequence[Taken],
+    service_level: ServiceLevel,
+    *,
+    supply: Supply,
+    now: datetime,
+) -> Parcel:
+    """An offer to a location with its promise: when it is ready, when it arrives."""
+    location = supply.locations[location_id]
+    ready = ready_by(location, now, sum(taken.quantity for taken in lines))
+    opening = next_opening(location, now) or now
+    deliver_by = None
+    if method == "ship" and ready is not None:
+        days = carrier_days(supply.policy, service_level, _km(location, supply.destination))
+        deliver_by = None if days is None else ready + timedelta(days=days)
+    return Parcel(
+        location_id=location_id,
+        method=method,
+        lines=tuple(lines),
+        answer_by=max(opening, now) + ANSWER_WITHIN,
+        ready_by=ready,
+        deliver_by=deliver_by,
+    )
+
+
+def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int | None:
+    """Days from hand-over to delivery; None where the carrier does not go."""
+    service = policy.services.get(service_level)
+    if service is None:
+        return None
+    tariff = service.bands[band(policy, km)]
+    return tariff.days if tariff else None
+
+
+def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel]:
+    """The hold as the plan: its units, on its locations, and nothing else.
+
+    Raises Conflict when the order is not exactly what is held.
+    """
+    if hold.channel != order.channel:
+        raise Conflict(f"hold {hold.hold_id} is of another channel", hold_id=hold.hold_id)
+    left: Counter[tuple[str, str]] = Counter()
+    for row in hold.lines:
+        left[row.sku, row.location_id] += row.quantity
+    plan: dict[tuple[str, Method], list[Taken]] = {}
+    for line in sorted(order.lines, key=lambda line: (line.location_id is None, line.line_id)):
+        wanted = line.quantity
+        for (sku, place), units in sorted(left.items()):
+            if sku != line.sku or line.location_id not in (None, place):
+                continue
+            taken = min(wanted, units)
+            if taken:
+                left[sku, place] -= taken
+                wanted -= taken
+                plan.setdefault((place, line.method), []).append(Taken(line.line_id, taken))
+        if wanted:
+            raise _not_held(hold, line.sku)
+    if extra := sorted({sku for (sku, _), units in left.items() if units}):
+        raise _not_held(hold, *extra)
+    return [
+        parcel(place, method, lines, order.service_level, supply=supply, now=now)
+        for (place, method), lines in sorted(plan.items())
+    ]
+
+
+def _not_held(hold: Hold, *skus: str) -> Conflict:
+    return Conflict(
+        f"the order's quantities of {', '.join(skus)} are not those of hold {hold.hold_id}",
+        hold_id=hold.hold_id,
+        lines=[
+            {"sku": row.sku, "location_id": row.location_id, "quantity": row.quantity}
+            for row in hold.lines
+        ],
+    )
+
+
+def expected(order: Order, supply: Supply, now: datetime) -> dict[str, datetime]:
+    """By line, when the next supply of its SKU is announced: where it is collected, or anywhere."""
+    found = {}
+    for line in order.lines:
+        coming = next_supply(line.sku, supply, now, location_id=line.location_id)
+        if coming is not None:
+            found[line.line_id] = coming
+    return found
+
+
+def next_supply(
+    sku: str, supply: Supply, now: datetime, location_id: str | None = None
+) -> datetime | None:
+    pack = supply.packs.get(sku)
+    seconds = (
+        second
+        for place, row in (pack.rows.items() if pack else ())
+        if location_id in (None, place)
+        for second, units in row.expected
+        if units > 0 and second > now.timestamp()
+    )
+    first = min(seconds, default=None)
+    return None if first is None else datetime.fromtimestamp(first, UTC)
+
+
+def short(order: Order, unfilled: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The lines of OutOfStock: every line that cannot be had whole, and what is there for it."""
+    rows = []
+    for line in order.lines:
+        missing = unfilled.get(line.line_id, 0)
+        if not missing:
+            continue
+        row: dict[str, Any] = {
+            "line_id": line.line_id,
+            "sku": line.sku,
+            "wanted": line.unassigned,
+            "sellable": line.unassigned - missing,
+        }
+        if line.location_id is not None:
+            row["location_id"] = line.location_id
+        rows.append(row)
+    return rows
+
+
+def alternatives(
+    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+) -> list[dict[str, Any]]:
+    """Where and when the short SKUs can be had: the nearest locations first, then the supply that
+    is announced. The distance is from where the shopper is, or wanted to collect."""
+    rows: list[dict[str, Any]] = []
+    lines = [line for line in order.lines if unfilled.get(line.line_id)]
+    for sku, line in {line.sku: line for line in lines}.items():
+        near = _near(line, supply)
+        found = []
+        for place, units in supply.places(sku).items():
+            location = supply.locations[place]
+            if not (location.pickup or location.ship) or place == line.location_id:
+                continue
+            row: dict[str, Any] = {
+                "sku": sku,
+                "location_id": place,
+                "sellable": units,
+                "pickup": location.pickup,
+                "ship": location.ship,
+            }
+            if near is not None:
+                row["distance_km"] = _km(location, near)
+            if location.pickup and (ready := ready_by(location, now, units=1)):
+                row["ready_by"] = rfc3339(ready)
+            found.append(row)
+        found.sort(key=lambda row: (row.get("distance_km", 0), row["location_id"]))
+        rows += found[:MOST_ALTERNATIVES]
+        if coming := next_supply(sku, supply, now):
+            rows.append({"sku": sku, "expected_at": rfc3339(coming)})
+    return rows
+
+
+def _near(line: Line, supply: Supply) -> Destination | None:
+    location = supply.locations.get(line.location_id or "")
+    if location is None:
+        return supply.destination
+    return Destination(
+        location.latitude, location.longitude, location.postal_code, location.country
+    )

@@ -1,0 +1,564 @@
+"""Orders, table ``orders``.
+
+    pk ORDER#<order_id>   sk ORDER                  the order: all that is true of it
+    pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
+    pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
+
+    by_profile    profile_key PROFILE#<profile_id>, placed_at            a shopper's orders
+    by_location   location_key LOC#<location_id>#<state>, pick_key       the pick list of a location
+    by_deadline   deadline_key DUE#<shard>, deadline                     what somebody has to act on
+
+An order changes in one transaction: the document at the version that was read, one part for each
+stock position, the hold that becomes the order, and the request's record. All or nothing.
+"""
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.availability.model import Pack
+from shared.availability.table import pack_key, pack_of_item
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key, Part
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
+from shared.catalog.model import Product
+from shared.catalog.table import product_key, product_of_item
+from shared.errors import HoldClosed, InvalidRequest
+from shared.instants import rfc3339
+from shared.orders.model import (
+    OPEN,
+    Change,
+    Entry,
+    Fulfillment,
+    Held,
+    Line,
+    Order,
+    Payment,
+    Place,
+    State,
+    check,
+)
+from shared.stock import table as stock
+from shared.stock.model import Cause, Hold
+from shared.web.idempotency import KEPT_SECONDS, Request
+
+SHARDS = 4
+"""Partitions of by_deadline: each takes 1,000 changes of orders a second."""
+REASONS: Mapping[str, str] = {
+    "fulfillment.shipped": "shipping",
+    "fulfillment.collected": "retail_selling",
+    "fulfillment.rejected": "stock_taking",
+    "order.returned": "returned",
+}
+"""GS1 CBV words for the ledger; reserving and releasing is ``reserved``."""
+
+
+def orders() -> str:
+    return table_name("orders")
+
+
+def order_key(order_id: str) -> Key:
+    return Key(orders(), f"ORDER#{order_id}", "ORDER")
+
+
+def record_key(request: Request) -> Key:
+    return Key(orders(), f"IDEM#{request.name}", "IDEM")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that has taken effect: what it was, and the JSON it was given."""
+
+    digest: str
+    answer: str
+
+
+def id_of(request: Request) -> str:
+    """The id of the order that ``request`` places when it names none: 16 letters and digits."""
+    return base64.b32encode(bytes.fromhex(request.name)[:10]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The order as it stands, and the answer to the request, if it has been carried out."""
+
+    order: Order | None
+    answered: Answered | None
+
+
+def find(order_id: str) -> Order | None:
+    """The order as it stands now (strongly consistent)."""
+    item = tables.get(orders(), f"ORDER#{order_id}", "ORDER", consistent=True)
+    return order_of_item(item) if item else None
+
+
+def look(order_id: str, request: Request | None = None) -> Found:
+    """The order and the request's record as they stand now (strongly consistent): one call."""
+    wanted = _names(order_id, request)
+    return _found(tables.get_many(wanted, consistent=True), order_id, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a placement looks at, read in one call; it may be stale, the transaction is not."""
+
+    found: Found
+    packs: dict[str, Pack]
+    products: dict[str, Product]
+    hold: Hold | None
+
+
+def gather(
+    skus: Iterable[str],
+    order_id: str | None = None,
+    request: Request | None = None,
+    hold_id: str | None = None,
+) -> Gathered:
+    wanted = list(dict.fromkeys(skus))
+    names = _names(order_id, request) if order_id is not None else []
+    hold_key = Key(stock.stock(), f"HOLD#{hold_id}", "HOLD")
+    keys = [*names, *map(pack_key, wanted), *map(product_key, wanted)]
+    items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
+    hold = items.get(hold_key)
+    return Gathered(
+        found=_found(items, order_id, request),
+        packs={sku: pack_of_item(items[pack_key(sku)]) for sku in wanted if pack_key(sku) in items},
+        products={
+            sku: product_of_item(items[product_key(sku)])
+            for sku in wanted
+            if product_key(sku) in items
+        },
+        hold=stock.hold_of_item(hold) if hold else None,
+    )
+
+
+def _names(order_id: str, request: Request | None) -> list[Key]:
+    """Where the order lies, and each place where the request may have left its name."""
+    if request is None:
+        return [order_key(order_id)]
+    return [order_key(order_id), order_key(id_of(request)), record_key(request)]
+
+
+def _found(
+    items: Mapping[Key, dict[str, Any]], order_id: str | None, request: Request | None
+) -> Found:
+    document = items.get(order_key(order_id)) if order_id is not None else None
+    return Found(
+        order=order_of_item(document) if document else None,
+        answered=_answered(items, request) if request else None,
+    )
+
+
+def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> Answered | None:
+    if record := items.get(record_key(request)):
+        return Answered(record["digest"], record["answer"])
+    placed = items.get(order_key(id_of(request)))
+    if placed and placed["request"]["name"] == request.name:
+        return first_answer(placed)
+    return None
+
+
+def first_answer(item: Mapping[str, Any]) -> Answered:
+    """How the request that placed the order was answered: kept in the order itself."""
+    return Answered(item["request"]["digest"], item["answer"])
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Why nothing was written. ``changed``: the order is not as it was read. ``answered``: the
+    request has been carried out by somebody else. ``learnt``: available units by
+    (location_id, sku) at the positions that were short."""
+
+    changed: bool = False
+    answered: Answered | None = None
+    learnt: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+def commit(
+    change: Change,
+    now: datetime,
+    *,
+    request: Request | None = None,
+    answer: str = "",
+    hold: Hold | None = None,
+) -> Lost | None:
+    """Writes the change as one transaction; None when it was written, else why it was not.
+
+    A new order carries its request and answer itself. A record of the request is written too when
+    its name does not follow from the order's id: for an id of the channel's own, for every action.
+
+    Raises LawBroken (and writes nothing) for an order that does not conserve its units,
+    HoldClosed, InvalidRequest when it would touch more than a transaction can.
+    """
+    order = change.order
+    check(order)
+    new = order.version == 0
+    parts: list[Part] = [_new(change, request, answer) if new else _changed(change)]
+    effects, effect_parts = stock.effect_parts(change.effects, _cause(change), now)
+    parts += effect_parts
+    hold_at = record_at = None
+    if hold is not None:
+        hold_at = len(parts)
+        parts.append(stock.convert_part(hold, order.order_id, now))
+    if request is not None and not (new and order.order_id == id_of(request)):
+        record_at = len(parts)
+        parts.append(_record(request, order.order_id, answer, now))
+    if len(parts) > tables.WRITE_PARTS:
+        raise InvalidRequest(
+            f"the order touches {len(effects)} stock positions, more than can change at once",
+            [{"path": "$.lines", "message": "place fewer lines in one order"}],
+        )
+    refused = {entry.index: entry.item for entry in tables.transact(parts)}
+    if not refused:
+        return None
+    if record_at in refused and (record := refused[record_at]):
+        return Lost(answered=Answered(record["digest"], record["answer"]))
+    if 0 in refused:
+        document = refused[0]
+        return Lost(changed=True, answered=first_answer(document) if new and document else None)
+    if hold is not None and hold_at in refused:
+        item = refused[hold_at]
+        state = item["state"] if item else "gone"
+        raise HoldClosed(hold.hold_id, "expired" if state == "open" else state)
+    return Lost(
+        learnt={
+            (effect.location_id, effect.sku): item["available"] if item else 0
+            for index, effect in enumerate(effects, start=1)
+            if index in refused
+            for item in [refused[index]]
+        }
+    )
+
+
+def _cause(change: Change) -> Cause:
+    order = change.order
+    return Cause(
+        source="norain/orders",
+        id=f"{order.order_id}@{order.version + 1}",
+        type=change.cause,
+        reason=REASONS.get(change.cause, "reserved"),
+        reference=order.order_id,
+    )
+
+
+def _new(change: Change, request: Request | None, answer: str) -> Part:
+    order = change.order
+    item = {
+        "pk": f"ORDER#{order.order_id}",
+        "sk": "ORDER",
+        "order_id": order.order_id,
+        "channel": order.channel,
+        "placed_at": rfc3339(order.placed_at),
+        "payment": _plain(asdict(order.payment)),
+        "service_level": order.service_level,
+        "profile_id": order.profile_id,
+        "profile_key": f"PROFILE#{order.profile_id}" if order.profile_id else None,
+        "ship_to": _plain(asdict(order.ship_to)) if order.ship_to else None,
+        "hold_id": order.hold_id,
+        "request": {"name": request.name, "digest": request.digest} if request else None,
+        "answer": answer,
+        **_moving(order),
+    }
+    return {
+        "Put": {
+            "TableName": orders(),
+            "Item": to_item(item),
+            # Holds when no order has this id.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+    }
+
+
+def _changed(change: Change) -> Part:
+    order = change.order
+    moving = _moving(order)
+    gone = [name for name, value in moving.items() if value is None]
+    values = to_item({f":{name}": value for name, value in moving.items() if value is not None})
+    names = {f"#{name}": name for name in moving}
+    update = "SET " + ", ".join(f"#{name} = :{name}" for name in moving if name not in gone)
+    if gone:
+        update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+    return {
+        "Update": {
+            "TableName": orders(),
+            "Key": tables.key(f"ORDER#{order.order_id}", "ORDER"),
+            "UpdateExpression": update,
+            # Holds while nobody has changed the order since it was read.
+            "ConditionExpression": "#version = :read",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {**values, ":read": {"N": str(order.version)}},
+        }
+    }
+
+
+def _moving(order: Order) -> dict[str, Any]:
+    """The attributes that change with an order; None is to be taken away."""
+    due = order.deadline
+    return {
+        "version": order.version + 1,
+        "state": order.state,
+        "lines": [_plain(asdict(line)) for line in order.lines],
+        "fulfillments": [_plain(asdict(found)) for found in order.fulfillments],
+        "history": [_plain(asdict(entry)) for entry in order.history],
+        "decisions": list(order.decisions),
+        "deadline_key": f"DUE#{shard(order.order_id)}" if due else None,
+        "deadline": rfc3339(due) if due else None,
+    }
+
+
+def _record(request: Request, order_id: str, answer: str, now: datetime) -> Part:
+    item = {
+        "pk": f"IDEM#{request.name}",
+        "sk": "IDEM",
+        "order_id": order_id,
+        "digest": request.digest,
+        "answer": answer,
+        "ttl": int(now.timestamp()) + KEPT_SECONDS,
+    }
+    return {
+        "Put": {
+            "TableName": orders(),
+            "Item": to_item(item),
+            # Holds when the request has not been carried out.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+    }
+
+
+def shard(order_id: str) -> int:
+    return zlib.crc32(order_id.encode()) % SHARDS
+
+
+# What is due, and whose
+
+
+def due(now: datetime, most: int) -> Iterator[str]:
+    """Ids of orders whose deadline has passed, the longest overdue of each shard first."""
+    for number in range(SHARDS):
+        rows = tables.query_page(
+            orders(),
+            "deadline_key = :key AND deadline <= :now",
+            to_item({":key": f"DUE#{number}", ":now": rfc3339(now)}),
+            most,
+            IndexName="by_deadline",
+        )
+        for row in rows.items:
+            yield row["pk"].removeprefix("ORDER#")
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where a page ended: the index's sort key, the id of the last row, and in a list of several
+    states which one it was."""
+
+    group: str
+    key: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    orders: list[Order]
+    after: At | None
+
+
+def of_profile(profile_id: str, limit: int, after: At | None = None) -> OrderPage:
+    """A shopper's orders, the newest first (eventually consistent, like every index)."""
+    more: dict[str, Any] = {"IndexName": "by_profile", "ScanIndexForward": False}
+    if after is not None:
+        more["ExclusiveStartKey"] = {
+            **tables.key(f"ORDER#{after.id}", "ORDER"),
+            "profile_key": {"S": f"PROFILE#{profile_id}"},
+            "placed_at": {"S": after.key},
+        }
+    page = tables.query_page(
+        orders(),
+        "profile_key = :profile",
+        to_item({":profile": f"PROFILE#{profile_id}"}),
+        limit,
+        **more,
+    )
+    last = page.last
+    return OrderPage(
+        [order_of_item(item) for item in page.items],
+        At("profile", last["placed_at"]["S"], last["pk"]["S"].removeprefix("ORDER#"))
+        if last
+        else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A row of a pick list: a fulfillment, as of ``order_version`` of its order."""
+
+    order_id: str
+    order_version: int
+    channel: str
+    fulfillment: Fulfillment
+
+
+@dataclass(frozen=True, slots=True)
+class PickPage:
+    picks: list[Pick]
+    after: At | None
+
+
+def picks(
+    location_id: str,
+    states: Sequence[State] = OPEN,
+    limit: int = 50,
+    after: At | None = None,
+) -> PickPage:
+    """Fulfillments of a location, state by state, in each the most urgent first."""
+    found: list[Pick] = []
+    more: dict[str, Any] = {}
+    if after is not None:
+        names = [str(name) for name in states]
+        states = states[names.index(after.group) :] if after.group in names else ()
+        more["ExclusiveStartKey"] = {
+            **tables.key(f"ORDER#{order_of(after.id)}", f"FUL#{after.id}"),
+            "location_key": {"S": f"LOC#{location_id}#{after.group}"},
+            "pick_key": {"S": after.key},
+        }
+    for state in states:
+        page = tables.query_page(
+            orders(),
+            "location_key = :location",
+            to_item({":location": f"LOC#{location_id}#{state}"}),
+            limit + 1 - len(found),
+            IndexName="by_location",
+            **more,
+        )
+        more = {}
+        found += [_pick(item) for item in page.items]
+        if len(found) > limit:
+            last = found[limit - 1].fulfillment
+            return PickPage(found[:limit], At(last.state, _pick_key(last), last.fulfillment_id))
+    return PickPage(found, None)
+
+
+def order_of(fulfillment_id: str) -> str:
+    """The id of the order that a fulfillment is part of."""
+    return fulfillment_id.rpartition(".")[0]
+
+
+def of_ids(order_ids: Iterable[str]) -> list[Order]:
+    """The orders that exist among ``order_ids``, in their order: one call per 100."""
+    keys = [order_key(order_id) for order_id in dict.fromkeys(order_ids)]
+    items = tables.get_many(keys)
+    return [order_of_item(items[key]) for key in keys if key in items]
+
+
+# The rows of the pick lists
+
+
+def project(order: Order, before: Order | None) -> int:
+    """Writes the rows of the fulfillments that are not as they were ``before``; how many.
+
+    Repeated or late, it changes nothing: a row only gets newer.
+    """
+    known = {found.fulfillment_id: found for found in before.fulfillments} if before else {}
+    written = 0
+    for found in order.fulfillments:
+        if known.get(found.fulfillment_id) == found:
+            continue
+        row = {
+            "pk": f"ORDER#{order.order_id}",
+            "sk": f"FUL#{found.fulfillment_id}",
+            "location_key": f"LOC#{found.location_id}#{found.state}",
+            "pick_key": _pick_key(found),
+            "order_id": order.order_id,
+            "order_version": order.version,
+            "channel": order.channel,
+            "fulfillment": _plain(asdict(found)),
+        }
+        refused = tables.write(
+            "put_item",
+            TableName=orders(),
+            Item=to_item(row),
+            # Holds when there is no row yet, or one of an older version of the order.
+            ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
+            ExpressionAttributeValues={":version": {"N": str(order.version)}},
+        )
+        written += refused is None
+    return written
+
+
+def _pick_key(found: Fulfillment) -> str:
+    return f"{rfc3339(found.deadline or found.offered_at)}#{found.fulfillment_id}"
+
+
+def _pick(item: Mapping[str, Any]) -> Pick:
+    return Pick(
+        order_id=item["order_id"],
+        order_version=item["order_version"],
+        channel=item["channel"],
+        fulfillment=_fulfillment(item["fulfillment"]),
+    )
+
+
+# Items
+
+
+def order_of_item(item: Mapping[str, Any]) -> Order:
+    """An order from the plain values of its item: of a read, or an image of the stream."""
+    ship_to = item.get("ship_to")
+    return Order(
+        order_id=item["order_id"],
+        channel=item["channel"],
+        placed_at=datetime.fromisoformat(item["placed_at"]),
+        payment=Payment(**item["payment"]),
+        lines=tuple(_line(row) for row in item["lines"]),
+        service_level=item["service_level"],
+        profile_id=item.get("profile_id"),
+        ship_to=Place(**ship_to) if ship_to else None,
+        hold_id=item.get("hold_id"),
+        fulfillments=tuple(_fulfillment(row) for row in item["fulfillments"]),
+        history=tuple(_entry(row) for row in item["history"]),
+        decisions=tuple(item["decisions"]),
+        version=item["version"],
+    )
+
+
+def _line(row: Mapping[str, Any]) -> Line:
+    return Line(
+        **{
+            **row,
+            "excluded": tuple(row["excluded"]),
+            **_instants(row, "expected_at", "since", "deadline"),
+        }
+    )
+
+
+def _fulfillment(row: Mapping[str, Any]) -> Fulfillment:
+    return Fulfillment(
+        **{
+            **row,
+            "lines": tuple(Held(**held) for held in row["lines"]),
+            **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
+        }
+    )
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(**{**row, **_instants(row, "at")})
+
+
+def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(row[name]) for name in names if row.get(name)}
+
+
+def _plain(value: Any) -> Any:
+    """What ``asdict`` gives, as an item holds it: instants as texts, without what is None."""
+    match value:
+        case datetime():
+            return rfc3339(value)
+        case dict():
+            return {name: _plain(entry) for name, entry in value.items() if entry is not None}
+        case list() | tuple():
+            return [_plain(entry) for entry in value]
+    return value
