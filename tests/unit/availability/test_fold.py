@@ -18,7 +18,7 @@ def change(location: str, version: int, available: int, expected: tuple[int, ...
 
 HISTORIES = st.lists(
     st.tuples(st.sampled_from("abc"), st.integers(1, 6)), unique=True, max_size=12
-).map(lambda keys: [change(place, version, version * 7 + ord(place) % 5) for place, version in keys])
+).map(lambda keys: [change(at, version, version * 7 + ord(at) % 5) for at, version in keys])
 
 
 @settings(deadline=None, max_examples=200)

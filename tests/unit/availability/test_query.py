@@ -218,13 +218,3 @@ def test_what_does_not_go_together_is_refused(path: str, parameters: dict[str, A
     with pytest.raises(InvalidRequest) as refused:
         question(**{"skus": ["A"], "channel": "web", **parameters})
     assert refused.value.data["errors"][0]["path"] == path
-
-
-def test_the_answer_needs_neither_pydantic_nor_the_resolver() -> None:
-    import subprocess
-    import sys
-
-    heavy = "{'pydantic', 'aws_lambda_powertools', 'boto3', 'botocore'}"
-    code = f"import sys, shared.availability.query; print({heavy} & set(sys.modules) or '')"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == ""

@@ -1,0 +1,86 @@
+"""The projection of the stock's stream, with the records that Lambda hands over."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from functions.availability.project import handler
+from shared.availability import table
+from shared.availability.model import Row
+from shared.aws.clients import dynamodb
+from tests.conftest import event
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
+ALL = {
+    "milk-1": {"denver": Row(7, 2), "boulder": Row(0, 7, ((1_796_025_600, 12),))},
+    "milk-2": {"denver": Row(2, 3)},
+}
+
+
+def rows() -> dict[str, dict[str, Row]]:
+    return {sku: pack.rows for sku, pack in table.packs(["milk-1", "milk-2"]).items()}
+
+
+def test_a_batch_is_folded_into_one_item_per_sku() -> None:
+    assert handler(event("availability/positions"), None) == NONE_FAILED
+    assert rows() == ALL
+    assert {pack.version for pack in table.packs(ALL).values()} == {1}
+
+
+def test_a_replay_and_any_order_change_nothing() -> None:
+    batch = event("availability/positions")
+    batch["Records"].reverse()
+    for record in batch["Records"]:
+        assert handler({"Records": [record]}, None) == NONE_FAILED
+    assert rows() == ALL
+    before = table.packs(ALL)
+    assert handler(event("availability/positions"), None) == NONE_FAILED
+    assert table.packs(ALL) == before
+
+
+def test_a_position_that_was_removed_is_no_longer_told_of() -> None:
+    handler(event("availability/positions"), None)
+    assert handler(event("availability/positions_removed"), None) == NONE_FAILED
+    assert set(rows()["milk-1"]) == {"boulder"}
+
+
+def test_a_poison_record_is_named_and_its_neighbours_are_applied() -> None:
+    batch = event("availability/positions_poison")
+    assert handler(batch, None) == {
+        "batchItemFailures": [{"itemIdentifier": "000000000000000000102"}]
+    }
+    assert rows() == {"milk-1": {"denver": Row(10, 1)}, "milk-2": {"denver": Row(2, 3)}}
+
+
+def test_a_sku_that_cannot_be_written_comes_back_from_its_first_record_on() -> None:
+    def break_down(params: dict[str, Any], **_: Any) -> None:
+        if params["Item"]["pk"]["S"] == "SKU#milk-1":
+            raise ConnectionError
+
+    client: Any = dynamodb()
+    client.meta.events.register("before-parameter-build.dynamodb.PutItem", break_down)
+    batch = event("availability/positions")
+    swapped = {"Records": [batch["Records"][3], *batch["Records"][:3]]}
+    assert handler(swapped, None) == {
+        "batchItemFailures": [{"itemIdentifier": "000000000000000000101"}]
+    }
+    assert rows() == {"milk-2": ALL["milk-2"]}
+    client.meta.events.unregister("before-parameter-build.dynamodb.PutItem", break_down)
+    assert handler(batch, None) == NONE_FAILED
+    assert rows() == ALL
+
+
+def test_the_lag_of_the_oldest_record_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+    batch = event("availability/positions")
+    for waited, record in enumerate(batch["Records"]):
+        record["dynamodb"]["ApproximateCreationDateTime"] = time.time() - waited
+    handler(batch, None)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metric,) = [line for line in lines if "_aws" in line]
+    assert metric["service"] == "availability"
+    assert 3_000 <= metric["AvailabilityLag"][0] < 60_000
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "NoRain"

@@ -1,0 +1,79 @@
+"""The routes of the catalog, from the gateway's event to its answer and the table."""
+
+from typing import Any
+
+import pytest
+
+from functions.catalog.api import handler
+from shared.catalog import table
+from tests.functions.locations.requests import answered, paths, request
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+
+def call(name: str, **changes: Any) -> tuple[int, dict[str, Any]]:
+    return answered(handler(request(f"catalog/{name}", **changes), None))
+
+
+def test_a_product_is_created_replaced_and_read() -> None:
+    status, created = call("put_product")
+    assert status == 201
+    assert created == {
+        "sku": "milk-1",
+        "title": "Whole Milk 1 GA",
+        "price": {"amount": 349, "currency": "USD"},
+        "kg": 3.79,
+        "margin": {"amount": 87, "currency": "USD"},
+        "salvage": {"amount": 0, "currency": "USD"},
+        "gtin": "5901234123457",
+        "season_ends_at": "2026-12-24T18:00:00.000Z",
+        "attributes": {"department": "dairy"},
+    }
+    assert call("get_product") == (200, created)
+    assert call("put_product", body={"margin": None})[0] == 200
+    stored = table.find("milk-1")
+    assert stored is not None
+    assert stored.margin is None
+
+
+def test_a_product_that_is_not_there_is_not_found() -> None:
+    status, body = call("get_product")
+    assert (status, body["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("$.title", {"title": "  "}),
+        ("$.price.amount", {"price": {"amount": 3.49, "currency": "USD"}}),
+        ("$.price.amount", {"price": {"amount": -1, "currency": "USD"}}),
+        ("$.price.currency", {"price": {"amount": 1, "currency": "usd"}}),
+        ("$.margin", {"margin": {"amount": 1, "currency": "EUR"}}),
+        ("$.kg", {"kg": -0.1}),
+        ("$.gtin", {"gtin": "5901234123456"}),
+        ("$.season_ends_at", {"season_ends_at": "2026-12-24T18:00:00"}),
+        ("$.attributes.colour", {"attributes": {"colour": 7}}),
+        ("$.colour", {"colour": "red"}),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_its_path(path: str, fields: dict[str, Any]) -> None:
+    status, body = call("put_product", body=fields)
+    assert (status, body["code"]) == (422, "invalid_request")
+    assert paths(body) == {path}
+    assert table.find("milk-1") is None
+
+
+def test_products_are_listed_by_how_their_title_begins() -> None:
+    for sku, title in {"a": "Whole milk A", "b": "WHOLE MILK B", "c": "Bread"}.items():
+        call("put_product", path=f"/v1/products/{sku}", body={"title": title})
+    status, first = call("list_products", query={"query": "whole m", "limit": "1"})
+    assert (status, [entry["sku"] for entry in first["products"]]) == (200, ["a"])
+    _, second = call("list_products", query={"query": "whole m", "cursor": first["next_cursor"]})
+    assert [entry["sku"] for entry in second["products"]] == ["b"]
+    assert "next_cursor" not in second
+
+
+def test_a_cursor_of_nothing_is_refused() -> None:
+    status, body = call("list_products", query={"cursor": "%%%"})
+    assert status == 422
+    assert paths(body) == {"query.cursor"}
