@@ -239,7 +239,7 @@ class Problem:
         destination = document["destination"]
         return Problem(
             lines=tuple(_line(row) for row in document["lines"]),
-            candidates=tuple(Candidate(**row) for row in document["candidates"]),
+            candidates=tuple(Candidate(**{"stock": {}, **row}) for row in document["candidates"]),
             policy=Policy.from_json(document["policy"]),
             now=datetime.fromisoformat(document["now"]),
             service_level=document["service_level"],
@@ -293,31 +293,11 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
-    """One candidate as the decision saw it: a reason in one word, and as a sentence.
-
-    ``terms`` are those of its part in the plan when ``chosen``, else of serving all it could by
-    itself; ``total`` is their sum; None when it was filtered out.
-    ``short`` names the units per SKU that it lacks to serve all of the shipped lines.
-    """
-
-    location_id: str
-    chosen: bool
-    reason: str
-    sentence: str
-    terms: dict[str, int]
-    total: int | None
-    short: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
-    """Only the problem and the plan are stored; ``considered`` and ``summary`` follow from them."""
+    """Only what cannot be computed again; shared/routing/explain.py puts it into words."""
 
     problem: Problem
     plan: Plan
-    considered: tuple[Considered, ...]
-    summary: str
 
     def to_bytes(self) -> bytes:
         document = {
@@ -327,11 +307,10 @@ class Decision:
         }
         return zlib.compress(canonical(document), level=9)
 
-
-def stored(data: bytes) -> tuple[Problem, Plan]:
-    """What ``Decision.to_bytes`` kept."""
-    document = json.loads(zlib.decompress(data))
-    return Problem.from_json(document["problem"]), Plan.from_json(document["plan"])
+    @staticmethod
+    def from_bytes(data: bytes) -> "Decision":
+        document = json.loads(zlib.decompress(data))
+        return Decision(Problem.from_json(document["problem"]), Plan.from_json(document["plan"]))
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -1,18 +1,229 @@
-"""filter -> price -> solve -> explain: one order, one decision. Pure."""
+"""filter -> price -> solve: one order, one plan. Pure; shared/routing/explain.py says why.
 
-from shared.routing.model import Decision, Problem
+Lines to be picked up are served by the location they name, as far as it can. Then what is to be
+shipped is taken from the stock that is left.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.routing.filter import Filtered, filtered
+from shared.routing.model import Candidate, Decision, Line, Plan, Problem, Tariff, Units
+from shared.routing.price import (
+    SCALE,
+    Demand,
+    Terms,
+    demands,
+    in_minor_units,
+    parcel_terms,
+    unfilled,
+    unit_co2e,
+    unit_terms,
+)
+from shared.routing.solve import Instance, Solution, solve
 
 
 def route(problem: Problem) -> Decision:
-    """The cheapest plan under the problem's policy, and for each candidate why, or why not."""
-    raise NotImplementedError
-
-
-def recall(data: bytes) -> Decision:
-    """A stored decision as it was taken; the explanation is made again."""
-    raise NotImplementedError
+    """The cheapest plan under the problem's policy; it does not depend on the order of anything."""
+    task = task_of(problem)
+    solution = solve(_instance(task))
+    shipped = _shipped(task, solution)
+    return Decision(problem, _plan(task, shipped, solution))
 
 
 def replay(data: bytes) -> Decision:
     """A stored decision taken again from its problem: the same bytes, or the rules have changed."""
-    raise NotImplementedError
+    return route(Decision.from_bytes(data).problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is left to decide: which of ``offered.kept`` ship the ``demands``.
+
+    ``collected`` are the units handed over, by location and line; they are gone from the stock.
+    """
+
+    problem: Problem
+    collected: Units
+    demands: tuple[Demand, ...]
+    offered: Filtered
+
+
+def task_of(problem: Problem) -> Task:
+    candidates = {
+        candidate.location_id: candidate
+        for candidate in sorted(problem.candidates, key=lambda candidate: candidate.location_id)
+    }
+    collected = _collected(problem, candidates)
+    by_line = {line.line_id: line for line in problem.lines}
+    for location_id, units in collected.items():
+        candidates[location_id] = _without(candidates[location_id], units, by_line)
+    wanted = demands(problem.lines, problem.policy)
+    remaining = replace(problem, candidates=tuple(candidates.values()))
+    offered = filtered(remaining, frozenset(demand.sku for demand in wanted))
+    return Task(problem, collected, wanted, offered)
+
+
+def _collected(problem: Problem, candidates: Mapping[str, Candidate]) -> Units:
+    taken: Counter[tuple[str, str]] = Counter()
+    found: Units = {}
+    for line in sorted(problem.lines, key=lambda line: line.line_id):
+        candidate = candidates.get(line.location_id or "")
+        if line.method == "pickup" and candidate and hands_over(problem, candidate):
+            place = candidate.location_id, line.sku
+            units = _as_splittable(line, candidate.stock.get(line.sku, 0) - taken[place])
+            if units:
+                taken[place] += units
+                found.setdefault(candidate.location_id, {})[line.line_id] = units
+    return found
+
+
+def hands_over(problem: Problem, candidate: Candidate) -> bool:
+    """Whether it can hand goods to a shopper at all."""
+    return (
+        candidate.pickup
+        and candidate.unable is None
+        and candidate.location_id not in problem.excluded
+    )
+
+
+def _as_splittable(line: Line, there: int) -> int:
+    if there >= line.quantity:
+        return line.quantity
+    return max(0, there) if line.splittable else 0
+
+
+def _without(
+    candidate: Candidate, units: Mapping[str, int], lines: Mapping[str, Line]
+) -> Candidate:
+    stock = dict(candidate.stock)
+    for line_id, taken in units.items():
+        stock[lines[line_id].sku] -= taken
+    return replace(candidate, stock=stock)
+
+
+def _instance(task: Task) -> Instance:
+    problem, policy = task.problem, task.problem.policy
+    promise_days = policy.services[problem.service_level].promise_days
+    opening, offers = [], []
+    for candidate, tariff in task.offered.kept:
+        opening.append(sum(parcel_terms(policy, promise_days, candidate, tariff).values()))
+        row = []
+        for i, demand in enumerate(task.demands):
+            units = candidate.stock.get(demand.sku, 0)
+            if units > 0:
+                unit = sum(unit_terms(problem, candidate, tariff, demand.lines[0]).values())
+                row.append((i, unit, units))
+        offers.append(tuple(row))
+    return Instance(
+        quantity=tuple(demand.quantity for demand in task.demands),
+        splittable=tuple(demand.splittable for demand in task.demands),
+        unfilled=tuple(demand.unfilled for demand in task.demands),
+        packages=policy.max_packages,
+        opening=tuple(opening),
+        offers=tuple(offers),
+        # Every parcel is charged the split penalty there, the first one too.
+        nothing=SCALE * policy.split,
+    )
+
+
+def _shipped(task: Task, solution: Solution) -> Units:
+    """The units of each demand handed out to its lines, location by location."""
+    open_units = {line.line_id: line.quantity for demand in task.demands for line in demand.lines}
+    found: Units = {}
+    for n, taken in solution.take.items():
+        location_id = task.offered.kept[n][0].location_id
+        for i, units in taken.items():
+            left = units
+            for line in task.demands[i].lines:
+                if given := min(left, open_units[line.line_id]):
+                    found.setdefault(location_id, {})[line.line_id] = given
+                    open_units[line.line_id] -= given
+                    left -= given
+    return found
+
+
+def _plan(task: Task, shipped: Units, solution: Solution) -> Plan:
+    problem = task.problem
+    lines = priced_as(task)
+    served: Counter[str] = Counter()
+    for units in (*task.collected.values(), *shipped.values()):
+        served.update(units)
+    kept = {candidate.location_id: row for row in task.offered.kept for candidate in row[:1]}
+    terms: Counter[str] = Counter()
+    km = kg_co2e = 0.0
+    for location_id, units in shipped.items():
+        candidate, tariff = kept[location_id]
+        terms.update(shipping_terms(problem, candidate, tariff, units, lines))
+        km += candidate.km
+        kg_co2e += problem.policy.carbon.stop + sum(
+            taken * unit_co2e(problem.policy, candidate.km, lines[line_id].kg)
+            for line_id, taken in units.items()
+        )
+    candidates = {candidate.location_id: candidate for candidate in problem.candidates}
+    for location_id, units in task.collected.items():
+        terms.update(handing_terms(problem, candidates[location_id], units, lines))
+    if shipped:
+        terms["split"] -= SCALE * problem.policy.split
+    penalties = {line.line_id: demand.unfilled for demand in task.demands for line in demand.lines}
+    missing = {}
+    for line in sorted(problem.lines, key=lambda line: line.line_id):
+        if left := line.quantity - served[line.line_id]:
+            missing[line.line_id] = left
+            each = penalties.get(line.line_id, unfilled(problem.policy, line))
+            terms["unfilled"] += left * each
+    rounded = in_minor_units(terms)
+    cost = sum(rounded.values())
+    unproven = -((solution.lower_bound - solution.cost) // SCALE)
+    return Plan(
+        units={
+            location_id: dict(
+                sorted(
+                    {**task.collected.get(location_id, {}), **shipped.get(location_id, {})}.items()
+                )
+            )
+            for location_id in sorted(task.collected.keys() | shipped.keys())
+        },
+        unfilled=missing,
+        terms=rounded,
+        cost=cost,
+        lower_bound=cost - unproven,
+        proven=solution.proven,
+        km=round(km, 3),
+        kg_co2e=round(kg_co2e, 4),
+    )
+
+
+def priced_as(task: Task) -> dict[str, Line]:
+    """By line id the line whose mass and margin count: one for all shipped lines of a SKU."""
+    return {line.line_id: line for line in task.problem.lines} | {
+        line.line_id: demand.lines[0] for demand in task.demands for line in demand.lines
+    }
+
+
+def shipping_terms(
+    problem: Problem,
+    candidate: Candidate,
+    tariff: Tariff,
+    units: Mapping[str, int],
+    lines: Mapping[str, Line],
+) -> Terms:
+    """What one parcel with ``units`` by line costs, with the split penalty."""
+    promise_days = problem.policy.services[problem.service_level].promise_days
+    terms = Counter(parcel_terms(problem.policy, promise_days, candidate, tariff))
+    for line_id, taken in units.items():
+        for name, each in unit_terms(problem, candidate, tariff, lines[line_id]).items():
+            terms[name] += taken * each
+    return terms
+
+
+def handing_terms(
+    problem: Problem, candidate: Candidate, units: Mapping[str, int], lines: Mapping[str, Line]
+) -> Terms:
+    """What handing ``units`` by line over the counter costs."""
+    terms: Counter[str] = Counter()
+    for line_id, taken in units.items():
+        for name, each in unit_terms(problem, candidate, None, lines[line_id]).items():
+            terms[name] += taken * each
+    return terms

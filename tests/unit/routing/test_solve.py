@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Iterable
+from random import Random
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -122,7 +123,7 @@ def test_a_search_cut_short_still_gives_a_plan_and_a_true_bound(
 
 @settings(deadline=None, max_examples=150)
 @given(instances(nodes=9, lines=5), st.randoms(use_true_random=False))
-def test_the_cost_does_not_depend_on_the_order_of_nodes(instance: Instance, random) -> None:
+def test_the_cost_does_not_depend_on_the_order_of_nodes(instance: Instance, random: Random) -> None:
     order = list(range(len(instance.offers)))
     random.shuffle(order)
     shuffled = Instance(

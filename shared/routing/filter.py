@@ -1,0 +1,74 @@
+"""Which candidates may ship anything at all, and in one word why the others may not. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.routing.model import Candidate, Policy, Problem, Tariff
+
+Reason = Literal[
+    "rejected_before",
+    "does_not_ship",
+    "closed",
+    "cut_off",
+    "no_capacity",
+    "no_stock",
+    "no_carrier",
+]
+
+SENTENCES: dict[Reason, str] = {
+    "rejected_before": "it has rejected this order before",
+    "does_not_ship": "it does not ship",
+    "closed": "it is closed",
+    "cut_off": "its cut-off has passed",
+    "no_capacity": "it has no capacity left",
+    "no_stock": "it has none of what is to be shipped",
+    "no_carrier": "no carrier goes that far with this service",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """``kept`` with the tariff of each; ``removed`` with the reason of each, by location."""
+
+    kept: tuple[tuple[Candidate, Tariff], ...]
+    removed: dict[str, Reason]
+
+
+def filtered(problem: Problem, wanted: frozenset[str]) -> Filtered:
+    """``wanted`` are the SKUs to be shipped."""
+    kept = []
+    removed: dict[str, Reason] = {}
+    for candidate in problem.candidates:
+        found = tariff(problem, candidate.km)
+        reason = unable(problem, candidate, wanted)
+        if reason is None and found is None:
+            reason = "no_carrier"
+        if reason is not None:
+            removed[candidate.location_id] = reason
+        elif found is not None:
+            kept.append((candidate, found))
+    return Filtered(tuple(kept), removed)
+
+
+def unable(problem: Problem, candidate: Candidate, wanted: frozenset[str]) -> Reason | None:
+    if candidate.location_id in problem.excluded:
+        return "rejected_before"
+    if not candidate.ship:
+        return "does_not_ship"
+    if candidate.unable is not None:
+        return candidate.unable
+    if not any(candidate.stock.get(sku, 0) > 0 for sku in wanted):
+        return "no_stock"
+    return None
+
+
+def band(policy: Policy, km: float) -> int:
+    """The index of the distance band that ``km`` falls in."""
+    return next(
+        (index for index, most in enumerate(policy.bands_km) if km <= most), len(policy.bands_km)
+    )
+
+
+def tariff(problem: Problem, km: float) -> Tariff | None:
+    """What the carrier asks over ``km``, None where it does not go with this service level."""
+    return problem.policy.services[problem.service_level].bands[band(problem.policy, km)]

@@ -1,0 +1,147 @@
+"""What it costs to send a parcel from a location, and each unit in it. Pure.
+
+Every concern is money: amounts are thousandths of a minor unit (integers), because a unit's share
+of carbon is often less than a cent.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.routing.model import Candidate, Line, Policy, Problem, Tariff
+
+SCALE = 1000
+NEGLIGIBLE = 1e-15
+DAY_SECONDS = 86_400
+
+Terms = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The units of one SKU to be shipped: of all its lines together, since they share its stock.
+
+    It may be split when each of its lines may; ``unfilled`` is the mean over the units.
+    """
+
+    sku: str
+    lines: tuple[Line, ...]
+    quantity: int
+    splittable: bool
+    unfilled: int
+
+
+def demands(lines: tuple[Line, ...], policy: Policy) -> tuple[Demand, ...]:
+    """The shipped lines by SKU; within one the dearest line first, which is also served first."""
+    by_sku: dict[str, list[Line]] = {}
+    for line in sorted(lines, key=lambda line: (line.sku, -line.price, line.line_id)):
+        if line.method == "ship":
+            by_sku.setdefault(line.sku, []).append(line)
+    found = []
+    for sku, same in by_sku.items():
+        quantity = sum(line.quantity for line in same)
+        penalty = sum(line.quantity * unfilled(policy, line) for line in same)
+        found.append(
+            Demand(
+                sku,
+                tuple(same),
+                quantity,
+                all(line.splittable for line in same),
+                penalty // quantity,
+            )
+        )
+    return tuple(found)
+
+
+def unfilled(policy: Policy, line: Line) -> int:
+    return _scaled(policy.unfilled.amount + policy.unfilled.share * line.price)
+
+
+def parcel_terms(policy: Policy, promise_days: int, candidate: Candidate, tariff: Tariff) -> Terms:
+    """What a parcel costs before anything is in it."""
+    late = max(0, tariff.days + candidate.delay_days - promise_days)
+    return {
+        "package": SCALE * policy.handling[candidate.kind].package,
+        "carrier": SCALE * tariff.parcel,
+        "carbon": _scaled(policy.carbon.price * policy.carbon.stop),
+        "late": SCALE * late * policy.late_day,
+        "split": SCALE * policy.split,
+    }
+
+
+def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, line: Line) -> Terms:
+    """What one unit costs; without a tariff it is handed over, not sent."""
+    policy, sku = problem.policy, line.sku
+    terms = {"pick": SCALE * policy.handling[candidate.kind].unit}
+    if tariff is not None:
+        terms["carrier"] = _scaled(tariff.kg * line.kg)
+        terms["carbon"] = _scaled(policy.carbon.price * unit_co2e(policy, candidate.km, line.kg))
+    if credit := candidate.credits.get(sku):
+        terms["credit"] = -SCALE * credit
+    if (rate := candidate.rates.get(sku)) is not None:
+        terms["opportunity"] = opportunity(problem, line, rate, candidate.stock.get(sku, 0))
+    if (confidence := candidate.confidence.get(sku)) is not None:
+        terms["rejection"] = _scaled((1 - confidence) * policy.rejection)
+    return terms
+
+
+def unit_co2e(policy: Policy, km: float, kg: float) -> float:
+    """kg CO2e of carrying ``kg`` over ``km``: tonne-kilometres times the vehicle's factor."""
+    carbon = policy.carbon
+    return kg / 1000 * km * (carbon.van if km < carbon.van_km else carbon.truck)
+
+
+def opportunity(problem: Problem, line: Line, rate: float, stock: int) -> int:
+    """What the unit would have earned on the shelf: the newsvendor price at this moment.
+
+    P(Poisson(rate * days left) >= stock) * (margin - salvage) + salvage: with that chance it is
+    the unit that would have been sold over the counter, else it is what is left of it. 0 when the
+    product's margin and salvage are unknown.
+    """
+    if line.margin is None or line.salvage is None:
+        return 0
+    sold = poisson_tail(rate * days_left(problem, line), stock)
+    gain = sold * max(0, line.margin - line.salvage) + line.salvage
+    return _scaled(problem.policy.opportunity * gain)
+
+
+def days_left(problem: Problem, line: Line) -> float:
+    if line.season_ends_at is None:
+        return problem.policy.horizon_days
+    return max(0.0, (line.season_ends_at - problem.now).total_seconds() / DAY_SECONDS)
+
+
+def poisson_tail(mean: float, least: int) -> float:
+    """P(X >= least) of a Poisson variable, summed from ``least`` away from the mean."""
+    if least <= 0:
+        return 1.0
+    if mean <= 0:
+        return 0.0
+    above = least > mean
+    k = least if above else least - 1
+    term = math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))
+    total = 0.0
+    while term > NEGLIGIBLE:
+        total += term
+        if above:
+            k += 1
+            term *= mean / k
+        else:
+            term *= k / mean
+            k -= 1
+    return total if above else 1 - total
+
+
+def in_minor_units(terms: Mapping[str, int]) -> Terms:
+    """The terms rounded so that they still add up to their rounded sum (largest remainder)."""
+    whole = {name: amount // SCALE for name, amount in terms.items()}
+    total = (sum(terms.values()) + SCALE // 2) // SCALE
+    for name in sorted(terms, key=lambda name: (-(terms[name] % SCALE), name)):
+        if sum(whole.values()) == total:
+            break
+        whole[name] += 1
+    return {name: amount for name, amount in sorted(whole.items()) if amount}
+
+
+def _scaled(minor_units: float) -> int:
+    return round(SCALE * minor_units)
