@@ -697,8 +697,8 @@ def position_of_item(item: Mapping[str, Any]) -> Position:
         handled_at=_instant(item.get("handled_at")),
         own_at=_instant(item.get("own_at")),
         seen={
-            name.removeprefix(SEEN): Seen(floor, tuple(sequences))
-            for name, (floor, *sequences) in item.items()
+            name.removeprefix(SEEN): Seen(value[0], tuple(value[1:]))
+            for name, value in item.items()
             if name.startswith(SEEN)
         },
     )
