@@ -6,7 +6,7 @@ from infra.cli.output import table
 from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
-from shared.routing.model import Decision, stored
+from shared.routing.model import Decision, Plan
 from shared.routing.route import replay as decide_again
 
 
@@ -22,46 +22,45 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
     ).get("Item")
     if found is None:
         raise CloudFailed(f"there is no order {order_id}")
-    decisions = from_item(found)["decisions"]
     rows: list[dict[str, Any]] = []
     told: list[Any] = []
-    for number, data in enumerate(decisions, 1):
-        _, plan = stored(data)
+    for number, data in enumerate(from_item(found)["decisions"], 1):
+        taken = Decision.from_bytes(data)
         again = decide_again(data)
-        same = again.plan == plan
+        problem = taken.problem
         rows.append(
             {
                 "decision": number,
-                "same": same,
-                "policy_version": again.problem.policy.version,
-                "decided_at": again.problem.now.isoformat(),
-                "summary": again.summary,
-                "stored": plan.to_json(),
+                "same": again.plan == taken.plan,
+                "decided_at": problem.now.isoformat(),
+                "policy_version": problem.policy.version,
+                "candidates": len(problem.candidates),
+                "stored": taken.plan.to_json(),
                 "replayed": again.plan.to_json(),
             }
         )
-        told += _told(number, again)
-    result = {
-        "order_id": order_id,
-        "same": all(row["same"] for row in rows),
-        "decisions": rows,
-    }
-    return result, told
+        told.append(
+            f"[bold]decision {number}[/] of {problem.now:%Y-%m-%d %H:%M:%S}: "
+            f"policy {problem.policy.version}, {len(problem.candidates)} candidates"
+        )
+        told.append(_drawn("stored", taken.plan))
+        if again.plan != taken.plan:
+            told.append(_drawn("replayed", again.plan))
+    same = all(row["same"] for row in rows)
+    return {"order_id": order_id, "same": same, "decisions": rows}, told
 
 
-def _told(number: int, decision: Decision) -> list[Any]:
-    chosen = [row for row in decision.considered if row.chosen]
-    others = [row for row in decision.considered if not row.chosen]
-    taken = f"{decision.problem.now:%Y-%m-%d %H:%M}, policy {decision.problem.policy.version}"
-    return [
-        f"[bold]decision {number}[/] of {taken}: {decision.summary}",
-        table(
-            "candidates",
-            ("location", "", "cost", "why"),
-            [
-                (row.location_id, "chosen" if row.chosen else "", row.total, row.sentence)
-                for row in [*chosen, *others[:10]]
-            ],
-        ),
-        *([f"and {len(others) - 10} more"] if len(others) > 10 else []),
-    ]
+def _drawn(title: str, plan: Plan) -> Any:
+    terms = ", ".join(f"{name} {amount}" for name, amount in sorted(plan.terms.items()))
+    return table(
+        f"{title}: costs {plan.cost} ({terms})",
+        ("location", "line", "units"),
+        [
+            *(
+                (location, line, units)
+                for location, lines in sorted(plan.units.items())
+                for line, units in sorted(lines.items())
+            ),
+            *(("unfilled", line, units) for line, units in sorted(plan.unfilled.items()) if units),
+        ],
+    )

@@ -63,12 +63,18 @@ def short(name: str) -> str:
 def _availability(target: Target) -> dict[str, Any]:
     """What the projection last logged of itself: how long the oldest change had waited."""
     logs = target.aws("logs")
-    prefix = f"norain-{target.stage}-Availability-Project"
+    stack = f"norain-{target.stage}-Availability"
+    groups = [
+        group["logGroupName"]
+        for page in logs.get_paginator("describe_log_groups").paginate()
+        for group in page["logGroups"]
+        if stack in group["logGroupName"] and "ProjectLogs" in group["logGroupName"]
+    ]
     since = int((time.time() - LOOK_BACK_SECONDS) * 1000)
     last: dict[str, Any] = {}
-    for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
+    for group in groups:
         pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group["logGroupName"], startTime=since, filterPattern="projected"
+            logGroupName=group, startTime=since, filterPattern="projected"
         )
         for page in pages:
             for event in page["events"]:

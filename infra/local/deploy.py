@@ -132,7 +132,7 @@ def _deploy(made: Path, running: Cloud, steps: Steps) -> Mapping[str, str]:
             if "✅" in line:
                 step.advance()
             elif " | " in line:
-                step.note(line.rsplit(" | ", 1)[-1].strip()[:60])
+                step.note(line.rsplit(" | ", 1)[-1].strip())
 
         source = ("--all", "--app", str(made), "--outputs-file", str(written))
         manner = ("--require-approval", "never", "--concurrency", "4", "--progress", "events")

@@ -22,10 +22,12 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 PLAIN_SECONDS = 10
 BAR_WIDTH = 24
+NOTE_WIDTH = 28
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Step:
 
     def note(self, text: str) -> None:
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, note=text)
+            self._progress.update(self._task, note=text[:NOTE_WIDTH])
 
 
 class Steps:
@@ -70,8 +72,8 @@ class Steps:
                 SpinnerColumn(finished_text="[green]✓"),
                 TextColumn("{task.description}"),
                 _CountColumn(),
-                TimeElapsedColumn(),
-                TextColumn("[dim]{task.fields[note]}"),
+                TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
+                TextColumn("[dim]{task.fields[note]}", table_column=Column(max_width=NOTE_WIDTH)),
                 console=self.console,
             )
             if self.console.is_terminal
