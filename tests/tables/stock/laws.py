@@ -1,0 +1,95 @@
+"""Law 1 over the whole stock table, and the stream that brings the ledger up to date."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+
+from functions.stock.record_movements import handler as record_movements
+from shared.aws.clients import dynamodb
+from shared.aws.items import from_item
+from shared.aws.settings import table_name
+
+
+class Follower:
+    """Follows the stock table's stream from its beginning, as Lambda does."""
+
+    def __init__(self) -> None:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
+        self._streams: Any = boto3.client("dynamodbstreams", endpoint_url=endpoint)
+        table: Any = dynamodb().describe_table(TableName=table_name("stock"))["Table"]
+        self._arn = table["LatestStreamArn"]
+        self._next: dict[str, str | None] = {}
+
+    def follow(self) -> int:
+        """Hands every new change of a position to the worker; how many there were."""
+        found = 0
+        stream = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]
+        for shard in stream["Shards"]:
+            name = shard["ShardId"]
+            if name not in self._next:
+                self._next[name] = self._streams.get_shard_iterator(
+                    StreamArn=self._arn, ShardId=name, ShardIteratorType="TRIM_HORIZON"
+                )["ShardIterator"]
+            while place := self._next[name]:
+                page = self._streams.get_records(ShardIterator=place)
+                self._next[name] = page.get("NextShardIterator")
+                records = [
+                    record
+                    for record in page["Records"]
+                    if record["dynamodb"]["Keys"]["sk"]["S"].startswith("LOC#")
+                ]
+                found += len(records)
+                record_movements({"Records": records}, None)
+                if not page["Records"]:
+                    break
+        return found
+
+
+def items() -> list[dict[str, Any]]:
+    pages = (
+        dynamodb()
+        .get_paginator("scan")
+        .paginate(TableName=table_name("stock"), ConsistentRead=True)
+    )
+    return [from_item(item) for page in pages for item in page["Items"]]
+
+
+def assert_laws(
+    ordered: Mapping[tuple[str, str], int] | None = None, follower: Follower | None = None
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Law 1 at every position; ``ordered`` are the units of open order lines.
+
+    With ``follower`` the ledger is compared as well.
+    """
+    if follower:
+        follower.follow()
+    rows = items()
+    positions = {
+        (row["sku"], row["location_id"]): row for row in rows if row["sk"].startswith("LOC#")
+    }
+    promised: Counter[tuple[str, str]] = Counter(ordered or {})
+    for hold in rows:
+        if hold["sk"] == "HOLD" and hold["state"] == "open":
+            for line in hold["lines"]:
+                promised[line["sku"], line["location_id"]] += line["quantity"]
+    for place, row in positions.items():
+        assert row["available"] == row["on_hand"] - row["reserved"], place
+        assert row["reserved"] == promised[place], place
+    assert {place for place, units in promised.items() if units} <= positions.keys()
+    if follower:
+        for place, row in positions.items():
+            ledger = sorted(
+                (
+                    moved
+                    for moved in rows
+                    if moved["sk"].startswith(f"MOVE#{place[1]}#") and moved["sku"] == place[0]
+                ),
+                key=lambda moved: int(moved["version"]),
+            )
+            assert [moved["version"] for moved in ledger] == list(range(1, row["version"] + 1))
+            assert sum(moved["delta"] for moved in ledger) == row["on_hand"], place
+            assert sum(moved["reserved_delta"] for moved in ledger) == row["reserved"], place
+    return positions

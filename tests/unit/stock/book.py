@@ -1,0 +1,117 @@
+"""A position and its ledger in memory: what the table's expressions do to them, and no more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.stock.feed import COUNTED, Basis, Change, Entry, Event, History, Needs, Row, fold
+from shared.stock.model import Cause, Effect, Position
+
+
+@dataclass
+class Book:
+    position: Position | None = None
+    rows: list[Row] = field(default_factory=list)
+    marks: set[tuple[str, str]] = field(default_factory=set)
+    converted: dict[str, datetime] = field(default_factory=dict)
+    asked: int = 0
+    """How often the ledger was needed."""
+
+    def feed(self, events: Sequence[Event], now: datetime) -> bool:
+        """Whether anything was written."""
+        decided = fold(self.position, events, self.marks)
+        if isinstance(decided, Needs):
+            self.asked += 1
+            rows = []
+            for row in reversed(self.rows):
+                rows.append(row)
+                if decided.reached(row):
+                    break
+            decided = fold(self.position, events, self.marks, History(rows, self.converted))
+        if decided is None:
+            return False
+        assert isinstance(decided, Change)
+        self._write(decided, now)
+        return True
+
+    def act(self, effect: Effect, cause: Cause, at: datetime) -> None:
+        before = self.position or _nothing(effect.sku, effect.location_id, at)
+        entry = Entry(
+            cause.id,
+            cause.source,
+            cause.type,
+            cause.reason,
+            at,
+            effect.on_hand,
+            cause.reference,
+            own=True,
+        )
+        after = replace(
+            before,
+            on_hand=before.on_hand + effect.on_hand,
+            reserved=before.reserved + effect.reserved,
+            available=before.available + effect.on_hand - effect.reserved,
+            version=before.version + 1,
+            updated_at=at,
+            own_at=at,
+            handled_at=at if effect.on_hand else before.handled_at,
+        )
+        self._record(before, after, (entry,))
+
+    def _write(self, change: Change, now: datetime) -> None:
+        before = self.position or _nothing(change.sku, change.location_id, now)
+        assert change.feed_version == before.feed_version
+        assert change.version in (None, before.version)
+        on_hand = {
+            Basis.ADD: before.on_hand + change.units,
+            Basis.ON_HAND: change.units,
+            Basis.AVAILABLE: change.units + before.reserved,
+        }[change.basis]
+        after = replace(
+            before,
+            on_hand=on_hand,
+            available=on_hand - before.reserved,
+            version=before.version + 1,
+            feed_version=before.feed_version + 1,
+            updated_at=now,
+            counted=change.counted or before.counted,
+            moved_at=change.moved_at or before.moved_at,
+            expected=before.expected if change.expected is None else change.expected,
+            seen={
+                source: seen
+                for source, seen in {**before.seen, **change.seen}.items()
+                if source not in change.forgotten
+            },
+        )
+        self.marks |= set(change.marks)
+        self._record(before, after, change.entries)
+
+    def _record(self, before: Position, after: Position, entries: tuple[Entry, ...]) -> None:
+        delta = after.on_hand - before.on_hand
+        told = sum(entry.delta or 0 for entry in entries)
+        entries = tuple(
+            replace(entry, delta=delta - told) if entry.type == COUNTED else entry
+            for entry in entries
+        )
+        self.position = after
+        self.rows.append(
+            Row(
+                after.version,
+                after.feed_version,
+                after.on_hand,
+                after.available,
+                delta,
+                after.reserved - before.reserved,
+                after.updated_at,
+                after.moved_at,
+                entries,
+            )
+        )
+        assert after.available == after.on_hand - after.reserved
+        assert after.on_hand == sum(row.delta for row in self.rows)
+        for row in self.rows:
+            assert row.delta == sum(entry.delta or 0 for entry in row.entries)
+
+
+def _nothing(sku: str, location_id: str, at: datetime) -> Position:
+    return Position(sku, location_id, 0, 0, 0, 0, at)
