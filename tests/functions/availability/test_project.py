@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from functions.availability.project import handler
 from shared.availability import table
 from shared.availability.model import Row
 from shared.aws.clients import dynamodb
+from shared.aws.dynamodb import key, transact
+from shared.stock import table as stock
+from shared.stock.model import Cause, Effect
 from tests.conftest import event
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -72,6 +76,17 @@ def test_a_sku_that_cannot_be_written_comes_back_from_its_first_record_on() -> N
     client.meta.events.unregister("before-parameter-build.dynamodb.PutItem", break_down)
     assert handler(batch, None) == NONE_FAILED
     assert rows() == ALL
+
+
+def test_a_position_as_the_stock_writes_it_is_understood() -> None:
+    effects = [Effect("milk-1", "denver", on_hand=5, reserved=2)]
+    cause = Cause(id="1", source="test", type="stock.moved", reason="receiving")
+    _, parts = stock.effect_parts(effects, cause, datetime.now(UTC))
+    assert transact(parts) == []
+    written = dynamodb().get_item(TableName="fake-stock", Key=key("SKU#milk-1", "LOC#denver"))
+    record = {"dynamodb": {"NewImage": written["Item"], "SequenceNumber": "1"}}
+    assert handler({"Records": [record]}, None) == NONE_FAILED
+    assert rows() == {"milk-1": {"denver": Row(3, 1)}}
 
 
 def test_the_lag_of_the_oldest_record_is_published(capsys: pytest.CaptureFixture[str]) -> None:
