@@ -28,4 +28,6 @@ def profile(
             raise invalid("$.customer.profile_id", "there is no such profile")
         return found
     record = customer.record(now, path="$.customer")
-    return resolve(record, f"order:{request.name}", now, f"p-{id_of(request).lower()}").profile_id
+    return resolve(
+        record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
+    ).profile_id

@@ -26,8 +26,8 @@ from shared.orders.model import (
     State,
     allowed,
 )
-from shared.routing.explain import explain
-from shared.routing.model import Considered, Decision
+from shared.routing.explain import Considered, explain
+from shared.routing.model import Decision
 from shared.web.contract import (
     Answer,
     Channel,

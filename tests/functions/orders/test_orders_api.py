@@ -1,0 +1,426 @@
+"""Orders through the API: from the gateway's event to the answer, and to the tables."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.orders import api, project_fulfillments, sweep
+from shared.aws.items import to_item
+from shared.orders import table
+from shared.orders.model import Change
+from tests.conftest import event
+from tests.functions.locations.requests import answered, request
+from tests.tables.orders import shop
+
+Body = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def stocked(fake_tables: None) -> None:
+    shop.stocked({"A": {"denver": 5, "boulder": 2, "depot": 9}, "B": {"denver": 1, "omaha": 4}})
+
+
+def call(
+    name: str,
+    body: Body | None = None,
+    path: str | None = None,
+    key: str | None = None,
+    **more: Any,
+) -> tuple[int, Body]:
+    headers = {"idempotency-key": key} if key else {}
+    made = request(f"orders/{name}", body=body, path=path, headers=headers, **more)
+    return answered(api.handler(made, None))
+
+
+def placed(body: Body | None = None, key: str = "cart-1") -> Body:
+    status, answer = call("place_order", body, key=key)
+    assert status == 201, answer
+    shop.laws()
+    return answer
+
+
+def done(action: str, fulfillment_id: str, body: Body | None = None, key: str = "") -> Body:
+    path = f"/v1/fulfillments/{fulfillment_id}/{action}"
+    key = key or f"{action}-{fulfillment_id}"
+    status, answer = call(f"{action}_fulfillment", body, path, key)
+    assert status == 200, answer
+    shop.laws()
+    return answer
+
+
+def of_line(order: Body, line_id: str) -> Body:
+    found: Body = next(line for line in order["lines"] if line["line_id"] == line_id)
+    return found
+
+
+def part(order: Body, method: str) -> Body:
+    found: Body = next(found for found in order["fulfillments"] if found["method"] == method)
+    return found
+
+
+def projected() -> None:
+    """The stream of the orders, as far as the pick lists need it."""
+    records = [
+        {
+            "eventID": row["pk"],
+            "eventName": "MODIFY",
+            "eventSource": "aws:dynamodb",
+            "dynamodb": {
+                "Keys": to_item({"pk": row["pk"], "sk": row["sk"]}),
+                "NewImage": to_item(row),
+                "SequenceNumber": "1",
+            },
+        }
+        for row in shop.items("orders")
+        if row["sk"] == "ORDER"
+    ]
+    assert project_fulfillments.handler({"Records": records}, None) == {"batchItemFailures": []}
+
+
+def ship_only(quantity: int = 2, **more: Any) -> Body:
+    first, _ = json.loads(event("orders/place_order")["body"])["lines"]
+    return {"lines": [{**first, "quantity": quantity, **more}]}
+
+
+def test_what_is_answered_is_what_is_reserved() -> None:
+    order = placed()
+    assert order["state"] == "placed"
+    assert {line["line_id"]: line["open"] for line in order["lines"]} == {"1": 2, "2": 1}
+    for found in order["fulfillments"]:
+        for held in found["lines"]:
+            assert shop.position(held["sku"], found["location_id"]).reserved == held["quantity"]
+    assert part(order, "pickup")["location_id"] == "denver"
+    assert part(order, "pickup")["promise"]["ready_by"]
+    assert part(order, "ship")["promise"]["deliver_by"]
+    assert all(found["deadline"] for found in order["fulfillments"])
+    status, read = call("get_order", path=f"/v1/orders/{order['order_id']}")
+    assert (status, read) == (200, order)
+
+
+def test_a_repeated_request_gets_the_first_answer_byte_for_byte() -> None:
+    first = api.handler(event("orders/place_order"), None)
+    done("accept", json.loads(first["body"])["fulfillments"][0]["fulfillment_id"])
+    again = api.handler(event("orders/place_order"), None)
+    assert (again["statusCode"], again["body"]) == (201, first["body"])
+    assert len(shop.all_orders()) == 1
+
+
+def test_a_key_is_not_used_for_two_things() -> None:
+    order = placed()
+    status, problem = call("place_order", {"service_level": "express"})
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    status, problem = call("place_order", {"order_id": "mine"})
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    cancel = f"/v1/orders/{order['order_id']}/cancel"
+    status, problem = call("cancel_order", path=cancel, key="cart-1")
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    status, problem = answered(api.handler({**event("orders/place_order"), "headers": {}}, None))
+    assert (status, problem["code"]) == (400, "idempotency_key_missing")
+
+
+def test_a_channel_may_bring_its_own_order_id_once() -> None:
+    order = placed({"order_id": "web-77", **ship_only()})
+    assert order["order_id"] == "web-77"
+    assert placed({"order_id": "web-77", **ship_only()}) == order
+    status, problem = call("place_order", {"order_id": "web-77", **ship_only()}, key="other")
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    assert len(shop.all_orders()) == 1
+
+
+def test_what_cannot_be_had_is_refused_whole_with_the_alternatives() -> None:
+    body = json.loads(event("orders/place_order")["body"])
+    body["lines"][0]["quantity"] = 99
+    body["lines"][1]["quantity"] = 2
+    status, problem = call("place_order", body)
+    assert (status, problem["code"]) == (409, "out_of_stock")
+    assert problem["short"] == [
+        {"line_id": "1", "sku": "A", "wanted": 99, "sellable": 16},
+        {"line_id": "2", "sku": "B", "wanted": 2, "sellable": 1, "location_id": "denver"},
+    ]
+    elsewhere = [row["location_id"] for row in problem["alternatives"] if row["sku"] == "B"]
+    assert elsewhere == ["omaha"]
+    assert problem["alternatives"][-1]["distance_km"] > 700
+    assert shop.all_orders() == []
+    shop.laws()
+
+
+def test_what_may_come_later_is_backordered() -> None:
+    order = placed(ship_only(20, backorder=True))
+    line = of_line(order, "1")
+    assert (line["open"], line["backordered"]) == (16, 4)
+    assert line["deadline"]
+    assert "expected_at" not in line
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"lines": []}, "$.lines"),
+        ({"ship_to": None}, "$"),
+        ({"colour": "red"}, "$.colour"),
+        ({"customer": {"profile_id": "nobody"}}, "$.customer.profile_id"),
+    ],
+)
+def test_bad_input_is_named_by_its_path(change: Body, path: str) -> None:
+    status, problem = call("place_order", change)
+    assert (status, problem["code"]) == (422, "invalid_request")
+    assert path in {entry["path"] for entry in problem["errors"]}
+
+
+def test_a_line_is_not_collected_where_nothing_is_handed_over() -> None:
+    body = json.loads(event("orders/place_order")["body"])
+    for place in ("depot", "nowhere"):
+        body["lines"][1]["location_id"] = place
+        status, problem = call("place_order", body)
+        assert status == 422
+        assert problem["errors"][0]["path"] == "$.lines[1].location_id"
+
+
+def test_a_client_acts_for_its_own_channels_only() -> None:
+    status, problem = call("place_order", {"channel": "pos"})
+    assert (status, problem["code"]) == (403, "forbidden")
+    order = placed()
+    path = f"/v1/orders/{order['order_id']}"
+    scope = "norain/orders:read norain/channel:marketplace"
+    assert call("get_order", path=path, scope=scope)[0] == 403
+    assert call("cancel_order", path=f"{path}/cancel", scope=scope)[0] == 403
+    assert call("get_order", path="/v1/orders/none")[0] == 404
+
+
+def test_an_order_is_carried_to_its_end() -> None:
+    order = placed()
+    parcel, bag = part(order, "ship"), part(order, "pickup")
+    for action in ("accept", "pick", "pack", "ship"):
+        order = done(action, parcel["fulfillment_id"])
+    assert part(order, "ship")["state"] == "shipped"
+    assert part(order, "ship")["tracking"] == "1Z999"
+    assert order["state"] == "partially_fulfilled"
+    for action in ("accept", "ready", "collect"):
+        order = done(action, bag["fulfillment_id"])
+    assert order["state"] == "fulfilled"
+    assert shop.counts("B", "denver") == (0, 0, 0, 0)
+    where = parcel["location_id"]
+    assert shop.position("A", where).reserved == 0
+    _, history = call("get_history", path=f"/v1/orders/{order['order_id']}/history")
+    events = [entry["event"] for entry in history["entries"]]
+    assert events[0] == "order.placed"
+    assert events[-1] == "fulfillment.collected"
+
+
+def test_an_action_that_the_state_does_not_allow_says_what_it_does() -> None:
+    found = part(placed(), "ship")
+    path = f"/v1/fulfillments/{found['fulfillment_id']}/ship"
+    status, problem = call("ship_fulfillment", path=path)
+    assert (status, problem["code"]) == (409, "invalid_transition")
+    assert problem["state"] == "offered"
+    assert problem["allowed"] == ["accept", "cancel", "reject"]
+
+
+def test_a_repeated_action_gets_its_first_answer() -> None:
+    found = part(placed(), "ship")
+    path = f"/v1/fulfillments/{found['fulfillment_id']}/accept"
+    first = request("orders/accept_fulfillment", path=path)
+    answer = api.handler(first, None)
+    done("pick", found["fulfillment_id"])
+    again = api.handler(request("orders/accept_fulfillment", path=path), None)
+    assert (again["statusCode"], again["body"]) == (answer["statusCode"], answer["body"])
+    status, problem = call("cancel_order", path="/v1/orders/x/cancel", key="accept-1")
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+
+
+def test_what_a_store_does_not_find_is_counted_to_zero_and_comes_from_elsewhere() -> None:
+    order = placed(ship_only())
+    (found,) = order["fulfillments"]
+    where = found["location_id"]
+    order = done("reject", found["fulfillment_id"])
+    assert shop.counts("A", where) == (0, 0, 0, 0)
+    rejected, offered = order["fulfillments"]
+    assert rejected["state"] == "rejected"
+    assert (offered["state"], offered["lines"]) == ("offered", found["lines"])
+    assert offered["location_id"] != where
+    path = f"/v1/orders/{order['order_id']}/decision"
+    status, decision = call("get_decision", path=path)
+    assert status == 200
+    assert decision["decision_id"] == order["decision_id"]
+    assert len(decision["decisions"]) == 2
+    chosen = [row["location_id"] for row in decision["candidates"] if row["chosen"]]
+    assert chosen == [offered["location_id"]]
+    assert all(row["sentence"] for row in decision["candidates"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "after"),
+    [("damaged", (3, 0, 3, 2)), ("mismatch", (3, 0, 3, 0)), ("no_capacity", (5, 0, 5, 0))],
+)
+def test_a_rejection_says_what_is_wrong_with_the_stock(reason: str, after: tuple[int, ...]) -> None:
+    body = ship_only(method="pickup", location_id="denver")
+    order = placed({**body, "ship_to": None})
+    (found,) = order["fulfillments"]
+    lines = [{"line_id": "1", "quantity": 2, "reason": reason}]
+    order = done("reject", found["fulfillment_id"], {"lines": lines})
+    assert shop.counts("A", "denver") == after
+    assert order["state"] == "exception"
+    assert of_line(order, "1")["unassigned"] == 2
+    assert of_line(order, "1")["deadline"]
+
+
+def test_cancelled_units_are_on_sale_again() -> None:
+    order = placed()
+    path = f"/v1/orders/{order['order_id']}/cancel"
+    body = {"lines": [{"line_id": "1", "quantity": 1}]}
+    status, order = call("cancel_order", body, path)
+    assert (status, of_line(order, "1")["cancelled"]) == (200, 1)
+    shop.laws()
+    status, order = call("cancel_order", path=path, key="cancel-2")
+    assert (status, order["state"]) == (200, "cancelled")
+    shop.laws()
+    assert sum(row["reserved"] for row in shop.items("stock") if "reserved" in row) == 0
+    status, problem = call("cancel_order", path=path, key="cancel-3")
+    assert (status, problem["code"]) == (409, "invalid_transition")
+
+
+def test_goods_come_back_at_any_location() -> None:
+    order = placed(ship_only())
+    (found,) = order["fulfillments"]
+    for action in ("accept", "ship"):
+        done(action, found["fulfillment_id"])
+    before = shop.counts("A", "omaha") if found["location_id"] == "omaha" else (0, 0, 0, 0)
+    path = f"/v1/orders/{order['order_id']}/returns"
+    lines = [
+        {"line_id": "1", "quantity": 1, "condition": "sellable", "reason": "too small"},
+        {"line_id": "1", "quantity": 1, "condition": "damaged", "reason": "broken"},
+    ]
+    status, order = call("return_order", {"location_id": "omaha", "lines": lines}, path)
+    assert (status, of_line(order, "1")["returned"]) == (200, 2)
+    assert before == (0, 0, 0, 0)
+    assert shop.counts("A", "omaha") == (1, 0, 1, 1)
+    status, problem = call("return_order", {"location_id": "moon"}, path, "return-2")
+    assert (status, problem["errors"][0]["path"]) == (422, "$.location_id")
+
+
+def test_the_pick_list_of_a_location_shows_what_is_to_be_done() -> None:
+    order = placed()
+    projected()
+    bag = part(order, "pickup")
+    status, listed = call("list_fulfillments")
+    assert status == 200
+    ids = {found["fulfillment_id"] for found in listed["fulfillments"]}
+    assert bag["fulfillment_id"] in ids
+    assert call("list_orders")[1]["orders"] == [order]
+    done("accept", bag["fulfillment_id"])
+    projected()
+    _, offered = call("list_fulfillments", query={"location_id": "denver", "state": "offered"})
+    assert bag["fulfillment_id"] not in {f["fulfillment_id"] for f in offered["fulfillments"]}
+    _, accepted = call("list_fulfillments", query={"location_id": "denver", "state": "accepted"})
+    assert [f["fulfillment_id"] for f in accepted["fulfillments"]] == [bag["fulfillment_id"]]
+
+
+def test_a_pick_list_goes_on_where_its_page_ended() -> None:
+    for number in range(5):
+        body = ship_only(1, method="pickup", location_id="denver")
+        order = placed({**body, "ship_to": None}, key=f"cart-{number}")
+        if number % 2:
+            done("accept", order["fulfillments"][0]["fulfillment_id"])
+    projected()
+    seen: list[str] = []
+    query = {"location_id": "denver", "limit": "2"}
+    while True:
+        _, page = call("list_fulfillments", query=query)
+        seen += [f"{found['state']} {found['order_id']}" for found in page["fulfillments"]]
+        if "next_cursor" not in page:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert len(seen) == len(set(seen)) == 5
+    assert [entry.split()[0] for entry in seen] == ["offered"] * 3 + ["accepted"] * 2
+    status, problem = call("list_fulfillments", query={"location_id": "denver", "cursor": "eA"})
+    assert (status, problem["errors"][0]["path"]) == (422, "query.cursor")
+
+
+def test_the_orders_of_nobody_are_not_listed() -> None:
+    status, problem = call("list_orders", query={"limit": "3"})
+    assert (status, problem["code"]) == (422, "invalid_request")
+    assert call("list_orders", query={"profile_id": "p-1"}) == (200, {"orders": []})
+
+
+def test_a_person_whom_the_channel_describes_is_known_afterwards(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("NORAIN_IDENTITY_KEY", "0123456789abcdef0123456789abcdef")
+    customer = {
+        "source": "web",
+        "source_id": "u-1",
+        "identifiers": {"email": "bob@shop.test"},
+        "attributes": {"given_name": "Bob"},
+    }
+    first = placed({"customer": customer})
+    second = placed({"customer": customer, **ship_only(1)}, key="cart-2")
+    assert first["profile_id"] == second["profile_id"]
+    status, listed = call("list_orders", query={"profile_id": first["profile_id"], "limit": "1"})
+    assert status == 200
+    (newest,) = listed["orders"]
+    query = {"profile_id": first["profile_id"], "cursor": listed["next_cursor"]}
+    _, rest = call("list_orders", query=query)
+    assert {newest["order_id"], rest["orders"][0]["order_id"]} == {
+        first["order_id"],
+        second["order_id"],
+    }
+
+
+def test_an_offer_that_nobody_answers_goes_elsewhere(environment: pytest.MonkeyPatch) -> None:
+    order = placed(ship_only())
+    (found,) = order["fulfillments"]
+    assert sweep.handler({}, None) == {"acted": 0, "failed": 0}
+    item = next(row for row in shop.items("orders") if row["sk"] == "ORDER")
+    assert item["deadline"] == found["deadline"]
+    _expire(order["order_id"])
+    assert sweep.handler({}, None) == {"acted": 1, "failed": 0}
+    shop.laws()
+    (swept,) = shop.all_orders()
+    assert [f.state for f in swept.fulfillments] == ["rejected", "offered"]
+    assert swept.fulfillments[1].location_id != found["location_id"]
+    assert sweep.handler({}, None) == {"acted": 0, "failed": 0}
+
+
+def _expire(order_id: str) -> None:
+    """As if the offers had been made a year ago."""
+    order = table.find(order_id)
+    assert order is not None
+    past = tuple(replace(f, deadline=shop.NOW - timedelta(days=365)) for f in order.fulfillments)
+    assert table.commit(Change(replace(order, fulfillments=past)), shop.NOW) is None
+
+
+def test_a_quote_reserves_nothing_and_decides_as_the_order_would() -> None:
+    status, quote = call("quote_order")
+    assert status == 200
+    assert quote["short"] == []
+    assert shop.all_orders() == []
+    assert all(row.get("reserved", 0) == 0 for row in shop.items("stock"))
+    order = placed()
+    places = [(f["location_id"], f["lines"]) for f in order["fulfillments"]]
+    assert [(f["location_id"], f["lines"]) for f in quote["fulfillments"]] == places
+
+
+def test_a_cart_is_promised_by_service_level_and_pickup() -> None:
+    status, promise = call("promise")
+    assert status == 200
+    methods = [(o["method"], o.get("service_level")) for o in promise["options"]]
+    assert ("ship", "standard") in methods
+    assert ("pickup", None) in methods
+    for option in promise["options"]:
+        assert option["cost"]["amount"] > 0
+        assert "deliver_by" in option or "ready_by" in option
+    status, promise = call("promise", {"lines": [{"sku": "B", "quantity": 9}]})
+    assert (status, promise["options"]) == (200, [])
+    assert promise["short"] == [{"sku": "B", "wanted": 9, "sellable": 5}]
+
+
+def test_every_sample_event_reaches_a_route() -> None:
+    names: Mapping[str, int] = {"get_order": 404, "get_decision": 404, "get_history": 404}
+    for name, expected in names.items():
+        status, problem = call(name)
+        assert (status, problem["code"]) == (expected, "not_found")
+        assert "route" not in problem["detail"]

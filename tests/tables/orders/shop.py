@@ -1,0 +1,128 @@
+"""A retailer for tests: four places, some stock, and the laws over what the tables hold."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.availability import table as availability
+from shared.availability.model import Change, Row
+from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
+from shared.aws.items import from_item
+from shared.aws.settings import table_name
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
+from shared.locations import table as locations
+from shared.orders import model, table
+from shared.orders.model import Line, Method, Order, Payment, Place
+from shared.stock import table as stock
+from shared.stock.model import Cause, Effect, Position
+from shared.web.idempotency import Request
+from tests.unit.locations.places import place
+
+NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
+PLACES = {
+    "denver": place("denver"),
+    "boulder": place("boulder", latitude=40.015, longitude=-105.2705, postal_code="80302"),
+    "omaha": place("omaha", latitude=41.2565, longitude=-95.9345, postal_code="68102"),
+    "depot": place(
+        "depot",
+        type="warehouse",
+        latitude=39.1,
+        longitude=-94.58,
+        postal_code="64106",
+        pickup=False,
+    ),
+}
+SHIP_TO = Place("80202", "US", 39.7392, -104.9903)
+
+
+def stocked(units: Mapping[str, Mapping[str, int]]) -> None:
+    """``{sku: {location: units}}``: places, products, positions and packs, as feeds leave them."""
+    for location in PLACES.values():
+        locations.put(location)
+    for sku, at in units.items():
+        catalog.put(Product(sku, f"The {sku}", 1000, "USD", 0.5, margin=300))
+        effects = [Effect(sku, location, quantity, 0) for location, quantity in at.items()]
+        cause = Cause("test", f"count-{sku}", "stock.counted", "stock_taking")
+        _, parts = stock.effect_parts(effects, cause, NOW)
+        assert tables.transact(parts) == []
+        project(sku)
+
+
+def project(sku: str) -> None:
+    """The pack as the stream would leave it now."""
+    changes = [
+        Change(row.location_id, row.version, Row(row.available, row.version), NOW)
+        for row in stock.positions(sku)
+    ]
+    availability.project(sku, changes)
+
+
+def line(line_id: str, sku: str, quantity: int, method: Method = "ship", **more: Any) -> Line:
+    return Line(line_id, sku, quantity, 1000, "USD", method, 0, **more)
+
+
+def order(order_id: str, *lines: Line, **more: Any) -> Order:
+    return Order(
+        order_id=order_id,
+        channel="web",
+        placed_at=NOW,
+        payment=Payment("paid"),
+        lines=lines or (line("1", "A", 1),),
+        ship_to=SHIP_TO,
+        **more,
+    )
+
+
+def request(key: str, body: object = None) -> Request:
+    return Request.of("web-client", key, "POST", "/v1/orders", body)
+
+
+def position(sku: str, location_id: str) -> Position:
+    found = stock.position(sku, location_id)
+    assert found is not None
+    return found
+
+
+def counts(sku: str, location_id: str) -> tuple[int, int, int, int]:
+    """on_hand, reserved, available, damaged"""
+    found = position(sku, location_id)
+    return found.on_hand, found.reserved, found.available, found.damaged
+
+
+def items(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for page in (
+        dynamodb().get_paginator("scan").paginate(TableName=table_name(name), ConsistentRead=True)
+    ):
+        found += map(from_item, page["Items"])
+    return found
+
+
+def all_orders() -> list[Order]:
+    return [table.order_of_item(item) for item in items("orders") if item["sk"] == "ORDER"]
+
+
+def laws() -> None:
+    """Law 1 (positions against open holds and fulfillments), law 2 and law 6, over all tables."""
+    reserved: Counter[tuple[str, str]] = Counter()
+    for found in all_orders():
+        model.check(found)
+        for fulfillment in found.fulfillments:
+            if fulfillment.is_open:
+                for held in fulfillment.lines:
+                    reserved[held.sku, fulfillment.location_id] += held.quantity
+    rows = items("stock")
+    for row in rows:
+        if row["sk"] == "HOLD" and row["state"] == "open":
+            for held in row["lines"]:
+                reserved[held["sku"], held["location_id"]] += held["quantity"]
+    for row in rows:
+        if row["sk"].startswith("LOC#"):
+            here = (row["sku"], row["location_id"])
+            assert row["available"] == row["on_hand"] - row["reserved"], here
+            assert row["available"] >= 0, here
+            assert row["reserved"] == reserved.pop(here, 0), here
+    assert not +reserved
