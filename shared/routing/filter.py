@@ -71,4 +71,5 @@ def band(policy: Policy, km: float) -> int:
 
 def tariff(problem: Problem, km: float) -> Tariff | None:
     """What the carrier asks over ``km``, None where it does not go with this service level."""
-    return problem.policy.services[problem.service_level].bands[band(problem.policy, km)]
+    service = problem.policy.services.get(problem.service_level)
+    return service.bands[band(problem.policy, km)] if service else None

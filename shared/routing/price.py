@@ -57,9 +57,11 @@ def unfilled(policy: Policy, line: Line) -> int:
     return _scaled(policy.unfilled.amount + policy.unfilled.share * line.price)
 
 
-def parcel_terms(policy: Policy, promise_days: int, candidate: Candidate, tariff: Tariff) -> Terms:
+def parcel_terms(problem: Problem, candidate: Candidate, tariff: Tariff) -> Terms:
     """What a parcel costs before anything is in it."""
-    late = max(0, tariff.days + candidate.delay_days - promise_days)
+    policy = problem.policy
+    promised = policy.services[problem.service_level].promise_days
+    late = max(0, tariff.days + candidate.delay_days - promised)
     return {
         "package": SCALE * policy.handling[candidate.kind].package,
         "carrier": SCALE * tariff.parcel,

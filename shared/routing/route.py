@@ -105,10 +105,9 @@ def _without(
 
 def _instance(task: Task) -> Instance:
     problem, policy = task.problem, task.problem.policy
-    promise_days = policy.services[problem.service_level].promise_days
     opening, offers = [], []
     for candidate, tariff in task.offered.kept:
-        opening.append(sum(parcel_terms(policy, promise_days, candidate, tariff).values()))
+        opening.append(sum(parcel_terms(problem, candidate, tariff).values()))
         row = []
         for i, demand in enumerate(task.demands):
             units = candidate.stock.get(demand.sku, 0)
@@ -210,8 +209,7 @@ def shipping_terms(
     lines: Mapping[str, Line],
 ) -> Terms:
     """What one parcel with ``units`` by line costs, with the split penalty."""
-    promise_days = problem.policy.services[problem.service_level].promise_days
-    terms = Counter(parcel_terms(problem.policy, promise_days, candidate, tariff))
+    terms = Counter(parcel_terms(problem, candidate, tariff))
     for line_id, taken in units.items():
         for name, each in unit_terms(problem, candidate, tariff, lines[line_id]).items():
             terms[name] += taken * each

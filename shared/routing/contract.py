@@ -1,0 +1,132 @@
+"""Routing policies as planners send and see them. An unknown key is refused, and none has a
+default: what is published is the whole policy, so that it says all it does."""
+
+from itertools import pairwise
+from typing import Annotated, Any, Self
+
+from annotated_types import Ge, Le
+from pydantic import Field, Strict, model_validator
+
+from shared.routing.model import Policy, ServiceLevel
+from shared.web.contract import Answer, Currency, Input, Instant
+
+MOST_MONEY = 10**7
+Amount = Annotated[int, Strict(), Ge(0), Le(MOST_MONEY)]
+Days = Annotated[int, Strict(), Ge(0), Le(60)]
+Factor = Annotated[float, Ge(0), Le(100), Field(allow_inf_nan=False)]
+Km = Annotated[int, Strict(), Ge(1), Le(20_038)]
+
+
+class TariffDocument(Input):
+    parcel: Amount = Field(description="minor units per parcel")
+    kg: Amount = Field(description="minor units per kg in it")
+    days: Days = Field(description="days from hand-over to delivery")
+
+
+class ServiceDocument(Input):
+    promise_days: Days = Field(description="arriving later than this after the order is late")
+    bands: Annotated[list[TariffDocument | None], Field(min_length=1, max_length=21)] = Field(
+        description="one tariff per distance band; null where the carrier does not go"
+    )
+
+
+class HandlingDocument(Input):
+    package: Amount = Field(description="minor units to pack a parcel")
+    unit: Amount = Field(description="minor units to pick a unit")
+
+
+class HandlingByKind(Input):
+    warehouse: HandlingDocument
+    store: HandlingDocument
+    vendor: HandlingDocument
+
+
+class CarbonDocument(Input):
+    price: Amount = Field(description="minor units per kg CO2e")
+    van: Factor = Field(description="kg CO2e per tonne-km up to van_km")
+    truck: Factor = Field(description="kg CO2e per tonne-km beyond")
+    van_km: Annotated[int, Strict(), Ge(0), Le(20_038)]
+    stop: Factor = Field(description="kg CO2e per parcel delivered")
+
+
+class UnfilledDocument(Input):
+    amount: Amount = Field(description="minor units per unit that is not sent")
+    share: Factor = Field(description="and this share of its price")
+
+
+class PolicyDocument(Input):
+    """What a routing policy weighs. Money is minor units of ``currency``."""
+
+    currency: Currency
+    bands_km: Annotated[list[Km], Field(max_length=20)] = Field(
+        description="upper ends of the distance bands, rising; one more band lies beyond the last"
+    )
+    services: dict[ServiceLevel, ServiceDocument] = Field(
+        description="a service level that is left out is not offered"
+    )
+    handling: HandlingByKind
+    carbon: CarbonDocument
+    split: Amount = Field(description="minor units for each parcel after the first")
+    max_packages: Annotated[int, Strict(), Ge(1), Le(10)]
+    late_day: Amount = Field(description="minor units per parcel and day of lateness")
+    rejection: Amount = Field(
+        description="minor units per unit that a location is expected not to find"
+    )
+    unfilled: UnfilledDocument
+    opportunity: Factor = Field(
+        description="scales the opportunity cost of the shelf; 0 leaves it out of account"
+    )
+    horizon_days: Annotated[int, Strict(), Ge(1), Le(400)] = Field(
+        description="days that a unit can still be sold in when its product names no season's end"
+    )
+
+    @model_validator(mode="after")
+    def _bands_fit(self) -> Self:
+        if any(nearer >= farther for nearer, farther in pairwise(self.bands_km)):
+            raise ValueError("bands_km must rise")
+        wanted = len(self.bands_km) + 1
+        for level, service in self.services.items():
+            if len(service.bands) != wanted:
+                raise ValueError(
+                    f"services.{level} has {len(service.bands)} bands, bands_km makes {wanted}"
+                )
+        return self
+
+    def policy(self, version: int) -> Policy:
+        return Policy.from_json({**self.model_dump(mode="json"), "version": version})
+
+    @staticmethod
+    def of(policy: Policy) -> "PolicyDocument":
+        document: dict[str, Any] = policy.to_json()
+        del document["version"]
+        return PolicyDocument.model_validate(document)
+
+
+class PolicyAnswer(Answer):
+    version: int = Field(description="0 is the policy that NoRain brings along")
+    active: bool
+    published_at: Instant | None = None
+    published_by: str | None = None
+    policy: PolicyDocument
+
+
+class DraftAnswer(Answer):
+    revision: int = Field(description="the ETag; publish takes it as If-Match")
+    changed_at: Instant
+    changed_by: str
+    published_as: int | None = Field(
+        default=None, description="the version that this revision has become"
+    )
+    policy: PolicyDocument
+
+
+class PoliciesAnswer(Answer):
+    active: int
+    draft: DraftAnswer | None = None
+    policies: list[PolicyAnswer] = Field(description="the published ones, the newest first")
+    next_cursor: str | None = None
+
+
+class ActiveAnswer(Answer):
+    active: int
+    before: int
