@@ -1,0 +1,155 @@
+"""The feed's worker, with whole SQS events: what it applies, puts away and asks for again."""
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.stock.apply_feed import handler
+from functions.stock.record_movements import handler as record_movements
+from shared.aws.items import to_item
+from shared.stock import table
+from tests.conftest import event
+from tests.functions.stock.conftest import Queue
+from tests.tables.stock.laws import assert_laws, items
+
+
+def numbers() -> tuple[int, int, int]:
+    found = table.position("TENT-2P", "store-12")
+    assert found is not None
+    return found.on_hand, found.available, found.version
+
+
+@pytest.mark.parametrize("name", ["apply_feed", "apply_feed.batch"])
+def test_single_messages_and_a_batch_do_the_same_in_one_write(
+    queues: dict[str, Queue], name: str
+) -> None:
+    assert handler(event(f"stock/{name}"), None) == {"batchItemFailures": []}
+    assert numbers() == (9, 9, 1)
+    found = table.position("TENT-2P", "store-12")
+    assert found is not None
+    assert [(row.quantity, row.reference) for row in found.expected] == [(24, "PO-2201")]
+    assert_laws()
+    assert queues["dead_letters"].messages() == []
+
+
+def test_the_same_messages_again_write_nothing(queues: dict[str, Queue]) -> None:
+    handler(event("stock/apply_feed"), None)
+    before = items()
+    handler(event("stock/apply_feed.batch"), None)
+    assert items() == before
+
+
+def test_each_poison_event_goes_away_alone_with_its_reason(queues: dict[str, Queue]) -> None:
+    assert handler(event("stock/apply_feed.poison"), None) == {"batchItemFailures": []}
+    assert numbers() == (9, 9, 1)
+    letters = queues["dead_letters"].messages()
+    reasons = {
+        letter["MessageAttributes"]["code"]["StringValue"]
+        + " "
+        + letter["MessageAttributes"]["detail"]["StringValue"]
+        for letter in letters
+    }
+    assert len(letters) == 4
+    assert any("invalid_request" in reason and "$.data.quantity" in reason for reason in reasons)
+    assert any("$.type" in reason for reason in reasons)
+    assert any("not JSON" in reason for reason in reasons)
+    assert any("not an object" in reason for reason in reasons)
+    bodies = [letter["Body"] for letter in letters]
+    assert "{ not json" in bodies
+    assert {json.loads(body)["id"] for body in bodies if body.startswith('{"')} == {
+        "count-2",
+        "sale-1",
+    }
+
+
+def test_a_message_whose_event_must_wait_comes_again_and_its_neighbours_do_not(
+    queues: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(table, "LEDGER_WAITS", ())
+    sale = message("m1", moved("TENT-2P", -1, "10:00", sequence=1))
+    handler({"Records": [sale]}, None)
+    late_count = message(
+        "m2", counted("TENT-2P", 50, "09:00"), {"specversion": "1.0", "type": "no such"}
+    )
+    other = message("m3", counted("STOVE-1", 3, "09:00"))
+    assert handler({"Records": [late_count, other]}, None) == {
+        "batchItemFailures": [{"itemIdentifier": "m2"}]
+    }
+    assert queues["dead_letters"].messages() == []
+    stove = table.position("STOVE-1", "store-12")
+    assert stove is not None
+    assert stove.on_hand == 3
+    record_the_ledger()
+    assert handler({"Records": [late_count]}, None) == {"batchItemFailures": []}
+    assert numbers() == (49, 49, 2)
+    assert len(queues["dead_letters"].messages()) == 1
+    assert_laws()
+
+
+def test_a_dead_letter_that_cannot_be_sent_brings_its_message_again(
+    queues: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NORAIN_DEAD_LETTERS", queues["dead_letters"].url + "-gone")
+    bad = message("m1", {"type": "no such"})
+    assert handler({"Records": [bad]}, None) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "null", "3", '"text"', "[" * 50_000, '{"a": NaN}', '{"type": ["stock.counted"]}'],
+)
+def test_no_text_stops_the_worker(queues: dict[str, Queue], body: str) -> None:
+    record = {"messageId": "m1", "body": body}
+    assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    if body:
+        assert len(queues["dead_letters"].messages()) == 1
+
+
+def message(message_id: str, *documents: Any) -> dict[str, Any]:
+    return {"messageId": message_id, "body": json.dumps(documents)}
+
+
+def counted(sku: str, quantity: int, clock: str) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": f"c-{sku}-{clock}",
+        "source": "wms",
+        "type": "stock.counted",
+        "time": f"2026-03-01T{clock}:00Z",
+        "data": {
+            "sku": sku,
+            "location_id": "store-12",
+            "quantity": quantity,
+            "as_of": f"2026-03-01T{clock}:00Z",
+            "basis": "physical",
+        },
+    }
+
+
+def moved(sku: str, delta: int, clock: str, **more: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": f"m-{sku}-{clock}",
+        "source": "pos",
+        "type": "stock.moved",
+        "time": f"2026-03-01T{clock}:00Z",
+        "data": {
+            "sku": sku,
+            "location_id": "store-12",
+            "delta": delta,
+            "reason": "retail_selling",
+            "occurred_at": f"2026-03-01T{clock}:00Z",
+        },
+        **more,
+    }
+
+
+def record_the_ledger() -> None:
+    """What the stream does with the first write of each position."""
+    records = [
+        {"dynamodb": {"NewImage": to_item(item)}}
+        for item in items()
+        if item["sk"].startswith("LOC#")
+    ]
+    record_movements({"Records": records}, None)

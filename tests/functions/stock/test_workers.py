@@ -1,0 +1,53 @@
+"""The ledger's worker and the sweep, with whole events."""
+
+from datetime import UTC, datetime, timedelta
+
+from functions.stock.expire_holds import handler as expire_holds
+from functions.stock.record_movements import handler as record_movements
+from shared.stock import table
+from shared.stock.feed import Counted
+from shared.stock.model import Hold, HoldLine, HoldState
+from tests.conftest import event
+from tests.functions.stock.conftest import Context
+from tests.tables.stock.laws import assert_laws, items
+
+
+def test_every_write_of_a_position_has_a_row(fake_tables: None) -> None:
+    assert record_movements(event("stock/record_movements"), None) == {"batchItemFailures": []}
+    handed_over, held, counted = table.ledger("TENT-2P", "store-12")
+    assert (counted.version, counted.delta, counted.on_hand) == (1, 9, 9)
+    assert [(entry.id, entry.delta) for entry in counted.entries] == [
+        ("count-1", 10),
+        ("sale-1", -1),
+    ]
+    assert (held.version, held.delta, held.reserved_delta) == (2, 0, 2)
+    assert (handed_over.version, handed_over.delta, handed_over.reserved_delta) == (3, -2, -2)
+
+
+def test_the_same_changes_again_leave_the_same_ledger(fake_tables: None) -> None:
+    record_movements(event("stock/record_movements"), None)
+    before = items()
+    changes = event("stock/record_movements")
+    record_movements({"Records": [*changes["Records"], *changes["Records"]]}, None)
+    assert items() == before
+
+
+def test_a_row_goes_after_thirteen_months(fake_tables: None) -> None:
+    record_movements(event("stock/record_movements"), None)
+    for row in items():
+        kept = datetime.fromtimestamp(row["ttl"], UTC) - datetime.fromisoformat(row["recorded_at"])
+        assert kept >= timedelta(days=395)
+
+
+def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> None:
+    now = datetime.now(UTC)
+    count = Counted("wms", "c", None, "A", "1", 10, now - timedelta(hours=9))
+    table.apply([count], None, (), now)
+    for name, hours in [("old", 5), ("young", 0)]:
+        opened = now - timedelta(hours=hours)
+        lines = (HoldLine("A", "1", 2),)
+        expires = opened + timedelta(hours=1)
+        table.open_hold(Hold(name, lines, "web", HoldState.OPEN, opened, expires, "digest", "{}"))
+    assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 1, "failed": 0}
+    assert assert_laws()["A", "1"]["available"] == 8
+    assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 0}
