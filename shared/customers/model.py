@@ -208,7 +208,7 @@ def newborn(profile_id: str, key: RecordKey, record: Record, at: datetime) -> Pr
     return Profile(
         profile_id=profile_id,
         members=(Member(profile_id, at),),
-        records=(Held(key, record, profile_id, (profile_id,)),),
+        records=(Held(key, joined(record, record), profile_id, (profile_id,)),),
     )
 
 
@@ -218,7 +218,7 @@ def with_record(profile: Profile, key: RecordKey, record: Record) -> Profile:
     held = (
         replace(known, record=joined(known.record, record))
         if known is not None
-        else Held(key, record, profile.profile_id, (profile.profile_id,))
+        else Held(key, joined(record, record), profile.profile_id, (profile.profile_id,))
     )
     others = (other for other in profile.records if other.key != key)
     return replace(profile, records=_ordered([*others, held]))

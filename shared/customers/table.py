@@ -114,7 +114,7 @@ def _resolve_once(
     people = _people([*([home] if home else []), *_candidates(record, known)][:CANDIDATES])
     _refuse_erased_person(record, known, people, home)
     standing = people.living.get(people.now.get(home, "")) if home else None
-    if home and (standing is None or standing.held(name) is None):
+    if people.torn or (home and (standing is None or standing.held(name) is None)):
         return None
     decision = decide(
         name,
@@ -227,7 +227,20 @@ def profile_exists(profile_id: str) -> str | None:
 
 def find(profile_id: str) -> Profile:
     """The profile, or the one that it was merged into. Raises NotFound, Gone."""
-    people = _people([profile_id])
+    return _found(_people([profile_id]), profile_id)
+
+
+def find_both(one_id: str, other_id: str) -> tuple[Profile, Profile]:
+    """Both as they stood at one time. Raises NotFound, Gone, Busy."""
+
+    def once() -> tuple[Profile, Profile] | None:
+        people = _people([one_id, other_id])
+        return None if people.torn else (_found(people, one_id), _found(people, other_id))
+
+    return _settled(once)
+
+
+def _found(people: "_People", profile_id: str) -> Profile:
     now = people.now.get(profile_id)
     if now is None:
         raise NotFound("there is no such profile", profile_id=profile_id)
@@ -254,6 +267,12 @@ class _People:
     now: dict[str, str]
     living: dict[str, Profile]
     erased: dict[str, str]
+
+    @property
+    def torn(self) -> bool:
+        """Whether a merge went on between the reads, so that one id is seen in two profiles."""
+        seen = [member_id for profile in self.living.values() for member_id in profile.member_ids]
+        return len(set(seen)) < len(seen)
 
 
 def _people(profile_ids: Iterable[str]) -> _People:
@@ -353,7 +372,7 @@ def merge(profile_id: str, other_id: str, act: Act, request: Request) -> Merged:
     def once() -> Merged | None:
         if replayed := _replayed(request):
             return Merged(replayed["profile_id"], tuple(replayed["merged_from"]))
-        one, other = find(profile_id), find(other_id)
+        one, other = find_both(profile_id, other_id)
         together = one if one.profile_id == other.profile_id else model.merge(one, other, act.at)
         merged = Merged(
             together.profile_id, tuple(sorted(together.member_ids - {together.profile_id}))
@@ -694,7 +713,7 @@ def judge(review_id: str, verdict: str, act: Act) -> tuple[str, ...]:
             raise NotFound("there is no such review", review_id=review_id)
         if item.get("verdict", verdict) != verdict:
             raise Conflict("the review was judged otherwise", verdict=item["verdict"])
-        one, other = (_holder(name) for name in item["pair"])
+        one, other = find_both(*(_holder(name) for name in item["pair"]))
         now = tuple(dict.fromkeys((one.profile_id, other.profile_id)))
         if "verdict" in item:
             return now
@@ -718,12 +737,13 @@ def judge(review_id: str, verdict: str, act: Act) -> tuple[str, ...]:
     return _settled(once)
 
 
-def _holder(name: RecordKey) -> Profile:
+def _holder(name: RecordKey) -> str:
     head = get(_table(), *_head(name), consistent=True)
     _refuse_erased_record(head)
     if head is None:
         raise NotFound("the record of the review is not there")
-    return find(head["profile"])
+    profile_id: str = head["profile"]
+    return profile_id
 
 
 def _close_review(review_id: str, verdict: str, act: Act) -> Part:
@@ -1022,7 +1042,7 @@ def _settled(once: Callable[[], T | None]) -> T:
             found = None
         if found is not None:
             return found
-        pause(min(attempt, 4))
+        pause(attempt + 2)
     raise Busy("too many writers on the same person")
 
 

@@ -1,8 +1,9 @@
 """Records to decide on."""
 
 from datetime import UTC, datetime
+from typing import Any
 
-from shared.customers.model import Address, Consent, Record, Stated
+from shared.customers.model import Consent, Record, Stated
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -14,7 +15,7 @@ def record(
     at: datetime = NOON,
     verified: tuple[str, ...] = (),
     consents: tuple[Consent, ...] = (),
-    **fields: str | Address,
+    **fields: Any,
 ) -> Record:
     stated = {name: Stated(value, at, name in verified) for name, value in fields.items()}
     return Record(source, source_id, at, stated, consents)

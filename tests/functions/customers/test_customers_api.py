@@ -1,0 +1,274 @@
+"""The customers' routes, from the gateway's event to its answer and the table."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from functions.customers.api import handler
+from shared.aws.dynamodb import query
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
+from shared.web.api import logger
+from tests.conftest import event
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+
+def send(
+    name: str,
+    *,
+    profile_id: str | None = None,
+    key: str | None = None,
+    body: dict[str, Any] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """The answer to ``events/customers/<name>.json``, changed in what a test is about."""
+    made = event(f"customers/{name}")
+    http = made["requestContext"]["http"]
+    if profile_id is not None:
+        made["rawPath"] = http["path"] = http["path"].replace("/bob", f"/{profile_id}")
+    if key is not None:
+        made["headers"]["idempotency-key"] = key
+    if body is not None:
+        fields = {**json.loads(made["body"]), **body}
+        made["body"] = json.dumps({name: value for name, value in fields.items() if value != {}})
+    made["headers"] |= more.pop("headers", {})
+    return handler({**made, **more}, None)
+
+
+def call(name: str, **changes: Any) -> tuple[int, Any]:
+    answer = send(name, **changes)
+    return int(answer["statusCode"]), json.loads(answer["body"] or "null")
+
+
+def bob() -> str:
+    status, found = call("resolve")
+    assert status == 201
+    profile_id: str = found["profile_id"]
+    return profile_id
+
+
+def other(**identifiers: str) -> tuple[int, Any]:
+    """Somebody at a till, of whom only identifiers are known."""
+    stated = {"source": "pos", "source_id": "till-3", "identifiers": identifiers}
+    return call(
+        "resolve", key="till-3", body={**stated, "attributes": {}, "verified": [], "consents": []}
+    )
+
+
+def test_somebody_new_is_created_once() -> None:
+    status, found = call("resolve")
+    assert (status, found["outcome"], found["reasons"]) == (201, "created", [])
+    assert send("resolve") == send("resolve")
+    assert call("resolve") == (201, found)
+
+
+def test_a_record_with_the_phone_is_linked() -> None:
+    profile_id = bob()
+    status, found = other(phone="+1 415 555 2671")
+    assert status == 200
+    assert found == {
+        "profile_id": profile_id,
+        "outcome": "linked",
+        "bits": 9.0,
+        "reasons": ["same phone"],
+    }
+
+
+def test_the_profile_names_the_source_of_each_field() -> None:
+    profile_id = bob()
+    status, profile = call("get_profile", profile_id=profile_id)
+    assert status == 200
+    assert profile["identifiers"] == [
+        {"type": "email", "value": "bob@shop.test", "verified": True, "sources": ["web"]},
+        {"type": "phone", "value": "+14155552671", "verified": False, "sources": ["web"]},
+    ]
+    assert profile["attributes"]["given_name"] == {
+        "value": "Bob",
+        "source": "web",
+        "source_id": "account-17",
+        "at": "2026-11-20T17:00:00.000Z",
+        "verified": False,
+    }
+    assert profile["attributes"]["address"]["value"]["postal_code"] == "94105"
+    assert profile["consents"][0]["status"] == "granted"
+    assert profile["merged_from"] == profile["households"] == []
+
+
+def test_an_associate_looks_somebody_up_and_it_is_noted() -> None:
+    profile_id = bob()
+    for changes in (
+        {},
+        {"queryStringParameters": {"phone": "415 555 2671", "country": "US"}},
+        {"queryStringParameters": {"phone": " 14155552671"}},
+        {"queryStringParameters": {"email": "BOB@shop.test"}},
+    ):
+        status, found = call("look_up", **changes)
+        assert status == 200
+        assert [profile["profile_id"] for profile in found["profiles"]] == [profile_id]
+    audits = list(
+        query(table_name("customers"), "pk = :pk", to_item({":pk": f"AUDIT#{profile_id}"}))
+    )
+    assert {entry["actor"] for entry in audits} == {"associate-client"}
+    assert {entry["what"] for entry in audits} == {"look-up by phone", "look-up by email"}
+
+
+def test_a_look_up_of_nobody_is_empty_and_of_nothing_refused() -> None:
+    assert call("look_up") == (200, {"profiles": []})
+    assert call("look_up", queryStringParameters={})[0] == 422
+    status, refused = call("look_up", queryStringParameters={"phone": "12"})
+    assert (status, refused["errors"][0]["path"]) == (422, "query.phone")
+
+
+def test_a_wrong_request_names_every_place() -> None:
+    status, refused = call("resolve", body={"identifiers": {"email": "x", "phone": "1"}})
+    assert status == 422
+    assert {error["path"] for error in refused["errors"]} == {
+        "$.identifiers.email",
+        "$.identifiers.phone",
+    }
+    status, refused = call("resolve", body={"nickname": "B", "occurred_at": "yesterday"})
+    assert {error["path"] for error in refused["errors"]} == {"$.nickname", "$.occurred_at"}
+
+
+def test_a_request_that_changes_something_needs_its_key() -> None:
+    made = event("customers/resolve")
+    del made["headers"]["idempotency-key"]
+    answer = handler(made, None)
+    assert json.loads(answer["body"])["code"] == "idempotency_key_missing"
+
+
+def test_a_key_for_another_payload_is_refused() -> None:
+    bob()
+    status, refused = call("resolve", body={"source_id": "other"})
+    assert (status, refused["code"]) == (422, "idempotency_key_reused")
+
+
+def test_merge_and_unmerge_by_hand() -> None:
+    profile_id = bob()
+    _, robert = other(phone="+442079460958")
+    before = call("get_profile", profile_id=profile_id)
+    wanted = {"other_profile_id": robert["profile_id"], "reason": "passport"}
+    status, merged = call("merge", profile_id=profile_id, body=wanted)
+    assert (status, merged) == (
+        200,
+        {"profile_id": profile_id, "merged_from": [robert["profile_id"]]},
+    )
+    status, found = call("get_profile", profile_id=robert["profile_id"])
+    assert (status, found["profile_id"]) == (200, profile_id)
+    assert found["merged_from"] == [robert["profile_id"]]
+    status, split = call("unmerge", profile_id=profile_id)
+    assert (status, split) == (
+        200,
+        {"profile_id": profile_id, "separated_profile_id": robert["profile_id"]},
+    )
+    assert call("get_profile", profile_id=profile_id) == before
+
+
+def test_a_doubt_is_listed_and_judged() -> None:
+    bob()
+    status, found = call(
+        "resolve",
+        key="other",
+        body={
+            "source_id": "account-18",
+            "identifiers": {"phone": "+1 415 555 2671"},
+            "attributes": {"given_name": "Ann", "family_name": "Miller"},
+        },
+    )
+    assert (status, found["outcome"]) == (201, "review")
+    _, listed = call("list_reviews")
+    (review,) = listed["reviews"]
+    assert found["profile_id"] in review["profile_ids"]
+    assert "names at odds" in review["reasons"]
+    path = f"/v1/customers/reviews/{review['review_id']}"
+    made = event("customers/judge_review")
+    made["rawPath"] = made["requestContext"]["http"]["path"] = path
+    answer = handler(made, None)
+    assert answer["statusCode"] == 200
+    assert len(json.loads(answer["body"])["profile_ids"]) == 1
+    assert call("list_reviews") == (200, {"reviews": []})
+
+
+def test_interactions_make_the_timeline() -> None:
+    profile_id = bob()
+    first = send("note_interaction", profile_id=profile_id)
+    assert first["statusCode"] == 201
+    assert send("note_interaction", profile_id=profile_id) == first
+    call(
+        "note_interaction",
+        profile_id=profile_id,
+        key="view-2",
+        body={"occurred_at": "2026-11-20T18:00:00Z", "kind": "visit"},
+    )
+    status, timeline = call("get_timeline", profile_id=profile_id)
+    assert status == 200
+    assert [entry["kind"] for entry in timeline["interactions"]] == ["visit", "view"]
+    assert timeline["interactions"][1] == json.loads(first["body"])
+    page = call("get_timeline", profile_id=profile_id, queryStringParameters={"limit": "1"})[1]
+    rest = call(
+        "get_timeline",
+        profile_id=profile_id,
+        queryStringParameters={"limit": "1", "cursor": page["next_cursor"]},
+    )[1]
+    assert [entry["kind"] for entry in rest["interactions"]] == ["view"]
+    assert "next_cursor" not in rest
+
+
+def test_a_client_speaks_only_for_its_channels() -> None:
+    profile_id = bob()
+    made = event("customers/note_interaction")
+    made["requestContext"]["authorizer"]["jwt"]["claims"]["scope"] = (
+        "norain/customers:write norain/channel:pos"
+    )
+    made["rawPath"] = made["requestContext"]["http"]["path"] = (
+        f"/v1/customers/{profile_id}/interactions"
+    )
+    assert handler(made, None)["statusCode"] == 403
+
+
+def test_one_cart_over_all_channels() -> None:
+    profile_id = bob()
+    empty = send("get_cart", profile_id=profile_id)
+    assert json.loads(empty["body"])["lines"] == []
+    first = send("put_cart", profile_id=profile_id, headers={"if-match": empty["headers"]["ETag"]})
+    assert first["statusCode"] == 200
+    stale = {"if-match": empty["headers"]["ETag"]}
+    status, refused = call("put_cart", profile_id=profile_id, headers=stale)
+    assert (status, refused["code"]) == (412, "version_mismatch")
+    found = send("get_cart", profile_id=profile_id)
+    assert found["headers"]["ETag"] == first["headers"]["ETag"]
+    assert json.loads(found["body"])["lines"] == [{"sku": "tent-2p", "quantity": 1}]
+    twice = [{"sku": "A", "quantity": 1}, {"sku": "A", "quantity": 2}]
+    assert call("put_cart", profile_id=profile_id, body={"lines": twice})[0] == 422
+
+
+def test_the_erased_are_gone() -> None:
+    profile_id = bob()
+    assert send("erase", profile_id=profile_id)["statusCode"] == 204
+    assert send("erase", profile_id=profile_id)["statusCode"] == 204
+    assert call("get_profile", profile_id=profile_id)[0] == 410
+    assert call("get_timeline", profile_id=profile_id)[0] == 410
+    assert call("resolve")[0] == 410
+    assert call("resolve", key="again")[0] == 410
+    assert call("look_up") == (200, {"profiles": []})
+    assert call("erase", profile_id="nobody")[0] == 404
+
+
+def test_logs_name_nobody() -> None:
+    written = io.StringIO()
+    listener = logging.StreamHandler(written)
+    logger.addHandler(listener)
+    profile_id = bob()
+    call("look_up")
+    call("get_profile", profile_id=profile_id)
+    call("resolve", body={"source_id": "other"})
+    call("resolve", key="bad", body={"identifiers": {"email": "bobmiller"}})
+    logger.removeHandler(listener)
+    logged = written.getvalue().casefold()
+    assert "answered" in logged
+    for value in ("bob@shop", "4155552671", "miller", "market st", "account-17"):
+        assert value not in logged

@@ -1,0 +1,127 @@
+"""Many writers on the same people: one canonical id, no cycle, no lost record."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+import pytest
+
+from shared.customers import table
+from shared.customers.model import Resolution
+from shared.customers.table import Act
+from shared.errors import Gone
+from shared.web.idempotency import Request
+from tests.unit.customers.people import NOON, record
+
+T = TypeVar("T")
+WRITERS = 64
+ACT = Act(actor="associate", at=NOON, reason="they said so")
+
+pytestmark = pytest.mark.race
+
+
+def at_once(work: Callable[[int], T], writers: int) -> list[T]:
+    """``work`` by so many threads, let go in the same moment."""
+    gate = threading.Barrier(writers)
+
+    def run(number: int) -> T:
+        gate.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(writers) as pool:
+        return list(pool.map(run, range(writers)))
+
+
+def merge_request(number: int) -> Request:
+    return Request(f"merge-{number}", f"digest-{number}")
+
+
+def test_64_resolves_of_one_new_person_end_in_one_profile(local_tables: None) -> None:
+    def resolve(number: int) -> Resolution:
+        said = record("web", f"s{number}", email="bob@shop.test", given_name="Bob")
+        return table.resolve(said, f"r{number}", NOON, f"p{number}")
+
+    found = at_once(resolve, WRITERS)
+    (profile_id,) = {resolution.profile_id for resolution in found}
+    assert [resolution.outcome for resolution in found].count("created") == 1
+    assert len(table.find(profile_id).records) == WRITERS
+    assert [profile.profile_id for profile in table.find_by("email", "bob@shop.test")] == [
+        profile_id
+    ]
+
+
+def test_one_request_sent_many_times_at_once_has_one_answer(local_tables: None) -> None:
+    said = record("web", "bob", email="bob@shop.test")
+    found = at_once(lambda n: table.resolve(said, "the request", NOON, f"p{n}"), 16)
+    assert len(set(found)) == 1
+    assert found[0].outcome == "created"
+
+
+def test_one_record_in_many_requests_at_once_is_held_once(local_tables: None) -> None:
+    def resolve(number: int) -> Resolution:
+        said = record("web", "bob", at=NOON + timedelta(seconds=number), email=f"b{number}@x.test")
+        return table.resolve(said, f"r{number}", NOON, f"p{number}")
+
+    found = at_once(resolve, 16)
+    (profile_id,) = {resolution.profile_id for resolution in found}
+    (held,) = table.find(profile_id).records
+    assert held.record.text("email") == "b15@x.test"
+
+
+def test_merges_of_the_same_profiles_in_all_directions_leave_one(local_tables: None) -> None:
+    people = 6
+    for number in range(people):
+        said = record("web", f"s{number}", email=f"b{number}@shop.test")
+        table.resolve(said, f"r{number}", NOON + timedelta(seconds=number), f"p{number}")
+    pairs = [(one, other) for one in range(people) for other in range(people) if one != other]
+
+    def merge(number: int) -> str:
+        one, other = pairs[number]
+        merged = table.merge(f"p{one}", f"p{other}", ACT, merge_request(number))
+        return merged.profile_id
+
+    at_once(merge, len(pairs))
+    assert {table.profile_exists(f"p{number}") for number in range(people)} == {"p0"}
+    profile = table.find("p0")
+    assert len(profile.records) == people
+    assert profile.member_ids == {f"p{number}" for number in range(people)}
+    assert {member.parent for member in profile.members if member.parent} <= profile.member_ids
+
+
+def test_merge_and_resolve_at_once_lose_no_record(local_tables: None) -> None:
+    for name in ("a", "b"):
+        said = record("web", name, email=f"{name}@shop.test")
+        table.resolve(said, f"first {name}", NOON, f"p-{name}")
+
+    def work(number: int) -> None:
+        if number == 0:
+            table.merge("p-a", "p-b", ACT, merge_request(0))
+        else:
+            said = record("pos", f"s{number}", email=f"{'ab'[number % 2]}@shop.test")
+            table.resolve(said, f"r{number}", NOON, f"p{number}")
+
+    at_once(work, 24)
+    assert table.profile_exists("p-b") == "p-a"
+    assert len(table.find("p-a").records) == 2 + 23
+
+
+def test_a_record_is_not_resurrected_by_a_resolve_during_the_erasure(local_tables: None) -> None:
+    table.resolve(record("web", "bob", email="bob@shop.test"), "first", NOON, "p")
+
+    def work(number: int) -> None:
+        if number == 0:
+            table.erase("p", Act("ops", NOON + timedelta(days=1), "asked for"))
+            return
+        said = record("pos", f"s{number}", email="bob@shop.test")
+        with contextlib.suppress(Gone):
+            table.resolve(said, f"r{number}", NOON, f"p{number}")
+
+    at_once(work, 16)
+    assert table.find_by("email", "bob@shop.test") == []
+    for number in range(1, 16):
+        assert table.profile_exists(f"p{number}") is None
+    with pytest.raises(Gone):
+        table.resolve(record("web", "bob", phone="+14155552671"), "again", NOON, "q")

@@ -1,0 +1,233 @@
+"""The laws of profiles: order does not matter, merges can be undone, consent never widens."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.customers import stored
+from shared.customers.contract import profile_answer
+from shared.customers.fold import consents, golden, identifiers, may_contact
+from shared.customers.model import (
+    Consent,
+    Profile,
+    Record,
+    joined,
+    kept_apart,
+    merge,
+    newborn,
+    unmerge,
+    with_record,
+)
+from tests.unit.customers.people import NOON, record
+
+FAST = settings(deadline=None, max_examples=60)
+
+instants = st.integers(0, 5).map(lambda hours: NOON + timedelta(hours=hours))
+consent = st.builds(
+    Consent,
+    channel=st.sampled_from(["email", "sms"]),
+    purpose=st.just("marketing"),
+    contact=st.sampled_from(["a@x.test", "b@x.test"]),
+    status=st.sampled_from(["granted", "pending", "denied", "unknown"]),
+    at=instants,
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn, source: str = "web", source_id: str = "1") -> Record:
+    fields = draw(
+        st.dictionaries(
+            st.sampled_from(["email", "phone", "given_name", "birth_date"]),
+            st.sampled_from(["1", "2", "3"]),
+            min_size=1,
+        )
+    )
+    verified = tuple(draw(st.sets(st.sampled_from(["email", "phone"]))))
+    agreed = {made.point: made for made in draw(st.lists(consent, max_size=3))}
+    return record(
+        source,
+        source_id,
+        at=draw(instants),
+        verified=verified,
+        consents=tuple(agreed.values()),
+        **fields,
+    )
+
+
+def view(profile: Profile) -> str:
+    return profile_answer(profile).model_dump_json()
+
+
+@FAST
+@given(st.lists(statements(), min_size=1, max_size=5), st.randoms())
+def test_statements_of_a_record_are_joined_in_any_order(said: list[Record], rnd: Any) -> None:
+    def fold(records: list[Record]) -> Record:
+        whole = records[0]
+        for other in records[1:]:
+            whole = joined(whole, other)
+        return whole
+
+    shuffled = [*said, said[0]]
+    rnd.shuffle(shuffled)
+    assert stored.digest(fold(shuffled)) == stored.digest(fold([*said, said[0]]))
+
+
+@st.composite
+def people(draw: st.DrawFn) -> list[Profile]:
+    """Two to six profiles of one to three records each."""
+    found = []
+    for number in range(draw(st.integers(2, 6))):
+        profile = newborn(
+            f"p{number}",
+            f"web#{number}-0",
+            draw(statements(source_id=f"{number}-0")),
+            draw(instants),
+        )
+        for more in range(1, draw(st.integers(1, 3))):
+            source = draw(st.sampled_from(["web", "pos", "crm"]))
+            said = draw(statements(source=source, source_id=f"{number}-{more}"))
+            profile = with_record(profile, f"{source}#{number}-{more}", said)
+        found.append(profile)
+    return found
+
+
+@FAST
+@given(people(), st.data())
+def test_every_merge_is_undone_by_any_record_of_the_profile_that_went(
+    them: list[Profile], data: st.DataObject
+) -> None:
+    before = {profile.profile_id: view(profile) for profile in them}
+    one, other = them[0], them[1]
+    together = merge(one, other, NOON)
+    goes = other if together.profile_id == one.profile_id else one
+    key = data.draw(st.sampled_from(sorted(goes.keys)))
+    stays, leaves = unmerge(together, key, "new", NOON)
+    assert {view(stays), view(leaves)} == {before["p0"], before["p1"]}
+    assert kept_apart(stays, leaves)
+
+
+@FAST
+@given(people(), st.data())
+def test_a_random_walk_of_merges_undone_in_any_order_gives_the_same_profiles_back(
+    them: list[Profile], data: st.DataObject
+) -> None:
+    before = sorted(view(profile) for profile in them)
+    standing = list(them)
+    at = NOON
+    for _ in range(data.draw(st.integers(1, 8))):
+        merged = [profile for profile in standing if len(profile.members) > 1]
+        at += timedelta(minutes=1)
+        if len(standing) > 1 and (not merged or data.draw(st.booleans())):
+            one, other = data.draw(
+                st.lists(st.sampled_from(range(len(standing))), min_size=2, max_size=2, unique=True)
+            )
+            together = merge(standing[one], standing[other], at)
+            standing = [p for i, p in enumerate(standing) if i not in {one, other}] + [together]
+        else:
+            standing = _unmerged_once(standing, data.draw(st.sampled_from(merged)), at)
+    while merged := [profile for profile in standing if len(profile.members) > 1]:
+        standing = _unmerged_once(standing, data.draw(st.sampled_from(merged)), at)
+    assert sorted(view(profile) for profile in standing) == before
+
+
+def _unmerged_once(standing: list[Profile], profile: Profile, at: Any) -> list[Profile]:
+    key = next(held.key for held in profile.records if held.home != profile.profile_id)
+    return [p for p in standing if p is not profile] + [*unmerge(profile, key, "new", at)]
+
+
+@FAST
+@given(people())
+def test_merging_in_any_order_gives_the_same_person(them: list[Profile]) -> None:
+    def fold(profiles: list[Profile]) -> Profile:
+        whole = profiles[0]
+        for other in profiles[1:]:
+            whole = merge(whole, other, NOON)
+        return whole
+
+    assert view(fold(them)) == view(fold(them[::-1]))
+
+
+@FAST
+@given(people())
+def test_a_merge_loses_no_record_and_no_identifier(them: list[Profile]) -> None:
+    together = merge(them[0], them[1], NOON)
+    assert together.keys == them[0].keys | them[1].keys
+    assert {(found.type, found.value) for found in identifiers(together)} == {
+        (found.type, found.value) for profile in them[:2] for found in identifiers(profile)
+    }
+
+
+@FAST
+@given(people())
+def test_consent_never_widens_by_a_merge(them: list[Profile]) -> None:
+    together = merge(them[0], them[1], NOON)
+    for agreed in consents(together):
+        if agreed.status != "granted":
+            continue
+        assert any(may_contact(side, *agreed.point) for side in them[:2])
+        for side in them[:2]:
+            known = {found.point: found.status for found in consents(side)}
+            assert known.get(agreed.point, "unknown") in {"granted", "unknown"}
+
+
+@FAST
+@given(people())
+def test_a_profile_survives_being_stored(them: list[Profile]) -> None:
+    for profile in them:
+        values = {**stored.profile_values(profile), "version": profile.version}
+        assert stored.profile_from(values) == profile
+
+
+def test_the_older_known_profile_survives() -> None:
+    anonymous = newborn("device", "web#1", record("web", "1", device_id="d"), NOON)
+    known = newborn("bob", "web#2", record("web", "2", email="b@x.test"), NOON + timedelta(days=1))
+    younger = newborn(
+        "rob", "web#3", record("web", "3", email="r@x.test"), NOON + timedelta(days=2)
+    )
+    assert merge(anonymous, known, NOON).profile_id == "bob"
+    assert merge(younger, known, NOON).profile_id == "bob"
+
+
+def test_the_only_record_of_a_profile_cannot_leave() -> None:
+    alone = newborn("bob", "web#1", record("web", "1", email="b@x.test"), NOON)
+    with pytest.raises(ValueError, match="only record"):
+        unmerge(alone, "web#1", "new", NOON)
+
+
+def test_a_record_that_was_linked_by_mistake_leaves_alone() -> None:
+    bob = newborn("bob", "web#1", record("web", "1", email="b@x.test"), NOON)
+    both = with_record(bob, "pos#2", record("pos", "2", phone="+1"))
+    stays, leaves = unmerge(both, "pos#2", "new", NOON)
+    assert view(stays) == view(bob)
+    assert leaves.profile_id == "new"
+    assert leaves.keys == {"pos#2"}
+    assert leaves.records[0].homes == ("bob", "new")
+
+
+def test_golden_fields_are_verified_then_ranked_then_recent() -> None:
+    person = newborn("bob", "web#1", record("web", "1", given_name="Web", phone="+1"), NOON)
+    later = NOON + timedelta(days=1)
+    person = with_record(person, "pos#2", record("pos", "2", given_name="Pos"))
+    assert golden(person)["given_name"].value == "Pos"
+    person = with_record(person, "pos#3", record("pos", "3", at=later, given_name="Later"))
+    assert golden(person)["given_name"].value == "Later"
+    sure = record("web", "4", given_name="Sure", verified=("given_name",))
+    person = with_record(person, "web#4", sure)
+    assert golden(person)["given_name"].value == "Sure"
+    assert golden(person)["given_name"].source_id == "4"
+
+
+def test_a_denial_in_one_place_holds_against_a_later_grant_in_another() -> None:
+    def agreed(status: Any, hours: int) -> tuple[Consent, ...]:
+        at = NOON + timedelta(hours=hours)
+        return (Consent("email", "marketing", "b@x.test", status, at),)
+
+    denied = record("pos", "1", email="b@x.test", consents=agreed("denied", 0))
+    granted = record("web", "2", email="b@x.test", consents=agreed("granted", 1))
+    both = with_record(newborn("bob", "pos#1", denied, NOON), "web#2", granted)
+    assert not may_contact(both, "email", "marketing", "b@x.test")
+    changed = record("pos", "1", email="b@x.test", consents=agreed("granted", 2))
+    assert may_contact(with_record(both, "pos#1", changed), "email", "marketing", "b@x.test")

@@ -1,0 +1,199 @@
+"""What speaks for one person, what against, and how values are made comparable."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.customers import normal
+from shared.customers.alike import edits, jaro_winkler
+from shared.customers.contract import CustomerIdentity
+from shared.customers.decide import decide
+from shared.customers.keys import identifier_key, record_key
+from shared.customers.model import Profile, Record, newborn, set_apart
+from shared.customers.score import evidence, vetoes
+from shared.errors import InvalidRequest
+from tests.unit.customers.people import NOON, record
+
+NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+def alone(said: Record, profile_id: str = "p") -> Profile:
+    return newborn(profile_id, f"{said.source}#{said.source_id}", said, NOON)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("martha", "marhta", 0.9611),
+        ("dixon", "dicksonx", 0.8133),
+        ("dwayne", "duane", 0.84),
+        ("same", "same", 1),
+        ("abc", "xyz", 0),
+    ],
+)
+def test_jaro_winkler_as_published(one: str, other: str, expected: float) -> None:
+    assert jaro_winkler(one, other) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("1990-01-02", "1990-01-02", 0), ("ab", "ba", 1), ("kitten", "sitting", 3), ("", "abc", 3)],
+)
+def test_edits(one: str, other: str, expected: int) -> None:
+    assert edits(one, other) == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
+def test_likeness_is_symmetric(one: str, other: str) -> None:
+    assert edits(one, other) == edits(other, one)
+    assert jaro_winkler(one, other) == pytest.approx(jaro_winkler(other, one))
+    assert 0 <= jaro_winkler(one, other) <= 1
+
+
+def test_identifiers_weigh_by_how_personal_they_are() -> None:
+    said: list[dict[str, Any]] = [
+        {name: "x"} for name in ("loyalty_id", "payment_token", "email", "phone", "device_id")
+    ]
+    bits = [
+        evidence(record("web", "1", **fields), record("pos", "2", **fields), NONE).bits
+        for fields in said
+    ]
+    assert bits == sorted(bits, reverse=True)
+    assert len(set(bits)) == 5
+
+
+def test_a_verified_email_weighs_more_and_a_shared_one_hardly_anything() -> None:
+    one = record("web", "1", email="b@x.test")
+    sure = record("pos", "2", email="b@x.test", verified=("email",))
+    assert evidence(one, sure, NONE).bits > evidence(one, one, NONE).bits
+    assert evidence(one, sure, frozenset({("email", "b@x.test")})).bits == 1
+
+
+def test_evidence_names_fields_and_never_values() -> None:
+    one = record("web", "1", email="bob@x.test", given_name="Bob", birth_date="1990-01-02")
+    reasons = " ".join(evidence(one, one, NONE).reasons)
+    assert "same email" in reasons
+    assert "bob" not in reasons.casefold()
+    assert "1990" not in reasons
+
+
+def test_swapped_and_misspelt_names_agree_and_others_differ() -> None:
+    bob = record("web", "1", given_name="Robert", family_name="Miller")
+    swapped = record("web", "2", given_name="Miller", family_name="Robert")
+    misspelt = record("web", "3", given_name="Robrt", family_name="Müller")
+    ann = record("web", "4", given_name="Ann", family_name="Miller")
+    assert evidence(bob, swapped, NONE).bits > 0
+    assert evidence(bob, misspelt, NONE).bits > 0
+    assert evidence(bob, ann, NONE).bits < 0
+
+
+def test_vetoes() -> None:
+    bob = alone(record("web", "1", loyalty_id="L1", birth_date="1990-01-02", given_name="Bob"))
+    typo = alone(record("pos", "2", loyalty_id="L1", birth_date="1990-01-03", given_name="Bob"))
+    ann = alone(record("pos", "3", loyalty_id="L2", birth_date="1961-12-30", given_name="Ann"))
+    assert vetoes(bob, typo) == ()
+    assert vetoes(bob, ann) == ("two loyalty ids", "two birth dates", "names at odds")
+    assert vetoes(set_apart(bob, [("pos#2", "web#1")]), typo) == ("said to be two people",)
+
+
+def test_a_household_that_shares_a_phone_is_not_one_person() -> None:
+    ann = alone(record("web", "1", phone="+1", given_name="Ann", family_name="Miller"))
+    bob = record("web", "2", phone="+1", given_name="Bob", family_name="Miller")
+    decision = decide(
+        "web#2", bob, standing=None, candidates=[ann], shared=NONE, at=NOON, new_profile_id="q"
+    )
+    assert (decision.outcome, decision.profile.profile_id) == ("review", "q")
+    assert "names at odds" in decision.reasons
+
+
+def test_who_was_said_to_be_two_people_is_not_asked_about_again() -> None:
+    bob = alone(record("web", "1", email="b@x.test"))
+    rob = alone(record("web", "2", email="r@x.test"), "q")
+    pair = [("web#1", "web#2")]
+    bob, rob = set_apart(bob, pair), set_apart(rob, pair)
+    decision = decide(
+        "web#2",
+        record("web", "2", email="b@x.test"),
+        standing=rob,
+        candidates=[bob],
+        shared=NONE,
+        at=NOON,
+        new_profile_id="new",
+    )
+    assert (decision.outcome, decision.profile.profile_id, decision.doubts) == ("updated", "q", ())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "country"),
+    [
+        ("415-555-2671", "+1 (415) 555-2671", "US"),
+        ("020 7946 0958", "+44 20 7946 0958", "GB"),
+    ],
+)
+def test_spellings_of_a_phone_number_are_one(one: str, other: str, country: str) -> None:
+    assert normal.phone(one, country) == normal.phone(other)
+
+
+def test_spellings_of_an_email_and_a_card_are_one() -> None:
+    assert normal.email(" Bob@Shop.TEST ") == "bob@shop.test"
+    assert normal.loyalty_id("l-12 34") == "L1234"
+    assert normal.letters("Müller-Lüdenscheidt") == "mullerludenscheidt"
+
+
+@pytest.mark.parametrize(
+    "junk", ["none@none.com", "noreply@shop.test", "+10000000000", "+11234567890", "0000", "null"]
+)
+def test_junk(junk: str) -> None:
+    assert normal.junk(junk)
+
+
+@pytest.mark.parametrize("real", ["bob@example.com", "test@example.com", "+14155552671", "L1234"])
+def test_no_junk(real: str) -> None:
+    assert not normal.junk(real)
+
+
+def test_every_wrong_identifier_is_named_by_its_path_without_its_value() -> None:
+    identity = CustomerIdentity.model_validate(
+        {
+            "source": "web",
+            "source_id": "1",
+            "identifiers": {"email": "not-mail", "phone": "415 555 2671"},
+        }
+    )
+    with pytest.raises(InvalidRequest) as refused:
+        identity.record(NOON, "$.customer")
+    errors = refused.value.data["errors"]
+    assert [error["path"] for error in errors] == [
+        "$.customer.identifiers.email",
+        "$.customer.identifiers.phone",
+    ]
+    assert "not-mail" not in str(errors)
+
+
+def test_a_phone_number_is_of_the_country_of_the_address() -> None:
+    identity = CustomerIdentity.model_validate(
+        {
+            "source": "web",
+            "source_id": "1",
+            "identifiers": {"phone": "415 555 2671", "email": ""},
+            "attributes": {"address": {"country": "US"}, "birth_date": "1990-01-02"},
+        }
+    )
+    said = identity.record(NOON)
+    assert said.text("phone") == "+14155552671"
+    assert said.text("birth_date") == "1990-01-02"
+    assert "email" not in said.fields
+
+
+def test_keys_depend_on_the_secret_and_on_the_kind_and_hide_the_value() -> None:
+    keys = {
+        identifier_key(b"one", "email", "bob@x.test"),
+        identifier_key(b"two", "email", "bob@x.test"),
+        identifier_key(b"one", "phone", "bob@x.test"),
+        record_key(b"one", "web", "bob@x.test"),
+    }
+    assert len(keys) == 4
+    assert not any("bob" in key for key in keys)
