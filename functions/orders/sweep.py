@@ -29,5 +29,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         except Refusal as refusal:
             failed += 1
             logger.warning("not acted on", extra={"order_id": order_id, "code": refusal.code})
+        except Exception:
+            # One order that cannot be read must not keep all others waiting.
+            failed += 1
+            logger.exception("not acted on", extra={"order_id": order_id})
     logger.info("swept", extra={"acted": acted, "failed": failed})
     return {"acted": acted, "failed": failed}

@@ -69,8 +69,12 @@ def _first(found: table.Found, request: Request) -> str | None:
     if found.answered is not None:
         return _again(found.answered, request)
     if found.order is not None:
-        raise KeyReused(f"there is an order {found.order.order_id} already, placed by another key")
+        raise _taken(found.order.order_id)
     return None
+
+
+def _taken(order_id: str) -> KeyReused:
+    return KeyReused(f"there is an order {order_id} already, placed with another key")
 
 
 def _again(answered: Answered, request: Request) -> str:
@@ -107,6 +111,8 @@ def _placed(
             return text
         if lost.answered is not None:
             return _again(lost.answered, request)
+        if lost.changed:
+            raise _taken(draft.order_id)
         supply = supply.knowing(_lesson(lost.learnt, race))
     raise Busy("too many buyers of the same goods; trying again is safe")
 

@@ -219,7 +219,8 @@ def commit(
         return Lost(answered=Answered(record["digest"], record["answer"]))
     if 0 in refused:
         document = refused[0]
-        return Lost(changed=True, answered=first_answer(document) if new and document else None)
+        mine = new and document and request and document["request"]["name"] == request.name
+        return Lost(changed=True, answered=first_answer(document) if document and mine else None)
     if hold is not None and hold_at in refused:
         item = refused[hold_at]
         state = item["state"] if item else "gone"

@@ -195,6 +195,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
         assert found.state == "exception"
         assert found.deadline is not None
         due = found.deadline
+    assert found is not None
     assert len(found.history) == 4
     assert len(found.decisions) == 2
     end = due + timedelta(days=3)

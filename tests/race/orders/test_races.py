@@ -1,0 +1,207 @@
+"""Many buyers, associates and retries at once, on DynamoDB Local."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from shared.aws.clients import dynamodb
+from shared.errors import InvalidTransition, OutOfStock, Refusal
+from shared.orders import model, placing, table
+from shared.orders.contract import order_answer
+from shared.orders.model import Line, Order
+from shared.stock.model import HoldLine
+from tests.tables.orders import shop
+from tests.tables.orders.shop import NOW, line, order, request
+from tests.tables.orders.test_orders_table import hold
+
+pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
+LATER = NOW + timedelta(minutes=5)
+
+
+def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each act returned, or the refusal it raised; all start together."""
+    dynamodb()
+    ready = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        ready.wait()
+        try:
+            return act()
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def answer(stored: Order) -> str:
+    return order_answer(stored).model_dump_json()
+
+
+def buy(name: str, *lines: Line, key: str = "", **more: Any) -> str:
+    draft = order(name, *lines, **more)
+    return placing.place(draft, request(key or name, draft.order_id), "web", NOW, answer)
+
+
+def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
+    return placing.change(
+        order_id,
+        lambda found: model.act(found, f"{order_id}.{number}", action, LATER, key),
+        LATER,
+        request=request(key),
+        answer=answer,
+    )
+
+
+def cancel(order_id: str, key: str) -> str | None:
+    return placing.change(
+        order_id,
+        lambda found: model.cancel(found, None, "changed my mind", LATER, key),
+        LATER,
+        request=request(key),
+        answer=answer,
+    )
+
+
+def reject(order_id: str, at: datetime) -> str | None:
+    rows = [model.Rejection("1", 1, "no_capacity")]
+    return placing.change(
+        order_id,
+        lambda found: model.reject(found, f"{order_id}.1", rows, {}, now=at, actor="store"),
+        at,
+        request=request(f"reject-{order_id}"),
+        answer=answer,
+    )
+
+
+def kinds(outcomes: Sequence[Any]) -> Counter[type]:
+    return Counter(type(outcome) for outcome in outcomes)
+
+
+def test_the_last_unit_goes_to_exactly_one_of_50_buyers() -> None:
+    shop.stocked({"A": {"denver": 1}})
+    outcomes = at_once([partial(buy, f"o-{n}") for n in range(50)])
+    assert kinds(outcomes) == {str: 1, OutOfStock: 49}
+    assert shop.counts("A", "denver") == (1, 1, 0, 0)
+    assert len(shop.all_orders()) == 1
+    shop.laws()
+
+
+def test_a_few_units_over_four_locations_are_all_sold_and_not_one_more() -> None:
+    shop.stocked({"A": {"denver": 1, "boulder": 1, "omaha": 2, "depot": 1}})
+    outcomes = at_once([partial(buy, f"o-{n}") for n in range(50)])
+    assert kinds(outcomes) == {str: 5, OutOfStock: 45}
+    shop.laws()
+
+
+def test_two_lines_of_one_sku_are_one_demand_in_every_race() -> None:
+    shop.stocked({"A": {"denver": 5}})
+    both = (line("1", "A", 1), line("2", "A", 1))
+    outcomes = at_once([partial(buy, f"o-{n}", *both) for n in range(12)])
+    assert kinds(outcomes) == {str: 2, OutOfStock: 10}
+    assert shop.counts("A", "denver") == (5, 4, 1, 0)
+    shop.laws()
+
+
+def test_orders_with_opposite_lines_do_not_block_each_other() -> None:
+    shop.stocked({"A": {"denver": 20}, "B": {"denver": 20}})
+    there, back = (line("1", "A", 1), line("2", "B", 1)), (line("1", "B", 1), line("2", "A", 1))
+    outcomes = at_once([partial(buy, f"o-{n}", *(back if n % 2 else there)) for n in range(20)])
+    assert kinds(outcomes) == {str: 20}
+    assert shop.counts("A", "denver") == shop.counts("B", "denver") == (20, 20, 0, 0)
+    shop.laws()
+
+
+def test_one_key_from_20_threads_is_one_order_with_equal_answers() -> None:
+    shop.stocked({"A": {"denver": 1}})
+    name = table.id_of(request("same", None))
+
+    def once() -> str:
+        return placing.place(order(name), request("same", None), "web", NOW, answer)
+
+    outcomes = at_once([once] * 20)
+    assert kinds(outcomes) == {str: 20}
+    assert len(set(outcomes)) == 1
+    assert len(shop.all_orders()) == 1
+    shop.laws()
+
+
+def test_one_key_and_an_own_id_from_20_threads_is_one_order_with_equal_answers() -> None:
+    shop.stocked({"A": {"denver": 1}})
+    outcomes = at_once([partial(buy, "web-1")] * 20)
+    assert kinds(outcomes) == {str: 20}
+    assert len(set(outcomes)) == 1
+    shop.laws()
+
+
+def test_a_cancel_and_a_shipment_do_not_both_succeed() -> None:
+    shop.stocked({"A": {"denver": 20}})
+    for n in range(10):
+        name = f"o-{n}"
+        buy(name)
+        act(name, "accept", f"accept-{n}")
+        shipped, cancelled = at_once(
+            [partial(act, name, "ship", f"ship-{n}"), partial(cancel, name, f"cancel-{n}")]
+        )
+        assert isinstance(shipped, InvalidTransition) != isinstance(cancelled, InvalidTransition)
+    states = Counter(found.state for found in shop.all_orders())
+    assert states.total() == 10
+    assert shop.counts("A", "denver")[:2] == (20 - states["fulfilled"], 0)
+    shop.laws()
+
+
+def test_one_offer_is_accepted_once() -> None:
+    shop.stocked({"A": {"denver": 1}})
+    buy("o-1")
+    outcomes = at_once([partial(act, "o-1", "accept", f"associate-{n}") for n in range(10)])
+    assert kinds(outcomes) == {str: 1, InvalidTransition: 9}
+    (found,) = shop.all_orders()
+    assert found.version == 2
+
+
+def test_a_repeated_action_from_10_threads_takes_effect_once() -> None:
+    shop.stocked({"A": {"denver": 3}})
+    buy("o-1", line("1", "A", 2))
+    act("o-1", "accept", "accept")
+    outcomes = at_once([partial(act, "o-1", "ship", "ship")] * 10)
+    assert kinds(outcomes) == {str: 10}
+    assert len(set(outcomes)) == 1
+    assert shop.counts("A", "denver") == (1, 0, 1, 0)
+    shop.laws()
+
+
+def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> None:
+    shop.stocked({"A": {"denver": 2, "boulder": 2}})
+    late = NOW + timedelta(hours=1)
+    for n in range(6):
+        name = f"o-{n}"
+        buy(name, line("1", "A", 1))
+
+        at_once(
+            [
+                partial(reject, name, late),
+                partial(placing.change, name, partial(model.overdue, now=late), late),
+            ]
+        )
+        found = table.find(name)
+        assert found is not None
+        assert [f.state for f in found.fulfillments] == ["rejected", "offered"]
+        shop.laws()
+        cancel(name, f"cancel-{name}")
+
+
+def test_a_hold_becomes_one_order() -> None:
+    shop.stocked({"A": {"denver": 3}})
+    hold(HoldLine("A", "denver", 2))
+    outcomes = at_once(
+        [partial(buy, f"o-{n}", line("1", "A", 2), hold_id="h-1") for n in range(10)]
+    )
+    assert sum(isinstance(outcome, str) for outcome in outcomes) == 1
+    assert shop.counts("A", "denver") == (3, 2, 1, 0)
+    shop.laws()
