@@ -59,14 +59,14 @@ Decide = Callable[[Order, datetime, str], Change]
 def place_order(body: OrderInput) -> Response[OrderAnswer]:
     caller, request, now = who(app), idempotent(app), _now()
     caller.must_see(body.channel)
-    draft = body.order(body.order_id or table.id_of(request), None, now)
+    draft = body.order(body.order_id or table.id_of(request), now)
     text = placing.place(
         draft,
         request,
         caller.client_id,
         now,
         _answer,
-        profile=lambda: buyers.profile(body.customer, request, now),
+        buyer=lambda: buyers.buyer(body.customer, request, now),
     )
     return Response(
         status_code=201,
@@ -264,7 +264,7 @@ def cancel_fulfillment(
 )
 def quote_order(body: OrderInput) -> QuoteAnswer:
     who(app).must_see(body.channel)
-    draft = body.order(body.order_id or "quote", None, _now())
+    draft = body.order(body.order_id or "quote", _now())
     decision, order = placing.quote(draft, draft.placed_at)
     missing = {line.line_id: line.unassigned for line in order.lines}
     return QuoteAnswer(

@@ -1,4 +1,5 @@
-"""Keeps one row per fulfillment for the pick lists, from the changes of the orders."""
+"""Keeps one row per fulfillment for the pick lists, from the changes of the orders; and tells the
+buyer's timeline of each new order."""
 
 from typing import Any
 
@@ -11,7 +12,7 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from shared.aws.items import from_item
-from shared.orders import table
+from shared.orders import buyers, table
 
 logger = Logger(service="norain", utc=True)
 processor = BatchProcessor(
@@ -23,11 +24,11 @@ def project(record: DynamoDBRecord) -> None:
     images = record.raw_event["dynamodb"]
     if "NewImage" not in images or images["Keys"]["sk"]["S"] != "ORDER":
         return
+    order = table.order_of_item(from_item(images["NewImage"]))
     before = images.get("OldImage")
-    table.project(
-        table.order_of_item(from_item(images["NewImage"])),
-        table.order_of_item(from_item(before)) if before else None,
-    )
+    table.project(order, table.order_of_item(from_item(before)) if before else None)
+    if before is None:
+        buyers.tell(order)
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:

@@ -56,10 +56,11 @@ class Orders(Stack):
             "ProjectFulfillments",
             platform,
             handler="functions.orders.project_fulfillments.handler",
-            description="keeps one row per fulfillment for the pick lists",
+            description="keeps the rows of the pick lists, and tells buyers' timelines of orders",
             timeout_seconds=60,
         )
         data.let(project, schema.ORDERS, *WRITE)
+        data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         Follows(
             self,
             "Documents",

@@ -1,19 +1,22 @@
 """Whose order it is."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from shared.customers.contract import CustomerIdentity
-from shared.customers.table import profile_exists, resolve
-from shared.errors import invalid
+from shared.customers.model import Interaction
+from shared.customers.table import profile_exists, record_interaction, resolve
+from shared.errors import Gone, NotFound, invalid
 from shared.orders.contract import KnownCustomer
+from shared.orders.model import Buyer, Order
 from shared.orders.table import id_of
 from shared.web.idempotency import Request
 
 
-def profile(
+def buyer(
     customer: KnownCustomer | CustomerIdentity | None, request: Request, now: datetime
-) -> str | None:
-    """The profile as it is called now, None for a guest.
+) -> Buyer:
+    """The profile as it is called now, nobody for a guest.
 
     A person whom the channel describes is resolved under the request's own name, so that the same
     request always means the same person.
@@ -21,13 +24,39 @@ def profile(
     Raises InvalidRequest for a profile that does not exist, Gone for one that was erased.
     """
     if customer is None:
-        return None
+        return Buyer()
     if isinstance(customer, KnownCustomer):
         found = profile_exists(customer.profile_id)
         if found is None:
             raise invalid("$.customer.profile_id", "there is no such profile")
-        return found
+        return Buyer(found, found)
     record = customer.record(now, path="$.customer")
-    return resolve(
+    resolved = resolve(
         record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
-    ).profile_id
+    )
+    return Buyer(resolved.profile_id, resolved.home, resolved.record_key)
+
+
+def tell(order: Order) -> None:
+    """The order in its buyer's timeline, once however often it is told. Who has been erased since
+    has none."""
+    buyer = order.buyer
+    if buyer.profile_id is None:
+        return
+    purchase = Interaction(
+        interaction_id=order.order_id,
+        channel=order.channel,
+        kind="purchase",
+        occurred_at=order.placed_at,
+        data={
+            "order_id": order.order_id,
+            "total": {
+                "amount": sum(line.unit_price * line.quantity for line in order.lines),
+                "currency": order.lines[0].currency,
+            },
+            "lines": [{"sku": line.sku, "quantity": line.quantity} for line in order.lines],
+        },
+        record_key=buyer.record_key,
+    )
+    with suppress(Gone, NotFound):
+        record_interaction(buyer.home or buyer.profile_id, purchase)

@@ -130,7 +130,7 @@ class OrderInput(Input):
             raise ValueError("ship lines need ship_to")
         return self
 
-    def order(self, order_id: str, profile_id: str | None, now: datetime) -> Order:
+    def order(self, order_id: str, now: datetime) -> Order:
         """The order as a draft: no line is open yet."""
         return Order(
             order_id=order_id,
@@ -152,7 +152,6 @@ class OrderInput(Input):
                 for line in self.lines
             ),
             service_level=self.service_level,
-            profile_id=profile_id,
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,
         )
@@ -221,7 +220,7 @@ def order_answer(order: Order) -> OrderAnswer:
         channel=order.channel,
         state=order.state,
         placed_at=order.placed_at,
-        profile_id=order.profile_id,
+        profile_id=order.buyer.profile_id,
         lines=[_line_answer(line) for line in order.lines],
         fulfillments=[part_answer(found) for found in order.fulfillments],
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,

@@ -174,6 +174,16 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Buyer:
+    """Whose order it is; nothing for a guest. ``home`` and ``record_key`` say with which record
+    of the person it came, so that it follows that record when a merge is undone."""
+
+    profile_id: str | None = None
+    home: str | None = None
+    record_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where parcels go: WGS84 degrees where the channel knows them."""
 
@@ -196,7 +206,7 @@ class Order:
     payment: Payment
     lines: tuple[Line, ...]
     service_level: ServiceLevel = "standard"
-    profile_id: str | None = None
+    buyer: Buyer = Buyer()
     ship_to: Place | None = None
     hold_id: str | None = None
     fulfillments: tuple[Fulfillment, ...] = ()

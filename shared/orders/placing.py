@@ -11,10 +11,11 @@ from shared.aws.dynamodb import pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock
 from shared.locations.table import all_locations, point_of_postal_code
 from shared.orders import model, sourcing, table
-from shared.orders.model import TERMS, Change, Order, Place, Rejection
+from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
 from shared.orders.sourcing import Supply
 from shared.orders.table import Answered, Gathered
-from shared.routing.model import DEFAULT_POLICY, Decision, Destination
+from shared.routing import table as policies
+from shared.routing.model import Decision, Destination
 from shared.routing.route import route
 from shared.stock import table as stock
 from shared.web.idempotency import Request
@@ -40,11 +41,11 @@ def place(
     actor: str,
     now: datetime,
     answer: Answer,
-    profile: Callable[[], str | None] = lambda: None,
+    buyer: Callable[[], Buyer] = Buyer,
 ) -> str:
     """Places ``draft`` (lines not open yet) once; the answer, and to a replay the first one.
 
-    One read call and one transaction when no race is lost. ``profile`` tells whose order it is;
+    One read call and one transaction when no race is lost. ``buyer`` tells whose order it is;
     a replay does not ask.
 
     Raises OutOfStock with every short line, HoldClosed, Conflict when a hold is of other goods,
@@ -56,7 +57,7 @@ def place(
     if (first := _first(gathered.found, request)) is not None:
         return first
     try:
-        draft = replace(draft, profile_id=profile())
+        draft = replace(draft, buyer=buyer())
         return _placed(draft, gathered, request, actor=actor, now=now, answer=answer)
     except (OutOfStock, HoldClosed):
         # The read may have been older than the same request's own success.
@@ -238,7 +239,7 @@ def supply_of(order: Order, gathered: Gathered) -> Supply:
         locations=all_locations(),
         packs=gathered.packs,
         products=gathered.products,
-        policy=DEFAULT_POLICY,
+        policy=policies.active(),
         destination=destination(order.ship_to),
     )
 

@@ -31,6 +31,7 @@ from shared.errors import HoldClosed, InvalidRequest
 from shared.instants import rfc3339
 from shared.orders.model import (
     OPEN,
+    Buyer,
     Change,
     Entry,
     Fulfillment,
@@ -256,8 +257,8 @@ def _new(change: Change, request: Request | None, answer: str) -> Part:
         "placed_at": rfc3339(order.placed_at),
         "payment": _plain(asdict(order.payment)),
         "service_level": order.service_level,
-        "profile_id": order.profile_id,
-        "profile_key": f"PROFILE#{order.profile_id}" if order.profile_id else None,
+        "buyer": _plain(asdict(order.buyer)),
+        "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
         "ship_to": _plain(asdict(order.ship_to)) if order.ship_to else None,
         "hold_id": order.hold_id,
         "request": {"name": request.name, "digest": request.digest} if request else None,
@@ -515,7 +516,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         payment=Payment(**item["payment"]),
         lines=tuple(_line(row) for row in item["lines"]),
         service_level=item["service_level"],
-        profile_id=item.get("profile_id"),
+        buyer=Buyer(**item["buyer"]),
         ship_to=Place(**ship_to) if ship_to else None,
         hold_id=item.get("hold_id"),
         fulfillments=tuple(_fulfillment(row) for row in item["fulfillments"]),

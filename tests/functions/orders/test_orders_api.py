@@ -10,6 +10,7 @@ import pytest
 
 from functions.orders import api, project_fulfillments, sweep
 from shared.aws.items import to_item
+from shared.customers import table as customers
 from shared.orders import table
 from shared.orders.model import Change
 from tests.conftest import event
@@ -364,10 +365,12 @@ def test_a_person_whom_the_channel_describes_is_known_afterwards(
     (newest,) = listed["orders"]
     query = {"profile_id": first["profile_id"], "cursor": listed["next_cursor"]}
     _, rest = call("list_orders", query=query)
-    assert {newest["order_id"], rest["orders"][0]["order_id"]} == {
-        first["order_id"],
-        second["order_id"],
-    }
+    both = {first["order_id"], second["order_id"]}
+    assert {newest["order_id"], rest["orders"][0]["order_id"]} == both
+    for _ in range(2):
+        projected()
+    _, timeline, _ = customers.timeline(first["profile_id"], 10, None)
+    assert {entry.interaction_id for entry in timeline} == both
 
 
 def test_an_offer_that_nobody_answers_goes_elsewhere(environment: pytest.MonkeyPatch) -> None:

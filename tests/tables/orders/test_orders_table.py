@@ -15,7 +15,7 @@ from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFo
 from shared.instants import rfc3339
 from shared.orders import model, placing, table
 from shared.orders.contract import order_answer
-from shared.orders.model import Change, LawBroken, Order
+from shared.orders.model import Buyer, Change, LawBroken, Order
 from shared.stock import model as stock_model
 from shared.stock import table as stock
 from shared.stock.model import Hold, HoldLine, HoldState
@@ -94,7 +94,12 @@ def test_an_id_of_the_channels_own_costs_one_item_more() -> None:
 
 def test_an_order_reads_back_as_it_was_written() -> None:
     due = NOW + timedelta(days=3)
-    draft = order("o-1", line("1", "A", 9, backorder=True), line("2", "B", 1), profile_id="p-1")
+    draft = order(
+        "o-1",
+        line("1", "A", 9, backorder=True),
+        line("2", "B", 1),
+        buyer=Buyer("p-1", "p-0", "web#1"),
+    )
     change = model.settle(
         model.offer(
             model.place(draft, NOW, "web"),
