@@ -11,7 +11,6 @@ from functions.customers.api import handler
 from shared.aws.dynamodb import query
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
-from shared.web.api import logger
 from tests.conftest import event
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -261,13 +260,13 @@ def test_the_erased_are_gone() -> None:
 def test_logs_name_nobody() -> None:
     written = io.StringIO()
     listener = logging.StreamHandler(written)
-    logger.addHandler(listener)
+    logging.getLogger("norain").addHandler(listener)
     profile_id = bob()
     call("look_up")
     call("get_profile", profile_id=profile_id)
     call("resolve", body={"source_id": "other"})
     call("resolve", key="bad", body={"identifiers": {"email": "bobmiller"}})
-    logger.removeHandler(listener)
+    logging.getLogger("norain").removeHandler(listener)
     logged = written.getvalue().casefold()
     assert "answered" in logged
     for value in ("bob@shop", "4155552671", "miller", "market st", "account-17"):

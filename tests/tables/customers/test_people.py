@@ -11,7 +11,7 @@ from shared.aws.settings import table_name
 from shared.customers import table
 from shared.customers.contract import profile_answer
 from shared.customers.model import Consent, Interaction, Resolution
-from shared.customers.table import Act
+from shared.customers.table import Act, erasing
 from shared.errors import Conflict, Gone, InvalidRequest, NotFound, VersionMismatch
 from shared.web.idempotency import Request
 from tests.unit.customers.people import NOON, record
@@ -290,7 +290,7 @@ def test_an_erasure_that_broke_off_is_finished_by_the_next(monkeypatch: pytest.M
         raise RuntimeError("the function ended here")
 
     with monkeypatch.context() as broken:
-        broken.setattr(table, "_sweep", breaks)
+        broken.setattr(erasing, "_sweep", breaks)
         with pytest.raises(RuntimeError):
             table.erase("p-1", ACT)
     with pytest.raises(Gone):

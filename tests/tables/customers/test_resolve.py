@@ -36,8 +36,9 @@ def test_somebody_new_gets_a_profile() -> None:
 
 @pytest.mark.parametrize("name", ["email", "phone", "loyalty_id", "payment_token"])
 def test_an_equal_strong_identifier_links(name: str) -> None:
-    resolve("1", **{name: "+14155552671"})
-    found = resolve("2", source="pos", **{name: "+14155552671"})
+    said: dict[str, Any] = {name: "+14155552671"}
+    resolve("1", **said)
+    found = resolve("2", source="pos", **said)
     assert (found.outcome, found.profile_id) == ("linked", "p-1")
     assert found.reasons == (f"same {name}",)
     assert len(table.find("p-1").records) == 2

@@ -1,0 +1,48 @@
+"""The customers table: who a record is, and everything kept on a person.
+
+    pk                      sk                     what
+    PROFILE#<id>            PROFILE                the profile: its records, the ids merged into it;
+                                                   or merged_into, one hop; or erased_at
+    PROFILE#<id>            AT#<time>#<id>         an interaction, under the id that it was sent to
+    PROFILE#<id>            CART                   the cart
+    RECORD#<key>            HEAD                   the profile that took the record in; or erased_at
+    RECORD#<key>            AT#<time>#<digest>     a statement of the source, never changed
+    RECORD#<key>            LINK#.. | CANNOT#..    what was said of this record and others, and why
+    ID#<type>#<hash>        ID                     the profiles that use the identifier; erased_at
+    REVIEW#<id>             REVIEW                 two records for a person to judge
+    IDEM#<name>             IDEM                   a request, its payload's digest and its answer
+    AUDIT#<id>              AT#<time>#<id>         who read the profile
+
+Every write is one transaction whose conditions are the versions of all that was decided on. Who
+loses a race reads again and decides again.
+"""
+
+from shared.customers.table.carts import cart, put_cart
+from shared.customers.table.erasing import audit, erase
+from shared.customers.table.merging import Merged, merge, unmerge
+from shared.customers.table.profiles import find, find_by, profile_exists
+from shared.customers.table.resolving import resolve
+from shared.customers.table.reviews import Review, judge, open_reviews
+from shared.customers.table.rows import Act
+from shared.customers.table.timeline import interaction_part, record_interaction, timeline
+
+__all__ = [
+    "Act",
+    "Merged",
+    "Review",
+    "audit",
+    "cart",
+    "erase",
+    "find",
+    "find_by",
+    "interaction_part",
+    "judge",
+    "merge",
+    "open_reviews",
+    "profile_exists",
+    "put_cart",
+    "record_interaction",
+    "resolve",
+    "timeline",
+    "unmerge",
+]

@@ -1,0 +1,125 @@
+"""Erase a person for good, and note who read of whom."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.aws.dynamodb import get, query, transact
+from shared.aws.items import to_item
+from shared.customers.model import Profile
+from shared.customers.stored import record_from, text
+from shared.customers.table.profiles import people_of
+from shared.customers.table.rows import (
+    Act,
+    delete,
+    head_at,
+    profile_at,
+    put,
+    rows,
+    settled,
+    table,
+    write_all,
+)
+from shared.customers.table.timeline import partitions
+from shared.customers.table.users import Users, id_keys
+from shared.errors import NotFound
+
+
+def erase(profile_id: str, act: Act) -> None:
+    """Removes the person: every record, statement, link, interaction and cart, of all merged ids.
+
+    First the profile is closed, in one conditional write: from then on nothing reads it and a
+    replay is refused. Then the rest goes; a repetition goes on where a broken one ended. What is
+    left are keyed hashes. Raises NotFound, Busy.
+    """
+
+    def close() -> Mapping[str, Any] | None:
+        people = people_of([profile_id])
+        now = people.now.get(profile_id)
+        if now is None:
+            raise NotFound("there is no such profile", profile_id=profile_id)
+        if now in people.erased:
+            return get(table(), *profile_at(now), consistent=True)
+        profile = people.living[now]
+        left = {
+            "members": sorted(profile.member_ids),
+            "partitions": sorted(partitions(profile)),
+            "records": sorted(profile.keys),
+            "ids": sorted(_all_identifiers(profile)),
+        }
+        tombstone = {
+            "erased_at": text(act.at),
+            "erased_by": act.actor,
+            "left": left,
+            "version": profile.version + 1,
+        }
+        closed = put(
+            *profile_at(now),
+            tombstone,
+            # holds when no record was taken in, and nothing merged, since the profile was read
+            condition="version = :v",
+            values={":v": profile.version},
+        )
+        return None if transact([closed]) else {**tombstone, "pk": f"PROFILE#{now}"}
+
+    tombstone = settled(close)
+    if "left" in tombstone:
+        _sweep(tombstone["left"], tombstone["erased_at"])
+        done = {"erased_at": tombstone["erased_at"], "version": tombstone["version"]}
+        transact([put(tombstone["pk"], "PROFILE", done)])
+
+
+def _all_identifiers(profile: Profile) -> set[str]:
+    """The keys of every identifier that any statement of the profile's records ever named."""
+    found = set()
+    for held in profile.records:
+        statements = query(
+            table(),
+            "pk = :pk AND begins_with(sk, :at)",
+            to_item({":pk": f"RECORD#{held.key}", ":at": "AT#"}),
+        )
+        for record in (held.record, *(record_from(row) for row in statements)):
+            found |= {where.pk for where in id_keys(record).values()}
+    return found
+
+
+def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
+    for name in left["records"]:
+        names = [row["sk"] for row in rows(f"RECORD#{name}") if row["sk"] != "HEAD"]
+        write_all([delete(f"RECORD#{name}", sk) for sk in names])
+        write_all([put(*head_at(name), {"erased_at": erased_at})])
+    for pk in left["ids"]:
+        settled(lambda pk=pk: _forget_user(pk, left["members"], erased_at))  # type: ignore[misc]
+    members, records = set(left["members"]), set(left["records"])
+    for partition in left["partitions"]:
+        write_all(
+            [
+                delete(row["pk"], row["sk"])
+                for row in rows(f"PROFILE#{partition}")
+                if row["sk"] != "PROFILE"
+                and (row.get("record_key") in records or _without_record(row, partition, members))
+            ]
+        )
+
+
+def _without_record(row: Mapping[str, Any], partition: str, members: set[str]) -> bool:
+    return "record_key" not in row and partition in members
+
+
+def _forget_user(pk: str, homes: Iterable[str], erased_at: str) -> bool | None:
+    users = Users.of(get(table(), pk, "ID", consistent=True))
+    return None if transact([users.without(homes, erased_at).put(pk)]) else True
+
+
+def audit(profile_ids: Iterable[str], actor: str, what: str, at: datetime, audit_id: str) -> None:
+    """Notes who read the profiles, and by which question."""
+    write_all(
+        [
+            put(
+                f"AUDIT#{profile_id}",
+                f"AT#{text(at)}#{audit_id}",
+                {"actor": actor, "what": what, "at": text(at)},
+            )
+            for profile_id in profile_ids
+        ]
+    )
