@@ -16,7 +16,8 @@ open nodes the demands fall apart (cheapest open node first), so only the open n
 4. What is left is searched depth first: take the demand whose price is exceeded most, open each
    node that could serve it cheaper in turn, then none of them. The bound of a set of open nodes is
    sum quantity v + sum rho, plus what units that two of them would serve were counted twice, plus
-   by how much the demands that were closed exceed their price.
+   by how much the demands that were closed exceed their price. Savings are submodular, which
+   bounds what is left from the other side, and the last node is simply the one that saves most.
 
 All bounds hold for any integers v, so the arithmetic is exact, and the plan found is optimal
 unless the search was cut off after ``MOST_STEPS``; then the bound of step 2 is what is proven.
@@ -29,6 +30,8 @@ from typing import NamedTuple
 MOST_STEPS = 20_000
 SUBGRADIENT_STEPS = 15
 FEW_NODES = 8
+MANY_NODES = 40
+BREAKPOINTS = 16
 CLOSED = -1
 
 Offer = tuple[int, int, int]
@@ -166,7 +169,7 @@ def _greedy(worth: _Worth) -> _Plan:
                     if unit < paid[i][-1]:
                         saving += paid[i][-1] - unit
                 else:
-                    saving += sum(price - unit for price in paid[i][-units:] if price > unit)
+                    saving += sum([price - unit for price in paid[i][-units:] if price > unit])
             if saving > most:
                 most, best = saving, n
         if best < 0:
@@ -241,17 +244,19 @@ def _ascended(worth: _Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int,
             rows, price, k = offers[i], prices[i], reached[i]
             while k < len(rows) and rows[k][0] <= price:
                 k += 1
+            k = min(len(rows), k + len(rows) // BREAKPOINTS)
             reached[i] = k
-            step = (rows[k][0] if k < len(rows) else worth.unfilled[i]) - price
+            risen = rows[k][0] if k < len(rows) else worth.unfilled[i]
             blocked = False
-            for _, n, units in rows[:k]:
-                room = slack[n] // units
-                if room < step:
-                    step, blocked = room, True
-            if step:
-                for _, n, units in rows[:k]:
-                    slack[n] -= units * step
-                prices[i] = price + step
+            for unit, n, units in rows[:k]:
+                most = max(unit, price) + slack[n] // units
+                if most < risen:
+                    risen, blocked = most, True
+            if risen > price:
+                for unit, n, units in rows[:k]:
+                    if unit < risen:
+                        slack[n] -= units * (risen - max(unit, price))
+                prices[i] = risen
             if not blocked and prices[i] < worth.unfilled[i]:
                 still.append(i)
         rising = still
@@ -354,11 +359,15 @@ class _Search:
         """
         self.steps += 1
         cost = bound + sum([each for each in over if each > 0])
-        if not opened:
-            cost += self._worth.nothing
-        if cost < self.plan.cost:
-            self.plan = _Plan(cost, opened)
+        with_nothing = 0 if opened else self._worth.nothing
+        if cost + with_nothing < self.plan.cost:
+            self.plan = _Plan(cost + with_nothing, opened)
         left = self._worth.packages - len(opened)
+        if left == 1:
+            self._last(opened, cost, paid, allowed, bound)
+            return
+        if len(allowed) > MANY_NODES:
+            allowed = self._helpful(cost + with_nothing, cost, paid, left, allowed)
         while left and self.steps < self._most_steps:
             # What the nodes still to open could gain, were it not for what is double.
             gains = self._gains(allowed)[:left] if self._any_negative else []
@@ -372,13 +381,51 @@ class _Search:
                 allowed = [other for other in allowed if other != n]
                 if bound + self._rho[n] + gain_after_one < self.plan.cost:
                     then, paid_then, over_then = self._opening(n, bound, paid, over)
-                    if then + gain_after_one < self.plan.cost:
-                        self._below([*opened, n], then, paid_then, over_then, allowed)
+                    limit = self.plan.cost - then - gain_after_one
+                    if limit > 0:
+                        further = [other for other in allowed if self._rho[other] < limit]
+                        self._below([*opened, n], then, paid_then, over_then, further)
             if demand is None:
                 return
             bound += over[demand]
             over = list(over)
             over[demand] = CLOSED
+
+    def _last(
+        self, opened: list[int], cost: int, paid: list[Paid], allowed: Iterable[int], bound: int
+    ) -> None:
+        """Try every set of ``opened``, at ``cost``, and one node more."""
+        for n in allowed:
+            if bound + self._rho[n] < self.plan.cost:
+                then = cost - self._saving(n, paid)
+                if then < self.plan.cost:
+                    self.plan = _Plan(then, [*opened, n])
+
+    def _helpful(
+        self, cost: int, cost_of_opened: int, paid: list[Paid], left: int, allowed: Iterable[int]
+    ) -> list[int]:
+        """The nodes that could be part of a cheaper plan with ``left`` more nodes.
+
+        What a node saves only shrinks when others are opened first (savings are submodular), so
+        one that saves nothing now never will, and ``left`` nodes together save at most what the
+        ``left`` that save most would save one by one.
+        """
+        savings = [(self._saving(n, paid), n) for n in allowed]
+        others = sum(sorted([saving for saving, _ in savings if saving > 0])[1 - left :])
+        least = max(cost_of_opened - cost, cost_of_opened - others - self.plan.cost)
+        return [n for saving, n in savings if saving > least]
+
+    def _saving(self, n: int, paid: list[Paid]) -> int:
+        """What opening ``n`` saves; below 0 if it costs more than it brings."""
+        saving = -self._worth.opening[n]
+        for i, unit, units in self._worth.offers[n]:
+            before = paid[i]
+            if unit < before[-1]:
+                if units == 1:
+                    saving += before[-1] - unit
+                else:
+                    saving += sum([each - unit for each in before[-units:] if each > unit])
+        return saving
 
     def _gains(self, allowed: Iterable[int]) -> list[int]:
         rho = self._rho
