@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
@@ -51,12 +50,13 @@ Decide = Callable[[Order, datetime, str], Change]
 
 @app.post(
     "/v1/orders",
+    status_code=201,
     security=WRITE,
     summary="Place an order",
     description="Routed, reserved and stored in one transaction. What is answered is what is "
     "reserved. Out of stock is refused with every short line and the alternatives.",
 )
-def place_order(body: OrderInput) -> Response[OrderAnswer]:
+def place_order(body: OrderInput) -> OrderAnswer:
     caller, request, now = who(app), idempotent(app), _now()
     caller.must_see(body.channel)
     draft = body.order(body.order_id or table.id_of(request), now)
@@ -68,11 +68,7 @@ def place_order(body: OrderInput) -> Response[OrderAnswer]:
         _answer,
         buyer=lambda: buyers.buyer(body.customer, request, now),
     )
-    return Response(
-        status_code=201,
-        content_type="application/json",
-        body=OrderAnswer.model_validate_json(text),
-    )
+    return OrderAnswer.model_validate_json(text)
 
 
 @app.get("/v1/orders/<order_id>", security=READ, summary="Read an order")
@@ -95,7 +91,7 @@ def list_orders(
     cursor: Annotated[str | None, Query()] = None,
 ) -> OrdersAnswer:
     if profile_id is not None and location_id is None and state is None:
-        rows = table.of_profile(profile_id, limit, _place(cursor))
+        rows = table.of_profiles(buyers.names(profile_id), limit, _place(cursor))
         found, after = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
         page = table.picks(location_id, _states(state), limit, _place(cursor))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shared.customers.contract import CustomerIdentity
 from shared.customers.model import Interaction
-from shared.customers.table import profile_exists, record_interaction, resolve
+from shared.customers.table import find, profile_exists, record_interaction, resolve
 from shared.errors import Gone, NotFound, invalid
 from shared.orders.contract import KnownCustomer
 from shared.orders.model import Buyer, Order
@@ -35,6 +35,17 @@ def buyer(
         record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
     )
     return Buyer(resolved.profile_id, resolved.home, resolved.record_key)
+
+
+def names(profile_id: str) -> frozenset[str]:
+    """Every id that the person has had: orders keep the one they were placed under.
+
+    Raises Gone when the person was erased.
+    """
+    try:
+        return find(profile_id).member_ids
+    except NotFound:
+        return frozenset({profile_id})
 
 
 def tell(order: Order) -> None:

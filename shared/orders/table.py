@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from shared.availability.model import Pack
@@ -368,29 +369,36 @@ class OrderPage:
     after: At | None
 
 
-def of_profile(profile_id: str, limit: int, after: At | None = None) -> OrderPage:
-    """A shopper's orders, the newest first (eventually consistent, like every index)."""
-    more: dict[str, Any] = {"IndexName": "by_profile", "ScanIndexForward": False}
-    if after is not None:
-        more["ExclusiveStartKey"] = {
-            **tables.key(f"ORDER#{after.id}", "ORDER"),
-            "profile_key": {"S": f"PROFILE#{profile_id}"},
-            "placed_at": {"S": after.key},
-        }
-    page = tables.query_page(
-        orders(),
-        "profile_key = :profile",
-        to_item({":profile": f"PROFILE#{profile_id}"}),
-        limit,
-        **more,
-    )
-    last = page.last
+def of_profiles(profile_ids: Iterable[str], limit: int, after: At | None = None) -> OrderPage:
+    """The orders placed under any of these ids of one person, the newest first (eventually
+    consistent, like every index)."""
+    found: list[Order] = []
+    for profile_id in sorted(profile_ids):
+        rows = _placed_before(profile_id, limit + 1, after)
+        found += islice(rows, limit + 1)
+    found.sort(key=_newness, reverse=True)
+    last = found[limit - 1] if len(found) > limit else None
     return OrderPage(
-        [order_of_item(item) for item in page.items],
-        At("profile", last["placed_at"]["S"], last["pk"]["S"].removeprefix("ORDER#"))
-        if last
-        else None,
+        found[:limit],
+        At("profile", rfc3339(last.placed_at), last.order_id) if last else None,
     )
+
+
+def _placed_before(profile_id: str, page: int, after: At | None) -> Iterator[Order]:
+    condition = "profile_key = :profile"
+    values = {":profile": f"PROFILE#{profile_id}"}
+    if after is not None:
+        condition += " AND placed_at <= :at"
+        values[":at"] = after.key
+    more: dict[str, Any] = {"IndexName": "by_profile", "ScanIndexForward": False, "Limit": page}
+    for item in tables.query(orders(), condition, to_item(values), **more):
+        order = order_of_item(item)
+        if after is None or _newness(order) < (after.key, after.id):
+            yield order
+
+
+def _newness(order: Order) -> tuple[str, str]:
+    return rfc3339(order.placed_at), order.order_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from shared.aws.items import to_item
 from shared.customers import table as customers
 from shared.orders import table
 from shared.orders.model import Change
+from shared.routing.route import replay
 from tests.conftest import event
 from tests.functions.locations.requests import answered, request
 from tests.tables.orders import shop
@@ -212,6 +213,29 @@ def test_an_order_is_carried_to_its_end() -> None:
     assert events[-1] == "fulfillment.collected"
 
 
+def test_half_a_parcel_leaves_and_the_rest_can_still_be_cancelled() -> None:
+    order = placed(ship_only())
+    (found,) = order["fulfillments"]
+    done("accept", found["fulfillment_id"])
+    half = {"carrier": "UPS", "tracking": "1Z", "lines": [{"line_id": "1", "quantity": 1}]}
+    order = done("ship", found["fulfillment_id"], half)
+    shipped, rest = order["fulfillments"]
+    assert (shipped["state"], rest["state"]) == ("shipped", "accepted")
+    order = done("cancel", rest["fulfillment_id"])
+    line = of_line(order, "1")
+    assert (line["open"], line["fulfilled"], line["cancelled"]) == (0, 1, 1)
+    assert order["state"] == "fulfilled"
+
+
+def test_every_stored_decision_is_taken_again_to_the_same_bytes() -> None:
+    order = placed()
+    done("reject", part(order, "ship")["fulfillment_id"])
+    (stored,) = shop.all_orders()
+    assert len(stored.decisions) == 2
+    for data in stored.decisions:
+        assert replay(data).to_bytes() == data
+
+
 def test_an_action_that_the_state_does_not_allow_says_what_it_does() -> None:
     found = part(placed(), "ship")
     path = f"/v1/fulfillments/{found['fulfillment_id']}/ship"
@@ -365,6 +389,7 @@ def test_a_person_whom_the_channel_describes_is_known_afterwards(
     (newest,) = listed["orders"]
     query = {"profile_id": first["profile_id"], "cursor": listed["next_cursor"]}
     _, rest = call("list_orders", query=query)
+    assert newest["order_id"] == second["order_id"]
     both = {first["order_id"], second["order_id"]}
     assert {newest["order_id"], rest["orders"][0]["order_id"]} == both
     for _ in range(2):

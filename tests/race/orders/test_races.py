@@ -85,6 +85,7 @@ def kinds(outcomes: Sequence[Any]) -> Counter[type]:
 
 
 def test_the_last_unit_goes_to_exactly_one_of_50_buyers() -> None:
+    """Both succeed in magento/inventory#2722 and saleor#543."""
     shop.stocked({"A": {"denver": 1}})
     outcomes = at_once([partial(buy, f"o-{n}") for n in range(50)])
     assert kinds(outcomes) == {str: 1, OutOfStock: 49}
@@ -94,6 +95,7 @@ def test_the_last_unit_goes_to_exactly_one_of_50_buyers() -> None:
 
 
 def test_a_few_units_over_four_locations_are_all_sold_and_not_one_more() -> None:
+    """Valid carts fail in medusa#14987: the sum is confirmed, one location reserved."""
     shop.stocked({"A": {"denver": 1, "boulder": 1, "omaha": 2, "depot": 1}})
     outcomes = at_once([partial(buy, f"o-{n}") for n in range(50)])
     assert kinds(outcomes) == {str: 5, OutOfStock: 45}
@@ -101,6 +103,7 @@ def test_a_few_units_over_four_locations_are_all_sold_and_not_one_more() -> None
 
 
 def test_two_lines_of_one_sku_are_one_demand_in_every_race() -> None:
+    """medusa#16502: each line is checked alone, and both pass."""
     shop.stocked({"A": {"denver": 5}})
     both = (line("1", "A", 1), line("2", "A", 1))
     outcomes = at_once([partial(buy, f"o-{n}", *both) for n in range(12)])
@@ -197,6 +200,7 @@ def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> N
 
 
 def test_a_hold_becomes_one_order() -> None:
+    """saleor#14733, vendure#3065: paid, and then out of stock."""
     shop.stocked({"A": {"denver": 3}})
     hold(HoldLine("A", "denver", 2))
     outcomes = at_once(

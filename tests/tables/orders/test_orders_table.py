@@ -175,6 +175,7 @@ def test_two_lines_of_one_sku_cannot_take_the_last_unit_twice() -> None:
 
 
 def test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due() -> None:
+    """vendure#1738: a paid order is short, and nobody is told."""
     place(order("o-1", line("1", "B", 1, "pickup", location_id="denver")))
 
     def decide(found: Order) -> Change:
@@ -267,6 +268,7 @@ def hold(*lines: HoldLine, minutes: int = 60, channel: str = "web") -> Hold:
 
 
 def test_a_hold_becomes_the_order_on_its_own_locations() -> None:
+    """medusa#16338: fulfilled from another location than the reserved one."""
     hold(HoldLine("A", "boulder", 2), HoldLine("A", "denver", 1), HoldLine("B", "denver", 1))
     draft = order(
         "o-1",

@@ -104,6 +104,7 @@ def test_every_state_of_the_table_leads_to_an_end() -> None:
 
 
 def test_half_a_hand_over_leaves_the_rest_where_it_was() -> None:
+    """solidus#5669: splitting a shipment turned backordered units into units on hand."""
     start = walked(
         placed(order(line("1", "A", 3), line("2", "B", 1)), parcel("S1", l1=3, l2=1)).order,
         "accept",
