@@ -47,11 +47,18 @@ def document() -> dict[str, Any]:
                 operation["operationId"] = _operation_id(method, path)
                 _name_problems(operation)
             whole["paths"].setdefault(_gateway_path(path), {}).update(operations)
-        whole["components"]["schemas"].update(part.get("components", {}).get("schemas", {}))
+        _add_schemas(whole["components"]["schemas"], part, area)
     whole["components"]["schemas"]["Problem"] = PROBLEM
-    for unused in ("HTTPValidationError", "ValidationError"):
+    for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         whole["components"]["schemas"].pop(unused, None)
     return whole
+
+
+def _add_schemas(known: dict[str, Any], part: dict[str, Any], area: str) -> None:
+    """One name, one shape: raises ValueError when two areas mean different things by a name."""
+    for name, shape in part.get("components", {}).get("schemas", {}).items():
+        if known.setdefault(name, shape) != shape:
+            raise ValueError(f"{area} means another {name} than an area before it")
 
 
 PROBLEM = {
@@ -108,7 +115,13 @@ def _operation_id(method: str, path: str) -> str:
 
 
 def _name_problems(operation: dict[str, Any]) -> None:
-    operation["responses"].pop("422", None)
+    """Every refusal is one problem document; what the resolver says of its own errors goes."""
+    for status in ("422", "500"):
+        operation["responses"].pop(status, None)
+    operation["responses"].get("304", {}).pop("content", None)
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] == "near":
+            parameter["explode"] = False
     operation["responses"]["default"] = {
         "description": "refused, with the reason",
         "content": {

@@ -1,0 +1,67 @@
+"""`norain demo`: a retailer in a minute or two, and what happened to Bob.
+
+What runs is used again: a second run deploys nothing that is unchanged, seeds nothing twice (the
+orders' keys answer what they answered), and tells the story anew.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+
+from infra.local import cloud, deploy, laws, seed, story
+from infra.local.retailer import retailer
+from infra.local.steps import Steps
+from infra.local.target import Target
+
+SEEDED = "seeded.json"
+
+
+def run(console: Console) -> dict[str, Any]:
+    """The summary, with everything that the story found."""
+    target = deploy.up(steps=Steps())
+    with Steps() as steps:
+        with steps.step("sales of 2017 read"):
+            sold = retailer()
+        if not _is_seeded(target):
+            seed.seed_reference(target, sold, steps)
+            seed.seed_stock(target, sold, steps)
+            _note_seeded(target)
+        placed = seed.place_orders(target, sold, steps)
+        carried_out = seed.carry_out(target, placed, steps)
+        with steps.step("decisions of the routed orders read") as step:
+            routed = story.routed(target, placed, step)
+    told = story.tell(target, sold, routed, console)
+    with Steps() as steps, steps.step("laws checked over every position and order"):
+        checked = laws.settle(target)
+    summary = {
+        "sku": next(iter(sold.products)),
+        "orders": len(placed.orders),
+        "sales": dict(sorted(placed.sales.items())),
+        "refused": len(placed.refused) + told.refused,
+        "split": routed.split,
+        "parcels": routed.parcels,
+        "km": round(routed.km, 1),
+        "kg_co2e": round(routed.kg_co2e, 2),
+        "fulfillments": carried_out,
+        "staleness_seconds": told.staleness_seconds,
+        "laws": asdict(checked),
+    }
+    story.sum_up(summary, target, console)
+    return summary
+
+
+def _mark(target: Target) -> str:
+    running = cloud.state()
+    return json.dumps({"pid": running.pid if running else None, "tables": target.tables})
+
+
+def _is_seeded(target: Target) -> bool:
+    """Whether this very cloud, with these very tables, has been seeded."""
+    noted = cloud.FOLDER / SEEDED
+    return noted.exists() and noted.read_text() == _mark(target)
+
+
+def _note_seeded(target: Target) -> None:
+    (cloud.FOLDER / SEEDED).write_text(_mark(target))
