@@ -72,8 +72,8 @@ def decide(
     """``standing`` is the profile that holds the record already; ``candidates`` are others that
     share a key with it.
 
-    The best candidate at or above the merge band takes the record in; further ones are merged
-    with it. A veto turns a link into a doubt, and so do bits below the merge band.
+    The best candidate in the merge band takes the record in; further ones are merged with it. A
+    veto turns a link into a doubt, and so do bits below the merge band.
     """
     profile = with_record(standing, key, statement) if standing is not None else None
     held = profile.held(key) if profile is not None else None
@@ -81,14 +81,17 @@ def decide(
     alone = newborn(new_profile_id, key, statement, at)
     links: list[Link] = []
     doubts: list[Doubt] = []
-    for match in _matches(whole, candidates, shared, rules):
+    matches = _matches(whole, candidates, shared, rules)
+    only_one = sum(match.found.bits >= rules.bare for match in matches) == 1
+    for match in matches:
         found = match.found
+        enough = rules.merge if found.named or not only_one else rules.bare
         if found.bits < rules.review:
             break
         against = vetoes(profile or alone, match.profile, rules)
         if APART in against:
             continue
-        if against or found.bits < rules.merge:
+        if against or found.bits < enough:
             doubts.append(Doubt(key, match.other, found.bits, (*found.reasons, *against)))
             continue
         links.append(Link(match.other, found.bits, found.reasons))

@@ -20,12 +20,16 @@ SOMEWHAT = 0.75
 class Rules:
     """At ``merge`` bits and above a record is linked by itself, from ``review`` on it is queued.
 
+    Where one side has no name, nothing but the identifier can speak: ``bare`` bits are enough then,
+    if one profile alone reaches them.
+
     A value that people with more than ``initials`` different first initials have used is shared:
     it counts ``shared`` bits.
     """
 
     version: str
     merge: float
+    bare: float
     review: float
     same: Mapping[str, float]
     verified_email: float
@@ -37,9 +41,10 @@ class Rules:
 
 
 RULES = Rules(
-    version="exact-1",
-    merge=9.0,
-    review=5.0,
+    version="bits-1",
+    merge=14.0,
+    bare=9.0,
+    review=9.0,
     same={"loyalty_id": 16.0, "payment_token": 12.0, "email": 10.0, "phone": 9.0, "device_id": 4.0},
     verified_email=11.0,
     shared=1.0,
@@ -50,10 +55,14 @@ RULES = Rules(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``reasons`` name fields, never their values: they are kept, logged and shown."""
+    """``reasons`` name fields, never their values: they are kept, logged and shown.
+
+    ``named`` says whether both records have a given name.
+    """
 
     bits: float
     reasons: tuple[str, ...]
+    named: bool
 
 
 Shared = frozenset[tuple[str, str]]
@@ -75,7 +84,8 @@ def evidence(one: Record, other: Record, shared: Shared, rules: Rules = RULES) -
         bits += worth
         if reason:
             reasons.append(reason)
-    return Evidence(round(bits, 2), tuple(reasons))
+    named = bool(one.text("given_name") and other.text("given_name"))
+    return Evidence(round(bits, 2), tuple(reasons), named)
 
 
 def _worth(name: str, value: str, rules: Rules, verified: bool, shared: bool) -> tuple[float, str]:

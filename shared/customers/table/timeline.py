@@ -5,12 +5,13 @@ import itertools
 from collections.abc import Iterator
 from datetime import datetime
 
-from shared.aws.dynamodb import Part, query, transact
+from shared.aws.dynamodb import Part, get, query, transact
 from shared.aws.items import to_item
 from shared.customers.model import Interaction, Profile
 from shared.customers.stored import interaction_from, interaction_values, text
 from shared.customers.table.profiles import find, living
 from shared.customers.table.rows import put, remember, replayed, settled, table
+from shared.errors import Gone
 from shared.web.idempotency import Request
 
 
@@ -19,11 +20,12 @@ def interaction_part(profile_id: str, interaction: Interaction) -> Part:
 
     Take Resolution.home and .record_key, so that the entry follows its record through an unmerge.
     """
-    return put(
-        f"PROFILE#{profile_id}",
-        f"AT#{text(interaction.occurred_at)}#{interaction.interaction_id}",
-        interaction_values(interaction),
-    )
+    return put(*_place(profile_id, interaction), interaction_values(interaction))
+
+
+def _place(profile_id: str, interaction: Interaction) -> tuple[str, str]:
+    at = f"AT#{text(interaction.occurred_at)}#{interaction.interaction_id}"
+    return f"PROFILE#{profile_id}", at
 
 
 def record_interaction(
@@ -36,17 +38,24 @@ def record_interaction(
 
     def once() -> Interaction | None:
         if request is not None and (answered := replayed(request)):
-            return interaction_from(answered)
+            return _first(*answered["place"])
         parts = [
             living(find(profile_id).profile_id),
             interaction_part(profile_id, interaction),
         ]
         if request is not None:
-            answer = interaction_values(interaction)
+            answer = {"place": _place(profile_id, interaction)}
             parts.append(remember(request, answer, at or interaction.occurred_at))
         return None if transact(parts) else interaction
 
     return settled(once)
+
+
+def _first(pk: str, sk: str) -> Interaction:
+    item = get(table(), pk, sk, consistent=True)
+    if item is None:
+        raise Gone("the person was erased, and the interaction with them")
+    return interaction_from(item)
 
 
 def timeline(

@@ -174,7 +174,7 @@ def test_a_doubt_is_listed_and_judged() -> None:
         key="other",
         body={
             "source_id": "account-18",
-            "identifiers": {"phone": "+1 415 555 2671"},
+            "identifiers": {"phone": "+1 415 555 2671", "email": "bob@shop.test"},
             "attributes": {"given_name": "Ann", "family_name": "Miller"},
         },
     )

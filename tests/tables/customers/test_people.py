@@ -255,6 +255,9 @@ def test_the_erased_are_gone_with_all_that_was_kept_and_do_not_come_back() -> No
     resolve("bob-2", days=1, phone="+14155552671", family_name="Milligan")
     table.put_cart("p-bob-2", {"SECRETSKU": 1}, "web", None, NOON)
     noted(one.home, "SECRETVIEW", 1, one.record_key)
+    seen_once = Interaction("i", "web", "view", NOON, {"sku": "SECRETLOOK"})
+    assert table.record_interaction(one.home, seen_once, request("i")) == seen_once
+    assert table.record_interaction(one.home, seen_once, request("i")) == seen_once
     table.merge("p-bob-1", "p-bob-2", ACT, request("m"))
     table.erase("p-bob-2", Act("ops", NOON + timedelta(days=9), "asked for"))
     for profile_id in ("p-bob-1", "p-bob-2"):
@@ -263,6 +266,8 @@ def test_the_erased_are_gone_with_all_that_was_kept_and_do_not_come_back() -> No
     left = str(everything()).casefold()
     for value in ("bob@shop", "old@shop", "bobby", "milligan", "4155552671", "secret"):
         assert value not in left
+    with pytest.raises(Gone):
+        table.record_interaction(one.home, seen_once, request("i"))
     for replay in (
         {"source_id": "bob-1", "email": "new@shop.test", "days": 20},
         {"source_id": "bob-2", "phone": "+14155552671", "days": 1, "email": "x@shop.test"},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.customers import normal
 from shared.customers.alike import edits, jaro_winkler
 from shared.customers.contract import CustomerIdentity
-from shared.customers.decide import decide
+from shared.customers.decide import Decision, decide
 from shared.customers.keys import identifier_key, record_key
 from shared.customers.model import Profile, Record, newborn, set_apart
 from shared.customers.score import evidence, vetoes
@@ -99,14 +99,49 @@ def test_vetoes() -> None:
     assert vetoes(set_apart(bob, [("pos#2", "web#1")]), typo) == ("said to be two people",)
 
 
-def test_a_household_that_shares_a_phone_is_not_one_person() -> None:
-    ann = alone(record("web", "1", phone="+1", given_name="Ann", family_name="Miller"))
-    bob = record("web", "2", phone="+1", given_name="Bob", family_name="Miller")
-    decision = decide(
-        "web#2", bob, standing=None, candidates=[ann], shared=NONE, at=NOON, new_profile_id="q"
+def decided(said: Record, *candidates: Profile) -> Decision:
+    key = f"{said.source}#{said.source_id}"
+    return decide(
+        key,
+        said,
+        standing=None,
+        candidates=candidates,
+        shared=NONE,
+        at=NOON,
+        new_profile_id="new",
     )
-    assert (decision.outcome, decision.profile.profile_id) == ("review", "q")
+
+
+ANN = alone(
+    record("web", "1", phone="+1", email="a@x.test", given_name="Ann", family_name="Miller")
+)
+
+
+def test_a_household_that_shares_a_phone_is_not_one_person() -> None:
+    bob = record("web", "2", phone="+1", given_name="Bob", family_name="Miller")
+    assert decided(bob, ANN).outcome == "created"
+
+
+def test_who_shares_phone_and_mailbox_under_another_name_is_looked_at() -> None:
+    bob = record("web", "2", phone="+1", email="a@x.test", given_name="Bob", family_name="Miller")
+    decision = decided(bob, ANN)
+    assert (decision.outcome, decision.profile.profile_id) == ("review", "new")
     assert "names at odds" in decision.reasons
+
+
+def test_an_identifier_without_a_name_links_when_one_profile_alone_has_it() -> None:
+    bare = record("pos", "2", phone="+1")
+    assert decided(bare, ANN).profile.profile_id == ANN.profile_id
+    bob = alone(record("web", "3", phone="+1", given_name="Bob"), "bob")
+    decision = decided(bare, ANN, bob)
+    assert (decision.outcome, len(decision.doubts)) == ("review", 2)
+
+
+def test_an_initial_is_not_enough_beside_a_phone() -> None:
+    initial = record("pos", "2", phone="+1", given_name="A")
+    assert decided(initial, ANN).outcome == "review"
+    written_out = record("pos", "2", phone="+1", given_name="Ann")
+    assert decided(written_out, ANN).outcome == "linked"
 
 
 def test_who_was_said_to_be_two_people_is_not_asked_about_again() -> None:
