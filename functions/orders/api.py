@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
 from shared.locations.table import find as find_location
-from shared.orders import buyers, model, placing, promising, sourcing, table
+from shared.orders import buyers, model, placing, promising, table
 from shared.orders.contract import (
     CancelFulfillmentInput,
     CancelInput,
@@ -261,12 +261,11 @@ def cancel_fulfillment(
 def quote_order(body: OrderInput) -> QuoteAnswer:
     who(app).must_see(body.channel)
     draft = body.order(body.order_id or "quote", _now())
-    decision, order = placing.quote(draft, draft.placed_at)
-    missing = {line.line_id: line.unassigned for line in order.lines}
+    decision, order, short = placing.quote(draft, draft.placed_at)
     return QuoteAnswer(
         **dict(decision_answer(decision)),
         fulfillments=[part_answer(found) for found in order.fulfillments],
-        short=sourcing.short(draft, missing),
+        short=short,
     )
 
 

@@ -6,6 +6,7 @@ What is decided stands in model.py and sourcing.py, what is stored in table.py.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from shared.aws.dynamodb import pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock
@@ -146,7 +147,8 @@ def _out_of_stock(
     order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
 ) -> OutOfStock:
     return OutOfStock(
-        sourcing.short(order, unfilled), sourcing.alternatives(order, supply, unfilled, now)
+        sourcing.short(order, supply, unfilled, now),
+        sourcing.alternatives(order, supply, unfilled, now),
     )
 
 
@@ -154,15 +156,18 @@ def _stored(order: Order) -> Order:
     return replace(order, version=order.version + 1)
 
 
-def quote(draft: Order, now: datetime) -> tuple[Decision, Order]:
-    """The decision that ``draft`` would get now, the order as it would be; nothing is reserved."""
+def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, Any]]]:
+    """The decision that ``draft`` would get now, the order as it would be, and what it would be
+    short of; nothing is reserved."""
     gathered = table.gather(line.sku for line in draft.lines)
     supply = supply_of(draft, gathered)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, "quote")
     decision = route(sourcing.problem(start.order, supply, now))
     parcels = sourcing.parcels(decision, start.order, supply, now)
-    return decision, model.offer(start, parcels, now).order
+    offered = model.offer(start, parcels, now).order
+    unfilled = {line.line_id: line.unassigned for line in offered.lines}
+    return decision, offered, sourcing.short(draft, supply, unfilled, now)
 
 
 def change(

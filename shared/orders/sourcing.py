@@ -272,8 +272,12 @@ def next_supply(
     return None if first is None else datetime.fromtimestamp(first, UTC)
 
 
-def short(order: Order, unfilled: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The lines of OutOfStock: every line that cannot be had whole, and what is there for it."""
+def short(
+    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+) -> list[dict[str, Any]]:
+    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, and when
+    the next supply is announced."""
+    coming = expected(order, supply, now)
     rows = []
     for line in order.lines:
         missing = unfilled.get(line.line_id, 0)
@@ -282,11 +286,13 @@ def short(order: Order, unfilled: Mapping[str, int]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "line_id": line.line_id,
             "sku": line.sku,
-            "wanted": line.unassigned,
-            "sellable": line.unassigned - missing,
+            "wanted": line.quantity,
+            "sellable": line.quantity - missing,
         }
         if line.location_id is not None:
             row["location_id"] = line.location_id
+        if line.line_id in coming:
+            row["expected_at"] = rfc3339(coming[line.line_id])
         rows.append(row)
     return rows
 
@@ -294,8 +300,8 @@ def short(order: Order, unfilled: Mapping[str, int]) -> list[dict[str, Any]]:
 def alternatives(
     order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
 ) -> list[dict[str, Any]]:
-    """Where and when the short SKUs can be had: the nearest locations first, then the supply that
-    is announced. The distance is from where the shopper is, or wanted to collect."""
+    """Where the short SKUs can be had instead, the nearest location first: from where the goods
+    were to go, or to be collected."""
     rows: list[dict[str, Any]] = []
     lines = [line for line in order.lines if unfilled.get(line.line_id)]
     for sku, line in {line.sku: line for line in lines}.items():
@@ -319,8 +325,6 @@ def alternatives(
             found.append(row)
         found.sort(key=lambda row: (row.get("distance_km", 0), row["location_id"]))
         rows += found[:MOST_ALTERNATIVES]
-        if coming := next_supply(sku, supply, now):
-            rows.append({"sku": sku, "expected_at": rfc3339(coming)})
     return rows
 
 

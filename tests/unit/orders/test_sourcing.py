@@ -1,0 +1,148 @@
+"""What the router is asked, and what its answer means, without a table."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.availability.model import Pack, Row
+from shared.catalog.model import Product
+from shared.errors import InvalidRequest
+from shared.orders import model, sourcing
+from shared.orders.model import Order
+from shared.orders.sourcing import Supply
+from shared.routing.model import DEFAULT_POLICY, Destination
+from shared.routing.route import route
+from tests.unit.locations.places import hours, place
+from tests.unit.orders.orders import line, order
+
+NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)  # a Friday, 11:00 in Denver
+DENVER = Destination(39.7392, -104.9903, "80202", "US")
+STORE = place("denver", hours=hours(every="09:00-18:00"))
+FAR = place("omaha", latitude=41.2565, longitude=-95.9345)
+DUE = NOW + timedelta(days=3)
+
+
+def supply(*, expected: int = 0, **units: int) -> Supply:
+    coming = ((int(DUE.timestamp()), expected),) if expected else ()
+    rows = {at: Row(available, 1, coming) for at, available in units.items()}
+    return Supply(
+        locations={found.location_id: found for found in (STORE, FAR)},
+        packs={"A": Pack("A", rows, NOW)},
+        products={"A": Product("A", "The A", 1000, "USD", 0.7)},
+        policy=DEFAULT_POLICY,
+        destination=DENVER,
+    )
+
+
+def started(*lines: model.Line) -> Order:
+    return model.place(order(*lines), NOW, "web").order
+
+
+def test_what_a_refused_write_has_told_is_newer_than_the_packs() -> None:
+    packs = supply(denver=5, omaha=2)
+    learnt = packs.knowing({("denver", "A"): 0, ("omaha", "A"): -3})
+    assert packs.places("A") == {"denver": 5, "omaha": 2}
+    assert learnt.places("A") == {}
+    assert learnt.knowing({("omaha", "A"): 1}).places("A") == {"omaha": 1}
+
+
+def test_stock_at_a_place_that_nobody_knows_is_not_sold() -> None:
+    assert supply(denver=1, moon=9).places("A") == {"denver": 1}
+
+
+def test_only_what_no_location_holds_is_routed() -> None:
+    start = started(line("1", "A", 3), line("2", "A", 2))
+    half = replace(start, lines=(start.lines[0], replace(start.lines[1], unassigned=0)))
+    asked = sourcing.problem(half, supply(denver=5), NOW)
+    assert [(wanted.line_id, wanted.quantity, wanted.kg) for wanted in asked.lines] == [
+        ("1", 3, 0.7)
+    ]
+
+
+def test_a_location_that_rejected_is_not_asked_again() -> None:
+    start = started(line("1", "A", 1))
+    again = replace(start, lines=(replace(start.lines[0], excluded=("denver",)),))
+    found = route(sourcing.problem(again, supply(denver=5, omaha=5), NOW))
+    assert list(found.plan.units) == ["omaha"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "unable", "days"),
+    [
+        ({}, None, 0),
+        ({"capacity_per_hour": 0}, "no_capacity", 0),
+        ({"hours": {"sun": ()}}, "closed", 0),
+        ({"lead_time_minutes": 8 * 60}, None, 1),
+    ],
+)
+def test_a_candidate_says_what_it_can_do_in_time(
+    changes: dict[str, object], unable: str | None, days: int
+) -> None:
+    location = replace(STORE, **changes)  # type: ignore[arg-type]
+    found = sourcing.candidate(location, {"A": 1}, 1, DENVER, NOW)
+    assert (found.unable, found.delay_days) == (unable, days)
+
+
+def test_ship_and_pickup_from_one_location_are_two_offers_with_their_own_promise() -> None:
+    start = started(line("1", "A", 1), line("2", "A", 1, "pickup", location_id="denver"))
+    stock = supply(denver=5)
+    decision = route(sourcing.problem(start, stock, NOW))
+    bag, parcel = sourcing.parcels(decision, start, stock, NOW)
+    assert (bag.method, bag.ready_by, bag.deliver_by) == ("pickup", NOW + timedelta(hours=1), None)
+    assert (parcel.method, parcel.deliver_by) == ("ship", NOW + timedelta(hours=1, days=1))
+    assert bag.answer_by == NOW + timedelta(minutes=30)
+
+
+def test_an_offer_made_at_night_is_answered_after_the_doors_open() -> None:
+    night = datetime(2026, 11, 21, 4, tzinfo=UTC)
+    start = started(line("1", "A", 1))
+    stock = supply(denver=5)
+    (parcel,) = sourcing.parcels(route(sourcing.problem(start, stock, night)), start, stock, night)
+    assert parcel.answer_by == datetime(2026, 11, 21, 16, 30, tzinfo=UTC)
+
+
+def test_supply_is_promised_where_it_is_expected() -> None:
+    wanted = started(line("1", "A", 1), line("2", "A", 1, "pickup", location_id="omaha"))
+    assert sourcing.expected(wanted, supply(expected=4, denver=0), NOW) == {"1": DUE}
+    assert sourcing.expected(wanted, supply(expected=4, denver=0), DUE) == {}
+    assert sourcing.expected(wanted, supply(denver=0), NOW) == {}
+
+
+def test_a_refusal_names_what_is_short_and_when_more_comes() -> None:
+    wanted = started(line("1", "A", 3), line("2", "A", 1, "pickup", location_id="denver"))
+    stock = supply(expected=4, denver=0, omaha=2)
+    assert sourcing.short(wanted, stock, {"1": 1, "2": 1}, NOW) == [
+        {
+            "line_id": "1",
+            "sku": "A",
+            "wanted": 3,
+            "sellable": 2,
+            "expected_at": "2026-11-23T18:00:00.000Z",
+        },
+        {
+            "line_id": "2",
+            "sku": "A",
+            "wanted": 1,
+            "sellable": 0,
+            "location_id": "denver",
+            "expected_at": "2026-11-23T18:00:00.000Z",
+        },
+    ]
+    (elsewhere,) = sourcing.alternatives(wanted, stock, {"2": 1}, NOW)
+    assert (elsewhere["location_id"], elsewhere["sellable"]) == ("omaha", 2)
+    assert elsewhere["distance_km"] == pytest.approx(780, rel=0.02)
+
+
+def test_a_line_is_collected_only_where_orders_are_handed_over() -> None:
+    closed = replace(supply(denver=1), locations={"denver": replace(STORE, pickup=False)})
+    wanted = started(
+        line("1", "A", 1, "pickup", location_id="denver"),
+        line("2", "A", 1, "pickup", location_id="moon"),
+    )
+    with pytest.raises(InvalidRequest) as refused:
+        sourcing.check_pickup(wanted, closed)
+    assert [error["path"] for error in refused.value.data["errors"]] == [
+        "$.lines[0].location_id",
+        "$.lines[1].location_id",
+    ]
