@@ -24,8 +24,9 @@ FOLDER = Path(os.environ.get("NORAIN_FOLDER") or ROOT / ".norain").absolute()
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
 USUAL_PORT = 4566
-START_SECONDS = 30
-STOP_SECONDS = 10
+START_SECONDS = 60
+TERM_SECONDS = 2
+KILL_SECONDS = 20
 BURIAL_SECONDS = 2
 HEALTH = "/_ministack/health"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
@@ -216,10 +217,10 @@ def _await_health(cloud: Cloud) -> None:
 def _end(cloud: Cloud) -> None:
     if not _members(cloud):
         return
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+    for sign, patience in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(cloud.pid, sign)
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + patience
         while (left := _members(cloud)) and time.monotonic() < deadline:
             time.sleep(0.05)
         if not left:
@@ -233,7 +234,7 @@ def _end(cloud: Cloud) -> None:
 def _reap(pid: int) -> None:
     """Take note of its end when we are the parent, so that it does not stay as a zombie."""
     if ours := _children.pop(pid, None):
-        ours.wait(STOP_SECONDS)
+        ours.wait(KILL_SECONDS)
 
 
 def _await_burial(group: int) -> None:

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import re
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -152,9 +154,11 @@ def test_the_layer_is_built_for_the_clouds_processor_and_python() -> None:
     assert names == ["_pydantic_core.cpython-313-aarch64-linux-gnu.so"]
 
 
-def test_the_local_layer_carries_byte_code() -> None:
-    folder = bundle.layer(bundle.LOCAL)
-    assert any(folder.glob("python/pydantic/__pycache__/main.*.pyc"))
+def test_the_local_layer_is_a_note_and_this_interpreter_has_its_pins() -> None:
+    (note,) = (path for path in bundle.layer(bundle.LOCAL).rglob("*") if path.is_file())
+    pins = re.findall(r"^([a-z0-9-]+)==(\S+)", note.read_text(), re.MULTILINE)
+    assert len(pins) > 5
+    assert {name: version(name) for name, _ in pins} == dict(pins)
 
 
 def test_the_local_cloud_differs_in_runtime_and_snapshot_alone(
