@@ -16,7 +16,6 @@ import hashlib
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -609,15 +608,16 @@ def release_hold(hold: Hold, now: datetime) -> None:
 
     Raises HoldClosed when it has become an order, Busy.
     """
-    stands = _close(hold, HoldState.RELEASED, now) if hold.state is HoldState.OPEN else hold
+    stands = hold
+    if hold.state is HoldState.OPEN and (refused := _close(hold, HoldState.RELEASED, now)):
+        stands = _hold_of(refused, hold.hold_id)
     if stands.state is HoldState.CONVERTED:
         raise HoldClosed(hold.hold_id, stands.state.value)
 
 
 def expire_hold(hold: Hold, now: datetime) -> bool:
     """Gives the units of an expired hold back; whether it was this call that did."""
-    closed = _close(hold, HoldState.EXPIRED, now)
-    return closed.state is HoldState.EXPIRED and closed.closed_at == now
+    return _close(hold, HoldState.EXPIRED, now) is None
 
 
 def due_holds(now: datetime) -> Iterator[Hold]:
@@ -637,8 +637,9 @@ def due_holds(now: datetime) -> Iterator[Hold]:
                 yield hold
 
 
-def _close(hold: Hold, state: HoldState, now: datetime) -> Hold:
-    """The hold after it was closed, by this call or by another that was quicker."""
+def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
+    """Closes the hold and gives its units back, in one transaction; Refused when another was
+    quicker."""
     condition = "#state = :open"
     if state is HoldState.EXPIRED:
         condition += " AND expires_at <= :at"
@@ -664,10 +665,7 @@ def _close(hold: Hold, state: HoldState, now: datetime) -> Hold:
     }
     cause = Cause("norain/holds", hold.hold_id, RELEASED, "reserved", hold.hold_id)
     _, parts = effect_parts(given_back(hold.lines), cause, now)
-    refusals = tables.transact([close, *parts])
-    if not refusals:
-        return replace(hold, state=state, closed_at=now)
-    return _hold_of(refusals[0], hold.hold_id)
+    return next(iter(tables.transact([close, *parts])), None)
 
 
 def _hold_of(refused: Refused, hold_id: str) -> Hold:
