@@ -140,14 +140,6 @@ def test_replay_of_an_unknown_order_is_told(norain: Norain) -> None:
     assert "there is no order nothing" in refused.stderr
 
 
-def test_every_command_has_help_with_an_example(norain: Norain) -> None:
-    commands = ("up", "down", "demo", "token", "feed", "order", "status", "redrive", "replay")
-    for command in commands:
-        shown = norain(command, "--help")
-        assert shown.returncode == 0
-        assert f"norain {command}" in shown.stdout
-
-
 def _is_empty(cloud: Deployed, url: str) -> bool:
     told = cloud.sqs.get_queue_attributes(
         QueueUrl=url,

@@ -1,0 +1,22 @@
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli.main import app
+
+COMMANDS = ("up", "down", "demo", "token", "feed", "order", "status", "redrive", "replay")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert f"norain {command}" in shown.stdout
+
+
+def test_json_may_stand_before_or_after_the_command() -> None:
+    for arguments in (["--json", "token", "--help"], ["token", "--help", "--json"]):
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+
+
+def test_an_unknown_command_is_a_mistake_of_usage() -> None:
+    assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
