@@ -39,7 +39,7 @@ def fail(message: str, document: Mapping[str, Any] | None = None) -> None:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """Numbers stand right."""
     filled = list(rows)
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    drawn = Table(title=title or None, title_justify="left", title_style="bold", header_style="dim")
     for place, column in enumerate(columns):
         numbers = bool(filled) and all(isinstance(row[place], int | float) for row in filled)
         drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")

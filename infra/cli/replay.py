@@ -43,17 +43,17 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
             f"[bold]decision {number}[/] of {problem.now:%Y-%m-%d %H:%M:%S}: "
             f"policy {problem.policy.version}, {len(problem.candidates)} candidates"
         )
-        told.append(_drawn("stored", taken.plan))
+        told += _drawn("stored", taken.plan)
         if again.plan != taken.plan:
-            told.append(_drawn("replayed", again.plan))
+            told += _drawn("replayed", again.plan)
     same = all(row["same"] for row in rows)
     return {"order_id": order_id, "same": same, "decisions": rows}, told
 
 
-def _drawn(title: str, plan: Plan) -> Any:
+def _drawn(title: str, plan: Plan) -> list[Any]:
     terms = ", ".join(f"{name} {amount}" for name, amount in sorted(plan.terms.items()))
-    return table(
-        f"{title}: costs {plan.cost} ({terms})",
+    drawn = table(
+        "",
         ("location", "line", "units"),
         [
             *(
@@ -64,3 +64,4 @@ def _drawn(title: str, plan: Plan) -> Any:
             *(("unfilled", line, units) for line, units in sorted(plan.unfilled.items()) if units),
         ],
     )
+    return [f"{title}: costs {plan.cost} ({terms})", drawn]
