@@ -11,6 +11,7 @@ from shared.aws.sqs import MOST_BYTES, send
 from shared.errors import NotFound, Refusal, invalid
 from shared.stock import table
 from shared.stock.contract import (
+    BindInput,
     ExtendInput,
     HoldAnswer,
     HoldInput,
@@ -153,6 +154,23 @@ def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer
     return HoldAnswer.of(
         table.extend_hold(hold, now + timedelta(seconds=body.expires_in_seconds), now)
     )
+
+
+@app.post(
+    "/v1/holds/<hold_id>/bind",
+    security=needs("stock:write", "orders:write"),
+    summary="Bind a hold to a payment",
+    description="Call it before the shopper pays: the hold then lives as long as the payment may "
+    "take (4 hours unless `expires_in_seconds` says less; 24 hours after it was opened at the "
+    "latest), and only an order with the same payment reference takes it. It may be repeated; it "
+    "never makes the hold shorter.",
+)
+def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
+    now = _now()
+    hold = table.known_hold(hold_id)
+    who(app).must_see(hold.channel)
+    until = now + timedelta(seconds=body.expires_in_seconds)
+    return HoldAnswer.of(table.bind_hold(hold, body.payment_reference, until, now))
 
 
 @app.delete(

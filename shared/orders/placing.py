@@ -96,9 +96,15 @@ def _placed(
     supply = supply_of(draft, gathered)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, actor)
-    if draft.hold_id is not None and (gathered.hold is None or not gathered.hold.claimable(now)):
-        state = str(gathered.hold.state) if gathered.hold else "gone"
-        raise HoldClosed(draft.hold_id, "expired" if state == "open" else state)
+    if draft.hold_id is not None:
+        hold = gathered.hold
+        if hold is None or not hold.claimable(now):
+            # The read may be older than the hold's opening, or than its binding to the payment.
+            hold = stock.find_hold(draft.hold_id)
+        if hold is None:
+            raise HoldClosed(draft.hold_id, "gone")
+        stock.check_claim(hold, now, draft.payment.reference)
+        gathered = replace(gathered, hold=hold)
     for race in range(1 + RACES):
         if gathered.hold is not None:
             parcels = sourcing.held(start.order, gathered.hold, supply, now)

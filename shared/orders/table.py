@@ -205,7 +205,7 @@ def commit(
     hold_at = record_at = None
     if hold is not None:
         hold_at = len(parts)
-        parts.append(stock.convert_part(hold, order.order_id, now))
+        parts.append(stock.convert_part(hold, order.order_id, now, order.payment.reference))
     if request is not None and not (new and order.order_id == id_of(request)):
         record_at = len(parts)
         parts.append(_record(request, order.order_id, answer, now))
@@ -225,8 +225,9 @@ def commit(
         return Lost(changed=True, answered=first_answer(document) if document and mine else None)
     if hold is not None and hold_at in refused:
         item = refused[hold_at]
-        state = item["state"] if item else "gone"
-        raise HoldClosed(hold.hold_id, "expired" if state == "open" else state)
+        if item is None:
+            raise HoldClosed(hold.hold_id, "gone")
+        stock.check_claim(stock.hold_of_item(item), now, order.payment.reference)
     return Lost(
         learnt={
             (effect.location_id, effect.sku): item["available"] if item else 0

@@ -423,10 +423,18 @@ class ExtendInput(Input):
     expires_in_seconds: Seconds
 
 
+class BindInput(Input):
+    """``payment_reference`` is what the order will name as its payment's."""
+
+    payment_reference: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    expires_in_seconds: Seconds = int(MOST_HOLD.total_seconds())
+
+
 class HoldAnswer(Answer):
     hold_id: str
     lines: list[HoldLineInput]
     expires_at: Instant
+    payment_reference: str | None = None
 
     @classmethod
     def of(cls, hold: Hold) -> "HoldAnswer":
@@ -434,7 +442,12 @@ class HoldAnswer(Answer):
             HoldLineInput(sku=line.sku, quantity=line.quantity, location_id=line.location_id)
             for line in hold.lines
         ]
-        return cls(hold_id=hold.hold_id, lines=lines, expires_at=hold.expires_at)
+        return cls(
+            hold_id=hold.hold_id,
+            lines=lines,
+            expires_at=hold.expires_at,
+            payment_reference=hold.payment_reference,
+        )
 
 
 def hold_of(body: HoldInput, request: Request, now: datetime) -> Hold:

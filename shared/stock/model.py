@@ -158,7 +158,8 @@ class Hold:
     """Units reserved until ``expires_at``, and not yet an order.
 
     ``digest`` is of the request that opened it, ``answer`` the JSON that this request was given.
-    ``closed_at`` is when it was released, expired or became ``order_id``.
+    ``closed_at`` is when it was released, expired or became ``order_id``. With a
+    ``payment_reference`` it is kept for that payment, and becomes an order of no other.
     """
 
     hold_id: str
@@ -171,6 +172,7 @@ class Hold:
     answer: str
     closed_at: datetime | None = None
     order_id: str | None = None
+    payment_reference: str | None = None
 
     def claimable(self, now: datetime) -> bool:
         """Whether it may still become an order; expiry counts whether it was swept or not."""

@@ -23,7 +23,7 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part, Refused
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
-from shared.errors import Busy, HoldClosed, NotFound, OutOfStock
+from shared.errors import Busy, Conflict, HoldClosed, NotFound, OutOfStock
 from shared.instants import rfc3339
 from shared.stock.feed import (
     COUNTED,
@@ -522,8 +522,15 @@ def known_hold(hold_id: str) -> Hold:
     return hold
 
 
-def convert_part(hold: Hold, order_id: str, at: datetime) -> Part:
+def convert_part(
+    hold: Hold, order_id: str, at: datetime, payment_reference: str | None = None
+) -> Part:
     """Makes the hold an order: its units stay reserved, and are the order's from now on."""
+    paid_for = "attribute_not_exists(payment_reference)"
+    values = {}
+    if payment_reference is not None:
+        paid_for = f"({paid_for} OR payment_reference = :payment)"
+        values[":payment"] = payment_reference
     return {
         "Update": {
             "TableName": stock(),
@@ -533,8 +540,8 @@ def convert_part(hold: Hold, order_id: str, at: datetime) -> Part:
                 " REMOVE deadline_key, deadline"
             ),
             # Holds while nobody has released, swept or converted it, and it has not expired:
-            # the sweep may be late, the clock is not.
-            "ConditionExpression": "#state = :open AND expires_at > :at",
+            # the sweep may be late, the clock is not. A bound hold is for its own payment.
+            "ConditionExpression": f"#state = :open AND expires_at > :at AND {paid_for}",
             "ExpressionAttributeNames": {"#state": "state"},
             "ExpressionAttributeValues": to_item(
                 {
@@ -542,6 +549,7 @@ def convert_part(hold: Hold, order_id: str, at: datetime) -> Part:
                     ":open": HoldState.OPEN.value,
                     ":order_id": order_id,
                     ":at": rfc3339(at),
+                    **values,
                 }
             ),
         }
@@ -597,10 +605,62 @@ def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
         ),
     )
     stands = known_hold(hold.hold_id) if refused is None else _hold_of(refused, hold.hold_id)
+    check_claim(stands, now, stands.payment_reference)
+    return stands
+
+
+def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: datetime) -> Hold:
+    """The hold, kept for a payment that is under way: it expires at the later of the two instants,
+    and becomes an order of that payment only.
+
+    Raises Conflict when it is bound to another payment, HoldClosed when it has expired or is
+    closed.
+    """
+    until = min(expires_at, hold.opened_at + LONGEST_HOLD)
+    for longer in (True, False):
+        update = "SET payment_reference = :payment"
+        values: dict[str, Any] = {
+            ":open": HoldState.OPEN.value,
+            ":now": rfc3339(now),
+            ":until": rfc3339(until),
+            ":payment": payment_reference,
+        }
+        names = {"#state": "state"}
+        if longer:
+            update += ", expires_at = :until, deadline = :until, #ttl = :ttl"
+            values[":ttl"] = int((until + HOLD_KEPT).timestamp())
+            names["#ttl"] = "ttl"
+        refused = tables.write(
+            "update_item",
+            TableName=stock(),
+            Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+            UpdateExpression=update,
+            # Holds while it is open, not expired, and bound to no other payment; at first also
+            # while it would expire earlier.
+            ConditionExpression=(
+                "#state = :open AND expires_at > :now"
+                " AND (attribute_not_exists(payment_reference) OR payment_reference = :payment)"
+                f" AND expires_at {'<' if longer else '>='} :until"
+            ),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=to_item(values),
+        )
+        if refused is None:
+            return known_hold(hold.hold_id)
+        check_claim(_hold_of(refused, hold.hold_id), now, payment_reference)
+    raise Busy(f"hold {hold.hold_id} is being changed by too many at once")
+
+
+def check_claim(stands: Hold, now: datetime, payment_reference: str | None) -> None:
+    """Raises HoldClosed or Conflict when ``stands`` cannot be claimed for this payment."""
     if not stands.claimable(now):
         closed = HoldState.EXPIRED if stands.state is HoldState.OPEN else stands.state
-        raise HoldClosed(hold.hold_id, closed.value)
-    return stands
+        raise HoldClosed(stands.hold_id, closed.value)
+    if stands.payment_reference not in (None, payment_reference):
+        raise Conflict(
+            f"hold {stands.hold_id} is bound to another payment",
+            hold_id=stands.hold_id,
+        )
 
 
 def release_hold(hold: Hold, now: datetime) -> None:
@@ -714,6 +774,7 @@ def hold_of_item(item: Mapping[str, Any]) -> Hold:
         answer=item["answer"],
         closed_at=_instant(item.get("closed_at")),
         order_id=item.get("order_id"),
+        payment_reference=item.get("payment_reference"),
     )
 
 

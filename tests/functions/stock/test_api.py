@@ -1,6 +1,7 @@
 """The routes of stock, with whole API Gateway events."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -246,7 +247,34 @@ def test_releasing_may_be_repeated() -> None:
     assert (status, answer["code"], answer["state"]) == (409, "hold_closed", "released")
 
 
+def test_a_hold_is_bound_to_a_payment() -> None:
+    stocked(TENT_2P=5, STOVE_1=1)
+    _, opened = call("open_hold")
+    path = {"hold_id": opened["hold_id"]}
+    status, bound = call("bind_hold", path=path)
+    assert (status, bound["payment_reference"]) == (200, "pi_3PqW")
+    assert bound["expires_at"] > opened["expires_at"]
+    assert call("bind_hold", path=path)[0] == 200
+    status, refused = call("bind_hold", path=path, body={"payment_reference": "pi_other"})
+    assert (status, refused["code"]) == (409, "conflict")
+    assert "pi_3PqW" not in str(refused)
+    assert call("release_hold", path=path)[0] == 204
+    status, refused = call("bind_hold", path=path)
+    assert (status, refused["code"], refused["state"]) == (409, "hold_closed", "released")
+
+
+def test_a_hold_is_bound_for_four_hours_unless_it_is_said() -> None:
+    stocked(TENT_2P=5, STOVE_1=1)
+    _, opened = call("open_hold")
+    before = datetime.now(UTC)
+    path = {"hold_id": opened["hold_id"]}
+    _, bound = call("bind_hold", path=path, body={"payment_reference": "pi_1"})
+    lasts = datetime.fromisoformat(bound["expires_at"]) - before
+    assert timedelta(hours=4, seconds=-1) < lasts < timedelta(hours=4, minutes=1)
+
+
 def test_an_unknown_hold_is_not_found() -> None:
+    assert call("bind_hold")[0] == 404
     assert call("release_hold")[0] == 404
     assert call("extend_hold")[0] == 404
     assert table.find_hold("hold-1") is None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.aws import dynamodb
-from shared.errors import HoldClosed, OutOfStock
+from shared.errors import Conflict, HoldClosed, OutOfStock
 from shared.stock import table
 from shared.stock.feed import Counted
 from shared.stock.model import LONGEST_HOLD, Hold, HoldLine, HoldState
@@ -160,6 +160,50 @@ def test_an_expired_hold_becomes_no_order_even_before_the_sweep(local_tables: No
     assert refused.item is not None
     assert table.hold_of_item(refused.item) == opened
     assert not opened.claimable(LATER)
+
+
+def test_a_bound_hold_outlives_the_payment_and_becomes_the_order_of_no_other(
+    local_tables: None,
+) -> None:
+    """saleor#14733, #15246: paid, and meanwhile the reservation has expired."""
+    stocked(5, ("A", "1"))
+    opened = table.open_hold(hold("h", [("A", "1", 3)], minutes=5))
+    bound = table.bind_hold(opened, "pay-1", SOON + timedelta(hours=4), SOON)
+    assert (bound.payment_reference, bound.expires_at) == ("pay-1", SOON + timedelta(hours=4))
+    assert not table.expire_hold(opened, LATER)
+    assert list(table.due_holds(LATER)) == []
+    for other in (None, "pay-2"):
+        parts = [table.convert_part(bound, "o2", LATER, other)]
+        assert len(dynamodb.transact(parts)) == 1
+    assert dynamodb.transact([table.convert_part(opened, "o1", LATER, "pay-1")]) == []
+    assert_laws({("A", "1"): 3}, Follower())
+
+
+def test_binding_may_be_repeated_and_never_shortens(local_tables: None) -> None:
+    stocked(5, ("A", "1"))
+    opened = table.open_hold(hold("h", [("A", "1", 3)], minutes=60))
+    first = table.bind_hold(opened, "pay-1", SOON + timedelta(minutes=2), SOON)
+    assert first == replace(opened, payment_reference="pay-1")
+    assert table.bind_hold(first, "pay-1", SOON, SOON) == first
+    with pytest.raises(Conflict, match="another payment"):
+        table.bind_hold(first, "pay-2", LATER, SOON)
+    longest = table.bind_hold(opened, "pay-1", NOW + timedelta(days=9), SOON)
+    assert longest.expires_at == NOW + LONGEST_HOLD
+
+
+def test_a_bound_hold_is_released_and_expires_at_last(local_tables: None) -> None:
+    stocked(9, ("A", "1"))
+    for name in ("released", "expired"):
+        table.bind_hold(table.open_hold(hold(name, [("A", "1", 3)])), "pay", LATER, SOON)
+    table.release_hold(table.known_hold("released"), SOON)
+    end = LATER + timedelta(hours=1)
+    with pytest.raises(HoldClosed):
+        table.bind_hold(table.known_hold("expired"), "pay", end + timedelta(hours=1), end)
+    (due,) = table.due_holds(end)
+    assert table.expire_hold(due, end)
+    assert available() == 9
+    with pytest.raises(HoldClosed):
+        table.bind_hold(due, "pay", end + timedelta(hours=1), SOON)
 
 
 def test_a_hold_of_n_lines_is_one_transaction_of_n_and_one_items(local_tables: None) -> None:
