@@ -33,6 +33,50 @@ class Refused:
     item: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one call: written, or the refused conditions, or the parts in conflict with
+    another writer (or throttled), which may be tried again. At most one of the two is not empty."""
+
+    refused: Sequence[Refused] = ()
+    busy: Sequence[int] = ()
+
+    @property
+    def written(self) -> bool:
+        return not self.refused and not self.busy
+
+
+def attempt(parts: Sequence[Part], token: str | None = None) -> Tried:
+    """One try to write all parts or none: for whoever has better to do than to try the same again.
+
+    A condition that is false says more than a conflict beside it, and is told alone.
+    """
+    request: dict[str, Any] = {"TransactItems": [_with_old(part) for part in parts]}
+    if token is not None:
+        request["ClientRequestToken"] = token
+    try:
+        dynamodb().transact_write_items(**request)
+    except dynamodb().exceptions.TransactionCanceledException as error:
+        reasons = error.response.get("CancellationReasons", [])
+        refused = [
+            Refused(index, _item(reason.get("Item")))
+            for index, reason in enumerate(reasons)
+            if reason.get("Code") == "ConditionalCheckFailed"
+        ]
+        if refused:
+            return Tried(refused=refused)
+        codes = [reason.get("Code", "None") for reason in reasons]
+        if not _passing(codes):
+            raise
+        busy = [index for index, code in enumerate(codes) if code != "None"]
+        return Tried(busy=busy or range(len(parts)))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in PASSING:
+            raise
+        return Tried(busy=range(len(parts)))
+    return Tried()
+
+
 def transact(parts: Sequence[Part], token: str | None = None) -> list[Refused]:
     """Write all parts or none; the refused conditions, empty when it was written.
 
@@ -41,29 +85,11 @@ def transact(parts: Sequence[Part], token: str | None = None) -> list[Refused]:
 
     Raises Busy when the conflicts do not end.
     """
-    request: dict[str, Any] = {"TransactItems": [_with_old(part) for part in parts]}
-    if token is not None:
-        request["ClientRequestToken"] = token
-    for attempt in range(ATTEMPTS):
-        try:
-            dynamodb().transact_write_items(**request)
-        except dynamodb().exceptions.TransactionCanceledException as error:
-            reasons = error.response.get("CancellationReasons", [])
-            refused = [
-                Refused(index, _item(reason.get("Item")))
-                for index, reason in enumerate(reasons)
-                if reason.get("Code") == "ConditionalCheckFailed"
-            ]
-            if refused:
-                return refused
-            if not _passing(reason.get("Code", "None") for reason in reasons):
-                raise
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in PASSING:
-                raise
-        else:
-            return []
-        pause(attempt)
+    for number in range(ATTEMPTS):
+        tried = attempt(parts, token)
+        if not tried.busy:
+            return list(tried.refused)
+        pause(number)
     raise Busy("too many writers on the same items")
 
 
@@ -151,14 +177,21 @@ class Key:
     sk: str
 
 
-def get_many(keys: Iterable[Key], *, consistent: bool = False) -> dict[Key, dict[str, Any]]:
-    """The items that exist among ``keys``, of any tables: one call per 100 keys."""
+def get_many(
+    keys: Iterable[Key], *, consistent: bool = False, only: Sequence[str] = ()
+) -> dict[Key, dict[str, Any]]:
+    """The items that exist among ``keys``, of any tables: one call per 100 keys.
+
+    ``only`` names the attributes that are wanted beside the key; without, all are.
+    """
     wanted = list(dict.fromkeys(keys))
     found: dict[Key, dict[str, Any]] = {}
     attempt = 0
     while wanted:
         asked, wanted = wanted[:READ_KEYS], wanted[READ_KEYS:]
-        answer = dynamodb().batch_get_item(RequestItems=_by_table(asked, consistent=consistent))
+        answer = dynamodb().batch_get_item(
+            RequestItems=_by_table(asked, only, consistent=consistent)
+        )
         for table, items in answer["Responses"].items():
             for item in items:
                 values = from_item(item)
@@ -172,10 +205,18 @@ def get_many(keys: Iterable[Key], *, consistent: bool = False) -> dict[Key, dict
     return found
 
 
-def _by_table(keys: Iterable[Key], *, consistent: bool) -> Any:
+def _by_table(keys: Iterable[Key], only: Sequence[str], *, consistent: bool) -> Any:
+    names = {f"#{index}": name for index, name in enumerate(("pk", "sk", *only))}
+    projection = {
+        "ProjectionExpression": ", ".join(names),
+        "ExpressionAttributeNames": names,
+    }
     tables: dict[str, Any] = {}
     for wanted in keys:
-        rows = tables.setdefault(wanted.table, {"Keys": [], "ConsistentRead": consistent})
+        rows = tables.setdefault(
+            wanted.table,
+            {"Keys": [], "ConsistentRead": consistent, **(projection if only else {})},
+        )
         rows["Keys"].append(key(wanted.pk, wanted.sk))
     return tables
 
@@ -217,6 +258,15 @@ def query_page(
         Limit=limit,
         **more,
     )
+    last: Any = answer.get("LastEvaluatedKey")
+    return Page([from_item(item) for item in answer["Items"]], last)
+
+
+def scan_page(table: str, limit: int, after: Item | None = None, **more: Any) -> Page:
+    """One page of a scan, behind the key ``after``, and the key to go on after."""
+    if after is not None:
+        more["ExclusiveStartKey"] = after
+    answer = dynamodb().scan(TableName=table, Limit=limit, **more)
     last: Any = answer.get("LastEvaluatedKey")
     return Page([from_item(item) for item in answer["Items"]], last)
 
