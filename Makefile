@@ -6,6 +6,8 @@ STAMP := .venv/.installed
 NODE := infra/node_modules/.installed
 WHEELS := infra/wheels/.fetched
 
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo down test check bench lock openapi clean
 
