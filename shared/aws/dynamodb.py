@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.aws.clients import dynamodb
-from shared.aws.items import Item, from_item
+from shared.aws.items import Item, from_item, to_item
 from shared.errors import Busy
 
 Part = Mapping[str, Any]
@@ -143,6 +143,22 @@ def write(kind: str, **arguments: Any) -> Refused | None:
             return None
         pause(attempt)
     raise Busy("too many writers on the same item")
+
+
+def add(table: str, pk: str, sk: str, ttl: int) -> int:
+    """Counts one up in ``units`` of an item, which is there from the first on; what it is then.
+
+    ``ttl`` (epoch seconds) is when the item may go.
+    """
+    answer = dynamodb().update_item(
+        TableName=table,
+        Key=key(pk, sk),
+        UpdateExpression="SET #ttl = :ttl ADD units :one",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues=to_item({":ttl": ttl, ":one": 1}),
+        ReturnValues="UPDATED_NEW",
+    )
+    return int(from_item(answer["Attributes"])["units"])
 
 
 def put_many(table: str, items: Sequence[Item]) -> None:
