@@ -11,6 +11,7 @@ from infra.stacks.api import Api
 from infra.stacks.availability import Availability
 from infra.stacks.customers import Customers
 from infra.stacks.data import Data
+from infra.stacks.events import Events
 from infra.stacks.orders import Orders
 from infra.stacks.reference import Reference
 from infra.stacks.stock import Stock
@@ -32,7 +33,8 @@ def build(app: App) -> None:
     data = Data(app, named("Data"), platform, env=where)
     access = Access(app, named("Access"), platform, env=where)
     reference = Reference(app, named("Reference"), platform, data=data, env=where)
-    stock = Stock(app, named("Stock"), platform, data=data, env=where)
+    events = Events(app, named("Events"), platform, env=where)
+    stock = Stock(app, named("Stock"), platform, data=data, events=events, env=where)
     availability = Availability(app, named("Availability"), platform, data=data, env=where)
     customers = Customers(app, named("Customers"), platform, data=data, env=where)
     orders = Orders(

@@ -1,6 +1,6 @@
 """A function that follows the changes of a table, and what happens to a change it cannot take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration
@@ -15,7 +15,8 @@ from infra.queue import dead_letter_queue
 
 
 class Follows(Construct):
-    """``worker`` gets the changes of ``table`` whose keys begin as ``keys`` say, in order per item.
+    """``worker`` gets the changes of ``table`` whose keys begin as ``keys`` say, in order per item;
+    and those that fit any of the patterns ``also``. A stream bears two workers, not more.
 
     A batch that fails is halved until the poison record is alone; that record's position goes to
     the dead-letter queue, and its neighbours are applied.
@@ -31,6 +32,7 @@ class Follows(Construct):
         worker: Function,
         keys: Mapping[str, str],
         batch_size: int = 500,
+        also: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(scope, name)
         self.dead_letters = dead_letter_queue(self, platform)
@@ -53,6 +55,6 @@ class Follows(Construct):
                 max_record_age=Duration.hours(23),
                 report_batch_item_failures=True,
                 on_failure=sources.SqsDlq(self.dead_letters),
-                filters=[lambda_.FilterCriteria.filter(wanted)],
+                filters=[lambda_.FilterCriteria.filter(dict(one)) for one in (wanted, *also)],
             )
         )

@@ -1,22 +1,41 @@
 """Stock: the feed queue and who works it off, the ledger, the holds, the API."""
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
-from infra.schedule import every_minute
+from infra.schedule import every, every_minute
 from infra.stacks.data import Data
+from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
 APPLY_SECONDS = 120
+AUDIT_SECONDS = 290
+AUDIT_MINUTES = 5
+"""A run ends before the next one begins: they share one place to go on from."""
+EXPIRED_ROW = {
+    "eventName": lambda_.FilterRule.is_equal("REMOVE"),
+    "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.begins_with("MOVE#")}}},
+}
 
 
 class Stock(Stack):
     def __init__(
-        self, scope: Construct, name: str, platform: Platform, *, data: Data, env: Environment
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        data: Data,
+        events: Events,
+        env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
         feed = Queue(self, "Feed", platform, worker_timeout_seconds=APPLY_SECONDS)
@@ -38,10 +57,27 @@ class Stock(Stack):
             "RecordMovements",
             platform,
             handler="functions.stock.record_movements.handler",
-            description="writes the ledger from the changes of the positions",
+            description="writes the ledger, and archives its rows when they expire",
             timeout_seconds=60,
         )
         data.let(record_movements, schema.STOCK, *WRITE, "dynamodb:BatchWriteItem")
+        archive = bucket(
+            self,
+            "Archive",
+            platform,
+            rules=[
+                s3.LifecycleRule(
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                            transition_after=Duration.days(90),
+                        )
+                    ],
+                )
+            ],
+        )
+        record_movements.function.add_environment("NORAIN_ARCHIVE", archive.bucket_name)
+        record_movements.allow(["s3:PutObject"], [archive.arn_for_objects("movements/*")])
         Follows(
             self,
             "Movements",
@@ -49,6 +85,7 @@ class Stock(Stack):
             table=data[schema.STOCK],
             worker=record_movements,
             keys={"sk": "LOC#"},
+            also=[EXPIRED_ROW],
         )
 
         expire_holds = Function(
@@ -61,6 +98,21 @@ class Stock(Stack):
         )
         data.let(expire_holds, schema.STOCK, *READ, *WRITE)
         every_minute(self, "ExpireHoldsEveryMinute", expire_holds)
+
+        audit = Function(
+            self,
+            "Audit",
+            platform,
+            handler="functions.stock.audit.handler",
+            description="recomputes law 1 in pieces, tells of drift, and mends it when told to",
+            timeout_seconds=AUDIT_SECONDS,
+            memory=1769,  # one whole virtual CPU: it parses what it reads
+        )
+        data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan")
+        data.let(audit, schema.ORDERS, *READ)
+        events.let(audit)
+        every(AUDIT_MINUTES, self, "AuditInPieces", audit)
+        drift_alarm(self)
 
         self.api = Function(
             self,
@@ -75,3 +127,24 @@ class Stock(Stack):
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)
         CfnOutput(self, "StockFeedDlqUrl", value=feed.dead_letters.queue_url)
+        CfnOutput(self, "StockAudit", value=audit.function.function_name)
+        CfnOutput(self, "MovementsArchive", value=archive.bucket_name)
+
+
+def drift_alarm(scope: Construct) -> None:
+    cloudwatch.Alarm(
+        scope,
+        "Drift",
+        alarm_description="positions break law 1: see the event stock.drift, `norain audit`",
+        metric=cloudwatch.Metric(
+            namespace="NoRain",
+            metric_name="StockDrift",
+            dimensions_map={"service": "stock"},
+            statistic="Maximum",
+            period=Duration.minutes(AUDIT_MINUTES),
+        ),
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )

@@ -687,6 +687,16 @@ def check(order: Order) -> None:
             raise LawBroken(f"fulfillment {found.fulfillment_id} is owned by nobody")
 
 
+def units_held(fulfillments: Iterable[Fulfillment]) -> Counter[tuple[str, str]]:
+    """Units that are reserved for an order, by (SKU, location)."""
+    units: Counter[tuple[str, str]] = Counter()
+    for found in fulfillments:
+        if found.is_open:
+            for part in found.lines:
+                units[part.sku, found.location_id] += part.quantity
+    return units
+
+
 def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     """One Effect per position, in the order of positions; what cancels out is left away.
 

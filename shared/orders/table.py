@@ -14,6 +14,7 @@ stock position, the hold that becomes the order, and the request's record. All o
 
 import base64
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -43,6 +44,7 @@ from shared.orders.model import (
     Place,
     State,
     check,
+    units_held,
 )
 from shared.stock import table as stock
 from shared.stock.model import Cause, Hold
@@ -352,6 +354,27 @@ def due(now: datetime, most: int) -> Iterator[str]:
         )
         for row in rows.items:
             yield row["pk"].removeprefix("ORDER#")
+
+
+def open_units() -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
+    """What each open order holds now, by (SKU, location), and the hold that it has taken over.
+
+    Exact: an order that holds anything has a deadline, and is in that index; what it holds is read
+    strongly consistently. The index itself may be a moment behind.
+    """
+    for number in range(SHARDS):
+        rows = tables.query(
+            orders(),
+            "deadline_key = :key",
+            to_item({":key": f"DUE#{number}"}),
+            IndexName="by_deadline",
+        )
+        keys = (Key(orders(), row["pk"], row["sk"]) for row in rows)
+        while some := list(islice(keys, tables.READ_KEYS)):
+            found = tables.get_many(some, consistent=True, only=("hold_id", "fulfillments"))
+            for item in found.values():
+                parts = (_fulfillment(row) for row in item["fulfillments"])
+                yield item.get("hold_id"), units_held(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from shared.errors import InvalidRequest, MalformedRequest
+from shared.stock.audit import AUDITED
 from shared.stock.feed import (
     COUNTED,
     EXPECTED,
@@ -381,7 +382,7 @@ class MovementAnswer(Answer):
         for entry in row.entries:
             delta = entry.delta or 0
             after += delta
-            if delta or entry.type == COUNTED:
+            if delta or entry.type in {COUNTED, AUDITED}:
                 shown.append(
                     cls(
                         id=entry.id,

@@ -1,0 +1,229 @@
+"""Recomputes law 1, piece by piece and round after round (every five minutes), and tells of drift.
+
+``norain audit`` calls it too, with ``{"audit": {"repair": bool, "sku": str?, "after": key?}}``: it
+then walks from ``after`` on, leaves the round of the schedule alone, and mends when it is told to.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.aws.events import publish
+from shared.aws.items import Item
+from shared.aws.settings import setting
+from shared.orders.table import open_units
+from shared.stock import audit_table, table
+from shared.stock.audit import Drift, Gap, Kind, Ledger, Place, Units, drifts
+from shared.stock.model import Position
+
+READERS = 16
+PAGE = 500
+SECONDS = 240
+"""How long a run of the schedule goes on; the next one goes on where it ends."""
+ASKED_SECONDS = 40
+SPARE_SECONDS = 20
+SETTLE_SECONDS = 5
+"""Between two looks at a position that seems to have drifted."""
+LOOKS = 4
+MOST_SEEMING = 5000
+MOST_TOLD = 100
+"""Positions in one event."""
+
+logger = Logger(service="norain", utc=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A position as it was read, and where it broke the law then."""
+
+    position: Position
+    promised: int
+    ledger: Ledger
+    drifts: tuple[Drift, ...]
+
+    def same(self, other: "Look") -> bool:
+        """Whether nobody has written in between, and it is as wrong as it was."""
+        return self.position.version == other.position.version and self.drifts == other.drifts
+
+
+@dataclass(slots=True)
+class Found:
+    """``unsettled`` are positions that were written whenever they were looked at, or are split
+    into slots: their units are in many items, and no reads of them are a snapshot."""
+
+    positions: int = 0
+    drifts: list[Drift] = field(default_factory=list)
+    mended: list[Place] = field(default_factory=list)
+    unsettled: list[Place] = field(default_factory=list)
+    after: Item | None = None
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    left = context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
+    asked = event.get("audit")
+    if asked is None:
+        return _scheduled(time.monotonic() + min(SECONDS, left))
+    return _asked(asked, time.monotonic() + min(ASKED_SECONDS, left))
+
+
+def _scheduled(until: float) -> dict[str, Any]:
+    """Goes on with the round that is under way; a new one begins with the next run."""
+    walked = audit_table.round_of(_now())
+    found = _walk(_pages(walked.after), until, repair=False)
+    walked = replace(
+        walked,
+        after=found.after,
+        positions=walked.positions + found.positions,
+        drifts=walked.drifts + len(found.drifts),
+    )
+    audit_table.keep_round(walked)
+    if walked.after is None:
+        took = (_now() - walked.began_at).total_seconds()
+        _measure("StockAuditRound", took, MetricUnit.Seconds)
+    return _told(found)
+
+
+def _asked(asked: Mapping[str, Any], until: float) -> dict[str, Any]:
+    if sku := asked.get("sku"):
+        places = [(sku, position.location_id) for position in table.positions(sku)]
+        pages: Iterable[tuple[list[Place], Item | None]] = [(places, None)]
+    else:
+        pages = _pages(asked.get("after"))
+    settle = asked.get("settle_seconds", SETTLE_SECONDS)
+    return _told(_walk(pages, until, repair=asked.get("repair", False), settle=settle))
+
+
+def _pages(after: Item | None) -> Iterator[tuple[list[Place], Item | None]]:
+    while True:
+        places, after = audit_table.places_page(PAGE, after)
+        yield places, after
+        if after is None:
+            return
+
+
+def _walk(
+    pages: Iterable[tuple[list[Place], Item | None]],
+    until: float,
+    *,
+    repair: bool,
+    settle: float = SETTLE_SECONDS,
+) -> Found:
+    """Pages until the time is up. What is promised is read once; only where that seems wrong is it
+    read again."""
+    found = Found()
+    promised = _promised()
+    seeming: dict[Place, Look] = {}
+    for places, after in pages:
+        looks = _look(places, lambda: promised)
+        found.unsettled += (place for place, look in looks.items() if look.position.slots)
+        seeming |= {place: look for place, look in looks.items() if look.drifts}
+        found.positions += len(looks)
+        found.after = after
+        if time.monotonic() > until or len(seeming) > MOST_SEEMING:
+            break
+    for place, look in _confirmed(seeming, settle, found).items():
+        found.drifts += look.drifts
+        if repair and _mended(look):
+            found.mended.append(place)
+    return found
+
+
+def _promised() -> Units:
+    return audit_table.promised_now(open_units())
+
+
+def _look(places: Iterable[Place], promised: Any) -> dict[Place, Look]:
+    """What is promised is asked for when the positions have been read: an order or a hold that is
+    newer than that has raised the version, and is seen by the next look."""
+    positions = table.positions_of(places, consistent=True)
+    units = promised()
+    now = _now()
+    with ThreadPoolExecutor(READERS) as pool:
+        ledgers = pool.map(lambda position: audit_table.ledger(position, now), positions.values())
+        return {
+            place: Look(
+                position,
+                units[place],
+                ledger,
+                tuple(drifts(position, units[place], ledger, now, now - table.KEPT)),
+            )
+            for (place, position), ledger in zip(positions.items(), ledgers, strict=True)
+        }
+
+
+def _confirmed(seeming: dict[Place, Look], settle: float, found: Found) -> dict[Place, Look]:
+    """Those that two looks in succession show alike. Reads are no snapshot: most of what seems to
+    have drifted was only being written."""
+    confirmed: dict[Place, Look] = {}
+    for _ in range(1, LOOKS):
+        if not seeming:
+            return confirmed
+        time.sleep(settle)
+        again = {place: look for place, look in _look(seeming, _promised).items() if look.drifts}
+        confirmed |= {place: look for place, look in again.items() if look.same(seeming[place])}
+        seeming = {place: look for place, look in again.items() if place not in confirmed}
+    found.unsettled += seeming
+    return confirmed
+
+
+def _mended(look: Look) -> bool:
+    """First the ledger, then the position; each only while it is as it was seen. Whether the
+    position is as it should be."""
+    position, ledger, now = look.position, look.ledger, _now()
+    if any(drift.kind is Kind.LEDGER for drift in look.drifts):
+        for gap in ledger.gaps:
+            audit_table.fill(position, gap, now)
+        if ledger.version < position.version:
+            audit_table.fill(position, Gap(ledger.last, None), now)
+        ledger = audit_table.ledger(position, now)
+    left = drifts(position, look.promised, ledger, now, now - table.KEPT)
+    if not left:
+        return True
+    # A ledger that is only behind does not say yet what the position should be.
+    return ledger.version == position.version and audit_table.correct(
+        position, look.promised, ledger, now
+    )
+
+
+def _told(found: Found) -> dict[str, Any]:
+    drifted = {(drift.sku, drift.location_id) for drift in found.drifts}
+    _measure("StockAudited", found.positions)
+    _measure("StockDrift", len(drifted))
+    _measure("StockUnsettled", len(found.unsettled))
+    rows = [asdict(drift) for drift in found.drifts]
+    mended = [{"sku": sku, "location_id": place} for sku, place in found.mended]
+    if rows:
+        logger.error("stock has drifted", extra={"drifts": rows[:MOST_TOLD], "mended": mended})
+        publish(
+            setting("event_bus"),
+            "norain/stock",
+            "stock.drift",
+            [
+                {"positions": rows[start : start + MOST_TOLD], "mended": mended}
+                for start in range(0, len(rows), MOST_TOLD)
+            ],
+            _now(),
+        )
+    logger.info("audited", extra={"positions": found.positions, "drifted": len(drifted)})
+    return {
+        "positions": found.positions,
+        "drifts": rows,
+        "mended": mended,
+        "unsettled": [{"sku": sku, "location_id": place} for sku, place in found.unsettled],
+        "after": found.after,
+    }
+
+
+def _measure(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:
+    with single_metric(namespace="NoRain", name=name, unit=unit, value=value) as metric:
+        metric.add_dimension("service", "stock")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

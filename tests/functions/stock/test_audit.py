@@ -1,0 +1,245 @@
+"""Drift of each kind is found, told and mended; what is only being written is none."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from functions.stock import audit as function
+from functions.stock.audit import handler
+from shared.aws import dynamodb as tables
+from shared.aws.clients import client, dynamodb
+from shared.aws.items import to_item
+from shared.stock import table
+from shared.stock.audit_table import Round, keep_round, places_page, round_of
+from shared.stock.feed import Counted, Moved
+from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
+from tests.conftest import event
+from tests.functions.stock.conftest import Context
+from tests.race.orders.test_races import buy
+from tests.tables.orders import shop
+from tests.tables.orders.shop import line
+from tests.tables.stock.laws import Follower, assert_laws
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+EARLIER = NOW - timedelta(hours=2)
+
+
+@pytest.fixture(autouse=True)
+def bus(local_tables: None, environment: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
+    """The bus; what was put on it since it was asked before."""
+    told: list[Any] = []
+
+    def note(params: Any, **_: Any) -> None:
+        told.extend(json.loads(entry["Detail"]) for entry in params["Entries"])
+
+    def since() -> list[Any]:
+        found = [*told]
+        told.clear()
+        return found
+
+    with mock_aws():
+        client("events").create_event_bus(Name="bus")
+        client("events").meta.events.register("provide-client-params.events.PutEvents", note)
+        environment.setenv("NORAIN_EVENT_BUS", "bus")
+        yield since
+
+
+@pytest.fixture(autouse=True)
+def ledger(bus: Any) -> Follower:
+    """A at 1 with a sale, a hold of 3 and a movement; B at 2 that nobody touches."""
+    follower = Follower()
+    for sku, place in (("A", "1"), ("B", "2")):
+        table.apply([Counted("wms", "c", None, sku, place, 10, EARLIER)], None, (), EARLIER)
+    hold("h", 3)
+    sold = Moved("pos", "m", 1, "A", "1", -2, "retail_selling", EARLIER + timedelta(minutes=1))
+    table.apply([sold], table.position("A", "1"), (), EARLIER)
+    hold("h2", 1)
+    follower.follow()
+    assert_laws(follower=follower)
+    return follower
+
+
+def hold(name: str, quantity: int) -> None:
+    lines = (HoldLine("A", "1", quantity),)
+    end = NOW + timedelta(hours=1)
+    table.open_hold(Hold(name, lines, "web", HoldState.OPEN, EARLIER, end, "digest", "{}"))
+
+
+def audit(**asked: Any) -> dict[str, Any]:
+    return handler({"audit": {"settle_seconds": 0, **asked}}, Context())
+
+
+def by_hand(**values: int) -> None:
+    """Somebody sets attributes of A at 1 without telling anybody."""
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("SKU#A", "LOC#1"),
+        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+        ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+    )
+
+
+def lose(*versions: int) -> None:
+    for version in versions:
+        key = tables.key("SKU#A", f"MOVE#1#{version:012d}")
+        dynamodb().delete_item(TableName=table.stock(), Key=key)
+
+
+def kinds(told: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    for row in told["drifts"]:
+        assert (row["sku"], row["location_id"]) == ("A", "1")
+    return {row["kind"]: (row["stands"], row["should"]) for row in told["drifts"]}
+
+
+DRIFTS = {
+    "on_hand without ledger": ({"on_hand": 13, "available": 9}, (), {"on_hand": (13, 8)}),
+    "reserved too high": ({"reserved": 6, "available": 2}, (), {"reserved": (6, 4)}),
+    "reserved too low": ({"reserved": 0, "available": 8}, (), {"reserved": (0, 4)}),
+    "available wrong": ({"available": 7}, (), {"available": (7, 4)}),
+    "all at once": (
+        {"on_hand": 20, "reserved": 5, "available": 1},
+        (2,),
+        {"on_hand": (20, 8), "reserved": (5, 4), "available": (1, 15), "ledger": (3, 4)},
+    ),
+    "the first row lost": ({}, (1,), {"ledger": (3, 4)}),
+    "a row lost": ({}, (3,), {"ledger": (3, 4)}),
+    "rows lost": ({}, (2, 3), {"ledger": (2, 4)}),
+    "the last row lost": ({}, (4,), {"ledger": (3, 4)}),
+    "every row lost": ({}, (1, 2, 3, 4), {"ledger": (0, 4)}),
+}
+
+
+@pytest.mark.parametrize("case", DRIFTS)
+def test_drift_of_each_kind_is_found_told_and_mended(case: str, ledger: Follower, bus: Any) -> None:
+    values, lost, expected = DRIFTS[case]
+    if values:
+        by_hand(**values)
+        ledger.follow()
+    lose(*lost)
+    told = audit()
+    assert kinds(told) == expected
+    assert told["mended"] == []
+    (detail,) = bus()
+    assert detail["type"] == "stock.drift"
+    assert detail["data"] == {"positions": told["drifts"], "mended": []}
+
+    told = audit(repair=True)
+    assert told["mended"] == [{"sku": "A", "location_id": "1"}]
+    assert bus()[0]["data"]["mended"] == told["mended"]
+    found = assert_laws(follower=ledger)["A", "1"]
+    assert (found["on_hand"], found["reserved"], found["available"]) == (8, 4, 4)
+    assert audit() == {
+        "positions": 2,
+        "drifts": [],
+        "mended": [],
+        "unsettled": [],
+        "after": None,
+    }
+    assert bus() == []
+    marks = [
+        entry
+        for row in table.ledger("A", "1")
+        for entry in row.entries
+        if entry.type == "stock.audited"
+    ]
+    assert marks
+    assert {entry.reason for entry in marks} == {"stock_taking"}
+
+
+def test_a_mended_position_goes_on_as_if_nothing_had_been(ledger: Follower) -> None:
+    by_hand(on_hand=13, reserved=0, available=13)
+    audit(repair=True)
+    hold("h3", 4)
+    ledger.follow()
+    count = Counted("wms", "c2", None, "A", "1", 50, EARLIER + timedelta(seconds=1))
+    table.apply([count], table.position("A", "1"), (), NOW)
+    found = assert_laws(follower=ledger)["A", "1"]
+    assert (found["on_hand"], found["available"]) == (48, 40)
+
+
+def test_what_an_order_holds_is_counted_once() -> None:
+    shop.stocked({"C": {"denver": 5}})
+    Follower().follow()
+    buy("o-1", line("1", "C", 2))
+    held = Hold(
+        "h-9",
+        (HoldLine("C", "denver", 1),),
+        "web",
+        HoldState.OPEN,
+        shop.NOW,
+        shop.NOW + timedelta(hours=1),
+        "",
+        "{}",
+    )
+    table.open_hold(held)
+    buy("o-2", line("1", "C", 1), hold_id="h-9")
+    Follower().follow()
+    assert audit(sku="C")["drifts"] == []
+    assert shop.counts("C", "denver") == (5, 3, 2, 0)
+
+
+def test_a_position_that_is_being_written_is_not_judged(ledger: Follower) -> None:
+    """The ledger is behind: what it will say is not known yet."""
+    now = datetime.now(UTC)
+    _, parts = table.effect_parts(
+        [Effect("A", "1", -1, 0)], Cause("norain/orders", "o", "x", "shipping"), now
+    )
+    tables.transact(parts)
+    told = audit(repair=True)
+    assert (told["drifts"], told["mended"]) == ([], [])
+    ledger.follow()
+    assert audit()["drifts"] == []
+
+
+def test_a_repair_never_overwrites_a_later_write() -> None:
+    by_hand(reserved=3, available=5)
+    place = ("A", "1")
+    look = function._look([place], function._promised)[place]
+    hold("h3", 2)
+    assert not function._mended(look)
+    found = table.position("A", "1")
+    assert found is not None
+    assert (found.reserved, found.available) == (5, 3)
+
+
+def test_rows_that_have_expired_are_no_drift() -> None:
+    old = NOW - table.KEPT - timedelta(days=1)
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("SKU#A", "MOVE#1#000000000003"),
+        UpdateExpression="SET previous_at = :old",
+        ExpressionAttributeValues=to_item({":old": old.isoformat()}),
+    )
+    lose(2)
+    assert audit()["drifts"] == []
+    lose(1)
+    assert audit()["drifts"] == []
+    by_hand(on_hand=9)
+    assert kinds(audit())["on_hand"] == (9, 8)
+
+
+def test_the_schedule_walks_in_rounds_and_mends_nothing(bus: Any) -> None:
+    by_hand(available=7)
+    before = round_of(NOW)
+    assert before.after is None
+    told = handler(event("stock/audit"), Context())
+    assert (told["positions"], len(told["drifts"]), told["mended"]) == (2, 1, [])
+    assert len(bus()) == 1
+    assert round_of(NOW).after is None
+    found = table.position("A", "1")
+    assert found is not None
+    assert found.available == 7
+
+
+def test_a_walk_goes_on_where_it_was_left(ledger: Follower) -> None:
+    seen, after = places_page(1)
+    keep_round(Round(NOW, after, 1, 0))
+    walked = round_of(NOW)
+    assert (walked.after, walked.positions) == (after, 1)
+    rest, after = places_page(10, walked.after)
+    assert sorted(seen + rest) == [("A", "1"), ("B", "2")]
+    assert after is None
