@@ -59,17 +59,47 @@ def ready_by(location: Location, at: datetime, units: int = 1) -> datetime | Non
     None when it has no capacity, or not enough opening within HORIZON_DAYS. Whether the location
     hands over to shoppers (``pickup``) is for the caller to ask.
     """
+    return readiness(location, at, units).by
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """``by`` is ready_by for an order at ``at``. Until ``until`` it is so for whoever orders later,
+    or ``moves`` on with them."""
+
+    at: datetime
+    by: datetime | None
+    moves: bool
+    until: datetime
+
+    def when(self, at: datetime) -> datetime | None:
+        """ready_by for an order at ``at``, which is not before ``self.at`` and before ``until``."""
+        return self.by + (at - self.at) if self.by and self.moves else self.by
+
+
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+def readiness(location: Location, at: datetime, units: int = 1) -> Readiness:
+    """ready_by, and how long it tells of later orders too: hours, for most locations."""
+    at = at.astimezone(UTC)
     if not location.capacity_per_hour:
-        return None
+        return Readiness(at, None, moves=False, until=FOR_EVER)
     picking = units * 60 / location.capacity_per_hour
     left = timedelta(minutes=max(location.lead_time_minutes, picking))
     if not location.hours and not location.closed_on:
-        return at.astimezone(UTC) + left
+        return Readiness(at, at + left, moves=True, until=FOR_EVER)
+    changes = None
+    moves = False
     for start, end in _openings(location, at):
+        if changes is None:
+            moves = start == at
+            changes = end if moves else start
         if start + left < end:
-            return start + left
+            by = start + left
+            return Readiness(at, by, moves, min(changes, at + (end - by)) if moves else changes)
         left -= end - start
-    return None
+    return Readiness(at, None, moves=False, until=at + timedelta(days=1))
 
 
 def _openings(

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import InvalidRequest, Refusal
+
+if TYPE_CHECKING:  # whoever refuses without pydantic does not load it
+    from pydantic import ValidationError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -47,7 +48,7 @@ def json_path(loc: Sequence[str | int]) -> str:
     return path
 
 
-def invalid(error: ValidationError, detail: str = "it does not fit its schema") -> InvalidRequest:
+def invalid(error: "ValidationError", detail: str = "it does not fit its schema") -> InvalidRequest:
     """What pydantic found, as a refusal that names each place by its path, and never the input."""
     return InvalidRequest(
         detail,

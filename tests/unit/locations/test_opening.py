@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.locations.model import Location, is_open, next_opening, ready_by
+from shared.locations.model import Location, is_open, next_opening, readiness, ready_by
 from tests.unit.locations.places import hours, place
 
 NINE_TO_SIX = hours(every="09:00-18:00")
@@ -159,6 +159,18 @@ def test_what_is_ready_was_worked_on_for_the_lead_time_of_open_minutes(
         minutes = int((ready - at) / timedelta(minutes=1))
         worked = sum(is_open(store, at + timedelta(minutes=step)) for step in range(minutes))
         assert worked == store.lead_time_minutes
+
+
+@settings(deadline=None, max_examples=150)
+@given(STORES, INSTANTS, st.floats(0, 1, exclude_max=True))
+def test_readiness_tells_of_every_later_order_until_it_ends(
+    store: Location, at: datetime, share: float
+) -> None:
+    known = readiness(store, at)
+    assert known.until > at
+    length = min(known.until - at, timedelta(days=40))
+    later = at + timedelta(minutes=int(share * (length / timedelta(minutes=1))))
+    assert known.when(later) == ready_by(store, later)
 
 
 @settings(deadline=None, max_examples=60)
