@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -86,32 +85,23 @@ def _apply(
     by_position: dict[tuple[str, str], list[tuple[str, Event]]], now: datetime
 ) -> tuple[set[str], int]:
     """The messages whose events were not all applied, and the number of writes."""
-    events = [event for rows in by_position.values() for _, event in rows]
+    events = {place: [event for _, event in rows] for place, rows in by_position.items()}
     if not events:
         return set(), 0
-    found = table.positions_of(by_position)
-    applied = table.applied_of(events)
-
-    def write(place: tuple[str, str]) -> int | None:
-        rows: Sequence[Event] = [event for _, event in by_position[place]]
-        try:
-            return table.apply(rows, found.get(place), applied, now)
-        except Exception:
-            # Whatever hinders one position must not hinder the others.
-            logger.exception(
-                "the position was not written", extra={"sku": place[0], "location_id": place[1]}
-            )
-            return None
-
+    found = table.positions_of(events)
+    applied = table.applied_of(event for rows in events.values() for event in rows)
     with ThreadPoolExecutor(WRITERS) as pool:
-        written = dict(zip(by_position, pool.map(write, by_position), strict=True))
-    failed = {
-        message_id
-        for place, writes in written.items()
-        if writes is None
-        for message_id, _ in by_position[place]
-    }
-    return failed, sum(writes or 0 for writes in written.values())
+        written = table.apply_batch(events, found, applied, now, pool.map)
+    failed = set()
+    for place, result in written.items():
+        if isinstance(result, Exception):
+            logger.error(
+                "the position was not written",
+                exc_info=result,
+                extra={"sku": place[0], "location_id": place[1]},
+            )
+            failed |= {message_id for message_id, _ in by_position[place]}
+    return failed, sum(result for result in written.values() if isinstance(result, int))
 
 
 def _put_away(message: Message) -> bool:

@@ -10,6 +10,10 @@ free after it has subtracted NoRain's orders up to ``net_through``:
     available = quantity + foreign movements after as_of + what own orders did after net_through
 
 A hold is no order until it is converted: the source cannot have subtracted it before.
+
+A count that changes nothing is skipped: the position is not written. It is kept elsewhere, because
+it still hides what is older than itself. Whoever writes a position looks there for a newer count
+than he knows of (``hidden_by`` says from when on), and folds it in with his own messages.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -226,16 +230,47 @@ class Change:
     """(source, id) of the movements without sequence, to be marked as applied."""
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The position is already as ``count`` and the other messages make it: nothing is written.
+
+    That ``count`` is there must be known to whoever comes with something older.
+    """
+
+    count: Counted
+
+
+Bound = tuple[datetime, int]
+"""As the beginning of a Stamp: an instant and a sequence, -1 for none."""
+
+
+def hidden_by(position: Position | None, events: Iterable[Event]) -> Bound | None:
+    """A count from here on may hide some of ``events``; None when only the position's own can.
+
+    A count that the position stands on already is looked behind as well: whoever wrote it may have
+    died before he did.
+    """
+    known = position.counted if position else None
+    since: list[Bound] = []
+    for event in events:
+        if isinstance(event, Counted) and (known is None or event.stamp >= known):
+            since.append((event.as_of, _rank(event.sequence)))
+        elif isinstance(event, Moved) and (known is None or event.occurred_at > known.at):
+            since.append((event.occurred_at, -1))
+    return min(since, default=None)
+
+
 def fold(
     position: Position | None,
     events: Sequence[Event],
     applied: Collection[tuple[str, str]] = (),
     history: History | None = None,
-) -> Change | Needs | None:
+) -> Change | Skip | Needs | None:
     """The one write that brings ``events``, all of one position, into it; None when nothing is new.
 
     ``applied`` are the (source, id) of movements without sequence that were applied before.
-    Answers Needs when only the ledger can tell and ``history`` is None.
+    Answers Needs when only the ledger can tell and ``history`` is None, and Skip when a count is
+    new but changes nothing.
 
     Raises Busy when the ledger does not yet show every write that matters.
     """
@@ -270,6 +305,8 @@ def fold(
     basis, units, guard = Basis.ADD, moved, _Guard()
     if count is not None:
         basis, units, guard = _by_count(position, count, history)
+        if not moves and expected is None and _is_so(position, basis, units):
+            return Skip(count)
         units += moved
     seen = _remember(remembered, moves)
     before = position.seen if position else {}
@@ -481,6 +518,19 @@ def _by_count(
     )
     own = _own_after(count.net_through, history)
     return Basis.ADD, count.quantity + later + own - base.available, guard
+
+
+def _is_so(position: Position | None, basis: Basis, units: int) -> bool:
+    """Whether the position is already as the write would leave it."""
+    if position is None:
+        return False
+    match basis:
+        case Basis.ADD:
+            return units == 0
+        case Basis.ON_HAND:
+            return units == position.on_hand
+        case Basis.AVAILABLE:
+            return units == position.available
 
 
 def _same_feed(position: Position, history: History) -> Row:

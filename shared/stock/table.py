@@ -4,6 +4,7 @@
     pk SKU#<sku>        sk MOVE#<location>#<version>      the ledger: what each write of it did
     pk HOLD#<hold_id>   sk HOLD                           a hold
     pk EVENT#<source>#<digest of the id>   sk EVENT       a movement without sequence was applied
+    pk SKIPPED#<bucket>   sk <as_of>#<sequence>#<digest>  counts that changed nothing, packed
 
     by_location  location_key, pk          every position of a location
     by_deadline  deadline_key, deadline    the open holds by their expiry
@@ -15,7 +16,8 @@ stream (old image, new image, ``last``) tells the ledger and availability everyt
 import hashlib
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,14 +32,18 @@ from shared.stock.feed import (
     HELD,
     RELEASED,
     Basis,
+    Bound,
     Change,
+    Counted,
     Entry,
     Event,
     History,
     Moved,
     Needs,
     Row,
+    Skip,
     fold,
+    hidden_by,
 )
 from shared.stock.model import (
     LONGEST_HOLD,
@@ -54,6 +60,7 @@ from shared.stock.model import (
     summed,
     taken,
 )
+from shared.stock.skipped import Pack, Place, bound_of, bucket_of, find, newest_of, packs
 
 SEEN = "seq:"
 """``seq:<source>``: the sequences of that source's movements, see model.Seen."""
@@ -65,6 +72,7 @@ SHARDS = 4
 FOLDED = 50
 """Events in one write: each without sequence takes a part of the transaction."""
 LEDGER_PAGE = 100
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between the looks at a ledger that is behind; then the message comes again."""
 
@@ -215,36 +223,185 @@ def apply(
     applied: Iterable[tuple[str, str]],
     now: datetime,
 ) -> int:
-    """Brings ``events``, all of one position, into it; the number of writes that this took.
-
-    ``found`` and ``applied`` may be stale: what they show as done is done, and a write that was
-    decided on an old position is refused and decided anew.
+    """``apply_batch`` for one position: the number of writes of it.
 
     Raises Busy when others write faster, or the ledger stays behind.
     """
-    writes = 0
+    place = events[0].sku, events[0].location_id
+    positions = {} if found is None else {place: found}
+    result = apply_batch({place: events}, positions, applied, now)[place]
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def apply_batch(
+    batch: Mapping[Place, Sequence[Event]],
+    found: Mapping[Place, Position],
+    applied: Iterable[tuple[str, str]],
+    now: datetime,
+    each: Each = map,
+) -> dict[Place, int | Exception]:
+    """Brings the events of each place into its position. Answers the number of its writes, or what
+    hindered it, which does not hinder the others.
+
+    ``found`` and ``applied`` may be stale: what they show as done is done, and a write that was
+    decided on an old position is refused and decided anew. ``each`` is a map, of threads maybe.
+
+    A count that changes nothing is not written but noted, packed with its neighbours:
+
+        who skips    notes the count, then reads the position (consistent) and decides again
+        who writes   writes the position, then reads the notes (consistent), and brings in what is
+                     newer than he knew
+
+    So one of the two sees the other. A message is done when both steps are: when its worker dies
+    between them, it comes again, and they are made up for.
+    """
     known = set(applied)
-    for start in range(0, len(events), FOLDED):
-        if start:
-            found = position(events[0].sku, events[0].location_id, consistent=False)
-        writes += _apply(events[start : start + FOLDED], found, known, now)
-    return writes
+    done: dict[Place, int | Exception] = dict.fromkeys(batch, 0)
+    noted: dict[Place, Counted] = {}
+    positions = dict(found)
+    skipped, left = _skipped(batch, positions, known, noted)
+    for attempt in range(tables.ATTEMPTS):
+        skipped |= _bring(left, positions, known, now, each, noted, done)
+        if not skipped:
+            return done
+        if attempt:
+            tables.pause(attempt)
+        _note(skipped.values(), now)
+        noted |= skipped
+        positions = positions_of(skipped, consistent=True)
+        skipped, left = _skipped(
+            {place: batch[place] for place in skipped}, positions, known, noted
+        )
+    hindered = Busy("counts and movements keep overtaking each other")
+    return done | dict.fromkeys([*skipped, *left], hindered)
+
+
+def _skipped(
+    batch: Mapping[Place, Sequence[Event]],
+    found: Mapping[Place, Position],
+    known: Collection[tuple[str, str]],
+    noted: Mapping[Place, Counted],
+) -> tuple[dict[Place, Counted], dict[Place, Sequence[Event]]]:
+    """The counts to be noted, and the events that take more than that."""
+    skipped: dict[Place, Counted] = {}
+    left: dict[Place, Sequence[Event]] = {}
+    for place, events in batch.items():
+        decided = fold(found.get(place), events, known)
+        if not isinstance(decided, Skip) or any(isinstance(event, Moved) for event in events):
+            left[place] = events
+        elif decided.count != noted.get(place):
+            skipped[place] = decided.count
+    return skipped, left
+
+
+def _bring(
+    batch: Mapping[Place, Sequence[Event]],
+    found: Mapping[Place, Position],
+    known: set[tuple[str, str]],
+    now: datetime,
+    each: Each,
+    noted: dict[Place, Counted],
+    done: dict[Place, int | Exception],
+) -> dict[Place, Counted]:
+    """Writes what is to be written, counts it in ``done``, and answers what is to be noted.
+
+    What hides some of the events is looked for before the write, and again behind it.
+    """
+    skipped: dict[Place, Counted] = {}
+    events, positions, left = dict(batch), dict(found), list(batch)
+
+    def write(place: Place) -> int | Skip | Exception:
+        try:
+            return _apply(events[place], positions.get(place), known, now, noted.get(place))
+        except Exception as hindered:
+            return hindered
+
+    bounds = {
+        place: bound
+        for place in left
+        if (bound := hidden_by(positions.get(place), events[place])) is not None
+    }
+    for attempt in range(tables.ATTEMPTS):
+        hiding = {
+            place: count
+            for place, count in noted_counts(bounds, each).items()
+            if count not in events[place]
+        }
+        positions.update(positions_of(hiding, consistent=True))
+        noted.update(hiding)
+        events.update({place: [*events[place], count] for place, count in hiding.items()})
+        if attempt:
+            left = list(hiding)
+        results: dict[Place, int | Skip | Exception] = dict(
+            zip(left, each(write, left), strict=True)
+        )
+        for place, result in results.items():
+            if isinstance(result, Skip):
+                skipped[place] = result.count
+            elif isinstance(result, Exception):
+                done[place] = result
+            else:
+                done[place] = _writes(done[place]) + result
+        bounds = {
+            place: bounds[place]
+            for place, result in results.items()
+            if place in bounds and isinstance(result, int) and result
+        }
+        if not bounds:
+            return skipped
+    done |= dict.fromkeys(bounds, Busy("newer counts keep coming"))
+    return skipped
+
+
+def _writes(so_far: int | Exception) -> int:
+    return so_far if isinstance(so_far, int) else 0
 
 
 def _apply(
+    events: Sequence[Event],
+    found: Position | None,
+    known: set[tuple[str, str]],
+    now: datetime,
+    noted: Counted | None,
+) -> int | Skip:
+    """The number of writes, or Skip when there was none and a count other than ``noted`` must be.
+
+    The newest count goes with every part: it hides some of it whether it is written or skipped.
+    """
+    counts = [event for event in events if isinstance(event, Counted)]
+    newest = sorted(counts, key=lambda count: count.stamp)[-1:]
+    others = [event for event in events if event not in newest]
+    writes = 0
+    skip: Skip | None = None
+    for start in range(0, max(1, len(others)), FOLDED):
+        if start:
+            found = position(events[0].sku, events[0].location_id)
+        result = _apply_some([*newest, *others[start : start + FOLDED]], found, known, now)
+        if isinstance(result, int):
+            writes += result
+        elif result.count != noted:
+            skip = result
+    return skip if skip and not writes else writes
+
+
+def _apply_some(
     events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], now: datetime
-) -> bool:
-    """Whether something was written; ``known`` takes up what others have marked meanwhile."""
+) -> int | Skip:
+    """One write, none or Skip; ``known`` takes up what others have marked meanwhile."""
     for attempt in range(tables.ATTEMPTS):
-        change = _decide(events, found, known)
-        if change is None:
-            return False
-        refusals = _write(change, now)
+        decided = _decide(events, found, known)
+        if decided is None:
+            return 0
+        if isinstance(decided, Skip):
+            return decided
+        refusals = _write(decided, now)
         if not refusals:
-            return True
+            return 1
         for refused in refusals:
             if refused.index:
-                known.add(change.marks[refused.index - 1])
+                known.add(decided.marks[refused.index - 1])
             elif refused.item:
                 found = position_of_item(refused.item)
         tables.pause(attempt)
@@ -253,7 +410,7 @@ def _apply(
 
 def _decide(
     events: Sequence[Event], found: Position | None, known: set[tuple[str, str]]
-) -> Change | None:
+) -> Change | Skip | None:
     decided = fold(found, events, known)
     waits = iter(LEDGER_WAITS)
     while isinstance(decided, Needs):
@@ -269,6 +426,75 @@ def _decide(
                 raise
             time.sleep(wait)
     return decided
+
+
+def noted_counts(bounds: Mapping[Place, Bound], each: Each = map) -> dict[Place, Counted]:
+    """The newest count of each place that was skipped, if it is not before the place's bound.
+
+    One strongly consistent query of each bucket: 1 read unit when nothing lies behind the bounds.
+    """
+    wanted: dict[int, dict[Place, Bound]] = defaultdict(dict)
+    for place, bound in bounds.items():
+        wanted[bucket_of(place[1])][place] = bound
+    found: dict[Place, Counted] = {}
+    for counts in each(lambda bucket: _noted_in(bucket, wanted[bucket]), wanted):
+        found |= counts
+    return found
+
+
+def _noted_in(bucket: int, wanted: Mapping[Place, Bound]) -> dict[Place, Counted]:
+    best: dict[Place, Counted] = {}
+    for item in tables.query(
+        stock(),
+        "pk = :pk AND sk >= :since",
+        to_item({":pk": _bucket_key(bucket), ":since": _bound_key(min(wanted.values()))}),
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    ):
+        at, sequence, _ = item["sk"].split("#")
+        pack = Pack(
+            bucket,
+            (datetime.fromisoformat(at), int(sequence) - 1),
+            item["places"],
+            item["counts"],
+        )
+        missing = [
+            place
+            for place, bound in wanted.items()
+            if bound <= pack.newest and not (place in best and bound_of(best[place]) > pack.newest)
+        ]
+        if not missing:
+            break
+        best = newest_of([best, find(pack, missing)])
+    return {place: count for place, count in best.items() if bound_of(count) >= wanted[place]}
+
+
+def _note(counts: Iterable[Counted], now: datetime) -> None:
+    """Keeps counts that were skipped, one of each place: an item per bucket and batch."""
+    items = []
+    for pack in packs(counts):
+        content = hashlib.sha256(pack.places + pack.counts).hexdigest()[:16]
+        items.append(
+            to_item(
+                {
+                    "pk": _bucket_key(pack.bucket),
+                    "sk": f"{_bound_key(pack.newest)}#{content}",
+                    "places": pack.places,
+                    "counts": pack.counts,
+                    "ttl": int((now + KEPT).timestamp()),
+                }
+            )
+        )
+    tables.put_many(stock(), items)
+
+
+def _bucket_key(bucket: int) -> str:
+    return f"SKIPPED#{bucket:02d}"
+
+
+def _bound_key(bound: Bound) -> str:
+    at, sequence = bound
+    return f"{rfc3339(at)}#{sequence + 1:019d}"
 
 
 def _write(change: Change, now: datetime) -> Sequence[Refused]:

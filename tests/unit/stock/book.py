@@ -4,8 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.stock.feed import COUNTED, Basis, Change, Entry, Event, History, Needs, Row, fold
+from shared.stock.feed import (
+    COUNTED,
+    Basis,
+    Change,
+    Counted,
+    Entry,
+    Event,
+    History,
+    Needs,
+    Row,
+    Skip,
+    fold,
+    hidden_by,
+)
 from shared.stock.model import Cause, Effect, Position
+from shared.stock.skipped import bound_of, find, newest_of, packs
 
 
 @dataclass
@@ -14,11 +28,24 @@ class Book:
     rows: list[Row] = field(default_factory=list)
     marks: set[tuple[str, str]] = field(default_factory=set)
     converted: dict[str, datetime] = field(default_factory=dict)
+    skipped: list[Counted] = field(default_factory=list)
+    """Counts that changed nothing."""
     asked: int = 0
     """How often the ledger was needed."""
 
     def feed(self, events: Sequence[Event], now: datetime) -> bool:
         """Whether anything was written."""
+        decided = self._decide(events)
+        if not isinstance(decided, Skip) and (count := self._hiding(events)):
+            decided = self._decide([*events, count])
+        if isinstance(decided, Skip):
+            self.skipped.append(decided.count)
+        if not isinstance(decided, Change):
+            return False
+        self._write(decided, now)
+        return True
+
+    def _decide(self, events: Sequence[Event]) -> Change | Skip | Needs | None:
         decided = fold(self.position, events, self.marks)
         if isinstance(decided, Needs):
             self.asked += 1
@@ -28,11 +55,18 @@ class Book:
                 if decided.reached(row):
                     break
             decided = fold(self.position, events, self.marks, History(rows, self.converted))
-        if decided is None:
-            return False
-        assert isinstance(decided, Change)
-        self._write(decided, now)
-        return True
+            assert not isinstance(decided, Needs)
+        return decided
+
+    def _hiding(self, events: Sequence[Event]) -> Counted | None:
+        """What was skipped and may hide some of ``events``, by way of its pack."""
+        bound = hidden_by(self.position, events)
+        if bound is None:
+            return None
+        place = events[0].sku, events[0].location_id
+        noted = newest_of(find(pack, [place]) for count in self.skipped for pack in packs([count]))
+        found = noted.get(place)
+        return found if found and bound_of(found) >= bound else None
 
     def act(self, effect: Effect, cause: Cause, at: datetime) -> None:
         before = self.position or _nothing(effect.sku, effect.location_id, at)

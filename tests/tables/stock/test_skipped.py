@@ -1,0 +1,220 @@
+"""Counts that change nothing, on the table: what is noted, who looks, and who dies between."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.stock import table
+from shared.stock.feed import Change, Counted
+from tests.tables.stock.laws import Follower, assert_laws, items
+from tests.tables.stock.test_feeds import NOW, act, at, counted, feed, moved, on_hand
+
+Anything = Callable[..., Any]
+WRITE = table._write
+
+
+@pytest.fixture(autouse=True)
+def _quick(local_tables: None, environment: pytest.MonkeyPatch) -> None:
+    environment.setattr(table, "LEDGER_WAITS", (0.0,))
+
+    # The ledger is written at once, as if the stream were no slower than a write.
+    def write(change: Change, now: Any) -> Any:
+        result = WRITE(change, now)
+        Follower().follow()
+        return result
+
+    environment.setattr(table, "_write", write)
+
+
+@contextmanager
+def first(name: str, act_first: Callable[[], object]) -> Iterator[None]:
+    """Before the first call of ``table.<name>`` something else happens."""
+    was: Anything = getattr(table, name)
+
+    def called(*arguments: Any) -> Any:
+        setattr(table, name, was)
+        act_first()
+        return was(*arguments)
+
+    setattr(table, name, called)
+    yield
+    setattr(table, name, was)
+
+
+class Died(Exception):
+    pass
+
+
+def die(*_: Any) -> None:
+    raise Died
+
+
+def version() -> int:
+    found = table.position("A", "1")
+    assert found is not None
+    return found.version
+
+
+def notes() -> list[dict[str, Any]]:
+    return [item for item in items() if item["pk"].startswith("SKIPPED#")]
+
+
+def test_an_unchanged_count_leaves_the_position_as_it_is_and_is_noted_for_13_months() -> None:
+    feed(counted(10, 0))
+    assert feed(counted(10, 5)) == 0
+    assert version() == 1
+    (note,) = notes()
+    assert note["ttl"] > (NOW + timedelta(days=365)).timestamp()
+    assert note["sk"].startswith("2026-03-01T08:05:00.000Z#")
+
+
+def test_the_same_unchanged_count_again_is_the_same_note() -> None:
+    feed(counted(10, 0))
+    for _ in range(3):
+        assert feed(counted(10, 5)) == 0
+    assert len(notes()) == 1
+
+
+def test_what_a_skipped_count_hides_stays_hidden() -> None:
+    feed(counted(10, 0))
+    feed(counted(10, 5))
+    assert feed(counted(7, 4), moved(-1, 3), moved(-1, 5, sequence=1)) == 0
+    assert (on_hand(), version()) == (10, 1)
+    assert feed(moved(-1, 6)) == 1
+    assert on_hand() == 9
+
+
+def test_many_unchanged_places_are_one_note_of_a_bucket(environment: pytest.MonkeyPatch) -> None:
+    environment.setattr(table, "_write", WRITE)
+    places = [(f"S{n}", "1") for n in range(300)]
+    counts = {place: [Counted("wms", "c", None, *place, 4, at(0))] for place in places}
+    table.apply_batch(counts, {}, (), NOW)
+    again = {place: [Counted("wms", "d", None, *place, 4, at(9))] for place in places}
+    found = table.positions_of(places)
+    assert set(table.apply_batch(again, found, (), NOW).values()) == {0}
+    assert len(notes()) == 1
+    late = {place: [Counted("wms", "e", None, *place, 5, at(8))] for place in places}
+    assert set(table.apply_batch(late, found, (), NOW).values()) == {0}
+    assert {row["on_hand"] for row in assert_laws().values()} == {4}
+
+
+def test_notes_of_many_hours_are_searched_from_the_newest_on() -> None:
+    feed(counted(10, 0))
+    other = Counted("wms", "o", None, "B", "1", 1, at(0))
+    table.apply([other], None, (), NOW)
+    for minute in range(1, 30):
+        feed(counted(10, minute))
+        later = Counted("wms", f"o{minute}", None, "B", "1", 1, at(minute + 0.5))
+        table.apply([later], table.position("B", "1"), (), NOW)
+    bounds = {("A", "1"): (at(3), -1), ("B", "1"): (at(29.5), -1), ("C", "1"): (at(3), -1)}
+    found = table.noted_counts(bounds)
+    assert {place: count.as_of for place, count in found.items()} == {
+        ("A", "1"): at(29),
+        ("B", "1"): at(29.5),
+    }
+    assert table.noted_counts({("A", "1"): (at(29), 0)}) == {}
+
+
+LATE = {
+    "a movement that it contains": lambda: feed(moved(-1, 4)),
+    "one with a sequence": lambda: feed(moved(-1, 4, sequence=1)),
+    "an older count": lambda: feed(counted(7, 4)),
+}
+
+
+def skip() -> int:
+    return feed(counted(10, 5))
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_a_count_is_skipped_while_something_late_is_written(late: Callable[[], int]) -> None:
+    """It has looked before the count was noted, and writes after it was: it looks again."""
+    feed(counted(10, 0))
+    with first("_write", skip):
+        assert late() == 2
+    assert (on_hand(), version()) == (10, 3)
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_something_late_is_written_while_a_count_is_skipped(late: Callable[[], int]) -> None:
+    """The count was decided on the old position: whoever has noted it looks at the new one."""
+    feed(counted(10, 0))
+    with first("_note", late):
+        assert skip() == 1
+    assert (on_hand(), version()) == (10, 3)
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_who_dies_before_he_looks_again_makes_up_for_it_when_the_message_comes_again(
+    late: Callable[[], int], environment: pytest.MonkeyPatch
+) -> None:
+    feed(counted(10, 0))
+    write = table._write
+
+    def write_and_die(change: Change, now: Any) -> Any:
+        patch.setattr(table, "_write", write)
+        skip()
+        result = write(change, now)
+        patch.setattr(table, "noted_counts", die)
+        return result
+
+    with environment.context() as patch:
+        patch.setattr(table, "_write", write_and_die)
+        with pytest.raises(Died):
+            late()
+    assert on_hand() != 10
+    assert late() == 1
+    assert on_hand() == 10
+    assert late() + skip() == 0
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_who_dies_with_a_count_noted_makes_up_for_it_when_the_message_comes_again(
+    late: Callable[[], int], environment: pytest.MonkeyPatch
+) -> None:
+    feed(counted(10, 0))
+    note = table._note
+
+    def note_and_die(counts: Any, now: Any) -> None:
+        late()
+        note(counts, now)
+        raise Died
+
+    with environment.context() as patch:
+        patch.setattr(table, "_note", note_and_die)
+        with pytest.raises(Died):
+            skip()
+    assert on_hand() != 10
+    assert skip() == 1
+    assert on_hand() == 10
+    assert late() + skip() == 0
+
+
+def test_more_events_than_one_write_takes_are_all_hidden_by_one_skipped_count() -> None:
+    feed(counted(10, 0))
+    assert feed(counted(10, 500), *(moved(-1, minute) for minute in range(1, 120))) == 0
+    assert feed(*(moved(-1, minute) for minute in range(441, 561))) == 2
+    assert on_hand() == 10 - 60
+
+
+def test_a_hand_over_after_a_skipped_count_is_not_lost() -> None:
+    feed(counted(10, 0))
+    feed(counted(10, 5))
+    act(-1, 0, 10)
+    Follower().follow()
+    assert feed(counted(9, 12)) == 0
+    assert feed(counted(10, 5), moved(-2, 3)) == 0
+    assert on_hand() == 9
+
+
+def test_a_skipped_net_count_hides_as_well() -> None:
+    feed(counted(50, 0))
+    act(0, 3, 1)
+    Follower().follow()
+    assert feed(counted(47, 8, net_through=7)) == 0
+    assert feed(moved(-1, 6)) == 0
+    found = assert_laws({("A", "1"): 3}, Follower())["A", "1"]
+    assert (found["on_hand"], found["available"]) == (50, 47)
