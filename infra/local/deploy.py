@@ -216,4 +216,5 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
             if output.startswith("Table")
         },
         digest=name,
+        audit_function=outputs["StockAudit"],
     )

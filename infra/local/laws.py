@@ -7,14 +7,21 @@ ordered   = open + fulfilled + cancelled + backordered
 """
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.target import Target
 from shared.aws.items import from_item
-from shared.orders.model import OPEN
+from shared.orders.model import LawBroken, Order, units_held
+from shared.orders.model import check as conserve
+from shared.orders.table import order_of_item
+from shared.stock.audit import LATE, Place, audit, ledger_of, promised
+from shared.stock.feed import Row
+from shared.stock.model import HoldState
+from shared.stock.table import KEPT, hold_of_item, position_of_item, row_of_item
 
 Item = dict[str, Any]
 
@@ -27,14 +34,43 @@ class Checked:
 
 
 def check(target: Target) -> Checked:
-    """Reads the tables whole: for a retailer at rest, and of a demo's size."""
+    """Reads the tables whole: for a retailer at rest, and of a demo's size.
+
+    What is compared with what is the audit's business (shared/stock/audit.py).
+    """
     stock = list(_scan(target, "stock"))
-    orders = [item for item in _scan(target, "orders") if item["sk"] == "ORDER"]
-    positions = [item for item in stock if item["sk"].startswith("LOC#")]
-    reserved = _held_by_holds(stock) + _held_by_orders(orders)
-    moved = _moved(stock)
+    orders = [order_of_item(item) for item in _scan(target, "orders") if item["sk"] == "ORDER"]
+    positions = [position_of_item(item) for item in stock if item["sk"].startswith("LOC#")]
+    holds = {
+        hold.hold_id: hold.lines
+        for hold in (hold_of_item(item) for item in stock if item["sk"] == "HOLD")
+        if hold.state is HoldState.OPEN
+    }
+    held = ((order.hold_id, units_held(order.fulfillments)) for order in orders)
+    # At rest no row of the ledger is under way any more.
+    now = datetime.now(UTC) + LATE
+    oldest = now - KEPT
+    rows: dict[Place, list[Row]] = defaultdict(list)
+    for item in stock:
+        if item["pk"].startswith("SKU#") and item["sk"].startswith("MOVE#"):
+            rows[item["sku"], item["location_id"]].append(row_of_item(item))
+    ledgers = {
+        (position.sku, position.location_id): ledger_of(
+            sorted(
+                rows[position.sku, position.location_id],
+                key=lambda row: row.version,
+            ),
+            position.version,
+            oldest,
+        )
+        for position in positions
+    }
     broken = [breach for order in orders for breach in _conserved(order)]
-    broken += [breach for item in positions for breach in _balanced(item, reserved, moved)]
+    broken += [
+        f"law 1: {drift.kind}: {drift.sku} at {drift.location_id}: "
+        f"{drift.stands}, not {drift.should}"
+        for drift in audit(positions, promised(holds, held), ledgers, now, oldest)
+    ]
     return Checked(len(positions), len(orders), tuple(broken))
 
 
@@ -46,54 +82,11 @@ def settle(target: Target, seconds: float = 60) -> Checked:
     return checked
 
 
-Units = Counter[tuple[str, str]]
-"""Units by (SKU, location)."""
-
-
-def _held_by_holds(stock: Iterable[Item]) -> Units:
-    held = Units()
-    for item in stock:
-        if item["sk"] == "HOLD" and item["state"] == "open":
-            for line in item["lines"]:
-                held[line["sku"], line["location_id"]] += line["quantity"]
-    return held
-
-
-def _held_by_orders(orders: Iterable[Item]) -> Units:
-    held = Units()
-    for order in orders:
-        for fulfillment in order["fulfillments"]:
-            if fulfillment["state"] in OPEN:
-                for line in fulfillment["lines"]:
-                    held[line["sku"], fulfillment["location_id"]] += line["quantity"]
-    return held
-
-
-def _moved(stock: Iterable[Item]) -> Units:
-    moved = Units()
-    for item in stock:
-        if item["sk"].startswith("MOVE#"):
-            location_id = item["sk"].split("#")[1]
-            moved[item["pk"].removeprefix("SKU#"), location_id] += item["delta"]
-    return moved
-
-
-def _conserved(order: Item) -> Iterator[str]:
-    for line in order["lines"]:
-        parts = ("open", "fulfilled", "cancelled", "backordered")
-        if line["quantity"] != sum(line.get(part, 0) for part in parts):
-            yield f"law 6: {order['pk']} line {line['line_id']}"
-
-
-def _balanced(item: Item, reserved: Units, moved: Units) -> Iterator[str]:
-    where = item["sku"], item["location_id"]
-    for law, stands, sums in (
-        ("available is on_hand - reserved", item["available"], item["on_hand"] - item["reserved"]),
-        ("reserved is what holds and orders hold", item["reserved"], reserved[where]),
-        ("on_hand is the sum of movements", item["on_hand"], moved[where]),
-    ):
-        if stands != sums:
-            yield f"law 1: {law}: {where[0]} at {where[1]}: {stands}, not {sums}"
+def _conserved(order: Order) -> Iterator[str]:
+    try:
+        conserve(order)
+    except LawBroken as broken:
+        yield f"law 6: {broken}"
 
 
 def _scan(target: Target, table: str) -> Iterator[Item]:

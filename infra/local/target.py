@@ -51,6 +51,7 @@ class Target:
     clients: dict[str, Client]
     tables: dict[str, str]
     digest: str
+    audit_function: str = ""
 
     def save(self, folder: Path) -> None:
         path = folder / NAME

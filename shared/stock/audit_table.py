@@ -113,7 +113,8 @@ def ledger(position: Position, now: datetime) -> Ledger:
 
 
 def _rising(position: Position) -> Iterator[Row]:
-    return table.rows_of(
+    return map(
+        table.row_of_item,
         tables.query(
             table.stock(),
             "pk = :pk AND sk BETWEEN :first AND :last",
@@ -125,7 +126,7 @@ def _rising(position: Position) -> Iterator[Row]:
                 }
             ),
             ConsistentRead=True,
-        )
+        ),
     )
 
 

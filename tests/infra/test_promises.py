@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra import bundle, openapi
+from infra import asyncapi, bundle, openapi
 from infra.stacks.access import CLIENTS
 from infra.stacks.api import operations
 from shared import schema
@@ -177,6 +177,10 @@ def test_the_api_document_is_what_the_routes_say() -> None:
     )
 
 
+def test_the_document_of_the_events_is_what_the_code_says() -> None:
+    assert json.loads(asyncapi.DOCUMENT.read_text()) == asyncapi.document(), "run `make openapi`"
+
+
 def test_a_route_asks_for_the_scopes_of_its_operation(cloud: Templates) -> None:
     routes = {
         route.properties["RouteKey"]: route.properties
@@ -191,7 +195,7 @@ def test_a_route_asks_for_the_scopes_of_its_operation(cloud: Templates) -> None:
             assert route["AuthorizationType"] == "JWT"
             assert route["AuthorizationScopes"] == wanted
         else:
-            assert path in {"/v1/health", "/v1/openapi.json"}
+            assert path in {"/v1/health", "/v1/openapi.json", "/v1/asyncapi.json"}
             assert route.get("AuthorizationType", "NONE") == "NONE"
 
 
@@ -208,3 +212,23 @@ def test_a_client_gets_the_scopes_that_it_is_listed_with(cloud: Templates, clien
     ]
     assert sorted(granted) == sorted(CLIENTS[client])
     assert set(CLIENTS[client]) <= {*SCOPES, *CHANNEL_SCOPES}
+
+
+def test_every_bucket_is_encrypted_private_and_reached_over_tls_only(cloud: Templates) -> None:
+    policies = json.dumps([policy.properties for policy in cloud.of("AWS::S3::BucketPolicy")])
+    buckets = cloud.of("AWS::S3::Bucket")
+    assert buckets
+    for bucket in buckets:
+        rules = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+        assert all(bucket.properties["PublicAccessBlockConfiguration"].values())
+        assert bucket.whole["DeletionPolicy"] == "Retain"
+        assert bucket.name in policies
+    assert policies.count("aws:SecureTransport") == len(buckets)
+
+
+def test_the_archive_of_movements_goes_to_cheaper_storage(cloud: Templates) -> None:
+    archive = next(b for b in cloud.of("AWS::S3::Bucket") if b.name.startswith("Archive"))
+    (rule,) = archive.properties["LifecycleConfiguration"]["Rules"]
+    assert rule["Transitions"][0]["StorageClass"] == "GLACIER_IR"
+    assert "ExpirationInDays" not in rule

@@ -3,7 +3,7 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 
-COMMANDS = ("up", "down", "demo", "token", "feed", "order", "status", "redrive", "replay")
+COMMANDS = ("up", "down", "demo", "token", "feed", "order", "status", "redrive", "replay", "audit")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
