@@ -1,0 +1,239 @@
+"""Who chooses the nodes of an order: rules as vendors ship them, and the project's own router.
+
+The router's part is ``shared.routing``: its exact solver, its opportunity cost. Only the season's
+arrays are put into its values here.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from shared.routing.model import DEFAULT_POLICY, Line, Problem
+from shared.routing.price import SCALE, opportunity
+from shared.routing.solve import Instance, solve
+from tests.bench.routing.pull import Pull, pull, worth
+from tests.bench.routing.season import Floats, Ints, Network, Offer
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+UNIT = 100 * SCALE  # the router's amounts are thousandths of a cent
+WEEK = 7
+
+
+class Rule:
+    """Nothing to prepare, nothing to learn."""
+
+    def start(self, network: Network) -> None:
+        self._network = network
+
+    def day(self, at: float, stock: Ints) -> None:
+        pass
+
+    def sold(self, product: int, node: int) -> None:
+        pass
+
+
+class Nearest(Rule):
+    """The whole order from the nearest node that has all of it, else each line from its nearest."""
+
+    def decide(self, at: float, offer: Offer) -> list[int]:
+        km, can = self._network.km[offer.order.region], np.isfinite(offer.whole)
+        if can.all(0).any():
+            return [int(np.where(can.all(0), km, np.inf).argmin())] * len(can)
+        return [int(np.where(row, km, np.inf).argmin()) if row.any() else -1 for row in can]
+
+
+class FewestParcels(Rule):
+    """As order management systems do by default: fewest splits, then warehouses, then nearest."""
+
+    def decide(self, at: float, offer: Offer) -> list[int]:
+        can = np.isfinite(offer.whole)
+        order = self._network.km[offer.order.region] + np.where(self._network.warehouse, 0, 1e5)
+        plan = [-1] * len(can)
+        left = list(range(len(can)))
+        while left:
+            covered = can[left].sum(0)
+            if not covered.any():
+                break
+            node = int(np.where(covered == covered.max(), order, np.inf).argmin())
+            for i in left:
+                if can[i, node]:
+                    plan[i] = node
+            left = [i for i in left if plan[i] < 0]
+        return plan
+
+
+class Cheapest(Rule):
+    """The cheapest plan of this order, whatever comes after it: exact, but short-sighted."""
+
+    def price(self, at: float, offer: Offer) -> Floats:
+        """Lines x nodes: EUR per unit for taking it, on top of what sending it costs."""
+        return np.zeros(offer.whole.shape)
+
+    def decide(self, at: float, offer: Offer) -> list[int]:
+        units = offer.order.units
+        charged = offer.whole + self.price(at, offer) * units[:, None]
+        nodes = np.flatnonzero(np.isfinite(offer.whole).any(0))
+        plan = [-1] * len(units)
+        solution = solve(_instance(units, offer, charged[:, nodes], nodes))
+        for n, taken in solution.take.items():
+            for i in taken:
+                plan[i] = int(nodes[n])
+        return plan
+
+
+def _instance(units: Ints, offer: Offer, charged: Floats, nodes: Ints) -> Instance:
+    """A whole line is one unit of a demand."""
+    amounts = np.where(np.isfinite(charged), charged * UNIT, -1).round().astype(int)
+    possible = np.isfinite(charged)
+    return Instance(
+        quantity=(1,) * len(units),
+        splittable=(False,) * len(units),
+        unfilled=tuple((offer.lost * UNIT).round().astype(int).tolist()),
+        packages=len(units),
+        opening=tuple((offer.parcel[nodes] * UNIT).round().astype(int).tolist()),
+        offers=tuple(
+            tuple((i, amount, 1) for i, amount in enumerate(column) if able[i])
+            for column, able in zip(amounts.T.tolist(), possible.T.tolist(), strict=True)
+        ),
+    )
+
+
+class Newsvendor(Cheapest):
+    """With the opportunity cost of ``shared.routing.price``, on the walk-in rates it is told."""
+
+    def start(self, network: Network) -> None:
+        super().start(network)
+        days = network.days
+        self._rates = network.walk_in / days
+        self._ends = START + timedelta(days=days)
+
+    def price(self, at: float, offer: Offer) -> Floats:
+        moment = Problem((), (), DEFAULT_POLICY, START + timedelta(days=at))
+        prices = np.zeros(offer.whole.shape)
+        for i, product in enumerate(offer.order.products.tolist()):
+            for node in np.flatnonzero(np.isfinite(offer.whole[i])).tolist():
+                line = self._line(product, float(self._network.salvage[product, node]))
+                rate, stock = float(self._rates[product, node]), int(offer.stock[i, node])
+                prices[i, node] = opportunity(moment, line, rate, stock) / UNIT
+        return prices
+
+    def _line(self, product: int, salvage: float) -> Line:
+        return Line(
+            line_id="",
+            sku="",
+            quantity=1,
+            kg=0.0,
+            price=0,
+            margin=round(100 * float(self._network.walk_in_margin[product])),
+            salvage=round(100 * salvage),
+            season_ends_at=self._ends,
+        )
+
+
+class Learning:
+    """Rates as told, corrected by what is seen: empirical Bayes, gamma-Poisson.
+
+    All demand by one factor; then each product, and each product at each store, by its own, as far
+    as it can be told from chance: with e expected and x seen, the variance of the factors is
+    estimated as phi = sum((x - e)^2 - e) / sum(e^2), and a factor is (1/phi + x) / (1/phi + e).
+    A store only teaches while it has stock.
+    """
+
+    def start(self, network: Network) -> None:
+        self._network = network
+        self._ordered = np.zeros(network.online.shape[0])
+        self._sold = np.zeros(network.walk_in.shape)
+        self._expected = np.zeros(network.walk_in.shape)
+        self._last = (0.0, np.zeros(network.walk_in.shape, bool))
+        self.online, self.walk_in = network.online, network.walk_in
+
+    def sold(self, product: int, node: int) -> None:
+        self._sold[product, node] += 1
+
+    def ordered(self, products: Ints, units: Ints) -> None:
+        self._ordered[products] += units
+
+    def learn(self, at: float, stock: Ints) -> None:
+        """Sets ``online`` and ``walk_in``: expected units of a whole season."""
+        network, days = self._network, self._network.days
+        before, had = self._last
+        exposed = (had.astype(float) + (stock > 0)) / 2 * (at - before) / days
+        self._expected += exposed * network.walk_in
+        self._last = (at, stock > 0)
+        if at == 0:
+            return
+        online = factors(self._ordered, network.online.sum(1) * at / days)
+        product = factors(self._sold.sum(1), self._expected.sum(1))[:, None]
+        store = factors(self._sold, self._expected * product)
+        self.online, self.walk_in = (
+            network.online * online[:, None],
+            network.walk_in * product * store,
+        )
+
+
+def factors(seen: Floats, expected: Floats) -> Floats:
+    common = float(seen.sum() / max(expected.sum(), 1e-9))
+    expected = common * expected
+    spread = ((seen - expected) ** 2 - expected).sum() / max((expected**2).sum(), 1e-9)
+    if spread <= 1e-6:
+        return np.full(expected.shape, common)
+    trust = 1 / spread
+    learnt: Floats = common * (trust + seen) / (trust + expected)
+    return learnt
+
+
+class LearntNewsvendor(Newsvendor):
+    """The same price, its rates learnt anew each week from what was sold."""
+
+    def start(self, network: Network) -> None:
+        super().start(network)
+        self._learning = Learning()
+        self._learning.start(network)
+
+    def sold(self, product: int, node: int) -> None:
+        self._learning.sold(product, node)
+
+    def day(self, at: float, stock: Ints) -> None:
+        if at % WEEK == 0:
+            self._learning.learn(at, stock)
+            self._rates = self._learning.walk_in / self._network.days
+
+    def decide(self, at: float, offer: Offer) -> list[int]:
+        self._learning.ordered(offer.order.products, offer.order.units)
+        return super().decide(at, offer)
+
+
+class Pulled(LearntNewsvendor):
+    """And each week a job looks at where online demand will come from: tests/bench/routing/pull.py.
+    Salvage is charged as the router does."""
+
+    def start(self, network: Network) -> None:
+        super().start(network)
+        self._pull = [Pull(np.zeros(0), np.zeros(0))] * network.online.shape[0]
+
+    def day(self, at: float, stock: Ints) -> None:
+        super().day(at, stock)
+        if at % WEEK == 0:
+            self._pull = self._pulls(at, stock)
+
+    def _pulls(self, at: float, stock: Ints) -> list[Pull]:
+        """Per product the online units of a whole season, as if its stock stayed as it is."""
+        left = 1 - at / self._network.days
+        online, walk_in = self._learning.online * left, self._learning.walk_in * left
+        found = []
+        for product, units in enumerate(stock):
+            one = pull(self._network, product, units, online[product], walk_in[product])
+            found.append(Pull(one.units / left, one.saving))
+        return found
+
+    def price(self, at: float, offer: Offer) -> Floats:
+        left = 1 - at / self._network.days
+        products = offer.order.products
+        walk_in = self._learning.walk_in[products] * left
+        salvage = self._network.salvage[products]
+        margin = np.maximum(0, self._network.walk_in_margin[products][:, None] - salvage)
+        pulled = Pull(
+            np.array([self._pull[product].units for product in products]) * left,
+            np.array([self._pull[product].saving for product in products]),
+        )
+        return worth(offer.stock, walk_in, margin, pulled) + salvage
