@@ -58,8 +58,9 @@ lock: ## resolve the pins of pyproject.toml again
 		--no-header --no-annotate pyproject.toml -o infra/locks/lambda.txt \
 		$(foreach p,boto3 botocore s3transfer urllib3 python-dateutil six,--no-emit-package $(p))
 
-openapi: setup ## write the API document from the routes
+openapi: setup ## write the API document and that of the events from the code
 	@$(BIN)/python -m infra.openapi
+	@$(BIN)/python -m infra.asyncapi
 
 clean: down ## remove everything that was built
 	@rm -rf .venv .norain infra/node_modules infra/cdk.out infra/wheels infra/bundles

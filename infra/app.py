@@ -38,7 +38,13 @@ def build(app: App) -> None:
     availability = Availability(app, named("Availability"), platform, data=data, env=where)
     customers = Customers(app, named("Customers"), platform, data=data, env=where)
     orders = Orders(
-        app, named("Orders"), platform, data=data, identity_key=customers.identity_key, env=where
+        app,
+        named("Orders"),
+        platform,
+        data=data,
+        events=events,
+        identity_key=customers.identity_key,
+        env=where,
     )
     Api(
         app,

@@ -1,4 +1,4 @@
-"""Orders: placement and lifecycle, the pick lists, the sweep of deadlines."""
+"""Orders: placement and lifecycle, the pick lists, the sweep of deadlines, what others are told."""
 
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -8,6 +8,7 @@ from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.schedule import every_minute
 from infra.stacks.data import Data
+from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
@@ -20,6 +21,7 @@ class Orders(Stack):
         platform: Platform,
         *,
         data: Data,
+        events: Events,
         identity_key: secretsmanager.Secret,
         env: Environment,
     ) -> None:
@@ -68,4 +70,23 @@ class Orders(Stack):
             table=data[schema.ORDERS],
             worker=project,
             keys={"sk": "ORDER"},
+        )
+
+        publish_events = Function(
+            self,
+            "PublishEvents",
+            platform,
+            handler="functions.orders.publish_events.handler",
+            description="tells the bus what has happened to orders",
+            timeout_seconds=60,
+        )
+        events.let(publish_events)
+        Follows(
+            self,
+            "Told",
+            platform,
+            table=data[schema.ORDERS],
+            worker=publish_events,
+            keys={"sk": "ORDER"},
+            batch_size=100,
         )

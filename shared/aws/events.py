@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from shared.errors import Busy
 from shared.instants import rfc3339
 
 AT_ONCE = 10
+"""Events of one call; of orders with the most lines they are far below the 256 KB that it takes."""
 
 
 def publish(
@@ -44,3 +45,28 @@ def publish(
         answer = client("events").put_events(Entries=entries[start : start + AT_ONCE])
         if failed := answer["FailedEntryCount"]:
             raise Busy(f"{failed} events did not reach the bus {bus}")
+
+
+def send(bus: str, events: Sequence[Mapping[str, Any]]) -> int:
+    """Puts CloudEvents on the bus in their order; how many of the first are there for certain.
+
+    It ends with the call in which one is not taken: what follows that one does not overtake it by
+    more than its neighbours in the call.
+    """
+    for start in range(0, len(events), AT_ONCE):
+        answer = client("events").put_events(
+            Entries=[
+                {
+                    "EventBusName": bus,
+                    "Source": event["source"],
+                    "DetailType": event["type"],
+                    "Time": datetime.fromisoformat(event["time"]),
+                    "Detail": json.dumps(event, ensure_ascii=False),
+                }
+                for event in events[start : start + AT_ONCE]
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            failed = ["ErrorCode" in entry for entry in answer["Entries"]]
+            return start + failed.index(True)
+    return len(events)

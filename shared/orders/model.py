@@ -372,11 +372,11 @@ def settle(
                 deadline=due if due and due > now else now + terms.restock,
             )
             if line.since is None:
-                order = _noted(order, now, "line.backordered", "router", _units(line))
+                order = _noted(order, now, "order.backordered", "router", _units(line))
         else:
             settled = replace(line, since=line.since or now, deadline=now + terms.retry)
             if line.since is None:
-                order = _noted(order, now, "line.exception", "router", _units(line))
+                order = _noted(order, now, "order.exception", "router", _units(line))
         order = _with_line(order, settled)
     return replace(change, order=order)
 
@@ -589,12 +589,12 @@ def take_back(
             for entry in returns
         ],
     }
-    order = _noted(order, now, "order.returned", actor, detail)
+    order = _noted(order, now, "return.received", actor, detail)
     units = Counter[str]()
     for entry in returns:
         units[entry.line_id] += entry.quantity
     order = _refund(order, units, now, "returned")
-    return _also(Change(order, cause="order.returned"), order, effects)
+    return _also(Change(order, cause="return.received"), order, effects)
 
 
 # ------------------------------------------------------------------------------------------ time
@@ -806,7 +806,7 @@ def _refund(order: Order, units: Mapping[str, int], now: datetime, reason: str) 
         return order
     amount = sum(order.line(name).unit_price * quantity for name, quantity in units.items())
     detail = {"amount": amount, "currency": order.lines[0].currency, "reason": reason}
-    return _noted(order, now, "order.refund_due", "norain", detail)
+    return _noted(order, now, "refund.due", "norain", detail)
 
 
 def _less(found: Fulfillment, units: Mapping[str, int]) -> tuple[Held, ...]:
@@ -877,11 +877,15 @@ def _noted(order: Order, at: datetime, event: str, actor: str, detail: Mapping[s
 
 
 def _detail(found: Fulfillment) -> dict[str, Any]:
-    return {
+    told = {
         "fulfillment_id": found.fulfillment_id,
         "location_id": found.location_id,
+        "method": found.method,
         "lines": [{"line_id": held.line_id, "quantity": held.quantity} for held in found.lines],
+        "carrier": found.carrier,
+        "tracking": found.tracking,
     }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _units(line: Line) -> dict[str, Any]:

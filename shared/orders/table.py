@@ -56,7 +56,7 @@ REASONS: Mapping[str, str] = {
     "fulfillment.shipped": "shipping",
     "fulfillment.collected": "retail_selling",
     "fulfillment.rejected": "stock_taking",
-    "order.returned": "returned",
+    "return.received": "returned",
 }
 """GS1 CBV words for the ledger; reserving and releasing is ``reserved``."""
 

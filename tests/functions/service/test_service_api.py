@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from functions.service.api import DOCUMENT, handler
+from functions.service.api import DOCUMENT, EVENTS, handler
 from tests.conftest import event
 
 
@@ -31,3 +31,9 @@ def test_any_other_route_is_not_found() -> None:
     answer = get("/v1/nothing")
     assert answer["statusCode"] == 404
     assert json.loads(answer["body"])["code"] == "not_found"
+
+
+def test_the_document_of_the_events_is_the_committed_one() -> None:
+    answer = get("/v1/asyncapi.json")
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == json.loads(EVENTS.read_text())

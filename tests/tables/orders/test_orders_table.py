@@ -209,7 +209,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     found = table.find("o-1")
     assert found is not None
     assert (found.state, found.deadline) == ("cancelled", None)
-    assert found.history[-1].event == "order.refund_due"
+    assert found.history[-1].event == "refund.due"
 
 
 def test_a_request_is_carried_out_once_and_its_key_is_not_for_another() -> None:

@@ -189,7 +189,7 @@ def test_what_nobody_can_serve_is_an_exception_with_a_deadline_never_silence() -
     check(change.order)
     assert change.order.state == "exception"
     assert change.order.deadline == NOW + timedelta(minutes=30)
-    assert change.order.history[-1].event == "line.exception"
+    assert change.order.history[-1].event == "order.exception"
 
 
 def test_a_backorder_promises_only_what_is_expected() -> None:
@@ -241,7 +241,7 @@ def test_what_has_left_cannot_be_cancelled() -> None:
 def test_nothing_is_due_back_for_what_was_never_paid() -> None:
     start = placed(order(status="pending"), parcel("S1", l1=3)).order
     change = cancel(start, None, "no money", NOW, "web")
-    assert "order.refund_due" not in [entry.event for entry in change.order.history]
+    assert "refund.due" not in [entry.event for entry in change.order.history]
 
 
 def test_returns_are_on_sale_where_they_came_back_and_damaged_ones_are_not() -> None:
@@ -307,7 +307,7 @@ def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:
     assert at_last is not None
     check(at_last.order)
     assert at_last.order.state == "cancelled"
-    assert at_last.order.history[-1].event == "order.refund_due"
+    assert at_last.order.history[-1].event == "refund.due"
 
 
 def test_a_backorder_is_routed_when_it_is_due() -> None:

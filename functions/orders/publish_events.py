@@ -1,0 +1,49 @@
+"""Tells the bus what has happened to orders, from the changes of their documents (a DynamoDB
+stream): at least once, in the order in which it happened to each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.aws.events import send
+from shared.aws.items import from_item
+from shared.aws.settings import setting
+from shared.orders import events, table
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers the first record of which an event was not taken, or which is no order: Lambda sends
+    it and what follows again. Events that were taken keep the id they had."""
+    told: list[dict[str, Any]] = []
+    owners: list[str] = []
+    failed: str | None = None
+    for record in event["Records"]:
+        number = record["dynamodb"]["SequenceNumber"]
+        try:
+            new = _events(record["dynamodb"])
+        except (KeyError, TypeError, ValueError):
+            logger.exception("not an order", extra={"event_id": record.get("eventID")})
+            failed = number
+            break
+        told += new
+        owners += [number] * len(new)
+    taken = send(setting("event_bus"), told)
+    if taken < len(told):
+        failed = owners[taken]
+        logger.warning("not taken", extra={"events": len(told) - taken, "first": told[taken]["id"]})
+    logger.info("published", extra={"events": taken})
+    return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
+
+
+def _events(images: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Nothing for what is no order, or is no more."""
+    if "NewImage" not in images or images["Keys"]["sk"]["S"] != "ORDER":
+        return []
+    before = images.get("OldImage")
+    return events.of_change(
+        table.order_of_item(from_item(before)) if before else None,
+        table.order_of_item(from_item(images["NewImage"])),
+    )

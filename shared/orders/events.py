@@ -1,0 +1,181 @@
+"""What orders tell other systems: one CloudEvent for each new entry of an order's history.
+
+The id of an event is the order's id, the version that the entry came with, and its place among the
+new entries: a repeated event has the id it had before, and the pair (order_version, index), which
+``sequence`` is a text of, puts the events of one order in order.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from shared.instants import rfc3339
+from shared.orders.contract import Words
+from shared.orders.model import Condition, Entry, Method, Order, OrderState, Reason, ServiceLevel
+from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
+
+SOURCE = "norain/orders"
+
+
+class OfOrder(Answer):
+    """``order_version`` and ``state`` are of the order after the change that the event is of."""
+
+    order_id: Id
+    order_version: Count
+    channel: Channel
+    state: OrderState
+    profile_id: Id | None = None
+    actor: str = Field(description="the client, or the part of NoRain, that did it")
+
+
+class BoughtLine(Answer):
+    line_id: Id
+    sku: Sku
+    quantity: Units
+    unit_price: Money
+    method: Method
+    location_id: LocationId | None = None
+
+
+class Placed(OfOrder):
+    placed_at: Instant
+    service_level: ServiceLevel
+    lines: list[BoughtLine]
+
+
+class TouchedLine(Answer):
+    line_id: Id
+    quantity: Units
+
+
+class OfFulfillment(OfOrder):
+    fulfillment_id: str
+    location_id: LocationId
+    method: Method
+    lines: list[TouchedLine]
+    carrier: Words | None = None
+    tracking: Words | None = None
+
+
+class RejectedPart(TouchedLine):
+    reason: Reason
+
+
+class Rejected(OfOrder):
+    """The units are routed elsewhere at once: an offer follows, a backorder or an exception."""
+
+    fulfillment_id: str
+    location_id: LocationId
+    lines: list[RejectedPart]
+
+
+class Waiting(OfOrder):
+    line_id: Id
+    sku: Sku
+    quantity: Units
+
+
+class Cancelled(OfOrder):
+    lines: list[TouchedLine]
+    reason: str
+
+
+class ReturnedPart(TouchedLine):
+    condition: Condition
+    reason: str
+
+
+class ReturnReceived(OfOrder):
+    location_id: LocationId
+    lines: list[ReturnedPart]
+
+
+class RefundDue(OfOrder):
+    """Of what was paid or authorized; whoever holds the money pays it back, once per event id."""
+
+    refund: Money
+    reason: str
+
+
+EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
+    "order.placed": (Placed, "An order is stored, and its units are reserved."),
+    "fulfillment.offered": (OfFulfillment, "A location is asked to serve units of an order."),
+    "fulfillment.accepted": (OfFulfillment, "The location will serve them."),
+    "fulfillment.rejected": (Rejected, "The location does not serve units, for a reason."),
+    "fulfillment.expired": (Rejected, "The location has not answered, or stayed late too long."),
+    "fulfillment.late": (OfFulfillment, "The location is reminded that it is late."),
+    "fulfillment.picked": (OfFulfillment, "The units are picked."),
+    "fulfillment.packed": (OfFulfillment, "The units are packed."),
+    "fulfillment.shipped": (OfFulfillment, "The carrier has the parcel."),
+    "fulfillment.ready": (OfFulfillment, "The units wait for the shopper."),
+    "fulfillment.collected": (OfFulfillment, "The shopper has the units."),
+    "fulfillment.cancelled": (OfFulfillment, "The location need not serve them any more."),
+    "order.backordered": (Waiting, "Units are to come with a later supply."),
+    "order.exception": (Waiting, "Units are open, and no location has them: looked at again."),
+    "order.cancelled": (Cancelled, "Units are cancelled; those that were reserved are on sale."),
+    "return.received": (ReturnReceived, "Units have come back."),
+    "refund.due": (RefundDue, "Money is due back to the shopper."),
+}
+
+
+def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
+    """The CloudEvents of what has happened between two images of an order, the oldest first."""
+    known = len(before.history) if before else 0
+    return [
+        _event(after, entry, index)
+        for index, entry in enumerate(after.history[known:])
+        if entry.event in EVENTS
+    ]
+
+
+def _event(order: Order, entry: Entry, index: int) -> dict[str, Any]:
+    shape, _ = EVENTS[entry.event]
+    data = shape.model_validate({**_of_order(order, entry), **_detail(order, entry)})
+    return {
+        "specversion": "1.0",
+        "id": f"{order.order_id}@{order.version}.{index}",
+        "source": SOURCE,
+        "type": entry.event,
+        "subject": order.order_id,
+        "time": rfc3339(entry.at),
+        "sequence": f"{order.version:010d}.{index:04d}",
+        "datacontenttype": "application/json",
+        "data": data.model_dump(mode="json"),
+    }
+
+
+def _of_order(order: Order, entry: Entry) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "order_version": order.version,
+        "channel": order.channel,
+        "state": order.state,
+        "profile_id": order.buyer.profile_id,
+        "actor": entry.actor,
+    }
+
+
+def _detail(order: Order, entry: Entry) -> dict[str, Any]:
+    detail = dict(entry.detail)
+    match entry.event:
+        case "order.placed":
+            return {
+                "placed_at": order.placed_at,
+                "service_level": order.service_level,
+                "lines": [
+                    {
+                        "line_id": line.line_id,
+                        "sku": line.sku,
+                        "quantity": line.quantity,
+                        "unit_price": {"amount": line.unit_price, "currency": line.currency},
+                        "method": line.method,
+                        "location_id": line.location_id,
+                    }
+                    for line in order.lines
+                ],
+            }
+        case "refund.due":
+            money = {"amount": detail.pop("amount"), "currency": detail.pop("currency")}
+            return {**detail, "refund": money}
+    return detail
