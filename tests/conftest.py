@@ -56,7 +56,7 @@ def _forget() -> None:
 @pytest.fixture
 def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
-        _make_tables(environment, prefix="fake")
+        make_tables(environment, prefix="fake")
         yield
 
 
@@ -69,10 +69,10 @@ def dynamodb_local() -> Iterator[DynamoDbLocal]:
 @pytest.fixture
 def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal) -> None:
     environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local.url)
-    _make_tables(environment, prefix=uuid.uuid4().hex[:8])
+    make_tables(environment, prefix=uuid.uuid4().hex[:8])
 
 
-def _make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
+def make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
     client: Any = boto3.client("dynamodb")
     for table in TABLES:
         name = f"{prefix}-{table.name}"

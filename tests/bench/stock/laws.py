@@ -1,0 +1,50 @@
+"""How many random steps the laws of stock and orders were checked after, on DynamoDB Local."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from shared.aws import clients, settings
+from tests.bench.report import Table, Tell
+from tests.dynamodb_local import DynamoDbLocal
+
+STEPS, QUICK_STEPS = 10_000, 500
+
+
+def tables(quick: bool, tell: Tell) -> Iterator[Table]:
+    from tests.race.laws.machine import Machine, run
+
+    wanted = QUICK_STEPS if quick else STEPS
+    logging.disable(logging.INFO)
+    started = time.monotonic()
+    with DynamoDbLocal() as running, pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", running.url)
+        clients.client.cache_clear()
+        settings.setting.cache_clear()
+        first = int(time.time())
+        taken = run(0, wanted, first, lambda steps: tell(f"{steps} of {wanted} steps"))
+    logging.disable(logging.NOTSET)
+    assert taken >= wanted
+    yield Table(
+        "Laws 1 to 6 after every step of random interleavings",
+        [
+            {
+                "steps": taken,
+                "laws broken": 0,
+                "changes made": Machine.outcomes["done"],
+                "changes refused": Machine.outcomes.total() - Machine.outcomes["done"],
+                "seconds": round(time.monotonic() - started),
+                "first seed": first,
+            }
+        ],
+        notes=[
+            "Counts (physical, net), movements (late, repeated, reordered), holds, extensions,",
+            "bindings, expiries, releases, orders, cancels, rejections, returns, replays, splits,",
+            "folds, a ledger and an availability that lag. A broken law ends the bench.",
+        ],
+    )

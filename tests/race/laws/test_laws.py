@@ -1,0 +1,15 @@
+"""Every law after every step of random interleavings: a sample of ``make bench``'s long run."""
+
+import pytest
+
+from tests.race.laws.machine import Machine, run
+
+pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
+
+
+def test_no_interleaving_breaks_a_law() -> None:
+    taken = run(seconds=40, at_least=250)
+    print(f"{taken} steps: {dict(Machine.outcomes)}")
+    assert taken >= 250
+    assert Machine.outcomes["done"]
+    assert Machine.outcomes["OutOfStock"]
