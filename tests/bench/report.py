@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import rich.box
 import rich.table
 from rich.console import Console
 from rich.markup import escape
@@ -71,11 +72,17 @@ class Paper:
 
 def _drawn(table: Table) -> rich.table.Table:
     drawn = rich.table.Table(
-        title=escape(table.title), title_justify="left", title_style="bold", header_style="dim"
+        title=escape(table.title),
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=rich.box.SIMPLE_HEAD,
+        pad_edge=False,
     )
-    for column in table.rows[0]:
+    for column in table.rows[0] if table.rows else ():
         words = any(isinstance(row[column], str) for row in table.rows)
-        drawn.add_column(column, justify="left" if words else "right")
+        heading = column.replace(", ", "\n")
+        drawn.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     for row in table.rows:
         drawn.add_row(*(_text(cell) for cell in row.values()))
     return drawn

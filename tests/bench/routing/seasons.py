@@ -42,7 +42,7 @@ SHIFTED: dict[str, Callable[[Parameters], Parameters]] = {
 }
 SHIFTED_SEASONS = ("100 nodes", "30 nodes", "little stock")
 RULES: dict[str, Callable[[], Policy]] = {
-    "fewest parcels": FewestParcels,
+    "vendor": FewestParcels,
     "nearest": Nearest,
     "myopic": Cheapest,
 }
@@ -52,7 +52,7 @@ PRICED: dict[str, Callable[[], Policy]] = {
     "pull": Pulled,
 }
 WHO = (
-    "fewest parcels: as vendors ship it; myopic: cheapest plan of each order, exact; router: "
+    "vendor: fewest parcels, as they ship it; myopic: cheapest plan of each order, exact; router: "
     "shared.routing as it is, newsvendor price on the rates it is told; learning: rates learnt; "
     "pull: and a weekly job on online demand."
 )
@@ -86,7 +86,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     yield _captured("Captured of what the bound allows, %", judged)
     for shift, shifted_by in SHIFTED.items():
         shifted = [
-            _judged(f"{name}, {shift}", shifted_by(given), tell)
+            _judged(name, shifted_by(given), tell)
             for name, given in seasons.items()
             if name in SHIFTED_SEASONS
         ]
@@ -120,7 +120,7 @@ def _captured(title: str, judged: Sequence[Judged]) -> Table:
 
 def _shares(name: str, judged: Sequence[Judged], over: Callable[[Iterable[float]], float]) -> Row:
     return {"season": name} | {
-        f"{policy}, of {rule}": over([one.captured(policy, rule) for one in judged])
-        for rule in ("fewest parcels", "myopic")
+        f"{policy}, {rule}": over([one.captured(policy, rule) for one in judged])
+        for rule in ("vendor", "myopic")
         for policy in PRICED
     }
