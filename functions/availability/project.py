@@ -2,7 +2,8 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -10,9 +11,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.availability import table
 from shared.availability.model import Change, Row
+from shared.availability.sales import Sale
 from shared.aws.items import from_item
 from shared.stock.model import Expected
 from shared.stock.table import position_of_item
+
+SOLD = "retail_selling"
 
 logger = Logger(service="norain", utc=True)
 
@@ -52,11 +56,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _change(record: Mapping[str, Any]) -> tuple[str, Change]:
     """The SKU and what became of its position; without a new image it is no more."""
-    position = position_of_item(from_item(record.get("NewImage") or record["OldImage"]))
-    row = None
+    image = from_item(record.get("NewImage") or record["OldImage"])
+    position = position_of_item(image)
+    row: Row | None = None
+    sold: tuple[Sale, ...] = ()
     if "NewImage" in record:
         row = Row(position.available, position.version, _supply(position.expected))
-    return position.sku, Change(position.location_id, position.version, row, position.updated_at)
+        sold = _sold(image.get("last", ()))
+    change = Change(position.location_id, position.version, row, position.updated_at, sold)
+    return position.sku, change
+
+
+def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
+    """What a write says it has sold over the counter; our own hand-overs are no such sales."""
+    return tuple(
+        Sale(-entry["delta"], int(datetime.fromisoformat(entry["occurred_at"]).timestamp()))
+        for entry in entries
+        if entry["reason"] == SOLD and not entry.get("own") and entry.get("delta", 0) < 0
+    )
 
 
 def _supply(expected: tuple[Expected, ...]) -> tuple[tuple[int, int], ...]:

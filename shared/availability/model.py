@@ -6,9 +6,12 @@ wins, so that any order and any repetition of the changes gives the same pack.
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+from shared.availability import sales
+from shared.availability.sales import Prior, Sale, Sales
 
 Supply = tuple[int, int]
 """Units that are expected, after the epoch second at which they are."""
@@ -17,44 +20,58 @@ Supply = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Row:
     """``available`` units at a location, as of the position's ``version``; ``expected`` supply in
-    the order of its dates."""
+    the order of its dates; ``sales`` over the counter, once there were any."""
 
     available: int
     version: int
     expected: tuple[Supply, ...] = ()
+    sales: Sales | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
     """All locations of one SKU. Stale by the stream's lag at most; a reservation never is.
 
-    ``as_of`` is when the newest change in it was made; ``version`` counts its writes.
+    ``as_of`` is when the newest change in it was made; ``version`` counts its writes. ``prior`` is
+    what all its shelves together sell over the counter, once they do.
     """
 
     sku: str
     rows: dict[str, Row]
     as_of: datetime
     version: int = 0
+    prior: Prior | None = None
+
+    def rate(self, location_id: str, at: datetime) -> float | None:
+        """Units per day that are sold over the counter there; None while nobody can tell."""
+        row, second = self.rows.get(location_id), int(at.timestamp())
+        if self.prior is None or row is None or not self.prior.tells(second):
+            return None
+        return sales.rate(self.prior, row.sales, second, stocked=row.available > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A position as of its ``version``, changed at ``at``; ``row`` is None when it is no more."""
+    """A position as of its ``version``, changed at ``at``; ``row`` is None when it is no more.
+    ``sold`` is what this change has sold over the counter."""
 
     location_id: str
     version: int
     row: Row | None
     at: datetime
+    sold: tuple[Sale, ...] = ()
 
 
 def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
     """``pack`` after ``changes``, or None when they are all known: nothing is to be written.
 
     A change older than what is known of its location, or as old, changes nothing. A position that
-    is no more leaves no trace: its changes must not come after its end.
+    is no more leaves no trace: its changes must not come after its end. Sales are learnt from each
+    change once; of one that comes after a newer one of its position they are not.
     """
     rows = dict(pack.rows) if pack else {}
     as_of = pack.as_of if pack else None
+    since = pack.prior.since if pack and pack.prior else None
     news = False
     for change in changes:
         known = rows.get(change.location_id)
@@ -63,14 +80,42 @@ def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
                 continue
             del rows[change.location_id]
         elif known is None or known.version < change.version:
-            rows[change.location_id] = change.row
+            starts = [sale.second for sale in change.sold]
+            since = min(starts if since is None else [since, *starts], default=None)
+            rows[change.location_id] = replace(change.row, sales=_sales(known, change, since))
         else:
             continue
         news = True
         as_of = change.at if as_of is None else max(as_of, change.at)
     if not news or as_of is None:
         return None
-    return Pack(sku, rows, as_of, pack.version if pack else 0)
+    return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
+
+
+def _sales(known: Row | None, change: Change, since: int | None) -> Sales | None:
+    second = int(change.at.timestamp())
+    shelf = known.sales if known else None
+    if known is not None and shelf is not None:
+        shelf = sales.later(shelf, second, stocked=known.available > 0)
+    elif change.sold and since is not None:
+        shelf = sales.watched(since, second)
+    return sales.sold(shelf, change.sold) if shelf else None
+
+
+def _prior(since: int | None, rows: Mapping[str, Row], at: datetime) -> Prior | None:
+    if since is None:
+        return None
+    second = int(at.timestamp())
+
+    def shelves() -> Iterator[tuple[Sales, bool]]:
+        for row in rows.values():
+            stocked = row.available > 0
+            if row.sales is not None:
+                yield sales.later(row.sales, second, stocked=stocked), stocked
+            elif stocked:
+                yield sales.watched(since, second), stocked
+
+    return sales.prior(since, second, shelves())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +133,10 @@ class Columns:
     expected: dict[str, list[list[int]]]
 
 
-def encode(rows: dict[str, Row]) -> bytes:
-    """Compact JSON of the columns, deflated."""
+def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
+    """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
     order = sorted(rows)
-    columns = {
+    columns: dict[str, object] = {
         "l": order,
         "a": [rows[location].available for location in order],
         "v": [rows[location].version for location in order],
@@ -101,6 +146,20 @@ def encode(rows: dict[str, Row]) -> bytes:
             if rows[location].expected
         },
     }
+    if prior is not None:
+        columns["p"] = [
+            prior.since,
+            prior.second,
+            round(prior.sold, 2),
+            round(prior.days, 2),
+            prior.shelves,
+            round(prior.weight, 2),
+        ]
+        columns["s"] = {
+            str(place): [round(known.sold, 2), round(known.days, 2), known.second]
+            for place, location in enumerate(order)
+            if (known := rows[location].sales)
+        }
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 9)
 
 
@@ -109,16 +168,18 @@ def unpack(packed: bytes, as_of: str) -> Columns:
     return Columns(as_of, columns["l"], columns["a"], columns["v"], columns["e"])
 
 
-def decode(packed: bytes) -> dict[str, Row]:
-    columns = unpack(packed, "")
+def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
+    columns = json.loads(zlib.decompress(packed))
+    locations = columns["l"]
     rows = {
         location: Row(available, version)
-        for location, available, version in zip(
-            columns.locations, columns.available, columns.versions, strict=True
-        )
+        for location, available, version in zip(locations, columns["a"], columns["v"], strict=True)
     }
-    for place, supplies in columns.expected.items():
-        location = columns.locations[int(place)]
+    for place, supplies in columns["e"].items():
+        location = locations[int(place)]
         expected = tuple((second, units) for second, units in supplies)
         rows[location] = replace(rows[location], expected=expected)
-    return rows
+    for place, known in columns.get("s", {}).items():
+        location = locations[int(place)]
+        rows[location] = replace(rows[location], sales=Sales(*known))
+    return rows, Prior(*columns["p"]) if "p" in columns else None

@@ -1,7 +1,7 @@
 """What an order asks of the router, and what the router's answer means for the order. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ ANSWER_WITHIN = timedelta(minutes=30)
 KG_UNKNOWN = 0.5
 """Of a SKU that is not in the catalog."""
 MOST_ALTERNATIVES = 10
+RATE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class Supply:
             row = pack.rows.get(location_id) if pack else None
             known = row.available if row else 0
         return max(0, known)
+
+    def rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
+        """Units per day that are sold over the counter there, of the SKUs of which it is known."""
+        known = ((sku, self.packs[sku].rate(location_id, now)) for sku in skus if sku in self.packs)
+        return {sku: round(rate, RATE_DIGITS) for sku, rate in known if rate is not None}
 
     def places(self, sku: str) -> dict[str, int]:
         """Every known location that has ``sku`` to sell, and how much."""
@@ -86,7 +92,10 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     return Problem(
         lines=tuple(_line(line, supply.products.get(line.sku)) for line in wanted),
         candidates=tuple(
-            candidate(supply.locations[place], stock[place], units, supply.destination, now)
+            replace(
+                candidate(supply.locations[place], stock[place], units, supply.destination, now),
+                rates=supply.rates(place, stock[place], now),
+            )
             for place in sorted(stock)
         ),
         policy=supply.policy,

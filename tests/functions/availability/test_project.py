@@ -13,6 +13,7 @@ from shared.availability.model import Row
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
 from shared.stock import table as stock
+from shared.stock.feed import Moved
 from shared.stock.model import Cause, Effect
 from tests.conftest import event
 
@@ -99,3 +100,32 @@ def test_the_lag_of_the_oldest_record_is_published(capsys: pytest.CaptureFixture
     assert metric["service"] == "availability"
     assert 3_000 <= metric["AvailabilityLag"][0] < 60_000
     assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "NoRain"
+
+
+def changed() -> dict[str, Any]:
+    """The record of the newest write of milk-1's position in denver."""
+    image = dynamodb().get_item(
+        TableName=stock.stock(), Key=key("SKU#milk-1", "LOC#denver"), ConsistentRead=True
+    )["Item"]
+    return {"dynamodb": {"NewImage": image, "SequenceNumber": image["version"]["N"]}}
+
+
+def test_a_sale_over_the_counter_is_learnt_once_and_our_own_hand_over_never() -> None:
+    now = datetime.now(UTC)
+    _, parts = stock.effect_parts(
+        [Effect("milk-1", "denver", 9, 2)], Cause("wms", "c1", "stock.counted", "stock_taking"), now
+    )
+    assert transact(parts) == []
+    handed = Cause("norain/orders", "o1@2", "fulfillment.collected", "retail_selling")
+    _, parts = stock.effect_parts([Effect("milk-1", "denver", -2, -2)], handed, now)
+    assert transact(parts) == []
+    assert handler({"Records": [changed()]}, None) == NONE_FAILED
+    assert rows()["milk-1"]["denver"].sales is None
+    sold = Moved("pos", "receipt-1", 1, "milk-1", "denver", -3, "retail_selling", now)
+    assert stock.apply([sold], stock.position("milk-1", "denver"), (), now) == 1
+    for _ in range(2):
+        assert handler({"Records": [changed()]}, None) == NONE_FAILED
+    found = rows()["milk-1"]["denver"]
+    assert found.available == 4
+    assert found.sales is not None
+    assert found.sales.sold == pytest.approx(3, rel=0.01)

@@ -8,14 +8,21 @@ from typing import Any
 
 import pytest
 
+from shared.availability import table as availability
+from shared.availability.model import Change as Shelved
+from shared.availability.model import Row
+from shared.availability.sales import Sale
 from shared.aws import clients
 from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
 from shared.orders import model, placing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Buyer, Change, LawBroken, Order
+from shared.routing.model import Decision
 from shared.stock import model as stock_model
 from shared.stock import table as stock
 from shared.stock.model import Hold, HoldLine, HoldState
@@ -355,3 +362,31 @@ def test_more_positions_than_a_transaction_holds_are_refused_before_it() -> None
     ]
     with pytest.raises(InvalidRequest):
         table.commit(model.offer(change, parcels, NOW), NOW, request=request("k"))
+
+
+def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
+    """Two stores at about the same distance: the one of which it is known that it sells keeps its
+    unit, and the reason is a term of the decision; one read call, as ever."""
+    shop.stocked({"A": {"denver": 1, "boulder": 1}})
+    catalog.put(Product("A", "The A", 9000, "USD", 0.5, margin=6000, salvage=100))
+    (pack,) = availability.packs(["A"]).values()
+    week = [
+        Shelved(
+            "denver",
+            pack.rows["denver"].version + day,
+            Row(1, pack.rows["denver"].version + day),
+            NOW - timedelta(days=30 - day),
+            (Sale(2, int((NOW - timedelta(days=30 - day)).timestamp())),),
+        )
+        for day in range(1, 30)
+    ]
+    availability.project("A", week)
+    place(order("o1"))
+    found = table.find("o1")
+    assert found is not None
+    (fulfillment,) = found.fulfillments
+    assert fulfillment.location_id == "boulder"
+    problem = Decision.from_bytes(found.decisions[-1]).problem
+    rates = {candidate.location_id: candidate.rates["A"] for candidate in problem.candidates}
+    assert rates["denver"] == pytest.approx(2, rel=0.2)
+    assert rates["boulder"] < rates["denver"]

@@ -1,0 +1,121 @@
+"""What shelves sell over the counter, as packs learn it."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.availability.model import Change, Pack, Row, decode, encode, fold
+from shared.availability.sales import HALF_LIFE, LEAST_DAYS, Sale
+
+START = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+def sale(version: int, at: datetime, units: int = 1, place: str = "a", left: int = 50) -> Change:
+    return Change(place, version, Row(left, version), at, (Sale(units, int(at.timestamp())),))
+
+
+def selling(rates: dict[str, float], days: int, seed: int = 1) -> Pack:
+    """A pack after ``days`` of Poisson sales at each place, changed once an hour at most."""
+    chance = random.Random(seed)
+    pack = fold("A", None, [Change(place, 1, Row(500, 1), START) for place in rates])
+    versions = dict.fromkeys(rates, 1)
+    for hour in range(24 * days):
+        at = START + timedelta(hours=hour)
+        for place, rate in rates.items():
+            if chance.random() < rate / 24:
+                versions[place] += 1
+                pack = fold("A", pack, [sale(versions[place], at, 1, place, 500)]) or pack
+    assert pack is not None
+    return pack
+
+
+def test_a_pace_is_learnt_shelf_by_shelf() -> None:
+    rates = {"fast": 8.0, **{f"slow{n}": 0.5 for n in range(9)}}
+    pack, now = selling(rates, 120), START + timedelta(days=120)
+    fast = pack.rate("fast", now)
+    assert fast == pytest.approx(8.0, rel=0.2)
+    learnt = [pack.rate(f"slow{n}", now) or 0 for n in range(9)]
+    assert sum(learnt) / 9 == pytest.approx(0.5, rel=0.3)
+
+
+def test_shelves_that_differ_by_chance_alone_are_taken_for_equal() -> None:
+    rates = {f"s{n}": 0.1 for n in range(40)}
+    pack, now = selling(rates, 60), START + timedelta(days=60)
+    learnt = [pack.rate(place, now) or 0 for place in rates]
+    assert min(learnt) > 0.04
+    assert max(learnt) < 0.2
+
+
+def test_the_pace_follows_when_it_changes() -> None:
+    pack = selling({"a": 4.0, "b": 4.0}, 60)
+    now = START + timedelta(days=60)
+    before, later = pack.rate("a", now), pack.rate("a", now + timedelta(days=2 * HALF_LIFE))
+    assert before == pytest.approx(4.0, rel=0.25)
+    assert later is not None
+    assert later < 0.55 * 4
+
+
+def test_an_empty_shelf_says_nothing_of_the_demand() -> None:
+    sold_out = [
+        sale(n, START + timedelta(days=n), 1, "a", left=0 if n == 20 else 9) for n in range(2, 21)
+    ]
+    pack = fold("A", None, [Change("a", 1, Row(9, 1), START), *sold_out])
+    assert pack is not None
+    soon, late = (pack.rate("a", START + timedelta(days=days)) for days in (21, 60))
+    assert soon == pytest.approx(1.0, rel=0.25)
+    assert late == pytest.approx(soon, rel=0.05)
+
+
+def test_nothing_is_said_before_a_week_of_watching() -> None:
+    pack = fold("A", None, [sale(1, START)])
+    assert pack is not None
+    assert pack.rate("a", START + timedelta(days=LEAST_DAYS - 1)) is None
+    rate = pack.rate("a", START + timedelta(days=LEAST_DAYS))
+    assert rate is not None
+    assert rate < 1
+    assert pack.rate("elsewhere", START + timedelta(days=30)) is None
+    unsold = fold("A", None, [Change("a", 1, Row(9, 1), START)])
+    assert unsold is not None
+    assert unsold.rate("a", START + timedelta(days=30)) is None
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 5)), min_size=1, max_size=12),
+    st.integers(1, 5),
+)
+def test_a_sale_counts_once_however_often_and_in_what_batches_it_comes(
+    told: list[tuple[int, int]], size: int
+) -> None:
+    history = [
+        sale(version, START + timedelta(days=day), units)
+        for version, (day, units) in enumerate(sorted(told), start=1)
+    ]
+    whole = fold("A", None, history)
+    pack: Pack | None = None
+    for start in range(0, len(history), size):
+        batch = history[start : start + size]
+        pack = fold("A", pack, batch + batch) or pack
+        assert fold("A", pack, history[: start + size]) is None
+    now = START + timedelta(days=90)
+    assert pack is not None
+    assert whole is not None
+    assert pack.rate("a", now) == pytest.approx(whole.rate("a", now), rel=1e-6)
+
+
+def test_sales_are_packed_and_500_locations_still_fit() -> None:
+    chance = random.Random(3)
+    pack = selling({f"store-{n:04}": 0.02 for n in range(500)}, 10)
+    rows, prior = decode(encode(pack.rows, pack.prior))
+    assert {place for place, row in rows.items() if row.sales} == {
+        place for place, row in pack.rows.items() if row.sales
+    }
+    now = START + timedelta(days=20)
+    again = Pack("A", rows, pack.as_of, 1, prior)
+    for place in chance.sample(sorted(rows), 50):
+        assert again.rate(place, now) == pytest.approx(pack.rate(place, now), rel=0.05)
+    everywhere = selling({f"store-{n:04}": 3.0 for n in range(500)}, 2)
+    assert len(encode(everywhere.rows, everywhere.prior)) < 8_000
