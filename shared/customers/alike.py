@@ -24,35 +24,64 @@ def jaro_winkler(one: str, other: str) -> float:
 
 def _jaro(one: str, other: str) -> float:
     reach = max(0, max(len(one), len(other)) // 2 - 1)
-    taken = [False] * len(other)
+    left: list[str | None] = list(other)
+    places = []
     matched = []
     for i, letter in enumerate(one):
-        for j in range(max(0, i - reach), min(len(other), i + reach + 1)):
-            if not taken[j] and other[j] == letter:
-                taken[j] = True
-                matched.append(letter)
-                break
+        if letter not in other:
+            continue
+        try:
+            place = left.index(letter, max(0, i - reach), i + reach + 1)
+        except ValueError:
+            continue
+        left[place] = None
+        places.append(place)
+        matched.append(letter)
     if not matched:
         return 0.0
-    there = (letter for letter, is_taken in zip(other, taken, strict=True) if is_taken)
+    there = [other[place] for place in sorted(places)]
     swapped = sum(a != b for a, b in zip(matched, there, strict=True)) / 2
     same = len(matched)
     return (same / len(one) + same / len(other) + (same - swapped) / same) / 3
 
 
-@lru_cache(maxsize=4096)
-def edits(one: str, other: str) -> int:
-    """Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment)."""
+def one_apart(one: str, other: str) -> bool:
+    """Whether at most one letter was inserted, left out, replaced, or swapped with the next."""
     if one == other:
-        return 0
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        next_row = [i]
-        for j, against in enumerate(other, 1):
-            cost = min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (letter != against))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
-                cost = min(cost, before[j - 2] + 1)
-            next_row.append(cost)
-        before, row = row, next_row
-    return row[-1]
+        return True
+    longer_by = len(one) - len(other)
+    if not -1 <= longer_by <= 1:
+        return False
+    at = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        at += 1
+    if longer_by == 0:
+        if one[at + 1 :] == other[at + 1 :]:
+            return True
+        swapped = one[at : at + 2] == other[at : at + 2][::-1]
+        return swapped and one[at + 2 :] == other[at + 2 :]
+    longer, shorter = (one, other) if longer_by > 0 else (other, one)
+    return longer[at + 1 :] == shorter[at:]
+
+
+CODES = str.maketrans("bfpvcgjkqsxzdtlmnraeiouyhw", "11112222222233455600000099")
+"""Letters that sound alike (US census, 1918); h and w stand for nothing, not even a pause."""
+
+
+@lru_cache(maxsize=4096)
+def soundex(name: str) -> str:
+    """The first letter and three digits of a name of the letters a to z; '' for none."""
+    if not name:
+        return ""
+    found, last = name[0], name[0].translate(CODES)
+    for code in name[1:].translate(CODES):
+        if code == "9":
+            continue
+        if code not in {"0", last}:
+            found += code
+            if len(found) == 4:
+                return found
+        last = code
+    return found.ljust(4, "0")

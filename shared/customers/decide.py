@@ -13,7 +13,17 @@ from shared.customers.model import (
     newborn,
     with_record,
 )
-from shared.customers.score import APART, RULES, Evidence, Rules, Shared, evidence, vetoes
+from shared.customers.score import (
+    APART,
+    RULES,
+    Evidence,
+    Rules,
+    Shared,
+    compared,
+    reached_apart,
+    traits,
+    vetoes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,8 @@ def decide(
     for match in matches:
         found = match.found
         enough = rules.merge if found.named or not only_one else rules.bare
+        if profile is not None and reached_apart(profile, match.profile):
+            enough = max(enough, rules.bridge)
         if found.bits < rules.review:
             break
         against = vetoes(profile or alone, match.profile, rules)
@@ -124,9 +136,13 @@ def _matches(
 ) -> list[Match]:
     """The best evidence of each candidate, the strongest first, then the older profile."""
     matches = []
+    own = traits(record)
     for profile in candidates:
         best, other = max(
-            ((evidence(record, held.record, shared, rules), held.key) for held in profile.records),
+            (
+                (compared(own, traits(held.record), shared, rules), held.key)
+                for held in profile.records
+            ),
             key=lambda pair: (pair[0].bits, pair[1]),
         )
         matches.append(Match(profile, other, best))

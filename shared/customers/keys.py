@@ -1,17 +1,65 @@
-"""Keyed hashes: what a person is found by, without the table's keys telling who it is."""
+"""What a person is found by: identifiers, and blocking keys for those who share none.
+
+Keys are keyed hashes (HMAC), so that the table's keys do not tell who it is.
+"""
 
 import hashlib
 import hmac
 
-from shared.customers.model import RecordKey
+from shared.customers.alike import soundex
+from shared.customers.model import IDENTIFIERS, Record, RecordKey
+from shared.customers.normal import junk
+from shared.customers.score import traits
 
 HASH_LENGTH = 32
+MOST_KEYS = 8
+
+Found = tuple[str, str]
+"""What a key is of: the name of an identifier or of a kind of block, and the value."""
+
+
+def found_by(record: Record) -> list[Found]:
+    """At most MOST_KEYS: every identifier that is none of those typed to get on, then blocks."""
+    ids = [found for found in record.identifiers.items() if not junk(found[1])]
+    return [*ids, *blocks(record)[: MOST_KEYS - len(ids)]]
+
+
+def blocks(record: Record) -> list[Found]:
+    """Values that records of one person often have in common, the most telling first.
+
+    Names by their sound, given and family name in either order; dates with and without the year.
+    """
+    found = traits(record)
+    given, surname = soundex(found.given), soundex(found.surname)
+    names = "".join(sorted((given, surname))) if given and surname else ""
+    phone = found.identifiers.get("phone", "")[-6:]
+    street = soundex(_first_letters(found.street))
+    made = {
+        "born+surname": (found.born, surname),
+        "surname+postcode": (surname, found.postal_code),
+        "names": (names, found.region or "-"),
+        "house": (found.number, street),
+        "born+given": (found.born, given),
+        "given+postcode": (given, found.postal_code),
+        "birthday+postcode": (found.born[5:], found.postal_code),
+        "city+street": (soundex(found.city), street),
+        "surname+phone": (surname, phone),
+    }
+    return [(kind, "\n".join(parts)) for kind, parts in made.items() if all(parts)]
+
+
+def _first_letters(street: str) -> str:
+    return "".join(c for c in street if c.isascii() and c.isalpha())[:6]
+
+
+def is_block(found: Found) -> bool:
+    return found[0] not in IDENTIFIERS
 
 
 def hashed(secret: bytes, kind: str, value: str) -> str:
     """128 bits of HMAC-SHA256 over the kind and the normalised value, in hex."""
     message = f"{kind}\n{value}".encode()
-    return hmac.new(secret, message, hashlib.sha256).hexdigest()[:HASH_LENGTH]
+    return hmac.digest(secret, message, hashlib.sha256).hex()[:HASH_LENGTH]
 
 
 def record_key(secret: bytes, source: str, source_id: str) -> RecordKey:

@@ -84,7 +84,8 @@ class Record:
 
     @property
     def identifiers(self) -> dict[str, str]:
-        return {name: self.text(name) for name in IDENTIFIERS if self.text(name)}
+        fields = self.fields
+        return {name: self.text(name) for name in IDENTIFIERS if name in fields}
 
 
 def joined(one: Record, other: Record) -> Record:
@@ -93,10 +94,7 @@ def joined(one: Record, other: Record) -> Record:
     A consent that the source changed is the later one, too; of the same instant the stricter.
     """
     fields = {
-        name: max(
-            (record.fields[name] for record in (one, other) if name in record.fields),
-            key=lambda stated: stated.weight,
-        )
+        name: _later(one.fields.get(name), other.fields.get(name))
         for name in FIELDS
         if name in one.fields or name in other.fields
     }
@@ -112,6 +110,14 @@ def joined(one: Record, other: Record) -> Record:
         fields=fields,
         consents=tuple(latest[point] for point in sorted(latest)),
     )
+
+
+def _later(one: Stated | None, other: Stated | None) -> Stated:
+    if one is None or other is None or one is other:
+        found = one or other
+        assert found is not None
+        return found
+    return max(one, other, key=lambda stated: stated.weight)
 
 
 def _lateness(consent: Consent) -> tuple[bool, datetime, int]:

@@ -5,7 +5,7 @@ Raises ValueError, with a message that does not repeat the value, when a text is
 
 import re
 import unicodedata
-from functools import cache
+from functools import lru_cache
 
 import phonenumbers
 
@@ -95,7 +95,7 @@ def junk(value: str) -> bool:
     return JUNK.fullmatch(value) is not None
 
 
-@cache
+@lru_cache(maxsize=4096)
 def letters(text: str) -> str:
     """A name as it is compared: a-z only, without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())

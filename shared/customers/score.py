@@ -1,19 +1,35 @@
 """How strongly two records speak for one person, in bits, and what forbids it whatever the bits.
 
 A bit is log2 of how much likelier the agreement is between two records of one person than of two
-(Fellegi and Sunter 1969). The weights are a versioned document: every link names the version that
-it was made by.
+(Fellegi and Sunter 1969). The weights are a versioned document, rules.json: every link names the
+version that it was made by.
+
+    retail    what the shop's channels state: identifiers that families share, and little else.
+              Set by hand, calibrated on synthetic households (tests/bench/identity/retail.py)
+    register  records that each have a name, a birth date and an address, and no identifier.
+              Learned from FEBRL 2 (tests/bench/identity/learn.py)
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
 
-from shared.customers.alike import edits, jaro_winkler
-from shared.customers.model import IDENTIFIERS, Profile, Record, kept_apart
+from shared.customers.alike import jaro_winkler, one_apart
+from shared.customers.model import Profile, Record, kept_apart
 from shared.customers.normal import junk, letters
 
-CLOSE = 0.88
-SOMEWHAT = 0.75
+DOCUMENT = Path(__file__).with_name("rules.json")
+
+Levels = Sequence[float]
+"""Bits from 'the same' down to 'differs'."""
+
+NAME_LEVELS = (0.92, 0.85, 0.75)
+STREET_LEVELS = (0.9, 0.75)
+CITY_LEVELS = (0.88,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +40,47 @@ class Rules:
     if one profile alone reaches them.
 
     A value that people with more than ``initials`` different first initials have used is shared:
-    it counts ``shared`` bits.
+    it counts ``shared`` bits. The parts of an address are seldom wrong by themselves: together they
+    count ``address_most`` bits at most. ``contradictions`` says whether names or birth dates at
+    odds forbid a link.
     """
 
     version: str
     merge: float
+    bridge: float
     bare: float
     review: float
     same: Mapping[str, float]
-    verified_email: float
+    verified: Mapping[str, float]
+    near: Mapping[str, float]
+    differs: Mapping[str, float]
     shared: float
     initials: int
-    source_rank: Mapping[str, int] = field(default_factory=dict)
+    given_name: Levels
+    family_name: Levels
+    initial: Levels
+    swapped: float
+    birth_date: Levels
+    postal_code: Levels
+    number: Levels
+    street: Levels
+    city: Levels
+    region: Levels
+    address_most: float
+    contradictions: bool
+    source_rank: Mapping[str, int]
     most_records: int = 250
     most_members: int = 60
 
 
-RULES = Rules(
-    version="bits-1",
-    merge=14.0,
-    bare=9.0,
-    review=9.0,
-    same={"loyalty_id": 16.0, "payment_token": 12.0, "email": 10.0, "phone": 9.0, "device_id": 4.0},
-    verified_email=11.0,
-    shared=1.0,
-    initials=2,
-    source_rank={"crm": 4, "loyalty": 3, "pos": 2, "web": 1},
-)
+@cache
+def rules(name: str) -> Rules:
+    """The rules of that name in the document."""
+    found: dict[str, Any] = json.loads(DOCUMENT.read_text())[name]
+    return Rules(**found)
+
+
+RULES = rules("retail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,108 +99,162 @@ Shared = frozenset[tuple[str, str]]
 """The identifiers, by name and value, that several people use."""
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What of a record is compared, made comparable once."""
+
+    given: str
+    surname: str
+    born: str
+    postal_code: str
+    number: str
+    street: str
+    city: str
+    region: str
+    identifiers: Mapping[str, str]
+    verified: tuple[str, ...]
+
+
+HOUSE = re.compile(r"\s*(\d+)\S*\s+(.+)")
+
+
+def traits(record: Record) -> Traits:
+    address = record.address
+    number, street = house(address.line1)
+    return Traits(
+        letters(record.text("given_name")),
+        letters(record.text("family_name")),
+        record.text("birth_date"),
+        plain(address.postal_code),
+        number,
+        street,
+        plain(address.city),
+        plain(address.region),
+        record.identifiers,
+        tuple(name for name, stated in record.fields.items() if stated.verified),
+    )
+
+
+@lru_cache(maxsize=4096)
+def house(line: str) -> tuple[str, str]:
+    """The number and the street, comparable; the number is '' when the line starts with none."""
+    found = HOUSE.fullmatch(line)
+    return (found[1], plain(found[2])) if found else ("", plain(line))
+
+
+@lru_cache(maxsize=4096)
+def plain(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
 def evidence(one: Record, other: Record, shared: Shared, rules: Rules = RULES) -> Evidence:
     """The bits for ``one`` and ``other`` being of one person, and where they come from."""
+    return compared(traits(one), traits(other), shared, rules)
+
+
+def compared(one: Traits, other: Traits, shared: Shared, rules: Rules) -> Evidence:
     bits = 0.0
     reasons = []
-    for name in IDENTIFIERS:
-        value = one.text(name)
-        if value and value == other.text(name):
-            verified = one.fields[name].verified or other.fields[name].verified
-            worth, reason = _worth(name, value, rules, verified, (name, value) in shared)
-            bits += worth
-            reasons.append(reason)
-    for worth, reason in (_names(one, other), _births(one, other), _addresses(one, other)):
+    for name, value in one.identifiers.items():
+        against = other.identifiers.get(name)
+        if against is None:
+            continue
+        verified = name in one.verified or name in other.verified
+        worth, reason = _worth(name, value, against, rules, verified, (name, value) in shared)
         bits += worth
         if reason:
             reasons.append(reason)
-    named = bool(one.text("given_name") and other.text("given_name"))
-    return Evidence(round(bits, 2), tuple(reasons), named)
+    names = name_bits(one, other, rules)
+    if names:
+        bits += names
+        reasons.append("names agree" if names > 0 else "names differ")
+    for worth, reason in (_births(one, other, rules), _addresses(one, other, rules)):
+        bits += worth
+        if reason:
+            reasons.append(reason)
+    return Evidence(round(bits, 2), tuple(reasons), bool(one.given and other.given))
 
 
-def _worth(name: str, value: str, rules: Rules, verified: bool, shared: bool) -> tuple[float, str]:
+def _worth(
+    name: str, value: str, against: str, rules: Rules, verified: bool, shared: bool
+) -> tuple[float, str]:
+    if value != against:
+        if name in rules.near and one_apart(value, against):
+            return rules.near[name], f"{name} one keystroke apart"
+        return rules.differs.get(name, 0.0), f"{name} differs" if name in rules.differs else ""
     if junk(value):
         return 0.0, f"{name} is no real one"
     if shared:
         return rules.shared, f"same {name}, which several people use"
-    if name == "email" and verified:
-        return rules.verified_email, "same verified email"
+    if verified and name in rules.verified:
+        return rules.verified[name], f"same verified {name}"
     return rules.same[name], f"same {name}"
 
 
-def _names(one: Record, other: Record) -> tuple[float, str]:
-    worth = name_bits(one, other)
-    if worth == 0:
-        return 0.0, ""
-    return worth, "names agree" if worth > 0 else "names differ"
-
-
-def name_bits(one: Record, other: Record) -> float:
+def name_bits(one: Traits, other: Traits, rules: Rules) -> float:
     """The agreement of given and family names; 0 when one of the records has no given name.
 
     An initial says little for, and much against. Given and family name may have been swapped.
     """
-    given, surname = letters(one.text("given_name")), letters(one.text("family_name"))
-    given2, surname2 = letters(other.text("given_name")), letters(other.text("family_name"))
-    if not given or not given2:
-        return 0.0
-    if given != given2 and _swapped(given, surname, given2, surname2):
-        return 7.0
-    return _given_bits(given, given2) + _surname_bits(surname, surname2)
+    if not one.given or not other.given:
+        return level(one.surname, other.surname, NAME_LEVELS, rules.family_name)
+    if one.given != other.given and names_swapped(one, other):
+        return rules.swapped
+    surnames = level(one.surname, other.surname, NAME_LEVELS, rules.family_name)
+    if len(one.given) == 1 or len(other.given) == 1:
+        return rules.initial[one.given[0] != other.given[0]] + surnames
+    return level(one.given, other.given, NAME_LEVELS, rules.given_name) + surnames
 
 
-def _swapped(given: str, surname: str, given2: str, surname2: str) -> bool:
-    return bool(surname and surname2) and _close(given, surname2) and _close(surname, given2)
-
-
-def _given_bits(one: str, other: str) -> float:
-    if one == other and len(one) > 1:
-        return 5.0
-    if min(len(one), len(other)) == 1:
-        return 2.0 if one[0] == other[0] else -5.0
-    if _close(one, other):
-        return 4.0
-    return -1.0 if jaro_winkler(one, other) >= SOMEWHAT else -7.0
-
-
-def _surname_bits(one: str, other: str) -> float:
-    if not one or not other:
-        return 0.0
-    if one == other:
-        return 4.0
-    return 3.0 if _close(one, other) else -3.0
+def names_swapped(one: Traits, other: Traits) -> bool:
+    return bool(
+        one.surname
+        and other.surname
+        and _close(one.given, other.surname)
+        and _close(one.surname, other.given)
+    )
 
 
 def _close(one: str, other: str) -> bool:
-    return jaro_winkler(one, other) >= CLOSE or edits(one, other) <= 1
+    return one_apart(one, other) or jaro_winkler(one, other) >= NAME_LEVELS[0]
 
 
-def _births(one: Record, other: Record) -> tuple[float, str]:
-    born, born2 = one.text("birth_date"), other.text("birth_date")
-    if not born or not born2:
+def level(one: str, other: str, bounds: Levels, worth: Levels) -> float:
+    """0 when one is missing; one letter apart is on the second level whatever its likeness."""
+    if not one or not other:
+        return 0.0
+    if one == other:
+        return worth[0]
+    if one_apart(one, other):
+        return worth[1]
+    likeness = jaro_winkler(one, other)
+    for level, bound in enumerate(bounds, 1):
+        if likeness >= bound:
+            return worth[level]
+    return worth[-1]
+
+
+def _births(one: Traits, other: Traits, rules: Rules) -> tuple[float, str]:
+    if not one.born or not other.born:
         return 0.0, ""
-    match edits(born, born2):
-        case 0:
-            return 9.0, "same birth date"
-        case 1:
-            return 3.0, "birth dates one keystroke apart"
-        case _:
-            return -6.0, "birth dates differ"
+    if one.born == other.born:
+        return rules.birth_date[0], "same birth date"
+    if one_apart(one.born, other.born):
+        return rules.birth_date[1], "birth dates one keystroke apart"
+    return rules.birth_date[2], "birth dates differ"
 
 
-def _addresses(one: Record, other: Record) -> tuple[float, str]:
-    here, there = one.address, other.address
-    if not here.postal_code or not there.postal_code:
+def _addresses(one: Traits, other: Traits, rules: Rules) -> tuple[float, str]:
+    bits = (
+        level(one.postal_code, other.postal_code, (), rules.postal_code)
+        + level(one.number, other.number, (), rules.number)
+        + level(one.street, other.street, STREET_LEVELS, rules.street)
+        + level(one.city, other.city, CITY_LEVELS, rules.city)
+        + level(one.region, other.region, (), rules.region)
+    )
+    if bits == 0:
         return 0.0, ""
-    if _plain(here.postal_code) != _plain(there.postal_code):
-        return -1.0, "postal codes differ"
-    if here.line1 and _plain(here.line1) == _plain(there.line1):
-        return 4.0, "same address"
-    return 2.0, "same postal code"
-
-
-def _plain(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+    return min(bits, rules.address_most), "addresses agree" if bits > 0 else "addresses differ"
 
 
 def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...]:
@@ -181,11 +265,12 @@ def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...
     loyalty, loyalty2 = _values(one, "loyalty_id"), _values(other, "loyalty_id")
     if loyalty and loyalty2 and not loyalty & loyalty2:
         found.append("two loyalty ids")
-    births, births2 = _values(one, "birth_date"), _values(other, "birth_date")
-    if births and births2 and min(edits(a, b) for a in births for b in births2) > 1:
-        found.append("two birth dates")
-    if _names_at_odds(one, other):
-        found.append("names at odds")
+    if rules.contradictions:
+        births, births2 = _values(one, "birth_date"), _values(other, "birth_date")
+        if births and births2 and not any(one_apart(a, b) for a in births for b in births2):
+            found.append("two birth dates")
+        if _names_at_odds(one, other, rules):
+            found.append("names at odds")
     if len(one.records) + len(other.records) > rules.most_records:
         found.append("too many records for one person")
     if len(one.members) + len(other.members) > rules.most_members:
@@ -194,24 +279,30 @@ def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...
 
 
 APART = "said to be two people"
-AT_ODDS = -2.0
+AT_ODDS = -1.0
 
 
 def _values(profile: Profile, name: str) -> set[str]:
     return {held.record.text(name) for held in profile.records if held.record.text(name)}
 
 
-def _names_at_odds(one: Profile, other: Profile) -> bool:
+def reached_apart(one: Profile, other: Profile) -> bool:
+    """Whether both have email addresses, and none in common."""
+    mails, mails2 = _values(one, "email"), _values(other, "email")
+    return bool(mails and mails2) and not mails & mails2
+
+
+def _names_at_odds(one: Profile, other: Profile, rules: Rules) -> bool:
     """Whether more than half of the pairs of named records contradict each other."""
-    pairs = [name_bits(a, b) for a in _named(one) for b in _named(other)]
+    pairs = [name_bits(a, b, rules) for a in _named(one) for b in _named(other)]
     return sum(bits <= AT_ODDS for bits in pairs) * 2 > len(pairs)
 
 
-def _named(profile: Profile) -> Iterable[Record]:
+def _named(profile: Profile) -> Iterable[Traits]:
     """One record for each way that the name is written."""
     written = {
         (held.record.text("given_name"), held.record.text("family_name")): held.record
         for held in profile.records
         if held.record.text("given_name")
     }
-    return written.values()
+    return [traits(record) for record in written.values()]

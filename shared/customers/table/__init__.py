@@ -9,6 +9,7 @@
     RECORD#<key>            AT#<time>#<digest>     a statement of the source, never changed
     RECORD#<key>            LINK#.. | CANNOT#..    what was said of this record and others, and why
     ID#<type>#<hash>        ID                     the profiles that use the identifier; erased_at
+    BLOCK#<kind>#<hash>     BLOCK                  the profiles that may be one for another reason
     REVIEW#<id>             REVIEW                 two records for a person to judge
     IDEM#<name>             IDEM                   a request, its payload's digest and its answer
     AUDIT#<id>              AT#<time>#<id>         who read the profile

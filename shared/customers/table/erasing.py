@@ -1,10 +1,10 @@
 """Erase a person for good, and note who read of whom."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.aws.dynamodb import get, query, transact
+from shared.aws.dynamodb import Key, get, query, transact
 from shared.aws.items import to_item
 from shared.customers.model import Profile
 from shared.customers.stored import record_from, text
@@ -21,7 +21,7 @@ from shared.customers.table.rows import (
     write_all,
 )
 from shared.customers.table.timeline import partitions
-from shared.customers.table.users import Users, id_keys
+from shared.customers.table.users import forgotten, keys_of, users_of
 from shared.errors import NotFound
 
 
@@ -45,7 +45,7 @@ def erase(profile_id: str, act: Act) -> None:
             "members": sorted(profile.member_ids),
             "partitions": sorted(partitions(profile)),
             "records": sorted(profile.keys),
-            "ids": sorted(_all_identifiers(profile)),
+            "keys": [list(found) for found in sorted(_all_keys(profile))],
         }
         tombstone = {
             "erased_at": text(act.at),
@@ -69,9 +69,9 @@ def erase(profile_id: str, act: Act) -> None:
         transact([put(tombstone["pk"], "PROFILE", done)])
 
 
-def _all_identifiers(profile: Profile) -> set[str]:
-    """The keys of every identifier that any statement of the profile's records ever named."""
-    found = set()
+def _all_keys(profile: Profile) -> set[tuple[str, str]]:
+    """Every key that any statement of the profile's records was ever found by."""
+    found: set[tuple[str, str]] = set()
     for held in profile.records:
         statements = query(
             table(),
@@ -79,7 +79,7 @@ def _all_identifiers(profile: Profile) -> set[str]:
             to_item({":pk": f"RECORD#{held.key}", ":at": "AT#"}),
         )
         for record in (held.record, *(record_from(row) for row in statements)):
-            found |= {where.pk for where in id_keys(record).values()}
+            found |= {(where.pk, where.sk) for where in keys_of(record).values()}
     return found
 
 
@@ -88,8 +88,8 @@ def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
         names = [row["sk"] for row in rows(f"RECORD#{name}") if row["sk"] != "HEAD"]
         write_all([delete(f"RECORD#{name}", sk) for sk in names])
         write_all([put(*head_at(name), {"erased_at": erased_at})])
-    for pk in left["ids"]:
-        settled(lambda pk=pk: _forget_user(pk, left["members"], erased_at))  # type: ignore[misc]
+    for pk, sk in left["keys"]:
+        _forget(Key(table(), pk, sk), left["members"], erased_at)
     members, records = set(left["members"]), set(left["records"])
     for partition in left["partitions"]:
         write_all(
@@ -106,9 +106,12 @@ def _without_record(row: Mapping[str, Any], partition: str, members: set[str]) -
     return "record_key" not in row and partition in members
 
 
-def _forget_user(pk: str, homes: Iterable[str], erased_at: str) -> bool | None:
-    users = Users.of(get(table(), pk, "ID", consistent=True))
-    return None if transact([users.without(homes, erased_at).put(pk)]) else True
+def _forget(where: Key, homes: Sequence[str], erased_at: str) -> None:
+    def once() -> bool | None:
+        users = users_of(get(where.table, where.pk, where.sk, consistent=True))
+        return None if transact([forgotten(where, users, homes, erased_at)]) else True
+
+    settled(once)
 
 
 def audit(profile_ids: Iterable[str], actor: str, what: str, at: datetime, audit_id: str) -> None:

@@ -28,7 +28,7 @@ from shared.customers.table.rows import (
     settled,
     table,
 )
-from shared.customers.table.users import Users, id_keys, users_puts
+from shared.customers.table.users import keys_of, users_of, users_puts
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.web.idempotency import Request
 
@@ -140,10 +140,10 @@ def _moved_home(before: Profile, leaves: Profile) -> list[Part]:
         if old is None or old.home == held.home:
             continue
         parts.append(head_put(held.key, held.home, before=old.home))
-        ids = id_keys(held.record)
-        items = get_many(ids.values(), consistent=True)
-        known = {found: Users.of(items.get(where)) for found, where in ids.items()}
-        parts += users_puts(held.record, ids, known, held.home, leaves)
+        keys = keys_of(held.record)
+        items = get_many(keys.values(), consistent=True)
+        known = {found: users_of(items.get(where)) for found, where in keys.items()}
+        parts += users_puts(held.record, keys, known, held.home, leaves)
     return parts
 
 

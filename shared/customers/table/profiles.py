@@ -19,7 +19,7 @@ from shared.customers.table.rows import (
     table,
     update,
 )
-from shared.customers.table.users import Users
+from shared.customers.table.users import users_of
 from shared.errors import Gone, NotFound
 
 
@@ -76,7 +76,7 @@ def _found(people: People, profile_id: str) -> Profile:
 def find_by(name: str, value: str) -> list[Profile]:
     """Everybody who uses the normalised identifier, the oldest first."""
     where = f"ID#{identifier_key(identity_key(), name, value)}"
-    users = Users.of(get(table(), where, "ID"))
+    users = users_of(get(table(), where, "ID"))
     people = people_of(users.now.values())
     return sorted(
         (profile for profile in people.living.values() if profile.holds(name, value)),

@@ -7,9 +7,9 @@ from typing import Any
 
 from shared.aws.dynamodb import Key, Part, get_many, transact
 from shared.customers.decide import Decision, decide
-from shared.customers.keys import record_key
-from shared.customers.model import IDENTIFIERS, Record, RecordKey, Resolution
-from shared.customers.score import RULES, Shared
+from shared.customers.keys import Found, is_block, record_key
+from shared.customers.model import Record, RecordKey, Resolution
+from shared.customers.score import RULES
 from shared.customers.stored import digest, milliseconds, record_values, text
 from shared.customers.table.profiles import People, head_put, people_of, profile_puts, said
 from shared.customers.table.reviews import open_review, refuse_erased
@@ -22,11 +22,10 @@ from shared.customers.table.rows import (
     settled,
     table,
 )
-from shared.customers.table.users import Users, id_keys, initial_of, users_puts
+from shared.customers.table.users import keys_of, users_of, users_puts
+from shared.customers.users import CANDIDATES, Users, candidates, shared
 from shared.errors import Gone
 from shared.web.idempotency import Request
-
-CANDIDATES = 8
 
 
 def resolve(
@@ -51,15 +50,15 @@ def resolve(
 def _resolve_once(
     record: Record, name: RecordKey, request: Request, at: datetime, new_profile_id: str
 ) -> Resolution | None:
-    ids = id_keys(record)
+    keys = keys_of(record)
     idem, head = Key(table(), f"IDEM#{request.name}", "IDEM"), Key(table(), *head_at(name))
-    items = get_many([idem, head, *ids.values()], consistent=True)
+    items = get_many([idem, head, *keys.values()], consistent=True)
     refuse_erased(items.get(head))
     if idem in items:
         return _resolution(answer_of(items[idem], request))
-    known = {found: Users.of(items.get(where)) for found, where in ids.items()}
+    known = {found: users_of(items.get(where)) for found, where in keys.items()}
     home = items[head]["profile"] if head in items else None
-    people = people_of([*([home] if home else []), *_candidates(record, known)][:CANDIDATES])
+    people = people_of([*([home] if home else []), *candidates(record, known)][:CANDIDATES])
     _refuse_erased_person(record, known, people, home)
     standing = people.living.get(people.now.get(home, "")) if home else None
     if people.torn or (home and (standing is None or standing.held(name) is None)):
@@ -69,7 +68,7 @@ def _resolve_once(
         record,
         standing=standing,
         candidates=[profile for profile in people.living.values() if profile is not standing],
-        shared=_shared(record, known),
+        shared=shared(record, known),
         at=at,
         new_profile_id=new_profile_id,
     )
@@ -81,7 +80,7 @@ def _resolve_once(
         parts += [open_review(doubt, at) for doubt in decision.doubts]
         if standing is None:
             parts.append(head_put(name, resolution.home))
-    parts += users_puts(record, ids, known, resolution.home, decision.profile)
+    parts += users_puts(record, keys, known, resolution.home, decision.profile)
     return None if transact(parts) else resolution
 
 
@@ -112,7 +111,7 @@ def _resolution(values: Mapping[str, Any]) -> Resolution:
 
 def _refuse_erased_person(
     record: Record,
-    known: Mapping[tuple[str, str], Users],
+    known: Mapping[Found, Users],
     people: People,
     home: str | None,
 ) -> None:
@@ -122,32 +121,13 @@ def _refuse_erased_person(
     """
     if home is not None and people.now.get(home) in people.erased:
         raise Gone("this person was erased; the record cannot come back")
-    for users in known.values():
+    for found, users in known.items():
+        if is_block(found):
+            continue
         erasures = [people.erased.get(people.now.get(one, "")) for one in users.now.values()]
         times = [users.erased_at, *(erasures if all(erasures) else ())]
         if any(at is not None and text(record.occurred_at) <= at for at in times):
             raise Gone("this person was erased; the statement is older than that")
-
-
-def _candidates(record: Record, known: Mapping[tuple[str, str], Users]) -> list[str]:
-    """The profiles that use one of the identifiers: the strongest kind first, then those with
-    the same initial."""
-    initial = initial_of(record)
-    found: dict[str, None] = {}
-    for name in IDENTIFIERS:
-        users = known.get((name, record.text(name)), Users())
-        same = [home for home in users.now if initial in users.initials.get(home, ())]
-        found |= dict.fromkeys(users.now[home] for home in [*same, *users.now])
-    return list(found)
-
-
-def _shared(record: Record, known: Mapping[tuple[str, str], Users]) -> Shared:
-    own = {initial_of(record)} - {""}
-    return frozenset(
-        found
-        for found, users in known.items()
-        if users.crowded or len(users.all_initials | own) > RULES.initials
-    )
 
 
 def _statement_put(name: RecordKey, record: Record) -> Part:

@@ -8,7 +8,7 @@ import pytest
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
 from shared.customers import table
-from shared.customers.model import Resolution
+from shared.customers.model import Address, Resolution
 from shared.errors import KeyReused
 from tests.unit.customers.people import NOON, record
 
@@ -116,7 +116,7 @@ def test_what_people_type_to_get_on_links_nobody() -> None:
     assert table.profile_exists("nobody") is None
 
 
-def test_a_known_customer_costs_two_reads_of_at_most_eight_keys(
+def test_a_known_customer_costs_two_reads_and_is_looked_up_by_eight_keys_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     everything: dict[str, Any] = {
@@ -126,6 +126,9 @@ def test_a_known_customer_costs_two_reads_of_at_most_eight_keys(
         "device_id": "d1",
         "payment_token": "t1",
         "given_name": "Bob",
+        "family_name": "Miller",
+        "birth_date": "1980-03-04",
+        "address": Address("12 Main Street", "Springfield", "IL", "62704", "US"),
     }
     resolve("1", **everything)
     asked: list[int] = []
@@ -142,4 +145,32 @@ def test_a_known_customer_costs_two_reads_of_at_most_eight_keys(
     reads = asked[:-1]
     assert asked[-1] == 0
     assert len(reads) == 2
-    assert max(reads) <= 8
+    request_and_record = 2
+    assert reads[0] == request_and_record + 8
+    assert reads[1] <= 8
+
+
+def test_who_shares_no_identifier_is_found_by_name_address_and_birth_date() -> None:
+    home = Address("12 Main Street", "Springfield", "IL", "62704", "US")
+    resolve("1", given_name="Bob", family_name="Miller", birth_date="1980-03-04", address=home)
+    found = resolve(
+        "2",
+        source="pos",
+        given_name="Bob",
+        family_name="Millar",
+        birth_date="1980-03-04",
+        address=home,
+    )
+    assert (found.outcome, found.profile_id) == ("linked", "p-1")
+    assert found.reasons == ("names agree", "same birth date", "addresses agree")
+
+
+def test_keys_name_nobody() -> None:
+    home = Address("12 Main Street", "Springfield", "IL", "62704", "US")
+    resolve("1", given_name="Bob", family_name="Miller", phone="+14155552671", address=home)
+    items = dynamodb().scan(TableName=table_name("customers"))["Items"]
+    kinds = {item["pk"]["S"].partition("#")[0] for item in items}
+    assert kinds == {"PROFILE", "RECORD", "ID", "BLOCK", "IDEM"}
+    for item in items:
+        if item["pk"]["S"].startswith(("ID#", "BLOCK#", "IDEM#")):
+            assert not any(told in str(item) for told in ("Bob", "Miller", "62704", "4155552671"))

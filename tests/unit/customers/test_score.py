@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.customers import normal
-from shared.customers.alike import edits, jaro_winkler
+from shared.customers.alike import jaro_winkler, one_apart, soundex
 from shared.customers.contract import CustomerIdentity
 from shared.customers.decide import Decision, decide
 from shared.customers.keys import identifier_key, record_key
@@ -39,16 +39,56 @@ def test_jaro_winkler_as_published(one: str, other: str, expected: float) -> Non
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
-    [("1990-01-02", "1990-01-02", 0), ("ab", "ba", 1), ("kitten", "sitting", 3), ("", "abc", 3)],
+    [
+        ("1990-01-02", "1990-01-02", True),
+        ("1990-01-02", "1990-10-02", True),
+        ("ab", "ba", True),
+        ("abcd", "badc", False),
+        ("kitten", "sitting", False),
+        ("", "a", True),
+        ("", "abc", False),
+    ],
 )
-def test_edits(one: str, other: str, expected: int) -> None:
-    assert edits(one, other) == expected
+def test_one_letter_apart(one: str, other: str, expected: bool) -> None:
+    assert one_apart(one, other) is expected
+
+
+def typed_wrong(text: str) -> set[str]:
+    """Every text over a, b and c that is one keystroke from ``text``."""
+    cuts = [(text[:i], text[i:]) for i in range(len(text) + 1)]
+    return {
+        *(a + b[1:] for a, b in cuts if b),
+        *(a + c + b for a, b in cuts for c in "abc"),
+        *(a + c + b[1:] for a, b in cuts if b for c in "abc"),
+        *(a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1),
+    }
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text("abc", max_size=5), st.text("abc", max_size=5))
+def test_one_letter_apart_is_what_one_keystroke_makes(one: str, other: str) -> None:
+    assert one_apart(one, other) is (other == one or other in typed_wrong(one))
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("robert", "r163"),
+        ("rupert", "r163"),
+        ("ashcraft", "a261"),
+        ("tymczak", "t522"),
+        ("lee", "l000"),
+        ("", ""),
+    ],
+)
+def test_soundex_as_published(name: str, code: str) -> None:
+    assert soundex(name) == code
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6))
 def test_likeness_is_symmetric(one: str, other: str) -> None:
-    assert edits(one, other) == edits(other, one)
+    assert one_apart(one, other) == one_apart(other, one)
     assert jaro_winkler(one, other) == pytest.approx(jaro_winkler(other, one))
     assert 0 <= jaro_winkler(one, other) <= 1
 

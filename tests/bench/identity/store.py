@@ -1,0 +1,92 @@
+"""The customers' resolve without a table: the same keys, candidates and decision, kept in dicts."""
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shared.customers.decide import decide
+from shared.customers.keys import Found, found_by, identifier_key, record_key
+from shared.customers.model import Profile, Record
+from shared.customers.score import RULES, Rules
+from shared.customers.users import NOBODY, Users, candidates, initial_of, shared
+
+SECRET = b"the key of a bench"
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the table holds, and what it cost to fill it."""
+
+    rules: Rules = RULES
+    users: dict[str, Users] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    merged_into: dict[str, str] = field(default_factory=dict)
+    records: int = 0
+    keys: int = 0
+    scored: int = 0
+    reviews: int = 0
+    seconds: float = 0.0
+    deciding_seconds: float = 0.0
+
+    def resolve(self, record: Record) -> None:
+        started = time.process_time()
+        self.records += 1
+        name = record_key(SECRET, record.source, record.source_id)
+        keys = {found: identifier_key(SECRET, *found) for found in found_by(record)}
+        known: dict[Found, Users] = {
+            found: self.users.get(key, NOBODY) for found, key in keys.items()
+        }
+        near = {self._now(found) for found in candidates(record, known, self.rules)}
+        people = [self.profiles[profile_id] for profile_id in sorted(near)]
+        deciding = time.process_time()
+        decision = decide(
+            name,
+            record,
+            standing=None,
+            candidates=people,
+            shared=shared(record, known, self.rules),
+            at=NOW,
+            new_profile_id=f"p{self.records:07}",
+            rules=self.rules,
+        )
+        self.deciding_seconds += time.process_time() - deciding
+        profile = decision.profile
+        for other in people:
+            if other.profile_id in profile.member_ids and other.profile_id != profile.profile_id:
+                del self.profiles[other.profile_id]
+                self.merged_into[other.profile_id] = profile.profile_id
+        self.profiles[profile.profile_id] = profile
+        held = profile.held(name)
+        assert held is not None
+        for found, key in keys.items():
+            self.users[key] = known[found].used_by(held.home, initial_of(record), profile)
+        self.seconds += time.process_time() - started
+        self.keys += len(keys)
+        self.scored += sum(len(other.records) for other in people)
+        self.reviews += bool(decision.doubts)
+
+    def _now(self, profile_id: str) -> str:
+        while profile_id in self.merged_into:
+            profile_id = self.merged_into[profile_id]
+        return profile_id
+
+    def clusters(self) -> list[list[str]]:
+        """The source ids of each profile's records."""
+        return [
+            [held.record.source_id for held in profile.records]
+            for profile in self.profiles.values()
+        ]
+
+
+def filled(records: Iterable[Record], rules: Rules, order: int | None = None) -> Memory:
+    """A store that has resolved ``records``, shuffled by the seed ``order``."""
+    arriving = list(records)
+    if order is not None:
+        random.Random(order).shuffle(arriving)
+    memory = Memory(rules)
+    for record in arriving:
+        memory.resolve(record)
+    return memory

@@ -1,0 +1,51 @@
+"""The judge is right, and the rules in the document are as good as they are said to be."""
+
+import pytest
+
+from shared.customers.score import RULES, rules
+from tests.bench.identity.judge import judged
+from tests.bench.identity.people import Missing, People, febrl, shop
+from tests.bench.identity.store import filled
+
+PERSON_OF = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "c1": "c", "c2": "c"}
+
+
+def test_pairs_are_counted() -> None:
+    verdict = judged([["a1", "a2", "b1"], ["a3"], ["c1", "c2"]], PERSON_OF)
+    assert (verdict.precision, verdict.recall) == (2 / 4, 2 / 4)
+    assert (verdict.false_pairs, verdict.mixed, verdict.biggest) == (2, 1 / 3, 3)
+    assert verdict.f1 == 0.5
+
+
+def test_the_truth_is_perfect_and_apart_is_precise() -> None:
+    true = judged([["a1", "a2", "a3"], ["b1"], ["c1", "c2"]], PERSON_OF)
+    assert (true.f1, true.mixed) == (1, 0)
+    apart = judged([[name] for name in PERSON_OF], PERSON_OF)
+    assert (apart.precision, apart.recall, apart.f1) == (1, 0, 0)
+
+
+def loaded(number: int) -> People:
+    try:
+        return febrl(number)
+    except Missing:
+        pytest.skip("needs the extra 'bench'")
+
+
+@pytest.mark.parametrize(("number", "least"), [(3, 0.998), (4, 0.9975)])
+def test_a_register_is_told_apart_without_one_false_pair(number: int, least: float) -> None:
+    people = loaded(number)
+    memory = filled(people.records, rules("register"), order=0)
+    verdict = judged(memory.clusters(), people.person_of)
+    assert verdict.false_pairs == 0
+    assert verdict.f1 >= least
+    assert memory.keys <= 8 * memory.records
+
+
+def test_a_shop_merges_by_itself_only_who_is_one() -> None:
+    loaded(4)
+    people = shop(0)
+    verdict = judged(filled(people.records, RULES).clusters(), people.person_of)
+    assert verdict.precision >= 0.987
+    assert verdict.recall >= 0.72
+    assert verdict.mixed <= 0.003
+    assert verdict.biggest <= 7
