@@ -24,6 +24,10 @@ EXPIRED_ROW = {
     "eventName": lambda_.FilterRule.is_equal("REMOVE"),
     "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.begins_with("MOVE#")}}},
 }
+SLOT_SOLD = {
+    "eventName": lambda_.FilterRule.is_equal("MODIFY"),
+    "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("SLOT")}}},
+}
 
 
 class Stock(Stack):
@@ -60,7 +64,7 @@ class Stock(Stack):
             description="writes the ledger, and archives its rows when they expire",
             timeout_seconds=60,
         )
-        data.let(record_movements, schema.STOCK, *WRITE, "dynamodb:BatchWriteItem")
+        data.let(record_movements, schema.STOCK, *READ, *WRITE, "dynamodb:BatchWriteItem")
         archive = bucket(
             self,
             "Archive",
@@ -85,7 +89,7 @@ class Stock(Stack):
             table=data[schema.STOCK],
             worker=record_movements,
             keys={"sk": "LOC#"},
-            also=[EXPIRED_ROW],
+            also=[SLOT_SOLD, EXPIRED_ROW],
         )
 
         expire_holds = Function(
@@ -98,6 +102,17 @@ class Stock(Stack):
         )
         data.let(expire_holds, schema.STOCK, *READ, *WRITE)
         every_minute(self, "ExpireHoldsEveryMinute", expire_holds)
+
+        fold_slots = Function(
+            self,
+            "FoldSlots",
+            platform,
+            handler="functions.stock.fold_slots.handler",
+            description="folds split positions that have cooled down",
+            timeout_seconds=50,
+        )
+        data.let(fold_slots, schema.STOCK, *READ, *WRITE)
+        every_minute(self, "FoldSlotsEveryMinute", fold_slots)
 
         audit = Function(
             self,

@@ -47,9 +47,11 @@ from shared.orders.model import (
     units_held,
 )
 from shared.stock import table as stock
-from shared.stock.model import Cause, Hold
+from shared.stock.model import Cause, Hold, summed
 from shared.web.idempotency import KEPT_SECONDS, Request
 
+TRANSFERS_DUE = "DUE#TRANSFERS"
+"""The partition of by_deadline that has the transfers."""
 SHARDS = 4
 """Partitions of by_deadline: each takes 1,000 changes of orders a second."""
 REASONS: Mapping[str, str] = {
@@ -202,23 +204,23 @@ def commit(
     check(order)
     new = order.version == 0
     parts: list[Part] = [_new(change, request, answer) if new else _changed(change)]
-    effects, effect_parts = stock.effect_parts(change.effects, _cause(change), now)
-    parts += effect_parts
     hold_at = record_at = None
     if hold is not None:
         hold_at = len(parts)
         parts.append(stock.convert_part(hold, order.order_id, now, order.payment.reference))
     if request is not None and not (new and order.order_id == id_of(request)):
         record_at = len(parts)
-        parts.append(_record(request, order.order_id, answer, now))
-    if len(parts) > tables.WRITE_PARTS:
+        parts.append(record_part(request, order.order_id, answer, now))
+    effects = summed(change.effects)
+    if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise InvalidRequest(
             f"the order touches {len(effects)} stock positions, more than can change at once",
             [{"path": "$.lines", "message": "place fewer lines in one order"}],
         )
-    refused = {entry.index: entry.item for entry in tables.transact(parts)}
-    if not refused:
+    done = stock.carry_out(effects, _cause(change), now, parts)
+    if done.written:
         return None
+    refused = dict(done.refused)
     if record_at in refused and (record := refused[record_at]):
         return Lost(answered=Answered(record["digest"], record["answer"]))
     if 0 in refused:
@@ -233,9 +235,7 @@ def commit(
     return Lost(
         learnt={
             (effect.location_id, effect.sku): item["available"] if item else 0
-            for index, effect in enumerate(effects, start=1)
-            if index in refused
-            for item in [refused[index]]
+            for effect, item in done.short
         }
     )
 
@@ -259,11 +259,11 @@ def _new(change: Change, request: Request | None, answer: str) -> Part:
         "order_id": order.order_id,
         "channel": order.channel,
         "placed_at": rfc3339(order.placed_at),
-        "payment": _plain(asdict(order.payment)),
+        "payment": plain(asdict(order.payment)),
         "service_level": order.service_level,
-        "buyer": _plain(asdict(order.buyer)),
+        "buyer": plain(asdict(order.buyer)),
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
-        "ship_to": _plain(asdict(order.ship_to)) if order.ship_to else None,
+        "ship_to": plain(asdict(order.ship_to)) if order.ship_to else None,
         "hold_id": order.hold_id,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer,
@@ -307,16 +307,16 @@ def _moving(order: Order) -> dict[str, Any]:
     return {
         "version": order.version + 1,
         "state": order.state,
-        "lines": [_plain(asdict(line)) for line in order.lines],
-        "fulfillments": [_plain(asdict(found)) for found in order.fulfillments],
-        "history": [_plain(asdict(entry)) for entry in order.history],
+        "lines": [plain(asdict(line)) for line in order.lines],
+        "fulfillments": [plain(asdict(found)) for found in order.fulfillments],
+        "history": [plain(asdict(entry)) for entry in order.history],
         "decisions": list(order.decisions),
         "deadline_key": f"DUE#{shard(order.order_id)}" if due else None,
         "deadline": rfc3339(due) if due else None,
     }
 
 
-def _record(request: Request, order_id: str, answer: str, now: datetime) -> Part:
+def record_part(request: Request, order_id: str, answer: str, now: datetime) -> Part:
     item = {
         "pk": f"IDEM#{request.name}",
         "sk": "IDEM",
@@ -357,7 +357,8 @@ def due(now: datetime, most: int) -> Iterator[str]:
 
 
 def open_units() -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
-    """What each open order holds now, by (SKU, location), and the hold that it has taken over.
+    """What each open order holds now, by (SKU, location), and the hold that it has taken over; and
+    what each transfer does that is not shipped yet.
 
     Exact: an order that holds anything has a deadline, and is in that index; what it holds is read
     strongly consistently. The index itself may be a moment behind.
@@ -375,6 +376,23 @@ def open_units() -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
             for item in found.values():
                 parts = (_fulfillment(row) for row in item["fulfillments"])
                 yield item.get("hold_id"), units_held(parts)
+    rows = tables.query(
+        orders(),
+        "deadline_key = :key",
+        to_item({":key": TRANSFERS_DUE}),
+        IndexName="by_deadline",
+    )
+    keys = (Key(orders(), row["pk"], row["sk"]) for row in rows)
+    while some := list(islice(keys, tables.READ_KEYS)):
+        for item in tables.get_many(some, consistent=True).values():
+            yield None, units_reserved(item)
+
+
+def units_reserved(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """Units that are reserved for a transfer until it is shipped, by (SKU, location)."""
+    if item["state"] != "requested":
+        return Counter()
+    return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,7 +526,7 @@ def project(order: Order, before: Order | None) -> int:
             "order_id": order.order_id,
             "order_version": order.version,
             "channel": order.channel,
-            "fulfillment": _plain(asdict(found)),
+            "fulfillment": plain(asdict(found)),
         }
         refused = tables.write(
             "put_item",
@@ -586,13 +604,13 @@ def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:
     return {name: datetime.fromisoformat(row[name]) for name in names if row.get(name)}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What ``asdict`` gives, as an item holds it: instants as texts, without what is None."""
     match value:
         case datetime():
             return rfc3339(value)
         case dict():
-            return {name: _plain(entry) for name, entry in value.items() if entry is not None}
+            return {name: plain(entry) for name, entry in value.items() if entry is not None}
         case list() | tuple():
-            return [_plain(entry) for entry in value]
+            return [plain(entry) for entry in value]
     return value

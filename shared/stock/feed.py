@@ -161,6 +161,8 @@ class Row:
     """One row of the ledger: what the write that made ``version`` of the position did.
 
     ``on_hand``, ``available``, ``feed_version`` and ``moved_at`` are the position's afterwards.
+    ``previous_at`` is the ``recorded_at`` of the version before: older than what is kept, that
+    row may be gone.
     """
 
     version: int
@@ -172,6 +174,7 @@ class Row:
     recorded_at: datetime
     moved_at: datetime | None
     entries: tuple[Entry, ...]
+    previous_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

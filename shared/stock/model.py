@@ -57,7 +57,7 @@ class Position:
     ``version`` rises with every write, ``feed_version`` with every write of a feed.
     ``counted`` is the count that on_hand stands on; ``moved_at`` the latest instant of a feed's
     movement; ``own_at`` the latest write of an order or a hold, ``handled_at`` the latest of them
-    that changed on_hand.
+    that changed on_hand. A hot position is split into ``slots``, and was folded at ``folded_at``.
     """
 
     sku: str
@@ -75,6 +75,8 @@ class Position:
     handled_at: datetime | None = None
     own_at: datetime | None = None
     seen: Mapping[str, Seen] = field(default_factory=dict)
+    slots: int = 0
+    folded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

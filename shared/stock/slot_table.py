@@ -15,7 +15,7 @@ when it was last looked at, so that its image alone tells nearly the whole.
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -268,23 +268,35 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
 
     Raises Busy.
     """
-    for _ in range(tables.ATTEMPTS):
+    for attempt in range(2 * tables.ATTEMPTS):
         item = _position(sku, location_id)
         if item is None or "slots" not in item:
             remember(sku, location_id, Whole(0))
             return True
-        if not _closed(item, at, alone=alone):
-            return False
         slots = _slots(item)
-        if slots is not None and not tables.transact(_fold_parts(item, slots, at)):
+        if slots is None:
+            continue
+        if alone and attempt == 0 and slots[0].closed:
+            return False
+        if (still := _closed(item, slots, at, alone=alone)) is None:
+            return False
+        if still and tables.attempt(_fold_parts(item, still, at)).written:
             remember(sku, location_id, Whole(0))
             return True
+        tables.pause(attempt)
     raise Busy("the position is split again all the time")
 
 
-def _closed(item: Mapping[str, Any], at: datetime, *, alone: bool) -> bool:
-    for number in range(item["slots"]):
-        key = slot_key(item["sku"], item["location_id"], number)
+def _closed(
+    item: Mapping[str, Any], slots: Iterable[Slot], at: datetime, *, alone: bool
+) -> Sequence[Slot] | None:
+    """The slots as they stand, closed; nothing when they are folded meanwhile, None when another
+    has begun to close them."""
+    sku, location_id = item["sku"], item["location_id"]
+    for slot in slots:
+        if slot.closed:
+            continue
+        key = slot_key(sku, location_id, slot.number)
         refused = tables.write(
             "update_item",
             TableName=key.table,
@@ -294,17 +306,16 @@ def _closed(item: Mapping[str, Any], at: datetime, *, alone: bool) -> bool:
             ConditionExpression="epoch = :epoch AND attribute_not_exists(closed_at)",
             ExpressionAttributeValues=to_item({":at": rfc3339(at), ":epoch": item["epoch"]}),
         )
-        if refused and alone and number == 0:
-            return False
+        if refused and alone and slot.number == 0:
+            return None
         if refused and (refused.item is None or refused.item["epoch"] != item["epoch"]):
-            return True
-    return True
+            return ()
+    return _slots(item) or ()
 
 
-def _fold_parts(item: Mapping[str, Any], slots: Iterable[Slot], at: datetime) -> list[Part]:
+def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
     sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
-    rows = tuple(slots)
-    back = Whole(item["available"], item["kept"], rows).granted
+    back = Whole(item["available"], item["kept"], tuple(slots)).granted
     position: Part = {
         "Update": {
             "TableName": stock(),
@@ -339,7 +350,7 @@ def _fold_parts(item: Mapping[str, Any], slots: Iterable[Slot], at: datetime) ->
                 "ExpressionAttributeValues": to_item({":epoch": epoch}),
             }
         }
-        for slot in rows
+        for slot in slots
     ]
     mark: Part = {
         "Put": {
@@ -349,8 +360,8 @@ def _fold_parts(item: Mapping[str, Any], slots: Iterable[Slot], at: datetime) ->
                     "pk": f"SLOTS#{sku}#{location_id}",
                     "sk": f"FOLD#{rfc3339(at)}#{epoch}",
                     "epoch": epoch,
-                    "slots": len(rows),
-                    "sales": sum(slot.sales for slot in rows),
+                    "slots": len(slots),
+                    "sales": sum(slot.sales for slot in slots),
                     "ttl": int((at + KEPT).timestamp()),
                 }
             ),
@@ -452,6 +463,8 @@ def sale_row(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         "sk": f"MOVE#{new['epoch']}#{new['version']:09d}",
         "sku": new["sku"],
         "location_id": new["location_id"],
+        "slot": int(new["pk"].rpartition("#")[2]),
+        "epoch": new["epoch"],
         "version": new["version"],
         "feed_version": 0,
         "on_hand": 0,

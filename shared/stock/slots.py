@@ -84,9 +84,11 @@ class Instead(Enum):
     """The whole has enough, but only the position can tell who gets it."""
 
 
-def draw(whole: Whole, units: int, floor: int, start: int) -> Sequence[Draw] | Instead:
+def draw(
+    whole: Whole, units: int, floor: int, start: int, most: int = MOST_SLOTS
+) -> Sequence[Draw] | Instead:
     """Where to take ``units`` so that ``floor`` stay: from a slot that has them, the first from
-    ``start`` on; from the position; from several.
+    ``start`` on; from the position; from several, at most ``most``.
 
     When every slot is dry there is no use for them any more: FOLD.
     """
@@ -111,10 +113,10 @@ def draw(whole: Whole, units: int, floor: int, start: int) -> Sequence[Draw] | I
         drawn.append(Draw(slot.number, min(left, slot.available)))
         left -= drawn[-1].units
         if not left:
-            return drawn
-    if left > own:
-        return Instead.FOLD
-    return [*drawn, Draw(None, left)]
+            break
+    if left and left <= own:
+        drawn, left = [*drawn, Draw(None, left)], 0
+    return drawn if not left and len(drawn) <= most else Instead.FOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@
     by_location  location_key, pk          every position of a location
     by_deadline  deadline_key, deadline    the open holds by their expiry
 
+A position that runs hot is spread over slots, see shared/stock/slot_table.py; what is read here is
+the whole of it.
+
 Every write of a position raises its ``version`` and leaves in ``last`` what it was, so that the
 stream (old image, new image, ``last``) tells the ledger and availability everything.
 """
@@ -18,15 +21,19 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.dynamodb import Key, Part, Refused, Tried
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.errors import Busy, Conflict, HoldClosed, NotFound, OutOfStock
 from shared.instants import rfc3339
+from shared.stock import slot_table
+from shared.stock.audit import AUDITED
 from shared.stock.feed import (
     COUNTED,
     HELD,
@@ -61,7 +68,10 @@ from shared.stock.model import (
     taken,
 )
 from shared.stock.skipped import Pack, Place, bound_of, bucket_of, find, newest_of, packs
+from shared.stock.slots import Draw, Instead, draw
 
+SHOWN = (COUNTED, AUDITED)
+"""What the list of movements shows also when it has changed nothing."""
 SEEN = "seq:"
 """``seq:<source>``: the sequences of that source's movements, see model.Seen."""
 KEPT = timedelta(days=400)
@@ -69,6 +79,10 @@ KEPT = timedelta(days=400)
 HOLD_KEPT = timedelta(days=45)
 SHARDS = 4
 """Keys of the index of deadlines, so that no one of them takes the writes of all holds."""
+SALE_ATTEMPTS = 12
+"""About 2.5 s in all: half of the pauses, and what the attempts themselves take."""
+PATIENT = 6
+"""Attempts for which a buyer leaves a fold to whoever has begun it."""
 FOLDED = 50
 """Events in one write: each without sequence takes a part of the transaction."""
 LEDGER_PAGE = 100
@@ -86,7 +100,7 @@ def stock() -> str:
 
 def position(sku: str, location_id: str, *, consistent: bool = True) -> Position | None:
     found = tables.get(stock(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
-    return position_of_item(found) if found else None
+    return _whole(found) if found else None
 
 
 def positions(sku: str) -> Iterator[Position]:
@@ -96,7 +110,7 @@ def positions(sku: str) -> Iterator[Position]:
         "pk = :pk AND begins_with(sk, :loc)",
         to_item({":pk": f"SKU#{sku}", ":loc": "LOC#"}),
     ):
-        yield position_of_item(item)
+        yield _whole(item)
 
 
 def positions_page(
@@ -116,7 +130,7 @@ def positions_page(
         ),
         limit,
     )
-    rows = [position_of_item(item) for item in page.items]
+    rows = [_whole(item) for item in page.items]
     return rows, rows[-1].location_id if page.last and rows else None
 
 
@@ -125,8 +139,192 @@ def positions_of(
 ) -> dict[tuple[str, str], Position]:
     """The positions that exist among ``places`` (sku, location_id): one call per 100."""
     keys = [Key(stock(), f"SKU#{sku}", f"LOC#{location_id}") for sku, location_id in places]
-    found = map(position_of_item, tables.get_many(keys, consistent=consistent).values())
+    found = map(_whole, tables.get_many(keys, consistent=consistent).values())
     return {(row.sku, row.location_id): row for row in found}
+
+
+def _whole(item: Mapping[str, Any]) -> Position:
+    """The position of ``item`` with what its slots have: read only when there are any."""
+    return position_of_item(slot_table.whole_item(item["sku"], item["location_id"], item))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What hindered a transaction, nothing when it was written.
+
+    ``refused`` are the parts beside the effects whose condition was false, with what stands there;
+    ``short`` the effects, each with the position's item (or None) and all that is available.
+    """
+
+    refused: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
+    short: Sequence[tuple[Effect, Mapping[str, Any] | None]] = ()
+
+    @property
+    def written(self) -> bool:
+        return not self.refused and not self.short
+
+
+def carry_out(
+    effects: Iterable[Effect], cause: Cause, at: datetime, beside: Sequence[Part] = ()
+) -> Outcome:
+    """Does ``effects`` and what is ``beside`` them in one transaction, or nothing.
+
+    A position that runs hot on the way is split into slots, and sold from them. Every attempt that
+    fails shows why: what is there, or that another was quicker; so it ends, after SALE_ATTEMPTS
+    at most, and whoever finds all slots together short is refused.
+
+    Raises Busy.
+    """
+    whole = summed(effects)
+    draws = [_first_draws(effect) for effect in whole]
+    hot: set[int] = set()
+    most = (tables.WRITE_PARTS - len(beside)) // max(1, len(whole))
+    for attempt in range(SALE_ATTEMPTS):
+        if short := _looked(whole, draws, hot, at, most, patient=attempt < PATIENT):
+            return _standing(beside) or Outcome(short=short)
+        if all(draws):
+            owners = [(number, one) for number, drawn in enumerate(draws) for one in drawn]
+            parts = [_draw_part(whole[number], one, cause, at) for number, one in owners]
+            tried = tables.attempt([*beside, *parts])
+            if tried.written:
+                return Outcome()
+            if hindered := _hindered(tried, len(beside), whole, owners):
+                return hindered
+            for index, (number, one) in enumerate(owners, start=len(beside)):
+                if index not in tried.busy or not _may_split(whole[number]):
+                    continue
+                # Another was at that slot: any other does. At the position, look what it is.
+                draws[number] = [] if one.slot is None else _first_draws(whole[number])
+                if one.slot is None and _warm(whole[number], at):
+                    hot.add(number)
+            for refused in tried.refused:
+                draws[owners[refused.index - len(beside)][0]] = []
+        tables.pause(attempt)
+    raise Busy("too many writers on the same items")
+
+
+def _looked(
+    whole: Sequence[Effect],
+    draws: list[Sequence[Draw]],
+    hot: Collection[int],
+    at: datetime,
+    most: int,
+    *,
+    patient: bool,
+) -> list[tuple[Effect, Mapping[str, Any] | None]]:
+    """Fills in ``draws`` what has to be looked for; the effects that are short."""
+    short = []
+    for number, effect in enumerate(whole):
+        if draws[number]:
+            continue
+        found = _draws(effect, at, most, hot=number in hot, patient=patient)
+        if isinstance(found, _Short):
+            short.append((effect, found.item))
+        else:
+            draws[number] = found
+    return short
+
+
+def _hindered(
+    tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
+) -> Outcome | None:
+    """What is final of the refusals: parts beside the effects, and positions without slots."""
+    refused = {refused.index: refused.item for refused in tried.refused}
+    if mine := {index: item for index, item in refused.items() if index < beside}:
+        return Outcome(refused=mine)
+    short = [
+        (whole[number], refused[index])
+        for index, (number, drawn) in enumerate(owners, start=beside)
+        if index in refused and drawn.slot is None and "slots" not in (refused[index] or {})
+    ]
+    return Outcome(short=short) if short else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    item: Mapping[str, Any] | None
+
+
+def _may_split(effect: Effect) -> bool:
+    """Whether slots can do it: they sell, and nothing else."""
+    return effect.reserved > 0 and not effect.on_hand and effect.floor is not None
+
+
+def _first_draws(effect: Effect) -> Sequence[Draw]:
+    """Where to begin: at the position, unless this process has seen it split or contended; then
+    at a slot, or nowhere before looking."""
+    seen = slot_table.seen(effect.sku, effect.location_id)
+    if seen is None or effect.floor is None or not _may_split(effect):
+        return [Draw(None, effect.reserved)]
+    if seen.slots and effect.floor <= seen.kept:
+        return [Draw(seen.slots[slot_table.start() % len(seen.slots)], effect.reserved)]
+    return []
+
+
+def _draws(
+    effect: Effect, at: datetime, most: int, *, hot: bool, patient: bool
+) -> Sequence[Draw] | _Short:
+    """Where to take what ``effect`` needs, as it stands now; nowhere while it is being folded.
+    At most ``most`` draws.
+
+    Splits the position first when it is ``hot``. ``patient`` leaves a fold to whoever is at it.
+    """
+    sku, location_id = effect.sku, effect.location_id
+    if effect.floor is None or not _may_split(effect):
+        # It brings the position's own units below what is safe with slots.
+        return _folded(effect, at, patient=patient)
+    item, whole = slot_table.look(sku, location_id)
+    if item is not None and not whole.slots and hot and slot_table.split(item, effect.floor, at):
+        item, whole = slot_table.look(sku, location_id)
+    slot_table.remember(sku, location_id, whole)
+    found = draw(whole, effect.reserved, effect.floor, slot_table.start(), most)
+    if not isinstance(found, Instead):
+        return found
+    dry = whole.slots and not any(slot.available for slot in whole.slots)
+    if found is Instead.FOLD:
+        return _folded(effect, at, patient=patient)
+    if dry:
+        # Nothing hangs on it: whole, the position answers the next ones with less effort.
+        with suppress(Busy):
+            slot_table.fold(sku, location_id, at, alone=True)
+    return _Short({**item, "available": whole.sellable} if item else None)
+
+
+def _folded(effect: Effect, at: datetime, *, patient: bool) -> Sequence[Draw]:
+    if slot_table.fold(effect.sku, effect.location_id, at, alone=patient):
+        return [Draw(None, effect.reserved)]
+    return []
+
+
+def _warm(effect: Effect, at: datetime) -> bool:
+    return slot_table.warm(effect.sku, effect.location_id, at)
+
+
+def _standing(beside: Sequence[Part]) -> Outcome | None:
+    """The refusal of those parts of ``beside`` that put what stands already: a request that has
+    been carried out is told so, before it is told that nothing is left."""
+    puts = {
+        index: Key(put["TableName"], put["Item"]["pk"]["S"], put["Item"]["sk"]["S"])
+        for index, part in enumerate(beside)
+        if (put := part.get("Put"))
+    }
+    found = tables.get_many(puts.values(), consistent=True) if puts else {}
+    refused = {index: found[key] for index, key in puts.items() if key in found}
+    return Outcome(refused=refused) if refused else None
+
+
+def _draw_part(effect: Effect, drawn: Draw, cause: Cause, at: datetime) -> Part:
+    if drawn.slot is None:
+        return _effect_part(replace(effect, reserved=drawn.units), cause, at)
+    return slot_table.sale_part(
+        effect.sku,
+        effect.location_id,
+        drawn.slot,
+        drawn.units,
+        effect.floor or 0,
+        _effect_entry(effect, cause, at),
+        at,
+    )
 
 
 def effect_parts(
@@ -135,7 +333,8 @@ def effect_parts(
     """The parts of a transaction that do ``effects``, and beside each the effect that it is.
 
     Effects on one position are summed first; the order is that of (sku, location_id), the same
-    for everybody. ``at`` is the instant of the act by our own clock.
+    for everybody. ``at`` is the instant of the act by our own clock. They are refused where a
+    position is split and only its slots have enough: carry_out takes from those.
     """
     whole = summed(effects)
     return whole, [_effect_part(effect, cause, at) for effect in whole]
@@ -152,7 +351,7 @@ def short_of(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any
     }
 
 
-def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
+def _effect_entry(effect: Effect, cause: Cause, at: datetime) -> dict[str, Any]:
     entry = {
         "id": cause.id,
         "source": cause.source,
@@ -163,6 +362,10 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
         "delta": effect.on_hand,
         "own": True,
     }
+    return _present(entry)
+
+
+def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
     values: dict[str, Any] = {
         ":sku": effect.sku,
         ":location_id": effect.location_id,
@@ -172,7 +375,7 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
         ":available": effect.on_hand - effect.reserved,
         ":damaged": effect.damaged,
         ":at": rfc3339(at),
-        ":last": [_present(entry)],
+        ":last": [_effect_entry(effect, cause, at)],
         ":zero": 0,
         ":one": 1,
     }
@@ -193,14 +396,22 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
         "UpdateExpression": update,
         "ExpressionAttributeNames": {"#last": "last"},
     }
+    conditions = []
+    takes = effect.reserved - effect.on_hand
     if effect.floor is not None:
         # Holds while enough is left after the write. A position that is not there has no
         # available, and the comparison is false.
-        arguments["ConditionExpression"] = "available >= :needed"
-        values[":needed"] = effect.floor - (effect.on_hand - effect.reserved)
+        conditions.append("available >= :needed")
+        values[":needed"] = effect.floor + takes
     elif min(effect.on_hand, effect.reserved, effect.damaged) < 0:
         # Holds when there is something to take from; goods may come where none have been.
-        arguments["ConditionExpression"] = "attribute_exists(pk)"
+        conditions.append("attribute_exists(pk)")
+    if takes > 0 and (effect.floor is None or effect.floor < 0):
+        # Holds while there are no slots, or none of what they sell is taken from under them.
+        conditions.append("(attribute_not_exists(slots) OR available >= :takes)")
+        values[":takes"] = takes
+    if conditions:
+        arguments["ConditionExpression"] = " AND ".join(conditions)
     return {"Update": {**arguments, "ExpressionAttributeValues": to_item(values)}}
 
 
@@ -391,7 +602,7 @@ def _apply_some(
 ) -> int | Skip:
     """One write, none or Skip; ``known`` takes up what others have marked meanwhile."""
     for attempt in range(tables.ATTEMPTS):
-        decided = _decide(events, found, known)
+        decided = _decide(events, found, known, now)
         if decided is None:
             return 0
         if isinstance(decided, Skip):
@@ -403,18 +614,24 @@ def _apply_some(
             if refused.index:
                 known.add(decided.marks[refused.index - 1])
             elif refused.item:
+                if _crowded(decided, refused.item):
+                    slot_table.fold(decided.sku, decided.location_id, now)
                 found = position_of_item(refused.item)
         tables.pause(attempt)
     raise Busy("too many feeds write the same position")
 
 
 def _decide(
-    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]]
+    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], at: datetime
 ) -> Change | Skip | None:
     decided = fold(found, events, known)
     waits = iter(LEDGER_WAITS)
     while isinstance(decided, Needs):
         now = position(events[0].sku, events[0].location_id)
+        if now is not None and now.slots and any(map(_is_net, events)):
+            # Only folded, the ledger shows every sale of the slots.
+            slot_table.fold(now.sku, now.location_id, at)
+            now = position(events[0].sku, events[0].location_id)
         decided = fold(now, events, known)
         if now is None or not isinstance(decided, Needs):
             continue
@@ -426,6 +643,22 @@ def _decide(
                 raise
             time.sleep(wait)
     return decided
+
+
+def _is_net(event: Event) -> bool:
+    return isinstance(event, Counted) and event.net_through is not None
+
+
+def _crowded(change: Change, item: Mapping[str, Any]) -> bool:
+    """Whether it is for the slots of ``item`` that ``change`` was refused."""
+    if "slots" not in item:
+        return False
+    match change.basis:
+        case Basis.ADD:
+            return bool(item["available"] + change.units < 0)
+        case Basis.ON_HAND:
+            return bool(change.units < item["reserved"])
+    return True
 
 
 def noted_counts(bounds: Mapping[Place, Bound], each: Each = map) -> dict[Place, Counted]:
@@ -541,7 +774,7 @@ def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
         ":zero": 0,
         ":one": 1,
         ":now": rfc3339(now),
-        ":last": [_entry_item(entry) for entry in change.entries],
+        ":last": [entry_item(entry) for entry in change.entries],
     }
     match change.basis:
         case Basis.ADD:
@@ -608,6 +841,15 @@ def _feed_condition(change: Change) -> tuple[str, dict[str, Any]]:
         # Holds while nobody has written since the ledger was read.
         conditions.append("version = :version")
         values[":version"] = change.version
+    # Holds while there are no slots, or none of what they sell is taken from under them.
+    match change.basis:
+        case Basis.ADD if change.units < 0:
+            conditions.append("(attribute_not_exists(slots) OR available >= :taken)")
+            values[":taken"] = -change.units
+        case Basis.ON_HAND:
+            conditions.append("(attribute_not_exists(slots) OR reserved <= :units)")
+        case Basis.AVAILABLE:
+            conditions.append("attribute_not_exists(slots)")
     return " AND ".join(conditions), values
 
 
@@ -621,15 +863,19 @@ def _mark_key(source: str, mark: str) -> tuple[str, str]:
 def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
     """The ledger's row for the write that made the image ``new`` of ``old`` (plain values).
 
-    The same images give the same row: to write it twice is to write it once.
+    The same images give the same row: to write it twice is to write it once. What an audit
+    corrects says itself by how much: the images show also what nobody has recorded.
     """
     before = old or {}
     delta = new["on_hand"] - before.get("on_hand", 0)
+    reserved_delta = new["reserved"] - before.get("reserved", 0)
     entries = [dict(entry) for entry in new.get("last", ())]
     told = sum(entry.get("delta", 0) for entry in entries)
     for entry in entries:
         if entry["type"] == COUNTED:
             entry["delta"] = delta - told
+        if entry["type"] == AUDITED:
+            delta, reserved_delta = entry["delta"], entry.pop("reserved_delta")
     recorded_at = datetime.fromisoformat(new["updated_at"])
     return {
         "pk": new["pk"],
@@ -641,8 +887,9 @@ def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, A
         "on_hand": new["on_hand"],
         "available": new["available"],
         "delta": delta,
-        "reserved_delta": new["reserved"] - before.get("reserved", 0),
+        "reserved_delta": reserved_delta,
         "recorded_at": new["updated_at"],
+        "previous_at": before.get("updated_at"),
         "moved_at": new.get("moved_at"),
         "entries": entries,
         "ttl": int((recorded_at + KEPT).timestamp()),
@@ -673,7 +920,7 @@ def ledger(
         ConsistentRead=consistent,
         Limit=LEDGER_PAGE,
     ):
-        yield _row(item)
+        yield row_of_item(item)
 
 
 def movements_page(
@@ -686,7 +933,7 @@ def movements_page(
     page: list[Row] = []
     shown = 0
     for row in ledger(sku, location_id, before=before):
-        entries = sum(bool(entry.delta) or entry.type == COUNTED for entry in row.entries)
+        entries = sum(bool(entry.delta) or entry.type in SHOWN for entry in row.entries)
         if not entries:
             continue
         if page and shown + entries > limit:
@@ -708,6 +955,9 @@ def _history(found: Position, needs: Needs) -> History:
         rows.append(row)
         if needs.reached(row):
             break
+    if found.folded_at is not None and found.folded_at > needs.own_since:
+        sales = slot_table.sales_since(found.sku, found.location_id, needs.own_since)
+        rows += map(row_of_item, sales)
     holds = {
         entry.reference
         for row in rows
@@ -798,13 +1048,12 @@ def open_hold(hold: Hold, floor: int = 0) -> Hold:
         }
     }
     cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
-    effects, parts = effect_parts(taken(hold.lines, floor), cause, hold.opened_at)
-    refusals = tables.transact([put, *parts])
-    if not refusals:
+    done = carry_out(taken(hold.lines, floor), cause, hold.opened_at, [put])
+    if done.written:
         return hold
-    if refusals[0].index == 0 and refusals[0].item:
-        return hold_of_item(refusals[0].item)
-    raise OutOfStock([short_of(effects[at.index - 1], at.item) for at in refusals])
+    if stands := done.refused.get(0):
+        return hold_of_item(stands)
+    raise OutOfStock([short_of(effect, item) for effect, item in done.short])
 
 
 def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
@@ -964,13 +1213,17 @@ def _hold_of(refused: Refused, hold_id: str) -> Hold:
 
 
 def position_of_item(item: Mapping[str, Any]) -> Position:
-    """A position from the plain values of its item: of a read, or an image of the stream."""
+    """A position from the plain values of its item: of a read, or an image of the stream.
+
+    What its slots have not sold is free: so many as they had when the item was written.
+    """
+    granted = item.get("granted", 0)
     return Position(
         sku=item["sku"],
         location_id=item["location_id"],
         on_hand=item["on_hand"],
-        reserved=item["reserved"],
-        available=item["available"],
+        reserved=item["reserved"] - granted,
+        available=item["available"] + granted,
         version=item["version"],
         updated_at=datetime.fromisoformat(item["updated_at"]),
         damaged=item.get("damaged", 0),
@@ -985,6 +1238,8 @@ def position_of_item(item: Mapping[str, Any]) -> Position:
             for name, value in item.items()
             if name.startswith(SEEN)
         },
+        slots=item.get("slots", 0),
+        folded_at=_instant(item.get("folded_at")),
     )
 
 
@@ -1043,7 +1298,7 @@ def _expected_item(row: Expected) -> dict[str, Any]:
     )
 
 
-def _entry_item(entry: Entry) -> dict[str, Any]:
+def entry_item(entry: Entry) -> dict[str, Any]:
     return _present(
         {
             "id": entry.id,
@@ -1058,7 +1313,27 @@ def _entry_item(entry: Entry) -> dict[str, Any]:
     )
 
 
-def _row(item: Mapping[str, Any]) -> Row:
+def row_item(sku: str, location_id: str, row: Row) -> dict[str, Any]:
+    return {
+        "pk": f"SKU#{sku}",
+        "sk": _move_key(location_id, row.version),
+        "sku": sku,
+        "location_id": location_id,
+        "version": row.version,
+        "feed_version": row.feed_version,
+        "on_hand": row.on_hand,
+        "available": row.available,
+        "delta": row.delta,
+        "reserved_delta": row.reserved_delta,
+        "recorded_at": rfc3339(row.recorded_at),
+        "previous_at": rfc3339(row.previous_at) if row.previous_at else None,
+        "moved_at": rfc3339(row.moved_at) if row.moved_at else None,
+        "entries": [entry_item(entry) for entry in row.entries],
+        "ttl": int((row.recorded_at + KEPT).timestamp()),
+    }
+
+
+def row_of_item(item: Mapping[str, Any]) -> Row:
     return Row(
         version=item["version"],
         feed_version=item["feed_version"],
@@ -1081,6 +1356,7 @@ def _row(item: Mapping[str, Any]) -> Row:
             )
             for entry in item["entries"]
         ),
+        previous_at=_instant(item.get("previous_at")),
     )
 
 
