@@ -1,6 +1,7 @@
 """The `norain` command: the local cloud, and what one does with a system that runs on it."""
 
 import importlib.metadata
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typer.core import TyperGroup
 from infra.cli import audit as audits
 from infra.cli import dead_letters
 from infra.cli import feed as files
+from infra.cli import upload as uploads
 from infra.cli.output import Mode, err, fail, out, show, table
 from infra.cli.replay import replay as run_again
 from infra.cli.status import status as look
@@ -24,6 +26,7 @@ from infra.local import cloud, deploy, target
 from infra.local.cloud import CloudFailed
 from infra.local.steps import Steps
 from infra.local.target import Refused
+from shared.stock.ingest import REJECTS
 
 JSON = "--json"
 
@@ -156,10 +159,15 @@ def feed(
     check: Annotated[
         bool, typer.Option("--check", help="only read the file, send nothing")
     ] = False,
+    bucket: Annotated[
+        bool,
+        typer.Option("--bucket", help="through the feed bucket; files from 1 MB on always are"),
+    ] = False,
 ) -> None:
-    """Send a file of stock rows to the feed queue, as CloudEvents batches of up to 256 KB.
+    """Send a file of stock rows: a small one onto the feed queue, a big one into the feed bucket.
 
-    CSV with a header, JSON lines, or a JSON array; rows are CloudEvents, or flat:
+    CSV with a header, JSON lines, a JSON array or an EPCIS 2.0 document, each also as .gz; rows are
+    CloudEvents, or flat:
 
     \b
     sku,location_id,quantity,as_of                        a count (as_of: else the file's time)
@@ -172,15 +180,20 @@ def feed(
     \b
     norain feed stock.csv
     norain feed --check stock.jsonl
+    norain feed --bucket events.json.gz
     """
     now = datetime.now(UTC)
     if file == "-":
-        text, named, as_of = sys.stdin.read(), "-", now
+        content, named, as_of = sys.stdin.buffer.read(), "-", now
     else:
         path = _existing(file)
-        text, named = path.read_text(), quote(path.name)
+        named = quote(path.name)
+        if not check and (bucket or path.stat().st_size >= uploads.FROM_BYTES):
+            _feed_through_bucket(path, source or f"file:{named}")
+            return
+        content = path.read_bytes()
         as_of = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    found = files.read(text, source or f"file:{named}", as_of, now)
+    found = files.read(content, source or f"file:{named}", as_of, now)
     messages = 0
     if found.events and not check:
         aim = target.load()
@@ -202,6 +215,36 @@ def feed(
         f"{len(found.events)} good rows, {len(found.bad)} bad; sent {sent} in {messages} messages",
     )
     if found.bad:
+        raise typer.Exit(1)
+
+
+def _feed_through_bucket(path: Path, source: str) -> None:
+    aim = target.load()
+    size = path.stat().st_size
+    with Steps() as steps:
+        with steps.step("upload", total=size) as step:
+            uploaded = uploads.upload(aim, path, source, step.advance)
+        with steps.step("read onto the queue", total=uploaded.size) as step:
+            progress = uploads.follow(aim, uploaded, step.advance)
+    told = {"file": f"s3://{aim.feed_bucket}/{uploaded.key}"}
+    if progress.state == "refused":
+        fail(f"{told['file']}: {progress.reason}", {**told, "reason": progress.reason})
+        raise typer.Exit(1)
+    bad = [json.loads(line) for line in uploads.rejects(aim, progress).splitlines()]
+    show(
+        {
+            **told,
+            "sent": progress.events,
+            "messages": progress.messages,
+            "bad": bad,
+            "bad_rows": progress.rejected,
+        },
+        *(f"[red]line {row['line']}:[/] {row['reason']}" for row in bad[:20]),
+        *([f"[red]and {progress.rejected - 20} more[/]"] if progress.rejected > 20 else []),
+        f"{progress.events} events sent in {progress.messages} messages, {progress.rejected} rows "
+        "bad" + (f": {told['file']}{REJECTS}" if progress.rejected else ""),
+    )
+    if progress.rejected:
         raise typer.Exit(1)
 
 

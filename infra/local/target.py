@@ -46,6 +46,7 @@ class Target:
     stage: str
     stock_feed_queue_url: str
     stock_feed_dlq_url: str
+    feed_bucket: str
     token_url: str
     user_pool_id: str
     clients: dict[str, Client]

@@ -1,7 +1,10 @@
 """Stock: the feed queue and who works it off, the ledger, the holds, the API."""
 
+from typing import cast
+
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -17,6 +20,8 @@ from infra.stream import Follows
 from shared import schema
 
 APPLY_SECONDS = 120
+INGEST_SECONDS = 300
+FILE_DAYS = 90
 AUDIT_SECONDS = 290
 AUDIT_MINUTES = 5
 """A run ends before the next one begins: they share one place to go on from."""
@@ -53,8 +58,10 @@ class Stock(Stack):
             timeout_seconds=APPLY_SECONDS,
             memory=1024,
         )
-        data.let(apply_feed, schema.STOCK, *READ, *WRITE)
+        data.let(apply_feed, schema.STOCK, *READ, *WRITE, "dynamodb:BatchWriteItem")
         feed.worked_off_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
+
+        dropped = self._files(platform, data, feed)
 
         record_movements = Function(
             self,
@@ -142,8 +149,62 @@ class Stock(Stack):
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)
         CfnOutput(self, "StockFeedDlqUrl", value=feed.dead_letters.queue_url)
+        CfnOutput(self, "FeedBucketName", value=dropped.bucket_name)
         CfnOutput(self, "StockAudit", value=audit.function.function_name)
         CfnOutput(self, "MovementsArchive", value=archive.bucket_name)
+
+    def _files(self, platform: Platform, data: Data, feed: Queue) -> s3.Bucket:
+        """The bucket whose files become messages of ``feed``."""
+        files = Queue(self, "Files", platform, worker_timeout_seconds=INGEST_SECONDS)
+        files.queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[files.queue.queue_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        dropped = bucket(
+            self,
+            "FeedFiles",
+            platform,
+            rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(FILE_DAYS),
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                )
+            ],
+        )
+        # CDK's own way puts a function in between that may change every bucket of the account.
+        resource = cast("s3.CfnBucket", dropped.node.default_child)
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[
+                s3.CfnBucket.QueueConfigurationProperty(
+                    event="s3:ObjectCreated:*", queue=files.queue.queue_arn
+                )
+            ]
+        )
+        dropped.node.add_dependency(files.queue)
+
+        ingest_file = Function(
+            self,
+            "IngestFile",
+            platform,
+            handler="functions.stock.ingest_file.handler",
+            description="reads files of the feed bucket onto the feed queue",
+            timeout_seconds=INGEST_SECONDS,
+            memory=1024,
+            environment={
+                "NORAIN_FEED_QUEUE": feed.queue.queue_url,
+                "NORAIN_FILES_QUEUE": files.queue.queue_url,
+            },
+        )
+        data.let(ingest_file, schema.STOCK, *READ, *WRITE)
+        ingest_file.allow(["s3:GetObject", "s3:PutObject"], [dropped.arn_for_objects("*")])
+        ingest_file.allow(["s3:ListBucket"], [dropped.bucket_arn])
+        ingest_file.allow(["sqs:SendMessage"], [feed.queue.queue_arn, files.queue.queue_arn])
+        files.worked_off_by(ingest_file, batch_size=1, window_seconds=0, max_concurrency=5)
+        return dropped
 
 
 def drift_alarm(scope: Construct) -> None:

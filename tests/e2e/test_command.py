@@ -1,5 +1,6 @@
 """The `norain` command as a person or a script uses it, on a cloud of the tests' own."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.cloud import ROOT
 from tests.e2e.conftest import Deployed, eventually
 
 NORAIN = Path(sys.executable).with_name("norain")
@@ -149,3 +151,28 @@ def _is_empty(cloud: Deployed, url: str) -> bool:
         ],
     )["Attributes"]
     return {*told.values()} == {"0"}
+
+
+def test_a_file_in_the_feed_bucket_becomes_stock_and_its_bad_rows_are_named_beside_it(
+    norain: Norain, cloud: Deployed, tmp_path: Path
+) -> None:
+    file = tmp_path / "night.csv.gz"
+    rows = "".join(f"CLI-B{n},L1,{n}\n" for n in range(300))
+    file.write_bytes(gzip.compress(f"sku,location_id,quantity\n{rows}X,L1,-2\n".encode()))
+    fed = norain("feed", "--bucket", str(file))
+    told = json.loads(fed.stdout)
+    assert (told["sent"], told["bad_rows"], fed.returncode) == (300, 1, 1)
+    assert told["bad"][0]["line"] == 302
+    eventually(lambda: _position(cloud, "CLI-B299", "L1")["on_hand"] == 299)
+    again = norain("feed", "--bucket", str(file))
+    assert json.loads(again.stdout) == told
+
+
+def test_an_epcis_document_becomes_stock(norain: Norain, cloud: Deployed, tmp_path: Path) -> None:
+    file = tmp_path / "events.json"
+    file.write_text((ROOT / "events/stock/epcis.json").read_text())
+    fed = norain("feed", "--bucket", str(file))
+    told = json.loads(fed.stdout)
+    assert (told["sent"], [row["line"] for row in told["bad"]]) == (5, [6])
+    place = "gln:0614141007776"
+    eventually(lambda: _position(cloud, "gtin:10614141123459", place)["on_hand"] == 7)

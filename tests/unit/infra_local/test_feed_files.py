@@ -26,7 +26,7 @@ COUNT: dict[str, Any] = {
 
 
 def test_a_flat_csv_row_is_a_count_as_of_the_files_time() -> None:
-    feed = read("sku,location_id,quantity\nA,L1,3\n", "file:x.csv", WRITTEN, NOW)
+    feed = read((b"sku,location_id,quantity\nA,L1,3\n"), "file:x.csv", WRITTEN, NOW)
     assert feed.bad == []
     (event,) = feed.events
     assert event["type"] == "stock.counted"
@@ -39,13 +39,13 @@ def test_the_columns_tell_the_kind_of_event() -> None:
         "sku,location_id,delta,reason,occurred_at\nA,L1,-1,retail_selling,2026-03-01T08:00:00Z\n"
     )
     due = "sku,location_id,quantity,expected_at,reference\nA,L1,9,2026-03-09T08:00:00Z,PO-1\n"
-    assert [e["type"] for e in read(moved, "s", WRITTEN, NOW).events] == ["stock.moved"]
-    assert [e["type"] for e in read(due, "s", WRITTEN, NOW).events] == ["stock.expected"]
+    assert [e["type"] for e in read((moved).encode(), "s", WRITTEN, NOW).events] == ["stock.moved"]
+    assert [e["type"] for e in read((due).encode(), "s", WRITTEN, NOW).events] == ["stock.expected"]
 
 
 def test_every_wrong_row_is_named_by_its_line_and_the_others_are_taken() -> None:
     text = "sku,location_id,quantity\nA,L1,3\nB,L1,many\nC,,4\n\nD,L1,-2\nE,L1,5\n"
-    feed = read(text, "s", WRITTEN, NOW)
+    feed = read((text).encode(), "s", WRITTEN, NOW)
     assert [event["data"]["sku"] for event in feed.events] == ["A", "E"]
     assert [bad.line for bad in feed.bad] == [3, 4, 6]
     assert feed.bad[0] == Bad(3, "quantity: 'many' is not a whole number")
@@ -55,14 +55,16 @@ def test_every_wrong_row_is_named_by_its_line_and_the_others_are_taken() -> None
 
 def test_json_lines_may_be_events_or_flat_rows() -> None:
     flat = {"sku": "A", "location_id": "L1", "quantity": 3}
-    feed = read(f"{json.dumps(COUNT)}\n\n{json.dumps(flat)}\n{{oops\n7\n", "s", WRITTEN, NOW)
+    feed = read(
+        (f"{json.dumps(COUNT)}\n\n{json.dumps(flat)}\n{{oops\n7\n").encode(), "s", WRITTEN, NOW
+    )
     assert feed.events[0] == COUNT
     assert feed.events[1]["data"]["quantity"] == 3
     assert [bad.line for bad in feed.bad] == [4, 5]
 
 
 def test_a_json_array_is_a_batch() -> None:
-    feed = read(json.dumps([COUNT, 7]), "s", WRITTEN, NOW)
+    feed = read((json.dumps([COUNT, 7])).encode(), "s", WRITTEN, NOW)
     assert feed.events == [COUNT]
     assert feed.bad == [Bad(2, "not a JSON object")]
 
@@ -70,20 +72,20 @@ def test_a_json_array_is_a_batch() -> None:
 def test_an_event_of_the_far_future_is_not_sent() -> None:
     later = (NOW + timedelta(days=2)).isoformat()
     text = json.dumps(COUNT | {"data": COUNT["data"] | {"as_of": later}})
-    assert read(text, "s", WRITTEN, NOW).events == []
+    assert read((text).encode(), "s", WRITTEN, NOW).events == []
 
 
 def test_the_same_file_gives_the_same_ids_and_equal_rows_different_ones() -> None:
     row = "A,L1,-1,retail_selling,2026-03-01T08:00:00Z\n"
     text = f"sku,location_id,delta,reason,occurred_at\n{row}{row}"
-    first = read(text, "s", WRITTEN, NOW)
-    again = read(text, "s", WRITTEN, NOW + timedelta(hours=1))
+    first = read((text).encode(), "s", WRITTEN, NOW)
+    again = read((text).encode(), "s", WRITTEN, NOW + timedelta(hours=1))
     assert first.events == again.events
     assert len({event["id"] for event in first.events}) == 2
 
 
 def test_an_empty_file_has_no_events() -> None:
-    assert read(" \n", "s", WRITTEN, NOW).events == []
+    assert read((b" \n"), "s", WRITTEN, NOW).events == []
 
 
 @settings(deadline=None, max_examples=60)

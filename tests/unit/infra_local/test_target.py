@@ -14,6 +14,7 @@ TARGET = Target(
     stage="dev",
     stock_feed_queue_url="http://localhost:1/q",
     stock_feed_dlq_url="http://localhost:1/d",
+    feed_bucket="b",
     token_url="http://127.0.0.1:1/oauth2/token",
     user_pool_id="pool",
     clients={"web": Client("id", "secret")},

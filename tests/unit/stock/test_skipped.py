@@ -142,7 +142,7 @@ def test_in_any_order_skipped_counts_hide_what_they_contain(
 def test_what_is_packed_is_found_again_and_nothing_else(counts: list[Counted]) -> None:
     made = list(packs(counts))
     places = {(count.sku, count.location_id): count for count in counts}
-    found = {}
+    found: dict[tuple[str, str], Counted] = {}
     for pack in made:
         here = find(pack, [*places, ("Z", "1")])
         assert {bucket_of(location_id) for _, location_id in here} == {pack.bucket}

@@ -1,0 +1,61 @@
+"""Reads files of the feed bucket onto the feed queue (S3's notifications, by SQS).
+
+A long file is read in several runs: each puts a message on its own queue for the next one.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools import Logger
+
+from shared.aws.settings import setting
+from shared.aws.sqs import send
+from shared.stock.ingest import ingest
+
+SPARE_SECONDS = 30
+"""One checkpoint takes a few of them."""
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A message comes again when a file of it could not be read for a passing reason; what of the
+    file was sent is noted, or sent again, which changes nothing."""
+    failed = []
+    for record in event["Records"]:
+        try:
+            for bucket, key in _files(json.loads(record["body"])):
+                _read_on(bucket, key, context)
+        except Exception:
+            logger.exception("a file was not read", extra={"message_id": record["messageId"]})
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def _files(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Bucket and key of each file that a notification tells of, or our own message."""
+    if "bucket" in body:
+        yield body["bucket"], body["key"]
+    for record in body.get("Records", ()):  # S3 sends a test event without any
+        told = record["s3"]
+        yield told["bucket"]["name"], unquote_plus(told["object"]["key"])
+
+
+def _read_on(bucket: str, key: str, context: Any) -> None:
+    found = ingest(
+        bucket,
+        key,
+        datetime.now(UTC),
+        lambda: context.get_remaining_time_in_millis() / 1000,
+        SPARE_SECONDS,
+    )
+    if found is None:
+        logger.info("nothing to read", extra={"bucket": bucket, "key": key})
+        return
+    logger.info("read a file", extra=asdict(found))
+    if found.state == "reading":
+        send(setting("files_queue"), json.dumps({"bucket": bucket, "key": key}))
