@@ -57,7 +57,7 @@ def build(app: App) -> None:
             "routing": reference.routing,
             "service": reference.service,
             "stock": stock.api,
-            "availability": availability.api,
+            "availability.query": availability.query,
             "orders": orders.api,
             "customers": customers.api,
         },

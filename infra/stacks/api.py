@@ -25,7 +25,7 @@ RATE = apigateway.ThrottleSettings(rate_limit=3000, burst_limit=5000)
 
 
 class Api(Stack):
-    """``functions`` answers each area's routes; the area of a route is its first tag."""
+    """``functions`` answers each area's routes, see ``function_of``."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Api(Stack):
                 operation["operationId"],
                 http_api=self.http,
                 route_key=apigateway.HttpRouteKey.with_(path, apigateway.HttpMethod(method)),
-                integration=calls[operation["tags"][0]],
+                integration=calls[function_of(operation)],
                 authorizer=authorizer if scopes else None,
                 authorization_scopes=scopes or None,
             )
@@ -100,6 +100,12 @@ class Api(Stack):
             datapoints_to_alarm=2,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+
+def function_of(operation: Mapping[str, Any]) -> str:
+    """Who answers an operation: the function that it names itself, or else its area's."""
+    named: str = operation.get("x-function", operation["tags"][0])
+    return named
 
 
 def operations(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:

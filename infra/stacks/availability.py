@@ -33,13 +33,13 @@ class Availability(Stack):
             keys={"sk": "LOC#"},
         )
 
-        self.api = Function(
+        self.query = Function(
             self,
-            "Api",
+            "Query",
             platform,
-            handler="functions.availability.api.handler",
-            description="the API of availability",
+            handler="functions.availability.query.handler",
+            description="answers what is available",
             memory=1024,
         )
-        data.let(self.api, schema.AVAILABILITY, *READ)
-        data.let(self.api, schema.CONFIG, *READ)
+        data.let(self.query, schema.AVAILABILITY, *READ)
+        data.let(self.query, schema.CONFIG, *READ)

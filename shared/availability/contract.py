@@ -28,11 +28,27 @@ class NextExpected(Answer):
     expected_at: Instant
 
 
+class AvailabilityInstead(Answer):
+    """What can be done when nothing is sellable where it was asked for."""
+
+    nearest: AvailabilityAtLocation | None = Field(
+        default=None, description="the nearest location with something to sell"
+    )
+    next_expected: NextExpected | None = Field(
+        default=None, description="the first supply, wherever it is expected"
+    )
+
+
 class AvailabilityItem(Answer):
     sku: Sku
     status: Status
     sellable: Count = Field(description="over all locations asked for, named below or not")
-    next_expected: NextExpected | None = None
+    next_expected: NextExpected | None = Field(
+        default=None, description="the first supply for the locations asked for"
+    )
+    instead: AvailabilityInstead | None = Field(
+        default=None, description="there when nothing is sellable where it was asked for"
+    )
     locations: list[AvailabilityAtLocation] = Field(
         description="those with something to sell, or asked for by location_id"
     )

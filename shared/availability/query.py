@@ -13,7 +13,7 @@ from json import dumps
 from shared.availability.model import Columns
 from shared.errors import invalid
 from shared.instants import rfc3339
-from shared.locations.model import Location, Point, around, ready_by
+from shared.locations.model import Location, Point, Readiness, around, readiness
 
 MOST_SKUS = 100
 MOST_LOCATIONS = 500
@@ -26,7 +26,9 @@ MOST_ROWS = 20_000
 @dataclass(frozen=True, slots=True)
 class Question:
     """``location_ids`` empty asks for every location; ``limit`` bounds the locations named per
-    SKU, nearest first, and never what is counted as sellable."""
+    SKU, nearest first, and never what is counted as sellable.
+
+    ``pickup_within`` (minutes) asks for locations that hand over until then."""
 
     skus: tuple[str, ...]
     channel: str
@@ -34,6 +36,7 @@ class Question:
     point: Point | None
     radius_km: float | None
     limit: int
+    pickup_within: int | None = None
 
 
 def question(
@@ -44,6 +47,7 @@ def question(
     near: Point | None = None,
     radius_km: float | None = None,
     limit: int = 50,
+    pickup_within: int | None = None,
 ) -> Question:
     """Raises InvalidRequest for parameters that do not go together."""
     if radius_km is not None and near is None:
@@ -57,28 +61,48 @@ def question(
         raise invalid(
             "query.limit", f"{len(wanted)} SKUs leave room for {MOST_ROWS // len(wanted)} each"
         )
-    return Question(wanted, channel, frozenset(location_ids), near, radius_km, limit)
+    return Question(wanted, channel, frozenset(location_ids), near, radius_km, limit, pickup_within)
 
 
 class Places(dict[str, tuple[str, str]]):
     """What is said of each location before and after its number of units, until the next minute.
 
-    It depends on the location and the minute only, so it is made once, when first asked for.
+    It depends on the location and the minute only, so it is made once, when first asked for; and
+    what ``before`` knows of the same ``locations`` is not worked out again.
     """
 
-    def __init__(self, locations: Mapping[str, Location], at: datetime) -> None:
+    def __init__(
+        self, locations: Mapping[str, Location], at: datetime, before: "Places | None" = None
+    ) -> None:
         super().__init__()
         self.locations = locations
         self.minute = next_minute(at)
+        known = before is not None and before.locations is locations
+        self._known: dict[str, Readiness] = before._known if before and known else {}
+        self._pickups: dict[datetime | None, str] = {None: "null"}
 
     def __missing__(self, location_id: str) -> tuple[str, str]:
         location = self.locations.get(location_id)
-        head = f'{{"location_id":{dumps(location_id)},"sellable":'
-        ready = ready_by(location, self.minute) if location and location.pickup else None
-        pickup = f'{{"ready_by":"{rfc3339(ready)}"}}' if ready else "null"
+        ready = self.ready_by(location_id)
+        pickup = self._pickups.get(ready)
+        if pickup is None and ready is not None:
+            pickup = self._pickups[ready] = f'{{"ready_by":"{rfc3339(ready)}"}}'
         ships = "true" if location and location.ship else "false"
-        self[location_id] = head, f',"pickup":{pickup},"ship":{ships}}}'
-        return self[location_id]
+        self[location_id] = said = (
+            f'{{"location_id":{dumps(location_id)},"sellable":',
+            f',"pickup":{pickup},"ship":{ships}}}',
+        )
+        return said
+
+    def ready_by(self, location_id: str) -> datetime | None:
+        """None when it hands nothing over to shoppers."""
+        location = self.locations.get(location_id)
+        if location is None or not location.pickup:
+            return None
+        known = self._known.get(location_id)
+        if known is None or not known.at <= self.minute < known.until:
+            known = self._known[location_id] = readiness(location, self.minute)
+        return known.when(self.minute)
 
 
 def next_minute(at: datetime) -> datetime:
@@ -97,11 +121,14 @@ def answer(
 
     ``floor`` units of every location stay unsold. A SKU without a pack is out of stock. A location
     is named when it has something to sell, or was asked for by name. Stock at a location that is
-    not (yet) known is told of, unless the question is where it is.
+    not (yet) known is told of, unless the question is where it is, or when it hands over.
+
+    When nothing is sellable where it was asked for, ``instead`` says where the nearest units are,
+    and what is expected first, wherever that is.
     """
-    distances = _distances(asked, places.locations)
+    scope = _scope(asked, places)
     items = ",".join(
-        _item(asked, sku, packs.get(sku, NOTHING), places, distances=distances, at=at, floor=floor)
+        _item(asked, sku, packs.get(sku, NOTHING), places, scope=scope, at=at, floor=floor)
         for sku in asked.skus
     )
     known = [packs[sku].as_of for sku in asked.skus if sku in packs]
@@ -112,15 +139,35 @@ def answer(
 NOTHING = Columns("", [], [], [], {})
 
 
-def _distances(asked: Question, locations: Mapping[str, Location]) -> dict[str, float] | None:
-    """Distance of each location that is asked for, nearest first; None without a point."""
-    if asked.point is None:
-        return None
-    wanted: Iterable[Location] = locations.values()
-    if asked.location_ids:
-        wanted = [locations[named] for named in asked.location_ids if named in locations]
-    near = around(wanted, asked.point, asked.radius_km)
-    return {location.location_id: km for km, location in near}
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``order`` has the locations that are asked for, in the order of the answer; None is all of
+    them by their ids. ``distances`` are in km from the point asked for."""
+
+    order: Sequence[str] | None
+    distances: Mapping[str, float] | None
+
+
+def _scope(asked: Question, places: Places) -> Scope:
+    order: Iterable[str] | None = None
+    distances = None
+    if asked.point is not None:
+        wanted: Iterable[Location] = places.locations.values()
+        if asked.location_ids:
+            known = places.locations
+            wanted = [known[named] for named in asked.location_ids if named in known]
+        near = around(wanted, asked.point, asked.radius_km)
+        order = distances = {location.location_id: km for km, location in near}
+    elif asked.location_ids:
+        order = sorted(asked.location_ids)
+    if asked.pickup_within is not None:
+        latest = places.minute + timedelta(minutes=asked.pickup_within)
+        order = [
+            location
+            for location in (places.locations if order is None else order)
+            if (ready := places.ready_by(location)) and ready <= latest
+        ]
+    return Scope(None if order is None else list(order), distances)
 
 
 def _item(
@@ -129,35 +176,83 @@ def _item(
     pack: Columns,
     places: Places,
     *,
-    distances: dict[str, float] | None,
+    scope: Scope,
     at: datetime,
     floor: int,
 ) -> str:
-    named = asked.location_ids
-    has = dict(zip(pack.locations, pack.available, strict=True))
-    order: Iterable[str] = has
-    if distances is not None:
-        order = distances
-    elif named:
-        order = sorted(named)
-    counted = [(location, has.get(location, 0) - floor) for location in order]
-    shown = counted if named else [row for row in counted if row[1] > 0]
-    sellable = sum(units for _, units in counted if units > 0)
-    rows = []
-    for location, units in shown[: asked.limit]:
-        head, tail = places[location]
-        far = f',"distance_km":{distances[location]:.3f}' if distances is not None else ""
-        rows.append(f"{head}{max(0, units)}{far}{tail}")
-    coming = _next_expected(pack, None if distances is None and not named else set(order), at)
-    expected = ""
-    if coming:
-        second, units = coming
-        instant = rfc3339(datetime.fromtimestamp(second, UTC))
-        expected = f',"next_expected":{{"quantity":{units},"expected_at":"{instant}"}}'
+    counted = _counted(pack, scope, floor)
+    shown = [row for row in counted if row[1] > 0]
+    if asked.location_ids:
+        shown = [(location, max(0, units)) for location, units in counted]
+    sellable = sum([units for _, units in counted if units > 0])
+    rows = _rows(shown[: asked.limit], places, scope.distances)
+    coming = _next_expected(pack, None if scope.order is None else set(scope.order), at)
+    expected = f',"next_expected":{_supply_text(*coming)}' if coming else ""
+    instead = ""
+    if not sellable and scope.order is not None:
+        instead = _instead(asked, pack, places, at=at, floor=floor)
     return (
         f'{{"sku":{dumps(sku)},"status":"{status(sellable, expected=bool(coming))}",'
-        f'"sellable":{sellable}{expected},"locations":[{",".join(rows)}]}}'
+        f'"sellable":{sellable}{expected}{instead},"locations":[{rows}]}}'
     )
+
+
+def _counted(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
+    """What each location asked for has to sell; below 0 where there is less than the floor."""
+    if scope.order is None:
+        available = [units - floor for units in pack.available] if floor else pack.available
+        return list(zip(pack.locations, available, strict=True))
+    has = dict(zip(pack.locations, pack.available, strict=True))
+    return [(location, has.get(location, 0) - floor) for location in scope.order]
+
+
+def _rows(
+    shown: Iterable[tuple[str, int]], places: Places, distances: Mapping[str, float] | None
+) -> str:
+    if distances is None:
+        said = [(places[location], units) for location, units in shown]
+        return ",".join([f"{head}{units}{tail}" for (head, tail), units in said])
+    rows = []
+    for location, units in shown:
+        head, tail = places[location]
+        rows.append(f'{head}{units},"distance_km":{distances[location]:.3f}{tail}')
+    return ",".join(rows)
+
+
+def _instead(asked: Question, pack: Columns, places: Places, *, at: datetime, floor: int) -> str:
+    """Where else: the nearest location with something to sell, from the point asked for or from
+    any location asked for by name; and the first supply, wherever it is expected."""
+    known = places.locations
+    having = {
+        location: units - floor
+        for location, units in zip(pack.locations, pack.available, strict=True)
+        if units > floor and location in known
+    }
+    parts = []
+    if having:
+        origins = [asked.point] if asked.point else _points(known, asked.location_ids)
+        there = [known[location] for location in having]
+        nearest = [around(there, origin)[0] for origin in origins]
+        km, location = min(nearest, key=lambda entry: entry[0], default=(None, there[0]))
+        named = location.location_id
+        distances = None if km is None else {named: km}
+        parts.append(f'"nearest":{_rows([(named, having[named])], places, distances)}')
+    if coming := _next_expected(pack, None, at):
+        parts.append(f'"next_expected":{_supply_text(*coming)}')
+    return f',"instead":{{{",".join(parts)}}}' if parts else ""
+
+
+def _points(known: Mapping[str, Location], location_ids: Iterable[str]) -> list[Point]:
+    return [
+        (known[location].latitude, known[location].longitude)
+        for location in sorted(location_ids)
+        if location in known
+    ]
+
+
+def _supply_text(second: int, units: int) -> str:
+    instant = rfc3339(datetime.fromtimestamp(second, UTC))
+    return f'{{"quantity":{units},"expected_at":"{instant}"}}'
 
 
 def status(sellable: int, *, expected: bool) -> str:

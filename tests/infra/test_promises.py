@@ -10,7 +10,7 @@ import pytest
 
 from infra import asyncapi, bundle, openapi
 from infra.stacks.access import CLIENTS
-from infra.stacks.api import operations
+from infra.stacks.api import function_of, operations
 from shared import schema
 from shared.web.auth import CHANNEL_SCOPES, SCOPES
 from tests.infra.conftest import Resource, Templates
@@ -197,6 +197,28 @@ def test_a_route_asks_for_the_scopes_of_its_operation(cloud: Templates) -> None:
         else:
             assert path in {"/v1/health", "/v1/openapi.json", "/v1/asyncapi.json"}
             assert route.get("AuthorizationType", "NONE") == "NONE"
+
+
+def test_a_route_goes_to_the_function_that_its_operation_names(cloud: Templates) -> None:
+    routes = {
+        route.properties["RouteKey"]: json.dumps(route.properties["Target"])
+        for route in cloud.of("AWS::ApiGatewayV2::Route")
+    }
+    integrations = {
+        made.name: json.dumps(made.properties["IntegrationUri"])
+        for made in cloud.of("AWS::ApiGatewayV2::Integration")
+    }
+    for method, path, operation in operations(json.loads(openapi.DOCUMENT.read_text())):
+        area, _, verb = function_of(operation).partition(".")
+        (uri,) = (uri for name, uri in integrations.items() if name in routes[f"{method} {path}"])
+        handler = f"functions.{area}.{verb or 'api'}.handler"
+        (function,) = (
+            made
+            for made in cloud.of("AWS::Lambda::Function")
+            if made.properties["Handler"] == handler
+        )
+        construct = function.name.rpartition("Function")[0]
+        assert f"{function.stack}:ExportsOutputRef{construct}Live" in uri, path
 
 
 @pytest.mark.parametrize("client", CLIENTS)

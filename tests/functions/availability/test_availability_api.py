@@ -1,18 +1,26 @@
-"""What a channel gets from GET /v1/availability, from the gateway's event to the answer."""
+"""What a channel gets from GET /v1/availability, from the gateway's event to the answer.
 
+Every question goes to the lean function that is deployed, and to the typed route that the API
+document is made from: they give the same answers, and refuse the same places.
+"""
+
+import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from functions.availability.api import handler
+from functions.availability import api, query
 from shared.availability import table
 from shared.availability.model import Change, Row
+from shared.aws import settings
 from shared.locations import table as locations
 from tests.functions.locations.requests import answered, paths, request
 from tests.unit.locations.places import place
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +32,32 @@ def stocked(fake_tables: None) -> None:
     table.project("milk-1", [Change(at, 1, Row(units, 1), AT) for at, units in rows.items()])
 
 
+def handler(event: dict[str, Any], context: None) -> dict[str, Any]:
+    lean, typed = query.handler(event, context), api.handler(event, context)
+    assert lean["statusCode"] == typed["statusCode"]
+    told, declared = (json.loads(answer["body"] or "null") for answer in (lean, typed))
+    if lean["statusCode"] == 422:
+        assert paths(told) == paths(declared)
+        for named in (told, declared):
+            del named["errors"]
+    if lean["statusCode"] != 304:
+        assert lean["headers"]["Content-Type"] == typed["headers"]["Content-Type"]
+    assert lean["headers"].get("ETag") == typed["headers"].get("ETag")
+    assert told == declared
+    return lean
+
+
 def ask(**changes: Any) -> tuple[int, dict[str, Any]]:
     return answered(handler(request("availability/get_availability", **changes), None))
+
+
+@pytest.fixture(autouse=True)
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are asked in the same minute."""
+
+    clock = SimpleNamespace(now=NOW.astimezone)
+    for module in (api, query):
+        monkeypatch.setattr(module, "datetime", clock)
 
 
 def test_near_a_point_each_sku_is_answered_with_its_locations() -> None:
@@ -37,7 +69,7 @@ def test_near_a_point_each_sku_is_answered_with_its_locations() -> None:
     assert (milk["sku"], milk["status"], milk["sellable"]) == ("milk-1", "in_stock", 12)
     assert [row["location_id"] for row in milk["locations"]] == ["denver", "boulder"]
     for row in milk["locations"]:
-        assert datetime.fromisoformat(row["pickup"]["ready_by"]) > datetime.now(UTC)
+        assert row["pickup"]["ready_by"] == "2026-11-23T18:01:00.000Z"
 
 
 def test_near_a_postal_code_is_near_where_it_lies() -> None:
@@ -94,10 +126,67 @@ def test_a_channel_that_the_token_does_not_reach_is_forbidden() -> None:
         ("query.postal_code", {"sku": "a", "near": "1,1", "postal_code": "1"}),
         ("query.country", {"sku": "a", "postal_code": "80202"}),
         ("query.postal_code", {"sku": "a", "postal_code": "00000", "country": "US"}),
+        ("query.radius_km", {"sku": "a", "near": "1,1", "radius_km": "nan"}),
+        ("query.radius_km", {"sku": "a", "near": "1,1", "radius_km": "far"}),
+        ("query.near[1]", {"sku": "a", "near": "1,east"}),
+        ("query.country", {"sku": "a", "postal_code": "80202", "country": "usa"}),
+        ("query.location_id[0]", {"sku": "a", "location_id": "-a"}),
+        ("query.channel", {"sku": "a", "channel": "Web"}),
+        ("query.postal_code", {"sku": "a", "postal_code": "1" * 17, "country": "US"}),
+        ("query.pickup_within_minutes", {"sku": "a", "pickup_within_minutes": "-1"}),
+        ("query.pickup_within_minutes", {"sku": "a", "pickup_within_minutes": "soon"}),
         ("query.limit", {"sku": "a", "limit": "1001"}),
+        ("query.limit", {"sku": "a", "limit": "1.5"}),
     ],
 )
 def test_a_wrong_parameter_is_refused_by_its_path(path: str, query: dict[str, str]) -> None:
     status, body = ask(query=query)
     assert (status, body["code"]) == (422, "invalid_request")
     assert paths(body) == {path}
+
+
+def test_every_wrong_parameter_is_named_at_once() -> None:
+    status, body = ask(query={"sku": "a b", "radius_km": "-1", "limit": "x"})
+    assert status == 422
+    assert paths(body) == {"query.sku[0]", "query.radius_km", "query.limit"}
+
+
+def test_pickup_in_time_leaves_out_the_locations_that_are_slower() -> None:
+    locations.put(place("slow", lead_time_minutes=121))
+    table.project("milk-1", [Change("slow", 1, Row(50, 1), AT)])
+    for minutes, found in (("59", set()), ("60", {"boulder", "denver"}), ("121", {"slow"})):
+        status, body = ask(query={"sku": "milk-1", "pickup_within_minutes": minutes})
+        assert status == 200
+        assert {row["location_id"] for row in body["items"][0]["locations"]} >= found
+        assert bool(body["items"][0]["sellable"]) == bool(found)
+
+
+def test_where_it_is_out_of_stock_the_nearest_other_place_is_named() -> None:
+    locations.put(place("empty"))
+    status, body = ask(query={"sku": "milk-1", "location_id": "empty"})
+    assert status == 200
+    (item,) = body["items"]
+    assert (item["status"], item["sellable"]) == ("out_of_stock", 0)
+    assert item["instead"]["nearest"]["location_id"] == "denver"
+
+
+def test_a_request_is_one_line_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    query.handler(request("availability/get_availability"), None)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["message"], line["service"]) == ("INFO", "answered", "norain")
+    assert (line["route"], line["status"]) == ("GET /v1/availability", 200)
+    assert line["client_id"] == "web-client"
+
+
+def test_a_crash_is_logged_and_answered_as_a_problem(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("NORAIN_TABLE_AVAILABILITY", "no-such-table")
+    settings.setting.cache_clear()
+    answer = query.handler(request("availability/get_availability"), None)
+    assert answer["statusCode"] == 500
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert json.loads(answer["body"])["code"] == "internal_error"
+    failed, _ = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert failed["level"] == "ERROR"
+    assert "ResourceNotFoundException" in failed["exception"]

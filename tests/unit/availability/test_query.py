@@ -218,3 +218,76 @@ def test_what_does_not_go_together_is_refused(path: str, parameters: dict[str, A
     with pytest.raises(InvalidRequest) as refused:
         question(**{"skus": ["A"], "channel": "web", **parameters})
     assert refused.value.data["errors"][0]["path"] == path
+
+
+def test_pickup_within_a_time_counts_only_who_hands_over_by_then() -> None:
+    places = {
+        **LOCATIONS,
+        "late": place("late", lead_time_minutes=121),
+        "shut": place("shut", hours=hours(every="01:00-02:00")),
+    }
+    stock = {"A": pack(boulder=1, denver=2, depot=4, late=8, shut=16, unknown=32)}
+    for minutes, sellable in [(59, 0), (60, 3), (120, 3), (121, 11), (7 * 24 * 60, 27)]:
+        assert item(stock, locations=places, pickup_within=minutes)["sellable"] == sellable
+    near = item(stock, locations=places, near=HERE, radius_km=10, pickup_within=120)
+    assert [row["location_id"] for row in near["locations"]] == ["denver"]
+
+
+def test_pickup_in_time_crosses_midnight_and_the_change_of_the_clocks() -> None:
+    night = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)  # 01:00 in Denver, for the first time
+    club = {"club": place("club", hours=hours(sat="22:00-02:30"), lead_time_minutes=120)}
+    asked = question(["A"], "web", pickup_within=121)
+    told = json.loads(answer(asked, {"A": pack(club=1)}, Places(club, night), night))
+    (row,) = told["items"][0]["locations"]
+    assert row["pickup"] == {"ready_by": "2026-11-01T09:01:00.000Z"}
+
+
+def test_out_of_stock_where_asked_the_nearest_units_and_the_first_supply_are_named() -> None:
+    stock = {"A": pack(boulder=7, depot=1, denver=Row(0, 1), elsewhere=Row(9, 1, ((SOON, 4),)))}
+    found = item(stock, near=HERE, radius_km=1)
+    assert (found["status"], found["locations"]) == ("out_of_stock", [])
+    nearest = found["instead"]["nearest"]
+    assert (nearest["location_id"], nearest["sellable"]) == ("depot", 1)
+    assert nearest["distance_km"] == round(distance_km(*HERE, 39.8, -104.8), 3)
+    assert found["instead"]["next_expected"]["quantity"] == 4
+    assert item(stock, location_ids=["denver"])["instead"]["nearest"] == nearest
+    assert "distance_km" not in item(stock, location_ids=["nowhere"])["instead"]["nearest"]
+
+
+def test_instead_names_nothing_that_lies_below_the_floor_and_is_silent_where_there_is_stock() -> (
+    None
+):
+    stock = {"A": pack(denver=2, boulder=7)}
+    assert "instead" not in item(stock, location_ids=["denver"])
+    assert item(stock, location_ids=["denver"], floor=2)["instead"]["nearest"]["sellable"] == 5
+    assert "instead" not in item(stock, location_ids=["denver"], floor=7)
+    assert "instead" not in item({"A": pack(denver=0)})
+
+
+def test_over_the_180th_meridian_the_nearest_is_on_the_other_side() -> None:
+    islands = {
+        "taveuni": place("taveuni", latitude=-16.8, longitude=179.99),
+        "rabi": place("rabi", latitude=-16.8, longitude=-179.99),
+        "suva": place("suva", latitude=-16.8, longitude=178.4),
+    }
+    stock = {"A": pack(rabi=1, suva=1)}
+    found = item(stock, locations=islands, near=(-16.8, 179.99), radius_km=5)
+    assert [row["location_id"] for row in found["locations"]] == ["rabi"]
+    other = item(stock, locations=islands, location_ids=["taveuni"])
+    assert other["instead"]["nearest"]["location_id"] == "rabi"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(0, 3 * 24 * 60), min_size=1, max_size=5).map(sorted))
+def test_what_is_kept_from_minute_to_minute_is_what_would_be_worked_out(minutes: list[int]) -> None:
+    stores = {
+        "day": place("day", hours=hours(every="09:00-18:00")),
+        "night": place("night", hours=hours(every="20:00-03:00"), time_zone="Europe/Berlin"),
+        "always": place("always"),
+    }
+    kept = Places(stores, AT)
+    for minute in minutes:
+        at = AT + timedelta(minutes=minute)
+        kept = Places(stores, at, kept)
+        fresh = Places(stores, at)
+        assert {name: kept[name] for name in stores} == {name: fresh[name] for name in stores}

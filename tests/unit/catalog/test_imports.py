@@ -22,7 +22,13 @@ def test_a_model_needs_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["shared.locations.table", "shared.catalog.table", "shared.availability.table"]
+    "module",
+    [
+        "shared.locations.table",
+        "shared.catalog.table",
+        "shared.availability.table",
+        "functions.availability.query",
+    ],
 )
 def test_a_table_needs_nothing_but_the_client(module: str) -> None:
     assert _loaded_by(module) & HEAVY <= {"boto3", "botocore"}

@@ -1,0 +1,77 @@
+"""The reply to GET /v1/availability: one read of packs, and locations that the process knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from shared.availability import query, table
+from shared.availability.parameters import Parameters
+from shared.errors import invalid
+from shared.locations import table as locations
+from shared.locations.model import Point, point
+from shared.web.auth import Caller
+
+CACHE = "public, max-age=5"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: HTTPStatus
+    headers: Mapping[str, str]
+    body: str
+
+
+def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: datetime) -> Reply:
+    """Raises InvalidRequest and Forbidden."""
+    question = query.question(
+        asked.skus,
+        _channel(caller, asked.channel),
+        location_ids=asked.location_ids,
+        near=_point(asked),
+        radius_km=asked.radius_km,
+        limit=asked.limit,
+        pickup_within=asked.pickup_within_minutes,
+    )
+    text = query.answer(question, table.columns(question.skus), _places(at), at)
+    tag = query.etag(text)
+    headers = {"ETag": tag, "Cache-Control": CACHE}
+    if query.matches(if_none_match, tag):
+        return Reply(HTTPStatus.NOT_MODIFIED, headers, "")
+    return Reply(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, text)
+
+
+def _channel(caller: Caller, channel: str | None) -> str:
+    if channel is None:
+        own = caller.channels
+        if len(own) != 1 or caller.sees("all"):
+            raise invalid("query.channel", "Field required")
+        return next(iter(own))
+    caller.must_see(channel)
+    return channel
+
+
+def _point(asked: Parameters) -> Point | None:
+    if asked.near is not None:
+        if asked.postal_code is not None:
+            raise invalid("query.postal_code", "either near or postal_code")
+        return point(asked.near)
+    if asked.postal_code is None:
+        return None
+    if asked.country is None:
+        raise invalid("query.country", "needed with postal_code")
+    found = locations.point_of_postal_code(asked.country, asked.postal_code)
+    if found is None:
+        raise invalid("query.postal_code", f"no such postal code is known in {asked.country}")
+    return found
+
+
+_last = query.Places({}, datetime.min.replace(tzinfo=UTC))
+
+
+def _places(at: datetime) -> query.Places:
+    global _last  # noqa: PLW0603
+    known = locations.all_locations()
+    if _last.locations is not known or _last.minute != query.next_minute(at):
+        _last = query.Places(known, at, _last)
+    return _last
