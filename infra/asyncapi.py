@@ -36,6 +36,7 @@ FED: Mapping[str, tuple[type[BaseModel], str]] = {
 }
 TOLD: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
+    **orders.TRANSFER_EVENTS,
     "stock.drift": (
         DriftData,
         "Positions are not what their movements and reservations add up to.",
@@ -99,7 +100,7 @@ ENVELOPE = {
         "id": {"type": "string", "description": "with `source` the same whenever it is repeated"},
         "source": {"type": "string", "format": "uri-reference"},
         "type": {"type": "string"},
-        "subject": {"type": "string", "description": "the id of the order it is about"},
+        "subject": {"type": "string", "description": "the id of the order or transfer"},
         "time": {"type": "string", "format": "date-time"},
         "sequence": {"type": "string", "description": "rises, as a text, within a subject"},
         "datacontenttype": {"const": "application/json"},

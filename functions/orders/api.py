@@ -1,4 +1,4 @@
-"""The routes of orders, fulfillments, quotes and promises."""
+"""The routes of orders, fulfillments, transfers, quotes and promises."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,10 +8,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
 from shared.locations.table import find as find_location
-from shared.orders import buyers, model, placing, promising, table
+from shared.orders import buyers, model, placing, promising, table, transfer_table, transfers
 from shared.orders.contract import (
     CancelFulfillmentInput,
     CancelInput,
+    CancelTransferInput,
     DecisionAnswer,
     FulfillmentsAnswer,
     HandOverInput,
@@ -22,18 +23,23 @@ from shared.orders.contract import (
     PromiseInput,
     PromisesAnswer,
     QuoteAnswer,
+    ReceiveInput,
     RejectInput,
     ReturnInput,
     ShipInput,
+    TransferAnswer,
+    TransferInput,
     decision_answer,
     decision_id,
     fulfillment_answer,
     history_answer,
     order_answer,
     part_answer,
+    transfer_answer,
     units,
 )
 from shared.orders.model import Change, Order, State
+from shared.orders.transfers import Moved, Transfer
 from shared.routing.model import Decision
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
@@ -45,6 +51,7 @@ READ = needs("orders:read")
 WRITE = needs("orders:write")
 OrderPath = Annotated[str, Path()]
 FulfillmentPath = Annotated[str, Path()]
+TransferPath = Annotated[str, Path()]
 Decide = Callable[[Order, datetime, str], Change]
 
 
@@ -253,6 +260,65 @@ def cancel_fulfillment(
 
 
 @app.post(
+    "/v1/transfers",
+    status_code=201,
+    security=WRITE,
+    summary="Ask for stock to go from one location to another",
+    description="Its units are reserved where they are, and announced where they go.",
+)
+def request_transfer(body: TransferInput) -> TransferAnswer:
+    caller, request, now = who(app), idempotent(app), _now()
+    for field in ("from_location_id", "to_location_id"):
+        if find_location(getattr(body, field)) is None:
+            raise invalid(f"$.{field}", "there is no such location")
+    asked = transfers.request(body.transfer(table.id_of(request), now), now, caller.client_id)
+    text = transfer_table.request_once(asked, now, request, _transfer_answer)
+    return TransferAnswer.model_validate_json(text)
+
+
+@app.get("/v1/transfers/<transfer_id>", security=READ, summary="Read a transfer")
+def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
+    return transfer_answer(transfer_table.find(transfer_id))
+
+
+TRANSFER = "/v1/transfers/<transfer_id>"
+
+
+@app.post(f"{TRANSFER}/ship", security=WRITE, summary="The units have left")
+def ship_transfer(transfer_id: TransferPath) -> TransferAnswer:
+    return _move(transfer_id, transfers.ship)
+
+
+@app.post(
+    f"{TRANSFER}/receive",
+    security=WRITE,
+    summary="Units have arrived",
+    description="They are on sale there at once. What is not among them is missing, unless this "
+    "is not the `final` delivery.",
+)
+def receive_transfer(transfer_id: TransferPath, body: ReceiveInput | None = None) -> TransferAnswer:
+    came = body or ReceiveInput()
+    return _move(
+        transfer_id,
+        lambda found, now, actor: transfers.receive(
+            found, came.units(), now, actor, final=came.final
+        ),
+    )
+
+
+@app.post(
+    f"{TRANSFER}/cancel",
+    security=WRITE,
+    summary="Cancel a transfer that has not been shipped",
+)
+def cancel_transfer(
+    transfer_id: TransferPath, body: CancelTransferInput | None = None
+) -> TransferAnswer:
+    reason = (body or CancelTransferInput()).reason
+    return _move(transfer_id, lambda found, now, actor: transfers.cancel(found, reason, now, actor))
+
+
+@app.post(
     "/v1/routing/quotes",
     security=needs("policy:read", "orders:write"),
     summary="The decision that an order would get now",
@@ -306,6 +372,22 @@ def _change(order_id: str, decide: Decide) -> OrderAnswer:
 
     text = placing.change(order_id, decided, now, request=request, answer=_answer)
     return OrderAnswer.model_validate_json(text or "")
+
+
+def _move(transfer_id: str, decide: Callable[[Transfer, datetime, str], Moved]) -> TransferAnswer:
+    caller, request, now = who(app), idempotent(app), _now()
+    text = transfer_table.change(
+        transfer_id,
+        lambda found: decide(found, now, caller.client_id),
+        now,
+        request=request,
+        answer=_transfer_answer,
+    )
+    return TransferAnswer.model_validate_json(text or "")
+
+
+def _transfer_answer(transfer: Transfer) -> str:
+    return transfer_answer(transfer).model_dump_json()
 
 
 def _step(

@@ -1,6 +1,8 @@
-"""Keeps one row per fulfillment for the pick lists, from the changes of the orders; and tells the
-buyer's timeline of each new order."""
+"""What follows from the changes of orders and transfers, wherever else it is kept: a row per
+fulfillment for the pick lists, each new order in its buyer's timeline, and what a transfer brings
+as expected supply at its other end."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,7 +14,7 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from shared.aws.items import from_item
-from shared.orders import buyers, table
+from shared.orders import buyers, table, transfer_table
 
 logger = Logger(service="norain", utc=True)
 processor = BatchProcessor(
@@ -22,7 +24,12 @@ processor = BatchProcessor(
 
 def project(record: DynamoDBRecord) -> None:
     images = record.raw_event["dynamodb"]
-    if "NewImage" not in images or images["Keys"]["sk"]["S"] != "ORDER":
+    kind = images["Keys"]["sk"]["S"]
+    if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:
+        return
+    if kind == "TRANSFER":
+        moved = transfer_table.transfer_of_item(from_item(images["NewImage"]))
+        transfer_table.announce(moved, datetime.now(UTC))
         return
     order = table.order_of_item(from_item(images["NewImage"]))
     before = images.get("OldImage")

@@ -1,5 +1,5 @@
-"""Tells the bus what has happened to orders, from the changes of their documents (a DynamoDB
-stream): at least once, in the order in which it happened to each."""
+"""Tells the bus what has happened to orders and transfers, from the changes of their documents (a
+DynamoDB stream): at least once, in the order in which it happened to each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from aws_lambda_powertools import Logger
 from shared.aws.events import send
 from shared.aws.items import from_item
 from shared.aws.settings import setting
-from shared.orders import events, table
+from shared.orders import events, table, transfer_table
 
 logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers the first record of which an event was not taken, or which is no order: Lambda sends
-    it and what follows again. Events that were taken keep the id they had."""
+    """Answers the first record of which an event was not taken, or which cannot be read: Lambda
+    sends it and what follows again. Events that were taken keep the id they had."""
     told: list[dict[str, Any]] = []
     owners: list[str] = []
     failed: str | None = None
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             new = _events(record["dynamodb"])
         except (KeyError, TypeError, ValueError):
-            logger.exception("not an order", extra={"event_id": record.get("eventID")})
+            logger.exception("not to be read", extra={"event_id": record.get("eventID")})
             failed = number
             break
         told += new
@@ -39,11 +39,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _events(images: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Nothing for what is no order, or is no more."""
-    if "NewImage" not in images or images["Keys"]["sk"]["S"] != "ORDER":
+    """Nothing for what is neither an order nor a transfer, or is no more."""
+    kind = images["Keys"]["sk"]["S"]
+    if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:
         return []
-    before = images.get("OldImage")
-    return events.of_change(
-        table.order_of_item(from_item(before)) if before else None,
-        table.order_of_item(from_item(images["NewImage"])),
-    )
+    old = from_item(images["OldImage"]) if "OldImage" in images else None
+    new = from_item(images["NewImage"])
+    if kind == "TRANSFER":
+        read = transfer_table.transfer_of_item
+        return events.of_transfer(read(old) if old else None, read(new))
+    before = table.order_of_item(old) if old else None
+    return events.of_change(before, table.order_of_item(new))

@@ -1,13 +1,16 @@
-"""Acts on the deadlines of orders that have passed; started every minute."""
+"""Acts on the deadlines of orders and transfers that have passed; started every minute."""
 
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from shared.errors import Refusal
-from shared.orders import model, placing, table
+from shared.orders import model, placing, table, transfer_table, transfers
 
 MOST = 100
 SECONDS = 40
@@ -20,18 +23,33 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     now = datetime.now(UTC)
     until = time.monotonic() + SECONDS
     acted = failed = 0
-    for order_id in table.due(now, MOST):
+    for name, act in chain(_orders(now), _transfers(now)):
         if time.monotonic() > until:
             break
         try:
-            done = placing.change(order_id, lambda order: model.overdue(order, now), now)
-            acted += done is not None
+            acted += act() is not None
         except Refusal as refusal:
             failed += 1
-            logger.warning("not acted on", extra={"order_id": order_id, "code": refusal.code})
+            logger.warning("not acted on", extra={"document": name, "code": refusal.code})
         except Exception:
-            # One order that cannot be read must not keep all others waiting.
+            # One document that cannot be read must not keep all others waiting.
             failed += 1
-            logger.exception("not acted on", extra={"order_id": order_id})
+            logger.exception("not acted on", extra={"document": name})
     logger.info("swept", extra={"acted": acted, "failed": failed})
     return {"acted": acted, "failed": failed}
+
+
+Act = Callable[[], str | None]
+
+
+def _orders(now: datetime) -> Iterator[tuple[str, Act]]:
+    for name in table.due(now, MOST):
+        yield name, partial(placing.change, name, lambda order: model.overdue(order, now), now)
+
+
+def _transfers(now: datetime) -> Iterator[tuple[str, Act]]:
+    for name in transfer_table.due(now, MOST):
+        yield (
+            name,
+            partial(transfer_table.change, name, lambda found: transfers.overdue(found, now), now),
+        )

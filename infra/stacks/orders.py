@@ -1,6 +1,7 @@
 """Orders: placement and lifecycle, the pick lists, the sweep of deadlines, what others are told."""
 
 from aws_cdk import Environment, Stack
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -11,6 +12,8 @@ from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
+
+TRANSFER = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("TRANSFER")}}}}
 
 
 class Orders(Stack):
@@ -58,10 +61,11 @@ class Orders(Stack):
             "ProjectFulfillments",
             platform,
             handler="functions.orders.project_fulfillments.handler",
-            description="keeps the rows of the pick lists, and tells buyers' timelines of orders",
+            description="keeps pick lists, buyers' timelines, and what transfers bring",
             timeout_seconds=60,
         )
         data.let(project, schema.ORDERS, *WRITE)
+        data.let(project, schema.STOCK, *READ, *WRITE)
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         Follows(
             self,
@@ -70,6 +74,7 @@ class Orders(Stack):
             table=data[schema.ORDERS],
             worker=project,
             keys={"sk": "ORDER"},
+            also=[TRANSFER],
         )
 
         publish_events = Function(
@@ -88,5 +93,6 @@ class Orders(Stack):
             table=data[schema.ORDERS],
             worker=publish_events,
             keys={"sk": "ORDER"},
+            also=[TRANSFER],
             batch_size=100,
         )

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.customers.contract import CustomerIdentity
 from shared.locations.contract import Latitude, Longitude, PostalCode
+from shared.orders import transfers
 from shared.orders.model import (
     Condition,
     Fulfillment,
@@ -26,6 +28,7 @@ from shared.orders.model import (
     State,
     allowed,
 )
+from shared.orders.transfers import Transfer, TransferLine
 from shared.routing.explain import Considered, explain
 from shared.routing.model import Decision
 from shared.web.contract import (
@@ -44,6 +47,7 @@ from shared.web.contract import (
 
 MOST_LINES = 45
 """So that packs, products, the hold and the replay are one batch read of 100 keys."""
+MOST_TRANSFER_LINES = 90
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 OrderId = Annotated[
     str,
@@ -466,6 +470,113 @@ def _candidate_answer(row: Considered, currency: str) -> CandidateAnswer:
 class QuoteAnswer(DecisionAnswer):
     fulfillments: list[FulfillmentPart]
     short: list[dict[str, Any]]
+
+
+# Transfers
+
+
+class TransferLineInput(Input):
+    sku: Sku
+    quantity: Units
+
+
+class TransferInput(Input):
+    from_location_id: LocationId
+    to_location_id: LocationId
+    lines: Annotated[list[TransferLineInput], Field(min_length=1, max_length=MOST_TRANSFER_LINES)]
+    expected_at: Instant = Field(description="when it should be there")
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if self.from_location_id == self.to_location_id:
+            raise ValueError("a transfer goes from one location to another")
+        return self
+
+    def transfer(self, transfer_id: str, now: datetime) -> Transfer:
+        """Lines of one SKU are added up."""
+        total: Counter[str] = Counter()
+        for line in self.lines:
+            total[line.sku] += line.quantity
+        return Transfer(
+            transfer_id=transfer_id,
+            from_location_id=self.from_location_id,
+            to_location_id=self.to_location_id,
+            lines=tuple(TransferLine(sku, units, units) for sku, units in sorted(total.items())),
+            requested_at=now,
+            expected_at=self.expected_at,
+        )
+
+
+class ArrivedLine(Input):
+    sku: Sku
+    quantity: Count
+
+
+class ReceiveInput(Input):
+    """Without ``lines`` all that is under way has arrived."""
+
+    lines: Annotated[list[ArrivedLine], Field(max_length=MOST_TRANSFER_LINES)] | None = None
+    final: bool = Field(
+        default=True, description="what has not arrived is missing; false: it is still under way"
+    )
+
+    def units(self) -> dict[str, int] | None:
+        if self.lines is None:
+            return None
+        total: Counter[str] = Counter()
+        for line in self.lines:
+            total[line.sku] += line.quantity
+        return dict(total)
+
+
+class CancelTransferInput(Input):
+    reason: Words = "cancelled"
+
+
+class TransferLineAnswer(Answer):
+    """quantity = open + received + missing + cancelled."""
+
+    sku: Sku
+    quantity: Units
+    open: Count = Field(description="reserved at the donor, or under way once it is shipped")
+    received: Count
+    missing: Count
+    cancelled: Count
+
+
+class TransferAnswer(Answer):
+    transfer_id: Id
+    state: Literal["requested", "shipped", "received", "cancelled"]
+    from_location_id: LocationId
+    to_location_id: LocationId
+    lines: list[TransferLineAnswer]
+    requested_at: Instant
+    expected_at: Instant
+    deadline: Instant | None = None
+    allowed: list[str] = Field(description="the actions that its state allows")
+    history: list[HistoryEntry]
+    version: int
+
+
+def transfer_answer(transfer: Transfer) -> TransferAnswer:
+    return TransferAnswer(
+        transfer_id=transfer.transfer_id,
+        state=transfer.state,
+        from_location_id=transfer.from_location_id,
+        to_location_id=transfer.to_location_id,
+        lines=[TransferLineAnswer(**asdict(line)) for line in transfer.lines],
+        requested_at=transfer.requested_at,
+        expected_at=transfer.expected_at,
+        deadline=transfer.deadline,
+        allowed=list(transfers.TRANSITIONS[transfer.state]),
+        history=[
+            HistoryEntry(
+                at=entry.at, event=entry.event, actor=entry.actor, detail=dict(entry.detail)
+            )
+            for entry in transfer.history
+        ],
+        version=transfer.version,
+    )
 
 
 # Promises

@@ -1,4 +1,4 @@
-"""What orders tell other systems: one CloudEvent for each new entry of an order's history.
+"""What orders and transfers tell other systems: a CloudEvent for each new entry of their history.
 
 The id of an event is the order's id, the version that the entry came with, and its place among the
 new entries: a repeated event has the id it had before, and the pair (order_version, index), which
@@ -13,6 +13,8 @@ from pydantic import Field
 from shared.instants import rfc3339
 from shared.orders.contract import Words
 from shared.orders.model import Condition, Entry, Method, Order, OrderState, Reason, ServiceLevel
+from shared.orders.transfers import SOURCE as TRANSFERS
+from shared.orders.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
 
 SOURCE = "norain/orders"
@@ -119,6 +121,62 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
 }
 
 
+class SkuUnits(Answer):
+    sku: Sku
+    quantity: Units
+
+
+class OfTransfer(Answer):
+    transfer_id: Id
+    transfer_version: Count
+    state: str
+    from_location_id: LocationId
+    to_location_id: LocationId
+    expected_at: Instant
+    actor: str
+    open: list[SkuUnits] = Field(description="reserved at the donor, or under way")
+    received: list[SkuUnits] | None = Field(default=None, description="with this delivery")
+    missing: list[SkuUnits] | None = None
+    reason: str | None = None
+
+
+TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
+    "transfer.requested": (OfTransfer, "Units are reserved, to go to another location."),
+    "transfer.shipped": (OfTransfer, "They have left."),
+    "transfer.received": (OfTransfer, "Units have arrived, or are missing."),
+    "transfer.cancelled": (OfTransfer, "They stay where they are, and are on sale there."),
+    "transfer.late": (OfTransfer, "They should have been there; somebody has to look for them."),
+}
+
+
+def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]]:
+    """The CloudEvents of what has happened between two images of a transfer."""
+    known = len(before.history) if before else 0
+    return [
+        _cloud_event(
+            TRANSFERS,
+            after.transfer_id,
+            after.version,
+            index,
+            entry,
+            OfTransfer(
+                transfer_id=after.transfer_id,
+                transfer_version=after.version,
+                state=after.state,
+                from_location_id=after.from_location_id,
+                to_location_id=after.to_location_id,
+                expected_at=after.expected_at,
+                actor=entry.actor,
+                open=[
+                    SkuUnits(sku=line.sku, quantity=line.open) for line in after.lines if line.open
+                ],
+                **entry.detail,
+            ),
+        )
+        for index, entry in enumerate(after.history[known:])
+    ]
+
+
 def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
     """The CloudEvents of what has happened between two images of an order, the oldest first."""
     known = len(before.history) if before else 0
@@ -132,14 +190,20 @@ def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
 def _event(order: Order, entry: Entry, index: int) -> dict[str, Any]:
     shape, _ = EVENTS[entry.event]
     data = shape.model_validate({**_of_order(order, entry), **_detail(order, entry)})
+    return _cloud_event(SOURCE, order.order_id, order.version, index, entry, data)
+
+
+def _cloud_event(
+    source: str, subject: str, version: int, index: int, entry: Entry, data: Answer
+) -> dict[str, Any]:
     return {
         "specversion": "1.0",
-        "id": f"{order.order_id}@{order.version}.{index}",
-        "source": SOURCE,
+        "id": f"{subject}@{version}.{index}",
+        "source": source,
         "type": entry.event,
-        "subject": order.order_id,
+        "subject": subject,
         "time": rfc3339(entry.at),
-        "sequence": f"{order.version:010d}.{index:04d}",
+        "sequence": f"{version:010d}.{index:04d}",
         "datacontenttype": "application/json",
         "data": data.model_dump(mode="json"),
     }

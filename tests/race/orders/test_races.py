@@ -12,9 +12,10 @@ import pytest
 
 from shared.aws.clients import dynamodb
 from shared.errors import InvalidTransition, OutOfStock, Refusal
-from shared.orders import model, placing, table
+from shared.orders import model, placing, table, transfer_table, transfers
 from shared.orders.contract import order_answer
 from shared.orders.model import Line, Order
+from shared.orders.transfers import Moved, Transfer, TransferLine
 from shared.stock.model import HoldLine
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
@@ -208,4 +209,36 @@ def test_a_hold_becomes_one_order() -> None:
     )
     assert sum(isinstance(outcome, str) for outcome in outcomes) == 1
     assert shop.counts("A", "denver") == (3, 2, 1, 0)
+    shop.laws()
+
+
+def test_a_transfer_is_shipped_or_cancelled_and_received_once() -> None:
+    shop.stocked({"A": {"denver": 5, "boulder": 1}})
+    lines = (TransferLine("A", 4, 4),)
+    draft = Transfer("t1", "denver", "boulder", lines, NOW, LATER)
+    asked = transfers.request(draft, NOW, "web")
+    same = [partial(transfer_table.request_once, asked, NOW, request("t"), repr) for _ in range(8)]
+    assert len({*at_once(same)}) == 1
+    shop.laws()
+
+    def move(decide: Callable[[Transfer], Moved], key: str) -> Callable[[], Any]:
+        return partial(transfer_table.change, "t1", decide, LATER, request=request(key), answer=str)
+
+    ended = at_once(
+        [
+            *(move(lambda t: transfers.ship(t, LATER, "x"), f"ship{n}") for n in range(4)),
+            *(move(lambda t: transfers.cancel(t, "", LATER, "x"), f"cancel{n}") for n in range(4)),
+        ]
+    )
+    assert sum(isinstance(result, str) for result in ended) == 1
+    shop.laws()
+    if transfer_table.find("t1").state == "cancelled":
+        assert shop.counts("A", "denver") == (5, 0, 5, 0)
+        return
+    came = at_once(
+        [move(lambda t: transfers.receive(t, None, LATER, "x"), f"r{n}") for n in range(8)]
+    )
+    assert sum(isinstance(result, str) for result in came) == 1
+    assert shop.counts("A", "denver") == (1, 0, 1, 0)
+    assert shop.counts("A", "boulder") == (5, 0, 5, 0)
     shop.laws()

@@ -14,7 +14,7 @@ from shared.aws.settings import table_name
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.locations import table as locations
-from shared.orders import model, table
+from shared.orders import model, table, transfer_table, transfers
 from shared.orders.model import Line, Method, Order, Payment, Place
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect, Position
@@ -114,6 +114,10 @@ def laws() -> None:
             if fulfillment.is_open:
                 for held in fulfillment.lines:
                     reserved[held.sku, fulfillment.location_id] += held.quantity
+    for row in items("orders"):
+        if row["sk"] == "TRANSFER":
+            transfers.check(transfer_table.transfer_of_item(row))
+            reserved += table.units_reserved(row)
     rows = items("stock")
     for row in rows:
         if row["sk"] == "HOLD" and row["state"] == "open":

@@ -1,0 +1,217 @@
+"""Stock on its way from one location to another, through the API, the stream and the sweep."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.orders import api, project_fulfillments, sweep
+from shared.aws.items import to_item
+from shared.orders import events, table, transfer_table
+from shared.orders.transfers import GRACE, PATIENCE
+from tests.functions.locations.requests import answered, request
+from tests.tables.orders import shop
+
+Body = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def stocked(fake_tables: None) -> None:
+    shop.stocked({"A": {"denver": 5, "boulder": 2}, "B": {"denver": 1}})
+
+
+def call(name: str, body: Body | None = None, path: str | None = None, key: str = "") -> Any:
+    headers = {"idempotency-key": key} if key else {}
+    return answered(
+        api.handler(request(f"orders/{name}", body=body, path=path, headers=headers), None)
+    )
+
+
+def asked(body: Body | None = None, key: str = "") -> Body:
+    status, answer = call("request_transfer", body, key=key)
+    assert status == 201, answer
+    followed()
+    return dict(answer)
+
+
+def done(action: str, transfer: Body, body: Body | None = None, key: str = "") -> Body:
+    path = f"/v1/transfers/{transfer['transfer_id']}/{action}"
+    status, answer = call(f"{action}_transfer", body, path, key)
+    assert status == 200, answer
+    followed()
+    return dict(answer)
+
+
+def followed() -> None:
+    """What follows from the stream; twice, as it may come."""
+    records = [
+        {
+            "eventID": row["pk"],
+            "eventName": "MODIFY",
+            "eventSource": "aws:dynamodb",
+            "dynamodb": {
+                "Keys": to_item({"pk": row["pk"], "sk": row["sk"]}),
+                "NewImage": to_item(row),
+                "SequenceNumber": "1",
+            },
+        }
+        for row in shop.items("orders")
+        if row["sk"] == "TRANSFER"
+    ]
+    for _ in range(2):
+        assert project_fulfillments.handler({"Records": records}, None) == {"batchItemFailures": []}
+    shop.laws()
+
+
+def expected(sku: str = "A", location_id: str = "boulder") -> list[int]:
+    return [entry.quantity for entry in shop.position(sku, location_id).expected if entry.quantity]
+
+
+def lines(transfer: Body) -> dict[str, tuple[int, int, int, int]]:
+    return {
+        line["sku"]: (line["open"], line["received"], line["missing"], line["cancelled"])
+        for line in transfer["lines"]
+    }
+
+
+def test_units_leave_are_expected_and_arrive() -> None:
+    transfer = asked()
+    assert (transfer["state"], transfer["allowed"]) == ("requested", ["cancel", "ship"])
+    assert shop.counts("A", "denver") == (5, 3, 2, 0)
+    assert expected() == [3]
+    shipped = done("ship", transfer)
+    assert (shipped["state"], lines(shipped)) == ("shipped", {"A": (3, 0, 0, 0)})
+    assert shop.counts("A", "denver") == (2, 0, 2, 0)
+    assert shop.counts("A", "boulder") == (2, 0, 2, 0)
+    assert expected() == [3]
+    received = done("receive", transfer, {"lines": None})
+    assert (received["state"], lines(received)) == ("received", {"A": (0, 3, 0, 0)})
+    assert "deadline" not in received
+    assert shop.counts("A", "boulder") == (5, 0, 5, 0)
+    assert expected() == []
+    status, read = call("get_transfer", path=f"/v1/transfers/{transfer['transfer_id']}")
+    assert (status, read) == (200, received)
+    found = transfer_table.find(transfer["transfer_id"])
+    told = events.of_transfer(None, found)
+    assert [event["type"] for event in told] == [
+        "transfer.requested",
+        "transfer.shipped",
+        "transfer.received",
+    ]
+
+
+def test_a_short_receipt_says_what_is_missing() -> None:
+    transfer = asked()
+    done("ship", transfer)
+    received = done("receive", transfer)
+    assert (received["state"], lines(received)) == ("received", {"A": (0, 2, 1, 0)})
+    assert received["history"][-1]["detail"] == {
+        "received": [{"sku": "A", "quantity": 2}],
+        "missing": [{"sku": "A", "quantity": 1}],
+    }
+    assert shop.counts("A", "boulder") == (4, 0, 4, 0)
+    assert expected() == []
+
+
+def test_what_comes_in_two_deliveries_stays_under_way_in_between() -> None:
+    transfer = asked()
+    done("ship", transfer)
+    some = {"lines": [{"sku": "A", "quantity": 1}], "final": False}
+    first = done("receive", transfer, some, key="first")
+    assert (first["state"], lines(first)) == ("shipped", {"A": (2, 1, 0, 0)})
+    assert expected() == [2]
+    assert done("receive", transfer, some, key="first") == first
+    last = done("receive", transfer, {"lines": None}, key="last")
+    assert (last["state"], lines(last)) == ("received", {"A": (0, 3, 0, 0)})
+
+
+def test_more_than_is_under_way_does_not_arrive() -> None:
+    transfer = asked()
+    done("ship", transfer)
+    path = f"/v1/transfers/{transfer['transfer_id']}/receive"
+    status, problem = call("receive_transfer", {"lines": [{"sku": "A", "quantity": 4}]}, path)
+    assert (status, problem["code"]) == (422, "invalid_request")
+    assert problem["errors"] == [{"path": "$.lines", "message": "3 units of A are under way"}]
+
+
+def test_a_cancelled_transfer_gives_its_units_back_and_none_that_has_left_is_cancelled() -> None:
+    first = asked()
+    cancelled = done("cancel", first)
+    assert (cancelled["state"], lines(cancelled)) == ("cancelled", {"A": (0, 0, 0, 3)})
+    assert shop.counts("A", "denver") == (5, 0, 5, 0)
+    assert expected() == []
+    second = asked(key="again")
+    done("ship", second, key="ship-2")
+    path = f"/v1/transfers/{second['transfer_id']}/cancel"
+    status, problem = call("cancel_transfer", path=path, key="cancel-2")
+    assert (status, problem["code"]) == (409, "invalid_transition")
+    assert (problem["state"], problem["allowed"]) == ("shipped", ["receive"])
+
+
+def test_what_the_donor_has_not_is_refused_whole() -> None:
+    body = {"lines": [{"sku": "A", "quantity": 6}, {"sku": "B", "quantity": 1}]}
+    status, problem = call("request_transfer", body)
+    assert (status, problem["code"]) == (409, "out_of_stock")
+    assert problem["short"] == [
+        {"sku": "A", "location_id": "denver", "wanted": 6, "sellable": 5},
+    ]
+    assert not [row for row in shop.items("orders") if row["sk"] == "TRANSFER"]
+    shop.laws()
+
+
+def test_a_repeated_request_is_one_transfer_even_when_nothing_is_left() -> None:
+    everything = {"lines": [{"sku": "A", "quantity": 5}]}
+    transfer = asked(everything)
+    assert asked(everything) == transfer
+    status, problem = call("request_transfer", {"lines": [{"sku": "A", "quantity": 1}]})
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    assert shop.counts("A", "denver") == (5, 5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"from_location_id": "nowhere"}, "$.from_location_id"),
+        ({"to_location_id": "nowhere"}, "$.to_location_id"),
+        ({"to_location_id": "denver"}, "$"),
+        ({"lines": []}, "$.lines"),
+        ({"lines": [{"sku": "A", "quantity": 0}]}, "$.lines[0].quantity"),
+    ],
+)
+def test_bad_input_is_named_by_its_path(body: Body, path: str) -> None:
+    status, problem = call("request_transfer", body)
+    assert status == 422
+    assert [error["path"] for error in problem["errors"]] == [path]
+
+
+def test_nobody_ships_so_the_units_are_on_sale_again_in_the_end(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    transfer = asked({"expected_at": "2026-11-21T00:00:00Z"})
+    moment = datetime.now(UTC)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return moment
+
+    environment.setattr(sweep, "datetime", Clock)
+    for _ in range(PATIENCE):
+        moment += GRACE + timedelta(minutes=1)
+        assert sweep.handler({}, None) == {"acted": 1, "failed": 0}
+        assert transfer_table.find(transfer["transfer_id"]).state == "requested"
+    moment += GRACE + timedelta(minutes=1)
+    sweep.handler({}, None)
+    found = transfer_table.find(transfer["transfer_id"])
+    assert (found.state, found.history[-1].detail) == ("cancelled", {"reason": "never shipped"})
+    followed()
+    assert shop.counts("A", "denver") == (5, 0, 5, 0)
+    moment += GRACE
+    assert sweep.handler({}, None) == {"acted": 0, "failed": 0}
+
+
+def test_the_audit_of_stock_knows_what_a_transfer_reserves() -> None:
+    transfer = asked()
+    assert [units for _, units in table.open_units()] == [{("A", "denver"): 3}]
+    done("ship", transfer)
+    assert not any(units for _, units in table.open_units())
