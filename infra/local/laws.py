@@ -17,8 +17,8 @@ from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.orders.model import LawBroken, Order, units_held
 from shared.orders.model import check as conserve
-from shared.orders.table import order_of_item
-from shared.stock.audit import LATE, Place, audit, ledger_of, promised
+from shared.orders.table import order_of_item, units_reserved
+from shared.stock.audit import LATE, Place, Units, audit, ledger_of, promised
 from shared.stock.feed import Row
 from shared.stock.model import HoldState
 from shared.stock.table import KEPT, hold_of_item, position_of_item, row_of_item
@@ -39,14 +39,19 @@ def check(target: Target) -> Checked:
     What is compared with what is the audit's business (shared/stock/audit.py).
     """
     stock = list(_scan(target, "stock"))
-    orders = [order_of_item(item) for item in _scan(target, "orders") if item["sk"] == "ORDER"]
+    documents = list(_scan(target, "orders"))
+    orders = [order_of_item(item) for item in documents if item["sk"] == "ORDER"]
+    transfers = [units_reserved(item) for item in documents if item["sk"] == "TRANSFER"]
     positions = [position_of_item(item) for item in stock if item["sk"].startswith("LOC#")]
     holds = {
         hold.hold_id: hold.lines
         for hold in (hold_of_item(item) for item in stock if item["sk"] == "HOLD")
         if hold.state is HoldState.OPEN
     }
-    held = ((order.hold_id, units_held(order.fulfillments)) for order in orders)
+    held: list[tuple[str | None, Units]] = [
+        *((order.hold_id, units_held(order.fulfillments)) for order in orders),
+        *((None, units) for units in transfers),
+    ]
     # At rest no row of the ledger is under way any more.
     now = datetime.now(UTC) + LATE
     oldest = now - KEPT
