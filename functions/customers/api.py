@@ -1,7 +1,5 @@
 """The customers' routes: who a record is, the whole person, what is said and done by hand."""
 
-import os
-import time
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -58,7 +56,7 @@ app = api()
 def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     request = idempotent(app)
     record = statement.record(statement.occurred_at)
-    found = table.resolve(record, request.name, _now(), _fresh_id(), request.digest)
+    found = table.resolve(record, request.name, _now(), table.fresh_id(), request.digest)
     answer = ResolvedCustomer(
         profile_id=found.profile_id,
         outcome=found.outcome,
@@ -157,7 +155,7 @@ def unmerge(profile_id: str, wanted: UnmergeRequest) -> UnmergedCustomer:
     stays, leaves = table.unmerge(
         profile_id,
         (wanted.record.source, wanted.record.source_id),
-        _fresh_id(),
+        table.fresh_id(),
         _act(wanted.reason),
         idempotent(app),
     )
@@ -245,7 +243,7 @@ def _sent(name: str, value: str) -> str:
 
 
 def _note(profile_ids: list[str], what: str) -> None:
-    table.audit(profile_ids, who(app).client_id, what, _now(), _fresh_id())
+    table.audit(profile_ids, who(app).client_id, what, _now(), table.fresh_id())
 
 
 def _act(reason: str) -> Act:
@@ -254,11 +252,6 @@ def _act(reason: str) -> Act:
 
 def _now() -> datetime:
     return milliseconds(datetime.now(UTC))
-
-
-def _fresh_id() -> str:
-    """48 bits of time and 80 random ones, in hex: ids of one moment lie together."""
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 handler = serve(app)

@@ -1,13 +1,16 @@
-"""Customers: the API, and the key that their identifiers are hashed with."""
+"""Customers: the feed queue and who works it off, the API, the key of the identifiers' hashes."""
 
-from aws_cdk import Environment, Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
+from infra.queue import Queue
 from infra.stacks.data import Data
 from shared import schema
+
+APPLY_SECONDS = 120
 
 
 class Customers(Stack):
@@ -33,4 +36,22 @@ class Customers(Stack):
             environment={"NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn},
         )
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE, *DELETE)
-        self.api.allow(["secretsmanager:GetSecretValue"], [self.identity_key.secret_arn])
+
+        feed = Queue(self, "Feed", platform, worker_timeout_seconds=APPLY_SECONDS)
+        apply_records = Function(
+            self,
+            "ApplyRecords",
+            platform,
+            handler="functions.customers.apply_records.handler",
+            description="works off the customer feed, each event once",
+            environment={"NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn},
+            timeout_seconds=APPLY_SECONDS,
+            memory=1024,
+        )
+        data.let(apply_records, schema.CUSTOMERS, *READ, *WRITE)
+        feed.worked_off_by(apply_records, batch_size=4, window_seconds=1, max_concurrency=5)
+
+        for function in (self.api, apply_records):
+            function.allow(["secretsmanager:GetSecretValue"], [self.identity_key.secret_arn])
+        CfnOutput(self, "CustomerFeedQueueUrl", value=feed.queue.queue_url)
+        CfnOutput(self, "CustomerFeedDlqUrl", value=feed.dead_letters.queue_url)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from annotated_types import Len
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from shared.customers import normal
 from shared.customers.fold import Cart, Golden, consents, golden, identifiers
@@ -21,8 +22,10 @@ from shared.customers.model import (
     Stated,
 )
 from shared.customers.stored import milliseconds
-from shared.errors import InvalidRequest
-from shared.web.contract import Answer, Channel, Count, Country, Id, Input, Instant, Sku
+from shared.errors import InvalidRequest, MalformedRequest
+from shared.web.contract import Answer, Channel, Count, Country, Id, Input, Instant, Sku, rfc3339
+from shared.web.idempotency import Request
+from shared.web.problem import invalid
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Required = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -158,6 +161,52 @@ class CustomerStatement(CustomerIdentity):
     """What a source states of a person, and when it was so."""
 
     occurred_at: Instant
+
+
+AHEAD = timedelta(days=1)
+
+
+class ObservedEvent(Input):
+    """A CloudEvents 1.0 event of the customer feed: ``source`` and ``id`` name it for ever."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    type: Literal["customer.observed"]
+    time: Instant
+    datacontenttype: Literal["application/json"] | None = None
+    data: CustomerStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an event tells of a person; ``document`` is the event as it came."""
+
+    record: Record
+    request: Request
+    document: str
+
+
+def observed(document: Any, now: datetime) -> Observed:
+    """Raises InvalidRequest naming every wrong place by its path in the event, and no value."""
+    if not isinstance(document, dict):
+        raise MalformedRequest(
+            "an event is a JSON object", [{"path": "$", "message": "not an object"}]
+        )
+    try:
+        event = ObservedEvent.model_validate(document)
+    except ValidationError as error:
+        raise invalid(error, "the event does not fit its schema") from None
+    if event.data.occurred_at > now + AHEAD:
+        raise InvalidRequest(
+            "the event lies in the future",
+            [{"path": "$.data.occurred_at", "message": f"more than a day after {rfc3339(now)}"}],
+        )
+    return Observed(
+        record=event.data.record(event.data.occurred_at, "$.data"),
+        request=Request.of(event.source, event.id, "customer.observed", "", document["data"]),
+        document=json.dumps(document),
+    )
 
 
 class ResolvedCustomer(Answer):

@@ -24,7 +24,7 @@ from shared.customers.table.merging import Merged, merge, unmerge
 from shared.customers.table.profiles import find, find_by, profile_exists
 from shared.customers.table.resolving import resolve
 from shared.customers.table.reviews import Review, judge, open_reviews
-from shared.customers.table.rows import Act
+from shared.customers.table.rows import Act, fresh_id
 from shared.customers.table.timeline import interaction_part, record_interaction, timeline
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "erase",
     "find",
     "find_by",
+    "fresh_id",
     "interaction_part",
     "judge",
     "merge",

@@ -1,6 +1,8 @@
 """Items of the customers table: their keys, their writes, and requests answered once."""
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +37,11 @@ def table() -> str:
 
 def identity_key() -> bytes:
     return secret("identity_key")
+
+
+def fresh_id() -> str:
+    """48 bits of time and 80 random ones, in hex: ids of one moment lie together."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def profile_at(profile_id: str) -> tuple[str, str]:
