@@ -15,7 +15,7 @@ when it was last looked at, so that its image alone tells nearly the whole.
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -477,10 +477,13 @@ def sale_row(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def sales_since(sku: str, location_id: str, since: datetime) -> Iterator[dict[str, Any]]:
+def sales_since(
+    sku: str, location_id: str, since: datetime, told: Collection[str]
+) -> Iterator[dict[str, Any]]:
     """The rows of all slots that were folded after ``since``.
 
-    Raises Busy when the stream has not brought them all yet.
+    Raises Busy when the stream has not brought them all yet, or the fold itself is not among the
+    ids ``told`` by the position's rows: only behind it do they contain what the slots have sold.
     """
     for mark in tables.query(
         stock(),
@@ -488,6 +491,8 @@ def sales_since(sku: str, location_id: str, since: datetime) -> Iterator[dict[st
         to_item({":pk": f"SLOTS#{sku}#{location_id}", ":since": f"FOLD#{rfc3339(since)}"}),
         ConsistentRead=True,
     ):
+        if f"{FOLDED}@{mark['epoch']}" not in told:
+            raise Busy("the ledger does not show the fold yet")
         rows = [
             row
             for number in range(mark["slots"])

@@ -956,7 +956,8 @@ def _history(found: Position, needs: Needs) -> History:
         if needs.reached(row):
             break
     if found.folded_at is not None and found.folded_at > needs.own_since:
-        sales = slot_table.sales_since(found.sku, found.location_id, needs.own_since)
+        told = {entry.id for row in rows for entry in row.entries}
+        sales = slot_table.sales_since(found.sku, found.location_id, needs.own_since, told)
         rows += map(row_of_item, sales)
     holds = {
         entry.reference

@@ -1,0 +1,191 @@
+"""A split position on the table: what it costs, and who sees the whole of it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.aws import clients, dynamodb
+from shared.errors import OutOfStock
+from shared.stock import slot_table, table
+from shared.stock.feed import Counted
+from shared.stock.model import Cause, Effect
+from shared.stock.slots import COOL, LOOK, REST
+from tests.tables.stock.laws import Follower, assert_laws
+from tests.tables.stock.test_holds import hold
+
+pytestmark = pytest.mark.usefixtures("local_tables")
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+PLACE = ("A", "1")
+
+
+@pytest.fixture
+def calls() -> Iterator[list[str]]:
+    made: list[str] = []
+
+    def note(model: Any, **_: Any) -> None:
+        made.append(model.name)
+
+    client = clients.dynamodb()
+    client.meta.events.register("before-call.dynamodb", note)
+    yield made
+    client.meta.events.unregister("before-call.dynamodb", note)
+
+
+def stocked(quantity: int) -> None:
+    table.apply([Counted("wms", "c0", None, *PLACE, quantity, NOW)], None, (), NOW)
+
+
+def split(at: datetime = NOW) -> bool:
+    item, whole = slot_table.look(*PLACE)
+    assert item is not None
+    done = slot_table.split(item, 0, at)
+    slot_table.remember(*PLACE, slot_table.look(*PLACE)[1] if done else whole)
+    return done
+
+
+def order(number: int, at: datetime, units: int = 1) -> None:
+    cause = Cause("norain/orders", f"o{number}", "order.placed", "reserved", f"o{number}")
+    assert table.carry_out([Effect(*PLACE, 0, units, floor=0)], cause, at).written
+
+
+def image() -> Any:
+    found = dynamodb.get(table.stock(), "SKU#A", "LOC#1", consistent=True)
+    assert found is not None
+    return table.position_of_item(found)
+
+
+def test_a_cold_hold_is_one_call_and_so_is_a_hold_from_a_slot(calls: list[str]) -> None:
+    stocked(100)
+    calls.clear()
+    table.open_hold(hold("h", [(*PLACE, 1)]))
+    assert calls == ["TransactWriteItems"]
+    split()
+    calls.clear()
+    table.open_hold(hold("i", [(*PLACE, 1)]))
+    assert calls == ["TransactWriteItems"]
+    assert sum(slot.sales for slot in slot_table.look(*PLACE)[1].slots) == 1
+
+
+def test_a_cold_position_is_read_with_one_call(calls: list[str]) -> None:
+    stocked(100)
+    calls.clear()
+    table.position(*PLACE)
+    assert calls == ["GetItem"]
+
+
+def test_every_read_shows_the_whole_of_a_split_position() -> None:
+    stocked(100)
+    split()
+    table.open_hold(hold("h", [(*PLACE, 3)]))
+    shown = [
+        table.position(*PLACE),
+        *table.positions("A"),
+        *table.positions_page("A", 5)[0],
+        *table.positions_of([PLACE], consistent=True).values(),
+    ]
+    assert [(row.on_hand, row.reserved, row.available) for row in shown if row] == [
+        (100, 3, 97)
+    ] * 4
+    assert_laws(follower=Follower())
+
+
+def test_who_follows_the_stream_sees_the_whole_once_it_has_been_settled() -> None:
+    stocked(100)
+    split()
+    assert image().available == 100
+    for number in range(4):
+        table.open_hold(hold(f"h{number}", [(*PLACE, 1)]))
+    assert image().available == 100
+    before = image().version
+    Follower().follow()
+    assert (image().available, image().reserved) == (96, 4)
+    assert image().version > before
+    assert not slot_table.settle(*PLACE, NOW)
+
+
+def test_a_fold_gives_back_what_was_not_sold_and_keeps_no_slot() -> None:
+    stocked(100)
+    split()
+    for number in range(7):
+        table.open_hold(hold(f"h{number}", [(*PLACE, 2)]))
+    assert slot_table.fold(*PLACE, NOW)
+    found = assert_laws(follower=Follower())[*PLACE]
+    assert (found["available"], found["reserved"], found.get("slots")) == (86, 14, None)
+    assert slot_table.fold(*PLACE, NOW)
+
+
+def test_a_position_rests_after_a_fold() -> None:
+    stocked(100)
+    assert split()
+    slot_table.fold(*PLACE, NOW)
+    assert not split(NOW + REST / 2)
+    assert split(NOW + REST)
+
+
+def test_holds_are_released_whatever_was_split_or_folded_meanwhile() -> None:
+    stocked(100)
+    split()
+    from_slot = table.open_hold(hold("a", [(*PLACE, 3)]))
+    slot_table.fold(*PLACE, NOW)
+    from_position = table.open_hold(hold("b", [(*PLACE, 2)]))
+    split(NOW + REST)
+    table.release_hold(from_slot, NOW)
+    table.release_hold(from_position, NOW)
+    assert assert_laws(follower=Follower())[*PLACE]["available"] == 100
+
+
+def test_what_is_short_is_told_of_the_whole() -> None:
+    stocked(100)
+    split()
+    with pytest.raises(OutOfStock) as refused:
+        table.open_hold(hold("h", [(*PLACE, 101)]))
+    assert refused.value.data["short"][0]["sellable"] == 100
+
+
+def test_a_position_that_sells_little_is_folded_and_one_that_sells_much_is_not() -> None:
+    stocked(300)
+    split()
+    assert list(slot_table.due(NOW)) == []
+    assert list(slot_table.due(NOW + LOOK)) == [PLACE]
+    for number in range(COOL):
+        order(number, NOW)
+    assert not slot_table.cool(*PLACE, NOW + LOOK)
+    assert list(slot_table.due(NOW + LOOK)) == []
+    order(COOL, NOW + LOOK)
+    assert slot_table.cool(*PLACE, NOW + 2 * LOOK)
+    assert list(slot_table.due(NOW + 9 * LOOK)) == []
+    assert assert_laws({PLACE: COOL + 1}, Follower())[*PLACE]["available"] == 239
+
+
+def test_a_movement_that_the_position_bears_needs_no_fold_and_one_that_it_does_not_folds() -> None:
+    stocked(100)
+    split()
+    own = slot_table.look(*PLACE)[1].available
+    count = Counted("wms", "c1", None, *PLACE, 100 - own, NOW + timedelta(minutes=1))
+    table.apply([count], table.position(*PLACE), (), NOW)
+    assert slot_table.look(*PLACE)[1].slots
+    less = Counted("wms", "c2", None, *PLACE, 50, NOW + timedelta(minutes=2))
+    table.apply([less], table.position(*PLACE), (), NOW)
+    assert not slot_table.look(*PLACE)[1].slots
+    assert assert_laws(follower=Follower())[*PLACE]["available"] == 50
+
+
+def test_a_net_count_knows_what_the_slots_have_sold_before_and_after_it() -> None:
+    """The source says 90 of what it had after it heard of the orders before noon: two of five."""
+    stocked(100)
+    split(NOW + timedelta(minutes=1))
+    noon = NOW + timedelta(hours=2)
+    for number in range(5):
+        order(number, noon + timedelta(minutes=10 * (number - 2) + 5))
+    net = Counted("erp", "n1", None, *PLACE, 90, noon, net_through=noon)
+    follower = Follower()
+    follower.follow()
+    with pytest.MonkeyPatch.context() as patch:
+        # The stream brings the row of the fold while the count waits for it.
+        patch.setattr("time.sleep", lambda _: follower.follow())
+        table.apply([net], table.position(*PLACE), (), noon + timedelta(hours=1))
+    found = assert_laws({PLACE: 5}, follower)[*PLACE]
+    assert (found["available"], found["on_hand"]) == (87, 92)
