@@ -5,6 +5,9 @@ PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 STAMP := .venv/.installed
 NODE := infra/node_modules/.installed
 WHEELS := infra/wheels/.fetched
+RIVALS := .venv/.rivals
+COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+	--no-annotate pyproject.toml
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
@@ -47,15 +50,19 @@ test: setup ## everything that CI runs
 	@$(BIN)/mypy
 	@$(BIN)/pytest
 
-bench: setup ## print the measured figures of the README
+bench: setup $(RIVALS) ## print the measured figures of the README
 	@$(BIN)/python -m tests.bench
+
+$(RIVALS): infra/locks/bench.txt $(STAMP)
+	@echo "installing what the benches compare with (HiGHS, Splink, FEBRL)"
+	@$(PIP) install --require-hashes -r infra/locks/bench.txt
+	@touch $@
 
 lock: ## resolve the pins of pyproject.toml again
 	@$(PIP) install uv==0.13.9
-	@$(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --all-extras pyproject.toml -o infra/locks/dev.txt
-	@$(BIN)/uv pip compile -q --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate pyproject.toml -o infra/locks/lambda.txt \
+	@$(COMPILE) --python-version 3.11 --extra cloud --extra dev -o infra/locks/dev.txt
+	@$(COMPILE) --python-version 3.11 --all-extras -o infra/locks/bench.txt
+	@$(COMPILE) --python-version 3.13 -o infra/locks/lambda.txt \
 		$(foreach p,boto3 botocore s3transfer urllib3 python-dateutil six,--no-emit-package $(p))
 
 openapi: setup ## write the API document and that of the events from the code
