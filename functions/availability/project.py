@@ -11,9 +11,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.availability import table
 from shared.availability.model import Change, Row
+from shared.availability.positions import row_of
 from shared.availability.sales import Sale
 from shared.aws.items import from_item
-from shared.stock.model import Expected
 from shared.stock.table import position_of_item
 
 SOLD = "retail_selling"
@@ -61,7 +61,7 @@ def _change(record: Mapping[str, Any]) -> tuple[str, Change]:
     row: Row | None = None
     sold: tuple[Sale, ...] = ()
     if "NewImage" in record:
-        row = Row(position.available, position.version, _supply(position.expected))
+        row = row_of(position)
         sold = _sold(image.get("last", ()))
     change = Change(position.location_id, position.version, row, position.updated_at, sold)
     return position.sku, change
@@ -73,16 +73,6 @@ def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
         Sale(-entry["delta"], int(datetime.fromisoformat(entry["occurred_at"]).timestamp()))
         for entry in entries
         if entry["reason"] == SOLD and not entry.get("own") and entry.get("delta", 0) < 0
-    )
-
-
-def _supply(expected: tuple[Expected, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple(
-        sorted(
-            (int(entry.expected_at.timestamp()), entry.quantity)
-            for entry in expected
-            if entry.quantity > 0
-        )
     )
 
 

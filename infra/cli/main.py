@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from typer.core import TyperGroup
 from infra.cli import audit as audits
 from infra.cli import dead_letters
 from infra.cli import feed as files
+from infra.cli import rebuild as rebuilds
 from infra.cli import upload as uploads
 from infra.cli.output import Mode, err, fail, out, show, table
 from infra.cli.replay import replay as run_again
@@ -438,6 +440,40 @@ def audit(
     )
     if left:
         raise typer.Exit(1)
+
+
+class Projection(StrEnum):
+    availability = "availability"
+
+
+@app.command()
+def rebuild(
+    projection: Annotated[Projection, typer.Argument(help="what to make again")],
+    sku: Annotated[list[str] | None, typer.Option(help="only these SKUs")] = None,
+) -> None:
+    """Make availability again from the positions, while it goes on answering.
+
+    A pack is replaced at once, and only when it said something else; what changes meanwhile is
+    never lost.
+
+    \b
+    norain rebuild availability
+    norain rebuild availability --sku 1234567
+    """
+    aim = target.load()
+    with Steps() as steps:
+        with steps.step("find the SKUs"):
+            wanted = sku or rebuilds.skus(aim)
+        changed: list[str] = []
+        with steps.step(f"rebuild {projection.value}", total=len(wanted)) as step:
+            for done, rebuilt in rebuilds.rebuild(aim, wanted):
+                changed += rebuilt
+                step.advance(done)
+    show(
+        {"skus": len(wanted), "rebuilt": changed},
+        f"{len(wanted)} SKUs, {len(changed)} said something else than their positions"
+        + (f": {', '.join(changed[:20])}" if changed else ""),
+    )
 
 
 def _existing(file: str) -> Path:

@@ -218,4 +218,5 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
         },
         digest=name,
         audit_function=outputs["StockAudit"],
+        rebuild_function=outputs["AvailabilityRebuild"],
     )

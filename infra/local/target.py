@@ -53,6 +53,7 @@ class Target:
     tables: dict[str, str]
     digest: str
     audit_function: str = ""
+    rebuild_function: str = ""
 
     def save(self, folder: Path) -> None:
         path = folder / NAME

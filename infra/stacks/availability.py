@@ -1,6 +1,6 @@
 """Availability: the projection of the stock, and the API that reads it."""
 
-from aws_cdk import Environment, Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
 from infra.function import READ, WRITE, Function
@@ -32,6 +32,19 @@ class Availability(Stack):
             worker=project,
             keys={"sk": "LOC#"},
         )
+
+        rebuild = Function(
+            self,
+            "Rebuild",
+            platform,
+            handler="functions.availability.rebuild.handler",
+            description="makes packs again from the positions, when told to",
+            timeout_seconds=60,
+            memory=1769,  # one whole virtual CPU: it parses what it reads
+        )
+        data.let(rebuild, schema.AVAILABILITY, *READ, *WRITE, "dynamodb:Scan")
+        data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan")
+        CfnOutput(self, "AvailabilityRebuild", value=rebuild.function.function_name)
 
         self.query = Function(
             self,

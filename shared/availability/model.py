@@ -118,6 +118,31 @@ def _prior(since: int | None, rows: Mapping[str, Row], at: datetime) -> Prior | 
     return sales.prior(since, second, shelves())
 
 
+def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | None:
+    """The pack that says what ``truth`` says, one change for each position there is, all of them
+    read after ``pack``; None when it says so already.
+
+    A location without a position is no more. What was learnt of sales is kept; what was sold in
+    changes that never reached the pack is not learnt any more.
+    """
+    known = pack.rows if pack else {}
+    since = pack.prior.since if pack and pack.prior else None
+    rows: dict[str, Row] = {}
+    as_of = pack.as_of if pack else None
+    for change in truth:
+        row, before = change.row, known.get(change.location_id)
+        if row is None:
+            continue
+        as_of = change.at if as_of is None else max(as_of, change.at)
+        if before is not None and replace(before, sales=None) == row:
+            rows[change.location_id] = before
+        else:
+            rows[change.location_id] = replace(row, sales=_sales(before, change, since))
+    if rows == known or as_of is None:
+        return None
+    return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A pack as it is stored: the locations in the order of their ids, and what each has.

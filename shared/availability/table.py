@@ -3,7 +3,7 @@
     pk SKU#<sku>   sk PACK#0   all locations of the SKU   packs: 0.5 read units for 500 locations
 
 The item holds the columns of model.Columns deflated in ``pack``, beside ``as_of`` and ``version``.
-It is written only by ``project``, and may be rebuilt from the positions at any time.
+It is written by ``project``, and by rebuild_table.py from the positions at any time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,17 +63,23 @@ def project(sku: str, changes: Sequence[Change]) -> bool:
     """
     key = pack_key(sku)
     for attempt in range(WRITES):
-        item = tables.get(key.table, key.pk, key.sk, consistent=True)
-        pack = fold(sku, pack_of_item(item) if item else None, changes)
+        pack = fold(sku, stored(key), changes)
         if pack is None:
             return False
-        if _written(pack):
+        if written(pack):
             return True
         tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
 
 
-def _written(pack: Pack) -> bool:
+def stored(key: Key) -> Pack | None:
+    """The pack as it stands now (strongly consistent)."""
+    item = tables.get(key.table, key.pk, key.sk, consistent=True)
+    return pack_of_item(item) if item else None
+
+
+def written(pack: Pack) -> bool:
+    """Whether the pack, which was made of the stored one, now stands in its place."""
     key = pack_key(pack.sku)
     arguments: dict[str, Any] = {
         "TableName": key.table,

@@ -3,7 +3,19 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 
-COMMANDS = ("up", "down", "demo", "token", "feed", "order", "status", "redrive", "replay", "audit")
+COMMANDS = (
+    "up",
+    "down",
+    "demo",
+    "token",
+    "feed",
+    "order",
+    "status",
+    "redrive",
+    "replay",
+    "audit",
+    "rebuild",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,56 @@
+"""Makes packs again from the positions (`norain rebuild availability` calls it).
+
+    {"skus": {"of": "positions" | "packs", "after": key?}}  ->  {"skus": [...], "after": key?}
+    {"rebuild": [sku, ...]}                                 ->  {"rebuilt": [...], "left": [...]}
+
+``rebuilt`` are those that said something else before, ``left`` those that time did not suffice for.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.availability import rebuild_table as table
+from shared.aws.items import Item
+
+READERS = 8
+PAGE = 2000
+MOST_SKUS = 20_000
+"""Names in one answer: Lambda carries 6 MB."""
+SPARE_MS = 20_000
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if "skus" in event:
+        return _skus(event["skus"], context)
+    return _rebuild(event["rebuild"], context)
+
+
+def _skus(asked: dict[str, Any], context: Any) -> dict[str, Any]:
+    page = {"positions": table.stocked_skus, "packs": table.packed_skus}[asked["of"]]
+    found: set[str] = set()
+    after: Item | None = asked.get("after")
+    while True:
+        skus, after = page(PAGE, after)
+        found |= skus
+        if after is None or len(found) > MOST_SKUS or _late(context):
+            return {"skus": sorted(found), "after": after}
+
+
+def _rebuild(skus: list[str], context: Any) -> dict[str, Any]:
+    def one(sku: str) -> bool | None:
+        return None if _late(context) else table.rebuild(sku)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        changed = dict(zip(skus, pool.map(one, skus), strict=True))
+    rebuilt = [sku for sku, news in changed.items() if news]
+    left = [sku for sku, news in changed.items() if news is None]
+    logger.info("rebuilt", extra={"skus": len(skus), "rebuilt": len(rebuilt), "left": len(left)})
+    return {"rebuilt": rebuilt, "left": left}
+
+
+def _late(context: Any) -> bool:
+    return bool(context.get_remaining_time_in_millis() < SPARE_MS)

@@ -1,0 +1,57 @@
+"""Packs made again from the positions: tables ``stock`` and ``availability``.
+
+Law 11: at any time, without a gap in service. The old pack answers until the new one stands in its
+place, and a pack that says what the positions say is not written at all.
+"""
+
+from shared.availability.model import replaced
+from shared.availability.positions import change_of
+from shared.availability.table import WRITES, pack_key, stored, written
+from shared.aws import dynamodb as tables
+from shared.aws.items import Item, to_item
+from shared.aws.settings import table_name
+from shared.errors import Busy
+from shared.stock import audit_table
+from shared.stock.table import position_of_item
+
+
+def rebuild(sku: str) -> bool:
+    """Makes the pack of ``sku`` say what its positions say; whether it said anything else.
+
+    The pack is read first and written only while it is still the same: a change that is projected
+    meanwhile makes it begin again, and one that is projected afterwards folds over it by its
+    version as over any other pack. One Query, one read, at most one write.
+
+    Raises Busy when others write the pack WRITES times in between.
+    """
+    key = pack_key(sku)
+    for attempt in range(WRITES):
+        before = stored(key)
+        truth = [
+            change_of(position_of_item(item))
+            for item in tables.query(
+                table_name("stock"),
+                "pk = :pk AND begins_with(sk, :loc)",
+                to_item({":pk": f"SKU#{sku}", ":loc": "LOC#"}),
+                ConsistentRead=True,
+            )
+        ]
+        pack = replaced(sku, before, truth)
+        if pack is None:
+            return False
+        if written(pack):
+            return True
+        tables.pause(attempt)
+    raise Busy(f"too many writers on the availability of {sku}")
+
+
+def stocked_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
+    """The SKUs of about ``limit`` positions behind ``after``, and the key to go on after."""
+    places, last = audit_table.places_page(limit, after)
+    return {sku for sku, _ in places}, last
+
+
+def packed_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
+    """The SKUs of at most ``limit`` packs behind ``after``, and the key to go on after."""
+    page = tables.scan_page(table_name("availability"), limit, after, ProjectionExpression="pk, sk")
+    return {item["pk"].removeprefix("SKU#") for item in page.items}, page.last
