@@ -20,6 +20,7 @@ from shared.orders.contract import (
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
+    PaymentReceived,
     PromiseInput,
     PromisesAnswer,
     QuoteAnswer,
@@ -141,6 +142,20 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
     return _change(
         order_id,
         lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
+    )
+
+
+@app.post(
+    "/v1/orders/<order_id>/payment",
+    security=WRITE,
+    summary="The payment that a pending order waited for",
+    description="Without it the order is cancelled at `payment.deadline`. What was cancelled "
+    "before it was paid is due back.",
+)
+def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
+    return _change(
+        order_id,
+        lambda order, now, actor: model.pay(order, body.status, body.reference, now, actor),
     )
 
 

@@ -67,6 +67,11 @@ class PaymentInput(Input):
     reference: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
+class PaymentReceived(Input):
+    status: Literal["authorized", "paid"]
+    reference: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
 class ShipTo(Input):
     """Latitude and longitude are of WGS84; without them the postal code's centroid is taken."""
 
@@ -204,11 +209,20 @@ class FulfillmentPart(Answer):
     tracking: str | None = None
 
 
+class PaymentAnswer(Answer):
+    """An order that is still pending at its ``deadline`` is cancelled."""
+
+    status: Literal["authorized", "paid", "pending"]
+    reference: str | None = None
+    deadline: Instant | None = None
+
+
 class OrderAnswer(Answer):
     order_id: Id
     channel: Channel
     state: OrderState
     placed_at: Instant
+    payment: PaymentAnswer | None = None
     profile_id: Id | None = None
     lines: list[OrderLine]
     fulfillments: list[FulfillmentPart]
@@ -224,6 +238,11 @@ def order_answer(order: Order) -> OrderAnswer:
         channel=order.channel,
         state=order.state,
         placed_at=order.placed_at,
+        payment=PaymentAnswer(
+            status=order.payment.status,
+            reference=order.payment.reference,
+            deadline=order.payment.deadline if order.unpaid else None,
+        ),
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line) for line in order.lines],
         fulfillments=[part_answer(found) for found in order.fulfillments],

@@ -100,6 +100,11 @@ class RefundDue(OfOrder):
     reason: str
 
 
+class PaymentReceived(OfOrder):
+    status: str
+    reference: str | None = None
+
+
 EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "order.placed": (Placed, "An order is stored, and its units are reserved."),
     "fulfillment.offered": (OfFulfillment, "A location is asked to serve units of an order."),
@@ -116,6 +121,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "order.backordered": (Waiting, "Units are to come with a later supply."),
     "order.exception": (Waiting, "Units are open, and no location has them: looked at again."),
     "order.cancelled": (Cancelled, "Units are cancelled; those that were reserved are on sale."),
+    "payment.received": (PaymentReceived, "A pending order is authorized or paid."),
     "return.received": (ReturnReceived, "Units have come back."),
     "refund.due": (RefundDue, "Money is due back to the shopper."),
 }

@@ -90,6 +90,8 @@ class Terms:
     """Between two attempts to find stock for units that no location holds."""
     restock: timedelta = timedelta(hours=6)
     """The same, for backordered units of which no supply is announced."""
+    payment: timedelta = timedelta(days=3)
+    """How long an order waits for its payment."""
     give_up: timedelta = timedelta(days=2)
     give_up_backorder: timedelta = timedelta(days=30)
 
@@ -169,8 +171,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
+    """``deadline`` is when an order that is still ``pending`` is given up."""
+
     status: Literal["authorized", "paid", "pending"]
     reference: str | None = None
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +240,15 @@ class Order:
         """The earliest instant at which somebody has to act, None when all is done."""
         open_ones = [f.deadline for f in self.fulfillments if f.is_open]
         waiting = [line.deadline for line in self.lines if line.unassigned or line.backordered]
+        if self.unpaid:
+            waiting.append(self.payment.deadline)
         return min((at for at in (*open_ones, *waiting) if at is not None), default=None)
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether something of it waits to be paid before it may be given up."""
+        left = any(line.open or line.backordered for line in self.lines)
+        return self.payment.status == "pending" and left
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:
@@ -302,13 +315,43 @@ class LawBroken(AssertionError):
 # ----------------------------------------------------------------------------- placing and offering
 
 
-def place(order: Order, now: datetime, actor: str) -> Change:
+def place(order: Order, now: datetime, actor: str, terms: Terms = TERMS) -> Change:
     """A new order whose units nobody holds yet."""
     lines = tuple(
         replace(line, open=line.quantity, unassigned=line.quantity) for line in order.lines
     )
+    payment = order.payment
+    if payment.status == "pending":
+        payment = replace(payment, deadline=now + terms.payment)
     placed = Entry(now, "order.placed", actor, {"channel": order.channel})
-    return Change(replace(order, lines=lines, history=(placed,)), cause="order.placed")
+    new = replace(order, payment=payment, lines=lines, history=(placed,))
+    return Change(new, cause="order.placed")
+
+
+def pay(
+    order: Order,
+    status: Literal["authorized", "paid"],
+    reference: str | None,
+    now: datetime,
+    actor: str,
+) -> Change:
+    """The payment that the order waited for. What was cancelled or returned meanwhile is due back.
+
+    Raises InvalidTransition when it is further already.
+    """
+    before = order.payment
+    steps = {"pending": ["authorized", "paid"], "authorized": ["paid"], "paid": []}
+    if status not in steps[before.status]:
+        raise InvalidTransition(status, before.status, steps[before.status])
+    order = replace(order, payment=Payment(status, reference or before.reference))
+    detail = {"status": status, "reference": order.payment.reference}
+    order = _noted(
+        order, now, "payment.received", actor, {k: v for k, v in detail.items() if v is not None}
+    )
+    back = Counter({line.line_id: line.cancelled + line.returned for line in order.lines})
+    if before.status == "pending" and +back:
+        order = _refund(order, +back, now, "cancelled or returned before it was paid")
+    return Change(order, cause="payment.received")
 
 
 def offer(
@@ -606,7 +649,10 @@ def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
     An offer without an answer goes elsewhere. A location that is late is reminded, and passed over
     when it stays late. What is not collected goes back on sale. Units that nobody holds are free to
     be routed once more, and are given up, with a refund due, when that has gone on for too long.
+    What is never paid is cancelled.
     """
+    if order.unpaid and _due(order.payment.deadline, now):
+        return cancel(order, None, "not paid", now, "sweep")
     change = Change(order, cause="order.overdue")
     for found in order.fulfillments:
         if found.is_open and _due(found.deadline, now):
@@ -685,6 +731,8 @@ def check(order: Order) -> None:
     for found in order.fulfillments:
         if found.is_open and (found.deadline is None or not found.lines):
             raise LawBroken(f"fulfillment {found.fulfillment_id} is owned by nobody")
+    if order.unpaid and order.payment.deadline is None:
+        raise LawBroken(f"the payment of order {order.order_id} is owned by nobody")
 
 
 def units_held(fulfillments: Iterable[Fulfillment]) -> Counter[tuple[str, str]]:

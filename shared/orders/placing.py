@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws.dynamodb import pause
-from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock
+from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, invalid
 from shared.locations.table import all_locations, point_of_postal_code
 from shared.orders import model, sourcing, table
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
@@ -94,6 +94,7 @@ def _placed(
     answer: Answer,
 ) -> str:
     supply = supply_of(draft, gathered)
+    check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, actor)
     if draft.hold_id is not None:
@@ -167,6 +168,7 @@ def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, 
     short of; nothing is reserved."""
     gathered = table.gather(line.sku for line in draft.lines)
     supply = supply_of(draft, gathered)
+    check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, "quote")
     decision = route(sourcing.problem(start.order, supply, now))
@@ -267,6 +269,15 @@ def destination(place: Place | None) -> Destination | None:
     if point is None:
         return None
     return Destination(*point, place.postal_code, place.country)
+
+
+def check_destination(place: Place | None) -> None:
+    """Raises InvalidRequest when nobody knows where ``place`` is: no promise could be kept."""
+    if place is not None and destination(place) is None:
+        raise invalid(
+            "$.ship_to.postal_code",
+            f"no such postal code is known in {place.country}; latitude and longitude also do",
+        )
 
 
 def shelf(order: Order, fulfillment_id: str, rejections: Sequence[Rejection]) -> Stock:

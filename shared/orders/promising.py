@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.orders import model, sourcing, table
 from shared.orders.contract import PromiseInput, PromiseOption, PromisesAnswer, PromiseShort
 from shared.orders.model import Method, Order, ServiceLevel
-from shared.orders.placing import supply_of
+from shared.orders.placing import check_destination, supply_of
 from shared.orders.sourcing import Supply
 from shared.routing.model import Plan
 from shared.routing.route import route
@@ -26,6 +26,7 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
     drafts = [cart.draft(method, service, now) for method, service in wanted]
     gathered = table.gather(line.sku for line in drafts[0].lines)
     supply = supply_of(drafts[0], gathered)
+    check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
     options: list[PromiseOption] = []
     missing: list[dict[str, int]] = []

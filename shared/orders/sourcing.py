@@ -24,6 +24,7 @@ KG_UNKNOWN = 0.5
 """Of a SKU that is not in the catalog."""
 MOST_ALTERNATIVES = 10
 RATE_DIGITS = 4
+LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +303,30 @@ def short(
             row["location_id"] = line.location_id
         if line.line_id in coming:
             row["expected_at"] = rfc3339(coming[line.line_id])
+        if (levels := _possible_levels(line, order.service_level, supply)) is not None:
+            row["reason"] = "no_carrier"
+            row["service_levels"] = levels
         rows.append(row)
     return rows
+
+
+def _possible_levels(line: Line, asked: ServiceLevel, supply: Supply) -> list[str] | None:
+    """The service levels with which a carrier goes from where ``line`` is on stock; None when it
+    does with the one ``asked``, or there is no stock to send."""
+    if line.method != "ship":
+        return None
+    distances = [
+        _km(supply.locations[place], supply.destination)
+        for place in supply.places(line.sku)
+        if supply.locations[place].ship
+    ]
+
+    def goes(level: ServiceLevel) -> bool:
+        return any(carrier_days(supply.policy, level, km) is not None for km in distances)
+
+    if not distances or goes(asked):
+        return None
+    return [level for level in LEVELS if goes(level)]
 
 
 def alternatives(

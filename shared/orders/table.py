@@ -259,7 +259,6 @@ def _new(change: Change, request: Request | None, answer: str) -> Part:
         "order_id": order.order_id,
         "channel": order.channel,
         "placed_at": rfc3339(order.placed_at),
-        "payment": plain(asdict(order.payment)),
         "service_level": order.service_level,
         "buyer": plain(asdict(order.buyer)),
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
@@ -307,6 +306,7 @@ def _moving(order: Order) -> dict[str, Any]:
     return {
         "version": order.version + 1,
         "state": order.state,
+        "payment": plain(asdict(order.payment)),
         "lines": [plain(asdict(line)) for line in order.lines],
         "fulfillments": [plain(asdict(found)) for found in order.fulfillments],
         "history": [plain(asdict(entry)) for entry in order.history],
@@ -563,7 +563,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         order_id=item["order_id"],
         channel=item["channel"],
         placed_at=datetime.fromisoformat(item["placed_at"]),
-        payment=Payment(**item["payment"]),
+        payment=_payment(item["payment"]),
         lines=tuple(_line(row) for row in item["lines"]),
         service_level=item["service_level"],
         buyer=Buyer(**item["buyer"]),
@@ -574,6 +574,10 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         decisions=tuple(item["decisions"]),
         version=item["version"],
     )
+
+
+def _payment(row: Mapping[str, Any]) -> Payment:
+    return Payment(**{**row, **_instants(row, "deadline")})
 
 
 def _line(row: Mapping[str, Any]) -> Line:

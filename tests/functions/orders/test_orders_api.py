@@ -446,6 +446,40 @@ def test_a_cart_is_promised_by_service_level_and_pickup() -> None:
     assert promise["short"] == [{"sku": "B", "wanted": 9, "sellable": 5}]
 
 
+def test_an_order_that_waits_for_its_payment_says_until_when_and_is_paid_once() -> None:
+    order = placed({**ship_only(), "payment": {"status": "pending"}})
+    assert order["payment"]["status"] == "pending"
+    assert order["payment"]["deadline"] > order["placed_at"]
+    path = f"/v1/orders/{order['order_id']}/payment"
+    status, paid = call("pay_order", path=path)
+    assert (status, paid["payment"]) == (200, {"status": "paid", "reference": "psp-1"})
+    assert call("pay_order", path=path) == (200, paid)
+    status, problem = call("pay_order", path=path, key="pay-2")
+    assert (status, problem["code"]) == (409, "invalid_transition")
+
+
+@pytest.mark.parametrize("name", ["place_order", "quote_order", "promise"])
+def test_an_address_that_nobody_knows_is_refused_by_its_path(name: str) -> None:
+    nowhere = {"postal_code": "00000", "country": "US"}
+    status, problem = call(name, {"ship_to": nowhere})
+    assert (status, problem["errors"][0]["path"]) == (422, "$.ship_to.postal_code")
+    known = {**nowhere, "latitude": 39.7, "longitude": -105.0}
+    status, _ = call(name, {"ship_to": known})
+    assert status in {200, 201}
+
+
+def test_a_service_that_no_carrier_offers_from_there_is_named() -> None:
+    shop.stocked({"C": {"depot": 3}})
+    body = {**ship_only(1, sku="C"), "service_level": "same_day"}
+    status, problem = call("place_order", body)
+    assert (status, problem["code"]) == (409, "out_of_stock")
+    (row,) = problem["short"]
+    assert (row["reason"], row["service_levels"]) == (
+        "no_carrier",
+        ["standard", "express", "next_day"],
+    )
+
+
 def test_every_sample_event_reaches_a_route() -> None:
     names: Mapping[str, int] = {"get_order": 404, "get_decision": 404, "get_history": 404}
     for name, expected in names.items():

@@ -24,6 +24,7 @@ from shared.orders.model import (
     check,
     offer,
     overdue,
+    pay,
     place,
     reject,
     settle,
@@ -53,8 +54,11 @@ class Life(RuleBasedStateMachine):
         quantities=st.lists(st.integers(1, 5), min_size=1, max_size=3),
         methods=st.lists(st.sampled_from(["ship", "pickup"]), min_size=3, max_size=3),
         backorder=st.booleans(),
+        payment=st.sampled_from(["paid", "pending"]),
     )
-    def placing(self, quantities: list[int], methods: list[Any], backorder: bool) -> None:
+    def placing(
+        self, quantities: list[int], methods: list[Any], backorder: bool, payment: str
+    ) -> None:
         lines = tuple(
             line(
                 str(index),
@@ -66,7 +70,7 @@ class Life(RuleBasedStateMachine):
             )
             for index, quantity in enumerate(quantities)
         )
-        self.commit(self.routed(place(order(*lines), self.now, "web")))
+        self.commit(self.routed(place(order(*lines, status=payment), self.now, "web")))
 
     def routed(self, change: Change) -> Change:
         """The first location that has something and has not rejected it, line by line."""
@@ -164,6 +168,10 @@ class Life(RuleBasedStateMachine):
         where = data.draw(st.sampled_from(LOCATIONS))
         self.tried(lambda: take_back(self.order, where, rows, self.now, "x"))
 
+    @rule(status=st.sampled_from(["authorized", "paid"]))
+    def paying(self, status: Any) -> None:
+        self.tried(lambda: pay(self.order, status, None, self.now, "x"))
+
     @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
     def sweeping(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -179,6 +187,14 @@ class Life(RuleBasedStateMachine):
                 for part in found.lines:
                     held[part.sku, found.location_id] += part.quantity
         assert held == +self.reserved
+
+    @invariant()
+    def what_is_due_back_is_what_did_not_stay_with_the_shopper(self) -> None:
+        back = sum(entry.cancelled + entry.returned for entry in self.order.lines)
+        due = sum(
+            entry.detail["amount"] for entry in self.order.history if entry.event == "refund.due"
+        )
+        assert due == (0 if self.order.payment.status == "pending" else 1000 * back)
 
     @invariant()
     def what_was_handed_over_is_fulfilled(self) -> None:

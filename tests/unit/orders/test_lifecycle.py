@@ -6,9 +6,11 @@ import pytest
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.orders.model import (
+    TERMS,
     TRANSITIONS,
     LawBroken,
     Order,
+    Payment,
     Rejection,
     Returned,
     act,
@@ -17,6 +19,7 @@ from shared.orders.model import (
     check,
     offer,
     overdue,
+    pay,
     place,
     reject,
     settle,
@@ -336,3 +339,37 @@ def test_an_order_that_lost_a_unit_is_noticed() -> None:
         check(replace(sound, lines=(broken,)))
     with pytest.raises(LawBroken):
         check(replace(sound, fulfillments=(replace(sound.fulfillments[0], deadline=None),)))
+
+
+def test_what_is_never_paid_is_cancelled_and_nothing_is_due_back() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    due = change.order.payment.deadline
+    assert due is not None
+    assert due == NOW + TERMS.payment
+    accepted = act(change.order, "o1.1", "accept", NOW, "S1").order
+    patient = replace(accepted.fulfillments[0], deadline=due + timedelta(days=1))
+    waiting = replace(accepted, fulfillments=(patient,))
+    assert waiting.deadline == due
+    assert overdue(waiting, due - timedelta(seconds=1)) is None
+    given_up = overdue(waiting, due)
+    assert given_up is not None
+    check(given_up.order)
+    assert (given_up.order.state, given_up.order.deadline) == ("cancelled", None)
+    assert given_up.effects == (Effect("A", "S1", 0, -3),)
+    assert "refund.due" not in [entry.event for entry in given_up.order.history]
+
+
+def test_a_payment_that_comes_late_is_due_back_for_what_was_cancelled() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
+    paid = pay(fewer, "paid", "p-1", NOW, "psp").order
+    assert (paid.payment.status, paid.payment.reference) == ("paid", "p-1")
+    assert paid.payment.deadline is None
+    assert [entry.event for entry in paid.history[-2:]] == ["payment.received", "refund.due"]
+    assert paid.history[-1].detail["amount"] == 2000
+    with pytest.raises(InvalidTransition) as refused:
+        pay(paid, "authorized", None, NOW, "psp")
+    assert refused.value.data == {"state": "paid", "allowed": []}
+    both = pay(pay(change.order, "authorized", "p-1", NOW, "psp").order, "paid", None, NOW, "psp")
+    assert both.order.payment == Payment("paid", "p-1")
+    assert "refund.due" not in [entry.event for entry in both.order.history]
