@@ -1,7 +1,7 @@
 """The routes of orders, fulfillments, transfers, quotes and promises."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -30,6 +30,8 @@ from shared.orders.contract import (
     ShipInput,
     TransferAnswer,
     TransferInput,
+    WhatIfAnswer,
+    WhatIfInput,
     decision_answer,
     decision_id,
     fulfillment_answer,
@@ -38,10 +40,13 @@ from shared.orders.contract import (
     part_answer,
     transfer_answer,
     units,
+    what_if_answer,
 )
 from shared.orders.model import Change, Order, State
 from shared.orders.transfers import Moved, Transfer
+from shared.routing import table as policies
 from shared.routing.model import Decision
+from shared.routing.whatif import what_if
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId
@@ -50,6 +55,8 @@ from shared.web.cursor import cursor_of, key_of
 app = api()
 READ = needs("orders:read")
 WRITE = needs("orders:write")
+WHAT_IF_ITEMS = 400
+"""Items looked at for one answer: a few seconds of routing at 10 lines and 200 locations."""
 OrderPath = Annotated[str, Path()]
 FulfillmentPath = Annotated[str, Path()]
 TransferPath = Annotated[str, Path()]
@@ -348,6 +355,26 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
         fulfillments=[part_answer(found) for found in order.fulfillments],
         short=short,
     )
+
+
+@app.post(
+    "/v1/routing/policies/draft/what-if",
+    security=needs("policy:read"),
+    summary="What past orders would have become under the draft",
+    description="Their stored decisions taken again, on the stock as it stood, page by page: the "
+    "totals before and after, and every order that would have come from elsewhere.",
+)
+def try_draft(body: WhatIfInput) -> WhatIfAnswer:
+    draft = policies.draft()
+    if draft is None:
+        raise NotFound("there is no draft")
+    after = key_of(body.cursor) if body.cursor else None
+    since = _now() - timedelta(days=body.days)
+    page, last = table.decided_since(since, WHAT_IF_ITEMS, after)
+    decided = ((name, Decision.from_bytes(data)) for name, data in page)
+    found = what_if(decided, draft.policy)
+    following = cursor_of(last) if last else None
+    return what_if_answer(found, draft.revision, draft.policy.currency, following)
 
 
 @app.post(

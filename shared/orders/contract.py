@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from annotated_types import Ge, Le
+from pydantic import Field, Strict, StringConstraints, model_validator
 
 from shared.customers.contract import CustomerIdentity
 from shared.locations.contract import Latitude, Longitude, PostalCode
@@ -31,6 +32,7 @@ from shared.orders.model import (
 from shared.orders.transfers import Transfer, TransferLine
 from shared.routing.explain import Considered, explain
 from shared.routing.model import Decision
+from shared.routing.whatif import Totals, WhatIf
 from shared.web.contract import (
     Answer,
     Channel,
@@ -489,6 +491,80 @@ def _candidate_answer(row: Considered, currency: str) -> CandidateAnswer:
 class QuoteAnswer(DecisionAnswer):
     fulfillments: list[FulfillmentPart]
     short: list[dict[str, Any]]
+
+
+class WhatIfInput(Input):
+    days: Annotated[int, Strict(), Ge(1), Le(366)] = Field(
+        description="orders placed in the last so many days"
+    )
+    cursor: str | None = Field(default=None, description="next_cursor of the page before")
+
+
+class WhatIfTotals(Answer):
+    """``splits`` are parcels after an order's first, ``load`` is units by location."""
+
+    orders: Count
+    parcels: Count
+    splits: Count
+    late_parcels: Count
+    unfilled_units: Count
+    paid: Money = Field(description="for packing, picking and carrying")
+    km: float
+    kg_co2e: float
+    load: dict[str, int]
+
+
+class OrderDifference(Answer):
+    order_id: Id
+    before: list[LocationId]
+    after: list[LocationId]
+    paid: Money = Field(description="more than before; below 0, less")
+    kg_co2e: float
+
+
+class WhatIfAnswer(Answer):
+    """Of one page of orders: the totals of several pages add up."""
+
+    draft_revision: int
+    before: WhatIfTotals
+    after: WhatIfTotals
+    differences: list[OrderDifference]
+    next_cursor: str | None = None
+
+
+def what_if_answer(
+    found: WhatIf, revision: int, currency: str, next_cursor: str | None
+) -> WhatIfAnswer:
+    return WhatIfAnswer(
+        draft_revision=revision,
+        before=_totals(found.before, currency),
+        after=_totals(found.after, currency),
+        differences=[
+            OrderDifference(
+                order_id=row.order_id,
+                before=list(row.before),
+                after=list(row.after),
+                paid=Money(amount=row.paid, currency=currency),
+                kg_co2e=row.kg_co2e,
+            )
+            for row in found.differences
+        ],
+        next_cursor=next_cursor,
+    )
+
+
+def _totals(found: Totals, currency: str) -> WhatIfTotals:
+    return WhatIfTotals(
+        orders=found.orders,
+        parcels=found.parcels,
+        splits=found.splits,
+        late_parcels=found.late,
+        unfilled_units=found.unfilled,
+        paid=Money(amount=found.paid, currency=currency),
+        km=round(found.km, 1),
+        kg_co2e=round(found.kg_co2e, 3),
+        load=dict(sorted(found.load.items())),
+    )
 
 
 # Transfers

@@ -505,6 +505,30 @@ def of_ids(order_ids: Iterable[str]) -> list[Order]:
     return [order_of_item(items[key]) for key in keys if key in items]
 
 
+def decided_since(
+    since: datetime, limit: int, after: str | None = None
+) -> tuple[list[tuple[str, bytes]], str | None]:
+    """How the orders placed since then were first routed, by id, in no order of note; and where
+    to go on. ``limit`` bounds the items that are looked at: a scan, which costs what it
+    reads."""
+    page = tables.scan_page(
+        orders(),
+        limit,
+        tables.key(*after.split("\n")) if after else None,
+        FilterExpression="sk = :order AND placed_at >= :since",
+        ProjectionExpression="pk, decisions",
+        ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
+    )
+    found = [
+        (item["pk"].removeprefix("ORDER#"), item["decisions"][0])
+        for item in page.items
+        if item["decisions"]
+    ]
+    if page.last is None:
+        return found, None
+    return found, f"{page.last['pk']['S']}\n{page.last['sk']['S']}"
+
+
 # The rows of the pick lists
 
 
