@@ -368,12 +368,14 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     draft = policies.draft()
     if draft is None:
         raise NotFound("there is no draft")
-    after = key_of(body.cursor) if body.cursor else None
+    pk, _, sk = key_of(body.cursor).partition("\n") if body.cursor else ("", "", "")
+    if body.cursor and not (pk and sk):
+        raise invalid("$.cursor", "not a cursor of this list")
     since = _now() - timedelta(days=body.days)
-    page, last = table.decided_since(since, WHAT_IF_ITEMS, after)
+    page, last = table.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
     decided = ((name, Decision.from_bytes(data)) for name, data in page)
     found = what_if(decided, draft.policy)
-    following = cursor_of(last) if last else None
+    following = cursor_of("\n".join(last)) if last else None
     return what_if_answer(found, draft.revision, draft.policy.currency, following)
 
 

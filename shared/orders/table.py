@@ -506,15 +506,15 @@ def of_ids(order_ids: Iterable[str]) -> list[Order]:
 
 
 def decided_since(
-    since: datetime, limit: int, after: str | None = None
-) -> tuple[list[tuple[str, bytes]], str | None]:
+    since: datetime, limit: int, after: tuple[str, str] | None = None
+) -> tuple[list[tuple[str, bytes]], tuple[str, str] | None]:
     """How the orders placed since then were first routed, by id, in no order of note; and where
     to go on. ``limit`` bounds the items that are looked at: a scan, which costs what it
     reads."""
     page = tables.scan_page(
         orders(),
         limit,
-        tables.key(*after.split("\n")) if after else None,
+        tables.key(*after) if after else None,
         FilterExpression="sk = :order AND placed_at >= :since",
         ProjectionExpression="pk, decisions",
         ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
@@ -526,7 +526,7 @@ def decided_since(
     ]
     if page.last is None:
         return found, None
-    return found, f"{page.last['pk']['S']}\n{page.last['sk']['S']}"
+    return found, (page.last["pk"]["S"], page.last["sk"]["S"])
 
 
 # The rows of the pick lists

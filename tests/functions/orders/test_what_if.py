@@ -87,3 +87,9 @@ def test_pages_add_up(environment: pytest.MonkeyPatch) -> None:
 def test_without_a_draft_there_is_nothing_to_try() -> None:
     status, problem = tried()
     assert (status, problem["code"]) == (404, "not_found")
+
+
+def test_a_cursor_of_something_else_is_refused() -> None:
+    drafted(DEFAULT_POLICY)
+    status, problem = tried({"cursor": "bm90aGluZw"})
+    assert (status, problem["errors"][0]["path"]) == (422, "$.cursor")
