@@ -18,6 +18,7 @@ STORES = {
     "EC": (40.06, -82.40),
     "ED": (39.10, -84.51),
 }
+INJURED = "AUDIT-"
 HERE = "39.96,-83.00"
 SHIP_TO = {"postal_code": "43215", "country": "US", "latitude": 39.96, "longitude": -83.0}
 
@@ -331,4 +332,10 @@ def test_a_channel_places_no_order_for_another(cloud: Deployed) -> None:
 
 
 def test_the_laws_hold_over_all_that_these_tests_did(cloud: Deployed) -> None:
-    assert laws.settle(cloud.target, seconds=30).broken == ()
+    """But for the positions that tests/e2e/test_audit.py breaks on purpose."""
+    broken = [
+        breach
+        for breach in laws.settle(cloud.target, seconds=15).broken
+        if f" {INJURED}" not in breach
+    ]
+    assert broken == []
