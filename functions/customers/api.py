@@ -10,14 +10,16 @@ from shared.customers import normal, table
 from shared.customers.contract import (
     CartContent,
     CustomerCart,
+    CustomerExport,
     CustomerInteraction,
     CustomerProfile,
     CustomerProfiles,
-    CustomerReview,
     CustomerReviews,
     CustomerStatement,
     JudgedReview,
     MergedCustomer,
+    MergePreview,
+    MergePreviewRequest,
     MergeRequest,
     ResolvedCustomer,
     StatedInteraction,
@@ -26,8 +28,11 @@ from shared.customers.contract import (
     UnmergeRequest,
     Verdict,
     cart_answer,
+    export_answer,
     interaction_answer,
+    preview_answer,
     profile_answer,
+    review_answer,
 )
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile
@@ -68,11 +73,17 @@ def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     return Response(201 if started else 200, content_type=JSON, body=answer)
 
 
-@app.get("/v1/customers/reviews", security=READ, summary="List pairs that may be one person")
+@app.get(
+    "/v1/customers/reviews",
+    security=READ,
+    summary="List pairs that may be one person, side by side",
+    description="The oldest first. Every read of a profile is noted.",
+)
 def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) -> CustomerReviews:
     found, more = table.open_reviews(limit, key_of(cursor) if cursor else None)
+    _note(sorted({seen for review in found for seen in review.profile_ids}), "reviews")
     return CustomerReviews(
-        reviews=[CustomerReview.model_validate(review, from_attributes=True) for review in found],
+        reviews=[review_answer(review) for review in found],
         next_cursor=cursor_of(more) if more else None,
     )
 
@@ -124,7 +135,20 @@ def look_up(
 def profile(profile_id: str) -> CustomerProfile:
     found = table.find(profile_id)
     _note([found.profile_id], "profile")
-    return profile_answer(found)
+    return profile_answer(found, table.housemates(found))
+
+
+@app.get(
+    "/v1/customers/<profile_id>/export",
+    security=READ,
+    summary="Everything that is kept on a person",
+    description="What the sources said word by word, what was decided on it and why, the timeline, "
+    "the cart, and who has read the profile.",
+)
+def export(profile_id: str) -> CustomerExport:
+    found = table.export(profile_id)
+    _note([found.profile.profile_id], "export")
+    return export_answer(found, table.housemates(found.profile))
 
 
 @app.delete(
@@ -142,6 +166,17 @@ def erase(profile_id: str) -> Response[None]:
 def merge(profile_id: str, wanted: MergeRequest) -> MergedCustomer:
     merged = table.merge(profile_id, wanted.other_profile_id, _act(wanted.reason), idempotent(app))
     return MergedCustomer(profile_id=merged.profile_id, merged_from=list(merged.merged_from))
+
+
+@app.post(
+    "/v1/customers/<profile_id>/merge/preview",
+    security=READ,
+    summary="See what a merge would make, without making it",
+)
+def preview(profile_id: str, wanted: MergePreviewRequest) -> MergePreview:
+    found = table.preview(profile_id, wanted.other_profile_id)
+    _note(sorted(found.profile.member_ids), "merge preview")
+    return preview_answer(found)
 
 
 @app.post(

@@ -1,7 +1,7 @@
 """The shapes that channels send and get (api.md, Customers)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from shared.customers import normal
 from shared.customers.fold import Cart, Golden, consents, golden, identifiers
 from shared.customers.model import (
+    FIELDS,
     IDENTIFIERS,
     Address,
     Consent,
@@ -22,6 +23,7 @@ from shared.customers.model import (
     Stated,
 )
 from shared.customers.stored import milliseconds
+from shared.customers.views import Export, Preview, Review
 from shared.errors import InvalidRequest, MalformedRequest
 from shared.web.contract import Answer, Channel, Count, Country, Id, Input, Instant, Sku, rfc3339
 from shared.web.idempotency import Request
@@ -265,7 +267,8 @@ class RecordName(Answer):
 
 
 class CustomerProfile(Answer):
-    """``merged_from`` are the ids that lead here; each attribute names the record it is from."""
+    """``merged_from`` are the ids that lead here; each attribute names the record it is from;
+    ``households`` are other people who live at the same address."""
 
     profile_id: Id
     created_at: Instant
@@ -277,7 +280,7 @@ class CustomerProfile(Answer):
     households: list[Id]
 
 
-def profile_answer(profile: Profile) -> CustomerProfile:
+def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> CustomerProfile:
     best = golden(profile)
     return CustomerProfile(
         profile_id=profile.profile_id,
@@ -307,35 +310,37 @@ def profile_answer(profile: Profile) -> CustomerProfile:
             )
             for consent in consents(profile)
         ],
-        records=[
-            RecordName(
-                source=held.record.source,
-                source_id=held.record.source_id,
-                occurred_at=held.record.occurred_at,
-            )
-            for held in profile.records
-        ],
-        households=[],
+        records=[_record_name(held.record) for held in profile.records],
+        households=list(housemates),
     )
 
 
 def _golden_values(found: Golden) -> dict[str, Any]:
-    value: Any = found.value
-    if isinstance(found.value, Address):
-        value = {
-            "line1": found.value.line1,
-            "city": found.value.city,
-            "region": found.value.region,
-            "postal_code": found.value.postal_code,
-            "country": found.value.country or None,
-        }
     return {
-        "value": value,
+        "value": _value(found.value),
         "source": found.source,
         "source_id": found.source_id,
         "at": found.at,
         "verified": found.verified,
     }
+
+
+def _value(value: str | Address) -> str | dict[str, str | None]:
+    if not isinstance(value, Address):
+        return value
+    return {
+        "line1": value.line1,
+        "city": value.city,
+        "region": value.region,
+        "postal_code": value.postal_code,
+        "country": value.country or None,
+    }
+
+
+def _record_name(record: Record) -> RecordName:
+    return RecordName(
+        source=record.source, source_id=record.source_id, occurred_at=record.occurred_at
+    )
 
 
 class CustomerProfiles(Answer):
@@ -356,6 +361,29 @@ class MergedCustomer(Answer):
     merged_from: list[Id]
 
 
+class MergePreviewRequest(Input):
+    other_profile_id: Id
+
+
+class MergePreview(Answer):
+    """``profile`` is who they would be together; ``bits`` and ``reasons`` are of the strongest
+    pair of records; ``against`` is what forbids the merge to the rules, though not to a person."""
+
+    profile: CustomerProfile
+    bits: float
+    reasons: list[str]
+    against: list[str]
+
+
+def preview_answer(preview: Preview) -> MergePreview:
+    return MergePreview(
+        profile=profile_answer(preview.profile),
+        bits=preview.bits,
+        reasons=list(preview.reasons),
+        against=list(preview.vetoes),
+    )
+
+
 class NamedRecord(Input):
     source: Source
     source_id: Required
@@ -373,14 +401,53 @@ class UnmergedCustomer(Answer):
     separated_profile_id: Id
 
 
+class ComparedField(Answer):
+    """What the two records say, in the order of the review's ``profile_ids``."""
+
+    field: FieldName
+    values: Annotated[list[str | CustomerAddress | None], Len(2, 2)]
+    verdict: Literal["same", "different", "one_sided"]
+
+
 class CustomerReview(Answer):
     """Two records that may be one person; ``profile_ids`` are the profiles that hold them now."""
+
+    compared: list[ComparedField]
+    records: list[RecordName]
 
     review_id: Id
     profile_ids: list[Id]
     bits: float
     reasons: list[str]
     opened_at: Instant
+
+
+def review_answer(review: Review) -> CustomerReview:
+    return CustomerReview(
+        review_id=review.review_id,
+        profile_ids=list(review.profile_ids),
+        bits=review.bits,
+        reasons=list(review.reasons),
+        opened_at=review.opened_at,
+        records=[_record_name(record) for record in review.records],
+        compared=_compared(*review.records),
+    )
+
+
+def _compared(one: Record, other: Record) -> list[ComparedField]:
+    found = []
+    for name in FIELDS:
+        sides = [record.fields.get(name) for record in (one, other)]
+        values = [_value(side.value) if side is not None else None for side in sides]
+        if values == [None, None]:
+            continue
+        verdict = "same" if values[0] == values[1] else "different"
+        if None in values:
+            verdict = "one_sided"
+        found.append(
+            ComparedField.model_validate({"field": name, "values": values, "verdict": verdict})
+        )
+    return found
 
 
 class CustomerReviews(Answer):
@@ -469,4 +536,74 @@ def cart_answer(profile_id: str, cart: Cart) -> CustomerCart:
         lines=[CartLine(sku=sku, quantity=units) for sku, units in sorted(cart.lines.items())],
         channel=cart.channel,
         updated_at=cart.updated_at,
+    )
+
+
+class CustomerStatementKept(Answer):
+    """A statement of a source as it is kept: fields by name, and what it says of consent."""
+
+    source: str
+    source_id: str
+    occurred_at: Instant
+    fields: dict[str, str | CustomerAddress]
+    consents: list[KnownConsent]
+
+
+class SaidOfRecords(Answer):
+    """That two records are, or are not, one person: by which rules or whom, and why."""
+
+    kind: Literal["link", "cannot"]
+    at: Instant
+    actor: str
+    rules: str | None = None
+    bits: float | None = None
+    reasons: list[str]
+
+
+class ProfileRead(Answer):
+    at: Instant
+    actor: str
+    what: str
+
+
+class CustomerExport(Answer):
+    """Everything that is kept on a person."""
+
+    profile: CustomerProfile
+    statements: list[CustomerStatementKept]
+    said: list[SaidOfRecords]
+    interactions: list[CustomerInteraction]
+    cart: CustomerCart
+    reads: list[ProfileRead]
+
+
+def export_answer(export: Export, housemates: Sequence[str] = ()) -> CustomerExport:
+    return CustomerExport(
+        profile=profile_answer(export.profile, housemates),
+        statements=[_statement_kept(record) for record in export.statements],
+        said=[SaidOfRecords.model_validate(dict(row)) for row in export.said],
+        interactions=[interaction_answer(entry) for entry in export.interactions],
+        cart=cart_answer(export.profile.profile_id, export.cart),
+        reads=[ProfileRead.model_validate(dict(row)) for row in export.reads],
+    )
+
+
+def _statement_kept(record: Record) -> CustomerStatementKept:
+    return CustomerStatementKept.model_validate(
+        {
+            "source": record.source,
+            "source_id": record.source_id,
+            "occurred_at": record.occurred_at,
+            "fields": {name: _value(stated.value) for name, stated in record.fields.items()},
+            "consents": [
+                {
+                    "channel": consent.channel,
+                    "purpose": consent.purpose,
+                    "contact": consent.contact,
+                    "status": consent.status,
+                    "at": consent.at,
+                }
+                for consent in record.consents
+            ],
+        }
     )

@@ -48,6 +48,14 @@ def blocks(record: Record) -> list[Found]:
     return [(kind, "\n".join(parts)) for kind, parts in made.items() if all(parts)]
 
 
+def household(record: Record) -> str:
+    """The house that the record is of, '' when it does not say: where people live together, never
+    a reason to be one person."""
+    found = traits(record)
+    parts = (found.number, found.street, found.postal_code)
+    return "\n".join(parts) if found.street and found.postal_code else ""
+
+
 def _first_letters(street: str) -> str:
     return "".join(c for c in street if c.isascii() and c.isalpha())[:6]
 

@@ -10,6 +10,7 @@
     RECORD#<key>            LINK#.. | CANNOT#..    what was said of this record and others, and why
     ID#<type>#<hash>        ID                     the profiles that use the identifier; erased_at
     BLOCK#<kind>#<hash>     BLOCK                  the profiles that may be one for another reason
+    HOUSE#<hash>            HOME#<id>              a profile that lives there
     REVIEW#<id>             REVIEW                 two records for a person to judge
     IDEM#<name>             IDEM                   a request, its payload's digest and its answer
     AUDIT#<id>              AT#<time>#<id>         who read the profile
@@ -20,27 +21,31 @@ loses a race reads again and decides again.
 
 from shared.customers.table.carts import cart, put_cart
 from shared.customers.table.erasing import audit, erase
-from shared.customers.table.merging import Merged, merge, unmerge
+from shared.customers.table.exporting import export
+from shared.customers.table.households import housemates
+from shared.customers.table.merging import Merged, merge, preview, unmerge
 from shared.customers.table.profiles import find, find_by, profile_exists
 from shared.customers.table.resolving import resolve
-from shared.customers.table.reviews import Review, judge, open_reviews
+from shared.customers.table.reviews import judge, open_reviews
 from shared.customers.table.rows import Act, fresh_id
 from shared.customers.table.timeline import interaction_part, record_interaction, timeline
 
 __all__ = [
     "Act",
     "Merged",
-    "Review",
     "audit",
     "cart",
     "erase",
+    "export",
     "find",
     "find_by",
     "fresh_id",
+    "housemates",
     "interaction_part",
     "judge",
     "merge",
     "open_reviews",
+    "preview",
     "profile_exists",
     "put_cart",
     "record_interaction",

@@ -1,13 +1,14 @@
 """Erase a person for good, and note who read of whom."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.aws.dynamodb import Key, get, query, transact
+from shared.aws.dynamodb import Key, Part, get, query, transact
 from shared.aws.items import to_item
-from shared.customers.model import Profile
+from shared.customers.model import Profile, Record, RecordKey
 from shared.customers.stored import record_from, text
+from shared.customers.table.households import household_keys
 from shared.customers.table.profiles import people_of
 from shared.customers.table.rows import (
     Act,
@@ -46,6 +47,7 @@ def erase(profile_id: str, act: Act) -> None:
             "partitions": sorted(partitions(profile)),
             "records": sorted(profile.keys),
             "keys": [list(found) for found in sorted(_all_keys(profile))],
+            "houses": [list(found) for found in sorted(_all_houses(profile))],
         }
         tombstone = {
             "erased_at": text(act.at),
@@ -71,25 +73,40 @@ def erase(profile_id: str, act: Act) -> None:
 
 def _all_keys(profile: Profile) -> set[tuple[str, str]]:
     """Every key that any statement of the profile's records was ever found by."""
-    found: set[tuple[str, str]] = set()
+    return {
+        (where.pk, where.sk)
+        for record in _all_statements(profile)
+        for where in keys_of(record).values()
+    }
+
+
+def _all_houses(profile: Profile) -> set[tuple[str, str]]:
+    return {
+        where for record in _all_statements(profile) for where in household_keys(profile, record)
+    }
+
+
+def _all_statements(profile: Profile) -> Iterator[Record]:
     for held in profile.records:
         statements = query(
             table(),
             "pk = :pk AND begins_with(sk, :at)",
             to_item({":pk": f"RECORD#{held.key}", ":at": "AT#"}),
         )
-        for record in (held.record, *(record_from(row) for row in statements)):
-            found |= {(where.pk, where.sk) for where in keys_of(record).values()}
-    return found
+        yield held.record
+        yield from (record_from(row) for row in statements)
 
 
 def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
     for name in left["records"]:
-        names = [row["sk"] for row in rows(f"RECORD#{name}") if row["sk"] != "HEAD"]
-        write_all([delete(f"RECORD#{name}", sk) for sk in names])
+        said = [row for row in rows(f"RECORD#{name}") if row["sk"] != "HEAD"]
+        for other in sorted({row["other"] for row in said if "other" in row}):
+            write_all(_said_of(name, other))
+        write_all([delete(f"RECORD#{name}", row["sk"]) for row in said])
         write_all([put(*head_at(name), {"erased_at": erased_at})])
     for pk, sk in left["keys"]:
         _forget(Key(table(), pk, sk), left["members"], erased_at)
+    write_all([delete(*where) for where in left["houses"]])
     members, records = set(left["members"]), set(left["records"])
     for partition in left["partitions"]:
         write_all(
@@ -100,6 +117,13 @@ def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
                 and (row.get("record_key") in records or _without_record(row, partition, members))
             ]
         )
+
+
+def _said_of(name: RecordKey, other: RecordKey) -> list[Part]:
+    """What was said of the two under the record that stays: a reason may tell of the erased."""
+    return [
+        delete(row["pk"], row["sk"]) for row in rows(f"RECORD#{other}") if row.get("other") == name
+    ]
 
 
 def _without_record(row: Mapping[str, Any], partition: str, members: set[str]) -> bool:

@@ -6,8 +6,9 @@ from shared.aws.dynamodb import Part, get, get_many, transact
 from shared.customers import model
 from shared.customers.keys import record_key
 from shared.customers.model import Profile, RecordKey
-from shared.customers.score import RULES
+from shared.customers.score import RULES, evidence, vetoes
 from shared.customers.stored import profile_values
+from shared.customers.table.households import household_puts
 from shared.customers.table.profiles import (
     People,
     find,
@@ -29,6 +30,7 @@ from shared.customers.table.rows import (
     table,
 )
 from shared.customers.table.users import keys_of, users_of, users_puts
+from shared.customers.views import Preview
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.web.idempotency import Request
 
@@ -64,6 +66,23 @@ def merge(profile_id: str, other_id: str, act: Act, request: Request) -> Merged:
         return None if transact(parts) else merged
 
     return settled(once)
+
+
+def preview(profile_id: str, other_id: str) -> Preview:
+    """Nothing is written. Raises NotFound, Gone, Conflict when they are one already."""
+    one, other = find_both(profile_id, other_id)
+    if one.profile_id == other.profile_id:
+        raise Conflict("they are one profile already", profile_id=one.profile_id)
+    best = max(
+        (
+            evidence(held.record, against.record, frozenset())
+            for held in one.records
+            for against in other.records
+        ),
+        key=lambda found: found.bits,
+    )
+    together = model.merge(one, other, min(one.created_at, other.created_at))
+    return Preview(together, best.bits, best.reasons, vetoes(one, other))
 
 
 def merge_parts(one: Profile, other: Profile, together: Profile, act: Act, name: str) -> list[Part]:
@@ -143,6 +162,7 @@ def _moved_home(before: Profile, leaves: Profile) -> list[Part]:
         keys = keys_of(held.record)
         items = get_many(keys.values(), consistent=True)
         known = {found: users_of(items.get(where)) for found, where in keys.items()}
+        parts += household_puts(held.record, held.home)
         parts += users_puts(held.record, keys, known, held.home, leaves)
     return parts
 

@@ -11,6 +11,7 @@ from shared.customers.keys import Found, is_block, record_key
 from shared.customers.model import Record, RecordKey, Resolution
 from shared.customers.score import RULES
 from shared.customers.stored import digest, milliseconds, record_values, text
+from shared.customers.table.households import household_puts
 from shared.customers.table.profiles import People, head_put, people_of, profile_puts, said
 from shared.customers.table.reviews import open_review, refuse_erased
 from shared.customers.table.rows import (
@@ -80,6 +81,7 @@ def _resolve_once(
         parts += [open_review(doubt, at) for doubt in decision.doubts]
         if standing is None:
             parts.append(head_put(name, resolution.home))
+    parts += household_puts(record, resolution.home)
     parts += users_puts(record, keys, known, resolution.home, decision.profile)
     return None if transact(parts) else resolution
 

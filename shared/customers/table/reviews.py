@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,21 +9,13 @@ from shared.aws.dynamodb import Key, Part, get, get_many, query_page, transact
 from shared.aws.items import to_item
 from shared.customers import model
 from shared.customers.decide import Doubt
-from shared.customers.model import RecordKey
+from shared.customers.model import Held, Profile, RecordKey
 from shared.customers.stored import instant, text
 from shared.customers.table.merging import merge_parts
-from shared.customers.table.profiles import find_both, people_of, profile_put, said
+from shared.customers.table.profiles import People, find_both, people_of, profile_put, said
 from shared.customers.table.rows import Act, head_at, settled, table, update
+from shared.customers.views import Review
 from shared.errors import Conflict, Gone, NotFound
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    review_id: str
-    profile_ids: tuple[str, ...]
-    bits: float
-    reasons: tuple[str, ...]
-    opened_at: datetime
 
 
 def open_review(doubt: Doubt, at: datetime) -> Part:
@@ -62,11 +53,15 @@ def open_reviews(limit: int, after: str | None) -> tuple[list[Review], str | Non
     heads = get_many(Key(table(), *head_at(name)) for item in page.items for name in item["pair"])
     homes = {where.pk: item.get("profile", "") for where, item in heads.items()}
     people = people_of({home for home in homes.values() if home})
-    reviews = []
-    for item in page.items:
-        now = [people.now.get(homes.get(head_at(name)[0], ""), "") for name in item["pair"]]
-        if len(set(now)) == 2 and all(profile_id in people.living for profile_id in now):
-            reviews.append(_review(item, now))
+    reviews = [
+        review
+        for item in page.items
+        if (
+            review := _review(
+                item, [homes.get(head_at(name)[0], "") for name in item["pair"]], people
+            )
+        )
+    ]
     last = page.items[-1] if page.last else None
     return reviews, f"{last['opened_at']} {last['review_id']}" if last else None
 
@@ -83,14 +78,26 @@ def _review_key(after: str) -> dict[str, Any]:
     )
 
 
-def _review(item: Mapping[str, Any], profile_ids: Iterable[str]) -> Review:
-    return Review(
-        review_id=item["review_id"],
-        profile_ids=tuple(profile_ids),
-        bits=item["bits"],
-        reasons=tuple(item["reasons"]),
-        opened_at=instant(item["opened_at"]),
-    )
+def _review(item: Mapping[str, Any], homes: Iterable[str], people: People) -> Review | None:
+    """None when the pair is one by now, or one of the two is gone."""
+    now = [people.living.get(people.now.get(home, "")) for home in homes]
+    held = [
+        profile.held(name) if profile is not None else None
+        for profile, name in zip(now, item["pair"], strict=True)
+    ]
+    match (now, held):
+        case [Profile() as one, Profile() as other], [Held() as first, Held() as second]:
+            if one.profile_id == other.profile_id:
+                return None
+            return Review(
+                review_id=item["review_id"],
+                profile_ids=(one.profile_id, other.profile_id),
+                records=(first.record, second.record),
+                bits=item["bits"],
+                reasons=tuple(item["reasons"]),
+                opened_at=instant(item["opened_at"]),
+            )
+    return None
 
 
 def judge(review_id: str, verdict: str, act: Act) -> tuple[str, ...]:

@@ -95,11 +95,11 @@ def _interactions(
         if row["sk"] == before:
             continue
         interaction = interaction_from(row)
-        if _belongs(interaction, partition, profile):
+        if belongs(interaction, partition, profile):
             yield row["sk"], interaction
 
 
-def _belongs(interaction: Interaction, partition: str, profile: Profile) -> bool:
+def belongs(interaction: Interaction, partition: str, profile: Profile) -> bool:
     if interaction.record_key is not None:
         return interaction.record_key in profile.keys
     return partition in profile.member_ids

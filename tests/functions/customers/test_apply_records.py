@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
+from functions.customers import apply_records
 from functions.customers.apply_records import handler
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
@@ -35,6 +36,7 @@ def dead_letters(fake_tables: None, environment: pytest.MonkeyPatch) -> DeadLett
     client: Any = boto3.client("sqs")
     url = client.create_queue(QueueName="dead-letters")["QueueUrl"]
     environment.setenv("NORAIN_DEAD_LETTERS", url)
+    environment.setattr(apply_records, "WRITERS", 1)  # moto is for one thread
     return DeadLetters(url)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.customers.api import handler
+from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import query
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
@@ -183,6 +184,11 @@ def test_a_doubt_is_listed_and_judged() -> None:
     (review,) = listed["reviews"]
     assert found["profile_id"] in review["profile_ids"]
     assert "names at odds" in review["reasons"]
+    compared = {row["field"]: row for row in review["compared"]}
+    assert compared["phone"]["verdict"] == "same"
+    assert compared["given_name"]["verdict"] == "different"
+    assert sorted(compared["given_name"]["values"]) == ["Ann", "Bob"]
+    assert {entry["what"] for entry in audits(found["profile_id"])} == {"reviews"}
     path = f"/v1/customers/reviews/{review['review_id']}"
     made = event("customers/judge_review")
     made["rawPath"] = made["requestContext"]["http"]["path"] = path
@@ -190,6 +196,90 @@ def test_a_doubt_is_listed_and_judged() -> None:
     assert answer["statusCode"] == 200
     assert len(json.loads(answer["body"])["profile_ids"]) == 1
     assert call("list_reviews") == (200, {"reviews": []})
+
+
+def audits(profile_id: str) -> list[dict[str, Any]]:
+    return list(query(table_name("customers"), "pk = :pk", to_item({":pk": f"AUDIT#{profile_id}"})))
+
+
+def test_a_merge_is_seen_before_it_is_made() -> None:
+    profile_id = bob()
+    _, robert = other(phone="+442079460958", email="robert@shop.test")
+    before = call("get_profile", profile_id=profile_id)
+    status, preview = call(
+        "merge_preview", profile_id=profile_id, body={"other_profile_id": robert["profile_id"]}
+    )
+    assert status == 200
+    assert preview["profile"]["merged_from"] == [robert["profile_id"]]
+    assert {row["value"] for row in preview["profile"]["identifiers"]} >= {
+        "bob@shop.test",
+        "robert@shop.test",
+    }
+    assert preview["bits"] < 0
+    assert preview["against"] == []
+    assert call("get_profile", profile_id=profile_id) == before
+    made = call(
+        "merge",
+        profile_id=profile_id,
+        body={"other_profile_id": robert["profile_id"], "reason": "passport"},
+    )
+    assert made[1]["profile_id"] == preview["profile"]["profile_id"]
+    merged = call("get_profile", profile_id=profile_id)[1]
+    assert merged["identifiers"] == preview["profile"]["identifiers"]
+
+
+def test_everything_kept_on_a_person_can_be_had() -> None:
+    profile_id = bob()
+    _, robert = other(phone="+442079460958")
+    call("note_interaction", profile_id=robert["profile_id"])
+    call("put_cart", profile_id=profile_id)
+    call("get_profile", profile_id=profile_id)
+    wanted = {"other_profile_id": robert["profile_id"], "reason": "passport"}
+    call("merge", profile_id=profile_id, body=wanted)
+    status, export = call("export", profile_id=robert["profile_id"])
+    assert status == 200
+    assert export["profile"]["profile_id"] == profile_id
+    assert {row["source_id"] for row in export["statements"]} == {"account-17", "till-3"}
+    assert export["statements"][0]["fields"] or export["statements"][1]["fields"]
+    assert {tuple(row["reasons"]) for row in export["said"]} == {("passport",)}
+    assert [entry["kind"] for entry in export["interactions"]] == ["view"]
+    assert export["cart"]["lines"] == [{"sku": "tent-2p", "quantity": 1}]
+    assert "profile" in {read["what"] for read in export["reads"]}
+    assert "export" in {entry["what"] for entry in audits(profile_id)}
+
+
+def test_who_lives_together_is_told_and_not_merged() -> None:
+    profile_id = bob()
+    home = json.loads(event("customers/resolve")["body"])["attributes"]["address"]
+    _, ann = call(
+        "resolve",
+        key="ann",
+        body={
+            "source_id": "account-18",
+            "identifiers": {"email": "ann@shop.test"},
+            "attributes": {"given_name": "Ann", "family_name": "Miller", "address": home},
+            "consents": [],
+        },
+    )
+    assert ann["profile_id"] != profile_id
+    assert call("get_profile", profile_id=profile_id)[1]["households"] == [ann["profile_id"]]
+    assert call("get_profile", profile_id=ann["profile_id"])[1]["households"] == [profile_id]
+    send("erase", profile_id=ann["profile_id"])
+    assert call("get_profile", profile_id=profile_id)[1]["households"] == []
+
+
+def test_the_erased_leave_nothing_that_can_be_read() -> None:
+    profile_id = bob()
+    _, robert = other(phone="+442079460958")
+    wanted = {"other_profile_id": robert["profile_id"], "reason": "Bob Miller said so"}
+    call("merge", profile_id=profile_id, body=wanted)
+    call("unmerge", profile_id=profile_id, body={"reason": "Bob Miller denied it"})
+    call("put_cart", profile_id=profile_id)
+    send("erase", profile_id=profile_id)
+    left = str(dynamodb().scan(TableName=table_name("customers"))["Items"]).casefold()
+    for told in ("miller", "bob@shop", "4155552671", "market st", "94105", "account-17", "tent-2p"):
+        assert told not in left
+    assert "442079460958" in left
 
 
 def test_interactions_make_the_timeline() -> None:

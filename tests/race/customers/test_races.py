@@ -1,19 +1,22 @@
 """Many writers on the same people: one canonical id, no cycle, no lost record."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
+from functions.customers import apply_records
 from shared.customers import table
-from shared.customers.model import Resolution
+from shared.customers.model import Address, Resolution
 from shared.customers.table import Act
 from shared.errors import Gone
 from shared.web.idempotency import Request
+from tests.conftest import event
 from tests.unit.customers.people import NOON, record
 
 T = TypeVar("T")
@@ -106,6 +109,54 @@ def test_merge_and_resolve_at_once_lose_no_record(local_tables: None) -> None:
     at_once(work, 24)
     assert table.profile_exists("p-b") == "p-a"
     assert len(table.find("p-a").records) == 2 + 23
+
+
+def test_64_messages_of_one_person_on_the_feed_end_in_one_profile(
+    local_tables: None, environment: pytest.MonkeyPatch
+) -> None:
+    sample = event("customers/apply_records")["Records"][0]
+    document = json.loads(sample["body"])
+
+    def message(number: int) -> dict[str, Any]:
+        data = {**document["data"], "source_id": f"c-{number}"}
+        return {
+            **sample,
+            "messageId": f"m-{number}",
+            "body": json.dumps({**document, "id": f"e-{number}", "data": data}),
+        }
+
+    def work(number: int) -> Any:
+        batch = [message(8 * number + one) for one in range(8)]
+        return apply_records.handler({"Records": batch}, None)["batchItemFailures"]
+
+    failed = [name for names in at_once(work, 8) for name in names]
+    for again in failed:
+        number = int(again["itemIdentifier"].partition("-")[2])
+        assert (
+            apply_records.handler({"Records": [message(number)]}, None)["batchItemFailures"] == []
+        )
+    (profile,) = table.find_by("email", "bob@shop.test")
+    assert len(profile.records) == WRITERS
+
+
+def test_who_shares_nothing_but_name_address_and_birth_date_is_found_by_all_at_once(
+    local_tables: None,
+) -> None:
+    home = Address("12 Main Street", "Springfield", "IL", "62704", "US")
+
+    def resolve(number: int) -> Resolution:
+        said = record(
+            "web",
+            f"s{number}",
+            given_name="Bob",
+            family_name="Miller",
+            birth_date="1980-03-04",
+            address=home,
+        )
+        return table.resolve(said, f"r{number}", NOON, f"p{number}")
+
+    found = at_once(resolve, 16)
+    assert len({resolution.profile_id for resolution in found}) == 1
 
 
 def test_a_record_is_not_resurrected_by_a_resolve_during_the_erasure(local_tables: None) -> None:

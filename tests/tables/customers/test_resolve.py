@@ -170,7 +170,7 @@ def test_keys_name_nobody() -> None:
     resolve("1", given_name="Bob", family_name="Miller", phone="+14155552671", address=home)
     items = dynamodb().scan(TableName=table_name("customers"))["Items"]
     kinds = {item["pk"]["S"].partition("#")[0] for item in items}
-    assert kinds == {"PROFILE", "RECORD", "ID", "BLOCK", "IDEM"}
+    assert kinds == {"PROFILE", "RECORD", "ID", "BLOCK", "HOUSE", "IDEM"}
     for item in items:
-        if item["pk"]["S"].startswith(("ID#", "BLOCK#", "IDEM#")):
+        if item["pk"]["S"].startswith(("ID#", "BLOCK#", "HOUSE#", "IDEM#")):
             assert not any(told in str(item) for told in ("Bob", "Miller", "62704", "4155552671"))

@@ -1,5 +1,7 @@
 """The laws of profiles: order does not matter, merges can be undone, consent never widens."""
 
+import json
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -131,6 +133,38 @@ def test_a_random_walk_of_merges_undone_in_any_order_gives_the_same_profiles_bac
     while merged := [profile for profile in standing if len(profile.members) > 1]:
         standing = _unmerged_once(standing, data.draw(st.sampled_from(merged)), at)
     assert sorted(view(profile) for profile in standing) == before
+
+
+def test_a_thousand_walks_of_merges_and_unmerges_restore_every_byte() -> None:
+    """What is stored, but for the statements that somebody took two records apart."""
+    for seed in range(1000):
+        rnd = random.Random(seed)
+        them = [
+            newborn(
+                f"p{number}",
+                f"web#{number}",
+                record("web", str(number), email=f"{rnd.randrange(9)}@x.test", given_name="Ann"),
+                NOON + timedelta(minutes=rnd.randrange(5)),
+            )
+            for number in range(rnd.randint(2, 6))
+        ]
+        before = sorted(_stored(profile) for profile in them)
+        standing = list(them)
+        for step in range(rnd.randint(1, 10)):
+            at = NOON + timedelta(hours=step)
+            merged = [profile for profile in standing if len(profile.members) > 1]
+            if len(standing) > 1 and (not merged or rnd.random() < 0.6):
+                one, other = rnd.sample(standing, 2)
+                standing = [p for p in standing if p not in (one, other)] + [merge(one, other, at)]
+            else:
+                standing = _unmerged_once(standing, rnd.choice(merged), at)
+        while merged := [profile for profile in standing if len(profile.members) > 1]:
+            standing = _unmerged_once(standing, rnd.choice(merged), NOON)
+        assert sorted(_stored(profile) for profile in standing) == before
+
+
+def _stored(profile: Profile) -> str:
+    return json.dumps({**stored.profile_values(profile), "apart": []}, sort_keys=True)
 
 
 def _unmerged_once(standing: list[Profile], profile: Profile, at: Any) -> list[Profile]:

@@ -1,0 +1,44 @@
+"""What is shown of people beside the profile: pairs to judge, a merge before it is made, all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.customers.fold import Cart
+from shared.customers.model import Interaction, Profile, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """``records`` are the two as they are known now, in the order of ``profile_ids``."""
+
+    review_id: str
+    profile_ids: tuple[str, str]
+    records: tuple[Record, Record]
+    bits: float
+    reasons: tuple[str, ...]
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a merge would make, what speaks for it, and what forbids it to the rules."""
+
+    profile: Profile
+    bits: float
+    reasons: tuple[str, ...]
+    vetoes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """``statements`` are what the sources said, word by word; ``said`` what was decided on the
+    records, by whom and why; ``reads`` who has read the profile."""
+
+    profile: Profile
+    statements: tuple[Record, ...]
+    said: tuple[Mapping[str, Any], ...]
+    interactions: tuple[Interaction, ...]
+    cart: Cart
+    reads: tuple[Mapping[str, Any], ...]
