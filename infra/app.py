@@ -35,7 +35,9 @@ def build(app: App) -> None:
     reference = Reference(app, named("Reference"), platform, data=data, env=where)
     events = Events(app, named("Events"), platform, env=where)
     stock = Stock(app, named("Stock"), platform, data=data, events=events, env=where)
-    availability = Availability(app, named("Availability"), platform, data=data, env=where)
+    availability = Availability(
+        app, named("Availability"), platform, data=data, events=events, env=where
+    )
     customers = Customers(app, named("Customers"), platform, data=data, env=where)
     orders = Orders(
         app,

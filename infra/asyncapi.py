@@ -10,6 +10,7 @@ from pydantic import BaseModel, create_model
 from pydantic.json_schema import models_json_schema
 
 from infra.openapi import VERSION
+from shared.availability.contract import AvailabilityChanged
 from shared.orders import events as orders
 from shared.stock import contract as stock
 from shared.stock.audit import Drift
@@ -37,6 +38,10 @@ FED: Mapping[str, tuple[type[BaseModel], str]] = {
 TOLD: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
     **orders.TRANSFER_EVENTS,
+    "availability.changed": (
+        AvailabilityChanged,
+        "A SKU, or one of its shelves, is in stock, limited, awaited or out of stock now.",
+    ),
     "stock.drift": (
         DriftData,
         "Positions are not what their movements and reservations add up to.",

@@ -44,7 +44,7 @@ STOCK = Table(
     stream=True,
     ttl="ttl",
 )
-AVAILABILITY = Table("availability")
+AVAILABILITY = Table("availability", stream=True)
 ORDERS = Table(
     "orders",
     indexes=(

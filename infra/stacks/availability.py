@@ -6,13 +6,21 @@ from constructs import Construct
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.stacks.data import Data
+from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
 
 class Availability(Stack):
     def __init__(
-        self, scope: Construct, name: str, platform: Platform, *, data: Data, env: Environment
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        data: Data,
+        events: Events,
+        env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
         project = Function(
@@ -31,6 +39,25 @@ class Availability(Stack):
             table=data[schema.STOCK],
             worker=project,
             keys={"sk": "LOC#"},
+        )
+
+        publish_events = Function(
+            self,
+            "PublishEvents",
+            platform,
+            handler="functions.availability.publish_events.handler",
+            description="tells the bus that a status has crossed a threshold",
+            timeout_seconds=60,
+        )
+        events.let(publish_events)
+        Follows(
+            self,
+            "Told",
+            platform,
+            table=data[schema.AVAILABILITY],
+            worker=publish_events,
+            keys={"sk": "PACK#"},
+            batch_size=100,
         )
 
         rebuild = Function(

@@ -54,6 +54,23 @@ class AvailabilityItem(Answer):
     )
 
 
+class AvailabilityChange(Answer):
+    location_id: LocationId
+    sellable: Count
+    status: Status
+    was: Status
+
+
+class AvailabilityChanged(Answer):
+    """``availability.changed``: before any channel's safety stock."""
+
+    sku: Sku
+    status: Status
+    was: Status
+    sellable: Count
+    locations: list[AvailabilityChange] = Field(description="those whose own status has changed")
+
+
 class AvailabilityAnswer(Answer):
     as_of: Instant = Field(description="when the stock last changed; the oldest of the items")
     items: list[AvailabilityItem]

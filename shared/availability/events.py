@@ -1,0 +1,69 @@
+"""What other systems are told of availability: that a status has crossed a threshold. Pure.
+
+An event is made of two packs that stood one after the other, and of nothing else: made again, it is
+the same event, with the same id.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.availability.model import Pack
+from shared.availability.query import status
+from shared.instants import rfc3339
+
+SOURCE = "norain/availability"
+CHANGED = "availability.changed"
+
+
+def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
+    """The CloudEvent of a pack that was written over ``before``; None when no status has changed.
+
+    It counts what is available, before any channel's safety stock: a channel that keeps some back
+    asks for its own answer.
+    """
+    old, new = _summary(before), _summary(pack)
+    was, now = _statuses(before), _statuses(pack)
+    crossed = [
+        {
+            "location_id": location,
+            "sellable": max(0, pack.rows[location].available if location in pack.rows else 0),
+            "status": now.get(location, "out_of_stock"),
+            "was": was.get(location, "out_of_stock"),
+        }
+        for location in sorted(was.keys() | now.keys())
+        if was.get(location, "out_of_stock") != now.get(location, "out_of_stock")
+    ]
+    if old == new and not crossed:
+        return None
+    return {
+        "specversion": "1.0",
+        "id": f"{pack.sku}#{pack.version}",
+        "source": SOURCE,
+        "type": CHANGED,
+        "subject": pack.sku,
+        "time": rfc3339(pack.as_of),
+        "datacontenttype": "application/json",
+        "data": {
+            "sku": pack.sku,
+            "status": new,
+            "was": old,
+            "sellable": sum(max(0, row.available) for row in pack.rows.values()),
+            "locations": crossed,
+        },
+    }
+
+
+def _summary(pack: Pack | None) -> str:
+    rows = pack.rows.values() if pack else ()
+    return status(
+        sum(max(0, row.available) for row in rows), expected=any(row.expected for row in rows)
+    )
+
+
+def _statuses(pack: Pack | None) -> Mapping[str, str]:
+    """Of each location; what is expected at one makes it a backorder there."""
+    rows = pack.rows if pack else {}
+    return {
+        location: status(max(0, row.available), expected=bool(row.expected))
+        for location, row in rows.items()
+    }

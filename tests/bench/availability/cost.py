@@ -1,0 +1,62 @@
+"""Calls and read units of each question, as DynamoDB Local tells them."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+
+from functions.availability.query import handler
+from shared.availability import table
+from shared.aws import dynamodb
+from tests.bench.availability.shelves import counted, empty_tables, open_stores, question, stock
+from tests.bench.report import Row, Table, Tell
+
+STORES = (10, 50, 500, 2000)
+BASKETS = (1, 5, 20, 100)
+
+
+def tables(quick: bool, tell: Tell) -> Iterator[Table]:
+    with empty_tables():
+        tell("shelves")
+        open_stores(500)
+        for stores in STORES:
+            stock(f"of-{stores}", stores)
+        for number in range(max(BASKETS)):
+            stock(f"sku-{number}", 500, number)
+        with contextlib.redirect_stdout(io.StringIO()):
+            asked = question(sku="sku-0")
+            with counted() as cold:
+                handler(asked, None)
+            extra = sum(one["units"] for one in cold) - 0.5
+            rows = [
+                *(_row(f"1 SKU x {stores:,} locations", f"of-{stores}") for stores in STORES),
+                *(
+                    _row(
+                        f"{skus} SKUs x 500 locations",
+                        ",".join(f"sku-{number}" for number in range(skus)),
+                    )
+                    for skus in BASKETS
+                ),
+            ]
+        yield Table(
+            "a question's cost",
+            rows,
+            (
+                f"and every 30 s, for 500 locations: {len(cold) - 1} call, {extra:g} read units",
+                "read units from ReturnConsumedCapacity of DynamoDB Local; eventually consistent",
+            ),
+        )
+
+
+def _row(title: str, skus: str) -> Row:
+    with counted() as used:
+        answer = handler(question(sku=skus, limit="200"), None)
+    assert answer["statusCode"] == 200, answer["body"]
+    first = table.pack_key(skus.partition(",")[0])
+    item = dynamodb.get(first.table, first.pk, first.sk)
+    return {
+        "question": title,
+        "calls": len(used),
+        "read units": sum(one["units"] for one in used),
+        "pack, bytes": len(item["pack"]) if item else None,
+        "answer, bytes": len(answer["body"]),
+    }

@@ -1,0 +1,124 @@
+"""What the bus hears of availability, from the stream of the packs."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.availability.publish_events import handler
+from shared.availability import table
+from shared.availability.contract import AvailabilityChanged
+from shared.availability.events import of_change
+from shared.availability.model import Change, Pack, Row
+from shared.aws.clients import client, dynamodb
+from shared.aws.dynamodb import key
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def heard(environment: pytest.MonkeyPatch, fake_tables: None) -> list[dict[str, Any]]:
+    """The events that were put on the bus."""
+    environment.setenv("NORAIN_EVENT_BUS", "norain-test")
+    client("events").create_event_bus(Name="norain-test")
+    found: list[dict[str, Any]] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        found.extend(json.loads(entry["Detail"]) for entry in params["Entries"])
+
+    client("events").meta.events.register("before-parameter-build.events.PutEvents", note)
+    return found
+
+
+def record(number: int, sku: str, *changes: Change) -> dict[str, Any]:
+    """Projects the changes; what the stream says of it."""
+    images = {"OldImage": image(sku)}
+    table.project(sku, changes)
+    images["NewImage"] = image(sku)
+    present = {name: item for name, item in images.items() if item}
+    return {"dynamodb": {"SequenceNumber": str(number), **present}}
+
+
+def image(sku: str) -> dict[str, Any]:
+    found = dynamodb().get_item(TableName="fake-availability", Key=key(f"SKU#{sku}", "PACK#0"))
+    return dict(found.get("Item", {}))
+
+
+def units(location: str, version: int, available: int, *expected: tuple[int, int]) -> Change:
+    return Change(location, version, Row(available, version, expected), AT)
+
+
+def test_a_status_that_crosses_a_threshold_is_told_once(heard: list[dict[str, Any]]) -> None:
+    records = [
+        record(1, "A", units("denver", 1, 9), units("boulder", 1, 9)),
+        record(2, "A", units("denver", 2, 8)),
+        record(3, "A", units("denver", 3, 0)),
+        record(4, "A", units("boulder", 2, 5)),
+        record(5, "A", units("boulder", 3, 0, (1_800_000_000, 4))),
+    ]
+    assert handler({"Records": records}, None) == {"batchItemFailures": []}
+    for event in heard:
+        AvailabilityChanged.model_validate(event["data"])
+        assert (event["type"], event["subject"]) == ("availability.changed", "A")
+    assert [(e["data"]["was"], e["data"]["status"]) for e in heard] == [
+        ("out_of_stock", "in_stock"),
+        ("in_stock", "in_stock"),
+        ("in_stock", "limited_stock"),
+        ("limited_stock", "backorder"),
+    ]
+    assert heard[1]["data"]["locations"] == [
+        {"location_id": "denver", "sellable": 0, "status": "out_of_stock", "was": "in_stock"}
+    ]
+
+
+def test_a_record_that_comes_again_is_the_same_event(heard: list[dict[str, Any]]) -> None:
+    records = [record(1, "A", units("denver", 1, 9))]
+    handler({"Records": records}, None)
+    handler({"Records": records}, None)
+    assert heard[0] == heard[1]
+    assert heard[0]["id"] == "A#1"
+
+
+def test_a_poison_record_is_named_and_what_was_before_it_is_told(
+    heard: list[dict[str, Any]],
+) -> None:
+    poison = {"dynamodb": {"SequenceNumber": "2", "NewImage": {"pk": {"S": "SKU#B"}}}}
+    records = [record(1, "A", units("denver", 1, 9)), poison]
+    assert handler({"Records": records}, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert [event["subject"] for event in heard] == ["A"]
+
+
+def test_a_pack_that_is_no_more_is_not_told_of(heard: list[dict[str, Any]]) -> None:
+    handler({"Records": [{"dynamodb": {"SequenceNumber": "1", "OldImage": {}}}]}, None)
+    assert heard == []
+
+
+PACKS = st.dictionaries(
+    st.sampled_from("abc"), st.builds(Row, st.integers(-2, 9), st.just(1)), max_size=3
+).map(lambda rows: Pack("A", rows, AT, 1))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(PACKS, min_size=1, max_size=6))
+def test_whoever_hears_every_event_knows_every_status(packs: list[Pack]) -> None:
+    known: dict[str, str] = {}
+    whole = "out_of_stock"
+    before = None
+    for pack in packs:
+        event = of_change(before, pack)
+        if event:
+            assert event["data"]["was"] == whole
+            whole = event["data"]["status"]
+            for row in event["data"]["locations"]:
+                assert known.get(row["location_id"], "out_of_stock") == row["was"]
+                known[row["location_id"]] = row["status"]
+        before = pack
+        for location, row in pack.rows.items():
+            units = row.available
+            word = "in_stock" if units > 5 else "limited_stock" if units > 0 else "out_of_stock"
+            assert known.get(location, "out_of_stock") == word
