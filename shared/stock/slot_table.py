@@ -190,12 +190,12 @@ def warm(sku: str, location_id: str, at: datetime) -> bool:
 # Splitting and folding
 
 
-def split(item: Mapping[str, Any], floor: int, at: datetime) -> bool:
+def split(item: Mapping[str, Any], floor: int, at: datetime, *, rest: timedelta = REST) -> bool:
     """Spreads the position over slots, for buyers that leave ``floor``: one transaction.
 
-    Whether it did: not when it is split, has been folded lately, or has too little.
+    Whether it did: not when it is split, has been folded for less than ``rest``, or has too little.
     """
-    granted = grant(item["available"], floor)
+    granted = None if "slots" in item else grant(item["available"], floor)
     if granted is None:
         return False
     sku, location_id = item["sku"], item["location_id"]
@@ -224,7 +224,7 @@ def split(item: Mapping[str, Any], floor: int, at: datetime) -> bool:
                     ":epoch": epoch,
                     ":split": "SPLIT",
                     ":deadline": rfc3339(at + LOOK),
-                    ":rested": rfc3339(at - REST),
+                    ":rested": rfc3339(at - rest),
                     ":at": rfc3339(at),
                     ":zero": 0,
                     ":one": 1,

@@ -274,20 +274,26 @@ def _draws(
         # It brings the position's own units below what is safe with slots.
         return _folded(effect, at, patient=patient)
     item, whole = slot_table.look(sku, location_id)
-    if item is not None and not whole.slots and hot and slot_table.split(item, effect.floor, at):
+    if hot and item is not None and slot_table.split(item, effect.floor, at):
         item, whole = slot_table.look(sku, location_id)
     slot_table.remember(sku, location_id, whole)
     found = draw(whole, effect.reserved, effect.floor, slot_table.start(), most)
     if not isinstance(found, Instead):
         return found
-    dry = whole.slots and not any(slot.available for slot in whole.slots)
-    if found is Instead.FOLD:
-        return _folded(effect, at, patient=patient)
-    if dry:
-        # Nothing hangs on it: whole, the position answers the next ones with less effort.
-        with suppress(Busy):
-            slot_table.fold(sku, location_id, at, alone=True)
-    return _Short({**item, "available": whole.sellable} if item else None)
+    if found is Instead.SHORT:
+        if whole.slots and not any(slot.available for slot in whole.slots):
+            # Nothing hangs on it: whole, the position answers the next ones with less effort.
+            with suppress(Busy):
+                slot_table.fold(sku, location_id, at, alone=True)
+        return _Short({**item, "available": whole.sellable} if item else None)
+    drawn = _folded(effect, at, patient=patient)
+    if drawn and effect.floor > whole.kept and any(slot.available for slot in whole.slots):
+        # It is hot still: with more kept, new slots serve this buyer's like and the others.
+        item, _ = slot_table.look(sku, location_id)
+        if item is not None:
+            slot_table.split(item, effect.floor, at, rest=timedelta())
+        return []
+    return drawn
 
 
 def _folded(effect: Effect, at: datetime, *, patient: bool) -> Sequence[Draw]:

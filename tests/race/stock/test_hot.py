@@ -5,6 +5,7 @@ DynamoDB Local has no conflicts between transactions; tests/contention.py adds t
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -62,8 +63,14 @@ def bought(wanted: Hold, floor: int = 0) -> Hold | None:
 
 
 def buys(name: str, units: int = 1, floor: int = 0, at: datetime = NOW) -> Work:
-    wanted = hold(name, ("A", units), opened_at=at)
-    return lambda: bought(wanted, floor) is not None
+    """Some while after ``at``: as long as this test has run."""
+    began = time.monotonic()
+
+    def buy() -> bool:
+        now = at + timedelta(seconds=time.monotonic() - began)
+        return bought(hold(name, ("A", units), opened_at=now), floor) is not None
+
+    return buy
 
 
 def buyers(count: int) -> list[Work]:
