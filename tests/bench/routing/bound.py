@@ -37,8 +37,8 @@ def lower_bound(
     world: World, iterations: int = ITERATIONS, tell: Callable[[str], None] = lambda _: None
 ) -> Bound:
     network = world.network
-    came = np.maximum(0, np.cumsum([units for _, units in world.deliveries], 0) - world.phantom)
-    starts = [at for at, _ in world.deliveries]
+    came = np.maximum(0, np.cumsum([units for _, units in network.deliveries], 0) - world.phantom)
+    starts = [at for at, _ in network.deliveries]
     batches = _batches(world, starts)
     walked = np.zeros(came.shape)
     for event in world.walk_ins:

@@ -93,7 +93,7 @@ def cheapest(given: Costs) -> Reference:
 def hindsight(world: World) -> Reference:
     """The best that could have been done with a small season of one delivery, all known before."""
     network, programme = world.network, Programme()
-    ((_, stock),) = world.deliveries
+    ((_, stock),) = world.network.deliveries
     used: dict[tuple[int, int], dict[int, float]] = {}
     unavoidable = 0.0
     for order in world.orders:

@@ -205,7 +205,7 @@ class LearntNewsvendor(Newsvendor):
 
 class Pulled(LearntNewsvendor):
     """And each week a job looks at where online demand will come from: tests/bench/routing/pull.py.
-    Salvage is charged as the router does."""
+    Announced deliveries count. Salvage is charged as the router does."""
 
     def start(self, network: Network) -> None:
         super().start(network)
@@ -227,13 +227,17 @@ class Pulled(LearntNewsvendor):
         return found
 
     def price(self, at: float, offer: Offer) -> Floats:
-        left = 1 - at / self._network.days
-        products = offer.order.products
-        walk_in = self._learning.walk_in[products] * left
-        salvage = self._network.salvage[products]
-        margin = np.maximum(0, self._network.walk_in_margin[products][:, None] - salvage)
-        pulled = Pull(
-            np.array([self._pull[product].units for product in products]) * left,
-            np.array([self._pull[product].saving for product in products]),
-        )
-        return worth(offer.stock, walk_in, margin, pulled) + salvage
+        network, products = self._network, offer.order.products
+        salvage = network.salvage[products]
+        margin = np.maximum(0, network.walk_in_margin[products][:, None] - salvage)
+        walk_in = self._learning.walk_in[products]
+        units = np.array([self._pull[product].units for product in products])
+        saving = np.array([self._pull[product].saving for product in products])
+        stock, most = offer.stock, np.zeros(offer.whole.shape)
+        expected = [(day, come[products]) for day, come in network.deliveries if day > at]
+        for day, come in [*expected, (float(network.days), np.zeros_like(stock))]:
+            share = (day - at) / network.days
+            pulled = Pull(share * units, saving)
+            most = np.maximum(most, worth(stock, share * walk_in, margin, pulled))
+            stock = stock + come
+        return most + salvage

@@ -12,6 +12,9 @@ it lasts till there, else to the other. Littlewood's rule (1972) for two classes
 newsvendor price as its special case g = 0. The chances are taken at the moment of decision, from
 the stock as it is then; only the rates of O and W and g are stored, and age slowly.
 
+Where more stock is announced, a unit is worth the most that it is for any of the periods up to a
+delivery or to the end of the season: with the demand until then, and what has come by then.
+
 A first choice depends on the prices and these on it, so the job goes round a few times.
 """
 

@@ -81,7 +81,8 @@ class WalkIn:
 class Network:
     """What a policy is told. ``parcel`` and ``per_kg`` are R x N, ``pick`` per unit and node,
     ``salvage`` S x N; margins and mass are per product. ``online`` (S x R) and ``walk_in`` (S x N)
-    are the expected units of the whole season, with the errors that the parameters ask for."""
+    are the expected units of the whole season, with the errors that the parameters ask for;
+    ``deliveries`` (day, S x N units) are those announced, the first at day 0."""
 
     days: int
     warehouse: Flags
@@ -95,15 +96,14 @@ class Network:
     salvage: Floats
     online: Floats
     walk_in: Floats
+    deliveries: tuple[tuple[float, Ints], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """``deliveries`` are (day, S x N units), the first at day 0. ``phantom`` units (S x N) of them
-    are on record only."""
+    """``phantom`` units (S x N) of the deliveries are on record only."""
 
     network: Network
-    deliveries: tuple[tuple[float, Ints], ...]
     phantom: Ints
     events: tuple[Order | WalkIn, ...]
 
@@ -147,9 +147,10 @@ def world(given: Parameters) -> World:
         salvage=demand.price[:, None] * np.where(places.warehouse, 0.20, 0.12),
         online=given.bias * error_online * demand.online * units / demand.online.sum(),
         walk_in=given.bias * error_walk_in * demand.walk_in,
+        deliveries=deliveries,
     )
     phantom = extra.binomial(recorded, given.phantom)
-    return World(network, deliveries, phantom, tuple(events))
+    return World(network, phantom, tuple(events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +336,7 @@ class Season:
 def simulate(world: World, policy: Policy, tell: Callable[[str], None] = lambda _: None) -> Season:
     """Phantom units are found missing at the shelf: the line is lost, and the record corrected."""
     network = world.network
-    arriving = list(world.deliveries)
+    arriving = list(network.deliveries)
     stock = np.zeros_like(world.phantom)
     there = -world.phantom
     shipping = lost_online = lost_walk_in = salvage = 0.0
