@@ -21,7 +21,8 @@ app = api()
     security=needs("availability:read"),
     summary="What is available, where, and by when",
     description="Up to 100 SKUs in one answer; a SKU that nobody has is out of stock. A client of "
-    "one channel may leave out `channel`. `near` is latitude,longitude. Locations come in the "
+    "one channel may leave out `channel`. What the rules of channel stock keep from the channel is "
+    "not counted. `near` is latitude,longitude. Locations come in the "
     "order of their distance, or else of their ids. `pickup_within_minutes` asks for locations "
     "that hand over by then, counted in whole minutes. When nothing is sellable where it was asked "
     "for, `instead` names the nearest units and the first supply.",

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.errors import NotFound, Refusal, invalid
-from shared.stock import table
+from shared.stock import rules_table, table
 from shared.stock.contract import (
     BindInput,
     ExtendInput,
@@ -27,6 +27,10 @@ from shared.stock.contract import (
     event_of,
     hold_of,
 )
+from shared.stock.model import Hold
+from shared.stock.rules import Selling
+from shared.stock.rules_contract import RulesAnswer, RulesInput, rules_of
+from shared.stock.rules_table import Published
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId, Sku
@@ -60,6 +64,32 @@ def send_updates(body: Updates) -> Response[UpdatesAnswer]:
         content_type="application/json",
         body=UpdatesAnswer(accepted=len(good), rejected=rejected),
     )
+
+
+@app.get(
+    "/v1/stock/rules",
+    security=needs("stock:read", "policy:read"),
+    summary="The rules of channel stock",
+    description="Safety stock and ring fences, in the order in which they count; those in force, "
+    "or an earlier `version`. A change is in force everywhere within 30 s.",
+)
+def get_rules(version: Annotated[int | None, Query(ge=0)] = None) -> Response[RulesAnswer]:
+    return _rules(rules_table.published(version))
+
+
+@app.put(
+    "/v1/stock/rules",
+    security=needs("policy:write"),
+    summary="Change the rules of channel stock",
+    description="The whole document. Of the safety stocks that match a channel the last one holds; "
+    "of the fences of the same channels too. The ETag is what PUT takes as If-Match; without it "
+    "the last writer wins.",
+)
+def put_rules(
+    body: RulesInput, if_match: Annotated[str | None, Header(alias="If-Match")] = None
+) -> Response[RulesAnswer]:
+    made = rules_table.put(rules_of(body), _etag(if_match), _now(), who(app).client_id)
+    return _rules(made)
 
 
 @app.get(
@@ -125,13 +155,14 @@ def list_movements(
     security=needs("stock:write", "orders:write"),
     summary="Hold stock",
     description="Reserves every line, or none, until it expires, is released or becomes an order. "
-    "What is short is named line by line.",
+    "What is short is named line by line. What the rules of channel stock keep from the channel, "
+    "it cannot hold.",
 )
 def open_hold(body: HoldInput) -> Response[HoldAnswer]:
     who(app).must_see(body.channel)
     request = idempotent(app)
     hold = hold_of(body, request, _now())
-    stands = table.find_hold(hold.hold_id) or table.open_hold(hold)
+    stands = table.find_hold(hold.hold_id) or table.open_hold(hold, _selling(hold))
     request.check(stands.digest)
     return Response(
         status_code=201,
@@ -185,6 +216,30 @@ def release_hold(hold_id: Annotated[Id, Path()]) -> Response[None]:
     who(app).must_see(hold.channel)
     table.release_hold(hold, _now())
     return Response(status_code=204)
+
+
+def _selling(hold: Hold) -> Selling:
+    skus = (line.sku for line in hold.lines)
+    return rules_table.selling(hold.channel, skus, hold.opened_at)
+
+
+def _rules(found: Published) -> Response[RulesAnswer]:
+    return Response(
+        status_code=200,
+        content_type="application/json",
+        body=RulesAnswer.of(found),
+        headers={"ETag": f'"{found.rules.version}"'},
+    )
+
+
+def _etag(if_match: str | None) -> int | None:
+    """The version that If-Match names; None for none, and for ``*``."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if not (text.isascii() and text.isdecimal() and len(text) <= 8):
+        raise invalid("header.If-Match", "not an ETag of the rules")
+    return int(text)
 
 
 def _version(cursor: str) -> int:

@@ -83,3 +83,4 @@ class Availability(Stack):
         )
         data.let(self.query, schema.AVAILABILITY, *READ)
         data.let(self.query, schema.CONFIG, *READ)
+        data.let(self.query, schema.CATALOG, *READ)

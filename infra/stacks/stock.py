@@ -145,6 +145,8 @@ class Stock(Stack):
             environment={"NORAIN_FEED_QUEUE": feed.queue.queue_url},
         )
         data.let(self.api, schema.STOCK, *READ, *WRITE)
+        data.let(self.api, schema.CONFIG, *READ, *WRITE)
+        data.let(self.api, schema.CATALOG, *READ)
         self.api.allow(["sqs:SendMessage"], [feed.queue.queue_arn])
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)

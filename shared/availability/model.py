@@ -7,7 +7,7 @@ wins, so that any order and any repetition of the changes gives the same pack.
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.availability import sales
@@ -20,12 +20,15 @@ Supply = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Row:
     """``available`` units at a location, as of the position's ``version``; ``expected`` supply in
-    the order of its dates; ``sales`` over the counter, once there were any."""
+    the order of its dates; ``sales`` over the counter, once there were any. ``reserved`` units and
+    ``counters`` are what floors depend on."""
 
     available: int
     version: int
     expected: tuple[Supply, ...] = ()
     sales: Sales | None = None
+    reserved: int = 0
+    counters: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,8 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
 class Columns:
     """A pack as it is stored: the locations in the order of their ids, and what each has.
 
-    ``expected`` has the place of a location for its key; most locations expect nothing. ``as_of``
-    is a text, RFC 3339 with milliseconds.
+    ``expected``, ``reserved`` and ``counters`` have the place of a location for their key; most
+    locations have none. ``as_of`` is a text, RFC 3339 with milliseconds.
     """
 
     as_of: str
@@ -156,6 +159,8 @@ class Columns:
     available: list[int]
     versions: list[int]
     expected: dict[str, list[list[int]]]
+    reserved: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
@@ -169,6 +174,16 @@ def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
             str(place): [list(supply) for supply in rows[location].expected]
             for place, location in enumerate(order)
             if rows[location].expected
+        },
+        "r": {
+            str(place): rows[location].reserved
+            for place, location in enumerate(order)
+            if rows[location].reserved
+        },
+        "c": {
+            str(place): dict(rows[location].counters)
+            for place, location in enumerate(order)
+            if rows[location].counters
         },
     }
     if prior is not None:
@@ -190,7 +205,15 @@ def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
 
 def unpack(packed: bytes, as_of: str) -> Columns:
     columns = json.loads(zlib.decompress(packed))
-    return Columns(as_of, columns["l"], columns["a"], columns["v"], columns["e"])
+    return Columns(
+        as_of,
+        columns["l"],
+        columns["a"],
+        columns["v"],
+        columns["e"],
+        columns.get("r", {}),
+        columns.get("c", {}),
+    )
 
 
 def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
@@ -207,4 +230,10 @@ def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
     for place, known in columns.get("s", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], sales=Sales(*known))
+    for place, reserved in columns.get("r", {}).items():
+        location = locations[int(place)]
+        rows[location] = replace(rows[location], reserved=reserved)
+    for place, counters in columns.get("c", {}).items():
+        location = locations[int(place)]
+        rows[location] = replace(rows[location], counters=tuple(sorted(counters.items())))
     return rows, Prior(*columns["p"]) if "p" in columns else None

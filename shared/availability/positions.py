@@ -5,7 +5,13 @@ from shared.stock.model import Expected, Position
 
 
 def row_of(position: Position) -> Row:
-    return Row(position.available, position.version, _supply(position.expected))
+    return Row(
+        position.available,
+        position.version,
+        _supply(position.expected),
+        reserved=position.reserved,
+        counters=tuple(sorted(position.counters.items())),
+    )
 
 
 def change_of(position: Position) -> Change:

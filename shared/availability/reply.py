@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from shared.availability import query, table
+from shared.availability.channel import told
 from shared.availability.parameters import Parameters
 from shared.errors import invalid
 from shared.locations import table as locations
 from shared.locations.model import Point, point
+from shared.stock import rules_table
 from shared.web.auth import Caller
 
 CACHE = "public, max-age=5"
@@ -33,7 +35,9 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         limit=asked.limit,
         pickup_within=asked.pickup_within_minutes,
     )
-    text = query.answer(question, table.columns(question.skus), _places(at), at)
+    selling = rules_table.selling(question.channel, question.skus, at)
+    packs = told(table.columns(question.skus), selling)
+    text = query.answer(question, packs, _places(at), at)
     tag = query.etag(text)
     headers = {"ETag": tag, "Cache-Control": CACHE}
     if query.matches(if_none_match, tag):

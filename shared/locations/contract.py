@@ -10,7 +10,7 @@ from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
 
 from shared.locations.model import Kind, Location
-from shared.web.contract import Answer, Country, Input, LocationId
+from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
 def _known_zone(name: str) -> str:
@@ -64,6 +64,10 @@ class _Place(BaseModel):
         description="units it can pick in an hour of opening; 0 takes no orders"
     )
     gln: CheckedGln | None = Field(default=None, description="GS1 Global Location Number")
+    groups: Annotated[list[Id], Field(max_length=50)] = Field(
+        default_factory=list,
+        description="names of your own, such as a region: rules speak of many locations by them",
+    )
 
 
 class PutLocation(Input, _Place):
@@ -87,6 +91,7 @@ class PutLocation(Input, _Place):
             lead_time_minutes=self.lead_time_minutes,
             capacity_per_hour=self.capacity_per_hour,
             gln=self.gln,
+            groups=frozenset(self.groups),
         )
 
 
@@ -115,6 +120,7 @@ class LocationAnswer(Answer, _Place):
             lead_time_minutes=location.lead_time_minutes,
             capacity_per_hour=location.capacity_per_hour,
             gln=location.gln,
+            groups=sorted(location.groups),
             distance_km=None if distance_km is None else round(distance_km, 3),
         )
 

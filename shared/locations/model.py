@@ -23,6 +23,7 @@ class Location:
     opened the day before closes at its hour.
 
     ``capacity_per_hour`` is the units that can be picked in an hour of opening; 0 picks none.
+    ``groups`` are names of the retailer's own, by which rules speak of many locations at once.
     """
 
     location_id: str
@@ -40,6 +41,7 @@ class Location:
     lead_time_minutes: int
     capacity_per_hour: int
     gln: str | None = None
+    groups: frozenset[str] = frozenset()
 
 
 def is_open(location: Location, at: datetime) -> bool:

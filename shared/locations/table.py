@@ -177,6 +177,7 @@ def _item(location: Location) -> Item:
             "lead_time_minutes": location.lead_time_minutes,
             "capacity_per_hour": location.capacity_per_hour,
             "gln": location.gln,
+            "groups": sorted(location.groups) or None,
         }
     )
 
@@ -198,6 +199,7 @@ def _location(item: dict[str, Any]) -> Location:
         lead_time_minutes=item["lead_time_minutes"],
         capacity_per_hour=item["capacity_per_hour"],
         gln=item.get("gln"),
+        groups=frozenset(item.get("groups", ())),
     )
 
 

@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.stock import model as stock
-from shared.stock.model import Effect
+from shared.stock.model import FREE, Effect, Limit, released
 
 Method = Literal["ship", "pickup"]
 State = Literal[
@@ -130,11 +130,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Units of one order line in one fulfillment."""
+    """Units of one order line in one fulfillment; ``counters`` of the position count them."""
 
     line_id: str
     sku: str
     quantity: int
+    counters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +275,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Units of a line to be taken at a location; ``floor`` is what must stay available there."""
+    """Units of a line to be taken at a location, within the ``limit`` of the order's channel."""
 
     line_id: str
     quantity: int
-    floor: int = 0
+    limit: Limit = FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +371,12 @@ def offer(
             method=parcel.method,
             state="offered",
             lines=tuple(
-                Held(taken.line_id, order.line(taken.line_id).sku, taken.quantity)
+                Held(
+                    taken.line_id,
+                    order.line(taken.line_id).sku,
+                    taken.quantity,
+                    taken.limit.counters,
+                )
                 for taken in parcel.lines
             ),
             offered_at=now,
@@ -382,9 +388,7 @@ def offer(
             line = order.line(taken.line_id)
             order = _with_line(order, replace(line, unassigned=line.unassigned - taken.quantity))
             if reserve:
-                effects.append(
-                    Effect(line.sku, parcel.location_id, 0, taken.quantity, floor=taken.floor)
-                )
+                effects.append(taken.limit.take(line.sku, parcel.location_id, taken.quantity))
         order = replace(order, fulfillments=(*order.fulfillments, fulfillment))
         order = _noted(order, now, "fulfillment.offered", "router", _detail(fulfillment))
     return _also(change, order, effects)
@@ -502,12 +506,13 @@ def reject(
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
     kept = _less(found, units)
-    skus = {held.line_id: held.sku for held in found.lines}
+    held_by = {held.line_id: held for held in found.lines}
     effects: list[Effect] = []
     emptied: set[str] = set()
     for rejection in rejections:
-        sku = skus[rejection.line_id]
-        effects.append(_correction(sku, found.location_id, rejection))
+        held = held_by[rejection.line_id]
+        sku = held.sku
+        effects.append(_correction(held, found.location_id, rejection))
         if rejection.reason == "not_found" and sku not in emptied:
             emptied.add(sku)
             beside = max(0, shelf.get((sku, found.location_id), 0))
@@ -751,7 +756,7 @@ def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     A floor is kept only where the sum takes from what is available.
     """
     return tuple(
-        effect if effect.reserved > effect.on_hand else replace(effect, floor=None)
+        effect if effect.reserved > effect.on_hand else effect.unconditional()
         for effect in stock.summed(effects)
     )
 
@@ -780,15 +785,16 @@ def _deadline(found: Fulfillment, state: State, now: datetime, terms: Terms) -> 
     return now + terms.work
 
 
-def _correction(sku: str, location_id: str, rejection: Rejection) -> Effect:
+def _correction(held: Held, location_id: str, rejection: Rejection) -> Effect:
     units = rejection.quantity
+    back = released(held.sku, location_id, units, held.counters)
     match rejection.reason:
         case "no_capacity":
-            return Effect(sku, location_id, 0, -units)
+            return back
         case "damaged":
-            return Effect(sku, location_id, -units, -units, damaged=units)
+            return replace(back, on_hand=-units, damaged=units)
         case "not_found" | "mismatch":
-            return Effect(sku, location_id, -units, -units)
+            return replace(back, on_hand=-units)
 
 
 def _cancelled(
@@ -825,13 +831,14 @@ def _cancelled(
             else replace(found, state="cancelled", deadline=None, escalations=0)
         )
         order = _with_fulfillment(order, moved)
+        counted = {held.line_id: held.counters for held in found.lines}
         for line_id, quantity in units.items():
             line = order.line(line_id)
             order = _with_line(
                 order,
                 replace(line, open=line.open - quantity, cancelled=line.cancelled + quantity),
             )
-            effects.append(Effect(line.sku, found.location_id, 0, -quantity))
+            effects.append(released(line.sku, found.location_id, quantity, counted[line_id]))
             total[line_id] += quantity
         if not kept:
             order = _noted(order, now, "fulfillment.cancelled", actor, _detail(moved))

@@ -18,7 +18,9 @@ from shared.orders.table import Answered, Gathered
 from shared.routing import table as policies
 from shared.routing.model import Decision, Destination
 from shared.routing.route import route
+from shared.stock import rules_table
 from shared.stock import table as stock
+from shared.stock.rules import Facts
 from shared.web.idempotency import Request
 
 RACES = 8
@@ -33,7 +35,8 @@ MOST_DECISIONS = 8
 
 Answer = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
-Stock = Mapping[tuple[str, str], int]
+Stock = Mapping[tuple[str, str], Facts]
+"""Positions by (location_id, sku), as a lost race has told of them."""
 
 
 def place(
@@ -93,7 +96,7 @@ def _placed(
     now: datetime,
     answer: Answer,
 ) -> str:
-    supply = supply_of(draft, gathered)
+    supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, actor)
@@ -111,7 +114,7 @@ def _placed(
             parcels = sourcing.held(start.order, gathered.hold, supply, now)
             change = model.offer(start, parcels, now, reserve=False)
         else:
-            change = _offered(start, supply, now)
+            change, supply = _reserved(start, supply, now)
             _refuse_short(start.order, change.order, supply, now)
         change = model.settle(change, now, expected=sourcing.expected(draft, supply, now))
         text = answer(_stored(change.order))
@@ -132,7 +135,7 @@ def _lesson(learnt: Stock, race: int) -> Stock:
     if not race or not learnt:
         return learnt
     there = {
-        (position.location_id, position.sku): position.available
+        (position.location_id, position.sku): Facts.of(position)
         for sku in sorted({sku for _, sku in learnt})
         for position in stock.positions(sku)
     }
@@ -167,7 +170,7 @@ def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, 
     """The decision that ``draft`` would get now, the order as it would be, and what it would be
     short of; nothing is reserved."""
     gathered = table.gather(line.sku for line in draft.lines)
-    supply = supply_of(draft, gathered)
+    supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, "quote")
@@ -224,12 +227,28 @@ def _rerouted(decided: Change, now: datetime, learnt: Stock, *, routed: bool) ->
     order = decided.order
     gathered = table.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
-        (effect.location_id, effect.sku): 0 for effect in decided.effects if effect.on_hand < 0
+        (effect.location_id, effect.sku): Facts(0, 0)
+        for effect in decided.effects
+        if effect.on_hand < 0
     }
-    supply = supply_of(order, gathered).knowing({**corrected, **learnt})
+    supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
     if routed:
-        decided = _offered(decided, supply, now)
+        decided, supply = _reserved(decided, supply, now)
     return model.settle(decided, now, TERMS, sourcing.expected(order, supply, now))
+
+
+def _reserved(start: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
+    """``start`` offered, under floors that the write can enforce; and what is known then.
+
+    Where a floor depends on the position, the pack tells what may be had, and the position what
+    must be left: it is read once it has been chosen.
+    """
+    while unread := supply.unread(change := _offered(start, supply, now)):
+        found = stock.positions_of(unread, consistent=True)
+        supply = supply.knowing(
+            {(place, sku): Facts.of(found.get((sku, place))) for sku, place in unread}
+        )
+    return change, supply
 
 
 def _offered(start: Change, supply: Supply, now: datetime) -> Change:
@@ -247,13 +266,14 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
     return replace(offered, order=replace(offered.order, decisions=(*kept, decision.to_bytes())))
 
 
-def supply_of(order: Order, gathered: Gathered) -> Supply:
+def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
     return Supply(
         locations=all_locations(),
         packs=gathered.packs,
         products=gathered.products,
         policy=policies.active(),
         destination=destination(order.ship_to),
+        selling=rules_table.selling(order.channel, gathered.packs, now, gathered.products),
     )
 
 
@@ -280,7 +300,9 @@ def check_destination(place: Place | None) -> None:
         )
 
 
-def shelf(order: Order, fulfillment_id: str, rejections: Sequence[Rejection]) -> Stock:
+def shelf(
+    order: Order, fulfillment_id: str, rejections: Sequence[Rejection]
+) -> Mapping[tuple[str, str], int]:
     """What is believed to be available beside units that were not found (strongly consistent)."""
     found = order.fulfillment(fulfillment_id)
     missing = {row.line_id for row in rejections if row.reason == "not_found"}

@@ -25,7 +25,7 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
         wanted.append(("pickup", "standard"))
     drafts = [cart.draft(method, service, now) for method, service in wanted]
     gathered = table.gather(line.sku for line in drafts[0].lines)
-    supply = supply_of(drafts[0], gathered)
+    supply = supply_of(drafts[0], gathered, now)
     check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
     options: list[PromiseOption] = []

@@ -12,11 +12,12 @@ from shared.catalog.model import Product
 from shared.errors import Conflict, InvalidRequest
 from shared.instants import rfc3339
 from shared.locations.model import Location, distance_km, next_opening, ready_by
-from shared.orders.model import Line, Method, Order, Parcel, ServiceLevel, Taken
+from shared.orders.model import Change, Line, Method, Order, Parcel, ServiceLevel, Taken
 from shared.routing import model as routing
 from shared.routing.filter import band
 from shared.routing.model import Candidate, Decision, Destination, Policy, Problem
-from shared.stock.model import Hold
+from shared.stock.model import Hold, Limit
+from shared.stock.rules import Facts, Selling
 
 ANSWER_WITHIN = timedelta(minutes=30)
 """Of opening time: how long a location has to accept an offer."""
@@ -31,8 +32,8 @@ LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day
 class Supply:
     """What a routing looks at: packs and products by SKU, locations by id.
 
-    ``learnt`` are available units by (location_id, sku) that a refused write has told; they are
-    newer than the packs.
+    ``learnt`` are positions by (location_id, sku) that were read, or that a refused write has
+    told; they are newer than the packs. ``selling`` is what the order's channel leaves of each.
     """
 
     locations: Mapping[str, Location]
@@ -40,18 +41,39 @@ class Supply:
     products: Mapping[str, Product]
     policy: Policy
     destination: Destination | None = None
-    learnt: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
+    selling: Selling = field(default_factory=Selling.freely)
 
-    def knowing(self, learnt: Mapping[tuple[str, str], int]) -> "Supply":
+    def knowing(self, learnt: Mapping[tuple[str, str], Facts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
 
-    def sellable(self, sku: str, location_id: str) -> int:
+    def facts(self, sku: str, location_id: str) -> Facts:
         known = self.learnt.get((location_id, sku))
-        if known is None:
-            pack = self.packs.get(sku)
-            row = pack.rows.get(location_id) if pack else None
-            known = row.available if row else 0
-        return max(0, known)
+        if known is not None:
+            return known
+        pack = self.packs.get(sku)
+        row = pack.rows.get(location_id) if pack else None
+        if row is None:
+            return Facts(0, 0)
+        return Facts(row.available, row.available + row.reserved, dict(row.counters))
+
+    def sellable(self, sku: str, location_id: str) -> int:
+        """Units that the order's channel may take."""
+        return self.selling[sku, location_id].sellable(self.facts(sku, location_id))
+
+    def limit(self, sku: str, location_id: str) -> Limit:
+        return self.selling[sku, location_id].limit(self.facts(sku, location_id))
+
+    def unread(self, change: Change) -> list[tuple[str, str]]:
+        """The (sku, location_id) that ``change`` takes from under a floor that depends on the
+        position, which only a pack has told of: it must be read, and decided anew."""
+        return [
+            (effect.sku, effect.location_id)
+            for effect in change.effects
+            if effect.floor is not None
+            and effect.since is None
+            and self.selling[effect.sku, effect.location_id].moves
+        ]
 
     def rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
         """Units per day that are sold over the counter there, of the SKUs of which it is known."""
@@ -170,8 +192,9 @@ def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> 
         by_method: dict[Method, list[Taken]] = {}
         for line_id, quantity in sorted(units.items()):
             if quantity:
-                method = order.line(line_id).method
-                by_method.setdefault(method, []).append(Taken(line_id, quantity))
+                line = order.line(line_id)
+                limit = supply.limit(line.sku, location_id)
+                by_method.setdefault(line.method, []).append(Taken(line_id, quantity, limit))
         for method, lines in sorted(by_method.items()):
             found.append(
                 parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
@@ -223,8 +246,10 @@ def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel
     if hold.channel != order.channel:
         raise Conflict(f"hold {hold.hold_id} is of another channel", hold_id=hold.hold_id)
     left: Counter[tuple[str, str]] = Counter()
+    limits: dict[tuple[str, str], Limit] = {}
     for row in hold.lines:
         left[row.sku, row.location_id] += row.quantity
+        limits[row.sku, row.location_id] = Limit(counters=row.counters)
     plan: dict[tuple[str, Method], list[Taken]] = {}
     for line in sorted(order.lines, key=lambda line: (line.location_id is None, line.line_id)):
         wanted = line.quantity
@@ -235,7 +260,9 @@ def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel
             if taken:
                 left[sku, place] -= taken
                 wanted -= taken
-                plan.setdefault((place, line.method), []).append(Taken(line.line_id, taken))
+                plan.setdefault((place, line.method), []).append(
+                    Taken(line.line_id, taken, limits[sku, place])
+                )
         if wanted:
             raise _not_held(hold, line.sku)
     if extra := sorted({sku for (sku, _), units in left.items() if units}):

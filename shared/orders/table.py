@@ -48,6 +48,7 @@ from shared.orders.model import (
 )
 from shared.stock import table as stock
 from shared.stock.model import Cause, Hold, summed
+from shared.stock.rules import Facts
 from shared.web.idempotency import KEPT_SECONDS, Request
 
 TRANSFERS_DUE = "DUE#TRANSFERS"
@@ -176,12 +177,12 @@ def first_answer(item: Mapping[str, Any]) -> Answered:
 @dataclass(frozen=True, slots=True)
 class Lost:
     """Why nothing was written. ``changed``: the order is not as it was read. ``answered``: the
-    request has been carried out by somebody else. ``learnt``: available units by
-    (location_id, sku) at the positions that were short."""
+    request has been carried out by somebody else. ``learnt``: by (location_id,
+    sku) the positions that refused, as they are."""
 
     changed: bool = False
     answered: Answered | None = None
-    learnt: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
 
 
 def commit(
@@ -234,7 +235,7 @@ def commit(
         stock.check_claim(stock.hold_of_item(item), now, order.payment.reference)
     return Lost(
         learnt={
-            (effect.location_id, effect.sku): item["available"] if item else 0
+            (effect.location_id, effect.sku): stock.facts_of_item(item)
             for effect, item in done.short
         }
     )
@@ -618,7 +619,10 @@ def _fulfillment(row: Mapping[str, Any]) -> Fulfillment:
     return Fulfillment(
         **{
             **row,
-            "lines": tuple(Held(**held) for held in row["lines"]),
+            "lines": tuple(
+                Held(**{**held, "counters": tuple(held.get("counters", ()))})
+                for held in row["lines"]
+            ),
             **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
         }
     )

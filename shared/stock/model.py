@@ -1,7 +1,8 @@
 """A stock position, a hold, and what may be done to them. Pure: values in, values out."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,6 +12,11 @@ LONGEST_HOLD = timedelta(hours=24)
 """The longest time that a hold may live, however often it is extended."""
 MOST_LINES = 99
 """Positions of one hold: a transaction has 100 parts, one of them is the hold itself."""
+
+
+TAKEN, SHARED = "taken:", "shared:"
+"""Counters of a position: ``taken:<rule_id>`` are units that the channels of a ring fence have
+taken since it began, ``shared:<rule_id>`` what all have. See rules.py."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +63,8 @@ class Position:
     ``version`` rises with every write, ``feed_version`` with every write of a feed.
     ``counted`` is the count that on_hand stands on; ``moved_at`` the latest instant of a feed's
     movement; ``own_at`` the latest write of an order or a hold, ``handled_at`` the latest of them
-    that changed on_hand. A hot position is split into ``slots``, and was folded at ``folded_at``.
+    that changed on_hand; ``freed`` rises with each of them that did anything but take units. A hot
+    position is split into ``slots``, and was folded at ``folded_at``.
     """
 
     sku: str
@@ -77,6 +84,18 @@ class Position:
     seen: Mapping[str, Seen] = field(default_factory=dict)
     slots: int = 0
     folded_at: datetime | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    freed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The taker's own ring fence: until ``counter`` says that it has had ``promised`` units,
+    only ``floor`` must stay available."""
+
+    counter: str
+    promised: int
+    floor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +104,10 @@ class Effect:
 
     reserve n: (0, n)   release n: (0, -n)   hand over n reserved: (-n, -n)   take back n: (n, 0)
 
-    With ``floor`` the write is refused unless ``available`` stays at or above it afterwards;
-    without, it always succeeds: goods that have left, have left.
+    With ``floor`` the write is refused unless ``available`` stays at or above it afterwards, or
+    ``within`` allows it; without, it always succeeds: goods that have left, have left. With
+    ``since`` (feed_version, freed) it is refused when anything but takes has been written since.
+    ``counters`` are deltas of the position's counters.
     """
 
     sku: str
@@ -95,6 +116,60 @@ class Effect:
     reserved: int
     floor: int | None = None
     damaged: int = 0
+    within: Within | None = None
+    since: tuple[int, int] | None = None
+    counters: tuple[tuple[str, int], ...] = ()
+
+    def sellable(self, available: int, counters: Mapping[str, int]) -> int:
+        """What its conditions allow to be taken from a position that is so."""
+        return _sellable(self.floor or 0, self.within, available, counters)
+
+    def unconditional(self) -> "Effect":
+        return replace(self, floor=None, within=None, since=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How far a channel may take from a position, and the counters that it adds to.
+
+    A limit that ``moves`` was computed from the position as it was ``since``; one without since
+    comes from a projection, and nothing must be written with it.
+    """
+
+    floor: int = 0
+    within: Within | None = None
+    moves: bool = False
+    since: tuple[int, int] | None = None
+    counters: tuple[str, ...] = ()
+
+    def sellable(self, available: int, counters: Mapping[str, int]) -> int:
+        return _sellable(self.floor, self.within, available, counters)
+
+    def take(self, sku: str, location_id: str, units: int) -> Effect:
+        return Effect(
+            sku,
+            location_id,
+            0,
+            units,
+            self.floor,
+            within=self.within,
+            since=self.since,
+            counters=tuple((name, units) for name in self.counters),
+        )
+
+
+FREE = Limit()
+"""Nothing is to be left, and nothing counted."""
+
+
+def _sellable(
+    floor: int, within: Within | None, available: int, counters: Mapping[str, int]
+) -> int:
+    units = available - floor
+    if within is not None:
+        left = within.promised - counters.get(within.counter, 0)
+        units = max(units, min(left, available - within.floor))
+    return max(0, units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +188,7 @@ class Cause:
 
 
 def summed(effects: Iterable[Effect]) -> list[Effect]:
-    """One effect per position, in the order of (sku, location_id); of the floors the highest.
+    """One effect per position, in the order of (sku, location_id); of the conditions the strictest.
 
     A transaction may touch an item once only, and a demand must be checked as a whole: two lines
     of one SKU are each small enough, and together too much.
@@ -125,20 +200,45 @@ def summed(effects: Iterable[Effect]) -> list[Effect]:
         if so_far is None:
             sums[key] = effect
             continue
-        floors = [floor for floor in (so_far.floor, effect.floor) if floor is not None]
+        counters = Counter(dict(so_far.counters))
+        for name, delta in effect.counters:
+            counters[name] += delta
         sums[key] = Effect(
             sku=effect.sku,
             location_id=effect.location_id,
             on_hand=so_far.on_hand + effect.on_hand,
             reserved=so_far.reserved + effect.reserved,
-            floor=max(floors, default=None),
+            floor=_strictest(so_far.floor, effect.floor),
             damaged=so_far.damaged + effect.damaged,
+            within=_within(so_far, effect),
+            since=_since(so_far.since, effect.since),
+            counters=tuple(sorted((name, n) for name, n in counters.items() if n)),
         )
     return [
         effect
         for _, effect in sorted(sums.items())
-        if (effect.on_hand, effect.reserved, effect.damaged) != (0, 0, 0)
+        if (effect.on_hand, effect.reserved, effect.damaged) != (0, 0, 0) or effect.counters
     ]
+
+
+def _strictest(one: int | None, other: int | None) -> int | None:
+    return max((floor for floor in (one, other) if floor is not None), default=None)
+
+
+def _within(one: Effect, other: Effect) -> Within | None:
+    if one.floor is None or other.floor is None:
+        return one.within or other.within
+    return one.within if one.within == other.within else None
+
+
+def _since(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Both must hold: of two different ones nothing can have been since."""
+    if one is None or other is None:
+        return one or other
+    return one if one == other else NEVER
+
+
+NEVER = (-1, -1)
 
 
 class HoldState(StrEnum):
@@ -150,9 +250,12 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldLine:
+    """``counters`` of the position have counted the units."""
+
     sku: str
     location_id: str
     quantity: int
+    counters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +284,26 @@ class Hold:
         return self.state is HoldState.OPEN and self.expires_at > now
 
 
-def taken(lines: Iterable[HoldLine], floor: int) -> list[Effect]:
-    """What opening a hold does: every line reserved, none below ``floor``."""
-    return summed(Effect(line.sku, line.location_id, 0, line.quantity, floor) for line in lines)
+def taken(
+    lines: Iterable[HoldLine], limits: Mapping[tuple[str, str], Limit] | None = None
+) -> list[Effect]:
+    """What opening a hold does: every line reserved, within the limit of its position."""
+    known = limits or {}
+    return summed(
+        known.get((line.sku, line.location_id), FREE).take(
+            line.sku, line.location_id, line.quantity
+        )
+        for line in lines
+    )
 
 
 def given_back(lines: Iterable[HoldLine]) -> list[Effect]:
     """What releasing a hold does, or its expiry."""
-    return summed(Effect(line.sku, line.location_id, 0, -line.quantity) for line in lines)
+    return summed(
+        released(line.sku, line.location_id, line.quantity, line.counters) for line in lines
+    )
+
+
+def released(sku: str, location_id: str, units: int, counters: Iterable[str]) -> Effect:
+    """``units`` that nobody wants any more, subtracted from the counters that have counted them."""
+    return Effect(sku, location_id, 0, -units, counters=tuple((name, -units) for name in counters))

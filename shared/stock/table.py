@@ -54,19 +54,24 @@ from shared.stock.feed import (
 )
 from shared.stock.model import (
     LONGEST_HOLD,
+    SHARED,
+    TAKEN,
     Cause,
     Effect,
     Expected,
     Hold,
     HoldLine,
     HoldState,
+    Limit,
     Position,
     Seen,
     Stamp,
+    Within,
     given_back,
     summed,
     taken,
 )
+from shared.stock.rules import FREELY, Facts, Terms
 from shared.stock.skipped import Pack, Place, bound_of, bucket_of, find, newest_of, packs
 from shared.stock.slots import Draw, Instead, draw
 
@@ -77,6 +82,8 @@ SEEN = "seq:"
 KEPT = timedelta(days=400)
 """How long the ledger and the marks of applied movements are kept: 13 months."""
 HOLD_KEPT = timedelta(days=45)
+HOLD_ATTEMPTS = 20
+"""How often a hold is decided anew when the positions of its channel's floors have changed."""
 SHARDS = 4
 """Keys of the index of deadlines, so that no one of them takes the writes of all holds."""
 SALE_ATTEMPTS = 12
@@ -246,8 +253,15 @@ class _Short:
 
 
 def _may_split(effect: Effect) -> bool:
-    """Whether slots can do it: they sell, and nothing else."""
-    return effect.reserved > 0 and not effect.on_hand and effect.floor is not None
+    """Whether slots can do it: they sell, and nothing else. They do not count for a ring fence,
+    and keep no floor that moves."""
+    return (
+        effect.reserved > 0
+        and not effect.on_hand
+        and effect.floor is not None
+        and effect.since is None
+        and not effect.counters
+    )
 
 
 def _first_draws(effect: Effect) -> Sequence[Draw]:
@@ -353,7 +367,7 @@ def short_of(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any
         "sku": effect.sku,
         "location_id": effect.location_id,
         "wanted": effect.reserved - effect.on_hand,
-        "sellable": max(0, available - (effect.floor or 0)),
+        "sellable": effect.sellable(available, _counters(refused or {})),
     }
 
 
@@ -394,21 +408,26 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
         " version = if_not_exists(version, :zero) + :one,"
         " updated_at = :at, own_at = :at, #last = :last"
     )
+    names = {"#last": "last"}
     if effect.on_hand:
         update += ", handled_at = :at"
+    if not _only_takes(effect):
+        update += ", freed = if_not_exists(freed, :zero) + :one"
+    for index, (name, delta) in enumerate(effect.counters):
+        # A counter that is gone has nothing left to give back.
+        update += f", #counter{index} = if_not_exists(#counter{index}, :from{index}) + :by{index}"
+        names[f"#counter{index}"] = name
+        values |= {f":from{index}": max(0, -delta), f":by{index}": delta}
     arguments: dict[str, Any] = {
         "TableName": stock(),
         "Key": tables.key(f"SKU#{effect.sku}", f"LOC#{effect.location_id}"),
         "UpdateExpression": update,
-        "ExpressionAttributeNames": {"#last": "last"},
+        "ExpressionAttributeNames": names,
     }
     conditions = []
     takes = effect.reserved - effect.on_hand
     if effect.floor is not None:
-        # Holds while enough is left after the write. A position that is not there has no
-        # available, and the comparison is false.
-        conditions.append("available >= :needed")
-        values[":needed"] = effect.floor + takes
+        conditions.append(_floor_condition(effect, names, values))
     elif min(effect.on_hand, effect.reserved, effect.damaged) < 0:
         # Holds when there is something to take from; goods may come where none have been.
         conditions.append("attribute_exists(pk)")
@@ -419,6 +438,51 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
     if conditions:
         arguments["ConditionExpression"] = " AND ".join(conditions)
     return {"Update": {**arguments, "ExpressionAttributeValues": to_item(values)}}
+
+
+def _only_takes(effect: Effect) -> bool:
+    """Whether it raises no floor: units are taken, and all of them counted."""
+    return (
+        not effect.on_hand
+        and effect.reserved > 0
+        and all(delta == effect.reserved for _, delta in effect.counters)
+    )
+
+
+def _floor_condition(effect: Effect, names: dict[str, str], values: dict[str, Any]) -> str:
+    """Holds while enough is left after the write, for everybody or within the taker's own fence.
+
+    A position that is not there has no available, and every comparison is false.
+    """
+    units = effect.reserved - effect.on_hand
+    condition = "available >= :needed"
+    values[":needed"] = (effect.floor or 0) + units
+    if (own := effect.within) is not None and (room := _room(own, effect)) >= 0:
+        # Holds while its channels have not had what was promised to them. Without a counter they
+        # have had nothing.
+        condition = (
+            f"({condition} OR (available >= :inside"
+            " AND (attribute_not_exists(#own) OR #own <= :room)))"
+        )
+        names["#own"] = own.counter
+        values |= {":inside": own.floor + units, ":room": room}
+    if effect.since is not None:
+        # Holds while nothing but takes has been written since the floor was computed: takes raise
+        # no floor, anything else may.
+        feeds, freed = effect.since
+        condition += " AND feed_version = :feeds" if feeds else NO_FEED
+        condition += " AND freed = :freed" if freed else " AND attribute_not_exists(freed)"
+        values |= {":feeds": feeds} if feeds else {}
+        values |= {":freed": freed} if freed else {}
+    return condition
+
+
+NO_FEED = " AND attribute_not_exists(feed_version)"
+
+
+def _room(own: Within, effect: Effect) -> int:
+    """What its counter may be at most, for all of the units to lie within the fence."""
+    return own.promised - dict(effect.counters).get(own.counter, 0)
 
 
 # Feeds
@@ -1039,13 +1103,54 @@ def convert_part(
     }
 
 
-def open_hold(hold: Hold, floor: int = 0) -> Hold:
+def open_hold(hold: Hold, selling: Mapping[tuple[str, str], Terms] | None = None) -> Hold:
     """Reserves every line or none: one transaction of the hold and each position once.
+
+    ``selling`` are the terms of the hold's channel by (sku, location_id): what it leaves of each
+    position. Where that depends on the position, one read goes before; when the position has
+    changed meanwhile, its image as it refused the write is decided on anew.
 
     Answers the hold that stands then: another of the same id is left as it is.
 
     Raises OutOfStock with every short position, Busy.
     """
+    places = {(line.sku, line.location_id) for line in hold.lines}
+    terms = {place: FREELY if selling is None else selling[place] for place in places}
+    known: dict[tuple[str, str], Facts] = {}
+    if moving := [place for place in places if terms[place].moves]:
+        found = positions_of(moving, consistent=True)
+        known = {place: Facts.of(found.get(place)) for place in moving}
+    for attempt in range(HOLD_ATTEMPTS):
+        limits = {place: terms[place].limit(known.get(place)) for place in places}
+        wanted = replace(hold, lines=_counted(hold.lines, limits))
+        refusals = _open(wanted, limits)
+        if isinstance(refusals, Hold):
+            return refusals
+        short = []
+        for effect, item in refusals:
+            place = effect.sku, effect.location_id
+            known[place] = facts_of_item(item)
+            sellable = terms[place].sellable(known[place])
+            if sellable < effect.reserved:
+                short.append({**short_of(effect, item), "sellable": sellable})
+        if short:
+            raise OutOfStock(short)
+        tables.pause(attempt)
+    raise Busy("too many writers on the same positions")
+
+
+def _counted(
+    lines: Iterable[HoldLine], limits: Mapping[tuple[str, str], Limit]
+) -> tuple[HoldLine, ...]:
+    return tuple(
+        replace(line, counters=limits[line.sku, line.location_id].counters) for line in lines
+    )
+
+
+def _open(
+    hold: Hold, limits: Mapping[tuple[str, str], Limit]
+) -> Hold | Sequence[tuple[Effect, Mapping[str, Any] | None]]:
+    """The hold that stands then, or the effects that were refused, with the positions' items."""
     put: Part = {
         "Put": {
             "TableName": stock(),
@@ -1055,12 +1160,12 @@ def open_hold(hold: Hold, floor: int = 0) -> Hold:
         }
     }
     cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
-    done = carry_out(taken(hold.lines, floor), cause, hold.opened_at, [put])
+    done = carry_out(taken(hold.lines, limits), cause, hold.opened_at, [put])
     if done.written:
         return hold
     if stands := done.refused.get(0):
         return hold_of_item(stands)
-    raise OutOfStock([short_of(effect, item) for effect, item in done.short])
+    return done.short
 
 
 def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
@@ -1247,13 +1352,32 @@ def position_of_item(item: Mapping[str, Any]) -> Position:
         },
         slots=item.get("slots", 0),
         folded_at=_instant(item.get("folded_at")),
+        counters=_counters(item),
+        freed=item.get("freed", 0),
     )
+
+
+def facts_of_item(item: Mapping[str, Any] | None) -> Facts:
+    """What a floor depends on, of the item of an Outcome that was short."""
+    if item is None:
+        return Facts.of(None)
+    since = item.get("feed_version", 0), item.get("freed", 0)
+    return Facts(item["available"], item["on_hand"], _counters(item), since)
+
+
+def _counters(item: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        name: value for name, value in item.items() if name.startswith((TAKEN, SHARED)) and value
+    }
 
 
 def hold_of_item(item: Mapping[str, Any]) -> Hold:
     return Hold(
         hold_id=item["pk"].removeprefix("HOLD#"),
-        lines=tuple(HoldLine(**line) for line in item["lines"]),
+        lines=tuple(
+            HoldLine(**{**line, "counters": tuple(line.get("counters", ()))})
+            for line in item["lines"]
+        ),
         channel=item["channel"],
         state=HoldState(item["state"]),
         opened_at=datetime.fromisoformat(item["opened_at"]),
@@ -1372,7 +1496,14 @@ def _hold_item(hold: Hold) -> dict[str, Any]:
         "pk": f"HOLD#{hold.hold_id}",
         "sk": "HOLD",
         "lines": [
-            {"sku": line.sku, "location_id": line.location_id, "quantity": line.quantity}
+            _present(
+                {
+                    "sku": line.sku,
+                    "location_id": line.location_id,
+                    "quantity": line.quantity,
+                    "counters": list(line.counters) or None,
+                }
+            )
             for line in hold.lines
         ],
         "channel": hold.channel,

@@ -21,7 +21,10 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 
 NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
 ALL = {
-    "milk-1": {"denver": Row(7, 2), "boulder": Row(0, 7, ((1_796_025_600, 12),))},
+    "milk-1": {
+        "denver": Row(7, 2, reserved=3),
+        "boulder": Row(0, 7, ((1_796_025_600, 12),), reserved=4),
+    },
     "milk-2": {"denver": Row(2, 3)},
 }
 
@@ -87,7 +90,7 @@ def test_a_position_as_the_stock_writes_it_is_understood() -> None:
     written = dynamodb().get_item(TableName="fake-stock", Key=key("SKU#milk-1", "LOC#denver"))
     record = {"dynamodb": {"NewImage": written["Item"], "SequenceNumber": "1"}}
     assert handler({"Records": [record]}, None) == NONE_FAILED
-    assert rows() == {"milk-1": {"denver": Row(3, 1)}}
+    assert rows() == {"milk-1": {"denver": Row(3, 1, reserved=2)}}
 
 
 def test_the_lag_of_the_oldest_record_is_published(capsys: pytest.CaptureFixture[str]) -> None:

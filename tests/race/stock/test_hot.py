@@ -21,6 +21,7 @@ from shared.errors import Busy, OutOfStock
 from shared.stock import slot_table, table
 from shared.stock.feed import Counted, Event, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldState
+from shared.stock.rules import Amount, Terms
 from tests.contention import contended
 from tests.race.stock.test_races import NOW, START, apply, following, hold, moved, race
 from tests.tables.stock.laws import Follower, assert_laws, items
@@ -57,7 +58,7 @@ def is_split() -> bool:
 
 def bought(wanted: Hold, floor: int = 0) -> Hold | None:
     try:
-        return table.open_hold(wanted, floor)
+        return table.open_hold(wanted, {PLACE: Terms(Amount(floor))})
     except OutOfStock:
         return None
 

@@ -254,7 +254,7 @@ def hold(*lines: HoldLine, minutes: int = 60, channel: str = "web") -> Hold:
         "",
     )
     cause = stock_model.Cause("norain/holds", "h-1", "hold.opened", "reserved")
-    _, parts = stock.effect_parts(stock_model.taken(lines, 0), cause, NOW)
+    _, parts = stock.effect_parts(stock_model.taken(lines), cause, NOW)
     item = {
         "pk": "HOLD#h-1",
         "sk": "HOLD",

@@ -13,6 +13,7 @@ from shared.orders.model import Order
 from shared.orders.sourcing import Supply
 from shared.routing.model import DEFAULT_POLICY, Destination
 from shared.routing.route import route
+from shared.stock.rules import Facts
 from tests.unit.locations.places import hours, place
 from tests.unit.orders.orders import line, order
 
@@ -41,10 +42,10 @@ def started(*lines: model.Line) -> Order:
 
 def test_what_a_refused_write_has_told_is_newer_than_the_packs() -> None:
     packs = supply(denver=5, omaha=2)
-    learnt = packs.knowing({("denver", "A"): 0, ("omaha", "A"): -3})
+    learnt = packs.knowing({("denver", "A"): Facts(0, 0), ("omaha", "A"): Facts(-3, 0)})
     assert packs.places("A") == {"denver": 5, "omaha": 2}
     assert learnt.places("A") == {}
-    assert learnt.knowing({("omaha", "A"): 1}).places("A") == {"omaha": 1}
+    assert learnt.knowing({("omaha", "A"): Facts(1, 1)}).places("A") == {"omaha": 1}
 
 
 def test_stock_at_a_place_that_nobody_knows_is_not_sold() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.stock.model import Effect, HoldLine, given_back, summed, taken
+from shared.stock.model import FREE, Effect, HoldLine, Limit, given_back, summed, taken
 
 effects = st.builds(
     Effect,
@@ -44,5 +44,7 @@ def test_the_sum_touches_each_position_once_and_loses_nothing(many: list[Effect]
 
 def test_what_a_hold_takes_it_gives_back() -> None:
     lines = [HoldLine("A", "1", 2), HoldLine("A", "1", 1), HoldLine("B", "2", 1)]
-    assert summed([*taken(lines, 0), *given_back(lines)]) == []
-    assert [effect.reserved for effect in taken(lines, 0)] == [3, 1]
+    limits = {("A", "1"): FREE, ("B", "2"): Limit(2, counters=("taken:web",))}
+    counted = [*lines[:2], HoldLine("B", "2", 1, ("taken:web",))]
+    assert summed([*taken(lines, limits), *given_back(counted)]) == []
+    assert [effect.reserved for effect in taken(lines, limits)] == [3, 1]

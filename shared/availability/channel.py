@@ -1,0 +1,33 @@
+"""What a channel is told of a pack: what it could take, by the rules of channel stock. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shared.availability.model import Columns
+from shared.stock.rules import Facts, Selling
+
+NOTHING: Mapping[str, int] = {}
+
+
+def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
+    """The packs by SKU with the units that the channel may sell in the place of those available:
+    by the same terms that bound it when it takes."""
+    return {
+        sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
+        for sku, pack in packs.items()
+    }
+
+
+def _sellable(sku: str, pack: Columns, selling: Selling) -> list[int]:
+    return [
+        selling[sku, location].sellable(
+            Facts(
+                available,
+                available + pack.reserved.get(str(place), 0),
+                pack.counters.get(str(place), NOTHING),
+            )
+        )
+        for place, (location, available) in enumerate(
+            zip(pack.locations, pack.available, strict=True)
+        )
+    ]
