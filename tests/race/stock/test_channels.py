@@ -78,7 +78,7 @@ def test_fences_by_ratio_hold_while_goods_arrive_and_holds_are_released() -> Non
             table.release_hold(table.known_hold(f"g{n}"), NOW)
         return 0
 
-    work = [
+    work: list[Callable[[], int]] = [
         *(buys(f"p{n}", "pos", 2, SHARE) for n in range(90)),
         *(partial(deliver, n) for n in range(5)),
         *(partial(come_and_go, n) for n in range(20)),
