@@ -58,7 +58,10 @@ def is_split() -> bool:
 
 def bought(wanted: Hold, floor: int = 0) -> Hold | None:
     try:
-        return table.open_hold(wanted, {PLACE: Terms(Amount(floor))})
+        terms = Terms(Amount(floor))
+        return table.open_hold(
+            wanted, {(line.sku, line.location_id): terms for line in wanted.lines}
+        )
     except OutOfStock:
         return None
 

@@ -284,7 +284,7 @@ class Channels(RuleBasedStateMachine):
 
     @initialize(rules=documents, units=st.integers(0, 60))
     def start(self, rules: list[Rule], units: int) -> None:
-        self.rules = rules
+        self.document = rules
         self.facts = Facts(units, units, {}, (1, 0))
         self.read = [self.facts]
         self.open: list[Effect] = []
@@ -295,7 +295,7 @@ class Channels(RuleBasedStateMachine):
         self.read.append(facts)
 
     def terms(self, channel: str) -> Terms:
-        return terms(self.rules, channel)
+        return terms(self.document, channel)
 
     @rule(channel=st.sampled_from(CHANNELS), units=st.integers(1, 12), ago=st.integers(0, 3))
     def take(self, channel: str, units: int, ago: int) -> None:
