@@ -128,7 +128,7 @@ def blindly(hold: Hold) -> None:
     """As a hold is opened without looking why an attempt failed."""
     put: Any = {"TableName": table.stock(), "Item": dynamodb.key(f"HOLD#{hold.hold_id}", "HOLD")}
     cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
-    effects, parts = table.effect_parts(taken(hold.lines, 0), cause, hold.opened_at)
+    effects, parts = table.effect_parts(taken(hold.lines), cause, hold.opened_at)
     if dynamodb.transact([{"Put": put}, *parts]):
         raise OutOfStock([table.short_of(effects[0], None)])
 
