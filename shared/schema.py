@@ -34,7 +34,13 @@ class Table:
 
 
 CONFIG = Table("config")
-CATALOG = Table("catalog", indexes=(Index("by_title", "listing", "title_key", None),))
+CATALOG = Table(
+    "catalog",
+    indexes=(
+        Index("by_title", "listing", "title_key", None),
+        Index("by_group", "group_key", "pk", ("sku", "title", "attributes")),
+    ),
+)
 STOCK = Table(
     "stock",
     indexes=(

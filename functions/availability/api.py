@@ -11,7 +11,7 @@ from shared.availability.parameters import LIMIT, MOST_KM, MOST_LIMIT, MOST_MINU
 from shared.availability.reply import reply
 from shared.web.api import api, serve, who
 from shared.web.auth import needs
-from shared.web.contract import Channel, Country, LocationId, Sku
+from shared.web.contract import Channel, Country, Id, LocationId, Sku
 
 app = api()
 
@@ -25,7 +25,9 @@ app = api()
     "not counted. `near` is latitude,longitude. Locations come in the "
     "order of their distance, or else of their ids. `pickup_within_minutes` asks for locations "
     "that hand over by then, counted in whole minutes. When nothing is sellable where it was asked "
-    "for, `instead` names the nearest units and the first supply.",
+    "for, `instead` names the nearest units, the first supply, and the variants of the product "
+    "that are sellable there. Of `location_id`, `location_group` and `near` a location has to fit "
+    "all that are given.",
     openapi_extensions={"x-function": "availability.query"},
     responses={
         200: {
@@ -40,6 +42,7 @@ def get_availability(
     sku: Annotated[list[Sku], Query()],
     channel: Annotated[Channel | None, Query()] = None,
     location_id: Annotated[list[LocationId] | None, Query()] = None,
+    location_group: Annotated[list[Id] | None, Query()] = None,
     near: Annotated[list[float] | None, Query()] = None,
     postal_code: Annotated[str | None, Query(max_length=16)] = None,
     country: Annotated[Country | None, Query()] = None,
@@ -51,6 +54,7 @@ def get_availability(
         skus=tuple(sku),
         channel=channel,
         location_ids=tuple(location_id or ()),
+        location_groups=tuple(location_group or ()),
         near=None if near is None else tuple(near),
         postal_code=postal_code,
         country=country,

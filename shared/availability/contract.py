@@ -28,6 +28,16 @@ class NextExpected(Answer):
     expected_at: Instant
 
 
+class AvailabilityOfVariant(Answer):
+    """Another product with the same attribute ``item_group_id``, sellable where it was asked."""
+
+    sku: Sku
+    title: str
+    attributes: dict[str, str]
+    status: Status
+    sellable: Count
+
+
 class AvailabilityInstead(Answer):
     """What can be done when nothing is sellable where it was asked for."""
 
@@ -36,6 +46,10 @@ class AvailabilityInstead(Answer):
     )
     next_expected: NextExpected | None = Field(
         default=None, description="the first supply, wherever it is expected"
+    )
+    variants: list[AvailabilityOfVariant] | None = Field(
+        default=None,
+        description="of the first five SKUs without stock, unless `limit` is 0",
     )
 
 

@@ -32,6 +32,7 @@ class Parameters:
     skus: tuple[str, ...]
     channel: str | None = None
     location_ids: tuple[str, ...] = ()
+    location_groups: tuple[str, ...] = ()
     near: tuple[float, ...] | None = None
     postal_code: str | None = None
     country: str | None = None
@@ -54,6 +55,7 @@ def parse(query: Mapping[str, str]) -> Parameters:
         skus=skus,
         channel=_text(query, "channel", CHANNEL, wrong),
         location_ids=_texts(query, "location_id", ID, wrong),
+        location_groups=_texts(query, "location_group", ID, wrong),
         near=_numbers(query, "near", wrong),
         postal_code=_text(query, "postal_code", POSTAL_CODE, wrong),
         country=_text(query, "country", COUNTRY, wrong),

@@ -9,14 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from json import dumps
+from math import cos, radians, sin
 
 from shared.availability.model import Columns
+from shared.catalog.model import Variant
 from shared.errors import invalid
 from shared.instants import rfc3339
 from shared.locations.model import Location, Point, Readiness, around, readiness
 
 MOST_SKUS = 100
 MOST_LOCATIONS = 500
+MOST_GROUPS = 50
 LIMITED = 5
 """At or below this many sellable units the stock is limited."""
 MOST_ROWS = 20_000
@@ -25,8 +28,9 @@ MOST_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``location_ids`` empty asks for every location; ``limit`` bounds the locations named per
-    SKU, nearest first, and never what is counted as sellable.
+    """``location_ids`` and ``location_groups`` that are empty ask for every location; where both
+    are given a location has to be in both. ``limit`` bounds the locations named per SKU, nearest
+    first, and never what is counted as sellable.
 
     ``pickup_within`` (minutes) asks for locations that hand over until then."""
 
@@ -37,6 +41,7 @@ class Question:
     radius_km: float | None
     limit: int
     pickup_within: int | None = None
+    location_groups: frozenset[str] = frozenset()
 
 
 def question(
@@ -44,6 +49,7 @@ def question(
     channel: str,
     *,
     location_ids: Sequence[str] = (),
+    location_groups: Sequence[str] = (),
     near: Point | None = None,
     radius_km: float | None = None,
     limit: int = 50,
@@ -57,11 +63,22 @@ def question(
         raise invalid("query.sku", f"1 to {MOST_SKUS} different SKUs")
     if len(location_ids) > MOST_LOCATIONS:
         raise invalid("query.location_id", f"at most {MOST_LOCATIONS} locations")
+    if len(location_groups) > MOST_GROUPS:
+        raise invalid("query.location_group", f"at most {MOST_GROUPS} groups")
     if len(wanted) * limit > MOST_ROWS:
         raise invalid(
             "query.limit", f"{len(wanted)} SKUs leave room for {MOST_ROWS // len(wanted)} each"
         )
-    return Question(wanted, channel, frozenset(location_ids), near, radius_km, limit, pickup_within)
+    return Question(
+        wanted,
+        channel,
+        frozenset(location_ids),
+        near,
+        radius_km,
+        limit,
+        pickup_within,
+        frozenset(location_groups),
+    )
 
 
 class Places(dict[str, tuple[str, str]]):
@@ -116,6 +133,9 @@ def answer(
     places: Places,
     at: datetime,
     floor: int = 0,
+    *,
+    scope: "Scope | None" = None,
+    variants: Mapping[str, Sequence[Variant]] | None = None,
 ) -> str:
     """The JSON text that answers ``asked`` at ``at``, the SKUs in the order asked for.
 
@@ -124,11 +144,21 @@ def answer(
     not (yet) known is told of, unless the question is where it is, or when it hands over.
 
     When nothing is sellable where it was asked for, ``instead`` says where the nearest units are,
-    and what is expected first, wherever that is.
+    what is expected first, wherever that is, and which of its ``variants`` (whose packs are among
+    ``packs``) are sellable there.
     """
-    scope = _scope(asked, places)
+    scope = scope or scope_of(asked, places)
     items = ",".join(
-        _item(asked, sku, packs.get(sku, NOTHING), places, scope=scope, at=at, floor=floor)
+        _item(
+            asked,
+            sku,
+            packs.get(sku, NOTHING),
+            places,
+            scope=scope,
+            at=at,
+            floor=floor,
+            others=_variants(variants.get(sku, ()), packs, scope, floor) if variants else "",
+        )
         for sku in asked.skus
     )
     known = [packs[sku].as_of for sku in asked.skus if sku in packs]
@@ -148,18 +178,19 @@ class Scope:
     distances: Mapping[str, float] | None
 
 
-def _scope(asked: Question, places: Places) -> Scope:
+def scope_of(asked: Question, places: Places) -> Scope:
     order: Iterable[str] | None = None
     distances = None
+    named = _named(asked, places.locations)
     if asked.point is not None:
         wanted: Iterable[Location] = places.locations.values()
-        if asked.location_ids:
+        if named is not None:
             known = places.locations
-            wanted = [known[named] for named in asked.location_ids if named in known]
+            wanted = [known[location] for location in named if location in known]
         near = around(wanted, asked.point, asked.radius_km)
         order = distances = {location.location_id: km for km, location in near}
-    elif asked.location_ids:
-        order = sorted(asked.location_ids)
+    elif named is not None:
+        order = sorted(named)
     if asked.pickup_within is not None:
         latest = places.minute + timedelta(minutes=asked.pickup_within)
         order = [
@@ -168,6 +199,29 @@ def _scope(asked: Question, places: Places) -> Scope:
             if (ready := places.ready_by(location)) and ready <= latest
         ]
     return Scope(None if order is None else list(order), distances)
+
+
+def _named(asked: Question, known: Mapping[str, Location]) -> frozenset[str] | None:
+    """The locations that ids and groups ask for; None when neither was given."""
+    if not asked.location_groups:
+        return asked.location_ids or None
+    members = frozenset(
+        location_id
+        for location_id, location in known.items()
+        if not asked.location_groups.isdisjoint(location.groups)
+    )
+    return members & asked.location_ids if asked.location_ids else members
+
+
+def empty(asked: Question, packs: Mapping[str, Columns], scope: Scope) -> list[str]:
+    """The SKUs asked for of which nothing is sellable there."""
+    return [sku for sku in asked.skus if not _any(packs.get(sku, NOTHING), scope)]
+
+
+def _any(pack: Columns, scope: Scope) -> bool:
+    if scope.order is None:
+        return any(units > 0 for units in pack.available)
+    return any(units > 0 for _, units in _counted(pack, scope, 0))
 
 
 def _item(
@@ -179,6 +233,7 @@ def _item(
     scope: Scope,
     at: datetime,
     floor: int,
+    others: str,
 ) -> str:
     counted = _counted(pack, scope, floor)
     shown = [row for row in counted if row[1] > 0]
@@ -189,8 +244,11 @@ def _item(
     coming = _next_expected(pack, None if scope.order is None else set(scope.order), at)
     expected = f',"next_expected":{_supply_text(*coming)}' if coming else ""
     instead = ""
-    if not sellable and scope.order is not None:
-        instead = _instead(asked, pack, places, at=at, floor=floor)
+    if not sellable:
+        parts = [] if scope.order is None else _elsewhere(asked, pack, places, at=at, floor=floor)
+        if others:
+            parts.append(others)
+        instead = f',"instead":{{{",".join(parts)}}}' if parts else ""
     return (
         f'{{"sku":{dumps(sku)},"status":"{status(sellable, expected=bool(coming))}",'
         f'"sellable":{sellable}{expected}{instead},"locations":[{rows}]}}'
@@ -219,9 +277,27 @@ def _rows(
     return ",".join(rows)
 
 
-def _instead(asked: Question, pack: Columns, places: Places, *, at: datetime, floor: int) -> str:
-    """Where else: the nearest location with something to sell, from the point asked for or from
-    any location asked for by name; and the first supply, wherever it is expected."""
+def _variants(
+    variants: Iterable[Variant], packs: Mapping[str, Columns], scope: Scope, floor: int
+) -> str:
+    """Those that are sellable where it was asked for."""
+    rows = []
+    for variant in variants:
+        counted = _counted(packs.get(variant.sku, NOTHING), scope, floor)
+        if sellable := sum([units for _, units in counted if units > 0]):
+            rows.append(
+                f'{{"sku":{dumps(variant.sku)},"title":{dumps(variant.title)},'
+                f'"attributes":{dumps(variant.attributes)},'
+                f'"status":"{status(sellable, expected=False)}","sellable":{sellable}}}'
+            )
+    return f'"variants":[{",".join(rows)}]' if rows else ""
+
+
+def _elsewhere(
+    asked: Question, pack: Columns, places: Places, *, at: datetime, floor: int
+) -> list[str]:
+    """The nearest location with something to sell, from the point asked for or from any location
+    asked for by name or group; and the first supply, wherever it is expected."""
     known = places.locations
     having = {
         location: units - floor
@@ -230,16 +306,52 @@ def _instead(asked: Question, pack: Columns, places: Places, *, at: datetime, fl
     }
     parts = []
     if having:
-        origins = [asked.point] if asked.point else _points(known, asked.location_ids)
-        there = [known[location] for location in having]
-        nearest = [around(there, origin)[0] for origin in origins]
-        km, location = min(nearest, key=lambda entry: entry[0], default=(None, there[0]))
-        named = location.location_id
+        origins = [asked.point] if asked.point else _points(known, _named(asked, known) or ())
+        km, named = _nearest([known[location] for location in having], origins)
         distances = None if km is None else {named: km}
         parts.append(f'"nearest":{_rows([(named, having[named])], places, distances)}')
     if coming := _next_expected(pack, None, at):
         parts.append(f'"next_expected":{_supply_text(*coming)}')
-    return f',"instead":{{{",".join(parts)}}}' if parts else ""
+    return parts
+
+
+def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float | None, str]:
+    """How far it is to the nearest location from any of ``origins``, and which it is; the first
+    without any.
+
+    Of many pairs those that are nearest on a sphere are measured: it ranks within 0.6 % of WGS84.
+    """
+    if not origins:
+        return None, there[0].location_id
+    if len(origins) == 1:
+        km, location = around(there, origins[0])[0]
+        return km, location.location_id
+    vectors = [(_vector(origin), origin) for origin in origins]
+
+    def closest(location: Location) -> tuple[float, Point]:
+        x, y, z = _vector((location.latitude, location.longitude))
+        return max((x * a + y * b + z * c, origin) for (a, b, c), origin in vectors)
+
+    ranked = sorted(
+        ((*closest(location), location) for location in there), key=lambda entry: -entry[0]
+    )
+    return min(
+        (around([location], origin)[0][0], location.location_id)
+        for _, origin, location in ranked[:MEASURED]
+    )
+
+
+MEASURED = 8
+
+
+def _vector(point: Point) -> tuple[float, float, float]:
+    """Of length 1, from the middle of the sphere."""
+    latitude, longitude = radians(point[0]), radians(point[1])
+    return (
+        cos(latitude) * cos(longitude),
+        cos(latitude) * sin(longitude),
+        sin(latitude),
+    )
 
 
 def _points(known: Mapping[str, Location], location_ids: Iterable[str]) -> list[Point]:

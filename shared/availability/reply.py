@@ -1,13 +1,16 @@
 """The reply to GET /v1/availability: one read of packs, and locations that the process knows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
 from shared.availability import query, table
 from shared.availability.channel import told
+from shared.availability.model import Columns
 from shared.availability.parameters import Parameters
+from shared.catalog import table as catalog
+from shared.catalog.model import Variant
 from shared.errors import invalid
 from shared.locations import table as locations
 from shared.locations.model import Point, point
@@ -15,6 +18,8 @@ from shared.stock import rules_table
 from shared.web.auth import Caller
 
 CACHE = "public, max-age=5"
+MOST_EMPTY = 5
+"""SKUs of one question whose variants are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         asked.skus,
         _channel(caller, asked.channel),
         location_ids=asked.location_ids,
+        location_groups=asked.location_groups,
         near=_point(asked),
         radius_km=asked.radius_km,
         limit=asked.limit,
@@ -37,12 +43,29 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
     )
     selling = rules_table.selling(question.channel, question.skus, at)
     packs = told(table.columns(question.skus), selling)
-    text = query.answer(question, packs, _places(at), at)
+    places = _places(at)
+    scope = query.scope_of(question, places)
+    variants: dict[str, list[Variant]] = {}
+    if question.limit and (empty := query.empty(question, packs, scope)):
+        variants, others = _variants(empty[:MOST_EMPTY], question.channel, at)
+        packs = {**others, **packs}
+    text = query.answer(question, packs, places, at, scope=scope, variants=variants)
     tag = query.etag(text)
     headers = {"ETag": tag, "Cache-Control": CACHE}
     if query.matches(if_none_match, tag):
         return Reply(HTTPStatus.NOT_MODIFIED, headers, "")
     return Reply(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, text)
+
+
+def _variants(
+    skus: Sequence[str], channel: str, at: datetime
+) -> tuple[dict[str, list[Variant]], dict[str, Columns]]:
+    """The other variants of ``skus``, and what the channel is told of their packs."""
+    variants = catalog.variants(skus)
+    others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
+    if not others:
+        return {}, {}
+    return variants, told(table.columns(others), rules_table.selling(channel, others, at))
 
 
 def _channel(caller: Caller, channel: str | None) -> str:

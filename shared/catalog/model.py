@@ -18,3 +18,17 @@ class Product:
     gtin: str | None = None
     season_ends_at: datetime | None = None
     attributes: dict[str, str] = field(default_factory=dict)
+
+
+GROUP = "item_group_id"
+"""The attribute that the variants of one product have in common (the name is that of Google's
+product data): a shirt in all its sizes and colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Another product of the same group."""
+
+    sku: str
+    title: str
+    attributes: dict[str, str]

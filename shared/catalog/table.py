@@ -3,6 +3,8 @@
     pk SKU#<sku>   sk PRODUCT   a product          find, products: 0.5 read units each
     by_title       listing      PRODUCT            page: in the order of the titles
                    title_key    <folded title>#<sku>
+    by_group       group_key    <item_group_id>      variants: the products of one group
+                   pk
 
 All titles lie in one partition of the index: good for 1,000 product changes a second.
 """
@@ -16,10 +18,11 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import Key, get_many, query_page
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
-from shared.catalog.model import Product
+from shared.catalog.model import GROUP, Product, Variant
 from shared.instants import rfc3339
 
 LISTING = "PRODUCT"
+MOST_VARIANTS = 100
 
 
 def product_key(sku: str) -> Key:
@@ -30,6 +33,32 @@ def products(skus: Iterable[str]) -> dict[str, Product]:
     """The products that exist among ``skus``: one call per 100."""
     found = get_many(product_key(sku) for sku in skus)
     return {item["sku"]: product_of_item(item) for item in found.values()}
+
+
+def variants(skus: Iterable[str]) -> dict[str, list[Variant]]:
+    """The other products of the same group, MOST_VARIANTS of a group at most, by SKU; a product
+    without a group has none. One call for the groups, and one for each of them."""
+    groups = {
+        item["sku"]: item["attributes"][GROUP]
+        for item in get_many(map(product_key, skus), only=("sku", "attributes")).values()
+        if GROUP in item.get("attributes", {})
+    }
+    members = {group: _members(group) for group in dict.fromkeys(groups.values())}
+    return {
+        sku: [variant for variant in members[group] if variant.sku != sku]
+        for sku, group in groups.items()
+    }
+
+
+def _members(group: str) -> list[Variant]:
+    found = query_page(
+        table_name("catalog"),
+        "group_key = :group",
+        {":group": {"S": group}},
+        MOST_VARIANTS,
+        IndexName="by_group",
+    )
+    return [Variant(item["sku"], item["title"], item["attributes"]) for item in found.items]
 
 
 def find(sku: str) -> Product | None:
@@ -111,6 +140,7 @@ def _item(product: Product) -> Item:
             "gtin": product.gtin,
             "season_ends_at": rfc3339(ends) if ends else None,
             "attributes": product.attributes,
+            "group_key": product.attributes.get(GROUP),
         }
     )
 

@@ -15,7 +15,11 @@ from functions.availability import api, query
 from shared.availability import table
 from shared.availability.model import Change, Row
 from shared.aws import settings
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
 from shared.locations import table as locations
+from shared.stock import rules_table
+from shared.stock.rules import Amount, Match, Rule
 from tests.functions.locations.requests import answered, paths, request
 from tests.unit.locations.places import place
 
@@ -131,6 +135,8 @@ def test_a_channel_that_the_token_does_not_reach_is_forbidden() -> None:
         ("query.near[1]", {"sku": "a", "near": "1,east"}),
         ("query.country", {"sku": "a", "postal_code": "80202", "country": "usa"}),
         ("query.location_id[0]", {"sku": "a", "location_id": "-a"}),
+        ("query.location_group[1]", {"sku": "a", "location_group": "a,-b"}),
+        ("query.location_group", {"sku": "a", "location_group": ",".join(["g"] * 51)}),
         ("query.channel", {"sku": "a", "channel": "Web"}),
         ("query.postal_code", {"sku": "a", "postal_code": "1" * 17, "country": "US"}),
         ("query.pickup_within_minutes", {"sku": "a", "pickup_within_minutes": "-1"}),
@@ -168,6 +174,69 @@ def test_where_it_is_out_of_stock_the_nearest_other_place_is_named() -> None:
     (item,) = body["items"]
     assert (item["status"], item["sellable"]) == ("out_of_stock", 0)
     assert item["instead"]["nearest"]["location_id"] == "denver"
+
+
+def test_a_group_of_locations_is_asked_for_by_its_name() -> None:
+    locations.put(place("denver", groups=frozenset({"rockies"})))
+    status, body = ask(query={"sku": "milk-1", "location_group": "rockies"})
+    assert status == 200
+    (item,) = body["items"]
+    assert (item["sellable"], [row["location_id"] for row in item["locations"]]) == (3, ["denver"])
+
+
+def product(sku: str, **attributes: str) -> Product:
+    return Product(sku, f"Milk {sku}", 199, "USD", 1.0, attributes=attributes)
+
+
+def test_what_nobody_has_is_answered_with_its_variants() -> None:
+    for sku, group in (("milk-1", "milk"), ("milk-2", "milk"), ("bread", "bread"), ("none", "")):
+        catalog.put(product(sku, **({"item_group_id": group, "size": sku} if group else {})))
+    status, body = ask(query={"sku": "milk-2,none,unknown"})
+    assert status == 200
+    milk, none, unknown = body["items"]
+    assert milk["instead"]["variants"] == [
+        {
+            "sku": "milk-1",
+            "title": "Milk milk-1",
+            "attributes": {"item_group_id": "milk", "size": "milk-1"},
+            "status": "in_stock",
+            "sellable": 42,
+        }
+    ]
+    assert "instead" not in none
+    assert "instead" not in unknown
+    _, body = ask(query={"sku": "milk-2", "limit": "0"})
+    assert "instead" not in body["items"][0]
+
+
+def test_a_channel_is_told_of_what_the_rules_leave_it_and_another_of_all() -> None:
+    everywhere = "norain/availability:read norain/channel:all"
+    locations.put(place("denver", groups=frozenset({"rockies"})))
+    catalog.put(product("milk-1", item_group_id="milk"))
+    catalog.put(product("milk-2", item_group_id="milk"))
+    keep = [
+        Rule("few", Match(channels=frozenset({"web"})), Amount(units=4)),
+        Rule(
+            "rockies",
+            Match(location_groups=frozenset({"rockies"})),
+            Amount(units=2),
+            frozenset({"pos"}),
+        ),
+    ]
+    rules_table.put(tuple(keep), None, AT, "planner")
+    found = {}
+    for channel in ("web", "pos"):
+        query = {"sku": "milk-1", "channel": channel, "location_group": "rockies"}
+        _, body = ask(query=query, scope=everywhere)
+        found[channel] = body["items"][0]
+    assert found["pos"]["sellable"] == 3
+    assert found["web"]["sellable"] == 0
+    assert found["web"]["instead"]["nearest"]["location_id"] == "boulder"
+    assert found["web"]["instead"]["nearest"]["sellable"] == 5
+    for channel, sellable in (("web", 5 + 26), ("pos", 3 + 9 + 30)):
+        _, body = ask(query={"sku": "milk-2", "channel": channel}, scope=everywhere)
+        (variant,) = body["items"][0]["instead"]["variants"]
+        assert variant["sellable"] == sellable
 
 
 def test_a_request_is_one_line_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:

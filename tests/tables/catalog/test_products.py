@@ -7,7 +7,7 @@ import pytest
 
 from shared.aws.dynamodb import get_many
 from shared.catalog import table
-from shared.catalog.model import Product
+from shared.catalog.model import Product, Variant
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -71,3 +71,16 @@ def test_a_new_title_leaves_its_old_place() -> None:
     table.put(product("a", "New"))
     assert table.page(9, beginning="old").products == []
     assert [entry.sku for entry in table.page(9).products] == ["a"]
+
+
+def test_the_variants_of_a_product_are_the_others_of_its_group_as_they_are_now() -> None:
+    for sku, group in (("a", "shirt"), ("b", "shirt"), ("c", "shirt"), ("d", "hat"), ("e", "")):
+        table.put(product(sku, attributes={"item_group_id": group} if group else {}))
+    found = table.variants(["a", "d", "e", "unknown"])
+    assert {sku: [one.sku for one in others] for sku, others in found.items()} == {
+        "a": ["b", "c"],
+        "d": [],
+    }
+    assert found["a"][0] == Variant("b", "Whole Milk", {"item_group_id": "shirt"})
+    table.put(product("b"))
+    assert [one.sku for one in table.variants(["a"])["a"]] == ["c"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,16 @@ from hypothesis import strategies as st
 
 from shared.availability.contract import AvailabilityAnswer
 from shared.availability.model import Columns, Row, encode, unpack
-from shared.availability.query import Places, answer, etag, matches, question
+from shared.availability.query import (
+    Places,
+    answer,
+    empty,
+    etag,
+    matches,
+    question,
+    scope_of,
+)
+from shared.catalog.model import Variant
 from shared.errors import InvalidRequest
 from shared.locations.model import Location, distance_km
 from tests.unit.locations.places import hours, place
@@ -44,6 +54,100 @@ def ask(
     AvailabilityAnswer.model_validate_json(text)
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+GROUPED = {
+    "boulder": replace(LOCATIONS["boulder"], groups=frozenset({"rockies"})),
+    "denver": replace(LOCATIONS["denver"], groups=frozenset({"rockies", "outlets"})),
+    "depot": LOCATIONS["depot"],
+}
+
+
+def test_a_group_stands_for_its_locations() -> None:
+    packs = {"A": pack(denver=2, boulder=7, depot=5)}
+    found = item(packs, locations=GROUPED, location_groups=["rockies"])
+    assert found["sellable"] == 9
+    assert [row["location_id"] for row in found["locations"]] == ["boulder", "denver"]
+    found = item(packs, locations=GROUPED, location_groups=["outlets", "nobody"])
+    assert [row["location_id"] for row in found["locations"]] == ["denver"]
+    assert item(packs, locations=GROUPED, location_groups=["nobody"])["sellable"] == 0
+
+
+def test_a_location_has_to_fit_group_name_and_distance_alike() -> None:
+    packs = {"A": pack(denver=2, boulder=7, depot=5)}
+    asked: dict[str, Any] = {"locations": GROUPED, "location_groups": ["rockies"]}
+    assert item(packs, location_ids=["boulder", "depot"], **asked)["sellable"] == 7
+    near = item(packs, near=HERE, radius_km=20, **asked)
+    assert [row["location_id"] for row in near["locations"]] == ["denver"]
+    assert item(packs, pickup_within=59, **asked)["sellable"] == 0
+
+
+def test_a_group_without_stock_is_told_of_the_place_nearest_to_any_of_it() -> None:
+    far = place("far", latitude=48.1, longitude=11.6)
+    found = item(
+        {"A": pack(depot=5, far=9)},
+        locations={**GROUPED, "far": far},
+        location_groups=["rockies"],
+    )
+    assert found["locations"] == []
+    nearest = found["instead"]["nearest"]
+    assert (nearest["location_id"], nearest["sellable"]) == ("depot", 5)
+    denver, depot = LOCATIONS["denver"], LOCATIONS["depot"]
+    km = distance_km(denver.latitude, denver.longitude, depot.latitude, depot.longitude)
+    assert nearest["distance_km"] == pytest.approx(km, abs=0.001)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-80, 80), st.floats(-180, 180)), min_size=2, max_size=6),
+    st.lists(st.tuples(st.floats(-80, 80), st.floats(-180, 180)), min_size=1, max_size=30),
+)
+@settings(deadline=None, max_examples=50)
+def test_the_nearest_of_many_pairs_is_as_near_as_the_nearest_of_all(
+    origins: list[tuple[float, float]], there: list[tuple[float, float]]
+) -> None:
+    known = {
+        **{
+            f"o{at}": place(f"o{at}", latitude=a, longitude=b, groups=frozenset({"here"}))
+            for at, (a, b) in enumerate(origins)
+        },
+        **{f"t{at}": place(f"t{at}", latitude=a, longitude=b) for at, (a, b) in enumerate(there)},
+    }
+    stocked = pack(**{f"t{at}": 3 for at in range(len(there))})
+    found = item({"A": stocked}, locations=known, location_groups=["here"])
+    least = min(distance_km(*a, *b) for a in origins for b in there)
+    assert found["instead"]["nearest"]["distance_km"] <= least * 1.006 + 0.001
+
+
+def test_variants_are_told_of_where_it_was_asked_and_only_those_that_are_sellable() -> None:
+    variants = [
+        Variant("A-red", 'A "red"', {"colour": "red"}),
+        Variant("A-blue", "A blue", {"colour": "blue"}),
+        Variant("A-none", "A none", {}),
+    ]
+    packs = {"A-red": pack(denver=2, boulder=9), "A-blue": pack(boulder=1)}
+    asked = question(("A", "B"), "web", location_ids=["denver"])
+    text = answer(asked, packs, Places(LOCATIONS, AT), AT, variants={"A": variants})
+    AvailabilityAnswer.model_validate_json(text)
+    first, second = json.loads(text)["items"]
+    assert first["instead"] == {
+        "variants": [
+            {
+                "sku": "A-red",
+                "title": 'A "red"',
+                "attributes": {"colour": "red"},
+                "status": "limited_stock",
+                "sellable": 2,
+            }
+        ]
+    }
+    assert "instead" not in second
+
+
+def test_the_skus_without_anything_are_known_before_the_answer_is_written() -> None:
+    packs = {"A": pack(denver=0, boulder=-1), "B": pack(denver=1), "C": pack(boulder=1)}
+    for named, found in (([], ["A", "D"]), (["denver"], ["A", "C", "D"])):
+        asked = question(("A", "B", "C", "D"), "web", location_ids=named)
+        assert empty(asked, packs, scope_of(asked, Places(LOCATIONS, AT))) == found
 
 
 def item(*args: Any, **more: Any) -> dict[str, Any]:
