@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.locations.model import Kind
 
@@ -51,14 +51,30 @@ class Destination:
     country: str
 
 
+class Pull(NamedTuple):
+    """Orders whose first choice a location is: ``rate`` units per day, and ``saving`` minor units
+    on each against its next best. shared/routing/pull.py makes it."""
+
+    rate: float
+    saving: int
+
+
+class Expected(NamedTuple):
+    """``units`` announced for the epoch ``second``."""
+
+    second: int
+    units: int
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A location that might serve; ``km`` from it to the destination (0 without one).
 
     ``stock`` holds the units per SKU that may be taken. ``unable`` says why it can do nothing in
     time. ``delay_days`` pass before the carrier has the parcel. ``rates`` are units per day sold
-    over the counter, ``credits`` what taking a unit earns (stock that should go), ``confidence``
-    the share of picks that succeed; each per SKU, and absent where nothing is known.
+    over the counter, ``pulls`` the orders to come from it, ``expected`` its deliveries by their
+    dates, ``credits`` what taking a unit earns (stock that should go), ``confidence`` the share of
+    picks that succeed (1 where nothing is known); each per SKU, and absent where nothing is known.
     """
 
     location_id: str
@@ -70,6 +86,8 @@ class Candidate:
     unable: Unable | None = None
     delay_days: int = 0
     rates: dict[str, float] = field(default_factory=dict)
+    pulls: dict[str, Pull] = field(default_factory=dict)
+    expected: dict[str, tuple[Expected, ...]] = field(default_factory=dict)
     credits: dict[str, int] = field(default_factory=dict)
     confidence: dict[str, float] = field(default_factory=dict)
 
@@ -239,7 +257,7 @@ class Problem:
         destination = document["destination"]
         return Problem(
             lines=tuple(_line(row) for row in document["lines"]),
-            candidates=tuple(Candidate(**{"stock": {}, **row}) for row in document["candidates"]),
+            candidates=tuple(map(_candidate, document["candidates"])),
             policy=Policy.from_json(document["policy"]),
             now=datetime.fromisoformat(document["now"]),
             service_level=document["service_level"],
@@ -262,6 +280,15 @@ def _line_json(line: Line) -> Json:
 def _line(row: Json) -> Line:
     ends = row["season_ends_at"]
     return Line(**{**row, "season_ends_at": datetime.fromisoformat(ends) if ends else None})
+
+
+def _candidate(row: Json) -> Candidate:
+    pulls = {sku: Pull(*pull) for sku, pull in row.get("pulls", {}).items()}
+    expected = {
+        sku: tuple(Expected(*each) for each in rows)
+        for sku, rows in row.get("expected", {}).items()
+    }
+    return Candidate(**{"stock": {}, **row, "pulls": pulls, "expected": expected})
 
 
 Units = dict[str, dict[str, int]]

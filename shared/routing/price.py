@@ -7,12 +7,22 @@ of carbon is often less than a cent.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from shared.routing.model import Candidate, Line, Policy, Problem, Tariff
+from shared.routing.model import (
+    Candidate,
+    Expected,
+    Line,
+    Policy,
+    Problem,
+    Pull,
+    Tariff,
+)
 
 SCALE = 1000
 NEGLIGIBLE = 1e-15
 DAY_SECONDS = 86_400
+NO_PULL = Pull(0.0, 0)
 
 Terms = dict[str, int]
 
@@ -80,8 +90,8 @@ def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, li
         terms["carbon"] = _scaled(policy.carbon.price * unit_co2e(policy, candidate.km, line.kg))
     if credit := candidate.credits.get(sku):
         terms["credit"] = -SCALE * credit
-    if (rate := candidate.rates.get(sku)) is not None:
-        terms["opportunity"] = opportunity(problem, line, rate, candidate.stock.get(sku, 0))
+    if (found := shelf(candidate, sku)) is not None:
+        terms["opportunity"] = opportunity(problem, line, found)
     if (confidence := candidate.confidence.get(sku)) is not None:
         terms["rejection"] = _scaled((1 - confidence) * policy.rejection)
     return terms
@@ -93,18 +103,72 @@ def unit_co2e(policy: Policy, km: float, kg: float) -> float:
     return kg / 1000 * km * (carbon.van if km < carbon.van_km else carbon.truck)
 
 
-def opportunity(problem: Problem, line: Line, rate: float, stock: int) -> int:
-    """What the unit would have earned on the shelf: the newsvendor price at this moment.
+class Shelf(NamedTuple):
+    """``stock`` units of one SKU at one location, and what is to come: units per day over the
+    counter, ``pull`` of orders, deliveries by their dates."""
 
-    P(Poisson(rate * days left) >= stock) * (margin - salvage) + salvage: with that chance it is
-    the unit that would have been sold over the counter, else it is what is left of it. 0 when the
-    product's margin and salvage are unknown.
+    stock: int
+    rate: float
+    pull: Pull
+    expected: tuple[Expected, ...] = ()
+
+
+def shelf(candidate: Candidate, sku: str) -> Shelf | None:
+    """None where no demand is known: nothing can be said of what the unit is worth there."""
+    rate, pull = candidate.rates.get(sku), candidate.pulls.get(sku)
+    if rate is None and pull is None:
+        return None
+    stock, expected = candidate.stock.get(sku, 0), candidate.expected.get(sku, ())
+    return Shelf(stock, rate or 0.0, pull or NO_PULL, expected)
+
+
+def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
+    """What the unit would have earned where it lies, at this moment; 0 when the product's margin
+    and salvage are unknown.
+
+    Its salvage value, and above that ``worth`` with the demand until the season ends. Where more
+    is announced, the most that it is worth over any of the periods up to a delivery or to the end:
+    with the demand until then, and what has come by then. A unit that is short before the lorry
+    comes is dear, however much the lorry brings.
     """
     if line.margin is None or line.salvage is None:
         return 0
-    sold = poisson_tail(rate * days_left(problem, line), stock)
-    gain = sold * max(0, line.margin - line.salvage) + line.salvage
-    return _scaled(problem.policy.opportunity * gain)
+    margin, pull = max(0, line.margin - line.salvage), found.pull
+    most = max(
+        worth(stock, found.rate * days, margin, pull.rate * days, pull.saving)
+        for days, stock in periods(found, problem.now.timestamp(), days_left(problem, line))
+    )
+    return _scaled(problem.policy.opportunity * (most + line.salvage))
+
+
+def periods(found: Shelf, now: float, left: float) -> list[tuple[float, int]]:
+    """The days until each delivery of the next ``left`` days, and until their end, each with the
+    units that are there until then. ``now`` is an epoch second."""
+    stock, ends = found.stock, []
+    for second, units in found.expected:
+        days = (second - now) / DAY_SECONDS
+        if 0 < days < left:
+            ends.append((days, stock))
+            stock += units
+    return [*ends, (left, stock)]
+
+
+def worth(stock: int, walk_in: float, margin: float, orders: float, saving: float) -> float:
+    """What the last of ``stock`` units earns, above its salvage value.
+
+    ``walk_in`` units will be asked for over the counter, each earning ``margin``, and ``orders``
+    units by orders whose first choice this is, each ``saving`` something against its next best.
+    Both are Poisson; the unit goes to the better of the two with the chance that it lasts till
+    there, else to the other:
+
+        min(m, g) P(W + O >= s) + |m - g| P(B >= s)          B = W if m >= g, else O
+
+    Littlewood's rule (1972) for two classes, as marginal value; without orders the newsvendor price
+    m P(W >= s).
+    """
+    both = poisson_tail(walk_in + orders, stock)
+    better = poisson_tail(walk_in if margin >= saving else orders, stock)
+    return min(margin, saving) * both + abs(margin - saving) * better
 
 
 def days_left(problem: Problem, line: Line) -> float:

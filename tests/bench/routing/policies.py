@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from shared.routing.model import DEFAULT_POLICY, Line, Problem
-from shared.routing.price import SCALE, opportunity
+from shared.routing.model import DEFAULT_POLICY, Expected, Line, Problem, Pull
+from shared.routing.price import NO_PULL, SCALE, Shelf, opportunity
+from shared.routing.pull import SHARED_PARCEL, Goods, pulls
+from shared.routing.pull import Network as Sending
 from shared.routing.solve import Instance, solve
-from tests.bench.routing.pull import Pull, pull, worth
 from tests.bench.routing.season import Floats, Ints, Network, Offer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,23 +100,26 @@ def _instance(units: Ints, offer: Offer, charged: Floats, nodes: Ints) -> Instan
 
 
 class Newsvendor(Cheapest):
-    """With the opportunity cost of ``shared.routing.price``, on the walk-in rates it is told."""
+    """With the opportunity cost of ``shared.routing.price`` as it is without any knowledge of the
+    orders to come: the newsvendor price, on the walk-in rates it is told."""
 
     def start(self, network: Network) -> None:
         super().start(network)
-        days = network.days
-        self._rates = network.walk_in / days
-        self._ends = START + timedelta(days=days)
+        self._rates = network.walk_in / network.days
+        self._ends = START + timedelta(days=network.days)
 
     def price(self, at: float, offer: Offer) -> Floats:
-        moment = Problem((), (), DEFAULT_POLICY, START + timedelta(days=at))
+        moment = _moment(at)
         prices = np.zeros(offer.whole.shape)
         for i, product in enumerate(offer.order.products.tolist()):
             for node in np.flatnonzero(np.isfinite(offer.whole[i])).tolist():
                 line = self._line(product, float(self._network.salvage[product, node]))
-                rate, stock = float(self._rates[product, node]), int(offer.stock[i, node])
-                prices[i, node] = opportunity(moment, line, rate, stock) / UNIT
+                shelf = self.shelf(product, node, int(offer.stock[i, node]))
+                prices[i, node] = opportunity(moment, line, shelf) / UNIT
         return prices
+
+    def shelf(self, product: int, node: int, stock: int) -> Shelf:
+        return Shelf(stock, float(self._rates[product, node]), NO_PULL)
 
     def _line(self, product: int, salvage: float) -> Line:
         return Line(
@@ -128,6 +132,85 @@ class Newsvendor(Cheapest):
             salvage=round(100 * salvage),
             season_ends_at=self._ends,
         )
+
+
+class Router(Newsvendor):
+    """The router as it ships: deliveries that are announced, and once a week the job of
+    ``shared.routing.pull`` on the orders to come. Forecasts are taken as they are told."""
+
+    def start(self, network: Network) -> None:
+        super().start(network)
+        self._sending = _sending(network)
+        self._salvage = (100 * network.salvage).round().astype(int).tolist()
+        self._expected = _expected(network.deliveries)
+        self._online = network.online / network.days
+        self._pulls: list[dict[int, Pull]] = [{} for _ in network.online]
+        self._lines = self._lone_lines = 0
+        self._day = 0.0
+
+    def day(self, at: float, stock: Ints) -> None:
+        super().day(at, stock)
+        self._day = at
+        if at % WEEK == 0:
+            self._pulls = [self._pulled(product, row) for product, row in enumerate(stock)]
+
+    def decide(self, at: float, offer: Offer) -> list[int]:
+        lines = len(offer.order.products)
+        self._lines += lines
+        self._lone_lines += lines == 1
+        return super().decide(at, offer)
+
+    def shelf(self, product: int, node: int, stock: int) -> Shelf:
+        pull = self._pulls[product].get(node, NO_PULL)
+        return Shelf(
+            stock, float(self._rates[product, node]), pull, self._expected.get((product, node), ())
+        )
+
+    def _pulled(self, product: int, stock: Ints) -> dict[int, Pull]:
+        network = self._network
+        places = [*range(len(stock))]
+        shelves = {node: self.shelf(product, node, int(stock[node])) for node in places}
+        goods = Goods(
+            kg=float(network.kg[product]),
+            margin=round(100 * float(network.walk_in_margin[product])),
+            salvage=self._salvage[product],
+            unserved=100 * float(network.online_margin[product]),
+        )
+        return pulls(
+            self._sending,
+            goods,
+            shelves,
+            self._online[product].tolist(),
+            alone=(self._lone_lines + 1) / (self._lines + 2),
+            days=network.days - self._day,
+            now=_moment(self._day).now.timestamp(),
+        )
+
+
+def _moment(at: float) -> Problem:
+    return Problem((), (), DEFAULT_POLICY, START + timedelta(days=at))
+
+
+def _sending(network: Network) -> Sending:
+    share = np.where(network.warehouse, SHARED_PARCEL, 1.0)
+    return Sending(
+        alone=(100 * network.parcel).tolist(),
+        together=(100 * share * network.parcel).tolist(),
+        kg=(100 * network.per_kg).tolist(),
+        unit=(100 * network.pick).tolist(),
+    )
+
+
+def _expected(
+    deliveries: tuple[tuple[float, Ints], ...],
+) -> dict[tuple[int, int], tuple[Expected, ...]]:
+    found: dict[tuple[int, int], tuple[Expected, ...]] = {}
+    for day, come in deliveries[1:]:
+        second = int((START + timedelta(days=day)).timestamp())
+        for product, node in zip(*np.nonzero(come), strict=True):
+            place = int(product), int(node)
+            found[place] = (*found.get(place, ()), Expected(second, int(come[product, node])))
+    return found
 
 
 class Learning:
@@ -182,8 +265,9 @@ def factors(seen: Floats, expected: Floats) -> Floats:
     return learnt
 
 
-class LearntNewsvendor(Newsvendor):
-    """The same price, its rates learnt anew each week from what was sold."""
+class LearningRouter(Router):
+    """The same, and each week its rates are learnt anew from what was sold, as packs learn theirs
+    (shared/availability/sales.py)."""
 
     def start(self, network: Network) -> None:
         super().start(network)
@@ -197,47 +281,9 @@ class LearntNewsvendor(Newsvendor):
         if at % WEEK == 0:
             self._learning.learn(at, stock)
             self._rates = self._learning.walk_in / self._network.days
+            self._online = self._learning.online / self._network.days
+        super().day(at, stock)
 
     def decide(self, at: float, offer: Offer) -> list[int]:
         self._learning.ordered(offer.order.products, offer.order.units)
         return super().decide(at, offer)
-
-
-class Pulled(LearntNewsvendor):
-    """And each week a job looks at where online demand will come from: tests/bench/routing/pull.py.
-    Announced deliveries count. Salvage is charged as the router does."""
-
-    def start(self, network: Network) -> None:
-        super().start(network)
-        self._pull = [Pull(np.zeros(0), np.zeros(0))] * network.online.shape[0]
-
-    def day(self, at: float, stock: Ints) -> None:
-        super().day(at, stock)
-        if at % WEEK == 0:
-            self._pull = self._pulls(at, stock)
-
-    def _pulls(self, at: float, stock: Ints) -> list[Pull]:
-        """Per product the online units of a whole season, as if its stock stayed as it is."""
-        left = 1 - at / self._network.days
-        online, walk_in = self._learning.online * left, self._learning.walk_in * left
-        found = []
-        for product, units in enumerate(stock):
-            one = pull(self._network, product, units, online[product], walk_in[product])
-            found.append(Pull(one.units / left, one.saving))
-        return found
-
-    def price(self, at: float, offer: Offer) -> Floats:
-        network, products = self._network, offer.order.products
-        salvage = network.salvage[products]
-        margin = np.maximum(0, network.walk_in_margin[products][:, None] - salvage)
-        walk_in = self._learning.walk_in[products]
-        units = np.array([self._pull[product].units for product in products])
-        saving = np.array([self._pull[product].saving for product in products])
-        stock, most = offer.stock, np.zeros(offer.whole.shape)
-        expected = [(day, come[products]) for day, come in network.deliveries if day > at]
-        for day, come in [*expected, (float(network.days), np.zeros_like(stock))]:
-            share = (day - at) / network.days
-            pulled = Pull(share * units, saving)
-            most = np.maximum(most, worth(stock, share * walk_in, margin, pulled))
-            stock = stock + come
-        return most + salvage

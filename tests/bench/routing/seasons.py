@@ -14,10 +14,10 @@ from tests.bench.routing.bound import lower_bound
 from tests.bench.routing.policies import (
     Cheapest,
     FewestParcels,
-    LearntNewsvendor,
+    LearningRouter,
     Nearest,
     Newsvendor,
-    Pulled,
+    Router,
 )
 from tests.bench.routing.season import Parameters, Policy, World, simulate, world
 
@@ -47,14 +47,14 @@ RULES: dict[str, Callable[[], Policy]] = {
     "myopic": Cheapest,
 }
 PRICED: dict[str, Callable[[], Policy]] = {
-    "router": Newsvendor,
-    "learning": LearntNewsvendor,
-    "pull": Pulled,
+    "newsvendor": Newsvendor,
+    "told": Router,
+    "router": LearningRouter,
 }
 WHO = (
     "vendor: fewest parcels, as they ship it; myopic: cheapest plan of each order, exact; router: "
-    "shared.routing as it is, newsvendor price on the rates it is told; learning: rates learnt; "
-    "pull: and a weekly job on online demand."
+    "shared.routing as it ships, its rates learnt from what is sold; told: the same, believing the "
+    "forecast it is told; newsvendor: told, and knowing nothing of the orders to come."
 )
 
 

@@ -5,13 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.routing.price import poisson_tail as router_tail
 from shared.routing.solve import Instance, solve
-from tests.bench.routing import highs, pull
+from tests.bench.routing import highs
 from tests.bench.routing.bound import LOST, cheapest, lower_bound
 from tests.bench.routing.instances import costs, evaluate, generate
 from tests.bench.routing.orders import as_instance, as_plan
-from tests.bench.routing.policies import Cheapest, FewestParcels, Newsvendor, Pulled, factors
+from tests.bench.routing.policies import (
+    Cheapest,
+    FewestParcels,
+    LearningRouter,
+    Newsvendor,
+    Router,
+    factors,
+)
 from tests.bench.routing.season import Parameters, simulate, world
 
 TINY = Parameters(seed=1, nodes=10, products=40, regions=6, orders=150, warehouses=2)
@@ -77,7 +83,7 @@ def test_many_orders_routed_at_once_cost_what_the_solver_finds_for_each() -> Non
 def test_no_policy_goes_below_the_bound(deliveries: int) -> None:
     season = world(replace(TINY, deliveries=deliveries))
     bound = lower_bound(season, iterations=120).value
-    policies = (FewestParcels, Cheapest, Newsvendor, Pulled)
+    policies = (FewestParcels, Cheapest, Newsvendor, Router, LearningRouter)
     costs_of = [simulate(season, policy()).cost for policy in policies]
     assert bound < min(costs_of)
     assert min(costs_of) < 1.15 * bound
@@ -89,26 +95,6 @@ def test_the_bound_is_just_below_the_best_in_hindsight() -> None:
     best = highs.hindsight(season).cost
     bound = lower_bound(season).value
     assert 0.99 * best < bound < best + 1e-6
-
-
-def test_the_chance_of_selling_out_is_the_routers() -> None:
-    mean, least = np.array([0.0, 0.2, 3.0, 30.0]), np.array([0, 1, 4, 25])
-    expected = [router_tail(m, k) for m, k in zip(mean.tolist(), least.tolist(), strict=True)]
-    assert pull.poisson_tail(mean, least) == pytest.approx(expected, abs=1e-12)
-
-
-def test_without_online_demand_a_unit_is_worth_the_newsvendor_price() -> None:
-    nobody = pull.Pull(np.zeros(1), np.zeros(1))
-    price = pull.worth(np.array([2]), np.array([1.5]), np.array([10.0]), nobody)
-    assert price == pytest.approx([10 * router_tail(1.5, 2)])
-
-
-def test_online_demand_makes_a_unit_dearer_and_never_more_than_its_best_use() -> None:
-    stock, walk_in, margin = np.array([2]), np.array([1.5]), np.array([10.0])
-    alone = pull.worth(stock, walk_in, margin, pull.Pull(np.zeros(1), np.zeros(1)))
-    for saving in (3.0, 10.0, 25.0):
-        pulled = pull.worth(stock, walk_in, margin, pull.Pull(np.array([2.0]), np.array([saving])))
-        assert alone < pulled < max(10.0, saving)
 
 
 def test_rates_are_left_alone_when_sales_differ_by_chance_only() -> None:

@@ -6,7 +6,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.routing.model import DEFAULT_POLICY, Candidate, Destination, Line, Policy, Problem
+from shared.routing.model import (
+    DEFAULT_POLICY,
+    Candidate,
+    Destination,
+    Expected,
+    Line,
+    Policy,
+    Problem,
+    Pull,
+)
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOME = Destination(45.52, -122.68, "97201", "US")
@@ -40,6 +49,8 @@ def policy(**changes: Any) -> Policy:
 
 
 SKUS = ("A", "B", "C")
+SECONDS = st.integers(0, 60).map(lambda day: int(NOW.timestamp()) + day * 86_400)
+UNITS = st.integers(1, 9)
 PLACES = ("L1", "L2", "L3", "L4", "L5")
 
 
@@ -89,6 +100,18 @@ def _candidates(draw: st.DrawFn, location_id: str) -> Candidate:
         unable=draw(st.sampled_from([None, None, None, "closed"])),
         delay_days=draw(st.integers(0, 2)),
         rates=draw(st.dictionaries(st.sampled_from(SKUS), st.floats(0, 2))),
+        pulls=draw(
+            st.dictionaries(
+                st.sampled_from(SKUS), st.builds(Pull, st.floats(0, 2), st.integers(0, 900))
+            )
+        ),
+        expected=draw(
+            st.dictionaries(st.sampled_from(SKUS), st.builds(Expected, SECONDS, UNITS).map(_one))
+        ),
         credits=draw(st.dictionaries(st.sampled_from(SKUS), st.integers(0, 300))),
         confidence=draw(st.dictionaries(st.sampled_from(SKUS), st.floats(0, 1))),
     )
+
+
+def _one(only: Expected) -> tuple[Expected, ...]:
+    return (only,)

@@ -1,0 +1,141 @@
+"""What a unit is worth where it lies, and the other terms that only some candidates have."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.routing.model import Expected, Problem, Pull
+from shared.routing.price import NO_PULL, SCALE, Shelf, opportunity, poisson_tail, worth
+from shared.routing.route import route
+from tests.unit.routing.worlds import NOW, candidate, line, policy, problem
+
+SOLD = line(margin=1500, salvage=200)
+RATES = st.floats(0, 3)
+SHELVES = st.builds(
+    Shelf,
+    stock=st.integers(1, 12),
+    rate=RATES,
+    pull=st.builds(Pull, rate=RATES, saving=st.integers(0, 3000)),
+    expected=st.lists(
+        st.builds(
+            Expected,
+            second=st.integers(-40, 90).map(lambda day: int(NOW.timestamp()) + day * 86_400),
+            units=st.integers(1, 5),
+        ),
+        max_size=3,
+    ).map(lambda rows: tuple(sorted(rows))),
+)
+MOST = 1500 - 200
+
+
+def price(found: Shelf, asked: Problem | None = None) -> float:
+    """Minor units."""
+    return opportunity(asked or problem([SOLD], []), SOLD, found) / SCALE
+
+
+@given(SHELVES)
+def test_a_unit_is_worth_its_salvage_at_least_and_its_best_use_at_most(found: Shelf) -> None:
+    assert 200 <= price(found) <= 200 + max(MOST, found.pull.saving) + 1e-9
+
+
+@given(SHELVES, st.integers(1, 5))
+def test_the_more_there_is_the_less_each_is_worth(found: Shelf, more: int) -> None:
+    assert price(found._replace(stock=found.stock + more)) <= price(found)
+
+
+@given(SHELVES, RATES)
+def test_the_more_is_sold_over_the_counter_the_more_it_is_worth(found: Shelf, more: float) -> None:
+    assert price(found._replace(rate=found.rate + more)) >= price(found)
+
+
+@given(SHELVES, RATES, st.integers(0, 500))
+def test_the_more_orders_are_to_come_and_save_the_more_it_is_worth(
+    found: Shelf, more: float, saved: int
+) -> None:
+    pull = Pull(found.pull.rate + more, found.pull.saving + saved)
+    assert price(found._replace(pull=pull)) >= price(found)
+
+
+@given(SHELVES, st.integers(1, 60))
+def test_nearer_to_the_end_of_the_season_a_unit_is_worth_less(found: Shelf, days: int) -> None:
+    bare = found._replace(expected=())
+    ends = replace(SOLD, season_ends_at=NOW + timedelta(days=90))
+    sooner = replace(SOLD, season_ends_at=NOW + timedelta(days=90 - days))
+    asked = problem([SOLD], [])
+    assert opportunity(asked, sooner, bare) <= opportunity(asked, ends, bare)
+
+
+@given(SHELVES)
+def test_when_the_season_is_over_a_unit_is_worth_its_salvage(found: Shelf) -> None:
+    over = replace(SOLD, season_ends_at=NOW - timedelta(days=1))
+    assert opportunity(problem([over], []), over, found) == 200 * SCALE
+
+
+@given(SHELVES)
+def test_a_delivery_never_makes_the_units_before_it_dearer(found: Shelf) -> None:
+    assert price(found) <= price(found._replace(expected=()))
+
+
+def test_a_unit_that_is_short_before_the_delivery_is_dear_all_the_same() -> None:
+    tomorrow = Expected(int(NOW.timestamp()) + 86_400, 1000)
+    plenty = Shelf(1, 2.0, NO_PULL, (tomorrow,))
+    assert price(plenty) == pytest.approx(200 + MOST * poisson_tail(2.0, 1), abs=1e-3)
+
+
+@given(st.integers(1, 9), st.floats(0, 9), st.floats(0, 2000))
+def test_without_orders_it_is_the_newsvendor_price(stock: int, sold: float, margin: float) -> None:
+    assert worth(stock, sold, margin, 0, 0) == pytest.approx(margin * poisson_tail(sold, stock))
+
+
+@given(st.integers(1, 9), st.floats(0, 9), st.floats(0, 9), st.floats(0, 2000))
+def test_two_demands_that_earn_the_same_are_one(
+    stock: int, sold: float, orders: float, each: float
+) -> None:
+    one = each * poisson_tail(sold + orders, stock)
+    assert worth(stock, sold, each, orders, each) == pytest.approx(one, abs=1e-9)
+
+
+def test_what_orders_save_is_weighed_as_what_the_counter_earns() -> None:
+    first = worth(2, 1.5, 1000, 0.7, 300)
+    assert first == pytest.approx(worth(2, 0.7, 300, 1.5, 1000))
+    assert first == pytest.approx(300 * poisson_tail(2.2, 2) + 700 * poisson_tail(1.5, 2))
+
+
+def test_of_a_product_whose_margin_nobody_knows_nothing_is_said() -> None:
+    assert opportunity(problem([line()], []), line(), Shelf(1, 2.0, Pull(1.0, 500))) == 0
+
+
+def test_units_that_orders_will_come_for_are_left_to_them() -> None:
+    wanted = candidate("WANTED", {"A": 1}, pulls={"A": Pull(2.0, 400)})
+    idle = candidate("IDLE", {"A": 1}, km=100, pulls={"A": Pull(0.0, 0)})
+    plan = route(problem([SOLD], [wanted, idle])).plan
+    assert plan.units == {"IDLE": {"1": 1}}
+    assert plan.terms["opportunity"] == 200
+
+
+def test_a_store_that_gets_more_tomorrow_ships_what_it_has() -> None:
+    soon = Expected(int(NOW.timestamp()) + 3600, 50)
+    waits = candidate("WAITS", {"A": 3}, rates={"A": 0.2}, expected={"A": (soon,)})
+    short = candidate("SHORT", {"A": 3}, rates={"A": 0.2})
+    assert route(problem([SOLD], [waits, short])).plan.units == {"WAITS": {"1": 1}}
+
+
+@given(st.floats(0, 1))
+def test_a_pick_that_may_fail_costs_what_a_rejection_costs(confidence: float) -> None:
+    place = candidate("X", {"A": 1}, confidence={"A": confidence})
+    asked = problem([line()], [place], policy=policy(rejection=1000))
+    expected = round(1000 * (1 - confidence))
+    assert route(asked).plan.terms.get("rejection", 0) == pytest.approx(expected, abs=1)
+
+
+def test_a_pick_that_nothing_is_known_of_is_expected_to_succeed() -> None:
+    assert "rejection" not in route(problem([line()], [candidate("X", {"A": 1})])).plan.terms
+
+
+def test_the_location_that_finds_its_goods_is_preferred() -> None:
+    sure = candidate("SURE", {"A": 1}, km=40)
+    unsure = candidate("UNSURE", {"A": 1}, km=10, confidence={"A": 0.6})
+    assert route(problem([line()], [sure, unsure])).plan.units == {"SURE": {"1": 1}}

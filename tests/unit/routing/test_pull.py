@@ -1,0 +1,102 @@
+"""Whose first choice a shelf is, and what that saves."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.locations.model import distance_km
+from shared.routing.model import DEFAULT_POLICY, Pull
+from shared.routing.price import NO_PULL, Shelf
+from shared.routing.pull import MOST_CELLS, Cell, Goods, Network, Place, cells, network_of, pulls
+from shared.routing.route import route
+from tests.unit.routing.worlds import candidate, line, problem
+
+COUNTER = Shelf(5, 0.0, NO_PULL)
+NEAR_AND_FAR = Network(
+    alone=[[500, 900], [900, 500]],
+    together=[[500, 900], [900, 500]],
+    kg=[[0, 0], [0, 0]],
+    unit=[100, 100],
+)
+
+
+def pulled(
+    network: Network = NEAR_AND_FAR,
+    shelves: dict[int, Shelf] | None = None,
+    orders: tuple[float, ...] = (1.0, 0.5),
+    **changes: Any,
+) -> dict[int, Pull]:
+    places = range(len(network.unit))
+    goods = Goods(0.5, **{"margin": 0, "salvage": [0 for _ in places], "unserved": 3000, **changes})
+    found = shelves if shelves is not None else dict.fromkeys(places, COUNTER._replace(stock=500))
+    return pulls(network, goods, found, orders, alone=0.3, days=10, now=0)
+
+
+def test_each_orders_from_where_it_is_cheapest() -> None:
+    found = pulled()
+    assert {place: pull.saving for place, pull in found.items()} == {0: 400, 1: 400}
+    assert [found[0].rate, found[1].rate] == pytest.approx([1.0, 0.5])
+
+
+def test_the_only_location_saves_what_an_unserved_order_loses() -> None:
+    (found,) = pulled(shelves={1: COUNTER._replace(stock=500)}).values()
+    assert found.rate == pytest.approx(1.5)
+    assert found.saving == pytest.approx((3000 - 1000) * 2 / 3 + (3000 - 600) / 3, abs=1)
+
+
+def test_orders_that_lose_less_than_they_cost_come_from_nowhere() -> None:
+    assert pulled(unserved=300) == {}
+
+
+def test_a_shelf_that_is_empty_is_nobodys_choice() -> None:
+    assert set(pulled(shelves={0: COUNTER._replace(stock=0), 1: COUNTER})) == {1}
+    assert pulled(shelves={}) == {}
+
+
+def test_a_shelf_that_sells_out_over_the_counter_leaves_orders_to_the_other() -> None:
+    busy = Shelf(1, 2.0, NO_PULL)
+    found = pulled(shelves={0: busy, 1: COUNTER._replace(stock=500)}, margin=2000)
+    assert found[1].rate == pytest.approx(1.5)
+    assert 0 not in found
+
+
+@given(st.lists(st.floats(0, 3), min_size=2, max_size=2), st.integers(1, 9), st.integers(1, 9))
+def test_no_more_is_pulled_than_is_ordered(orders: list[float], near: int, far: int) -> None:
+    shelves = {0: COUNTER._replace(stock=near), 1: COUNTER._replace(stock=far)}
+    found = pulled(shelves=shelves, orders=(orders[0], orders[1]))
+    assert sum(pull.rate for pull in found.values()) <= sum(orders) + 1e-9
+    assert all(pull.saving >= 0 for pull in found.values())
+
+
+def test_a_network_costs_what_the_router_would_charge() -> None:
+    place, cell = Place("W", "warehouse", 45.0, -122.0), Cell(44.0, -121.0, 1.0)
+    network = network_of(problem([], []), [place], [cell])
+    km = distance_km(45.0, -122.0, 44.0, -121.0)
+    asked = problem([line(kg=3.0)], [candidate("W", {"A": 1}, km=km, kind="warehouse")])
+    cost = network.alone[0][0] + 3 * network.kg[0][0] + network.unit[0]
+    assert route(asked).plan.cost == pytest.approx(cost, abs=1)
+    assert network.together[0][0] == pytest.approx((network.alone[0][0] + DEFAULT_POLICY.split) / 2)
+
+
+def test_where_no_carrier_goes_is_nobodys_first_choice() -> None:
+    place, cell = Place("W", "store", 45.0, -122.0), Cell(25.0, -80.0, 1.0)
+    asked = problem([], [], service_level="same_day")
+    network = network_of(asked, [place], [cell])
+    assert (
+        pulls(network, Goods(0.5, 0, [0], 3000), {0: COUNTER}, [1.0], alone=0.3, days=9, now=0)
+        == {}
+    )
+
+
+def test_orders_are_drawn_together_by_degrees_and_none_is_lost() -> None:
+    random = Random(5)
+    points = {(random.uniform(30, 45), random.uniform(-120, -80)): 1 for _ in range(900)}
+    found = cells(points | {(40.01, -100.0): 500, (40.02, -100.01): 500})
+    assert len(found) == MOST_CELLS
+    assert sum(cell.share for cell in found) == pytest.approx(1)
+    assert found[0].share >= 1000 / 1900
+    assert (found[0].latitude, found[0].longitude) == pytest.approx((40.0, -100.0), abs=0.2)
+    assert cells({}) == ()
