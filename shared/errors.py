@@ -11,7 +11,8 @@
     ├── Conflict               409  conflict
     │   ├── OutOfStock         409  out_of_stock             short, alternatives
     │   ├── InvalidTransition  409  invalid_transition       state, allowed
-    │   └── HoldClosed         409  hold_closed              hold_id, state
+    │   ├── HoldClosed         409  hold_closed              hold_id, state
+    │   └── PromiseChanged     409  promise_changed          option
     ├── VersionMismatch        412  version_mismatch         version
     └── Busy                   503  busy
 
@@ -135,6 +136,12 @@ class HoldClosed(Conflict):
 
     def __init__(self, hold_id: str, state: str) -> None:
         super().__init__(f"hold {hold_id} is {state}", hold_id=hold_id, state=state)
+
+
+class PromiseChanged(Conflict):
+    """What was chosen cannot be had as well as it was told; ``option`` is what can be had now."""
+
+    code = "promise_changed"
 
 
 class VersionMismatch(Refusal):

@@ -21,6 +21,8 @@ from shared.orders.contract import (
     OrderInput,
     OrdersAnswer,
     PaymentReceived,
+    PromiseHeld,
+    PromiseHoldInput,
     PromiseInput,
     PromisesAnswer,
     QuoteAnswer,
@@ -387,6 +389,22 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
 )
 def promise(body: PromiseInput) -> PromisesAnswer:
     return promising.promises(body, _now())
+
+
+@app.post(
+    "/v1/availability/promises/hold",
+    status_code=201,
+    security=needs("orders:write", "stock:write"),
+    summary="Hold one of the options",
+    description="Reserves it until `expires_at`, and before anything of it should lie ready. An "
+    "order with this `hold_id` is exactly this plan: locations, units, dates, cost, also when a "
+    "cheaper one has appeared. An option that cannot be had as told is refused "
+    "(`promise_changed`) with what can; never is it made worse.",
+)
+def hold_promise(body: PromiseHoldInput) -> PromiseHeld:
+    caller, request = who(app), idempotent(app)
+    caller.must_see(body.channel)
+    return PromiseHeld.model_validate_json(promising.hold(body, request, _now()))
 
 
 def _now() -> datetime:

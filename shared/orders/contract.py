@@ -33,6 +33,7 @@ from shared.orders.transfers import Transfer, TransferLine
 from shared.routing.explain import Considered, explain
 from shared.routing.model import Decision
 from shared.routing.whatif import Totals, WhatIf
+from shared.stock.model import MOST_HOLD
 from shared.web.contract import (
     Answer,
     Channel,
@@ -740,5 +741,70 @@ class PromiseShort(Answer):
 
 
 class PromisesAnswer(Answer):
+    as_of: Instant = Field(description="from when the dates of the options are counted")
     options: list[PromiseOption]
     short: list[PromiseShort] = Field(description="what no option can serve whole")
+
+
+HoldSeconds = Annotated[int, Strict(), Ge(1), Le(int(MOST_HOLD.total_seconds()))]
+
+
+class ChosenOption(Input):
+    """An option as it was answered. What is held is the same or better, never worse."""
+
+    method: Method
+    service_level: ServiceLevel | None = None
+    location_id: LocationId | None = None
+    deliver_by: Instant | None = None
+    ready_by: Instant | None = None
+    splits: Count | None = None
+    cost: Money | None = None
+    kg_co2e: float | None = None
+
+    def is_kept_by(self, found: PromiseOption) -> bool:
+        """Whether ``found`` is nowhere later and no dearer."""
+        return (
+            _no_later(found.deliver_by, self.deliver_by)
+            and _no_later(found.ready_by, self.ready_by)
+            and (self.cost is None or found.cost.amount <= self.cost.amount)
+        )
+
+
+def _no_later(found: datetime | None, chosen: datetime | None) -> bool:
+    return chosen is None or (found is not None and found <= chosen)
+
+
+class PromiseHoldInput(PromiseInput):
+    """The cart of POST /v1/availability/promises again, with the option that was chosen from its
+    answer and the ``as_of`` of that answer."""
+
+    option: ChosenOption
+    as_of: Instant
+    expires_in_seconds: HoldSeconds
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.option.method == "ship" and self.ship_to is None:
+            raise ValueError("an option that is shipped needs ship_to")
+        if self.option.method == "pickup":
+            if self.pickup_at is None:
+                raise ValueError("an option that is collected needs pickup_at")
+            if self.option.location_id not in (None, self.pickup_at):
+                raise ValueError("the option is of another location than pickup_at")
+        return self
+
+
+class HeldPart(Answer):
+    location_id: LocationId
+    lines: list[PromiseLine]
+    promise: FulfillmentPromise
+
+
+class PromiseHeld(Answer):
+    """An order with this ``hold_id``, of the same channel, goods and address, becomes exactly
+    this: these units at these locations, with these dates and this cost."""
+
+    hold_id: str
+    expires_at: Instant
+    option: PromiseOption
+    parts: list[HeldPart]

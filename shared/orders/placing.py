@@ -109,13 +109,16 @@ def _placed(
             raise HoldClosed(draft.hold_id, "gone")
         stock.check_claim(hold, now, draft.payment.reference)
         gathered = replace(gathered, hold=hold)
+        if hold.promise is not None:
+            decisions = (hold.promise["decision"],)
+            start = replace(start, order=replace(start.order, decisions=decisions))
     for race in range(1 + RACES):
         if gathered.hold is not None:
             parcels = sourcing.held(start.order, gathered.hold, supply, now)
             change = model.offer(start, parcels, now, reserve=False)
         else:
-            change, supply = _reserved(start, supply, now)
-            _refuse_short(start.order, change.order, supply, now)
+            change, supply = reserved(start, supply, now)
+            refuse_short(start.order, change.order, supply, now)
         change = model.settle(change, now, expected=sourcing.expected(draft, supply, now))
         text = answer(_stored(change.order))
         lost = table.commit(change, now, request=request, answer=text, hold=gathered.hold)
@@ -125,11 +128,11 @@ def _placed(
             return _again(lost.answered, request)
         if lost.changed:
             raise _taken(draft.order_id)
-        supply = supply.knowing(_lesson(lost.learnt, race))
+        supply = supply.knowing(lesson(lost.learnt, race))
     raise Busy("too many buyers of the same goods; trying again is safe")
 
 
-def _lesson(learnt: Stock, race: int) -> Stock:
+def lesson(learnt: Stock, race: int) -> Stock:
     """What a lost race teaches: the positions that were short, and when it was not the first, all
     others of those SKUs too. The packs are behind where so much is bought."""
     if not race or not learnt:
@@ -142,7 +145,7 @@ def _lesson(learnt: Stock, race: int) -> Stock:
     return {**there, **learnt}
 
 
-def _refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
+def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
     """Raises OutOfStock for units that found no place, unless their line may be backordered."""
     unfilled = {
         line.line_id: line.unassigned
@@ -217,7 +220,7 @@ def change(
         if lost.answered is not None and request is not None:
             return _again(lost.answered, request)
         if lost.learnt:
-            learnt = {**learnt, **_lesson(lost.learnt, races)}
+            learnt = {**learnt, **lesson(lost.learnt, races)}
             races += 1
         pause(attempt)
     raise Busy(f"order {order_id} is being changed by too many at once")
@@ -233,11 +236,11 @@ def _rerouted(decided: Change, now: datetime, learnt: Stock, *, routed: bool) ->
     }
     supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
     if routed:
-        decided, supply = _reserved(decided, supply, now)
+        decided, supply = reserved(decided, supply, now)
     return model.settle(decided, now, TERMS, sourcing.expected(order, supply, now))
 
 
-def _reserved(start: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
+def reserved(start: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
     """``start`` offered, under floors that the write can enforce; and what is known then.
 
     Where a floor depends on the position, the pack tells what may be had, and the position what

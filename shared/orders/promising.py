@@ -1,20 +1,45 @@
-"""What a cart can be promised: the router asked once per service level, nothing reserved."""
+"""What a cart can be promised: the router asked once per service level, nothing reserved; and one
+of these options held, so that the order which names the hold is that plan, whatever happens."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from shared.errors import Busy, OutOfStock, PromiseChanged
 from shared.orders import model, sourcing, table
-from shared.orders.contract import PromiseInput, PromiseOption, PromisesAnswer, PromiseShort
-from shared.orders.model import Method, Order, ServiceLevel
-from shared.orders.placing import check_destination, supply_of
+from shared.orders.contract import (
+    FulfillmentPromise,
+    HeldPart,
+    PromiseHeld,
+    PromiseHoldInput,
+    PromiseInput,
+    PromiseLine,
+    PromiseOption,
+    PromisesAnswer,
+    PromiseShort,
+)
+from shared.orders.model import Fulfillment, Method, Order, ServiceLevel
+from shared.orders.placing import (
+    RACES,
+    check_destination,
+    lesson,
+    refuse_short,
+    reserved,
+    supply_of,
+)
 from shared.orders.sourcing import Supply
-from shared.routing.model import Plan
+from shared.routing.model import Decision, Plan
 from shared.routing.route import route
+from shared.stock import table as stock
+from shared.stock.model import Hold, HoldLine, HoldState
+from shared.stock.rules import Facts
 from shared.web.contract import Money
+from shared.web.idempotency import Request
 
 SERVICES: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 OUR_COST = ("package", "pick", "carrier")
 """The terms of a plan's cost that are paid, as opposed to weighed."""
+TOLD_FOR = timedelta(minutes=30)
+"""How long an option is counted from when it was told; then from when it is held."""
 
 
 def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
@@ -40,7 +65,101 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
             missing.append(left)
         else:
             options.append(_option(method, service, routed, decision.plan, supply))
-    return PromisesAnswer(options=options, short=[] if options else list(_short(drafts, missing)))
+    return PromisesAnswer(
+        as_of=now, options=options, short=[] if options else list(_short(drafts, missing))
+    )
+
+
+def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
+    """Holds the chosen option once; the JSON that answers it, and to a replay the first one.
+
+    It is routed as of when the option was told: while nothing has changed it is the same plan,
+    with the same dates. When stock has gone meanwhile, another plan that is no later and no dearer
+    does as well.
+
+    Raises OutOfStock, PromiseChanged with what can be had instead, KeyReused, Busy.
+    """
+    hold_id = f"hold-{request.name}"
+    if (stands := stock.find_hold(hold_id)) is not None:
+        request.check(stands.digest)
+        return stands.answer
+    at = cart.as_of if now - TOLD_FOR <= cart.as_of <= now else now
+    method, service = cart.option.method, cart.option.service_level or "standard"
+    draft = cart.draft(method, service, at)
+    gathered = table.gather(line.sku for line in draft.lines)
+    supply = supply_of(draft, gathered, now)
+    check_destination(draft.ship_to)
+    sourcing.check_pickup(draft, supply)
+    start = model.place(draft, at, "promise")
+    for race in range(1 + RACES):
+        change, supply = reserved(start, supply, at)
+        refuse_short(start.order, change.order, supply, now)
+        plan = Decision.from_bytes(change.order.decisions[-1]).plan
+        option = _option(method, service, change.order, plan, supply)
+        if not cart.option.is_kept_by(option):
+            raise PromiseChanged(
+                "the option cannot be had any more as it was told",
+                option=option.model_dump(mode="json"),
+            )
+        wanted = _hold(hold_id, cart, request, change.order, option, now)
+        try:
+            stands = stock.open_hold(wanted, supply.selling)
+        except OutOfStock:
+            places = [(line.sku, line.location_id) for line in wanted.lines]
+            found = stock.positions_of(places, consistent=True)
+            learnt = {(place, sku): Facts.of(found.get((sku, place))) for sku, place in places}
+            supply = supply.knowing(lesson(learnt, race))
+        else:
+            request.check(stands.digest)
+            return stands.answer
+    raise Busy("too many buyers of the same goods; trying again is safe")
+
+
+def _hold(
+    hold_id: str,
+    cart: PromiseHoldInput,
+    request: Request,
+    order: Order,
+    option: PromiseOption,
+    now: datetime,
+) -> Hold:
+    """``order`` is the cart as it was routed. The hold ends before anything of it should lie
+    ready: a promise is not made of a date that has passed."""
+    expires_at = now + timedelta(seconds=cart.expires_in_seconds)
+    ready = [part.ready_by for part in order.fulfillments if part.ready_by and part.ready_by > now]
+    expires_at = min([expires_at, *ready])
+    answer = PromiseHeld(
+        hold_id=hold_id,
+        expires_at=expires_at,
+        option=option,
+        parts=[_part(part) for part in order.fulfillments],
+    )
+    return Hold(
+        hold_id=hold_id,
+        lines=tuple(
+            HoldLine(held.sku, part.location_id, held.quantity)
+            for part in order.fulfillments
+            for held in part.lines
+        ),
+        channel=cart.channel,
+        state=HoldState.OPEN,
+        opened_at=now,
+        expires_at=expires_at,
+        digest=request.digest,
+        answer=answer.model_dump_json(),
+        promise=sourcing.promise_of(order),
+    )
+
+
+def _part(part: Fulfillment) -> HeldPart:
+    return HeldPart(
+        location_id=part.location_id,
+        lines=[PromiseLine(sku=held.sku, quantity=held.quantity) for held in part.lines],
+        promise=FulfillmentPromise(
+            ready_by=part.ready_by if part.method == "pickup" else None,
+            deliver_by=part.deliver_by,
+        ),
+    )
 
 
 def _option(

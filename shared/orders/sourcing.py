@@ -239,7 +239,8 @@ def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int 
 
 
 def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel]:
-    """The hold as the plan: its units, on its locations, and nothing else.
+    """The hold as the plan: its units, on its locations, and nothing else; with the dates that were
+    promised with it, if any were.
 
     Raises Conflict when the order is not exactly what is held.
     """
@@ -267,10 +268,73 @@ def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel
             raise _not_held(hold, line.sku)
     if extra := sorted({sku for (sku, _), units in left.items() if units}):
         raise _not_held(hold, *extra)
-    return [
+    parcels = [
         parcel(place, method, lines, order.service_level, supply=supply, now=now)
         for (place, method), lines in sorted(plan.items())
     ]
+    return parcels if hold.promise is None else _as_promised(order, hold, hold.promise, parcels)
+
+
+def promise_of(order: Order) -> dict[str, Any]:
+    """What the fulfillments of ``order``, which is not stored, promise: kept in the hold of their
+    units. All of them are of one method."""
+    return {
+        "decision": order.decisions[-1],
+        "method": order.fulfillments[0].method,
+        "service_level": order.service_level,
+        "ship_to": _region(order),
+        "parcels": [
+            {
+                "location_id": part.location_id,
+                "ready_by": rfc3339(part.ready_by) if part.ready_by else None,
+                "deliver_by": rfc3339(part.deliver_by) if part.deliver_by else None,
+            }
+            for part in order.fulfillments
+        ],
+    }
+
+
+def _as_promised(
+    order: Order, hold: Hold, promise: Mapping[str, Any], parcels: Iterable[Parcel]
+) -> list[Parcel]:
+    """Raises Conflict when the order wants it in another way, or elsewhere."""
+    asked = {
+        "method": sorted({line.method for line in order.lines}),
+        "service_level": order.service_level,
+        "ship_to": _region(order),
+    }
+    made = {
+        "method": [promise["method"]],
+        "service_level": promise["service_level"],
+        "ship_to": promise["ship_to"],
+    }
+    if promise["method"] == "pickup":
+        asked["service_level"] = made["service_level"]
+        asked["ship_to"] = made["ship_to"]
+    if other := [name for name, value in made.items() if asked[name] != value]:
+        raise Conflict(
+            f"hold {hold.hold_id} was promised with another {' and '.join(other)}",
+            hold_id=hold.hold_id,
+            promised={name: promise[name] for name in other},
+        )
+    dates = {row["location_id"]: row for row in promise["parcels"]}
+    return [
+        replace(
+            part,
+            ready_by=_instant(dates[part.location_id]["ready_by"]),
+            deliver_by=_instant(dates[part.location_id]["deliver_by"]),
+        )
+        for part in parcels
+    ]
+
+
+def _region(order: Order) -> str | None:
+    place = order.ship_to
+    return f"{place.country} {place.postal_code}" if place else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _not_held(hold: Hold, *skus: str) -> Conflict:

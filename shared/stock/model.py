@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 MOST_HOLD = timedelta(hours=4)
 """The longest time that one request may ask for."""
@@ -265,6 +266,7 @@ class Hold:
     ``digest`` is of the request that opened it, ``answer`` the JSON that this request was given.
     ``closed_at`` is when it was released, expired or became ``order_id``. With a
     ``payment_reference`` it is kept for that payment, and becomes an order of no other.
+    ``promise`` is what a shopper was promised with it, in the words of whoever promised.
     """
 
     hold_id: str
@@ -278,6 +280,7 @@ class Hold:
     closed_at: datetime | None = None
     order_id: str | None = None
     payment_reference: str | None = None
+    promise: Mapping[str, Any] | None = None
 
     def claimable(self, now: datetime) -> bool:
         """Whether it may still become an order; expiry counts whether it was swept or not."""

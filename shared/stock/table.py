@@ -1387,6 +1387,7 @@ def hold_of_item(item: Mapping[str, Any]) -> Hold:
         closed_at=_instant(item.get("closed_at")),
         order_id=item.get("order_id"),
         payment_reference=item.get("payment_reference"),
+        promise=item.get("promise"),
     )
 
 
@@ -1512,6 +1513,7 @@ def _hold_item(hold: Hold) -> dict[str, Any]:
         "expires_at": rfc3339(hold.expires_at),
         "digest": hold.digest,
         "answer": hold.answer,
+        "promise": hold.promise,
         "deadline_key": f"HOLD#{zlib.crc32(hold.hold_id.encode()) % SHARDS}",
         "deadline": rfc3339(hold.expires_at),
         "ttl": int((hold.expires_at + HOLD_KEPT).timestamp()),

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 
 from shared.aws.clients import dynamodb
 from shared.errors import InvalidTransition, OutOfStock, Refusal
-from shared.orders import model, placing, table, transfer_table, transfers
-from shared.orders.contract import order_answer
+from shared.orders import model, placing, promising, table, transfer_table, transfers
+from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
 from shared.orders.model import Line, Order
 from shared.orders.transfers import Moved, Transfer, TransferLine
 from shared.stock.model import HoldLine
+from shared.web.idempotency import Request
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 from tests.tables.orders.test_orders_table import hold
@@ -242,3 +244,48 @@ def test_a_transfer_is_shipped_or_cancelled_and_received_once() -> None:
     assert shop.counts("A", "denver") == (1, 0, 1, 0)
     assert shop.counts("A", "boulder") == (5, 0, 5, 0)
     shop.laws()
+
+
+def test_each_promise_that_is_held_becomes_its_plan_and_no_unit_is_promised_twice() -> None:
+    """16 shoppers hold and order, 16 others buy without, of 8 units at two locations."""
+    shop.stocked({"A": {"denver": 5, "omaha": 3}})
+    option = {"method": "ship", "service_level": "standard"}
+
+    def keep(number: int) -> PromiseHeld:
+        asked = Request.of("web-client", f"hold-{number}", "POST", "/hold", number)
+        text = promising.hold(cart(option), asked, NOW)
+        made = PromiseHeld.model_validate_json(text)
+        buy(f"held-{number}", hold_id=made.hold_id)
+        return made
+
+    acts: list[Callable[[], Any]] = [partial(keep, number) for number in range(16)]
+    acts += [partial(buy, f"o-{number}") for number in range(16)]
+    outcomes = at_once(acts)
+    assert kinds(outcomes).keys() == {PromiseHeld, str, OutOfStock}
+    orders = {found.order_id: found for found in shop.all_orders()}
+    assert len(orders) == 8
+    for number, made in enumerate(outcomes[:16]):
+        if isinstance(made, PromiseHeld):
+            (part,) = made.parts
+            (found,) = orders[f"held-{number}"].fulfillments
+            assert (found.location_id, found.deliver_by) == (
+                part.location_id,
+                part.promise.deliver_by,
+            )
+        else:
+            assert isinstance(made, OutOfStock)
+            assert f"held-{number}" not in orders
+    shop.laws()
+
+
+def cart(option: dict[str, Any]) -> PromiseHoldInput:
+    return PromiseHoldInput.model_validate(
+        {
+            "channel": "web",
+            "lines": [{"sku": "A", "quantity": 1}],
+            "ship_to": asdict(shop.SHIP_TO),
+            "option": option,
+            "as_of": NOW,
+            "expires_in_seconds": 600,
+        }
+    )
