@@ -48,7 +48,7 @@ test: setup ## everything that CI runs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 bench: setup $(RIVALS) ## print the measured figures of the README
 	@$(BIN)/python -m tests.bench

@@ -10,6 +10,9 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,14 +48,13 @@ def code(target: Target) -> Path:
         if path.is_file() and "__pycache__" not in path.parts
     )
     folder = BUNDLES / f"code-{target.python}-{_digest(sources)}"
-    if not folder.exists():
-        building = _building(folder)
-        for source in sources:
-            copy = building / source.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
-        _compile(building, target)
-        building.rename(folder)
+    with _building(folder) as building:
+        if building:
+            for source in sources:
+                copy = building / source.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, copy)
+            _compile(building, target)
     return folder
 
 
@@ -65,15 +67,14 @@ def layer(target: Target) -> Path:
     if target is LOCAL:
         return _note()
     folder = BUNDLES / f"layer-{target.python}-{target.machine}-{_digest([LOCK])}"
-    if not folder.exists():
-        building = _building(folder)
-        wheels = sorted(WHEELS.glob("*.whl"))
-        if not wheels:
-            raise FileNotFoundError(f"no wheels in {WHEELS}: run `make setup` first")
-        for wheel in wheels:
-            shutil.unpack_archive(wheel, building / "python", "zip")
-        _compile(building, target)
-        building.rename(folder)
+    with _building(folder) as building:
+        if building:
+            wheels = sorted(WHEELS.glob("*.whl"))
+            if not wheels:
+                raise FileNotFoundError(f"no wheels in {WHEELS}: run `make setup` first")
+            for wheel in wheels:
+                shutil.unpack_archive(wheel, building / "python", "zip")
+            _compile(building, target)
     return folder
 
 
@@ -92,11 +93,25 @@ def _digest(files: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _building(folder: Path) -> Path:
-    building = folder.with_suffix(".building")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    return building
+@contextmanager
+def _building(folder: Path) -> Iterator[Path | None]:
+    """A folder that becomes ``folder`` when it is whole; None when that is there already.
+
+    Of two that build at once the first has made it, and what the other built is thrown away.
+    """
+    if folder.exists():
+        yield None
+        return
+    BUNDLES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUNDLES, prefix="building-") as room:
+        building = Path(room) / folder.name
+        building.mkdir()
+        yield building
+        try:
+            building.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
 
 
 def _compile(folder: Path, target: Target) -> None:

@@ -24,6 +24,14 @@ from tests.dynamodb_local import DynamoDbLocal
 EVENTS = Path(__file__).parent.parent / "events"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process has the cloud and synthesises the stacks, when several share the tests."""
+    for item in items:
+        if {"e2e", "infra"} & set(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.xdist_group("cloud"))
+
+
 def event(name: str) -> dict[str, Any]:
     """The sample event ``events/<name>.json``."""
     loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
