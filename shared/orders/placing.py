@@ -274,6 +274,7 @@ def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
         locations=all_locations(),
         packs=gathered.packs,
         products=gathered.products,
+        pulls=gathered.pulls,
         policy=policies.active(),
         destination=destination(order.ship_to),
         selling=rules_table.selling(order.channel, gathered.packs, now, gathered.products),

@@ -15,7 +15,16 @@ from shared.locations.model import Location, distance_km, next_opening, ready_by
 from shared.orders.model import Change, Line, Method, Order, Parcel, ServiceLevel, Taken
 from shared.routing import model as routing
 from shared.routing.filter import band
-from shared.routing.model import Candidate, Decision, Destination, Policy, Problem
+from shared.routing.model import (
+    Candidate,
+    Decision,
+    Destination,
+    Expected,
+    Policy,
+    Problem,
+    Pull,
+    Pulls,
+)
 from shared.stock.model import Hold, Limit
 from shared.stock.rules import Facts, Selling
 
@@ -24,6 +33,8 @@ ANSWER_WITHIN = timedelta(minutes=30)
 KG_UNKNOWN = 0.5
 """Of a SKU that is not in the catalog."""
 MOST_ALTERNATIVES = 10
+MOST_DELIVERIES = 6
+"""Announced ones that a price looks at, per SKU and location."""
 RATE_DIGITS = 4
 LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 
@@ -43,6 +54,7 @@ class Supply:
     destination: Destination | None = None
     learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
     selling: Selling = field(default_factory=Selling.freely)
+    pulls: Mapping[str, Pulls] = field(default_factory=dict)
 
     def knowing(self, learnt: Mapping[tuple[str, str], Facts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
@@ -79,6 +91,25 @@ class Supply:
         """Units per day that are sold over the counter there, of the SKUs of which it is known."""
         known = ((sku, self.packs[sku].rate(location_id, now)) for sku in skus if sku in self.packs)
         return {sku: round(rate, RATE_DIGITS) for sku, rate in known if rate is not None}
+
+    def pulls_at(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, Pull]:
+        """The orders to come from there, of the SKUs of which they are known."""
+        known = ((sku, self.pulls[sku].of(location_id, now)) for sku in skus if sku in self.pulls)
+        return {sku: pull for sku, pull in known if pull is not None}
+
+    def expected_at(
+        self, location_id: str, skus: Iterable[str], now: datetime
+    ) -> dict[str, tuple[Expected, ...]]:
+        """The deliveries that are announced for there, the next ones first."""
+        found = {}
+        for sku in skus:
+            pack = self.packs.get(sku)
+            row = pack.rows.get(location_id) if pack else None
+            later = [Expected(*each) for each in (row.expected if row else ())]
+            coming = tuple(each for each in sorted(later) if each.second > now.timestamp())
+            if coming:
+                found[sku] = coming[:MOST_DELIVERIES]
+        return found
 
     def places(self, sku: str) -> dict[str, int]:
         """Every known location that has ``sku`` to sell, and how much."""
@@ -118,6 +149,8 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
             replace(
                 candidate(supply.locations[place], stock[place], units, supply.destination, now),
                 rates=supply.rates(place, stock[place], now),
+                pulls=supply.pulls_at(place, stock[place], now),
+                expected=supply.expected_at(place, stock[place], now),
             )
             for place in sorted(stock)
         ),

@@ -46,6 +46,8 @@ from shared.orders.model import (
     check,
     units_held,
 )
+from shared.routing.model import Pulls
+from shared.routing.pull_table import pull_key, pulls_of_item
 from shared.stock import table as stock
 from shared.stock.model import Cause, Hold, summed
 from shared.stock.rules import Facts
@@ -116,6 +118,7 @@ class Gathered:
     found: Found
     packs: dict[str, Pack]
     products: dict[str, Product]
+    pulls: dict[str, Pulls]
     hold: Hold | None
 
 
@@ -128,7 +131,7 @@ def gather(
     wanted = list(dict.fromkeys(skus))
     names = _names(order_id, request) if order_id is not None else []
     hold_key = Key(stock.stock(), f"HOLD#{hold_id}", "HOLD")
-    keys = [*names, *map(pack_key, wanted), *map(product_key, wanted)]
+    keys = [*names, *map(pack_key, wanted), *map(product_key, wanted), *map(pull_key, wanted)]
     items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
     hold = items.get(hold_key)
     return Gathered(
@@ -138,6 +141,9 @@ def gather(
             sku: product_of_item(items[product_key(sku)])
             for sku in wanted
             if product_key(sku) in items
+        },
+        pulls={
+            sku: pulls_of_item(items[pull_key(sku)]) for sku in wanted if pull_key(sku) in items
         },
         hold=stock.hold_of_item(hold) if hold else None,
     )

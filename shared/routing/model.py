@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from shared.locations.model import Kind
@@ -20,6 +20,7 @@ Unable = Literal["closed", "cut_off", "no_capacity"]
 Json = dict[str, Any]
 
 FORMAT = "norain-decision/1"
+PULLS_KEPT = timedelta(days=21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,18 @@ class Pull(NamedTuple):
 
     rate: float
     saving: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """Of one SKU, by location, as of ``at``."""
+
+    at: datetime
+    by_location: Mapping[str, Pull]
+
+    def of(self, location_id: str, now: datetime) -> Pull | None:
+        """None where no order comes from, or when the job that tells has not run for too long."""
+        return self.by_location.get(location_id) if now - self.at <= PULLS_KEPT else None
 
 
 class Expected(NamedTuple):

@@ -191,11 +191,11 @@ def cells(points: Mapping[tuple[float, float], int]) -> tuple[Cell, ...]:
     """Units by (latitude, longitude), drawn together by degrees; beyond MOST_CELLS the lesser ones
     go to the nearest of the others."""
     grid: dict[tuple[int, int], list[float]] = {}
-    for (latitude, longitude), units in sorted(points.items()):
+    for (latitude, longitude), ordered_units in sorted(points.items()):
         row = grid.setdefault((round(latitude), round(longitude)), [0.0, 0.0, 0.0])
-        row[0] += units * latitude
-        row[1] += units * longitude
-        row[2] += units
+        row[0] += ordered_units * latitude
+        row[1] += ordered_units * longitude
+        row[2] += ordered_units
     ordered = sorted((row for row in grid.values() if row[2] > 0), key=lambda row: -row[2])
     kept = [(row[0] / row[2], row[1] / row[2]) for row in ordered[:MOST_CELLS]]
     weights: list[float] = [row[2] for row in ordered[:MOST_CELLS]]
