@@ -15,6 +15,7 @@ from infra.stacks.events import Events
 from infra.stacks.orders import Orders
 from infra.stacks.reference import Reference
 from infra.stacks.stock import Stock
+from infra.stacks.webhooks import Webhooks
 
 
 def build(app: App) -> None:
@@ -48,6 +49,7 @@ def build(app: App) -> None:
         identity_key=customers.identity_key,
         env=where,
     )
+    webhooks = Webhooks(app, named("Webhooks"), platform, data=data, events=events, env=where)
     Api(
         app,
         named("Api"),
@@ -62,6 +64,7 @@ def build(app: App) -> None:
             "availability.query": availability.query,
             "orders": orders.api,
             "customers": customers.api,
+            "webhooks": webhooks.api,
         },
         env=where,
     )

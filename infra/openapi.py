@@ -20,6 +20,7 @@ AREAS = (
     "routing",
     "orders",
     "customers",
+    "webhooks",
     "service",
 )
 VERSION = "1.0.0"

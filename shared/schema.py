@@ -68,7 +68,9 @@ CUSTOMERS = Table(
     personal=True,
 )
 
-TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, CUSTOMERS)
+WEBHOOKS = Table("webhooks", ttl="ttl")
+
+TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, CUSTOMERS, WEBHOOKS)
 
 
 def definition(table: Table) -> dict[str, object]:

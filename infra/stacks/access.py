@@ -10,12 +10,13 @@ from infra.platform import Platform
 from shared.web.auth import CHANNEL_SCOPES, RESOURCE_SERVER, SCOPES
 
 READS = ("locations:read", "catalog:read", "availability:read", "orders:read")
+HEARS = ("webhooks:read", "webhooks:write")
 SELLS = (*READS, "stock:read", "orders:write", "customers:read", "customers:write")
 
 CLIENTS: dict[str, tuple[str, ...]] = {
-    "web": (*SELLS, "channel:web"),
-    "pos": (*SELLS, "stock:write", "channel:all"),
-    "marketplace": (*READS, "orders:write", "channel:marketplace"),
+    "web": (*SELLS, *HEARS, "channel:web"),
+    "pos": (*SELLS, *HEARS, "stock:write", "channel:all"),
+    "marketplace": (*READS, *HEARS, "orders:write", "channel:marketplace"),
     "associate": (*SELLS, "channel:all"),
     "planner": (*READS, "stock:read", "policy:read", "policy:write", "channel:all"),
     "ops": (*SCOPES, "channel:all"),

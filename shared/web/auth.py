@@ -27,6 +27,8 @@ SCOPES = {
     "customers:write": "resolve, merge and erase customers",
     "policy:read": "read routing policies",
     "policy:write": "change routing policies",
+    "webhooks:read": "read own webhooks",
+    "webhooks:write": "subscribe own webhooks to events",
     "ops": "operate the system",
 }
 CHANNELS = ("web", "pos", "marketplace", "kiosk", "associate", "agent")

@@ -1,0 +1,47 @@
+"""A message for each webhook that wants to hear of an event of the bus (SQS, from EventBridge)."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.aws.settings import setting
+from shared.aws.sqs import send_many
+from shared.webhooks import table
+from shared.webhooks.model import wants
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """An event whose messages were not all taken comes again: a receiver knows a message that it
+    has had by its id."""
+    bodies: list[str] = []
+    owners: list[str] = []
+    failed: set[str] = set()
+    webhooks = table.every()
+    for record in event["Records"]:
+        name = record["messageId"]
+        try:
+            told = json.loads(record["body"])["detail"]
+            wanted = [webhook for webhook in webhooks if wants(webhook, told)]
+        except (KeyError, TypeError, ValueError):
+            logger.exception("no event of the bus", extra={"message_id": name})
+            failed.add(name)
+            continue
+        bodies += [
+            json.dumps(
+                {"client_id": one.client_id, "webhook_id": one.webhook_id, "event": told},
+                separators=(",", ":"),
+                ensure_ascii=False,
+            )
+            for one in wanted
+        ]
+        owners += [name] * len(wanted)
+    left = send_many(setting("deliveries"), bodies)
+    failed |= {owners[place] for place in left}
+    logger.info(
+        "fanned out",
+        extra={"events": len(event["Records"]), "messages": len(bodies) - len(left)},
+    )
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}

@@ -1,0 +1,103 @@
+"""Webhooks: from the bus to the receivers that channels have subscribed."""
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_events as bus
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.function import READ, WRITE, Function
+from infra.platform import Platform
+from infra.queue import Queue
+from infra.stacks.data import Data
+from infra.stacks.events import Events
+from shared import schema
+from shared.webhooks.model import ATTEMPTS
+
+FAN_OUT_SECONDS = 30
+DELIVER_SECONDS = 30
+SOURCES = ("norain/availability", "norain/orders")
+
+
+class Webhooks(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        data: Data,
+        events: Events,
+        env: Environment,
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        key = secretsmanager.Secret(
+            self,
+            "Key",
+            description="the secrets of all webhooks are made from it: another key, other secrets",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+            removal_policy=platform.removal_policy,
+        )
+        sends = {
+            "NORAIN_WEBHOOK_KEY_ARN": key.secret_arn,
+            "NORAIN_WEBHOOK_LOOPBACK": "yes" if platform.local else "no",
+        }
+
+        told = Queue(self, "Told", platform, worker_timeout_seconds=FAN_OUT_SECONDS)
+        bus.Rule(
+            self,
+            "Events",
+            event_bus=events.bus,
+            event_pattern=bus.EventPattern(source=list(SOURCES)),
+            targets=[targets.SqsQueue(told.queue)],
+        )
+        deliveries = Queue(
+            self,
+            "Deliveries",
+            platform,
+            worker_timeout_seconds=DELIVER_SECONDS,
+            # The worker gives a message up after ATTEMPTS; more is for a worker that breaks down.
+            receives=ATTEMPTS + 5,
+        )
+
+        fan_out = Function(
+            self,
+            "FanOut",
+            platform,
+            handler="functions.webhooks.fan_out.handler",
+            description="a message for each webhook that wants to hear of an event",
+            environment={"NORAIN_DELIVERIES": deliveries.queue.queue_url},
+            timeout_seconds=FAN_OUT_SECONDS,
+        )
+        data.let(fan_out, schema.WEBHOOKS, *READ)
+        fan_out.allow(["sqs:SendMessage"], [deliveries.queue.queue_arn])
+        told.worked_off_by(fan_out, batch_size=10, window_seconds=0, max_concurrency=5)
+
+        deliver = Function(
+            self,
+            "Deliver",
+            platform,
+            handler="functions.webhooks.deliver.handler",
+            description="sends signed messages to webhooks, again when they fail",
+            environment={**sends, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
+            timeout_seconds=DELIVER_SECONDS,
+        )
+        data.let(deliver, schema.WEBHOOKS, *READ, *WRITE)
+        deliver.allow(["sqs:ChangeMessageVisibility"], [deliveries.queue.queue_arn])
+        deliveries.worked_off_by(deliver, batch_size=10, window_seconds=0, max_concurrency=20)
+
+        self.api = Function(
+            self,
+            "Api",
+            platform,
+            handler="functions.webhooks.api.handler",
+            description="the API of webhooks",
+            environment=sends,
+            timeout_seconds=20,
+        )
+        data.let(self.api, schema.WEBHOOKS, *READ, *WRITE)
+        for function in (deliver, self.api):
+            function.allow(["secretsmanager:GetSecretValue"], [key.secret_arn])
+        CfnOutput(self, "WebhooksDlqUrl", value=deliveries.dead_letters.queue_url)

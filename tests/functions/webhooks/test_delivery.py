@@ -1,0 +1,229 @@
+"""From the bus to the receiver: each message signed, sent again, given up with its reason."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.webhooks import deliver, fan_out
+from shared.aws import sqs as queue
+from shared.aws.clients import sqs
+from shared.web.idempotency import Request
+from shared.webhooks import model, sending, table
+from shared.webhooks.model import Webhook
+from tests.conftest import event
+from tests.functions.webhooks.receiver import Receiver
+from tests.unit.webhooks.test_model import webhook
+
+NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
+AGAIN = {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+ALL = frozenset({"availability.changed", "order.placed"})
+
+
+def subscribe(number: int = 1, **changes: Any) -> Webhook:
+    made = webhook(webhook_id=f"wh_{number}", **changes)
+    request = Request.of(made.client_id, str(number), "POST", "/", None)
+    return table.subscribe(made, request, 20)
+
+
+def messages(url: str) -> list[dict[str, Any]]:
+    found: Any = boto3.client("sqs").receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )
+    rows: list[dict[str, Any]] = found.get("Messages", [])
+    return rows
+
+
+def test_each_webhook_that_wants_an_event_gets_a_message(queues: dict[str, str]) -> None:
+    subscribe(1)
+    subscribe(2, client_id="pos", channels=frozenset({"pos"}))
+    subscribe(3, types=frozenset({"order.cancelled"}))
+    assert fan_out.handler(event("webhooks/fan_out"), None) == NONE_FAILED
+    found = [json.loads(row["Body"]) for row in messages(queues["deliveries"])]
+    assert sorted((row["webhook_id"], row["event"]["type"]) for row in found) == [
+        ("wh_1", "availability.changed"),
+        ("wh_1", "order.placed"),
+        ("wh_2", "availability.changed"),
+    ]
+
+
+def test_what_is_no_event_comes_again_alone(queues: dict[str, str]) -> None:
+    subscribe()
+    assert fan_out.handler(event("webhooks/fan_out.poison"), None) == AGAIN
+    assert len(messages(queues["deliveries"])) == 1
+
+
+def test_an_event_whose_messages_are_not_taken_comes_again() -> None:
+    for number in range(4):
+        subscribe(number)
+
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        params["Entries"] = [one for one in params["Entries"] if one["Id"] != "5"]
+
+    def tell(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["Failed"] = [{"Id": "5", "SenderFault": False, "Code": "InternalError"}]
+
+    client: Any = sqs()
+    client.meta.events.register("before-parameter-build.sqs.SendMessageBatch", refuse)
+    client.meta.events.register("after-call.sqs.SendMessageBatch", tell)
+    assert fan_out.handler(event("webhooks/fan_out"), None) == {
+        "batchItemFailures": [{"itemIdentifier": "m-2"}]
+    }
+
+
+def test_many_messages_go_in_calls_that_the_queue_takes(queues: dict[str, str]) -> None:
+    bodies = [str(number) * (60_000 if number < 9 else 1) for number in range(25)]
+    assert queue.send_many(queues["deliveries"], bodies) == set()
+    found: list[str] = []
+    while rows := messages(queues["deliveries"]):
+        found += [row["Body"] for row in rows]
+    assert sorted(found) == sorted(bodies)
+
+
+def delivery(**changes: Any) -> dict[str, Any]:
+    made = event("webhooks/deliver")
+    made["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(changes.get("attempt", 1))
+    return made
+
+
+def hidden() -> list[dict[str, Any]]:
+    """Every later call that hides a message."""
+    calls: list[dict[str, Any]] = []
+    client: Any = sqs()
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        calls.append(dict(params))
+
+    def answer(**_: Any) -> Any:
+        return type("Raw", (), {"status_code": 200})(), {}
+
+    client.meta.events.register("before-parameter-build.sqs.ChangeMessageVisibility", note)
+    client.meta.events.register("before-call.sqs.ChangeMessageVisibility", answer)
+    return calls
+
+
+def test_a_receiver_gets_the_event_signed_with_the_secret_it_was_told(receiver: Receiver) -> None:
+    subscribe(url=receiver.url)
+    assert deliver.handler(delivery(), None) == NONE_FAILED
+    ((headers, body),) = receiver.got
+    assert json.loads(body)["data"]["sku"] == "milk-1"
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert headers["host"] == receiver.url.split("/")[2]
+    told = model.told(sending.signing_secret("wh_1")).removeprefix("whsec_")
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    mac = hmac.new(base64.b64decode(told), text, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == f"v1,{base64.b64encode(mac).decode()}"
+    assert abs(int(headers["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 60
+
+
+def test_what_fails_is_hidden_longer_each_time_and_keeps_its_id(receiver: Receiver) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers = [500, 302, 404, 204]
+    calls = hidden()
+    for attempt in (1, 2, 3):
+        assert deliver.handler(delivery(attempt=attempt), None) == AGAIN
+    assert [call["VisibilityTimeout"] for call in calls] == [5, 300, 1800]
+    assert {call["ReceiptHandle"] for call in calls} == {"r-1"}
+    assert table.of_client("web-client")[0].failures == 3
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+def test_what_arrives_at_last_ends_the_failures(receiver: Receiver) -> None:
+    made = subscribe(url=receiver.url)
+    table.failed(made, datetime.now(UTC))
+    assert deliver.handler(delivery(attempt=2), None) == NONE_FAILED
+    assert table.of_client("web-client") == [made]
+
+
+def test_a_receiver_that_asks_for_time_gets_it(receiver: Receiver) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers, receiver.headers = [503], {"retry-after": "77"}
+    calls = hidden()
+    assert deliver.handler(delivery(), None) == AGAIN
+    assert [call["VisibilityTimeout"] for call in calls] == [77]
+
+
+def test_no_redirection_is_followed(receiver: Receiver) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers, receiver.headers = [307], {"location": receiver.url}
+    hidden()
+    assert deliver.handler(delivery(), None) == AGAIN
+    assert len(receiver.got) == 1
+
+
+def test_the_last_attempt_ends_among_the_dead_letters_with_its_reason(
+    receiver: Receiver, queues: dict[str, str]
+) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers = [500]
+    assert deliver.handler(delivery(attempt=model.ATTEMPTS), None) == NONE_FAILED
+    (letter,) = messages(queues["dead-letters"])
+    assert letter["Body"] == delivery()["Records"][0]["body"]
+    reason = {name: told["StringValue"] for name, told in letter["MessageAttributes"].items()}
+    assert reason == {"code": "not_delivered", "detail": "the receiver has answered 500"}
+
+
+def test_a_receiver_that_wants_no_more_is_told_no_more(
+    receiver: Receiver, queues: dict[str, str]
+) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers = [410]
+    assert deliver.handler(delivery(), None) == NONE_FAILED
+    assert table.of_client("web-client")[0].state == "disabled"
+    assert len(messages(queues["dead-letters"])) == 1
+
+
+def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
+    receiver: Receiver, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = subscribe(url=receiver.url)
+    table.failed(made, datetime.now(UTC) - timedelta(hours=25))
+    receiver.answers = [500]
+    hidden()
+    assert deliver.handler(delivery(attempt=3), None) == AGAIN
+    assert table.of_client("web-client")[0].state == "disabled"
+    monkeypatch.setattr(table, "_kept", None)
+    assert deliver.handler(delivery(attempt=4), None) == NONE_FAILED
+    assert len(receiver.got) == 1
+    (letter,) = messages(queues["dead-letters"])
+    assert letter["MessageAttributes"]["code"]["StringValue"] == "webhook_disabled"
+
+
+def test_a_message_of_a_deleted_webhook_goes_nowhere(receiver: Receiver, queues: Any) -> None:
+    subscribe(url=receiver.url)
+    table.remove("web-client", "wh_1", datetime.now(UTC))
+    assert deliver.handler(delivery(), None) == NONE_FAILED
+    assert receiver.got == []
+    assert messages(queues["dead-letters"]) == []
+
+
+def test_a_name_that_leads_inside_is_not_connected_to(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(receiver.url.split(":")[2].partition("/")[0])
+    subscribe(url=f"https://rebound.example.com:{port}/")
+    for addresses in (["10.0.0.1"], ["8.8.8.8", "169.254.169.254"], ["127.0.0.1"]):
+        monkeypatch.setattr(
+            "socket.getaddrinfo",
+            lambda *_, found=tuple(addresses), **__: [(2, 1, 6, "", (one, port)) for one in found],
+        )
+        outcome = sending.send(table.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
+        assert outcome.reason == "its name leads to an address that is not public"
+    assert receiver.got == []
+
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def test_a_receiver_whose_certificate_nobody_vouches_for_gets_nothing(
+    receiver: Receiver,
+) -> None:
+    subscribe(url=receiver.url.replace("http:", "https:"))
+    outcome = sending.send(table.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
+    assert outcome == sending.Outcome(None, "its certificate is not good")
+    assert receiver.got == []
