@@ -48,7 +48,8 @@ test: setup ## everything that CI runs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/infra --ignore tests/e2e
+	@$(BIN)/pytest tests/infra tests/e2e
 
 bench: setup $(RIVALS) ## print the measured figures of the README
 	@$(BIN)/python -m tests.bench
