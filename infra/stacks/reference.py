@@ -5,8 +5,11 @@ from constructs import Construct
 
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
+from infra.schedule import every
 from infra.stacks.data import Data
 from shared import schema
+
+DAY_MINUTES = 24 * 60
 
 
 class Reference(Stack):
@@ -38,6 +41,20 @@ class Reference(Stack):
             description="the API of the routing policies",
         )
         data.let(self.routing, schema.CONFIG, *READ, *WRITE)
+        learn_demand = Function(
+            self,
+            "LearnDemand",
+            platform,
+            handler="functions.routing.learn_demand.handler",
+            description="learns which shelves orders will come from",
+            timeout_seconds=900,
+            memory=1769,  # one whole virtual CPU: it is arithmetic
+        )
+        data.let(learn_demand, schema.CONFIG, *READ, "dynamodb:BatchWriteItem")
+        data.let(learn_demand, schema.ORDERS, "dynamodb:Scan")
+        data.let(learn_demand, schema.AVAILABILITY, *READ, "dynamodb:Scan")
+        data.let(learn_demand, schema.CATALOG, *READ)
+        every(DAY_MINUTES, self, "LearnDemandDaily", learn_demand)
         self.service = Function(
             self,
             "Service",
