@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from infra.cli import audit as audits
 from infra.cli import dead_letters
+from infra.cli import export as exports
 from infra.cli import feed as files
 from infra.cli import rebuild as rebuilds
 from infra.cli import upload as uploads
@@ -440,6 +441,41 @@ def audit(
     )
     if left:
         raise typer.Exit(1)
+
+
+class Format(StrEnum):
+    google = "google"
+    schema_org = "schema.org"
+
+
+@app.command()
+def export(
+    form: Annotated[Format, typer.Argument(metavar="FORMAT", help="google or schema.org")],
+    channel: Annotated[str, typer.Option(help="whose rules of channel stock hold")] = "web",
+    to: Annotated[
+        Path | None, typer.Option(help="fetch it to this file too (gzip, as in the bucket)")
+    ] = None,
+) -> None:
+    """Write availability as a file that others take, into the bucket of the exports.
+
+    google is the local inventory of Google Merchant Center (TSV), schema.org a product with its
+    offers on each line (JSON-LD). Both are also written every hour.
+
+    \b
+    norain export google
+    norain export schema.org --channel marketplace --to offers.jsonl.gz
+    """
+    aim = target.load()
+    with Steps() as steps, steps.step(f"export {form.value}"):
+        written = exports.export(aim, form.value, channel)
+        if to is not None:
+            to.write_bytes(exports.content(aim, written))
+    show(
+        written,
+        f"s3://{written['bucket']}/{written['key']}",
+        f"{written['products']} products, {written['rows']} rows, {written['bytes']:,} bytes"
+        + (f"; {written['left_out']} left out" if written["left_out"] else ""),
+    )
 
 
 class Projection(StrEnum):

@@ -219,4 +219,5 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
         digest=name,
         audit_function=outputs["StockAudit"],
         rebuild_function=outputs["AvailabilityRebuild"],
+        export_function=outputs["AvailabilityExport"],
     )

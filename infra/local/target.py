@@ -54,6 +54,7 @@ class Target:
     digest: str
     audit_function: str = ""
     rebuild_function: str = ""
+    export_function: str = ""
 
     def save(self, folder: Path) -> None:
         path = folder / NAME

@@ -1,14 +1,22 @@
 """Availability: the projection of the stock, and the API that reads it."""
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
+from infra.schedule import every
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
+
+EXPORT_MINUTES = 60
+EXPORT_SECONDS = 900
+EXPORT_CHANNEL = "web"
+"""Whose rules hold for what search engines are told."""
 
 
 class Availability(Stack):
@@ -73,6 +81,8 @@ class Availability(Stack):
         data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan")
         CfnOutput(self, "AvailabilityRebuild", value=rebuild.function.function_name)
 
+        self._exports(platform, data)
+
         self.query = Function(
             self,
             "Query",
@@ -84,3 +94,32 @@ class Availability(Stack):
         data.let(self.query, schema.AVAILABILITY, *READ)
         data.let(self.query, schema.CONFIG, *READ)
         data.let(self.query, schema.CATALOG, *READ)
+
+    def _exports(self, platform: Platform, data: Data) -> None:
+        """The files that others fetch, and who writes them."""
+        exports = bucket(
+            self,
+            "Exports",
+            platform,
+            rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1))],
+        )
+        export = Function(
+            self,
+            "Export",
+            platform,
+            handler="functions.availability.export.handler",
+            description="writes availability as files that search engines take",
+            environment={
+                "NORAIN_EXPORTS": exports.bucket_name,
+                "NORAIN_EXPORT_CHANNEL": EXPORT_CHANNEL,
+            },
+            timeout_seconds=EXPORT_SECONDS,
+            memory=1769,  # one whole virtual CPU: it writes and compresses a line for each store
+        )
+        data.let(export, schema.AVAILABILITY, *READ, "dynamodb:Scan")
+        data.let(export, schema.CATALOG, *READ)
+        data.let(export, schema.CONFIG, *READ)
+        export.allow(["s3:PutObject", "s3:AbortMultipartUpload"], [exports.arn_for_objects("*")])
+        every(EXPORT_MINUTES, self, "ExportEveryHour", export)
+        CfnOutput(self, "AvailabilityExport", value=export.function.function_name)
+        CfnOutput(self, "ExportsBucketName", value=exports.bucket_name)

@@ -376,6 +376,11 @@ def status(sellable: int, *, expected: bool) -> str:
     return "backorder" if expected else "out_of_stock"
 
 
+def first_expected(pack: Columns, at: datetime) -> tuple[int, int] | None:
+    """The first date after ``at`` with supply anywhere, and all units of that date."""
+    return _next_expected(pack, None, at)
+
+
 def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tuple[int, int] | None:
     """The first date after ``at`` with supply at a wanted location, and all units of that date.
 

@@ -1,6 +1,6 @@
 """Objects of a bucket."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,51 @@ from botocore.exceptions import ClientError
 from shared.aws.clients import client
 
 PIECE = 1024 * 1024
+PART = 8 * 1024 * 1024
+"""Bytes of a part of an upload: S3 takes 10,000, of 5 MB at least."""
 
 
 def put(bucket: str, key: str, body: bytes, **more: Any) -> None:
     """Puts an object over whatever is there."""
     client("s3").put_object(Bucket=bucket, Key=key, Body=body, **more)
+
+
+def put_stream(bucket: str, key: str, content: Iterable[bytes], **more: Any) -> int:
+    """Puts an object of any size over whatever is there, and never holds more than a PART of it;
+    its size. What is there stays until the new one is whole, also when ``content`` raises."""
+    s3 = client("s3")
+    held, size = bytearray(), 0
+    upload: str | None = None
+    parts: list[dict[str, Any]] = []
+
+    def part(body: bytes) -> None:
+        answer = s3.upload_part(
+            Bucket=bucket, Key=key, UploadId=upload, PartNumber=len(parts) + 1, Body=body
+        )
+        parts.append({"ETag": answer["ETag"], "PartNumber": len(parts) + 1})
+
+    try:
+        for piece in content:
+            held += piece
+            size += len(piece)
+            while len(held) >= PART:
+                if upload is None:
+                    upload = s3.create_multipart_upload(Bucket=bucket, Key=key, **more)["UploadId"]
+                part(bytes(held[:PART]))
+                del held[:PART]
+        if upload is None:
+            put(bucket, key, bytes(held), **more)
+            return size
+        if held:
+            part(bytes(held))
+        s3.complete_multipart_upload(
+            Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+        )
+    except BaseException:
+        if upload is not None:
+            s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+        raise
+    return size
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""Writes availability as the files that others take (by the clock, and `norain export` calls it).
+
+    {"format": "google" | "schema.org", "channel"?: name}
+        ->  {"exports": [{"format", "bucket", "key", "products", "rows", "left_out", "bytes"}]}
+
+Without a format it writes all of them. A file stands in the place of the one before it when it is
+whole, and only then.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.availability import export
+from shared.availability.export import Stores
+from shared.availability.export_table import stocked
+from shared.aws.s3 import put_stream
+from shared.aws.settings import setting
+from shared.errors import Busy
+from shared.locations.table import all_locations
+
+FILES = {
+    "google": ("google-local-inventory.tsv.gz", "text/tab-separated-values"),
+    "schema.org": ("schema.org-products.jsonl.gz", "application/ld+json"),
+}
+SPARE_MS = 20_000
+
+logger = Logger(service="norain", utc=True)
+
+
+@dataclass(slots=True)
+class Counts:
+    """``left_out`` are SKUs without a product, and those that the format does not take."""
+
+    products: int = 0
+    rows: int = 0
+    left_out: int = 0
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Raises Busy when time does not suffice, and leaves the files that were there."""
+    now = datetime.now(UTC)
+    channel = event.get("channel", setting("export_channel"))
+    stores = Stores.of(all_locations(), now)
+    wanted = [event["format"]] if "format" in event else list(FILES)
+    made = [_write(form, channel, stores, context) for form in wanted]
+    for one in made:
+        logger.info("exported", extra=one)
+    return {"exports": made}
+
+
+def _write(form: str, channel: str, stores: Stores, context: Any) -> dict[str, Any]:
+    name, media_type = FILES[form]
+    key = f"{channel}/{name}"
+    counts = Counts()
+    lines = _lines(form, channel, stores, counts, context)
+    size = put_stream(setting("exports"), key, _zipped(lines), ContentType=media_type)
+    return {
+        "format": form,
+        "bucket": setting("exports"),
+        "key": key,
+        "products": counts.products,
+        "rows": counts.rows,
+        "left_out": counts.left_out,
+        "bytes": size,
+    }
+
+
+def _lines(form: str, channel: str, stores: Stores, counts: Counts, context: Any) -> Iterator[str]:
+    """A text for each product."""
+    if form == "google":
+        yield export.google_header()
+    for _, product, pack in stocked(channel, stores.at):
+        if context is not None and context.get_remaining_time_in_millis() < SPARE_MS:
+            raise Busy("time does not suffice for all products")
+        if product is None:
+            counts.left_out += 1
+            continue
+        if form == "google":
+            rows = list(export.google(product, pack, stores))
+        else:
+            rows = [export.schema_org(product, pack, stores)]
+        counts.products += bool(rows)
+        counts.left_out += not rows
+        counts.rows += len(rows)
+        yield "".join(rows)
+
+
+def _zipped(texts: Iterator[str]) -> Iterator[bytes]:
+    """A gzip file, piece by piece."""
+    zipping = zlib.compressobj(6, zlib.DEFLATED, 31)
+    for text in texts:
+        if piece := zipping.compress(text.encode()):
+            yield piece
+    yield zipping.flush()

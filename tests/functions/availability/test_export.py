@@ -1,0 +1,123 @@
+"""The files of availability, from the packs to the bucket."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.availability.export import handler
+from shared.availability import table
+from shared.availability.model import Change, Row
+from shared.aws import clients, s3
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
+from shared.errors import Busy
+from shared.locations import table as locations
+from shared.stock import rules_table
+from shared.stock.rules import Amount, Match, Rule
+from tests.unit.locations.places import place
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+SKUS = 230
+
+
+@pytest.fixture(autouse=True)
+def exports(fake_tables: None, environment: pytest.MonkeyPatch) -> None:
+    bucket: Any = {"LocationConstraint": "eu-central-1"}
+    boto3.client("s3").create_bucket(Bucket="exports", CreateBucketConfiguration=bucket)
+    environment.setenv("NORAIN_EXPORTS", "exports")
+    environment.setenv("NORAIN_EXPORT_CHANNEL", "web")
+    locations.put(place("denver"))
+    locations.put(place("depot", type="warehouse", pickup=False))
+
+
+def stock(sku: str, units: int = 7, **more: Any) -> None:
+    rows = {"denver": units, "depot": 50}
+    table.project(sku, [Change(at, 1, Row(count, 1), AT) for at, count in rows.items()])
+    catalog.put(Product(sku, f"Thing {sku}", 199, "USD", 1.0, **more))
+
+
+def lines(written: dict[str, Any]) -> list[str]:
+    body = s3.get(written["bucket"], written["key"])
+    assert body is not None
+    assert len(body) == written["bytes"]
+    return gzip.decompress(body).decode().splitlines()
+
+
+def test_every_product_is_in_both_files_page_after_page() -> None:
+    for number in range(SKUS):
+        stock(f"sku-{number:03}")
+    google, schema_org = handler({"source": "aws.events"}, None)["exports"]
+    assert (google["products"], google["rows"], google["left_out"]) == (SKUS, SKUS, 0)
+    header, *rows = lines(google)
+    assert header.split("\t")[:2] == ["store_code", "id"]
+    assert {row.split("\t")[1] for row in rows} == {f"sku-{number:03}" for number in range(SKUS)}
+    assert schema_org["products"] == SKUS
+    assert len({json.loads(line)["sku"] for line in lines(schema_org)}) == SKUS
+
+
+def test_a_channel_is_exported_by_its_own_rules() -> None:
+    stock("milk", 7)
+    rules_table.put((Rule("few", Match(channels=frozenset({"web"})), Amount(5)),), None, AT, "me")
+    found = {}
+    for channel in ("web", "marketplace"):
+        (written,) = handler({"format": "google", "channel": channel}, None)["exports"]
+        assert written["key"] == f"{channel}/google-local-inventory.tsv.gz"
+        found[channel] = lines(written)[1].split("\t")[2]
+    assert found == {"web": "2", "marketplace": "7"}
+
+
+def test_what_has_no_product_is_left_out_and_counted() -> None:
+    stock("milk")
+    table.project("ghost", [Change("denver", 1, Row(5, 1), AT)])
+    (written,) = handler({"format": "schema.org"}, None)["exports"]
+    assert (written["products"], written["left_out"]) == (1, 1)
+
+
+def test_when_time_does_not_suffice_the_file_before_stays() -> None:
+    stock("milk")
+    (before,) = handler({"format": "google"}, None)["exports"]
+    stock("bread")
+    left = iter([60_000, 10_000])
+    late = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left))
+    with pytest.raises(Busy):
+        handler({"format": "google"}, late)
+    assert len(lines(before)) == 2
+
+
+def pieces(count: int, seen: list[int]) -> Iterator[bytes]:
+    for number in range(count):
+        seen.append(number)
+        yield bytes([number % 256]) * (1024 * 1024)
+
+
+def test_a_big_file_goes_up_in_parts_while_it_is_made() -> None:
+    seen: list[int] = []
+    parts: list[int] = []
+    client: Any = clients.client("s3")
+    client.meta.events.register(
+        "before-parameter-build.s3.UploadPart",
+        lambda params, **_: parts.append(len(seen)),
+    )
+    assert s3.put_stream("exports", "big", pieces(20, seen)) == 20 * 1024 * 1024
+    assert parts == [8, 16, 20]
+    body = s3.get("exports", "big")
+    assert body == b"".join(pieces(20, []))
+
+
+def test_a_file_that_breaks_off_leaves_nothing_behind() -> None:
+    s3.put("exports", "big", b"before")
+
+    def broken() -> Iterator[bytes]:
+        yield from pieces(9, [])
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        s3.put_stream("exports", "big", broken())
+    assert s3.get("exports", "big") == b"before"
+    assert "Uploads" not in boto3.client("s3").list_multipart_uploads(Bucket="exports")
