@@ -8,8 +8,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +20,7 @@ from shared.stock import ingest
 from shared.stock.contract import batches_of
 from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
+from tests.bench.units import Units, metered
 from tests.conftest import make_tables
 from tests.dynamodb_local import DynamoDbLocal
 
@@ -33,13 +32,6 @@ MESSAGE_BYTES = 256 * 1024
 FILE_ROWS, QUICK_FILE_ROWS = 1_500_000, 50_000
 
 Document = dict[str, Any]
-
-
-@dataclass
-class Units:
-    write: float = 0
-    read: float = 0
-    position_writes: int = 0
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
@@ -143,37 +135,6 @@ def feed(documents: Sequence[Document]) -> int:
     return len(messages)
 
 
-@contextmanager
-def metered() -> Iterator[Units]:
-    """What every call of DynamoDB consumes, indexes included."""
-    units, client = Units(), clients.dynamodb()
-
-    def ask(params: dict[str, Any], model: Any, **_: Any) -> None:
-        params["ReturnConsumedCapacity"] = "TOTAL"
-        if model.name == "UpdateItem":
-            units.position_writes += 1
-        if model.name == "TransactWriteItems":
-            units.position_writes += sum("Update" in part for part in params["TransactItems"])
-
-    def took(parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        consumed = parsed.get("ConsumedCapacity", [])
-        total = sum(
-            one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed])
-        )
-        if "Get" in model.name or model.name == "Query":
-            units.read += total
-        else:
-            units.write += total
-
-    client.meta.events.register("provide-client-params.dynamodb", ask)
-    client.meta.events.register("after-call.dynamodb", took)
-    try:
-        yield units
-    finally:
-        client.meta.events.unregister("provide-client-params.dynamodb", ask)
-        client.meta.events.unregister("after-call.dynamodb", took)
-
-
 # Units
 
 
@@ -184,11 +145,11 @@ def _units(patch: pytest.MonkeyPatch, rows: int) -> Iterator[tuple[Row, Units]]:
         with metered() as units:
             feed(documents)
         many = len(documents) if each == 1 else len(documents) / each
-        per = Units(units.write / many, units.read / many, units.position_writes)
+        per = Units(write=units.write / many, read=units.read / many)
         row: Row = {
             "row": name,
             "rows": len(documents),
-            "writes": units.position_writes / many,
+            "writes": units.updates / many,
             "budget": budget,
             "WU": per.write,
             "RU": per.read,

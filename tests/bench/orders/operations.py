@@ -1,0 +1,157 @@
+"""Calls and request units of what writes: holds, orders, their life, customers."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.aws import clients, settings
+from shared.customers import table as customers
+from shared.orders import model, placing, table
+from shared.orders.contract import order_answer
+from shared.orders.model import Order
+from shared.stock import table as stock
+from shared.stock.model import Hold, HoldLine, HoldState
+from tests.bench import prices
+from tests.bench.report import Row, Table, Tell
+from tests.bench.units import metered
+from tests.conftest import make_tables
+from tests.dynamodb_local import DynamoDbLocal
+from tests.tables.orders import shop
+from tests.tables.orders.shop import NOW, line, order, request
+from tests.unit.customers.people import NOON, record
+
+SKUS = tuple(f"S{number:02}" for number in range(20))
+
+
+def tables(quick: bool, tell: Tell) -> Iterator[Table]:
+    with DynamoDbLocal() as running, pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", running.url)
+        patch.setenv("NORAIN_STAGE", "bench")
+        patch.setenv("NORAIN_IDENTITY_KEY", "a key for benches")
+        _forget()
+        make_tables(patch, prefix="operations")
+        tell("a shop")
+        shop.stocked({sku: dict.fromkeys(shop.PLACES, 1000) for sku in SKUS})
+        _buy("warm", 1)
+        rows = [*_holds(), *_orders(), *_customers()]
+    _forget()
+    yield Table(
+        "Calls and request units per operation",
+        rows,
+        notes=[
+            "RU, WU: indexes included (tests/bench/units.py); a write in a transaction is",
+            "two units for each KB. Locations and the policy are in the process's memory (read",
+            "once in 30 s). $: per million operations, DynamoDB alone, list prices of",
+            f"{prices.DATE}.",
+            "The workers behind the streams (ledger, pick lists, availability) are not in here.",
+        ],
+    )
+
+
+def _forget() -> None:
+    clients.client.cache_clear()
+    settings.setting.cache_clear()
+
+
+def _measured(name: str, act: Callable[[], object]) -> Row:
+    with metered() as units:
+        act()
+    dollars = units.read * prices.READ_UNIT + units.write * prices.WRITE_UNIT
+    return {
+        "operation": name,
+        "read calls": units.reads,
+        "write calls": units.writes,
+        "items of the transaction": units.items,
+        "RU": units.read,
+        "WU": units.write,
+        "$": 1e6 * dollars,
+    }
+
+
+# Holds
+
+
+def _hold(name: str, lines: int) -> Hold:
+    held = tuple(HoldLine(sku, "denver", 1) for sku in SKUS[:lines])
+    end = NOW + timedelta(minutes=15)
+    return Hold(name, held, "web", HoldState.OPEN, NOW, end, "digest", "{}")
+
+
+def _holds() -> Iterator[Row]:
+    for lines in (1, 5, 20):
+        yield _measured(f"hold {lines} lines", lambda n=lines: stock.open_hold(_hold(f"h{n}", n)))
+    held = stock.known_hold("h5")
+    later = NOW + timedelta(minutes=30)
+    yield _measured("extend a hold", lambda: stock.extend_hold(held, later, NOW))
+    latest = later + timedelta(minutes=30)
+    yield _measured("bind a hold", lambda: stock.bind_hold(held, "payment", latest, NOW))
+    yield _measured(
+        "release a hold of 20 lines", lambda: stock.release_hold(stock.known_hold("h20"), NOW)
+    )
+    yield _measured("one position", lambda: stock.position("S00", "denver"))
+
+
+# Orders
+
+
+def _answer(stored: Order) -> str:
+    return order_answer(stored).model_dump_json()
+
+
+def _id(name: str) -> str:
+    return table.id_of(request(name, name))
+
+
+def _buy(name: str, lines: int, **more: Any) -> str:
+    wanted = [line(str(number), sku, 1) for number, sku in enumerate(SKUS[:lines], 1)]
+    draft = order(_id(name), *wanted, **more)
+    return placing.place(draft, request(name, name), "web", NOW, _answer)
+
+
+def _change(name: str, key: str, decide: Callable[[Order], model.Change]) -> None:
+    placing.change(_id(name), decide, NOW, request=request(key, key), answer=_answer)
+
+
+def _orders() -> Iterator[Row]:
+    for lines in (1, 3, 10):
+        yield _measured(f"order of {lines} lines", lambda n=lines: _buy(f"o{n}", n))
+    yield _measured("the same order again", lambda: _buy("o3", 3))
+    stock.open_hold(_hold("held", 3))
+    yield _measured("order of 3 lines with a hold", lambda: _buy("oh", 3, hold_id="held"))
+    for action in ("accept", "pick", "ship"):
+        yield _measured(
+            f"{action}, 3 lines",
+            lambda a=action: _change(
+                "o3", a, lambda found: model.act(found, f"{found.order_id}.1", a, NOW, "store")
+            ),
+        )
+    yield _measured(
+        "cancel, 10 lines",
+        lambda: _change("o10", "cancel", lambda found: model.cancel(found, None, "", NOW, "web")),
+    )
+    yield _measured("one order", lambda: table.look(_id("o3"), None))
+
+
+# Customers
+
+
+def _customers() -> Iterator[Row]:
+    said = {
+        "email": "bob@shop.test",
+        "phone": "+14155552671",
+        "given_name": "Bob",
+        "family_name": "Ray",
+    }
+    for name, number in (("somebody new", "1"), ("somebody known", "2"), ("the same again", "2")):
+        yield _measured(
+            f"resolve {name}",
+            lambda n=number: customers.resolve(
+                record("web", n, at=NOON, **said), f"r{n}", NOON, f"p-{n}"
+            ),
+        )
+    yield _measured("a profile", lambda: customers.find("p-1"))
