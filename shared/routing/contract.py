@@ -1,4 +1,4 @@
-"""Routing policies as planners send and see them. An unknown key is refused, and none has a
+"""Routing policies as planners send and see them. An unknown key is refused, and no weight has a
 default: what is published is the whole policy, so that it says all it does."""
 
 from itertools import pairwise
@@ -14,6 +14,7 @@ MOST_MONEY = 10**7
 Amount = Annotated[int, Strict(), Ge(0), Le(MOST_MONEY)]
 Days = Annotated[int, Strict(), Ge(0), Le(60)]
 Factor = Annotated[float, Ge(0), Le(100), Field(allow_inf_nan=False)]
+Share = Annotated[float, Ge(0), Le(1), Field(allow_inf_nan=False)]
 Km = Annotated[int, Strict(), Ge(1), Le(20_038)]
 
 
@@ -27,6 +28,9 @@ class ServiceDocument(Input):
     promise_days: Days = Field(description="arriving later than this after the order is late")
     bands: Annotated[list[TariffDocument | None], Field(min_length=1, max_length=21)] = Field(
         description="one tariff per distance band; null where the carrier does not go"
+    )
+    strict: Annotated[bool, Strict()] = Field(
+        description="nothing is sent from where it would be late; else lateness has a price"
     )
 
 
@@ -54,6 +58,40 @@ class UnfilledDocument(Input):
     share: Factor = Field(description="and this share of its price")
 
 
+class MarkdownDocument(Input):
+    amount: Amount = Field(description="minor units per unit that is left over")
+    share: Factor = Field(description="and this share of its price, beyond its salvage value")
+    target_days: Annotated[int, Strict(), Ge(1), Le(400)] = Field(
+        description="a location is to hold the demand of so many days; more is left over, and so "
+        "is what the end of a product's season leaves"
+    )
+
+
+class GuardRailsDocument(Input):
+    """What its what-if must not find, or a policy is not published. Left out is no limit."""
+
+    days: Annotated[int, Strict(), Ge(1), Le(366)] = Field(
+        description="the what-if looks back so far at least"
+    )
+    orders: Annotated[int, Strict(), Ge(0), Le(10**6)] = Field(
+        description="and at so many orders at least"
+    )
+    paid_increase: Factor | None = Field(
+        default=None,
+        description="most increase of what is paid, as a share: 0.02 is 2 % more than now",
+    )
+    unfilled_increase: Share | None = Field(
+        default=None, description="most additional units not sent, as a share of the orders' units"
+    )
+    splits: Factor | None = Field(
+        default=None, description="most parcels after the first, per order"
+    )
+    late: Share | None = Field(default=None, description="most late parcels, as a share of all")
+    load: Share | None = Field(
+        default=None, description="most units of one location, as a share of all"
+    )
+
+
 class PolicyDocument(Input):
     """What a routing policy weighs. Money is minor units of ``currency``."""
 
@@ -78,6 +116,11 @@ class PolicyDocument(Input):
     )
     horizon_days: Annotated[int, Strict(), Ge(1), Le(400)] = Field(
         description="days that a unit can still be sold in when its product names no season's end"
+    )
+
+    markdown: MarkdownDocument
+    guard_rails: GuardRailsDocument | None = Field(
+        default=None, description="without them it is published without a what-if"
     )
 
     @model_validator(mode="after")

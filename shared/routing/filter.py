@@ -1,5 +1,6 @@
 """Which candidates may ship anything at all, and in one word why the others may not. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ Reason = Literal[
     "no_capacity",
     "no_stock",
     "no_carrier",
+    "too_late",
 ]
 
 SENTENCES: dict[Reason, str] = {
@@ -23,6 +25,7 @@ SENTENCES: dict[Reason, str] = {
     "no_capacity": "it has no capacity left",
     "no_stock": "it has none of what is to be shipped",
     "no_carrier": "no carrier goes that far with this service",
+    "too_late": "what it sends would arrive later than promised",
 }
 
 
@@ -34,15 +37,15 @@ class Filtered:
     removed: dict[str, Reason]
 
 
-def filtered(problem: Problem, wanted: frozenset[str]) -> Filtered:
-    """``wanted`` are the SKUs to be shipped."""
+def filtered(problem: Problem, wanted: Mapping[str, int]) -> Filtered:
+    """``wanted`` are the units per SKU to be shipped."""
     kept = []
     removed: dict[str, Reason] = {}
     for candidate in problem.candidates:
         found = tariff(problem, candidate.km)
         reason = unable(problem, candidate, wanted)
-        if reason is None and found is None:
-            reason = "no_carrier"
+        if reason is None:
+            reason = _undelivered(problem, candidate, found)
         if reason is not None:
             removed[candidate.location_id] = reason
         elif found is not None:
@@ -50,15 +53,28 @@ def filtered(problem: Problem, wanted: frozenset[str]) -> Filtered:
     return Filtered(tuple(kept), removed)
 
 
-def unable(problem: Problem, candidate: Candidate, wanted: frozenset[str]) -> Reason | None:
+def unable(problem: Problem, candidate: Candidate, wanted: Mapping[str, int]) -> Reason | None:
     if candidate.location_id in problem.excluded:
         return "rejected_before"
     if not candidate.ship:
         return "does_not_ship"
     if candidate.unable is not None:
         return candidate.unable
-    if not any(candidate.stock.get(sku, 0) > 0 for sku in wanted):
+    units = sum(min(units, max(0, candidate.stock.get(sku, 0))) for sku, units in wanted.items())
+    if not units:
         return "no_stock"
+    # All that it has of the order must fit: a part that does is not looked for.
+    if candidate.free is not None and candidate.free < units:
+        return "no_capacity"
+    return None
+
+
+def _undelivered(problem: Problem, candidate: Candidate, found: Tariff | None) -> Reason | None:
+    if found is None:
+        return "no_carrier"
+    service = problem.policy.services[problem.service_level]
+    if service.strict and found.days + candidate.delay_days > service.promise_days:
+        return "too_late"
     return None
 
 

@@ -20,6 +20,8 @@ Unable = Literal["closed", "cut_off", "no_capacity"]
 Json = dict[str, Any]
 
 FORMAT = "norain-decision/1"
+NO_MARKDOWN: Json = {"amount": 0, "share": 0.0, "target_days": 56}
+"""Of policies that were stored before there was one."""
 PULLS_KEPT = timedelta(days=21)
 
 
@@ -88,6 +90,7 @@ class Candidate:
     over the counter, ``pulls`` the orders to come from it, ``expected`` its deliveries by their
     dates, ``credits`` what taking a unit earns (stock that should go), ``confidence`` the share of
     picks that succeed (1 where nothing is known); each per SKU, and absent where nothing is known.
+    ``free`` units can still be picked there in time; None where nobody counts.
     """
 
     location_id: str
@@ -98,6 +101,7 @@ class Candidate:
     stock: dict[str, int]
     unable: Unable | None = None
     delay_days: int = 0
+    free: int | None = None
     rates: dict[str, float] = field(default_factory=dict)
     pulls: dict[str, Pull] = field(default_factory=dict)
     expected: dict[str, tuple[Expected, ...]] = field(default_factory=dict)
@@ -117,10 +121,12 @@ class Tariff:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One tariff per distance band, None where the carrier does not go. Later than
-    ``promise_days`` after the order is late."""
+    ``promise_days`` after the order is late; from where it would be late nothing is sent when the
+    promise is ``strict``."""
 
     promise_days: int
     bands: tuple[Tariff | None, ...]
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,33 @@ class Unfilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Markdown:
+    """What a unit costs that is left over, beyond what its salvage value says: an amount, and a
+    share of its price. Left over is what the season's end, or the demand of ``target_days``,
+    leaves."""
+
+    amount: int
+    share: float
+    target_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRails:
+    """What a what-if over ``days`` and at least ``orders`` orders must not find, or the policy is
+    not published: ``paid_increase`` is a share of what is paid now, ``unfilled_increase`` of the
+    orders' units, ``splits`` parcels after the first per order, ``late`` a share of the parcels,
+    ``load`` a share of all units from one location. None is no limit."""
+
+    days: int
+    orders: int
+    paid_increase: float | None = None
+    unfilled_increase: float | None = None
+    splits: float | None = None
+    late: float | None = None
+    load: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What planners decide. ``bands_km`` are the upper ends of the distance bands; one more band
     lies beyond the last. ``split`` is charged for each parcel after the first, ``late_day`` per
@@ -170,12 +203,15 @@ class Policy:
     unfilled: Unfilled
     opportunity: float
     horizon_days: int
+    markdown: Markdown = Markdown(**NO_MARKDOWN)
+    guard_rails: GuardRails | None = None
 
     def to_json(self) -> Json:
         return asdict(self)
 
     @staticmethod
     def from_json(document: Json) -> "Policy":
+        rails = document.get("guard_rails")
         return Policy(
             **{
                 **document,
@@ -184,12 +220,15 @@ class Policy:
                     name: Service(
                         service["promise_days"],
                         tuple(band and Tariff(**band) for band in service["bands"]),
+                        service.get("strict", False),
                     )
                     for name, service in document["services"].items()
                 },
                 "handling": {kind: Handling(**row) for kind, row in document["handling"].items()},
                 "carbon": Carbon(**document["carbon"]),
                 "unfilled": Unfilled(**document["unfilled"]),
+                "markdown": Markdown(**document.get("markdown", NO_MARKDOWN)),
+                "guard_rails": GuardRails(**rails) if rails else None,
             }
         )
 

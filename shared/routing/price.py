@@ -92,6 +92,8 @@ def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, li
         terms["credit"] = -SCALE * credit
     if (found := shelf(candidate, sku)) is not None:
         terms["opportunity"] = opportunity(problem, line, found)
+        if markdown := _markdown(problem, line, found):
+            terms["markdown"] = -markdown
     if (confidence := candidate.confidence.get(sku)) is not None:
         terms["rejection"] = _scaled((1 - confidence) * policy.rejection)
     return terms
@@ -151,6 +153,24 @@ def periods(found: Shelf, now: float, left: float) -> list[tuple[float, int]]:
             ends.append((days, stock))
             stock += units
     return [*ends, (left, stock)]
+
+
+def left_over(problem: Problem, line: Line, found: Shelf) -> float:
+    """The chance that the last unit there is still there when the season ends, or without an end
+    when the policy's ``target_days`` have passed: that it is above what it is to hold."""
+    days = float(problem.policy.markdown.target_days)
+    if line.season_ends_at is not None:
+        days = days_left(problem, line)
+    stock = periods(found, problem.now.timestamp(), days)[-1][1]
+    return 1 - poisson_tail((found.rate + found.pull.rate) * days, stock)
+
+
+def _markdown(problem: Problem, line: Line, found: Shelf) -> int:
+    """What taking a unit earns because it need not be marked down: with the chance that it would
+    have had to be. Its price then is the salvage value, which ``opportunity`` has charged."""
+    markdown = problem.policy.markdown
+    loss = markdown.amount + markdown.share * line.price
+    return _scaled(loss * left_over(problem, line, found)) if loss else 0
 
 
 def worth(stock: int, walk_in: float, margin: float, orders: float, saving: float) -> float:

@@ -61,7 +61,7 @@ def task_of(problem: Problem) -> Task:
         candidates[location_id] = _without(candidates[location_id], units, by_line)
     wanted = demands(problem.lines, problem.policy)
     remaining = replace(problem, candidates=tuple(candidates.values()))
-    offered = filtered(remaining, frozenset(demand.sku for demand in wanted))
+    offered = filtered(remaining, {demand.sku: demand.quantity for demand in wanted})
     return Task(problem, collected, wanted, offered)
 
 

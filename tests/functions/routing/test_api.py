@@ -13,7 +13,7 @@ from tests.functions.locations.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
-DOCUMENT = json.loads(request("routing/put_draft")["body"])
+DOCUMENT = {**json.loads(request("routing/put_draft")["body"]), "guard_rails": None}
 
 
 def call(name: str, **changes: Any) -> tuple[int, dict[str, Any]]:
@@ -59,7 +59,7 @@ def test_policies_come_page_by_page() -> None:
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The document with ``value`` at ``path``, as the fields to replace."""
-    document = copy.deepcopy(DOCUMENT)
+    document: dict[str, Any] = copy.deepcopy(DOCUMENT)
     *steps, last = path.split(".")
     place = document
     for step in steps:
@@ -79,6 +79,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("unfilled.share", "NaN", "$.unfilled.share"),
         ("services.standard.bands.0.parcel", "1", "$.services.standard.bands[0].parcel"),
         ("currency", "usd", "$.currency"),
+        ("services.same_day.strict", 1, "$.services.same_day.strict"),
+        ("markdown.share", -0.1, "$.markdown.share"),
+        ("guard_rails", {"days": 7, "orders": 50, "late": 2}, "$.guard_rails.late"),
         ("late_day", None, "$.late_day"),
         ("bands_km", [50, 150], "$"),
         ("bands_km", [150, 50, 300, 600, 1000], "$"),

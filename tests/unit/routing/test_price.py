@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.model import Expected, Problem, Pull
-from shared.routing.price import NO_PULL, SCALE, Shelf, opportunity, poisson_tail, worth
+from shared.routing.model import Expected, Markdown, Problem, Pull
+from shared.routing.price import (
+    NO_PULL,
+    SCALE,
+    Shelf,
+    left_over,
+    opportunity,
+    poisson_tail,
+    worth,
+)
 from shared.routing.route import route
 from tests.unit.routing.worlds import NOW, candidate, line, policy, problem
 
@@ -139,3 +147,40 @@ def test_the_location_that_finds_its_goods_is_preferred() -> None:
     sure = candidate("SURE", {"A": 1}, km=40)
     unsure = candidate("UNSURE", {"A": 1}, km=10, confidence={"A": 0.6})
     assert route(problem([line()], [sure, unsure])).plan.units == {"SURE": {"1": 1}}
+
+
+MARKED_DOWN = policy(markdown=Markdown(amount=50, share=0.2, target_days=28))
+
+
+def test_stock_above_its_target_earns_what_marking_it_down_would_cost() -> None:
+    much = candidate("MUCH", {"A": 60}, km=120, rates={"A": 0.5})
+    little = candidate("LITTLE", {"A": 12}, km=120, rates={"A": 0.5})
+    near = candidate("NEAR", {"A": 12}, km=40, rates={"A": 0.5})
+    asked = problem([SOLD], [little, near, much], policy=policy(opportunity=0))
+    assert set(route(asked).plan.units) == {"NEAR"}
+    plan = route(replace(asked, policy=replace(MARKED_DOWN, opportunity=0))).plan
+    assert set(plan.units) == {"MUCH"}
+    assert plan.terms["markdown"] == -(50 + 400)
+
+
+def test_the_nearer_the_end_of_its_season_the_more_a_unit_is_left_over() -> None:
+    asked, shelf = problem([], [], policy=MARKED_DOWN), Shelf(4, 0.2, NO_PULL)
+    chances = [
+        left_over(asked, replace(SOLD, season_ends_at=NOW + timedelta(days=days)), shelf)
+        for days in (60, 20, 5, 0)
+    ]
+    assert chances == sorted(chances)
+    assert chances[0] == pytest.approx(1 - poisson_tail(12, 4))
+    assert chances[-1] == 1
+
+
+@given(SHELVES, st.integers(1, 5))
+def test_the_more_there_is_the_likelier_it_is_left_over(found: Shelf, more: int) -> None:
+    asked = problem([], [], policy=MARKED_DOWN)
+    fuller = found._replace(stock=found.stock + more)
+    assert left_over(asked, SOLD, found) <= left_over(asked, SOLD, fuller)
+
+
+def test_a_policy_without_a_price_of_markdowns_charges_none() -> None:
+    place = candidate("X", {"A": 99}, rates={"A": 0.1})
+    assert "markdown" not in route(problem([SOLD], [place])).plan.terms

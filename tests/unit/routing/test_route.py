@@ -12,6 +12,7 @@ from shared.routing.explain import explain
 from shared.routing.model import (
     DEFAULT_POLICY,
     Decision,
+    GuardRails,
     Policy,
     Problem,
     canonical,
@@ -21,6 +22,12 @@ from shared.routing.model import (
 from shared.routing.price import in_minor_units, poisson_tail
 from shared.routing.route import replay, route
 from tests.unit.routing.worlds import candidate, line, policy, problem, problems
+
+NEXT_DAY = DEFAULT_POLICY.services["next_day"]
+STRICT = policy(
+    late_day=0,
+    services={**DEFAULT_POLICY.services, "next_day": replace(NEXT_DAY, strict=True)},
+)
 
 
 @settings(deadline=None, max_examples=150)
@@ -173,7 +180,10 @@ def test_stock_that_should_go_is_worth_the_longer_way() -> None:
         ("does_not_ship", {"ship": False}, {}),
         ("closed", {"unable": "closed"}, {}),
         ("cut_off", {"unable": "cut_off"}, {}),
+        ("no_capacity", {"unable": "no_capacity"}, {}),
+        ("no_capacity", {"free": 0}, {}),
         ("no_stock", {"stock": {"A": 0, "Z": 5}}, {}),
+        ("too_late", {"delay_days": 1}, {"policy": STRICT, "service_level": "next_day"}),
         ("no_carrier", {"km": 151}, {"service_level": "same_day"}),
         ("rejected_before", {}, {"excluded": frozenset({"X"})}),
     ],
@@ -200,6 +210,35 @@ def test_the_explanation_says_by_how_much_a_location_is_dearer_and_what_it_lacks
     assert (incomplete.reason, incomplete.short) == ("incomplete", {"A": 1})
 
 
+def test_what_a_strict_service_promises_is_kept_or_not_sent() -> None:
+    late = candidate("LATE", {"A": 1}, km=1, delay_days=1)
+    on_time = candidate("ON_TIME", {"A": 1}, km=290)
+    asked = problem([line()], [late, on_time], service_level="next_day", policy=policy(late_day=0))
+    assert set(route(asked).plan.units) == {"LATE"}
+    assert set(route(replace(asked, policy=STRICT)).plan.units) == {"ON_TIME"}
+    assert set(route(replace(asked, policy=STRICT, service_level="standard")).plan.units) == {
+        "LATE"
+    }
+
+
+def test_a_location_is_not_asked_for_more_than_it_can_still_pick() -> None:
+    lines = [line("1", "A", 2), line("2", "B", 2)]
+    near = candidate("NEAR", {"A": 2, "B": 2}, km=1, free=3)
+    far = candidate("FAR", {"A": 2, "B": 2}, km=99)
+    assert set(route(problem(lines, [near, far])).plan.units) == {"FAR"}
+    assert set(route(problem(lines, [replace(near, free=4), far])).plan.units) == {"NEAR"}
+    assert set(route(problem(lines[:1], [near, far])).plan.units) == {"NEAR"}
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_an_order_comes_in_as_many_parcels_as_the_policy_allows(most: int) -> None:
+    lines = [line(sku, sku) for sku in "ABC"]
+    places = [candidate(f"AT_{sku}", {sku: 1}) for sku in "ABC"]
+    plan = route(problem(lines, places, policy=policy(max_packages=most))).plan
+    assert len(plan.units) == most
+    assert sum(plan.unfilled.values()) == 3 - most
+
+
 def test_after_a_lost_race_the_router_knows_better() -> None:
     asked = problem([line()], [candidate("X", {"A": 1}, km=1), candidate("Y", {"A": 1}, km=99)])
     assert set(route(asked).plan.units) == {"X"}
@@ -208,9 +247,18 @@ def test_after_a_lost_race_the_router_knows_better() -> None:
 
 
 def test_a_policy_survives_its_own_json() -> None:
-    document = DEFAULT_POLICY.to_json()
-    assert Policy.from_json(document) == DEFAULT_POLICY
+    given = replace(STRICT, guard_rails=GuardRails(days=7, orders=100, late=0.01))
+    document = given.to_json()
+    assert Policy.from_json(document) == given
     assert canonical(Policy.from_json(document).to_json()) == canonical(document)
+
+
+def test_a_policy_of_before_there_were_markdowns_is_read() -> None:
+    document = DEFAULT_POLICY.to_json()
+    del document["markdown"], document["guard_rails"]
+    for service in document["services"].values():
+        del service["strict"]
+    assert Policy.from_json(document) == DEFAULT_POLICY
 
 
 @pytest.mark.parametrize("mean", [0.001, 0.7, 3.0, 29.5, 800.0, 5000.0])
