@@ -4,6 +4,7 @@
 back as ``int``, any other as ``float``. Importing it costs nothing; a Decimal never appears.
 """
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +44,11 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Value]:
 def from_attribute(attribute: Mapping[str, Any]) -> Value:
     ((kind, value),) = attribute.items()
     match kind:
-        case "S" | "BOOL" | "B":
+        case "S" | "BOOL":
             return value
+        case "B":
+            # A stream's record is JSON: it has the bytes as base64.
+            return b64decode(value) if isinstance(value, str) else value
         case "N":
             return _number(value)
         case "NULL":

@@ -1,6 +1,7 @@
 """What the bus hears of availability, from the stream of the packs."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,8 +46,11 @@ def record(number: int, sku: str, *changes: Change) -> dict[str, Any]:
 
 
 def image(sku: str) -> dict[str, Any]:
+    """As Lambda hands it over: JSON, with the bytes as base64."""
     found = dynamodb().get_item(TableName="fake-availability", Key=key(f"SKU#{sku}", "PACK#0"))
-    return dict(found.get("Item", {}))
+    text = json.dumps(found.get("Item", {}), default=lambda value: b64encode(value).decode())
+    item: dict[str, Any] = json.loads(text)
+    return item
 
 
 def units(location: str, version: int, available: int, *expected: tuple[int, int]) -> Change:
