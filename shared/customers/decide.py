@@ -63,9 +63,25 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Match:
+    """``found`` is the evidence of the profile's record ``other``, the strongest. ``support`` is
+    the share of its records that reach the review band, of those that say anything."""
+
     profile: Profile
     other: RecordKey
     found: Evidence
+    support: float
+
+    def lonely(self, rules: Rules) -> bool:
+        """Whether most of a profile of many records does not speak for what one of them says: so
+        two people of one name and one telephone begin to grow together."""
+        return (
+            len(self.profile.records) >= rules.many
+            and self.support < rules.support
+            and self.found.bits < rules.sure
+        )
+
+
+LONELY = "most of the profile's records do not agree"
 
 
 def decide(
@@ -103,6 +119,8 @@ def decide(
         against = vetoes(profile or alone, match.profile, rules)
         if APART in against:
             continue
+        if match.lonely(rules):
+            against = (*against, LONELY)
         if against or found.bits < enough:
             doubts.append(Doubt(key, match.other, found.bits, (*found.reasons, *against)))
             continue
@@ -138,14 +156,14 @@ def _matches(
     matches = []
     own = traits(record)
     for profile in candidates:
-        best, other = max(
-            (
-                (compared(own, traits(held.record), shared, rules), held.key)
-                for held in profile.records
-            ),
-            key=lambda pair: (pair[0].bits, pair[1]),
-        )
-        matches.append(Match(profile, other, best))
+        all_found = [
+            (compared(own, traits(held.record), shared, rules), held.key)
+            for held in profile.records
+        ]
+        best, other = max(all_found, key=lambda pair: (pair[0].bits, pair[1]))
+        told = [found.bits for found, _ in all_found if found.reasons]
+        agree = sum(bits >= rules.review for bits in told)
+        matches.append(Match(profile, other, best, agree / len(told) if told else 0.0))
     return sorted(
         matches,
         key=lambda match: (-match.found.bits, match.profile.created_at, match.profile.profile_id),

@@ -36,6 +36,10 @@ CITY_LEVELS = (0.88,)
 class Rules:
     """At ``merge`` bits and above a record is linked by itself, from ``review`` on it is queued.
 
+    Two that have email addresses, and none in common, are merged from ``bridge`` bits on.
+    A profile of ``many`` records takes in only what the share ``support`` of them speaks for, or
+    one of them with ``sure`` bits.
+
     Where one side has no name, nothing but the identifier can speak: ``bare`` bits are enough then,
     if one profile alone reaches them.
 
@@ -69,6 +73,9 @@ class Rules:
     address_most: float
     contradictions: bool
     source_rank: Mapping[str, int]
+    many: int
+    support: float
+    sure: float
     most_records: int = 250
     most_members: int = 60
 

@@ -1,6 +1,7 @@
 """One row of figures for one way to tell people apart."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.customers.score import Rules
 from tests.bench.identity.judge import Verdict, judged
@@ -36,9 +37,39 @@ def row(
     }
 
 
-def ours(name: str, people: People, rules: Rules, order: int | None = None) -> Row:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a store came to that was filled with ``people``."""
+
+    name: str
+    memory: Memory
+    verdict: Verdict
+
+    @property
+    def row(self) -> Row:
+        return row(self.name, self.verdict, self.memory)
+
+    @property
+    def keys(self) -> float:
+        return self.memory.keys / self.memory.records
+
+    @property
+    def microseconds(self) -> float:
+        """CPU of a decision per record that was compared."""
+        return self.memory.deciding_seconds / self.memory.scored * 1e6
+
+
+def ours(name: str, people: People, rules: Rules, order: int | None = None) -> Measured:
     memory = filled(people.records, rules, order)
-    return row(name, judged(memory.clusters(), people.person_of), memory)
+    return Measured(name, memory, judged(memory.clusters(), people.person_of))
+
+
+def goal(what: str, bound: str, reached: float, *, held: bool) -> Row:
+    return {"figure": what, "goal": bound, "reached": f"{reached:.5g}", "held": _yes(held)}
+
+
+def _yes(held: bool) -> str:
+    return "yes" if held else "NO"
 
 
 def spread(name: str, people: People, rules: Rules, orders: Sequence[int]) -> Row:

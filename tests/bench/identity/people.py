@@ -79,19 +79,23 @@ JUNK_MAILS = ("none@none.com", "test@test.com", "store12@shop.example")
 KIOSKS = 12
 
 
-def shop(seed: int, people: int = 5000) -> People:
+def shop(seed: int, people: int = 5000, base: Iterable[Mapping[str, str]] | None = None) -> People:
     """What four channels know of the households of a town.
 
     Families share phones, mailboxes and devices; one in twenty namesakes is a parent of the other;
     people mistype, give initials, or type anything to get on; some devices stand in the shop.
+    ``base`` are residents in the columns of FEBRL, without it they are FEBRL's own.
     """
     rnd = random.Random(seed)
-    base = [row for row in _rows("dataset4a.csv") if row["given_name"] and row["surname"]][:people]
+    found = _rows("dataset4a.csv") if base is None else base
+    residents = [row for row in found if row["given_name"] and row["surname"]][:people]
     everybody: list[_Person] = []
     place = 0
-    while place < len(base):
+    while place < len(residents):
         size = rnd.choices([1, 2, 3, 4, 5], [45, 30, 12, 9, 4])[0]
-        everybody += _household(base[place : place + size], len(everybody), f"{seed}-{place}", rnd)
+        everybody += _household(
+            residents[place : place + size], len(everybody), f"{seed}-{place}", rnd
+        )
         place += size
     rows: list[dict[str, str]] = []
     for number, person in enumerate(everybody):
@@ -201,9 +205,9 @@ class _Person:
     def _names(self, rnd: random.Random) -> tuple[str, str]:
         given, surname = self.row["given_name"], self.row["surname"]
         if rnd.random() < 0.08:
-            given = _typo(given, rnd)
+            given = typo(given, rnd)
         if rnd.random() < 0.06:
-            surname = _typo(surname, rnd)
+            surname = typo(surname, rnd)
         if rnd.random() < 0.02:
             given, surname = surname, given
         return (given[:1] if rnd.random() < 0.08 else given), surname
@@ -211,9 +215,9 @@ class _Person:
     def _contacts(self, rnd: random.Random) -> tuple[str, str]:
         phone, mail = rnd.choice(self.phones), rnd.choice(self.mails)
         if rnd.random() < 0.03:
-            phone = _typo(phone, rnd)
+            phone = typo(phone, rnd)
         if rnd.random() < 0.03:
-            mail = _typo(mail, rnd)
+            mail = typo(mail, rnd)
         if rnd.random() < 0.025:
             phone = rnd.choice(JUNK_PHONES)
         if rnd.random() < 0.02:
@@ -225,7 +229,7 @@ def _digits(rnd: random.Random, count: int) -> str:
     return "".join(rnd.choice("0123456789") for _ in range(count))
 
 
-def _typo(text: str, rnd: random.Random) -> str:
+def typo(text: str, rnd: random.Random) -> str:
     """One letter replaced, left out, swapped with the next, or put in."""
     if len(text) < 3:
         return text

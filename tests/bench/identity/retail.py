@@ -1,36 +1,39 @@
 """A shop's households (people.shop): who is merged by itself, beside Splink and beside no rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shared.customers.score import RULES
 from tests.bench.identity import splinks
-from tests.bench.identity.figures import ABOUT, ours, row, spread
+from tests.bench.identity.figures import ABOUT, Measured, goal, ours, row, spread
 from tests.bench.identity.judge import judged
+from tests.bench.identity.names import residents
 from tests.bench.identity.people import Missing, People, shop
 from tests.bench.report import Row, Table, Tell
 
 NOTES = (
     *ABOUT,
     "ours: shared/customers record by record, rules 'retail': bits set by hand, bands tuned on",
-    "seeds 7, 8 and 9, which are not shown; the generator is ours, too: it compares designs",
+    "seeds 1 to 11, which are not shown; the generator is ours, too: it compares designs",
     "Splink: unsupervised, in batch; junk and kiosks removed for it; the best of its thresholds",
 )
 PROBABILITIES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
-SEEDS = range(5)
+SEEDS = range(20, 25)
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     try:
-        town = shop(0)
+        town = shop(SEEDS[0])
     except Missing as missing:
-        tell(f"identity.retail is left out: {missing}")
+        made_up = ours("NoRain", shop(0, base=residents(5000, 0)), RULES)
+        yield Table("a made-up shop", [made_up.row], (*ABOUT, f"FEBRL is left out: {missing}"))
         return
-    rows: list[Row] = []
+    found: list[Measured] = []
     for seed in SEEDS[: 2 if quick else None]:
         tell(f"shop, seed {seed}")
-        rows.append(ours(f"NoRain, seed {seed}", shop(seed), RULES))
+        found.append(ours(f"NoRain, seed {seed}", shop(seed), RULES))
+    rows = [measured.row for measured in found]
     verdict = judged(_any_identifier(town), town.person_of)
-    rows.append(row("any equal identifier, seed 0", verdict))
+    rows.append(row(f"any equal identifier, seed {SEEDS[0]}", verdict))
     if splinks.importable() and not quick:
         tell("shop, Splink")
         answer = splinks.shop(town.records)
@@ -41,7 +44,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         best = max(verdicts, key=lambda least: verdicts[least].f1)
         rows.append(
             row(
-                f"Splink, p >= {best}, seed 0",
+                f"Splink, p >= {best}, seed {SEEDS[0]}",
                 verdicts[best],
                 seconds=answer.seconds / len(town.records),
             )
@@ -49,8 +52,26 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     yield Table(f"a shop: {len(town.records):,} records of households", rows, NOTES)
     tell("orders of arrival")
     yield Table(
-        "a shop: who comes first", [spread("seed 0", town, RULES, range(2 if quick else 6))]
+        "a shop: who comes first",
+        [spread(f"seed {SEEDS[0]}", town, RULES, range(2 if quick else 6))],
     )
+    yield Table("a shop: what must be reached, by the worst seed", list(_goals(found)))
+
+
+def _goals(found: Sequence[Measured]) -> Iterator[Row]:
+    verdicts = [measured.verdict for measured in found]
+    precision = min(verdict.precision for verdict in verdicts)
+    recall = min(verdict.recall for verdict in verdicts)
+    mixed = max(verdict.mixed for verdict in verdicts)
+    biggest = max(verdict.biggest for verdict in verdicts)
+    keys = max(measured.keys for measured in found)
+    spent = max(measured.microseconds for measured in found)
+    yield goal("precision", ">= 0.987", precision, held=precision >= 0.987)
+    yield goal("recall", ">= 0.72", recall, held=recall >= 0.72)
+    yield goal("mixed profiles, %", "<= 0.3", mixed * 100, held=mixed <= 0.003)
+    yield goal("biggest profile, records", "<= 7", biggest, held=biggest <= 7)
+    yield goal("look-ups per record", "<= 8", keys, held=keys <= 8)
+    yield goal("us CPU per scored record", "<= 100", spent, held=spent <= 100)
 
 
 def _any_identifier(people: People) -> list[list[str]]:

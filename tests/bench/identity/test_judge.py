@@ -1,10 +1,14 @@
-"""The judge is right, and the rules in the document are as good as they are said to be."""
+"""The judge is right, and the rules in the document tell people apart without being tuned to them.
+
+The figures on FEBRL and on a shop of FEBRL's people are the bench's: it says which goals are held.
+"""
 
 import pytest
 
 from shared.customers.score import RULES, rules
 from tests.bench.identity.judge import judged
-from tests.bench.identity.people import Missing, People, febrl, shop
+from tests.bench.identity.names import register, residents
+from tests.bench.identity.people import shop
 from tests.bench.identity.store import filled
 
 PERSON_OF = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "c1": "c", "c2": "c"}
@@ -24,28 +28,31 @@ def test_the_truth_is_perfect_and_apart_is_precise() -> None:
     assert (apart.precision, apart.recall, apart.f1) == (1, 0, 0)
 
 
-def loaded(number: int) -> People:
-    try:
-        return febrl(number)
-    except Missing:
-        pytest.skip("needs the extra 'bench'")
-
-
-@pytest.mark.parametrize(("number", "least"), [(3, 0.998), (4, 0.9975)])
-def test_a_register_is_told_apart_without_one_false_pair(number: int, least: float) -> None:
-    people = loaded(number)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_register_is_told_apart(seed: int) -> None:
+    people = register(seed, people=1500)
     memory = filled(people.records, rules("register"), order=0)
     verdict = judged(memory.clusters(), people.person_of)
-    assert verdict.false_pairs == 0
-    assert verdict.f1 >= least
+    assert verdict.precision >= 0.999
+    assert verdict.f1 >= 0.995
     assert memory.keys <= 8 * memory.records
 
 
 def test_a_shop_merges_by_itself_only_who_is_one() -> None:
-    loaded(4)
-    people = shop(0)
-    verdict = judged(filled(people.records, RULES).clusters(), people.person_of)
+    people = shop(0, base=residents(3000, 0))
+    memory = filled(people.records, RULES)
+    verdict = judged(memory.clusters(), people.person_of)
     assert verdict.precision >= 0.987
     assert verdict.recall >= 0.72
     assert verdict.mixed <= 0.003
     assert verdict.biggest <= 7
+    assert memory.keys <= 8 * memory.records
+
+
+def test_who_comes_first_matters_little() -> None:
+    people = shop(2, base=residents(600, 2))
+    scores = [
+        judged(filled(people.records, RULES, order).clusters(), people.person_of).f1
+        for order in range(3)
+    ]
+    assert max(scores) - min(scores) < 0.02

@@ -11,7 +11,7 @@ from shared.customers.alike import jaro_winkler, one_apart, soundex
 from shared.customers.contract import CustomerIdentity
 from shared.customers.decide import Decision, decide
 from shared.customers.keys import identifier_key, record_key
-from shared.customers.model import Profile, Record, newborn, set_apart
+from shared.customers.model import Profile, Record, newborn, set_apart, with_record
 from shared.customers.score import evidence, vetoes
 from shared.errors import InvalidRequest
 from tests.unit.customers.people import NOON, record
@@ -182,6 +182,27 @@ def test_an_initial_is_not_enough_beside_a_phone() -> None:
     assert decided(initial, ANN).outcome == "review"
     written_out = record("pos", "2", phone="+1", given_name="Ann")
     assert decided(written_out, ANN).outcome == "linked"
+
+
+def test_two_of_one_name_and_one_telephone_do_not_grow_together() -> None:
+    def said(number: int, **more: Any) -> Record:
+        return record("web", str(number), given_name="Nils", family_name="Talick", **more)
+
+    father = alone(said(1, email="old@x.test", phone="+1"))
+    for number in range(2, 5):
+        father = with_record(father, f"web#{number}", said(number, email="old@x.test"))
+    son = said(9, email="young@x.test", phone="+1")
+    decision = decided(son, father)
+    assert decision.outcome == "review"
+    assert decision.reasons[-1] == "most of the profile's records do not agree"
+    assert decided(son, alone(said(1, email="old@x.test", phone="+1"))).outcome == "linked"
+
+
+def test_many_records_that_say_nothing_of_a_loyalty_card_do_not_speak_against_it() -> None:
+    ann = alone(record("pos", "1", loyalty_id="L1"))
+    for number in range(2, 9):
+        ann = with_record(ann, f"web#{number}", record("web", str(number), email="a@x.test"))
+    assert decided(record("pos", "9", loyalty_id="L1"), ann).outcome == "linked"
 
 
 def test_who_was_said_to_be_two_people_is_not_asked_about_again() -> None:
