@@ -8,7 +8,16 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
 from shared.locations.table import find as find_location
-from shared.orders import buyers, model, placing, promising, table, transfer_table, transfers
+from shared.orders import (
+    buyers,
+    model,
+    placing,
+    promising,
+    suggesting,
+    table,
+    transfer_table,
+    transfers,
+)
 from shared.orders.contract import (
     CancelFulfillmentInput,
     CancelInput,
@@ -30,6 +39,7 @@ from shared.orders.contract import (
     RejectInput,
     ReturnInput,
     ShipInput,
+    SuggestionsAnswer,
     TransferAnswer,
     TransferInput,
     WhatIfAnswer,
@@ -40,6 +50,7 @@ from shared.orders.contract import (
     history_answer,
     order_answer,
     part_answer,
+    suggestions_answer,
     transfer_answer,
     units,
     what_if_answer,
@@ -57,6 +68,7 @@ from shared.web.cursor import cursor_of, key_of
 app = api()
 READ = needs("orders:read")
 WRITE = needs("orders:write")
+MOST_SUGGESTED = 20
 WHAT_IF_ITEMS = 400
 """Items looked at for one answer: a few seconds of routing at 10 lines and 200 locations."""
 OrderPath = Annotated[str, Path()]
@@ -298,6 +310,26 @@ def request_transfer(body: TransferInput) -> TransferAnswer:
     asked = transfers.request(body.transfer(table.id_of(request), now), now, caller.client_id)
     text = transfer_table.request_once(asked, now, request, _transfer_answer)
     return TransferAnswer.model_validate_json(text)
+
+
+@app.get(
+    "/v1/transfers/suggestions",
+    security=READ,
+    summary="Units that would sell better elsewhere",
+    description="From what each store's shelf is expected to sell within `days`: a location gives "
+    "what it has above its 98 % level, and takes up to its 90 % level. Each suggestion gains more "
+    "margin than the transfer costs by the policy in force.",
+)
+def suggest_transfers(
+    sku: Annotated[
+        str, Query(min_length=1, max_length=1000, description="one, or several with commas")
+    ],
+    days: Annotated[int, Query(ge=1, le=60)] = 7,
+) -> SuggestionsAnswer:
+    skus = [one for part in sku.split(",") if (one := part.strip())]
+    if len(skus) > MOST_SUGGESTED:
+        raise invalid("$.sku", f"at most {MOST_SUGGESTED}")
+    return suggestions_answer(suggesting.suggested(skus, days, _now()))
 
 
 @app.get("/v1/transfers/<transfer_id>", security=READ, summary="Read a transfer")

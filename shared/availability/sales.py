@@ -102,13 +102,22 @@ def prior(since: int, second: int, shelves: Iterable[tuple[Sales, bool]]) -> Pri
 
 
 def rate(known: Prior, sales: Sales | None, second: int, *, stocked: bool) -> float:
-    """Units per day of a shelf, at ``second``; without ``sales`` it has been watched like all."""
+    """Units per day of a shelf, at ``second``."""
+    shape, days = posterior(known, sales, second, stocked=stocked)
+    return shape / days
+
+
+def posterior(
+    known: Prior, sales: Sales | None, second: int, *, stocked: bool
+) -> tuple[float, float]:
+    """The gamma distribution of a shelf's rate at ``second``: its shape, and the days that it is
+    worth. Without ``sales`` the shelf has been watched like all."""
     if sales is None:
         # Of a shelf that is empty it is not known how long it was full.
         shelf = watched(known.since, second) if stocked else Sales(0.0, 0.0, second)
     else:
         shelf = later(sales, second, stocked=stocked)
-    return (known.mean(second) * known.weight + shelf.sold) / (known.weight + shelf.days)
+    return known.mean(second) * known.weight + shelf.sold, known.weight + shelf.days
 
 
 def _faded(seconds: float) -> float:

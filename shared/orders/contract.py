@@ -29,6 +29,7 @@ from shared.orders.model import (
     State,
     allowed,
 )
+from shared.orders.rebalancing import Suggested
 from shared.orders.transfers import Transfer, TransferLine
 from shared.routing.explain import Considered, explain
 from shared.routing.model import Decision
@@ -652,6 +653,34 @@ class TransferAnswer(Answer):
     allowed: list[str] = Field(description="the actions that its state allows")
     history: list[HistoryEntry]
     version: int
+
+
+class SuggestedTransfer(Answer):
+    sku: Sku
+    from_location_id: LocationId
+    to_location_id: LocationId
+    quantity: int
+    gain: int = Field(description="margin expected in addition, minor units")
+    cost: int = Field(description="of the transfer, minor units")
+
+
+class Unjudged(Answer):
+    sku: Sku
+    reason: str
+
+
+class SuggestionsAnswer(Answer):
+    currency: str
+    suggestions: list[SuggestedTransfer] = Field(description="what pays most comes first")
+    unjudged: list[Unjudged]
+
+
+def suggestions_answer(found: Suggested) -> SuggestionsAnswer:
+    return SuggestionsAnswer(
+        currency=found.currency,
+        suggestions=[SuggestedTransfer(**asdict(one)) for one in found.suggestions],
+        unjudged=[Unjudged(sku=sku, reason=why) for sku, why in found.unjudged.items()],
+    )
 
 
 def transfer_answer(transfer: Transfer) -> TransferAnswer:

@@ -1,11 +1,15 @@
 """Stock on its way from one location to another, through the API, the stream and the sweep."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from functions.orders import api, project_fulfillments, sweep
+from shared.availability import sales
+from shared.availability import table as availability
+from shared.availability.sales import Sale
 from shared.aws.items import to_item
 from shared.orders import events, table, transfer_table
 from shared.orders.transfers import GRACE, PATIENCE
@@ -215,3 +219,37 @@ def test_the_audit_of_stock_knows_what_a_transfer_reserves() -> None:
     assert [units for _, units in table.open_units()] == [{("A", "denver"): 3}]
     done("ship", transfer)
     assert not any(units for _, units in table.open_units())
+
+
+def sold_over_the_counter(at: datetime) -> None:
+    """Two weeks in which Boulder sold what it had, and Denver next to nothing."""
+    since = int((at - timedelta(days=14)).timestamp())
+    second = int(at.timestamp())
+    boulder = sales.sold(sales.watched(since, second), [Sale(30, second - 1_000)])
+    pack = availability.packs(["A"])["A"]
+    rows = {
+        name: replace(row, sales=boulder) if name == "boulder" else row
+        for name, row in pack.rows.items()
+    }
+    shelves = [(row.sales or sales.watched(since, second), True) for row in rows.values()]
+    availability.written(replace(pack, rows=rows, prior=sales.prior(since, second, shelves)))
+
+
+def test_what_lies_idle_is_suggested_where_it_sells() -> None:
+    shop.stocked({"A": {"denver": 60, "boulder": 2}})
+    sold_over_the_counter(datetime.now(UTC))
+    status, answer = call("suggest_transfers")
+    assert status == 200
+    (one,) = answer["suggestions"]
+    assert (one["from_location_id"], one["to_location_id"]) == ("denver", "boulder")
+    assert 5 <= one["quantity"] <= 58
+    assert one["gain"] > one["cost"] > 0
+    assert (answer["unjudged"], answer["currency"]) == ([], "USD")
+
+
+def test_of_what_nothing_is_known_nothing_is_suggested_and_it_says_why() -> None:
+    query = {"sku": "A,nothing", "days": "7"}
+    status, answer = answered(api.handler(request("orders/suggest_transfers", query=query), None))
+    assert (status, answer["suggestions"]) == (200, [])
+    assert [row["sku"] for row in answer["unjudged"]] == ["A", "nothing"]
+    assert all(row["reason"] for row in answer["unjudged"])

@@ -1,0 +1,82 @@
+"""Transfers that would pay: what is known of each shelf, priced as the policy prices a parcel."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from shared.availability import sales
+from shared.availability.model import Pack
+from shared.catalog.model import Product
+from shared.locations.model import Location, distance_km
+from shared.locations.table import all_locations
+from shared.orders.rebalancing import Cost, Shelf, Suggested, Suggestion, demand, suggestions
+from shared.orders.table import gather
+from shared.routing import table as policies
+from shared.routing.filter import band
+from shared.routing.model import Policy
+from shared.routing.price import unit_co2e
+
+SERVICE = "standard"
+
+
+def suggested(skus: Sequence[str], days: int, now: datetime) -> Suggested:
+    """One read call. ``days`` is what a shelf is to last for."""
+    gathered, policy, locations = gather(skus), policies.active(), all_locations()
+    found: list[Suggestion] = []
+    unjudged: dict[str, str] = {}
+    for sku in dict.fromkeys(skus):
+        product, pack = gathered.products.get(sku), gathered.packs.get(sku)
+        if product is None or not product.margin:
+            unjudged[sku] = "no margin is known of it"
+        elif pack is None or pack.prior is None or not pack.prior.tells(int(now.timestamp())):
+            unjudged[sku] = "its sales over the counter have not been watched for long enough"
+        else:
+            shelves = _shelves(pack, locations, days, now)
+            cost = _cost(policy, locations, product)
+            found += suggestions(sku, shelves, product.margin, cost)
+    found.sort(key=lambda one: one.cost - one.gain)
+    return Suggested(found, unjudged, policy.currency)
+
+
+def _shelves(
+    pack: Pack, locations: Mapping[str, Location], days: int, now: datetime
+) -> list[Shelf]:
+    """Those of stores that are known: a warehouse sells nothing over the counter."""
+    assert pack.prior is not None
+    second, until = int(now.timestamp()), int((now + timedelta(days=days)).timestamp())
+    shelves = []
+    for location_id, row in pack.rows.items():
+        location = locations.get(location_id)
+        if location is None or location.type == "vendor":
+            continue
+        shape, watched = sales.posterior(pack.prior, row.sales, second, stocked=row.available > 0)
+        shelves.append(
+            Shelf(
+                location_id,
+                row.available,
+                sum(units for at, units in row.expected if at <= until),
+                demand(shape if location.type == "store" else 0.0, watched, days),
+            )
+        )
+    return shelves
+
+
+def _cost(policy: Policy, locations: Mapping[str, Location], product: Product) -> Cost:
+    """A parcel of the policy's standard service, with its handling and its carbon."""
+
+    def cost(donor: str, receiver: str, units: int) -> int | None:
+        start, end = locations[donor], locations[receiver]
+        km = distance_km(start.latitude, start.longitude, end.latitude, end.longitude)
+        tariff = policy.services[SERVICE].bands[band(policy, km)]
+        if tariff is None:
+            return None
+        handling, kg = policy.handling[start.type], units * product.kg
+        co2e = policy.carbon.stop + unit_co2e(policy, km, kg)
+        return round(
+            handling.package
+            + handling.unit * units
+            + tariff.parcel
+            + tariff.kg * kg
+            + policy.carbon.price * co2e
+        )
+
+    return cost
