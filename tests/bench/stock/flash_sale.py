@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from shared.aws import clients, dynamodb, settings
 from shared.errors import Busy, OutOfStock
@@ -129,7 +130,11 @@ def blindly(hold: Hold) -> None:
     put: Any = {"TableName": table.stock(), "Item": dynamodb.key(f"HOLD#{hold.hold_id}", "HOLD")}
     cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
     effects, parts = table.effect_parts(taken(hold.lines), cause, hold.opened_at)
-    if dynamodb.transact([{"Put": put}, *parts]):
+    try:
+        refused = dynamodb.transact([{"Put": put}, *parts])
+    except ClientError as error:
+        raise Busy("DynamoDB Local gave up on the lock of the item") from error
+    if refused:
         raise OutOfStock([table.short_of(effects[0], None)])
 
 
