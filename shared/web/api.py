@@ -51,6 +51,7 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
                 "body": body,
                 "headers": {"Content-Type": MEDIA_TYPE},
             }
+        answer["body"] = answer.get("body") or ""  # the local gateway fails on null
         request = event.get("requestContext", {})
         logger.info(
             "answered",
