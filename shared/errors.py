@@ -12,7 +12,9 @@
     │   ├── OutOfStock         409  out_of_stock             short, alternatives
     │   ├── InvalidTransition  409  invalid_transition       state, allowed
     │   ├── HoldClosed         409  hold_closed              hold_id, state
-    │   └── PromiseChanged     409  promise_changed          option
+    │   ├── PromiseChanged     409  promise_changed          option
+    │   ├── NotTried           409  what_if_missing          guard_rails, found
+    │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
     └── Busy                   503  busy
 
@@ -142,6 +144,18 @@ class PromiseChanged(Conflict):
     """What was chosen cannot be had as well as it was told; ``option`` is what can be had now."""
 
     code = "promise_changed"
+
+
+class NotTried(Conflict):
+    """A policy with guard-rails has had no what-if that they could be measured by."""
+
+    code = "what_if_missing"
+
+
+class GuardRailBroken(Conflict):
+    """The policy's own what-if has found what its guard-rails forbid; each is named."""
+
+    code = "guard_rail"
 
 
 class VersionMismatch(Refusal):

@@ -396,7 +396,8 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
     security=needs("policy:read"),
     summary="What past orders would have become under the draft",
     description="Their stored decisions taken again, on the stock as it stood, page by page: the "
-    "totals before and after, and every order that would have come from elsewhere.",
+    "totals before and after, and every order that would have come from elsewhere. The pages of "
+    "one what-if, asked for in turn, are what the draft's guard-rails are measured by.",
 )
 def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     draft = policies.draft()
@@ -410,7 +411,16 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     decided = ((name, Decision.from_bytes(data)) for name, data in page)
     found = what_if(decided, draft.policy)
     following = cursor_of("\n".join(last)) if last else None
-    return what_if_answer(found, draft.revision, draft.policy.currency, following)
+    trial = policies.tried(
+        draft.revision,
+        body.days,
+        body.cursor,
+        following,
+        before=found.before,
+        after=found.after,
+        at=_now(),
+    )
+    return what_if_answer(found, draft, following, trial)
 
 
 @app.post(

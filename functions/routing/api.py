@@ -1,7 +1,7 @@
 """The routes of the routing policies."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
@@ -10,13 +10,15 @@ from shared.errors import invalid
 from shared.routing import table
 from shared.routing.contract import (
     ActiveAnswer,
+    CanaryAnswer,
+    CanaryInput,
     DraftAnswer,
     PoliciesAnswer,
     PolicyAnswer,
     PolicyDocument,
 )
 from shared.routing.model import DEFAULT_POLICY
-from shared.routing.table import Draft, Published
+from shared.routing.table import Canary, Draft, Published
 from shared.web.api import api, serve, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
@@ -37,15 +39,30 @@ def list_policies(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
     cursor: Annotated[str | None, Query()] = None,
 ) -> PoliciesAnswer:
-    active = table.active_version()
+    now = table.activation()
+    active = now.version
     found = table.page(limit, _version(key_of(cursor)) if cursor else None)
     draft = table.draft()
     return PoliciesAnswer(
         active=active,
+        canary=_canary(now.canary) if now.canary else None,
         draft=_draft(draft) if draft else None,
         policies=[_policy(entry, active) for entry in found.policies],
         next_cursor=cursor_of(str(found.before)) if found.before is not None else None,
     )
+
+
+@app.get(
+    "/v1/routing/policies/schema",
+    security=needs("policy:read"),
+    summary="The JSON Schema of a policy",
+    description="Draft 2020-12: what a draft has to fit, every key with its unit.",
+)
+def get_schema() -> dict[str, Any]:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PolicyDocument.model_json_schema(),
+    }
 
 
 @app.put(
@@ -71,7 +88,8 @@ def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftA
     security=needs("policy:write"),
     summary="Put the draft in force",
     description="It becomes the next version, in force everywhere within 30 s. Publishing the same "
-    "draft again answers the version that it has become.",
+    "draft again answers the version that it has become. With guard-rails it needs a what-if, and "
+    "is refused (`what_if_missing`, `guard_rail`) with the figures that break them.",
 )
 def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
     made = table.publish(_revision(if_match), datetime.now(UTC), who(app).client_id)
@@ -79,9 +97,44 @@ def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
 
 
 @app.post(
+    "/v1/routing/policies/draft/canary",
+    security=needs("policy:write"),
+    summary="Try the draft on a share of the orders",
+    description="It becomes the next version, and routes the orders whose ids fall into the share; "
+    "their decisions name it. One canary at a time; guard-rails hold as for publishing.",
+)
+def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
+    share = round(body.percent * 100)
+    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).client_id, share)
+    return _policy(made, table.active_version())
+
+
+@app.post(
+    "/v1/routing/policies/canary/promote",
+    security=needs("policy:write"),
+    summary="Put the canary in force for all orders",
+)
+def promote_canary() -> ActiveAnswer:
+    before = table.promote(datetime.now(UTC), who(app).client_id)
+    return ActiveAnswer(active=table.active_version(), before=before)
+
+
+@app.post(
+    "/v1/routing/policies/canary/stop",
+    security=needs("policy:write"),
+    summary="Take the canary back",
+    description="All orders are routed by the policy in force again; `before` is what was tried.",
+)
+def stop_canary() -> ActiveAnswer:
+    before = table.stop_canary()
+    return ActiveAnswer(active=table.active_version(), before=before)
+
+
+@app.post(
     "/v1/routing/policies/<version>/rollback",
     security=needs("policy:write"),
     summary="Put a published version in force again",
+    description="For all orders, at once: a canary ends.",
 )
 def roll_back(version: Annotated[int, Path(ge=0)]) -> ActiveAnswer:
     before = table.roll_back(version, datetime.now(UTC), who(app).client_id)
@@ -102,6 +155,12 @@ def _version(key: str) -> int:
     if not key.isdecimal():
         raise invalid("query.cursor", "not a cursor of this list")
     return int(key)
+
+
+def _canary(found: Canary) -> CanaryAnswer:
+    return CanaryAnswer(
+        version=found.version, percent=found.share / 100, since=found.at, by=found.by
+    )
 
 
 def _policy(found: Published, active: int) -> PolicyAnswer:

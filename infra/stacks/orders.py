@@ -52,6 +52,7 @@ class Orders(Stack):
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
+        data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # what a what-if has found
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])

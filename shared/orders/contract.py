@@ -32,7 +32,9 @@ from shared.orders.model import (
 from shared.orders.rebalancing import Suggested
 from shared.orders.transfers import Transfer, TransferLine
 from shared.routing.explain import Considered, explain
-from shared.routing.model import Decision
+from shared.routing.guard import breaches
+from shared.routing.model import Decision, Policy
+from shared.routing.table import Draft, Trial
 from shared.routing.whatif import Totals, WhatIf
 from shared.stock.model import MOST_HOLD
 from shared.web.contract import (
@@ -510,6 +512,9 @@ class WhatIfTotals(Answer):
     splits: Count
     late_parcels: Count
     unfilled_units: Count
+    overstock_units: Count = Field(
+        description="taken where they would more likely than not have been left over"
+    )
     paid: Money = Field(description="for packing, picking and carrying")
     km: float
     kg_co2e: float
@@ -524,6 +529,24 @@ class OrderDifference(Answer):
     kg_co2e: float
 
 
+class Broken(Answer):
+    guard_rail: str
+    limit: float
+    measured: float
+    sentence: str
+    location_id: LocationId | None = None
+
+
+class TrialAnswer(Answer):
+    """What the pages so far have found together."""
+
+    days: int
+    through: bool = Field(description="all pages have been asked for")
+    before: WhatIfTotals
+    after: WhatIfTotals
+    broken: list[Broken] = Field(description="the guard-rails of the draft that this breaks")
+
+
 class WhatIfAnswer(Answer):
     """Of one page of orders: the totals of several pages add up."""
 
@@ -531,14 +554,18 @@ class WhatIfAnswer(Answer):
     before: WhatIfTotals
     after: WhatIfTotals
     differences: list[OrderDifference]
+    trial: TrialAnswer | None = Field(
+        default=None, description="absent when another what-if has begun meanwhile"
+    )
     next_cursor: str | None = None
 
 
 def what_if_answer(
-    found: WhatIf, revision: int, currency: str, next_cursor: str | None
+    found: WhatIf, draft: Draft, next_cursor: str | None, trial: Trial | None
 ) -> WhatIfAnswer:
+    currency = draft.policy.currency
     return WhatIfAnswer(
-        draft_revision=revision,
+        draft_revision=draft.revision,
         before=_totals(found.before, currency),
         after=_totals(found.after, currency),
         differences=[
@@ -551,7 +578,20 @@ def what_if_answer(
             )
             for row in found.differences
         ],
+        trial=_trial(trial, draft.policy) if trial else None,
         next_cursor=next_cursor,
+    )
+
+
+def _trial(found: Trial, policy: Policy) -> TrialAnswer:
+    rails = policy.guard_rails
+    broken = breaches(rails, found.before, found.after) if rails else []
+    return TrialAnswer(
+        days=found.days,
+        through=found.cursor is None,
+        before=_totals(found.before, policy.currency),
+        after=_totals(found.after, policy.currency),
+        broken=[Broken(**asdict(row)) for row in broken],
     )
 
 
@@ -562,6 +602,7 @@ def _totals(found: Totals, currency: str) -> WhatIfTotals:
         splits=found.splits,
         late_parcels=found.late,
         unfilled_units=found.unfilled,
+        overstock_units=found.overstock,
         paid=Money(amount=found.paid, currency=currency),
         km=round(found.km, 1),
         kg_co2e=round(found.kg_co2e, 3),

@@ -275,7 +275,7 @@ def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
         packs=gathered.packs,
         products=gathered.products,
         pulls=gathered.pulls,
-        policy=policies.active(),
+        policy=policies.active(order.order_id),
         destination=destination(order.ship_to),
         selling=rules_table.selling(order.channel, gathered.packs, now, gathered.products),
     )

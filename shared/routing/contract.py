@@ -153,6 +153,19 @@ class PolicyAnswer(Answer):
     policy: PolicyDocument
 
 
+class CanaryInput(Input):
+    percent: Annotated[float, Ge(0.01), Le(99), Field(allow_inf_nan=False)] = Field(
+        description="of the orders, chosen by their ids"
+    )
+
+
+class CanaryAnswer(Answer):
+    version: int
+    percent: float
+    since: Instant
+    by: str
+
+
 class DraftAnswer(Answer):
     revision: int = Field(description="the ETag; publish takes it as If-Match")
     changed_at: Instant
@@ -165,6 +178,9 @@ class DraftAnswer(Answer):
 
 class PoliciesAnswer(Answer):
     active: int
+    canary: CanaryAnswer | None = Field(
+        default=None, description="another version that routes a share of the orders"
+    )
     draft: DraftAnswer | None = None
     policies: list[PolicyAnswer] = Field(description="the published ones, the newest first")
     next_cursor: str | None = None

@@ -4,11 +4,13 @@ The stock, the distances and the instant are those that the decision saw; only t
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from shared.routing.filter import tariff
 from shared.routing.model import Decision, Plan, Policy, Problem
+from shared.routing.price import left_over, shelf
 from shared.routing.route import route
 
 PAID = ("package", "pick", "carrier")
@@ -18,7 +20,8 @@ PAID = ("package", "pick", "carrier")
 @dataclass(slots=True)
 class Totals:
     """``paid`` in minor units; ``late`` are parcels that arrive after their promise; ``load`` is
-    units by location. A split is a parcel after an order's first."""
+    units by location. A split is a parcel after an order's first. ``overstock`` are units that
+    would more likely than not have been left over where they were taken."""
 
     orders: int = 0
     parcels: int = 0
@@ -26,6 +29,7 @@ class Totals:
     late: int = 0
     unfilled: int = 0
     paid: int = 0
+    overstock: int = 0
     km: float = 0.0
     kg_co2e: float = 0.0
     load: Counter[str] = field(default_factory=Counter)
@@ -41,6 +45,22 @@ class Totals:
         self.kg_co2e += plan.kg_co2e
         for location_id, units in plan.units.items():
             self.load[location_id] += sum(units.values())
+            self.overstock += _overstock(problem, location_id, units)
+
+    def plus(self, more: "Totals") -> "Totals":
+        found = {
+            name: value + getattr(more, name)
+            for name, value in asdict(self).items()
+            if name != "load"
+        }
+        return Totals(**found, load=self.load + more.load)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "load": dict(self.load)}
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> "Totals":
+        return Totals(**{**document, "load": Counter(document["load"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +120,15 @@ def _is_late(problem: Problem, plan: Plan, location_id: str) -> bool:
     found = tariff(problem, candidate.km)
     promised = problem.policy.services[problem.service_level].promise_days
     return found is not None and found.days + candidate.delay_days > promised
+
+
+def _overstock(problem: Problem, location_id: str, units: Mapping[str, int]) -> int:
+    (candidate,) = (row for row in problem.candidates if row.location_id == location_id)
+    lines = {line.line_id: line for line in problem.lines}
+    found = 0
+    for line_id, taken in units.items():
+        line = lines[line_id]
+        known = shelf(candidate, line.sku)
+        if known is not None and left_over(problem, line, known) > 1 / 2:
+            found += taken
+    return found

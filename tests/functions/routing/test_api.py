@@ -59,9 +59,9 @@ def test_policies_come_page_by_page() -> None:
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The document with ``value`` at ``path``, as the fields to replace."""
-    document: dict[str, Any] = copy.deepcopy(DOCUMENT)
+    document: Any = copy.deepcopy(DOCUMENT)
     *steps, last = path.split(".")
-    place = document
+    place: Any = document
     for step in steps:
         place = place[int(step)] if isinstance(place, list) else place[step]
     place[int(last) if isinstance(place, list) else last] = value
@@ -111,3 +111,54 @@ def test_what_is_not_there_is_not_found() -> None:
     status, body = call("roll_back", path="/v1/routing/policies/7/rollback")
     assert (status, body["version"]) == (404, 7)
     assert call("roll_back", path="/v1/routing/policies/newest/rollback")[0] == 422
+
+
+def test_a_canary_is_started_listed_and_promoted() -> None:
+    call("put_draft")
+    status, made = call("start_canary")
+    assert (status, made["version"], made["active"]) == (200, 1, False)
+    _, listed = call("list_policies")
+    assert listed["active"] == 0
+    canary = listed["canary"]
+    assert (canary["version"], canary["percent"], canary["by"]) == (1, 25, "planner-client")
+    call("put_draft")
+    status, refused = call("publish_draft")
+    assert (status, refused["code"], refused["canary"]) == (409, "conflict", 1)
+    assert call("promote_canary") == (200, {"active": 1, "before": 0})
+    assert call("promote_canary")[0] == 404
+    _, listed = call("list_policies")
+    assert (listed["active"], "canary" in listed) == (1, False)
+
+
+def test_a_canary_is_taken_back() -> None:
+    call("put_draft")
+    call("start_canary", body={"percent": 0.5})
+    assert call("stop_canary") == (200, {"active": 0, "before": 1})
+    assert call("stop_canary")[0] == 404
+
+
+@pytest.mark.parametrize("percent", [0, 100, "NaN"])
+def test_a_share_that_is_none_or_all_is_no_canary(percent: Any) -> None:
+    call("put_draft")
+    status, body = call("start_canary", body={"percent": percent})
+    assert (status, paths(body)) == (422, {"$.percent"})
+
+
+def test_a_policy_with_guard_rails_is_not_published_without_a_what_if() -> None:
+    rails = {"days": 7, "orders": 50, "late": 0.02}
+    status, draft = call("put_draft", body={"guard_rails": rails})
+    assert (status, draft["policy"]["guard_rails"]["late"]) == (200, 0.02)
+    for name in ("publish_draft", "start_canary"):
+        status, body = call(name)
+        assert (status, body["code"], body["guard_rails"]["days"]) == (409, "what_if_missing", 7)
+
+
+def test_the_schema_of_a_policy_is_published_and_says_what_is_refused() -> None:
+    status, schema = call("get_schema")
+    assert status == 200
+    assert schema["$schema"].startswith("https://json-schema.org/draft/2020-12")
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == set(DOCUMENT)
+    assert set(schema["required"]) == set(DOCUMENT) - {"guard_rails"}
+    described = schema["$defs"]["GuardRailsDocument"]["properties"]
+    assert all("description" in entry for entry in described.values())

@@ -1,0 +1,97 @@
+"""From a draft with guard-rails over its what-if to a publication, or a refusal with figures."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.orders import api as orders
+from functions.routing import api as routing
+from shared.orders import placing, table
+from shared.routing import table as policies
+from shared.routing.guard import takes
+from shared.routing.model import DEFAULT_POLICY, Decision, GuardRails, Handling, Policy
+from tests.functions.locations.requests import answered, request
+from tests.tables.orders import shop
+from tests.tables.orders.shop import line, order
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+NOW = datetime.now(UTC)
+RAILS = GuardRails(days=2, orders=4, paid_increase=0.1, splits=0.5)
+DEAR = {**DEFAULT_POLICY.handling, "warehouse": Handling(package=1500, unit=35)}
+TORN = replace(DEFAULT_POLICY, handling=DEAR, split=0, guard_rails=RAILS)
+"""The depot so dear that each of the orders comes as two parcels, from two stores."""
+
+
+@pytest.fixture(autouse=True)
+def placed(fake_tables: None) -> None:
+    shop.stocked({"A": {"denver": 9, "depot": 9}, "B": {"boulder": 9, "depot": 9}})
+    for number in range(4):
+        place(f"o{number}")
+
+
+def place(order_id: str) -> Decision:
+    draft = replace(order(order_id, line("1", "A", 1), line("2", "B", 1)), placed_at=NOW)
+    placing.place(draft, shop.request(f"k{order_id}", order_id), "web", NOW, lambda _: "{}")
+    found = table.find(order_id)
+    assert found is not None
+    return Decision.from_bytes(found.decisions[0])
+
+
+def tried(days: int, cursor: str | None = None) -> dict[str, Any]:
+    body = {"days": days, "cursor": cursor}
+    status, found = answered(orders.handler(request("orders/try_draft", body=body), None))
+    assert status == 200
+    return found
+
+
+def publish() -> tuple[int, dict[str, Any]]:
+    return answered(routing.handler(request("routing/publish_draft"), None))
+
+
+def drafted(policy: Policy) -> None:
+    policies.put_draft(policy, None, NOW, "planner")
+
+
+def test_what_the_what_if_has_found_blocks_the_publication_with_its_figures(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setattr(orders, "WHAT_IF_ITEMS", 3)
+    drafted(TORN)
+    found = tried(2)
+    assert found["trial"]["through"] is False
+    while cursor := found.get("next_cursor"):
+        assert publish()[1]["code"] == "what_if_missing"
+        found = tried(2, cursor)
+    trial = found["trial"]
+    assert (trial["through"], trial["before"]["orders"], trial["days"]) == (True, 4, 2)
+    assert {row["guard_rail"] for row in trial["broken"]} == {"paid_increase", "splits"}
+    status, refused = publish()
+    assert (status, refused["code"]) == (409, "guard_rail")
+    measured = {row["guard_rail"]: row["measured"] for row in refused["breaches"]}
+    assert measured["splits"] == 1
+    assert "1.000 parcels per order after the first, the most is 0.5" in refused["detail"]
+    assert policies.active_version() == 0
+
+
+def test_what_the_guard_rails_allow_is_published() -> None:
+    drafted(replace(DEFAULT_POLICY, late_day=390, guard_rails=RAILS))
+    assert publish()[1]["code"] == "what_if_missing"
+    assert tried(1)["trial"]["broken"] == []
+    assert publish()[1]["code"] == "what_if_missing"
+    tried(2)
+    assert publish()[0] == 200
+    assert place("next").problem.policy.version == 1
+
+
+def test_an_order_of_the_canary_names_it_in_its_decision() -> None:
+    drafted(replace(TORN, guard_rails=None))
+    start = request("routing/start_canary", body={"percent": 50})
+    assert answered(routing.handler(start, None))[0] == 200
+    for number in range(4, 9):
+        decision = place(f"o{number}")
+        canary = takes(f"o{number}", 1, 5000)
+        assert decision.problem.policy.version == (1 if canary else 0)
+        assert (len(decision.plan.units) == 2) == canary
