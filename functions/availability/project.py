@@ -1,13 +1,15 @@
 """Folds the changes of the stock's positions into one packed item per SKU (a DynamoDB stream)."""
 
+import json
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from statistics import median
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from shared.availability import table
 from shared.availability.model import Change, Row
@@ -17,6 +19,8 @@ from shared.aws.items import from_item
 from shared.stock.table import position_of_item
 
 SOLD = "retail_selling"
+MOST_VALUES = 100
+"""Of one metric in one line."""
 
 logger = Logger(service="norain", utc=True)
 
@@ -77,18 +81,56 @@ def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
 
 
 def _measure(records: list[dict[str, Any]], written: int, failed: int) -> None:
-    """How long the oldest change waited to be seen: as a metric (EMF), and in the log."""
-    made = [
-        record["dynamodb"]["ApproximateCreationDateTime"]
-        for record in records
-        if "ApproximateCreationDateTime" in record.get("dynamodb", {})
+    """How long each change waited to be seen: as a metric (EMF), and the longest in the log."""
+    now = time.time()
+    lags = [
+        max(0, round((now - made) * 1000))
+        for made in (_made(record.get("dynamodb", {})) for record in records)
+        if made is not None
     ]
-    lag = max(0, round((time.time() - min(made)) * 1000)) if made else 0
-    with single_metric(
-        namespace="NoRain", name="AvailabilityLag", unit=MetricUnit.Milliseconds, value=lag
-    ) as metric:
-        metric.add_dimension("service", "availability")
+    for start in range(0, len(lags), MOST_VALUES):
+        _publish(lags[start : start + MOST_VALUES], now)
     logger.info(
         "projected",
-        extra={"records": len(records), "written": written, "failed": failed, "lag_ms": lag},
+        extra={
+            "records": len(records),
+            "written": written,
+            "failed": failed,
+            "lag_ms": max(lags, default=0),
+            "lag_median_ms": round(median(lags)) if lags else 0,
+        },
     )
+
+
+def _publish(lags: list[int], now: float) -> None:
+    """One line in CloudWatch's embedded metric format; an array is a value each."""
+    line = {
+        "_aws": {
+            "Timestamp": int(now * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "NoRain",
+                    "Dimensions": [["service"]],
+                    "Metrics": [{"Name": "AvailabilityLag", "Unit": "Milliseconds"}],
+                }
+            ],
+        },
+        "service": "availability",
+        "AvailabilityLag": lags,
+    }
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _made(record: Mapping[str, Any]) -> float | None:
+    """Epoch seconds of the change: of its position to a millisecond, while a stream tells the
+    second in which it was written."""
+    written: str | None = record.get("NewImage", {}).get("updated_at", {}).get("S")
+    try:
+        return datetime.fromisoformat(written).timestamp() if written else _told(record)
+    except ValueError:
+        return _told(record)
+
+
+def _told(record: Mapping[str, Any]) -> float | None:
+    at = record.get("ApproximateCreationDateTime")
+    return None if at is None else float(at)

@@ -1,6 +1,7 @@
 """Availability: the projection of the stock, and the API that reads it."""
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -13,6 +14,7 @@ from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
+LAG_MS = 5000
 EXPORT_MINUTES = 60
 EXPORT_SECONDS = 900
 EXPORT_CHANNEL = "web"
@@ -48,6 +50,7 @@ class Availability(Stack):
             worker=project,
             keys={"sk": "LOC#"},
         )
+        lag_alarm(self)
 
         publish_events = Function(
             self,
@@ -123,3 +126,23 @@ class Availability(Stack):
         every(EXPORT_MINUTES, self, "ExportEveryHour", export)
         CfnOutput(self, "AvailabilityExport", value=export.function.function_name)
         CfnOutput(self, "ExportsBucketName", value=exports.bucket_name)
+
+
+def lag_alarm(scope: Construct) -> None:
+    cloudwatch.Alarm(
+        scope,
+        "Lag",
+        alarm_description="availability is too far behind stock: is the projection throttled?",
+        metric=cloudwatch.Metric(
+            namespace="NoRain",
+            metric_name="AvailabilityLag",
+            dimensions_map={"service": "availability"},
+            statistic="p99",
+            period=Duration.minutes(1),
+        ),
+        threshold=LAG_MS,
+        evaluation_periods=5,
+        datapoints_to_alarm=3,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )

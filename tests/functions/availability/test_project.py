@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from shared.availability import table
 from shared.availability.model import Row
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
+from shared.instants import rfc3339
 from shared.stock import table as stock
 from shared.stock.feed import Moved
 from shared.stock.model import Cause, Effect
@@ -93,16 +94,49 @@ def test_a_position_as_the_stock_writes_it_is_understood() -> None:
     assert rows() == {"milk-1": {"denver": Row(3, 1, reserved=2)}}
 
 
-def test_the_lag_of_the_oldest_record_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+def lags(output: str) -> list[float]:
+    lines = [json.loads(line) for line in output.splitlines()]
+    told = [line for line in lines if "_aws" in line]
+    assert {metric["service"] for metric in told} == {"availability"}
+    for metric in told:
+        assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "NoRain"
+        assert len(metric["AvailabilityLag"]) <= 100
+    return [lag for metric in told for lag in metric["AvailabilityLag"]]
+
+
+def test_the_lag_of_each_record_is_published(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     batch = event("availability/positions")
     for waited, record in enumerate(batch["Records"]):
-        record["dynamodb"]["ApproximateCreationDateTime"] = time.time() - waited
+        made = datetime.now(UTC) - timedelta(hours=waited)
+        record["dynamodb"]["NewImage"]["updated_at"] = {"S": rfc3339(made)}
     handler(batch, None)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (metric,) = [line for line in lines if "_aws" in line]
-    assert metric["service"] == "availability"
-    assert 3_000 <= metric["AvailabilityLag"][0] < 60_000
-    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "NoRain"
+    output = capsys.readouterr().out
+    hours = [round(lag / 3_600_000, 2) for lag in lags(output)]
+    assert hours == [float(waited) for waited in range(len(batch["Records"]))]
+    told = vars(caplog.records[-1])
+    assert told["message"] == "projected"
+    assert told["lag_ms"] == max(lags(output)) > told["lag_median_ms"] > 0
+
+
+def test_of_a_removed_position_the_stream_tells_when(capsys: pytest.CaptureFixture[str]) -> None:
+    batch = event("availability/positions_removed")
+    for record in batch["Records"]:
+        record["dynamodb"]["ApproximateCreationDateTime"] = time.time() - 7200
+    handler(batch, None)
+    found = lags(capsys.readouterr().out)
+    assert len(found) == len(batch["Records"])
+    assert {round(lag / 3_600_000) for lag in found} >= {2}
+
+
+def test_a_full_batch_publishes_as_many_lags_as_it_has_records(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (record, *_) = event("availability/positions")["Records"]
+    handler({"Records": [record] * 500}, None)
+    assert len(lags(capsys.readouterr().out)) == 500
 
 
 def changed() -> dict[str, Any]:
