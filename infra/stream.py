@@ -15,8 +15,9 @@ from infra.queue import dead_letter_queue
 
 
 class Follows(Construct):
-    """``worker`` gets the changes of ``table`` whose keys begin as ``keys`` say, in order per item;
-    and those that fit any of the patterns ``also``. A stream bears two workers, not more.
+    """``worker`` gets the changes of ``table`` whose keys begin as ``keys`` say, and whose new
+    image fits the pattern ``image``, in order per item; and those that fit any of
+    the patterns ``also``. A stream bears two workers, not more.
 
     A batch that fails is halved until the poison record is alone; that record's position goes to
     the dead-letter queue, and its neighbours are applied.
@@ -33,6 +34,7 @@ class Follows(Construct):
         keys: Mapping[str, str],
         batch_size: int = 500,
         also: Sequence[Mapping[str, Any]] = (),
+        image: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(scope, name)
         self.dead_letters = dead_letter_queue(self, platform)
@@ -44,6 +46,8 @@ class Follows(Construct):
                 }
             }
         }
+        if image is not None:
+            wanted["dynamodb"]["NewImage"] = dict(image)
         worker.alias.add_event_source(
             sources.DynamoEventSource(
                 table,

@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.errors import Refusal
-from shared.orders import model, placing, table, transfer_table, transfers
+from shared.orders import backorders, table, transfer_table, transfers
 
 MOST = 100
 SECONDS = 40
@@ -44,7 +44,7 @@ Act = Callable[[], str | None]
 
 def _orders(now: datetime) -> Iterator[tuple[str, Act]]:
     for name in table.due(now, MOST):
-        yield name, partial(placing.change, name, lambda order: model.overdue(order, now), now)
+        yield name, partial(backorders.overdue, name, now)
 
 
 def _transfers(now: datetime) -> Iterator[tuple[str, Act]]:

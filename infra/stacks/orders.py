@@ -5,7 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infra.function import READ, WRITE, Function
+from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
 from infra.schedule import every_minute
 from infra.stacks.data import Data
@@ -46,8 +46,26 @@ class Orders(Stack):
             description="acts on the deadlines that have passed",
             timeout_seconds=50,
         )
-        for function in (self.api, sweep):
-            data.let(function, schema.ORDERS, *READ, *WRITE)
+        supplies = Function(
+            self,
+            "GiveSupplies",
+            platform,
+            handler="functions.orders.give_supplies.handler",
+            description="gives what has come to who waits for it, and promises anew what slips",
+            timeout_seconds=60,
+        )
+        Follows(
+            self,
+            "Supplies",
+            platform,
+            table=data[schema.AVAILABILITY],
+            worker=supplies,
+            keys={"sk": "PACK#"},
+            image={"awaited": {"BOOL": [True]}},
+            batch_size=100,
+        )
+        for function in (self.api, sweep, supplies):
+            data.let(function, schema.ORDERS, *READ, *WRITE, *DELETE)
             data.let(function, schema.STOCK, *READ, *WRITE)
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)

@@ -21,7 +21,8 @@ Supply = tuple[int, int]
 class Row:
     """``available`` units at a location, as of the position's ``version``; ``expected`` supply in
     the order of its dates; ``sales`` over the counter, once there were any. ``reserved`` units and
-    ``counters`` are what floors depend on."""
+    ``counters`` are what floors depend on. ``awaited`` is a digest of the supplies of which units
+    are promised, 0 where there are none."""
 
     available: int
     version: int
@@ -29,6 +30,7 @@ class Row:
     sales: Sales | None = None
     reserved: int = 0
     counters: tuple[tuple[str, int], ...] = ()
+    awaited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,12 @@ def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
             if rows[location].counters
         },
     }
+    if any(row.awaited for row in rows.values()):
+        columns["w"] = {
+            str(place): rows[location].awaited
+            for place, location in enumerate(order)
+            if rows[location].awaited
+        }
     if prior is not None:
         columns["p"] = [
             prior.since,
@@ -233,6 +241,9 @@ def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
     for place, reserved in columns.get("r", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], reserved=reserved)
+    for place, awaited in columns.get("w", {}).items():
+        location = locations[int(place)]
+        rows[location] = replace(rows[location], awaited=awaited)
     for place, counters in columns.get("c", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], counters=tuple(sorted(counters.items())))

@@ -1,16 +1,20 @@
 """What a pack says of a position. Pure."""
 
+import zlib
+
 from shared.availability.model import Change, Row, Supply
-from shared.stock.model import Expected, Position
+from shared.instants import rfc3339
+from shared.stock.model import Position
 
 
 def row_of(position: Position) -> Row:
     return Row(
         position.available,
         position.version,
-        _supply(position.expected),
+        _supply(position),
         reserved=position.reserved,
         counters=tuple(sorted(position.counters.items())),
+        awaited=_awaited(position),
     )
 
 
@@ -18,11 +22,24 @@ def change_of(position: Position) -> Change:
     return Change(position.location_id, position.version, row_of(position), position.updated_at)
 
 
-def _supply(expected: tuple[Expected, ...]) -> tuple[Supply, ...]:
-    return tuple(
-        sorted(
-            (int(entry.expected_at.timestamp()), entry.quantity)
-            for entry in expected
-            if entry.quantity > 0
-        )
+def _supply(position: Position) -> tuple[Supply, ...]:
+    """What is to come and is promised to nobody."""
+    free = (
+        (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))
+        for entry in position.expected
     )
+    return tuple(sorted(supply for supply in free if supply[1] > 0))
+
+
+def _awaited(position: Position) -> int:
+    """Another number when anything has happened to a supply of which units are promised, or to
+    those units; 0 when none are."""
+    if not (position.due or position.landed):
+        return 0
+    coming = [
+        (row.reference, row.quantity, rfc3339(row.expected_at))
+        for row in position.expected
+        if row.reference in position.due
+    ]
+    told = sorted(position.due.items()), sorted(position.landed.items()), sorted(coming)
+    return zlib.crc32(repr(told).encode()) or 1

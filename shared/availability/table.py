@@ -90,6 +90,8 @@ def written(pack: Pack) -> bool:
                 "pack": encode(pack.rows, pack.prior),
                 "as_of": rfc3339(pack.as_of),
                 "version": pack.version + 1,
+                # What the worker that gives supplies to their orders is woken by.
+                "awaited": any(row.awaited for row in pack.rows.values()) or None,
             }
         ),
     }

@@ -172,6 +172,14 @@ class OrderInput(Input):
         )
 
 
+class Awaited(Answer):
+    """Units of a supply that are promised to the line."""
+
+    quantity: Units
+    location_id: LocationId
+    expected_at: Instant
+
+
 class OrderLine(Answer):
     """quantity = open + fulfilled + cancelled + backordered. ``unassigned`` units are open, and no
     location has them yet: the line is an exception, looked at again at ``deadline``."""
@@ -187,7 +195,10 @@ class OrderLine(Answer):
     backordered: Count
     returned: Count
     unassigned: Count | None = None
-    expected_at: Instant | None = None
+    expected_at: Instant | None = Field(
+        default=None, description="by when all that is backordered is promised"
+    )
+    awaits: list[Awaited] | None = None
     deadline: Instant | None = None
 
 
@@ -272,6 +283,15 @@ def _line_answer(line: Line) -> OrderLine:
         returned=line.returned,
         unassigned=line.unassigned or None,
         expected_at=line.expected_at if line.backordered else None,
+        awaits=[
+            Awaited(
+                quantity=claim.quantity,
+                location_id=claim.location_id,
+                expected_at=claim.expected_at,
+            )
+            for claim in line.claims
+        ]
+        or None,
         deadline=line.deadline if waiting else None,
     )
 

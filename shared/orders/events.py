@@ -78,6 +78,14 @@ class Waiting(OfOrder):
     quantity: Units
 
 
+class Repromised(Waiting):
+    """``quantity`` units of the line wait. Without ``expected_at`` no supply is known; without
+    ``was`` none was promised before."""
+
+    expected_at: Instant | None = None
+    was: Instant | None = None
+
+
 class Cancelled(OfOrder):
     lines: list[TouchedLine]
     reason: str
@@ -119,6 +127,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.collected": (OfFulfillment, "The shopper has the units."),
     "fulfillment.cancelled": (OfFulfillment, "The location need not serve them any more."),
     "order.backordered": (Waiting, "Units are to come with a later supply."),
+    "order.repromised": (
+        Repromised,
+        "Units that wait are promised for another date than they were.",
+    ),
     "order.exception": (Waiting, "Units are open, and no location has them: looked at again."),
     "order.cancelled": (Cancelled, "Units are cancelled; those that were reserved are on sale."),
     "payment.received": (PaymentReceived, "A pending order is authorized or paid."),

@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.stock import model as stock
-from shared.stock.model import FREE, Effect, Limit, released
+from shared.stock.model import FREE, Effect, Limit, Supplied, released
 
 Method = Literal["ship", "pickup"]
 State = Literal[
@@ -100,12 +100,24 @@ TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Backordered units that are promised of one supply: that of ``reference``, expected at a
+    location by its date."""
+
+    location_id: str
+    reference: str
+    quantity: int
+    expected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """What was bought. ``unit_price`` in minor units of ``currency``.
 
     quantity = open + fulfilled + cancelled + backordered, always (law 6). ``unassigned`` is the
     part of ``open`` that no location holds: a line with any is in exception, and ``deadline`` is
-    when that is acted on next. ``since`` is when the exception or the backorder began.
+    when that is acted on next. ``since`` is when the exception or the backorder began. ``claims``
+    are of backordered units; ``expected_at`` is when all of these should have come.
     """
 
     line_id: str
@@ -126,6 +138,7 @@ class Line:
     expected_at: datetime | None = None
     since: datetime | None = None
     deadline: datetime | None = None
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,33 +412,132 @@ def settle(
     now: datetime,
     terms: Terms = TERMS,
     expected: Mapping[str, datetime] | None = None,
+    claims: Mapping[str, Sequence[Claim]] | None = None,
 ) -> Change:
     """What is still unassigned gets an owner: it is backordered where the line allows that, or an
-    exception with a deadline. ``expected`` says by line when supply arrives."""
+    exception with a deadline. ``claims`` are the supplies that it is promised of, by line;
+    ``expected`` says by line without any when supply arrives. Another date than the one that was
+    promised is told.
+    """
     order = change.order
     for line in order.lines:
-        if not line.unassigned:
-            waits = line.backordered > 0
-            settled = line if waits else replace(line, since=None, deadline=None)
-        elif line.backorder:
-            due = (expected or {}).get(line.line_id)
-            settled = replace(
-                line,
-                open=line.open - line.unassigned,
-                backordered=line.backordered + line.unassigned,
-                unassigned=0,
-                expected_at=due,
-                since=line.since or now,
-                deadline=due if due and due > now else now + terms.restock,
-            )
-            if line.since is None:
+        if line.backordered or (line.backorder and line.unassigned):
+            found = _waiting(line, (claims or {}).get(line.line_id, ()), expected or {}, now, terms)
+            if line.unassigned and line.since is None:
                 order = _noted(order, now, "order.backordered", "router", _units(line))
+            elif found.expected_at != line.expected_at:
+                order = _noted(order, now, "order.repromised", "router", _dates(line, found))
+        elif not line.unassigned:
+            found = replace(line, since=None, deadline=None)
         else:
-            settled = replace(line, since=line.since or now, deadline=now + terms.retry)
+            found = replace(line, since=line.since or now, deadline=now + terms.retry)
             if line.since is None:
                 order = _noted(order, now, "order.exception", "router", _units(line))
-        order = _with_line(order, settled)
+        order = _with_line(order, found)
     return replace(change, order=order)
+
+
+def _waiting(
+    line: Line,
+    claims: Sequence[Claim],
+    expected: Mapping[str, datetime],
+    now: datetime,
+    terms: Terms,
+) -> Line:
+    """``line`` with its unassigned units backordered, and with more ``claims``."""
+    if not (line.unassigned or line.claims):
+        return line
+    merged: dict[tuple[str, str], Claim] = {}
+    for claim in (*line.claims, *claims):
+        key = claim.location_id, claim.reference
+        units = merged[key].quantity if key in merged else 0
+        merged[key] = replace(claim, quantity=claim.quantity + units)
+    backordered = line.backordered + line.unassigned
+    due = expected.get(line.line_id)
+    if merged:
+        all_of_it = sum(claim.quantity for claim in merged.values()) == backordered
+        due = max(claim.expected_at for claim in merged.values()) if all_of_it else None
+    found = replace(
+        line,
+        open=line.open - line.unassigned,
+        backordered=backordered,
+        unassigned=0,
+        expected_at=due,
+        since=line.since or now,
+        claims=tuple(claim for _, claim in sorted(merged.items())),
+    )
+    if not line.unassigned and due == line.expected_at:
+        return found
+    return replace(found, deadline=due if due and due > now else now + terms.restock)
+
+
+def _dates(line: Line, found: Line) -> dict[str, Any]:
+    told = {
+        "line_id": line.line_id,
+        "sku": line.sku,
+        "quantity": found.backordered,
+        "expected_at": found.expected_at,
+        "was": line.expected_at,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel) -> Change:
+    """``units`` of a supply have come, and are reserved where ``parcel`` is to begin: they are the
+    line's now."""
+    line = order.line(line_id)
+    place = parcel.location_id, reference
+    order = _with_line(
+        order,
+        replace(
+            line,
+            open=line.open + units,
+            unassigned=line.unassigned + units,
+            backordered=line.backordered - units,
+            claims=_less_claimed(line.claims, {place: units}),
+        ),
+    )
+    taken = Supplied(reference, landed=-units)
+    effect = Effect(line.sku, parcel.location_id, 0, 0, supply=(taken,))
+    return Change(order, (effect,), cause="order.filled")
+
+
+def unpromise(order: Order, line_id: str, location_id: str, reference: str, units: int) -> Change:
+    """The promise of ``units`` of a supply is broken: they are free to be routed, or promised of
+    another."""
+    line = order.line(line_id)
+    freed = replace(
+        line,
+        open=line.open + units,
+        unassigned=line.unassigned + units,
+        backordered=line.backordered - units,
+        excluded=(),
+        claims=_less_claimed(line.claims, {(location_id, reference): units}),
+    )
+    return Change(_with_line(order, freed), cause="order.repromised")
+
+
+def _less_claimed(
+    claims: Iterable[Claim], units: Mapping[tuple[str, str], int]
+) -> tuple[Claim, ...]:
+    left = (
+        replace(
+            claim,
+            quantity=claim.quantity - units.get((claim.location_id, claim.reference), 0),
+        )
+        for claim in claims
+    )
+    return tuple(claim for claim in left if claim.quantity > 0)
+
+
+def _within(claims: Iterable[Claim], units: int) -> tuple[Claim, ...]:
+    """Claims of at most ``units``: the latest are given up first."""
+    kept = []
+    for claim in sorted(claims, key=lambda claim: claim.expected_at):
+        if taken := min(units, claim.quantity):
+            kept.append(replace(claim, quantity=taken))
+            units -= taken
+    return tuple(sorted(kept, key=lambda claim: (claim.location_id, claim.reference)))
 
 
 # ---------------------------------------------------------------------------------- fulfillments
@@ -696,7 +808,8 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
     order = change.order
     line = order.line(line_id)
     patience = terms.give_up_backorder if line.backordered else terms.give_up
-    if line.since is not None and line.since + patience <= now:
+    waited = max(filter(None, (line.since, line.expected_at)), default=None)
+    if waited is not None and waited + patience <= now:
         units = Counter({line_id: line.unassigned + line.backordered})
         return _join(change, _cancelled(order, units, [], "not available", now=now, actor="sweep"))
     freed = replace(
@@ -705,6 +818,7 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
         unassigned=line.unassigned + line.backordered,
         backordered=0,
         excluded=() if line.backordered else line.excluded,
+        claims=(),
     )
     return replace(change, order=_with_line(order, freed))
 
@@ -730,6 +844,7 @@ def check(order: Order) -> None:
             or line.open != held[line.line_id] + line.unassigned
             or line.fulfilled != handed[line.line_id]
             or line.returned > line.fulfilled
+            or sum(claim.quantity for claim in line.claims) > line.backordered
             or unowned
         ):
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: {line}")
@@ -820,6 +935,7 @@ def _cancelled(
                 unassigned=line.unassigned - unassigned,
                 backordered=line.backordered - (quantity - unassigned),
                 cancelled=line.cancelled + quantity,
+                claims=_within(line.claims, line.backordered - (quantity - unassigned)),
             ),
         )
         total[line_id] += quantity

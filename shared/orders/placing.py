@@ -11,7 +11,7 @@ from typing import Any
 from shared.aws.dynamodb import pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, invalid
 from shared.locations.table import all_locations, point_of_postal_code
-from shared.orders import model, sourcing, table
+from shared.orders import model, sourcing, supplies, table
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
 from shared.orders.sourcing import Supply
 from shared.orders.table import Answered, Gathered
@@ -119,7 +119,7 @@ def _placed(
         else:
             change, supply = reserved(start, supply, now)
             refuse_short(start.order, change.order, supply, now)
-        change = model.settle(change, now, expected=sourcing.expected(draft, supply, now))
+        change = _settled(None, change, supply, now)
         text = answer(_stored(change.order))
         lost = table.commit(change, now, request=request, answer=text, hold=gathered.hold)
         if lost is None:
@@ -212,9 +212,11 @@ def change(
         if decided is None:
             return None
         if any(line.unassigned for line in decided.order.lines):
-            decided = _rerouted(decided, now, learnt, routed=races < REROUTES)
+            decided = _rerouted(found.order, decided, now, learnt, routed=races < REROUTES)
+        else:
+            decided = _claiming(found.order, decided, {})
         text = answer(_stored(decided.order))
-        lost = table.commit(decided, now, request=request, answer=text)
+        lost = table.commit(decided, now, request=request, answer=text, before=found.order)
         if lost is None:
             return text
         if lost.answered is not None and request is not None:
@@ -226,7 +228,9 @@ def change(
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
-def _rerouted(decided: Change, now: datetime, learnt: Stock, *, routed: bool) -> Change:
+def _rerouted(
+    before: Order, decided: Change, now: datetime, learnt: Stock, *, routed: bool
+) -> Change:
     order = decided.order
     gathered = table.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
@@ -237,7 +241,36 @@ def _rerouted(decided: Change, now: datetime, learnt: Stock, *, routed: bool) ->
     supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
     if routed:
         decided, supply = reserved(decided, supply, now)
-    return model.settle(decided, now, TERMS, sourcing.expected(order, supply, now))
+    return _settled(before, decided, supply, now)
+
+
+def _settled(before: Order | None, change: Change, supply: Supply, now: datetime) -> Change:
+    """What found no place gets an owner, and a promise where supply is to come."""
+    order = change.order
+    waits = {line.line_id: line for line in order.lines if line.backorder and line.unassigned}
+    if not waits:
+        return _claiming(before, model.settle(change, now, TERMS), {})
+    own = {(sku, place) for sku, place, _ in supplies.claimed(before)}
+    places = {line.sku: sourcing.awaited(line.sku, supply) for line in waits.values()}
+    wanted = own | {(sku, place) for sku, found in places.items() for place in found}
+    positions = stock.positions_of(sorted(wanted), consistent=True) if wanted else {}
+    reach = {
+        line.line_id: sourcing.reach(
+            line, order.service_level, {at for sku, at in wanted if sku == line.sku}, supply
+        )
+        for line in waits.values()
+    }
+    claims = supplies.allot(before, order, positions, reach, now)
+    return _claiming(before, model.settle(change, now, TERMS, claims=claims), positions)
+
+
+def _claiming(before: Order | None, change: Change, known: supplies.Positions) -> Change:
+    """With what its claims do to the supplies of their positions."""
+    places = supplies.touched(before, change)
+    if unread := sorted(place for place in places if place not in known):
+        known = {**known, **stock.positions_of(unread, consistent=True)}
+    effects = supplies.effects(before, change, known)
+    return replace(change, effects=model.summed((*change.effects, *effects)))
 
 
 def reserved(start: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:

@@ -36,6 +36,8 @@ MOST_ALTERNATIVES = 10
 MOST_DELIVERIES = 6
 """Announced ones that a price looks at, per SKU and location."""
 RATE_DIGITS = 4
+MOST_AWAITED = 20
+"""Locations whose supplies are looked at for one SKU."""
 LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 
 
@@ -404,6 +406,33 @@ def next_supply(
     )
     first = min(seconds, default=None)
     return None if first is None else datetime.fromtimestamp(first, UTC)
+
+
+def awaited(sku: str, supply: Supply) -> list[str]:
+    """The locations where a supply is to come that is not promised whole, the earliest first."""
+    pack = supply.packs.get(sku)
+    coming = (
+        (min(row.expected), place)
+        for place, row in (pack.rows.items() if pack else ())
+        if row.expected and place in supply.locations
+    )
+    return [place for _, place in sorted(coming)][:MOST_AWAITED]
+
+
+def reach(
+    line: Line, service_level: ServiceLevel, places: Iterable[str], supply: Supply
+) -> frozenset[str]:
+    """Of ``places`` those that can serve the line: where it is collected, or that send it."""
+    if line.location_id is not None:
+        return frozenset(place for place in places if place == line.location_id)
+    return frozenset(
+        place
+        for place in places
+        if (location := supply.locations.get(place)) is not None
+        and location.ship
+        and carrier_days(supply.policy, service_level, _km(location, supply.destination))
+        is not None
+    )
 
 
 def short(

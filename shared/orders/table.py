@@ -3,13 +3,16 @@
     pk ORDER#<order_id>   sk ORDER                  the order: all that is true of it
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
     pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
+    pk SUPPLY#<sku>#<location>   sk <since>#<order_id>#<line_id>#<reference>   who waits for units
+                                                    of the supplies of a position, in their order
 
     by_profile    profile_key PROFILE#<profile_id>, placed_at            a shopper's orders
     by_location   location_key LOC#<location_id>#<state>, pick_key       the pick list of a location
     by_deadline   deadline_key DUE#<shard>, deadline                     what somebody has to act on
 
 An order changes in one transaction: the document at the version that was read, one part for each
-stock position, the hold that becomes the order, and the request's record. All or nothing.
+stock position, the hold that becomes the order, the request's record, and what it waits for. All
+or nothing.
 """
 
 import base64
@@ -35,6 +38,7 @@ from shared.orders.model import (
     OPEN,
     Buyer,
     Change,
+    Claim,
     Entry,
     Fulfillment,
     Held,
@@ -46,6 +50,7 @@ from shared.orders.model import (
     check,
     units_held,
 )
+from shared.orders.supplies import Waiting
 from shared.routing.model import Pulls
 from shared.routing.pull_table import pull_key, pulls_of_item
 from shared.stock import table as stock
@@ -198,11 +203,13 @@ def commit(
     request: Request | None = None,
     answer: str = "",
     hold: Hold | None = None,
+    before: Order | None = None,
 ) -> Lost | None:
     """Writes the change as one transaction; None when it was written, else why it was not.
 
     A new order carries its request and answer itself. A record of the request is written too when
     its name does not follow from the order's id: for an id of the channel's own, for every action.
+    What the order waits for, and did not ``before`` (or the other way round), is written down too.
 
     Raises LawBroken (and writes nothing) for an order that does not conserve its units,
     HoldClosed, InvalidRequest when it would touch more than a transaction can.
@@ -218,6 +225,7 @@ def commit(
     if request is not None and not (new and order.order_id == id_of(request)):
         record_at = len(parts)
         parts.append(record_part(request, order.order_id, answer, now))
+    parts += _claim_parts(before, order)
     effects = summed(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise InvalidRequest(
@@ -344,6 +352,60 @@ def record_part(request: Request, order_id: str, answer: str, now: datetime) -> 
 
 def shard(order_id: str) -> int:
     return zlib.crc32(order_id.encode()) % SHARDS
+
+
+# Who waits for supply
+
+
+def waiting(sku: str, location_id: str) -> list[Waiting]:
+    """The claims on the supplies of a position, by those who have waited longest (strongly
+    consistent)."""
+    rows = tables.query(
+        orders(), "pk = :pk", to_item({":pk": f"SUPPLY#{sku}#{location_id}"}), ConsistentRead=True
+    )
+    found = []
+    for row in rows:
+        since, order_id, line_id, reference = row["sk"].split("#", 3)
+        claim = Claim(
+            location_id, reference, row["quantity"], datetime.fromisoformat(row["expected_at"])
+        )
+        found.append(Waiting(datetime.fromisoformat(since), order_id, line_id, claim))
+    return found
+
+
+def _claim_parts(before: Order | None, order: Order) -> list[Part]:
+    old, new = _claims(before), _claims(order)
+    parts: list[Part] = []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) == new.get(key):
+            continue
+        where = {"TableName": orders(), "Key": tables.key(*key)}
+        if (claim := new.get(key)) is None:
+            parts.append({"Delete": where})
+            continue
+        values = {":quantity": claim.quantity, ":expected_at": rfc3339(claim.expected_at)}
+        parts.append(
+            {
+                "Update": {
+                    **where,
+                    "UpdateExpression": "SET quantity = :quantity, expected_at = :expected_at",
+                    "ExpressionAttributeValues": to_item(values),
+                }
+            }
+        )
+    return parts
+
+
+def _claims(order: Order | None) -> dict[tuple[str, str], Claim]:
+    return {
+        (
+            f"SUPPLY#{line.sku}#{claim.location_id}",
+            f"{rfc3339(line.since)}#{order.order_id}#{line.line_id}#{claim.reference}",
+        ): claim
+        for line in (order.lines if order else ())
+        if order is not None and line.since is not None
+        for claim in line.claims
+    }
 
 
 # What is due, and whose
@@ -616,6 +678,10 @@ def _line(row: Mapping[str, Any]) -> Line:
         **{
             **row,
             "excluded": tuple(row["excluded"]),
+            "claims": tuple(
+                Claim(**{**claim, **_instants(claim, "expected_at")})
+                for claim in row.get("claims", ())
+            ),
             **_instants(row, "expected_at", "since", "deadline"),
         }
     )

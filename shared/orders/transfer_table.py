@@ -30,7 +30,7 @@ from shared.orders.table import (
 )
 from shared.orders.transfers import SOURCE, Moved, Transfer, TransferLine
 from shared.stock import table as stock
-from shared.stock.model import Cause
+from shared.stock.model import Cause, Effect, landing
 from shared.web.idempotency import Request
 
 ATTEMPTS = 8
@@ -157,10 +157,26 @@ def _committed(moved: Moved, now: datetime, request: Request | None, answer: str
         reason=moved.reason,
         reference=transfer.transfer_id,
     )
-    done = stock.carry_out(moved.effects, cause, now, parts)
+    done = stock.carry_out(_landing(moved), cause, now, parts)
+    if any(effect.supply for effect, _ in done.short):
+        return False
     if done.short:
         raise OutOfStock([stock.short_of(effect, item) for effect, item in done.short])
     return done.written
+
+
+def _landing(moved: Moved) -> list[Effect]:
+    """Its effects; of units that arrive, those that are promised are reserved for who waits."""
+    arriving = [effect for effect in moved.effects if effect.on_hand > 0]
+    if not arriving:
+        return list(moved.effects)
+    places = [(effect.sku, effect.location_id) for effect in arriving]
+    positions = stock.positions_of(places, consistent=True)
+    reference = moved.transfer.transfer_id
+    return [
+        landing(effect, positions.get((effect.sku, effect.location_id)), reference)
+        for effect in moved.effects
+    ]
 
 
 def _part(transfer: Transfer) -> Part:

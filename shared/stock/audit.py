@@ -2,6 +2,7 @@
 
     available = on_hand - reserved
     reserved  = units of open holds + units that open fulfillments of orders hold
+                + units of a supply that have come and are still to be given to their orders
     on_hand   = the sum of the movements in the ledger
     ledger    has a row for every version of the position
 
@@ -129,6 +130,7 @@ def drifts(
     """
     if position.slots:
         return []
+    promised += sum(position.landed.values())
     where = position.sku, position.location_id
     found = []
     balance = position.on_hand - position.reserved

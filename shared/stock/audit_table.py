@@ -148,6 +148,7 @@ def correct(position: Position, promised: int, ledger: Ledger, now: datetime) ->
     Whether it was written: not when anybody has written since ``position`` was read.
     """
     on_hand = ledger.on_hand
+    promised += sum(position.landed.values())
     was = f"on_hand {position.on_hand}, reserved {position.reserved}"
     reference = f"{was}, available {position.available} -> {on_hand}, {promised}"
     last: dict[str, Any] = {

@@ -16,8 +16,9 @@ it still hides what is older than itself. Whoever writes a position looks there 
 than he knows of (``hidden_by`` says from when on), and folds it in with his own messages.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -210,6 +211,16 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Landing:
+    """Of a supply some units have come; ``due`` of it were promised, and ``units`` of those are
+    reserved now, so that nobody takes them before the orders that waited for them."""
+
+    reference: str
+    due: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One write of a position. It holds as long as no other feed has written since it was read
     (``feed_version``), and no order or hold that matters: ``quiet_since`` is when the last of
@@ -229,6 +240,7 @@ class Change:
     expected: tuple[Expected, ...] | None = None
     seen: Mapping[str, Seen] = field(default_factory=dict)
     forgotten: tuple[str, ...] = ()
+    landings: tuple[Landing, ...] = ()
     marks: tuple[tuple[str, str], ...] = ()
     """(source, id) of the movements without sequence, to be marked as applied."""
 
@@ -312,6 +324,7 @@ def fold(
             return Skip(count)
         units += moved
     seen = _remember(remembered, moves)
+    expected = _expected(position, events, moves)
     before = position.seen if position else {}
     return Change(
         sku=events[0].sku,
@@ -328,6 +341,7 @@ def fold(
         expected=expected,
         seen={source: kept for source, kept in seen.items() if before.get(source) != kept},
         forgotten=tuple(sorted(before.keys() - seen.keys())),
+        landings=_landings(position, moves),
         marks=tuple((move.source, move.id) for move in moves if move.sequence is None),
     )
 
@@ -424,8 +438,28 @@ def _entries(
     return tuple(entries)
 
 
-def _expected(position: Position | None, events: Iterable[Event]) -> tuple[Expected, ...] | None:
-    """The supply after ``events``, by date, or None when they say nothing new of it."""
+def _landings(position: Position | None, moves: Iterable[Moved]) -> tuple[Landing, ...]:
+    """What ``moves``, all of them new, bring of the supplies that are expected or promised."""
+    if position is None:
+        return ()
+    known = {row.reference for row in position.expected} | position.due.keys()
+    came: Counter[str] = Counter()
+    for move in moves:
+        if move.delta > 0 and move.reference and move.reference in known:
+            came[move.reference] += move.delta
+    return tuple(
+        Landing(reference, due := position.due.get(reference, 0), min(due, units))
+        for reference, units in sorted(came.items())
+    )
+
+
+def _expected(
+    position: Position | None, events: Iterable[Event], moves: Iterable[Moved] = ()
+) -> tuple[Expected, ...] | None:
+    """The supply after ``events``, by date, or None when they say nothing new of it.
+
+    What ``moves``, all of them new, bring of it after it was announced is no more to come.
+    """
     supply = {row.reference: row for row in (position.expected if position else ())}
     changed = False
     for event in events:
@@ -436,6 +470,14 @@ def _expected(position: Position | None, events: Iterable[Event]) -> tuple[Expec
             supply[event.reference] = Expected(
                 event.quantity, event.expected_at, event.reference, event.stamp
             )
+            changed = True
+    for move in moves:
+        known = supply.get(move.reference or "")
+        if known is None or known.stamp is None or known.stamp.at >= move.occurred_at:
+            continue
+        if move.delta > 0 and known.quantity:
+            left = max(0, known.quantity - move.delta)
+            supply[known.reference] = replace(known, quantity=left)
             changed = True
     if not changed:
         return None
@@ -552,6 +594,8 @@ def _own_after(through: datetime, history: History) -> int:
     held = {entry.reference for row in history.rows for entry in row.entries if entry.type == HELD}
     total = 0
     for row in history.rows:
+        if _has_landed(row) and row.recorded_at > through:
+            total -= row.reserved_delta
         for entry in row.entries:
             if not entry.own:
                 continue
@@ -563,3 +607,10 @@ def _own_after(through: datetime, history: History) -> int:
             if known_from > through:
                 total += row.delta - row.reserved_delta
     return total
+
+
+def _has_landed(row: Row) -> bool:
+    """Whether a feed's movement has brought units that were promised already."""
+    return any(entry.type == MOVED for entry in row.entries) and not any(
+        entry.own for entry in row.entries
+    )

@@ -20,6 +20,13 @@ TAKEN, SHARED = "taken:", "shared:"
 taken since it began, ``shared:<rule_id>`` what all have. See rules.py."""
 
 
+DUE, LANDED = "due:", "landed:"
+"""Counters of a position: ``due:<reference>`` are promised units of a supply that is expected,
+``landed:<reference>`` those of them that have come: reserved there, until their orders take them.
+
+    due + landed of a reference = what orders have claimed of it"""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
     """Where a message stands among those that say the same thing: the greatest is the truth.
@@ -65,7 +72,8 @@ class Position:
     ``counted`` is the count that on_hand stands on; ``moved_at`` the latest instant of a feed's
     movement; ``own_at`` the latest write of an order or a hold, ``handled_at`` the latest of them
     that changed on_hand; ``freed`` rises with each of them that did anything but take units. A hot
-    position is split into ``slots``, and was folded at ``folded_at``.
+    position is split into ``slots``, and was folded at ``folded_at``. ``due`` and ``landed`` are
+    promised units of supplies, by reference, see DUE.
     """
 
     sku: str
@@ -87,6 +95,8 @@ class Position:
     folded_at: datetime | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     freed: int = 0
+    due: Mapping[str, int] = field(default_factory=dict)
+    landed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,19 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Supplied:
+    """Deltas of what is promised of a supply. The write is refused where there is less to take
+    away. With ``quantity``, which the supply had at ``feed_version``, it is refused when more than
+    that would be promised, or when a feed has written since."""
+
+    reference: str
+    due: int = 0
+    landed: int = 0
+    quantity: int = 0
+    feed_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What an order or a hold does to one position, as deltas; available moves by their difference.
 
@@ -108,7 +131,8 @@ class Effect:
     With ``floor`` the write is refused unless ``available`` stays at or above it afterwards, or
     ``within`` allows it; without, it always succeeds: goods that have left, have left. With
     ``since`` (feed_version, freed) it is refused when anything but takes has been written since.
-    ``counters`` are deltas of the position's counters.
+    ``counters`` are deltas of the position's counters, ``supply`` of what is promised of supplies;
+    ``expected`` is what is still to come, when some of it has come.
     """
 
     sku: str
@@ -120,6 +144,8 @@ class Effect:
     within: Within | None = None
     since: tuple[int, int] | None = None
     counters: tuple[tuple[str, int], ...] = ()
+    supply: tuple[Supplied, ...] = ()
+    expected: tuple[Expected, ...] | None = None
 
     def sellable(self, available: int, counters: Mapping[str, int]) -> int:
         """What its conditions allow to be taken from a position that is so."""
@@ -214,12 +240,37 @@ def summed(effects: Iterable[Effect]) -> list[Effect]:
             within=_within(so_far, effect),
             since=_since(so_far.since, effect.since),
             counters=tuple(sorted((name, n) for name, n in counters.items() if n)),
+            supply=_supplied((*so_far.supply, *effect.supply)),
+            expected=effect.expected if so_far.expected is None else so_far.expected,
         )
     return [
         effect
         for _, effect in sorted(sums.items())
-        if (effect.on_hand, effect.reserved, effect.damaged) != (0, 0, 0) or effect.counters
+        if (effect.on_hand, effect.reserved, effect.damaged) != (0, 0, 0)
+        or effect.counters
+        or effect.supply
     ]
+
+
+def _supplied(parts: Iterable[Supplied]) -> tuple[Supplied, ...]:
+    """One for each reference."""
+    sums: dict[str, Supplied] = {}
+    for part in parts:
+        so_far = sums.get(part.reference)
+        sums[part.reference] = (
+            part
+            if so_far is None
+            else replace(
+                part,
+                due=so_far.due + part.due,
+                landed=so_far.landed + part.landed,
+                quantity=max(so_far.quantity, part.quantity),
+                feed_version=so_far.feed_version
+                if part.feed_version is None
+                else part.feed_version,
+            )
+        )
+    return tuple(part for _, part in sorted(sums.items()) if part.due or part.landed)
 
 
 def _strictest(one: int | None, other: int | None) -> int | None:
@@ -240,6 +291,25 @@ def _since(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[
 
 
 NEVER = (-1, -1)
+
+
+def landing(effect: Effect, position: Position | None, reference: str) -> Effect:
+    """``effect``, which brings units of a supply: those that are promised are reserved at once,
+    and what has come is no more expected. It is refused when a feed has written since."""
+    due = position.due.get(reference, 0) if position else 0
+    units = min(effect.on_hand, due)
+    if position is None or units <= 0:
+        return effect
+    came = Supplied(reference, -units, units, feed_version=position.feed_version)
+    left = tuple(
+        replace(row, quantity=max(0, row.quantity - effect.on_hand))
+        if row.reference == reference
+        else row
+        for row in position.expected
+    )
+    return replace(
+        effect, reserved=effect.reserved + units, supply=(*effect.supply, came), expected=left
+    )
 
 
 class HoldState(StrEnum):

@@ -53,6 +53,8 @@ from shared.stock.feed import (
     hidden_by,
 )
 from shared.stock.model import (
+    DUE,
+    LANDED,
     LONGEST_HOLD,
     SHARED,
     TAKEN,
@@ -261,6 +263,7 @@ def _may_split(effect: Effect) -> bool:
         and effect.floor is not None
         and effect.since is None
         and not effect.counters
+        and not effect.supply
     )
 
 
@@ -411,20 +414,20 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
     names = {"#last": "last"}
     if effect.on_hand:
         update += ", handled_at = :at"
-    if not _only_takes(effect):
+    if not _only_takes(effect) and not _only_promises(effect):
         update += ", freed = if_not_exists(freed, :zero) + :one"
     for index, (name, delta) in enumerate(effect.counters):
         # A counter that is gone has nothing left to give back.
         update += f", #counter{index} = if_not_exists(#counter{index}, :from{index}) + :by{index}"
         names[f"#counter{index}"] = name
         values |= {f":from{index}": max(0, -delta), f":by{index}": delta}
+    supplied, conditions = _supply_part(effect, names, values)
     arguments: dict[str, Any] = {
         "TableName": stock(),
         "Key": tables.key(f"SKU#{effect.sku}", f"LOC#{effect.location_id}"),
-        "UpdateExpression": update,
+        "UpdateExpression": update + supplied,
         "ExpressionAttributeNames": names,
     }
-    conditions = []
     takes = effect.reserved - effect.on_hand
     if effect.floor is not None:
         conditions.append(_floor_condition(effect, names, values))
@@ -438,6 +441,43 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
     if conditions:
         arguments["ConditionExpression"] = " AND ".join(conditions)
     return {"Update": {**arguments, "ExpressionAttributeValues": to_item(values)}}
+
+
+def _supply_part(
+    effect: Effect, names: dict[str, str], values: dict[str, Any]
+) -> tuple[str, list[str]]:
+    """What is set, and on which conditions, for the promised units of supplies."""
+    update = ""
+    conditions = []
+    for index, part in enumerate(effect.supply):
+        for kind, delta in ((DUE, part.due), (LANDED, part.landed)):
+            if not delta:
+                continue
+            name = f"{kind[:-1]}{index}"
+            names[f"#{name}"] = f"{kind}{part.reference}"
+            values[f":{name}"] = delta
+            update += f", #{name} = if_not_exists(#{name}, :zero) + :{name}"
+            if delta < 0:
+                # Holds while as many are promised.
+                conditions.append(f"#{name} >= :{name}_least")
+                values[f":{name}_least"] = -delta
+            elif kind == DUE:
+                # Holds while so many of the supply are not promised.
+                conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :{name}_most)")
+                values[f":{name}_most"] = part.quantity - delta
+        if part.feed_version is not None:
+            # Holds while the supply is as it was read: no feed has written since.
+            conditions.append("feed_version = :supply_read")
+            values[":supply_read"] = part.feed_version
+    if effect.expected is not None:
+        update += ", expected = :expected, feed_version = if_not_exists(feed_version, :zero) + :one"
+        values[":expected"] = [_expected_item(row) for row in effect.expected]
+    return update, list(dict.fromkeys(conditions))
+
+
+def _only_promises(effect: Effect) -> bool:
+    """Whether it changes nothing but what is promised of supplies."""
+    return not (effect.on_hand or effect.reserved or effect.damaged or effect.counters)
 
 
 def _only_takes(effect: Effect) -> bool:
@@ -827,9 +867,10 @@ def _write(change: Change, now: datetime) -> Sequence[Refused]:
 
 
 def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
+    landed = sum(landing.units for landing in change.landings)
     sets = [
         "sku = :sku, location_id = :location_id, location_key = :location_key",
-        "reserved = if_not_exists(reserved, :zero)",
+        "reserved = if_not_exists(reserved, :zero) + :landed",
         "damaged = if_not_exists(damaged, :zero)",
         "version = if_not_exists(version, :zero) + :one",
         "feed_version = if_not_exists(feed_version, :zero) + :one",
@@ -841,6 +882,8 @@ def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
         ":location_id": change.location_id,
         ":location_key": f"LOC#{change.location_id}",
         ":units": change.units,
+        ":landed": landed,
+        ":free": change.units - landed,
         ":zero": 0,
         ":one": 1,
         ":now": rfc3339(now),
@@ -850,12 +893,12 @@ def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
         case Basis.ADD:
             sets += [
                 "on_hand = if_not_exists(on_hand, :zero) + :units",
-                "available = if_not_exists(available, :zero) + :units",
+                "available = if_not_exists(available, :zero) + :free",
             ]
         case Basis.ON_HAND:
-            sets += ["on_hand = :units", "available = :units - if_not_exists(reserved, :zero)"]
+            sets += ["on_hand = :units", "available = :free - if_not_exists(reserved, :zero)"]
         case Basis.AVAILABLE:
-            sets += ["available = :units", "on_hand = :units + if_not_exists(reserved, :zero)"]
+            sets += ["available = :free", "on_hand = :units + if_not_exists(reserved, :zero)"]
     if change.counted is not None:
         sets.append("counted = :counted")
         values[":counted"] = _stamp_item(change.counted)
@@ -869,6 +912,23 @@ def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
         sets.append(f"#seen{index} = :seen{index}")
         names[f"#seen{index}"] = f"{SEEN}{source}"
         values[f":seen{index}"] = [seen.floor, *seen.sequences]
+    standing = []
+    for index, landing in enumerate(change.landings):
+        names[f"#due{index}"] = f"{DUE}{landing.reference}"
+        values[f":due{index}"] = landing.due
+        # Holds while nobody has been promised more of the supply, or less.
+        standing.append(
+            f"#due{index} = :due{index}"
+            if landing.due
+            else f"(attribute_not_exists(#due{index}) OR #due{index} = :due{index})"
+        )
+        if landing.units:
+            names[f"#landed{index}"] = f"{LANDED}{landing.reference}"
+            values |= {f":left{index}": landing.due - landing.units, f":in{index}": landing.units}
+            sets.append(
+                f"#due{index} = :left{index},"
+                f" #landed{index} = if_not_exists(#landed{index}, :zero) + :in{index}"
+            )
     update = "SET " + ", ".join(sets)
     if change.forgotten:
         removed = {
@@ -883,7 +943,7 @@ def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
         "TableName": stock(),
         "Key": tables.key(f"SKU#{change.sku}", f"LOC#{change.location_id}"),
         "UpdateExpression": update,
-        "ConditionExpression": condition,
+        "ConditionExpression": " AND ".join([condition, *standing]),
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": to_item(values),
     }
@@ -1354,7 +1414,17 @@ def position_of_item(item: Mapping[str, Any]) -> Position:
         folded_at=_instant(item.get("folded_at")),
         counters=_counters(item),
         freed=item.get("freed", 0),
+        due=_of_supplies(item, DUE),
+        landed=_of_supplies(item, LANDED),
     )
+
+
+def _of_supplies(item: Mapping[str, Any], kind: str) -> dict[str, int]:
+    return {
+        name.removeprefix(kind): units
+        for name, units in item.items()
+        if name.startswith(kind) and units
+    }
 
 
 def facts_of_item(item: Mapping[str, Any] | None) -> Facts:

@@ -13,10 +13,13 @@ import pytest
 
 from shared.aws.clients import dynamodb
 from shared.errors import InvalidTransition, OutOfStock, Refusal
-from shared.orders import model, placing, promising, table, transfer_table, transfers
+from shared.orders import backorders, model, placing, promising, table, transfer_table, transfers
 from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
 from shared.orders.model import Line, Order
 from shared.orders.transfers import Moved, Transfer, TransferLine
+from shared.stock import table as stock
+from shared.stock.feed import Announced
+from shared.stock.feed import Moved as Came
 from shared.stock.model import HoldLine
 from shared.web.idempotency import Request
 from tests.tables.orders import shop
@@ -289,3 +292,58 @@ def cart(option: dict[str, Any]) -> PromiseHoldInput:
             "expires_in_seconds": 600,
         }
     )
+
+
+def announced(quantity: int, number: int = 0, days: int = 9) -> None:
+    time = NOW + timedelta(seconds=number)
+    due = NOW + timedelta(days=days)
+    event = Announced("erp", f"PO-{number}", None, "A", "depot", time, quantity, due, "PO-1")
+    stock.apply([event], stock.position("A", "depot"), (), time)
+    shop.project("A")
+
+
+def preorder(name: str, units: int = 1) -> str:
+    return buy(name, line("1", "A", units, backorder=True))
+
+
+def test_of_a_supply_of_10_exactly_10_units_are_promised_to_48_preorders() -> None:
+    shop.stocked({"A": {}})
+    announced(10)
+    outcomes = at_once([partial(preorder, f"o-{n}") for n in range(48)])
+    assert kinds(outcomes) == {str: 48}
+    assert shop.position("A", "depot").due == {"PO-1": 10}
+    dated = [found for found in shop.all_orders() if found.lines[0].expected_at]
+    assert len(dated) == 10
+    shop.laws()
+
+
+def test_a_supply_that_comes_while_others_buy_and_cancel_goes_to_who_waited() -> None:
+    """16 wait for 12 units; these come in four receipts, while the first cancel and others buy, and
+    three reviews give them at once."""
+    shop.stocked({"A": {}})
+    announced(12)
+    for n in range(12):
+        preorder(f"w-{n:02}")
+
+    def receipt(number: int) -> int:
+        at = NOW + timedelta(minutes=1 + number)
+        moved = Came("erp", f"r-{number}", None, "A", "depot", 3, "receiving", at, "PO-1")
+        return stock.apply([moved], stock.position("A", "depot"), (), at)
+
+    acts: list[Callable[[], Any]] = [partial(receipt, n) for n in range(4)]
+    acts += [partial(cancel, f"w-{n:02}", f"c-{n}") for n in range(4)]
+    acts += [partial(buy, f"o-{n}") for n in range(8)]
+    acts += [partial(preorder, f"l-{n}") for n in range(8)]
+    acts += [partial(backorders.review, "A", "depot", LATER)] * 8
+    outcomes = at_once(acts)
+    assert kinds(outcomes).keys() <= {str, int, OutOfStock}
+    shop.laws()
+    for _ in range(2):
+        backorders.review("A", "depot", LATER)
+    shop.laws()
+    found = {made.order_id: made for made in shop.all_orders()}
+    for n in range(12):
+        stands = found[f"w-{n:02}"].state
+        assert stands == ("cancelled" if n < 4 else "placed"), n
+    there = shop.position("A", "depot")
+    assert (there.on_hand, there.landed, there.due) == (12, {}, {})

@@ -1,12 +1,13 @@
 """A retailer for tests: four places, some stock, and the laws over what the tables hold."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.availability import table as availability
-from shared.availability.model import Change, Row
+from shared.availability.positions import change_of
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
@@ -16,6 +17,7 @@ from shared.catalog.model import Product
 from shared.locations import table as locations
 from shared.orders import model, table, transfer_table, transfers
 from shared.orders.model import Line, Method, Order, Payment, Place
+from shared.orders.supplies import claimed
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect, Position
 from shared.web.idempotency import Request
@@ -47,17 +49,13 @@ def stocked(units: Mapping[str, Mapping[str, int]]) -> None:
         effects = [Effect(sku, location, quantity, 0) for location, quantity in at.items()]
         cause = Cause("test", f"count-{sku}", "stock.counted", "stock_taking")
         _, parts = stock.effect_parts(effects, cause, NOW)
-        assert tables.transact(parts) == []
+        assert not parts or tables.transact(parts) == []
         project(sku)
 
 
 def project(sku: str) -> None:
     """The pack as the stream would leave it now."""
-    changes = [
-        Change(row.location_id, row.version, Row(row.available, row.version), NOW)
-        for row in stock.positions(sku)
-    ]
-    availability.project(sku, changes)
+    availability.project(sku, [replace(change_of(row), at=NOW) for row in stock.positions(sku)])
 
 
 def line(line_id: str, sku: str, quantity: int, method: Method = "ship", **more: Any) -> Line:
@@ -123,10 +121,30 @@ def laws() -> None:
         if row["sk"] == "HOLD" and row["state"] == "open":
             for held in row["lines"]:
                 reserved[held["sku"], held["location_id"]] += held["quantity"]
-    for row in rows:
-        if row["sk"].startswith("LOC#"):
-            here = (row["sku"], row["location_id"])
-            assert row["available"] == row["on_hand"] - row["reserved"], here
-            assert row["available"] >= 0, here
-            assert row["reserved"] == reserved.pop(here, 0), here
+    places = [stock.position_of_item(row) for row in rows if row["sk"].startswith("LOC#")]
+    for there in places:
+        here = (there.sku, there.location_id)
+        assert there.available == there.on_hand - there.reserved, here
+        assert there.available >= 0, here
+        assert there.reserved == reserved.pop(here, 0) + sum(there.landed.values()), here
     assert not +reserved
+    supplies(places)
+
+
+def supplies(places: Iterable[Position]) -> None:
+    """What positions count as promised of their supplies is what orders claim, and what the queue
+    of each position has."""
+    promised: Counter[tuple[str, str, str]] = Counter()
+    for there in places:
+        for counts in (there.due, there.landed):
+            for reference, units in counts.items():
+                promised[there.sku, there.location_id, reference] += units
+    claims: Counter[tuple[str, str, str]] = Counter()
+    for found in all_orders():
+        claims += claimed(found)
+    queued: Counter[tuple[str, str, str]] = Counter()
+    for row in items("orders"):
+        if row["pk"].startswith("SUPPLY#"):
+            _, sku, location_id = row["pk"].split("#")
+            queued[sku, location_id, row["sk"].split("#", 3)[3]] += row["quantity"]
+    assert +claims == +promised == +queued

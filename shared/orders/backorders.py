@@ -1,0 +1,71 @@
+"""What has come goes to those who wait for it, and broken promises are made anew."""
+
+from datetime import datetime
+
+from shared.orders import model, placing, sourcing, supplies, table
+from shared.orders.model import Change, Order, Taken
+from shared.orders.supplies import Step
+from shared.stock import table as stock
+
+
+def review(sku: str, location_id: str, now: datetime) -> int:
+    """Carries out what follows from the supplies of a position; the number of steps that did.
+
+    In the order of the promises, each order in a transaction of its own. Repeated or late, it does
+    what is left to do: units that have come stay reserved until their order takes them.
+    """
+    queue = table.waiting(sku, location_id)
+    position = stock.position(sku, location_id) if queue else None
+    if position is None:
+        return 0
+    return sum(
+        act(step, sku, location_id, now) is not None for step in supplies.steps(position, queue)
+    )
+
+
+def act(step: Step, sku: str, location_id: str, now: datetime) -> str | None:
+    """None when there is nothing left to do."""
+
+    def decide(order: Order) -> Change | None:
+        line = order.line(step.line_id)
+        claimed = sum(
+            claim.quantity
+            for claim in line.claims
+            if (claim.location_id, claim.reference) == (location_id, step.reference)
+        )
+        units = min(step.units, claimed)
+        if step.kind == "fill":
+            units = min(units, _landed(sku, location_id, step.reference))
+        if not units:
+            return None
+        if step.kind == "free":
+            return model.unpromise(order, step.line_id, location_id, step.reference, units)
+        supply = placing.supply_of(order, table.gather([sku]), now)
+        parcel = sourcing.parcel(
+            location_id,
+            line.method,
+            [Taken(step.line_id, units)],
+            order.service_level,
+            supply=supply,
+            now=now,
+        )
+        landed = model.land(order, step.line_id, step.reference, units, parcel)
+        offered = model.offer(landed, [parcel], now, reserve=False)
+        return model.settle(offered, now)
+
+    return placing.change(step.order_id, decide, now)
+
+
+def _landed(sku: str, location_id: str, reference: str) -> int:
+    position = stock.position(sku, location_id)
+    return position.landed.get(reference, 0) if position else 0
+
+
+def overdue(order_id: str, now: datetime) -> str | None:
+    """What follows from the deadlines of an order that have passed; first it gets what has come."""
+    order = table.find(order_id)
+    for line in order.lines if order else ():
+        if line.deadline is not None and line.deadline <= now:
+            for location_id in sorted({claim.location_id for claim in line.claims}):
+                review(line.sku, location_id, now)
+    return placing.change(order_id, lambda found: model.overdue(found, now), now)

@@ -1,0 +1,82 @@
+"""The worker that gives supplies to who waits: from the images of the packs to the orders."""
+
+from typing import Any
+
+import pytest
+
+from functions.orders import give_supplies
+from shared.aws.items import to_item
+from tests.tables.orders import shop
+from tests.tables.orders.test_backorders import announced, bought, received, shipped_from, stands
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def places(fake_tables: None) -> None:
+    shop.stocked({"A": {}})
+
+
+def image() -> Json:
+    (row,) = (row for row in shop.items("availability") if row["pk"] == "SKU#A")
+    return to_item(row)
+
+
+def record(old: Json | None, new: Json | None, number: int = 1) -> Json:
+    images = {"OldImage": old, "NewImage": new}
+    return {
+        "eventID": str(number),
+        "dynamodb": {
+            "Keys": to_item({"pk": "SKU#A", "sk": "PACK#0"}),
+            "SequenceNumber": str(number),
+            **{name: content for name, content in images.items() if content},
+        },
+    }
+
+
+def given(*records: Json) -> list[str]:
+    answer = give_supplies.handler({"Records": list(records)}, None)
+    shop.project("A")
+    return [entry["itemIdentifier"] for entry in answer["batchItemFailures"]]
+
+
+def test_a_pack_that_nobody_waits_for_wakes_nobody() -> None:
+    announced("PO-1", 2, 10)
+    assert "awaited" not in image()
+    bought("o1", 2)
+    assert image()["awaited"] == {"BOOL": True}
+
+
+def test_what_has_come_is_given_when_the_pack_says_so() -> None:
+    announced("PO-1", 2, 10)
+    bought("o1", 2)
+    before = image()
+    received("PO-1", 2)
+    assert given(record(before, image())) == []
+    assert shipped_from("o1") == [("depot", 2)]
+    shop.laws()
+    assert "awaited" not in image()
+
+
+def test_a_record_that_comes_twice_or_says_nothing_new_does_nothing() -> None:
+    announced("PO-1", 3, 10)
+    bought("o1", 2)
+    before = image()
+    received("PO-1", 2)
+    after = image()
+    for _ in range(2):
+        assert given(record(before, after)) == []
+    version = stands("o1").version
+    assert given(record(after, after), record(None, None), record(after, None)) == []
+    assert stands("o1").version == version
+    shop.laws()
+
+
+def test_a_record_that_cannot_be_read_is_named_and_comes_again_with_what_follows() -> None:
+    announced("PO-1", 2, 10)
+    bought("o1", 2)
+    before = image()
+    received("PO-1", 2)
+    broken = record(None, {"awaited": {"BOOL": True}}, 7)
+    assert given(broken, record(before, image(), 8)) == ["7"]
+    assert shipped_from("o1") == []
