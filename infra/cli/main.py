@@ -22,6 +22,7 @@ from infra.cli import export as exports
 from infra.cli import feed as files
 from infra.cli import rebuild as rebuilds
 from infra.cli import upload as uploads
+from infra.cli import what_if as what_ifs
 from infra.cli.output import Mode, err, fail, out, show, table
 from infra.cli.replay import replay as run_again
 from infra.cli.status import status as look
@@ -384,6 +385,47 @@ def replay(
     verdict = "[green]the same plan[/]" if found["same"] else "[red]ANOTHER PLAN[/]"
     show(found, *told, f"{verdict}, in {took:.0f} ms")
     if not found["same"]:
+        raise typer.Exit(1)
+
+
+@app.command("what-if")
+def what_if(
+    draft: Annotated[
+        str | None,
+        typer.Argument(metavar="[DRAFT]", help="a policy as a JSON file, or - for standard input"),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="orders of the last so many days")] = 28,
+    client: ClientName = "planner",
+) -> None:
+    """What past orders would have become under a draft of the routing policy.
+
+    DRAFT becomes the draft, which is not in force; without it the draft there is is tried. The
+    orders are routed again on the stock as it stood. What is found is what the draft's guard-rails
+    are measured by; ends with 1 when one of them is broken.
+
+    \b
+    norain what-if policy.json
+    norain what-if --days 7 --json | jq .after.late_parcels
+    """
+    text = None
+    if draft is not None:
+        text = sys.stdin.read() if draft == "-" else _existing(draft).read_text()
+    with (
+        Steps() as steps,
+        steps.step("what if") as step,
+        target.channel(target.load(), client) as http,
+    ):
+
+        def watched() -> Iterator[dict[str, Any]]:
+            seen = 0
+            for page in what_ifs.pages(http, days, text):
+                seen += page["before"]["orders"]
+                step.note(f"{seen} orders")
+                yield page
+
+        found = what_ifs.together(watched())
+    show(found, *what_ifs.drawn(found))
+    if found["broken"] or not found["through"]:
         raise typer.Exit(1)
 
 

@@ -52,7 +52,8 @@ from shared.web.contract import (
 )
 
 MOST_LINES = 45
-"""So that packs, products, the hold and the replay are one batch read of 100 keys."""
+"""Packs, products, pulls, the hold and the replay are one batch read of 100 keys up to 32 lines, and
+two beyond."""
 MOST_TRANSFER_LINES = 90
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 OrderId = Annotated[

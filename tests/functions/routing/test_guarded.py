@@ -1,43 +1,22 @@
 """From a draft with guard-rails over its what-if to a publication, or a refusal with figures."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from functions.orders import api as orders
 from functions.routing import api as routing
-from shared.orders import placing, table
 from shared.routing import table as policies
 from shared.routing.guard import takes
-from shared.routing.model import DEFAULT_POLICY, Decision, GuardRails, Handling, Policy
+from shared.routing.model import DEFAULT_POLICY, GuardRails, Policy
 from tests.functions.locations.requests import answered, request
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line, order
+from tests.functions.routing.past import DEAR, NOW, place
 
-pytestmark = pytest.mark.usefixtures("fake_tables")
+pytestmark = pytest.mark.usefixtures("placed")
 
-NOW = datetime.now(UTC)
 RAILS = GuardRails(days=2, orders=4, paid_increase=0.1, splits=0.5)
-DEAR = {**DEFAULT_POLICY.handling, "warehouse": Handling(package=1500, unit=35)}
 TORN = replace(DEFAULT_POLICY, handling=DEAR, split=0, guard_rails=RAILS)
-"""The depot so dear that each of the orders comes as two parcels, from two stores."""
-
-
-@pytest.fixture(autouse=True)
-def placed(fake_tables: None) -> None:
-    shop.stocked({"A": {"denver": 9, "depot": 9}, "B": {"boulder": 9, "depot": 9}})
-    for number in range(4):
-        place(f"o{number}")
-
-
-def place(order_id: str) -> Decision:
-    draft = replace(order(order_id, line("1", "A", 1), line("2", "B", 1)), placed_at=NOW)
-    placing.place(draft, shop.request(f"k{order_id}", order_id), "web", NOW, lambda _: "{}")
-    found = table.find(order_id)
-    assert found is not None
-    return Decision.from_bytes(found.decisions[0])
 
 
 def tried(days: int, cursor: str | None = None) -> dict[str, Any]:

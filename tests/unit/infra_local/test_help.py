@@ -13,6 +13,7 @@ COMMANDS = (
     "status",
     "redrive",
     "replay",
+    "what-if",
     "audit",
     "rebuild",
 )

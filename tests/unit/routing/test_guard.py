@@ -63,7 +63,8 @@ TOTALS = st.builds(
 def test_a_guard_rail_that_is_broken_is_named_with_its_figures(
     name: str, limit: float, after: dict[str, Any], measured: float, sentence: str
 ) -> None:
-    rails = replace(RAILS, **{name: limit})
+    changes: dict[str, Any] = {name: limit}
+    rails = replace(RAILS, **changes)
     (found,) = breaches(rails, BEFORE, replace(BEFORE, **after))
     assert (found.guard_rail, found.limit, found.measured) == (name, limit, measured)
     assert found.sentence == sentence
