@@ -392,7 +392,7 @@ def replay(
 def what_if(
     draft: Annotated[
         str | None,
-        typer.Argument(metavar="[DRAFT]", help="a policy as a JSON file, or - for standard input"),
+        typer.Argument(metavar="DRAFT", help="a policy as a JSON file, or - for standard input"),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="orders of the last so many days")] = 28,
     client: ClientName = "planner",

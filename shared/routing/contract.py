@@ -67,6 +67,18 @@ class MarkdownDocument(Input):
     )
 
 
+class OffersDocument(Input):
+    rivals: Annotated[int, Strict(), Ge(0), Le(10)] = Field(
+        default=0,
+        description="further locations that are asked for each parcel; the first to accept has it",
+    )
+    saving: Amount | None = Field(
+        default=None,
+        description="an order that nobody has begun to pick goes elsewhere when that saves so many "
+        "minor units; left out, it stays",
+    )
+
+
 class GuardRailsDocument(Input):
     """What its what-if must not find, or a policy is not published. Left out is no limit."""
 
@@ -122,6 +134,7 @@ class PolicyDocument(Input):
     guard_rails: GuardRailsDocument | None = Field(
         default=None, description="without them it is published without a what-if"
     )
+    offers: OffersDocument = OffersDocument()
 
     @model_validator(mode="after")
     def _bands_fit(self) -> Self:

@@ -60,13 +60,14 @@ def unable(problem: Problem, candidate: Candidate, wanted: Mapping[str, int]) ->
         return "does_not_ship"
     if candidate.unable is not None:
         return candidate.unable
-    units = sum(min(units, max(0, candidate.stock.get(sku, 0))) for sku, units in wanted.items())
-    if not units:
+    there = candidate.stock
+    if not any(there.get(sku, 0) > 0 for sku in wanted):
         return "no_stock"
+    if candidate.free is None:
+        return None
     # All that it has of the order must fit: a part that does is not looked for.
-    if candidate.free is not None and candidate.free < units:
-        return "no_capacity"
-    return None
+    units = sum(min(units, max(0, there.get(sku, 0))) for sku, units in wanted.items())
+    return "no_capacity" if candidate.free < units else None
 
 
 def _undelivered(problem: Problem, candidate: Candidate, found: Tariff | None) -> Reason | None:

@@ -167,6 +167,16 @@ class Markdown:
 
 
 @dataclass(frozen=True, slots=True)
+class Offers:
+    """``rivals`` further locations are asked for each parcel, and the first that accepts has it.
+    An order that nobody has begun to pick is routed again now and then, and goes elsewhere when
+    that saves ``saving`` minor units; None leaves it where it is."""
+
+    rivals: int = 0
+    saving: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuardRails:
     """What a what-if over ``days`` and at least ``orders`` orders must not find, or the policy is
     not published: ``paid_increase`` is a share of what is paid now, ``unfilled_increase`` of the
@@ -205,6 +215,7 @@ class Policy:
     horizon_days: int
     markdown: Markdown = Markdown(**NO_MARKDOWN)
     guard_rails: GuardRails | None = None
+    offers: Offers = Offers()
 
     def to_json(self) -> Json:
         return asdict(self)
@@ -229,6 +240,7 @@ class Policy:
                 "unfilled": Unfilled(**document["unfilled"]),
                 "markdown": Markdown(**document.get("markdown", NO_MARKDOWN)),
                 "guard_rails": GuardRails(**rails) if rails else None,
+                "offers": Offers(**document.get("offers", {})),
             }
         )
 

@@ -20,7 +20,7 @@ from shared.routing.model import (
 )
 
 SCALE = 1000
-NEGLIGIBLE = 1e-15
+NEGLIGIBLE = 1e-12
 DAY_SECONDS = 86_400
 NO_PULL = Pull(0.0, 0)
 
@@ -135,11 +135,14 @@ def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
     """
     if line.margin is None or line.salvage is None:
         return 0
-    margin, pull = max(0, line.margin - line.salvage), found.pull
-    most = max(
-        worth(stock, found.rate * days, margin, pull.rate * days, pull.saving)
-        for days, stock in periods(found, problem.now.timestamp(), days_left(problem, line))
-    )
+    margin, pull, left = max(0, line.margin - line.salvage), found.pull, days_left(problem, line)
+    if found.expected:
+        most = max(
+            worth(stock, found.rate * days, margin, pull.rate * days, pull.saving)
+            for days, stock in periods(found, problem.now.timestamp(), left)
+        )
+    else:
+        most = worth(found.stock, found.rate * left, margin, pull.rate * left, pull.saving)
     return _scaled(problem.policy.opportunity * (most + line.salvage))
 
 
@@ -187,6 +190,8 @@ def worth(stock: int, walk_in: float, margin: float, orders: float, saving: floa
     m P(W >= s).
     """
     both = poisson_tail(walk_in + orders, stock)
+    if not both:
+        return 0.0
     better = poisson_tail(walk_in if margin >= saving else orders, stock)
     return min(margin, saving) * both + abs(margin - saving) * better
 
