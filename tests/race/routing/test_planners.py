@@ -1,6 +1,7 @@
 """Many planners at once, on DynamoDB Local."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +39,7 @@ def test_of_32_canaries_of_one_draft_one_runs() -> None:
 def test_a_canary_is_promoted_or_stopped_but_not_both() -> None:
     drafted(120)
     table.publish(None, NOW, "planner", 500)
-    acts = [partial(table.promote, NOW, "planner"), table.stop_canary]
+    acts: list[Callable[[], int]] = [partial(table.promote, NOW, "planner"), table.stop_canary]
     results = at_once([acts[n % 2] for n in range(32)])
     done = [row for row in results if not isinstance(row, NotFound)]
     assert len(done) == 1
