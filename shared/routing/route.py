@@ -128,15 +128,17 @@ def _without(
 def _instance(task: Task) -> Instance:
     problem, policy = task.problem, task.problem.policy
     opening, offers = [], []
+    place = {demand.sku: i for i, demand in enumerate(task.demands)}
     for candidate, tariff in task.offered.kept:
         opening.append(sum(parcel_terms(problem, candidate, tariff).values()))
         row = []
-        for i, demand in enumerate(task.demands):
-            units = candidate.stock.get(demand.sku, 0)
-            if units > 0:
-                unit = sum(unit_terms(problem, candidate, tariff, demand.lines[0]).values())
+        for sku, units in candidate.stock.items():
+            i = place.get(sku)
+            if i is not None and units > 0:
+                line = task.demands[i].lines[0]
+                unit = sum(unit_terms(problem, candidate, tariff, line).values())
                 row.append((i, unit, units))
-        offers.append(tuple(row))
+        offers.append(tuple(sorted(row)))
     return Instance(
         quantity=tuple(demand.quantity for demand in task.demands),
         splittable=tuple(demand.splittable for demand in task.demands),
