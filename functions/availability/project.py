@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import table
+from shared.availability import confidence_table, table
 from shared.availability.model import Change, Row
 from shared.availability.positions import row_of
 from shared.availability.sales import Sale
@@ -45,9 +45,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             changes[sku].append(change)
             at.setdefault(sku, place)
     written = 0
+    sure = confidence_table.told(changes)
     for sku, folded in changes.items():
         try:
-            written += table.project(sku, folded)
+            written += table.project(sku, folded, sure.get(sku, {}))
         except Exception:
             logger.exception("the availability was not written", extra={"sku": sku})
             failed.append(at[sku])

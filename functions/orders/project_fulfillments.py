@@ -2,6 +2,7 @@
 fulfillment for the pick lists, each new order in its buyer's timeline, and what a transfer brings
 as expected supply at its other end."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +14,11 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
+from shared.availability import confidence_table
+from shared.availability.confidence import Outcome
 from shared.aws.items import from_item
 from shared.orders import buyers, table, transfer_table
+from shared.orders.picking import Pick, picks
 
 logger = Logger(service="norain", utc=True)
 processor = BatchProcessor(
@@ -32,10 +36,26 @@ def project(record: DynamoDBRecord) -> None:
         transfer_table.announce(moved, datetime.now(UTC))
         return
     order = table.order_of_item(from_item(images["NewImage"]))
-    before = images.get("OldImage")
-    table.project(order, table.order_of_item(from_item(before)) if before else None)
+    old = images.get("OldImage")
+    before = table.order_of_item(from_item(old)) if old else None
+    table.project(order, before)
+    note(picks(before, order))
     if before is None:
         buyers.tell(order)
+
+
+def note(found: Sequence[Pick]) -> None:
+    """What the picks say of the counts of their locations."""
+    if not found:
+        return
+    groups = confidence_table.groups(pick.sku for pick in found)
+    for location_id in sorted({pick.location_id for pick in found}):
+        outcomes = [
+            Outcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
+            for pick in found
+            if pick.location_id == location_id
+        ]
+        confidence_table.note(location_id, outcomes)
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:

@@ -42,6 +42,7 @@ class Availability(Stack):
             timeout_seconds=60,
         )
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
+        data.let(project, schema.CATALOG, *READ)
         Follows(
             self,
             "Positions",
@@ -82,6 +83,7 @@ class Availability(Stack):
         )
         data.let(rebuild, schema.AVAILABILITY, *READ, *WRITE, "dynamodb:Scan")
         data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan")
+        data.let(rebuild, schema.CATALOG, *READ)
         CfnOutput(self, "AvailabilityRebuild", value=rebuild.function.function_name)
 
         self._exports(platform, data)

@@ -87,6 +87,8 @@ class Orders(Stack):
         data.let(project, schema.ORDERS, *WRITE)
         data.let(project, schema.STOCK, *READ, *WRITE)
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
+        data.let(project, schema.AVAILABILITY, *READ, *WRITE)
+        data.let(project, schema.CATALOG, *READ)
         Follows(
             self,
             "Documents",

@@ -12,6 +12,10 @@ NOTHING: Mapping[str, int] = {}
 def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
     """The packs by SKU with the units that the channel may sell in the place of those available:
     by the same terms that bound it when it takes."""
+    if selling.asks_for_confidence:
+        for sku, pack in packs.items():
+            known = {pack.locations[int(place)]: sure for place, sure in pack.confidence.items()}
+            selling.know(sku, known)
     return {
         sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
         for sku, pack in packs.items()

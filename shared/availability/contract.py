@@ -17,6 +17,11 @@ class AvailabilityAtLocation(Answer):
     location_id: LocationId
     sellable: Count
     distance_km: float | None = Field(default=None, description="from the point asked for")
+    confidence: float | None = Field(
+        default=None,
+        description="how likely a pick there finds what the stock shows, from the picks of its "
+        "product group; left out where nobody has picked",
+    )
     pickup: AvailabilityPickup | None = Field(
         description="null when it does not hand over to shoppers"
     )

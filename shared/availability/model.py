@@ -22,7 +22,8 @@ class Row:
     """``available`` units at a location, as of the position's ``version``; ``expected`` supply in
     the order of its dates; ``sales`` over the counter, once there were any. ``reserved`` units and
     ``counters`` are what floors depend on. ``awaited`` is a digest of the supplies of which units
-    are promised, 0 where there are none."""
+    are promised, 0 where there are none. ``confidence`` is in thousandths how likely it is that a
+    pick there finds what the stock shows (confidence.py), None where nobody has picked."""
 
     available: int
     version: int
@@ -31,6 +32,7 @@ class Row:
     reserved: int = 0
     counters: tuple[tuple[str, int], ...] = ()
     awaited: int = 0
+    confidence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
         elif known is None or known.version < change.version:
             starts = [sale.second for sale in change.sold]
             since = min(starts if since is None else [since, *starts], default=None)
-            rows[change.location_id] = replace(change.row, sales=_sales(known, change, since))
+            rows[change.location_id] = _with_learnt(known, change, since)
         else:
             continue
         news = True
@@ -95,6 +97,23 @@ def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
     if not news or as_of is None:
         return None
     return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
+
+
+def _with_learnt(known: Row | None, change: Change, since: int | None) -> Row:
+    """The row of ``change`` with what was learnt of its shelf, from ``known`` on."""
+    assert change.row is not None
+    confidence = known.confidence if known else None
+    return replace(change.row, sales=_sales(known, change, since), confidence=confidence)
+
+
+def confident(pack: Pack, confidence: Mapping[str, int]) -> Pack:
+    """``pack`` with what is known of the picks at its locations; itself when it says so already."""
+    if all(row.confidence == confidence.get(place) for place, row in pack.rows.items()):
+        return pack
+    rows = {
+        place: replace(row, confidence=confidence.get(place)) for place, row in pack.rows.items()
+    }
+    return replace(pack, rows=rows)
 
 
 def _sales(known: Row | None, change: Change, since: int | None) -> Sales | None:
@@ -139,10 +158,10 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
         if row is None:
             continue
         as_of = change.at if as_of is None else max(as_of, change.at)
-        if before is not None and replace(before, sales=None) == row:
+        if before is not None and replace(before, sales=None, confidence=None) == row:
             rows[change.location_id] = before
         else:
-            rows[change.location_id] = replace(row, sales=_sales(before, change, since))
+            rows[change.location_id] = _with_learnt(before, change, since)
     if rows == known or as_of is None:
         return None
     return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
@@ -152,8 +171,8 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
 class Columns:
     """A pack as it is stored: the locations in the order of their ids, and what each has.
 
-    ``expected``, ``reserved`` and ``counters`` have the place of a location for their key; most
-    locations have none. ``as_of`` is a text, RFC 3339 with milliseconds.
+    ``expected``, ``reserved``, ``counters`` and ``confidence`` have the place of a location for
+    their key; most locations have none. ``as_of`` is a text, RFC 3339 with milliseconds.
     """
 
     as_of: str
@@ -163,6 +182,7 @@ class Columns:
     expected: dict[str, list[list[int]]]
     reserved: dict[str, int] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    confidence: dict[str, int] = field(default_factory=dict)
 
 
 def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
@@ -188,6 +208,12 @@ def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
             if rows[location].counters
         },
     }
+    if sure := {
+        str(place): rows[location].confidence
+        for place, location in enumerate(order)
+        if rows[location].confidence is not None
+    }:
+        columns["q"] = sure
     if any(row.awaited for row in rows.values()):
         columns["w"] = {
             str(place): rows[location].awaited
@@ -221,6 +247,7 @@ def unpack(packed: bytes, as_of: str) -> Columns:
         columns["e"],
         columns.get("r", {}),
         columns.get("c", {}),
+        columns.get("q", {}),
     )
 
 
@@ -241,6 +268,9 @@ def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
     for place, reserved in columns.get("r", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], reserved=reserved)
+    for place, confidence in columns.get("q", {}).items():
+        location = locations[int(place)]
+        rows[location] = replace(rows[location], confidence=confidence)
     for place, awaited in columns.get("w", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], awaited=awaited)

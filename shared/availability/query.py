@@ -240,7 +240,7 @@ def _item(
     if asked.location_ids:
         shown = [(location, max(0, units)) for location, units in counted]
     sellable = sum([units for _, units in counted if units > 0])
-    rows = _rows(shown[: asked.limit], places, scope.distances)
+    rows = _rows(shown[: asked.limit], places, scope.distances, pack)
     coming = _next_expected(pack, None if scope.order is None else set(scope.order), at)
     expected = f',"next_expected":{_supply_text(*coming)}' if coming else ""
     instead = ""
@@ -265,16 +265,31 @@ def _counted(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
 
 
 def _rows(
-    shown: Iterable[tuple[str, int]], places: Places, distances: Mapping[str, float] | None
+    shown: Iterable[tuple[str, int]],
+    places: Places,
+    distances: Mapping[str, float] | None,
+    pack: Columns,
 ) -> str:
-    if distances is None:
+    if distances is None and not pack.confidence:
         said = [(places[location], units) for location, units in shown]
         return ",".join([f"{head}{units}{tail}" for (head, tail), units in said])
+    sure = {
+        pack.locations[int(place)]: f',"confidence":{SURE[known]}'
+        for place, known in pack.confidence.items()
+    }
+    if distances is None:
+        told = [(places[location], units, sure.get(location, "")) for location, units in shown]
+        return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in told])
     rows = []
     for location, units in shown:
         head, tail = places[location]
-        rows.append(f'{head}{units},"distance_km":{distances[location]:.3f}{tail}')
+        known = sure.get(location, "")
+        rows.append(f'{head}{units},"distance_km":{distances[location]:.3f}{known}{tail}')
     return ",".join(rows)
+
+
+SURE = [f"{known / 1000:g}" for known in range(1001)]
+"""Thousandths, as they are written."""
 
 
 def _variants(
@@ -309,7 +324,7 @@ def _elsewhere(
         origins = [asked.point] if asked.point else _points(known, _named(asked, known) or ())
         km, named = _nearest([known[location] for location in having], origins)
         distances = None if km is None else {named: km}
-        parts.append(f'"nearest":{_rows([(named, having[named])], places, distances)}')
+        parts.append(f'"nearest":{_rows([(named, having[named])], places, distances, pack)}')
     if coming := _next_expected(pack, None, at):
         parts.append(f'"next_expected":{_supply_text(*coming)}')
     return parts

@@ -4,7 +4,8 @@ Law 11: at any time, without a gap in service. The old pack answers until the ne
 place, and a pack that says what the positions say is not written at all.
 """
 
-from shared.availability.model import replaced
+from shared.availability import confidence_table
+from shared.availability.model import confident, replaced
 from shared.availability.positions import change_of
 from shared.availability.table import WRITES, pack_key, stored, written
 from shared.aws import dynamodb as tables
@@ -36,8 +37,10 @@ def rebuild(sku: str) -> bool:
                 ConsistentRead=True,
             )
         ]
-        pack = replaced(sku, before, truth)
-        if pack is None:
+        pack = replaced(sku, before, truth) or before
+        if pack is not None:
+            pack = confident(pack, confidence_table.told([sku]).get(sku, {}))
+        if pack is None or pack is before:
             return False
         if written(pack):
             return True

@@ -6,11 +6,11 @@ The item holds the columns of model.Columns deflated in ``pack``, beside ``as_of
 It is written by ``project``, and by rebuild_table.py from the positions at any time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.availability.model import Change, Columns, Pack, decode, encode, fold, unpack
+from shared.availability.model import Change, Columns, Pack, confident, decode, encode, fold, unpack
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.items import to_item
@@ -53,8 +53,11 @@ def pack_of_item(item: dict[str, Any]) -> Pack:
     )
 
 
-def project(sku: str, changes: Sequence[Change]) -> bool:
-    """Folds ``changes`` into the pack of ``sku``; whether there was anything new in them.
+def project(
+    sku: str, changes: Sequence[Change], confidence: Mapping[str, int] | None = None
+) -> bool:
+    """Folds ``changes`` into the pack of ``sku``; whether there was anything new in them. With
+    them goes what is known of the picks at its locations.
 
     One strongly consistent read, and one write when there is news. Another writer of the same
     pack between the two makes it read again, so that neither loses what the other has folded.
@@ -66,7 +69,7 @@ def project(sku: str, changes: Sequence[Change]) -> bool:
         pack = fold(sku, stored(key), changes)
         if pack is None:
             return False
-        if written(pack):
+        if written(pack if confidence is None else confident(pack, confidence)):
             return True
         tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")

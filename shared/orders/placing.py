@@ -303,6 +303,11 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
 
 
 def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
+    selling = rules_table.selling(order.channel, gathered.packs, now, gathered.products)
+    for sku, pack in gathered.packs.items() if selling.asks_for_confidence else ():
+        rows = pack.rows.items()
+        known = {place: row.confidence for place, row in rows if row.confidence is not None}
+        selling.know(sku, known)
     return Supply(
         locations=all_locations(),
         packs=gathered.packs,
@@ -310,7 +315,7 @@ def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
         pulls=gathered.pulls,
         policy=policies.active(order.order_id),
         destination=destination(order.ship_to),
-        selling=rules_table.selling(order.channel, gathered.packs, now, gathered.products),
+        selling=selling,
     )
 
 

@@ -72,6 +72,14 @@ class Match:
     skus: frozenset[str] = frozenset()
     product_attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     channels: frozenset[str] = frozenset()
+    confidence_below: int | None = None
+    """In thousandths: where picks find less often what the stock shows (availability)."""
+
+    def sure(self, confidence: int | None) -> bool:
+        """Whether it fits where ``confidence`` is known, or nothing is (None)."""
+        if self.confidence_below is None:
+            return True
+        return confidence is not None and confidence < self.confidence_below
 
     def product(self, sku: str, attributes: Mapping[str, str]) -> bool:
         return (not self.skus or sku in self.skus) and all(
@@ -236,6 +244,15 @@ class Selling(dict[tuple[str, str], Terms]):
         self._products = products
         self._of_sku: dict[str, list[Rule]] = {}
         self._terms: dict[tuple[str, ...], Terms] = {}
+        self._confidence: dict[str, Mapping[str, int]] = {}
+        self.asks_for_confidence = any(
+            rule.match.confidence_below is not None for rule in self._rules
+        )
+
+    def know(self, sku: str, confidence: Mapping[str, int]) -> None:
+        """How often picks of ``sku`` find it, in thousandths by location; before it is asked for.
+        What is not known matches no rule that asks for it."""
+        self._confidence[sku] = confidence
 
     @staticmethod
     def freely() -> "Selling":
@@ -249,7 +266,12 @@ class Selling(dict[tuple[str, str], Terms]):
     def __missing__(self, place: tuple[str, str]) -> Terms:
         sku, location_id = place
         location = self._locations.get(location_id)
-        rules = [rule for rule in self._matching(sku) if rule.match.location(location_id, location)]
+        known = self._confidence.get(sku, {}).get(location_id)
+        rules = [
+            rule
+            for rule in self._matching(sku)
+            if rule.match.location(location_id, location) and rule.match.sure(known)
+        ]
         named = tuple(rule.rule_id for rule in rules)
         if named not in self._terms:
             self._terms[named] = terms(rules, self._channel)
@@ -317,6 +339,7 @@ def to_json(rules: Iterable[Rule]) -> list[dict[str, Any]]:
                     name: sorted(values) for name, values in rule.match.product_attributes.items()
                 },
                 "channels": sorted(rule.match.channels),
+                "confidence_below": rule.match.confidence_below,
             },
             "units": rule.amount.units,
             "ratio": rule.amount.ratio,
@@ -341,6 +364,7 @@ def from_json(document: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
                     for name, values in row["match"]["product_attributes"].items()
                 },
                 channels=frozenset(row["match"]["channels"]),
+                confidence_below=row["match"].get("confidence_below"),
             ),
             amount=Amount(row["units"], row["ratio"]),
             fenced=frozenset(row["fenced"]),

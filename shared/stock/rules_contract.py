@@ -17,6 +17,7 @@ MOST_NAMES = 1000
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Ratio = Annotated[float, Ge(0), Le(1), Field(allow_inf_nan=False, multiple_of=1 / WHOLE)]
+Confidence = Annotated[float, Ge(0), Le(1), Field(allow_inf_nan=False, multiple_of=0.001)]
 Kind = Literal["warehouse", "store", "vendor"]
 
 
@@ -47,8 +48,16 @@ class MatchDocument(_Document):
         default=None, description="whose safety stock it is; a fence names its own channels"
     )
 
+    confidence_below: Confidence | None = Field(
+        default=None,
+        description="where picks of the product's group find less often what the stock shows; "
+        "where nobody has picked it does not apply",
+    )
+
     def match(self) -> Match:
+        below = self.confidence_below
         return Match(
+            confidence_below=None if below is None else round(below * 1000),
             location_ids=frozenset(self.location_ids or ()),
             location_types=frozenset(self.location_types or ()),
             location_groups=frozenset(self.location_groups or ()),
@@ -70,6 +79,9 @@ class MatchDocument(_Document):
                 "skus": sorted(match.skus) or None,
                 "product_attributes": attributes or None,
                 "channels": sorted(match.channels) or None,
+                "confidence_below": None
+                if match.confidence_below is None
+                else match.confidence_below / 1000,
             }
         )
 
@@ -118,6 +130,8 @@ class RuleDocument(_Document):
     def _one_of_both(self) -> Self:
         if (self.safety_stock is None) == (self.ring_fence is None):
             raise ValueError("either safety_stock or ring_fence")
+        if self.ring_fence is not None and self.match.confidence_below is not None:
+            raise ValueError("a fence begins and ends with its rule, not with how sure a count is")
         if self.ring_fence is not None and self.match.channels is not None:
             raise ValueError("a fence is for ring_fence.channels, and bounds all others")
         return self

@@ -1,0 +1,160 @@
+"""From the pick of an order to what a channel is told, and to where the next order comes from."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.availability import project, query
+from functions.orders import project_fulfillments
+from shared.availability import confidence_table, rebuild_table
+from shared.availability.confidence import Outcome
+from shared.aws.items import to_item
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
+from shared.orders import model, placing, table
+from shared.orders.contract import order_answer
+from shared.stock import rules_table
+from shared.stock.rules import Amount, Match, Rule
+from tests.functions.locations.requests import request
+from tests.tables.orders import shop
+from tests.tables.orders.shop import NOW
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def stocked(fake_tables: None) -> None:
+    shop.stocked({"A": {"denver": 5, "omaha": 5}, "B": {"denver": 5}})
+    for sku in ("A", "B"):
+        catalog.put(Product(sku, sku, 1000, "USD", 0.5, attributes={"department": "dairy"}))
+    fresh()
+
+
+def fresh() -> None:
+    """As if a minute had passed."""
+    confidence_table._kept = None
+    rules_table._forget()
+
+
+def bought(name: str) -> str:
+    draft = shop.order(name, shop.line("1", "A", 1))
+    placing.place(
+        draft, shop.request(name), "web", NOW, lambda o: order_answer(o).model_dump_json()
+    )
+    found = table.find(name)
+    assert found is not None
+    shop.project("A")
+    return found.fulfillments[0].location_id
+
+
+def image(name: str) -> Json:
+    (row,) = (
+        row for row in shop.items("orders") if row["pk"] == f"ORDER#{name}" and row["sk"] == "ORDER"
+    )
+    return to_item(row)
+
+
+def streamed(old: Json, new: Json) -> None:
+    record = {
+        "eventID": "1",
+        "eventName": "MODIFY",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "Keys": {"pk": new["pk"], "sk": new["sk"]},
+            "OldImage": old,
+            "NewImage": new,
+            "SequenceNumber": "1",
+        },
+    }
+    assert project_fulfillments.handler({"Records": [record]}, None) == {"batchItemFailures": []}
+
+
+def rejected(name: str) -> tuple[Json, Json]:
+    old = image(name)
+    rows = [model.Rejection("1", 1, "not_found")]
+    placing.change(
+        name, lambda o: model.reject(o, f"{name}.1", rows, {}, now=NOW, actor="store"), NOW
+    )
+    return old, image(name)
+
+
+def projected(sku: str) -> None:
+    records = [
+        {
+            "dynamodb": {
+                "Keys": to_item({"pk": row["pk"], "sk": row["sk"]}),
+                "NewImage": to_item({**row, "version": row["version"] + 1}),
+                "SequenceNumber": "1",
+            }
+        }
+        for row in shop.items("stock")
+        if row["pk"] == f"SKU#{sku}" and row["sk"].startswith("LOC#")
+    ]
+    assert project.handler({"Records": records}, None) == {"batchItemFailures": []}
+
+
+def said(sku: str) -> dict[str, tuple[int, float | None]]:
+    asked = {"sku": sku, "channel": "web"}
+    made = request("availability/get_availability", query=asked)
+    body = json.loads(query.handler(made, None)["body"])
+    return {
+        row["location_id"]: (row["sellable"], row.get("confidence"))
+        for row in body["items"][0]["locations"]
+    }
+
+
+def test_a_missed_pick_is_told_of_every_sku_of_its_group() -> None:
+    assert said("B") == {"denver": (5, None)}
+    assert bought("o1") == "denver"
+    old, new = rejected("o1")
+    for _ in range(2):
+        streamed(old, new)
+    assert confidence_table.find("denver").groups["dairy"].missed == 1
+    fresh()
+    projected("B")
+    (told,) = said("B").values()
+    expected = (0.95 * 20 / 21 * 20 + 0) / 21
+    assert told == (5, round(expected, 3))
+
+
+def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    missed = [Outcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
+    confidence_table.note("denver", missed)
+    fresh()
+    projected("A")
+    assert {place: units for place, (units, _) in said("A").items()} == {"denver": 5, "omaha": 5}
+    rule = Rule("unsure", Match(confidence_below=800), Amount(10**6))
+    rules_table.put((rule,), None, NOW, "test")
+    fresh()
+    assert {place: units for place, (units, _) in said("A").items()} == {"omaha": 5}
+    assert bought("o1") == "omaha"
+    rules_table.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
+    fresh()
+    assert said("A")["denver"][0] == 1
+
+
+def test_a_rebuild_brings_what_is_known_to_packs_that_nobody_changes() -> None:
+    confidence_table.note("denver", [Outcome("1", "dairy", False, int(NOW.timestamp()))])
+    fresh()
+    assert rebuild_table.rebuild("B")
+    assert not rebuild_table.rebuild("B")
+    ((_, known),) = said("B").values()
+    assert known is not None
+
+
+def test_without_any_pick_the_catalog_is_not_asked(environment: pytest.MonkeyPatch) -> None:
+    def asked(_: Any) -> Any:
+        raise AssertionError("the catalog was asked")
+
+    environment.setattr(confidence_table, "groups", asked)
+    assert confidence_table.told(["A", "B"]) == {}
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    yield
+    fresh()

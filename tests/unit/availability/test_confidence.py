@@ -1,0 +1,157 @@
+"""How likely a pick finds what the stock shows: the posterior, and what packs and answers say."""
+
+import json
+import zlib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.availability.confidence import (
+    HALF_LIFE,
+    MEAN,
+    REMEMBERED,
+    WEIGHT,
+    Outcome,
+    Record,
+    learn,
+    probability,
+    thousandths,
+)
+from shared.availability.model import (
+    Change,
+    Pack,
+    Row,
+    confident,
+    decode,
+    encode,
+    fold,
+    replaced,
+    unpack,
+)
+from shared.availability.query import Places, answer, question
+from shared.stock.rules import Amount, Match, Rule, Rules, Selling
+from tests.unit.locations.places import place
+
+NOW = 1_795_000_000
+AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
+
+
+def outcomes(found: int, missed: int, group: str = "dairy", start: int = 0) -> list[Outcome]:
+    results = [True] * found + [False] * missed
+    return [Outcome(f"{group}-{start + n}", group, hit, NOW) for n, hit in enumerate(results)]
+
+
+def known(*more: Outcome) -> Record:
+    return learn(Record(), more) or Record()
+
+
+def test_a_location_that_has_never_picked_is_believed_like_the_prior() -> None:
+    assert probability(Record(), "dairy") == pytest.approx(MEAN)
+
+
+def test_the_posterior_is_the_formula_that_is_stated() -> None:
+    record = known(*outcomes(8, 2), *outcomes(1, 4, "toys"))
+    location = (MEAN * WEIGHT + 9) / (WEIGHT + 15)
+    assert probability(record, "toys") == pytest.approx((location * WEIGHT + 1) / (WEIGHT + 5))
+    assert probability(record, "dairy") == pytest.approx((location * WEIGHT + 8) / (WEIGHT + 10))
+    assert probability(record, "garden") == pytest.approx(location)
+    assert thousandths(record, "garden") == round(1000 * location)
+
+
+def test_many_picks_outweigh_the_prior() -> None:
+    assert probability(known(*outcomes(300, 700)), "dairy") == pytest.approx(0.3, abs=0.01)
+
+
+def test_what_is_told_twice_counts_once() -> None:
+    once = known(*outcomes(3, 1))
+    assert learn(once, outcomes(3, 1)) is None
+    more = learn(once, [*outcomes(3, 1), *outcomes(1, 0, start=9)])
+    assert more is not None
+    assert more.groups["dairy"].found == 4
+    long = known(*outcomes(REMEMBERED + 40, 0))
+    assert len(long.seen) == REMEMBERED
+
+
+def test_what_was_long_ago_counts_less_and_late_news_too() -> None:
+    then = known(*outcomes(0, 10))
+    later = learn(then, [Outcome("new", "dairy", True, NOW + HALF_LIFE)])
+    assert later is not None
+    assert (later.groups["dairy"].missed, later.groups["dairy"].found) == (5, 1)
+    late = learn(later, [Outcome("late", "dairy", True, NOW)])
+    assert late is not None
+    assert (late.groups["dairy"].found, late.second) == (1.5, NOW + HALF_LIFE)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.booleans(), st.integers(0, 10**7)), max_size=20)
+)
+@settings(deadline=None, max_examples=60)
+def test_it_is_a_probability_whatever_comes_in_whatever_order(
+    told: list[tuple[str, bool, int]],
+) -> None:
+    made = [Outcome(str(n), group, hit, NOW + at) for n, (group, hit, at) in enumerate(told)]
+    together = learn(Record(), made) or Record()
+    one_by_one = Record()
+    for outcome in reversed(made):
+        one_by_one = learn(one_by_one, [outcome]) or one_by_one
+    for group in "abc":
+        assert 0 < probability(together, group) < 1
+        assert probability(one_by_one, group) == pytest.approx(probability(together, group))
+
+
+# In packs and answers
+
+
+def rows(**units: int) -> dict[str, Row]:
+    return {location: Row(available, 1) for location, available in units.items()}
+
+
+def test_a_pack_keeps_it_while_its_positions_change() -> None:
+    pack = confident(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
+    assert confident(pack, {"denver": 912, "elsewhere": 1}) is pack
+    changed = fold("A", pack, [Change("denver", 2, Row(1, 2), AT)])
+    assert changed is not None
+    assert (changed.rows["denver"].confidence, changed.rows["boulder"].confidence) == (912, None)
+    truth = [
+        Change(location, row.version, Row(row.available, 1), AT)
+        for location, row in rows(denver=3, boulder=4).items()
+    ]
+    assert replaced("A", pack, truth) is None
+    stored, _ = decode(encode(changed.rows))
+    assert stored == changed.rows
+
+
+def test_an_answer_says_it_where_it_is_known() -> None:
+    pack = confident(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
+    columns = unpack(encode(pack.rows), "2026-11-23T16:59:00.000Z")
+    places = Places({"denver": place("denver"), "boulder": place("boulder")}, AT)
+    for near in (None, (39.7, -105.0)):
+        text = answer(question(["A"], "web", near=near), {"A": columns}, places, AT)
+        (item,) = json.loads(text)["items"]
+        said = {row["location_id"]: row.get("confidence") for row in item["locations"]}
+        assert said == {"denver": 0.912, "boulder": None}
+
+
+def test_a_pack_without_picks_has_not_a_byte_more() -> None:
+    assert b"q" not in zlib.decompress(encode(rows(denver=3)))
+
+
+# What a policy makes of it
+
+
+def selling(confidence: dict[str, int], units: int = 2) -> Selling:
+    rule = Rule("unsure", Match(confidence_below=900), Amount(units))
+    made = Selling(Rules(1, (rule,)), "web", AT, {}, {})
+    made.know("A", confidence)
+    return made
+
+
+def test_a_rule_buffers_where_picks_are_missed_and_nowhere_else() -> None:
+    made = selling({"denver": 899, "boulder": 900})
+    assert made.asks_for_confidence
+    assert made["A", "denver"].safety == Amount(2)
+    assert made["A", "boulder"].safety == Amount()
+    assert made["A", "unknown"].safety == Amount()
+    assert made["B", "denver"].safety == Amount()
