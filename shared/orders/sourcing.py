@@ -113,6 +113,15 @@ class Supply:
                 found[sku] = coming[:MOST_DELIVERIES]
         return found
 
+    def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
+        """The share of picks there that find what the stock shows, of the SKUs that were picked."""
+        rows = ((sku, pack.rows.get(location_id)) for sku in skus if (pack := self.packs.get(sku)))
+        return {
+            sku: row.confidence / 1000
+            for sku, row in rows
+            if row is not None and row.confidence is not None
+        }
+
     def places(self, sku: str) -> dict[str, int]:
         """Every known location that has ``sku`` to sell, and how much."""
         pack = self.packs.get(sku)
@@ -153,6 +162,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
                 rates=supply.rates(place, stock[place], now),
                 pulls=supply.pulls_at(place, stock[place], now),
                 expected=supply.expected_at(place, stock[place], now),
+                confidence=supply.confidence_at(place, stock[place]),
             )
             for place in sorted(stock)
         ),

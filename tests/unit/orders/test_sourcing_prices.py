@@ -1,0 +1,62 @@
+"""What the packs and the pulls say of a shelf is what the router makes a price of."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shared.availability.model import Pack, Row
+from shared.catalog.model import Product
+from shared.orders import model, sourcing
+from shared.orders.sourcing import MOST_DELIVERIES, Supply
+from shared.routing.model import DEFAULT_POLICY, Candidate, Expected, Pull, Pulls
+from shared.routing.route import route
+from tests.unit.locations.places import place
+from tests.unit.orders.orders import line, order
+
+NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
+SECOND = int(NOW.timestamp())
+PLACES = {name: place(name) for name in ("denver", "omaha")}
+
+
+def supply(**rows: Row) -> Supply:
+    return Supply(
+        locations=PLACES,
+        packs={"A": Pack("A", rows, NOW)},
+        products={"A": Product("A", "The A", 1000, "USD", 0.7, margin=400, salvage=100)},
+        policy=DEFAULT_POLICY,
+    )
+
+
+def candidates(found: Supply) -> dict[str, Candidate]:
+    start = model.place(order(line("1", "A", 1)), NOW, "web").order
+    asked = sourcing.problem(start, found, NOW)
+    return {row.location_id: row for row in asked.candidates}
+
+
+def test_deliveries_to_come_are_known_and_past_ones_are_not() -> None:
+    days = range(-1, MOST_DELIVERIES + 2)
+    coming = tuple((SECOND + 86_400 * day, day + 5) for day in reversed(days))
+    found = candidates(supply(denver=Row(3, 1, coming), omaha=Row(3, 1)))
+    assert found["denver"].expected["A"] == tuple(
+        Expected(SECOND + 86_400 * day, day + 5) for day in range(1, MOST_DELIVERIES + 1)
+    )
+    assert found["omaha"].expected == {}
+
+
+def test_the_orders_to_come_are_known_while_they_are_fresh() -> None:
+    pulls = Pulls(NOW - timedelta(days=20), {"denver": Pull(0.3, 250)})
+    stocked = supply(denver=Row(3, 1), omaha=Row(3, 1))
+    found = candidates(replace(stocked, pulls={"A": pulls}))
+    assert (found["denver"].pulls, found["omaha"].pulls) == ({"A": Pull(0.3, 250)}, {})
+    old = replace(pulls, at=NOW - timedelta(days=22))
+    assert candidates(replace(stocked, pulls={"A": old}))["denver"].pulls == {}
+
+
+def test_a_location_that_often_does_not_find_its_goods_is_dearer() -> None:
+    stocked = supply(denver=Row(3, 1, confidence=600), omaha=Row(3, 1, confidence=990))
+    found = candidates(stocked)
+    assert found["denver"].confidence == {"A": 0.6}
+    assert candidates(supply(denver=Row(3, 1)))["denver"].confidence == {}
+    start = model.place(order(line("1", "A", 1)), NOW, "web").order
+    plan = route(sourcing.problem(start, stocked, NOW)).plan
+    assert set(plan.units) == {"omaha"}
+    assert plan.terms["rejection"] == 3
