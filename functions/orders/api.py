@@ -11,6 +11,7 @@ from shared.locations.table import find as find_location
 from shared.orders import (
     buyers,
     model,
+    offers,
     placing,
     promising,
     suggesting,
@@ -19,6 +20,7 @@ from shared.orders import (
     transfers,
 )
 from shared.orders.contract import (
+    AcceptInput,
     CancelFulfillmentInput,
     CancelInput,
     CancelTransferInput,
@@ -223,9 +225,19 @@ def list_fulfillments(
 FULFILLMENT = "/v1/fulfillments/<fulfillment_id>"
 
 
-@app.post(f"{FULFILLMENT}/accept", security=WRITE, summary="Accept an offer")
-def accept(fulfillment_id: FulfillmentPath) -> OrderAnswer:
-    return _step(fulfillment_id, "accept")
+@app.post(
+    f"{FULFILLMENT}/accept",
+    security=WRITE,
+    summary="Accept an offer",
+    description="Where rivals were asked too, the first to accept has it, and reserves its own "
+    "units instead; whoever comes later is refused (`invalid_transition`).",
+)
+def accept(fulfillment_id: FulfillmentPath, body: AcceptInput | None = None) -> OrderAnswer:
+    by = (body or AcceptInput()).location_id
+    return _change(
+        table.order_of(fulfillment_id),
+        lambda order, now, actor: offers.accepted(order, fulfillment_id, by, now, actor),
+    )
 
 
 @app.post(
@@ -496,7 +508,7 @@ def _transfer_answer(transfer: Transfer) -> str:
 
 def _step(
     fulfillment_id: str,
-    action: Literal["accept", "pick", "pack", "ready", "collect"],
+    action: Literal["pick", "pack", "ready", "collect"],
     body: HandOverInput | None = None,
 ) -> OrderAnswer:
     handed = units(body.lines) if body else None

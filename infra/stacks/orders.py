@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
-from infra.schedule import every_minute
+from infra.schedule import every, every_minute
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
@@ -64,7 +64,16 @@ class Orders(Stack):
             image={"awaited": {"BOOL": [True]}},
             batch_size=100,
         )
-        for function in (self.api, sweep, supplies):
+        reevaluate = Function(
+            self,
+            "Reevaluate",
+            platform,
+            handler="functions.orders.reevaluate.handler",
+            description="routes again what nobody has begun to pick, where the policy says so",
+            timeout_seconds=300,
+            memory=1769,
+        )
+        for function in (self.api, sweep, supplies, reevaluate):
             data.let(function, schema.ORDERS, *READ, *WRITE, *DELETE)
             data.let(function, schema.STOCK, *READ, *WRITE)
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
@@ -75,6 +84,7 @@ class Orders(Stack):
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
         every_minute(self, "SweepEveryMinute", sweep)
+        every(30, self, "ReevaluateEveryHalfHour", reevaluate)
 
         project = Function(
             self,

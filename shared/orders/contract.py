@@ -225,6 +225,9 @@ class FulfillmentPart(Answer):
     allowed: list[str] = Field(description="the actions that its state allows")
     carrier: str | None = None
     tracking: str | None = None
+    rivals: list[LocationId] | None = Field(
+        default=None, description="who else may accept it: the first that does has it"
+    )
 
 
 class PaymentAnswer(Answer):
@@ -315,6 +318,7 @@ def part_answer(found: Fulfillment) -> FulfillmentPart:
         allowed=list(allowed(found)),
         carrier=found.carrier,
         tracking=found.tracking,
+        rivals=list(found.rivals) or None,
     )
 
 
@@ -388,6 +392,12 @@ class RejectedLine(Input):
 
 class RejectInput(Input):
     lines: Annotated[list[RejectedLine], Field(min_length=1, max_length=MOST_LINES)]
+
+
+class AcceptInput(Input):
+    location_id: LocationId | None = Field(
+        default=None, description="who accepts; left out, the location that it was offered to"
+    )
 
 
 class HandOverInput(Input):

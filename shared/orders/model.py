@@ -167,6 +167,8 @@ class Fulfillment:
     escalations: int = 0
     carrier: str | None = None
     tracking: str | None = None
+    rivals: tuple[str, ...] = ()
+    """Who else may accept it, while it is offered."""
 
     @property
     def is_open(self) -> bool:
@@ -305,6 +307,7 @@ class Parcel:
     answer_by: datetime
     ready_by: datetime | None = None
     deliver_by: datetime | None = None
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +399,7 @@ def offer(
             ready_by=parcel.ready_by,
             deliver_by=parcel.deliver_by,
             deadline=parcel.answer_by,
+            rivals=parcel.rivals,
         )
         for taken in parcel.lines:
             line = order.line(taken.line_id)
@@ -571,6 +575,7 @@ def act(
         escalations=0,
         carrier=carrier or found.carrier,
         tracking=tracking or found.tracking,
+        rivals=(),
     )
     order = _with_fulfillment(order, moved)
     effects: list[Effect] = []
@@ -589,6 +594,64 @@ def act(
     event = f"fulfillment.{state}"
     order = _noted(order, now, event, actor, _detail(moved))
     return _also(Change(order, cause=event), order, effects)
+
+
+def claim(
+    order: Order,
+    fulfillment_id: str,
+    location_id: str,
+    taken: Sequence[Taken],
+    now: datetime,
+    actor: str,
+    terms: Terms = TERMS,
+) -> Change:
+    """A rival accepts: its own units are reserved instead of those of whom it was offered to. What
+    was promised to the shopper stays.
+
+    Raises InvalidTransition when somebody was faster, Conflict when it was not asked.
+    """
+    found = order.fulfillment(fulfillment_id)
+    _next(found, "accept")
+    if location_id not in found.rivals:
+        raise Conflict(
+            f"{fulfillment_id} was not offered to {location_id}",
+            offered_to=[found.location_id, *found.rivals],
+        )
+    effects = [
+        released(held.sku, found.location_id, held.quantity, held.counters) for held in found.lines
+    ]
+    skus = {held.line_id: held.sku for held in found.lines}
+    lines = tuple(
+        Held(one.line_id, skus[one.line_id], one.quantity, one.limit.counters) for one in taken
+    )
+    effects += [one.limit.take(skus[one.line_id], location_id, one.quantity) for one in taken]
+    moved = replace(found, location_id=location_id, lines=lines)
+    accepted = act(
+        _with_fulfillment(order, moved), fulfillment_id, "accept", now, actor, terms=terms
+    )
+    return _also(accepted, accepted.order, effects)
+
+
+def withdraw(order: Order, fulfillment_ids: Iterable[str], now: datetime, actor: str) -> Change:
+    """Offers are taken back: their units are free to be routed elsewhere, or there again."""
+    change = Change(order, cause="fulfillment.withdrawn")
+    for fulfillment_id in fulfillment_ids:
+        found = change.order.fulfillment(fulfillment_id)
+        _next(found, "cancel")
+        moved = replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+        taken_back = _with_fulfillment(change.order, moved)
+        for held in found.lines:
+            line = taken_back.line(held.line_id)
+            taken_back = _with_line(
+                taken_back, replace(line, unassigned=line.unassigned + held.quantity)
+            )
+        taken_back = _noted(taken_back, now, "fulfillment.withdrawn", actor, _detail(moved))
+        effects = (
+            released(held.sku, found.location_id, held.quantity, held.counters)
+            for held in found.lines
+        )
+        change = _also(change, taken_back, effects)
+    return change
 
 
 def reject(
@@ -642,7 +705,7 @@ def reject(
     moved = (
         replace(found, lines=kept)
         if kept
-        else replace(found, state="rejected", deadline=None, escalations=0)
+        else replace(found, state="rejected", deadline=None, escalations=0, rivals=())
     )
     order = _with_fulfillment(order, moved)
     detail = {
@@ -944,7 +1007,7 @@ def _cancelled(
         moved = (
             replace(found, lines=kept)
             if kept
-            else replace(found, state="cancelled", deadline=None, escalations=0)
+            else replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
         )
         order = _with_fulfillment(order, moved)
         counted = {held.line_id: held.counters for held in found.lines}

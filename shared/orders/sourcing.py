@@ -25,6 +25,7 @@ from shared.routing.model import (
     Pull,
     Pulls,
 )
+from shared.routing.route import rivals
 from shared.stock.model import Hold, Limit
 from shared.stock.rules import Facts, Selling
 
@@ -241,9 +242,11 @@ def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> 
                 limit = supply.limit(line.sku, location_id)
                 by_method.setdefault(line.method, []).append(Taken(line_id, quantity, limit))
         for method, lines in sorted(by_method.items()):
-            found.append(
-                parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
-            )
+            made = parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
+            if method == "ship":
+                most = supply.policy.offers.rivals
+                made = replace(made, rivals=rivals(decision, location_id, most))
+            found.append(made)
     return found
 
 

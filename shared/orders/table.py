@@ -2,6 +2,7 @@
 
     pk ORDER#<order_id>   sk ORDER                  the order: all that is true of it
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
+                             ... #<location_id>     the same, of a rival that may accept it
     pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
     pk SUPPLY#<sku>#<location>   sk <since>#<order_id>#<line_id>#<reference>   who waits for units
                                                     of the supplies of a position, in their order
@@ -541,7 +542,7 @@ def picks(
         names = [str(name) for name in states]
         states = states[names.index(after.group) :] if after.group in names else ()
         more["ExclusiveStartKey"] = {
-            **tables.key(f"ORDER#{order_of(after.id)}", f"FUL#{after.id}"),
+            **tables.key(f"ORDER#{order_of(after.id.partition('#')[0])}", f"FUL#{after.id}"),
             "location_key": {"S": f"LOC#{location_id}#{after.group}"},
             "pick_key": {"S": after.key},
         }
@@ -558,8 +559,26 @@ def picks(
         found += [_pick(item) for item in page.items]
         if len(found) > limit:
             last = found[limit - 1].fulfillment
-            return PickPage(found[:limit], At(last.state, _pick_key(last), last.fulfillment_id))
+            rival = "" if last.location_id == location_id else f"#{location_id}"
+            at = At(last.state, _pick_key(last), last.fulfillment_id + rival)
+            return PickPage(found[:limit], at)
     return PickPage(found, None)
+
+
+def unpicked(location_ids: Iterable[str], states: Sequence[State]) -> Iterator[str]:
+    """The orders with fulfillments in ``states``, each once, location by location."""
+    seen: set[str] = set()
+    for location_id in location_ids:
+        after: At | None = None
+        while True:
+            page = picks(location_id, states, 100, after)
+            for pick in page.picks:
+                if pick.order_id not in seen:
+                    seen.add(pick.order_id)
+                    yield pick.order_id
+            after = page.after
+            if after is None:
+                break
 
 
 def order_of(fulfillment_id: str) -> str:
@@ -609,28 +628,40 @@ def project(order: Order, before: Order | None) -> int:
     known = {found.fulfillment_id: found for found in before.fulfillments} if before else {}
     written = 0
     for found in order.fulfillments:
-        if known.get(found.fulfillment_id) == found:
+        past = known.get(found.fulfillment_id)
+        if past == found:
             continue
-        row = {
-            "pk": f"ORDER#{order.order_id}",
-            "sk": f"FUL#{found.fulfillment_id}",
-            "location_key": f"LOC#{found.location_id}#{found.state}",
-            "pick_key": _pick_key(found),
-            "order_id": order.order_id,
-            "order_version": order.version,
-            "channel": order.channel,
-            "fulfillment": plain(asdict(found)),
-        }
-        refused = tables.write(
-            "put_item",
-            TableName=orders(),
-            Item=to_item(row),
-            # Holds when there is no row yet, or one of an older version of the order.
-            ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
-            ExpressionAttributeValues={":version": {"N": str(order.version)}},
-        )
-        written += refused is None
+        written += _put_pick(order, found, f"FUL#{found.fulfillment_id}", found.location_id)
+        for rival in sorted({*found.rivals, *(past.rivals if past else ())}):
+            asked = rival if rival in found.rivals else None
+            written += _put_pick(order, found, f"FUL#{found.fulfillment_id}#{rival}", asked)
     return written
+
+
+def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> bool:
+    """Without ``location_id`` nobody is asked by this row any more: it is in no list, and goes."""
+    row: dict[str, Any] = {
+        "pk": f"ORDER#{order.order_id}",
+        "sk": sk,
+        "order_id": order.order_id,
+        "order_version": order.version,
+        "channel": order.channel,
+        "fulfillment": plain(asdict(found)),
+    }
+    if location_id is None:
+        row["ttl"] = int(found.offered_at.timestamp()) + KEPT_SECONDS
+    else:
+        row["location_key"] = f"LOC#{location_id}#{found.state}"
+        row["pick_key"] = _pick_key(found)
+    refused = tables.write(
+        "put_item",
+        TableName=orders(),
+        Item=to_item(row),
+        # Holds when there is no row yet, or one of an older version of the order.
+        ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
+        ExpressionAttributeValues={":version": {"N": str(order.version)}},
+    )
+    return refused is None
 
 
 def _pick_key(found: Fulfillment) -> str:
@@ -695,6 +726,7 @@ def _fulfillment(row: Mapping[str, Any]) -> Fulfillment:
                 Held(**{**held, "counters": tuple(held.get("counters", ()))})
                 for held in row["lines"]
             ),
+            "rivals": tuple(row.get("rivals", ())),
             **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
         }
     )

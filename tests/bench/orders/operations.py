@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import pytest
 
@@ -82,9 +83,13 @@ def _hold(name: str, lines: int) -> Hold:
     return Hold(name, held, "web", HoldState.OPEN, NOW, end, "digest", "{}")
 
 
+def _open(lines: int) -> None:
+    stock.open_hold(_hold(f"h{lines}", lines))
+
+
 def _holds() -> Iterator[Row]:
     for lines in (1, 5, 20):
-        yield _measured(f"hold {lines} lines", lambda n=lines: stock.open_hold(_hold(f"h{n}", n)))
+        yield _measured(f"hold {lines} lines", partial(_open, lines))
     held = stock.known_hold("h5")
     later = NOW + timedelta(minutes=30)
     yield _measured("extend a hold", lambda: stock.extend_hold(held, later, NOW))
@@ -117,19 +122,21 @@ def _change(name: str, key: str, decide: Callable[[Order], model.Change]) -> Non
     placing.change(_id(name), decide, NOW, request=request(key, key), answer=_answer)
 
 
+def _act(name: str, action: Literal["accept", "pick", "ship"]) -> None:
+    _change(name, action, lambda found: model.act(found, f"{_id(name)}.1", action, NOW, "store"))
+
+
+STEPS: tuple[Literal["accept", "pick", "ship"], ...] = ("accept", "pick", "ship")
+
+
 def _orders() -> Iterator[Row]:
     for lines in (1, 3, 10):
-        yield _measured(f"order of {lines} lines", lambda n=lines: _buy(f"o{n}", n))
+        yield _measured(f"order of {lines} lines", partial(_buy, f"o{lines}", lines))
     yield _measured("the same order again", lambda: _buy("o3", 3))
     stock.open_hold(_hold("held", 3))
     yield _measured("order of 3 lines with a hold", lambda: _buy("oh", 3, hold_id="held"))
-    for action in ("accept", "pick", "ship"):
-        yield _measured(
-            f"{action}, 3 lines",
-            lambda a=action: _change(
-                "o3", a, lambda found: model.act(found, f"{found.order_id}.1", a, NOW, "store")
-            ),
-        )
+    for action in STEPS:
+        yield _measured(f"{action}, 3 lines", partial(_act, "o3", action))
     yield _measured(
         "cancel, 10 lines",
         lambda: _change("o10", "cancel", lambda found: model.cancel(found, None, "", NOW, "web")),
@@ -141,17 +148,16 @@ def _orders() -> Iterator[Row]:
 
 
 def _customers() -> Iterator[Row]:
-    said = {
+    said: dict[str, Any] = {
         "email": "bob@shop.test",
         "phone": "+14155552671",
         "given_name": "Bob",
         "family_name": "Ray",
     }
     for name, number in (("somebody new", "1"), ("somebody known", "2"), ("the same again", "2")):
+        stated = record("web", number, at=NOON, **said)
         yield _measured(
             f"resolve {name}",
-            lambda n=number: customers.resolve(
-                record("web", n, at=NOON, **said), f"r{n}", NOON, f"p-{n}"
-            ),
+            partial(customers.resolve, stated, f"r{number}", NOON, f"p-{number}"),
         )
     yield _measured("a profile", lambda: customers.find("p-1"))

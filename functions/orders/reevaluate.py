@@ -1,0 +1,34 @@
+"""Routes again, now and then, what nobody has begun to pick; does nothing unless the policy says
+what that must save."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.errors import Refusal
+from shared.locations.table import all_locations
+from shared.orders import offers, table
+from shared.routing import table as policies
+
+SECONDS = 240
+"""How long a run takes on new orders; the next one begins elsewhere."""
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    now, until = datetime.now(UTC), time.monotonic() + SECONDS
+    moved = looked = 0
+    if policies.active().offers.saving is not None:
+        for order_id in table.unpicked(sorted(all_locations()), offers.UNPICKED):
+            if time.monotonic() > until:
+                break
+            looked += 1
+            try:
+                moved += offers.improve(order_id, now) is not None
+            except Refusal as refusal:
+                logger.warning("not improved", extra={"order": order_id, "code": refusal.code})
+    logger.info("reevaluated", extra={"orders": looked, "moved": moved})
+    return {"looked": looked, "moved": moved}

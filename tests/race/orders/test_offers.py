@@ -1,0 +1,50 @@
+"""Locations that compete for one parcel, on DynamoDB Local."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from shared.errors import Conflict, InvalidTransition
+from shared.orders import offers, placing, table
+from shared.routing import table as policies
+from shared.routing.model import DEFAULT_POLICY, Offers
+from tests.race.orders.test_races import LATER, answer, at_once, buy, kinds
+from tests.tables.orders import shop
+from tests.tables.orders.shop import NOW, line, request
+
+pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
+
+STORES = ("denver", "boulder", "omaha", "depot")
+
+
+def accept(order_id: str, location_id: str, thread: int) -> str:
+    placing.change(
+        order_id,
+        lambda found: offers.accepted(found, f"{order_id}.1", location_id, LATER, location_id),
+        LATER,
+        request=request(f"{order_id}-{location_id}-{thread}"),
+        answer=answer,
+    )
+    return location_id
+
+
+def test_of_many_stores_that_claim_at_once_one_has_it() -> None:
+    policies.put_draft(replace(DEFAULT_POLICY, offers=Offers(rivals=3)), None, NOW, "planner")
+    policies.publish(None, NOW, "planner")
+    shop.stocked({"A": dict.fromkeys(STORES, 4)})
+    for n in range(3):
+        buy(f"o-{n}", line("1", "A", 2))
+        claims = [partial(accept, f"o-{n}", STORES[thread % 4], thread) for thread in range(32)]
+        outcomes = at_once(claims)
+        told = kinds(outcomes)
+        assert told[str] == 1
+        assert set(told) <= {str, InvalidTransition, Conflict}
+        stored = table.find(f"o-{n}")
+        assert stored is not None
+        (won,) = [name for name in outcomes if isinstance(name, str)]
+        assert stored.fulfillment(f"o-{n}.1").location_id == won
+        shop.laws()
+    held = Counter({store: shop.counts("A", store)[1] for store in STORES})
+    assert sum(held.values()) == 6

@@ -1,0 +1,203 @@
+"""Competing locations, and orders that are routed again before anybody picks them."""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from shared.errors import Conflict, InvalidTransition
+from shared.orders import model, offers, placing, table
+from shared.orders.contract import order_answer
+from shared.orders.model import Fulfillment, Order
+from shared.routing import table as policies
+from shared.routing.model import DEFAULT_POLICY, Offers
+from shared.stock import table as stock
+from shared.stock.feed import Counted
+from tests.tables.orders import shop
+from tests.tables.orders.shop import NOW, line, order, request
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+LATER = NOW + timedelta(minutes=5)
+
+
+def policy(**wanted: Any) -> None:
+    policies.put_draft(replace(DEFAULT_POLICY, offers=Offers(**wanted)), None, NOW, "planner")
+    policies.publish(None, NOW, "planner")
+
+
+def answer(stored: Order) -> str:
+    return order_answer(stored).model_dump_json()
+
+
+def buy(*lines: model.Line, name: str = "o-1") -> Fulfillment:
+    placing.place(order(name, *lines), request(name, name), "web", NOW, answer)
+    return found(name)
+
+
+def found(name: str = "o-1", number: int = 1) -> Fulfillment:
+    stored = table.find(name)
+    assert stored is not None
+    return stored.fulfillment(f"{name}.{number}")
+
+
+def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
+    placing.change(
+        name,
+        lambda stored: offers.accepted(stored, f"{name}.1", location_id, LATER, "store"),
+        LATER,
+        request=request(key or f"accept-{location_id}"),
+        answer=answer,
+    )
+
+
+def listed(location_id: str) -> list[str]:
+    return [pick.fulfillment.fulfillment_id for pick in table.picks(location_id).picks]
+
+
+def project(name: str = "o-1", before: Order | None = None) -> Order:
+    stored = table.find(name)
+    assert stored is not None
+    table.project(stored, before)
+    return stored
+
+
+def test_without_a_policy_nobody_competes() -> None:
+    shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3}})
+    assert buy().rivals == ()
+
+
+def test_those_that_have_all_of_it_are_asked_the_cheapest_first() -> None:
+    policy(rivals=1)
+    shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 1}})
+    asked = buy(line("1", "A", 2))
+    assert (asked.location_id, asked.rivals) == ("denver", ("boulder",))
+
+
+def test_the_first_to_accept_has_it_with_its_own_units() -> None:
+    policy(rivals=2)
+    shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3}})
+    asked = buy(line("1", "A", 2))
+    accept("boulder")
+    now = found()
+    assert (now.location_id, now.state, now.rivals) == ("boulder", "accepted", ())
+    assert (now.ready_by, now.deliver_by) == (asked.ready_by, asked.deliver_by)
+    assert shop.counts("A", "denver") == (3, 0, 3, 0)
+    assert shop.counts("A", "boulder") == (3, 2, 1, 0)
+    shop.laws()
+    with pytest.raises(InvalidTransition):
+        accept("omaha")
+    with pytest.raises(InvalidTransition):
+        accept(None)
+    shop.laws()
+
+
+def test_who_was_not_asked_cannot_accept() -> None:
+    policy(rivals=1)
+    shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3}})
+    buy()
+    with pytest.raises(Conflict, match="not offered to omaha"):
+        accept("omaha")
+    assert found().state == "offered"
+
+
+def test_a_rival_that_has_sold_its_units_meanwhile_is_refused() -> None:
+    policy(rivals=1)
+    shop.stocked({"A": {"denver": 3, "boulder": 3}})
+    buy(line("1", "A", 2))
+    sold = Counted("wms", "c", None, "A", "boulder", 1, LATER)
+    known = stock.positions_of([("A", "boulder")])["A", "boulder"]
+    assert stock.apply([sold], known, (), LATER)
+    with pytest.raises(Conflict, match="has not got the units"):
+        accept("boulder")
+    shop.laws()
+
+
+def test_each_sees_it_in_its_list_until_somebody_has_it() -> None:
+    policy(rivals=2)
+    shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3}})
+    buy()
+    before = project()
+    assert listed("denver") == listed("boulder") == listed("omaha") == ["o-1.1"]
+    accept("boulder")
+    project(before=before)
+    assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
+    table.project(before, None)  # late
+    assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
+
+
+def test_a_list_of_offers_to_rivals_goes_on_where_its_page_ended() -> None:
+    policy(rivals=1)
+    shop.stocked({"A": {"denver": 9, "boulder": 9}})
+    for number in range(5):
+        buy(name=f"o-{number}")
+        project(f"o-{number}")
+    seen: list[str] = []
+    after = None
+    while True:
+        page = table.picks("boulder", limit=2, after=after)
+        seen += [pick.order_id for pick in page.picks]
+        if (after := page.after) is None:
+            break
+    assert sorted(seen) == [f"o-{number}" for number in range(5)]
+
+
+def test_a_cheaper_place_takes_what_nobody_has_begun_to_pick() -> None:
+    policy(saving=1)
+    shop.stocked({"A": {"omaha": 3}})
+    assert buy(line("1", "A", 2)).location_id == "omaha"
+    shop.stocked({"A": {"denver": 5}})
+    assert offers.improve("o-1", LATER) is not None
+    assert found().state == "cancelled"
+    moved = found(number=2)
+    assert (moved.location_id, moved.state) == ("denver", "offered")
+    assert shop.counts("A", "omaha") == (3, 0, 3, 0)
+    assert shop.counts("A", "denver") == (5, 2, 3, 0)
+    shop.laws()
+    stored = table.find("o-1")
+    assert stored is not None
+    told = [entry.event for entry in stored.history]
+    assert told[-2:] == ["fulfillment.withdrawn", "fulfillment.offered"]
+    assert offers.improve("o-1", LATER) is None
+
+
+@pytest.mark.parametrize(("saving", "why"), [(None, "no policy"), (1_000_000, "saves too little")])
+def test_it_stays_when_the_policy_does_not_ask_or_it_saves_too_little(
+    saving: int | None, why: str
+) -> None:
+    policy(saving=saving)
+    shop.stocked({"A": {"omaha": 3}})
+    buy()
+    shop.stocked({"A": {"denver": 5}})
+    assert offers.improve("o-1", LATER) is None, why
+    assert found().location_id == "omaha"
+    shop.laws()
+
+
+def test_what_is_being_picked_stays() -> None:
+    policy(saving=1)
+    shop.stocked({"A": {"omaha": 3}})
+    buy()
+    accept(None)
+    placing.change("o-1", lambda stored: model.act(stored, "o-1.1", "pick", LATER, "store"), LATER)
+    shop.stocked({"A": {"denver": 5}})
+    assert offers.improve("o-1", LATER) is None
+
+
+def test_the_units_it_holds_itself_are_no_reason_to_move() -> None:
+    """All that the best place has is reserved for this very order."""
+    policy(saving=1)
+    shop.stocked({"A": {"denver": 2, "omaha": 9}})
+    assert buy(line("1", "A", 2)).location_id == "denver"
+    shop.project("A")
+    assert offers.improve("o-1", LATER) is None
+
+
+def test_unpicked_orders_are_found_once_each() -> None:
+    shop.stocked({"A": {"denver": 9}, "B": {"denver": 1, "boulder": 9}})
+    buy(line("1", "A", 1), line("2", "B", 5), name="o-1")
+    buy(name="o-2")
+    list(map(partial(project), ["o-1", "o-2"]))
+    names = list(table.unpicked(["boulder", "denver"], offers.UNPICKED))
+    assert sorted(names) == ["o-1", "o-2"]
