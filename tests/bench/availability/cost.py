@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functions.availability.query import handler
 from shared.availability import table
 from shared.aws import dynamodb
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
 from tests.bench.availability.shelves import counted, empty_tables, open_stores, question, stock
 from tests.bench.report import Row, Table, Tell
 
@@ -20,6 +22,13 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         open_stores(500)
         for stores in STORES:
             stock(f"of-{stores}", stores)
+        stock("sold", 500, sold=True)
+        for size in ("s", "m", "l"):
+            sku = f"shirt-{size}"
+            group = {"item_group_id": "shirt", "size": size}
+            catalog.put(Product(sku, f"Shirt {size}", 1999, "USD", 0.2, attributes=group))
+            if size != "m":
+                stock(sku, 500)
         for number in range(max(BASKETS)):
             stock(f"sku-{number}", 500, number)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -31,11 +40,13 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
                 *(_row(f"1 SKU x {stores:,} locations", f"of-{stores}") for stores in STORES),
                 *(
                     _row(
-                        f"{skus} SKUs x 500 locations",
+                        f"a basket of {skus} x 500 locations",
                         ",".join(f"sku-{number}" for number in range(skus)),
                     )
                     for skus in BASKETS
                 ),
+                _row("1 SKU x 500 locations, all of them have sold", "sold"),
+                _row("1 SKU that nobody has, with variants", "shirt-m"),
             ]
         yield Table(
             "a question's cost",

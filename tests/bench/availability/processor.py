@@ -72,10 +72,12 @@ def _answers(runs: int, tell: Tell) -> Table:
                 f"1 SKU x 500 locations, {limit} named": _asking(sku="milk", limit=limit)
                 for limit in ("500", "50", "0")
             },
-            "1 SKU, 50 named, within 25 km of a point": _asking(
-                sku="milk", near="39.74,-104.99", radius_km="25"
+            "1 SKU, within 25 km of a point": _asking(
+                sku="milk", near="39.5,-114.2", radius_km="25"
             ),
-            "1 SKU, 50 named, the nearest": _asking(sku="milk", near="39.74,-104.99"),
+            "1 SKU, 50 named, the nearest": _asking(sku="milk", near="39.5,-114.2"),
+            "1 SKU, in a group of 50 locations": _asking(sku="milk", location_group="group-3"),
+            "1 SKU that is not there: instead": _asking(sku="milk", near="60,10", radius_km="25"),
         }
         took: dict[str, list[float]] = {title: [] for title in cases}
         with contextlib.redirect_stdout(io.StringIO()):

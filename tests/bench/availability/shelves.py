@@ -1,6 +1,7 @@
 """A retailer's shelves on DynamoDB Local, and the requests of a channel."""
 
 import os
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import boto3
 
 from shared.availability import table
 from shared.availability.model import Pack, Row
+from shared.availability.sales import Prior, Sales
 from shared.aws import clients, settings
 from shared.aws.clients import dynamodb
 from shared.locations import table as locations
@@ -35,7 +37,7 @@ def empty_tables() -> Iterator[str]:
     before = dict(os.environ)
     with DynamoDbLocal() as running:
         os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=running.url)
-        _forget()
+        forget()
         try:
             patient: Any = boto3.client("dynamodb")
             for entry in TABLES:
@@ -45,10 +47,10 @@ def empty_tables() -> Iterator[str]:
         finally:
             os.environ.clear()
             os.environ.update(before)
-            _forget()
+            forget()
 
 
-def _forget() -> None:
+def forget() -> None:
     clients.client.cache_clear()
     settings.setting.cache_clear()
 
@@ -61,21 +63,30 @@ def open_stores(count: int) -> None:
                 latitude=25 + number % 50 / 2,
                 longitude=-120 + number // 50,
                 hours=hours(every="09:00-21:00"),
+                groups=frozenset({f"group-{number % 10}"}),
             )
         )
 
 
-def stock(sku: str, stores: int, extra: int = 0) -> None:
-    """Units in each of the stores, versions as after months of changes, some supply expected."""
+def stock(sku: str, stores: int, extra: int = 0, *, sold: bool = False) -> None:
+    """Units by chance in each of the stores, versions as after months of changes, some reserved,
+    some supply expected; with ``sold`` every shelf has sold over the counter."""
+    chance = random.Random(f"{sku} {extra}")
+    now = int(AT.timestamp())
     rows = {
         f"store-{number:04}": Row(
-            1 + (number * 7 + extra) % 40,
-            10_000 + number,
+            chance.randint(1, 40),
+            chance.randint(1, 20_000),
             ((1_797_000_000 + number * 60, 12),) if number % 20 == 0 else (),
+            Sales(chance.uniform(0, 20), chance.uniform(1, 40), now - chance.randint(1, 10**6))
+            if sold
+            else None,
+            reserved=chance.randint(1, 3) if chance.random() < 0.3 else 0,
         )
         for number in range(stores)
     }
-    table.written(Pack(sku, rows, AT))
+    prior = Prior(now - 10**7, now, stores * 10.0, stores * 20.0, stores, 30.0) if sold else None
+    table.written(Pack(sku, rows, AT, prior=prior))
 
 
 def question(**query: str) -> dict[str, Any]:

@@ -1,0 +1,158 @@
+"""Whether a confidence of 0.8 is one: picks replayed in their order, each foretold before it is
+known, by the functions that do it in the system (shared/availability/confidence.py).
+
+The picks are simulated, and so their truth is known: every store has its own accuracy, every
+product group its own, drawn once; half of the stores put their shelves in order half-way.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.availability.confidence import MEAN, Outcome, Record, learn, probability
+from tests.bench.report import Table, Tell
+
+DAY = 86_400
+BUCKETS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+SEED = 20261121
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    store: str
+    group: str
+    second: int
+    found: bool
+    truth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    said: float
+    found: bool
+    truth: float
+
+
+def tables(quick: bool, tell: Tell) -> Iterator[Table]:
+    stores, days = (40, 120) if quick else (150, 365)
+    tell("picks")
+    history = simulated(stores, groups=12, days=days, seed=SEED)
+    ours = replayed(history, probability)
+    skip = len(history) // 5
+    yield Table(
+        "confidence: foretold and seen",
+        [
+            {
+                "said": f"{low:.2f} to {high:.2f}",
+                "picks": len(rows),
+                "said, mean": _mean([row.said for row in rows]),
+                "found, share": _mean([row.found for row in rows]),
+                "truth, mean": _mean([row.truth for row in rows]),
+            }
+            for low, high, rows in buckets(ours[skip:])
+        ],
+        (
+            f"{len(history):,} simulated picks of {stores} stores x 12 groups over {days} days, "
+            f"{sum(row.found for row in ours) / len(ours):.3f} found; the first fifth only learnt",
+            "seed 20261121; half of the stores find more from half-way on",
+        ),
+    )
+    others: dict[str, Callable[[Record, str], float]] = {
+        "by store and group, as it is answered": probability,
+        "by store alone": lambda record, _: probability(record, "none of its groups"),
+        f"the prior alone, {MEAN}": lambda _, __: MEAN,
+    }
+    rows = []
+    for name, said in others.items():
+        told = ours if said is probability else replayed(history, said)
+        told = told[skip:]
+        rows.append(
+            {
+                "answer": name,
+                "Brier score": brier(told),
+                "calibration error": calibration_error(told),
+                "from the truth": math.sqrt(_mean([(row.said - row.truth) ** 2 for row in told])),
+            }
+        )
+    perfect = [Foretold(row.truth, row.found, row.truth) for row in ours[skip:]]
+    rows.append(
+        {
+            "answer": "the truth itself",
+            "Brier score": brier(perfect),
+            "calibration error": calibration_error(perfect),
+            "from the truth": 0.0,
+        }
+    )
+    yield Table(
+        "confidence: how far off",
+        rows,
+        (
+            "Brier score: mean square of said - found, lower is better; no answer beats the truth's",
+            "calibration error: over the buckets, the mean of |said - found|, weighed by picks",
+        ),
+    )
+
+
+def simulated(stores: int, groups: int, days: int, seed: int) -> list[Pick]:
+    """Picks by time. A store's accuracy is logistic(2.4 + N(0, 0.8) + its group's N(0, 0.5)); busy
+    stores pick ten times as much as quiet ones."""
+    chance = random.Random(seed)
+    of_group = [chance.gauss(0, 0.5) for _ in range(groups)]
+    history = []
+    for number in range(stores):
+        level, better = 2.4 + chance.gauss(0, 0.8), 1.0 if number % 2 else 0.0
+        a_day = 10 ** chance.uniform(-0.3, 0.7)
+        for day in range(days):
+            for _ in range(_poisson(chance, a_day)):
+                group = min(int(chance.expovariate(0.35)), groups - 1)
+                gained = better if day > days / 2 else 0.0
+                truth = 1 / (1 + math.exp(-(level + of_group[group] + gained)))
+                second = day * DAY + chance.randrange(DAY)
+                found = chance.random() < truth
+                history.append(Pick(f"store-{number}", f"group-{group}", second, found, truth))
+    return sorted(history, key=lambda pick: (pick.second, pick.store))
+
+
+def replayed(history: Sequence[Pick], said: Callable[[Record, str], float]) -> list[Foretold]:
+    """Each pick foretold from those before it."""
+    records: dict[str, Record] = {}
+    told = []
+    for number, pick in enumerate(history):
+        record = records.get(pick.store, Record())
+        told.append(Foretold(said(record, pick.group), pick.found, pick.truth))
+        outcome = Outcome(str(number), pick.group, pick.found, pick.second)
+        records[pick.store] = learn(record, [outcome]) or record
+    return told
+
+
+def buckets(told: Sequence[Foretold]) -> Iterator[tuple[float, float, list[Foretold]]]:
+    """The buckets that have any, with the answers that fall in each."""
+    for low, high in zip(BUCKETS, BUCKETS[1:], strict=False):
+        rows = [row for row in told if low <= row.said < high or (high == 1.0 and row.said == 1.0)]
+        if rows:
+            yield low, high, rows
+
+
+def brier(told: Sequence[Foretold]) -> float:
+    return _mean([(row.said - row.found) ** 2 for row in told])
+
+
+def calibration_error(told: Sequence[Foretold]) -> float:
+    return sum(
+        len(rows) * abs(_mean([row.said for row in rows]) - _mean([row.found for row in rows]))
+        for _, _, rows in buckets(told)
+    ) / max(1, len(told))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _poisson(chance: random.Random, mean: float) -> int:
+    """Knuth's way: fine for the small means of a day."""
+    least, product, count = math.exp(-mean), chance.random(), 0
+    while product > least:
+        product *= chance.random()
+        count += 1
+    return count
