@@ -14,8 +14,8 @@ def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
     by the same terms that bound it when it takes."""
     if selling.asks_for_confidence:
         for sku, pack in packs.items():
-            known = {pack.locations[int(place)]: sure for place, sure in pack.confidence.items()}
-            selling.know(sku, known)
+            known = zip(pack.locations, pack.confidence, strict=False)
+            selling.know(sku, {place: sure for place, sure in known if sure is not None})
     return {
         sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
         for sku, pack in packs.items()

@@ -171,8 +171,9 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
 class Columns:
     """A pack as it is stored: the locations in the order of their ids, and what each has.
 
-    ``expected``, ``reserved``, ``counters`` and ``confidence`` have the place of a location for
-    their key; most locations have none. ``as_of`` is a text, RFC 3339 with milliseconds.
+    ``expected``, ``reserved`` and ``counters`` have the place of a location for their key; most
+    locations have none. ``confidence`` is empty when it is known of no location. ``as_of`` is a
+    text, RFC 3339 with milliseconds.
     """
 
     as_of: str
@@ -182,7 +183,7 @@ class Columns:
     expected: dict[str, list[list[int]]]
     reserved: dict[str, int] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
-    confidence: dict[str, int] = field(default_factory=dict)
+    confidence: list[int | None] = field(default_factory=list)
 
 
 def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
@@ -208,12 +209,8 @@ def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
             if rows[location].counters
         },
     }
-    if sure := {
-        str(place): rows[location].confidence
-        for place, location in enumerate(order)
-        if rows[location].confidence is not None
-    }:
-        columns["q"] = sure
+    if any(rows[location].confidence is not None for location in order):
+        columns["q"] = [rows[location].confidence for location in order]
     if any(row.awaited for row in rows.values()):
         columns["w"] = {
             str(place): rows[location].awaited
@@ -247,7 +244,7 @@ def unpack(packed: bytes, as_of: str) -> Columns:
         columns["e"],
         columns.get("r", {}),
         columns.get("c", {}),
-        columns.get("q", {}),
+        columns.get("q", []),
     )
 
 
@@ -268,8 +265,7 @@ def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
     for place, reserved in columns.get("r", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], reserved=reserved)
-    for place, confidence in columns.get("q", {}).items():
-        location = locations[int(place)]
+    for location, confidence in zip(locations, columns.get("q", ()), strict=False):
         rows[location] = replace(rows[location], confidence=confidence)
     for place, awaited in columns.get("w", {}).items():
         location = locations[int(place)]

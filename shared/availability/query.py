@@ -273,23 +273,23 @@ def _rows(
     if distances is None and not pack.confidence:
         said = [(places[location], units) for location, units in shown]
         return ",".join([f"{head}{units}{tail}" for (head, tail), units in said])
-    sure = {
-        pack.locations[int(place)]: f',"confidence":{SURE[known]}'
-        for place, known in pack.confidence.items()
-    }
+    sure = dict(zip(pack.locations, pack.confidence, strict=False))
     if distances is None:
-        told = [(places[location], units, sure.get(location, "")) for location, units in shown]
+        told = [(places[location], units, SURE[sure.get(location)]) for location, units in shown]
         return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in told])
     rows = []
     for location, units in shown:
         head, tail = places[location]
-        known = sure.get(location, "")
+        known = SURE[sure.get(location)]
         rows.append(f'{head}{units},"distance_km":{distances[location]:.3f}{known}{tail}')
     return ",".join(rows)
 
 
-SURE = [f"{known / 1000:g}" for known in range(1001)]
-"""Thousandths, as they are written."""
+SURE: dict[int | None, str] = {
+    None: "",
+    **{known: f',"confidence":{known / 1000:g}' for known in range(1001)},
+}
+"""What is said of so many thousandths."""
 
 
 def _variants(

@@ -9,13 +9,14 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from shared.availability.confidence import MEAN, Outcome, Record, learn, probability
 from tests.bench.report import Table, Tell
 
 DAY = 86_400
 BUCKETS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
-SEED = 20261121
+STORES, GROUPS = 40, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ class Foretold:
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
-    stores, days = (40, 120) if quick else (150, 365)
+    worlds, days = (3, 120) if quick else (5, 365)
     tell("picks")
-    history = simulated(stores, groups=12, days=days, seed=SEED)
-    ours = replayed(history, probability)
-    skip = len(history) // 5
+    histories = [simulated(STORES, GROUPS, days, seed) for seed in range(worlds)]
+    ours = told(histories, probability)
+    picks = sum(map(len, histories))
     yield Table(
         "confidence: foretold and seen",
         [
@@ -50,48 +51,43 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
                 "found, share": _mean([row.found for row in rows]),
                 "truth, mean": _mean([row.truth for row in rows]),
             }
-            for low, high, rows in buckets(ours[skip:])
+            for low, high, rows in buckets(ours)
         ],
         (
-            f"{len(history):,} simulated picks of {stores} stores x 12 groups over {days} days, "
-            f"{sum(row.found for row in ours) / len(ours):.3f} found; the first fifth only learnt",
-            "seed 20261121; half of the stores find more from half-way on",
+            f"{picks:,} simulated picks, {_mean([row.found for row in ours]):.3f} found",
+            f"{worlds} draws of {STORES} stores x {GROUPS} groups over {days} days",
+            "the first fifth of each only learnt; half of the stores find more from half-way on",
         ),
     )
-    others: dict[str, Callable[[Record, str], float]] = {
-        "by store and group, as it is answered": probability,
-        "by store alone": lambda record, _: probability(record, "none of its groups"),
-        f"the prior alone, {MEAN}": lambda _, __: MEAN,
+    answers = {
+        "by store and group, as it is answered": ours,
+        "by store alone": told(histories, lambda record, _: probability(record, "another")),
+        f"the prior alone, {MEAN}": told(histories, lambda _, __: MEAN),
+        "the truth itself": [Foretold(row.truth, row.found, row.truth) for row in ours],
     }
-    rows = []
-    for name, said in others.items():
-        told = ours if said is probability else replayed(history, said)
-        told = told[skip:]
-        rows.append(
-            {
-                "answer": name,
-                "Brier score": brier(told),
-                "calibration error": calibration_error(told),
-                "from the truth": math.sqrt(_mean([(row.said - row.truth) ** 2 for row in told])),
-            }
-        )
-    perfect = [Foretold(row.truth, row.found, row.truth) for row in ours[skip:]]
-    rows.append(
-        {
-            "answer": "the truth itself",
-            "Brier score": brier(perfect),
-            "calibration error": calibration_error(perfect),
-            "from the truth": 0.0,
-        }
-    )
     yield Table(
         "confidence: how far off",
-        rows,
+        [
+            {
+                "answer": name,
+                "Brier score": brier(rows),
+                "calibration error": calibration_error(rows),
+                "from the truth": math.sqrt(_mean([(row.said - row.truth) ** 2 for row in rows])),
+            }
+            for name, rows in answers.items()
+        ],
         (
-            "Brier score: mean square of said - found, lower is better; no answer beats the truth's",
+            "Brier score: mean square of said - found; nothing said is better than the truth",
             "calibration error: over the buckets, the mean of |said - found|, weighed by picks",
         ),
     )
+
+
+def told(
+    histories: Sequence[Sequence[Pick]], said: Callable[[Record, str], float]
+) -> list[Foretold]:
+    """The picks of all histories but for the first fifth of each."""
+    return [row for one in histories for row in replayed(one, said)[len(one) // 5 :]]
 
 
 def simulated(stores: int, groups: int, days: int, seed: int) -> list[Pick]:
@@ -117,18 +113,18 @@ def simulated(stores: int, groups: int, days: int, seed: int) -> list[Pick]:
 def replayed(history: Sequence[Pick], said: Callable[[Record, str], float]) -> list[Foretold]:
     """Each pick foretold from those before it."""
     records: dict[str, Record] = {}
-    told = []
+    foretold = []
     for number, pick in enumerate(history):
         record = records.get(pick.store, Record())
-        told.append(Foretold(said(record, pick.group), pick.found, pick.truth))
+        foretold.append(Foretold(said(record, pick.group), pick.found, pick.truth))
         outcome = Outcome(str(number), pick.group, pick.found, pick.second)
         records[pick.store] = learn(record, [outcome]) or record
-    return told
+    return foretold
 
 
 def buckets(told: Sequence[Foretold]) -> Iterator[tuple[float, float, list[Foretold]]]:
     """The buckets that have any, with the answers that fall in each."""
-    for low, high in zip(BUCKETS, BUCKETS[1:], strict=False):
+    for low, high in pairwise(BUCKETS):
         rows = [row for row in told if low <= row.said < high or (high == 1.0 and row.said == 1.0)]
         if rows:
             yield low, high, rows
