@@ -186,7 +186,8 @@ def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     "/v1/orders/<order_id>/returns",
     security=WRITE,
     summary="Take goods back, at any location",
-    description="Sellable ones are on sale there at once, damaged ones are kept apart.",
+    description="Sellable ones are on sale there at once, damaged ones are kept apart. An exchange "
+    "is a new order, which the return names.",
 )
 def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     if find_location(body.location_id) is None:
@@ -194,7 +195,9 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     returned = [line.returned() for line in body.lines]
     return _change(
         order_id,
-        lambda order, now, actor: model.take_back(order, body.location_id, returned, now, actor),
+        lambda order, now, actor: model.take_back(
+            order, body.location_id, returned, now, actor, body.exchange_order_id
+        ),
     )
 
 

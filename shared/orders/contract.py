@@ -52,8 +52,8 @@ from shared.web.contract import (
 )
 
 MOST_LINES = 45
-"""Packs, products, pulls, the hold and the replay are one batch read of 100 keys up to 32 lines, and
-two beyond."""
+"""Packs, products, pulls, the hold and the replay are one batch read of 100 keys up to 32 lines,
+and two beyond."""
 MOST_TRANSFER_LINES = 90
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 OrderId = Annotated[
@@ -379,6 +379,11 @@ class ReturnedLine(Input):
 class ReturnInput(Input):
     location_id: LocationId = Field(description="where the goods came back: any location")
     lines: Annotated[list[ReturnedLine], Field(min_length=1, max_length=MOST_LINES)]
+    exchange_order_id: Id | None = Field(
+        default=None,
+        description="the order of what the shopper takes instead: the refund that is due names it, "
+        "so that one can be set off against the other",
+    )
 
 
 class RejectedLine(Input):

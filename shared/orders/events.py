@@ -106,6 +106,7 @@ class RefundDue(OfOrder):
 
     refund: Money
     reason: str
+    exchange_order_id: str | None = None
 
 
 class PaymentReceived(OfOrder):

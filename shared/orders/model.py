@@ -780,8 +780,10 @@ def take_back(
     returns: Sequence[Returned],
     now: datetime,
     actor: str,
+    exchange_order_id: str | None = None,
 ) -> Change:
-    """Units come back at any location: sellable ones are on sale there at once.
+    """Units come back at any location: sellable ones are on sale there at once. The refund names
+    the order of what the shopper takes instead.
 
     Raises Conflict when more comes back than was handed over.
     """
@@ -816,7 +818,7 @@ def take_back(
     units = Counter[str]()
     for entry in returns:
         units[entry.line_id] += entry.quantity
-    order = _refund(order, units, now, "returned")
+    order = _refund(order, units, now, "returned", exchange_order_id)
     return _also(Change(order, cause="return.received"), order, effects)
 
 
@@ -1034,12 +1036,20 @@ def _cancelled(
     return _also(Change(order, cause="order.cancelled"), order, effects)
 
 
-def _refund(order: Order, units: Mapping[str, int], now: datetime, reason: str) -> Order:
+def _refund(
+    order: Order,
+    units: Mapping[str, int],
+    now: datetime,
+    reason: str,
+    exchange_order_id: str | None = None,
+) -> Order:
     """What was paid or authorized is due back, in the order's currency."""
     if order.payment.status == "pending":
         return order
     amount = sum(order.line(name).unit_price * quantity for name, quantity in units.items())
     detail = {"amount": amount, "currency": order.lines[0].currency, "reason": reason}
+    if exchange_order_id is not None:
+        detail["exchange_order_id"] = exchange_order_id
     return _noted(order, now, "refund.due", "norain", detail)
 
 

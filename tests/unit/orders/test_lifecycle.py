@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
+from shared.orders.events import of_change
 from shared.orders.model import (
     TERMS,
     TRANSITIONS,
@@ -262,6 +263,17 @@ def test_returns_are_on_sale_where_they_came_back_and_damaged_ones_are_not() -> 
     with pytest.raises(Conflict) as refused:
         take_back(change.order, "S9", [Returned("1", 2, "sellable", "")], NOW, "pos")
     assert refused.value.data["returnable"] == 1
+
+
+def test_the_refund_of_an_exchange_names_the_order_that_takes_its_place() -> None:
+    start = walked(placed(order(), parcel("S1", l1=3)).order, "accept", "ship")
+    rows = [Returned("1", 1, "sellable", "too small")]
+    change = take_back(start, "S9", rows, NOW, "pos", exchange_order_id="o-2")
+    told = change.order.history[-1]
+    assert (told.event, told.detail["exchange_order_id"]) == ("refund.due", "o-2")
+    assert (
+        of_change(start, replace(change.order, version=7))[-1]["data"]["exchange_order_id"] == "o-2"
+    )
 
 
 def test_an_offer_without_an_answer_is_taken_back() -> None:
