@@ -32,8 +32,8 @@ def _supply(position: Position) -> tuple[Supply, ...]:
 
 
 def _awaited(position: Position) -> int:
-    """Another number when anything has happened to a supply of which units are promised, or to
-    those units; 0 when none are."""
+    """Another number when anything has happened to a supply of which units are promised, or when
+    some of these have come; 0 when none are promised. One promise more is nothing to be told of."""
     if not (position.due or position.landed):
         return 0
     coming = [
@@ -41,5 +41,5 @@ def _awaited(position: Position) -> int:
         for row in position.expected
         if row.reference in position.due
     ]
-    told = sorted(position.due.items()), sorted(position.landed.items()), sorted(coming)
+    told = sorted(position.landed.items()), sorted(coming)
     return zlib.crc32(repr(told).encode()) or 1

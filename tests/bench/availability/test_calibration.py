@@ -22,7 +22,7 @@ def test_what_is_answered_is_better_than_the_prior_and_calibrated() -> None:
 
 
 def test_a_history_is_in_its_order_and_the_same_again() -> None:
-    assert HISTORY == simulated(stores=20, groups=6, days=90, seed=7)
+    assert simulated(stores=20, groups=6, days=90, seed=7) == HISTORY
     assert [pick.second for pick in HISTORY] == sorted(pick.second for pick in HISTORY)
 
 

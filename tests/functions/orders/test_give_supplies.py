@@ -80,3 +80,13 @@ def test_a_record_that_cannot_be_read_is_named_and_comes_again_with_what_follows
     broken = record(None, {"awaited": {"BOOL": True}}, 7)
     assert given(broken, record(before, image(), 8)) == ["7"]
     assert shipped_from("o1") == []
+
+
+def test_one_promise_more_wakes_nobody() -> None:
+    announced("PO-1", 9, 10)
+    bought("o1", 2)
+    before = image()
+    bought("o2", 2)
+    assert list(give_supplies._changed(record(before, image())["dynamodb"])) == []
+    announced("PO-1", 9, 12, minute=5)
+    assert list(give_supplies._changed(record(before, image())["dynamodb"])) == [("A", "depot")]
