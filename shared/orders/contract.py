@@ -794,6 +794,11 @@ class PromiseInput(Input):
     lines: Annotated[list[PromiseLine], Field(min_length=1, max_length=MOST_LINES)]
     ship_to: ShipTo | None = None
     pickup_at: LocationId | None = None
+    pickup_nearby: Annotated[int, Strict(), Ge(0), Le(10)] = Field(
+        default=0,
+        description="so many more locations where all of it can be collected, those nearest to "
+        "pickup_at, or else to ship_to",
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -801,8 +806,15 @@ class PromiseInput(Input):
             raise ValueError("say where: ship_to, pickup_at or both")
         return self
 
-    def draft(self, method: Method, service_level: ServiceLevel, now: datetime) -> Order:
-        """The cart as an order that is never placed; lines of one SKU are added up."""
+    def draft(
+        self,
+        method: Method,
+        service_level: ServiceLevel,
+        now: datetime,
+        location_id: str | None = None,
+    ) -> Order:
+        """The cart as an order that is never placed, collected at ``location_id`` or where it says;
+        lines of one SKU are added up."""
         cart: Counter[str] = Counter()
         for line in self.lines:
             cart[line.sku] += line.quantity
@@ -820,7 +832,7 @@ class PromiseInput(Input):
                     currency="USD",
                     method=method,
                     open=0,
-                    location_id=self.pickup_at if method == "pickup" else None,
+                    location_id=(location_id or self.pickup_at) if method == "pickup" else None,
                 )
                 for sku, quantity in cart.items()
             ),
@@ -833,6 +845,9 @@ class PromiseOption(Answer):
     method: Method
     service_level: ServiceLevel | None = None
     location_id: LocationId | None = None
+    distance_km: float | None = Field(
+        default=None, description="of a location nearby, from where it was asked for"
+    )
     deliver_by: Instant | None = None
     ready_by: Instant | None = None
     splits: Count = Field(description="parcels after the first")
@@ -844,6 +859,9 @@ class PromiseShort(Answer):
     sku: Sku
     wanted: Units
     sellable: Count
+    expected_at: Instant | None = Field(
+        default=None, description="when the next supply comes that is promised to nobody"
+    )
 
 
 class PromisesAnswer(Answer):
@@ -861,6 +879,7 @@ class ChosenOption(Input):
     method: Method
     service_level: ServiceLevel | None = None
     location_id: LocationId | None = None
+    distance_km: float | None = None
     deliver_by: Instant | None = None
     ready_by: Instant | None = None
     splits: Count | None = None
@@ -892,11 +911,8 @@ class PromiseHoldInput(PromiseInput):
     def _reachable(self) -> Self:
         if self.option.method == "ship" and self.ship_to is None:
             raise ValueError("an option that is shipped needs ship_to")
-        if self.option.method == "pickup":
-            if self.pickup_at is None:
-                raise ValueError("an option that is collected needs pickup_at")
-            if self.option.location_id not in (None, self.pickup_at):
-                raise ValueError("the option is of another location than pickup_at")
+        if self.option.method == "pickup" and not (self.option.location_id or self.pickup_at):
+            raise ValueError("an option that is collected needs its location_id, or pickup_at")
         return self
 
 

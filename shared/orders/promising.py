@@ -43,19 +43,23 @@ TOLD_FOR = timedelta(minutes=30)
 
 
 def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
-    wanted: list[tuple[Method, ServiceLevel]] = []
+    wanted: list[tuple[Method, ServiceLevel, str | None]] = []
     if cart.ship_to is not None:
-        wanted += [("ship", service) for service in SERVICES]
+        wanted += [("ship", service, None) for service in SERVICES]
     if cart.pickup_at is not None:
-        wanted.append(("pickup", "standard"))
-    drafts = [cart.draft(method, service, now) for method, service in wanted]
+        wanted.append(("pickup", "standard", cart.pickup_at))
+    drafts = [cart.draft(method, service, now) for method, service, _ in wanted]
     gathered = table.gather(line.sku for line in drafts[0].lines)
     supply = supply_of(drafts[0], gathered, now)
     check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
     options: list[PromiseOption] = []
     missing: list[dict[str, int]] = []
-    for (method, service), draft in zip(wanted, drafts, strict=True):
+    near = sourcing.nearby(drafts[-1], supply, cart.pickup_nearby)
+    for place in near:
+        wanted.append(("pickup", "standard", place))
+        drafts.append(cart.draft("pickup", "standard", now, place))
+    for (method, service, place), draft in zip(wanted, drafts, strict=True):
         start = model.place(draft, now, "promise")
         decision = route(sourcing.problem(start.order, supply, now))
         parcels = sourcing.parcels(decision, start.order, supply, now)
@@ -64,10 +68,10 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
         if left:
             missing.append(left)
         else:
-            options.append(_option(method, service, routed, decision.plan, supply))
-    return PromisesAnswer(
-        as_of=now, options=options, short=[] if options else list(_short(drafts, missing))
-    )
+            made = _option(method, service, routed, decision.plan, supply)
+            options.append(made.model_copy(update={"distance_km": near.get(place or "")}))
+    short = [] if options else list(_short(drafts, missing, supply, now))
+    return PromisesAnswer(as_of=now, options=options, short=short)
 
 
 def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
@@ -85,7 +89,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
         return stands.answer
     at = cart.as_of if now - TOLD_FOR <= cart.as_of <= now else now
     method, service = cart.option.method, cart.option.service_level or "standard"
-    draft = cart.draft(method, service, at)
+    draft = cart.draft(method, service, at, cart.option.location_id)
     gathered = table.gather(line.sku for line in draft.lines)
     supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
@@ -183,9 +187,16 @@ def _option(
     )
 
 
-def _short(drafts: list[Order], missing: list[dict[str, int]]) -> Iterator[PromiseShort]:
+def _short(
+    drafts: list[Order], missing: list[dict[str, int]], supply: Supply, now: datetime
+) -> Iterator[PromiseShort]:
     """By SKU, what the best of the ways still lacks."""
     for line in drafts[0].lines:
         least = min(left.get(line.sku, 0) for left in missing)
         if least:
-            yield PromiseShort(sku=line.sku, wanted=line.quantity, sellable=line.quantity - least)
+            yield PromiseShort(
+                sku=line.sku,
+                wanted=line.quantity,
+                sellable=line.quantity - least,
+                expected_at=sourcing.next_supply(line.sku, supply, now),
+            )

@@ -147,6 +147,25 @@ def check_pickup(order: Order, supply: Supply) -> None:
         raise InvalidRequest("a line cannot be collected where it says", errors)
 
 
+def nearby(order: Order, supply: Supply, most: int) -> dict[str, float]:
+    """The ``most`` locations nearest to where ``order`` is collected, or else sent to, that have
+    all of it to hand over, and how far they are in km; without the one that it names."""
+    named = order.lines[0].location_id
+    start = supply.locations.get(named or "")
+    origin = _at(start) if start else supply.destination
+    if not most or origin is None:
+        return {}
+    wanted = {line.sku: line.quantity for line in order.lines}
+    found = sorted(
+        (_km(location, origin), place)
+        for place, location in supply.locations.items()
+        if location.pickup
+        and place != named
+        and all(supply.sellable(sku, place) >= units for sku, units in wanted.items())
+    )
+    return {place: km for km, place in found[:most]}
+
+
 def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     """The routing of all units of ``order`` that no location holds."""
     wanted = [line for line in order.lines if line.unassigned]
@@ -528,8 +547,10 @@ def alternatives(
 
 def _near(line: Line, supply: Supply) -> Destination | None:
     location = supply.locations.get(line.location_id or "")
-    if location is None:
-        return supply.destination
+    return supply.destination if location is None else _at(location)
+
+
+def _at(location: Location) -> Destination:
     return Destination(
         location.latitude, location.longitude, location.postal_code, location.country
     )

@@ -17,6 +17,7 @@ from shared.orders import table
 from shared.routing.model import Decision
 from shared.routing.route import replay
 from shared.stock import table as stock
+from shared.stock.feed import Announced
 from shared.stock.model import Cause, Effect
 from tests.functions.locations.requests import answered, request
 from tests.tables.orders import shop
@@ -226,7 +227,7 @@ def test_a_hold_ends_before_anything_should_lie_ready() -> None:
     ("change", "path"),
     [
         ({"ship_to": None}, "$"),
-        ({"option": {"method": "pickup", "location_id": "boulder"}}, "$"),
+        ({"option": {"method": "pickup"}, "pickup_at": None}, "$"),
         ({"option": {"method": "teleport"}}, "$.option.method"),
     ],
 )
@@ -234,6 +235,34 @@ def test_an_option_that_is_none_is_named_by_its_path(change: Body, path: str) ->
     status, problem = call("hold_promise", {**told(), **change}, "promise-1")
     assert (status, problem["code"]) == (422, "invalid_request")
     assert path in {entry["path"] for entry in problem["errors"]}
+
+
+def test_what_lies_nearby_is_offered_by_distance_and_can_be_held() -> None:
+    shop.stocked({"C": {"boulder": 3, "omaha": 3, "depot": 9}, "D": {"boulder": 1, "omaha": 2}})
+    cart = {"lines": [{"sku": "C", "quantity": 2}], "pickup_nearby": 5}
+    _, promise = call("promise", cart)
+    found = [(o["location_id"], o["distance_km"]) for o in promise["options"] if "ready_by" in o]
+    assert [place for place, _ in found] == ["boulder", "omaha"]
+    assert 35 < found[0][1] < 45
+    assert found[1][1] > 700
+    (option, _) = [o for o in promise["options"] if "ready_by" in o]
+    answer = held({**cart, "as_of": promise["as_of"], "option": option}, "nearby")
+    assert parts(answer)[0][:2] == ("boulder", 2)
+    _, few = call("promise", {**cart, "pickup_nearby": 1})
+    assert [o["location_id"] for o in few["options"] if "ready_by" in o] == ["boulder"]
+    both = [{"sku": "C", "quantity": 1}, {"sku": "D", "quantity": 2}]
+    _, whole = call("promise", {"lines": both, "pickup_nearby": 5})
+    assert [o["location_id"] for o in whole["options"] if "ready_by" in o] == ["omaha"]
+
+
+def test_what_is_short_says_when_more_of_it_comes() -> None:
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+    event = Announced("erp", "1", None, "A", "depot", shop.NOW, 4, due, "PO-1")
+    stock.apply([event], stock.position("A", "depot"), (), shop.NOW)
+    shop.project("A")
+    _, promise = call("promise", {"lines": [{"sku": "A", "quantity": 9}]})
+    expected = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert promise["short"] == [{"sku": "A", "wanted": 9, "sellable": 6, "expected_at": expected}]
 
 
 PLACES = st.sampled_from(["denver", "boulder", "omaha", "depot"])
