@@ -6,7 +6,7 @@ of carbon is often less than a cent.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from shared.routing.model import (
@@ -31,10 +31,12 @@ Terms = dict[str, int]
 class Demand:
     """The units of one SKU to be shipped: of all its lines together, since they share its stock.
 
-    It may be split when each of its lines may; ``unfilled`` is the mean over the units.
+    It may be split when each of its lines may; ``unfilled`` is the mean over the units, ``line``
+    the first one as if it were for all units.
     """
 
     sku: str
+    line: Line
     lines: tuple[Line, ...]
     quantity: int
     splittable: bool
@@ -54,6 +56,7 @@ def demands(lines: tuple[Line, ...], policy: Policy) -> tuple[Demand, ...]:
         found.append(
             Demand(
                 sku,
+                replace(same[0], quantity=quantity),
                 tuple(same),
                 quantity,
                 all(line.splittable for line in same),
@@ -131,19 +134,30 @@ def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
     Its salvage value, and above that ``worth`` with the demand until the season ends. Where more
     is announced, the most that it is worth over any of the periods up to a delivery or to the end:
     with the demand until then, and what has come by then. A unit that is short before the lorry
-    comes is dear, however much the lorry brings.
+    comes is dear, however much the lorry brings. Of a line of several units it is the mean of
+    theirs, each dearer than the one before: exact when the location gives all of them.
     """
     if line.margin is None or line.salvage is None:
         return 0
-    margin, pull, left = max(0, line.margin - line.salvage), found.pull, days_left(problem, line)
+    margin, left = max(0, line.margin - line.salvage), days_left(problem, line)
+    ends = [(left, found.stock)]
     if found.expected:
-        most = max(
-            worth(stock, found.rate * days, margin, pull.rate * days, pull.saving)
-            for days, stock in periods(found, problem.now.timestamp(), left)
-        )
-    else:
-        most = worth(found.stock, found.rate * left, margin, pull.rate * left, pull.saving)
-    return _scaled(problem.policy.opportunity * (most + line.salvage))
+        ends = periods(found, problem.now.timestamp(), left)
+    units = max(1, min(line.quantity, found.stock))
+    earned = sum(_most(found, ends, margin, taken) for taken in range(units)) / units
+    return _scaled(problem.policy.opportunity * (earned + line.salvage))
+
+
+def _most(found: Shelf, ends: list[tuple[float, int]], margin: int, taken: int) -> float:
+    """What the next unit is worth above its salvage value when ``taken`` are gone already."""
+    rate, pull = found.rate, found.pull
+    if len(ends) == 1:
+        ((left, stock),) = ends
+        return worth(stock - taken, rate * left, margin, pull.rate * left, pull.saving)
+    return max(
+        worth(stock - taken, rate * left, margin, pull.rate * left, pull.saving)
+        for left, stock in ends
+    )
 
 
 def periods(found: Shelf, now: float, left: float) -> list[tuple[float, int]]:

@@ -135,7 +135,7 @@ def _instance(task: Task) -> Instance:
         for sku, units in candidate.stock.items():
             i = place.get(sku)
             if i is not None and units > 0:
-                line = task.demands[i].lines[0]
+                line = task.demands[i].line
                 unit = sum(unit_terms(problem, candidate, tariff, line).values())
                 row.append((i, unit, units))
         offers.append(tuple(sorted(row)))
@@ -219,9 +219,10 @@ def _plan(task: Task, shipped: Units, solution: Solution) -> Plan:
 
 
 def priced_as(task: Task) -> dict[str, Line]:
-    """By line id the line whose mass and margin count: one for all shipped lines of a SKU."""
+    """By line id the line whose mass and margin count: one for all shipped lines of a SKU, and of
+    their units together."""
     return {line.line_id: line for line in task.problem.lines} | {
-        line.line_id: demand.lines[0] for demand in task.demands for line in demand.lines
+        line.line_id: demand.line for demand in task.demands for line in demand.lines
     }
 
 

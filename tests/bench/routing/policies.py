@@ -13,7 +13,7 @@ from shared.routing.price import NO_PULL, SCALE, Shelf, opportunity
 from shared.routing.pull import SHARED_PARCEL, Goods, pulls
 from shared.routing.pull import Network as Sending
 from shared.routing.solve import Instance, solve
-from tests.bench.routing.season import Floats, Ints, Network, Offer
+from tests.bench.routing.season import Floats, Ints, Network, Offer, Order
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 UNIT = 100 * SCALE  # the router's amounts are thousandths of a cent
@@ -111,9 +111,9 @@ class Newsvendor(Cheapest):
     def price(self, at: float, offer: Offer) -> Floats:
         moment = _moment(at)
         prices = np.zeros(offer.whole.shape)
-        for i, product in enumerate(offer.order.products.tolist()):
+        for i, (product, units) in enumerate(zip(*_lines(offer.order), strict=True)):
             for node in np.flatnonzero(np.isfinite(offer.whole[i])).tolist():
-                line = self._line(product, float(self._network.salvage[product, node]))
+                line = self._line(product, units, float(self._network.salvage[product, node]))
                 shelf = self.shelf(product, node, int(offer.stock[i, node]))
                 prices[i, node] = opportunity(moment, line, shelf) / UNIT
         return prices
@@ -121,11 +121,11 @@ class Newsvendor(Cheapest):
     def shelf(self, product: int, node: int, stock: int) -> Shelf:
         return Shelf(stock, float(self._rates[product, node]), NO_PULL)
 
-    def _line(self, product: int, salvage: float) -> Line:
+    def _line(self, product: int, units: int, salvage: float) -> Line:
         return Line(
             line_id="",
             sku="",
-            quantity=1,
+            quantity=units,
             kg=0.0,
             price=0,
             margin=round(100 * float(self._network.walk_in_margin[product])),
@@ -185,6 +185,10 @@ class Router(Newsvendor):
             days=network.days - self._day,
             now=_moment(self._day).now.timestamp(),
         )
+
+
+def _lines(order: Order) -> tuple[list[int], list[int]]:
+    return order.products.tolist(), order.units.tolist()
 
 
 def _moment(at: float) -> Problem:

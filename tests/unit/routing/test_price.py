@@ -184,3 +184,24 @@ def test_the_more_there_is_the_likelier_it_is_left_over(found: Shelf, more: int)
 def test_a_policy_without_a_price_of_markdowns_charges_none() -> None:
     place = candidate("X", {"A": 99}, rates={"A": 0.1})
     assert "markdown" not in route(problem([SOLD], [place])).plan.terms
+
+
+@given(SHELVES, st.integers(2, 6))
+def test_of_several_units_each_is_dearer_than_the_one_before(found: Shelf, units: int) -> None:
+    asked = problem([], [])
+    one, all_of_them = (
+        opportunity(asked, replace(SOLD, quantity=count), found) for count in (1, units)
+    )
+    last = opportunity(asked, SOLD, found._replace(stock=max(1, found.stock - units + 1)))
+    assert one <= all_of_them <= last
+
+
+def test_a_line_of_two_units_is_charged_for_the_last_two() -> None:
+    found = Shelf(3, 0.1, NO_PULL)
+    chances = [poisson_tail(2.8, stock) for stock in (3, 2)]
+    charged = opportunity(problem([], []), replace(SOLD, quantity=2), found) / SCALE
+    assert charged == pytest.approx(200 + MOST * sum(chances) / 2, abs=1e-3)
+    place = candidate("X", {"A": 3}, rates={"A": 0.1})
+    halves = [line("1", "A", margin=1500, salvage=200), line("2", "A", margin=1500, salvage=200)]
+    plan = route(problem(halves, [place])).plan
+    assert plan.terms["opportunity"] == pytest.approx(2 * charged, abs=1)
