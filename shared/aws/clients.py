@@ -4,6 +4,7 @@ They are those of boto3, made by botocore as boto3 does itself: a seventh of a c
 """
 
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -19,6 +20,7 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=64,
 )
+MAKING = Lock()
 
 
 @cache
@@ -28,7 +30,9 @@ def _session() -> botocore.session.Session:
 
 @cache
 def client(service: str) -> Any:
-    return _session().create_client(service, config=CONFIG)
+    """Threads that ask for it first may each get one of their own; botocore makes one at a time."""
+    with MAKING:
+        return _session().create_client(service, config=CONFIG)
 
 
 def dynamodb() -> "DynamoDBClient":

@@ -56,25 +56,32 @@ def attempt(parts: Sequence[Part], token: str | None = None) -> Tried:
         request["ClientRequestToken"] = token
     try:
         dynamodb().transact_write_items(**request)
-    except dynamodb().exceptions.TransactionCanceledException as error:
-        reasons = error.response.get("CancellationReasons", [])
-        refused = [
-            Refused(index, _item(reason.get("Item")))
-            for index, reason in enumerate(reasons)
-            if reason.get("Code") == "ConditionalCheckFailed"
-        ]
-        if refused:
-            return Tried(refused=refused)
-        codes = [reason.get("Code", "None") for reason in reasons]
-        if not _passing(codes):
-            raise
-        busy = [index for index, code in enumerate(codes) if code != "None"]
-        return Tried(busy=busy or range(len(parts)))
     except ClientError as error:
-        if error.response["Error"]["Code"] not in PASSING:
-            raise
-        return Tried(busy=range(len(parts)))
+        # by its code: another client, made by another thread at the same time, has other classes
+        match error.response["Error"]["Code"]:
+            case "TransactionCanceledException":
+                return _cancelled(error, len(parts))
+            case code if code in PASSING:
+                return Tried(busy=range(len(parts)))
+        raise
     return Tried()
+
+
+def _cancelled(error: ClientError, parts: int) -> Tried:
+    response: Any = error.response
+    reasons = response.get("CancellationReasons", [])
+    refused = [
+        Refused(index, _item(reason.get("Item")))
+        for index, reason in enumerate(reasons)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    ]
+    if refused:
+        return Tried(refused=refused)
+    codes = [reason.get("Code", "None") for reason in reasons]
+    if not _passing(codes):
+        raise error
+    busy = [index for index, code in enumerate(codes) if code != "None"]
+    return Tried(busy=busy or range(parts))
 
 
 def transact(parts: Sequence[Part], token: str | None = None) -> list[Refused]:

@@ -1,7 +1,8 @@
 """DynamoDB's typed JSON to plain Python values and back, without the resource API.
 
-``str``, ``int``, ``float``, ``bool``, ``None``, ``bytes``, lists and maps. An integral number comes
-back as ``int``, any other as ``float``. Importing it costs nothing; a Decimal never appears.
+``str``, ``int``, ``float``, ``bool``, ``None``, ``bytes``, lists, maps and sets of texts. An
+integral number comes back as ``int``, any other as ``float``. Importing it costs nothing; a
+Decimal never appears.
 """
 
 from base64 import b64decode
@@ -29,6 +30,8 @@ def to_attribute(value: Value) -> Item:
             return {"NULL": True}
         case bytes():
             return {"B": value}
+        case set() | frozenset():
+            return {"SS": sorted(value)}
         case list() | tuple():
             return {"L": [to_attribute(entry) for entry in value]}
         case Mapping():
@@ -51,6 +54,8 @@ def from_attribute(attribute: Mapping[str, Any]) -> Value:
             return b64decode(value) if isinstance(value, str) else value
         case "N":
             return _number(value)
+        case "SS":
+            return frozenset(value)
         case "NULL":
             return None
         case "L":
