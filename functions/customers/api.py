@@ -33,6 +33,7 @@ from shared.customers.contract import (
     preview_answer,
     profile_answer,
     review_answer,
+    whole_answer,
 )
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile
@@ -129,13 +130,13 @@ def look_up(
 @app.get(
     "/v1/customers/<profile_id>",
     security=READ,
-    summary="Read a profile",
+    summary="Read a profile: who it is, orders, cart, the newest of the timeline, household",
     description="An id that was merged answers with the survivor. Every read is noted.",
 )
 def profile(profile_id: str) -> CustomerProfile:
-    found = table.find(profile_id)
-    _note([found.profile_id], "profile")
-    return profile_answer(found, table.housemates(found))
+    found = table.whole(profile_id)
+    _note([found.profile.profile_id], "profile")
+    return whole_answer(found)
 
 
 @app.get(
@@ -147,8 +148,8 @@ def profile(profile_id: str) -> CustomerProfile:
 )
 def export(profile_id: str) -> CustomerExport:
     found = table.export(profile_id)
-    _note([found.profile.profile_id], "export")
-    return export_answer(found, table.housemates(found.profile))
+    _note([found.whole.profile.profile_id], "export")
+    return export_answer(found)
 
 
 @app.delete(

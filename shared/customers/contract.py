@@ -23,7 +23,7 @@ from shared.customers.model import (
     Stated,
 )
 from shared.customers.stored import milliseconds
-from shared.customers.views import Export, Preview, Review
+from shared.customers.views import Export, Preview, Review, Whole
 from shared.errors import InvalidRequest, MalformedRequest
 from shared.web.contract import Answer, Channel, Count, Country, Id, Input, Instant, Sku, rfc3339
 from shared.web.idempotency import Request
@@ -267,8 +267,14 @@ class RecordName(Answer):
 
 
 class CustomerProfile(Answer):
-    """``merged_from`` are the ids that lead here; each attribute names the record it is from;
-    ``households`` are other people who live at the same address."""
+    """``merged_from`` are the ids that lead here; each attribute names the record it is from.
+
+    Of one profile that is asked for by its id: ``households`` are other people who live at the
+    same address, by the ids that they moved in with; ``cart`` is the one of all channels;
+    ``recent`` are the newest interactions and ``orders`` the newest purchases and returns of all
+    channels, 12 each: the timeline and GET /v1/orders go on from there. ``tier`` is "none": there
+    is no loyalty programme yet.
+    """
 
     profile_id: Id
     created_at: Instant
@@ -278,6 +284,21 @@ class CustomerProfile(Answer):
     consents: list[KnownConsent]
     records: list[RecordName]
     households: list[Id]
+    tier: Literal["none"] = "none"
+    cart: "CustomerCart | None" = None
+    recent: "list[CustomerInteraction] | None" = None
+    orders: "list[CustomerInteraction] | None" = None
+
+
+def whole_answer(found: Whole) -> CustomerProfile:
+    """The profile with all that is seen of it at first."""
+    return profile_answer(found.profile, found.housemates).model_copy(
+        update={
+            "cart": cart_answer(found.profile.profile_id, found.cart),
+            "recent": [interaction_answer(entry) for entry in found.recent],
+            "orders": [interaction_answer(entry) for entry in found.orders],
+        }
+    )
 
 
 def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> CustomerProfile:
@@ -476,7 +497,7 @@ def _small(data: dict[str, Any]) -> dict[str, Any]:
 
 class StatedInteraction(Input):
     channel: Channel
-    kind: Literal["view", "cart", "purchase", "visit", "contact"]
+    kind: Literal["view", "cart", "purchase", "return", "visit", "contact"]
     occurred_at: Instant
     data: Annotated[dict[str, Any], AfterValidator(_small)] = Field(default={})
 
@@ -577,13 +598,14 @@ class CustomerExport(Answer):
     reads: list[ProfileRead]
 
 
-def export_answer(export: Export, housemates: Sequence[str] = ()) -> CustomerExport:
+def export_answer(export: Export) -> CustomerExport:
+    seen = export.whole
     return CustomerExport(
-        profile=profile_answer(export.profile, housemates),
+        profile=profile_answer(seen.profile, seen.housemates),
         statements=[_statement_kept(record) for record in export.statements],
         said=[SaidOfRecords.model_validate(dict(row)) for row in export.said],
         interactions=[interaction_answer(entry) for entry in export.interactions],
-        cart=cart_answer(export.profile.profile_id, export.cart),
+        cart=cart_answer(seen.profile.profile_id, seen.cart),
         reads=[ProfileRead.model_validate(dict(row)) for row in export.reads],
     )
 

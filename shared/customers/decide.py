@@ -72,12 +72,14 @@ class Match:
     support: float
 
     def lonely(self, rules: Rules) -> bool:
-        """Whether most of a profile of many records does not speak for what one of them says: so
-        two people of one name and one telephone begin to grow together."""
+        """Whether a record has little in common with most of a profile of many records: so two
+        people of one name and one telephone grow together. What a person has put together is not
+        doubted."""
         return (
-            len(self.profile.records) >= rules.many
+            not self.profile.confirmed
+            and len(self.profile.records) >= rules.many
             and self.support < rules.support
-            and self.found.bits < rules.sure
+            and not any(f"same {name}" in self.found.reasons for name in rules.sure)
         )
 
 

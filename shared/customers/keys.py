@@ -9,7 +9,7 @@ import hmac
 from shared.customers.alike import soundex
 from shared.customers.model import IDENTIFIERS, Record, RecordKey
 from shared.customers.normal import junk
-from shared.customers.score import traits
+from shared.customers.score import house, plain, traits
 
 HASH_LENGTH = 32
 MOST_KEYS = 8
@@ -51,9 +51,11 @@ def blocks(record: Record) -> list[Found]:
 def household(record: Record) -> str:
     """The house that the record is of, '' when it does not say: where people live together, never
     a reason to be one person."""
-    found = traits(record)
-    parts = (found.number, found.street, found.postal_code)
-    return "\n".join(parts) if found.street and found.postal_code else ""
+    address = record.address
+    if not address.line1 or not address.postal_code:
+        return ""
+    number, street = house(address.line1)
+    return "\n".join((number, street, plain(address.postal_code))) if street else ""
 
 
 def _first_letters(street: str) -> str:

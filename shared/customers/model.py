@@ -7,7 +7,7 @@ were merged into it. Nothing is ever overwritten by a merge, so a merge can be u
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -19,6 +19,8 @@ KNOWN_BY = ("loyalty_id", "email", "phone", "given_name", "family_name")
 
 Status = Literal["denied", "pending", "granted", "unknown"]
 STRICTNESS: Mapping[str, int] = {"unknown": 0, "granted": 1, "pending": 2, "denied": 3}
+ORDERS = ("purchase", "return")
+"""Kinds of interactions that are about orders."""
 Outcome = Literal["created", "linked", "updated", "review"]
 RecordKey = str
 """``<source>#<HMAC of source_id>``, see keys.py."""
@@ -137,12 +139,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A profile id of the tree; ``parent`` is the id that it was merged into, None at the root."""
+    """A profile id of the tree; ``parent`` is the id that it was merged into, None at the root.
+
+    ``by_hand`` says that a person did that, and not the rules.
+    """
 
     profile_id: str
     created_at: datetime
     parent: str | None = None
     merged_at: datetime | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,11 @@ class Profile:
     @property
     def keys(self) -> frozenset[RecordKey]:
         return frozenset(held.key for held in self.records)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a person has put together what the rules would perhaps not have."""
+        return any(member.by_hand for member in self.members)
 
     @property
     def known(self) -> bool:
@@ -210,6 +221,30 @@ class Interaction:
     record_key: RecordKey | None = None
 
 
+MOST_BYTES = 300_000
+"""Of a profile's records together: DynamoDB holds 400 KB in an item, and takes 4 MB at once."""
+
+
+def weight(profile: Profile) -> int:
+    """About how many bytes the profile's records take in an item, rather too many than too few."""
+    return sum(_record_weight(held) for held in profile.records)
+
+
+def _record_weight(held: Held) -> int:
+    record = held.record
+    texts = [record.source_id, *held.homes]
+    for stated in record.fields.values():
+        value = stated.value
+        texts += [value] if isinstance(value, str) else astuple(value)
+    texts += [consent.contact for consent in record.consents]
+    return (
+        200
+        + 60 * len(record.fields)
+        + 150 * len(record.consents)
+        + sum(len(text.encode()) for text in texts)
+    )
+
+
 def newborn(profile_id: str, key: RecordKey, record: Record, at: datetime) -> Profile:
     return Profile(
         profile_id=profile_id,
@@ -243,13 +278,15 @@ def survivor(one: Profile, other: Profile) -> tuple[Profile, Profile]:
     return first, second
 
 
-def merge(one: Profile, other: Profile, at: datetime) -> Profile:
+def merge(one: Profile, other: Profile, at: datetime, *, by_hand: bool = False) -> Profile:
     """Both as one person, under the id of the survivor, with the survivor's version.
 
     A pair that was said to be apart and is together now has been overruled.
     """
     stays, goes = survivor(one, other)
-    root = replace(goes.member(goes.profile_id), parent=stays.profile_id, merged_at=at)
+    root = replace(
+        goes.member(goes.profile_id), parent=stays.profile_id, merged_at=at, by_hand=by_hand
+    )
     rest = (member for member in goes.members if member.profile_id != goes.profile_id)
     records = _ordered([*stays.records, *goes.records])
     keys = {held.key for held in records}
@@ -301,7 +338,9 @@ def _taken_out(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Pr
     leaves = Profile(
         profile_id=root,
         members=_by_id(
-            replace(member, parent=None, merged_at=None) if member.profile_id == root else member
+            replace(member, parent=None, merged_at=None, by_hand=False)
+            if member.profile_id == root
+            else member
             for member in profile.members
             if member.profile_id in gone
         ),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.customers.alike import jaro_winkler, one_apart
-from shared.customers.model import Profile, Record, kept_apart
+from shared.customers.model import MOST_BYTES, Profile, Record, kept_apart, weight
 from shared.customers.normal import junk, letters
 
 DOCUMENT = Path(__file__).with_name("rules.json")
@@ -38,7 +38,7 @@ class Rules:
 
     Two that have email addresses, and none in common, are merged from ``bridge`` bits on.
     A profile of ``many`` records takes in only what the share ``support`` of them speaks for, or
-    one of them with ``sure`` bits.
+    what has an identifier in common with it that is ``sure``.
 
     Where one side has no name, nothing but the identifier can speak: ``bare`` bits are enough then,
     if one profile alone reaches them.
@@ -47,6 +47,9 @@ class Rules:
     it counts ``shared`` bits. The parts of an address are seldom wrong by themselves: together they
     count ``address_most`` bits at most. ``contradictions`` says whether names or birth dates at
     odds forbid a link.
+
+    A person has ``most_records`` records and ``most_members`` merged ids at most: they stand in one
+    item and change in one transaction. What would be more goes to review.
     """
 
     version: str
@@ -75,9 +78,9 @@ class Rules:
     source_rank: Mapping[str, int]
     many: int
     support: float
-    sure: float
+    sure: Sequence[str]
     most_records: int = 250
-    most_members: int = 60
+    most_members: int = 45
 
 
 @cache
@@ -278,11 +281,17 @@ def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...
             found.append("two birth dates")
         if _names_at_odds(one, other, rules):
             found.append("names at odds")
-    if len(one.records) + len(other.records) > rules.most_records:
+    if too_much(one, other, rules=rules):
         found.append("too many records for one person")
     if len(one.members) + len(other.members) > rules.most_members:
         found.append("too many merged profiles for one person")
     return tuple(found)
+
+
+def too_much(*profiles: Profile, rules: Rules = RULES) -> bool:
+    """Whether they are more than one item holds."""
+    records = sum(len(profile.records) for profile in profiles)
+    return records > rules.most_records or sum(map(weight, profiles)) > MOST_BYTES
 
 
 APART = "said to be two people"

@@ -113,6 +113,8 @@ def _member_values(member: Member) -> dict[str, Any]:
         values["parent"] = member.parent
     if member.merged_at is not None:
         values["merged_at"] = text(member.merged_at)
+    if member.by_hand:
+        values["by_hand"] = True
     return values
 
 
@@ -125,6 +127,7 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
                 created_at=instant(member["created_at"]),
                 parent=member.get("parent"),
                 merged_at=instant(member["merged_at"]) if "merged_at" in member else None,
+                by_hand=member.get("by_hand", False),
             )
             for member in values["members"]
         ),

@@ -8,6 +8,21 @@ from typing import Any
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile, Record
 
+NEWEST = 12
+"""What is shown of a timeline beside the profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A person at first sight: ``recent`` are the newest interactions of any kind, ``orders`` the
+    newest purchases and returns, of all channels and merged ids; NEWEST of each, newest first."""
+
+    profile: Profile
+    cart: Cart
+    recent: tuple[Interaction, ...]
+    orders: tuple[Interaction, ...]
+    housemates: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -36,9 +51,8 @@ class Export:
     """``statements`` are what the sources said, word by word; ``said`` what was decided on the
     records, by whom and why; ``reads`` who has read the profile."""
 
-    profile: Profile
+    whole: Whole
     statements: tuple[Record, ...]
     said: tuple[Mapping[str, Any], ...]
     interactions: tuple[Interaction, ...]
-    cart: Cart
     reads: tuple[Mapping[str, Any], ...]

@@ -5,12 +5,13 @@
                                                    or merged_into, one hop; or erased_at
     PROFILE#<id>            AT#<time>#<id>         an interaction, under the id that it was sent to
     PROFILE#<id>            CART                   the cart
+    PROFILE#<id>            RECENT                 the newest interactions and purchases, together
     RECORD#<key>            HEAD                   the profile that took the record in; or erased_at
     RECORD#<key>            AT#<time>#<digest>     a statement of the source, never changed
     RECORD#<key>            LINK#.. | CANNOT#..    what was said of this record and others, and why
     ID#<type>#<hash>        ID                     the profiles that use the identifier; erased_at
     BLOCK#<kind>#<hash>     BLOCK                  the profiles that may be one for another reason
-    HOUSE#<hash>            HOME#<id>              a profile that lives there
+    HOUSE#<hash>            HOUSE                  the profiles that live there
     REVIEW#<id>             REVIEW                 two records for a person to judge
     IDEM#<name>             IDEM                   a request, its payload's digest and its answer
     AUDIT#<id>              AT#<time>#<id>         who read the profile
@@ -22,13 +23,13 @@ loses a race reads again and decides again.
 from shared.customers.table.carts import cart, put_cart
 from shared.customers.table.erasing import audit, erase
 from shared.customers.table.exporting import export
-from shared.customers.table.households import housemates
 from shared.customers.table.merging import Merged, merge, preview, unmerge
 from shared.customers.table.profiles import find, find_by, profile_exists
 from shared.customers.table.resolving import resolve
 from shared.customers.table.reviews import judge, open_reviews
 from shared.customers.table.rows import Act, fresh_id
 from shared.customers.table.timeline import interaction_part, record_interaction, timeline
+from shared.customers.table.whole import whole
 
 __all__ = [
     "Act",
@@ -40,7 +41,6 @@ __all__ = [
     "find",
     "find_by",
     "fresh_id",
-    "housemates",
     "interaction_part",
     "judge",
     "merge",
@@ -52,4 +52,5 @@ __all__ = [
     "resolve",
     "timeline",
     "unmerge",
+    "whole",
 ]

@@ -58,9 +58,13 @@ def put_cart(
 
 
 def _carts(profile: Profile) -> dict[str, Cart]:
-    keys = {member_id: Key(table(), *_cart_at(member_id)) for member_id in profile.member_ids}
+    keys = {member_id: cart_key(member_id) for member_id in profile.member_ids}
     items = get_many(keys.values(), consistent=True)
     return {member_id: cart_from(items.get(where)) for member_id, where in keys.items()}
+
+
+def cart_key(profile_id: str) -> Key:
+    return Key(table(), *_cart_at(profile_id))
 
 
 def _cart_at(profile_id: str) -> tuple[str, str]:

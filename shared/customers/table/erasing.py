@@ -1,14 +1,14 @@
 """Erase a person for good, and note who read of whom."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
-from shared.aws.dynamodb import Key, Part, get, query, transact
-from shared.aws.items import to_item
-from shared.customers.model import Profile, Record, RecordKey
+from shared.aws.dynamodb import Key, Part, get, transact
+from shared.customers.model import Record, RecordKey, joined
 from shared.customers.stored import record_from, text
-from shared.customers.table.households import household_keys
+from shared.customers.table.households import forsaken, houses_of
 from shared.customers.table.profiles import people_of
 from shared.customers.table.rows import (
     Act,
@@ -46,8 +46,6 @@ def erase(profile_id: str, act: Act) -> None:
             "members": sorted(profile.member_ids),
             "partitions": sorted(partitions(profile)),
             "records": sorted(profile.keys),
-            "keys": [list(found) for found in sorted(_all_keys(profile))],
-            "houses": [list(found) for found in sorted(_all_houses(profile))],
         }
         tombstone = {
             "erased_at": text(act.at),
@@ -71,42 +69,19 @@ def erase(profile_id: str, act: Act) -> None:
         transact([put(tombstone["pk"], "PROFILE", done)])
 
 
-def _all_keys(profile: Profile) -> set[tuple[str, str]]:
-    """Every key that any statement of the profile's records was ever found by."""
-    return {
-        (where.pk, where.sk)
-        for record in _all_statements(profile)
-        for where in keys_of(record).values()
-    }
-
-
-def _all_houses(profile: Profile) -> set[tuple[str, str]]:
-    return {
-        where for record in _all_statements(profile) for where in household_keys(profile, record)
-    }
-
-
-def _all_statements(profile: Profile) -> Iterator[Record]:
-    for held in profile.records:
-        statements = query(
-            table(),
-            "pk = :pk AND begins_with(sk, :at)",
-            to_item({":pk": f"RECORD#{held.key}", ":at": "AT#"}),
-        )
-        yield held.record
-        yield from (record_from(row) for row in statements)
-
-
 def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
+    """A record's statements, which say by what it was found, go after all that they lead to."""
     for name in left["records"]:
         said = [row for row in rows(f"RECORD#{name}") if row["sk"] != "HEAD"]
         for other in sorted({row["other"] for row in said if "other" in row}):
             write_all(_said_of(name, other))
+        _forget_all(
+            [record_from(row) for row in said if row["sk"].startswith("AT#")],
+            left["members"],
+            erased_at,
+        )
         write_all([delete(f"RECORD#{name}", row["sk"]) for row in said])
         write_all([put(*head_at(name), {"erased_at": erased_at})])
-    for pk, sk in left["keys"]:
-        _forget(Key(table(), pk, sk), left["members"], erased_at)
-    write_all([delete(*where) for where in left["houses"]])
     members, records = set(left["members"]), set(left["records"])
     for partition in left["partitions"]:
         write_all(
@@ -117,6 +92,18 @@ def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
                 and (row.get("record_key") in records or _without_record(row, partition, members))
             ]
         )
+
+
+def _forget_all(statements: Sequence[Record], members: Sequence[str], erased_at: str) -> None:
+    """Every key that a statement, or all of them together, was ever found by."""
+    if not statements:
+        return
+    whole = reduce(joined, statements)
+    keys = {where for record in (*statements, whole) for where in keys_of(record).values()}
+    for where in sorted(keys):
+        _forget(where, members, erased_at)
+    houses = {house for record in (*statements, whole) for house in houses_of(record)}
+    write_all([forsaken(house, members) for house in sorted(houses)])
 
 
 def _said_of(name: RecordKey, other: RecordKey) -> list[Part]:

@@ -5,15 +5,16 @@ from typing import Any
 
 from shared.customers.model import Record
 from shared.customers.stored import interaction_from, record_from
-from shared.customers.table.carts import cart
 from shared.customers.table.rows import rows
 from shared.customers.table.timeline import belongs, partitions
+from shared.customers.table.whole import whole
 from shared.customers.views import Export
 
 
 def export(profile_id: str) -> Export:
     """Raises NotFound, Gone."""
-    profile, content, _ = cart(profile_id)
+    found = whole(profile_id)
+    profile = found.profile
     statements: list[Record] = []
     said: list[Mapping[str, Any]] = []
     for held in profile.records:
@@ -30,10 +31,9 @@ def export(profile_id: str) -> Export:
     ]
     reads = [row for member in sorted(profile.member_ids) for row in rows(f"AUDIT#{member}")]
     return Export(
-        profile=profile,
+        whole=found,
         statements=tuple(statements),
         said=tuple(sorted(said, key=lambda row: (row["at"], row["pk"], row["sk"]))),
         interactions=tuple(entry for _, entry in sorted(interactions, key=lambda pair: pair[0])),
-        cart=content,
         reads=tuple(sorted(reads, key=lambda row: (row["at"], row["sk"]))),
     )

@@ -6,9 +6,9 @@ from shared.aws.dynamodb import Part, get, get_many, transact
 from shared.customers import model
 from shared.customers.keys import record_key
 from shared.customers.model import Profile, RecordKey
-from shared.customers.score import RULES, evidence, vetoes
+from shared.customers.score import RULES, evidence, too_much, vetoes
 from shared.customers.stored import profile_values
-from shared.customers.table.households import household_puts
+from shared.customers.table.households import moved, parted
 from shared.customers.table.profiles import (
     People,
     find,
@@ -56,7 +56,11 @@ def merge(profile_id: str, other_id: str, act: Act, request: Request) -> Merged:
         if answered := replayed(request):
             return Merged(answered["profile_id"], tuple(answered["merged_from"]))
         one, other = find_both(profile_id, other_id)
-        together = one if one.profile_id == other.profile_id else model.merge(one, other, act.at)
+        together = (
+            one
+            if one.profile_id == other.profile_id
+            else model.merge(one, other, act.at, by_hand=True)
+        )
         merged = Merged(
             together.profile_id, tuple(sorted(together.member_ids - {together.profile_id}))
         )
@@ -81,21 +85,23 @@ def preview(profile_id: str, other_id: str) -> Preview:
         ),
         key=lambda found: found.bits,
     )
-    together = model.merge(one, other, min(one.created_at, other.created_at))
+    together = model.merge(one, other, min(one.created_at, other.created_at), by_hand=True)
     return Preview(together, best.bits, best.reasons, vetoes(one, other))
 
 
 def merge_parts(one: Profile, other: Profile, together: Profile, act: Act, name: str) -> list[Part]:
-    if len(together.members) > RULES.most_members or len(together.records) > RULES.most_records:
+    if len(together.members) > RULES.most_members or too_much(together):
         raise Conflict(
             "together they would hold too much for one person",
             records=len(together.records),
             most_records=RULES.most_records,
+            most_merged=RULES.most_members,
         )
     people = People({}, {profile.profile_id: profile for profile in (one, other)}, {})
     first, second = one.records[0].key, other.records[0].key
     return [
         *profile_puts(together, people),
+        *moved([one, other], together),
         said("LINK", first, second, name, act.at, actor=act.actor, reasons=[act.reason]),
         said("LINK", second, first, name, act.at, actor=act.actor, reasons=[act.reason]),
     ]
@@ -129,6 +135,7 @@ def unmerge(
             profile_put(stays),
             *_taken_out(profile, leaves),
             *_moved_home(profile, leaves),
+            *parted(profile, [stays, leaves]),
             *_said_apart(name, stays if name in leaves.keys else leaves, act, request.name),
         ]
         return None if transact(parts) else (stays.profile_id, leaves.profile_id)
@@ -162,7 +169,6 @@ def _moved_home(before: Profile, leaves: Profile) -> list[Part]:
         keys = keys_of(held.record)
         items = get_many(keys.values(), consistent=True)
         known = {found: users_of(items.get(where)) for found, where in keys.items()}
-        parts += household_puts(held.record, held.home)
         parts += users_puts(held.record, keys, known, held.home, leaves)
     return parts
 

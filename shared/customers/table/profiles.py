@@ -88,10 +88,10 @@ def people_of(profile_ids: Iterable[str]) -> People:
     people = People({}, {}, {})
     asked = {profile_id: profile_id for profile_id in profile_ids}
     while asked:
-        items = get_many((_profile_key(now) for now in asked.values()), consistent=True)
+        items = get_many((profile_key(now) for now in asked.values()), consistent=True)
         onward = {}
         for profile_id, now in asked.items():
-            item = items.get(_profile_key(now))
+            item = items.get(profile_key(now))
             if item is None:
                 continue
             if "merged_into" in item:
@@ -106,7 +106,7 @@ def people_of(profile_ids: Iterable[str]) -> People:
     return people
 
 
-def _profile_key(profile_id: str) -> Key:
+def profile_key(profile_id: str) -> Key:
     return Key(table(), f"PROFILE#{profile_id}", "PROFILE")
 
 

@@ -9,9 +9,9 @@ from shared.aws.dynamodb import Key, Part, get_many, transact
 from shared.customers.decide import Decision, decide
 from shared.customers.keys import Found, is_block, record_key
 from shared.customers.model import Record, RecordKey, Resolution
-from shared.customers.score import RULES
+from shared.customers.score import RULES, too_much
 from shared.customers.stored import digest, milliseconds, record_values, text
-from shared.customers.table.households import household_puts
+from shared.customers.table.households import moved
 from shared.customers.table.profiles import People, head_put, people_of, profile_puts, said
 from shared.customers.table.reviews import open_review, refuse_erased
 from shared.customers.table.rows import (
@@ -25,7 +25,7 @@ from shared.customers.table.rows import (
 )
 from shared.customers.table.users import keys_of, users_of, users_puts
 from shared.customers.users import CANDIDATES, Users, candidates, shared
-from shared.errors import Gone
+from shared.errors import Conflict, Gone
 from shared.web.idempotency import Request
 
 
@@ -40,7 +40,8 @@ def resolve(
 
     Two read calls; a third when a match was merged since it was last seen.
 
-    Raises Gone when the person was erased, KeyReused, Busy.
+    Raises Gone when the person was erased, Conflict when the record itself has become too big to
+    keep, KeyReused, Busy.
     """
     request = Request(request_name, request_digest or digest(record))
     at = milliseconds(at)
@@ -73,6 +74,10 @@ def _resolve_once(
         at=at,
         new_profile_id=new_profile_id,
     )
+    if decision.changed and too_much(decision.profile):
+        raise Conflict(
+            "the profile holds as much as one can", records=len(decision.profile.records)
+        )
     resolution = _resolved(name, decision, people)
     parts = [remember(request, asdict(resolution), at), _statement_put(name, record)]
     if decision.changed:
@@ -81,9 +86,22 @@ def _resolve_once(
         parts += [open_review(doubt, at) for doubt in decision.doubts]
         if standing is None:
             parts.append(head_put(name, resolution.home))
-    parts += household_puts(record, resolution.home)
     parts += users_puts(record, keys, known, resolution.home, decision.profile)
-    return None if transact(parts) else resolution
+    return resolution if _written(parts, _moves(decision, people)) else None
+
+
+def _written(parts: list[Part], moves: list[Part]) -> bool:
+    """Also without the moves: nobody is kept from being known by a house that is full."""
+    refused = transact([*parts, *moves])
+    if refused and all(one.index >= len(parts) for one in refused):
+        refused = transact(parts)
+    return not refused
+
+
+def _moves(decision: Decision, people: People) -> list[Part]:
+    ids = decision.profile.member_ids
+    before = [profile for profile in people.living.values() if profile.profile_id in ids]
+    return moved(before, decision.profile)
 
 
 def _resolved(name: RecordKey, decision: Decision, people: People) -> Resolution:

@@ -121,7 +121,7 @@ def judge(review_id: str, verdict: str, act: Act) -> tuple[str, ...]:
         parts = [_close_review(review_id, verdict, act)]
         if verdict == "same":
             if len(now) == 2:
-                together = model.merge(one, other, act.at)
+                together = model.merge(one, other, act.at, by_hand=True)
                 parts += merge_parts(one, other, together, act, review_id)
                 now = (together.profile_id,)
         elif len(now) == 2:

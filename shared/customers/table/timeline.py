@@ -3,6 +3,7 @@
 import heapq
 import itertools
 from collections.abc import Iterator
+from dataclasses import astuple
 from datetime import datetime
 
 from shared.aws.dynamodb import Part, get, query, transact
@@ -10,6 +11,7 @@ from shared.aws.items import to_item
 from shared.customers.model import Interaction, Profile
 from shared.customers.stored import interaction_from, interaction_values, text
 from shared.customers.table.profiles import find, living
+from shared.customers.table.recent import recent_key, recent_put
 from shared.customers.table.rows import put, remember, replayed, settled, table
 from shared.errors import Gone
 from shared.web.idempotency import Request
@@ -39,9 +41,12 @@ def record_interaction(
     def once() -> Interaction | None:
         if request is not None and (answered := replayed(request)):
             return _first(*answered["place"])
+        _, place = _place(profile_id, interaction)
+        recent = get(*astuple(recent_key(profile_id)), consistent=True)
         parts = [
             living(find(profile_id).profile_id),
             interaction_part(profile_id, interaction),
+            recent_put(profile_id, recent, place, interaction),
         ]
         if request is not None:
             answer = {"place": _place(profile_id, interaction)}

@@ -39,7 +39,7 @@ def test_a_register_is_told_apart(seed: int) -> None:
 
 
 def test_a_shop_merges_by_itself_only_who_is_one() -> None:
-    people = shop(0, base=residents(3000, 0))
+    people = shop(1, base=residents(3000, 1))
     memory = filled(people.records, RULES)
     verdict = judged(memory.clusters(), people.person_of)
     assert verdict.precision >= 0.987

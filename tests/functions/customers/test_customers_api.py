@@ -268,6 +268,34 @@ def test_who_lives_together_is_told_and_not_merged() -> None:
     assert call("get_profile", profile_id=profile_id)[1]["households"] == []
 
 
+def test_a_person_is_seen_whole_in_two_reads() -> None:
+    profile_id = bob()
+    send("put_cart", profile_id=profile_id)
+    send("note_interaction", profile_id=profile_id)
+    _, robert = other(phone="+442079460958")
+    bought = {
+        "kind": "purchase",
+        "channel": "pos",
+        "occurred_at": "2026-11-20T18:00:00Z",
+        "data": {"order_id": "O-1"},
+    }
+    send("note_interaction", profile_id=robert["profile_id"], key="bought", body=bought)
+    wanted = {"other_profile_id": robert["profile_id"], "reason": "he said so"}
+    call("merge", profile_id=profile_id, body=wanted)
+    asked: list[str] = []
+    dynamodb().meta.events.register(
+        "before-call.dynamodb.*", lambda model, **_: asked.append(model.name)
+    )
+    status, seen = call("get_profile", profile_id=profile_id)
+    assert status == 200
+    assert asked == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+    assert [line["sku"] for line in seen["cart"]["lines"]] == ["tent-2p"]
+    assert [entry["kind"] for entry in seen["recent"]] == ["purchase", "view"]
+    assert [entry["data"] for entry in seen["orders"]] == [{"order_id": "O-1"}]
+    assert seen["tier"] == "none"
+    assert call("get_profile", profile_id=robert["profile_id"])[1] == seen
+
+
 def test_the_erased_leave_nothing_that_can_be_read() -> None:
     profile_id = bob()
     _, robert = other(phone="+442079460958")

@@ -111,6 +111,35 @@ def test_merge_and_resolve_at_once_lose_no_record(local_tables: None) -> None:
     assert len(table.find("p-a").records) == 2 + 23
 
 
+def test_64_resolves_and_merges_of_the_same_people_end_in_one_profile(
+    local_tables: None,
+) -> None:
+    people = 4
+    for number in range(people):
+        said = record("web", f"first{number}", email=f"b{number}@shop.test", given_name="Bob")
+        at = NOON + timedelta(seconds=number)
+        table.resolve(said, f"first{number}", at, f"p{number}")
+    pairs = [(one, other) for one in range(people) for other in range(people) if one != other]
+
+    def work(number: int) -> None:
+        if number % 2:
+            one, other = pairs[number // 2 % len(pairs)]
+            table.merge(f"p{one}", f"p{other}", ACT, merge_request(number))
+        else:
+            email = f"b{number // 2 % people}@shop.test"
+            said = record("pos", f"s{number}", email=email, given_name="Bob")
+            table.resolve(said, f"r{number}", NOON, f"new{number}")
+
+    at_once(work, WRITERS)
+    assert {table.profile_exists(f"p{number}") for number in range(people)} == {"p0"}
+    profile = table.find("p0")
+    assert len({held.record.source_id for held in profile.records}) == people + WRITERS // 2
+    assert profile.member_ids == {f"p{number}" for number in range(people)}
+    for number in range(people):
+        (found,) = table.find_by("email", f"b{number}@shop.test")
+        assert found == profile
+
+
 def test_64_messages_of_one_person_on_the_feed_end_in_one_profile(
     local_tables: None, environment: pytest.MonkeyPatch
 ) -> None:
