@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from shared.availability import sales
 from shared.availability.sales import Prior, Sale, Sales
@@ -120,6 +121,10 @@ def _sales(known: Row | None, change: Change, since: int | None) -> Sales | None
     second = int(change.at.timestamp())
     shelf = known.sales if known else None
     if known is not None and shelf is not None:
+        stocked = change.row is not None and change.row.available > 0
+        if stocked == (known.available > 0) and second - shelf.second < sales.DAY_SECONDS:
+            # Told as of the same second again: what is rounded with every write gets lost.
+            return sales.sold(shelf, change.sold)
         shelf = sales.later(shelf, second, stocked=known.available > 0)
     elif change.sold and since is not None:
         shelf = sales.watched(since, second)
@@ -226,12 +231,34 @@ def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
             prior.shelves,
             round(prior.weight, 2),
         ]
-        columns["s"] = {
-            str(place): [round(known.sold, 2), round(known.days, 2), known.second]
-            for place, location in enumerate(order)
-            if (known := rows[location].sales)
-        }
+        columns["s"] = _sales_columns([rows[location].sales for location in order], prior.second)
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode(), 9)
+
+
+SalesColumns = tuple[list[int] | None, list[int], list[int], list[int]]
+"""The places of the locations that have sales (None: all), units and days in hundredths, and the
+seconds since they were told: alike beside alike takes a third less than row by row."""
+
+
+def _sales_columns(shelves: list[Sales | None], second: int) -> SalesColumns:
+    known = [(place, shelf) for place, shelf in enumerate(shelves) if shelf is not None]
+    return (
+        None if len(known) == len(shelves) else [place for place, _ in known],
+        [round(shelf.sold * 100) for _, shelf in known],
+        [round(shelf.days * 100) for _, shelf in known],
+        [second - shelf.second for _, shelf in known],
+    )
+
+
+def _shelves(columns: Any, second: int) -> dict[int, Sales]:
+    """Of each place. What was written row by row is still understood."""
+    if isinstance(columns, dict):
+        return {int(place): Sales(*known) for place, known in columns.items()}
+    places, *told = columns
+    shelves = (
+        Sales(sold / 100, days / 100, second - age) for sold, days, age in zip(*told, strict=True)
+    )
+    return dict(zip(places, shelves, strict=True) if places is not None else enumerate(shelves))
 
 
 def unpack(packed: bytes, as_of: str) -> Columns:
@@ -259,9 +286,9 @@ def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
         location = locations[int(place)]
         expected = tuple((second, units) for second, units in supplies)
         rows[location] = replace(rows[location], expected=expected)
-    for place, known in columns.get("s", {}).items():
-        location = locations[int(place)]
-        rows[location] = replace(rows[location], sales=Sales(*known))
+    prior = Prior(*columns["p"]) if "p" in columns else None
+    for place, known in _shelves(columns["s"], prior.second).items() if prior else ():
+        rows[locations[place]] = replace(rows[locations[place]], sales=known)
     for place, reserved in columns.get("r", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], reserved=reserved)
@@ -273,4 +300,4 @@ def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
     for place, counters in columns.get("c", {}).items():
         location = locations[int(place)]
         rows[location] = replace(rows[location], counters=tuple(sorted(counters.items())))
-    return rows, Prior(*columns["p"]) if "p" in columns else None
+    return rows, prior

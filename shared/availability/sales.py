@@ -78,8 +78,12 @@ def later(sales: Sales, second: int, *, stocked: bool) -> Sales:
 
 
 def sold(sales: Sales, more: Iterable[Sale]) -> Sales:
-    """With sales of before ``sales.second``, each faded since it was made."""
-    units = sum(sale.units * _faded(sales.second - sale.second) for sale in more)
+    """With more sales, each as what it counts at ``sales.second``: faded since it was made, or to
+    be faded from then on."""
+    units = sum(
+        sale.units * 0.5 ** ((sales.second - sale.second) / (HALF_LIFE * DAY_SECONDS))
+        for sale in more
+    )
     return Sales(sales.sold + units, sales.days, sales.second)
 
 

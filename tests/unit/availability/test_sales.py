@@ -1,6 +1,8 @@
 """What shelves sell over the counter, as packs learn it."""
 
+import json
 import random
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.model import Change, Pack, Row, decode, encode, fold
-from shared.availability.sales import HALF_LIFE, LEAST_DAYS, Sale
+from shared.availability.sales import HALF_LIFE, LEAST_DAYS, Prior, Sale, Sales
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -119,3 +121,62 @@ def test_sales_are_packed_and_500_locations_still_fit() -> None:
         assert again.rate(place, now) == pytest.approx(pack.rate(place, now), rel=0.05)
     everywhere = selling({f"store-{n:04}": 3.0 for n in range(500)}, 2)
     assert len(encode(everywhere.rows, everywhere.prior)) < 8_000
+
+
+def test_what_sells_all_day_loses_nothing_by_being_packed_with_every_sale() -> None:
+    """A sale every five minutes: less than the days are rounded to."""
+    kept = told = fold("A", None, [sale(1, START, 0)])
+    for number in range(2, 5000):
+        change = sale(number, START + timedelta(minutes=5 * number))
+        kept = fold("A", kept, [change]) or kept
+        assert told is not None
+        rows, prior = decode(encode(told.rows, told.prior))
+        told = fold("A", Pack("A", rows, told.as_of, 1, prior), [change]) or told
+    now = START + timedelta(minutes=5 * 5000)
+    assert kept is not None
+    assert told is not None
+    assert kept.rate("a", now) == pytest.approx(288, rel=0.02)
+    assert told.rate("a", now) == pytest.approx(kept.rate("a", now), rel=0.01)
+
+
+shelves = st.none() | st.builds(
+    Sales,
+    st.integers(0, 10**6).map(lambda hundredths: hundredths / 100),
+    st.integers(0, 4000).map(lambda hundredths: hundredths / 100),
+    st.integers(1_700_000_000, 1_800_000_000),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(shelves, max_size=8))
+def test_sales_come_out_as_they_were_packed(known: list[Sales | None]) -> None:
+    rows = {f"l{place}": Row(1, 1, sales=shelf) for place, shelf in enumerate(known)}
+    prior = Prior(1_700_000_000, 1_800_000_000, 1.5, 2.5, 3, 4.0)
+    assert decode(encode(rows, prior)) == (rows, prior)
+
+
+def test_sales_that_were_packed_row_by_row_are_still_understood() -> None:
+    rows = {"a": Row(1, 1), "b": Row(1, 1, sales=Sales(1.5, 2.25, 1_799_999_990))}
+    prior = Prior(1_700_000_000, 1_800_000_000, 1.5, 2.5, 3, 4.0)
+    columns = json.loads(zlib.decompress(encode(rows, prior)))
+    columns["s"] = {"1": [1.5, 2.25, 1_799_999_990]}
+    assert decode(zlib.compress(json.dumps(columns).encode())) == (rows, prior)
+
+
+def test_500_locations_that_have_all_sold_cost_one_read_unit() -> None:
+    chance = random.Random(11)
+    rows = {
+        f"store-{number:04}": Row(
+            chance.randint(0, 40),
+            chance.randint(1, 20_000),
+            ((1_797_000_000 + number * 60, 12),) if number % 20 == 0 else (),
+            Sales(
+                chance.uniform(0, 20),
+                chance.uniform(1, 40),
+                1_797_000_000 - chance.randint(1, 10**6),
+            ),
+        )
+        for number in range(500)
+    }
+    prior = Prior(1_790_000_000, 1_797_000_000, 5000.0, 10_000.0, 500, 30.0)
+    assert len(encode(rows, prior)) < 8_000
