@@ -14,6 +14,7 @@ from biip.gtin import Gtin
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     Strict,
     StringConstraints,
     ValidationError,
@@ -311,6 +312,7 @@ class ExpectedAnswer(Answer):
     quantity: int
     expected_at: Instant
     reference: str
+    promised: int | None = Field(default=None, description="of these, to orders that wait")
 
 
 class PositionAnswer(Answer):
@@ -345,7 +347,10 @@ def _fields(position: Position) -> dict[str, Any]:
         "damaged": position.damaged,
         "expected": [
             ExpectedAnswer(
-                quantity=row.quantity, expected_at=row.expected_at, reference=row.reference
+                quantity=row.quantity,
+                expected_at=row.expected_at,
+                reference=row.reference,
+                promised=position.due.get(row.reference),
             )
             for row in position.expected
             if row.quantity

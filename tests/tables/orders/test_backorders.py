@@ -10,6 +10,7 @@ from shared.orders.contract import order_answer
 from shared.orders.model import Line, Order
 from shared.orders.transfers import Transfer, TransferLine
 from shared.stock import table as stock
+from shared.stock.contract import OnePosition
 from shared.stock.feed import Announced, Counted, Event, Moved
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
@@ -87,6 +88,11 @@ def test_a_preorder_takes_units_of_the_supply_that_comes_first() -> None:
     found = bought("o1", 2)
     assert (found.backordered, found.expected_at) == (2, NOW + 10 * DAY)
     assert shop.position("A", "depot").due == {"PO-1": 2}
+    told = OnePosition.of(shop.position("A", "depot")).expected
+    assert [(row.reference, row.quantity, row.promised) for row in told] == [
+        ("PO-1", 3, 2),
+        ("PO-2", 9, None),
+    ]
     second = bought("o2", 2)
     assert second.expected_at == NOW + 20 * DAY
     assert shop.position("A", "depot").due == {"PO-1": 3, "PO-2": 1}
