@@ -1,4 +1,4 @@
-"""The slots of hot positions: table ``stock``, beside shared/stock/table.py.
+"""The slots of hot positions: table ``stock``, beside shared/stock/table.
 
     pk SLOT#<sku>#<location>#<number>   sk SLOT                      units to be sold
     pk SLOT#<sku>#<location>#<number>   sk MOVE#<epoch>#<sales>      the ledger: what sold from it

@@ -9,6 +9,7 @@ from functions.stock.apply_feed import handler
 from functions.stock.record_movements import handler as record_movements
 from shared.aws.items import to_item
 from shared.stock import table
+from shared.stock.table import feeds
 from tests.conftest import event
 from tests.functions.stock.conftest import Queue
 from tests.tables.stock.laws import assert_laws, items
@@ -66,7 +67,7 @@ def test_each_poison_event_goes_away_alone_with_its_reason(queues: dict[str, Que
 def test_a_message_whose_event_must_wait_comes_again_and_its_neighbours_do_not(
     queues: dict[str, Queue], environment: pytest.MonkeyPatch
 ) -> None:
-    environment.setattr(table, "LEDGER_WAITS", ())
+    environment.setattr(feeds, "LEDGER_WAITS", ())
     sale = message("m1", moved("TENT-2P", -1, "10:00", sequence=1))
     handler({"Records": [sale]}, None)
     late_count = message(

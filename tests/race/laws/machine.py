@@ -37,6 +37,7 @@ from shared.stock import audit_table, slot_table, table
 from shared.stock.audit import LATE, drifts
 from shared.stock.feed import Counted, Event, Moved
 from shared.stock.model import Hold, HoldLine, HoldState
+from shared.stock.table import feeds
 from tests.conftest import make_tables
 from tests.tables.orders import shop
 from tests.tables.stock.laws import Follower
@@ -73,7 +74,7 @@ class Machine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         make_tables(self.patch, prefix=uuid.uuid4().hex[:8])
         settings.setting.cache_clear()
-        self.patch.setattr(table, "LEDGER_WAITS", ())  # a late ledger is another rule's business
+        self.patch.setattr(feeds, "LEDGER_WAITS", ())  # a late ledger is another rule's business
         self.now = shop.NOW
         self.number = 0
         self.follower = Follower()

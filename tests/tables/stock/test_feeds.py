@@ -9,6 +9,7 @@ from shared.errors import Busy
 from shared.stock import table
 from shared.stock.feed import Announced, Counted, Event, Moved
 from shared.stock.model import Cause, Effect
+from shared.stock.table import feeds
 from tests.tables.stock.laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -93,7 +94,7 @@ def test_a_count_of_before_a_movement_keeps_it(local_tables: None) -> None:
 def test_a_count_waits_for_the_ledger_and_gives_up_when_it_stays_behind(
     local_tables: None, environment: pytest.MonkeyPatch
 ) -> None:
-    environment.setattr(table, "LEDGER_WAITS", (0.0,))
+    environment.setattr(feeds, "LEDGER_WAITS", (0.0,))
     feed(moved(-1, 10, 1))
     with pytest.raises(Busy):
         feed(counted(50, 5))
@@ -174,4 +175,4 @@ def test_the_ledger_shows_each_movement_with_what_it_left(local_tables: None) ->
 
 @pytest.fixture(autouse=True)
 def _quick(environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(table, "LEDGER_WAITS", (0.0, 0.0))
+    environment.setattr(feeds, "LEDGER_WAITS", (0.0, 0.0))

@@ -9,16 +9,18 @@ import pytest
 
 from shared.stock import table
 from shared.stock.feed import Change, Counted
+from shared.stock.table import feeds
+from shared.stock.table.notes import note_down
 from tests.tables.stock.laws import Follower, assert_laws, items
 from tests.tables.stock.test_feeds import NOW, act, at, counted, feed, moved, on_hand
 
 Anything = Callable[..., Any]
-WRITE = table._write
+WRITE = feeds._write
 
 
 @pytest.fixture(autouse=True)
 def _quick(local_tables: None, environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(table, "LEDGER_WAITS", (0.0,))
+    environment.setattr(feeds, "LEDGER_WAITS", (0.0,))
 
     # The ledger is written at once, as if the stream were no slower than a write.
     def write(change: Change, now: Any) -> Any:
@@ -26,22 +28,22 @@ def _quick(local_tables: None, environment: pytest.MonkeyPatch) -> None:
         Follower().follow()
         return result
 
-    environment.setattr(table, "_write", write)
+    environment.setattr(feeds, "_write", write)
 
 
 @contextmanager
 def first(name: str, act_first: Callable[[], object]) -> Iterator[None]:
-    """Before the first call of ``table.<name>`` something else happens."""
-    was: Anything = getattr(table, name)
+    """Before the first call of ``feeds.<name>`` something else happens."""
+    was: Anything = getattr(feeds, name)
 
     def called(*arguments: Any) -> Any:
-        setattr(table, name, was)
+        setattr(feeds, name, was)
         act_first()
         return was(*arguments)
 
-    setattr(table, name, called)
+    setattr(feeds, name, called)
     yield
-    setattr(table, name, was)
+    setattr(feeds, name, was)
 
 
 class Died(Exception):
@@ -88,7 +90,7 @@ def test_what_a_skipped_count_hides_stays_hidden() -> None:
 
 
 def test_many_unchanged_places_are_one_note_of_a_bucket(environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(table, "_write", WRITE)
+    environment.setattr(feeds, "_write", WRITE)
     places = [(f"S{n}", "1") for n in range(300)]
     counts = {place: [Counted("wms", "c", None, *place, 4, at(0))] for place in places}
     table.apply_batch(counts, {}, (), NOW)
@@ -142,7 +144,7 @@ def test_a_count_is_skipped_while_something_late_is_written(late: Callable[[], i
 def test_something_late_is_written_while_a_count_is_skipped(late: Callable[[], int]) -> None:
     """The count was decided on the old position: whoever has noted it looks at the new one."""
     feed(counted(10, 0))
-    with first("_note", late):
+    with first("note_down", late):
         assert skip() == 1
     assert (on_hand(), version()) == (10, 3)
 
@@ -152,17 +154,17 @@ def test_who_dies_before_he_looks_again_makes_up_for_it_when_the_message_comes_a
     late: Callable[[], int], environment: pytest.MonkeyPatch
 ) -> None:
     feed(counted(10, 0))
-    write = table._write
+    write = feeds._write
 
     def write_and_die(change: Change, now: Any) -> Any:
-        patch.setattr(table, "_write", write)
+        patch.setattr(feeds, "_write", write)
         skip()
         result = write(change, now)
-        patch.setattr(table, "noted_counts", die)
+        patch.setattr(feeds, "noted_counts", die)
         return result
 
     with environment.context() as patch:
-        patch.setattr(table, "_write", write_and_die)
+        patch.setattr(feeds, "_write", write_and_die)
         with pytest.raises(Died):
             late()
     assert on_hand() != 10
@@ -176,7 +178,7 @@ def test_who_dies_with_a_count_noted_makes_up_for_it_when_the_message_comes_agai
     late: Callable[[], int], environment: pytest.MonkeyPatch
 ) -> None:
     feed(counted(10, 0))
-    note = table._note
+    note = note_down
 
     def note_and_die(counts: Any, now: Any) -> None:
         late()
@@ -184,7 +186,7 @@ def test_who_dies_with_a_count_noted_makes_up_for_it_when_the_message_comes_agai
         raise Died
 
     with environment.context() as patch:
-        patch.setattr(table, "_note", note_and_die)
+        patch.setattr(feeds, "note_down", note_and_die)
         with pytest.raises(Died):
             skip()
     assert on_hand() != 10

@@ -1,0 +1,140 @@
+"""The ledger: what each write of a position did."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key
+from shared.aws.items import to_item
+from shared.errors import Busy
+from shared.stock import slot_table
+from shared.stock.audit import AUDITED
+from shared.stock.feed import COUNTED, HELD, History, Needs, Row
+from shared.stock.model import HoldState, Position
+from shared.stock.table.rows import KEPT, hold_of_item, move_key, row_of_item, stock
+
+SHOWN = (COUNTED, AUDITED)
+"""What the list of movements shows also when it has changed nothing."""
+LEDGER_PAGE = 100
+
+
+# The ledger
+
+
+def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger's row for the write that made the image ``new`` of ``old`` (plain values).
+
+    The same images give the same row: to write it twice is to write it once. What an audit
+    corrects says itself by how much: the images show also what nobody has recorded.
+    """
+    before = old or {}
+    delta = new["on_hand"] - before.get("on_hand", 0)
+    reserved_delta = new["reserved"] - before.get("reserved", 0)
+    entries = [dict(entry) for entry in new.get("last", ())]
+    told = sum(entry.get("delta", 0) for entry in entries)
+    for entry in entries:
+        if entry["type"] == COUNTED:
+            entry["delta"] = delta - told
+        if entry["type"] == AUDITED:
+            delta, reserved_delta = entry["delta"], entry.pop("reserved_delta")
+    recorded_at = datetime.fromisoformat(new["updated_at"])
+    return {
+        "pk": new["pk"],
+        "sk": move_key(new["location_id"], new["version"]),
+        "sku": new["sku"],
+        "location_id": new["location_id"],
+        "version": new["version"],
+        "feed_version": new.get("feed_version", 0),
+        "on_hand": new["on_hand"],
+        "available": new["available"],
+        "delta": delta,
+        "reserved_delta": reserved_delta,
+        "recorded_at": new["updated_at"],
+        "previous_at": before.get("updated_at"),
+        "moved_at": new.get("moved_at"),
+        "entries": entries,
+        "ttl": int((recorded_at + KEPT).timestamp()),
+    }
+
+
+def put_rows(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raises Busy when the table does not take them all; all may be put again."""
+    tables.put_many(stock(), [to_item(row) for row in rows])
+
+
+def ledger(
+    sku: str, location_id: str, *, before: int | None = None, consistent: bool = False
+) -> Iterator[Row]:
+    """The rows of a position, newest first, those below version ``before`` when it is given."""
+    last = "~" if before is None else f"{before - 1:012d}"
+    for item in tables.query(
+        stock(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":pk": f"SKU#{sku}",
+                ":first": f"MOVE#{location_id}#",
+                ":last": f"MOVE#{location_id}#{last}",
+            }
+        ),
+        ScanIndexForward=False,
+        ConsistentRead=consistent,
+        Limit=LEDGER_PAGE,
+    ):
+        yield row_of_item(item)
+
+
+def movements_page(
+    sku: str, location_id: str, limit: int, before: int | None = None
+) -> tuple[list[Row], int | None]:
+    """Rows that show a change of on_hand or a count, newest first, and the version to go on below.
+
+    At most ``limit`` entries, unless one row alone has more.
+    """
+    page: list[Row] = []
+    shown = 0
+    for row in ledger(sku, location_id, before=before):
+        entries = sum(bool(entry.delta) or entry.type in SHOWN for entry in row.entries)
+        if not entries:
+            continue
+        if page and shown + entries > limit:
+            return page, page[-1].version
+        page.append(row)
+        shown += entries
+    return page, None
+
+
+def history_of(found: Position, needs: Needs) -> History:
+    """The rows back to where nothing is needed any more, without a gap.
+
+    Raises Busy when the stream has not brought them all yet.
+    """
+    rows: list[Row] = []
+    for row in ledger(found.sku, found.location_id, consistent=True):
+        if rows and row.version != rows[-1].version - 1:
+            raise Busy("the ledger has a gap")
+        rows.append(row)
+        if needs.reached(row):
+            break
+    if found.folded_at is not None and found.folded_at > needs.own_since:
+        told = {entry.id for row in rows for entry in row.entries}
+        sales = slot_table.sales_since(found.sku, found.location_id, needs.own_since, told)
+        rows += map(row_of_item, sales)
+    holds = {
+        entry.reference
+        for row in rows
+        for entry in row.entries
+        if entry.type == HELD and entry.reference
+    }
+    items = tables.get_many(
+        (Key(stock(), f"HOLD#{hold_id}", "HOLD") for hold_id in holds), consistent=True
+    )
+    return History(
+        rows,
+        {
+            hold.hold_id: hold.closed_at
+            for hold in map(hold_of_item, items.values())
+            if hold.state is HoldState.CONVERTED and hold.closed_at
+        },
+    )
