@@ -55,9 +55,11 @@ def call(
     query: dict[str, str] | None = None,
     key: str | None = None,
     scope: str | None = None,
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, Any]:
     """Status and body of the answer to ``events/stock/<name>.json``, changed as it is said."""
     request = event(f"stock/{name}")
+    request["headers"].update(headers or {})
     if body is not None:
         request["body"] = body if isinstance(body, str) else json.dumps(body)
     for parameter, value in (path or {}).items():
