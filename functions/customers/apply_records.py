@@ -1,7 +1,6 @@
 """Works off the customer feed: who each observed record is, each event once (SQS)."""
 
 import json
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from shared.customers import table
 from shared.customers.contract import Observed, observed
 from shared.customers.stored import milliseconds
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
+from shared.web.crash import crash
 from shared.web.problem import summary
 
 WRITERS = 8
@@ -99,11 +99,7 @@ def _tell(error: Exception, message_id: str) -> None:
     """Where it broke, and never the words of the error: they may be of a person."""
     logger.error(
         "a record was not resolved",
-        extra={
-            "message_id": message_id,
-            "error": type(error).__name__,
-            "stack": traceback.format_tb(error.__traceback__),
-        },
+        extra={"message_id": message_id, **crash(error)},
     )
 
 

@@ -4,6 +4,7 @@ An area makes its resolver with ``api()``, declares its routes on it, and ends w
 ``handler = serve(app)``. A route raises a Refusal (shared/errors.py) and never builds an error.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -16,12 +17,15 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from shared.errors import InvalidRequest, KeyMissing, MalformedRequest, NotFound, Refusal
 from shared.web.auth import Caller, caller
+from shared.web.crash import crash
 from shared.web.idempotency import Request
 from shared.web.problem import MEDIA_TYPE, json_path, problem
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 logger = Logger(service="norain", utc=True)
+# The resolver logs a crash with its words before it comes here: they may be of a person.
+logging.getLogger(APIGatewayHttpResolver.__module__).addFilter(lambda line: not line.exc_info)
 
 
 def api() -> APIGatewayHttpResolver:
@@ -37,14 +41,14 @@ def api() -> APIGatewayHttpResolver:
 
 
 def serve(app: APIGatewayHttpResolver) -> Handler:
-    """The Lambda handler of ``app``: a crash is logged with its stack and answered as 500."""
+    """The Lambda handler of ``app``: a crash is logged without its words and answered as 500."""
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()
         try:
             answer = app.resolve(event, context)
-        except Exception:
-            logger.exception("the request failed")
+        except Exception as error:
+            logger.error("the request failed", extra=crash(error))
             body = problem(None)
             answer = {
                 "statusCode": HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -6,7 +6,6 @@ The same refusals, the same log line.
 import json
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from typing import Any
 
 from shared.errors import Refusal
 from shared.web.auth import caller
+from shared.web.crash import crash
 from shared.web.problem import MEDIA_TYPE, problem
 
 Event = Mapping[str, Any]
@@ -22,7 +22,7 @@ Answered = tuple[int, Mapping[str, str], str]
 
 
 def serve(route: Callable[[Event], Answered]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The Lambda handler of ``route``: a crash is logged with its stack and answered as 500."""
+    """The Lambda handler of ``route``: a crash is logged without its words and answered as 500."""
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()
@@ -30,8 +30,8 @@ def serve(route: Callable[[Event], Answered]) -> Callable[[dict[str, Any], Any],
             status, headers, body = route(event)
         except Refusal as refusal:
             status, headers, body = _refused(refusal.status, refusal)
-        except Exception:
-            _log("ERROR", "the request failed", exception=traceback.format_exc())
+        except Exception as error:
+            _log("ERROR", "the request failed", **crash(error))
             status, headers, body = _refused(HTTPStatus.INTERNAL_SERVER_ERROR, None)
         _log(
             "INFO",

@@ -94,6 +94,24 @@ def test_no_log_of_any_route_or_worker_names_a_person(
         assert told not in logged.casefold()
 
 
+def test_a_crash_of_a_route_is_told_without_its_words(
+    quiet: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = "no room for Zebulon Quillfeather"
+
+    def breaks(*_: Any) -> None:
+        raise RuntimeError(words) from KeyError(words)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(table, "resolve", breaks)
+        assert ask("resolve", "")["statusCode"] == 500
+    logged = logged_by(quiet)
+    assert "RuntimeError" in logged
+    assert "KeyError" in logged
+    assert "quill" not in logged.casefold()
+
+
 def test_a_crash_on_the_feed_is_told_without_its_words(
     quiet: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
