@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from infra.openapi import VERSION
 from shared.availability.contract import AvailabilityChanged
+from shared.customers.contract import ObservedEvent
 from shared.orders import events as orders
 from shared.stock import contract as stock
 from shared.stock.audit import Drift
@@ -35,6 +36,9 @@ FED: Mapping[str, tuple[type[BaseModel], str]] = {
         strict=True,
     )
 }
+OBSERVED: Mapping[str, tuple[type[BaseModel], str]] = {
+    "customer.observed": (ObservedEvent, "A source states something of a person."),
+}
 TOLD: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
     **orders.TRANSFER_EVENTS,
@@ -51,15 +55,17 @@ TOLD: Mapping[str, tuple[type[BaseModel], str]] = {
 
 def document() -> dict[str, Any]:
     """AsyncAPI 3: what goes to the bus, and what the feed queue takes."""
-    shapes = {shape for shape, _ in (*FED.values(), *TOLD.values())}
+    shapes = {shape for shape, _ in (*FED.values(), *OBSERVED.values(), *TOLD.values())}
     named, defined = models_json_schema(
         [(shape, "validation") for shape in sorted(shapes, key=lambda shape: shape.__name__)],
         ref_template=SCHEMAS + "{model}",
     )
     refs = {shape: reference for (shape, _), reference in named.items()}
     messages = {
-        kind: _message(kind, summary, refs[shape] if kind in FED else _enveloped(kind, refs[shape]))
-        for kind, (shape, summary) in {**FED, **TOLD}.items()
+        kind: _message(
+            kind, summary, _enveloped(kind, refs[shape]) if kind in TOLD else refs[shape]
+        )
+        for kind, (shape, summary) in {**FED, **OBSERVED, **TOLD}.items()
     }
     return {
         "asyncapi": "3.0.0",
@@ -87,10 +93,19 @@ def document() -> dict[str, Any]:
                 "message, or a CloudEvents batch of at most 256 KB.",
                 "messages": _references(FED),
             },
+            "customer-feed": {
+                "address": "customer-feed",
+                "description": "The SQS queue (output CustomerFeedQueueUrl): one CloudEvent per "
+                "message, or a CloudEvents batch of at most 256 KB. `source` and `id` name an "
+                "event for ever. What can never be taken goes to the dead letters alone (output "
+                "CustomerFeedDlqUrl), with its reason; what is told of the erased is forgotten.",
+                "messages": _references(OBSERVED),
+            },
         },
         "operations": {
             "tell": {"action": "send", "channel": {"$ref": "#/channels/bus"}},
             "feed": {"action": "receive", "channel": {"$ref": "#/channels/stock-feed"}},
+            "observe": {"action": "receive", "channel": {"$ref": "#/channels/customer-feed"}},
         },
         "components": {"messages": messages, "schemas": {"Envelope": ENVELOPE, **defined["$defs"]}},
     }

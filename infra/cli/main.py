@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from infra.cli import audit as audits
-from infra.cli import dead_letters
+from infra.cli import dead_letters, people
 from infra.cli import export as exports
 from infra.cli import feed as files
 from infra.cli import rebuild as rebuilds
@@ -33,6 +33,23 @@ from infra.local.target import Refused
 from shared.stock.ingest import REJECTS
 
 JSON = "--json"
+
+
+class Line(StrEnum):
+    """A queue that feeds send to."""
+
+    stock = "stock"
+    customers = "customers"
+
+    def queue(self, aim: target.Target) -> str:
+        stock = self is Line.stock
+        return aim.stock_feed_queue_url if stock else aim.customer_feed_queue_url
+
+    def dead_letters(self, aim: target.Target) -> str:
+        return aim.stock_feed_dlq_url if self is Line.stock else aim.customer_feed_dlq_url
+
+
+Of = Annotated[Line, typer.Option("--of", help="which feed: stock, or customers")]
 
 
 class Commands(TyperGroup):
@@ -167,6 +184,7 @@ def feed(
         bool,
         typer.Option("--bucket", help="through the feed bucket; files from 1 MB on always are"),
     ] = False,
+    of: Of = Line.stock,
 ) -> None:
     """Send a file of stock rows: a small one onto the feed queue, a big one into the feed bucket.
 
@@ -178,6 +196,11 @@ def feed(
     sku,location_id,delta,reason,occurred_at              a movement
     sku,location_id,quantity,expected_at,reference        future supply
 
+    Of customers: CSV, JSON lines or a JSON array; rows are CloudEvents, statements, or flat:
+
+    \b
+    source,source_id,occurred_at,email,phone,loyalty_id,given_name,family_name,line1,postal_code,...
+
     Rows that are wrong are named by line and not sent; the others are. Sent twice, a file changes
     nothing more.
 
@@ -185,26 +208,32 @@ def feed(
     norain feed stock.csv
     norain feed --check stock.jsonl
     norain feed --bucket events.json.gz
+    norain feed --of customers crm.csv
     """
     now = datetime.now(UTC)
+    known = people.read if of is Line.customers else files.read
+    if bucket and of is Line.customers:
+        fail("customers go onto their queue, and never into a bucket")
+        raise typer.Exit(1)
     if file == "-":
         content, named, as_of = sys.stdin.buffer.read(), "-", now
     else:
         path = _existing(file)
         named = quote(path.name)
-        if not check and (bucket or path.stat().st_size >= uploads.FROM_BYTES):
+        big = bucket or path.stat().st_size >= uploads.FROM_BYTES
+        if big and not check and of is Line.stock:
             _feed_through_bucket(path, source or f"file:{named}")
             return
         content = path.read_bytes()
         as_of = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    found = files.read(content, source or f"file:{named}", as_of, now)
+    found = known(content, source or f"file:{named}", as_of, now)
     messages = 0
     if found.events and not check:
         aim = target.load()
         with Steps() as steps, steps.step("send", total=len(found.events)) as step:
             for events, body in files.batches(found.events):
                 messages += 1
-                aim.sqs.send_message(QueueUrl=aim.stock_feed_queue_url, MessageBody=body)
+                aim.sqs.send_message(QueueUrl=of.queue(aim), MessageBody=body)
                 step.advance(events)
     sent = 0 if check else len(found.events)
     show(
@@ -334,26 +363,27 @@ def redrive(
         Path | None,
         typer.Option(help="send the mended messages of this file instead, and only those"),
     ] = None,
+    of: Of = Line.stock,
 ) -> None:
-    """Bring the feed's dead letters back to the queue, showing why each was given up.
+    """Bring a feed's dead letters back to the queue, showing why each was given up.
 
     \b
     norain redrive --dry-run
     norain redrive --dry-run --json > dead.json   ... mend the bodies ...
     norain redrive --edit dead.json
+    norain redrive --of customers --dry-run
     """
     aim = target.load()
-    letters = dead_letters.receive(aim.sqs, aim.stock_feed_dlq_url)
+    dead = of.dead_letters(aim)
+    letters = dead_letters.receive(aim.sqs, dead)
     mended = dead_letters.mended_bodies(_existing(str(edit)).read_text()) if edit else {}
     chosen = [letter for letter in letters if not edit or letter.message_id in mended]
     if dry_run:
-        dead_letters.give_back(aim.sqs, aim.stock_feed_dlq_url, letters)
+        dead_letters.give_back(aim.sqs, dead, letters)
     else:
         left = [letter for letter in letters if letter not in chosen]
-        dead_letters.give_back(aim.sqs, aim.stock_feed_dlq_url, left)
-        dead_letters.redrive(
-            aim.sqs, aim.stock_feed_dlq_url, aim.stock_feed_queue_url, chosen, mended
-        )
+        dead_letters.give_back(aim.sqs, dead, left)
+        dead_letters.redrive(aim.sqs, dead, of.queue(aim), chosen, mended)
     told = "would go back" if dry_run else "went back to the queue"
     show(
         [letter.told() for letter in chosen],

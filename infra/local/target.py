@@ -54,6 +54,8 @@ class Target:
     digest: str
     audit_function: str = ""
     rebuild_function: str = ""
+    customer_feed_queue_url: str = ""
+    customer_feed_dlq_url: str = ""
     export_function: str = ""
 
     def save(self, folder: Path) -> None:
