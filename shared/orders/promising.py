@@ -56,9 +56,9 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
     options: list[PromiseOption] = []
     missing: list[dict[str, int]] = []
     near = sourcing.nearby(drafts[-1], supply, cart.pickup_nearby)
-    for place in near:
-        wanted.append(("pickup", "standard", place))
-        drafts.append(cart.draft("pickup", "standard", now, place))
+    for store in near:
+        wanted.append(("pickup", "standard", store))
+        drafts.append(cart.draft("pickup", "standard", now, store))
     for (method, service, place), draft in zip(wanted, drafts, strict=True):
         start = model.place(draft, now, "promise")
         decision = route(sourcing.problem(start.order, supply, now))
