@@ -114,6 +114,14 @@ class Supply:
                 found[sku] = coming[:MOST_DELIVERIES]
         return found
 
+    def kept_at(self, location_id: str, skus: Iterable[str]) -> dict[str, int]:
+        """The units there that the order's channel must leave to others."""
+        kept = {
+            sku: self.facts(sku, location_id).available - self.sellable(sku, location_id)
+            for sku in skus
+        }
+        return {sku: units for sku, units in kept.items() if units > 0}
+
     def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
         """The share of picks there that find what the stock shows, of the SKUs that were picked."""
         rows = ((sku, pack.rows.get(location_id)) for sku in skus if (pack := self.packs.get(sku)))
@@ -179,6 +187,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
         candidates=tuple(
             replace(
                 candidate(supply.locations[place], stock[place], units, supply.destination, now),
+                kept=supply.kept_at(place, stock[place]),
                 rates=supply.rates(place, stock[place], now),
                 pulls=supply.pulls_at(place, stock[place], now),
                 expected=supply.expected_at(place, stock[place], now),

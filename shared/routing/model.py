@@ -85,12 +85,13 @@ class Expected(NamedTuple):
 class Candidate:
     """A location that might serve; ``km`` from it to the destination (0 without one).
 
-    ``stock`` holds the units per SKU that may be taken. ``unable`` says why it can do nothing in
-    time. ``delay_days`` pass before the carrier has the parcel. ``rates`` are units per day sold
-    over the counter, ``pulls`` the orders to come from it, ``expected`` its deliveries by their
-    dates, ``credits`` what taking a unit earns (stock that should go), ``confidence`` the share of
-    picks that succeed (1 where nothing is known); each per SKU, and absent where nothing is known.
-    ``free`` units can still be picked there in time; None where nobody counts.
+    ``stock`` holds the units per SKU that may be taken, ``kept`` those there that this channel must
+    leave to others. ``unable`` says why it can do nothing in time; ``free`` units can still be
+    picked in time, None where nobody counts. ``delay_days`` pass before the carrier has the parcel.
+    ``rates`` are units per day sold over the counter, ``pulls`` the orders to come from it,
+    ``expected`` its deliveries by their dates, ``credits`` what taking a unit earns (stock that
+    should go), ``confidence`` the share of picks that succeed (1 where nothing is known); each per
+    SKU, and absent where nothing is known.
     """
 
     location_id: str
@@ -102,6 +103,7 @@ class Candidate:
     unable: Unable | None = None
     delay_days: int = 0
     free: int | None = None
+    kept: dict[str, int] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     pulls: dict[str, Pull] = field(default_factory=dict)
     expected: dict[str, tuple[Expected, ...]] = field(default_factory=dict)

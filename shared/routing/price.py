@@ -123,8 +123,8 @@ def shelf(candidate: Candidate, sku: str) -> Shelf | None:
     rate, pull = candidate.rates.get(sku), candidate.pulls.get(sku)
     if rate is None and pull is None:
         return None
-    stock, expected = candidate.stock.get(sku, 0), candidate.expected.get(sku, ())
-    return Shelf(stock, rate or 0.0, pull or NO_PULL, expected)
+    there = candidate.stock.get(sku, 0) + candidate.kept.get(sku, 0)
+    return Shelf(there, rate or 0.0, pull or NO_PULL, candidate.expected.get(sku, ()))
 
 
 def opportunity(problem: Problem, line: Line, found: Shelf) -> int:

@@ -8,7 +8,9 @@ from shared.catalog.model import Product
 from shared.orders import model, sourcing
 from shared.orders.sourcing import MOST_DELIVERIES, Supply
 from shared.routing.model import DEFAULT_POLICY, Candidate, Expected, Pull, Pulls
+from shared.routing.price import shelf
 from shared.routing.route import route
+from shared.stock.rules import Amount, Match, Rule, Rules, Selling
 from tests.unit.locations.places import place
 from tests.unit.orders.orders import line, order
 
@@ -60,3 +62,14 @@ def test_a_location_that_often_does_not_find_its_goods_is_dearer() -> None:
     plan = route(sourcing.problem(start, stocked, NOW)).plan
     assert set(plan.units) == {"omaha"}
     assert plan.terms["rejection"] == 3
+
+
+def test_units_that_a_channel_must_leave_count_for_those_who_may_have_them() -> None:
+    safety = Rule("safety", Match(), Amount(2))
+    selling = Selling(Rules(1, (safety,)), "web", NOW, PLACES, {})
+    found = candidates(replace(supply(denver=Row(5, 1), omaha=Row(2, 1)), selling=selling))
+    assert set(found) == {"denver"}
+    assert (found["denver"].stock, found["denver"].kept) == ({"A": 3}, {"A": 2})
+    known = shelf(replace(found["denver"], rates={"A": 0.1}), "A")
+    assert known is not None
+    assert known.stock == 5

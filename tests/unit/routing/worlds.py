@@ -99,6 +99,7 @@ def _candidates(draw: st.DrawFn, location_id: str) -> Candidate:
         pickup=draw(st.booleans()),
         unable=draw(st.sampled_from([None, None, None, "closed"])),
         delay_days=draw(st.integers(0, 2)),
+        kept=draw(st.dictionaries(st.sampled_from(SKUS), st.integers(1, 3))),
         rates=draw(st.dictionaries(st.sampled_from(SKUS), st.floats(0, 2))),
         pulls=draw(
             st.dictionaries(
