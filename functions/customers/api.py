@@ -21,6 +21,8 @@ from shared.customers.contract import (
     MergePreview,
     MergePreviewRequest,
     MergeRequest,
+    ProfileRead,
+    ProfileReads,
     ResolvedCustomer,
     StatedInteraction,
     Timeline,
@@ -150,6 +152,23 @@ def export(profile_id: str) -> CustomerExport:
     found = table.export(profile_id)
     _note([found.whole.profile.profile_id], "export")
     return export_answer(found)
+
+
+@app.get(
+    "/v1/customers/<profile_id>/reads",
+    security=needs("ops"),
+    summary="Who has read a profile, and by which question",
+    description="The newest first, under this id; also of a person who was erased.",
+)
+def reads(
+    profile_id: str, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
+) -> ProfileReads:
+    found, more = table.reads(profile_id, limit, key_of(cursor) if cursor else None)
+    return ProfileReads(
+        profile_id=profile_id,
+        reads=[ProfileRead.model_validate(dict(row)) for row in found],
+        next_cursor=cursor_of(more) if more else None,
+    )
 
 
 @app.delete(

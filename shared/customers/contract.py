@@ -587,6 +587,14 @@ class ProfileRead(Answer):
     what: str
 
 
+class ProfileReads(Answer):
+    """Who has read the profile under this id, newest first."""
+
+    profile_id: Id
+    reads: list[ProfileRead]
+    next_cursor: str | None = None
+
+
 class CustomerExport(Answer):
     """Everything that is kept on a person."""
 

@@ -21,7 +21,7 @@ loses a race reads again and decides again.
 """
 
 from shared.customers.table.carts import cart, put_cart
-from shared.customers.table.erasing import audit, erase
+from shared.customers.table.erasing import audit, erase, reads
 from shared.customers.table.exporting import export
 from shared.customers.table.merging import Merged, merge, preview, unmerge
 from shared.customers.table.profiles import find, find_by, profile_exists
@@ -48,6 +48,7 @@ __all__ = [
     "preview",
     "profile_exists",
     "put_cart",
+    "reads",
     "record_interaction",
     "resolve",
     "timeline",

@@ -5,7 +5,8 @@ from datetime import datetime
 from functools import reduce
 from typing import Any
 
-from shared.aws.dynamodb import Key, Part, get, transact
+from shared.aws.dynamodb import Key, Part, get, query_page, transact
+from shared.aws.items import to_item
 from shared.customers.model import Record, RecordKey, joined
 from shared.customers.stored import record_from, text
 from shared.customers.table.households import forsaken, houses_of
@@ -123,6 +124,26 @@ def _forget(where: Key, homes: Sequence[str], erased_at: str) -> None:
         return None if transact([forgotten(where, users, homes, erased_at)]) else True
 
     settled(once)
+
+
+def reads(
+    profile_id: str, limit: int, before: str | None
+) -> tuple[list[Mapping[str, Any]], str | None]:
+    """Who has read the profile under this id, the newest first, also of somebody who was erased;
+    the key to go on before."""
+    page = query_page(
+        table(),
+        "pk = :pk AND sk BETWEEN :from AND :to",
+        to_item({":pk": f"AUDIT#{profile_id}", ":from": "AT#", ":to": _below(before)}),
+        limit,
+        ScanIndexForward=False,
+    )
+    return list(page.items), page.items[-1]["sk"] if page.last else None
+
+
+def _below(key: str | None) -> str:
+    """The greatest text that comes before ``key``, of those that are keys."""
+    return f"{key[:-1]}{chr(ord(key[-1]) - 1)}~" if key else "AT#~"
 
 
 def audit(profile_ids: Iterable[str], actor: str, what: str, at: datetime, audit_id: str) -> None:

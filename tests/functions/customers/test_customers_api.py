@@ -116,6 +116,25 @@ def test_an_associate_looks_somebody_up_and_it_is_noted() -> None:
     assert {entry["what"] for entry in audits} == {"look-up by phone", "look-up by email"}
 
 
+def test_who_has_read_a_profile_is_told_page_by_page_even_when_it_was_erased() -> None:
+    profile_id = bob()
+    for name in ("get_profile", "get_timeline", "export"):
+        assert call(name, profile_id=profile_id)[0] == 200
+    call("look_up")
+    send("erase", profile_id=profile_id)
+    found, query_string = [], {"limit": "3"}
+    while True:
+        status, page = call("list_reads", profile_id=profile_id, queryStringParameters=query_string)
+        assert status == 200
+        found += [(read["actor"], read["what"]) for read in page["reads"]]
+        if "next_cursor" not in page:
+            break
+        query_string = {"limit": "3", "cursor": page["next_cursor"]}
+    assert sorted(found) == [
+        ("associate-client", what) for what in ("export", "look-up by phone", "profile", "timeline")
+    ]
+
+
 def test_a_look_up_of_nobody_is_empty_and_of_nothing_refused() -> None:
     assert call("look_up") == (200, {"profiles": []})
     assert call("look_up", queryStringParameters={})[0] == 422
