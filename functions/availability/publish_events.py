@@ -2,15 +2,22 @@
 packs (a DynamoDB stream): at least once, in the order of each SKU's packs."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from shared.availability import events
+from shared.availability.channel import of_pack
+from shared.availability.events import View
+from shared.availability.model import Columns, Pack, unpack
 from shared.availability.table import pack_of_item
 from shared.aws.events import send
 from shared.aws.items import from_item
 from shared.aws.settings import setting
+from shared.catalog import table as catalog
+from shared.stock import rules_table
+from shared.web.auth import CHANNELS
 
 logger = Logger(service="norain", utc=True)
 
@@ -21,17 +28,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     told: list[dict[str, Any]] = []
     owners: list[str] = []
     failed: str | None = None
+    now = datetime.now(UTC)
     for record in event["Records"]:
         number = record["dynamodb"]["SequenceNumber"]
         try:
-            new = _event(record["dynamodb"])
+            new = _events(record["dynamodb"], now)
         except (KeyError, TypeError, ValueError):
             logger.exception("not a pack", extra={"event_id": record.get("eventID")})
             failed = number
             break
-        if new is not None:
-            told.append(new)
-            owners.append(number)
+        told += new
+        owners += [number] * len(new)
     taken = send(setting("event_bus"), told)
     if taken < len(told):
         failed = owners[taken]
@@ -40,9 +47,37 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
 
-def _event(images: Mapping[str, Any]) -> dict[str, Any] | None:
+def _events(images: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
     """Nothing for a pack that is no more."""
     if "NewImage" not in images:
-        return None
-    before = pack_of_item(from_item(images["OldImage"])) if "OldImage" in images else None
-    return events.of_change(before, pack_of_item(from_item(images["NewImage"])))
+        return []
+    new = from_item(images["NewImage"])
+    old = from_item(images["OldImage"]) if "OldImage" in images else None
+    before, pack = pack_of_item(old) if old else None, pack_of_item(new)
+    return events.of_channels(before, pack, _views(before, old, pack, new, now))
+
+
+def _views(
+    before: Pack | None,
+    old: Mapping[str, Any] | None,
+    pack: Pack,
+    new: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, View]:
+    """What rules of channel stock make of the packs, for each channel of which they speak."""
+    rules = rules_table.active()
+    if not rules.rules:
+        return {}
+    products = catalog.products([pack.sku]) if rules.asks_for_products else {}
+    columns = unpack(new["pack"], new["as_of"])
+    columns_before = unpack(old["pack"], old["as_of"]) if old else None
+    views: dict[str, View] = {}
+    for channel in CHANNELS:
+
+        def seen(pack: Pack, columns: Columns, channel: str = channel) -> Pack:
+            selling = rules_table.selling(channel, [pack.sku], now, products)
+            return of_pack(pack, columns, selling)
+
+        was = seen(before, columns_before) if before and columns_before else None
+        views[channel] = was, seen(pack, columns)
+    return views

@@ -39,8 +39,8 @@ app = api()
     "CloudEvents (JSON) with the headers of Standard Webhooks: `webhook-id`, `webhook-timestamp`, "
     "`webhook-signature`. At least once, in no certain order; a message keeps its `webhook-id`. "
     "Answer 2xx within 8 seconds. What fails is sent again for 29 hours; 410 ends it. Events of "
-    "orders are told to whoever sees their channel. `availability.changed` counts before any "
-    "channel's rules. Needs an Idempotency-Key.",
+    "orders are told to whoever sees their channel; `availability.changed` counts what the channel "
+    "may sell. Needs an Idempotency-Key.",
     responses={
         201: {
             "description": "subscribed",

@@ -62,6 +62,8 @@ class Availability(Stack):
             timeout_seconds=60,
         )
         events.let(publish_events)
+        data.let(publish_events, schema.CONFIG, *READ)
+        data.let(publish_events, schema.CATALOG, *READ)
         Follows(
             self,
             "Told",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from shared.availability.model import Columns
+from shared.availability.model import Columns, Pack
 from shared.stock.rules import Facts, Selling
 
 NOTHING: Mapping[str, int] = {}
@@ -20,6 +20,16 @@ def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
         sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
         for sku, pack in packs.items()
     }
+
+
+def of_pack(pack: Pack, columns: Columns, selling: Selling) -> Pack:
+    """The pack, whose columns are given too, with the units that the channel may sell."""
+    seen = told({pack.sku: columns}, selling)[pack.sku]
+    if seen is columns:
+        return pack
+    units = dict(zip(seen.locations, seen.available, strict=True))
+    rows = {place: replace(row, available=units[place]) for place, row in pack.rows.items()}
+    return replace(pack, rows=rows)
 
 
 def _sellable(sku: str, pack: Columns, selling: Selling) -> list[int]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.web.contract import Answer, Count, Instant, LocationId, Sku
+from shared.web.contract import Answer, Channel, Count, Instant, LocationId, Sku
 
 Status = Literal["in_stock", "limited_stock", "backorder", "out_of_stock"]
 
@@ -81,9 +81,12 @@ class AvailabilityChange(Answer):
 
 
 class AvailabilityChanged(Answer):
-    """``availability.changed``: before any channel's safety stock."""
+    """``availability.changed``: what all channels may sell, but those of ``not_for``: these have
+    events of their own, with their ``channel``."""
 
     sku: Sku
+    channel: Channel | None = None
+    not_for: list[Channel] | None = None
     status: Status
     was: Status
     sellable: Count

@@ -1,7 +1,7 @@
 """What other systems are told of availability: that a status has crossed a threshold. Pure.
 
-An event is made of two packs that stood one after the other, and of nothing else: made again, it is
-the same event, with the same id.
+An event is made of two packs that stood one after the other, and of the rules of channel stock in
+force: made again, it is the same event, with the same id. That rules have changed is no event.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,35 @@ SOURCE = "norain/availability"
 CHANGED = "availability.changed"
 
 
+View = tuple[Pack | None, Pack]
+"""A pack and the one before it, as a channel is told of them."""
+
+
+def of_channels(before: Pack | None, pack: Pack, views: Mapping[str, View]) -> list[dict[str, Any]]:
+    """The CloudEvents of a pack that was written over ``before``: one for all channels but those
+    that rules of channel stock tell something else, and one for each of these."""
+    whole = of_change(before, pack)
+    apart: list[str] = []
+    own: list[dict[str, Any]] = []
+    for channel, (was, now) in sorted(views.items()):
+        told = of_change(was, now)
+        if (told and told["data"]) == (whole and whole["data"]):
+            continue
+        apart.append(channel)
+        if told:
+            data = {**told["data"], "channel": channel}
+            own.append({**told, "id": f"{told['id']}@{channel}", "data": data})
+    if whole is None:
+        return own
+    if apart:
+        whole["data"]["not_for"] = apart
+    return [whole, *own]
+
+
 def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
     """The CloudEvent of a pack that was written over ``before``; None when no status has changed.
 
-    It counts what is available, before any channel's safety stock: a channel that keeps some back
-    asks for its own answer.
+    It counts what the packs say is available.
     """
     old, new = _summary(before), _summary(pack)
     was, now = _statuses(before), _statuses(pack)

@@ -41,11 +41,15 @@ class Webhook:
 
 
 def wants(webhook: Webhook, event: Mapping[str, Any]) -> bool:
-    """Whether it is told of a CloudEvent: what is of one channel goes to whoever sees it."""
+    """Whether it is told of a CloudEvent: what is of one channel goes to whoever sees it, and what
+    is for all but some channels to whoever sees another one."""
     if webhook.state != "active" or event["type"] not in webhook.types:
         return False
     channel = event["data"].get("channel")
-    return channel is None or not webhook.channels.isdisjoint({channel, "all"})
+    if channel is not None:
+        return not webhook.channels.isdisjoint({channel, "all"})
+    others = event["data"].get("not_for")
+    return not (others and webhook.channels and webhook.channels <= set(others))
 
 
 def worn_out(webhook: Webhook, at: datetime) -> bool:

@@ -258,4 +258,5 @@ def test_a_crash_is_logged_and_answered_as_a_problem(
     assert json.loads(answer["body"])["code"] == "internal_error"
     failed, _ = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert failed["level"] == "ERROR"
-    assert "ResourceNotFoundException" in failed["exception"]
+    assert "ResourceNotFoundException" in failed["error"][0]
+    assert failed["stack"]

@@ -16,6 +16,8 @@ from shared.availability.events import of_change
 from shared.availability.model import Change, Pack, Row
 from shared.aws.clients import client, dynamodb
 from shared.aws.dynamodb import key
+from shared.stock import rules_table
+from shared.stock.rules import Amount, Match, Rule
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -86,6 +88,47 @@ def test_a_record_that_comes_again_is_the_same_event(heard: list[dict[str, Any]]
     handler({"Records": records}, None)
     assert heard[0] == heard[1]
     assert heard[0]["id"] == "A#1"
+
+
+def test_a_channel_that_rules_keep_units_from_hears_when_it_has_none_left(
+    heard: list[dict[str, Any]],
+) -> None:
+    few = Rule("few", Match(channels=frozenset({"web", "marketplace"})), Amount(units=3))
+    rules_table.put((few,), None, AT, "planner")
+    records = [
+        record(1, "A", units("denver", 1, 9)),
+        record(2, "A", units("denver", 2, 8)),
+        record(3, "A", units("denver", 3, 4)),
+        record(4, "A", units("denver", 4, 3)),
+    ]
+    assert handler({"Records": records}, None) == {"batchItemFailures": []}
+    for event in heard:
+        AvailabilityChanged.model_validate(event["data"])
+    keep = ["marketplace", "web"]
+    assert [
+        (e["id"], e["data"].get("channel"), e["data"].get("not_for"), e["data"]["status"])
+        for e in heard
+    ] == [
+        ("A#1", None, keep, "in_stock"),
+        ("A#1@marketplace", "marketplace", None, "in_stock"),
+        ("A#1@web", "web", None, "in_stock"),
+        ("A#2@marketplace", "marketplace", None, "limited_stock"),
+        ("A#2@web", "web", None, "limited_stock"),
+        ("A#3", None, keep, "limited_stock"),
+        ("A#4@marketplace", "marketplace", None, "out_of_stock"),
+        ("A#4@web", "web", None, "out_of_stock"),
+    ]
+    assert [e["data"]["sellable"] for e in heard if e["data"].get("channel") == "web"] == [6, 5, 0]
+
+
+def test_a_rule_that_speaks_of_other_products_sets_no_channel_apart(
+    heard: list[dict[str, Any]],
+) -> None:
+    few = Rule("few", Match(skus=frozenset({"B"})), Amount(units=3))
+    rules_table.put((few,), None, AT, "planner")
+    handler({"Records": [record(1, "A", units("denver", 1, 9))]}, None)
+    (event,) = heard
+    assert "not_for" not in event["data"]
 
 
 def test_a_poison_record_is_named_and_what_was_before_it_is_told(

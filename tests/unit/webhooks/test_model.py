@@ -49,6 +49,16 @@ def test_an_order_of_another_channel_is_not_told() -> None:
     assert not wants(webhook(channels=frozenset()), event(channel="all"))
 
 
+def test_what_is_not_for_a_channel_is_told_to_whoever_sees_another() -> None:
+    changed = event("availability.changed", sku="a", not_for=["pos", "web"])
+    assert not wants(webhook(), changed)
+    assert wants(webhook(channels=frozenset({"web", "kiosk"})), changed)
+    assert wants(webhook(channels=frozenset({"all"})), changed)
+    mine = event("availability.changed", sku="a", channel="web")
+    assert wants(webhook(), mine)
+    assert not wants(webhook(channels=frozenset({"pos"})), mine)
+
+
 def test_the_signature_is_that_of_the_standard() -> None:
     """The vector of Standard Webhooks' reference libraries."""
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
