@@ -89,8 +89,8 @@ def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
 def _done(message: Message, webhook: Webhook, outcome: Outcome, now: datetime) -> bool:
     """Whether nothing is left to do for the message."""
     if outcome.delivered:
-        if webhook.failing_since is not None:
-            table.delivered(webhook)
+        if webhook.failing_since is not None or message.attempt > 1:
+            table.delivered(webhook)  # an attempt before may have failed since it was read
         return True
     failing = table.failed(webhook, now)
     extra = {

@@ -140,6 +140,16 @@ def test_what_arrives_at_last_ends_the_failures(receiver: Receiver) -> None:
     assert table.of_client("web-client") == [made]
 
 
+def test_an_attempt_that_arrives_ends_the_failures_of_the_one_just_before(
+    receiver: Receiver,
+) -> None:
+    made = subscribe(url=receiver.url)
+    assert [one.failing_since for one in table.every()] == [None]
+    table.failed(made, datetime.now(UTC))
+    assert deliver.handler(delivery(attempt=2), None) == NONE_FAILED
+    assert table.of_client("web-client") == [made]
+
+
 def test_a_receiver_that_asks_for_time_gets_it(receiver: Receiver) -> None:
     subscribe(url=receiver.url)
     receiver.answers, receiver.headers = [503], {"retry-after": "77"}
