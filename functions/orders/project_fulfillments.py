@@ -1,6 +1,6 @@
 """What follows from the changes of orders and transfers, wherever else it is kept: a row per
-fulfillment for the pick lists, each new order in its buyer's timeline, and what a transfer brings
-as expected supply at its other end."""
+fulfillment for the pick lists, each new order and return in its buyer's timeline, and what a
+transfer brings as expected supply at its other end."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -40,8 +40,7 @@ def project(record: DynamoDBRecord) -> None:
     before = table.order_of_item(from_item(old)) if old else None
     table.project(order, before)
     note(picks(before, order))
-    if before is None:
-        buyers.tell(order)
+    buyers.tell(order, before)
 
 
 def note(found: Sequence[Pick]) -> None:

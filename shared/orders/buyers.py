@@ -1,5 +1,6 @@
 """Whose order it is."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -48,13 +49,21 @@ def names(profile_id: str) -> frozenset[str]:
         return frozenset({profile_id})
 
 
-def tell(order: Order) -> None:
-    """The order in its buyer's timeline, once however often it is told. Who has been erased since
-    has none."""
+def tell(order: Order, before: Order | None = None) -> None:
+    """The order, and what came back of it since ``before``, in its buyer's timeline: once however
+    often it is told. Who has been erased since has none."""
     buyer = order.buyer
     if buyer.profile_id is None:
         return
-    purchase = Interaction(
+    bought = [] if before is not None else [_purchase(order)]
+    came_back = _returns(order, len(before.history) if before is not None else 0)
+    with suppress(Gone, NotFound):
+        for interaction in (*bought, *came_back):
+            record_interaction(buyer.home or buyer.profile_id, interaction)
+
+
+def _purchase(order: Order) -> Interaction:
+    return Interaction(
         interaction_id=order.order_id,
         channel=order.channel,
         kind="purchase",
@@ -67,7 +76,27 @@ def tell(order: Order) -> None:
             },
             "lines": [{"sku": line.sku, "quantity": line.quantity} for line in order.lines],
         },
-        record_key=buyer.record_key,
+        record_key=order.buyer.record_key,
     )
-    with suppress(Gone, NotFound):
-        record_interaction(buyer.home or buyer.profile_id, purchase)
+
+
+def _returns(order: Order, known: int) -> Iterator[Interaction]:
+    """What came back after the first ``known`` entries of the history."""
+    for number, entry in enumerate(order.history[known:], known):
+        if entry.event != "return.received":
+            continue
+        yield Interaction(
+            interaction_id=f"{order.order_id}-{number}",
+            channel=order.channel,
+            kind="return",
+            occurred_at=entry.at,
+            data={
+                "order_id": order.order_id,
+                "location_id": entry.detail["location_id"],
+                "lines": [
+                    {"sku": order.line(back["line_id"]).sku, "quantity": back["quantity"]}
+                    for back in entry.detail["lines"]
+                ],
+            },
+            record_key=order.buyer.record_key,
+        )

@@ -398,6 +398,29 @@ def test_a_person_whom_the_channel_describes_is_known_afterwards(
     assert {entry.interaction_id for entry in timeline} == both
 
 
+def test_what_came_back_stands_in_the_timeline_of_the_buyer(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("NORAIN_IDENTITY_KEY", "0123456789abcdef0123456789abcdef")
+    customer = {"source": "web", "source_id": "u-1", "identifiers": {"email": "bob@shop.test"}}
+    order = placed({"customer": customer, **ship_only()})
+    (found,) = order["fulfillments"]
+    for action in ("accept", "ship"):
+        done(action, found["fulfillment_id"])
+    lines = [{"line_id": "1", "quantity": 1, "condition": "sellable", "reason": "too small"}]
+    path = f"/v1/orders/{order['order_id']}/returns"
+    assert call("return_order", {"location_id": "omaha", "lines": lines}, path)[0] == 200
+    for _ in range(2):
+        projected()
+    seen = customers.whole(order["profile_id"])
+    assert [entry.kind for entry in seen.orders] == ["return", "purchase"]
+    assert seen.orders[0].data == {
+        "order_id": order["order_id"],
+        "location_id": "omaha",
+        "lines": [{"sku": "A", "quantity": 1}],
+    }
+
+
 def test_an_offer_that_nobody_answers_goes_elsewhere(environment: pytest.MonkeyPatch) -> None:
     order = placed(ship_only())
     (found,) = order["fulfillments"]
