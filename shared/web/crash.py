@@ -9,7 +9,7 @@ from typing import Any
 
 def crash(error: BaseException) -> dict[str, Any]:
     """The kinds of the error and of what caused it, and the stack, innermost call last."""
-    kinds = []
+    kinds: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(kinds) < 5:
         kinds.append(f"{type(cause).__module__}.{type(cause).__qualname__}")

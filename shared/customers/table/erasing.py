@@ -1,6 +1,7 @@
 """Erase a person for good, and note who read of whom."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import datetime
 from functools import reduce
 from typing import Any
@@ -11,6 +12,7 @@ from shared.customers.model import Record, RecordKey, joined
 from shared.customers.stored import record_from, text
 from shared.customers.table.households import forsaken, houses_of
 from shared.customers.table.profiles import people_of
+from shared.customers.table.recent import recent_key, recent_without
 from shared.customers.table.rows import (
     Act,
     delete,
@@ -93,6 +95,8 @@ def _sweep(left: Mapping[str, Any], erased_at: str) -> None:
                 and (row.get("record_key") in records or _without_record(row, partition, members))
             ]
         )
+        if partition not in members:
+            _forget_recent(partition, records)
 
 
 def _forget_all(statements: Sequence[Record], members: Sequence[str], erased_at: str) -> None:
@@ -105,6 +109,16 @@ def _forget_all(statements: Sequence[Record], members: Sequence[str], erased_at:
         _forget(where, members, erased_at)
     houses = {house for record in (*statements, whole) for house in houses_of(record)}
     write_all([forsaken(house, members) for house in sorted(houses)])
+
+
+def _forget_recent(partition: str, records: set[str]) -> None:
+    """Of somebody else, with whom a record of the erased once was."""
+
+    def once() -> bool | None:
+        item = get(*astuple(recent_key(partition)), consistent=True)
+        return None if item and transact([recent_without(partition, item, records)]) else True
+
+    settled(once)
 
 
 def _said_of(name: RecordKey, other: RecordKey) -> list[Part]:

@@ -3,7 +3,7 @@
 PROFILE#<id>    RECENT    entries, orders: of any kind, and purchases and returns; newest first
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from shared.aws.dynamodb import Key, Part
@@ -47,6 +47,23 @@ def recent_put(
         # holds when nothing else was noted since it was read
         condition="version = :v" if known else "attribute_not_exists(pk)",
         values={":v": known} if known else None,
+    )
+
+
+def recent_without(profile_id: str, item: Mapping[str, Any], records: Collection[str]) -> Part:
+    """The item without what came with the erased ``records``."""
+    where = recent_key(profile_id)
+    kept = {
+        kind: [entry for entry in item.get(kind, ()) if entry.get("record_key") not in records]
+        for kind in ("entries", "orders")
+    }
+    return put(
+        where.pk,
+        where.sk,
+        {**kept, "version": item["version"] + 1},
+        # holds when nothing else was noted since it was read
+        condition="version = :v",
+        values={":v": item["version"]},
     )
 
 

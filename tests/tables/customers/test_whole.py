@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from shared.aws.clients import dynamodb
+from shared.aws.settings import table_name
 from shared.customers import table
 from shared.customers.model import Address, Consent, Interaction, Resolution
 from shared.customers.table import Act
@@ -110,6 +112,20 @@ def test_what_is_shown_follows_the_records_of_an_unmerged_person() -> None:
     table.unmerge("p-ann", ("web", "bob"), "new", ACT, Request("u", "u"))
     assert [entry.interaction_id for entry in table.whole("p-ann").recent] == ["i001"]
     assert [entry.interaction_id for entry in table.whole("p-bob").recent] == ["i003", "i002"]
+
+
+def test_what_came_with_an_erased_record_is_shown_nowhere() -> None:
+    resolve("ann", email="ann@shop.test", given_name="Ann")
+    bob = resolve("2", days=1, email="ann@shop.test", given_name="Ann")
+    note("p-ann", 1)
+    said = Interaction("i", "web", "purchase", NOON, {"sku": "SECRETBUY"}, bob.record_key)
+    table.record_interaction(bob.home, said)
+    table.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
+    assert [entry.interaction_id for entry in table.whole("new").orders] == ["i"]
+    table.erase("new", Act("ops", NOON + timedelta(days=9), "asked for"))
+    items = dynamodb().scan(TableName=table_name("customers"))["Items"]
+    assert "SECRETBUY" not in str(items)
+    assert [entry.interaction_id for entry in table.whole("p-ann").recent] == ["i001"]
 
 
 def consents(number: int) -> tuple[Consent, ...]:
