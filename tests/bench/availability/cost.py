@@ -52,7 +52,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
             "a question's cost",
             rows,
             (
-                f"and every 30 s, for 500 locations: {len(cold) - 1} call, {extra:g} read units",
+                f"and every 30 s, for 500 locations: {len(cold) - 1} calls, {extra:g} read units",
                 "read units from ReturnConsumedCapacity of DynamoDB Local; eventually consistent",
             ),
         )

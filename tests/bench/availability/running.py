@@ -141,9 +141,9 @@ def _at(ordered: list[float], share: float) -> float:
 
 
 def _lag(aim: Target, seconds: int, tell: Tell) -> Table:
-    _feed(aim, "warm", 2, tell)
+    _feed(aim, uuid.uuid4().hex[:6], 2, tell)
     before = len(_eventually(lambda: _lags(aim), 1))
-    _feed(aim, "lag", seconds, tell)
+    _feed(aim, uuid.uuid4().hex[:6], seconds, tell)
     wanted = before + seconds * CHANGES_A_SECOND
     tell("the last changes")
     lags = sorted(_eventually(lambda: _lags(aim), wanted)[before:])
