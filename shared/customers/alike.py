@@ -1,6 +1,7 @@
 """How alike two texts are, in plain Python: names and dates are short."""
 
 from functools import lru_cache
+from operator import ne
 
 PREFIX = 4
 PREFIX_WEIGHT = 0.1
@@ -40,8 +41,8 @@ def _jaro(one: str, other: str) -> float:
     if not matched:
         return 0.0
     there = [other[place] for place in sorted(places)]
-    swapped = sum(a != b for a, b in zip(matched, there, strict=True)) / 2
     same = len(matched)
+    swapped = 0 if matched == there else sum(map(ne, matched, there)) / 2
     return (same / len(one) + same / len(other) + (same - swapped) / same) / 3
 
 

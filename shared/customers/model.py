@@ -6,7 +6,7 @@ order of arrival does not matter. A profile holds records and the tree of the pr
 were merged into it. Nothing is ever overwritten by a merge, so a merge can be undone exactly.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -95,6 +95,8 @@ def joined(one: Record, other: Record) -> Record:
 
     A consent that the source changed is the later one, too; of the same instant the stricter.
     """
+    if one is other and not one.consents:
+        return one
     fields = {
         name: _later(one.fields.get(name), other.fields.get(name))
         for name in FIELDS
@@ -223,6 +225,18 @@ class Interaction:
 
 MOST_BYTES = 300_000
 """Of a profile's records together: DynamoDB holds 400 KB in an item, and takes 4 MB at once."""
+
+
+MOST_RECORD_BYTES = 12_000
+"""Of a record without consents, whatever it says: 13 texts of 200 characters, and their names."""
+MOST_CONSENT_BYTES = 1_000
+
+
+def surely_light(profiles: Sequence[Profile]) -> bool:
+    """Whether they take less than MOST_BYTES whatever their texts are."""
+    records = [held.record for profile in profiles for held in profile.records]
+    consents = sum(len(record.consents) for record in records)
+    return len(records) * MOST_RECORD_BYTES + consents * MOST_CONSENT_BYTES < MOST_BYTES
 
 
 def weight(profile: Profile) -> int:

@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from shared.customers.alike import jaro_winkler, one_apart
-from shared.customers.model import MOST_BYTES, Profile, Record, kept_apart, weight
+from shared.customers.model import (
+    MOST_BYTES,
+    Profile,
+    Record,
+    kept_apart,
+    surely_light,
+    weight,
+)
 from shared.customers.normal import junk, letters
 
 DOCUMENT = Path(__file__).with_name("rules.json")
@@ -290,6 +297,8 @@ def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...
 
 def too_much(*profiles: Profile, rules: Rules = RULES) -> bool:
     """Whether they are more than one item holds."""
+    if surely_light(profiles):
+        return False
     records = sum(len(profile.records) for profile in profiles)
     return records > rules.most_records or sum(map(weight, profiles)) > MOST_BYTES
 
