@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from shared.aws import clients, secrets, settings
@@ -77,11 +77,13 @@ def dynamodb_local() -> Iterator[DynamoDbLocal]:
 @pytest.fixture
 def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal) -> None:
     environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local.url)
+    # Requests for one item wait for one another there, longer than an API could.
+    environment.setattr(clients, "CONFIG", clients.CONFIG.merge(Config(read_timeout=30)))
     make_tables(environment, prefix=uuid.uuid4().hex[:8])
 
 
 def make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
-    client: Any = boto3.client("dynamodb")
+    client: Any = clients.dynamodb()
     for table in TABLES:
         name = f"{prefix}-{table.name}"
         client.create_table(TableName=name, **definition(table))

@@ -1,19 +1,14 @@
-"""The reference: the same as mixed-integer programmes, solved by HiGHS to a gap of 0, one thread.
+"""The reference: the same as mixed-integer programmes, solved by HiGHS to a gap of 0, one thread."""
 
-Needs highspy (the extra ``bench``); only ``cheapest`` and ``hindsight`` do.
-"""
-
-import importlib.util
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import highspy
 import numpy as np
 
 from tests.bench.routing.instances import Costs
 from tests.bench.routing.season import World
-
-AVAILABLE = importlib.util.find_spec("highspy") is not None
 
 
 class Programme:
@@ -32,8 +27,6 @@ class Programme:
 
     def minimum(self) -> tuple[float, float]:
         """The optimum, and the CPU seconds that finding it took, without handing it over."""
-        import highspy
-
         cost, most, integer = zip(*self._columns, strict=True)
         lows, highs, factors = zip(*self._rows, strict=True)
         model = highspy.HighsLp()

@@ -30,7 +30,7 @@ class Measured:
     gap: float
     proven: bool
     seconds: float
-    optimum: highs.Reference | None
+    optimum: highs.Reference
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
@@ -40,11 +40,6 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     proven = "proven: the solver's bound meets its plan. gap: plan above that bound, EUR. CPU: ms."
     own = [_own(lines, orders) for lines, orders in measured.items()]
     yield Table(f"Single orders, {NODES} nodes", own, [seeds, proven])
-    if not highs.AVAILABLE:
-        yield Table(
-            "The same by HiGHS", [], ["highspy is not installed (extra `bench`): no reference."]
-        )
-        return
     against = (
         "optimal: as cheap as HiGHS MILP in the same run. excess: plan above it, EUR. CPU: ms."
     )
@@ -72,7 +67,7 @@ def _measured(lines: int, packages: int, count: int, tell: Tell) -> list[Measure
         if abs(cost - solution.cost / UNIT) > SAME:
             raise ValueError(f"seed {order['seed']}: says {solution.cost / UNIT}, costs {cost}")
         gap = (solution.cost - solution.lower_bound) / UNIT
-        optimum = highs.cheapest(given) if highs.AVAILABLE else None
+        optimum = highs.cheapest(given)
         found.append(Measured(cost, gap, solution.proven, seconds, optimum))
     return found
 
@@ -89,8 +84,8 @@ def _own(lines: int, orders: Sequence[Measured]) -> Row:
 
 
 def _reference(lines: int, orders: Sequence[Measured]) -> Row:
-    excess = [order.cost - order.optimum.cost for order in orders if order.optimum]
-    theirs = [order.optimum.cpu_seconds for order in orders if order.optimum]
+    excess = [order.cost - order.optimum.cost for order in orders]
+    theirs = [order.optimum.cpu_seconds for order in orders]
     own = [order.seconds for order in orders]
     return {
         "lines": lines,

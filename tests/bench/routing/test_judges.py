@@ -44,7 +44,6 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(
 
 
 def test_the_solver_is_as_good_as_the_reference() -> None:
-    pytest.importorskip("highspy")
     for seed in range(5):
         given = costs(generate(seed, nodes=40, lines=4, warehouses=2, packages=3))
         solution = solve(as_instance(given))
@@ -90,7 +89,6 @@ def test_no_policy_goes_below_the_bound(deliveries: int) -> None:
 
 
 def test_the_bound_is_just_below_the_best_in_hindsight() -> None:
-    pytest.importorskip("highspy")
     season = world(replace(TINY, products=30, orders=60))
     best = highs.hindsight(season).cost
     bound = lower_bound(season).value
