@@ -1,4 +1,4 @@
-"""The reference: the same as mixed-integer programmes, solved by HiGHS to a gap of 0, one thread."""
+"""The reference: mixed-integer programmes, solved by HiGHS to a gap of 0 in one thread."""
 
 import time
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Programme:
         model.a_matrix_.value_ = np.array([value for row in factors for value in row.values()])
         kinds = highspy.HighsVarType
         model.integrality_ = [kinds.kInteger if one else kinds.kContinuous for one in integer]
-        solver = highspy.Highs()
+        solver = highspy.Highs()  # type: ignore[no-untyped-call]
         solver.setOptionValue("output_flag", False)
         solver.setOptionValue("mip_rel_gap", 0.0)
         solver.setOptionValue("threads", 1)
