@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
 
 def test_no_interleaving_breaks_a_law() -> None:
-    taken = run(seconds=40, at_least=250)
+    taken = run(seconds=20, at_least=250)
     print(f"{taken} steps: {dict(Machine.outcomes)}")
     assert taken >= 250
     assert Machine.outcomes["done"]
