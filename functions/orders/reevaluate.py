@@ -1,6 +1,7 @@
 """Routes again, now and then, what nobody has begun to pick; does nothing unless the policy says
 what that must save."""
 
+import random
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from shared.orders import offers, table
 from shared.routing import table as policies
 
 SECONDS = 240
-"""How long a run takes on new orders; the next one begins elsewhere."""
+"""How long a run takes on new orders. Each run begins elsewhere, so that none is always last."""
 
 logger = Logger(service="norain", utc=True)
 
@@ -22,7 +23,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     now, until = datetime.now(UTC), time.monotonic() + SECONDS
     moved = looked = 0
     if policies.active().offers.saving is not None:
-        for order_id in table.unpicked(sorted(all_locations()), offers.UNPICKED):
+        places = list(all_locations())
+        random.shuffle(places)
+        for order_id in table.unpicked(places, offers.UNPICKED):
             if time.monotonic() > until:
                 break
             looked += 1
@@ -30,5 +33,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
                 moved += offers.improve(order_id, now) is not None
             except Refusal as refusal:
                 logger.warning("not improved", extra={"order": order_id, "code": refusal.code})
+            except Exception:
+                # One document that cannot be read must not keep all others where they are.
+                logger.exception("not improved", extra={"order": order_id})
     logger.info("reevaluated", extra={"orders": looked, "moved": moved})
     return {"looked": looked, "moved": moved}

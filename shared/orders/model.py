@@ -596,6 +596,21 @@ def act(
     return _also(Change(order, cause=event), order, effects)
 
 
+def asked(order: Order, fulfillment_id: str, location_id: str) -> Fulfillment:
+    """What the location is asked to accept.
+
+    Raises InvalidTransition when somebody was faster, Conflict when it was not asked.
+    """
+    found = order.fulfillment(fulfillment_id)
+    _next(found, "accept")
+    if location_id not in (found.location_id, *found.rivals):
+        raise Conflict(
+            f"{fulfillment_id} was not offered to {location_id}",
+            offered_to=[found.location_id, *found.rivals],
+        )
+    return found
+
+
 def claim(
     order: Order,
     fulfillment_id: str,
@@ -610,13 +625,7 @@ def claim(
 
     Raises InvalidTransition when somebody was faster, Conflict when it was not asked.
     """
-    found = order.fulfillment(fulfillment_id)
-    _next(found, "accept")
-    if location_id not in found.rivals:
-        raise Conflict(
-            f"{fulfillment_id} was not offered to {location_id}",
-            offered_to=[found.location_id, *found.rivals],
-        )
+    found = asked(order, fulfillment_id, location_id)
     effects = [
         released(held.sku, found.location_id, held.quantity, held.counters) for held in found.lines
     ]

@@ -1,6 +1,7 @@
 """Who serves what has been offered: a rival that is faster, or somebody for whom it costs less."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,13 +24,11 @@ def accepted(
 
     Raises Conflict when a rival has not got the units, or was not asked.
     """
-    found = order.fulfillment(fulfillment_id)
-    if location_id in (None, found.location_id):
+    if location_id in (None, order.fulfillment(fulfillment_id).location_id):
         return model.act(order, fulfillment_id, "accept", now, actor)
-    if location_id not in found.rivals:
-        return model.claim(order, fulfillment_id, str(location_id), (), now, actor)
+    found = model.asked(order, fulfillment_id, location_id)
     supply = _known(order, found, location_id, now)
-    wanted = {held.sku: 0 for held in found.lines}
+    wanted: Counter[str] = Counter()
     for held in found.lines:
         wanted[held.sku] += held.quantity
     if short := [sku for sku, units in wanted.items() if supply.sellable(sku, location_id) < units]:
@@ -51,9 +50,9 @@ def _known(order: Order, found: Fulfillment, location_id: str, now: datetime) ->
 
 
 def improve(order_id: str, now: datetime) -> str | None:
-    """Routes again what nobody has begun to pick, and moves it when that saves enough (Xu, Allgor
-    and Graves, Benefits of Reevaluating Real-Time Order Fulfillment Decisions, 2009). None when it
-    stays where it is."""
+    """Routes again what nobody has begun to pick, and moves it when that saves enough and arrives
+    no later than the shopper was told (Xu, Allgor and Graves, Benefits of Reevaluating Real-Time
+    Order Fulfillment Decisions, 2009). None when it stays where it is."""
     return placing.change(order_id, lambda order: improved(order, now), now)
 
 
@@ -82,17 +81,36 @@ def improved(order: Order, now: datetime) -> Change | None:
     stays = route(_only(sourcing.problem(freed.order, supply, now), own)).plan
     moved, _ = placing.reserved(freed, supply, now)
     goes = Decision.from_bytes(moved.order.decisions[-1]).plan
-    nothing_left = not any(line.unassigned for line in moved.order.lines)
-    return moved if nothing_left and stays.cost - goes.cost >= max(1, least) else None
+    if any(line.unassigned for line in moved.order.lines) or stays.cost - goes.cost < max(1, least):
+        return None
+    return (
+        moved if _in_time(unpicked, moved.order.fulfillments[len(order.fulfillments) :]) else None
+    )
 
 
-def _units(unpicked: list[Fulfillment]) -> dict[tuple[str, str], int]:
+def _in_time(before: Iterable[Fulfillment], after: Iterable[Fulfillment]) -> bool:
+    """Whether no line arrives later than it was promised."""
+    promised, now = _dates(before), _dates(after)
+    return all(arrives <= promised.get(line_id, arrives) for line_id, arrives in now.items())
+
+
+def _dates(parts: Iterable[Fulfillment]) -> dict[str, datetime]:
+    """By line, when the last of it arrives."""
+    found: dict[str, datetime] = {}
+    for part in parts:
+        for held in part.lines:
+            if part.deliver_by is not None:
+                known = found.get(held.line_id, part.deliver_by)
+                found[held.line_id] = max(known, part.deliver_by)
+    return found
+
+
+def _units(unpicked: Sequence[Fulfillment]) -> Counter[tuple[str, str]]:
     """By (location_id, sku)."""
-    found: dict[tuple[str, str], int] = {}
+    found: Counter[tuple[str, str]] = Counter()
     for fulfillment in unpicked:
         for held in fulfillment.lines:
-            place = fulfillment.location_id, held.sku
-            found[place] = found.get(place, 0) + held.quantity
+            found[fulfillment.location_id, held.sku] += held.quantity
     return found
 
 

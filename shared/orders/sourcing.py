@@ -271,11 +271,22 @@ def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> 
                 by_method.setdefault(line.method, []).append(Taken(line_id, quantity, limit))
         for method, lines in sorted(by_method.items()):
             made = parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
-            if method == "ship":
-                most = supply.policy.offers.rivals
-                made = replace(made, rivals=rivals(decision, location_id, most))
+            if method == "ship" and supply.policy.offers.rivals:
+                made = replace(made, rivals=_rivals(made, decision, order, supply, now))
             found.append(made)
     return found
+
+
+def _rivals(
+    made: Parcel, decision: Decision, order: Order, supply: Supply, now: datetime
+) -> tuple[str, ...]:
+    """Who else can be asked for the parcel, and would keep the date that it promises."""
+    found = []
+    for name in rivals(decision, made.location_id):
+        theirs = parcel(name, made.method, made.lines, order.service_level, supply=supply, now=now)
+        if made.deliver_by and theirs.deliver_by and theirs.deliver_by <= made.deliver_by:
+            found.append(name)
+    return tuple(found[: supply.policy.offers.rivals])
 
 
 def parcel(

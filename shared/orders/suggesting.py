@@ -40,13 +40,13 @@ def suggested(skus: Sequence[str], days: int, now: datetime) -> Suggested:
 def _shelves(
     pack: Pack, locations: Mapping[str, Location], days: int, now: datetime
 ) -> list[Shelf]:
-    """Those of stores that are known: a warehouse sells nothing over the counter."""
+    """Those of stores: what a warehouse needs, its sales over the counter do not tell."""
     assert pack.prior is not None
     second, until = int(now.timestamp()), int((now + timedelta(days=days)).timestamp())
     shelves = []
     for location_id, row in pack.rows.items():
         location = locations.get(location_id)
-        if location is None or location.type == "vendor":
+        if location is None or location.type != "store":
             continue
         shape, watched = sales.posterior(pack.prior, row.sales, second, stocked=row.available > 0)
         shelves.append(
@@ -54,7 +54,7 @@ def _shelves(
                 location_id,
                 row.available,
                 sum(units for at, units in row.expected if at <= until),
-                demand(shape if location.type == "store" else 0.0, watched, days),
+                demand(shape, watched, days),
             )
         )
     return shelves

@@ -37,14 +37,12 @@ def replay(data: bytes) -> Decision:
     return route(Decision.from_bytes(data).problem)
 
 
-def rivals(decision: Decision, location_id: str, most: int) -> tuple[str, ...]:
-    """Up to ``most`` other locations that have all that ``location_id`` is to ship, and could ship
-    it; those of the least cost first. What the plan uses elsewhere is none."""
-    if not most:
-        return ()
+def rivals(decision: Decision, location_id: str) -> list[str]:
+    """Other locations that have all that ``location_id`` is to ship, and could ship it; those of
+    the least cost first. What the plan uses elsewhere is none."""
     task, plan = task_of(decision.problem), decision.plan
     lines = priced_as(task)
-    shipped = {demand.lines[n].line_id for demand in task.demands for n in range(len(demand.lines))}
+    shipped = {line.line_id for demand in task.demands for line in demand.lines}
     units = {name: taken for name, taken in plan.units[location_id].items() if name in shipped}
     needed: Counter[str] = Counter()
     for line_id, taken in units.items():
@@ -56,7 +54,7 @@ def rivals(decision: Decision, location_id: str, most: int) -> tuple[str, ...]:
         ):
             terms = shipping_terms(decision.problem, candidate, tariff, units, lines)
             costs.append((sum(terms.values()), candidate.location_id))
-    return tuple(name for _, name in sorted(costs)[:most])
+    return [name for _, name in sorted(costs)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ def sold_over_the_counter(at: datetime) -> None:
 
 
 def test_what_lies_idle_is_suggested_where_it_sells() -> None:
-    shop.stocked({"A": {"denver": 60, "boulder": 2}})
+    shop.stocked({"A": {"denver": 60, "boulder": 2, "depot": 900}})
     sold_over_the_counter(datetime.now(UTC))
     status, answer = call("suggest_transfers")
     assert status == 200

@@ -1,18 +1,16 @@
 """Locations that compete for one parcel, on DynamoDB Local."""
 
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
 from shared.orders import offers, placing, table
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Offers
 from tests.race.orders.test_races import LATER, answer, at_once, buy, kinds
 from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, request
+from tests.tables.orders.shop import line, request
+from tests.tables.orders.test_offers import policy, wherever
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
@@ -31,8 +29,7 @@ def accept(order_id: str, location_id: str, thread: int) -> str:
 
 
 def test_of_many_stores_that_claim_at_once_one_has_it() -> None:
-    policies.put_draft(replace(DEFAULT_POLICY, offers=Offers(rivals=3)), None, NOW, "planner")
-    policies.publish(None, NOW, "planner")
+    policy(wherever(), rivals=3)
     shop.stocked({"A": dict.fromkeys(STORES, 4)})
     for n in range(3):
         buy(f"o-{n}", line("1", "A", 2))

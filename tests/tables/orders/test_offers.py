@@ -12,7 +12,7 @@ from shared.orders import model, offers, placing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Fulfillment, Order
 from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Offers
+from shared.routing.model import DEFAULT_POLICY, Handling, Offers, Policy
 from shared.stock import table as stock
 from shared.stock.feed import Counted
 from tests.tables.orders import shop
@@ -22,9 +22,21 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 LATER = NOW + timedelta(minutes=5)
 
 
-def policy(**wanted: Any) -> None:
-    policies.put_draft(replace(DEFAULT_POLICY, offers=Offers(**wanted)), None, NOW, "planner")
+SLOW = DEFAULT_POLICY.services["standard"]
+SAME_DAYS = replace(
+    SLOW, bands=tuple(replace(tariff, days=2) for tariff in SLOW.bands if tariff is not None)
+)
+DEAR_STORES = {**DEFAULT_POLICY.handling, "store": Handling(package=1_500, unit=50)}
+
+
+def policy(base: Policy = DEFAULT_POLICY, **wanted: Any) -> None:
+    policies.put_draft(replace(base, offers=Offers(**wanted)), None, NOW, "planner")
     policies.publish(None, NOW, "planner")
+
+
+def wherever(base: Policy = DEFAULT_POLICY) -> Policy:
+    """A parcel takes as long from anywhere."""
+    return replace(base, services={**base.services, "standard": SAME_DAYS})
 
 
 def answer(stored: Order) -> str:
@@ -76,7 +88,7 @@ def test_those_that_have_all_of_it_are_asked_the_cheapest_first() -> None:
 
 
 def test_the_first_to_accept_has_it_with_its_own_units() -> None:
-    policy(rivals=2)
+    policy(wherever(), rivals=2)
     shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3}})
     asked = buy(line("1", "A", 2))
     accept("boulder")
@@ -114,8 +126,14 @@ def test_a_rival_that_has_sold_its_units_meanwhile_is_refused() -> None:
     shop.laws()
 
 
+def test_who_would_be_later_than_promised_is_not_asked() -> None:
+    policy(rivals=3)
+    shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3, "depot": 3}})
+    assert buy().rivals == ("boulder",)
+
+
 def test_each_sees_it_in_its_list_until_somebody_has_it() -> None:
-    policy(rivals=2)
+    policy(wherever(), rivals=2)
     shop.stocked({"A": {"denver": 3, "boulder": 3, "omaha": 3}})
     buy()
     before = project()
@@ -160,6 +178,45 @@ def test_a_cheaper_place_takes_what_nobody_has_begun_to_pick() -> None:
     told = [entry.event for entry in stored.history]
     assert told[-2:] == ["fulfillment.withdrawn", "fulfillment.offered"]
     assert offers.improve("o-1", LATER) is None
+
+
+def test_a_cheaper_place_that_is_later_than_promised_does_not_take_it() -> None:
+    """The promise is the plan, whatever would cost less."""
+    policy(replace(DEFAULT_POLICY, handling=DEAR_STORES), saving=1)
+    shop.stocked({"A": {"denver": 3}})
+    promised = buy()
+    shop.stocked({"A": {"depot": 5}})
+    assert offers.improve("o-1", LATER) is None
+    assert found() == promised
+    shop.laws()
+
+
+def test_a_cheaper_place_that_is_as_soon_takes_it() -> None:
+    policy(wherever(replace(DEFAULT_POLICY, handling=DEAR_STORES)), saving=1)
+    shop.stocked({"A": {"denver": 3}})
+    promised = buy()
+    shop.stocked({"A": {"depot": 5}})
+    assert offers.improve("o-1", NOW) is not None
+    moved = found(number=2)
+    assert moved.location_id == "depot"
+    assert moved.deliver_by is not None
+    assert promised.deliver_by is not None
+    assert moved.deliver_by <= promised.deliver_by
+    shop.laws()
+
+
+def test_of_two_lines_one_may_move_and_the_other_stay() -> None:
+    policy(saving=1)
+    shop.stocked({"A": {"omaha": 2}, "B": {"omaha": 2}})
+    buy(line("1", "A", 2), line("2", "B", 2))
+    shop.stocked({"A": {"denver": 9}})
+    offers.improve("o-1", LATER)
+    shop.laws()
+    stored = table.find("o-1")
+    assert stored is not None
+    open_ones = [part for part in stored.fulfillments if part.is_open]
+    assert sum(held.quantity for part in open_ones for held in part.lines) == 4
+    assert shop.counts("B", "omaha") == (2, 2, 0, 0)
 
 
 @pytest.mark.parametrize(("saving", "why"), [(None, "no policy"), (1_000_000, "saves too little")])
