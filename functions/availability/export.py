@@ -18,6 +18,7 @@ from aws_lambda_powertools import Logger
 from shared.availability import export
 from shared.availability.export import Stores
 from shared.availability.export_table import stocked
+from shared.availability.unpicked_table import unpicked
 from shared.aws.s3 import put_stream
 from shared.aws.settings import setting
 from shared.errors import Busy
@@ -45,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Raises Busy when time does not suffice, and leaves the files that were there."""
     now = datetime.now(UTC)
     channel = event.get("channel", setting("export_channel"))
-    stores = Stores.of(all_locations(), now)
+    stores = Stores.of(all_locations(), now, unpicked())
     wanted = [event["format"]] if "format" in event else list(FILES)
     made = [_write(form, channel, stores, context) for form in wanted]
     for one in made:

@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 from shared.errors import Refusal
 from shared.locations.table import all_locations
 from shared.orders import offers, table
+from shared.orders.model import UNPICKED
 from shared.routing import table as policies
 
 SECONDS = 240
@@ -25,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     if policies.active().offers.saving is not None:
         places = list(all_locations())
         random.shuffle(places)
-        for order_id in table.unpicked(places, offers.UNPICKED):
+        for order_id in table.unpicked(places, UNPICKED):
             if time.monotonic() > until:
                 break
             looked += 1

@@ -284,6 +284,13 @@ def _store(store: str, place: Place, *, ships: bool) -> dict[str, Any]:
         hours=STORE_HOURS,
         lead_time_minutes=60,
         capacity_per_hour=20,
+        most_unpicked=200,
+        cut_offs={
+            "standard": "17:00",
+            "express": "16:00",
+            "next_day": "15:00",
+            "same_day": "13:00",
+        },
     )
 
 
@@ -298,6 +305,7 @@ def _warehouse(name: str, title: str, code: str) -> dict[str, Any]:
         hours={},
         lead_time_minutes=120,
         capacity_per_hour=500,
+        cut_offs={"standard": "19:00", "express": "18:00", "next_day": "18:00"},
     )
 
 

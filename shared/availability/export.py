@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.availability.model import Columns
-from shared.availability.query import Places, first_expected, status
+from shared.availability.query import NONE, Places, first_expected, status
 from shared.catalog.model import GROUP, Product
 from shared.instants import rfc3339
 from shared.locations.model import Location
@@ -57,8 +57,10 @@ class Stores:
     at: datetime
 
     @staticmethod
-    def of(locations: Mapping[str, Location], at: datetime) -> "Stores":
-        places = Places(locations, at)
+    def of(
+        locations: Mapping[str, Location], at: datetime, unpicked: Mapping[str, int] = NONE
+    ) -> "Stores":
+        places = Places(locations, at, unpicked=unpicked)
         return Stores(
             locations,
             {name: _sla(one, places.ready_by(name), at) for name, one in locations.items()},

@@ -15,7 +15,7 @@ from shared.availability.model import Columns
 from shared.catalog.model import Variant
 from shared.errors import invalid
 from shared.instants import rfc3339
-from shared.locations.model import Location, Point, Readiness, around, readiness
+from shared.locations.model import FOR_EVER, Location, Point, Readiness, around, readiness
 
 MOST_SKUS = 100
 MOST_LOCATIONS = 500
@@ -81,21 +81,30 @@ def question(
     )
 
 
+NONE: Mapping[str, int] = {}
+UNKNOWN = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
+"""Of no instant."""
+
+
 class Places(dict[str, tuple[str, str]]):
     """What is said of each location before and after its number of units, until the next minute.
 
-    It depends on the location and the minute only, so it is made once, when first asked for; and
-    what ``before`` knows of the same ``locations`` is not worked out again.
+    It depends on the location, the units ``unpicked`` there and the minute only, so it is made
+    once, when first asked for; and what ``before`` knows of the same is not worked out again.
     """
 
     def __init__(
-        self, locations: Mapping[str, Location], at: datetime, before: "Places | None" = None
+        self,
+        locations: Mapping[str, Location],
+        at: datetime,
+        before: "Places | None" = None,
+        unpicked: Mapping[str, int] = NONE,
     ) -> None:
         super().__init__()
-        self.locations = locations
+        self.locations, self.unpicked = locations, unpicked
         self.minute = next_minute(at)
         known = before is not None and before.locations is locations
-        self._known: dict[str, Readiness] = before._known if before and known else {}
+        self._known: dict[str, tuple[int, Readiness]] = before._known if before and known else {}
         self._pickups: dict[datetime | None, str] = {None: "null"}
 
     def __missing__(self, location_id: str) -> tuple[str, str]:
@@ -116,9 +125,11 @@ class Places(dict[str, tuple[str, str]]):
         location = self.locations.get(location_id)
         if location is None or not location.pickup:
             return None
-        known = self._known.get(location_id)
-        if known is None or not known.at <= self.minute < known.until:
-            known = self._known[location_id] = readiness(location, self.minute)
+        waiting = self.unpicked.get(location_id, 0)
+        behind, known = self._known.get(location_id, UNKNOWN)
+        if behind != waiting or not known.at <= self.minute < known.until:
+            known = readiness(location, self.minute, waiting + 1)
+            self._known[location_id] = waiting, known
         return known.when(self.minute)
 
 

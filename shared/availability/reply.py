@@ -9,6 +9,7 @@ from shared.availability import query, table
 from shared.availability.channel import told
 from shared.availability.model import Columns
 from shared.availability.parameters import Parameters
+from shared.availability.unpicked_table import unpicked
 from shared.catalog import table as catalog
 from shared.catalog.model import Variant
 from shared.errors import invalid
@@ -98,7 +99,8 @@ _last = query.Places({}, datetime.min.replace(tzinfo=UTC))
 
 def _places(at: datetime) -> query.Places:
     global _last  # noqa: PLW0603
-    known = locations.all_locations()
-    if _last.locations is not known or _last.minute != query.next_minute(at):
-        _last = query.Places(known, at, _last)
+    known, waiting = locations.all_locations(), unpicked()
+    same = _last.locations is known and _last.unpicked is waiting
+    if not same or _last.minute != query.next_minute(at):
+        _last = query.Places(known, at, _last, waiting)
     return _last

@@ -9,7 +9,7 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Location
+from shared.locations.model import Kind, Location, ServiceLevel
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -63,6 +63,16 @@ class _Place(BaseModel):
     capacity_per_hour: Annotated[int, Strict(), Ge(0), Le(10**6)] = Field(
         description="units it can pick in an hour of opening; 0 takes no orders"
     )
+    most_unpicked: Annotated[int, Strict(), Ge(0), Le(10**6)] | None = Field(
+        default=None,
+        description="units that may wait there to be picked, before nothing more is sent from it; "
+        "left out, they only wait longer",
+    )
+    cut_offs: dict[ServiceLevel, Clock] = Field(
+        default_factory=dict,
+        description="when the carrier of a service level calls, HH:MM in the location's own time "
+        "zone, on each day it opens; of a level left out it calls whenever a parcel is ready",
+    )
     gln: CheckedGln | None = Field(default=None, description="GS1 Global Location Number")
     groups: Annotated[list[Id], Field(max_length=50)] = Field(
         default_factory=list,
@@ -92,6 +102,8 @@ class PutLocation(Input, _Place):
             capacity_per_hour=self.capacity_per_hour,
             gln=self.gln,
             groups=frozenset(self.groups),
+            most_unpicked=self.most_unpicked,
+            cut_offs={level: _clock(at) for level, at in self.cut_offs.items()},
         )
 
 
@@ -121,6 +133,8 @@ class LocationAnswer(Answer, _Place):
             capacity_per_hour=location.capacity_per_hour,
             gln=location.gln,
             groups=sorted(location.groups),
+            most_unpicked=location.most_unpicked,
+            cut_offs={level: f"{at:%H:%M}" for level, at in location.cut_offs.items()},
             distance_km=None if distance_km is None else round(distance_km, 3),
         )
 

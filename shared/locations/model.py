@@ -1,7 +1,7 @@
 """A place that holds stock, where it is and when it is open. Pure: the instant is an argument."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from math import atan, atan2, cos, hypot, pi, radians, remainder, sin, sqrt, tan
 from typing import Literal
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from shared.errors import invalid
 
 Kind = Literal["warehouse", "store", "vendor"]
+ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_DAY = ((time(0), time(0)),)
 HORIZON_DAYS = 400
@@ -23,6 +24,9 @@ class Location:
     opened the day before closes at its hour.
 
     ``capacity_per_hour`` is the units that can be picked in an hour of opening; 0 picks none.
+    ``most_unpicked`` units at once wait there to be picked, before it is sent no more to ship; None
+    sets no bound. ``cut_offs`` are the local times at which the carrier of a service level calls on
+    each day of opening; without one it takes a parcel whenever that is ready.
     ``groups`` are names of the retailer's own, by which rules speak of many locations at once.
     """
 
@@ -42,6 +46,8 @@ class Location:
     capacity_per_hour: int
     gln: str | None = None
     groups: frozenset[str] = frozenset()
+    most_unpicked: int | None = None
+    cut_offs: Mapping[ServiceLevel, time] = field(default_factory=dict)
 
 
 def is_open(location: Location, at: datetime) -> bool:
@@ -77,6 +83,24 @@ class Readiness:
     def when(self, at: datetime) -> datetime | None:
         """ready_by for an order at ``at``, which is not before ``self.at`` and before ``until``."""
         return self.by + (at - self.at) if self.by and self.moves else self.by
+
+
+def handed_over(
+    location: Location, ready: datetime, service_level: ServiceLevel
+) -> datetime | None:
+    """When the carrier takes what lies ready at ``ready`` (UTC): at the first cut-off that is not
+    before, on a day on which the location opens. None when it does not within HORIZON_DAYS."""
+    cut_off = location.cut_offs.get(service_level)
+    if cut_off is None:
+        return ready
+    zone = ZoneInfo(location.time_zone)
+    first = ready.astimezone(zone).date()
+    for ahead in range(HORIZON_DAYS):
+        day = first + timedelta(days=ahead)
+        calls = datetime.combine(day, cut_off, zone).astimezone(UTC)
+        if calls >= ready and day not in location.closed_on and _pairs(location, day):
+            return calls
+    return None
 
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)

@@ -178,6 +178,8 @@ def _item(location: Location) -> Item:
             "capacity_per_hour": location.capacity_per_hour,
             "gln": location.gln,
             "groups": sorted(location.groups) or None,
+            "most_unpicked": location.most_unpicked,
+            "cut_offs": {level: f"{at:%H:%M}" for level, at in location.cut_offs.items()} or None,
         }
     )
 
@@ -200,6 +202,10 @@ def _location(item: dict[str, Any]) -> Location:
         capacity_per_hour=item["capacity_per_hour"],
         gln=item.get("gln"),
         groups=frozenset(item.get("groups", ())),
+        most_unpicked=item.get("most_unpicked"),
+        cut_offs={
+            level: time.fromisoformat(text) for level, text in item.get("cut_offs", {}).items()
+        },
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, Strict, StringConstraints, model_validator
 
 from shared.customers.contract import CustomerIdentity
 from shared.locations.contract import Latitude, Longitude, PostalCode
+from shared.locations.model import ServiceLevel
 from shared.orders import transfers
 from shared.orders.model import (
     Condition,
@@ -25,7 +26,6 @@ from shared.orders.model import (
     Reason,
     Rejection,
     Returned,
-    ServiceLevel,
     State,
     allowed,
 )

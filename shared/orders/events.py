@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import Field
 
 from shared.instants import rfc3339
+from shared.locations.model import ServiceLevel
 from shared.orders.contract import Words
-from shared.orders.model import Condition, Entry, Method, Order, OrderState, Reason, ServiceLevel
+from shared.orders.model import Condition, Entry, Method, Order, OrderState, Reason
 from shared.orders.transfers import SOURCE as TRANSFERS
 from shared.orders.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units

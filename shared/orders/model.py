@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
+from shared.locations.model import ServiceLevel
 from shared.stock import model as stock
 from shared.stock.model import FREE, Effect, Limit, Supplied, released
 
@@ -42,7 +43,6 @@ State = Literal[
 ]
 Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
 Reason = Literal["not_found", "damaged", "no_capacity", "mismatch"]
-ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
 Condition = Literal["sellable", "damaged"]
 OrderState = Literal[
     "placed",
@@ -73,6 +73,8 @@ TRANSITIONS: Mapping[Method, Mapping[State, Mapping[Action, State]]] = {
 }
 OPEN: tuple[State, ...] = ("offered", "accepted", "picked", "packed", "ready")
 """The states in which a location holds units for the order, least advanced first."""
+UNPICKED: tuple[State, ...] = ("offered", "accepted")
+"""The states in which the units wait to be picked."""
 HANDED_OVER: frozenset[State] = frozenset({"shipped", "collected"})
 
 

@@ -14,8 +14,6 @@ from shared.routing.route import route
 from shared.stock import table as stock
 from shared.stock.rules import Facts
 
-UNPICKED: tuple[model.State, ...] = ("offered", "accepted")
-
 
 def accepted(
     order: Order, fulfillment_id: str, location_id: str | None, now: datetime, actor: str
@@ -60,7 +58,7 @@ def improved(order: Order, now: datetime) -> Change | None:
     unpicked = [
         found
         for found in order.fulfillments
-        if found.state in UNPICKED and found.method == "ship" and not found.rivals
+        if found.state in model.UNPICKED and found.method == "ship" and not found.rivals
     ]
     if not unpicked or any(line.unassigned for line in order.lines):
         return None

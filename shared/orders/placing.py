@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from shared.availability.unpicked_table import unpicked
 from shared.aws.dynamodb import pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, invalid
 from shared.locations.table import all_locations, point_of_postal_code
@@ -316,6 +317,7 @@ def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
         policy=policies.active(order.order_id),
         destination=destination(order.ship_to),
         selling=selling,
+        unpicked=unpicked(),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.errors import Busy, OutOfStock, PromiseChanged
+from shared.locations.model import ServiceLevel
 from shared.orders import model, sourcing, table
 from shared.orders.contract import (
     FulfillmentPromise,
@@ -17,7 +18,7 @@ from shared.orders.contract import (
     PromisesAnswer,
     PromiseShort,
 )
-from shared.orders.model import Fulfillment, Method, Order, ServiceLevel
+from shared.orders.model import Fulfillment, Method, Order
 from shared.orders.placing import (
     RACES,
     check_destination,

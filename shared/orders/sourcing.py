@@ -11,8 +11,15 @@ from shared.availability.model import Pack
 from shared.catalog.model import Product
 from shared.errors import Conflict, InvalidRequest
 from shared.instants import rfc3339
-from shared.locations.model import Location, distance_km, next_opening, ready_by
-from shared.orders.model import Change, Line, Method, Order, Parcel, ServiceLevel, Taken
+from shared.locations.model import (
+    Location,
+    ServiceLevel,
+    distance_km,
+    handed_over,
+    next_opening,
+    ready_by,
+)
+from shared.orders.model import Change, Line, Method, Order, Parcel, Taken
 from shared.routing import model as routing
 from shared.routing.filter import band
 from shared.routing.model import (
@@ -48,6 +55,7 @@ class Supply:
 
     ``learnt`` are positions by (location_id, sku) that were read, or that a refused write has
     told; they are newer than the packs. ``selling`` is what the order's channel leaves of each.
+    ``unpicked`` are the units that wait at each location to be picked, before any of this order.
     """
 
     locations: Mapping[str, Location]
@@ -58,6 +66,7 @@ class Supply:
     learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
     selling: Selling = field(default_factory=Selling.freely)
     pulls: Mapping[str, Pulls] = field(default_factory=dict)
+    unpicked: Mapping[str, int] = field(default_factory=dict)
 
     def knowing(self, learnt: Mapping[tuple[str, str], Facts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
@@ -89,6 +98,11 @@ class Supply:
             and effect.since is None
             and self.selling[effect.sku, effect.location_id].moves
         ]
+
+    def ready_by(self, location_id: str, now: datetime, units: int) -> datetime | None:
+        """When ``units`` more lie ready there, behind those that wait to be picked."""
+        waiting = self.unpicked.get(location_id, 0)
+        return ready_by(self.locations[location_id], now, units + waiting)
 
     def rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
         """Units per day that are sold over the counter there, of the SKUs of which it is known."""
@@ -186,7 +200,15 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
         lines=tuple(_line(line, supply.products.get(line.sku)) for line in wanted),
         candidates=tuple(
             replace(
-                candidate(supply.locations[place], stock[place], units, supply.destination, now),
+                candidate(
+                    supply.locations[place],
+                    stock[place],
+                    units,
+                    supply.destination,
+                    now,
+                    service_level=order.service_level,
+                    unpicked=supply.unpicked.get(place, 0),
+                ),
                 kept=supply.kept_at(place, stock[place]),
                 rates=supply.rates(place, stock[place], now),
                 pulls=supply.pulls_at(place, stock[place], now),
@@ -224,12 +246,19 @@ def candidate(
     units: int,
     destination: Destination | None,
     now: datetime,
+    *,
+    service_level: ServiceLevel = "standard",
+    unpicked: int = 0,
 ) -> Candidate:
-    """A location as the router sees it: how far it is, and when it could have ``units`` ready."""
-    ready = ready_by(location, now, units)
+    """A location as the router sees it: how far it is, and when the carrier could have ``units``
+    that are picked behind ``unpicked`` others."""
+    ready = ready_by(location, now, units + unpicked)
+    leaves = handed_over(location, ready, service_level) if ready else None
     unable: routing.Unable | None = None
-    if ready is None:
+    if leaves is None:
         unable = "closed" if location.capacity_per_hour else "no_capacity"
+    delay = _days(location, now, leaves) if leaves else 0
+    most = location.most_unpicked
     return Candidate(
         location_id=location.location_id,
         kind=location.type,
@@ -238,8 +267,26 @@ def candidate(
         pickup=location.pickup,
         stock=stock,
         unable=unable,
-        delay_days=_days(location, now, ready) if ready else 0,
+        delay_days=delay,
+        delayed_by=_delayed_by(location, now, units, ready, leaves) if delay else None,
+        free=None if most is None else max(0, most - unpicked),
     )
+
+
+def _delayed_by(
+    location: Location,
+    now: datetime,
+    units: int,
+    ready: datetime | None,
+    leaves: datetime | None,
+) -> routing.Unable | None:
+    """Why what is ready at ``ready`` leaves on a later day than it might."""
+    if ready is None or leaves is None:
+        return None
+    if _days(location, ready, leaves):
+        return "cut_off"
+    alone = ready_by(location, now, units)
+    return "no_capacity" if alone and _days(location, alone, ready) else None
 
 
 def _km(location: Location, destination: Destination | None) -> float:
@@ -300,12 +347,13 @@ def parcel(
 ) -> Parcel:
     """An offer to a location with its promise: when it is ready, when it arrives."""
     location = supply.locations[location_id]
-    ready = ready_by(location, now, sum(taken.quantity for taken in lines))
+    ready = supply.ready_by(location_id, now, sum(taken.quantity for taken in lines))
     opening = next_opening(location, now) or now
     deliver_by = None
     if method == "ship" and ready is not None:
         days = carrier_days(supply.policy, service_level, _km(location, supply.destination))
-        deliver_by = None if days is None else ready + timedelta(days=days)
+        leaves = handed_over(location, ready, service_level)
+        deliver_by = None if days is None or leaves is None else leaves + timedelta(days=days)
     return Parcel(
         location_id=location_id,
         method=method,
@@ -557,7 +605,7 @@ def alternatives(
             }
             if near is not None:
                 row["distance_km"] = _km(location, near)
-            if location.pickup and (ready := ready_by(location, now, units=1)):
+            if location.pickup and (ready := supply.ready_by(place, now, units=1)):
                 row["ready_by"] = rfc3339(ready)
             found.append(row)
         found.sort(key=lambda row: (row.get("distance_km", 0), row["location_id"]))

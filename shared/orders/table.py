@@ -27,16 +27,18 @@ from typing import Any
 
 from shared.availability.model import Pack
 from shared.availability.table import pack_key, pack_of_item
+from shared.availability.unpicked_table import part as unpicked_part
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog.model import Product
 from shared.catalog.table import product_key, product_of_item
-from shared.errors import HoldClosed, InvalidRequest
+from shared.errors import Busy, HoldClosed, InvalidRequest
 from shared.instants import rfc3339
 from shared.orders.model import (
     OPEN,
+    UNPICKED,
     Buyer,
     Change,
     Claim,
@@ -631,15 +633,66 @@ def project(order: Order, before: Order | None) -> int:
         past = known.get(found.fulfillment_id)
         if past == found:
             continue
-        written += _put_pick(order, found, f"FUL#{found.fulfillment_id}", found.location_id)
+        written += _put_counted(order, found)
         for rival in sorted({*found.rivals, *(past.rivals if past else ())}):
             asked = rival if rival in found.rivals else None
             written += _put_pick(order, found, f"FUL#{found.fulfillment_id}#{rival}", asked)
     return written
 
 
+def _put_counted(order: Order, found: Fulfillment) -> bool:
+    """Puts the fulfillment's own row, and counts what that changes of the units that wait to be
+    picked, in one transaction: from what the row says to what it will say.
+
+    Raises Busy when others write the row at the same time.
+    """
+    sk = f"FUL#{found.fulfillment_id}"
+    for attempt in range(tables.ATTEMPTS):
+        stored = tables.get(orders(), f"ORDER#{order.order_id}", sk, consistent=True)
+        if stored and stored["order_version"] >= order.version:
+            return False
+        change = Counter({found.location_id: _unpicked(found)})
+        if stored:
+            past = _fulfillment(stored["fulfillment"])
+            change.subtract({past.location_id: _unpicked(past)})
+        counts = [unpicked_part(place, units) for place, units in change.items() if units]
+        row: dict[str, Any] = {
+            "TableName": orders(),
+            "Item": to_item(_pick_row(order, found, sk, found.location_id)),
+            # Holds while nobody has written the row since it was read.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if stored:
+            row["ConditionExpression"] = "order_version = :read"
+            row["ExpressionAttributeValues"] = to_item({":read": stored["order_version"]})
+        if counts:
+            refused = bool(tables.transact([{"Put": row}, *counts]))
+        else:
+            refused = tables.write("put_item", **row) is not None
+        if not refused:
+            return True
+        tables.pause(attempt)
+    raise Busy(f"too many writers on {found.fulfillment_id}")
+
+
+def _unpicked(found: Fulfillment) -> int:
+    return sum(held.quantity for held in found.lines) if found.state in UNPICKED else 0
+
+
 def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> bool:
     """Without ``location_id`` nobody is asked by this row any more: it is in no list, and goes."""
+    refused = tables.write(
+        "put_item",
+        TableName=orders(),
+        Item=to_item(_pick_row(order, found, sk, location_id)),
+        # Holds when there is no row yet, or one of an older version of the order.
+        ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
+        ExpressionAttributeValues={":version": {"N": str(order.version)}},
+    )
+    return refused is None
+
+
+def _pick_row(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "pk": f"ORDER#{order.order_id}",
         "sk": sk,
@@ -653,15 +706,7 @@ def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None
     else:
         row["location_key"] = f"LOC#{location_id}#{found.state}"
         row["pick_key"] = _pick_key(found)
-    refused = tables.write(
-        "put_item",
-        TableName=orders(),
-        Item=to_item(row),
-        # Holds when there is no row yet, or one of an older version of the order.
-        ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
-        ExpressionAttributeValues={":version": {"N": str(order.version)}},
-    )
-    return refused is None
+    return row
 
 
 def _pick_key(found: Fulfillment) -> str:

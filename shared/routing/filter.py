@@ -21,8 +21,8 @@ SENTENCES: dict[Reason, str] = {
     "rejected_before": "it has rejected this order before",
     "does_not_ship": "it does not ship",
     "closed": "it is closed",
-    "cut_off": "its cut-off has passed",
-    "no_capacity": "it has no capacity left",
+    "cut_off": "its cut-off passes before it could have the goods ready",
+    "no_capacity": "it has too much to pick before it",
     "no_stock": "it has none of what is to be shipped",
     "no_carrier": "no carrier goes that far with this service",
     "too_late": "what it sends would arrive later than promised",
@@ -74,9 +74,11 @@ def _undelivered(problem: Problem, candidate: Candidate, found: Tariff | None) -
     if found is None:
         return "no_carrier"
     service = problem.policy.services[problem.service_level]
-    if service.strict and found.days + candidate.delay_days > service.promise_days:
-        return "too_late"
-    return None
+    if not service.strict or found.days + candidate.delay_days <= service.promise_days:
+        return None
+    if candidate.delayed_by is not None and found.days <= service.promise_days:
+        return candidate.delayed_by
+    return "too_late"
 
 
 def band(policy: Policy, km: float) -> int:

@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from shared.locations.model import Kind
+from shared.locations.model import Kind, ServiceLevel
 
 Method = Literal["ship", "pickup"]
-ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
 Unable = Literal["closed", "cut_off", "no_capacity"]
 Json = dict[str, Any]
 
@@ -86,8 +85,9 @@ class Candidate:
     """A location that might serve; ``km`` from it to the destination (0 without one).
 
     ``stock`` holds the units per SKU that may be taken, ``kept`` those there that this channel must
-    leave to others. ``unable`` says why it can do nothing in time; ``free`` units can still be
-    picked in time, None where nobody counts. ``delay_days`` pass before the carrier has the parcel.
+    leave to others. ``unable`` says why it can do nothing in time; ``free`` units more it may be
+    asked to pick, None where that has no bound. ``delay_days`` pass before the carrier has the
+    parcel, and ``delayed_by`` says why, where a cut-off or the units before it are the reason.
     ``rates`` are units per day sold over the counter, ``pulls`` the orders to come from it,
     ``expected`` its deliveries by their dates, ``credits`` what taking a unit earns (stock that
     should go), ``confidence`` the share of picks that succeed (1 where nothing is known); each per
@@ -102,6 +102,7 @@ class Candidate:
     stock: dict[str, int]
     unable: Unable | None = None
     delay_days: int = 0
+    delayed_by: Unable | None = None
     free: int | None = None
     kept: dict[str, int] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from functions.availability import api, query
-from shared.availability import table
+from shared.availability import table, unpicked_table
 from shared.availability.model import Change, Row
+from shared.aws import dynamodb as tables
 from shared.aws import settings
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
@@ -165,6 +166,20 @@ def test_pickup_in_time_leaves_out_the_locations_that_are_slower() -> None:
         assert status == 200
         assert {row["location_id"] for row in body["items"][0]["locations"]} >= found
         assert bool(body["items"][0]["sellable"]) == bool(found)
+
+
+def test_where_much_waits_to_be_picked_it_is_ready_later() -> None:
+    """At 60 units an hour."""
+    assert not tables.transact([unpicked_table.part("denver", 150)])
+    _, body = ask(query={"sku": "milk-1", "channel": "web", "location_id": "denver,boulder"})
+    ready = {row["location_id"]: row["pickup"]["ready_by"] for row in body["items"][0]["locations"]}
+    assert ready == {
+        "boulder": "2026-11-23T18:01:00.000Z",
+        "denver": "2026-11-23T19:32:00.000Z",
+    }
+    query = {"sku": "milk-1", "channel": "web", "pickup_within_minutes": "120"}
+    _, body = ask(query=query)
+    assert "denver" not in [row["location_id"] for row in body["items"][0]["locations"]]
 
 
 def test_where_it_is_out_of_stock_the_nearest_other_place_is_named() -> None:

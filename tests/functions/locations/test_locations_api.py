@@ -24,6 +24,7 @@ def test_a_location_is_created_replaced_and_read() -> None:
     assert status == 201
     assert created["location_id"] == "denver"
     assert created["hours"]["fri"] == [["09:00", "12:00"], ["13:00", "02:00"]]
+    assert created["cut_offs"] == {"standard": "16:30", "next_day": "14:00"}
     assert call("get_location") == (200, created)
     assert put("denver", name="New name", gln=None) == (
         200,
@@ -58,6 +59,9 @@ def test_a_location_that_is_not_there_is_not_found() -> None:
         ("$.pickup", {"pickup": "yes"}),
         ("$.lead_time_minutes", {"lead_time_minutes": -1}),
         ("$.capacity_per_hour", {"capacity_per_hour": 1.5}),
+        ("$.most_unpicked", {"most_unpicked": -1}),
+        ("$.cut_offs.standard", {"cut_offs": {"standard": "4pm"}}),
+        ("$.cut_offs.overnight.[key]", {"cut_offs": {"overnight": "16:00"}}),
         ("$.name", {"name": None}),
         ("$.colour", {"colour": "red"}),
     ],

@@ -1,6 +1,7 @@
 """Unpicked orders are routed again by the clock, where the policy says what that must save."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,9 +11,14 @@ from shared.routing import table as policies
 from shared.routing.model import DEFAULT_POLICY, Offers
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW
-from tests.tables.orders.test_offers import buy, project
+from tests.tables.orders.test_offers import LATER, buy, project
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
+
+
+@pytest.fixture(autouse=True)
+def soon_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reevaluate, "datetime", SimpleNamespace(now=LATER.astimezone))
 
 
 def places(order_id: str) -> list[tuple[str, str]]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
+from shared.aws.settings import table_name
 from shared.errors import InvalidTransition, OutOfStock, Refusal
 from shared.orders import backorders, model, placing, promising, table, transfer_table, transfers
 from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
@@ -53,6 +55,12 @@ def answer(stored: Order) -> str:
 def buy(name: str, *lines: Line, key: str = "", **more: Any) -> str:
     draft = order(name, *lines, **more)
     return placing.place(draft, request(key or name, draft.order_id), "web", NOW, answer)
+
+
+def stored(name: str) -> Order:
+    found = table.find(name)
+    assert found is not None
+    return found
 
 
 def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
@@ -98,6 +106,24 @@ def test_the_last_unit_goes_to_exactly_one_of_50_buyers() -> None:
     assert shop.counts("A", "denver") == (1, 1, 0, 0)
     assert len(shop.all_orders()) == 1
     shop.laws()
+
+
+def test_the_units_to_be_picked_are_counted_once_by_many_workers() -> None:
+    shop.stocked({"A": {"denver": 100}})
+    images = []
+    for n in range(8):
+        buy(f"o-{n}")
+        images.append(stored(f"o-{n}"))
+        act(f"o-{n}", "accept", f"a-{n}")
+        if n % 2:
+            act(f"o-{n}", "pick", f"p-{n}")
+        images.append(stored(f"o-{n}"))
+    assert kinds(at_once([partial(table.project, image, None) for image in images * 3])) == {
+        int: 48
+    }
+    units = tables.get(table_name("availability"), "UNPICKED", "LOC#denver", consistent=True)
+    assert units is not None
+    assert units["units"] == 4
 
 
 def test_a_few_units_over_four_locations_are_all_sold_and_not_one_more() -> None:

@@ -256,5 +256,5 @@ def test_unpicked_orders_are_found_once_each() -> None:
     buy(line("1", "A", 1), line("2", "B", 5), name="o-1")
     buy(name="o-2")
     list(map(partial(project), ["o-1", "o-2"]))
-    names = list(table.unpicked(["boulder", "denver"], offers.UNPICKED))
+    names = list(table.unpicked(["boulder", "denver"], model.UNPICKED))
     assert sorted(names) == ["o-1", "o-2"]

@@ -1,13 +1,20 @@
 """Opening hours: the location's own clock, its changes, nights and holidays."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.locations.model import Location, is_open, next_opening, readiness, ready_by
+from shared.locations.model import (
+    Location,
+    handed_over,
+    is_open,
+    next_opening,
+    readiness,
+    ready_by,
+)
 from tests.unit.locations.places import hours, place
 
 NINE_TO_SIX = hours(every="09:00-18:00")
@@ -122,6 +129,47 @@ def test_an_hour_that_comes_twice_opens_at_the_first_and_closes_at_the_second() 
 def test_hours_wholly_inside_the_skipped_hour_do_not_open() -> None:
     store = place(hours=hours(sun="02:30-03:00"))
     assert next_opening(store, local("2026-03-08T00:00")) == local("2026-03-15T02:30")
+
+
+CARRIER = place(
+    hours=hours(mon="09:00-18:00", fri="09:00-18:00 20:00-02:00", sun="01:00-04:00"),
+    cut_offs={"standard": time(17), "same_day": time(2, 30)},
+    closed_on=frozenset({date(2026, 11, 27)}),
+)
+
+
+@pytest.mark.parametrize(
+    ("ready", "leaves"),
+    [
+        ("2026-11-23T10:00", "2026-11-23T17:00"),
+        ("2026-11-23T17:00", "2026-11-23T17:00"),
+        ("2026-11-23T17:01", "2026-11-29T17:00"),  # Friday is a holiday
+        ("2026-11-20T23:00", "2026-11-22T17:00"),  # open at night, the carrier called at five
+    ],
+)
+def test_a_parcel_leaves_when_the_carrier_calls_on_a_day_of_opening(
+    ready: str, leaves: str
+) -> None:
+    assert handed_over(CARRIER, local(ready), "standard") == local(leaves)
+
+
+def test_a_carrier_without_a_cut_off_calls_when_the_parcel_is_ready() -> None:
+    assert handed_over(CARRIER, local("2026-11-23T17:01"), "express") == local("2026-11-23T17:01")
+
+
+def test_a_cut_off_in_the_skipped_hour_and_in_the_one_that_comes_twice() -> None:
+    skipped = handed_over(CARRIER, local("2026-03-08T01:30"), "same_day")
+    assert skipped == local("2026-03-08T01:30").astimezone(UTC) + timedelta(hours=1)
+    twice = place(cut_offs={"standard": time(1, 30)})
+    first = handed_over(twice, local("2026-11-01T01:00"), "standard")
+    assert first == local("2026-11-01T01:30").astimezone(UTC)
+    after = handed_over(twice, local("2026-11-01T01:00", fold=1).astimezone(UTC), "standard")
+    assert after == local("2026-11-02T01:30")
+
+
+def test_where_it_never_opens_no_carrier_calls() -> None:
+    shut = place(hours=hours(mon=""), cut_offs={"standard": time(12)})
+    assert handed_over(shut, local("2026-11-23T09:00"), "standard") is None
 
 
 ZONES = st.sampled_from(

@@ -1,16 +1,18 @@
 """What the router is asked, and what its answer means, without a table."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from shared.availability.model import Pack, Row
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
+from shared.locations.model import ServiceLevel
 from shared.orders import model, sourcing
 from shared.orders.model import Order
 from shared.orders.sourcing import Supply
+from shared.routing.filter import filtered
 from shared.routing.model import DEFAULT_POLICY, Destination
 from shared.routing.route import route
 from shared.stock.rules import Facts
@@ -83,6 +85,71 @@ def test_a_candidate_says_what_it_can_do_in_time(
     location = replace(STORE, **changes)  # type: ignore[arg-type]
     found = sourcing.candidate(location, {"A": 1}, 1, DENVER, NOW)
     assert (found.unable, found.delay_days) == (unable, days)
+
+
+CUT_OFF: dict[ServiceLevel, time] = {"standard": time(11, 30), "next_day": time(16)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "unpicked", "days", "why"),
+    [
+        ({}, 6 * 60 + 58, 0, None),
+        ({}, 6 * 60 + 59, 1, "no_capacity"),
+        ({"cut_offs": {"standard": time(12)}}, 0, 0, None),
+        ({"cut_offs": CUT_OFF}, 0, 1, "cut_off"),
+        ({"cut_offs": CUT_OFF, "closed_on": frozenset({date(2026, 11, 21)})}, 0, 2, "cut_off"),
+        ({"cut_offs": CUT_OFF}, 6 * 60 + 59, 1, "no_capacity"),
+        ({"lead_time_minutes": 8 * 60}, 0, 1, None),
+    ],
+)
+def test_a_parcel_leaves_behind_what_waits_and_with_the_next_carrier(
+    changes: dict[str, object], unpicked: int, days: int, why: str | None
+) -> None:
+    location = replace(STORE, **changes)  # type: ignore[arg-type]
+    found = sourcing.candidate(location, {"A": 1}, 1, DENVER, NOW, unpicked=unpicked)
+    assert (found.unable, found.delay_days, found.delayed_by) == (None, days, why)
+
+
+def test_what_leaves_too_late_for_a_strict_promise_says_why() -> None:
+    services = DEFAULT_POLICY.services
+    strict = {**services, "standard": replace(services["standard"], promise_days=1, strict=True)}
+    late = replace(STORE, cut_offs=CUT_OFF)
+    stock = replace(
+        supply(denver=5),
+        locations={"denver": late},
+        policy=replace(DEFAULT_POLICY, services=strict),
+    )
+    asked = sourcing.problem(started(line("1", "A", 1)), stock, NOW)
+    assert filtered(asked, {"A": 1}).removed == {"denver": "cut_off"}
+    soon = replace(stock, locations={"denver": STORE})
+    assert not filtered(sourcing.problem(started(line("1", "A", 1)), soon, NOW), {"A": 1}).removed
+    busy = replace(soon, unpicked={"denver": 6 * 60 + 59})
+    asked = sourcing.problem(started(line("1", "A", 1)), busy, NOW)
+    assert filtered(asked, {"A": 1}).removed == {"denver": "no_capacity"}
+
+
+@pytest.mark.parametrize(("unpicked", "sent"), [(7, True), (8, False), (30, False)])
+def test_where_enough_waits_nothing_more_is_sent_from(unpicked: int, sent: bool) -> None:
+    stock = replace(
+        supply(denver=5),
+        locations={"denver": replace(STORE, most_unpicked=10)},
+        unpicked={"denver": unpicked},
+    )
+    plan = route(sourcing.problem(started(line("1", "A", 3)), stock, NOW)).plan
+    assert bool(plan.units) is sent
+
+
+def test_an_offer_promises_what_lies_behind_those_that_wait() -> None:
+    start = started(line("1", "A", 1), line("2", "A", 1, "pickup", location_id="denver"))
+    stock = replace(
+        supply(denver=5),
+        locations={"denver": place("denver", hours=STORE.hours, cut_offs={"standard": time(16)})},
+        unpicked={"denver": 119},
+    )
+    decision = route(sourcing.problem(start, stock, NOW))
+    bag, parcel = sourcing.parcels(decision, start, stock, NOW)
+    assert bag.ready_by == parcel.ready_by == NOW + timedelta(hours=2)
+    assert parcel.deliver_by == datetime(2026, 11, 20, 23, tzinfo=UTC) + timedelta(days=1)
 
 
 def test_ship_and_pickup_from_one_location_are_two_offers_with_their_own_promise() -> None:
