@@ -841,6 +841,15 @@ class PromiseInput(Input):
         )
 
 
+class PromiseWait(Answer):
+    """Units that are sent, or lie ready, when an announced supply has come."""
+
+    sku: Sku
+    quantity: Units
+    location_id: LocationId
+    expected_at: Instant
+
+
 class PromiseOption(Answer):
     method: Method
     service_level: ServiceLevel | None = None
@@ -853,6 +862,11 @@ class PromiseOption(Answer):
     splits: Count = Field(description="parcels after the first")
     cost: Money = Field(description="of packing, picking and carrying")
     kg_co2e: float
+    waits: list[PromiseWait] | None = Field(
+        default=None,
+        description="what is not there yet: an order whose lines are `backorder` waits for it. "
+        "Such an option cannot be held",
+    )
 
 
 class PromiseShort(Answer):
@@ -867,7 +881,7 @@ class PromiseShort(Answer):
 class PromisesAnswer(Answer):
     as_of: Instant = Field(description="from when the dates of the options are counted")
     options: list[PromiseOption]
-    short: list[PromiseShort] = Field(description="what no option can serve whole")
+    short: list[PromiseShort] = Field(description="what no option serves at once")
 
 
 HoldSeconds = Annotated[int, Strict(), Ge(1), Le(int(MOST_HOLD.total_seconds()))]
@@ -885,11 +899,15 @@ class ChosenOption(Input):
     splits: Count | None = None
     cost: Money | None = None
     kg_co2e: float | None = None
+    waits: list[Any] | None = Field(
+        default=None, max_length=0, description="an option that waits cannot be held"
+    )
 
     def is_kept_by(self, found: PromiseOption) -> bool:
-        """Whether ``found`` is nowhere later and no dearer."""
+        """Whether ``found`` is nowhere later, no dearer, and in no more parcels."""
         return (
-            _no_later(found.deliver_by, self.deliver_by)
+            (self.splits is None or found.splits <= self.splits)
+            and _no_later(found.deliver_by, self.deliver_by)
             and _no_later(found.ready_by, self.ready_by)
             and (self.cost is None or found.cost.amount <= self.cost.amount)
         )

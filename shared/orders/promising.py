@@ -2,6 +2,7 @@
 of these options held, so that the order which names the hold is that plan, whatever happens."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.errors import Busy, OutOfStock, PromiseChanged
@@ -17,6 +18,7 @@ from shared.orders.contract import (
     PromiseOption,
     PromisesAnswer,
     PromiseShort,
+    PromiseWait,
 )
 from shared.orders.model import Fulfillment, Method, Order
 from shared.orders.placing import (
@@ -55,24 +57,94 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
     check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
     options: list[PromiseOption] = []
+    later: list[PromiseOption] = []
     missing: list[dict[str, int]] = []
     near = sourcing.nearby(drafts[-1], supply, cart.pickup_nearby)
     for store in near:
         wanted.append(("pickup", "standard", store))
         drafts.append(cart.draft("pickup", "standard", now, store))
     for (method, service, place), draft in zip(wanted, drafts, strict=True):
-        start = model.place(draft, now, "promise")
-        decision = route(sourcing.problem(start.order, supply, now))
-        parcels = sourcing.parcels(decision, start.order, supply, now)
-        routed = model.offer(start, parcels, now).order
+        routed, plan = _routed(draft, supply, now)
         left = {line.sku: line.unassigned for line in routed.lines if line.unassigned}
         if left:
             missing.append(left)
-        else:
-            made = _option(method, service, routed, decision.plan, supply)
-            options.append(made.model_copy(update={"distance_km": near.get(place or "")}))
+            later += _waiting(method, service, routed, plan, supply=supply, now=now)
+            continue
+        made = _option(method, service, routed, plan, supply)
+        options.append(made.model_copy(update={"distance_km": near.get(place or "")}))
+        if made.splits:
+            whole, plan = _routed(draft, _in_parcels(supply, 1), now)
+            if not any(line.unassigned for line in whole.lines):
+                options.append(_option(method, service, whole, plan, supply))
     short = [] if options else list(_short(drafts, missing, supply, now))
-    return PromisesAnswer(as_of=now, options=options, short=short)
+    return PromisesAnswer(as_of=now, options=options + later, short=short)
+
+
+def _routed(draft: Order, supply: Supply, now: datetime) -> tuple[Order, Plan]:
+    start = model.place(draft, now, "promise")
+    decision = route(sourcing.problem(start.order, supply, now))
+    parcels = sourcing.parcels(decision, start.order, supply, now)
+    return model.offer(start, parcels, now).order, decision.plan
+
+
+def _in_parcels(supply: Supply, most: int) -> Supply:
+    """The same, for a shopper who wants it in at most so many parcels."""
+    policy = supply.policy
+    return replace(supply, policy=replace(policy, max_packages=min(policy.max_packages, most)))
+
+
+def _waiting(
+    method: Method,
+    service: ServiceLevel,
+    routed: Order,
+    plan: Plan,
+    *,
+    supply: Supply,
+    now: datetime,
+) -> Iterator[PromiseOption]:
+    """What is there at once and the rest as it comes, as an order with backorders would have it;
+    nothing when too little is to come."""
+    waits = sourcing.waits(routed, supply, now)
+    if waits is None:
+        return
+    arrivals = [sourcing.arrived(routed, wait, supply) for wait in waits]
+    if any(more.unfilled for _, more in arrivals):
+        return
+    parcels = [parcel for parcel, _ in arrivals]
+    parts = routed.fulfillments
+    told = _option(method, service, routed, plan, supply)
+    yield told.model_copy(
+        update={
+            "location_id": parcels[0].location_id if method == "pickup" else None,
+            "deliver_by": _latest(told.deliver_by, *(parcel.deliver_by for parcel in parcels)),
+            "ready_by": _latest(told.ready_by, *(parcel.ready_by for parcel in parcels))
+            if method == "pickup"
+            else None,
+            "splits": len(parts) + len(parcels) - 1,
+            "cost": Money(
+                amount=sum(_paid(one) for one in (plan, *(more for _, more in arrivals))),
+                currency=supply.policy.currency,
+            ),
+            "kg_co2e": round(plan.kg_co2e + sum(more.kg_co2e for _, more in arrivals), 3),
+            "waits": [
+                PromiseWait(
+                    sku=wait.line.sku,
+                    quantity=wait.quantity,
+                    location_id=wait.location_id,
+                    expected_at=wait.expected_at,
+                )
+                for wait in waits
+            ],
+        }
+    )
+
+
+def _latest(*instants: datetime | None) -> datetime | None:
+    return max((at for at in instants if at is not None), default=None)
+
+
+def _paid(plan: Plan) -> int:
+    return sum(plan.terms.get(name, 0) for name in OUR_COST)
 
 
 def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
@@ -95,13 +167,18 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
     supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
+    policy = supply.policy
+    if cart.option.splits is not None:
+        supply = _in_parcels(supply, cart.option.splits + 1)
     start = model.place(draft, at, "promise")
     for race in range(1 + RACES):
         change, supply = reserved(start, supply, at)
-        refuse_short(start.order, change.order, supply, now)
-        plan = Decision.from_bytes(change.order.decisions[-1]).plan
-        option = _option(method, service, change.order, plan, supply)
-        if not cart.option.is_kept_by(option):
+        routed, plan = change.order, Decision.from_bytes(change.order.decisions[-1]).plan
+        if any(line.unassigned for line in routed.lines):
+            routed, plan = _routed(draft, replace(supply, policy=policy), at)
+        refuse_short(start.order, routed, supply, now)
+        option = _option(method, service, routed, plan, supply)
+        if routed is not change.order or not cart.option.is_kept_by(option):
             raise PromiseChanged(
                 "the option cannot be had any more as it was told",
                 option=option.model_dump(mode="json"),
@@ -171,19 +248,14 @@ def _option(
     method: Method, service: ServiceLevel, order: Order, plan: Plan, supply: Supply
 ) -> PromiseOption:
     parts = order.fulfillments
-    ready = [part.ready_by for part in parts if part.ready_by]
-    delivered = [part.deliver_by for part in parts if part.deliver_by]
     return PromiseOption(
         method=method,
         service_level=service if method == "ship" else None,
-        location_id=parts[0].location_id if method == "pickup" else None,
-        deliver_by=max(delivered, default=None) if method == "ship" else None,
-        ready_by=max(ready, default=None) if method == "pickup" else None,
-        splits=len(parts) - 1,
-        cost=Money(
-            amount=sum(plan.terms.get(name, 0) for name in OUR_COST),
-            currency=supply.policy.currency,
-        ),
+        location_id=parts[0].location_id if method == "pickup" and parts else None,
+        deliver_by=_latest(*(part.deliver_by for part in parts)) if method == "ship" else None,
+        ready_by=_latest(*(part.ready_by for part in parts)) if method == "pickup" else None,
+        splits=max(0, len(parts) - 1),
+        cost=Money(amount=_paid(plan), currency=supply.policy.currency),
         kg_co2e=round(plan.kg_co2e, 3),
     )
 

@@ -27,12 +27,13 @@ from shared.routing.model import (
     Decision,
     Destination,
     Expected,
+    Plan,
     Policy,
     Problem,
     Pull,
     Pulls,
 )
-from shared.routing.route import rivals
+from shared.routing.route import rivals, route
 from shared.stock.model import Hold, Limit
 from shared.stock.rules import Facts, Selling
 
@@ -517,6 +518,64 @@ def awaited(sku: str, supply: Supply) -> list[str]:
         if row.expected and place in supply.locations
     )
     return [place for _, place in sorted(coming)][:MOST_AWAITED]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """``quantity`` units of a line that come to a location by ``expected_at``."""
+
+    line: Line
+    location_id: str
+    expected_at: datetime
+    quantity: int
+
+
+def waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | None:
+    """The supplies that the unassigned units of ``order`` would be promised of, the earliest first;
+    None when too little is to come."""
+    found = []
+    for line in order.lines:
+        left = line.unassigned
+        coming = sorted(
+            (second, place, units)
+            for place in reach(line, order.service_level, awaited(line.sku, supply), supply)
+            for second, units in supply.packs[line.sku].rows[place].expected
+            if second > now.timestamp()
+        )
+        for second, place, units in coming:
+            if taken := min(left, units):
+                at = datetime.fromtimestamp(second, UTC)
+                found.append(Wait(line, place, at, taken))
+                left -= taken
+        if left:
+            return None
+    return found
+
+
+def arrived(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel, Plan]:
+    """The offer that ``wait`` becomes when it has come, and what that costs."""
+    line = replace(wait.line, unassigned=wait.quantity)
+    location, at = supply.locations[wait.location_id], wait.expected_at
+    there = candidate(
+        location,
+        {line.sku: wait.quantity},
+        wait.quantity,
+        supply.destination,
+        at,
+        service_level=order.service_level,
+    )
+    asked = Problem(
+        lines=(_line(line, supply.products.get(line.sku)),),
+        candidates=(there,),
+        policy=supply.policy,
+        now=at,
+        service_level=order.service_level,
+        destination=supply.destination,
+    )
+    taken = [Taken(line.line_id, wait.quantity)]
+    idle = replace(supply, unpicked={})
+    made = parcel(wait.location_id, line.method, taken, order.service_level, supply=idle, now=at)
+    return made, route(asked).plan
 
 
 def reach(

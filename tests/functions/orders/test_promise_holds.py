@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.orders import table
-from shared.routing.model import Decision
+from shared.routing import table as policies
+from shared.routing.model import DEFAULT_POLICY, Decision, Handling
 from shared.routing.route import replay
 from shared.stock import table as stock
 from shared.stock.feed import Announced
@@ -255,14 +257,81 @@ def test_what_lies_nearby_is_offered_by_distance_and_can_be_held() -> None:
     assert [o["location_id"] for o in whole["options"] if "ready_by" in o] == ["omaha"]
 
 
-def test_what_is_short_says_when_more_of_it_comes() -> None:
-    due = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
-    event = Announced("erp", "1", None, "A", "depot", shop.NOW, 4, due, "PO-1")
-    stock.apply([event], stock.position("A", "depot"), (), shop.NOW)
+def test_one_parcel_instead_of_two_is_an_option_of_its_own_and_is_held() -> None:
+    shop.stocked({"C": {"denver": 1, "depot": 9}, "D": {"boulder": 3, "depot": 9}})
+    dear = {**DEFAULT_POLICY.handling, "warehouse": Handling(package=900, unit=35)}
+    policies.put_draft(replace(DEFAULT_POLICY, handling=dear), None, shop.NOW, "planner")
+    policies.publish(None, shop.NOW, "planner")
+    cart = {"lines": [{"sku": "C", "quantity": 1}, {"sku": "D", "quantity": 1}]}
+    _, promise = call("promise", cart)
+    split, whole = [o for o in promise["options"] if o.get("service_level") == "standard"]
+    assert (split["splits"], whole["splits"]) == (1, 0)
+    assert whole["cost"]["amount"] > split["cost"]["amount"]
+    answer = held({**cart, "as_of": promise["as_of"], "option": whole}, "whole")
+    assert [row[:2] for row in parts(answer)] == [("depot", 2)]
+
+
+def announced(units: int, days: float, at: str = "depot", reference: str = "PO-1") -> str:
+    """When they come, as it is told."""
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    event = Announced("erp", reference, None, "A", at, shop.NOW, units, due, reference)
+    stock.apply([event], stock.position("A", at), (), shop.NOW)
     shop.project("A")
+    return due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_what_is_short_says_when_more_of_it_comes() -> None:
+    expected = announced(2, days=3)
     _, promise = call("promise", {"lines": [{"sku": "A", "quantity": 9}]})
-    expected = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert promise["options"] == []
     assert promise["short"] == [{"sku": "A", "wanted": 9, "sellable": 6, "expected_at": expected}]
+
+
+def test_who_can_wait_is_told_for_what_and_until_when_and_the_order_does_it() -> None:
+    first, second = announced(2, 3), announced(9, 5, "omaha", "PO-2")
+    cart = {"lines": [{"sku": "A", "quantity": 9}]}
+    _, promise = call("promise", cart)
+    assert [row["sku"] for row in promise["short"]] == ["A"]
+    option = next(o for o in promise["options"] if o["service_level"] == "standard")
+    assert option["waits"] == [
+        {"sku": "A", "quantity": 2, "location_id": "depot", "expected_at": first},
+        {"sku": "A", "quantity": 1, "location_id": "omaha", "expected_at": second},
+    ]
+    assert option["splits"] == 2
+    assert option["deliver_by"] > second
+    line = {**json.loads(api_body("place_order"))["lines"][0], "sku": "A", "quantity": 9}
+    status, order = call("place_order", {"lines": [{**line, "backorder": True}]})
+    assert status == 201
+    (row,) = order["lines"]
+    assert (row["open"], row["backordered"], row["expected_at"]) == (6, 3, second)
+    found = table.find(order["order_id"])
+    assert found is not None
+    claims = [(c.location_id, c.quantity) for c in found.lines[0].claims]
+    assert claims == [("depot", 2), ("omaha", 1)]
+    shop.project("A")
+    _, later = call("promise", cart)
+    assert (later["options"], later["short"][0]["sellable"]) == ([], 0)
+    shop.laws()
+
+
+def test_an_option_that_waits_cannot_be_held() -> None:
+    announced(9, 3)
+    cart = {"lines": [{"sku": "A", "quantity": 9}]}
+    _, promise = call("promise", cart)
+    body = {**cart, "as_of": promise["as_of"], "option": promise["options"][0]}
+    status, problem = call("hold_promise", body, "promise-1")
+    assert (status, problem["code"]) == (422, "invalid_request")
+    assert {entry["path"] for entry in problem["errors"]} == {"$.option.waits"}
+
+
+def test_who_collects_waits_for_what_comes_there() -> None:
+    announced(9, 3, "denver")
+    cart = {"lines": [{"sku": "A", "quantity": 8}]}
+    _, promise = call("promise", cart)
+    pickup = next(o for o in promise["options"] if o["method"] == "pickup")
+    assert (pickup["location_id"], len(pickup["waits"])) == ("denver", 1)
+    assert pickup["ready_by"] > pickup["waits"][0]["expected_at"]
+    assert "deliver_by" not in pickup
 
 
 PLACES = st.sampled_from(["denver", "boulder", "omaha", "depot"])
