@@ -23,10 +23,10 @@ from shared.orders.model import (
     OrderState,
     Payment,
     Place,
-    Reason,
     Rejection,
     Returned,
     State,
+    Told,
     allowed,
 )
 from shared.orders.rebalancing import Suggested
@@ -389,7 +389,7 @@ class ReturnInput(Input):
 class RejectedLine(Input):
     line_id: Id
     quantity: Units
-    reason: Reason
+    reason: Told
 
     def rejection(self) -> Rejection:
         return Rejection(self.line_id, self.quantity, self.reason)

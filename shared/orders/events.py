@@ -121,6 +121,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.accepted": (OfFulfillment, "The location will serve them."),
     "fulfillment.rejected": (Rejected, "The location does not serve units, for a reason."),
     "fulfillment.expired": (Rejected, "The location has not answered, or stayed late too long."),
+    "fulfillment.short": (
+        Rejected,
+        "A count, or a sale over the counter, says that units which it was to serve are gone.",
+    ),
     "fulfillment.withdrawn": (OfFulfillment, "Its units go elsewhere: that costs less."),
     "fulfillment.late": (OfFulfillment, "The location is reminded that it is late."),
     "fulfillment.picked": (OfFulfillment, "The units are picked."),

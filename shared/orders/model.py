@@ -42,7 +42,10 @@ State = Literal[
     "cancelled",
 ]
 Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
-Reason = Literal["not_found", "damaged", "no_capacity", "mismatch"]
+Told = Literal["not_found", "damaged", "no_capacity", "mismatch"]
+"""What a location says of units that it does not serve."""
+Reason = Literal[Told, "gone"]
+"""The same, and what a count or a sale over the counter has said of them."""
 Condition = Literal["sellable", "damaged"]
 OrderState = Literal[
     "placed",
@@ -685,12 +688,14 @@ def reject(
         damaged       on_hand -units, reserved -units, damaged +units
         mismatch      on_hand -units, reserved -units
         no_capacity   reserved -units
+        gone          reserved -units; it may be asked again when more has come
     """
     found = order.fulfillment(fulfillment_id)
     _next(found, "reject")
     units: Counter[str] = Counter()
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
+    passed_over = {row.line_id for row in rejections if row.reason != "gone"}
     kept = _less(found, units)
     held_by = {held.line_id: held for held in found.lines}
     effects: list[Effect] = []
@@ -705,12 +710,13 @@ def reject(
             effects.append(Effect(sku, found.location_id, -beside, 0))
     for line_id, quantity in units.items():
         line = order.line(line_id)
+        excluded = {*line.excluded, *({found.location_id} if line_id in passed_over else ())}
         order = _with_line(
             order,
             replace(
                 line,
                 unassigned=line.unassigned + quantity,
-                excluded=tuple(sorted({*line.excluded, found.location_id})),
+                excluded=tuple(sorted(excluded)),
             ),
         )
     moved = (
@@ -728,6 +734,25 @@ def reject(
     }
     order = _noted(order, now, event, actor, detail)
     return _also(Change(order, cause=event), order, effects)
+
+
+def fall_short(
+    order: Order, fulfillment_id: str, sku: str, units: int, now: datetime
+) -> Change | None:
+    """``units`` of ``sku`` at the location are promised and not there: what it has not picked of
+    them is to come from elsewhere. None when it has picked, or holds none of them."""
+    found = order.fulfillment(fulfillment_id)
+    if found.state not in UNPICKED:
+        return None
+    rows = []
+    for held in found.lines:
+        if held.sku == sku and (taken := min(units, held.quantity)):
+            rows.append(Rejection(held.line_id, taken, "gone"))
+            units -= taken
+    if not rows:
+        return None
+    event = "fulfillment.short"
+    return reject(order, fulfillment_id, rows, {}, now=now, actor="norain", event=event)
 
 
 def cancel_fulfillment(
@@ -864,13 +889,13 @@ def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, term
     order = change.order
     fulfillment_id = found.fulfillment_id
     if found.state == "ready":
-        return _join(
+        return joined(
             change, cancel_fulfillment(order, fulfillment_id, "not collected", now, "sweep")
         )
     if found.state == "offered" or found.escalations >= terms.patience:
         all_of_it = [Rejection(held.line_id, held.quantity, "no_capacity") for held in found.lines]
         event = "fulfillment.expired"
-        return _join(
+        return joined(
             change,
             reject(order, fulfillment_id, all_of_it, {}, now=now, actor="sweep", event=event),
         )
@@ -887,7 +912,7 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
     waited = max(filter(None, (line.since, line.expected_at)), default=None)
     if waited is not None and waited + patience <= now:
         units = Counter({line_id: line.unassigned + line.backordered})
-        return _join(change, _cancelled(order, units, [], "not available", now=now, actor="sweep"))
+        return joined(change, _cancelled(order, units, [], "not available", now=now, actor="sweep"))
     freed = replace(
         line,
         open=line.open + line.backordered,
@@ -980,7 +1005,7 @@ def _correction(held: Held, location_id: str, rejection: Rejection) -> Effect:
     units = rejection.quantity
     back = released(held.sku, location_id, units, held.counters)
     match rejection.reason:
-        case "no_capacity":
+        case "no_capacity" | "gone":
             return back
         case "damaged":
             return replace(back, on_hand=-units, damaged=units)
@@ -1123,7 +1148,8 @@ def _also(change: Change, order: Order, effects: Iterable[Effect]) -> Change:
     return replace(change, order=order, effects=summed((*change.effects, *effects)))
 
 
-def _join(change: Change, following: Change) -> Change:
+def joined(change: Change, following: Change) -> Change:
+    """Both, one after the other."""
     return _also(change, following.order, following.effects)
 
 

@@ -117,6 +117,7 @@ def _placed(
         if gathered.hold is not None:
             parcels = sourcing.held(start.order, gathered.hold, supply, now)
             change = model.offer(start, parcels, now, reserve=False)
+            change, supply = _without_gone(change, supply, now)
         else:
             change, supply = reserved(start, supply, now)
             refuse_short(start.order, change.order, supply, now)
@@ -131,6 +132,32 @@ def _placed(
             raise _taken(draft.order_id)
         supply = supply.knowing(lesson(lost.learnt, race))
     raise Busy("too many buyers of the same goods; trying again is safe")
+
+
+def _without_gone(change: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
+    """An order made of a hold whose units are gone since they were held: it keeps what is left of
+    them, and the rest comes from elsewhere, or is an exception that somebody owns."""
+    places = sorted(
+        (held.sku, part.location_id)
+        for part in change.order.fulfillments
+        for held in part.lines
+        if (row := supply.row(held.sku, part.location_id)) is not None and row.available < 0
+    )
+    if not places:
+        return change, supply
+    found = stock.positions_of(places, consistent=True)
+    for part in change.order.fulfillments:
+        for sku in sorted({held.sku for held in part.lines}):
+            there = found.get((sku, part.location_id))
+            missing = -there.available if there else 0
+            if missing > 0:
+                less = model.fall_short(change.order, part.fulfillment_id, sku, missing, now)
+                if less is not None:
+                    change = model.joined(change, less)
+    if not any(line.unassigned for line in change.order.lines):
+        return change, supply
+    known = {(place, sku): Facts.of(there) for (sku, place), there in found.items()}
+    return reserved(change, supply.knowing(known), now)
 
 
 def lesson(learnt: Stock, race: int) -> Stock:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.availability.model import Pack
+from shared.availability.model import Pack, Row
 from shared.catalog.model import Product
 from shared.errors import Conflict, InvalidRequest
 from shared.instants import rfc3339
@@ -72,12 +72,16 @@ class Supply:
     def knowing(self, learnt: Mapping[tuple[str, str], Facts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
 
+    def row(self, sku: str, location_id: str) -> Row | None:
+        """What the pack says of a position."""
+        pack = self.packs.get(sku)
+        return pack.rows.get(location_id) if pack else None
+
     def facts(self, sku: str, location_id: str) -> Facts:
         known = self.learnt.get((location_id, sku))
         if known is not None:
             return known
-        pack = self.packs.get(sku)
-        row = pack.rows.get(location_id) if pack else None
+        row = self.row(sku, location_id)
         if row is None:
             return Facts(0, 0)
         return Facts(row.available, row.available + row.reserved, dict(row.counters))
@@ -121,8 +125,7 @@ class Supply:
         """The deliveries that are announced for there, the next ones first."""
         found = {}
         for sku in skus:
-            pack = self.packs.get(sku)
-            row = pack.rows.get(location_id) if pack else None
+            row = self.row(sku, location_id)
             later = [Expected(*each) for each in (row.expected if row else ())]
             coming = tuple(each for each in sorted(later) if each.second > now.timestamp())
             if coming:
@@ -139,7 +142,7 @@ class Supply:
 
     def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
         """The share of picks there that find what the stock shows, of the SKUs that were picked."""
-        rows = ((sku, pack.rows.get(location_id)) for sku in skus if (pack := self.packs.get(sku)))
+        rows = ((sku, self.row(sku, location_id)) for sku in skus)
         return {
             sku: row.confidence / 1000
             for sku, row in rows
