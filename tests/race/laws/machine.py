@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 from shared.aws import settings
 from shared.errors import Busy, Conflict, HoldClosed, OutOfStock, Refusal
 from shared.locations import table as locations
-from shared.orders import model, placing
+from shared.orders import model, placing, shortfalls
 from shared.orders import table as orders
 from shared.orders.contract import order_answer
 from shared.orders.model import Line, Order, Payment, Rejection, Returned
@@ -74,6 +74,7 @@ class Machine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         make_tables(self.patch, prefix=uuid.uuid4().hex[:8])
         settings.setting.cache_clear()
+        self.patch.setattr(shortfalls, "BEHIND_SECONDS", 0.0)
         self.patch.setattr(feeds, "LEDGER_WAITS", ())  # a late ledger is another rule's business
         self.now = shop.NOW
         self.number = 0
@@ -264,6 +265,20 @@ class Machine(RuleBasedStateMachine):
     def take_back(self, which: int, store: str, *, damaged: bool) -> None:
         rows = [Returned("1", 1, "damaged" if damaged else "sellable", "no")]
         self.changed(which, lambda order: model.take_back(order, store, rows, self.now, "web"))
+
+    @rule(place=places)
+    def cover(self, place: tuple[str, str]) -> None:
+        """Whoever bought last gives way where more is promised than there is, until it is even or
+        nobody is left who could."""
+        for order in shop.all_orders():
+            orders.project(order, None)
+        self.by_order = True
+        self.done(partial(shortfalls.cover, *place, self.now))
+        found = table.position(*place)
+        if found is not None and found.available < 0:
+            parts = (part for order in shop.all_orders() for part in order.fulfillments)
+            waiting = [part for part in parts if part.state in model.UNPICKED]
+            assert not model.units_held(waiting)[place], found
 
     @precondition(lambda self: self.placed or self.holds)
     @rule(which=any_of)
