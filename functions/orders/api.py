@@ -47,7 +47,6 @@ from shared.orders.contract import (
     WhatIfAnswer,
     WhatIfInput,
     decision_answer,
-    decision_id,
     fulfillment_answer,
     history_answer,
     order_answer,
@@ -524,9 +523,9 @@ def _step(
 
 
 def _decision(order: Order, wanted: str | None) -> bytes:
-    for data in reversed(order.decisions):
-        if wanted is None or decision_id(data) == wanted:
-            return data
+    for kept in reversed(order.decisions):
+        if wanted is None or model.decision_id(kept) == wanted:
+            return table.decision(order.order_id, kept)
     raise NotFound(
         f"order {order.order_id} has no such decision"
         if wanted

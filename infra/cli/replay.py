@@ -24,7 +24,8 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
         raise CloudFailed(f"there is no order {order_id}")
     rows: list[dict[str, Any]] = []
     told: list[Any] = []
-    for number, data in enumerate(from_item(found)["decisions"], 1):
+    for number, kept in enumerate(from_item(found)["decisions"], 1):
+        data = kept if isinstance(kept, bytes) else _beside(target, order_id, kept)
         taken = Decision.from_bytes(data)
         again = decide_again(data)
         problem = taken.problem
@@ -48,6 +49,18 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
             told += _drawn("replayed", again.plan)
     same = all(row["same"] for row in rows)
     return {"order_id": order_id, "same": same, "decisions": rows}, told
+
+
+def _beside(target: Target, order_id: str, decision_id: str) -> bytes:
+    """The bytes of a decision that lies beside its order (shared/orders/table.py)."""
+    values = {":pk": {"S": f"ORDER#{order_id}"}, ":sk": {"S": f"DECISION#{decision_id}#"}}
+    pages = target.dynamodb.get_paginator("query").paginate(
+        TableName=target.tables["orders"],
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues=values,
+        ConsistentRead=True,
+    )
+    return b"".join(from_item(row)["decision"] for page in pages for row in page["Items"])
 
 
 def _drawn(title: str, plan: Plan) -> list[Any]:

@@ -1,6 +1,5 @@
 """Orders, fulfillments and decisions as channels send and see them (api.md, Orders)."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -28,6 +27,7 @@ from shared.orders.model import (
     State,
     Told,
     allowed,
+    decision_id,
 )
 from shared.orders.rebalancing import Suggested
 from shared.orders.transfers import Transfer, TransferLine
@@ -486,10 +486,6 @@ class DecisionAnswer(Answer):
     )
 
 
-def decision_id(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
 def decision_answer(decision: Decision, order: Order | None = None) -> DecisionAnswer:
     """``order`` is the one it is stored in; None for a quote."""
     problem, plan, told = decision.problem, decision.plan, explain(decision)
@@ -512,7 +508,7 @@ def decision_answer(decision: Decision, order: Order | None = None) -> DecisionA
             kg_co2e=round(plan.kg_co2e, 3),
         ),
         candidates=[_candidate_answer(row, currency) for row in told.considered],
-        decisions=[decision_id(data) for data in order.decisions] if order else None,
+        decisions=[decision_id(kept) for kept in order.decisions] if order else None,
     )
 
 

@@ -18,6 +18,7 @@ The life of a fulfillment is the table TRANSITIONS, and nothing else:
 Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -223,7 +224,8 @@ class Place:
 class Order:
     """``version`` is the one that was read; 0 is an order that is not stored yet.
 
-    ``decisions`` are the routings that shaped it, each re-runnable from its bytes.
+    ``decisions`` are the routings that shaped it, each re-runnable from its bytes; or its
+    decision_id, when these lie beside the order (table.decision reads them).
     """
 
     order_id: str
@@ -237,7 +239,7 @@ class Order:
     hold_id: str | None = None
     fulfillments: tuple[Fulfillment, ...] = ()
     history: tuple[Entry, ...] = ()
-    decisions: tuple[bytes, ...] = ()
+    decisions: tuple[bytes | str, ...] = ()
     version: int = 0
 
     @property
@@ -328,6 +330,10 @@ class Returned:
     quantity: int
     condition: Condition
     reason: str
+
+
+def decision_id(kept: bytes | str) -> str:
+    return kept if isinstance(kept, str) else hashlib.sha256(kept).hexdigest()[:16]
 
 
 class LawBroken(AssertionError):

@@ -9,7 +9,7 @@ from shared.errors import Conflict
 from shared.orders import model, placing, sourcing, table
 from shared.orders.model import Change, Fulfillment, Order, Taken
 from shared.orders.sourcing import Supply
-from shared.routing.model import Decision, Problem
+from shared.routing.model import Problem
 from shared.routing.route import route
 from shared.stock import table as stock
 from shared.stock.rules import Facts
@@ -78,7 +78,7 @@ def improved(order: Order, now: datetime) -> Change | None:
     )
     stays = route(_only(sourcing.problem(freed.order, supply, now), own)).plan
     moved, _ = placing.reserved(freed, supply, now)
-    goes = Decision.from_bytes(moved.order.decisions[-1]).plan
+    goes = sourcing.decided(moved.order).plan
     if any(line.unassigned for line in moved.order.lines) or stays.cost - goes.cost < max(1, least):
         return None
     return (

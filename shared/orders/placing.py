@@ -31,8 +31,6 @@ REROUTES = 3
 """How often units that a location gave back are routed again, before they are an exception."""
 ATTEMPTS = 8
 """How often an order that somebody else has just changed is read and decided again."""
-MOST_DECISIONS = 8
-"""An order keeps its first decision and the latest."""
 
 Answer = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
@@ -111,7 +109,7 @@ def _placed(
         stock.check_claim(hold, now, draft.payment.reference)
         gathered = replace(gathered, hold=hold)
         if hold.promise is not None:
-            decisions = (hold.promise["decision"],)
+            decisions = (hold.promise["decision"],) if "decision" in hold.promise else ()
             start = replace(start, order=replace(start.order, decisions=decisions))
     for race in range(1 + RACES):
         if gathered.hold is not None:
@@ -324,10 +322,8 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
     newly_open = any(line.unassigned and line.since is None for line in order.lines)
     if not parcels and not newly_open:
         return offered
-    kept = order.decisions
-    if len(kept) >= MOST_DECISIONS:
-        kept = (kept[0], *kept[2:])
-    return replace(offered, order=replace(offered.order, decisions=(*kept, decision.to_bytes())))
+    decisions = (*order.decisions, decision.to_bytes())
+    return replace(offered, order=replace(offered.order, decisions=decisions))
 
 
 def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:

@@ -30,7 +30,7 @@ from shared.orders.placing import (
     supply_of,
 )
 from shared.orders.sourcing import Supply
-from shared.routing.model import Decision, Plan
+from shared.routing.model import Plan
 from shared.routing.route import route
 from shared.stock import table as stock
 from shared.stock.model import Hold, HoldLine, HoldState
@@ -173,7 +173,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
     start = model.place(draft, at, "promise")
     for race in range(1 + RACES):
         change, supply = reserved(start, supply, at)
-        routed, plan = change.order, Decision.from_bytes(change.order.decisions[-1]).plan
+        routed, plan = change.order, sourcing.decided(change.order).plan
         if any(line.unassigned for line in routed.lines):
             routed, plan = _routed(draft, replace(supply, policy=policy), at)
         refuse_short(start.order, routed, supply, now)

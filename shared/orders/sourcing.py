@@ -45,6 +45,8 @@ MOST_ALTERNATIVES = 10
 MOST_DELIVERIES = 6
 """Announced ones that a price looks at, per SKU and location."""
 RATE_DIGITS = 4
+MOST_DECISION = 300_000
+"""Bytes, with which a hold is still an item. The plan holds without its decision, too."""
 MOST_AWAITED = 20
 """Locations whose supplies are looked at for one SKU."""
 LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
@@ -377,6 +379,13 @@ def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int 
     return tariff.days if tariff else None
 
 
+def decided(order: Order) -> Decision:
+    """The decision that was made just now: it is still whole in the order."""
+    made = order.decisions[-1]
+    assert isinstance(made, bytes)
+    return Decision.from_bytes(made)
+
+
 def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel]:
     """The hold as the plan: its units, on its locations, and nothing else; with the dates that were
     promised with it, if any were.
@@ -417,8 +426,9 @@ def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel
 def promise_of(order: Order) -> dict[str, Any]:
     """What the fulfillments of ``order``, which is not stored, promise: kept in the hold of their
     units. All of them are of one method."""
+    decision = order.decisions[-1]
     return {
-        "decision": order.decisions[-1],
+        **({"decision": decision} if len(decision) <= MOST_DECISION else {}),
         "method": order.fulfillments[0].method,
         "service_level": order.service_level,
         "ship_to": _region(order),

@@ -1,6 +1,7 @@
 """Orders, table ``orders``.
 
     pk ORDER#<order_id>   sk ORDER                  the order: all that is true of it
+    pk ORDER#<order_id>   sk DECISION#<decision_id>#<part>   a routing too long for the order itself
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
                              ... #<location_id>     the same, of a rival that may accept it
     pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
@@ -51,6 +52,7 @@ from shared.orders.model import (
     Place,
     State,
     check,
+    decision_id,
     units_held,
 )
 from shared.orders.supplies import Waiting
@@ -229,6 +231,7 @@ def commit(
         record_at = len(parts)
         parts.append(record_part(request, order.order_id, answer, now))
     parts += _claim_parts(before, order)
+    parts += _decision_parts(order)
     effects = summed(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise InvalidRequest(
@@ -328,10 +331,64 @@ def _moving(order: Order) -> dict[str, Any]:
         "lines": [plain(asdict(line)) for line in order.lines],
         "fulfillments": [plain(asdict(found)) for found in order.fulfillments],
         "history": [plain(asdict(entry)) for entry in order.history],
-        "decisions": list(order.decisions),
+        "decisions": _kept(order),
         "deadline_key": f"DUE#{shard(order.order_id)}" if due else None,
         "deadline": rfc3339(due) if due else None,
     }
+
+
+INLINE = 4096
+"""Bytes of decisions that are kept in the order: every change writes them again."""
+PIECE = 350_000
+"""Bytes of one item of a decision that lies beside its order."""
+
+
+def _kept(order: Order) -> list[bytes | str]:
+    """The decisions as the document has them: the first few bytes, and of the rest their ids."""
+    found: list[bytes | str] = []
+    left = INLINE
+    for decision in order.decisions:
+        if isinstance(decision, bytes) and len(decision) <= left:
+            left -= len(decision)
+            found.append(decision)
+        else:
+            found.append(decision_id(decision))
+    return found
+
+
+def _decision_parts(order: Order) -> list[Part]:
+    """The decisions that are to lie beside the order. Their id is made of what is in them: written
+    again, they are the same."""
+    parts: list[Part] = []
+    for decision, kept in zip(order.decisions, _kept(order), strict=True):
+        if isinstance(decision, str) or isinstance(kept, bytes):
+            continue
+        for number, start in enumerate(range(0, len(decision), PIECE)):
+            item = {
+                "pk": f"ORDER#{order.order_id}",
+                "sk": f"DECISION#{kept}#{number:02d}",
+                "decision": decision[start : start + PIECE],
+            }
+            parts.append({"Put": {"TableName": orders(), "Item": to_item(item)}})
+    return parts
+
+
+def decision(order_id: str, kept: bytes | str) -> bytes:
+    """The bytes of one of the order's decisions: one Query when it lies beside the order.
+
+    Raises LookupError when it is not there.
+    """
+    if isinstance(kept, bytes):
+        return kept
+    rows = tables.query(
+        orders(),
+        "pk = :pk AND begins_with(sk, :decision)",
+        to_item({":pk": f"ORDER#{order_id}", ":decision": f"DECISION#{kept}#"}),
+    )
+    found = b"".join(row["decision"] for row in rows)
+    if decision_id(found) != kept:
+        raise LookupError(f"decision {kept} of order {order_id} is not whole")
+    return found
 
 
 def record_part(request: Request, order_id: str, answer: str, now: datetime) -> Part:
@@ -610,9 +667,9 @@ def decided_since(
         ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
     )
     found = [
-        (item["pk"].removeprefix("ORDER#"), item["decisions"][0])
+        (name, decision(name, item["decisions"][0]))
         for item in page.items
-        if item["decisions"]
+        if item["decisions"] and (name := item["pk"].removeprefix("ORDER#"))
     ]
     if page.last is None:
         return found, None

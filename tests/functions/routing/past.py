@@ -18,4 +18,4 @@ def place(order_id: str) -> Decision:
     placing.place(draft, shop.request(f"k{order_id}", order_id), "web", NOW, lambda _: "{}")
     found = table.find(order_id)
     assert found is not None
-    return Decision.from_bytes(found.decisions[0])
+    return Decision.from_bytes(table.decision(found.order_id, found.decisions[0]))

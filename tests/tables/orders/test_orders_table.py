@@ -19,10 +19,9 @@ from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
-from shared.orders import model, placing, table
+from shared.orders import model, placing, sourcing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Buyer, Change, LawBroken, Order
-from shared.routing.model import Decision
 from shared.stock import model as stock_model
 from shared.stock import table as stock
 from shared.stock.model import Hold, HoldLine, HoldState
@@ -386,7 +385,7 @@ def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
     assert found is not None
     (fulfillment,) = found.fulfillments
     assert fulfillment.location_id == "boulder"
-    problem = Decision.from_bytes(found.decisions[-1]).problem
+    problem = sourcing.decided(found).problem
     rates = {candidate.location_id: candidate.rates["A"] for candidate in problem.candidates}
     assert rates["denver"] == pytest.approx(2, rel=0.2)
     assert rates["boulder"] < rates["denver"]
