@@ -232,7 +232,8 @@ def sold_over_the_counter(at: datetime) -> None:
         for name, row in pack.rows.items()
     }
     shelves = [(row.sales or sales.watched(since, second), True) for row in rows.values()]
-    availability.written(replace(pack, rows=rows, prior=sales.prior(since, second, shelves)))
+    prior = sales.prior(since, second, shelves)
+    availability.written(availability.stored("A"), replace(pack, rows=rows, prior=prior))
 
 
 def test_what_lies_idle_is_suggested_where_it_sells() -> None:
