@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from shared.availability import events
 from shared.availability.channel import of_pack
 from shared.availability.events import View
-from shared.availability.model import Pack, columns_of
+from shared.availability.model import Pack, in_columns
 from shared.availability.stream_table import whole_packs, write_of
 from shared.aws.events import send
 from shared.aws.settings import setting
@@ -69,7 +69,7 @@ def _views(before: Pack | None, pack: Pack, now: datetime) -> dict[str, View]:
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}
-    columns = {id(one): columns_of(one.rows, rfc3339(one.as_of)) for one in (before, pack) if one}
+    columns = {id(one): in_columns(one.rows, rfc3339(one.as_of)) for one in (before, pack) if one}
     views: dict[str, View] = {}
     for channel in CHANNELS:
 

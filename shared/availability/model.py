@@ -272,7 +272,7 @@ class Columns:
     confidence: list[int | None] = field(default_factory=list)
 
 
-def columns_of(rows: Mapping[str, Row], as_of: str) -> Columns:
+def in_columns(rows: Mapping[str, Row], as_of: str) -> Columns:
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
     sure = [rows[location].confidence for location in order]
@@ -320,7 +320,7 @@ def joined(slices: Sequence[Columns]) -> Columns:
 
 def encode(rows: Mapping[str, Row], prior: Prior | None = None) -> bytes:
     """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
-    told = columns_of(rows, "")
+    told = in_columns(rows, "")
     order = told.locations
     columns: dict[str, object] = {
         "l": order,

@@ -114,7 +114,7 @@ def _complete(first: Iterable[Item], *, consistent: bool = False) -> dict[str, l
     left = {sku: _of(item) for sku, (item,) in found.items() if _of(item) > 1}
     for attempt in range(READS):
         if not left:
-            return found
+            break
         if attempt > 1:
             tables.pause(attempt)
         known = 1 if attempt == 0 else 0
@@ -132,7 +132,9 @@ def _complete(first: Iterable[Item], *, consistent: bool = False) -> dict[str, l
                 del left[sku]
             else:
                 left[sku] = of
-    raise Busy(f"the availability of {', '.join(left)} is being spread")
+    if left:
+        raise Busy(f"the availability of {', '.join(left)} is being spread")
+    return found
 
 
 def pack_of_item(item: Item) -> Pack:
