@@ -38,7 +38,8 @@ def whole_packs(
 
     A pack of one item is in the images. One that lies in more is read as it is now, once, and what
     the batch has done to it is taken back: then the packs of its records follow each other. What
-    was written after the batch is in all of them.
+    was written after the batch is in them already, and so is not seen to cross a threshold together
+    with what the batch has written: it is when its own record is told.
     """
     sku = write.after.pack.sku
     if write.after.of == 1:

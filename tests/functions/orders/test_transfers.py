@@ -246,6 +246,8 @@ def test_what_lies_idle_is_suggested_where_it_sells() -> None:
     assert 5 <= one["quantity"] <= 58
     assert one["gain"] > one["cost"] > 0
     assert (answer["unjudged"], answer["currency"]) == ([], "USD")
+    availability._spread("A", datetime.now(UTC), 4)
+    assert call("suggest_transfers") == (200, answer)
 
 
 def test_of_what_nothing_is_known_nothing_is_suggested_and_it_says_why() -> None:
