@@ -233,7 +233,8 @@ def sold_over_the_counter(at: datetime) -> None:
     }
     shelves = [(row.sales or sales.watched(since, second), True) for row in rows.values()]
     prior = sales.prior(since, second, shelves)
-    availability.written(availability.stored("A"), replace(pack, rows=rows, prior=prior))
+    sold = replace(pack, rows=rows, as_of=at, prior=prior)
+    availability.written(availability.stored("A"), sold)
 
 
 def test_what_lies_idle_is_suggested_where_it_sells() -> None:
