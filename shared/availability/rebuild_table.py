@@ -24,6 +24,9 @@ def rebuild(sku: str) -> bool:
     version as over any other pack. One Query, one read, at most one write; for a pack of more items
     two reads and one transaction, and one more that says nothing new when it needs more still.
 
+    Who reads several items in that moment may find some as they were and others as they are: each
+    location is told once, as before or as after.
+
     Raises Busy when others write the pack WRITES times in between.
     """
     for attempt in range(WRITES):
