@@ -1,4 +1,4 @@
-"""Folds the changes of the stock's positions into one packed item per SKU (a DynamoDB stream)."""
+"""Folds the changes of the stock's positions into the packs of their SKUs (a DynamoDB stream)."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One read and one write per SKU of the batch.
+    """One read and one write per SKU of the batch, and a write more for each further item.
 
     Answers the first record that could not be folded: Lambda sends it and what follows again,
     and what was folded already changes nothing then.

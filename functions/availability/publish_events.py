@@ -1,7 +1,7 @@
 """Tells the bus when a status of availability has crossed a threshold, from the changes of the
 packs (a DynamoDB stream): at least once, in the order of each SKU's packs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,12 +10,12 @@ from aws_lambda_powertools import Logger
 from shared.availability import events
 from shared.availability.channel import of_pack
 from shared.availability.events import View
-from shared.availability.model import Columns, Pack, unpack
-from shared.availability.table import pack_of_item
+from shared.availability.model import Pack, in_columns
+from shared.availability.stream_table import whole_packs, write_of
 from shared.aws.events import send
-from shared.aws.items import from_item
 from shared.aws.settings import setting
 from shared.catalog import table as catalog
+from shared.instants import rfc3339
 from shared.stock import rules_table
 from shared.web.auth import CHANNELS
 
@@ -29,10 +29,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     owners: list[str] = []
     failed: str | None = None
     now = datetime.now(UTC)
-    for record in event["Records"]:
+    images = [record["dynamodb"] for record in event["Records"]]
+    known: dict[str, Pack] = {}
+    for place, record in enumerate(event["Records"]):
         number = record["dynamodb"]["SequenceNumber"]
         try:
-            new = _events(record["dynamodb"], now)
+            new = _events(images[place], images[place + 1 :], known, now)
         except (KeyError, TypeError, ValueError):
             logger.exception("not a pack", extra={"event_id": record.get("eventID")})
             failed = number
@@ -47,37 +49,33 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
 
-def _events(images: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    """Nothing for a pack that is no more."""
-    if "NewImage" not in images:
-        return []
-    new = from_item(images["NewImage"])
-    old = from_item(images["OldImage"]) if "OldImage" in images else None
-    before, pack = pack_of_item(old) if old else None, pack_of_item(new)
-    return events.of_channels(before, pack, _views(before, old, pack, new, now))
-
-
-def _views(
-    before: Pack | None,
-    old: Mapping[str, Any] | None,
-    pack: Pack,
-    new: Mapping[str, Any],
+def _events(
+    images: Mapping[str, Any],
+    later: Sequence[Mapping[str, Any]],
+    known: dict[str, Pack],
     now: datetime,
-) -> dict[str, View]:
+) -> list[dict[str, Any]]:
+    """Nothing for a pack that is no more, nor for one that was only spread over more items."""
+    write = write_of(images)
+    if write is None or write.spreads:
+        return []
+    before, pack = whole_packs(write, later, known)
+    return events.of_channels(before, pack, _views(before, pack, now))
+
+
+def _views(before: Pack | None, pack: Pack, now: datetime) -> dict[str, View]:
     """What rules of channel stock make of the packs, for each channel of which they speak."""
     rules = rules_table.active()
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}
-    columns = unpack(new["pack"], new["as_of"])
-    columns_before = unpack(old["pack"], old["as_of"]) if old else None
+    columns = {id(one): in_columns(one.rows, rfc3339(one.as_of)) for one in (before, pack) if one}
     views: dict[str, View] = {}
     for channel in CHANNELS:
 
-        def seen(pack: Pack, columns: Columns, channel: str = channel) -> Pack:
+        def seen(pack: Pack, channel: str = channel) -> Pack:
             selling = rules_table.selling(channel, [pack.sku], now, products)
-            return of_pack(pack, columns, selling)
+            return of_pack(pack, columns[id(pack)], selling)
 
-        was = seen(before, columns_before) if before and columns_before else None
-        views[channel] = was, seen(pack, columns)
+        views[channel] = seen(before) if before else None, seen(pack)
     return views

@@ -7,8 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability.table import pack_of_item
-from shared.aws.items import from_item
+from shared.availability.stream_table import write_of
 from shared.orders import backorders
 
 logger = Logger(service="norain", utc=True)
@@ -34,9 +33,11 @@ def _changed(images: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The (SKU, location) where something has happened to a supply that is promised."""
     if "awaited" not in images.get("NewImage", {}):
         return
-    pack = pack_of_item(from_item(images["NewImage"]))
-    before = pack_of_item(from_item(images["OldImage"])).rows if "OldImage" in images else {}
-    for location_id, row in sorted(pack.rows.items()):
+    write = write_of(images)
+    if write is None or write.spreads:
+        return
+    before = write.before.pack.rows if write.before else {}
+    for location_id, row in sorted(write.after.pack.rows.items()):
         known = before.get(location_id)
         if row.awaited and (known is None or known.awaited != row.awaited):
-            yield pack.sku, location_id
+            yield write.after.pack.sku, location_id

@@ -62,8 +62,8 @@ class Availability(Stack):
             timeout_seconds=60,
         )
         events.let(publish_events)
-        data.let(publish_events, schema.CONFIG, *READ)
-        data.let(publish_events, schema.CATALOG, *READ)
+        for read in (schema.AVAILABILITY, schema.CONFIG, schema.CATALOG):
+            data.let(publish_events, read, *READ)
         Follows(
             self,
             "Told",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from shared.availability.channel import told
-from shared.availability.model import Columns, unpack
+from shared.availability.model import Columns
+from shared.availability.table import columns_of, is_first
 from shared.aws import dynamodb as tables
 from shared.aws.settings import table_name
 from shared.catalog import table as catalog
@@ -12,21 +13,20 @@ from shared.catalog.model import Product
 from shared.stock import rules_table
 
 PAGE = 100
-"""Packs of one page: a call for their products, and about a megabyte of memory."""
+"""Items of one page: a call for their products, and about a megabyte of memory."""
 
 
 def stocked(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, Columns]]:
     """Every SKU with a pack, its product if there is one, and what ``channel`` is told of it.
 
-    A Scan, each pack once, as it is when its page is read: 0.5 read units per 4 KB.
+    A Scan, each pack once, as it is when its page is read: 0.5 read units per 4 KB. One that lies
+    in more than one item is read whole when its first is met, and the others are passed over: the
+    Scan meets them at other times, between which they may have been spread anew.
     """
     after = None
     while True:
         page = tables.scan_page(table_name("availability"), PAGE, after)
-        packs = {
-            item["pk"].removeprefix("SKU#"): unpack(item["pack"], item["as_of"])
-            for item in page.items
-        }
+        packs = columns_of(item for item in page.items if is_first(item))
         products = catalog.products(packs) if packs else {}
         selling = rules_table.selling(channel, packs, at, products)
         for sku, pack in told(packs, selling).items():

@@ -2,11 +2,15 @@
 
 A pack is a fold over the changes of the SKU's positions: for each location the newest version
 wins, so that any order and any repetition of the changes gives the same pack.
+
+A pack that grows too large for one item lies in slices: 2, 4, 8 ... of them, each with the rows of
+its own locations (``slice_of``). A slice is a pack itself, so that a change folds into its slice
+alone; ``whole`` and ``joined`` put slices together again.
 """
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -40,8 +44,9 @@ class Row:
 class Pack:
     """All locations of one SKU. Stale by the stream's lag at most; a reservation never is.
 
-    ``as_of`` is when the newest change in it was made; ``version`` counts its writes. ``prior`` is
-    what all its shelves together sell over the counter, once they do.
+    ``as_of`` is when the newest change in it was made. ``version`` rises with its writes, and no
+    two writes of a SKU have the same: it counts them while the pack is one item. ``prior`` is what
+    all its shelves together sell over the counter, once they do.
     """
 
     sku: str
@@ -56,6 +61,20 @@ class Pack:
         if self.prior is None or row is None or not self.prior.tells(second):
             return None
         return sales.rate(self.prior, row.sales, second, stocked=row.available > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its locations."""
+
+    pack: Pack
+    number: int = 0
+    of: int = 1
+
+    @property
+    def next_version(self) -> int:
+        """Each slice has versions of its own, so that no two of a SKU ever have the same."""
+        return self.pack.version + self.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +191,68 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
     return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
 
 
+def slice_of(location_id: str, of: int) -> int:
+    """The number of the slice that has the location, when there are ``of``."""
+    return zlib.crc32(location_id.encode()) % of
+
+
+def sliced(pack: Pack, of: int) -> list[Slice]:
+    """``pack`` in ``of`` slices, each at the version from which it goes on: what they say together
+    is what ``pack`` says. All are later than any version that the pack has had."""
+    if of == 1:
+        return [Slice(pack)]
+    rows: list[dict[str, Row]] = [{} for _ in range(of)]
+    for location, row in pack.rows.items():
+        rows[slice_of(location, of)][location] = row
+    since = pack.prior.since if pack.prior else None
+    later = (pack.version // of + 1) * of
+    return [
+        Slice(
+            Pack(pack.sku, some, pack.as_of, later + number, _prior(since, some, pack.as_of)),
+            number,
+            of,
+        )
+        for number, some in enumerate(rows)
+    ]
+
+
+def slices_for(pack: Pack, of: int, most_bytes: int, most: int) -> int:
+    """How many slices ``pack`` needs so that none is larger than ``most_bytes``: ``of`` at least,
+    ``most`` at most."""
+    while of < most and any(
+        len(encode(part.pack.rows, part.pack.prior)) > most_bytes for part in sliced(pack, of)
+    ):
+        of *= 2
+    return of
+
+
+def whole(slices: Sequence[Pack]) -> Pack:
+    """The pack that lies in ``slices``.
+
+    The prior over all shelves is made of their rows: stored, it would have to be written with a
+    change of any slice. Those of the slices only tell since when there were sales.
+    """
+    if len(slices) == 1:
+        return slices[0]
+    rows: dict[str, Row] = {}
+    for part in slices:
+        rows.update(part.rows)
+    as_of = max(part.as_of for part in slices)
+    since = min((part.prior.since for part in slices if part.prior), default=None)
+    version = max(part.version for part in slices)
+    return Pack(slices[0].sku, rows, as_of, version, _prior(since, rows, as_of))
+
+
+def with_slice(pack: Pack, part: Slice) -> Pack:
+    """``pack`` as if ``part`` were what stands in its place, however many slices there are now. Its
+    prior is left as it was."""
+    rows = {
+        place: row for place, row in pack.rows.items() if slice_of(place, part.of) != part.number
+    }
+    as_of, version = part.pack.as_of, part.pack.version
+    return replace(pack, rows={**rows, **part.pack.rows}, as_of=as_of, version=version)
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A pack as it is stored: the locations in the order of their ids, and what each has.
@@ -191,31 +272,66 @@ class Columns:
     confidence: list[int | None] = field(default_factory=list)
 
 
-def encode(rows: dict[str, Row], prior: Prior | None = None) -> bytes:
-    """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
+def in_columns(rows: Mapping[str, Row], as_of: str) -> Columns:
     order = sorted(rows)
+    some = [(str(place), rows[location]) for place, location in enumerate(order)]
+    sure = [rows[location].confidence for location in order]
+    return Columns(
+        as_of,
+        order,
+        [rows[location].available for location in order],
+        [rows[location].version for location in order],
+        {place: [list(each) for each in row.expected] for place, row in some if row.expected},
+        {place: row.reserved for place, row in some if row.reserved},
+        {place: dict(row.counters) for place, row in some if row.counters},
+        sure if any(known is not None for known in sure) else [],
+    )
+
+
+def joined(slices: Sequence[Columns]) -> Columns:
+    """The columns of the pack that lies in ``slices``."""
+    if len(slices) == 1:
+        return slices[0]
+    found: list[tuple[str, int, int, int | None]] = []
+    expected: dict[str, list[list[int]]] = {}
+    reserved: dict[str, int] = {}
+    counters: dict[str, dict[str, int]] = {}
+    for part in slices:
+        sure = part.confidence or [None] * len(part.locations)
+        found += zip(part.locations, part.available, part.versions, sure, strict=True)
+        name = part.locations.__getitem__
+        expected |= {name(int(place)): told for place, told in part.expected.items()}
+        reserved |= {name(int(place)): told for place, told in part.reserved.items()}
+        counters |= {name(int(place)): told for place, told in part.counters.items()}
+    found.sort(key=lambda row: row[0])
+    at = {row[0]: str(place) for place, row in enumerate(found)}
+    sure = [row[3] for row in found]
+    return Columns(
+        max(part.as_of for part in slices),
+        [row[0] for row in found],
+        [row[1] for row in found],
+        [row[2] for row in found],
+        {at[location]: told for location, told in expected.items()},
+        {at[location]: told for location, told in reserved.items()},
+        {at[location]: told for location, told in counters.items()},
+        sure if any(known is not None for known in sure) else [],
+    )
+
+
+def encode(rows: Mapping[str, Row], prior: Prior | None = None) -> bytes:
+    """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
+    told = in_columns(rows, "")
+    order = told.locations
     columns: dict[str, object] = {
         "l": order,
-        "a": [rows[location].available for location in order],
-        "v": [rows[location].version for location in order],
-        "e": {
-            str(place): [list(supply) for supply in rows[location].expected]
-            for place, location in enumerate(order)
-            if rows[location].expected
-        },
-        "r": {
-            str(place): rows[location].reserved
-            for place, location in enumerate(order)
-            if rows[location].reserved
-        },
-        "c": {
-            str(place): dict(rows[location].counters)
-            for place, location in enumerate(order)
-            if rows[location].counters
-        },
+        "a": told.available,
+        "v": told.versions,
+        "e": told.expected,
+        "r": told.reserved,
+        "c": told.counters,
     }
-    if any(rows[location].confidence is not None for location in order):
-        columns["q"] = [rows[location].confidence for location in order]
+    if told.confidence:
+        columns["q"] = told.confidence
     if any(row.awaited for row in rows.values()):
         columns["w"] = {
             str(place): rows[location].awaited

@@ -5,9 +5,9 @@ place, and a pack that says what the positions say is not written at all.
 """
 
 from shared.availability import confidence_table
-from shared.availability.model import confident, replaced
+from shared.availability.model import confident, replaced, whole
 from shared.availability.positions import change_of
-from shared.availability.table import WRITES, pack_key, stored, written
+from shared.availability.table import WRITES, is_first, stored, written
 from shared.aws import dynamodb as tables
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
@@ -21,13 +21,17 @@ def rebuild(sku: str) -> bool:
 
     The pack is read first and written only while it is still the same: a change that is projected
     meanwhile makes it begin again, and one that is projected afterwards folds over it by its
-    version as over any other pack. One Query, one read, at most one write.
+    version as over any other pack. One Query, one read, at most one write; for a pack of more items
+    two reads and one transaction, and one more that says nothing new when it needs more still.
+
+    Who reads several items in that moment may find some as they were and others as they are: each
+    location is told once, as before or as after.
 
     Raises Busy when others write the pack WRITES times in between.
     """
-    key = pack_key(sku)
     for attempt in range(WRITES):
-        before = stored(key)
+        slices = stored(sku)
+        before = whole([part.pack for part in slices]) if slices else None
         truth = [
             change_of(position_of_item(item))
             for item in tables.query(
@@ -42,7 +46,7 @@ def rebuild(sku: str) -> bool:
             pack = confident(pack, confidence_table.told([sku]).get(sku, {}))
         if pack is None or pack is before:
             return False
-        if written(pack):
+        if written(slices, pack):
             return True
         tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
@@ -55,6 +59,6 @@ def stocked_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item 
 
 
 def packed_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
-    """The SKUs of at most ``limit`` packs behind ``after``, and the key to go on after."""
+    """The SKUs of at most ``limit`` items behind ``after``, and the key to go on after."""
     page = tables.scan_page(table_name("availability"), limit, after, ProjectionExpression="pk, sk")
-    return {item["pk"].removeprefix("SKU#") for item in page.items}, page.last
+    return {item["pk"].removeprefix("SKU#") for item in page.items if is_first(item)}, page.last

@@ -27,7 +27,7 @@ from itertools import islice
 from typing import Any
 
 from shared.availability.model import Pack
-from shared.availability.table import pack_key, pack_of_item
+from shared.availability.table import pack_key, packs_of
 from shared.availability.unpicked_table import part as unpicked_part
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
@@ -123,7 +123,8 @@ def look(order_id: str, request: Request | None = None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a placement looks at, read in one call; it may be stale, the transaction is not."""
+    """What a placement looks at, read in one call, and one more when the pack of a SKU lies in more
+    than one item; it may be stale, the transaction is not."""
 
     found: Found
     packs: dict[str, Pack]
@@ -146,7 +147,7 @@ def gather(
     hold = items.get(hold_key)
     return Gathered(
         found=_found(items, order_id, request),
-        packs={sku: pack_of_item(items[pack_key(sku)]) for sku in wanted if pack_key(sku) in items},
+        packs=packs_of(items[pack_key(sku)] for sku in wanted if pack_key(sku) in items),
         products={
             sku: product_of_item(items[product_key(sku)])
             for sku in wanted

@@ -1,18 +1,23 @@
-"""Calls and read units of each question, as DynamoDB Local tells them."""
+"""Calls and units of each question and of a change, as DynamoDB Local tells them."""
 
 import contextlib
 import io
+import random
 from collections.abc import Iterator
+from datetime import timedelta
 
 from functions.availability.query import handler
-from shared.availability import table
+from shared.availability import model, table
+from shared.availability.model import Change
 from shared.aws import dynamodb
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
-from tests.bench.availability.shelves import counted, empty_tables, open_stores, question, stock
+from tests.bench.availability.shelves import AT, counted, empty_tables, open_stores, question, stock
 from tests.bench.report import Row, Table, Tell
+from tests.bench.units import metered
 
-STORES = (10, 50, 500, 2000)
+STORES = (10, 50, 500, 2_000, 10_000)
+CHANGES = 50
 BASKETS = (1, 5, 20, 100)
 
 
@@ -56,6 +61,36 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
                 "read units from ReturnConsumedCapacity of DynamoDB Local; eventually consistent",
             ),
         )
+        yield Table(
+            "a change's cost",
+            [_changed(stores, tell) for stores in STORES],
+            (f"{CHANGES} changes of a location each by a process that knows the SKU",),
+        )
+
+
+def _changed(stores: int, tell: Tell) -> Row:
+    tell(f"changes of {stores:,} locations")
+    chance, sku = random.Random(stores), f"of-{stores}"
+    table.project(sku, [_change(chance.randrange(stores), 0)])
+    with metered() as units:
+        for number in range(CHANGES):
+            assert table.project(sku, [_change(chance.randrange(stores), 1 + number)])
+    slices = table.stored(sku)
+    return {
+        "locations": stores,
+        "items": len(slices),
+        "reads": units.reads / CHANGES,
+        "writes": units.writes / CHANGES,
+        "read units": units.read / CHANGES,
+        "write units": units.write / CHANGES,
+        "as one item, bytes": len(model.encode(model.whole([one.pack for one in slices]).rows)),
+    }
+
+
+def _change(place: int, number: int) -> Change:
+    version = 1_000_000 + number
+    at = AT + timedelta(seconds=number)
+    return Change(f"store-{place:04}", version, model.Row(number % 40, version), at)
 
 
 def _row(title: str, skus: str) -> Row:
@@ -68,6 +103,6 @@ def _row(title: str, skus: str) -> Row:
         "question": title,
         "calls": len(used),
         "read units": sum(one["units"] for one in used),
-        "pack, bytes": len(item["pack"]) if item else None,
+        "PACK#0, bytes": len(item["pack"]) if item else None,
         "answer, bytes": len(answer["body"]),
     }

@@ -232,7 +232,9 @@ def sold_over_the_counter(at: datetime) -> None:
         for name, row in pack.rows.items()
     }
     shelves = [(row.sales or sales.watched(since, second), True) for row in rows.values()]
-    availability.written(replace(pack, rows=rows, prior=sales.prior(since, second, shelves)))
+    prior = sales.prior(since, second, shelves)
+    sold = replace(pack, rows=rows, as_of=at, prior=prior)
+    availability.written(availability.stored("A"), sold)
 
 
 def test_what_lies_idle_is_suggested_where_it_sells() -> None:
@@ -245,6 +247,8 @@ def test_what_lies_idle_is_suggested_where_it_sells() -> None:
     assert 5 <= one["quantity"] <= 58
     assert one["gain"] > one["cost"] > 0
     assert (answer["unjudged"], answer["currency"]) == ([], "USD")
+    availability._spread("A", datetime.now(UTC), 4)
+    assert call("suggest_transfers") == (200, answer)
 
 
 def test_of_what_nothing_is_known_nothing_is_suggested_and_it_says_why() -> None:

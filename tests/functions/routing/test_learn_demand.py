@@ -7,6 +7,7 @@ import pytest
 
 from functions.routing import learn_demand
 from functions.routing.learn_demand import handler
+from shared.availability import table as availability
 from shared.aws import dynamodb as tables
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
@@ -61,6 +62,14 @@ def test_a_shelf_is_pulled_by_the_orders_it_is_nearest_to() -> None:
     assert found["omaha"].rate == pytest.approx(0.1, abs=0.01)
     assert found["denver"].saving > 0
     assert pulls_of("B") == {}
+
+
+def test_a_sku_that_lies_in_many_items_is_learnt_once_and_from_all_of_them() -> None:
+    handler(event("routing/learn_demand"), Context())
+    before = pulls_of("A")
+    availability._spread("A", NOW, 4)
+    assert handler(event("routing/learn_demand"), Context()) == {"skus": 2, "through": True}
+    assert pulls_of("A") == before
 
 
 def test_the_next_routing_knows_of_them_and_an_old_run_is_forgotten() -> None:

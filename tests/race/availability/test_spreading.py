@@ -1,0 +1,85 @@
+"""One SKU that grows over items while many write and read it."""
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.availability import table
+from shared.availability.model import Change, Row
+from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
+from tests.contention import contended
+
+pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+WRITERS = 6
+READERS = 3
+PLACES = [f"store-{number:04}" for number in range(240)]
+
+
+def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Writers bring locations and change them; readers look from before the first spreading to
+    after the last. A location that a writer has brought is in every reading that begins later, and
+    its version never goes back."""
+    monkeypatch.setattr(table, "MOST_BYTES", 200)
+    monkeypatch.setattr(table, "_known", {})
+    done, over = threading.Lock(), threading.Event()
+    written: dict[str, int] = {}
+    faults: list[str] = []
+    spreadings: set[int] = set()
+
+    def write(number: int) -> None:
+        chance = random.Random(number)
+        mine = PLACES[number::WRITERS]
+        versions = dict.fromkeys(mine, 0)
+        for place in [*mine, *chance.choices(mine, k=20)]:
+            versions[place] += 1
+            version = versions[place]
+            row = Row(chance.randint(0, 10**6), version)
+            told = [Change(place, version, row, AT + timedelta(seconds=version))]
+            table.project("A", told * chance.randint(1, 2))
+            with done:
+                written[place] = version
+
+    def read(number: int) -> None:
+        newest: dict[str, int] = {}
+        while not over.is_set():
+            with done:
+                before = dict(written)
+            if number:
+                pack = table.packs(["A"], consistent=True).get("A")
+                found = [(place, row.version) for place, row in pack.rows.items()] if pack else []
+            else:
+                columns = table.columns(["A"]).get("A")
+                found = [*zip(columns.locations, columns.versions, strict=True)] if columns else []
+            versions = dict(found)
+            if len(found) != len(versions):
+                faults.append("a location is told twice")
+            for place, version in (before | newest).items():
+                if versions.get(place, 0) < max(version, newest.get(place, 0)):
+                    faults.append(f"{place}: {versions.get(place)} after {version}")
+            newest = versions
+            spreadings.add(table._known.get("A", 1))
+
+    with ThreadPoolExecutor(WRITERS + READERS) as pool, contended(dynamodb(), 0.005):
+        readers = [pool.submit(read, number) for number in range(READERS)]
+        for writer in [pool.submit(write, number) for number in range(WRITERS)]:
+            writer.result()
+        over.set()
+        for reader in readers:
+            reader.result()
+    assert faults == []
+    assert {place: row.version for place, row in table.packs(["A"])["A"].rows.items()} == written
+    assert set(written) == set(PLACES)
+    slices = table.stored("A")
+    assert len(slices) >= 8
+    assert len(spreadings) >= 3
+    keys = [table.pack_key("A", number) for number in range(len(slices))]
+    items = tables.get_many(keys, consistent=True)
+    assert len({item["version"] for item in items.values()}) == len(slices)

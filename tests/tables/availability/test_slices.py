@@ -1,0 +1,384 @@
+"""Packs that lie in more than one item: nobody notices, and nothing is lost or doubled."""
+
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.availability import confidence_table, rebuild_table, table
+from shared.availability.confidence import Outcome
+from shared.availability.export_table import stocked
+from shared.availability.model import Change, Row, encode, slice_of
+from shared.availability.sales import Sale
+from shared.aws.clients import dynamodb
+from shared.aws.dynamodb import get_many, transact
+from shared.errors import Busy
+from shared.orders.table import gather
+from shared.stock import table as stock
+from shared.stock.model import Cause, Effect
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+FEW = 130
+"""Bytes of a slice: about ten locations."""
+
+
+@pytest.fixture(autouse=True)
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "MOST_BYTES", FEW)
+    monkeypatch.setattr(table, "_known", {})
+
+
+def change(place: int, version: int = 1, available: int = 7, **more: Any) -> Change:
+    row = Row(available, version, **more)
+    return Change(f"store-{place:04}", version, row, AT + timedelta(seconds=version))
+
+
+def items(sku: str = "A") -> dict[str, dict[str, Any]]:
+    keys = [table.pack_key(sku, number) for number in range(64)]
+    return {key.sk: item for key, item in get_many(keys).items()}
+
+
+def rows(sku: str = "A") -> dict[str, Row]:
+    return table.packs([sku])[sku].rows
+
+
+class Calls:
+    """How often each operation is called, and what it asks for."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, Any]] = []
+        client = dynamodb()
+        assert isinstance(client, BaseClient)
+        client.meta.events.register(
+            "before-parameter-build.dynamodb",
+            lambda params, model, **_: self.made.append((model.name, dict(params))),
+        )
+
+    def names(self) -> list[str]:
+        found = [name for name, _ in self.made]
+        self.made.clear()
+        return found
+
+
+def test_a_pack_grows_over_items_and_each_tells_how_many_there_are() -> None:
+    for place in range(100):
+        table.project("A", [change(place)])
+    found = items()
+    assert len(found) in (4, 8, 16)
+    assert {item["packs"] for item in found.values()} == {len(found)}
+    assert all(len(item["pack"]) <= FEW for item in found.values())
+    assert len({item["version"] for item in found.values()}) == len(found)
+    assert rows() == {f"store-{place:04}": Row(7, 1) for place in range(100)}
+    (columns,) = table.columns(["A"]).values()
+    assert columns.locations == [f"store-{place:04}" for place in range(100)]
+
+
+def test_a_small_pack_costs_what_it_did() -> None:
+    table.project("A", [change(0)])
+    assert "packs" not in items()["PACK#0"]
+    calls = Calls()
+    table.project("A", [change(0, 2)])
+    assert calls.names() == ["GetItem", "PutItem"]
+    table.project("B", [change(0)])
+    calls.names()
+    table.columns(["A"])
+    table.columns(["A", "B"])
+    table.packs(["A", "B"])
+    gather(["A", "B"])
+    assert calls.names() == ["GetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem"]
+
+
+def test_a_change_reads_and_writes_the_item_of_its_location_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table.project("A", [change(place) for place in range(100)])
+    monkeypatch.setattr(table, "MOST_BYTES", 2 * FEW)
+    before = items()
+    calls = Calls()
+    table.project("A", [change(42, 2, 3)])
+    assert calls.names() == ["GetItem", "PutItem"]
+    number = slice_of("store-0042", len(before))
+    assert {name for name, item in items().items() if item != before[name]} == {f"PACK#{number}"}
+
+
+def test_a_process_that_knows_nothing_or_the_wrong_number_asks_once_more() -> None:
+    table.project("A", [change(place) for place in range(100)])
+    of = len(items())
+    for wrong in (1, 2, 64):
+        table._known["A"] = wrong
+        calls = Calls()
+        assert not table.project("A", [change(42)])
+        assert set(calls.names()) == {"GetItem"}
+        assert table._known["A"] == of
+
+
+def test_readers_call_once_more_for_the_packs_that_lie_in_more_items_alone() -> None:
+    table.project("A", [change(place) for place in range(100)])
+    table.project("B", [change(place) for place in range(60)])
+    table.project("C", [change(0)])
+    calls = Calls()
+    assert set(table.columns(["A", "B", "C", "D"])) == {"A", "B", "C"}
+    first, second = calls.made
+    asked = second[1]["RequestItems"]["fake-availability"]["Keys"]
+    assert Counter(key["pk"]["S"] for key in asked) == {
+        f"SKU#{sku}": len(items(sku)) - 1 for sku in "AB"
+    }
+    assert first[0] == second[0] == "BatchGetItem"
+    calls.names()
+    table.columns(["A"])
+    assert calls.names() == ["GetItem", "BatchGetItem"]
+
+
+def test_a_placement_sees_all_locations_in_one_call_more() -> None:
+    table.project("A", [change(place) for place in range(100)])
+    week = AT - timedelta(days=20)
+    sale = (Sale(2, int(week.timestamp())),)
+    table.project("A", [Change("store-0003", 2, Row(4, 2), week, sale)])
+    calls = Calls()
+    found = gather(["A", "B"])
+    assert calls.names() == ["BatchGetItem", "BatchGetItem"]
+    assert len(found.packs["A"].rows) == 100
+    assert found.packs["A"].rate("store-0003", AT) is not None
+    assert found.packs["A"].rate("store-0004", AT) is not None
+
+
+@pytest.mark.parametrize("read", ["columns", "packs", "stored", "project", "gather"])
+def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
+    """Between the first item and the others: half of the first one's locations move away."""
+    table.project("A", [change(place) for place in range(30)])
+    of = len(items())
+    assert of > 1
+    spread = False
+
+    def meanwhile(**_: Any) -> None:
+        nonlocal spread
+        if not spread:
+            spread = True
+            table._spread("A", AT, 2 * of)
+
+    client = dynamodb()
+    assert isinstance(client, BaseClient)
+    client.meta.events.register("after-call.dynamodb.GetItem", meanwhile)
+    client.meta.events.register("after-call.dynamodb.BatchGetItem", meanwhile)
+    everywhere = [f"store-{place:04}" for place in range(30)]
+    match read:
+        case "columns":
+            assert table.columns(["A"])["A"].locations == everywhere
+        case "packs":
+            assert sorted(table.packs(["A"])["A"].rows) == everywhere
+        case "stored":
+            found = [place for part in table.stored("A") for place in part.pack.rows]
+            assert sorted(found) == everywhere
+        case "gather":
+            assert sorted(gather(["A"]).packs["A"].rows) == everywhere
+        case "project":
+            assert table.project("A", [change(place, 2, 9) for place in range(30)])
+            assert rows() == {place: Row(9, 2) for place in everywhere}
+    assert spread
+    assert len(items()) == 2 * of
+
+
+def test_a_reader_that_never_meets_items_of_one_spreading_says_that_it_is_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.aws.dynamodb.pause", lambda _: None)
+    table.project("A", [change(place) for place in range(30)])
+    client: Any = dynamodb()
+    client.update_item(
+        TableName="fake-availability",
+        Key={"pk": {"S": "SKU#A"}, "sk": {"S": "PACK#1"}},
+        UpdateExpression="SET packs = :n",
+        ExpressionAttributeValues={":n": {"N": "64"}},
+    )
+    with pytest.raises(Busy):
+        table.packs(["A"])
+
+
+def test_a_writer_that_is_overtaken_by_a_spreading_folds_again() -> None:
+    table.project("A", [change(place) for place in range(30)])
+    of, overtaken = len(items()), False
+
+    def overtake(**_: Any) -> None:
+        nonlocal overtaken
+        if not overtaken:
+            overtaken = True
+            table._spread("A", AT, 2 * of)
+
+    client = dynamodb()
+    assert isinstance(client, BaseClient)
+    client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
+    assert table.project("A", [change(place, 2, 9) for place in range(30)])
+    assert len(items()) == 2 * of
+    assert rows() == {f"store-{place:04}": Row(9, 2) for place in range(30)}
+
+
+def test_a_spreading_that_is_overtaken_by_a_writer_loses_nothing() -> None:
+    table.project("A", [change(place) for place in range(5)])
+    overtaken = False
+
+    def overtake(**_: Any) -> None:
+        nonlocal overtaken
+        if not overtaken:
+            overtaken = True
+            table.project("A", [change(0, 2, 9)])
+
+    client = dynamodb()
+    assert isinstance(client, BaseClient)
+    client.meta.events.register("before-parameter-build.dynamodb.TransactWriteItems", overtake)
+    assert table.project("A", [change(place) for place in range(1, 60)])
+    assert overtaken
+    assert rows() == {f"store-{n:04}": Row(9, 2) if n == 0 else Row(7, 1) for n in range(60)}
+
+
+def test_an_item_that_was_written_too_large_is_spread_by_its_next_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table, "MOST_BYTES", 10**6)
+    table.project("A", [change(place) for place in range(100)])
+    assert len(items()) == 1
+    monkeypatch.setattr(table, "MOST_BYTES", FEW)
+    table.project("A", [change(3, 2, 1)])
+    assert len(items()) > 1
+    assert rows() == {f"store-{n:04}": Row(1, 2) if n == 3 else Row(7, 1) for n in range(100)}
+
+
+def test_more_slices_than_a_transaction_has_parts_there_never_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table, "MOST_BYTES", 1)
+    table.project("A", [change(place) for place in range(100)])
+    table.project("A", [change(0, 2)])
+    assert len(items()) == table.MOST_SLICES == 64
+    assert len(rows()) == 100
+
+
+numbers = iter(range(10**6))
+HISTORIES = st.lists(
+    st.tuples(st.integers(0, 59), st.integers(1, 4)), unique=True, min_size=1, max_size=60
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    HISTORIES, st.randoms(use_true_random=False), st.integers(1, 25), st.sampled_from([60, 90, 150])
+)
+def test_any_order_repetition_and_batching_gives_the_rows_of_one_dict(
+    history: list[tuple[int, int]], chance: random.Random, size: int, most_bytes: int
+) -> None:
+    sku = f"S{next(numbers)}"
+    changes = [change(place, version, 10 * version + place) for place, version in history]
+    expected: dict[str, Row] = {}
+    for one in sorted(changes, key=lambda one: one.version):
+        assert one.row is not None
+        expected[one.location_id] = one.row
+    again = changes * 2
+    chance.shuffle(again)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "MOST_BYTES", most_bytes)
+        for start in range(0, len(again), size):
+            if chance.random() < 0.3:
+                table._known.clear()
+            table.project(sku, again[start : start + size])
+            if chance.random() < 0.3:
+                assert set(rows(sku)) <= set(expected)
+        assert not table.project(sku, again)
+    assert rows(sku) == expected
+    assert table.columns([sku])[sku].locations == sorted(expected)
+    assert len({item["version"] for item in items(sku).values()}) == len(items(sku))
+
+
+def received(sku: str, count: int) -> None:
+    """A unit more at each of ``count`` stores."""
+    for start in range(0, count, 50):
+        effects = [Effect(sku, f"store-{n:04}", 1, 0) for n in range(start, min(count, start + 50))]
+        cause = Cause(f"{next(numbers)}", "test", "stock.moved", "receiving")
+        _, parts = stock.effect_parts(effects, cause, AT)
+        assert not transact(parts)
+
+
+def test_a_large_pack_is_made_again_from_the_positions() -> None:
+    received("A", 100)
+    assert rebuild_table.rebuild("A")
+    assert len(items()) > 1
+    expected = {f"store-{n:04}": Row(1, 1) for n in range(100)}
+    assert rows() == expected
+    assert not rebuild_table.rebuild("A")
+    table.project("A", [change(999, 5), change(3, 99, 12)])
+    assert rebuild_table.rebuild("A")
+    assert rows() == expected
+
+
+def test_a_rebuild_spreads_first_and_then_replaces_what_differs_in_one_transaction() -> None:
+    received("A", 100)
+    table.project("A", [change(place) for place in range(10)])
+    calls = Calls()
+    assert rebuild_table.rebuild("A")
+    writes = [name for name in calls.names() if "Get" not in name and name != "Query"]
+    assert writes == ["TransactWriteItems", "TransactWriteItems"]
+    table.project("A", [change(3, 99, 12)])
+    before = items()
+    calls.names()
+    assert rebuild_table.rebuild("A")
+    assert "TransactWriteItems" not in calls.names()
+    assert sum(item != before[name] for name, item in items().items()) == 1
+
+
+def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
+    received("A", 100)
+    rebuild_table.rebuild("A")
+    table.project("A", [change(place, 99, 12) for place in range(50)])
+    overtaken = False
+
+    def overtake(**_: Any) -> None:
+        nonlocal overtaken
+        if not overtaken:
+            overtaken = True
+            received("A", 1)
+            table.project("A", [change(0, 100, 2)])
+
+    client = dynamodb()
+    assert isinstance(client, BaseClient)
+    client.meta.events.register("before-call.dynamodb.TransactWriteItems", overtake)
+    assert rebuild_table.rebuild("A")
+    assert overtaken
+    assert rows() == {f"store-{n:04}": Row(2, 2) if n == 0 else Row(1, 1) for n in range(100)}
+
+
+def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.availability.export_table.PAGE", 3)
+    confidence_table.note("store-0001", [Outcome("o", "-", found=True, second=1)])
+    table.project("A", [change(place) for place in range(100)])
+    table.project("B", [change(place) for place in range(40)])
+    table.project("C", [change(0)])
+    found = [(sku, len(pack.locations)) for sku, _, pack in stocked("web", AT)]
+    assert sorted(found) == [("A", 100), ("B", 40), ("C", 1)]
+    listed: list[str] = []
+    after = None
+    while True:
+        skus, after = rebuild_table.packed_skus(3, after)
+        listed += skus
+        if after is None:
+            break
+    assert sorted(listed) == ["A", "B", "C"]
+
+
+def test_a_sku_that_is_spread_knows_how_sure_its_counts_are() -> None:
+    table.project("A", [change(place) for place in range(100)], {"store-0003": 900})
+    found = table.columns(["A"])["A"]
+    assert found.confidence[3] == 900
+    assert found.confidence.count(None) == 99
+    assert rows()["store-0003"].confidence == 900
+
+
+def test_the_limit_is_of_what_is_stored() -> None:
+    pack = encode({f"store-{n:04}": Row(7, 1) for n in range(9)})
+    assert len(pack) <= FEW
