@@ -13,6 +13,12 @@ from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
+SHORT = {
+    "dynamodb": {
+        "Keys": {"sk": {"S": lambda_.FilterRule.begins_with("PACK#")}},
+        "NewImage": {"short": {"BOOL": [True]}},
+    }
+}
 TRANSFER = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("TRANSFER")}}}}
 
 
@@ -46,22 +52,23 @@ class Orders(Stack):
             description="acts on the deadlines that have passed",
             timeout_seconds=50,
         )
-        supplies = Function(
+        keep_promises = Function(
             self,
-            "GiveSupplies",
+            "KeepPromises",
             platform,
-            handler="functions.orders.give_supplies.handler",
-            description="gives what has come to who waits for it, and promises anew what slips",
-            timeout_seconds=60,
+            handler="functions.orders.keep_promises.handler",
+            description="gives what has come to who waits, and finds other units for what is gone",
+            timeout_seconds=300,
         )
         Follows(
             self,
-            "Supplies",
+            "Promises",
             platform,
             table=data[schema.AVAILABILITY],
-            worker=supplies,
+            worker=keep_promises,
             keys={"sk": "PACK#"},
             image={"awaited": {"BOOL": [True]}},
+            also=[SHORT],
             batch_size=100,
         )
         reevaluate = Function(
@@ -73,7 +80,7 @@ class Orders(Stack):
             timeout_seconds=300,
             memory=1769,
         )
-        for function in (self.api, sweep, supplies, reevaluate):
+        for function in (self.api, sweep, keep_promises, reevaluate):
             data.let(function, schema.ORDERS, *READ, *WRITE, *DELETE)
             data.let(function, schema.STOCK, *READ, *WRITE)
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):

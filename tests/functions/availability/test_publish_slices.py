@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.availability.publish_events import handler
-from functions.orders import give_supplies
+from functions.orders import keep_promises
 from shared.availability import table
 from shared.availability.model import Change, Row
 from shared.aws.clients import client
@@ -153,7 +153,7 @@ def test_supplies_are_reviewed_for_what_has_happened_and_not_for_a_spreading(
         return {
             place
             for record in stream.records()
-            for _, place in give_supplies._changed(record["dynamodb"])
+            for _, _, place in keep_promises._changed(record["dynamodb"])
         }
 
     table.project("A", [units(place, 1, 0, awaited=5) for place in PLACES[:9]])

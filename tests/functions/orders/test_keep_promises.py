@@ -1,13 +1,24 @@
 """The worker that gives supplies to who waits: from the images of the packs to the orders."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from functions.orders import give_supplies
+from functions.orders import keep_promises
 from shared.aws.items import to_item
+from shared.orders import backorders, shortfalls, table
+from shared.stock.feed import Counted
 from tests.tables.orders import shop
-from tests.tables.orders.test_backorders import announced, bought, received, shipped_from, stands
+from tests.tables.orders.shop import NOW
+from tests.tables.orders.test_backorders import (
+    announced,
+    bought,
+    fed,
+    received,
+    shipped_from,
+    stands,
+)
 
 Json = dict[str, Any]
 
@@ -35,7 +46,7 @@ def record(old: Json | None, new: Json | None, number: int = 1) -> Json:
 
 
 def given(*records: Json) -> list[str]:
-    answer = give_supplies.handler({"Records": list(records)}, None)
+    answer = keep_promises.handler({"Records": list(records)}, None)
     shop.project("A")
     return [entry["itemIdentifier"] for entry in answer["batchItemFailures"]]
 
@@ -45,6 +56,28 @@ def test_a_pack_that_nobody_waits_for_wakes_nobody() -> None:
     assert "awaited" not in image()
     bought("o1", 2)
     assert image()["awaited"] == {"BOOL": True}
+
+
+def test_what_is_gone_is_found_elsewhere_when_the_pack_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shortfalls, "BEHIND_SECONDS", 0.0)
+    shop.stocked({"A": {"denver": 2}})
+    bought("o1", 2)
+    table.project(stands("o1"), None)
+    shop.stocked({"A": {"boulder": 9}})
+    before = image()
+    assert "short" not in before
+    fed(Counted("wms", "c1", None, "A", "denver", 0, NOW + timedelta(hours=1)))
+    assert image()["short"] == {"BOOL": True}
+    assert given(record(before, image()), record(before, image())) == []
+    parts = stands("o1").fulfillments
+    assert [(part.location_id, part.state) for part in parts] == [
+        ("denver", "rejected"),
+        ("boulder", "offered"),
+    ]
+    assert "short" not in image()
+    shop.laws()
 
 
 def test_what_has_come_is_given_when_the_pack_says_so() -> None:
@@ -87,6 +120,7 @@ def test_one_promise_more_wakes_nobody() -> None:
     bought("o1", 2)
     before = image()
     bought("o2", 2)
-    assert list(give_supplies._changed(record(before, image())["dynamodb"])) == []
+    assert list(keep_promises._changed(record(before, image())["dynamodb"])) == []
     announced("PO-1", 9, 12, minute=5)
-    assert list(give_supplies._changed(record(before, image())["dynamodb"])) == [("A", "depot")]
+    (woken,) = keep_promises._changed(record(before, image())["dynamodb"])
+    assert woken == (backorders.review, "A", "depot")
