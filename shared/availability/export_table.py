@@ -26,6 +26,7 @@ def stocked(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, C
         packs = {
             item["pk"].removeprefix("SKU#"): unpack(item["pack"], item["as_of"])
             for item in page.items
+            if item["pk"].startswith("SKU#")  # beside packs lies what is known of picks
         }
         products = catalog.products(packs) if packs else {}
         selling = rules_table.selling(channel, packs, at, products)

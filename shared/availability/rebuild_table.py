@@ -57,4 +57,5 @@ def stocked_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item 
 def packed_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
     """The SKUs of at most ``limit`` packs behind ``after``, and the key to go on after."""
     page = tables.scan_page(table_name("availability"), limit, after, ProjectionExpression="pk, sk")
-    return {item["pk"].removeprefix("SKU#") for item in page.items}, page.last
+    packs = (item["pk"] for item in page.items if item["pk"].startswith("SKU#"))
+    return {pk.removeprefix("SKU#") for pk in packs}, page.last
