@@ -1,22 +1,28 @@
 """Tells the bus when a status of availability has crossed a threshold, from the changes of the
-packs (a DynamoDB stream): at least once, in the order of each SKU's packs."""
+packs (a DynamoDB stream): at least once, in the order of each SKU's packs.
 
-from collections.abc import Mapping
+While channels are being told of new rules (tell_rules.py), nobody knows which of them they have
+heard of a SKU: then it is told what differs from any.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import events
+from shared.availability import events, told_table
 from shared.availability.channel import of_pack
 from shared.availability.events import View
 from shared.availability.model import Columns, Pack, unpack
 from shared.availability.table import pack_of_item
+from shared.availability.told_table import Rewritten
 from shared.aws.events import send
 from shared.aws.items import from_item
 from shared.aws.settings import setting
 from shared.catalog import table as catalog
 from shared.stock import rules_table
+from shared.stock.rules import Rules
 from shared.web.auth import CHANNELS
 
 logger = Logger(service="norain", utc=True)
@@ -29,10 +35,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     owners: list[str] = []
     failed: str | None = None
     now = datetime.now(UTC)
+    rules, changes = _rules(now)
     for record in event["Records"]:
         number = record["dynamodb"]["SequenceNumber"]
         try:
-            new = _events(record["dynamodb"], now)
+            new = _events(record["dynamodb"], now, rules, changes)
         except (KeyError, TypeError, ValueError):
             logger.exception("not a pack", extra={"event_id": record.get("eventID")})
             failed = number
@@ -47,14 +54,42 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
 
-def _events(images: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+def _rules(now: datetime) -> tuple[Rules, list[Rewritten]]:
+    """Those in force, and their change while it is being told. Strongly consistent: whoever tells
+    of a pack knows all that was known to whoever told of the one before."""
+    rules, state = told_table.in_force(now)
+    known = told_table.progress()
+    return rules, told_table.rewritten(known.told, state) if known else []
+
+
+def _events(
+    images: Mapping[str, Any], now: datetime, rules: Rules, changes: Sequence[Rewritten]
+) -> list[dict[str, Any]]:
     """Nothing for a pack that is no more."""
     if "NewImage" not in images:
         return []
     new = from_item(images["NewImage"])
     old = from_item(images["OldImage"]) if "OldImage" in images else None
     before, pack = pack_of_item(old) if old else None, pack_of_item(new)
-    return events.of_channels(before, pack, _views(before, old, pack, new, now))
+    seen = _views(before, old, pack, new, now, rules)
+    told = events.of_channels(before, pack, seen)
+    for change in changes if before else ():
+        told += _of_rules(change, before or pack, pack, seen)
+    return told
+
+
+def _of_rules(
+    change: Rewritten, before: Pack, pack: Pack, seen: Mapping[str, View]
+) -> list[dict[str, Any]]:
+    """For the channels that may have heard of ``before`` otherwise than they have ``seen`` it."""
+    products = catalog.products([pack.sku]) if change.asks_for_products else {}
+    views = change.views([(before, pack)], CHANNELS, products).get(pack.sku, {})
+    other = {
+        channel: view
+        for channel, view in views.items()
+        if view[0] != seen.get(channel, (before, pack))[0]
+    }
+    return events.of_rules(other, change.name, change.now.since)
 
 
 def _views(
@@ -63,9 +98,9 @@ def _views(
     pack: Pack,
     new: Mapping[str, Any],
     now: datetime,
+    rules: Rules,
 ) -> dict[str, View]:
     """What rules of channel stock make of the packs, for each channel of which they speak."""
-    rules = rules_table.active()
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}
@@ -75,7 +110,7 @@ def _views(
     for channel in CHANNELS:
 
         def seen(pack: Pack, columns: Columns, channel: str = channel) -> Pack:
-            selling = rules_table.selling(channel, [pack.sku], now, products)
+            selling = rules_table.selling(channel, [pack.sku], now, products, rules)
             return of_pack(pack, columns, selling)
 
         was = seen(before, columns_before) if before and columns_before else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.availability.model import Columns, Pack
+from shared.instants import rfc3339
 from shared.stock.rules import Facts, Selling
 
 NOTHING: Mapping[str, int] = {}
@@ -20,6 +21,22 @@ def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
         sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
         for sku, pack in packs.items()
     }
+
+
+def columns_of(pack: Pack) -> Columns:
+    """The columns of a pack, but for what floors do not depend on: supply is left out."""
+    order = sorted(pack.rows)
+    rows = [pack.rows[location] for location in order]
+    return Columns(
+        rfc3339(pack.as_of),
+        order,
+        [row.available for row in rows],
+        [row.version for row in rows],
+        {},
+        {str(at): row.reserved for at, row in enumerate(rows) if row.reserved},
+        {str(at): dict(row.counters) for at, row in enumerate(rows) if row.counters},
+        [row.confidence for row in rows],
+    )
 
 
 def of_pack(pack: Pack, columns: Columns, selling: Selling) -> Pack:
