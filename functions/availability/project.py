@@ -1,10 +1,11 @@
-"""Folds the changes of the stock's positions into the packs of their SKUs (a DynamoDB stream)."""
+"""Folds the changes of the stock's positions into the packs of their SKUs (a DynamoDB stream), and
+learns from counts how sure the stock is."""
 
 import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.availability import confidence_table, table
+from shared.availability.confidence import Counting
 from shared.availability.model import Change, Row
 from shared.availability.positions import row_of
 from shared.availability.sales import Sale
 from shared.aws.items import from_item
+from shared.stock.model import Position
 from shared.stock.table import position_of_item
 
 SOLD = "retail_selling"
@@ -26,24 +29,28 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One read and one write per SKU of the batch, and a write more for each further item.
+    """One read and one write per SKU of the batch, and a write more for each further item; one read
+    and one write per location where people have counted.
 
     Answers the first record that could not be folded: Lambda sends it and what follows again,
     and what was folded already changes nothing then.
     """
     changes: dict[str, list[Change]] = defaultdict(list)
     at: dict[str, int] = {}
+    counted: dict[str, list[tuple[int, Counting]]] = defaultdict(list)
     failed: list[int] = []
     records = event["Records"]
     for place, record in enumerate(records):
         try:
-            sku, change = _change(record["dynamodb"])
+            sku, change, countings = _change(record["dynamodb"])
         except (KeyError, TypeError, ValueError):
             logger.exception("not a position", extra={"event_id": record.get("eventID")})
             failed.append(place)
         else:
             changes[sku].append(change)
             at.setdefault(sku, place)
+            if countings:
+                counted[change.location_id] += ((place, counting) for counting in countings)
     written = 0
     sure = confidence_table.told(changes)
     for sku, folded in changes.items():
@@ -52,6 +59,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         except Exception:
             logger.exception("the availability was not written", extra={"sku": sku})
             failed.append(at[sku])
+    failed += _learn(counted)
     _measure(records, written, len(failed))
     if not failed:
         return {"batchItemFailures": []}
@@ -59,17 +67,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def _change(record: Mapping[str, Any]) -> tuple[str, Change]:
-    """The SKU and what became of its position; without a new image it is no more."""
+def _change(record: Mapping[str, Any]) -> tuple[str, Change, Sequence[Counting]]:
+    """The SKU, what became of its position (without a new image it is no more), and the counts."""
     image = from_item(record.get("NewImage") or record["OldImage"])
     position = position_of_item(image)
     row: Row | None = None
     sold: tuple[Sale, ...] = ()
+    counted: tuple[Counting, ...] = ()
     if "NewImage" in record:
         row = row_of(position)
         sold = _sold(image.get("last", ()))
+        counted = _counted(position, image.get("last", ()))
     change = Change(position.location_id, position.version, row, position.updated_at, sold)
-    return position.sku, change
+    return position.sku, change, counted
 
 
 def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
@@ -79,6 +89,34 @@ def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
         for entry in entries
         if entry["reason"] == SOLD and not entry.get("own") and entry.get("delta", 0) < 0
     )
+
+
+def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[Counting, ...]:
+    """What people have counted, and what had been believed, as a write says."""
+    return tuple(
+        Counting(
+            id=f"{entry['source']} {entry['id']}",
+            sku=position.sku,
+            location_id=position.location_id,
+            quantity=entry["quantity"],
+            believed=entry["believed"],
+            second=int(datetime.fromisoformat(entry["occurred_at"]).timestamp()),
+        )
+        for entry in entries
+        if "believed" in entry
+    )
+
+
+def _learn(counted: Mapping[str, Sequence[tuple[int, Counting]]]) -> list[int]:
+    """The places of the records from which nothing could be learnt for now."""
+    failed = []
+    for location_id, rows in counted.items():
+        try:
+            confidence_table.note_counts(location_id, (counting for _, counting in rows))
+        except Exception:
+            logger.exception("the confidence was not written", extra={"location_id": location_id})
+            failed.append(rows[0][0])
+    return failed
 
 
 def _measure(records: list[dict[str, Any]], written: int, failed: int) -> None:

@@ -1,5 +1,10 @@
 """Tells the bus when a status of availability has crossed a threshold, from the changes of the
-packs (a DynamoDB stream): at least once, in the order of each SKU's packs."""
+packs (a DynamoDB stream): at least once, in the order of each SKU's packs.
+
+
+While channels are being told of new rules (tell_rules.py), nobody knows which of them they have
+heard of a SKU: then it is told what differs from any.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,16 +12,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import events
+from shared.availability import events, told_table
 from shared.availability.channel import of_pack
 from shared.availability.events import View
 from shared.availability.model import Pack, in_columns
 from shared.availability.stream_table import whole_packs, write_of
+from shared.availability.told_table import Rewritten
 from shared.aws.events import send
 from shared.aws.settings import setting
 from shared.catalog import table as catalog
 from shared.instants import rfc3339
 from shared.stock import rules_table
+from shared.stock.rules import Rules
 from shared.web.auth import CHANNELS
 
 logger = Logger(service="norain", utc=True)
@@ -29,12 +36,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     owners: list[str] = []
     failed: str | None = None
     now = datetime.now(UTC)
+    rules, changes = _rules(now)
     images = [record["dynamodb"] for record in event["Records"]]
     known: dict[str, Pack] = {}
     for place, record in enumerate(event["Records"]):
         number = record["dynamodb"]["SequenceNumber"]
         try:
-            new = _events(images[place], images[place + 1 :], known, now)
+            new = _events(images[place], images[place + 1 :], known, now, rules, changes)
         except (KeyError, TypeError, ValueError):
             logger.exception("not a pack", extra={"event_id": record.get("eventID")})
             failed = number
@@ -49,23 +57,50 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
 
+def _rules(now: datetime) -> tuple[Rules, list[Rewritten]]:
+    """Those in force, and their change while it is being told. Strongly consistent: whoever tells
+    of a pack knows all that was known to whoever told of the one before."""
+    rules, state = told_table.in_force(now)
+    known = told_table.progress()
+    return rules, told_table.rewritten(known.told, state) if known else []
+
+
 def _events(
     images: Mapping[str, Any],
     later: Sequence[Mapping[str, Any]],
     known: dict[str, Pack],
     now: datetime,
+    rules: Rules,
+    changes: Sequence[Rewritten],
 ) -> list[dict[str, Any]]:
     """Nothing for a pack that is no more, nor for one that was only spread over more items."""
     write = write_of(images)
     if write is None or write.spreads:
         return []
     before, pack = whole_packs(write, later, known)
-    return events.of_channels(before, pack, _views(before, pack, now))
+    seen = _views(before, pack, now, rules)
+    told = events.of_channels(before, pack, seen)
+    for change in changes if before else ():
+        told += _of_rules(change, before or pack, pack, seen)
+    return told
 
 
-def _views(before: Pack | None, pack: Pack, now: datetime) -> dict[str, View]:
+def _of_rules(
+    change: Rewritten, before: Pack, pack: Pack, seen: Mapping[str, View]
+) -> list[dict[str, Any]]:
+    """For the channels that may have heard of ``before`` otherwise than they have ``seen`` it."""
+    products = catalog.products([pack.sku]) if change.asks_for_products else {}
+    views = change.views([(before, pack)], CHANNELS, products).get(pack.sku, {})
+    other = {
+        channel: view
+        for channel, view in views.items()
+        if view[0] != seen.get(channel, (before, pack))[0]
+    }
+    return events.of_rules(other, change.name, change.now.since)
+
+
+def _views(before: Pack | None, pack: Pack, now: datetime, rules: Rules) -> dict[str, View]:
     """What rules of channel stock make of the packs, for each channel of which they speak."""
-    rules = rules_table.active()
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}
@@ -74,7 +109,7 @@ def _views(before: Pack | None, pack: Pack, now: datetime) -> dict[str, View]:
     for channel in CHANNELS:
 
         def seen(pack: Pack, channel: str = channel) -> Pack:
-            selling = rules_table.selling(channel, [pack.sku], now, products)
+            selling = rules_table.selling(channel, [pack.sku], now, products, rules)
             return of_pack(pack, columns[id(pack)], selling)
 
         views[channel] = seen(before) if before else None, seen(pack)

@@ -8,13 +8,15 @@ from constructs import Construct
 from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
-from infra.schedule import every
+from infra.schedule import every, every_minute
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
 LAG_MS = 5000
+UNTOLD_SECONDS = 7200
+"""A round looks at some 1,400 SKUs of 500 locations a minute, when all channels are concerned."""
 EXPORT_MINUTES = 60
 EXPORT_SECONDS = 900
 EXPORT_CHANNEL = "web"
@@ -73,6 +75,22 @@ class Availability(Stack):
             keys={"sk": "PACK#"},
             batch_size=100,
         )
+
+        tell_rules = Function(
+            self,
+            "TellRules",
+            platform,
+            handler="functions.availability.tell_rules.handler",
+            description="tells the bus what new rules of channel stock make of every SKU",
+            timeout_seconds=50,
+            memory=1769,  # one whole virtual CPU: it looks at each pack as each channel sees it
+        )
+        events.let(tell_rules)
+        data.let(tell_rules, schema.AVAILABILITY, *READ, "dynamodb:Scan")
+        data.let(tell_rules, schema.CONFIG, *READ, "dynamodb:PutItem")
+        data.let(tell_rules, schema.CATALOG, *READ)
+        every_minute(self, "TellRulesEveryMinute", tell_rules)
+        untold_alarm(self)
 
         rebuild = Function(
             self,
@@ -147,6 +165,25 @@ def lag_alarm(scope: Construct) -> None:
         threshold=LAG_MS,
         evaluation_periods=5,
         datapoints_to_alarm=3,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+
+
+def untold_alarm(scope: Construct) -> None:
+    cloudwatch.Alarm(
+        scope,
+        "RulesUntold",
+        alarm_description="channels still wait to be told of new rules: does the bus take events?",
+        metric=cloudwatch.Metric(
+            namespace="NoRain",
+            metric_name="RulesUntold",
+            dimensions_map={"service": "availability"},
+            statistic="Maximum",
+            period=Duration.minutes(5),
+        ),
+        threshold=UNTOLD_SECONDS,
+        evaluation_periods=1,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )

@@ -1,6 +1,6 @@
 """How often picks succeed, table ``availability``.
 
-    pk CONFIDENCE   sk LOC#<location_id>   the picks of a location by product group, faded
+    pk CONFIDENCE   sk LOC#<location_id>   the picks and counts of a location by group, faded
 
 ``told`` keeps what it has read for KEPT_SECONDS: packs need not be younger.
 """
@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.availability.confidence import GROUP, Outcome, Picks, Record, learn, thousandths
+from shared.availability.confidence import (
+    GROUP,
+    Counting,
+    Outcome,
+    Picks,
+    Record,
+    learn,
+    shown,
+    telling,
+    thousandths,
+)
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
@@ -40,6 +50,15 @@ def note(location_id: str, outcomes: Sequence[Outcome]) -> bool:
             return True
         tables.pause(attempt)
     raise Busy(f"too many writers on the confidence of {location_id}")
+
+
+def note_counts(location_id: str, countings: Iterable[Counting]) -> bool:
+    """``note``, of what people have counted at the location."""
+    told = telling(countings)
+    if not told:
+        return False
+    known = groups(one.sku for one in told)
+    return note(location_id, [shown(one, known[one.sku]) for one in told])
 
 
 def find(location_id: str) -> Record:

@@ -19,8 +19,8 @@ class AvailabilityAtLocation(Answer):
     distance_km: float | None = Field(default=None, description="from the point asked for")
     confidence: float | None = Field(
         default=None,
-        description="how likely a pick there finds what the stock shows, from the picks of its "
-        "product group; left out where nobody has picked",
+        description="how likely a pick there finds what the stock shows, from the picks and counts "
+        "of its product group; left out where there were none",
     )
     pickup: AvailabilityPickup | None = Field(
         description="null when it does not hand over to shoppers"

@@ -1,10 +1,15 @@
 """What other systems are told of availability: that a status has crossed a threshold. Pure.
 
 An event is made of two packs that stood one after the other, and of the rules of channel stock in
-force: made again, it is the same event, with the same id. That rules have changed is no event.
+force; or of one pack, and of the rules before and after they have changed. Made again, it is the
+same event, with the same id.
+
+Of two events of one SKU and channel the one with the later ``time`` is the truth, whichever comes
+first; of one ``time``, the one that comes last.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from shared.availability.model import Pack
@@ -38,6 +43,21 @@ def of_channels(before: Pack | None, pack: Pack, views: Mapping[str, View]) -> l
     if apart:
         whole["data"]["not_for"] = apart
     return [whole, *own]
+
+
+def of_rules(views: Mapping[str, View], rules: str, since: datetime) -> list[dict[str, Any]]:
+    """The CloudEvents of a pack after the rules of channel stock have changed: one for each channel
+    whose view, under the rules before and under those ``since``, has crossed a threshold.
+
+    ``rules`` names both for ever."""
+    events = []
+    for channel, (was, now) in sorted(views.items()):
+        if told := of_change(was, now):
+            name = f"{told['id']}@{channel}~rules{rules}"
+            data = {**told["data"], "channel": channel}
+            time = rfc3339(max(now.as_of, since))
+            events.append({**told, "id": name, "time": time, "data": data})
+    return events
 
 
 def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:

@@ -115,11 +115,18 @@ class CountedData(_Place):
     as_of: When
     basis: Literal["physical", "net"]
     net_through: When | None = None
+    reason: Literal["cycle_counting", "stock_taking"] | None = Field(
+        default=None,
+        description="people went and counted, by plan: it teaches how sure a count is. Left out of "
+        "what one system copies from another, and of a count made because something seemed wrong",
+    )
 
     @model_validator(mode="after")
-    def _net_only(self) -> "CountedData":
+    def _one_basis_only(self) -> "CountedData":
         if self.basis == "physical" and self.net_through is not None:
             raise ValueError("net_through belongs to a count of basis net")
+        if self.basis == "net" and self.reason is not None:
+            raise ValueError("reason belongs to a count of basis physical")
         return self
 
 
@@ -165,6 +172,7 @@ class CountedEvent(_Envelope):
             data.quantity,
             data.as_of,
             net,
+            data.reason,
         )
 
 

@@ -6,7 +6,7 @@
     shipping, departing                  , returned     moved, - shipping
     retail_selling                       , retail_sold  moved, - retail_selling
     inspecting, holding, storing, none   damaged        moved, - damaged
-    stock_taking, cycle_counting                        counted, physical
+    stock_taking, cycle_counting                        counted, physical, with that reason
 
 They happen at ``bizLocation``, else at ``readPoint``: an SGLN is ``gln:<GLN>``, any other
 identifier its last part. Units are told by class (``quantityList``) or one by one (``epcList``):
@@ -107,6 +107,7 @@ def events_of(event: Mapping[str, Any]) -> list[Event]:
                     "quantity": quantity,
                     "as_of": time,
                     "basis": "physical",
+                    "reason": act.reason,
                 }
             ),
         }
@@ -126,7 +127,7 @@ def _act(step: str, disposition: str) -> _Act:
     if step in GO:
         return _Act(-1, GO[step])
     if step in COUNT:
-        return _Act(0, Reason.STOCK_TAKING.value)
+        return _Act(0, step)
     known = ", ".join(sorted({*COME, *GO, *COUNT}))
     raise invalid("$.bizStep", f"one of {known}, or the disposition returned or damaged")
 

@@ -14,6 +14,9 @@ A hold is no order until it is converted: the source cannot have subtracted it b
 A count that changes nothing is skipped: the position is not written. It is kept elsewhere, because
 it still hides what is older than itself. Whoever writes a position looks there for a newer count
 than he knows of (``hidden_by`` says from when on), and folds it in with his own messages.
+
+A count with a ``reason`` was made by people at the shelf. It is written even when it changes
+nothing: that the stock was right is worth knowing, and its entry says what was believed before.
 """
 
 from collections import Counter
@@ -85,7 +88,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """``quantity`` units as of an instant; with ``net_through`` a net count, else a physical."""
+    """``quantity`` units as of an instant; with ``net_through`` a net count, else a physical.
+
+    ``reason`` (CBV: cycle_counting, stock_taking) is there when people went and counted them; a
+    copy of what another system believes has none."""
 
     source: str
     id: str
@@ -95,6 +101,7 @@ class Counted:
     quantity: int
     as_of: datetime
     net_through: datetime | None = None
+    reason: str | None = None
 
     @property
     def stamp(self) -> Stamp:
@@ -145,7 +152,9 @@ def _rank(sequence: int | None) -> int:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One cause of one write. The ``delta`` of a count is None until the write has shown it;
-    ``own`` marks what an order or a hold did."""
+    ``own`` marks what an order or a hold did. ``quantity`` is what people have counted, where
+    ``believed`` units were thought to be at that instant: with every movement that came before the
+    count or with it. Neither is there for another count, nor for the first of a position."""
 
     id: str
     source: str
@@ -155,6 +164,8 @@ class Entry:
     delta: int | None = None
     reference: str | None = None
     own: bool = False
+    quantity: int | None = None
+    believed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,10 +329,13 @@ def fold(
     feed_version = position.feed_version if position else 0
     moved = sum(move.delta for move in moves)
     basis, units, guard = Basis.ADD, moved, _Guard()
+    believed: int | None = None
     if count is not None:
         basis, units, guard = _by_count(position, count, history)
-        if not moves and expected is None and _is_so(position, basis, units):
+        idle = not moves and expected is None and _is_so(position, basis, units)
+        if idle and count.reason is None:
             return Skip(count)
+        believed = _believed(position, count, basis, units, events, applied)
         units += moved
     seen = _remember(remembered, moves)
     expected = _expected(position, events, moves)
@@ -332,7 +346,7 @@ def fold(
         feed_version=feed_version,
         basis=basis,
         units=units,
-        entries=_entries(count, moves, [] if expected is None else events),
+        entries=_entries(count, believed, moves, [] if expected is None else events),
         quiet_since=guard.quiet_since,
         own_at=guard.own_at,
         version=guard.version,
@@ -402,13 +416,58 @@ def _moved_at(position: Position | None, moves: Iterable[Moved]) -> datetime | N
     return max([*known, *(move.occurred_at for move in moves)], default=None)
 
 
+def _believed(
+    position: Position | None,
+    count: Counted,
+    basis: Basis,
+    units: int,
+    events: Iterable[Event],
+    applied: Collection[tuple[str, str]],
+) -> int | None:
+    """The units that were thought to be there at the instant of ``count``, which people made; None
+    when they did not, or when nobody had counted there before.
+
+    What it contains and has come with it is no surprise: the source has told it.
+    """
+    if position is None or position.counted is None or count.reason is None:
+        return None
+    contained = sum(
+        move.delta
+        for move in _distinct(event for event in events if isinstance(event, Moved))
+        if position.counted.at < move.occurred_at <= count.as_of
+        and (move.source, move.id) not in applied
+        and not _known(move, position)
+    )
+    base = position.on_hand if basis is Basis.ON_HAND else count.quantity - units
+    return base + contained
+
+
+def _known(move: Moved, position: Position) -> bool:
+    """Whether the position remembers it, or may have forgotten that it has."""
+    seen = position.seen.get(move.source, Seen())
+    return move.sequence is not None and (
+        move.sequence <= seen.floor or move.sequence in seen.sequences
+    )
+
+
 def _entries(
-    count: Counted | None, moves: Iterable[Moved], events: Iterable[Event]
+    count: Counted | None,
+    believed: int | None,
+    moves: Iterable[Moved],
+    events: Iterable[Event],
 ) -> tuple[Entry, ...]:
     entries = []
     if count is not None:
         entries.append(
-            Entry(count.id, count.source, COUNTED, Reason.STOCK_TAKING.value, count.as_of)
+            Entry(
+                count.id,
+                count.source,
+                COUNTED,
+                count.reason or Reason.STOCK_TAKING.value,
+                count.as_of,
+                quantity=None if believed is None else count.quantity,
+                believed=believed,
+            )
         )
     entries += [
         Entry(

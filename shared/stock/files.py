@@ -3,7 +3,7 @@
 A file is CSV with a header, JSON lines, a JSON array, or an EPCIS 2.0 document (JSON); each may be
 compressed by gzip. A row is a CloudEvent, or flat:
 
-    sku, location_id, quantity [, as_of, basis, net_through]             -> stock.counted
+    sku, location_id, quantity [, as_of, basis, net_through, reason]     -> stock.counted
     sku, location_id, delta, reason, occurred_at [, reference]           -> stock.moved
     sku, location_id, quantity, expected_at, reference                   -> stock.expected
 

@@ -129,6 +129,27 @@ class Rules:
         return any(rule.match.location_types or rule.match.location_groups for rule in self.rules)
 
 
+def holding(rules: Rules, at: datetime) -> tuple[Rule, ...]:
+    """Those that have not ended."""
+    return tuple(rule for rule in rules.rules if rule.until is None or at < rule.until)
+
+
+def began(rules: Rules, put_at: datetime, now: datetime) -> datetime:
+    """Since when ``rules``, put at ``put_at``, say what they say ``now``: since then, or since the
+    last of their fences ended."""
+    ended = (rule.until for rule in rules.rules if rule.until is not None and rule.until <= now)
+    return max([put_at, *ended])
+
+
+def differing(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The rules that are in one of both only; all of them when those in both have changed places.
+    Where none of them matches, all is as it was."""
+    kept, still = [r for r in before if r in after], [r for r in after if r in before]
+    if kept != still:
+        return (*before, *after)
+    return tuple(rule for rule in (*before, *after) if rule not in kept)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a floor is computed from. ``since`` is None where a projection has told it."""
@@ -238,7 +259,7 @@ class Selling(dict[tuple[str, str], Terms]):
         products: Mapping[str, Product],
     ) -> None:
         super().__init__()
-        self._rules = [rule for rule in rules.rules if rule.until is None or now < rule.until]
+        self._rules = holding(rules, now)
         self._channel = channel
         self._locations = locations
         self._products = products

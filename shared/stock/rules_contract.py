@@ -51,7 +51,7 @@ class MatchDocument(_Document):
     confidence_below: Confidence | None = Field(
         default=None,
         description="where picks of the product's group find less often what the stock shows; "
-        "where nobody has picked it does not apply",
+        "where nobody has picked or counted it does not apply",
     )
 
     def match(self) -> Match:

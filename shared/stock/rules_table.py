@@ -2,6 +2,7 @@
 
     pk CHANNEL_STOCK   sk active          the document in force    active: a read each KEPT_SECONDS
                        sk 00000001, ...   each version; never changed                       version
+                       sk told            what channels were told: shared/availability/told_table.py
 
 ``active`` is kept by the process for KEPT_SECONDS: what planners put is in force everywhere that
 much later at most. Version 0 is the document without rules, and not stored.
@@ -70,10 +71,11 @@ def selling(
     skus: Iterable[str],
     now: datetime,
     products: Mapping[str, Product] | None = None,
+    rules: Rules | None = None,
 ) -> Selling:
-    """What the rules in force say of a channel. ``products`` are read when they are not given and
-    a rule asks for them."""
-    rules = active()
+    """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
+    not given and a rule asks for them."""
+    rules = active() if rules is None else rules
     if products is None:
         products = catalog.products(skus) if rules.asks_for_products else {}
     locations = all_locations() if rules.asks_for_locations else {}

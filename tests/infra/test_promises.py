@@ -249,6 +249,23 @@ def test_every_bucket_is_encrypted_private_and_reached_over_tls_only(cloud: Temp
     assert policies.count("aws:SecureTransport") == len(buckets)
 
 
+def test_who_tells_of_rules_runs_every_minute_writes_its_mark_alone_and_is_watched(
+    cloud: Templates,
+) -> None:
+    (schedule,) = (r for r in cloud.of("AWS::Events::Rule") if r.name.startswith("TellRules"))
+    assert schedule.properties["ScheduleExpression"] == "rate(1 minute)"
+    written = {
+        action
+        for policy, statement in statements(cloud)
+        if policy.name.startswith("TellRules")
+        for action in many(statement["Action"])
+        if re.search(r":(Put|Update|Delete|BatchWrite)Item", action)
+    }
+    assert written == {"dynamodb:PutItem"}
+    alarms = [alarm.properties for alarm in cloud.of("AWS::CloudWatch::Alarm")]
+    assert any(alarm.get("MetricName") == "RulesUntold" for alarm in alarms)
+
+
 def test_the_archive_of_movements_goes_to_cheaper_storage(cloud: Templates) -> None:
     archive = next(b for b in cloud.of("AWS::S3::Bucket") if b.name.startswith("Archive"))
     (rule,) = archive.properties["LifecycleConfiguration"]["Rules"]

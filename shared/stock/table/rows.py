@@ -175,6 +175,8 @@ def entry_item(entry: Entry) -> dict[str, Any]:
             "occurred_at": rfc3339(entry.occurred_at),
             "delta": entry.delta,
             "own": entry.own or None,
+            "quantity": entry.quantity,
+            "believed": entry.believed,
         }
     )
 
@@ -219,6 +221,8 @@ def row_of_item(item: Mapping[str, Any]) -> Row:
                 delta=entry.get("delta"),
                 reference=entry.get("reference"),
                 own=entry.get("own", False),
+                quantity=entry.get("quantity"),
+                believed=entry.get("believed"),
             )
             for entry in item["entries"]
         ),

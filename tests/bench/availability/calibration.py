@@ -3,6 +3,9 @@ known, by the functions that do it in the system (shared/availability/confidence
 
 The picks are simulated, and so their truth is known: every store has its own accuracy, every
 product group its own, drawn once; half of the stores put their shelves in order half-way.
+
+Counts are judged in a world of shelves (counting.py), where a pick meets what went wrong before it:
+each kind of count has histories of its own, foretold once from the picks alone and once with them.
 """
 
 import math
@@ -11,7 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shared.availability.confidence import MEAN, Outcome, Record, learn, probability
+from shared.availability.confidence import (
+    MEAN,
+    Counting,
+    Outcome,
+    Record,
+    learn,
+    probability,
+    shown,
+)
+from tests.bench.availability import counting
+from tests.bench.availability.chance import poisson
+from tests.bench.availability.counting import Count, Happened
 from tests.bench.report import Table, Tell
 
 DAY = 86_400
@@ -82,6 +96,80 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         ),
     )
 
+    tell("counts")
+    yield Table(
+        "confidence: counts of each kind",
+        [row for kind in KINDS for row in _judged(kind, quick)],
+        (
+            f"as above, of the picks in a world of shelves; quiet: below {counting.QUIET} a day",
+            f"a shelf is counted in {counting.EVERY_DAYS} days; whole stores, books as named",
+            "each kind taught as if it were one that teaches",
+        ),
+    )
+
+
+Telling = Callable[[Count], bool]
+
+
+KINDS = (
+    counting.AT_RANDOM,
+    counting.IN_TURN,
+    counting.WHOLE,
+    counting.CALM,
+    counting.SUSPICION,
+    counting.BOOK,
+)
+"""By plan, the first four; the others do not teach, and this is why."""
+LEARNT: tuple[tuple[str, Telling], ...] = (
+    ("picks", lambda _: False),
+    ("picks and counts", lambda _: True),
+    ("picks and counts that correct", lambda count: count.quantity != count.believed),
+)
+
+
+def _judged(kind: str, quick: bool) -> Iterator[dict[str, str | int | float | None]]:
+    worlds, days = (1, 150) if quick or kind == counting.BOOK else (3, 365)
+    histories = [counting.history(kind, STORES, days, seed) for seed in range(worlds)]
+    for learnt, telling in LEARNT:
+        rows = counted(histories, telling)
+        quiet = [row for row, is_quiet in rows if is_quiet]
+        every = [row for row, _ in rows]
+        yield {
+            "counts": kind,
+            "learnt from": learnt,
+            "calibration error": calibration_error(every),
+            "Brier score": brier(every),
+            "quiet stores: calibration error": calibration_error(quiet),
+            "quiet: Brier score": brier(quiet),
+            "picks": len(every),
+            "of quiet stores": len(quiet),
+        }
+
+
+def counted(
+    histories: Sequence[Sequence[Happened]], telling: Telling
+) -> list[tuple[Foretold, bool]]:
+    """The picks of all histories but for the first fifth of each, and whether they are of a quiet
+    store; foretold from the picks before them, and from the counts that are ``telling``."""
+    return [row for one in histories for row in _with_counts(one, telling)]
+
+
+def _with_counts(history: Sequence[Happened], telling: Telling) -> Iterator[tuple[Foretold, bool]]:
+    records: dict[str, Record] = {}
+    begin = history[-1].second / 5
+    for number, one in enumerate(history):
+        record = records.get(one.store, Record())
+        if isinstance(one, Count):
+            if not one.believed or not telling(one):
+                continue
+            made = Counting(str(number), "", one.store, one.quantity, one.believed, one.second)
+            outcome = shown(made, one.group)
+        else:
+            if one.second >= begin:
+                yield Foretold(probability(record, one.group), one.found, math.nan), one.quiet
+            outcome = Outcome(str(number), one.group, one.found, one.second)
+        records[one.store] = learn(record, [outcome]) or record
+
 
 def told(
     histories: Sequence[Sequence[Pick]], said: Callable[[Record, str], float]
@@ -100,7 +188,7 @@ def simulated(stores: int, groups: int, days: int, seed: int) -> list[Pick]:
         level, better = 2.4 + chance.gauss(0, 0.8), 1.0 if number % 2 else 0.0
         a_day = 10 ** chance.uniform(-0.3, 0.7)
         for day in range(days):
-            for _ in range(_poisson(chance, a_day)):
+            for _ in range(poisson(chance, a_day)):
                 group = min(int(chance.expovariate(0.35)), groups - 1)
                 gained = better if day > days / 2 else 0.0
                 truth = 1 / (1 + math.exp(-(level + of_group[group] + gained)))
@@ -143,12 +231,3 @@ def calibration_error(told: Sequence[Foretold]) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
-
-
-def _poisson(chance: random.Random, mean: float) -> int:
-    """Knuth's way: fine for the small means of a day."""
-    least, product, count = math.exp(-mean), chance.random(), 0
-    while product > least:
-        product *= chance.random()
-        count += 1
-    return count

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,13 +10,15 @@ import pytest
 from functions.availability import project, query
 from functions.orders import project_fulfillments
 from shared.availability import confidence_table, rebuild_table
-from shared.availability.confidence import Outcome
+from shared.availability.confidence import Outcome, Picks
 from shared.aws.items import to_item
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.orders import model, placing, table
 from shared.orders.contract import order_answer
 from shared.stock import rules_table
+from shared.stock import table as stock
+from shared.stock.feed import Counted
 from shared.stock.rules import Amount, Match, Rule
 from tests.functions.locations.requests import request
 from tests.tables.orders import shop
@@ -144,6 +147,72 @@ def test_a_rebuild_brings_what_is_known_to_packs_that_nobody_changes() -> None:
     assert not rebuild_table.rebuild("B")
     ((_, known),) = said("B").values()
     assert known is not None
+
+
+def counted_by_hand(sku: str, quantity: int, number: int = 1) -> Json:
+    """The record of the write of a count at Denver that people made."""
+    as_of = NOW + timedelta(minutes=20 + number)
+    count = Counted(
+        "wms", f"{sku}-{number}", number, sku, "denver", quantity, as_of, reason="cycle_counting"
+    )
+    assert stock.apply([count], stock.position(sku, "denver"), (), as_of) == 1
+    (row,) = (
+        row
+        for row in shop.items("stock")
+        if row["pk"] == f"SKU#{sku}" and row["sk"] == "LOC#denver"
+    )
+    return {"dynamodb": {"NewImage": to_item(row), "SequenceNumber": str(number)}}
+
+
+def known_counts() -> None:
+    """As after a first count of every position, by some system."""
+    for sku in ("A", "B"):
+        as_of = NOW + timedelta(minutes=10)
+        first = Counted("erp", f"first-{sku}", 1, sku, "denver", 4, as_of)
+        assert stock.apply([first], stock.position(sku, "denver"), (), as_of) == 1
+
+
+def test_counts_by_people_teach_once_and_say_it_of_their_group() -> None:
+    known_counts()
+    records = [counted_by_hand("A", 1), counted_by_hand("B", 4)]
+    for batch in (records, records[:1], records[::-1]):
+        assert project.handler({"Records": batch}, None) == {"batchItemFailures": []}
+    found = confidence_table.find("denver")
+    assert found.groups == {"dairy": Picks(0.25 * 1.25, 0.25 * 0.75)}
+    assert found.version == 1
+
+
+def test_copies_of_a_book_and_own_acts_teach_nothing_and_cost_nothing() -> None:
+    known_counts()
+    projected("A")
+    assert bought("o1")
+    projected("A")
+    assert confidence_table.find("denver").version == 0
+
+
+def test_a_count_that_is_poison_is_named_and_its_neighbours_teach() -> None:
+    known_counts()
+    good, poison = counted_by_hand("A", 1), counted_by_hand("B", 4, number=2)
+    poison["dynamodb"]["NewImage"]["last"]["L"][0]["M"]["occurred_at"] = {"S": "noon"}
+    assert project.handler({"Records": [good, poison]}, None) == {
+        "batchItemFailures": [{"itemIdentifier": "2"}]
+    }
+    assert confidence_table.find("denver").groups["dairy"].missed == 0.25 * 0.75
+
+
+def test_a_location_that_cannot_be_written_comes_again_and_packs_are_written(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    known_counts()
+    record = counted_by_hand("A", 1)
+    with environment.context() as broken:
+        broken.setattr(confidence_table, "ATTEMPTS", 0)
+        assert project.handler({"Records": [record]}, None) == {
+            "batchItemFailures": [{"itemIdentifier": "1"}]
+        }
+    assert said("A")["denver"] == (1, None)
+    assert project.handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    assert confidence_table.find("denver").groups["dairy"].missed == 0.25 * 0.75
 
 
 def test_without_any_pick_the_catalog_is_not_asked(environment: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from functions.availability.export import handler
-from shared.availability import table
+from shared.availability import confidence_table, rebuild_table, table
+from shared.availability.confidence import Outcome
 from shared.availability.model import Change, Row
 from shared.aws import clients, s3
 from shared.catalog import table as catalog
@@ -70,6 +71,13 @@ def test_a_channel_is_exported_by_its_own_rules() -> None:
         assert written["key"] == f"{channel}/google-local-inventory.tsv.gz"
         found[channel] = lines(written)[1].split("\t")[2]
     assert found == {"web": "2", "marketplace": "7"}
+
+
+def test_what_is_known_of_picks_lies_beside_the_packs_and_is_none() -> None:
+    confidence_table.note("denver", [Outcome("1", "dairy", False, int(AT.timestamp()))])
+    stock("milk", 7)
+    assert [one["products"] for one in handler({}, None)["exports"]] == [1, 1]
+    assert rebuild_table.packed_skus(10) == ({"milk"}, None)
 
 
 def test_what_has_no_product_is_left_out_and_counted() -> None:

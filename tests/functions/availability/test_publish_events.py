@@ -14,7 +14,7 @@ from shared.availability import table
 from shared.availability.contract import AvailabilityChanged
 from shared.availability.events import of_change
 from shared.availability.model import Change, Pack, Row
-from shared.aws.clients import client, dynamodb
+from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
@@ -22,20 +22,6 @@ from shared.stock.rules import Amount, Match, Rule
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-@pytest.fixture
-def heard(environment: pytest.MonkeyPatch, fake_tables: None) -> list[dict[str, Any]]:
-    """The events that were put on the bus."""
-    environment.setenv("NORAIN_EVENT_BUS", "norain-test")
-    client("events").create_event_bus(Name="norain-test")
-    found: list[dict[str, Any]] = []
-
-    def note(params: dict[str, Any], **_: Any) -> None:
-        found.extend(json.loads(entry["Detail"]) for entry in params["Entries"])
-
-    client("events").meta.events.register("before-parameter-build.events.PutEvents", note)
-    return found
 
 
 def record(number: int, sku: str, *changes: Change) -> dict[str, Any]:

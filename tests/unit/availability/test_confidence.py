@@ -9,14 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.confidence import (
+    COUNT_WORTH,
     HALF_LIFE,
     MEAN,
+    MOST_COUNTS,
     REMEMBERED,
     WEIGHT,
+    Counting,
     Outcome,
+    Picks,
     Record,
     learn,
     probability,
+    shown,
+    telling,
     thousandths,
 )
 from shared.availability.model import (
@@ -99,6 +105,45 @@ def test_it_is_a_probability_whatever_comes_in_whatever_order(
     for group in "abc":
         assert 0 < probability(together, group) < 1
         assert probability(one_by_one, group) == pytest.approx(probability(together, group))
+
+
+# Counts
+
+
+def counting(number: int, quantity: int, believed: int) -> Counting:
+    return Counting(f"wms {number}", "A", "denver", quantity, believed, NOW)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "believed", "found"), [(0, 4, 0.0), (3, 4, 0.75), (4, 4, 1.0), (9, 4, 1.0)]
+)
+def test_a_count_is_the_share_of_the_believed_units_that_were_there(
+    quantity: int, believed: int, found: float
+) -> None:
+    record = known(shown(counting(1, quantity, believed), "dairy"))
+    picks = record.groups["dairy"]
+    assert picks == Picks(COUNT_WORTH * found, COUNT_WORTH * (1 - found))
+
+
+def test_counts_that_confirm_raise_what_is_believed_and_those_that_correct_lower_it() -> None:
+    for quantity, rises in ((4, True), (0, False)):
+        record = known(shown(counting(1, quantity, 4), "dairy"))
+        assert (probability(record, "dairy") > MEAN) is rises
+
+
+def test_where_nothing_was_believed_a_count_says_nothing_of_picks() -> None:
+    assert telling([counting(1, 5, 0), counting(2, 0, 0), counting(3, 5, -1)]) == []
+
+
+def test_of_a_whole_store_some_counts_teach_and_the_same_ones_again() -> None:
+    whole = [counting(n, n % 3, 2) for n in range(500)]
+    chosen = telling(whole)
+    assert len(chosen) == MOST_COUNTS
+    assert telling([*reversed(whole), *whole]) == chosen
+    once = known(*(shown(one, "dairy") for one in chosen))
+    assert learn(once, [shown(one, "dairy") for one in telling(whole)]) is None
+    of_half = {one.id for one in telling(whole[:250])}
+    assert {one.id for one in chosen if one in whole[:250]} <= of_half
 
 
 # In packs and answers

@@ -156,6 +156,15 @@ def test_every_wrong_place_is_named_and_no_value_is_repeated() -> None:
     assert "-77" not in json.dumps(refused.value.data)
 
 
+def test_a_reason_belongs_to_a_count_that_people_made() -> None:
+    made = changed(COUNTED, "$.data.reason", "cycle_counting")
+    event = event_of(made, NOW)
+    assert isinstance(event, Counted)
+    assert event.reason == "cycle_counting"
+    assert paths(changed(made, "$.data.basis", "net")) == {"$.data"}
+    assert paths(changed(made, "$.data.reason", "picking")) == {"$.data.reason"}
+
+
 def test_net_through_belongs_to_a_net_count() -> None:
     wrong = changed(COUNTED, "$.data.net_through", "2026-03-01T09:00:00Z")
     assert paths(wrong) == {"$.data"}

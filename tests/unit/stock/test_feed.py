@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Busy
 from shared.stock.feed import (
+    COUNTED,
     HELD,
     RELEASED,
     REMEMBERED,
@@ -42,9 +43,10 @@ def counted(
     name: str = "c",
     sequence: int | None = None,
     net_through: float | None = None,
+    reason: str | None = None,
 ) -> Counted:
     through = None if net_through is None else at(net_through)
-    return Counted(source, name, sequence, "A", "1", quantity, at(minute), through)
+    return Counted(source, name, sequence, "A", "1", quantity, at(minute), through, reason)
 
 
 def moved(
@@ -162,6 +164,63 @@ def test_a_count_without_later_movements_never_asks_the_ledger() -> None:
         book.act(Effect("A", "1", 0, 1), order(minute), at(minute))
     assert book.asked == 0
     assert on_hand(book) == 4
+
+
+def by_hand(quantity: int, minute: float) -> Counted:
+    return counted(quantity, minute, name=f"hand-{minute}", reason="cycle_counting")
+
+
+def told(book: Book) -> tuple[int | None, int | None]:
+    """What the latest write says was counted by people, and what had been believed."""
+    (count,) = (entry for entry in book.rows[-1].entries if entry.type == COUNTED)
+    return count.quantity, count.believed
+
+
+def test_a_count_by_people_tells_what_was_believed_at_its_instant() -> None:
+    book = Book()
+    book.feed([counted(10, 0)], at(0))
+    book.feed([moved(-2, 1)], at(1))
+    book.feed([by_hand(5, 2)], at(2))
+    assert told(book) == (5, 8)
+    book.feed([moved(-1, 4)], at(4))
+    book.feed([by_hand(7, 3)], at(5))
+    assert (told(book), on_hand(book)) == ((7, 5), 6)
+    book.act(Effect("A", "1", -2, 0), order(6), at(6))
+    book.feed([by_hand(4, 5)], at(60))
+    assert (told(book), on_hand(book)) == ((4, 6), 2)
+
+
+def test_a_count_by_people_that_changes_nothing_is_written_once() -> None:
+    book = Book()
+    book.feed([counted(10, 0)], at(0))
+    count = by_hand(10, 1)
+    assert book.feed([count], at(1))
+    assert told(book) == (10, 10)
+    assert not book.feed([count], at(2))
+    assert not book.feed([counted(10, 3, name="copy")], at(3))
+
+
+def test_what_comes_with_a_count_and_is_contained_in_it_is_no_surprise() -> None:
+    book = Book()
+    book.feed([counted(10, 0)], at(0))
+    book.feed([moved(-1, 1, name="known", sequence=1)], at(1))
+    again, new = moved(-1, 1, name="known", sequence=1), moved(-3, 2, name="new", sequence=2)
+    book.feed([again, new, new, by_hand(6, 3), moved(-1, 4)], at(5))
+    assert (told(book), on_hand(book)) == ((6, 6), 5)
+
+
+def test_other_counts_and_the_first_of_a_position_tell_nothing() -> None:
+    book = Book()
+    book.feed([by_hand(10, 0)], at(0))
+    assert told(book) == (None, None)
+    book.feed([counted(8, 1)], at(1))
+    assert told(book) == (None, None)
+    book.feed([counted(7, 2, net_through=2)], at(2))
+    assert told(book) == (None, None)
+    moving = Book()
+    moving.feed([moved(4, 0)], at(0))
+    moving.feed([by_hand(2, 1)], at(1))
+    assert told(moving) == (None, None)
 
 
 def order(number: float, kind: str = "order.placed", reference: str | None = None) -> Cause:

@@ -167,7 +167,7 @@ def test_epcis_events_become_counts_and_movements() -> None:
     places = {(e["data"]["sku"], e["data"]["location_id"]) for one in found for e in one.events}
     assert places == {("gtin:10614141123459", "gln:0614141007776")}
     reasons = [e["data"].get("reason") for one in found for e in one.events]
-    assert reasons == [None, "receiving", "retail_selling", "returned", "shipping"]
+    assert reasons == ["stock_taking", "receiving", "retail_selling", "returned", "shipping"]
     assert found[-1].row.number == 6
     assert "$.bizStep" in found[-1].reason
 

@@ -21,7 +21,10 @@ from shared.stock.rules import (
     Rules,
     Selling,
     Terms,
+    began,
+    differing,
     from_json,
+    holding,
     terms,
     to_json,
 )
@@ -88,6 +91,31 @@ def test_a_place_that_nobody_knows_matches_by_its_id_only() -> None:
     assert bound(safety(3), at="moon")
     assert bound(safety(3, location_ids=frozenset({"moon"})), at="moon")
     assert not bound(safety(3, location_types=frozenset({"store"})), at="moon")
+
+
+def test_what_two_documents_differ_in_is_what_may_change_anything() -> None:
+    one, two, three = (Rule(name, Match(), Amount(1)) for name in "abc")
+    assert differing((one, two), (one, two)) == ()
+    assert differing((one, two), (two, three)) == (one, three)
+    assert differing((one, two), (two, one)) == (one, two, two, one)
+    more = replace(two, amount=Amount(2))
+    assert differing((one, two), (one, more)) == (two, more)
+
+
+def test_a_document_says_something_else_from_the_end_of_a_fence_on() -> None:
+    put_at = datetime(2026, 3, 1, tzinfo=UTC)
+    early, late = (put_at + timedelta(days=days) for days in (-1, 5))
+    ended = Rule("ended", Match(), Amount(1), frozenset({"pos"}), early)
+    ends = Rule("ends", Match(), Amount(1), frozenset({"pos"}), late)
+    rules = Rules(1, (ended, ends))
+    for at, since, left in (
+        (put_at, put_at, (ends,)),
+        (late - timedelta(seconds=1), put_at, (ends,)),
+        (late, late, ()),
+        (late + timedelta(days=9), late, ()),
+    ):
+        assert began(rules, put_at, at) == since
+        assert holding(rules, at) == holding(rules, since) == left
 
 
 def test_safety_stock_is_of_the_channels_that_it_names() -> None:

@@ -1,0 +1,101 @@
+"""Tells the bus what a change of the rules of channel stock makes of every SKU (every minute).
+
+A round tells of each SKU, and is gone on with by the next run where this one ends: nothing is lost
+when a run is, and what is told twice has the same id. It begins when every worker that tells of
+packs knows of the new rules: a worker that does not would tell of the old ones behind it.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.availability import events, rebuild_table, table, told_table
+from shared.availability.told_table import After, Progress, Rewritten, State
+from shared.aws.events import send
+from shared.aws.items import from_item, to_item
+from shared.aws.settings import setting
+from shared.catalog import table as catalog
+from shared.web.auth import CHANNELS
+
+SETTLED = timedelta(seconds=75)
+"""The time-out of the worker that tells of packs, and a clock that is wrong."""
+PAGE = 100
+SPARE_MS = 10_000
+
+logger = Logger(service="norain", utc=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    _, state = told_table.in_force(now)
+    was = told_table.progress()
+    if was is None:
+        told_table.keep(None, Progress(state))  # from here on changes are told
+        return {"events": 0, "left": False}
+    coming = was.coming or state
+    waited = now - coming.since if coming != was.told else timedelta()
+    with single_metric(
+        namespace="NoRain",
+        name="RulesUntold",
+        unit=MetricUnit.Seconds,
+        value=waited.total_seconds(),
+    ) as metric:
+        metric.add_dimension("service", "availability")
+    if waited < SETTLED:
+        return {"events": 0, "left": coming != was.told}
+    found = _tell(told_table.rewritten(was.told, coming), coming, was, context)
+    logger.info("told", extra={"rules": coming.name, **found})
+    return found
+
+
+def _tell(
+    changes: Sequence[Rewritten], coming: State, was: Progress, context: Any
+) -> dict[str, Any]:
+    """Page by page, until all is told, the bus takes no more, or time is up."""
+    told, left = 0, True
+    for skus, after in _pages(told_table.concerned(changes), was.after):
+        new = _events(changes, skus)
+        taken = send(setting("event_bus"), new)
+        told += taken
+        if taken < len(new):
+            logger.warning("not taken", extra={"events": len(new) - taken})
+            break
+        left = after is not None
+        through = Progress(was.told, coming, after) if left else Progress(coming)
+        if not told_table.keep(was, through) or context.get_remaining_time_in_millis() < SPARE_MS:
+            break
+    return {"events": told, "left": left}
+
+
+def _pages(
+    named: Collection[str] | None, after: After | None
+) -> Iterator[tuple[list[str], After | None]]:
+    """The SKUs behind ``after``, of those that are ``named`` or of all, and where to go on."""
+    if named is not None:
+        left = sorted(sku for sku in named if after is None or sku > after["sku"])
+        for start in range(0, max(1, len(left)), PAGE):
+            page = left[start : start + PAGE]
+            yield page, {"sku": page[-1]} if start + PAGE < len(left) else None
+        return
+    while True:
+        skus, last = rebuild_table.packed_skus(PAGE, to_item(after) if after else None)
+        after = from_item(last) if last else None
+        yield sorted(skus), after
+        if after is None:
+            return
+
+
+def _events(changes: Sequence[Rewritten], skus: Collection[str]) -> list[dict[str, Any]]:
+    packs = table.packs(skus)
+    asked = packs and any(change.asks_for_products for change in changes)
+    products = catalog.products(packs) if asked else {}
+    pairs = [(pack, pack) for _, pack in sorted(packs.items())]
+    return [
+        event
+        for change in changes
+        for seen in change.views(pairs, CHANNELS, products).values()
+        for event in events.of_rules(seen, change.name, change.now.since)
+    ]

@@ -1,0 +1,344 @@
+"""What the bus hears when the rules of channel stock change, while packs change as well."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.availability import publish_events, tell_rules
+from shared.availability import confidence_table, rebuild_table, told_table
+from shared.availability.channel import of_pack
+from shared.availability.confidence import Outcome
+from shared.availability.contract import AvailabilityChanged
+from shared.availability.model import Change, Row, in_columns
+from shared.availability.query import status
+from shared.availability.table import packs
+from shared.availability.told_table import Progress, State
+from shared.aws.clients import dynamodb
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
+from shared.stock import rules_table
+from shared.stock.rules import Amount, Match, Rule, Rules, Selling
+from shared.web.auth import CHANNELS
+from tests.conftest import event
+from tests.functions.availability.test_publish_events import record, units
+
+pytestmark = pytest.mark.usefixtures("fake_tables")
+
+AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
+WEB = Match(channels=frozenset({"web"}))
+Heard = list[dict[str, Any]]
+
+
+class Clock(datetime):
+    """Stands where it is set."""
+
+    set_to = AT
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        return cls.set_to
+
+
+class Context:
+    """Time for ``pages`` pages."""
+
+    def __init__(self, pages: int = 1000) -> None:
+        self.pages = pages
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.pages -= 1
+        return 40_000 if self.pages > 0 else 1000
+
+
+@pytest.fixture(autouse=True)
+def clock(environment: pytest.MonkeyPatch, fake_tables: None) -> None:
+    Clock.set_to = AT
+    environment.setattr(tell_rules, "datetime", Clock)
+    environment.setattr(publish_events, "datetime", Clock)
+    rules_table._forget()
+    assert told() == {"events": 0, "left": False}
+
+
+def later(minutes: float) -> None:
+    Clock.set_to += timedelta(minutes=minutes)
+
+
+def put(*rules: Rule) -> None:
+    rules_table.put(rules, None, Clock.set_to, "planner")
+
+
+def told(pages: int = 1000) -> dict[str, Any]:
+    return tell_rules.handler(event("availability/tell_rules"), Context(pages))
+
+
+def through() -> State:
+    found = told_table.progress()
+    assert found is not None
+    return found.told
+
+
+numbers = itertools.count(1)
+
+
+def published(sku: str, *changes: Change) -> None:
+    made = [record(next(numbers), sku, *changes)]
+    assert publish_events.handler({"Records": made}, None) == {"batchItemFailures": []}
+
+
+def test_new_rules_are_told_to_the_channels_whose_status_they_change(heard: Heard) -> None:
+    for sku, available in (("A", 9), ("B", 6), ("C", 3)):
+        published(sku, units("denver", 1, available))
+    heard.clear()
+    put(Rule("few", WEB, Amount(3)))
+    assert told() == {"events": 0, "left": True}
+    later(2)
+    assert told() == {"events": 2, "left": False}
+    for made in heard:
+        AvailabilityChanged.model_validate(made["data"])
+        assert made["type"] == "availability.changed"
+        assert made["data"]["channel"] == "web"
+    change = f"0.0-1.{int(AT.timestamp())}"
+    assert [
+        (e["id"], e["data"]["was"], e["data"]["status"], e["data"]["sellable"]) for e in heard
+    ] == [
+        (f"B#1@web~rules{change}", "in_stock", "limited_stock", 3),
+        (f"C#1@web~rules{change}", "limited_stock", "out_of_stock", 0),
+    ]
+    assert heard[0]["data"]["locations"] == [
+        {"location_id": "denver", "sellable": 3, "status": "limited_stock", "was": "in_stock"}
+    ]
+    later(1)
+    assert told() == {"events": 0, "left": False}
+    put()
+    later(2)
+    assert told() == {"events": 2, "left": False}
+    assert [e["data"]["status"] for e in heard[2:]] == ["in_stock", "limited_stock"]
+
+
+def test_the_end_of_a_fence_is_told_and_has_an_id_of_its_own(heard: Heard) -> None:
+    published("A", units("denver", 1, 9))
+    until = AT + timedelta(minutes=30)
+    put(Rule("fence", Match(), Amount(9), frozenset({"pos"}), until))
+    later(2)
+    assert told() == {"events": 5, "left": False}
+    ids = {e["id"] for e in heard}
+    later(20)
+    assert told() == {"events": 0, "left": False}
+    later(10)
+    assert told() == {"events": 5, "left": False}
+    assert len({e["id"] for e in heard} - ids) == 5
+    assert [e["data"]["status"] for e in heard[-5:]] == ["in_stock"] * 5
+    assert heard[-1]["time"] == "2026-11-21T09:30:00.000Z"
+
+
+def test_a_round_goes_on_where_its_time_was_up_and_where_the_bus_took_no_more(
+    heard: Heard, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(tell_rules, "PAGE", 2)
+    skus = [f"sku-{n}" for n in range(7)]
+    for sku in skus:
+        published(sku, units("denver", 1, 3))
+    heard.clear()
+    put(Rule("few", WEB, Amount(3)))
+    later(2)
+    assert told(pages=1)["left"]
+    with environment.context() as broken:
+        broken.setattr(tell_rules, "send", lambda *_: 0)
+        before = told_table.progress()
+        told()
+        assert told_table.progress() == before
+    put(Rule("few", WEB, Amount(3)), Rule("fewer", Match(), Amount(3)))
+    runs = 1
+    while told(pages=2)["left"]:
+        runs += 1
+    assert runs > 1
+    assert sorted(e["subject"] for e in heard) == skus
+    assert through().version == 1
+    heard.clear()
+    later(2)
+    assert not told()["left"]
+    assert len(heard) == len(skus) * (len(CHANNELS) - 1)
+
+
+def test_a_run_that_is_lost_is_told_again_with_the_same_ids(
+    heard: Heard, environment: pytest.MonkeyPatch
+) -> None:
+    published("A", units("denver", 1, 3))
+    heard.clear()
+    put(Rule("few", WEB, Amount(3)))
+    later(2)
+    with environment.context() as broken:
+        broken.setattr(told_table, "keep", lambda *_: False)
+        told()
+    later(5)
+    told()
+    assert len(heard) == 2
+    assert heard[0] == heard[1]
+
+
+def test_of_a_change_that_names_its_skus_no_other_is_read(
+    heard: Heard, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(tell_rules, "PAGE", 2)
+    for sku in "ABCDE":
+        published(sku, units("denver", 1, 3))
+    heard.clear()
+
+    def scanned(*_: Any) -> Any:
+        raise AssertionError("all packs were read")
+
+    environment.setattr(rebuild_table, "packed_skus", scanned)
+    put(Rule("named", Match(skus=frozenset("ACXE")), Amount(3)))
+    later(2)
+    assert told(pages=1)["left"]
+    assert not told()["left"]
+    assert {e["subject"] for e in heard} == set("ACE")
+    assert len(heard) == 3 * len(CHANNELS)
+
+
+def test_rules_that_ask_for_products_and_for_confidence_are_told(heard: Heard) -> None:
+    for sku, season in (("A", "2025"), ("B", "2026")):
+        catalog.put(Product(sku, sku, 1000, "USD", 0.5, attributes={"season": season}))
+        published(sku, units("denver", 1, 3))
+    heard.clear()
+    put(Rule("old", Match(product_attributes={"season": frozenset({"2025"})}), Amount(3)))
+    later(2)
+    told()
+    assert {e["subject"] for e in heard} == {"A"}
+
+
+def test_what_was_told_under_rules_in_between_is_put_right(heard: Heard) -> None:
+    put(Rule("few", WEB, Amount(3)))
+    published("A", units("denver", 1, 3))
+    heard.clear()
+    later(0.5)
+    put()
+    later(2)
+    assert told() == {"events": 1, "left": False}
+    assert (heard[0]["data"]["was"], heard[0]["data"]["status"]) == (
+        "out_of_stock",
+        "limited_stock",
+    )
+    assert told_table.progress() == Progress(State(2, AT + timedelta(minutes=0.5)))
+
+
+def test_somebody_elses_round_that_has_ended_is_not_taken_up_again() -> None:
+    put(Rule("few", WEB, Amount(3)))
+    was = told_table.progress()
+    assert told_table.keep(was, Progress(State(1, AT)))
+    assert not told_table.keep(was, Progress(State(), State(1, AT), {"sku": "A"}))
+    assert not told_table.keep(None, Progress())
+    assert told_table.progress() == Progress(State(1, AT))
+
+
+def test_beside_packs_there_are_other_items(heard: Heard) -> None:
+    confidence_table.note("denver", [Outcome("1", "dairy", False, int(AT.timestamp()))])
+    published("A", units("denver", 1, 3))
+    heard.clear()
+    put(Rule("few", WEB, Amount(3)))
+    later(2)
+    assert told() == {"events": 1, "left": False}
+
+
+def test_a_pack_that_changes_while_rules_are_told_is_told_as_it_differs_from_either(
+    heard: Heard,
+) -> None:
+    published("A", units("denver", 1, 3))
+    heard.clear()
+    put(Rule("few", WEB, Amount(3)))
+    published("A", units("denver", 2, 0))
+    assert [(e["id"], e["data"]["was"], e["data"]["status"]) for e in heard] == [
+        ("A#2", "limited_stock", "out_of_stock"),
+        (f"A#2@web~rules0.0-1.{int(AT.timestamp())}", "limited_stock", "out_of_stock"),
+    ]
+    later(2)
+    told()
+    assert len(heard) == 2
+
+
+# Whoever hears all
+
+
+RULES = st.lists(
+    st.builds(
+        Rule,
+        st.sampled_from(["a", "b"]),
+        st.sampled_from([Match(), WEB, Match(skus=frozenset("A")), Match(skus=frozenset("B"))]),
+        st.builds(Amount, st.integers(0, 8)),
+        st.sampled_from([frozenset(), frozenset({"pos"})]),
+    ).map(
+        lambda r: (
+            r if not r.fenced else Rule(r.rule_id, Match(skus=r.match.skus), r.amount, r.fenced)
+        )
+    ),
+    max_size=2,
+    unique_by=lambda rule: rule.rule_id,
+)
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("pack"), st.sampled_from("AB"), st.integers(0, 14)),
+        st.tuples(st.just("rules"), RULES),
+        st.tuples(st.just("tell"), st.integers(0, 3), st.integers(1, 2)),
+    ),
+    min_size=3,
+    max_size=14,
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(acts=ACTS)
+def test_whoever_hears_every_event_knows_every_status_of_every_channel(
+    heard: Heard, environment: pytest.MonkeyPatch, acts: list[Any]
+) -> None:
+    environment.setattr(tell_rules, "PAGE", 1)
+    emptied("fake-availability", "fake-config")
+    heard.clear()
+    rules: tuple[Rule, ...] = ()
+    version = 0
+    for act in acts:
+        later(0.5)
+        match act:
+            case "pack", sku, available:
+                version += 1
+                published(sku, Change("denver", version, Row(available, version), Clock.set_to))
+            case "rules", found:
+                rules = tuple(found)
+                put(*rules)
+            case "tell", minutes, pages:
+                later(minutes)
+                told(pages)
+    for _ in range(8):
+        later(2)
+        told()
+    known = knowledge(heard)
+    for sku, pack in packs("AB").items():
+        for channel in CHANNELS:
+            selling = Selling(Rules(1, rules), channel, Clock.set_to, {}, {})
+            seen = of_pack(pack, in_columns(pack.rows, ""), selling)
+            word = status(max(0, seen.rows["denver"].available), expected=False)
+            assert known.get((sku, channel), "out_of_stock") == word
+
+
+def knowledge(heard: Heard) -> dict[tuple[str, str], str]:
+    known = {}
+    for told_of in heard:
+        data = told_of["data"]
+        channels = [data["channel"]] if "channel" in data else CHANNELS
+        for channel in channels:
+            if channel not in data.get("not_for", ()):
+                known[data["sku"], channel] = data["status"]
+    return known
+
+
+def emptied(*names: str) -> None:
+    for name in names:
+        for item in dynamodb().scan(TableName=name)["Items"]:
+            dynamodb().delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
+    rules_table._forget()
+    told()
