@@ -2,7 +2,8 @@
 
     Refusal
     ├── InvalidRequest         422  invalid_request          errors: [{path, message}]
-    │   └── MalformedRequest   400  malformed_request
+    │   ├── MalformedRequest   400  malformed_request
+    │   └── TooMuchAtOnce      422  invalid_request
     ├── KeyMissing             400  idempotency_key_missing
     ├── KeyReused              422  idempotency_key_reused
     ├── Forbidden              403  forbidden
@@ -54,6 +55,10 @@ class MalformedRequest(InvalidRequest):
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_request"
+
+
+class TooMuchAtOnce(InvalidRequest):
+    """More items would change than one transaction may hold."""
 
 
 def invalid(path: str, message: str) -> InvalidRequest:

@@ -61,6 +61,13 @@ class OfFulfillment(OfOrder):
     tracking: Words | None = None
 
 
+class Offered(OfFulfillment):
+    """``ready_by`` and ``deliver_by`` are the promise that goes with it."""
+
+    ready_by: Instant | None = None
+    deliver_by: Instant | None = None
+
+
 class RejectedPart(TouchedLine):
     reason: Reason
 
@@ -80,8 +87,8 @@ class Waiting(OfOrder):
 
 
 class Repromised(Waiting):
-    """``quantity`` units of the line wait. Without ``expected_at`` no supply is known; without
-    ``was`` none was promised before."""
+    """``quantity`` units of the line, which wait for a supply or come from elsewhere. Without
+    ``expected_at`` no supply is known; without ``was`` none was promised before."""
 
     expected_at: Instant | None = None
     was: Instant | None = None
@@ -117,7 +124,7 @@ class PaymentReceived(OfOrder):
 
 EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "order.placed": (Placed, "An order is stored, and its units are reserved."),
-    "fulfillment.offered": (OfFulfillment, "A location is asked to serve units of an order."),
+    "fulfillment.offered": (Offered, "A location is asked to serve units of an order."),
     "fulfillment.accepted": (OfFulfillment, "The location will serve them."),
     "fulfillment.rejected": (Rejected, "The location does not serve units, for a reason."),
     "fulfillment.expired": (Rejected, "The location has not answered, or stayed late too long."),
@@ -126,7 +133,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "A count, or a sale over the counter, says that units which it was to serve are gone.",
     ),
     "fulfillment.withdrawn": (OfFulfillment, "Its units go elsewhere: that costs less."),
-    "fulfillment.late": (OfFulfillment, "The location is reminded that it is late."),
+    "fulfillment.late": (OfFulfillment, "The location is reminded: it is late, or will be."),
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has the parcel."),
@@ -136,7 +143,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "order.backordered": (Waiting, "Units are to come with a later supply."),
     "order.repromised": (
         Repromised,
-        "Units that wait are promised for another date than they were.",
+        "Units are promised for another date than they were.",
     ),
     "order.exception": (Waiting, "Units are open, and no location has them: looked at again."),
     "order.cancelled": (Cancelled, "Units are cancelled; those that were reserved are on sale."),

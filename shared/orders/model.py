@@ -20,12 +20,13 @@ Every state before the last has a deadline, and ``overdue`` says what follows wh
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
+from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.stock import model as stock
 from shared.stock.model import FREE, Effect, Limit, Supplied, released
@@ -88,12 +89,15 @@ class Terms:
 
     work: timedelta = timedelta(hours=24)
     """From acceptance to hand-over, when the promise names no earlier instant."""
+    warning: timedelta = timedelta(minutes=30)
+    """Before the promise would break, the location is reminded."""
     escalate: timedelta = timedelta(hours=4)
     """Between two reminders to a location that is late; after ``patience`` it is passed over."""
-    patience: int = 3
+    patience: int = 4
     collect: timedelta = timedelta(days=7)
     retry: timedelta = timedelta(minutes=30)
-    """Between two attempts to find stock for units that no location holds."""
+    """Between two attempts to find stock for units that no location holds, and two reminders of an
+    offer that nobody else can take."""
     restock: timedelta = timedelta(hours=6)
     """The same, for backordered units of which no supply is announced."""
     payment: timedelta = timedelta(days=3)
@@ -122,7 +126,8 @@ class Line:
 
     quantity = open + fulfilled + cancelled + backordered, always (law 6). ``unassigned`` is the
     part of ``open`` that no location holds: a line with any is in exception, and ``deadline`` is
-    when that is acted on next. ``since`` is when the exception or the backorder began. ``claims``
+    when that is acted on next. ``since`` is when the exception or the backorder began, which ends
+    when a location accepts, and not when one is asked. ``claims``
     are of backordered units; ``expected_at`` is when all of these should have come.
     """
 
@@ -418,7 +423,9 @@ def offer(
             if reserve:
                 effects.append(taken.limit.take(line.sku, parcel.location_id, taken.quantity))
         order = replace(order, fulfillments=(*order.fulfillments, fulfillment))
-        order = _noted(order, now, "fulfillment.offered", "router", _detail(fulfillment))
+        dates = {"ready_by": fulfillment.ready_by, "deliver_by": fulfillment.deliver_by}
+        detail = _detail(fulfillment) | {name: rfc3339(at) for name, at in dates.items() if at}
+        order = _noted(order, now, "fulfillment.offered", "router", detail)
     return _also(change, order, effects)
 
 
@@ -438,18 +445,47 @@ def settle(
     for line in order.lines:
         if line.backordered or (line.backorder and line.unassigned):
             found = _waiting(line, (claims or {}).get(line.line_id, ()), expected or {}, now, terms)
-            if line.unassigned and line.since is None:
+            if line.unassigned and line.deadline is None:
                 order = _noted(order, now, "order.backordered", "router", _units(line))
             elif found.expected_at != line.expected_at:
                 order = _noted(order, now, "order.repromised", "router", _dates(line, found))
         elif not line.unassigned:
-            found = replace(line, since=None, deadline=None)
+            found = replace(line, deadline=None)
         else:
             found = replace(line, since=line.since or now, deadline=now + terms.retry)
-            if line.since is None:
+            if line.deadline is None:
                 order = _noted(order, now, "order.exception", "router", _units(line))
         order = _with_line(order, found)
     return replace(change, order=order)
+
+
+def retold(before: Order, change: Change, now: datetime) -> Change:
+    """With word of each line whose units will arrive, or be ready, later than was told."""
+    order = change.order
+    told, held = _promised(before), _promised(order)
+    for line in order.lines:
+        was, at = told.get(line.line_id), held.get(line.line_id)
+        if was is not None and at is not None and at > was:
+            detail = {
+                "line_id": line.line_id,
+                "sku": line.sku,
+                "quantity": line.open,
+                "expected_at": rfc3339(at),
+                "was": rfc3339(was),
+            }
+            order = _noted(order, now, "order.repromised", "router", detail)
+    return replace(change, order=order)
+
+
+def _promised(order: Order) -> dict[str, datetime]:
+    """By line, when the last of what locations hold of it arrives, or lies ready."""
+    found: dict[str, datetime] = {}
+    for part in order.fulfillments:
+        at = part.deliver_by if part.method == "ship" else part.ready_by
+        if part.is_open and at is not None:
+            for held in part.lines:
+                found[held.line_id] = max(at, found.get(held.line_id, at))
+    return found
 
 
 def _waiting(
@@ -468,10 +504,7 @@ def _waiting(
         units = merged[key].quantity if key in merged else 0
         merged[key] = replace(claim, quantity=claim.quantity + units)
     backordered = line.backordered + line.unassigned
-    due = expected.get(line.line_id)
-    if merged:
-        all_of_it = sum(claim.quantity for claim in merged.values()) == backordered
-        due = max(claim.expected_at for claim in merged.values()) if all_of_it else None
+    due = _due_of(merged.values(), backordered) if merged else expected.get(line.line_id)
     found = replace(
         line,
         open=line.open - line.unassigned,
@@ -484,6 +517,13 @@ def _waiting(
     if not line.unassigned and due == line.expected_at:
         return found
     return replace(found, deadline=due if due and due > now else now + terms.restock)
+
+
+def _due_of(claims: Collection[Claim], units: int) -> datetime | None:
+    """When all of ``units`` should have come; None when not all are promised of a supply."""
+    if not claims or sum(claim.quantity for claim in claims) < units:
+        return None
+    return max(claim.expected_at for claim in claims)
 
 
 def _dates(line: Line, found: Line) -> dict[str, Any]:
@@ -572,10 +612,16 @@ def act(
 ) -> Change:
     """One step forward. A hand-over of fewer ``units`` (by line) leaves the rest where it was.
 
-    Raises InvalidTransition, with what the state allows.
+    Raises InvalidTransition, with what the state allows; Conflict for a hand-over of what nobody
+    has paid, or is bound to pay.
     """
     found = order.fulfillment(fulfillment_id)
     state = _next(found, action)
+    if state in HANDED_OVER and order.payment.status == "pending":
+        raise Conflict(
+            f"order {order.order_id} waits to be paid: nothing of it is handed over",
+            payment=order.payment.status,
+        )
     if units is not None and state in HANDED_OVER:
         order = _split(order, found, units)
         found = order.fulfillment(fulfillment_id)
@@ -589,6 +635,8 @@ def act(
         rivals=(),
     )
     order = _with_fulfillment(order, moved)
+    if action == "accept":
+        order = _served(order, moved)
     effects: list[Effect] = []
     if state in HANDED_OVER:
         for held in found.lines:
@@ -605,6 +653,15 @@ def act(
     event = f"fulfillment.{state}"
     order = _noted(order, now, event, actor, _detail(moved))
     return _also(Change(order, cause=event), order, effects)
+
+
+def _served(order: Order, accepted: Fulfillment) -> Order:
+    """The lines of which all units are with somebody have waited to the end."""
+    for held in accepted.lines:
+        line = order.line(held.line_id)
+        if not line.unassigned and not line.backordered:
+            order = _with_line(order, replace(line, since=None))
+    return order
 
 
 def asked(order: Order, fulfillment_id: str, location_id: str) -> Fulfillment:
@@ -713,7 +770,8 @@ def reject(
         if rejection.reason == "not_found" and sku not in emptied:
             emptied.add(sku)
             beside = max(0, shelf.get((sku, found.location_id), 0))
-            effects.append(Effect(sku, found.location_id, -beside, 0))
+            # Refused when somebody has been promised of them since the shelf was looked at.
+            effects.append(Effect(sku, found.location_id, -beside, 0, floor=0))
     for line_id, quantity in units.items():
         line = order.line(line_id)
         excluded = {*line.excluded, *({found.location_id} if line_id in passed_over else ())}
@@ -870,21 +928,31 @@ def take_back(
 def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
     """What follows from the deadlines that have passed; None when none has.
 
-    An offer without an answer goes elsewhere. A location that is late is reminded, and passed over
-    when it stays late. What is not collected goes back on sale. Units that nobody holds are free to
-    be routed once more, and are given up, with a refund due, when that has gone on for too long.
-    What is never paid is cancelled.
+    An offer without an answer goes elsewhere, unless the shopper collects there: then the location
+    is reminded, as one that is late or about to be, and passed over when that does not help. What
+    is not collected goes back on sale. Units that nobody holds are free to be routed once more, and
+    are given up, with a refund due, when that has gone on for too long. What is never paid is
+    cancelled. Of a long order some lines are acted on at a time: the others are still due then.
     """
+    left = MOST_AT_ONCE
     if order.unpaid and _due(order.payment.deadline, now):
-        return cancel(order, None, "not paid", now, "sweep")
+        waiting = {line.line_id: line.open + line.backordered for line in order.lines}
+        some = dict([row for row in waiting.items() if row[1]][:MOST_AT_ONCE])
+        return cancel(order, some, "not paid", now, "sweep")
     change = Change(order, cause="order.overdue")
     for found in order.fulfillments:
-        if found.is_open and _due(found.deadline, now):
+        if left > 0 and found.is_open and _due(found.deadline, now):
             change = _overdue_fulfillment(change, found, now, terms)
+            left -= len(found.lines)
     for line in order.lines:
-        if _due(line.deadline, now) and (line.unassigned or line.backordered):
+        if left > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
             change = _overdue_line(change, line.line_id, now, terms)
+            left -= 1
     return None if change.order is order else change
+
+
+MOST_AT_ONCE = 16
+"""Lines that are routed again in one transaction: each may come from four places then."""
 
 
 def _due(deadline: datetime | None, now: datetime) -> bool:
@@ -898,14 +966,18 @@ def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, term
         return joined(
             change, cancel_fulfillment(order, fulfillment_id, "not collected", now, "sweep")
         )
-    if found.state == "offered" or found.escalations >= terms.patience:
+    alone = found.state == "offered" and found.method == "pickup"
+    if (found.state == "offered" and not alone) or found.escalations >= terms.patience:
         all_of_it = [Rejection(held.line_id, held.quantity, "no_capacity") for held in found.lines]
         event = "fulfillment.expired"
         return joined(
             change,
             reject(order, fulfillment_id, all_of_it, {}, now=now, actor="sweep", event=event),
         )
-    late = replace(found, deadline=now + terms.escalate, escalations=found.escalations + 1)
+    again = now + (terms.retry if alone else terms.escalate)
+    if not alone and found.ready_by is not None and found.ready_by > now:
+        again = found.ready_by
+    late = replace(found, deadline=again, escalations=found.escalations + 1)
     order = _with_fulfillment(order, late)
     order = _noted(order, now, "fulfillment.late", "sweep", _detail(late))
     return replace(change, order=order)
@@ -924,7 +996,8 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
         open=line.open + line.backordered,
         unassigned=line.unassigned + line.backordered,
         backordered=0,
-        excluded=() if line.backordered else line.excluded,
+        # Who waits for a supply, and who collects, has nobody else to ask.
+        excluded=() if line.backordered or line.method == "pickup" else line.excluded,
         claims=(),
     )
     return replace(change, order=_with_line(order, freed))
@@ -1003,7 +1076,8 @@ def _deadline(found: Fulfillment, state: State, now: datetime, terms: Terms) -> 
     if state == "ready":
         return now + terms.collect
     if found.ready_by is not None and found.ready_by > now:
-        return found.ready_by
+        warned = found.ready_by - terms.warning
+        return warned if warned > now else found.ready_by
     return now + terms.work
 
 
@@ -1069,6 +1143,10 @@ def _cancelled(
         line = order.line(line_id)
         if not line.unassigned and not line.backordered:
             order = _with_line(order, replace(line, since=None, deadline=None, expected_at=None))
+        elif line.backordered and line.claims:
+            due = _due_of(line.claims, line.backordered)
+            sooner = replace(line, expected_at=due, deadline=due or line.deadline)
+            order = _with_line(order, sooner)
     detail = {
         "reason": reason,
         "lines": [{"line_id": name, "quantity": quantity} for name, quantity in total.items()],

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.availability.unpicked_table import unpicked
-from shared.aws.dynamodb import pause
-from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, invalid
+from shared.aws.dynamodb import WRITE_PARTS, pause
+from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.table import all_locations, point_of_postal_code
 from shared.orders import model, sourcing, supplies, table
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
@@ -31,6 +31,11 @@ REROUTES = 3
 """How often units that a location gave back are routed again, before they are an exception."""
 ATTEMPTS = 8
 """How often an order that somebody else has just changed is read and decided again."""
+
+ALWAYS = 4
+"""Parts of a transaction beside positions and claims: the order, a request, a hold, a decision."""
+MOST_CLAIMS = 20
+"""Of one order; what is left waits without."""
 
 Answer = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
@@ -222,7 +227,8 @@ def change(
 
     ``decide`` is asked again when somebody else has changed the order meanwhile; None changes
     nothing. Units that it leaves unassigned are routed and reserved in the same transaction; when
-    there is no stock for them, or three races for it are lost, they become an exception.
+    there is no stock for them, three races for it are lost, or all together are more than one
+    transaction holds, they become an exception.
 
     Raises what ``decide`` raises; NotFound, KeyReused, Busy.
     """
@@ -238,11 +244,20 @@ def change(
         if decided is None:
             return None
         if any(line.unassigned for line in decided.order.lines):
-            decided = _rerouted(found.order, decided, now, learnt, routed=races < REROUTES)
+            routed = races < REROUTES
+            decided = _rerouted(found.order, decided, now, learnt, routed=routed)
+            decided = model.retold(found.order, decided, now)
         else:
+            routed = False
             decided = _claiming(found.order, decided, {})
         text = answer(_stored(decided.order))
-        lost = table.commit(decided, now, request=request, answer=text, before=found.order)
+        try:
+            lost = table.commit(decided, now, request=request, answer=text, before=found.order)
+        except TooMuchAtOnce:
+            if not routed:
+                raise
+            races = REROUTES
+            continue
         if lost is None:
             return text
         if lost.answered is not None and request is not None:
@@ -286,8 +301,16 @@ def _settled(before: Order | None, change: Change, supply: Supply, now: datetime
         )
         for line in waits.values()
     }
-    claims = supplies.allot(before, order, positions, reach, now)
+    claims = supplies.allot(before, order, positions, reach, now, _room(order))
     return _claiming(before, model.settle(change, now, TERMS, claims=claims), positions)
+
+
+def _room(order: Order) -> int:
+    """How many more supplies it may be promised of, so that it can still be cancelled at once: with
+    a position for each place that holds units, and a position and a row for each claim."""
+    held = len(model.units_held(order.fulfillments))
+    claims = sum(len(line.claims) for line in order.lines)
+    return max(0, min(MOST_CLAIMS, (WRITE_PARTS - ALWAYS - held) // 2) - claims)
 
 
 def _claiming(before: Order | None, change: Change, known: supplies.Positions) -> Change:
@@ -319,7 +342,7 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
     decision = route(sourcing.problem(order, supply, now))
     parcels = sourcing.parcels(decision, order, supply, now)
     offered = model.offer(start, parcels, now)
-    newly_open = any(line.unassigned and line.since is None for line in order.lines)
+    newly_open = any(line.unassigned and line.deadline is None for line in order.lines)
     if not parcels and not newly_open:
         return offered
     decisions = (*order.decisions, decision.to_bytes())

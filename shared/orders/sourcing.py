@@ -198,9 +198,13 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     """The routing of all units of ``order`` that no location holds."""
     wanted = [line for line in order.lines if line.unassigned]
     stock: dict[str, dict[str, int]] = {}
-    for sku in sorted({line.sku for line in wanted}):
+    passed_over = _passed_over(wanted)
+    by_all = frozenset.intersection(*passed_over.values()) if passed_over else frozenset()
+    for sku in sorted(passed_over):
         for place, units in supply.places(sku).items():
-            stock.setdefault(place, {})[sku] = units
+            # Whoever has rejected one SKU may serve the others.
+            if place in by_all or place not in passed_over[sku]:
+                stock.setdefault(place, {})[sku] = units
     units = sum(line.unassigned for line in wanted)
     return Problem(
         lines=tuple(_line(line, supply.products.get(line.sku)) for line in wanted),
@@ -227,8 +231,16 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
         now=now,
         service_level=order.service_level,
         destination=supply.destination,
-        excluded=frozenset(place for line in wanted for place in line.excluded),
+        excluded=by_all,
     )
+
+
+def _passed_over(wanted: Iterable[Line]) -> dict[str, frozenset[str]]:
+    """By SKU the locations that have rejected units of it."""
+    found: dict[str, frozenset[str]] = {}
+    for line in wanted:
+        found[line.sku] = found.get(line.sku, frozenset()) | frozenset(line.excluded)
+    return found
 
 
 def _line(line: Line, product: Product | None) -> routing.Line:

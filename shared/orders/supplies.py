@@ -16,9 +16,6 @@ from typing import Literal
 from shared.orders.model import Change, Claim, Order
 from shared.stock.model import Effect, Position, Supplied
 
-MOST_CLAIMS = 20
-"""New claims of one change: each is a part of its transaction. What is left waits without."""
-
 Source = tuple[str, str, str]
 """(SKU, location_id, reference)"""
 Place = tuple[str, str]
@@ -41,8 +38,10 @@ def allot(
     positions: Positions,
     reach: Mapping[str, frozenset[str]],
     now: datetime,
+    most: int,
 ) -> dict[str, tuple[Claim, ...]]:
-    """Claims for the unassigned units of the lines that may wait, the earliest supply first.
+    """At most ``most`` claims for the unassigned units of the lines that may wait, the earliest
+    supply first.
 
     ``reach`` names by line the locations that can serve it. What the order had claimed ``before``
     and has given up is its own to claim again, also when the supply is overdue; of other supplies
@@ -70,7 +69,7 @@ def allot(
             given = min(wanted, units - taken[source])
             if given <= 0 or location_id not in reach.get(line.line_id, ()):
                 continue
-            if count >= MOST_CLAIMS:
+            if count >= most:
                 break
             count += 1
             wanted -= given

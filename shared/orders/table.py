@@ -18,6 +18,7 @@ or nothing.
 """
 
 import base64
+import random
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog.model import Product
 from shared.catalog.table import product_key, product_of_item
-from shared.errors import Busy, HoldClosed, InvalidRequest
+from shared.errors import Busy, HoldClosed, TooMuchAtOnce
 from shared.instants import rfc3339
 from shared.orders.model import (
     OPEN,
@@ -218,7 +219,7 @@ def commit(
     What the order waits for, and did not ``before`` (or the other way round), is written down too.
 
     Raises LawBroken (and writes nothing) for an order that does not conserve its units,
-    HoldClosed, InvalidRequest when it would touch more than a transaction can.
+    HoldClosed, TooMuchAtOnce when it would touch more than a transaction can.
     """
     order = change.order
     check(order)
@@ -235,7 +236,7 @@ def commit(
     parts += _decision_parts(order)
     effects = summed(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
-        raise InvalidRequest(
+        raise TooMuchAtOnce(
             f"the order touches {len(effects)} stock positions, more than can change at once",
             [{"path": "$.lines", "message": "place fewer lines in one order"}],
         )
@@ -472,17 +473,18 @@ def _claims(order: Order | None) -> dict[tuple[str, str], Claim]:
 # What is due, and whose
 
 
-def due(now: datetime, most: int) -> Iterator[str]:
-    """Ids of orders whose deadline has passed, the longest overdue of each shard first."""
-    for number in range(SHARDS):
-        rows = tables.query_page(
+def due(now: datetime, page: int) -> Iterator[str]:
+    """Ids of orders whose deadline has passed, the longest overdue of each shard first, read
+    ``page`` by page. Each time another shard is the first, so that none always waits for others."""
+    for number in random.sample(range(SHARDS), SHARDS):
+        rows = tables.query(
             orders(),
             "deadline_key = :key AND deadline <= :now",
             to_item({":key": f"DUE#{number}", ":now": rfc3339(now)}),
-            most,
             IndexName="by_deadline",
+            Limit=page,
         )
-        for row in rows.items:
+        for row in rows:
             yield row["pk"].removeprefix("ORDER#")
 
 

@@ -127,7 +127,7 @@ def test_half_a_hand_over_leaves_the_rest_where_it_was() -> None:
 @pytest.mark.parametrize(
     ("reason", "shelf", "effect"),
     [
-        ("not_found", 4, Effect("A", "S1", -6, -2)),
+        ("not_found", 4, Effect("A", "S1", -6, -2, floor=0)),
         ("not_found", -1, Effect("A", "S1", -2, -2)),
         ("damaged", 4, Effect("A", "S1", -2, -2, damaged=2)),
         ("mismatch", 4, Effect("A", "S1", -2, -2)),
@@ -162,7 +162,7 @@ def test_several_reasons_in_one_rejection_add_up() -> None:
         now=NOW,
         actor="store",
     )
-    assert change.effects == (Effect("A", "S1", -9, -4, damaged=1),)
+    assert change.effects == (Effect("A", "S1", -9, -4, floor=0, damaged=1),)
 
 
 def test_more_than_the_fulfillment_has_cannot_be_rejected() -> None:
@@ -289,14 +289,37 @@ def test_an_offer_without_an_answer_is_taken_back() -> None:
 def test_a_late_location_is_reminded_and_at_last_passed_over() -> None:
     start = walked(placed(order(), parcel("S1", l1=3)).order, "accept")
     events = []
-    for _ in range(4):
+    for _ in range(5):
         due = start.deadline
         assert due is not None
         change = overdue(start, due)
         assert change is not None
         start = change.order
         events.append(start.history[-1].event)
-    assert events == ["fulfillment.late"] * 3 + ["fulfillment.expired"]
+    assert events == ["fulfillment.late"] * 4 + ["fulfillment.expired"]
+
+
+def test_it_is_reminded_before_its_promise_breaks_and_then() -> None:
+    ready = NOW + timedelta(hours=5)
+    start = placed(order(), replace(parcel("S1", l1=3), ready_by=ready)).order
+    start = walked(start, "accept")
+    told = []
+    for _ in range(3):
+        assert start.deadline is not None
+        told.append(start.deadline)
+        change = overdue(start, start.deadline)
+        assert change is not None
+        start = change.order
+    assert told == [ready - TERMS.warning, ready, ready + TERMS.escalate]
+
+
+def test_nothing_is_handed_over_that_is_not_paid() -> None:
+    start = placed(order(status="pending"), parcel("S1", l1=3)).order
+    start = walked(start, "accept", "pick")
+    with pytest.raises(Conflict):
+        act(start, "o1.1", "ship", NOW, "store")
+    paid = pay(start, "authorized", None, NOW, "web").order
+    assert act(paid, "o1.1", "ship", NOW, "store").order.state == "fulfilled"
 
 
 def test_what_is_not_collected_goes_back_on_sale() -> None:
@@ -310,6 +333,27 @@ def test_what_is_not_collected_goes_back_on_sale() -> None:
     check(change.order)
     assert change.effects == (Effect("A", "S1", 0, -3),)
     assert change.order.state == "cancelled"
+
+
+def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
+    """Offered to the same location again and again, which never answers."""
+    wants = order(line("1", "A", 3, backorder=True))
+    start = placed(wants, parcel("S1", l1=3)).order
+    at = NOW
+    for _ in range(400):
+        if start.deadline is None:
+            break
+        at = max(at, start.deadline)
+        change = overdue(start, at)
+        assert change is not None
+        if change.order.line("1").unassigned and not change.order.line("1").excluded:
+            again = replace(parcel("S1", l1=3), answer_by=at + timedelta(minutes=30))
+            change = offer(change, [again], at)
+        start = settle(change, at).order
+        check(start)
+    assert start.state == "cancelled"
+    assert TERMS.give_up_backorder <= at - NOW <= TERMS.give_up_backorder + timedelta(days=1)
+    assert start.history[-1].event == "refund.due"
 
 
 def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:

@@ -39,7 +39,7 @@ def allotted(
 ) -> dict[str, list[tuple[str, str, int]]]:
     known = {(found.sku, found.location_id): found for found in positions}
     reach = {row.line_id: ANYWHERE for row in asked.lines}
-    claims = supplies.allot(before, asked, known, reach, NOW)
+    claims = supplies.allot(before, asked, known, reach, NOW, 20)
     return {
         name: [(claim.location_id, claim.reference, claim.quantity) for claim in found]
         for name, found in claims.items()
@@ -79,7 +79,13 @@ def test_a_line_that_may_not_wait_and_one_out_of_reach_are_promised_nothing() ->
     at_once = model.place(order(line("0", "A", 2)), NOW, "web").order
     assert allotted(at_once, supply) == {}
     reach = {"0": frozenset({"store"})}
-    assert supplies.allot(None, wanted(2), {("A", "depot"): supply}, reach, NOW) == {}
+    assert supplies.allot(None, wanted(2), {("A", "depot"): supply}, reach, NOW, 20) == {}
+
+
+def test_no_more_supplies_are_promised_than_a_transaction_can_give_up() -> None:
+    supply = position(*((f"PO-{n}", 1, n + 1) for n in range(5)))
+    found = supplies.allot(None, wanted(5), {("A", "depot"): supply}, {"0": ANYWHERE}, NOW, 3)
+    assert [claim.reference for claim in found["0"]] == ["PO-0", "PO-1", "PO-2"]
 
 
 def waiting(*claims: tuple[str, str, int, int]) -> list[Waiting]:
@@ -214,6 +220,7 @@ def test_no_unit_of_a_supply_is_promised_twice(
             {("A", "depot"): position(*rows, due=dict(due))},
             {"0": ANYWHERE},
             NOW,
+            20,
         )
         for claim in made.get("0", ()):
             due[claim.reference] += claim.quantity
