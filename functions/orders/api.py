@@ -315,10 +315,12 @@ def cancel_fulfillment(
     status_code=201,
     security=WRITE,
     summary="Ask for stock to go from one location to another",
-    description="Its units are reserved where they are, and announced where they go.",
+    description="Its units are reserved where they are, and announced where they go. Transfers are "
+    "no channel's: all that is done and read of them takes `channel:all`.",
 )
 def request_transfer(body: TransferInput) -> TransferAnswer:
     caller, request, now = who(app), idempotent(app), _now()
+    caller.must_see_all()
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
             raise invalid(f"$.{field}", "there is no such location")
@@ -341,6 +343,7 @@ def suggest_transfers(
     ],
     days: Annotated[int, Query(ge=1, le=60)] = 7,
 ) -> SuggestionsAnswer:
+    who(app).must_see_all()
     skus = [one for part in sku.split(",") if (one := part.strip())]
     if len(skus) > MOST_SUGGESTED:
         raise invalid("$.sku", f"at most {MOST_SUGGESTED}")
@@ -349,6 +352,7 @@ def suggest_transfers(
 
 @app.get("/v1/transfers/<transfer_id>", security=READ, summary="Read a transfer")
 def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
+    who(app).must_see_all()
     return transfer_answer(transfer_table.find(transfer_id))
 
 
@@ -415,6 +419,7 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
     "one what-if, asked for in turn, are what the draft's guard-rails are measured by.",
 )
 def try_draft(body: WhatIfInput) -> WhatIfAnswer:
+    who(app).must_see_all()
     draft = policies.draft()
     if draft is None:
         raise NotFound("there is no draft")
@@ -445,6 +450,7 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     description="From the router that places orders. Nothing is reserved.",
 )
 def promise(body: PromiseInput) -> PromisesAnswer:
+    who(app).must_see(body.channel)
     return promising.promises(body, _now())
 
 
@@ -495,6 +501,7 @@ def _change(order_id: str, decide: Decide) -> OrderAnswer:
 
 def _move(transfer_id: str, decide: Callable[[Transfer, datetime, str], Moved]) -> TransferAnswer:
     caller, request, now = who(app), idempotent(app), _now()
+    caller.must_see_all()
     text = transfer_table.change(
         transfer_id,
         lambda found: decide(found, now, caller.client_id),
