@@ -1,6 +1,6 @@
 """What a transaction of an order writes, and what it refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,9 +19,10 @@ from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
+from shared.locations import table as locations
 from shared.orders import model, placing, table
 from shared.orders.contract import order_answer
-from shared.orders.model import Buyer, Change, LawBroken, Order
+from shared.orders.model import Buyer, Change, LawBroken, Method, Order
 from shared.routing.model import Decision
 from shared.stock import model as stock_model
 from shared.stock import table as stock
@@ -323,6 +324,34 @@ def test_an_order_takes_exactly_what_is_held(change: Callable[[Order], Order]) -
     hold(HoldLine("A", "boulder", 2))
     with pytest.raises(Conflict):
         place(change(order("o-1", line("1", "A", 2), hold_id="h-1")))
+    assert shop.all_orders() == []
+    shop.laws()
+
+
+@pytest.mark.parametrize(
+    ("place_id", "changed", "method", "reason"),
+    [
+        ("nowhere", {}, "ship", "there is no such location"),
+        ("nowhere", {}, "pickup", "there is no such location"),
+        ("denver", {"ship": False}, "ship", "it ships no orders"),
+        ("depot", {}, "pickup", "it hands over no orders"),
+    ],
+)
+def test_what_is_held_where_the_order_cannot_be_served_is_refused(
+    place_id: str, changed: Mapping[str, Any], method: Method, reason: str
+) -> None:
+    """A position may be fed before its location is put, and a location may change."""
+    shop.stocked({"C": {place_id: 5}})
+    if changed:
+        locations.put(replace(shop.PLACES[place_id], **changed))
+    hold(HoldLine("C", place_id, 2))
+    draft = order("o-1", line("1", "C", 2, method), hold_id="h-1")
+    with pytest.raises(Conflict) as refused:
+        place(draft)
+    assert refused.value.data == {
+        "hold_id": "h-1",
+        "locations": [{"location_id": place_id, "reason": reason}],
+    }
     assert shop.all_orders() == []
     shop.laws()
 
