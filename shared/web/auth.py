@@ -1,8 +1,8 @@
 """Who is calling: the claims that the gateway's JWT authorizer has already verified.
 
 The gateway refuses a token without the route's scope. What is left to decide here is the channel:
-a scope ``channel:<name>`` lets a client act as that channel, ``channel:all`` as any; what belongs to
-no channel takes ``channel:all``.
+a scope ``channel:<name>`` lets a client act as that channel, ``channel:all`` as any, and do what
+belongs to no channel.
 """
 
 from collections.abc import Mapping
