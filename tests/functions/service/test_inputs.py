@@ -270,3 +270,12 @@ def test_no_input_is_a_fault_of_ours(area: str, ids: dict[str, str]) -> None:
         if int(handler(name)(made, None)["statusCode"]) >= 500
     ]
     assert faults == []
+
+
+@pytest.mark.parametrize("text", [text for text in UNREADABLE if text not in {"", "null", "[]"}])
+def test_a_body_that_is_no_json_is_refused_as_such(text: str, ids: dict[str, str]) -> None:
+    made = {**_allowed(event("orders/cancel_order")), "body": text}
+    answer = handler("orders.api")(made, None)
+    problem = json.loads(answer["body"])
+    assert (int(answer["statusCode"]), problem["code"]) == (400, "malformed_request")
+    assert problem["errors"]
