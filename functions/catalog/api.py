@@ -1,5 +1,6 @@
 """The routes of the catalog."""
 
+import re
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -11,7 +12,7 @@ from shared.catalog.contract import ProductAnswer, ProductsAnswer, PutProduct
 from shared.errors import NotFound
 from shared.web.api import api, serve
 from shared.web.auth import needs
-from shared.web.contract import Sku
+from shared.web.contract import ID, Sku
 from shared.web.cursor import cursor_of, key_of
 
 app = api()
@@ -53,7 +54,9 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> ProductsAnswer:
-    found = table.page(limit, beginning=query, after=key_of(cursor) if cursor else None)
+    beginning = table.folded(query)
+    after = key_of(cursor, rf"(?s){re.escape(beginning)}.*#{ID}") if cursor else None
+    found = table.page(limit, beginning=query, after=after)
     return ProductsAnswer(
         products=[ProductAnswer.of(product) for product in found.products],
         next_cursor=cursor_of(found.after) if found.after else None,

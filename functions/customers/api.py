@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Header, Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from shared.customers import normal, table
 from shared.customers.contract import (
@@ -44,12 +44,17 @@ from shared.customers.table import Act
 from shared.errors import InvalidRequest
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
-from shared.web.contract import Country
+from shared.web.contract import ID, Country, Id
 from shared.web.cursor import cursor_of, key_of
 
 READ, WRITE = needs("customers:read"), needs("customers:write")
 JSON = "application/json"
 Limit = Annotated[int, Query(ge=1, le=100)]
+ProfilePath = Annotated[Id, Path()]
+OPENED = rf"[0-9TZ:.-]{{24}} {ID}"
+"""opened_at and review_id"""
+NOTED = rf"AT#[0-9TZ:.-]{{24}}#{ID}"
+"""The sort key of the timeline and of reads."""
 
 app = api()
 
@@ -83,7 +88,7 @@ def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     description="The oldest first. Every read of a profile is noted.",
 )
 def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) -> CustomerReviews:
-    found, more = table.open_reviews(limit, key_of(cursor) if cursor else None)
+    found, more = table.open_reviews(limit, key_of(cursor, OPENED) if cursor else None)
     _note(sorted({seen for review in found for seen in review.profile_ids}), "reviews")
     return CustomerReviews(
         reviews=[review_answer(review) for review in found],
@@ -96,7 +101,7 @@ def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) ->
     security=WRITE,
     summary="Judge a pair: the same person, or different ones for ever",
 )
-def judge(review_id: str, verdict: Verdict) -> JudgedReview:
+def judge(review_id: Annotated[Id, Path()], verdict: Verdict) -> JudgedReview:
     profile_ids = table.judge(review_id, verdict.verdict, _act(f"review: {verdict.verdict}"))
     return JudgedReview(review_id=review_id, verdict=verdict.verdict, profile_ids=list(profile_ids))
 
@@ -135,7 +140,7 @@ def look_up(
     summary="Read a profile: who it is, orders, cart, the newest of the timeline, household",
     description="An id that was merged answers with the survivor. Every read is noted.",
 )
-def profile(profile_id: str) -> CustomerProfile:
+def profile(profile_id: ProfilePath) -> CustomerProfile:
     found = table.whole(profile_id)
     _note([found.profile.profile_id], "profile")
     return whole_answer(found)
@@ -148,7 +153,7 @@ def profile(profile_id: str) -> CustomerProfile:
     description="What the sources said word by word, what was decided on it and why, the timeline, "
     "the cart, and who has read the profile.",
 )
-def export(profile_id: str) -> CustomerExport:
+def export(profile_id: ProfilePath) -> CustomerExport:
     found = table.export(profile_id)
     _note([found.whole.profile.profile_id], "export")
     return export_answer(found)
@@ -161,9 +166,9 @@ def export(profile_id: str) -> CustomerExport:
     description="The newest first, under this id; also of a person who was erased.",
 )
 def reads(
-    profile_id: str, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
+    profile_id: ProfilePath, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
 ) -> ProfileReads:
-    found, more = table.reads(profile_id, limit, key_of(cursor) if cursor else None)
+    found, more = table.reads(profile_id, limit, key_of(cursor, NOTED) if cursor else None)
     return ProfileReads(
         profile_id=profile_id,
         reads=[ProfileRead.model_validate(dict(row)) for row in found],
@@ -177,13 +182,13 @@ def reads(
     summary="Erase a person for good",
     description="Everything kept on the person goes; a replay of it is refused with 410.",
 )
-def erase(profile_id: str) -> Response[None]:
+def erase(profile_id: ProfilePath) -> Response[None]:
     table.erase(profile_id, _act("erase"))
     return Response(204)
 
 
 @app.post("/v1/customers/<profile_id>/merge", security=WRITE, summary="Merge two profiles")
-def merge(profile_id: str, wanted: MergeRequest) -> MergedCustomer:
+def merge(profile_id: ProfilePath, wanted: MergeRequest) -> MergedCustomer:
     merged = table.merge(profile_id, wanted.other_profile_id, _act(wanted.reason), idempotent(app))
     return MergedCustomer(profile_id=merged.profile_id, merged_from=list(merged.merged_from))
 
@@ -193,7 +198,7 @@ def merge(profile_id: str, wanted: MergeRequest) -> MergedCustomer:
     security=READ,
     summary="See what a merge would make, without making it",
 )
-def preview(profile_id: str, wanted: MergePreviewRequest) -> MergePreview:
+def preview(profile_id: ProfilePath, wanted: MergePreviewRequest) -> MergePreview:
     found = table.preview(profile_id, wanted.other_profile_id)
     _note(sorted(found.profile.member_ids), "merge preview")
     return preview_answer(found)
@@ -206,7 +211,7 @@ def preview(profile_id: str, wanted: MergePreviewRequest) -> MergePreview:
     description="A record of a merged profile undoes that merge; any other leaves alone. The two "
     "are never linked again by rule.",
 )
-def unmerge(profile_id: str, wanted: UnmergeRequest) -> UnmergedCustomer:
+def unmerge(profile_id: ProfilePath, wanted: UnmergeRequest) -> UnmergedCustomer:
     stays, leaves = table.unmerge(
         profile_id,
         (wanted.record.source, wanted.record.source_id),
@@ -222,7 +227,7 @@ def unmerge(profile_id: str, wanted: UnmergeRequest) -> UnmergedCustomer:
     security=WRITE,
     summary="Note what a person did",
 )
-def interact(profile_id: str, stated: StatedInteraction) -> Response[CustomerInteraction]:
+def interact(profile_id: ProfilePath, stated: StatedInteraction) -> Response[CustomerInteraction]:
     who(app).must_see(stated.channel)
     request = idempotent(app)
     interaction = Interaction(
@@ -242,9 +247,9 @@ def interact(profile_id: str, stated: StatedInteraction) -> Response[CustomerInt
     summary="What a person did in every channel, newest first",
 )
 def timeline(
-    profile_id: str, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
+    profile_id: ProfilePath, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
 ) -> Timeline:
-    before = key_of(cursor) if cursor else None
+    before = key_of(cursor, NOTED) if cursor else None
     found, interactions, more = table.timeline(profile_id, limit, before)
     _note([found.profile_id], "timeline")
     return Timeline(
@@ -260,7 +265,7 @@ def timeline(
     summary="The one cart of all channels",
     description="The ETag is what PUT takes as If-Match.",
 )
-def cart(profile_id: str) -> Response[CustomerCart]:
+def cart(profile_id: ProfilePath) -> Response[CustomerCart]:
     return _cart(*table.cart(profile_id))
 
 
@@ -272,7 +277,7 @@ def cart(profile_id: str) -> Response[CustomerCart]:
     "the last writer wins.",
 )
 def put_cart(
-    profile_id: str,
+    profile_id: ProfilePath,
     content: CartContent,
     if_match: Annotated[str | None, Header(alias="If-Match")] = None,
 ) -> Response[CustomerCart]:

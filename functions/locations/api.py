@@ -11,10 +11,13 @@ from shared.locations.contract import LocationAnswer, LocationsAnswer, PutLocati
 from shared.locations.model import Kind, Point, around, point
 from shared.web.api import api, serve
 from shared.web.auth import needs
-from shared.web.contract import LocationId
+from shared.web.contract import ID, LocationId
 from shared.web.cursor import cursor_of, key_of
 
 app = api()
+
+PLACE = rf"[0-9.e-]{{1,30}} {ID}"
+"""km and location_id"""
 
 
 @app.put(
@@ -61,7 +64,7 @@ def list_locations(
         return _near(point(near), type, radius_km, limit, cursor)
     if radius_km is not None:
         raise invalid("query.radius_km", "needs near")
-    found = table.page(limit, kind=type, after=key_of(cursor) if cursor else None)
+    found = table.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
     return LocationsAnswer(
         locations=[LocationAnswer.of(location) for location in found.locations],
         next_cursor=cursor_of(found.after) if found.after else None,
@@ -78,7 +81,7 @@ def _near(
     ]
     found = around(wanted, point, radius_km)
     if cursor:
-        km, location_id = _place(key_of(cursor))
+        km, location_id = _place(key_of(cursor, PLACE))
         found = [entry for entry in found if (entry[0], entry[1].location_id) > (km, location_id)]
     shown = found[:limit]
     return LocationsAnswer(

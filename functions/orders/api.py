@@ -63,7 +63,7 @@ from shared.routing.model import Decision
 from shared.routing.whatif import what_if
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
-from shared.web.contract import Id, LocationId
+from shared.web.contract import ID, Id, LocationId, Sku
 from shared.web.cursor import cursor_of, key_of
 
 app = api()
@@ -72,9 +72,14 @@ WRITE = needs("orders:write")
 MOST_SUGGESTED = 20
 WHAT_IF_ITEMS = 400
 """Items looked at for one answer: a few seconds of routing at 10 lines and 200 locations."""
-OrderPath = Annotated[str, Path()]
-FulfillmentPath = Annotated[str, Path()]
-TransferPath = Annotated[str, Path()]
+OrderPath = Annotated[Id, Path()]
+FulfillmentPath = Annotated[Id, Path()]
+TransferPath = Annotated[Id, Path()]
+INSTANT = r"[0-9TZ:.-]{24}"
+OF_SHOPPER = rf"profile\n{INSTANT}\n{ID}"
+OF_LOCATION = rf"[a-z_]{{1,20}}\n{INSTANT}#{ID}\n{ID}(#{ID})?"
+"""What a cursor of a list of orders is made of: see table.At."""
+DECIDED = r"[^\n]+\n[^\n]+"
 Decide = Callable[[Order, datetime, str], Change]
 
 
@@ -121,10 +126,10 @@ def list_orders(
     cursor: Annotated[str | None, Query()] = None,
 ) -> OrdersAnswer:
     if profile_id is not None and location_id is None and state is None:
-        rows = table.of_profiles(buyers.names(profile_id), limit, _place(cursor))
+        rows = table.of_profiles(buyers.names(profile_id), limit, _place(cursor, OF_SHOPPER))
         found, after = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
-        page = table.picks(location_id, _states(state), limit, _place(cursor))
+        page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
         found, after = table.of_ids(pick.order_id for pick in page.picks), page.after
     else:
         raise invalid("query", "either profile_id, or location_id with or without state")
@@ -212,7 +217,7 @@ def list_fulfillments(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> FulfillmentsAnswer:
-    page = table.picks(location_id, _states(state), limit, _place(cursor))
+    page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
     caller = who(app)
     return FulfillmentsAnswer(
         fulfillments=[
@@ -314,10 +319,12 @@ def cancel_fulfillment(
     status_code=201,
     security=WRITE,
     summary="Ask for stock to go from one location to another",
-    description="Its units are reserved where they are, and announced where they go.",
+    description="Its units are reserved where they are, and announced where they go. Transfers are "
+    "no channel's: all that is done and read of them takes `channel:all`.",
 )
 def request_transfer(body: TransferInput) -> TransferAnswer:
     caller, request, now = who(app), idempotent(app), _now()
+    caller.must_see_all()
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
             raise invalid(f"$.{field}", "there is no such location")
@@ -335,19 +342,16 @@ def request_transfer(body: TransferInput) -> TransferAnswer:
     "margin than the transfer costs by the policy in force.",
 )
 def suggest_transfers(
-    sku: Annotated[
-        str, Query(min_length=1, max_length=1000, description="one, or several with commas")
-    ],
+    sku: Annotated[list[Sku], Query(max_length=MOST_SUGGESTED)],
     days: Annotated[int, Query(ge=1, le=60)] = 7,
 ) -> SuggestionsAnswer:
-    skus = [one for part in sku.split(",") if (one := part.strip())]
-    if len(skus) > MOST_SUGGESTED:
-        raise invalid("$.sku", f"at most {MOST_SUGGESTED}")
-    return suggestions_answer(suggesting.suggested(skus, days, _now()))
+    who(app).must_see_all()
+    return suggestions_answer(suggesting.suggested(sku, days, _now()))
 
 
 @app.get("/v1/transfers/<transfer_id>", security=READ, summary="Read a transfer")
 def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
+    who(app).must_see_all()
     return transfer_answer(transfer_table.find(transfer_id))
 
 
@@ -411,15 +415,16 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
     summary="What past orders would have become under the draft",
     description="Their stored decisions taken again, on the stock as it stood, page by page: the "
     "totals before and after, and every order that would have come from elsewhere. The pages of "
-    "one what-if, asked for in turn, are what the draft's guard-rails are measured by.",
+    "one what-if, asked for in turn, are what the draft's guard-rails are measured by. Takes "
+    "`channel:all`.",
 )
 def try_draft(body: WhatIfInput) -> WhatIfAnswer:
+    who(app).must_see_all()
     draft = policies.draft()
     if draft is None:
         raise NotFound("there is no draft")
-    pk, _, sk = key_of(body.cursor).partition("\n") if body.cursor else ("", "", "")
-    if body.cursor and not (pk and sk):
-        raise invalid("$.cursor", "not a cursor of this list")
+    key = key_of(body.cursor, DECIDED, "$.cursor") if body.cursor else ""
+    pk, _, sk = key.partition("\n")
     since = _now() - timedelta(days=body.days)
     page, last = table.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
     decided = ((name, Decision.from_bytes(data)) for name, data in page)
@@ -444,6 +449,7 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     description="From the router that places orders. Nothing is reserved.",
 )
 def promise(body: PromiseInput) -> PromisesAnswer:
+    who(app).must_see(body.channel)
     return promising.promises(body, _now())
 
 
@@ -494,6 +500,7 @@ def _change(order_id: str, decide: Decide) -> OrderAnswer:
 
 def _move(transfer_id: str, decide: Callable[[Transfer, datetime, str], Moved]) -> TransferAnswer:
     caller, request, now = who(app), idempotent(app), _now()
+    caller.must_see_all()
     text = transfer_table.change(
         transfer_id,
         lambda found: decide(found, now, caller.client_id),
@@ -537,13 +544,8 @@ def _states(state: State | None) -> tuple[State, ...]:
     return model.OPEN if state is None else (state,)
 
 
-def _place(cursor: str | None) -> table.At | None:
-    if cursor is None:
-        return None
-    group, key, found, *more = [*key_of(cursor).split("\n"), "", ""]
-    if not found or any(more):
-        raise invalid("query.cursor", "not a cursor of this list")
-    return table.At(group, key, found)
+def _place(cursor: str | None, form: str) -> table.At | None:
+    return None if cursor is None else table.At(*key_of(cursor, form).split("\n"))
 
 
 def _cursor(after: table.At | None) -> str | None:

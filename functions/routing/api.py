@@ -24,6 +24,8 @@ from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
 
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
+MOST_VERSION = 10**8 - 1
+"""Its key has 8 digits."""
 
 app = api()
 
@@ -41,7 +43,7 @@ def list_policies(
 ) -> PoliciesAnswer:
     now = table.activation()
     active = now.version
-    found = table.page(limit, _version(key_of(cursor)) if cursor else None)
+    found = table.page(limit, int(key_of(cursor, "[0-9]{1,8}")) if cursor else None)
     draft = table.draft()
     return PoliciesAnswer(
         active=active,
@@ -136,7 +138,7 @@ def stop_canary() -> ActiveAnswer:
     summary="Put a published version in force again",
     description="For all orders, at once: a canary ends.",
 )
-def roll_back(version: Annotated[int, Path(ge=0)]) -> ActiveAnswer:
+def roll_back(version: Annotated[int, Path(ge=0, le=MOST_VERSION)]) -> ActiveAnswer:
     before = table.roll_back(version, datetime.now(UTC), who(app).client_id)
     return ActiveAnswer(active=version, before=before)
 
@@ -146,15 +148,9 @@ def _revision(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) <= 8):
         raise invalid("header.If-Match", "not an ETag of the draft")
     return int(text)
-
-
-def _version(key: str) -> int:
-    if not key.isdecimal():
-        raise invalid("query.cursor", "not a cursor of this list")
-    return int(key)
 
 
 def _canary(found: Canary) -> CanaryAnswer:

@@ -33,9 +33,12 @@ from shared.stock.rules_contract import RulesAnswer, RulesInput, rules_of
 from shared.stock.rules_table import Published
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
-from shared.web.contract import Id, LocationId, Sku
+from shared.web.contract import ID, Id, LocationId, Sku
 from shared.web.cursor import cursor_of, key_of
 from shared.web.problem import summary
+
+MOST_VERSION = 10**8 - 1
+"""Its key has 8 digits."""
 
 app = api()
 
@@ -73,7 +76,9 @@ def send_updates(body: Updates) -> Response[UpdatesAnswer]:
     description="Safety stock and ring fences, in the order in which they count; those in force, "
     "or an earlier `version`. A change is in force everywhere within 30 s.",
 )
-def get_rules(version: Annotated[int | None, Query(ge=0)] = None) -> Response[RulesAnswer]:
+def get_rules(
+    version: Annotated[int | None, Query(ge=0, le=MOST_VERSION)] = None,
+) -> Response[RulesAnswer]:
     return _rules(rules_table.published(version))
 
 
@@ -103,7 +108,7 @@ def list_positions(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Positions:
-    found, after = table.positions_page(sku, limit, key_of(cursor) if cursor else None)
+    found, after = table.positions_page(sku, limit, key_of(cursor, ID) if cursor else None)
     return Positions(
         sku=sku,
         positions=[PositionAnswer.of(position) for position in found],
@@ -140,7 +145,7 @@ def list_movements(
     cursor: Annotated[str | None, Query()] = None,
 ) -> Movements:
     rows, before = table.movements_page(
-        sku, location_id, limit, _version(cursor) if cursor else None
+        sku, location_id, limit, int(key_of(cursor, "[0-9]{1,12}")) if cursor else None
     )
     return Movements(
         sku=sku,
@@ -240,13 +245,6 @@ def _etag(if_match: str | None) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= 8):
         raise invalid("header.If-Match", "not an ETag of the rules")
     return int(text)
-
-
-def _version(cursor: str) -> int:
-    key = key_of(cursor)
-    if not (key.isascii() and key.isdigit() and len(key) <= 12):
-        raise invalid("query.cursor", "not a cursor of this list")
-    return int(key)
 
 
 def _now() -> datetime:

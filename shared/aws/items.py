@@ -11,6 +11,8 @@ from typing import Any
 
 Value = Any
 Item = dict[str, Any]
+SMALLEST = 1e-130
+"""DynamoDB holds no number nearer to 0 but 0."""
 
 
 def to_item(values: Mapping[str, Value]) -> Item:
@@ -25,7 +27,7 @@ def to_attribute(value: Value) -> Item:
         case bool():
             return {"BOOL": value}
         case int() | float():
-            return {"N": repr(value)}
+            return {"N": repr(value) if abs(value) >= SMALLEST else "0"}
         case None:
             return {"NULL": True}
         case bytes():

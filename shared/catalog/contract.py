@@ -9,14 +9,13 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
-    Strict,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
 
 from shared.catalog.model import Product
-from shared.web.contract import Answer, Currency, Input, Instant, Money, Sku
+from shared.web.contract import Answer, Input, InstantInput, Money, MoneyInput, Price, Sku
 
 
 def _checked_gtin(value: str) -> str:
@@ -27,19 +26,10 @@ def _checked_gtin(value: str) -> str:
     return value
 
 
-MOST_MINOR_UNITS = 10**12
-Amount = Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 CheckedGtin = Annotated[
     str, StringConstraints(pattern=r"^(\d{8}|\d{12,14})$"), AfterValidator(_checked_gtin)
 ]
-
-
-class Price(Input):
-    """``amount`` in minor units (cents) of an ISO 4217 ``currency``."""
-
-    amount: Amount
-    currency: Currency
 
 
 class _Described(BaseModel):
@@ -48,7 +38,7 @@ class _Described(BaseModel):
         description="mass of one unit, packed for sale"
     )
     gtin: CheckedGtin | None = Field(default=None, description="GS1 Global Trade Item Number")
-    season_ends_at: Instant | None = Field(
+    season_ends_at: InstantInput | None = Field(
         default=None, description="from then on a unit is worth its salvage"
     )
     attributes: Annotated[dict[Text, Text], Field(max_length=50)] = Field(default_factory=dict)
@@ -56,16 +46,18 @@ class _Described(BaseModel):
 
 class PutProduct(Input, _Described):
     price: Price
-    margin: Money | None = Field(
+    margin: MoneyInput | None = Field(
         default=None, description="what one unit earns; in the currency of the price"
     )
-    salvage: Money | None = Field(
+    salvage: MoneyInput | None = Field(
         default=None, description="what one unit left over is worth; in the currency of the price"
     )
 
     @field_validator("margin", "salvage")
     @classmethod
-    def _in_currency_of_price(cls, money: Money | None, info: ValidationInfo) -> Money | None:
+    def _in_currency_of_price(
+        cls, money: MoneyInput | None, info: ValidationInfo
+    ) -> MoneyInput | None:
         price = info.data.get("price")
         if money is not None and price is not None and money.currency != price.currency:
             raise ValueError(f"has the currency of the price: {price.currency}")

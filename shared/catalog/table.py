@@ -23,6 +23,8 @@ from shared.instants import rfc3339
 
 LISTING = "PRODUCT"
 MOST_VARIANTS = 100
+FOLDED_BYTES = 900
+"""Of a title in its key, which has 1,024: room for the SKU."""
 
 
 def product_key(sku: str) -> Key:
@@ -102,8 +104,10 @@ def page(limit: int, *, beginning: str = "", after: str | None = None) -> Page:
 
 
 def folded(title: str) -> str:
-    """A title as it is searched: one space between words, no difference of upper and lower case."""
-    return " ".join(title.casefold().split())
+    """A title as it is searched: one space between words, no difference of upper and lower case,
+    and its first FOLDED_BYTES only."""
+    text = " ".join(title.casefold().split())
+    return text.encode()[:FOLDED_BYTES].decode(errors="ignore")
 
 
 def product_of_item(item: dict[str, Any]) -> Product:

@@ -25,7 +25,18 @@ from shared.customers.model import (
 from shared.customers.stored import milliseconds
 from shared.customers.views import Export, Preview, Review, Whole
 from shared.errors import InvalidRequest, MalformedRequest
-from shared.web.contract import Answer, Channel, Count, Country, Id, Input, Instant, Sku, rfc3339
+from shared.web.contract import (
+    Answer,
+    Channel,
+    Count,
+    Country,
+    Id,
+    Input,
+    Instant,
+    InstantInput,
+    Sku,
+    rfc3339,
+)
 from shared.web.idempotency import Request
 from shared.web.problem import invalid
 
@@ -76,7 +87,7 @@ class StatedConsent(Input):
     purpose: Channel
     contact: Required
     status: ConsentStatus
-    at: Instant
+    at: InstantInput
 
 
 class CustomerIdentity(Input):
@@ -162,7 +173,7 @@ class CustomerIdentity(Input):
 class CustomerStatement(CustomerIdentity):
     """What a source states of a person, and when it was so."""
 
-    occurred_at: Instant
+    occurred_at: InstantInput
 
 
 AHEAD = timedelta(days=1)
@@ -175,7 +186,7 @@ class ObservedEvent(Input):
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     source: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     type: Literal["customer.observed"]
-    time: Instant
+    time: InstantInput
     datacontenttype: Literal["application/json"] | None = None
     data: CustomerStatement
 
@@ -498,7 +509,7 @@ def _small(data: dict[str, Any]) -> dict[str, Any]:
 class StatedInteraction(Input):
     channel: Channel
     kind: Literal["view", "cart", "purchase", "return", "visit", "contact"]
-    occurred_at: Instant
+    occurred_at: InstantInput
     data: Annotated[dict[str, Any], AfterValidator(_small)] = Field(default={})
 
 

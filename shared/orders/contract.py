@@ -45,8 +45,10 @@ from shared.web.contract import (
     Id,
     Input,
     Instant,
+    InstantInput,
     LocationId,
     Money,
+    Price,
     Sku,
     Units,
 )
@@ -101,7 +103,7 @@ class OrderLineInput(Input):
     line_id: Id
     sku: Sku
     quantity: Units
-    unit_price: Money
+    unit_price: Price
     method: Method
     location_id: LocationId | None = Field(
         default=None, description="where a pickup line is collected; a ship line names none"
@@ -116,8 +118,6 @@ class OrderLineInput(Input):
             raise ValueError("a pickup line names its location_id")
         if self.method == "ship" and self.location_id is not None:
             raise ValueError("where a ship line comes from is for the router to say")
-        if self.unit_price.amount < 0:
-            raise ValueError("unit_price is not negative")
         return self
 
 
@@ -654,7 +654,7 @@ class TransferInput(Input):
     from_location_id: LocationId
     to_location_id: LocationId
     lines: Annotated[list[TransferLineInput], Field(min_length=1, max_length=MOST_TRANSFER_LINES)]
-    expected_at: Instant = Field(description="when it should be there")
+    expected_at: InstantInput = Field(description="when it should be there")
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
@@ -890,8 +890,8 @@ class ChosenOption(Input):
     service_level: ServiceLevel | None = None
     location_id: LocationId | None = None
     distance_km: float | None = None
-    deliver_by: Instant | None = None
-    ready_by: Instant | None = None
+    deliver_by: InstantInput | None = None
+    ready_by: InstantInput | None = None
     splits: Count | None = None
     cost: Money | None = None
     kg_co2e: float | None = None
@@ -918,7 +918,7 @@ class PromiseHoldInput(PromiseInput):
     answer and the ``as_of`` of that answer."""
 
     option: ChosenOption
-    as_of: Instant
+    as_of: InstantInput
     expires_in_seconds: HoldSeconds
 
     @model_validator(mode="after")

@@ -402,7 +402,8 @@ def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel
     """The hold as the plan: its units, on its locations, and nothing else; with the dates that were
     promised with it, if any were.
 
-    Raises Conflict when the order is not exactly what is held.
+    Raises Conflict when the order is not exactly what is held, or is held where there is no
+    location that serves it in this way.
     """
     if hold.channel != order.channel:
         raise Conflict(f"hold {hold.hold_id} is of another channel", hold_id=hold.hold_id)
@@ -428,11 +429,31 @@ def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel
             raise _not_held(hold, line.sku)
     if extra := sorted({sku for (sku, _), units in left.items() if units}):
         raise _not_held(hold, *extra)
+    _check_served(hold, plan, supply)
     parcels = [
         parcel(place, method, lines, order.service_level, supply=supply, now=now)
         for (place, method), lines in sorted(plan.items())
     ]
     return parcels if hold.promise is None else _as_promised(order, hold, hold.promise, parcels)
+
+
+def _check_served(hold: Hold, plan: Iterable[tuple[str, Method]], supply: Supply) -> None:
+    """Raises Conflict naming each place that cannot ship, or hand over, what is held there."""
+    wrong = []
+    for place, method in sorted(plan):
+        location = supply.locations.get(place)
+        if location is None:
+            wrong.append({"location_id": place, "reason": "there is no such location"})
+        elif method == "ship" and not location.ship:
+            wrong.append({"location_id": place, "reason": "it ships no orders"})
+        elif method == "pickup" and not location.pickup:
+            wrong.append({"location_id": place, "reason": "it hands over no orders"})
+    if wrong:
+        raise Conflict(
+            f"hold {hold.hold_id} is at locations that cannot serve the order",
+            hold_id=hold.hold_id,
+            locations=wrong,
+        )
 
 
 def promise_of(order: Order) -> dict[str, Any]:

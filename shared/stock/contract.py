@@ -50,6 +50,7 @@ from shared.web.contract import (
     Delta,
     Input,
     Instant,
+    InstantInput,
     LocationId,
     Sku,
     Units,
@@ -76,7 +77,7 @@ def _whole_milliseconds(instant: datetime) -> datetime:
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-When = Annotated[Instant, BeforeValidator(_is_text), AfterValidator(_whole_milliseconds)]
+When = Annotated[InstantInput, BeforeValidator(_is_text), AfterValidator(_whole_milliseconds)]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 Source = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20\x7f]{1,256}$")]
 Sequence = Annotated[int, Strict(), Ge(0), Le(10**18)]

@@ -9,7 +9,17 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from shared.errors import InvalidRequest
 from shared.stock.rules import WHOLE, Amount, Match, Rule
 from shared.stock.rules_table import Published
-from shared.web.contract import Answer, Channel, Count, Id, Input, Instant, LocationId, Sku
+from shared.web.contract import (
+    Answer,
+    Channel,
+    Count,
+    Id,
+    Input,
+    Instant,
+    InstantInput,
+    LocationId,
+    Sku,
+)
 
 MOST_RULES = 200
 MOST_NAMES = 1000
@@ -114,7 +124,9 @@ class RingFenceDocument(_Amount):
     began."""
 
     channels: Annotated[list[Channel], Field(min_length=1, max_length=50)]
-    until: Instant | None = Field(default=None, description="from then on it is open to all again")
+    until: InstantInput | None = Field(
+        default=None, description="from then on it is open to all again"
+    )
 
 
 class RuleDocument(_Document):

@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.errors import InvalidRequest, KeyMissing, MalformedRequest, NotFound, Refusal
 from shared.web.auth import Caller, caller
@@ -48,11 +49,12 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
         try:
             answer = app.resolve(event, context)
         except Exception as error:
-            logger.error("the request failed", extra=crash(error))
-            body = problem(None)
+            refusal = _unreadable(event)
+            if refusal is None:
+                logger.error("the request failed", extra=crash(error))
             answer = {
-                "statusCode": HTTPStatus.INTERNAL_SERVER_ERROR,
-                "body": body,
+                "statusCode": refusal.status if refusal else HTTPStatus.INTERNAL_SERVER_ERROR,
+                "body": problem(refusal),
                 "headers": {"Content-Type": MEDIA_TYPE},
             }
         answer["body"] = answer.get("body") or ""  # the local gateway fails on null
@@ -99,6 +101,18 @@ def _refuse_input(error: RequestValidationError) -> Response[str]:
 
 def _refuse_route(_: NotFoundError) -> Response[str]:
     return _refuse(NotFound("there is no such route"))
+
+
+def _unreadable(event: dict[str, Any]) -> MalformedRequest | None:
+    """Why the body of ``event`` cannot be read at all, where the resolver does not say it: bytes
+    that are no UTF-8, a number of thousands of digits, thousands of lists in each other."""
+    try:
+        APIGatewayProxyEventV2(event).json_body  # noqa: B018 (it is read anew)
+    except (ValueError, RecursionError):
+        return MalformedRequest(
+            "the body is not JSON", [{"path": "$", "message": "it cannot be read"}]
+        )
+    return None
 
 
 def _invalid(error: RequestValidationError) -> InvalidRequest:

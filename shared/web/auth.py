@@ -1,7 +1,8 @@
 """Who is calling: the claims that the gateway's JWT authorizer has already verified.
 
 The gateway refuses a token without the route's scope. What is left to decide here is the channel:
-a scope ``channel:<name>`` lets a client act as that channel, ``channel:all`` as any.
+a scope ``channel:<name>`` lets a client act as that channel, ``channel:all`` as any, and do what
+belongs to no channel.
 """
 
 from collections.abc import Mapping
@@ -56,6 +57,14 @@ class Caller:
         """Raises Forbidden when the token does not reach ``channel``."""
         if not self.sees(channel):
             raise Forbidden(f"this client may not act as channel {channel}", channel=channel)
+
+    def must_see_all(self) -> None:
+        """What is the retailer's own and no channel's, such as transfers.
+
+        Raises Forbidden when the token reaches some channels only.
+        """
+        if EVERY_CHANNEL not in self.channels:
+            raise Forbidden(f"this takes the scope channel:{EVERY_CHANNEL}")
 
 
 def caller(event: Mapping[str, Any]) -> Caller:

@@ -3,7 +3,7 @@
 Input refuses what it does not know. An answer leaves out what it does not have.
 """
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
@@ -25,16 +25,33 @@ from shared import instants
 
 rfc3339 = instants.rfc3339
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no instant of the calendar") from None
+
+
+def _of_our_time(instant: datetime) -> datetime:
+    if not EARLIEST <= instant < LATEST:
+        raise ValueError(f"not from {EARLIEST.year} to {LATEST.year - 1}")
+    return instant
+
+
 Instant = Annotated[
-    AwareDatetime,
-    AfterValidator(lambda instant: instant.astimezone(UTC)),
-    PlainSerializer(rfc3339, return_type=str),
+    AwareDatetime, AfterValidator(_in_utc), PlainSerializer(rfc3339, return_type=str)
 ]
+InstantInput = Annotated[Instant, AfterValidator(_of_our_time)]
+"""What comes from outside has room for what is added to it or taken from it."""
 MOST_UNITS = 10**9
 Count = Annotated[int, Strict(), Ge(0), Le(MOST_UNITS)]
 Units = Annotated[int, Strict(), Ge(1), Le(MOST_UNITS)]
 Delta = Annotated[int, Strict(), Ge(-MOST_UNITS), Le(MOST_UNITS)]
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+Id = Annotated[str, StringConstraints(pattern=f"^{ID}$")]
 Sku = Id
 LocationId = Id
 Channel = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -68,5 +85,22 @@ class Answer(BaseModel):
 class Money(Input):
     """``amount`` in minor units (cents) of an ISO 4217 ``currency``."""
 
-    amount: int
+    amount: Annotated[int, Strict()]
+    currency: Currency
+
+
+MOST_MINOR_UNITS = 10**12
+
+
+class MoneyInput(Input):
+    """``amount`` in minor units (cents) of an ISO 4217 ``currency``; it may be below 0."""
+
+    amount: Annotated[int, Strict(), Ge(-MOST_MINOR_UNITS), Le(MOST_MINOR_UNITS)]
+    currency: Currency
+
+
+class Price(Input):
+    """``amount`` in minor units (cents) of an ISO 4217 ``currency``."""
+
+    amount: Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)]
     currency: Currency

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import InvalidRequest, KeyReused
+from shared.errors import KeyReused, invalid
 
 KEY_LENGTH = 255
 KEPT_SECONDS = 30 * 24 * 3600
@@ -28,7 +28,7 @@ class Request:
     @staticmethod
     def of(client_id: str, key: str, method: str, path: str, body: Any) -> "Request":
         if not 1 <= len(key) <= KEY_LENGTH:
-            raise InvalidRequest(f"Idempotency-Key has 1 to {KEY_LENGTH} characters")
+            raise invalid("header.Idempotency-Key", f"it has 1 to {KEY_LENGTH} characters")
         canonical = json.dumps([method, path, body], sort_keys=True, separators=(",", ":"))
         return Request(
             name=hashlib.sha256(f"{client_id}\n{key}".encode()).hexdigest()[:32],

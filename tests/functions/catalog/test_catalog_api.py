@@ -73,6 +73,38 @@ def test_products_are_listed_by_how_their_title_begins() -> None:
     assert "next_cursor" not in second
 
 
+def test_a_cursor_goes_on_in_its_own_list_only() -> None:
+    """Amazon's DynamoDB refuses a start key that does not fit the condition; moto does not."""
+    for sku in ("a", "b"):
+        call("put_product", path=f"/v1/products/{sku}", body={"title": f"Whole milk {sku}"})
+    _, first = call("list_products", query={"query": "whole m", "limit": "1"})
+    query = {"query": "bread", "cursor": first["next_cursor"]}
+    status, body = call("list_products", query=query)
+    assert (status, paths(body)) == (422, {"query.cursor"})
+
+
+def test_titles_of_any_length_are_listed() -> None:
+    """The key of the list has 1,024 bytes at most; a title has 400 characters of up to 4 each."""
+    title = "\N{GRINNING FACE}" * 400
+    assert call("put_product", path="/v1/products/a", body={"title": title})[0] == 201
+    assert len(table.folded(title).encode()) <= 900
+    _, found = call("list_products", query={"query": title[:200]})
+    assert [entry["title"] for entry in found["products"]] == [title]
+
+
+@pytest.mark.parametrize("name", ["margin", "salvage"])
+def test_money_is_a_whole_number_of_minor_units(name: str) -> None:
+    for amount in (True, "5", 10**12 + 1, -(10**12) - 1):
+        body = {name: {"amount": amount, "currency": "USD"}}
+        status, found = call("put_product", body=body)
+        assert (status, paths(found)) == (422, {f"$.{name}.amount"})
+
+
+def test_a_mass_too_small_to_be_stored_is_none() -> None:
+    assert call("put_product", body={"kg": 1e-300})[0] == 201
+    assert call("get_product")[1]["kg"] == 0
+
+
 def test_a_cursor_of_nothing_is_refused() -> None:
     status, body = call("list_products", query={"cursor": "%%%"})
     assert status == 422

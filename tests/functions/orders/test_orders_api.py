@@ -14,8 +14,9 @@ from shared.customers import table as customers
 from shared.orders import table
 from shared.orders.model import Change
 from shared.routing.route import replay
+from shared.web.cursor import cursor_of
 from tests.conftest import event
-from tests.functions.locations.requests import answered, request
+from tests.functions.locations.requests import answered, paths, request
 from tests.tables.orders import shop
 
 Body = dict[str, Any]
@@ -191,6 +192,76 @@ def test_a_client_acts_for_its_own_channels_only() -> None:
     assert call("get_order", path=path, scope=scope)[0] == 403
     assert call("cancel_order", path=f"{path}/cancel", scope=scope)[0] == 403
     assert call("get_order", path="/v1/orders/none")[0] == 404
+
+
+def test_orders_of_other_channels_are_neither_seen_nor_touched() -> None:
+    order = placed()
+    projected()
+    path = f"/v1/orders/{order['order_id']}"
+    scope = "norain/orders:read norain/orders:write norain/channel:marketplace"
+    for name in ("get_decision", "get_history"):
+        assert call(name, path=f"{path}/{name.removeprefix('get_')}", scope=scope)[0] == 403
+    for name, action in {"pay_order": "payment", "return_order": "returns"}.items():
+        assert call(name, path=f"{path}/{action}", key=name, scope=scope)[0] == 403
+    for found in order["fulfillments"]:
+        one = f"/v1/fulfillments/{found['fulfillment_id']}"
+        for action in ("accept", "reject", "pick", "pack", "ready", "ship", "collect", "cancel"):
+            key = f"{action}-{found['fulfillment_id']}"
+            made = call(f"{action}_fulfillment", path=f"{one}/{action}", key=key, scope=scope)
+            assert made[0] == 403, action
+        query = {"location_id": found["location_id"]}
+        assert call("list_fulfillments", query=query, scope=scope)[1]["fulfillments"] == []
+        assert call("list_orders", query=query, scope=scope)[1]["orders"] == []
+        assert len(call("list_orders", query=query)[1]["orders"]) == 1
+    assert call("get_order", path=path) == (200, order)
+
+
+@pytest.mark.parametrize("amount", [True, "5", 1.0, -1, 10**12 + 1, 10**39 + 1])
+def test_a_price_is_a_whole_number_of_minor_units(amount: Any) -> None:
+    status, problem = call(
+        "place_order", ship_only(unit_price={"amount": amount, "currency": "USD"})
+    )
+    assert (status, paths(problem)) == (422, {"$.lines[0].unit_price.amount"})
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("get_order", "/v1/orders/{}"),
+        ("get_history", "/v1/orders/{}/history"),
+        ("cancel_order", "/v1/orders/{}/cancel"),
+        ("accept_fulfillment", "/v1/fulfillments/{}/accept"),
+        ("get_transfer", "/v1/transfers/{}"),
+    ],
+)
+def test_an_id_that_nothing_has_is_refused_with_its_place(name: str, path: str) -> None:
+    status, problem = call(name, path=path.format("x" * 2100), key="long")
+    kind = path.split("/")[2].removesuffix("s")
+    assert (status, paths(problem)) == (422, {f"path.{kind}_id"})
+    assert call(name, path=path.format("none.1"), key="none")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "offered\n\nxx.1",
+        "offered\n2026\nxx",
+        "offered\na\n#b",
+        f"offered\n{'k' * 3000}\nx.1",
+        f"offered\n2026-11-20T18:00:00.000Z#{'x' * 3000}.1\n{'x' * 3000}.1",
+        "profile\n\nx",
+        f"profile\n{'k' * 3000}\nx",
+        "",
+        "é",
+    ],
+)
+def test_a_cursor_that_was_not_given_out_is_refused(key: str) -> None:
+    for name, query in {
+        "list_fulfillments": {"location_id": "denver"},
+        "list_orders": {"profile_id": "bob"},
+    }.items():
+        status, problem = call(name, query={**query, "cursor": cursor_of(key)})
+        assert (status, paths(problem)) == (422, {"query.cursor"}), name
 
 
 def test_an_order_is_carried_to_its_end() -> None:

@@ -118,6 +118,14 @@ def test_the_order_is_the_plan_also_when_a_cheaper_one_has_appeared() -> None:
     assert [replay(data).to_bytes() for data in kept] == kept
 
 
+def test_a_client_is_told_what_its_own_channels_can_have() -> None:
+    body = told()
+    cart = {"lines": body["lines"], "channel": "pos"}
+    assert call("promise", cart)[0] == 403
+    assert call("hold_promise", {**body, "channel": "pos"})[0] == 403
+    assert call("place_order", {"channel": "pos"})[0] == 403
+
+
 def test_a_promise_to_be_collected_is_kept_as_well() -> None:
     answer = held(told("B", 1, None))
     line = {"method": "pickup", "location_id": "denver", "quantity": 1, "sku": "B"}

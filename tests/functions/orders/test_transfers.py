@@ -13,7 +13,7 @@ from shared.availability.sales import Sale
 from shared.aws.items import to_item
 from shared.orders import events, table, transfer_table
 from shared.orders.transfers import GRACE, PATIENCE
-from tests.functions.locations.requests import answered, request
+from tests.functions.locations.requests import answered, paths, request
 from tests.tables.orders import shop
 
 Body = dict[str, Any]
@@ -235,6 +235,50 @@ def sold_over_the_counter(at: datetime) -> None:
     prior = sales.prior(since, second, shelves)
     sold = replace(pack, rows=rows, as_of=at, prior=prior)
     availability.written(availability.stored("A"), sold)
+
+
+@pytest.mark.parametrize("channel", ["web", "marketplace", ""])
+def test_transfers_are_no_channel_s(channel: str) -> None:
+    transfer = asked()
+    one = f"/v1/transfers/{transfer['transfer_id']}"
+    scope = f"norain/orders:read norain/orders:write norain/stock:read norain/channel:{channel}"
+    for name, path in {
+        "request_transfer": None,
+        "suggest_transfers": None,
+        "get_transfer": one,
+        "ship_transfer": f"{one}/ship",
+        "receive_transfer": f"{one}/receive",
+        "cancel_transfer": f"{one}/cancel",
+    }.items():
+        headers = {"idempotency-key": f"other-{name}"}
+        made = request(f"orders/{name}", path=path, headers=headers, scope=scope)
+        status, problem = answered(api.handler(made, None))
+        assert (status, problem["code"]) == (403, "forbidden"), name
+    assert call("get_transfer", path=one) == (200, transfer)
+
+
+@pytest.mark.parametrize(
+    "instant", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:00:00Z"]
+)
+def test_a_transfer_is_expected_in_our_time(instant: str) -> None:
+    status, problem = call("request_transfer", {"expected_at": instant})
+    assert (status, paths(problem)) == (422, {"$.expected_at"})
+    assert call("request_transfer", {"expected_at": "2199-12-31T23:59:59Z"})[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("sku", "path"),
+    [
+        ("A,a b", "query.sku[1]"),
+        ("x" * 65, "query.sku[0]"),
+        ("A,,B", "query.sku[1]"),
+        (",".join("A" * 21), "query.sku"),
+    ],
+)
+def test_suggestions_are_asked_for_by_skus(sku: str, path: str) -> None:
+    made = request("orders/suggest_transfers", query={"sku": sku})
+    status, problem = answered(api.handler(made, None))
+    assert (status, paths(problem)) == (422, {path})
 
 
 def test_what_lies_idle_is_suggested_where_it_sells() -> None:

@@ -89,6 +89,13 @@ def test_without_a_draft_there_is_nothing_to_try() -> None:
     assert (status, problem["code"]) == (404, "not_found")
 
 
+def test_the_orders_of_all_channels_are_tried_for_whoever_sees_all() -> None:
+    drafted(DEFAULT_POLICY)
+    scope = "norain/policy:read norain/channel:web"
+    made = request("orders/try_draft", scope=scope)
+    assert answered(api.handler(made, None))[0] == 403
+
+
 def test_a_cursor_of_something_else_is_refused() -> None:
     drafted(DEFAULT_POLICY)
     status, problem = tried({"cursor": "bm90aGluZw"})

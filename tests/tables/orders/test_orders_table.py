@@ -1,6 +1,6 @@
 """What a transaction of an order writes, and what it refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,9 +19,11 @@ from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
+from shared.locations import table as locations
 from shared.orders import model, placing, sourcing, table
 from shared.orders.contract import order_answer
-from shared.orders.model import Buyer, Change, LawBroken, Order
+from shared.orders.model import Buyer, Change, LawBroken, Method, Order
+from shared.routing.route import replay
 from shared.stock import model as stock_model
 from shared.stock import table as stock
 from shared.stock.model import Hold, HoldLine, HoldState
@@ -326,6 +328,34 @@ def test_an_order_takes_exactly_what_is_held(change: Callable[[Order], Order]) -
     shop.laws()
 
 
+@pytest.mark.parametrize(
+    ("place_id", "changed", "method", "reason"),
+    [
+        ("nowhere", {}, "ship", "there is no such location"),
+        ("nowhere", {}, "pickup", "there is no such location"),
+        ("denver", {"ship": False}, "ship", "it ships no orders"),
+        ("depot", {}, "pickup", "it hands over no orders"),
+    ],
+)
+def test_what_is_held_where_the_order_cannot_be_served_is_refused(
+    place_id: str, changed: Mapping[str, Any], method: Method, reason: str
+) -> None:
+    """A position may be fed before its location is put, and a location may change."""
+    shop.stocked({"C": {place_id: 5}})
+    if changed:
+        locations.put(replace(shop.PLACES[place_id], **changed))
+    hold(HoldLine("C", place_id, 2))
+    draft = order("o-1", line("1", "C", 2, method), hold_id="h-1")
+    with pytest.raises(Conflict) as refused:
+        place(draft)
+    assert refused.value.data == {
+        "hold_id": "h-1",
+        "locations": [{"location_id": place_id, "reason": reason}],
+    }
+    assert shop.all_orders() == []
+    shop.laws()
+
+
 def test_an_expired_hold_is_closed_even_before_it_is_swept() -> None:
     hold(HoldLine("A", "boulder", 2), minutes=0)
     with pytest.raises(HoldClosed) as refused:
@@ -333,6 +363,36 @@ def test_an_expired_hold_is_closed_even_before_it_is_swept() -> None:
     assert refused.value.data["state"] == "expired"
     with pytest.raises(HoldClosed):
         place(order("o-1", line("1", "A", 2), hold_id="h-9"))
+    shop.laws()
+
+
+def test_long_decisions_lie_beside_the_order_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten routings of a long cart over many places are more than an item may hold."""
+    place(order("o-0"))
+    first = table.find("o-0")
+    assert first is not None
+    monkeypatch.setattr(table, "INLINE", len(first.decisions[0]) + 50)
+    monkeypatch.setattr(table, "PIECE", 100)
+    place(order("o-1"), "k-1")
+    again = [model.Rejection("1", 1, "no_capacity")]
+    placing.change(
+        "o-1", lambda o: model.reject(o, "o-1.1", again, {}, now=LATER, actor="store"), LATER
+    )
+    step("o-1", "accept", "a", 2)
+    found = table.find("o-1")
+    assert found is not None
+    inline, beside = found.decisions
+    assert isinstance(inline, bytes)
+    assert isinstance(beside, str)
+    data = table.decision("o-1", beside)
+    assert model.decision_id(data) == beside
+    assert len(data) > 2 * table.PIECE
+    assert replay(data).to_bytes() == data
+    monkeypatch.setattr(table, "INLINE", 0)
+    place(order("o-2"), "k-2")
+    past = dict(table.decided_since(NOW - timedelta(days=1), 100)[0])
+    assert past["o-1"] == inline
+    assert replay(past["o-2"]).to_bytes() == past["o-2"]
     shop.laws()
 
 
