@@ -36,6 +36,7 @@ class Function(Construct):
         environment: Mapping[str, str] | None = None,
         timeout_seconds: int = 10,
         memory: int = 512,
+        sends_to_itself: bool = False,
     ) -> None:
         super().__init__(scope, name)
         group = logs.LogGroup(
@@ -60,6 +61,8 @@ class Function(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
             snap_start=platform.snap_start,
+            # Else Lambda drops what has come back through a queue 16 times.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if sends_to_itself else None,
             environment={"NORAIN_STAGE": platform.stage, **(environment or {})},
         )
         Tags.of(self.function).add("norain:handler", handler)

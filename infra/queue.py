@@ -13,19 +13,13 @@ RECEIVES = 5
 
 
 class Queue(Construct):
-    """A message that fails ``receives`` times moves to ``dead_letters``, which wakes somebody.
+    """A message that fails RECEIVES times moves to ``dead_letters``, which wakes somebody.
 
     A message that can never succeed is put there by the worker itself, at once, with its reason.
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        platform: Platform,
-        *,
-        worker_timeout_seconds: int,
-        receives: int = RECEIVES,
+        self, scope: Construct, name: str, platform: Platform, *, worker_timeout_seconds: int
     ) -> None:
         super().__init__(scope, name)
         self.dead_letters = dead_letter_queue(self, platform)
@@ -38,7 +32,7 @@ class Queue(Construct):
             enforce_ssl=True,
             removal_policy=platform.removal_policy,
             dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.dead_letters, max_receive_count=receives
+                queue=self.dead_letters, max_receive_count=RECEIVES
             ),
         )
 

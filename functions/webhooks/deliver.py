@@ -1,15 +1,21 @@
-"""Sends signed messages to webhooks; one that fails waits in the queue and is sent again (SQS)."""
+"""Sends signed messages to webhooks (SQS).
+
+A message that fails, or whose webhook rests, is put into the queue anew, with its attempt and when
+it is due, and the old one is deleted once the new one is taken. A queue delays a message for 15
+minutes at most: one that comes before it is due goes back for what is left. So none is in flight
+while it waits, of which a queue has 120,000 at most.
+"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
-from shared.aws.sqs import hide, send
+from shared.aws.sqs import Later, send, send_later
 from shared.webhooks import model, sending, table
 from shared.webhooks.model import Webhook
 from shared.webhooks.sending import Outcome
@@ -22,9 +28,11 @@ logger = Logger(service="norain", utc=True)
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """``attempt`` is the one that is to be made, not before ``due``."""
+
     name: str
-    receipt: str
     attempt: int
+    due: datetime | None
     body: str
     client_id: str
     webhook_id: str
@@ -32,10 +40,12 @@ class Message:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """All at once. What has failed is hidden until its next attempt, or given up with a reason."""
-    now = datetime.now(UTC)
+    """All at once. What has failed is sent anew for its next attempt, or given up with a reason."""
+    now = _now()
     known = {(one.client_id, one.webhook_id): one for one in table.every()}
+    resting: dict[str, datetime] = {}
     due: list[tuple[Message, Webhook]] = []
+    waiting: list[tuple[Message, Later]] = []
     failed: set[str] = set()
     for record in event["Records"]:
         message = _read(record)
@@ -44,33 +54,72 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             logger.info("its webhook was deleted", extra={"message_id": message.name})
         elif webhook.state == "disabled":
             _give_up(message, "webhook_disabled", "its webhook was disabled")
+        elif message.due is not None and now < message.due:
+            waiting.append((message, _later(message, message.due, now)))
+        elif (until := _rests_until(webhook, now, resting)) is not None:
+            waiting.append((message, _later(message, until, now)))
         else:
             due.append((message, webhook))
     outcomes = _sent(due, now)
     for (message, webhook), outcome in zip(due, outcomes, strict=True):
         try:
-            if not _done(message, webhook, outcome, now):
-                failed.add(message.name)
+            if again := _done(message, webhook, outcome):
+                waiting.append((message, again))
         except Exception:
             logger.exception("not noted", extra={"message_id": message.name})
             failed.add(message.name)
+    left = send_later(setting("deliveries"), [later for _, later in waiting])
+    failed |= {waiting[place][0].name for place in left}
     arrived = sum(outcome.delivered for outcome in outcomes)
-    logger.info("delivered", extra={"messages": len(due), "arrived": arrived})
+    logger.info(
+        "delivered", extra={"messages": len(due), "arrived": arrived, "waiting": len(waiting)}
+    )
     return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
 
 
 def _read(record: dict[str, Any]) -> Message:
-    """Of what fan_out.py has written."""
+    """Of what fan_out.py or ``_later`` has written."""
     told = json.loads(record["body"])
+    attributes = {
+        name: attribute.get("stringValue", "")
+        for name, attribute in record.get("messageAttributes", {}).items()
+    }
+    due = attributes.get("due")
     return Message(
         record["messageId"],
-        record["receiptHandle"],
-        int(record["attributes"]["ApproximateReceiveCount"]),
+        int(attributes.get("attempt", 1)),
+        datetime.fromtimestamp(int(due), UTC) if due else None,
         record["body"],
         told["client_id"],
         told["webhook_id"],
         told["event"],
     )
+
+
+def _later(message: Message, due: datetime, now: datetime, attempt: int | None = None) -> Later:
+    """The message again, for the same attempt unless another one is named."""
+    return Later(
+        message.body,
+        max(1, int((due - now).total_seconds())),
+        {"attempt": str(attempt or message.attempt), "due": str(int(due.timestamp()))},
+    )
+
+
+def _rests_until(webhook: Webhook, now: datetime, resting: dict[str, datetime]) -> datetime | None:
+    """Until when it is left alone; None when it is to be tried. ``resting`` is what this batch
+    knows of those that rest."""
+    rest = model.rest(webhook, now)
+    if rest is None:
+        return None
+    name = webhook.webhook_id
+    if name in resting:
+        return resting[name]
+    if webhook.resumes_at is not None and now < webhook.resumes_at:
+        until: datetime | None = webhook.resumes_at
+    else:
+        until = table.resting(webhook, now, now + timedelta(seconds=rest))
+    resting[name] = until or now + timedelta(seconds=rest)
+    return until
 
 
 def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
@@ -86,12 +135,13 @@ def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
         pool.shutdown(wait=False)
 
 
-def _done(message: Message, webhook: Webhook, outcome: Outcome, now: datetime) -> bool:
-    """Whether nothing is left to do for the message."""
+def _done(message: Message, webhook: Webhook, outcome: Outcome) -> Later | None:
+    """The message for its next attempt; None when nothing is left to do for it."""
     if outcome.delivered:
         if webhook.failing_since is not None or message.attempt > 1:
             table.delivered(webhook)  # an attempt before may have failed since it was read
-        return True
+        return None
+    now = _now()
     failing = table.failed(webhook, now)
     extra = {
         "webhook_id": webhook.webhook_id,
@@ -109,10 +159,14 @@ def _done(message: Message, webhook: Webhook, outcome: Outcome, now: datetime) -
     pause = None if gone else model.wait(message.attempt, outcome.retry_after)
     if pause is None:
         _give_up(message, "not_delivered", outcome.reason)
-        return True
-    hide(setting("deliveries"), message.receipt, pause)
-    return False
+        return None
+    return _later(message, now + timedelta(seconds=pause), now, message.attempt + 1)
 
 
 def _give_up(message: Message, code: str, detail: str) -> None:
     send(setting("dead_letters"), message.body, {"code": code, "detail": detail})
+
+
+def _now() -> datetime:
+    """Whole seconds, as those that the queue counts: what it shows is due."""
+    return datetime.now(UTC).replace(microsecond=0)

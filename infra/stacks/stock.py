@@ -196,6 +196,7 @@ class Stock(Stack):
             description="reads files of the feed bucket onto the feed queue",
             timeout_seconds=INGEST_SECONDS,
             memory=1024,
+            sends_to_itself=True,
             environment={
                 "NORAIN_FEED_QUEUE": feed.queue.queue_url,
                 "NORAIN_FILES_QUEUE": files.queue.queue_url,

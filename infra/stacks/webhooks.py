@@ -12,7 +12,6 @@ from infra.queue import Queue
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from shared import schema
-from shared.webhooks.model import ATTEMPTS
 
 FAN_OUT_SECONDS = 30
 DELIVER_SECONDS = 30
@@ -53,14 +52,7 @@ class Webhooks(Stack):
             event_pattern=bus.EventPattern(source=list(SOURCES)),
             targets=[targets.SqsQueue(told.queue)],
         )
-        deliveries = Queue(
-            self,
-            "Deliveries",
-            platform,
-            worker_timeout_seconds=DELIVER_SECONDS,
-            # The worker gives a message up after ATTEMPTS; more is for a worker that breaks down.
-            receives=ATTEMPTS + 5,
-        )
+        deliveries = Queue(self, "Deliveries", platform, worker_timeout_seconds=DELIVER_SECONDS)
 
         fan_out = Function(
             self,
@@ -83,9 +75,10 @@ class Webhooks(Stack):
             description="sends signed messages to webhooks, again when they fail",
             environment={**sends, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
             timeout_seconds=DELIVER_SECONDS,
+            sends_to_itself=True,
         )
         data.let(deliver, schema.WEBHOOKS, *READ, *WRITE)
-        deliver.allow(["sqs:ChangeMessageVisibility"], [deliveries.queue.queue_arn])
+        deliver.allow(["sqs:SendMessage"], [deliveries.queue.queue_arn])
         deliveries.worked_off_by(deliver, batch_size=10, window_seconds=0, max_concurrency=20)
 
         self.api = Function(

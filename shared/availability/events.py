@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.availability.model import Pack
+from shared.availability.model import Pack, Row
 from shared.availability.query import status
 from shared.instants import rfc3339
 
@@ -100,7 +100,8 @@ def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
 def _summary(pack: Pack | None) -> str:
     rows = pack.rows.values() if pack else ()
     return status(
-        sum(max(0, row.available) for row in rows), expected=any(row.expected for row in rows)
+        sum(max(0, row.available) for row in rows),
+        expected=pack is not None and any(_coming(row, pack.as_of) for row in rows),
     )
 
 
@@ -108,6 +109,11 @@ def _statuses(pack: Pack | None) -> Mapping[str, str]:
     """Of each location; what is expected at one makes it a backorder there."""
     rows = pack.rows if pack else {}
     return {
-        location: status(max(0, row.available), expected=bool(row.expected))
+        location: status(max(0, row.available), expected=bool(pack and _coming(row, pack.as_of)))
         for location, row in rows.items()
     }
+
+
+def _coming(row: Row, at: datetime) -> bool:
+    """Supply that is overdue is no longer told of."""
+    return any(second > at.timestamp() for second, _ in row.expected)

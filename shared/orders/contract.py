@@ -57,6 +57,9 @@ MOST_LINES = 45
 """Packs, products, pulls, the hold and the replay are one batch read of 100 keys up to 32 lines,
 and two beyond."""
 MOST_TRANSFER_LINES = 90
+MOST_ORDERED = 100_000
+Ordered = Annotated[int, Strict(), Ge(1), Le(MOST_ORDERED)]
+"""Units of a line that somebody wants to buy; stock may have more."""
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 OrderId = Annotated[
     str,
@@ -102,7 +105,7 @@ class ShipTo(Input):
 class OrderLineInput(Input):
     line_id: Id
     sku: Sku
-    quantity: Units
+    quantity: Ordered
     unit_price: Price
     method: Method
     location_id: LocationId | None = Field(
@@ -782,7 +785,7 @@ def transfer_answer(transfer: Transfer) -> TransferAnswer:
 
 class PromiseLine(Input):
     sku: Sku
-    quantity: Units
+    quantity: Ordered
 
 
 class PromiseInput(Input):
@@ -930,9 +933,14 @@ class PromiseHoldInput(PromiseInput):
         return self
 
 
+class HeldLine(Answer):
+    sku: Sku
+    quantity: Units
+
+
 class HeldPart(Answer):
     location_id: LocationId
-    lines: list[PromiseLine]
+    lines: list[HeldLine]
     promise: FulfillmentPromise
 
 

@@ -10,11 +10,11 @@ from shared.locations.model import ServiceLevel
 from shared.orders import model, sourcing, table
 from shared.orders.contract import (
     FulfillmentPromise,
+    HeldLine,
     HeldPart,
     PromiseHeld,
     PromiseHoldInput,
     PromiseInput,
-    PromiseLine,
     PromiseOption,
     PromisesAnswer,
     PromiseShort,
@@ -236,7 +236,7 @@ def _hold(
 def _part(part: Fulfillment) -> HeldPart:
     return HeldPart(
         location_id=part.location_id,
-        lines=[PromiseLine(sku=held.sku, quantity=held.quantity) for held in part.lines],
+        lines=[HeldLine(sku=held.sku, quantity=held.quantity) for held in part.lines],
         promise=FulfillmentPromise(
             ready_by=part.ready_by if part.method == "pickup" else None,
             deliver_by=part.deliver_by,

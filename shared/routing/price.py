@@ -21,6 +21,10 @@ from shared.routing.model import (
 
 SCALE = 1000
 NEGLIGIBLE = 1e-12
+MOST_SUMMED = 100_000
+"""Beyond this mean a Poisson tail is no longer summed: the approximation is within 1e-7 there."""
+MOST_PRICED = 100
+"""So many units of a line are priced one by one; of more, as many that lie evenly among them."""
 DAY_SECONDS = 86_400
 NO_PULL = Pull(0.0, 0)
 
@@ -135,7 +139,8 @@ def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
     is announced, the most that it is worth over any of the periods up to a delivery or to the end:
     with the demand until then, and what has come by then. A unit that is short before the lorry
     comes is dear, however much the lorry brings. Of a line of several units it is the mean of
-    theirs, each dearer than the one before: exact when the location gives all of them.
+    theirs, each dearer than the one before: exact when the location gives all of them, and up to
+    MOST_PRICED; of more within 1 % of the margin.
     """
     if line.margin is None or line.salvage is None:
         return 0
@@ -144,7 +149,10 @@ def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
     if found.expected:
         ends = periods(found, problem.now.timestamp(), left)
     units = max(1, min(line.quantity, found.stock))
-    earned = sum(_most(found, ends, margin, taken) for taken in range(units)) / units
+    priced = min(units, MOST_PRICED)
+    # The middle unit of each of ``priced`` equal parts of the line: every unit up to MOST_PRICED.
+    middles = [(2 * part + 1) * units // (2 * priced) for part in range(priced)]
+    earned = sum(_most(found, ends, margin, taken) for taken in middles) / priced
     return _scaled(problem.policy.opportunity * (earned + line.salvage))
 
 
@@ -217,11 +225,18 @@ def days_left(problem: Problem, line: Line) -> float:
 
 
 def poisson_tail(mean: float, least: int) -> float:
-    """P(X >= least) of a Poisson variable, summed from ``least`` away from the mean."""
+    """P(X >= least) of a Poisson variable, summed from ``least`` away from the mean.
+
+    Beyond MOST_SUMMED as P(Y <= mean) of the gamma variable Y of shape ``least``, whose cube root
+    is about normal (Wilson and Hilferty, PNAS 1931).
+    """
     if least <= 0:
         return 1.0
     if mean <= 0:
         return 0.0
+    if mean > MOST_SUMMED:
+        short = 1 - 1 / (9 * least) - (mean / least) ** (1 / 3)
+        return math.erfc(3 * math.sqrt(least / 2) * short) / 2
     above = least > mean
     k = least if above else least - 1
     term = math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))

@@ -21,10 +21,12 @@ open nodes the demands fall apart (cheapest open node first), so only the open n
 
 All bounds hold for any integers v, so the arithmetic is exact, and the plan found is optimal
 unless the search was cut off after ``MOST_STEPS``; then the bound of step 2 is what is proven.
+Units of one price are counted, never listed: neither time nor memory grow with the quantities.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
 
 MOST_STEPS = 20_000
@@ -36,8 +38,9 @@ CLOSED = -1
 
 Offer = tuple[int, int, int]
 """(demand, cost of one unit, units that may be taken)"""
-Paid = tuple[int, ...]
-"""What each unit of a demand costs now, cheapest first; the unfilled ones their penalty."""
+Paid = tuple[tuple[int, int], ...]
+"""(cost of one unit, units that cost it now) of a demand, cheapest first; the unfilled ones their
+penalty. There are at most as many of these as nodes are open, and one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class _Worth:
     opening: list[int]
     offers: list[list[Offer]]
     names: list[int]
+    gains: list[int]
+    """What each node saves when it is opened first, above what ``nothing`` costs."""
 
 
 def _lots(instance: Instance) -> list[int]:
@@ -126,7 +131,7 @@ def _lots(instance: Instance) -> list[int]:
 def _worth_opening(instance: Instance, lots: Sequence[int]) -> _Worth:
     unfilled = [each * lot for each, lot in zip(instance.unfilled, lots, strict=True)]
     quantity = [units // lot for units, lot in zip(instance.quantity, lots, strict=True)]
-    opening, offers, names = [], [], []
+    opening, offers, names, gains = [], [], [], []
     for n, row in enumerate(instance.offers):
         gain = instance.nothing - instance.opening[n]
         useful = []
@@ -139,45 +144,83 @@ def _worth_opening(instance: Instance, lots: Sequence[int]) -> _Worth:
             opening.append(instance.opening[n])
             offers.append(useful)
             names.append(n)
-    return _Worth(quantity, unfilled, instance.packages, instance.nothing, opening, offers, names)
+            gains.append(gain)
+    packages, nothing = instance.packages, instance.nothing
+    return _Worth(quantity, unfilled, packages, nothing, opening, offers, names, gains)
 
 
 def _nothing_paid(worth: _Worth) -> list[Paid]:
-    return [(price,) * units for price, units in zip(worth.unfilled, worth.quantity, strict=True)]
+    return [((price, units),) for price, units in zip(worth.unfilled, worth.quantity, strict=True)]
+
+
+def _total(paid: Iterable[Paid]) -> int:
+    return sum([price * units for runs in paid for price, units in runs])
 
 
 def _merged(paid: Paid, cost: int, units: int) -> Paid:
     """``units`` more at ``cost``, and as many of the dearest dropped."""
-    if len(paid) == 1:
-        return (cost,) if cost < paid[0] else paid
-    return tuple(sorted(paid + (cost,) * units)[: len(paid)])
+    dearest, most = paid[-1]
+    if cost >= dearest:
+        return paid
+    if len(paid) > 1:
+        return _replaced(paid, cost, units)[0]
+    return ((cost, units), (dearest, most - units)) if units < most else ((cost, units),)
+
+
+def _replaced(paid: Paid, cost: int, units: int) -> tuple[Paid, Paid]:
+    """``paid`` with ``units`` more at ``cost``, and the dearest that are dropped for them."""
+    kept, dropped = sorted((*paid, (cost, units))), []
+    while units:
+        price, most = kept.pop()
+        taken = min(most, units)
+        dropped.append((price, taken))
+        if taken < most:
+            kept.append((price, most - taken))
+        units -= taken
+    return tuple(kept), tuple(dropped)
+
+
+def _saved(worth: _Worth, n: int, paid: Sequence[Paid]) -> int:
+    """What the units of node ``n`` save, each in place of one that is dearer."""
+    saved = 0
+    for i, unit, units in worth.offers[n]:
+        dearest, most = paid[i][-1]
+        if unit < dearest:
+            if units <= most:
+                saved += units * (dearest - unit)
+                continue
+            left = units
+            for price, most in reversed(paid[i]):
+                if price <= unit or not left:
+                    break
+                taken = min(most, left)
+                saved += taken * (price - unit)
+                left -= taken
+    return saved
 
 
 def _greedy(worth: _Worth) -> _Plan:
-    """Open the node that saves most, as long as one does."""
+    """Open the node that saves most, of equals the first, as long as one does.
+
+    Savings only shrink, so a node whose last known saving is not the most need not be looked at.
+    """
     paid = _nothing_paid(worth)
     opened: list[int] = []
-    cost = sum(map(sum, paid)) + worth.nothing
-    saving_of_any = worth.nothing
-    closed = list(range(len(worth.names)))
-    while len(opened) < worth.packages:
-        most, best = 0, -1
-        for n in closed:
-            saving = saving_of_any - worth.opening[n]
-            for i, unit, units in worth.offers[n]:
-                if units == 1:
-                    if unit < paid[i][-1]:
-                        saving += paid[i][-1] - unit
-                else:
-                    saving += sum([price - unit for price in paid[i][-units:] if price > unit])
-            if saving > most:
-                most, best = saving, n
-        if best < 0:
+    cost = _total(paid) + worth.nothing
+    known = [(-gain, n) for n, gain in enumerate(worth.gains)]
+    heapify(known)
+    while known and len(opened) < worth.packages:
+        change, best = known[0]
+        if opened:
+            now = worth.opening[best] - _saved(worth, best, paid)
+            if now != change:
+                heapreplace(known, (now, best))
+                continue
+        if change >= 0:
             break
+        heappop(known)
         opened.append(best)
-        closed.remove(best)
-        cost -= most
-        saving_of_any = 0
+        cost += change
         for i, unit, units in worth.offers[best]:
             paid[i] = _merged(paid[i], unit, units)
     return _Plan(cost, opened)
@@ -191,7 +234,7 @@ def _cost(worth: _Worth, opened: Iterable[int]) -> int:
         cost += worth.opening[n]
         for i, unit, units in worth.offers[n]:
             paid[i] = _merged(paid[i], unit, units)
-    return cost + sum(map(sum, paid))
+    return cost + _total(paid)
 
 
 def _reduced_costs(worth: _Worth, prices: Sequence[int], nodes: Iterable[int]) -> dict[int, int]:
@@ -417,15 +460,7 @@ class _Search:
 
     def _saving(self, n: int, paid: list[Paid]) -> int:
         """What opening ``n`` saves; below 0 if it costs more than it brings."""
-        saving = -self._worth.opening[n]
-        for i, unit, units in self._worth.offers[n]:
-            before = paid[i]
-            if unit < before[-1]:
-                if units == 1:
-                    saving += before[-1] - unit
-                else:
-                    saving += sum([each - unit for each in before[-units:] if each > unit])
-        return saving
+        return _saved(self._worth, n, paid) - self._worth.opening[n]
 
     def _gains(self, allowed: Iterable[int]) -> list[int]:
         rho = self._rho
@@ -440,7 +475,7 @@ class _Search:
         demand, found, most = None, [n for n in allowed if rho[n] < 0], 0.0
         for i, above in enumerate(over):
             if above > 0:
-                dearest, unit = paid[i][-1], self._unit[i]
+                dearest, unit = paid[i][-1][0], self._unit[i]
                 serving = [n for n in allowed if n in unit and unit[n] < dearest]
                 score = above / (len(serving) + 1)
                 if score > most:
@@ -456,20 +491,19 @@ class _Search:
         paid, over = list(paid), list(over)
         for i, unit, units in self._worth.offers[n]:
             price, before = self._prices[i], paid[i]
-            if unit >= before[-1]:
+            dearest, most = before[-1]
+            if unit >= dearest:
                 if unit < price:
                     bound += units * (price - unit)
-            elif len(before) == 1:
-                if before[0] < price:
-                    bound += price - before[0]
-                paid[i] = (unit,)
-                over[i] = max(0, unit - price)
+            elif len(before) == 1 and units == most:
+                if dearest < price:
+                    bound += units * (price - dearest)
+                paid[i] = ((unit, units),)
+                over[i] = max(0, units * (unit - price))
             else:
-                merged = sorted(before + (unit,) * units)
-                kept, dropped = merged[: len(before)], merged[len(before) :]
-                bound += sum([price - each for each in dropped if each < price])
-                paid[i] = tuple(kept)
-                over[i] = sum([each - price for each in kept if each > price])
+                paid[i], dropped = _replaced(before, unit, units)
+                bound += sum([many * (price - each) for each, many in dropped if each < price])
+                over[i] = sum([many * (each - price) for each, many in paid[i] if each > price])
         return bound, paid, over
 
 

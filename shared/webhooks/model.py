@@ -15,18 +15,24 @@ from shared.errors import invalid
 State = Literal["active", "disabled", "deleted"]
 
 WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 43_000)
-"""Seconds after each failed attempt (Standard Webhooks); a queue hides a message for 12 h at most.
-The last attempt is 29 hours after the first."""
+"""Seconds after each failed attempt (Standard Webhooks). The last attempt is 29 hours after the
+first."""
 ATTEMPTS = len(WAITS) + 1
 DISABLED_AFTER = timedelta(hours=24)
 """So long nothing but failures, and nothing more is sent."""
+RESTS_AFTER = 10
+"""So many failures in a row, and a webhook is tried by one message at a time, with rests between:
+whoever does not answer must not keep all workers waiting."""
+SHORTEST_REST, LONGEST_REST = 5, 900
+"""Seconds."""
 GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """``channels`` are those of the client when it subscribed. ``failing_since`` is when the first
-    delivery failed after the last that did not."""
+    delivery failed after the last that did not, ``failures`` how many have since; before
+    ``resumes_at`` one that rests is not tried."""
 
     webhook_id: str
     client_id: str
@@ -38,6 +44,7 @@ class Webhook:
     failing_since: datetime | None = None
     failures: int = 0
     disabled_at: datetime | None = None
+    resumes_at: datetime | None = None
 
 
 def wants(webhook: Webhook, event: Mapping[str, Any]) -> bool:
@@ -54,6 +61,15 @@ def wants(webhook: Webhook, event: Mapping[str, Any]) -> bool:
 
 def worn_out(webhook: Webhook, at: datetime) -> bool:
     return webhook.failing_since is not None and at - webhook.failing_since >= DISABLED_AFTER
+
+
+def rest(webhook: Webhook, at: datetime) -> int | None:
+    """Seconds for which a webhook is left alone once it is tried: as long as it has been failing,
+    so that rests double. None when all its messages are sent."""
+    if webhook.failing_since is None or webhook.failures < RESTS_AFTER:
+        return None
+    failing = int((at - webhook.failing_since).total_seconds())
+    return min(LONGEST_REST, max(SHORTEST_REST, failing))
 
 
 def wait(attempt: int, retry_after: int | None = None) -> int | None:

@@ -165,13 +165,34 @@ def failed(webhook: Webhook, at: datetime) -> Webhook | None:
     return _webhook(from_item(answer["Attributes"]))
 
 
+def resting(webhook: Webhook, at: datetime, until: datetime) -> datetime | None:
+    """Lets its caller, and until ``until`` nobody else, try a webhook that is failing.
+
+    Until when it is left alone, if another one was first; None for the one who is to try it, and
+    when it fails no more.
+    """
+    refused = tables.write(
+        "update_item",
+        TableName=table_name("webhooks"),
+        Key=tables.key(PK, _sk(webhook.client_id, webhook.webhook_id)),
+        UpdateExpression="SET resumes_at = :until",
+        # Holds while it is failing, and for the first after its rest.
+        ConditionExpression="attribute_exists(failing_since)"
+        " AND (attribute_not_exists(resumes_at) OR resumes_at <= :at)",
+        ExpressionAttributeValues=to_item({":until": rfc3339(until), ":at": rfc3339(at)}),
+    )
+    item = (refused and refused.item) or {}
+    return _instant(item.get("resumes_at")) if "failing_since" in item else None
+
+
 def delivered(webhook: Webhook) -> bool:
     """Forgets its failures: it is active; whether there were any."""
     refused = tables.write(
         "update_item",
         TableName=table_name("webhooks"),
         Key=tables.key(PK, _sk(webhook.client_id, webhook.webhook_id)),
-        UpdateExpression="SET #state = :active REMOVE failing_since, failures, disabled_at",
+        UpdateExpression="SET #state = :active REMOVE failing_since, failures, disabled_at,"
+        " resumes_at",
         # Holds while it is there, and has failures to forget.
         ConditionExpression="#state = :disabled"
         " OR (#state = :active AND attribute_exists(failing_since))",
@@ -224,6 +245,7 @@ def _webhook(item: Mapping[str, Any]) -> Webhook:
         failing_since=_instant(item.get("failing_since")),
         failures=item.get("failures", 0),
         disabled_at=_instant(item.get("disabled_at")),
+        resumes_at=_instant(item.get("resumes_at")),
     )
 
 

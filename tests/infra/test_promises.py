@@ -99,6 +99,32 @@ def test_a_message_stays_hidden_for_six_times_its_workers_time_out(cloud: Templa
     assert feed.properties["VisibilityTimeout"] == 6 * worker.properties["Timeout"]
 
 
+def test_a_worker_that_sends_to_its_own_queue_is_let_to_and_no_other(cloud: Templates) -> None:
+    """Else Lambda drops a message that has come back 16 times."""
+    sends = {
+        (role["Ref"], json.dumps(resource))
+        for policy, statement in statements(cloud)
+        if "sqs:SendMessage" in many(statement["Action"])
+        for resource in many(statement["Resource"])
+        for role in policy.properties["Roles"]
+    }
+    functions = {function.name: function for function in cloud.of("AWS::Lambda::Function")}
+    let = {name for name, one in functions.items() if one.properties.get("RecursiveLoop")}
+    again = set()
+    for mapping in cloud.of("AWS::Lambda::EventSourceMapping"):
+        told = json.dumps(mapping.properties["FunctionName"])
+        for alias in cloud.of("AWS::Lambda::Alias"):
+            if f'"{alias.name}"' in told and alias.stack == mapping.stack:
+                name = alias.properties["FunctionName"]["Ref"]
+                role = functions[name].properties["Role"]["Fn::GetAtt"][0]
+                if (role, json.dumps(mapping.properties["EventSourceArn"])) in sends:
+                    again.add(name)
+    assert let == again
+    assert {functions[name].properties["Handler"] for name in let} >= {
+        "functions.webhooks.deliver.handler"
+    }
+
+
 def test_the_tables_are_the_schema_encrypted_restorable_and_kept(cloud: Templates) -> None:
     tables = {table.name: table for table in cloud.of("AWS::DynamoDB::Table")}
     assert len(tables) == len(schema.TABLES)

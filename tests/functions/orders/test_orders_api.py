@@ -12,6 +12,7 @@ from functions.orders import api, project_fulfillments, sweep
 from shared.aws.items import to_item
 from shared.customers import table as customers
 from shared.orders import table
+from shared.orders.contract import MOST_ORDERED
 from shared.orders.model import Change
 from shared.routing.route import replay
 from shared.web.cursor import cursor_of
@@ -581,3 +582,19 @@ def test_every_sample_event_reaches_a_route() -> None:
         status, problem = call(name)
         assert (status, problem["code"]) == (expected, "not_found")
         assert "route" not in problem["detail"]
+
+
+@pytest.mark.parametrize("name", ["place_order", "quote_order", "promise", "hold_promise"])
+def test_a_line_of_more_units_than_anybody_orders_is_refused_by_its_path(name: str) -> None:
+    lines = json.loads(event(f"orders/{name}")["body"])["lines"]
+    lines[-1]["quantity"] = MOST_ORDERED + 1
+    status, problem = call(name, {"lines": lines}, key="too many")
+    path = f"$.lines[{len(lines) - 1}].quantity"
+    assert (status, [error["path"] for error in problem["errors"]]) == (422, [path])
+
+
+def test_a_line_of_as_many_units_as_may_be_ordered_is_backordered_at_once() -> None:
+    lines: list[Body] = [{"line_id": "1", "sku": "A", "quantity": MOST_ORDERED, "method": "ship"}]
+    lines[0] |= {"unit_price": {"amount": 5, "currency": "USD"}, "backorder": True}
+    order = placed({"lines": lines})
+    assert of_line(order, "1")["open"] + of_line(order, "1")["backordered"] == MOST_ORDERED

@@ -22,6 +22,7 @@ from tests.unit.webhooks.test_model import webhook
 
 NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
 AGAIN = {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+AT = datetime(2026, 11, 21, tzinfo=UTC)
 ALL = frozenset({"availability.changed", "order.placed"})
 
 
@@ -85,26 +86,31 @@ def test_many_messages_go_in_calls_that_the_queue_takes(queues: dict[str, str]) 
     assert sorted(found) == sorted(bodies)
 
 
-def delivery(**changes: Any) -> dict[str, Any]:
+def delivery(attempt: int = 1, due: datetime | None = None, messages: int = 1) -> dict[str, Any]:
+    """What the queue hands over: the message as fan_out.py has sent it, or as it was sent anew."""
+    attributes = {"attempt": str(attempt), "due": str(int((due or AT).timestamp()))}
     made = event("webhooks/deliver")
-    made["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(changes.get("attempt", 1))
+    (record,) = made["Records"]
+    if attempt > 1 or due:
+        record["messageAttributes"] = {
+            name: {"stringValue": text, "dataType": "String"} for name, text in attributes.items()
+        }
+    made["Records"] = [{**record, "messageId": f"m-{n}"} for n in range(1, messages + 1)]
     return made
 
 
-def hidden() -> list[dict[str, Any]]:
-    """Every later call that hides a message."""
-    calls: list[dict[str, Any]] = []
-    client: Any = sqs()
+def sent_anew() -> list[dict[str, Any]]:
+    """Every later message that goes back to the queue: its body, delay, attempt and due."""
+    entries: list[dict[str, Any]] = []
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        calls.append(dict(params))
+        for entry in params["Entries"]:
+            told = {name: at["StringValue"] for name, at in entry["MessageAttributes"].items()}
+            entries.append({"body": entry["MessageBody"], "delay": entry["DelaySeconds"], **told})
 
-    def answer(**_: Any) -> Any:
-        return type("Raw", (), {"status_code": 200})(), {}
-
-    client.meta.events.register("before-parameter-build.sqs.ChangeMessageVisibility", note)
-    client.meta.events.register("before-call.sqs.ChangeMessageVisibility", answer)
-    return calls
+    client: Any = sqs()
+    client.meta.events.register("before-parameter-build.sqs.SendMessageBatch", note)
+    return entries
 
 
 def test_a_receiver_gets_the_event_signed_with_the_secret_it_was_told(receiver: Receiver) -> None:
@@ -121,16 +127,139 @@ def test_a_receiver_gets_the_event_signed_with_the_secret_it_was_told(receiver: 
     assert abs(int(headers["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 60
 
 
-def test_what_fails_is_hidden_longer_each_time_and_keeps_its_id(receiver: Receiver) -> None:
+def test_what_fails_is_sent_anew_later_each_time_and_keeps_its_id(receiver: Receiver) -> None:
     subscribe(url=receiver.url)
     receiver.answers = [500, 302, 404, 204]
-    calls = hidden()
+    anew = sent_anew()
     for attempt in (1, 2, 3):
-        assert deliver.handler(delivery(attempt=attempt), None) == AGAIN
-    assert [call["VisibilityTimeout"] for call in calls] == [5, 300, 1800]
-    assert {call["ReceiptHandle"] for call in calls} == {"r-1"}
+        assert deliver.handler(delivery(attempt), None) == NONE_FAILED
+    assert [(one["delay"], one["attempt"]) for one in anew] == [(5, "2"), (300, "3"), (900, "4")]
+    assert {one["body"] for one in anew} == {delivery()["Records"][0]["body"]}
+    assert int(anew[-1]["due"]) - datetime.now(UTC).timestamp() == pytest.approx(1800, abs=10)
     assert table.of_client("web-client")[0].failures == 3
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+@pytest.mark.parametrize(("seconds", "delay"), [(100, 100), (900, 900), (43_000, 900)])
+def test_what_comes_before_it_is_due_goes_back_for_what_is_left(
+    receiver: Receiver, seconds: int, delay: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_now", lambda: AT)
+    subscribe(url=receiver.url)
+    anew, due = sent_anew(), AT + timedelta(seconds=seconds)
+    assert deliver.handler(delivery(4, due), None) == NONE_FAILED
+    (one,) = anew
+    assert (one["delay"], one["attempt"], one["due"]) == (delay, "4", str(int(due.timestamp())))
+    assert one["body"] == delivery()["Records"][0]["body"]
+    assert receiver.got == []
+
+
+def test_the_old_message_stays_until_the_new_one_is_taken(receiver: Receiver) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers = [500]
+
+    def refuse(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["Failed"] = [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]
+
+    client: Any = sqs()
+    client.meta.events.register("after-call.sqs.SendMessageBatch", refuse)
+    assert deliver.handler(delivery(), None) == AGAIN
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert deliver.handler(delivery(2, later), None) == AGAIN
+
+
+def test_a_message_is_tried_for_29_hours_and_never_waits_in_flight(
+    receiver: Receiver, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(url=receiver.url)
+    receiver.answers = [500]
+    anew, clock, tried = sent_anew(), AT, []
+    monkeypatch.setattr(deliver, "_now", lambda: clock)
+    made = delivery()
+    while made:
+        before = len(anew), len(receiver.got)
+        assert deliver.handler(made, None) == NONE_FAILED
+        if len(receiver.got) > before[1]:
+            tried.append(int((clock - AT).total_seconds()))
+        made = {}
+        if len(anew) > before[0]:
+            one = anew[-1]
+            assert 0 < one["delay"] <= queue.LONGEST_DELAY
+            clock += timedelta(seconds=one["delay"])
+            made = delivery(int(one["attempt"]), datetime.fromtimestamp(int(one["due"]), UTC))
+    assert tried == [sum(model.WAITS[:done]) for done in range(model.ATTEMPTS)]
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+    (letter,) = messages(queues["dead-letters"])
+    assert letter["Body"] == delivery()["Records"][0]["body"]
+
+
+def failing(made: Webhook, since: datetime, times: int = model.RESTS_AFTER) -> None:
+    for _ in range(times):
+        table.failed(made, since)
+
+
+def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_now", lambda: AT)
+    failing(subscribe(url=receiver.url), AT - timedelta(minutes=4))
+    receiver.answers = [500]
+    anew = sent_anew()
+    assert deliver.handler(delivery(messages=10), None) == NONE_FAILED
+    assert len(receiver.got) == 1
+    assert sorted((one["delay"], one["attempt"]) for one in anew) == [(5, "2")] + 9 * [(240, "1")]
+    monkeypatch.setattr(table, "_kept", None)
+    monkeypatch.setattr(deliver, "_now", lambda: AT + timedelta(seconds=239))
+    assert deliver.handler(delivery(messages=3), None) == NONE_FAILED
+    assert len(receiver.got) == 1
+    assert [(one["delay"], one["attempt"]) for one in anew[10:]] == 3 * [(1, "1")]
+    monkeypatch.setattr(deliver, "_now", lambda: AT + timedelta(seconds=240))
+    assert deliver.handler(delivery(messages=3), None) == NONE_FAILED
+    assert len(receiver.got) == 2
+    assert {one["delay"] for one in anew[13:]} == {5, 480}
+
+
+def test_a_worker_that_has_not_seen_that_another_tries_leaves_it_alone(receiver: Receiver) -> None:
+    made, now = subscribe(url=receiver.url), datetime.now(UTC)
+    failing(made, now - timedelta(hours=1))
+    assert [one.resumes_at for one in table.every()] == [None]
+    assert table.resting(made, now, now + timedelta(minutes=15)) is None
+    anew = sent_anew()
+    assert deliver.handler(delivery(messages=2), None) == NONE_FAILED
+    assert receiver.got == []
+    assert [one["delay"] for one in anew] == pytest.approx([900, 900], abs=5)
+
+
+def test_what_arrives_ends_the_rest(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = subscribe(url=receiver.url)
+    failing(made, datetime.now(UTC) - timedelta(hours=1))
+    anew = sent_anew()
+    assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
+    assert (len(receiver.got), len(anew)) == (1, 3)
+    assert table.of_client("web-client") == [made]
+    monkeypatch.setattr(table, "_kept", None)
+    assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
+    assert (len(receiver.got), len(anew)) == (5, 3)
+
+
+def test_one_that_fails_now_and_then_is_not_left_alone(receiver: Receiver) -> None:
+    made = subscribe(url=receiver.url)
+    failing(made, datetime.now(UTC), times=model.RESTS_AFTER - 1)
+    assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
+    assert len(receiver.got) == 4
+
+
+def test_a_rest_is_claimed_once_and_not_of_one_that_fails_no_more() -> None:
+    made = subscribe()
+    assert table.resting(made, AT, AT + timedelta(minutes=1)) is None
+    assert table.of_client("web-client") == [made]
+    failing(made, AT)
+    assert table.resting(made, AT, AT + timedelta(minutes=1)) is None
+    assert table.resting(made, AT, AT + timedelta(minutes=2)) == AT + timedelta(minutes=1)
+    after = AT + timedelta(minutes=1)
+    assert table.resting(made, after, after + timedelta(minutes=2)) is None
+    assert table.delivered(made)
+    assert table.of_client("web-client") == [made]
 
 
 def test_what_arrives_at_last_ends_the_failures(receiver: Receiver) -> None:
@@ -153,16 +282,15 @@ def test_an_attempt_that_arrives_ends_the_failures_of_the_one_just_before(
 def test_a_receiver_that_asks_for_time_gets_it(receiver: Receiver) -> None:
     subscribe(url=receiver.url)
     receiver.answers, receiver.headers = [503], {"retry-after": "77"}
-    calls = hidden()
-    assert deliver.handler(delivery(), None) == AGAIN
-    assert [call["VisibilityTimeout"] for call in calls] == [77]
+    anew = sent_anew()
+    assert deliver.handler(delivery(), None) == NONE_FAILED
+    assert [one["delay"] for one in anew] == [77]
 
 
 def test_no_redirection_is_followed(receiver: Receiver) -> None:
     subscribe(url=receiver.url)
     receiver.answers, receiver.headers = [307], {"location": receiver.url}
-    hidden()
-    assert deliver.handler(delivery(), None) == AGAIN
+    assert deliver.handler(delivery(), None) == NONE_FAILED
     assert len(receiver.got) == 1
 
 
@@ -194,8 +322,7 @@ def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
     made = subscribe(url=receiver.url)
     table.failed(made, datetime.now(UTC) - timedelta(hours=25))
     receiver.answers = [500]
-    hidden()
-    assert deliver.handler(delivery(attempt=3), None) == AGAIN
+    assert deliver.handler(delivery(attempt=3), None) == NONE_FAILED
     assert table.of_client("web-client")[0].state == "disabled"
     monkeypatch.setattr(table, "_kept", None)
     assert deliver.handler(delivery(attempt=4), None) == NONE_FAILED
@@ -225,9 +352,6 @@ def test_a_name_that_leads_inside_is_not_connected_to(
         outcome = sending.send(table.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
         assert outcome.reason == "its name leads to an address that is not public"
     assert receiver.got == []
-
-
-AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def test_a_receiver_whose_certificate_nobody_vouches_for_gets_nothing(

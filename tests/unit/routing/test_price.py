@@ -1,14 +1,18 @@
 """What a unit is worth where it lies, and the other terms that only some candidates have."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.routing.model import Expected, Markdown, Problem, Pull
+from shared.routing import price as pricing
+from shared.routing.model import DEFAULT_POLICY, Expected, Markdown, Problem, Pull
 from shared.routing.price import (
+    MOST_PRICED,
+    MOST_SUMMED,
     NO_PULL,
     SCALE,
     Shelf,
@@ -205,3 +209,64 @@ def test_a_line_of_two_units_is_charged_for_the_last_two() -> None:
     halves = [line("1", "A", margin=1500, salvage=200), line("2", "A", margin=1500, salvage=200)]
     plan = route(problem(halves, [place])).plan
     assert plan.terms["opportunity"] == pytest.approx(2 * charged, abs=1)
+
+
+@given(SHELVES, st.integers(1, MOST_PRICED))
+def test_up_to_the_most_that_are_priced_each_unit_is(found: Shelf, units: int) -> None:
+    fuller = found._replace(stock=found.stock + units, expected=())
+    alone = [
+        opportunity(problem([], []), SOLD, fuller._replace(stock=fuller.stock - taken))
+        for taken in range(units)
+    ]
+    charged = opportunity(problem([], []), replace(SOLD, quantity=units), fuller)
+    assert charged == pytest.approx(sum(alone) / units, abs=1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(MOST_PRICED, 700),
+    st.integers(0, 300),
+    st.floats(0, 15),
+    st.builds(Pull, rate=st.floats(0, 15), saving=st.integers(0, 3000)),
+)
+def test_of_more_units_the_mean_is_within_a_percent_of_the_most_a_unit_earns(
+    units: int, left: int, rate: float, pull: Pull
+) -> None:
+    found = Shelf(units + left, rate, pull)
+    days, most = float(DEFAULT_POLICY.horizon_days), max(MOST, pull.saving)
+    exact = sum(
+        worth(found.stock - taken, rate * days, MOST, pull.rate * days, pull.saving)
+        for taken in range(units)
+    )
+    charged = opportunity(problem([], []), replace(SOLD, quantity=units), found) / SCALE
+    assert charged == pytest.approx(200 + exact / units, abs=most / 100)
+
+
+def test_a_line_of_a_billion_units_is_priced_as_fast_as_one_of_a_hundred(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    priced = []
+
+    def counted(mean: float, least: int) -> float:
+        priced.append(least)
+        return poisson_tail(mean, least)
+
+    monkeypatch.setattr(pricing, "poisson_tail", counted)
+    opportunity(problem([], []), replace(SOLD, quantity=10**9), Shelf(10**9, 3.0, NO_PULL))
+    assert len(priced) <= 2 * MOST_PRICED
+
+
+@pytest.mark.parametrize("mean", [MOST_SUMMED + 1, 10**6])
+@pytest.mark.parametrize("deviations", [-9, -3, -1, -0.1, 0, 0.1, 1, 3, 9])
+def test_the_tail_of_a_great_mean_is_that_of_the_sum(mean: int, deviations: float) -> None:
+    least = int(mean + deviations * math.sqrt(mean))
+    below = math.fsum(
+        math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))
+        for k in range(max(0, int(mean - 10 * math.sqrt(mean))), least)
+    )
+    assert poisson_tail(mean, least) == pytest.approx(1 - below, abs=1e-7)
+
+
+@given(st.floats(0, 1e15), st.integers(0, 10**12))
+def test_a_tail_is_a_chance_whatever_its_mean(mean: float, least: int) -> None:
+    assert -1e-9 <= poisson_tail(mean, least) <= 1 + 1e-9

@@ -1,5 +1,7 @@
 import itertools
+import tracemalloc
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 from hypothesis import example, given, settings
@@ -149,3 +151,35 @@ def test_a_line_that_may_not_be_split_stays_whole() -> None:
     split = solve(Instance((2,), (True,), (100,), 3, (1, 1, 1), offers))
     assert whole.take == {2: {0: 2}}
     assert split.take == {0: {0: 1}, 1: {0: 1}}
+
+
+@settings(deadline=None, max_examples=150)
+@given(instances(), st.integers(2, 10**9))
+@example(SPLIT_AND_CLOSED, 10**9)
+def test_as_many_times_the_units_at_as_many_times_the_opening_cost_as_much_more(
+    instance: Instance, times: int
+) -> None:
+    many = replace(
+        instance,
+        quantity=tuple(times * units for units in instance.quantity),
+        opening=tuple(times * cost for cost in instance.opening),
+        offers=tuple(
+            tuple((i, unit, times * units) for i, unit, units in row) for row in instance.offers
+        ),
+        nothing=times * instance.nothing,
+    )
+    solution = solve(many)
+    assert solution.proven
+    assert solution.cost == cost_of(many, solution) == times * solve(instance).cost
+
+
+def test_a_billion_units_of_which_few_are_there_take_no_room() -> None:
+    offers = tuple(((0, n % 7, 40 + n), (1, 3 + n % 5, n)) for n in range(50))
+    wanted = Instance((10**9, 10**7), (True, True), (50, 60), 4, (25,) * 50, offers, nothing=25)
+    tracemalloc.start()
+    solution = solve(wanted)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert solution.proven
+    assert solution.cost == cost_of(wanted, solution)
+    assert most_bytes < 1_000_000

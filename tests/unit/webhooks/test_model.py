@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.webhooks import model
-from shared.webhooks.model import Webhook, checked, public, wait, wants, worn_out
+from shared.webhooks.model import Webhook, checked, public, rest, wait, wants, worn_out
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
@@ -203,3 +203,14 @@ def test_no_address_that_is_not_global_is_public(address: IPv4Address | IPv6Addr
 def test_an_address_that_is_wrapped_in_ipv6_gets_nowhere_else(address: IPv4Address) -> None:
     assert public(f"::ffff:{address}") == public(str(address))
     assert not public(f"64:ff9b::{address}")
+
+
+def test_the_longer_it_fails_the_longer_it_is_left_alone() -> None:
+    def resting(seconds: int, failures: int = model.RESTS_AFTER) -> int | None:
+        since = AT - timedelta(seconds=seconds)
+        return rest(webhook(failing_since=since, failures=failures), AT)
+
+    found = [resting(seconds) for seconds in (0, 5, 10, 400, 900, 80_000)]
+    assert found == [5, 5, 10, 400, 900, 900]
+    assert resting(900, model.RESTS_AFTER - 1) is None
+    assert rest(webhook(), AT) is None

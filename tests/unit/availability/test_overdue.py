@@ -1,0 +1,48 @@
+"""What is told of a pack, and what was answered at the same moment."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.availability.events import of_change
+from shared.availability.model import Pack, Row, encode, unpack
+from shared.availability.query import first_expected, status
+from shared.instants import rfc3339
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def test_supply_that_is_overdue_makes_no_backorder() -> None:
+    due = AT + timedelta(days=1)
+    coming = Pack("A", {"a": Row(0, 1, ((int(due.timestamp()), 4),))}, AT, 1)
+    first = of_change(None, coming)
+    assert first
+    assert first["data"]["status"] == first["data"]["locations"][0]["status"] == "backorder"
+    second = of_change(coming, replace(coming, as_of=due, version=2))
+    assert second
+    assert (second["data"]["was"], second["data"]["status"]) == ("backorder", "out_of_stock")
+    assert [(row["was"], row["status"]) for row in second["data"]["locations"]] == [
+        ("backorder", "out_of_stock")
+    ]
+    assert of_change(replace(coming, as_of=due), replace(coming, as_of=due, version=2)) is None
+
+
+SUPPLIES = st.lists(
+    st.tuples(st.integers(-3, 3).map(lambda day: int(AT.timestamp()) + day), st.integers(1, 9)),
+    max_size=2,
+).map(lambda rows: tuple(sorted(rows)))
+SUPPLIED = st.dictionaries(
+    st.sampled_from("abc"), st.builds(Row, st.integers(-1, 8), st.just(1), SUPPLIES), max_size=3
+).map(lambda rows: Pack("A", rows, AT, 1))
+
+
+@settings(deadline=None, max_examples=200)
+@given(SUPPLIED)
+def test_an_event_says_what_was_answered_at_that_moment(pack: Pack) -> None:
+    event = of_change(None, pack)
+    columns = unpack(encode(pack.rows), rfc3339(AT))
+    sellable = sum(max(0, row.available) for row in pack.rows.values())
+    answered = status(sellable, expected=first_expected(columns, AT) is not None)
+    assert (event["data"]["status"] if event else "out_of_stock") == answered
