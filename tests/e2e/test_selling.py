@@ -3,7 +3,7 @@
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -268,6 +268,45 @@ def test_an_order_split_over_two_stores_survives_the_rejection_of_one(cloud: Dep
     assert [line["fulfilled"] for line in order["lines"]] == [1, 1]
     late = ok(associate.post(f"/v1/fulfillments/{parts['EA']}/reject", json=rejection), 409)
     assert late["code"] == "invalid_transition"
+
+
+def test_what_a_count_takes_from_a_paid_order_comes_from_elsewhere(cloud: Deployed) -> None:
+    sku = stocked(cloud, {"EA": 1, "ED": 3})
+    web = cloud.as_("web")
+    order = ok(web.post("/v1/orders", json=ship(sku)), 201)
+    assert [part["location_id"] for part in order["fulfillments"]] == ["EA"]
+    picks = {"location_id": "EA", "state": "offered", "limit": "100"}
+
+    def listed() -> list[str]:
+        answer = cloud.as_("associate").get("/v1/fulfillments", params=picks)
+        return [row["order_id"] for row in ok(answer)["fulfillments"]]
+
+    eventually(lambda: order["order_id"] in listed())
+    send(cloud, counted(sku, "EA", 0))
+    path = f"/v1/orders/{order['order_id']}"
+    eventually(lambda: ok(web.get(path))["fulfillments"][-1]["location_id"] == "ED")
+    history = ok(web.get(f"{path}/history"))
+    assert "fulfillment.short" in [entry["event"] for entry in history["entries"]]
+    assert position(cloud, sku, "EA")["available"] == 0
+
+
+def test_who_can_wait_is_promised_what_is_announced(cloud: Deployed) -> None:
+    sku = stocked(cloud, {"EA": 1})
+    due = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="milliseconds")
+    supply = counted(sku, "EB", 4) | {"type": "stock.expected"}
+    del supply["data"]["as_of"], supply["data"]["basis"]
+    supply["data"] |= {"expected_at": due, "reference": f"PO-{sku}"}
+    send(cloud, supply)
+    eventually(lambda: "next_expected" in available(cloud, sku))
+    cart = {"channel": "web", "lines": [{"sku": sku, "quantity": 3}], "ship_to": SHIP_TO}
+    told = ok(cloud.as_("web").post("/v1/availability/promises", json=cart))
+    (first, *_) = told["options"]
+    assert [(wait["location_id"], wait["quantity"]) for wait in first["waits"]] == [("EB", 2)]
+    body = ship(sku, 3)
+    body["lines"][0]["backorder"] = True
+    (line,) = ok(cloud.as_("web").post("/v1/orders", json=body), 201)["lines"]
+    assert (line["open"], line["backordered"]) == (1, 2)
+    assert datetime.fromisoformat(line["expected_at"]) == datetime.fromisoformat(due)
 
 
 def test_a_pickup_is_on_the_stores_list_and_is_handed_over(cloud: Deployed) -> None:
