@@ -29,7 +29,8 @@ from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.stock import model as stock
-from shared.stock.model import FREE, Effect, Limit, Supplied, released
+from shared.stock.limits import FREE, Limit
+from shared.stock.model import Effect, Supplied, released, take
 
 Method = Literal["ship", "pickup"]
 State = Literal[
@@ -421,7 +422,7 @@ def offer(
             line = order.line(taken.line_id)
             order = _with_line(order, replace(line, unassigned=line.unassigned - taken.quantity))
             if reserve:
-                effects.append(taken.limit.take(line.sku, parcel.location_id, taken.quantity))
+                effects.append(take(taken.limit, line.sku, parcel.location_id, taken.quantity))
         order = replace(order, fulfillments=(*order.fulfillments, fulfillment))
         dates = {"ready_by": fulfillment.ready_by, "deliver_by": fulfillment.deliver_by}
         detail = _detail(fulfillment) | {name: rfc3339(at) for name, at in dates.items() if at}
@@ -701,7 +702,7 @@ def claim(
     lines = tuple(
         Held(one.line_id, skus[one.line_id], one.quantity, one.limit.counters) for one in taken
     )
-    effects += [one.limit.take(skus[one.line_id], location_id, one.quantity) for one in taken]
+    effects += [take(one.limit, skus[one.line_id], location_id, one.quantity) for one in taken]
     moved = replace(found, location_id=location_id, lines=lines)
     accepted = act(
         _with_fulfillment(order, moved), fulfillment_id, "accept", now, actor, terms=terms

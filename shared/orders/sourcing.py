@@ -34,7 +34,8 @@ from shared.routing.model import (
     Pulls,
 )
 from shared.routing.route import rivals, route
-from shared.stock.model import Hold, Limit
+from shared.stock.limits import Limit
+from shared.stock.model import Hold
 from shared.stock.rules import Facts, Selling
 
 ANSWER_WITHIN = timedelta(minutes=30)

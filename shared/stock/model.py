@@ -7,17 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.stock.limits import FREE, Limit, Within, units_left
+
 MOST_HOLD = timedelta(hours=4)
 """The longest time that one request may ask for."""
 LONGEST_HOLD = timedelta(hours=24)
 """The longest time that a hold may live, however often it is extended."""
 MOST_LINES = 99
 """Positions of one hold: a transaction has 100 parts, one of them is the hold itself."""
-
-
-TAKEN, SHARED = "taken:", "shared:"
-"""Counters of a position: ``taken:<rule_id>`` are units that the channels of a ring fence have
-taken since it began, ``shared:<rule_id>`` what all have. See rules.py."""
 
 
 DUE, LANDED = "due:", "landed:"
@@ -100,16 +97,6 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
-    """The taker's own ring fence: until ``counter`` says that it has had ``promised`` units,
-    only ``floor`` must stay available."""
-
-    counter: str
-    promised: int
-    floor: int
-
-
-@dataclass(frozen=True, slots=True)
 class Supplied:
     """Deltas of what is promised of a supply. The write is refused where there is less to take
     away. With ``quantity``, which the supply had at ``feed_version``, it is refused when more than
@@ -149,54 +136,24 @@ class Effect:
 
     def sellable(self, available: int, counters: Mapping[str, int]) -> int:
         """What its conditions allow to be taken from a position that is so."""
-        return _sellable(self.floor or 0, self.within, available, counters)
+        return units_left(self.floor or 0, self.within, available, counters)
 
     def unconditional(self) -> "Effect":
         return replace(self, floor=None, within=None, since=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How far a channel may take from a position, and the counters that it adds to.
-
-    A limit that ``moves`` was computed from the position as it was ``since``; one without since
-    comes from a projection, and nothing must be written with it.
-    """
-
-    floor: int = 0
-    within: Within | None = None
-    moves: bool = False
-    since: tuple[int, int] | None = None
-    counters: tuple[str, ...] = ()
-
-    def sellable(self, available: int, counters: Mapping[str, int]) -> int:
-        return _sellable(self.floor, self.within, available, counters)
-
-    def take(self, sku: str, location_id: str, units: int) -> Effect:
-        return Effect(
-            sku,
-            location_id,
-            0,
-            units,
-            self.floor,
-            within=self.within,
-            since=self.since,
-            counters=tuple((name, units) for name in self.counters),
-        )
-
-
-FREE = Limit()
-"""Nothing is to be left, and nothing counted."""
-
-
-def _sellable(
-    floor: int, within: Within | None, available: int, counters: Mapping[str, int]
-) -> int:
-    units = available - floor
-    if within is not None:
-        left = within.promised - counters.get(within.counter, 0)
-        units = max(units, min(left, available - within.floor))
-    return max(0, units)
+def take(limit: Limit, sku: str, location_id: str, units: int) -> Effect:
+    """What taking ``units`` within ``limit`` does to a position."""
+    return Effect(
+        sku,
+        location_id,
+        0,
+        units,
+        limit.floor,
+        within=limit.within,
+        since=limit.since,
+        counters=tuple((name, units) for name in limit.counters),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +320,11 @@ def taken(
     """What opening a hold does: every line reserved, within the limit of its position."""
     known = limits or {}
     return summed(
-        known.get((line.sku, line.location_id), FREE).take(
-            line.sku, line.location_id, line.quantity
+        take(
+            known.get((line.sku, line.location_id), FREE),
+            line.sku,
+            line.location_id,
+            line.quantity,
         )
         for line in lines
     )

@@ -12,7 +12,8 @@ from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock import slot_table
-from shared.stock.model import DUE, LANDED, Cause, Effect, Within, summed
+from shared.stock.limits import Within
+from shared.stock.model import DUE, LANDED, Cause, Effect, summed
 from shared.stock.slots import Draw, Instead, draw
 from shared.stock.table.rows import counters_of, expected_item, stock, without_none
 

@@ -11,6 +11,7 @@ from shared.aws.items import to_item
 from shared.errors import Busy, Conflict, HoldClosed, NotFound, OutOfStock
 from shared.instants import rfc3339
 from shared.stock.feed import HELD, RELEASED
+from shared.stock.limits import Limit
 from shared.stock.model import (
     LONGEST_HOLD,
     Cause,
@@ -18,7 +19,6 @@ from shared.stock.model import (
     Hold,
     HoldLine,
     HoldState,
-    Limit,
     given_back,
     taken,
 )

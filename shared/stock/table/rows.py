@@ -9,11 +9,10 @@ from typing import Any
 from shared.aws.settings import table_name
 from shared.instants import rfc3339
 from shared.stock.feed import Entry, Row
+from shared.stock.limits import SHARED, TAKEN
 from shared.stock.model import (
     DUE,
     LANDED,
-    SHARED,
-    TAKEN,
     Expected,
     Hold,
     HoldLine,

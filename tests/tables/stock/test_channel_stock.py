@@ -9,7 +9,7 @@ from shared.aws import dynamodb
 from shared.errors import InvalidRequest, NotFound, OutOfStock, VersionMismatch
 from shared.stock import rules_table, table
 from shared.stock.feed import Counted, Moved
-from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
+from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState, take
 from shared.stock.rules import Amount, Facts, Match, Rule, Rules, Selling, Terms, terms
 from tests.tables.stock.laws import Follower, assert_laws, items
 
@@ -133,10 +133,11 @@ def test_a_floor_that_has_risen_since_it_was_read_refuses_the_write(
             table.release_hold(table.known_hold("h1"), NOW)
         case "return":
             do(Effect("A", "1", 100, 0))
-    short = do(believed.take("A", "1", 65))
+    short = do(take(believed, "A", "1", 65))
     assert len(short) == 1
     assert (
-        do(terms([SHARE], "pos").limit(Facts.of(table.position("A", "1"))).take("A", "1", 65)) == []
+        do(take(terms([SHARE], "pos").limit(Facts.of(table.position("A", "1"))), "A", "1", 65))
+        == []
     )
 
 
@@ -152,8 +153,8 @@ def test_a_floor_is_left_by_whoever_read_it_before_others_took(local_tables: Non
     opened("h1", 40, "pos", *BOTH)
     opened("h2", 10, "web", *BOTH)
     late = terms(BOTH, "pos").limit(before)
-    assert do(late.take("A", "1", 16)) != []
-    assert do(late.take("A", "1", 15)) == []
+    assert do(take(late, "A", "1", 16)) != []
+    assert do(take(late, "A", "1", 15)) == []
     assert told("web", *BOTH) == 30
     assert told("pos", *BOTH) == 10
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.catalog.model import Product
-from shared.stock.model import Effect, Limit
+from shared.stock.limits import Limit
+from shared.stock.model import Effect, take
 from shared.stock.rules import (
     WHOLE,
     Amount,
@@ -261,7 +262,7 @@ def test_what_all_channels_together_sell_is_there(
     for channel in [*buyers, *CHANNELS]:
         told = terms(rules, channel).sellable(facts)
         units = told if len(buyers) < 3 else data.draw(st.integers(0, told))
-        facts = after(terms(rules, channel).limit(facts).take("A", "1", units), facts)
+        facts = after(take(terms(rules, channel).limit(facts), "A", "1", units), facts)
         sold += units
         kept = _safety_of(rules, channel, facts)
         assert not units or facts.available >= kept
@@ -329,7 +330,7 @@ class Channels(RuleBasedStateMachine):
     def take(self, channel: str, units: int, ago: int) -> None:
         believed = self.read[max(0, len(self.read) - 1 - ago)]
         told = self.terms(channel).sellable(self.facts)
-        effect = self.terms(channel).limit(believed).take("A", "1", units)
+        effect = take(self.terms(channel).limit(believed), "A", "1", units)
         if believed == self.facts:
             assert passes(effect, self.facts) == (units <= told), "told more, or less, than it gets"
         if not passes(effect, self.facts):
