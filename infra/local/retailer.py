@@ -305,7 +305,12 @@ def _warehouse(name: str, title: str, code: str) -> dict[str, Any]:
         hours={},
         lead_time_minutes=120,
         capacity_per_hour=500,
-        cut_offs={"standard": "19:00", "express": "18:00", "next_day": "18:00"},
+        cut_offs={
+            "standard": "19:00",
+            "express": "18:00",
+            "next_day": "18:00",
+            "same_day": "14:00",
+        },
     )
 
 
