@@ -53,10 +53,12 @@ def held(units: Iterable[tuple[str, str, int]]) -> None:
     stock.open_hold(hold, Selling.freely())
 
 
-def test_who_has_rejected_one_sku_is_asked_for_the_others() -> None:
+@pytest.mark.parametrize("reason", ["not_found", "no_capacity"])
+def test_who_has_rejected_one_sku_is_asked_for_the_others_alone(reason: str) -> None:
     shop.stocked({"A": {"depot": 1}, "B": {"boulder": 1}})
     place(line("1", "A", 1), line("2", "B", 1))
-    reject("depot", "not_found", "1")
+    reject("depot", reason, "1")
+    shop.project("A")
     shop.stocked({"B": {"depot": 7}})
     reject("boulder", "damaged", "2")
     parts = [(part.location_id, part.lines[0].sku) for part in found().fulfillments if part.is_open]
