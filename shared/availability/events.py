@@ -98,19 +98,25 @@ def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
 
 
 def _summary(pack: Pack | None) -> str:
-    rows = pack.rows.values() if pack else ()
+    if pack is None:
+        return "out_of_stock"
+    rows = pack.rows.values()
     return status(
         sum(max(0, row.available) for row in rows),
-        expected=pack is not None and any(_coming(row, pack.as_of) for row in rows),
+        pack.life,
+        pack.as_of,
+        expected=any(_coming(row, pack.as_of) for row in rows),
     )
 
 
 def _statuses(pack: Pack | None) -> Mapping[str, str]:
     """Of each location; what is expected at one makes it a backorder there."""
-    rows = pack.rows if pack else {}
+    if pack is None:
+        return {}
+    life, at = pack.life, pack.as_of
     return {
-        location: status(max(0, row.available), expected=bool(pack and _coming(row, pack.as_of)))
-        for location, row in rows.items()
+        location: status(max(0, row.available), life, at, expected=_coming(row, at))
+        for location, row in pack.rows.items()
     }
 
 
