@@ -1,12 +1,14 @@
 """The routes of the catalog."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
+from shared.availability.table import put_life
 from shared.catalog import table
 from shared.catalog.contract import ProductAnswer, ProductsAnswer, PutProduct
 from shared.errors import NotFound
@@ -27,6 +29,8 @@ app = api()
 def put_product(sku: Annotated[Sku, Path()], body: PutProduct) -> Response[ProductAnswer]:
     product = body.named(sku)
     created = table.put(product)
+    # Behind every write: one that was cut off here is mended by its repetition.
+    put_life(sku, datetime.now(UTC))
     return Response(
         status_code=201 if created else 200,
         content_type="application/json",

@@ -33,6 +33,7 @@ class Reference(Stack):
             description="the API of the products",
         )
         data.let(self.catalog, schema.CATALOG, *READ, *WRITE)
+        data.let(self.catalog, schema.AVAILABILITY, *READ, "dynamodb:UpdateItem")
         self.routing = Function(
             self,
             "Routing",

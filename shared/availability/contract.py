@@ -6,7 +6,9 @@ from pydantic import Field
 
 from shared.web.contract import Answer, Channel, Count, Instant, LocationId, Sku
 
-Status = Literal["in_stock", "limited_stock", "backorder", "out_of_stock"]
+Status = Literal[
+    "in_stock", "limited_stock", "backorder", "preorder", "out_of_stock", "discontinued"
+]
 
 
 class AvailabilityPickup(Answer):
@@ -62,6 +64,9 @@ class AvailabilityItem(Answer):
     sku: Sku
     status: Status
     sellable: Count = Field(description="over all locations asked for, named below or not")
+    available_from: Instant | None = Field(
+        default=None, description="there while it is a `preorder`: from then on it is sold"
+    )
     next_expected: NextExpected | None = Field(
         default=None, description="the first supply for the locations asked for"
     )

@@ -8,7 +8,7 @@ Of two events of one SKU and channel the one with the later ``time`` is the trut
 first; of one ``time``, the one that comes last.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ from shared.instants import rfc3339
 
 SOURCE = "norain/availability"
 CHANGED = "availability.changed"
+MOST_LOCATIONS = 1000
+"""Of one event, of 140 bytes each at most: a bus takes 256 KB. All locations of a SKU change at
+once when its product does."""
 
 
 View = tuple[Pack | None, Pack]
@@ -39,10 +42,10 @@ def of_channels(before: Pack | None, pack: Pack, views: Mapping[str, View]) -> l
             data = {**told["data"], "channel": channel}
             own.append({**told, "id": f"{told['id']}@{channel}", "data": data})
     if whole is None:
-        return own
+        return _in_parts(own)
     if apart:
         whole["data"]["not_for"] = apart
-    return [whole, *own]
+    return _in_parts([whole, *own])
 
 
 def of_rules(views: Mapping[str, View], rules: str, since: datetime) -> list[dict[str, Any]]:
@@ -57,7 +60,19 @@ def of_rules(views: Mapping[str, View], rules: str, since: datetime) -> list[dic
             data = {**told["data"], "channel": channel}
             time = rfc3339(max(now.as_of, since))
             events.append({**told, "id": name, "time": time, "data": data})
-    return events
+    return _in_parts(events)
+
+
+def _in_parts(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, in the place of each with too many locations several with some of them."""
+    parts = []
+    for event in events:
+        data, rows = event["data"], event["data"]["locations"]
+        for start in range(0, max(1, len(rows)), MOST_LOCATIONS):
+            name = f"{event['id']}~{start}" if start else event["id"]
+            some = rows[start : start + MOST_LOCATIONS]
+            parts.append({**event, "id": name, "data": {**data, "locations": some}})
+    return parts
 
 
 def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
@@ -98,19 +113,25 @@ def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
 
 
 def _summary(pack: Pack | None) -> str:
-    rows = pack.rows.values() if pack else ()
+    if pack is None:
+        return "out_of_stock"
+    rows = pack.rows.values()
     return status(
         sum(max(0, row.available) for row in rows),
-        expected=pack is not None and any(_coming(row, pack.as_of) for row in rows),
+        pack.life,
+        pack.as_of,
+        expected=any(_coming(row, pack.as_of) for row in rows),
     )
 
 
 def _statuses(pack: Pack | None) -> Mapping[str, str]:
     """Of each location; what is expected at one makes it a backorder there."""
-    rows = pack.rows if pack else {}
+    if pack is None:
+        return {}
+    life, at = pack.life, pack.as_of
     return {
-        location: status(max(0, row.available), expected=bool(pack and _coming(row, pack.as_of)))
-        for location, row in rows.items()
+        location: status(max(0, row.available), life, at, expected=_coming(row, at))
+        for location, row in pack.rows.items()
     }
 
 

@@ -32,13 +32,18 @@ GOOGLE_WORDS = {
     "in_stock": "in_stock",
     "limited_stock": "limited_availability",
     "backorder": "out_of_stock",
+    "preorder": "out_of_stock",
     "out_of_stock": "out_of_stock",
+    "discontinued": "out_of_stock",
 }
+"""Of what a shopper finds in the store now: this file knows no preorder."""
 SCHEMA_ORG_WORDS = {
     "in_stock": "https://schema.org/InStock",
     "limited_stock": "https://schema.org/LimitedAvailability",
     "backorder": "https://schema.org/BackOrder",
+    "preorder": "https://schema.org/PreOrder",
     "out_of_stock": "https://schema.org/OutOfStock",
+    "discontinued": "https://schema.org/Discontinued",
 }
 PLACE = "urn:norain:location:"
 DECIMALS = {
@@ -92,8 +97,8 @@ def google(product: Product, pack: Columns, stores: Stores) -> Iterator[str]:
         location = stores.locations.get(name)
         if location is None or location.type != "store":
             continue
-        units = max(0, available)
-        word = GOOGLE_WORDS[status(units, expected=False)]
+        word = GOOGLE_WORDS[status(available, pack.life, stores.at)]
+        units = 0 if word == "out_of_stock" else available
         sla = stores.slas[name]
         pickup = f"buy\t{sla}" if sla else "not_supported\t"
         yield f"{name}\t{product.sku}\t{units}\t{word}\t{price}\t{pickup}\n"
@@ -108,10 +113,22 @@ def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
     ]
     shipped = sum(units for location, units in there if location.ship)
     coming = first_expected(pack, stores.at)
-    offers = [_offer(product, shipped, coming, "ParcelService")]
+    life, at = pack.life, stores.at
+    word = status(shipped, life, at, expected=coming is not None)
+    # Sold ahead, it comes neither before its day nor, with nothing there, before its supply.
+    starts = [life.available_from] if word == "preorder" and life.available_from else []
+    if coming and not shipped:
+        starts.append(datetime.fromtimestamp(coming[0], UTC))
+    offers = [_offer(product, shipped, word, "ParcelService", max(starts, default=None))]
     offers += [
         {
-            **_offer(product, units, None, "OnSitePickup"),
+            **_offer(
+                product,
+                units,
+                status(units, life, at),
+                "OnSitePickup",
+                life.available_from if life.ahead(at) else None,
+            ),
             "availableAtOrFrom": {"@type": "Place", "@id": f"{PLACE}{location.location_id}"},
         }
         for location, units in there
@@ -132,9 +149,8 @@ def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
 
 
 def _offer(
-    product: Product, units: int, coming: tuple[int, int] | None, method: str
+    product: Product, units: int, word: str, method: str, starts: datetime | None
 ) -> dict[str, Any]:
-    word = status(units, expected=coming is not None)
     offer: dict[str, Any] = {
         "@type": "Offer",
         "price": decimal(product.price, product.currency),
@@ -143,8 +159,8 @@ def _offer(
         "inventoryLevel": {"@type": "QuantitativeValue", "value": units},
         "availableDeliveryMethod": f"https://schema.org/{method}",
     }
-    if word == "backorder" and coming:
-        offer["availabilityStarts"] = rfc3339(datetime.fromtimestamp(coming[0], UTC))
+    if starts is not None:
+        offer["availabilityStarts"] = rfc3339(starts)
     return offer
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from shared.availability import sales
 from shared.availability.sales import Prior, Sale, Sales
+from shared.catalog.model import ORDINARY, Life
 
 Supply = tuple[int, int]
 """Units that are expected, after the epoch second at which they are."""
@@ -46,7 +47,7 @@ class Pack:
 
     ``as_of`` is when the newest change in it was made. ``version`` rises with its writes, and no
     two writes of a SKU have the same: it counts them while the pack is one item. ``prior`` is what
-    all its shelves together sell over the counter, once they do.
+    all its shelves together sell over the counter, once they do. ``life`` is that of its product.
     """
 
     sku: str
@@ -54,6 +55,7 @@ class Pack:
     as_of: datetime
     version: int = 0
     prior: Prior | None = None
+    life: Life = ORDINARY
 
     def rate(self, location_id: str, at: datetime) -> float | None:
         """Units per day that are sold over the counter there; None while nobody can tell."""
@@ -116,7 +118,17 @@ def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
         as_of = change.at if as_of is None else max(as_of, change.at)
     if not news or as_of is None:
         return None
-    return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
+    return _next(sku, pack, rows, as_of, since)
+
+
+def _next(
+    sku: str, pack: Pack | None, rows: dict[str, Row], as_of: datetime, since: int | None
+) -> Pack:
+    """``pack`` with other ``rows``: it keeps what they do not tell."""
+    prior = _prior(since, rows, as_of)
+    if pack is None:
+        return Pack(sku, rows, as_of, prior=prior)
+    return replace(pack, rows=rows, as_of=as_of, prior=prior)
 
 
 def _with_learnt(known: Row | None, change: Change, since: int | None) -> Row:
@@ -188,7 +200,7 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
             rows[change.location_id] = _with_learnt(before, change, since)
     if rows == known or as_of is None:
         return None
-    return Pack(sku, rows, as_of, pack.version if pack else 0, _prior(since, rows, as_of))
+    return _next(sku, pack, rows, as_of, since)
 
 
 def slice_of(location_id: str, of: int) -> int:
@@ -208,7 +220,7 @@ def sliced(pack: Pack, of: int) -> list[Slice]:
     later = (pack.version // of + 1) * of
     return [
         Slice(
-            Pack(pack.sku, some, pack.as_of, later + number, _prior(since, some, pack.as_of)),
+            replace(pack, rows=some, version=later + number, prior=_prior(since, some, pack.as_of)),
             number,
             of,
         )
@@ -230,7 +242,8 @@ def whole(slices: Sequence[Pack]) -> Pack:
     """The pack that lies in ``slices``.
 
     The prior over all shelves is made of their rows: stored, it would have to be written with a
-    change of any slice. Those of the slices only tell since when there were sales.
+    change of any slice. Those of the slices only tell since when there were sales. The life of the
+    product is in all slices, and is taken from the first.
     """
     if len(slices) == 1:
         return slices[0]
@@ -240,17 +253,20 @@ def whole(slices: Sequence[Pack]) -> Pack:
     as_of = max(part.as_of for part in slices)
     since = min((part.prior.since for part in slices if part.prior), default=None)
     version = max(part.version for part in slices)
-    return Pack(slices[0].sku, rows, as_of, version, _prior(since, rows, as_of))
+    prior = _prior(since, rows, as_of)
+    return Pack(slices[0].sku, rows, as_of, version, prior, slices[0].life)
 
 
 def with_slice(pack: Pack, part: Slice) -> Pack:
     """``pack`` as if ``part`` were what stands in its place, however many slices there are now. Its
-    prior is left as it was."""
+    prior is left as it was. Of the life of the product the first slice tells: when that has changed
+    it is news once, and not with every slice."""
     rows = {
         place: row for place, row in pack.rows.items() if slice_of(place, part.of) != part.number
     }
     as_of, version = part.pack.as_of, part.pack.version
-    return replace(pack, rows={**rows, **part.pack.rows}, as_of=as_of, version=version)
+    life = pack.life if part.number else part.pack.life
+    return replace(pack, rows={**rows, **part.pack.rows}, as_of=as_of, version=version, life=life)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +286,7 @@ class Columns:
     reserved: dict[str, int] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     confidence: list[int | None] = field(default_factory=list)
+    life: Life = ORDINARY
 
 
 def in_columns(rows: Mapping[str, Row], as_of: str) -> Columns:
@@ -315,6 +332,7 @@ def joined(slices: Sequence[Columns]) -> Columns:
         {at[location]: told for location, told in reserved.items()},
         {at[location]: told for location, told in counters.items()},
         sure if any(known is not None for known in sure) else [],
+        slices[0].life,
     )
 
 
@@ -377,7 +395,7 @@ def _shelves(columns: Any, second: int) -> dict[int, Sales]:
     return dict(zip(places, shelves, strict=True) if places is not None else enumerate(shelves))
 
 
-def unpack(packed: bytes, as_of: str) -> Columns:
+def unpack(packed: bytes, as_of: str, life: Life = ORDINARY) -> Columns:
     columns = json.loads(zlib.decompress(packed))
     return Columns(
         as_of,
@@ -388,6 +406,7 @@ def unpack(packed: bytes, as_of: str) -> Columns:
         columns.get("r", {}),
         columns.get("c", {}),
         columns.get("q", []),
+        life,
     )
 
 

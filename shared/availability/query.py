@@ -12,7 +12,7 @@ from json import dumps
 from math import cos, radians, sin
 
 from shared.availability.model import Columns
-from shared.catalog.model import Variant
+from shared.catalog.model import Life, Variant
 from shared.errors import invalid
 from shared.instants import rfc3339
 from shared.locations.model import FOR_EVER, Location, Point, Readiness, around, readiness
@@ -168,7 +168,9 @@ def answer(
             scope=scope,
             at=at,
             floor=floor,
-            others=_variants(variants.get(sku, ()), packs, scope, floor) if variants else "",
+            others=_variants(variants.get(sku, ()), packs, scope, at=at, floor=floor)
+            if variants
+            else "",
         )
         for sku in asked.skus
     )
@@ -254,15 +256,17 @@ def _item(
     rows = _rows(shown[: asked.limit], places, scope.distances, pack)
     coming = _next_expected(pack, None if scope.order is None else set(scope.order), at)
     expected = f',"next_expected":{_supply_text(*coming)}' if coming else ""
-    instead = ""
+    word, begins, instead = status(sellable, pack.life, at, expected=bool(coming)), "", ""
+    if word == "preorder" and pack.life.available_from:
+        begins = f',"available_from":"{rfc3339(pack.life.available_from)}"'
     if not sellable:
         parts = [] if scope.order is None else _elsewhere(asked, pack, places, at=at, floor=floor)
         if others:
             parts.append(others)
         instead = f',"instead":{{{",".join(parts)}}}' if parts else ""
     return (
-        f'{{"sku":{dumps(sku)},"status":"{status(sellable, expected=bool(coming))}",'
-        f'"sellable":{sellable}{expected}{instead},"locations":[{rows}]}}'
+        f'{{"sku":{dumps(sku)},"status":"{word}","sellable":{sellable}{begins}{expected}{instead},'
+        f'"locations":[{rows}]}}'
     )
 
 
@@ -304,17 +308,23 @@ SURE: dict[int | None, str] = {
 
 
 def _variants(
-    variants: Iterable[Variant], packs: Mapping[str, Columns], scope: Scope, floor: int
+    variants: Iterable[Variant],
+    packs: Mapping[str, Columns],
+    scope: Scope,
+    *,
+    at: datetime,
+    floor: int,
 ) -> str:
     """Those that are sellable where it was asked for."""
     rows = []
     for variant in variants:
-        counted = _counted(packs.get(variant.sku, NOTHING), scope, floor)
+        pack = packs.get(variant.sku, NOTHING)
+        counted = _counted(pack, scope, floor)
         if sellable := sum([units for _, units in counted if units > 0]):
             rows.append(
                 f'{{"sku":{dumps(variant.sku)},"title":{dumps(variant.title)},'
                 f'"attributes":{dumps(variant.attributes)},'
-                f'"status":"{status(sellable, expected=False)}","sellable":{sellable}}}'
+                f'"status":"{status(sellable, pack.life, at)}","sellable":{sellable}}}'
             )
     return f'"variants":[{",".join(rows)}]' if rows else ""
 
@@ -393,12 +403,24 @@ def _supply_text(second: int, units: int) -> str:
     return f'{{"quantity":{units},"expected_at":"{instant}"}}'
 
 
-def status(sellable: int, *, expected: bool) -> str:
-    """The word of UCP and schema.org for what can be had."""
-    if sellable > LIMITED:
-        return "in_stock"
+def status(sellable: int, life: Life, at: datetime, *, expected: bool = False) -> str:
+    """The word of UCP and schema.org for what can be had at ``at``.
+
+        units are sellable        `preorder` while the product is sold ahead only, or else
+                                  `in_stock`, `limited_stock`: discontinued goods are sold off
+        none are, discontinued    `discontinued`: no supply is promised, whatever is expected
+        none are, some expected   `preorder` while it is sold ahead only, or else `backorder`
+        nothing at all            `out_of_stock`; so is what was never stocked, discontinued or not
+
+    It is judged at the instant of the answer, so that nothing has to be written when the day comes
+    from which a product is sold.
+    """
+    if sellable <= 0 and life.discontinued:
+        return "discontinued"
+    if (sellable > 0 or expected) and life.ahead(at):
+        return "preorder"
     if sellable > 0:
-        return "limited_stock"
+        return "in_stock" if sellable > LIMITED else "limited_stock"
     return "backorder" if expected else "out_of_stock"
 
 
@@ -410,8 +432,10 @@ def first_expected(pack: Columns, at: datetime) -> tuple[int, int] | None:
 def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tuple[int, int] | None:
     """The first date after ``at`` with supply at a wanted location, and all units of that date.
 
-    Supply that is overdue is no longer told of.
+    Supply that is overdue is no longer told of, nor that of discontinued products.
     """
+    if pack.life.discontinued:
+        return None
     now = at.timestamp()
     coming: dict[int, int] = {}
     for place, supplies in pack.expected.items():

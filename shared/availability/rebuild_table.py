@@ -4,10 +4,19 @@ Law 11: at any time, without a gap in service. The old pack answers until the ne
 place, and a pack that says what the positions say is not written at all.
 """
 
+from dataclasses import replace
+
 from shared.availability import confidence_table
 from shared.availability.model import confident, replaced, whole
 from shared.availability.positions import change_of
-from shared.availability.table import WRITES, is_first, stored, written
+from shared.availability.table import (
+    WRITES,
+    is_first,
+    life_in_catalog,
+    put_life,
+    stored,
+    written,
+)
 from shared.aws import dynamodb as tables
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
@@ -17,12 +26,14 @@ from shared.stock.table import position_of_item
 
 
 def rebuild(sku: str) -> bool:
-    """Makes the pack of ``sku`` say what its positions say; whether it said anything else.
+    """Makes the pack of ``sku`` say what its positions say, and what the catalog says of the life
+    of its product; whether it said anything else.
 
     The pack is read first and written only while it is still the same: a change that is projected
     meanwhile makes it begin again, and one that is projected afterwards folds over it by its
-    version as over any other pack. One Query, one read, at most one write; for a pack of more items
-    two reads and one transaction, and one more that says nothing new when it needs more still.
+    version as over any other pack. One Query, three reads, at most one write; for a pack of more
+    items one read more and one transaction, and one more that says nothing new when it needs more
+    still.
 
     Who reads several items in that moment may find some as they were and others as they are: each
     location is told once, as before or as after.
@@ -42,11 +53,16 @@ def rebuild(sku: str) -> bool:
             )
         ]
         pack = replaced(sku, before, truth) or before
+        if pack is not None and before is None:
+            pack = replace(pack, life=life_in_catalog(sku))
         if pack is not None:
             pack = confident(pack, confidence_table.told([sku]).get(sku, {}))
-        if pack is None or pack is before:
+        if pack is None:
             return False
+        if pack is before:
+            return put_life(sku, pack.as_of)
         if written(slices, pack):
+            put_life(sku, pack.as_of)
             return True
         tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")

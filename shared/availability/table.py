@@ -4,7 +4,9 @@
                    sk PACK#1 ... PACK#<n-1>   with PACK#0, what is more than one item should hold
 
 An item holds the columns of model.Columns deflated in ``pack``, beside ``as_of`` and ``version``.
-It is written by ``project``, and by rebuild_table.py from the positions at any time.
+It is written by ``project``, and by rebuild_table.py from the positions at any time. What is not
+ordinary in the life of the product (``available_from``, ``discontinued``) is in every item:
+``put_life`` writes it, whoever writes the item otherwise carries it over.
 
 A pack of more than MOST_BYTES lies in n items, n a power of two, each with the locations that
 model.slice_of gives it; ``packs`` is n, and is left out when it is 1. n grows and never shrinks.
@@ -15,6 +17,7 @@ one of them. Items that tell different ones were read while n grew, and are read
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +41,9 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
+from shared.catalog import table as catalog
+from shared.catalog.model import ORDINARY, Life
+from shared.catalog.table import life_of_item, life_words
 from shared.errors import Busy
 from shared.instants import rfc3339
 
@@ -99,7 +105,7 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
 def columns_of(first: Iterable[Item]) -> dict[str, Columns]:
     """As ``packs_of``."""
     return {
-        sku: joined([unpack(item["pack"], item["as_of"]) for item in items])
+        sku: joined([unpack(item["pack"], item["as_of"], life_of_item(item)) for item in items])
         for sku, items in _complete(first).items()
     }
 
@@ -146,6 +152,7 @@ def pack_of_item(item: Item) -> Pack:
         as_of=datetime.fromisoformat(item["as_of"]),
         version=item["version"],
         prior=prior,
+        life=life_of_item(item),
     )
 
 
@@ -157,11 +164,12 @@ def project(
 
     One strongly consistent read of the items that have the locations, and one write of each when
     there is news. Another writer of the same item between the two makes it read again, so that
-    neither loses what the other has folded. An item that would grow too large is spread first.
+    neither loses what the other has folded. An item that would grow too large is spread first. Only
+    for the first pack of a SKU the catalog is asked for the life of the product.
 
     Raises Busy when that happens WRITES times.
     """
-    left, news = list(changes), False
+    left, news, new = list(changes), False, False
     for attempt in range(WRITES):
         slices, of = _slices(sku, {change.location_id for change in left})
         by_slice: dict[int, list[Change]] = defaultdict(list)
@@ -173,20 +181,87 @@ def project(
             pack = fold(sku, before.pack if before else None, folded)
             if pack is None:
                 continue
+            if before is None:
+                pack, new = replace(pack, life=life_in_catalog(sku)), True
             if confidence is not None:
                 pack = confident(pack, confidence)
             after = Slice(pack, number, of)
             item = _item(after, after.next_version)
             if len(item["pack"]) > MOST_BYTES and of < MOST_SLICES:
-                _spread(sku, pack.as_of, slices_for(pack, 2 * of, MOST_BYTES, MOST_SLICES))
+                needed = slices_for(pack, 2 * of, MOST_BYTES, MOST_SLICES)
+                _spread(sku, pack.as_of, needed, pack.life)
             elif _put(item, before):
                 news = True
                 continue
             left += folded
         if not left:
+            if new:  # a product may have been put behind the look at the catalog
+                put_life(sku, max(change.at for change in changes))
             return news
         tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
+
+
+def life_in_catalog(sku: str) -> Life:
+    """As it stands now (strongly consistent)."""
+    product = catalog.find(sku)
+    return product.life if product else ORDINARY
+
+
+def put_life(sku: str, at: datetime) -> bool:
+    """Makes the pack say what the catalog says of the life of its product, from ``at`` on; whether
+    it said anything else. A SKU without a pack has none of it.
+
+    It is called behind every write of a product, and by whoever has made a pack of what the catalog
+    said before that. It reads the pack, then the catalog, and ends when they agree. So whatever
+    overtakes what, the pack ends up with what the catalog said last: who has written the pack looks
+    at the catalog once more, and who writes the catalog later than that finds what was written.
+
+    Two reads when they agree already; one write more, of all items in one transaction, when not.
+
+    Raises Busy when others write the pack WRITES times in between.
+    """
+    news, key = False, pack_key(sku)
+    for attempt in range(WRITES):
+        item = tables.get(key.table, key.pk, key.sk, consistent=True)
+        life = life_in_catalog(sku)
+        if item is None or life_of_item(item) == life:
+            return news
+        others = _complete([item], consistent=True)[sku][1:]
+        updates = [_living(one, life, at) for one in (item, *others)]
+        if len(updates) == 1:  # half the price of a transaction
+            refused = tables.write("update_item", **updates[0]) is not None
+        else:
+            refused = bool(tables.transact([{"Update": update} for update in updates]))
+        news = news or not refused
+        if refused:
+            tables.pause(attempt)
+    raise Busy(f"too many writers on the availability of {sku}")
+
+
+def _living(item: Item, life: Life, at: datetime) -> dict[str, Any]:
+    """The arguments of an update of ``item``, which leaves its locations as they are."""
+    words = life_words(life)
+    told = {f":{name}": value for name, value in words.items() if value is not None}
+    gone = [name for name, value in words.items() if value is None]
+    sets = ["version = :next", "as_of = :as_of", *(f"{name[1:]} = {name}" for name in told)]
+    removes = f" REMOVE {', '.join(gone)}" if gone else ""
+    return {
+        "TableName": table_name("availability"),
+        "Key": to_item({"pk": item["pk"], "sk": item["sk"]}),
+        "UpdateExpression": f"SET {', '.join(sets)}{removes}",
+        # Holds while nobody has written the item since it was read. It gets the next version, so
+        # that whoever has read it before, and would put it back without this, reads it again.
+        "ConditionExpression": "version = :read",
+        "ExpressionAttributeValues": to_item(
+            {
+                ":read": item["version"],
+                ":next": item["version"] + _of(item),
+                ":as_of": max(item["as_of"], rfc3339(at)),
+                **told,
+            }
+        ),
+    }
 
 
 def stored(sku: str) -> list[Slice]:
@@ -208,7 +283,7 @@ def written(before: Sequence[Slice], pack: Pack) -> bool:
     """
     of = slices_for(pack, max(1, len(before)), MOST_BYTES, MOST_SLICES)
     if of > max(1, len(before)):
-        spread = _spread_from(before, pack.sku, pack.as_of, of)
+        spread = _spread_from(before, pack.sku, pack.as_of, of, pack.life)
         if spread is None:
             return False
         before = spread
@@ -254,18 +329,21 @@ def _know(sku: str, of: int) -> None:
     _known[sku] = of
 
 
-def _spread(sku: str, as_of: datetime, of: int) -> None:
+def _spread(sku: str, as_of: datetime, of: int, life: Life = ORDINARY) -> None:
     """Spreads the pack over ``of`` items, unless it is by now, or another writer comes between."""
     before = stored(sku)
-    if len(before) < of and _spread_from(before, sku, as_of, of):
+    if len(before) < of and _spread_from(before, sku, as_of, of, life):
         _know(sku, of)
 
 
-def _spread_from(before: Sequence[Slice], sku: str, as_of: datetime, of: int) -> list[Slice] | None:
+def _spread_from(
+    before: Sequence[Slice], sku: str, as_of: datetime, of: int, life: Life
+) -> list[Slice] | None:
     """The pack of the stored slices ``before`` in ``of`` items that say the same, written in one
     transaction; None when another writer has come between. A pack that is not there yet has
-    nothing in any of them, ``as_of`` then."""
-    pack = whole([part.pack for part in before]) if before else Pack(sku, {}, as_of)
+    nothing in any of them, ``as_of`` then, and has the ``life``."""
+    was = [part.pack for part in before]
+    pack = whole(was) if was else Pack(sku, {}, as_of, life=life)
     after = sliced(pack, of)
     parts: list[tables.Part] = []
     for part in after:
@@ -287,6 +365,7 @@ def _item(part: Slice, version: int) -> dict[str, Any]:
         # more that is promised than there is.
         "awaited": any(row.awaited for row in pack.rows.values()) or None,
         "short": any(row.available < 0 for row in pack.rows.values()) or None,
+        **life_words(pack.life),
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from shared.instants import rfc3339
 
 AT_ONCE = 10
 """Events of one call; of orders with the most lines they are far below the 256 KB that it takes."""
+MOST_BYTES = 250_000
 
 
 def publish(
@@ -53,7 +54,8 @@ def send(bus: str, events: Sequence[Mapping[str, Any]]) -> int:
     It ends with the call in which one is not taken: what follows that one does not overtake it by
     more than its neighbours in the call.
     """
-    for start in range(0, len(events), AT_ONCE):
+    sent = 0
+    for texts in _calls([json.dumps(event, ensure_ascii=False) for event in events]):
         answer = client("events").put_events(
             Entries=[
                 {
@@ -61,12 +63,29 @@ def send(bus: str, events: Sequence[Mapping[str, Any]]) -> int:
                     "Source": event["source"],
                     "DetailType": event["type"],
                     "Time": datetime.fromisoformat(event["time"]),
-                    "Detail": json.dumps(event, ensure_ascii=False),
+                    "Detail": text,
                 }
-                for event in events[start : start + AT_ONCE]
+                for event, text in zip(events[sent:], texts, strict=False)
             ]
         )
         if answer["FailedEntryCount"]:
             failed = ["ErrorCode" in entry for entry in answer["Entries"]]
-            return start + failed.index(True)
-    return len(events)
+            return sent + failed.index(True)
+        sent += len(texts)
+    return sent
+
+
+def _calls(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts of one call after the other, none empty: AT_ONCE and MOST_BYTES at most, but for a
+    text that is larger."""
+    call: list[str] = []
+    size = 0
+    for text in texts:
+        more = len(text.encode())
+        if call and (len(call) == AT_ONCE or size + more > MOST_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(text)
+        size += more
+    if call:
+        yield call

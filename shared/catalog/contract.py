@@ -9,12 +9,13 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
+    Strict,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
 
-from shared.catalog.model import Product
+from shared.catalog.model import Life, Product
 from shared.web.contract import Answer, Input, InstantInput, Money, MoneyInput, Price, Sku
 
 
@@ -42,6 +43,13 @@ class _Described(BaseModel):
         default=None, description="from then on a unit is worth its salvage"
     )
     attributes: Annotated[dict[Text, Text], Field(max_length=50)] = Field(default_factory=dict)
+    available_from: InstantInput | None = Field(
+        default=None, description="before it the product is sold ahead only: it is a `preorder`"
+    )
+    discontinued: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="what is left is sold off; then it is `discontinued`, and not backordered",
+    )
 
 
 class PutProduct(Input, _Described):
@@ -75,6 +83,7 @@ class PutProduct(Input, _Described):
             gtin=self.gtin,
             season_ends_at=self.season_ends_at,
             attributes=dict(self.attributes),
+            life=Life(self.available_from, self.discontinued),
         )
 
 
@@ -97,6 +106,8 @@ class ProductAnswer(Answer, _Described):
             gtin=product.gtin,
             season_ends_at=product.season_ends_at,
             attributes=product.attributes,
+            available_from=product.life.available_from,
+            discontinued=product.life.discontinued,
         )
 
 

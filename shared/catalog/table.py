@@ -9,7 +9,7 @@
 All titles lie in one partition of the index: good for 1,000 product changes a second.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import Key, get_many, query_page
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
-from shared.catalog.model import GROUP, Product, Variant
+from shared.catalog.model import GROUP, ORDINARY, Life, Product, Variant
 from shared.instants import rfc3339
 
 LISTING = "PRODUCT"
@@ -123,7 +123,25 @@ def product_of_item(item: dict[str, Any]) -> Product:
         gtin=item.get("gtin"),
         season_ends_at=datetime.fromisoformat(ends) if ends else None,
         attributes=item.get("attributes", {}),
+        life=life_of_item(item),
     )
+
+
+def life_of_item(item: Mapping[str, Any]) -> Life:
+    """Of a product, and of every item that tells of one in the same words (``life_words``)."""
+    begins, ended = item.get("available_from"), item.get("discontinued", False)
+    if begins is None and not ended:
+        return ORDINARY
+    return Life(datetime.fromisoformat(begins) if begins else None, ended)
+
+
+def life_words(life: Life) -> dict[str, Any]:
+    """The attributes of an item that tell of it; those that are None are not stored."""
+    begins = life.available_from
+    return {
+        "available_from": rfc3339(begins) if begins else None,
+        "discontinued": life.discontinued or None,
+    }
 
 
 def _item(product: Product) -> Item:
@@ -145,6 +163,7 @@ def _item(product: Product) -> Item:
             "season_ends_at": rfc3339(ends) if ends else None,
             "attributes": product.attributes,
             "group_key": product.attributes.get(GROUP),
+            **life_words(product.life),
         }
     )
 

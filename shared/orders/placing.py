@@ -177,11 +177,12 @@ def lesson(learnt: Stock, race: int) -> Stock:
 
 
 def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
-    """Raises OutOfStock for units that found no place, unless their line may be backordered."""
+    """Raises OutOfStock for units that found no place, unless their line may be backordered; that
+    of a discontinued product may not."""
     unfilled = {
         line.line_id: line.unassigned
         for line in routed.lines
-        if line.unassigned and not line.backorder
+        if line.unassigned and (not line.backorder or supply.ends(line.sku))
     }
     if unfilled:
         raise _out_of_stock(wanted, supply, unfilled, now)

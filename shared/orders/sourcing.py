@@ -80,6 +80,11 @@ class Supply:
         pack = self.packs.get(sku)
         return pack.rows.get(location_id) if pack else None
 
+    def ends(self, sku: str) -> bool:
+        """Whether the product is discontinued: nobody is promised units that are to come."""
+        product = self.products.get(sku)
+        return product is not None and product.life.discontinued
+
     def facts(self, sku: str, location_id: str) -> Facts:
         known = self.learnt.get((location_id, sku))
         if known is not None:
@@ -544,7 +549,7 @@ def expected(order: Order, supply: Supply, now: datetime) -> dict[str, datetime]
 def next_supply(
     sku: str, supply: Supply, now: datetime, location_id: str | None = None
 ) -> datetime | None:
-    pack = supply.packs.get(sku)
+    pack = None if supply.ends(sku) else supply.packs.get(sku)
     seconds = (
         second
         for place, row in (pack.rows.items() if pack else ())
@@ -557,8 +562,9 @@ def next_supply(
 
 
 def awaited(sku: str, supply: Supply) -> list[str]:
-    """The locations where a supply is to come that is not promised whole, the earliest first."""
-    pack = supply.packs.get(sku)
+    """The locations where a supply is to come that is not promised whole, the earliest first; none
+    of a discontinued product."""
+    pack = None if supply.ends(sku) else supply.packs.get(sku)
     coming = (
         (min(row.expected), place)
         for place, row in (pack.rows.items() if pack else ())

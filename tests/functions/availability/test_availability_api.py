@@ -5,7 +5,7 @@ document is made from: they give the same answers, and refuse the same places.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,7 @@ from shared.availability.model import Change, Row
 from shared.aws import dynamodb as tables
 from shared.aws import settings
 from shared.catalog import table as catalog
-from shared.catalog.model import Product
+from shared.catalog.model import Life, Product
 from shared.locations import table as locations
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
@@ -75,6 +75,26 @@ def test_near_a_point_each_sku_is_answered_with_its_locations() -> None:
     assert [row["location_id"] for row in milk["locations"]] == ["denver", "boulder"]
     for row in milk["locations"]:
         assert row["pickup"]["ready_by"] == "2026-11-23T18:01:00.000Z"
+
+
+def test_a_product_of_another_day_or_none_is_answered_in_its_words_and_no_call_more() -> None:
+    asked = {"sku": "milk-1", "location_id": "denver"}
+    for life, units, word in [
+        (Life(NOW + timedelta(days=1)), 3, "preorder"),
+        (Life(NOW), 3, "limited_stock"),
+        (Life(discontinued=True), 3, "limited_stock"),
+        (Life(discontinued=True), 0, "discontinued"),
+    ]:
+        catalog.put(Product("milk-1", "Milk", 349, "USD", 1.0, life=life))
+        table.put_life("milk-1", AT)
+        version = table.packs(["milk-1"])["milk-1"].rows["denver"].version + 1
+        table.project("milk-1", [Change("denver", version, Row(units, version), AT)])
+        status, body = ask(query={**asked, "limit": "0"})
+        (item,) = body["items"]
+        assert (status, item["status"], item["sellable"]) == (200, word, units)
+        assert item.get("available_from") == (
+            "2026-11-24T17:00:30.000Z" if word == "preorder" else None
+        )
 
 
 def test_near_a_postal_code_is_near_where_it_lies() -> None:

@@ -9,9 +9,12 @@ import pytest
 
 from functions.availability.publish_events import handler
 from functions.orders import keep_promises
-from shared.availability import table
-from shared.availability.model import Change, Row
+from shared.availability import events, table
+from shared.availability.model import Change, Pack, Row
+from shared.aws import events as bus
 from shared.aws.clients import client
+from shared.catalog import table as catalog
+from shared.catalog.model import Life, Product
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
 from tests.tables.availability.stream import Record, Stream
@@ -144,6 +147,51 @@ def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: He
     (event,) = heard
     assert (event["data"]["channel"], event["data"]["sellable"]) == ("web", 2)
     assert statuses(heard) == [("out_of_stock", "limited_stock")]
+
+
+def test_the_life_of_a_product_is_told_once_whatever_number_of_items_has_it(
+    stream: Stream, heard: Heard
+) -> None:
+    table.project("A", [units(place, 1, 7) for place in PLACES])
+    table.project("A", [units(place, 2, 0) for place in PLACES[1:]])
+    assert len(table.stored("A")) > 2
+    stream.records()
+    for life, words in [
+        (Life(datetime(2027, 1, 1, tzinfo=UTC)), ("in_stock", "preorder")),
+        (Life(discontinued=True), ("preorder", "in_stock")),
+    ]:
+        catalog.put(Product("A", "A", 100, "USD", 1.0, life=life))
+        assert table.put_life("A", AT)
+        heard.clear()
+        told(stream.records())
+        assert statuses(heard) == [words]
+    assert heard[0]["data"]["locations"][0] == {
+        "location_id": PLACES[0],
+        "sellable": 7,
+        "status": "in_stock",
+        "was": "preorder",
+    }
+    assert {row["status"] for row in heard[0]["data"]["locations"][1:]} == {"discontinued"}
+
+
+def test_an_event_with_many_locations_comes_in_parts_and_calls_that_a_bus_takes(
+    monkeypatch: pytest.MonkeyPatch, heard: Heard
+) -> None:
+    monkeypatch.setattr(events, "MOST_LOCATIONS", 25)
+    monkeypatch.setattr(bus, "MOST_BYTES", 6000)
+    calls: list[int] = []
+    client("events").meta.events.register(
+        "before-parameter-build.events.PutEvents",
+        lambda params, **_: calls.append(sum(len(e["Detail"]) for e in params["Entries"])),
+    )
+    pack = Pack("A", {place: Row(7, 1) for place in PLACES}, AT, 1)
+    made = events.of_channels(None, pack, {})
+    assert [event["id"] for event in made] == ["A#1", "A#1~25", "A#1~50"]
+    assert bus.send("norain-test", made) == 3
+    assert heard == made
+    assert [row["location_id"] for event in made for row in event["data"]["locations"]] == PLACES
+    assert len(calls) == 2
+    assert max(calls) <= 6000
 
 
 def test_supplies_are_reviewed_for_what_has_happened_and_not_for_a_spreading(

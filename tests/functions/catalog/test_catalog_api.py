@@ -1,14 +1,20 @@
 """The routes of the catalog, from the gateway's event to its answer and the table."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from functions.catalog.api import handler
+from shared.availability import table as availability
+from shared.availability.model import Change, Row
 from shared.catalog import table
+from shared.catalog.model import ORDINARY, Life
 from tests.functions.locations.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def call(name: str, **changes: Any) -> tuple[int, dict[str, Any]]:
@@ -28,12 +34,28 @@ def test_a_product_is_created_replaced_and_read() -> None:
         "gtin": "5901234123457",
         "season_ends_at": "2026-12-24T18:00:00.000Z",
         "attributes": {"department": "dairy"},
+        "discontinued": False,
     }
     assert call("get_product") == (200, created)
     assert call("put_product", body={"margin": None})[0] == 200
     stored = table.find("milk-1")
     assert stored is not None
     assert stored.margin is None
+
+
+def test_the_life_of_a_product_reaches_its_pack_before_the_answer() -> None:
+    availability.project("milk-1", [Change("denver", 1, Row(7, 1), AT)])
+    begins = {"available_from": "2027-01-01T01:00:00+01:00"}
+    status, created = call("put_product", body=begins)
+    assert (status, created["available_from"]) == (201, "2027-01-01T00:00:00.000Z")
+    assert call("get_product") == (200, created)
+    pack = availability.packs(["milk-1"])["milk-1"]
+    assert (pack.life, pack.rows) == (Life(datetime(2027, 1, 1, tzinfo=UTC)), {"denver": Row(7, 1)})
+    assert pack.as_of > AT
+    assert call("put_product", body={"discontinued": True})[1]["discontinued"] is True
+    assert availability.packs(["milk-1"])["milk-1"].life == Life(discontinued=True)
+    call("put_product")
+    assert availability.packs(["milk-1"])["milk-1"].life == ORDINARY
 
 
 def test_a_product_that_is_not_there_is_not_found() -> None:
@@ -52,6 +74,10 @@ def test_a_product_that_is_not_there_is_not_found() -> None:
         ("$.kg", {"kg": -0.1}),
         ("$.gtin", {"gtin": "5901234123456"}),
         ("$.season_ends_at", {"season_ends_at": "2026-12-24T18:00:00"}),
+        ("$.available_from", {"available_from": "2026-12-24"}),
+        ("$.available_from", {"available_from": "2200-01-01T00:00:00Z"}),
+        ("$.discontinued", {"discontinued": "yes"}),
+        ("$.discontinued", {"discontinued": 1}),
         ("$.attributes.colour", {"attributes": {"colour": 7}}),
         ("$.colour", {"colour": "red"}),
     ],

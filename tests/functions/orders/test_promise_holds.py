@@ -14,6 +14,8 @@ from functions.orders import api
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
+from shared.catalog import table as catalog
+from shared.catalog.model import Life, Product
 from shared.orders import table
 from shared.routing import table as policies
 from shared.routing.model import DEFAULT_POLICY, Decision, Handling
@@ -320,6 +322,20 @@ def test_who_can_wait_is_told_for_what_and_until_when_and_the_order_does_it() ->
     shop.project("A")
     _, later = call("promise", cart)
     assert (later["options"], later["short"][0]["sellable"]) == ([], 0)
+    shop.laws()
+
+
+def test_nobody_waits_for_more_of_a_discontinued_product() -> None:
+    announced(9, 3)
+    catalog.put(Product("A", "The A", 1000, "USD", 0.5, life=Life(discontinued=True)))
+    _, promise = call("promise", {"lines": [{"sku": "A", "quantity": 9}]})
+    assert promise["options"] == []
+    assert promise["short"] == [{"sku": "A", "wanted": 9, "sellable": 6}]
+    line = {**json.loads(api_body("place_order"))["lines"][0], "sku": "A", "backorder": True}
+    status, problem = call("place_order", {"lines": [{**line, "quantity": 9}]})
+    assert (status, problem["code"]) == (409, "out_of_stock")
+    assert "expected_at" not in problem["short"][0]
+    assert call("place_order", {"lines": [{**line, "quantity": 6}]}, "what is left")[0] == 201
     shop.laws()
 
 

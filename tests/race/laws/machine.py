@@ -273,9 +273,9 @@ class Machine(RuleBasedStateMachine):
         for order in shop.all_orders():
             orders.project(order, None)
         self.by_order = True
-        self.done(partial(shortfalls.cover, *place, self.now))
+        covered = self.done(partial(shortfalls.cover, *place, self.now))
         found = table.position(*place)
-        if found is not None and found.available < 0:
+        if covered is not None and found is not None and found.available < 0:
             parts = (part for order in shop.all_orders() for part in order.fulfillments)
             waiting = [part for part in parts if part.state in model.UNPICKED]
             assert not model.units_held(waiting)[place], found

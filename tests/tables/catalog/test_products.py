@@ -7,7 +7,7 @@ import pytest
 
 from shared.aws.dynamodb import get_many
 from shared.catalog import table
-from shared.catalog.model import Product, Variant
+from shared.catalog.model import Life, Product, Variant
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -23,6 +23,7 @@ def test_a_product_is_read_as_it_was_put() -> None:
         gtin="5901234123457",
         season_ends_at=datetime(2026, 12, 24, 18, tzinfo=UTC),
         attributes={"department": "dairy"},
+        life=Life(datetime(2026, 12, 1, tzinfo=UTC), discontinued=True),
     )
     assert table.find("milk") is None
     assert table.put(full)

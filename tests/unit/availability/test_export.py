@@ -2,14 +2,14 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.availability.export import GOOGLE_COLUMNS, Stores, decimal, google, schema_org
 from shared.availability.model import Columns, Row
-from shared.catalog.model import Product
+from shared.catalog.model import Life, Product
 from tests.unit.availability.test_query import pack
 from tests.unit.locations.places import hours, place
 
@@ -123,6 +123,31 @@ def test_schema_org_is_told_when_it_comes_and_that_it_does_not() -> None:
     assert coming["availabilityStarts"] == "2026-11-24T17:00:30.000Z"
     (none,) = offers(pack(denver=0))
     assert none["availability"] == "https://schema.org/OutOfStock"
+
+
+def test_products_that_are_sold_ahead_or_discontinued() -> None:
+    """Google's local inventory is what lies in the store now, and knows no preorder."""
+    ahead = replace(
+        pack(denver=7, boulder=0), life=Life(datetime(2026, 12, 1, tzinfo=UTC), discontinued=True)
+    )
+    assert {(row["quantity"], row["availability"]) for row in rows(MILK, ahead)} == {
+        ("0", "out_of_stock")
+    }
+    shipped, store = offers(ahead)
+    for offer in (shipped, store):
+        assert offer["availability"] == "https://schema.org/PreOrder"
+        assert offer["availabilityStarts"] == "2026-12-01T00:00:00.000Z"
+    coming = pack(denver=Row(0, 1, ((SOON, 4),)))
+    (early,) = offers(replace(coming, life=Life(AT + timedelta(hours=1))))
+    assert early["availability"] == "https://schema.org/PreOrder"
+    assert early["availabilityStarts"] == "2026-11-24T17:00:30.000Z"
+    (late,) = offers(replace(coming, life=Life(AT + timedelta(days=9))))
+    assert late["availabilityStarts"] == "2026-12-02T17:00:30.000Z"
+    (ended,) = offers(replace(coming, life=Life(discontinued=True)))
+    assert ended["availability"] == "https://schema.org/Discontinued"
+    assert "availabilityStarts" not in ended
+    left = replace(pack(denver=7), life=Life(discontinued=True))
+    assert [row["availability"] for row in rows(MILK, left)] == ["in_stock"]
 
 
 def test_variants_name_their_group() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared.availability.events import of_change
 from shared.availability.model import Pack, Row, encode, unpack
 from shared.availability.query import first_expected, status
+from shared.catalog.model import ORDINARY
 from shared.instants import rfc3339
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -44,5 +45,5 @@ def test_an_event_says_what_was_answered_at_that_moment(pack: Pack) -> None:
     event = of_change(None, pack)
     columns = unpack(encode(pack.rows), rfc3339(AT))
     sellable = sum(max(0, row.available) for row in pack.rows.values())
-    answered = status(sellable, expected=first_expected(columns, AT) is not None)
+    answered = status(sellable, ORDINARY, AT, expected=first_expected(columns, AT) is not None)
     assert (event["data"]["status"] if event else "out_of_stock") == answered
