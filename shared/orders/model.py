@@ -463,7 +463,7 @@ def settle(
 def retold(before: Order, change: Change, now: datetime) -> Change:
     """With word of each line whose units will arrive, or be ready, later than was told."""
     order = change.order
-    told, held = _promised(before), _promised(order)
+    told, held = promised(before.fulfillments), promised(order.fulfillments)
     for line in order.lines:
         was, at = told.get(line.line_id), held.get(line.line_id)
         if was is not None and at is not None and at > was:
@@ -478,10 +478,10 @@ def retold(before: Order, change: Change, now: datetime) -> Change:
     return replace(change, order=order)
 
 
-def _promised(order: Order) -> dict[str, datetime]:
+def promised(parts: Iterable[Fulfillment]) -> dict[str, datetime]:
     """By line, when the last of what locations hold of it arrives, or lies ready."""
     found: dict[str, datetime] = {}
-    for part in order.fulfillments:
+    for part in parts:
         at = part.deliver_by if part.method == "ship" else part.ready_by
         if part.is_open and at is not None:
             for held in part.lines:

@@ -88,19 +88,8 @@ def improved(order: Order, now: datetime) -> Change | None:
 
 def _in_time(before: Iterable[Fulfillment], after: Iterable[Fulfillment]) -> bool:
     """Whether no line arrives later than it was promised."""
-    promised, now = _dates(before), _dates(after)
+    promised, now = model.promised(before), model.promised(after)
     return all(arrives <= promised.get(line_id, arrives) for line_id, arrives in now.items())
-
-
-def _dates(parts: Iterable[Fulfillment]) -> dict[str, datetime]:
-    """By line, when the last of it arrives."""
-    found: dict[str, datetime] = {}
-    for part in parts:
-        for held in part.lines:
-            if part.deliver_by is not None:
-                known = found.get(held.line_id, part.deliver_by)
-                found[held.line_id] = max(known, part.deliver_by)
-    return found
 
 
 def _units(unpicked: Sequence[Fulfillment]) -> Counter[tuple[str, str]]:
