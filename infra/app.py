@@ -23,6 +23,7 @@ def build(app: App) -> None:
     platform = Platform(
         stage=app.node.try_get_context("stage") or "dev",
         local=str(app.node.try_get_context("local") or "").lower() == "true",
+        customer_feed_sources=app.node.try_get_context("customer_feed_sources") or "all:trusted",
     )
     where = Environment(
         account=app.node.try_get_context("account"), region=app.node.try_get_context("region")
@@ -49,7 +50,9 @@ def build(app: App) -> None:
         identity_key=customers.identity_key,
         env=where,
     )
-    webhooks = Webhooks(app, named("Webhooks"), platform, data=data, events=events, env=where)
+    webhooks = Webhooks(
+        app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
+    )
     Api(
         app,
         named("Api"),

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.web.auth import CHANNEL_SCOPES, RESOURCE_SERVER, SCOPES
+from shared.web.auth import REACHES, RESOURCE_SERVER, SCOPES
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "functions" / "service" / "openapi.json"
 AREAS = (
@@ -96,9 +96,7 @@ def _part(area: str) -> dict[str, Any]:
 
 
 def _oauth() -> dict[str, Any]:
-    scopes = {
-        f"{RESOURCE_SERVER}/{name}": text for name, text in {**SCOPES, **CHANNEL_SCOPES}.items()
-    }
+    scopes = {f"{RESOURCE_SERVER}/{name}": text for name, text in {**SCOPES, **REACHES}.items()}
     return {
         "type": "oauth2",
         "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": scopes}},

@@ -15,10 +15,12 @@ from infra import bundle
 
 @dataclass
 class Platform:
-    """``stage`` names the deployment; only ``dev`` and ``test`` may lose their data."""
+    """``stage`` names the deployment; only ``dev`` and ``test`` may lose their data.
+    ``customer_feed_sources`` are those that the customer feed speaks for (shared/web/auth.py)."""
 
     stage: str
     local: bool
+    customer_feed_sources: str = "all:trusted"
     _layers: dict[str, lambda_.LayerVersion] = field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
     Refusal
     ├── InvalidRequest         422  invalid_request          errors: [{path, message}]
     │   ├── MalformedRequest   400  malformed_request
+    │   ├── FromTheFuture      422  from_the_future          now
     │   └── TooMuchAtOnce      422  invalid_request
     ├── KeyMissing             400  idempotency_key_missing
     ├── KeyReused              422  idempotency_key_reused
@@ -46,8 +47,8 @@ class InvalidRequest(Refusal):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid_request"
 
-    def __init__(self, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
-        super().__init__(detail, errors=list(errors))
+    def __init__(self, detail: str, errors: Sequence[Mapping[str, str]] = (), **data: Any) -> None:
+        super().__init__(detail, errors=list(errors), **data)
 
 
 class MalformedRequest(InvalidRequest):
@@ -55,6 +56,13 @@ class MalformedRequest(InvalidRequest):
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_request"
+
+
+class FromTheFuture(InvalidRequest):
+    """An instant lies further ahead of the receiver's clock than clocks differ; ``now`` is what
+    that clock shows."""
+
+    code = "from_the_future"
 
 
 class TooMuchAtOnce(InvalidRequest):

@@ -47,6 +47,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
         "AWS_DEFAULT_REGION": "eu-central-1",
         "NORAIN_STAGE": "test",
         "NORAIN_IDENTITY_KEY": "a key for tests",
+        "NORAIN_CUSTOMER_FEED_SOURCES": "all:trusted",
+        "NORAIN_USER_POOL_ID": "eu-central-1_tests",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)

@@ -42,12 +42,14 @@ from shared.customers.model import Interaction, Profile
 from shared.customers.stored import milliseconds
 from shared.customers.table import Act
 from shared.errors import InvalidRequest
+from shared.instants import must_have_passed
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Country, Id
 from shared.web.cursor import cursor_of, key_of
 
 READ, WRITE = needs("customers:read"), needs("customers:write")
+MANAGE = needs("customers:manage")
 JSON = "application/json"
 Limit = Annotated[int, Query(ge=1, le=100)]
 ProfilePath = Annotated[Id, Path()]
@@ -64,18 +66,21 @@ app = api()
     security=WRITE,
     summary="Find out who a record is",
     description="Takes what a source states of a person, links it to the profile it belongs to, "
-    "or starts one. 201 when a profile was started.",
+    "or starts one. 201 when a profile was started. A client speaks for its own sources only "
+    "(scopes `source:<name>`); what is `verified`, and `consents`, count from those that it is "
+    "trusted with (`source:<name>:trusted`), and are named in `not_counted` from others.",
 )
 def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
-    request = idempotent(app)
-    record = statement.record(statement.occurred_at)
-    found = table.resolve(record, request.name, _now(), table.fresh_id(), request.digest)
+    request, sources, now = idempotent(app), who(app).sources, _now()
+    record = statement.record(statement.occurred_at, now, sources)
+    found = table.resolve(record, request.name, now, table.fresh_id(), request.digest)
     answer = ResolvedCustomer(
         profile_id=found.profile_id,
         outcome=found.outcome,
         bits=found.bits,
         reasons=list(found.reasons),
         merged=list(found.merged) or None,
+        not_counted=statement.not_counted(sources) or None,
     )
     started = found.outcome in {"created", "review"}
     return Response(201 if started else 200, content_type=JSON, body=answer)
@@ -83,7 +88,7 @@ def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
 
 @app.get(
     "/v1/customers/reviews",
-    security=READ,
+    security=MANAGE,
     summary="List pairs that may be one person, side by side",
     description="The oldest first. Every read of a profile is noted.",
 )
@@ -98,7 +103,7 @@ def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) ->
 
 @app.post(
     "/v1/customers/reviews/<review_id>",
-    security=WRITE,
+    security=MANAGE,
     summary="Judge a pair: the same person, or different ones for ever",
 )
 def judge(review_id: Annotated[Id, Path()], verdict: Verdict) -> JudgedReview:
@@ -148,7 +153,7 @@ def profile(profile_id: ProfilePath) -> CustomerProfile:
 
 @app.get(
     "/v1/customers/<profile_id>/export",
-    security=READ,
+    security=needs("customers:export"),
     summary="Everything that is kept on a person",
     description="What the sources said word by word, what was decided on it and why, the timeline, "
     "the cart, and who has read the profile.",
@@ -178,7 +183,7 @@ def reads(
 
 @app.delete(
     "/v1/customers/<profile_id>",
-    security=WRITE,
+    security=needs("customers:erase"),
     summary="Erase a person for good",
     description="Everything kept on the person goes; a replay of it is refused with 410.",
 )
@@ -187,7 +192,7 @@ def erase(profile_id: ProfilePath) -> Response[None]:
     return Response(204)
 
 
-@app.post("/v1/customers/<profile_id>/merge", security=WRITE, summary="Merge two profiles")
+@app.post("/v1/customers/<profile_id>/merge", security=MANAGE, summary="Merge two profiles")
 def merge(profile_id: ProfilePath, wanted: MergeRequest) -> MergedCustomer:
     merged = table.merge(profile_id, wanted.other_profile_id, _act(wanted.reason), idempotent(app))
     return MergedCustomer(profile_id=merged.profile_id, merged_from=list(merged.merged_from))
@@ -195,7 +200,7 @@ def merge(profile_id: ProfilePath, wanted: MergeRequest) -> MergedCustomer:
 
 @app.post(
     "/v1/customers/<profile_id>/merge/preview",
-    security=READ,
+    security=MANAGE,
     summary="See what a merge would make, without making it",
 )
 def preview(profile_id: ProfilePath, wanted: MergePreviewRequest) -> MergePreview:
@@ -206,7 +211,7 @@ def preview(profile_id: ProfilePath, wanted: MergePreviewRequest) -> MergePrevie
 
 @app.post(
     "/v1/customers/<profile_id>/unmerge",
-    security=WRITE,
+    security=MANAGE,
     summary="Take the person of one record out of a profile",
     description="A record of a merged profile undoes that merge; any other leaves alone. The two "
     "are never linked again by rule.",
@@ -229,7 +234,8 @@ def unmerge(profile_id: ProfilePath, wanted: UnmergeRequest) -> UnmergedCustomer
 )
 def interact(profile_id: ProfilePath, stated: StatedInteraction) -> Response[CustomerInteraction]:
     who(app).must_see(stated.channel)
-    request = idempotent(app)
+    request, now = idempotent(app), _now()
+    must_have_passed({"$.occurred_at": stated.occurred_at}, now)
     interaction = Interaction(
         interaction_id=request.name,
         channel=stated.channel,
@@ -237,7 +243,7 @@ def interact(profile_id: ProfilePath, stated: StatedInteraction) -> Response[Cus
         occurred_at=milliseconds(stated.occurred_at),
         data=stated.data,
     )
-    noted = table.record_interaction(profile_id, interaction, request, _now())
+    noted = table.record_interaction(profile_id, interaction, request, now)
     return Response(201, content_type=JSON, body=interaction_answer(noted))
 
 
@@ -266,7 +272,9 @@ def timeline(
     description="The ETag is what PUT takes as If-Match.",
 )
 def cart(profile_id: ProfilePath) -> Response[CustomerCart]:
-    return _cart(*table.cart(profile_id))
+    found, cart, version = table.cart(profile_id)
+    _note([found.profile_id], "cart")
+    return _cart(found, cart, version)
 
 
 @app.put(
@@ -303,11 +311,11 @@ def _sent(name: str, value: str) -> str:
 
 
 def _note(profile_ids: list[str], what: str) -> None:
-    table.audit(profile_ids, who(app).client_id, what, _now(), table.fresh_id())
+    table.audit(profile_ids, who(app).actor, what, _now(), table.fresh_id())
 
 
 def _act(reason: str) -> Act:
-    return Act(actor=who(app).client_id, at=_now(), reason=reason)
+    return Act(actor=who(app).actor, at=_now(), reason=reason)
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ from shared.customers import table
 from shared.customers.contract import Observed, observed
 from shared.customers.stored import milliseconds
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
+from shared.web.auth import Sources
 from shared.web.crash import crash
 from shared.web.problem import summary
 
@@ -73,6 +74,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _read(record: dict[str, Any], now: datetime) -> Message:
     message = Message(record["messageId"])
+    sources = Sources.of(setting("customer_feed_sources").split())
     try:
         body = json.loads(record["body"])
     except (ValueError, RecursionError):
@@ -80,7 +82,7 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
         return message
     for document in body if isinstance(body, list) else [body]:
         try:
-            message.told.append(observed(document, now))
+            message.told.append(observed(document, now, sources))
         except Refusal as refusal:
             message.bad.append((json.dumps(document), refusal))
     return message

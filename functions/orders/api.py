@@ -69,6 +69,9 @@ from shared.web.cursor import cursor_of, key_of
 app = api()
 READ = needs("orders:read")
 WRITE = needs("orders:write")
+PICK_LIST = needs("fulfillments:read")
+FULFILL = needs("fulfillments:write")
+TRANSFERS, TRANSFER = needs("transfers:read"), needs("transfers:write")
 MOST_SUGGESTED = 20
 WHAT_IF_ITEMS = 400
 """Items looked at for one answer: a few seconds of routing at 10 lines and 200 locations."""
@@ -98,10 +101,10 @@ def place_order(body: OrderInput) -> OrderAnswer:
     text = placing.place(
         draft,
         request,
-        caller.client_id,
+        caller.actor,
         now,
         _answer,
-        buyer=lambda: buyers.buyer(body.customer, request, now),
+        buyer=lambda: buyers.buyer(body.customer, request, now, caller.sources),
     )
     return OrderAnswer.model_validate_json(text)
 
@@ -116,7 +119,8 @@ def get_order(order_id: OrderPath) -> OrderAnswer:
     security=READ,
     summary="List orders of a shopper, or of a location",
     description="By `profile_id`, the newest first; or by `location_id` and the `state` of its "
-    "fulfillments (open ones when left out), the most urgent first. Seconds behind at most.",
+    "fulfillments (open ones when left out), the most urgent first. Seconds behind at most. "
+    "Every read by `profile_id` is noted.",
 )
 def list_orders(
     profile_id: Annotated[Id | None, Query()] = None,
@@ -125,15 +129,16 @@ def list_orders(
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> OrdersAnswer:
+    caller = who(app)
     if profile_id is not None and location_id is None and state is None:
         rows = table.of_profiles(buyers.names(profile_id), limit, _place(cursor, OF_SHOPPER))
+        buyers.note_read(profile_id, caller.actor, _now())
         found, after = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
         page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
         found, after = table.of_ids(pick.order_id for pick in page.picks), page.after
     else:
         raise invalid("query", "either profile_id, or location_id with or without state")
-    caller = who(app)
     return OrdersAnswer(
         orders=[order_answer(order) for order in found if caller.sees(order.channel)],
         next_cursor=_cursor(after),
@@ -145,13 +150,14 @@ def list_orders(
     security=READ,
     summary="Explain why the order comes from where it comes",
     description="The latest routing, or the one of `decision_id`: every candidate with its cost "
-    "terms, and why it was or was not taken.",
+    "terms, and why it was or was not taken. Costs are shown to `policy:read` only.",
 )
 def get_decision(
     order_id: OrderPath, decision_id: Annotated[str | None, Query()] = None
 ) -> DecisionAnswer:
     order = _seen(order_id)
-    return decision_answer(Decision.from_bytes(_decision(order, decision_id)), order)
+    decision = Decision.from_bytes(_decision(order, decision_id))
+    return decision_answer(decision, order, costs=_told_costs())
 
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
@@ -207,9 +213,10 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
 
 @app.get(
     "/v1/fulfillments",
-    security=READ,
+    security=PICK_LIST,
     summary="The pick list of a location",
-    description="Open fulfillments (or those in `state`), the most urgent first.",
+    description="Open fulfillments (or those in `state`), the most urgent first; of a location "
+    "where the caller works.",
 )
 def list_fulfillments(
     location_id: Annotated[LocationId, Query()],
@@ -217,8 +224,9 @@ def list_fulfillments(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> FulfillmentsAnswer:
-    page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
     caller = who(app)
+    caller.must_work_at(location_id)
+    page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
     return FulfillmentsAnswer(
         fulfillments=[
             fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
@@ -234,25 +242,27 @@ FULFILLMENT = "/v1/fulfillments/<fulfillment_id>"
 
 @app.post(
     f"{FULFILLMENT}/accept",
-    security=WRITE,
+    security=FULFILL,
     summary="Accept an offer",
     description="Where rivals were asked too, the first to accept has it, and reserves its own "
     "units instead; whoever comes later is refused (`invalid_transition`).",
 )
 def accept(fulfillment_id: FulfillmentPath, body: AcceptInput | None = None) -> OrderAnswer:
     by = (body or AcceptInput()).location_id
-    return _change(
-        table.order_of(fulfillment_id),
+    return _fulfill(
+        fulfillment_id,
         lambda order, now, actor: offers.accepted(order, fulfillment_id, by, now, actor),
+        by,
     )
 
 
 @app.post(
     f"{FULFILLMENT}/reject",
-    security=WRITE,
+    security=FULFILL,
     summary="Reject units, with a reason that corrects the stock",
-    description="`not_found` counts the shelf to 0, `damaged` moves units to damaged, `mismatch` "
-    "takes them off, `no_capacity` leaves the stock. The units are routed elsewhere at once.",
+    description="`not_found` and `mismatch` take the units off, `damaged` moves them to damaged, "
+    "`no_capacity` leaves the stock. Where more than the units not found is believed to lie, the "
+    "event `stock.count_requested` asks for a count. The units are routed elsewhere at once.",
 )
 def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
     rejections = [line.rejection() for line in body.lines]
@@ -261,28 +271,28 @@ def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
         believed = placing.shelf(order, fulfillment_id, rejections)
         return model.reject(order, fulfillment_id, rejections, believed, now=now, actor=actor)
 
-    return _change(table.order_of(fulfillment_id), decide)
+    return _fulfill(fulfillment_id, decide)
 
 
-@app.post(f"{FULFILLMENT}/pick", security=WRITE, summary="The units are picked")
+@app.post(f"{FULFILLMENT}/pick", security=FULFILL, summary="The units are picked")
 def pick(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     return _step(fulfillment_id, "pick")
 
 
-@app.post(f"{FULFILLMENT}/pack", security=WRITE, summary="The units are packed")
+@app.post(f"{FULFILLMENT}/pack", security=FULFILL, summary="The units are packed")
 def pack(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     return _step(fulfillment_id, "pack")
 
 
-@app.post(f"{FULFILLMENT}/ready", security=WRITE, summary="The units wait for the shopper")
+@app.post(f"{FULFILLMENT}/ready", security=FULFILL, summary="The units wait for the shopper")
 def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     return _step(fulfillment_id, "ready")
 
 
-@app.post(f"{FULFILLMENT}/ship", security=WRITE, summary="The carrier has the parcel")
+@app.post(f"{FULFILLMENT}/ship", security=FULFILL, summary="The carrier has the parcel")
 def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
-    return _change(
-        table.order_of(fulfillment_id),
+    return _fulfill(
+        fulfillment_id,
         lambda order, now, actor: model.act(
             order,
             fulfillment_id,
@@ -296,18 +306,18 @@ def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
     )
 
 
-@app.post(f"{FULFILLMENT}/collect", security=WRITE, summary="The shopper has the units")
+@app.post(f"{FULFILLMENT}/collect", security=FULFILL, summary="The shopper has the units")
 def collect(fulfillment_id: FulfillmentPath, body: HandOverInput | None = None) -> OrderAnswer:
     return _step(fulfillment_id, "collect", body)
 
 
-@app.post(f"{FULFILLMENT}/cancel", security=WRITE, summary="Cancel a fulfillment")
+@app.post(f"{FULFILLMENT}/cancel", security=FULFILL, summary="Cancel a fulfillment")
 def cancel_fulfillment(
     fulfillment_id: FulfillmentPath, body: CancelFulfillmentInput | None = None
 ) -> OrderAnswer:
     reason = (body or CancelFulfillmentInput()).reason
-    return _change(
-        table.order_of(fulfillment_id),
+    return _fulfill(
+        fulfillment_id,
         lambda order, now, actor: model.cancel_fulfillment(
             order, fulfillment_id, reason, now, actor
         ),
@@ -317,25 +327,25 @@ def cancel_fulfillment(
 @app.post(
     "/v1/transfers",
     status_code=201,
-    security=WRITE,
+    security=TRANSFER,
     summary="Ask for stock to go from one location to another",
-    description="Its units are reserved where they are, and announced where they go. Transfers are "
-    "no channel's: all that is done and read of them takes `channel:all`.",
+    description="Its units are reserved where they are, and announced where they go. The caller "
+    "works at one of the two locations.",
 )
 def request_transfer(body: TransferInput) -> TransferAnswer:
     caller, request, now = who(app), idempotent(app), _now()
-    caller.must_see_all()
+    caller.must_work_at(body.from_location_id, body.to_location_id)
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
             raise invalid(f"$.{field}", "there is no such location")
-    asked = transfers.request(body.transfer(table.id_of(request), now), now, caller.client_id)
+    asked = transfers.request(body.transfer(table.id_of(request), now), now, caller.actor)
     text = transfer_table.request_once(asked, now, request, _transfer_answer)
     return TransferAnswer.model_validate_json(text)
 
 
 @app.get(
     "/v1/transfers/suggestions",
-    security=READ,
+    security=TRANSFERS,
     summary="Units that would sell better elsewhere",
     description="From what each store's shelf is expected to sell within `days`: a location gives "
     "what it has above its 98 % level, and takes up to its 90 % level. Each suggestion gains more "
@@ -345,27 +355,25 @@ def suggest_transfers(
     sku: Annotated[list[Sku], Query(max_length=MOST_SUGGESTED)],
     days: Annotated[int, Query(ge=1, le=60)] = 7,
 ) -> SuggestionsAnswer:
-    who(app).must_see_all()
     return suggestions_answer(suggesting.suggested(sku, days, _now()))
 
 
-@app.get("/v1/transfers/<transfer_id>", security=READ, summary="Read a transfer")
+@app.get("/v1/transfers/<transfer_id>", security=TRANSFERS, summary="Read a transfer")
 def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
-    who(app).must_see_all()
     return transfer_answer(transfer_table.find(transfer_id))
 
 
-TRANSFER = "/v1/transfers/<transfer_id>"
+ONE_TRANSFER = "/v1/transfers/<transfer_id>"
 
 
-@app.post(f"{TRANSFER}/ship", security=WRITE, summary="The units have left")
+@app.post(f"{ONE_TRANSFER}/ship", security=TRANSFER, summary="The units have left")
 def ship_transfer(transfer_id: TransferPath) -> TransferAnswer:
-    return _move(transfer_id, transfers.ship)
+    return _move(transfer_id, transfers.ship, lambda found: (found.from_location_id,))
 
 
 @app.post(
-    f"{TRANSFER}/receive",
-    security=WRITE,
+    f"{ONE_TRANSFER}/receive",
+    security=TRANSFER,
     summary="Units have arrived",
     description="They are on sale there at once. What is not among them is missing, unless this "
     "is not the `final` delivery.",
@@ -377,19 +385,24 @@ def receive_transfer(transfer_id: TransferPath, body: ReceiveInput | None = None
         lambda found, now, actor: transfers.receive(
             found, came.units(), now, actor, final=came.final
         ),
+        lambda found: (found.to_location_id,),
     )
 
 
 @app.post(
-    f"{TRANSFER}/cancel",
-    security=WRITE,
+    f"{ONE_TRANSFER}/cancel",
+    security=TRANSFER,
     summary="Cancel a transfer that has not been shipped",
 )
 def cancel_transfer(
     transfer_id: TransferPath, body: CancelTransferInput | None = None
 ) -> TransferAnswer:
     reason = (body or CancelTransferInput()).reason
-    return _move(transfer_id, lambda found, now, actor: transfers.cancel(found, reason, now, actor))
+    return _move(
+        transfer_id,
+        lambda found, now, actor: transfers.cancel(found, reason, now, actor),
+        lambda found: (found.from_location_id, found.to_location_id),
+    )
 
 
 @app.post(
@@ -403,7 +416,7 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
     draft = body.order(body.order_id or "quote", _now())
     decision, order, short = placing.quote(draft, draft.placed_at)
     return QuoteAnswer(
-        **dict(decision_answer(decision)),
+        **dict(decision_answer(decision, costs=_told_costs())),
         fulfillments=[part_answer(found) for found in order.fulfillments],
         short=short,
     )
@@ -475,6 +488,10 @@ def _now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+def _told_costs() -> bool:
+    return "policy:read" in who(app).scopes
+
+
 def _answer(order: Order) -> str:
     return order_answer(order).model_dump_json()
 
@@ -492,18 +509,40 @@ def _change(order_id: str, decide: Decide) -> OrderAnswer:
 
     def decided(order: Order) -> Change:
         caller.must_see(order.channel)
-        return decide(order, now, caller.client_id)
+        return decide(order, now, caller.actor)
 
     text = placing.change(order_id, decided, now, request=request, answer=_answer)
     return OrderAnswer.model_validate_json(text or "")
 
 
-def _move(transfer_id: str, decide: Callable[[Transfer, datetime, str], Moved]) -> TransferAnswer:
+def _fulfill(fulfillment_id: str, decide: Decide, location_id: str | None = None) -> OrderAnswer:
+    """What is done at the location of a fulfillment, or at ``location_id``: by whoever works
+    there."""
+    caller = who(app)
+
+    def decided(order: Order, now: datetime, actor: str) -> Change:
+        place = location_id or order.fulfillment(fulfillment_id).location_id
+        caller.must_work_at(place)
+        return decide(order, now, actor)
+
+    return _change(table.order_of(fulfillment_id), decided)
+
+
+def _move(
+    transfer_id: str,
+    decide: Callable[[Transfer, datetime, str], Moved],
+    where: Callable[[Transfer], tuple[str, ...]],
+) -> TransferAnswer:
+    """``where`` names the locations at one of which the caller has to work."""
     caller, request, now = who(app), idempotent(app), _now()
-    caller.must_see_all()
+
+    def decided(found: Transfer) -> Moved:
+        caller.must_work_at(*where(found))
+        return decide(found, now, caller.actor)
+
     text = transfer_table.change(
         transfer_id,
-        lambda found: decide(found, now, caller.client_id),
+        decided,
         now,
         request=request,
         answer=_transfer_answer,
@@ -521,8 +560,8 @@ def _step(
     body: HandOverInput | None = None,
 ) -> OrderAnswer:
     handed = units(body.lines) if body else None
-    return _change(
-        table.order_of(fulfillment_id),
+    return _fulfill(
+        fulfillment_id,
         lambda order, now, actor: model.act(
             order, fulfillment_id, action, now, actor, units=handed
         ),

@@ -76,7 +76,7 @@ def get_schema() -> dict[str, Any]:
 )
 def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftAnswer]:
     policy = body.policy(DEFAULT_POLICY.version)
-    made = table.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).client_id)
+    made = table.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).actor)
     return Response(
         status_code=200,
         content_type="application/json",
@@ -94,7 +94,7 @@ def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftA
     "is refused (`what_if_missing`, `guard_rail`) with the figures that break them.",
 )
 def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
-    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).client_id)
+    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).actor)
     return _policy(made, table.active_version())
 
 
@@ -107,7 +107,7 @@ def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
 )
 def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     share = round(body.percent * 100)
-    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).client_id, share)
+    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).actor, share)
     return _policy(made, table.active_version())
 
 
@@ -117,7 +117,7 @@ def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     summary="Put the canary in force for all orders",
 )
 def promote_canary() -> ActiveAnswer:
-    before = table.promote(datetime.now(UTC), who(app).client_id)
+    before = table.promote(datetime.now(UTC), who(app).actor)
     return ActiveAnswer(active=table.active_version(), before=before)
 
 
@@ -139,7 +139,7 @@ def stop_canary() -> ActiveAnswer:
     description="For all orders, at once: a canary ends.",
 )
 def roll_back(version: Annotated[int, Path(ge=0, le=MOST_VERSION)]) -> ActiveAnswer:
-    before = table.roll_back(version, datetime.now(UTC), who(app).client_id)
+    before = table.roll_back(version, datetime.now(UTC), who(app).actor)
     return ActiveAnswer(active=version, before=before)
 
 

@@ -93,7 +93,7 @@ def get_rules(
 def put_rules(
     body: RulesInput, if_match: Annotated[str | None, Header(alias="If-Match")] = None
 ) -> Response[RulesAnswer]:
-    made = rules_table.put(rules_of(body), _etag(if_match), _now(), who(app).client_id)
+    made = rules_table.put(rules_of(body), _etag(if_match), _now(), who(app).actor)
     return _rules(made)
 
 

@@ -51,7 +51,7 @@ app = api()
 def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
     request, caller = idempotent(app), who(app)
     _must_hear(caller, body.types)
-    model.checked(body.url, loopback=sending.loopback())
+    sending.checked(body.url)
     webhook = table.subscribe(
         Webhook(
             webhook_id=f"wh_{request.name}",

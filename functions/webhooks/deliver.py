@@ -16,7 +16,8 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
-from shared.webhooks import model, sending, table
+from shared.errors import Busy
+from shared.webhooks import model, rights, sending, table
 from shared.webhooks.model import Webhook
 from shared.webhooks.sending import Outcome
 
@@ -58,8 +59,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             waiting.append((message, _later(message, message.due, now)))
         elif (until := _rests_until(webhook, now, resting)) is not None:
             waiting.append((message, _later(message, until, now)))
-        else:
+        elif (entitled_now := _may_hear(webhook, message)) is None:
+            failed.add(message.name)
+        elif entitled_now:
             due.append((message, webhook))
+        else:
+            logger.info("its client may not hear of it", extra={"message_id": message.name})
     outcomes = _sent(due, now)
     for (message, webhook), outcome in zip(due, outcomes, strict=True):
         try:
@@ -94,6 +99,14 @@ def _read(record: dict[str, Any]) -> Message:
         told["webhook_id"],
         told["event"],
     )
+
+
+def _may_hear(webhook: Webhook, message: Message) -> bool | None:
+    """Whether its client may hear of the event now; None when that cannot be known just now."""
+    try:
+        return model.wants(rights.entitled(webhook), message.event)
+    except Busy:
+        return None
 
 
 def _later(message: Message, due: datetime, now: datetime, attempt: int | None = None) -> Later:

@@ -7,8 +7,10 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send_many
+from shared.errors import Busy
 from shared.webhooks import table
 from shared.webhooks.model import wants
+from shared.webhooks.rights import entitled
 
 logger = Logger(service="norain", utc=True)
 
@@ -24,7 +26,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         name = record["messageId"]
         try:
             told = json.loads(record["body"])["detail"]
-            wanted = [webhook for webhook in webhooks if wants(webhook, told)]
+            wanted = [
+                webhook
+                for webhook in webhooks
+                if told["type"] in webhook.types and wants(entitled(webhook), told)
+            ]
+        except Busy:
+            logger.warning("to be told again", extra={"message_id": name})
+            failed.add(name)
+            continue
         except (KeyError, TypeError, ValueError):
             logger.exception("no event of the bus", extra={"message_id": name})
             failed.add(name)

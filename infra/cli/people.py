@@ -17,8 +17,11 @@ from infra.cli.feed import Bad, Feed
 from shared.customers.contract import CustomerAddress, CustomerIdentifiers, observed
 from shared.errors import Refusal
 from shared.instants import rfc3339
+from shared.web.auth import Sources
 from shared.web.problem import summary
 
+ANY_SOURCE = Sources.of(["all:trusted"])
+"""The feed itself knows for which ones it speaks."""
 IDENTIFIERS = tuple(CustomerIdentifiers.model_fields)
 ADDRESS = tuple(CustomerAddress.model_fields)
 NAMES = ("given_name", "family_name", "birth_date")
@@ -32,7 +35,7 @@ def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
         for line, row in _rows(content.decode("utf-8-sig")):
             try:
                 event = _event(row, source, as_of)
-                observed(event, now)
+                observed(event, now, ANY_SOURCE)
             except Refusal as refusal:
                 feed.bad.append(Bad(line, summary(refusal)["detail"]))
             else:

@@ -7,19 +7,45 @@ from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from infra.platform import Platform
-from shared.web.auth import CHANNEL_SCOPES, RESOURCE_SERVER, SCOPES
+from shared.web.auth import REACHES, RESOURCE_SERVER, SCOPES
+
+
+def trusted(*sources: str) -> tuple[str, ...]:
+    """The scopes of a client that speaks for ``sources``, and is trusted with what they verify."""
+    return tuple(f"source:{source}:trusted" for source in sources)
+
 
 READS = ("locations:read", "catalog:read", "availability:read", "orders:read")
 HEARS = ("webhooks:read", "webhooks:write")
 SELLS = (*READS, "stock:read", "orders:write", "customers:read", "customers:write")
+WORKS = (
+    "fulfillments:read",
+    "fulfillments:write",
+    "transfers:read",
+    "transfers:write",
+    "location:all",
+)
 
 CLIENTS: dict[str, tuple[str, ...]] = {
-    "web": (*SELLS, *HEARS, "channel:web"),
-    "pos": (*SELLS, *HEARS, "stock:write", "channel:all"),
-    "marketplace": (*READS, *HEARS, "orders:write", "channel:marketplace"),
-    "associate": (*SELLS, "channel:all"),
-    "planner": (*READS, "stock:read", "policy:read", "policy:write", "channel:all"),
-    "ops": (*SCOPES, "channel:all"),
+    "web": (*SELLS, *HEARS, "channel:web", *trusted("web", "app", "shop")),
+    "pos": (*SELLS, *WORKS, *HEARS, "stock:write", "channel:all", *trusted("pos", "kiosk")),
+    "marketplace": (*READS, *HEARS, "orders:write", "channel:marketplace", "source:marketplace"),
+    "associate": (
+        *SELLS,
+        *WORKS,
+        "customers:manage",
+        "channel:all",
+        *trusted("associate", "pos", "kiosk"),
+    ),
+    "planner": (
+        *READS,
+        "stock:read",
+        "transfers:read",
+        "policy:read",
+        "policy:write",
+        "channel:all",
+    ),
+    "ops": (*SCOPES, "channel:all", "location:all", *trusted("all")),
 }
 
 
@@ -54,7 +80,7 @@ class Access(Stack):
             scope_name: cognito.ResourceServerScope(
                 scope_name=scope_name, scope_description=description
             )
-            for scope_name, description in {**SCOPES, **CHANNEL_SCOPES}.items()
+            for scope_name, description in {**SCOPES, **REACHES}.items()
         }
         server = self.pool.add_resource_server(
             "Scopes", identifier=RESOURCE_SERVER, scopes=list(scopes.values())

@@ -44,7 +44,10 @@ class Customers(Stack):
             platform,
             handler="functions.customers.apply_records.handler",
             description="works off the customer feed, each event once",
-            environment={"NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn},
+            environment={
+                "NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn,
+                "NORAIN_CUSTOMER_FEED_SOURCES": platform.customer_feed_sources,
+            },
             timeout_seconds=APPLY_SECONDS,
             memory=1024,
         )

@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
+from infra.stacks.access import Access
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from shared import schema
@@ -27,6 +28,7 @@ class Webhooks(Stack):
         *,
         data: Data,
         events: Events,
+        access: Access,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
@@ -44,6 +46,8 @@ class Webhooks(Stack):
             "NORAIN_WEBHOOK_LOOPBACK": "yes" if platform.local else "no",
         }
 
+        rights = {"NORAIN_USER_POOL_ID": access.pool.user_pool_id}
+
         told = Queue(self, "Told", platform, worker_timeout_seconds=FAN_OUT_SECONDS)
         bus.Rule(
             self,
@@ -60,7 +64,7 @@ class Webhooks(Stack):
             platform,
             handler="functions.webhooks.fan_out.handler",
             description="a message for each webhook that wants to hear of an event",
-            environment={"NORAIN_DELIVERIES": deliveries.queue.queue_url},
+            environment={**rights, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
             timeout_seconds=FAN_OUT_SECONDS,
         )
         data.let(fan_out, schema.WEBHOOKS, *READ)
@@ -73,7 +77,7 @@ class Webhooks(Stack):
             platform,
             handler="functions.webhooks.deliver.handler",
             description="sends signed messages to webhooks, again when they fail",
-            environment={**sends, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
+            environment={**sends, **rights, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
             timeout_seconds=DELIVER_SECONDS,
             sends_to_itself=True,
         )
@@ -93,4 +97,6 @@ class Webhooks(Stack):
         data.let(self.api, schema.WEBHOOKS, *READ, *WRITE)
         for function in (deliver, self.api):
             function.allow(["secretsmanager:GetSecretValue"], [key.secret_arn])
+        for function in (fan_out, deliver):
+            function.allow(["cognito-idp:DescribeUserPoolClient"], [access.pool.user_pool_arn])
         CfnOutput(self, "WebhooksDlqUrl", value=deliveries.dead_letters.queue_url)

@@ -18,7 +18,10 @@ from shared.locations.model import Point, point
 from shared.stock import rules_table
 from shared.web.auth import Caller
 
-CACHE = "public, max-age=5"
+SHARED = {"Cache-Control": "public, max-age=5"}
+"""An answer to a URL that names the channel is the same for everybody who may ask for it."""
+OWN = {"Cache-Control": "private, max-age=5", "Vary": "Authorization"}
+"""An answer for the channel of the token."""
 MOST_EMPTY = 5
 """SKUs of one question whose variants are looked for."""
 
@@ -52,7 +55,7 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         packs = {**others, **packs}
     text = query.answer(question, packs, places, at, scope=scope, variants=variants)
     tag = query.etag(text)
-    headers = {"ETag": tag, "Cache-Control": CACHE}
+    headers = {"ETag": tag, **(OWN if asked.channel is None else SHARED)}
     if query.matches(if_none_match, tag):
         return Reply(HTTPStatus.NOT_MODIFIED, headers, "")
     return Reply(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, text)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from annotated_types import Len
@@ -25,6 +25,8 @@ from shared.customers.model import (
 from shared.customers.stored import milliseconds
 from shared.customers.views import Export, Preview, Review, Whole
 from shared.errors import InvalidRequest, MalformedRequest
+from shared.instants import must_have_passed
+from shared.web.auth import Sources
 from shared.web.contract import (
     Answer,
     Channel,
@@ -35,7 +37,6 @@ from shared.web.contract import (
     Instant,
     InstantInput,
     Sku,
-    rfc3339,
 )
 from shared.web.idempotency import Request
 from shared.web.problem import invalid
@@ -54,6 +55,7 @@ FieldName = Literal[
     "birth_date",
     "address",
 ]
+Uncounted = Literal["verified", "consents"]
 ConsentStatus = Literal["granted", "pending", "denied", "unknown"]
 
 
@@ -100,13 +102,29 @@ class CustomerIdentity(Input):
     verified: Annotated[list[FieldName], Len(max_length=9)] = Field(default=[])
     consents: Annotated[list[StatedConsent], Len(max_length=50)] = Field(default=[])
 
-    def record(self, occurred_at: datetime, path: str = "$") -> Record:
+    def record(
+        self, occurred_at: datetime, now: datetime, sources: Sources, path: str = "$"
+    ) -> Record:
         """The statement with everything normalised; ``path`` is where it stands in the request.
 
-        A phone number without a country code is one of the address's country.
+        A phone number without a country code is one of the address's country. Of a source that
+        ``sources`` do not trust nothing counts as verified, and no consent counts.
 
-        Raises InvalidRequest naming every identifier that is none.
+        Raises InvalidRequest naming every identifier that is none, FromTheFuture, Forbidden when
+        the source is not among ``sources``.
         """
+        sources.must_state(self.source, f"{path}.source")
+        trusted = sources.trust(self.source)
+        must_have_passed(
+            {
+                f"{path}.occurred_at": occurred_at,
+                **{
+                    f"{path}.consents[{index}].at": consent.at
+                    for index, consent in enumerate(self.consents)
+                },
+            },
+            now,
+        )
         address = self.attributes.address
         country = address.country if address is not None else None
         at = milliseconds(occurred_at)
@@ -126,7 +144,7 @@ class CustomerIdentity(Input):
                 values[name] = read(f"identifiers.{name}", normal.identifier, name, given, country)
         values |= self._attributes()
         stated = {
-            name: Stated(value, at, name in self.verified)
+            name: Stated(value, at, trusted and name in self.verified)
             for name, value in values.items()
             if value
         }
@@ -149,7 +167,14 @@ class CustomerIdentity(Input):
                 "nothing is said of the customer",
                 [{"path": f"{path}.identifiers", "message": "give at least one"}],
             )
-        return Record(self.source, self.source_id, at, stated, agreed)
+        return Record(self.source, self.source_id, at, stated, agreed if trusted else ())
+
+    def not_counted(self, sources: Sources) -> list[Uncounted]:
+        """What of the statement does not count, because its source is not trusted with it."""
+        if sources.trust(self.source):
+            return []
+        given: dict[Uncounted, Any] = {"verified": self.verified, "consents": self.consents}
+        return [name for name, values in given.items() if values]
 
     def _attributes(self) -> dict[str, str | Address]:
         given = self.attributes
@@ -176,9 +201,6 @@ class CustomerStatement(CustomerIdentity):
     occurred_at: InstantInput
 
 
-AHEAD = timedelta(days=1)
-
-
 class ObservedEvent(Input):
     """A CloudEvents 1.0 event of the customer feed: ``source`` and ``id`` name it for ever."""
 
@@ -200,8 +222,9 @@ class Observed:
     document: str
 
 
-def observed(document: Any, now: datetime) -> Observed:
-    """Raises InvalidRequest naming every wrong place by its path in the event, and no value."""
+def observed(document: Any, now: datetime, sources: Sources) -> Observed:
+    """Raises InvalidRequest naming every wrong place by its path in the event, and no value;
+    Forbidden when the feed may not speak for the source."""
     if not isinstance(document, dict):
         raise MalformedRequest(
             "an event is a JSON object", [{"path": "$", "message": "not an object"}]
@@ -210,13 +233,8 @@ def observed(document: Any, now: datetime) -> Observed:
         event = ObservedEvent.model_validate(document)
     except ValidationError as error:
         raise invalid(error, "the event does not fit its schema") from None
-    if event.data.occurred_at > now + AHEAD:
-        raise InvalidRequest(
-            "the event lies in the future",
-            [{"path": "$.data.occurred_at", "message": f"more than a day after {rfc3339(now)}"}],
-        )
     return Observed(
-        record=event.data.record(event.data.occurred_at, "$.data"),
+        record=event.data.record(event.data.occurred_at, now, sources, "$.data"),
         request=Request.of(event.source, event.id, "customer.observed", "", document["data"]),
         document=json.dumps(document),
     )
@@ -224,13 +242,14 @@ def observed(document: Any, now: datetime) -> Observed:
 
 class ResolvedCustomer(Answer):
     """``bits`` and ``reasons`` are of the strongest match; ``merged`` are profiles that turned
-    out to be the same person."""
+    out to be the same person; ``not_counted`` is what the source is not trusted with."""
 
     profile_id: Id
     outcome: Outcome
     bits: float | None = None
     reasons: list[str]
     merged: list[Id] | None = None
+    not_counted: list[Uncounted] | None = None
 
 
 class GoldenText(Answer):

@@ -6,23 +6,35 @@ from datetime import datetime
 
 from shared.customers.contract import CustomerIdentity
 from shared.customers.model import Interaction
-from shared.customers.table import find, profile_exists, record_interaction, resolve
+from shared.customers.table import (
+    audit,
+    find,
+    fresh_id,
+    profile_exists,
+    record_interaction,
+    resolve,
+)
 from shared.errors import Gone, NotFound, invalid
 from shared.orders.contract import KnownCustomer
 from shared.orders.model import Buyer, Order
 from shared.orders.table import id_of
+from shared.web.auth import Sources
 from shared.web.idempotency import Request
 
 
 def buyer(
-    customer: KnownCustomer | CustomerIdentity | None, request: Request, now: datetime
+    customer: KnownCustomer | CustomerIdentity | None,
+    request: Request,
+    now: datetime,
+    sources: Sources,
 ) -> Buyer:
     """The profile as it is called now, nobody for a guest.
 
     A person whom the channel describes is resolved under the request's own name, so that the same
     request always means the same person.
 
-    Raises InvalidRequest for a profile that does not exist, Gone for one that was erased.
+    Raises InvalidRequest for a profile that does not exist, Gone for one that was erased,
+    Forbidden when the source is not among ``sources``, those of the caller.
     """
     if customer is None:
         return Buyer()
@@ -31,7 +43,7 @@ def buyer(
         if found is None:
             raise invalid("$.customer.profile_id", "there is no such profile")
         return Buyer(found, found)
-    record = customer.record(now, path="$.customer")
+    record = customer.record(now, now, sources, "$.customer")
     resolved = resolve(
         record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
     )
@@ -47,6 +59,11 @@ def names(profile_id: str) -> frozenset[str]:
         return find(profile_id).member_ids
     except NotFound:
         return frozenset({profile_id})
+
+
+def note_read(profile_id: str, actor: str, at: datetime) -> None:
+    """That somebody has read the orders of a person, beside all other reads of the profile."""
+    audit([profile_id], actor, "orders", at, fresh_id())
 
 
 def tell(order: Order, before: Order | None = None) -> None:

@@ -451,25 +451,27 @@ def fulfillment_answer(order_id: str, channel: str, found: Fulfillment) -> Fulfi
 
 
 class CandidateAnswer(Answer):
-    """``terms`` of the cost in minor units; ``short`` what it lacks to serve all lines itself."""
+    """``terms`` of the cost in minor units, which only `policy:read` shows; ``short`` what it
+    lacks to serve all lines itself."""
 
     location_id: LocationId
     chosen: bool
     reason: str
     sentence: str
     cost: Money | None = None
-    terms: dict[str, int]
+    terms: dict[str, int] | None = None
     short: dict[str, int]
 
 
 class PlanAnswer(Answer):
-    """``units`` by location and line. No plan costs less than ``lower_bound``."""
+    """``units`` by location and line. No plan costs less than ``lower_bound``. Only `policy:read`
+    shows what it costs."""
 
     units: dict[str, dict[str, int]]
     unfilled: dict[str, int]
-    cost: Money
-    terms: dict[str, int]
-    lower_bound: Money
+    cost: Money | None = None
+    terms: dict[str, int] | None = None
+    lower_bound: Money | None = None
     proven_optimal: bool
     km: float
     kg_co2e: float
@@ -489,8 +491,11 @@ class DecisionAnswer(Answer):
     )
 
 
-def decision_answer(decision: Decision, order: Order | None = None) -> DecisionAnswer:
-    """``order`` is the one it is stored in; None for a quote."""
+def decision_answer(
+    decision: Decision, order: Order | None = None, *, costs: bool
+) -> DecisionAnswer:
+    """``order`` is the one it is stored in; None for a quote. Without ``costs`` it says where and
+    why, and not what that costs the retailer."""
     problem, plan, told = decision.problem, decision.plan, explain(decision)
     currency = problem.policy.currency
     return DecisionAnswer(
@@ -499,30 +504,31 @@ def decision_answer(decision: Decision, order: Order | None = None) -> DecisionA
         decided_at=problem.now,
         policy_version=problem.policy.version,
         service_level=problem.service_level,
-        summary=told.summary,
+        summary=told.summary if costs else told.words,
         plan=PlanAnswer(
             units=plan.units,
             unfilled={name: quantity for name, quantity in plan.unfilled.items() if quantity},
-            cost=Money(amount=plan.cost, currency=currency),
-            terms=plan.terms,
-            lower_bound=Money(amount=plan.lower_bound, currency=currency),
+            cost=Money(amount=plan.cost, currency=currency) if costs else None,
+            terms=plan.terms if costs else None,
+            lower_bound=Money(amount=plan.lower_bound, currency=currency) if costs else None,
             proven_optimal=plan.proven,
             km=round(plan.km, 1),
             kg_co2e=round(plan.kg_co2e, 3),
         ),
-        candidates=[_candidate_answer(row, currency) for row in told.considered],
+        candidates=[_candidate_answer(row, currency, costs) for row in told.considered],
         decisions=[decision_id(kept) for kept in order.decisions] if order else None,
     )
 
 
-def _candidate_answer(row: Considered, currency: str) -> CandidateAnswer:
+def _candidate_answer(row: Considered, currency: str, costs: bool) -> CandidateAnswer:
+    priced = costs and row.total is not None
     return CandidateAnswer(
         location_id=row.location_id,
         chosen=row.chosen,
         reason=row.reason,
-        sentence=row.sentence,
-        cost=None if row.total is None else Money(amount=row.total, currency=currency),
-        terms=row.terms,
+        sentence=row.sentence if costs else row.words,
+        cost=Money(amount=row.total or 0, currency=currency) if priced else None,
+        terms=row.terms if costs else None,
         short=row.short,
     )
 

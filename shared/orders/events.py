@@ -80,6 +80,16 @@ class Rejected(OfOrder):
     lines: list[RejectedPart]
 
 
+class CountRequested(OfOrder):
+    """``not_found`` units were looked for in vain, though ``believed`` more should be on sale."""
+
+    fulfillment_id: str
+    location_id: LocationId
+    sku: Sku
+    not_found: Units
+    believed: Units
+
+
 class Waiting(OfOrder):
     line_id: Id
     sku: Sku
@@ -131,6 +141,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.short": (
         Rejected,
         "A count, or a sale over the counter, says that units which it was to serve are gone.",
+    ),
+    "stock.count_requested": (
+        CountRequested,
+        "Units were not found where more should lie: the location is asked to count them.",
     ),
     "fulfillment.withdrawn": (OfFulfillment, "Its units go elsewhere: that costs less."),
     "fulfillment.late": (OfFulfillment, "The location is reminded: it is late, or will be."),

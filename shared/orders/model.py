@@ -744,11 +744,12 @@ def reject(
 ) -> Change:
     """A location does not serve some units; they are unassigned and not offered to it again.
 
-    What it says corrects its stock. ``shelf`` is the available count by (sku, location_id) as the
-    system believes it: when a unit is not found, the units believed to lie beside it are not there
-    either, so available becomes 0. Units reserved for other orders stay, as they may be picked.
+    What it says corrects its stock, by the units of this order and no others: one order says
+    nothing of what others may still find. ``shelf`` is the available count by (sku, location_id) as
+    the system believes it: where units are not found beside others that should be there, the
+    location is asked to count them (`stock.count_requested`).
 
-        not_found     on_hand -(units + available), reserved -units
+        not_found     on_hand -units, reserved -units
         damaged       on_hand -units, reserved -units, damaged +units
         mismatch      on_hand -units, reserved -units
         no_capacity   reserved -units
@@ -762,17 +763,10 @@ def reject(
     passed_over = {row.line_id for row in rejections if row.reason != "gone"}
     kept = _less(found, units)
     held_by = {held.line_id: held for held in found.lines}
-    effects: list[Effect] = []
-    emptied: set[str] = set()
-    for rejection in rejections:
-        held = held_by[rejection.line_id]
-        sku = held.sku
-        effects.append(_correction(held, found.location_id, rejection))
-        if rejection.reason == "not_found" and sku not in emptied:
-            emptied.add(sku)
-            beside = max(0, shelf.get((sku, found.location_id), 0))
-            # Refused when somebody has been promised of them since the shelf was looked at.
-            effects.append(Effect(sku, found.location_id, -beside, 0, floor=0))
+    effects = [
+        _correction(held_by[rejection.line_id], found.location_id, rejection)
+        for rejection in rejections
+    ]
     for line_id, quantity in units.items():
         line = order.line(line_id)
         excluded = {*line.excluded, *({found.location_id} if line_id in passed_over else ())}
@@ -798,6 +792,20 @@ def reject(
         ],
     }
     order = _noted(order, now, event, actor, detail)
+    missing: Counter[str] = Counter()
+    for rejection in rejections:
+        if rejection.reason == "not_found":
+            missing[held_by[rejection.line_id].sku] += rejection.quantity
+    for sku, quantity in missing.items():
+        if (believed := shelf.get((sku, found.location_id), 0)) > 0:
+            asked = {
+                "fulfillment_id": fulfillment_id,
+                "location_id": found.location_id,
+                "sku": sku,
+                "not_found": quantity,
+                "believed": believed,
+            }
+            order = _noted(order, now, "stock.count_requested", actor, asked)
     return _also(Change(order, cause=event), order, effects)
 
 

@@ -29,23 +29,31 @@ class Considered:
     ``terms`` are those of its part in the plan when ``chosen`` (split penalties are of the whole
     plan, and not among them), else of serving by itself all that it could; ``total`` is their sum,
     None when it was filtered out or could serve nothing whole.
-    ``short`` names the units per SKU that it lacks to ship everything.
+    ``short`` names the units per SKU that it lacks to ship everything. ``words`` are the sentence
+    for those who are not told what things cost, ``price`` is how it ends for the others.
     """
 
     location_id: str
     chosen: bool
     reason: str
-    sentence: str
+    words: str
     terms: dict[str, int]
     total: int | None
     short: dict[str, int]
+    price: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return self.words + self.price
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``considered`` by location, the chosen first, then the cheapest, the filtered ones last."""
+    """``considered`` by location, the chosen first, then the cheapest, the filtered ones last.
+    ``words`` are the summary without what things cost."""
 
     summary: str
+    words: str
     considered: tuple[Considered, ...]
 
 
@@ -62,7 +70,7 @@ def explain(decision: Decision) -> Explanation:
         if candidate.location_id in task.offered.removed
     ]
     found.sort(key=lambda row: (not row.chosen, row.total is None, row.total or 0, row.location_id))
-    return Explanation(_summary(decision), tuple(found))
+    return Explanation(_summary(decision), _words(decision), tuple(found))
 
 
 def _shipped_cost(task: Task, plan: Plan) -> int:
@@ -108,25 +116,26 @@ def _kept(
             location_id=location_id,
             chosen=True,
             reason="ships" if shipped else "hands_over",
-            sentence=_chosen(task, candidate, shipped, handed, policy, cost),
+            words=_chosen(task, candidate, shipped, handed),
             terms=cost,
             total=sum(cost.values()),
             short=short,
+            price=f" for {_money(sum(cost.values()), policy)}",
         )
     alone = _alone(task, candidate, tariff, short)
     if not alone:
         sentence = "it holds no line whole, and none of them may be split"
         return Considered(location_id, False, "incomplete", sentence, {}, None, short)
     total = sum(alone.values())
-    dearer = _money(total - _rounded(shipped_cost), policy)
+    price = f" by {_money(total - _rounded(shipped_cost), policy)}"
     if short:
         reason = "incomplete"
         lacks = ", ".join(f"{units} of {sku}" for sku, units in short.items())
-        sentence = f"by itself it lacks {lacks}; serving the rest alone is dearer by {dearer}"
+        sentence = f"by itself it lacks {lacks}; serving the rest alone is dearer"
     else:
         reason = "dearer"
-        sentence = f"has everything, but alone it is dearer by {dearer}"
-    return Considered(location_id, False, reason, sentence, alone, total, short)
+        sentence = "has everything, but alone it is dearer"
+    return Considered(location_id, False, reason, sentence, alone, total, short, price)
 
 
 def _alone(task: Task, candidate: Candidate, tariff: Tariff, short: Mapping[str, int]) -> Terms:
@@ -162,15 +171,13 @@ def _chosen(
     candidate: Candidate,
     shipped: Mapping[str, int],
     handed: Mapping[str, int],
-    policy: Policy,
-    cost: Terms,
 ) -> str:
     parts = []
     if shipped:
         parts.append(f"ships {_named(task, shipped)} over {candidate.km:.0f} km")
     if handed:
         parts.append(f"hands over {_named(task, handed)}")
-    return f"{' and '.join(parts)} for {_money(sum(cost.values()), policy)}"
+    return " and ".join(parts)
 
 
 def _removed(task: Task, plan: Plan, candidate: Candidate) -> Considered:
@@ -178,9 +185,10 @@ def _removed(task: Task, plan: Plan, candidate: Candidate) -> Considered:
     lines = priced_as(task)
     if handed := plan.units.get(location_id):
         cost = in_minor_units(handing_terms(task.problem, candidate, handed, lines))
-        sentence = _chosen(task, candidate, {}, handed, task.problem.policy, cost)
+        words = _chosen(task, candidate, {}, handed)
         total = sum(cost.values())
-        return Considered(location_id, True, "hands_over", sentence, cost, total, {})
+        price = f" for {_money(total, task.problem.policy)}"
+        return Considered(location_id, True, "hands_over", words, cost, total, {}, price)
     reason = task.offered.removed[location_id]
     sentence = SENTENCES[reason]
     collects = any(
@@ -201,19 +209,34 @@ def _named(task: Task, units: Mapping[str, int]) -> str:
 
 def _summary(decision: Decision) -> str:
     plan, policy = decision.plan, decision.problem.policy
-    count = len(plan.units)
-    places = "1 location" if count == 1 else f"{count} locations"
     terms = ", ".join(f"{name} {_money(amount, policy)}" for name, amount in plan.terms.items())
     proof = (
         "no plan is cheaper"
         if plan.proven
         else f"at most {_money(plan.cost - plan.lower_bound, policy)} above the cheapest"
     )
-    unsent = f"; {sum(plan.unfilled.values())} units cannot be served" if plan.unfilled else ""
     return (
-        f"{places} for {_money(plan.cost, policy)} ({terms}), {plan.km:.0f} km, "
-        f"{plan.kg_co2e:.2f} kg CO2e; {proof}{unsent}"
+        f"{_places(plan)} for {_money(plan.cost, policy)} ({terms}), {_way(plan)}; {proof}"
+        f"{_unsent(plan)}"
     )
+
+
+def _words(decision: Decision) -> str:
+    plan = decision.plan
+    proof = "; no plan is cheaper" if plan.proven else ""
+    return f"{_places(plan)}, {_way(plan)}{proof}{_unsent(plan)}"
+
+
+def _places(plan: Plan) -> str:
+    return "1 location" if len(plan.units) == 1 else f"{len(plan.units)} locations"
+
+
+def _way(plan: Plan) -> str:
+    return f"{plan.km:.0f} km, {plan.kg_co2e:.2f} kg CO2e"
+
+
+def _unsent(plan: Plan) -> str:
+    return f"; {sum(plan.unfilled.values())} units cannot be served" if plan.unfilled else ""
 
 
 def _rounded(thousandths: int) -> int:

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from shared.errors import InvalidRequest, MalformedRequest
+from shared.instants import must_have_passed
 from shared.stock.audit import AUDITED
 from shared.stock.feed import (
     COUNTED,
@@ -54,12 +55,10 @@ from shared.web.contract import (
     LocationId,
     Sku,
     Units,
-    rfc3339,
 )
 from shared.web.idempotency import Request
 from shared.web.problem import invalid
 
-AHEAD = timedelta(hours=24)
 """How far a source's clock may be ahead of ours: the width of a mistaken time zone, and then some.
 A count from the year 2062 would silence every movement until then."""
 MOST_UPDATES = 100
@@ -242,23 +241,21 @@ def event_of(document: Any, now: datetime) -> Event:
         event = model.model_validate(document).event()
     except ValidationError as error:
         raise invalid(error, "the event does not fit its schema") from None
-    _not_ahead(event, now)
+    must_have_passed({f"$.{name}": at for name, at in _instants(event)}, now)
     return event
 
 
-def _not_ahead(event: Event, now: datetime) -> None:
+def _instants(event: Event) -> Iterator[tuple[str, datetime]]:
+    """Every instant of an event at which something has happened, by its path."""
     match event:
         case Counted():
-            name, instant = "data.as_of", event.as_of
+            yield "data.as_of", event.as_of
+            if event.net_through is not None:
+                yield "data.net_through", event.net_through
         case Moved():
-            name, instant = "data.occurred_at", event.occurred_at
+            yield "data.occurred_at", event.occurred_at
         case Announced():
-            name, instant = "time", event.time
-    if instant > now + AHEAD:
-        raise InvalidRequest(
-            "the event lies in the future",
-            [{"path": f"$.{name}", "message": f"more than a day after {rfc3339(now)}"}],
-        )
+            yield "time", event.time
 
 
 def batches_of(documents: Iterable[Any], most_bytes: int) -> Iterator[str]:

@@ -58,6 +58,8 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
                 "headers": {"Content-Type": MEDIA_TYPE},
             }
         answer["body"] = answer.get("body") or ""  # the local gateway fails on null
+        # What nobody says may be kept is of persons, or of one caller only.
+        answer["headers"] = {"Cache-Control": "no-store", **answer.get("headers", {})}
         request = event.get("requestContext", {})
         logger.info(
             "answered",
@@ -88,7 +90,7 @@ def idempotent(app: APIGatewayHttpResolver) -> Request:
     key = event.headers.get("idempotency-key")
     if not key:
         raise KeyMissing("this request needs an Idempotency-Key header")
-    return Request.of(who(app).client_id, key, event.http_method, event.path, event.json_body)
+    return Request.of(who(app).actor, key, event.http_method, event.path, event.json_body)
 
 
 def _refuse(refusal: Refusal) -> Response[str]:

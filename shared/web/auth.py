@@ -1,18 +1,24 @@
 """Who is calling: the claims that the gateway's JWT authorizer has already verified.
 
-The gateway refuses a token without the route's scope. What is left to decide here is the channel:
-a scope ``channel:<name>`` lets a client act as that channel, ``channel:all`` as any, and do what
-belongs to no channel.
+The gateway refuses a token without the route's scope. What is left to decide here is how far the
+scope reaches, by scopes and claims of the same token:
+
+    channel:<name>            acts as that channel, ``channel:all`` as any
+    location:all              works at every location; a person's claim ``location`` names some
+                              (ids with spaces between them, or ``*``) and goes before the scope
+    source:<name>             states what the system <name> knows of a customer, ``source:all`` any
+    source:<name>:trusted     ... and its ``verified`` and its consents count
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import Forbidden
 
 RESOURCE_SERVER = "norain"
-EVERY_CHANNEL = "all"
+ALL = "all"
+EVERY_LOCATION = "*"
 
 SCOPES = {
     "locations:read": "read locations",
@@ -22,11 +28,18 @@ SCOPES = {
     "stock:read": "read stock positions and movements",
     "stock:write": "send stock updates, hold stock",
     "availability:read": "ask what is available",
-    "orders:read": "read orders, fulfillments and decisions",
-    "orders:write": "place and carry out orders, hold stock",
-    "customers:read": "read profiles",
-    "customers:write": "resolve, merge and erase customers",
-    "policy:read": "read routing policies",
+    "orders:read": "read orders and their decisions",
+    "orders:write": "place, pay, change, cancel and take back orders, hold stock",
+    "fulfillments:read": "read the pick lists of own locations",
+    "fulfillments:write": "accept, reject, pick and hand over at own locations",
+    "transfers:read": "read transfers and suggestions for them",
+    "transfers:write": "request, ship, receive and cancel transfers of own locations",
+    "customers:read": "read profiles, timelines and carts",
+    "customers:write": "resolve customers, note interactions, change carts",
+    "customers:manage": "merge and unmerge profiles, judge pairs",
+    "customers:erase": "erase customers",
+    "customers:export": "export everything that is kept on a customer",
+    "policy:read": "read routing policies, and the costs in decisions",
     "policy:write": "change routing policies",
     "webhooks:read": "read own webhooks",
     "webhooks:write": "subscribe own webhooks to events",
@@ -35,14 +48,34 @@ SCOPES = {
 CHANNELS = ("web", "pos", "marketplace", "kiosk", "associate", "agent")
 CHANNEL_SCOPES = {
     **{f"channel:{name}": f"act as the channel {name}" for name in CHANNELS},
-    f"channel:{EVERY_CHANNEL}": "act as any channel, and see the orders of all",
+    f"channel:{ALL}": "act as any channel, and see the orders of all",
 }
+SOURCES = ("web", "app", "shop", "pos", "kiosk", "associate", "marketplace", "agent", "crm", "erp")
+"""The systems of a retailer that state things of customers through a client of their own."""
+SOURCE_SCOPES = {
+    f"source:{name}{suffix}": f"state what {which} knows of a customer{meaning}"
+    for name, which in ((ALL, "any source"), *((name, f"the source {name}") for name in SOURCES))
+    for suffix, meaning in (("", ""), (":trusted", "; what it verified and its consents count"))
+}
+LOCATION_SCOPES = {f"location:{ALL}": "work at every location"}
+REACHES = {**CHANNEL_SCOPES, **SOURCE_SCOPES, **LOCATION_SCOPES}
+"""Scopes that open no route, but say how far the others reach."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
+    """``person`` is the ``sub`` of the person who is signed in, empty for a machine;
+    ``location`` is the claim of that name, None when the token has none."""
+
     client_id: str
     scopes: frozenset[str]
+    person: str = ""
+    location: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who is named in histories and audits: the person when there is one, else the client."""
+        return self.person or self.client_id
 
     @property
     def channels(self) -> frozenset[str]:
@@ -51,7 +84,7 @@ class Caller:
         )
 
     def sees(self, channel: str) -> bool:
-        return channel in self.channels or EVERY_CHANNEL in self.channels
+        return channel in self.channels or ALL in self.channels
 
     def must_see(self, channel: str) -> None:
         """Raises Forbidden when the token does not reach ``channel``."""
@@ -59,25 +92,83 @@ class Caller:
             raise Forbidden(f"this client may not act as channel {channel}", channel=channel)
 
     def must_see_all(self) -> None:
-        """What is the retailer's own and no channel's, such as transfers.
+        """What is of all channels together, such as a what-if over their orders.
 
         Raises Forbidden when the token reaches some channels only.
         """
-        if EVERY_CHANNEL not in self.channels:
-            raise Forbidden(f"this takes the scope channel:{EVERY_CHANNEL}")
+        if ALL not in self.channels:
+            raise Forbidden(f"this takes the scope channel:{ALL}")
+
+    def works_at(self, location_id: str) -> bool:
+        if self.location is None:
+            return f"location:{ALL}" in self.scopes
+        places = self.location.split()
+        return location_id in places or EVERY_LOCATION in places
+
+    def must_work_at(self, *location_ids: str) -> None:
+        """Raises Forbidden when the token reaches none of ``location_ids``."""
+        if not any(self.works_at(location_id) for location_id in location_ids):
+            named = " or ".join(location_ids)
+            raise Forbidden(f"this caller does not work at {named}", location_ids=location_ids)
+
+    @property
+    def sources(self) -> "Sources":
+        return Sources.of(
+            scope.removeprefix("source:") for scope in self.scopes if scope.startswith("source:")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The systems that a caller, or a feed, speaks for; of the ``trusted`` ones what they call
+    verified counts, and so do their consents. ``all`` stands for any."""
+
+    stated: frozenset[str]
+    trusted: frozenset[str]
+
+    @staticmethod
+    def of(grants: Iterable[str]) -> "Sources":
+        """``grants`` are names of sources, with ``:trusted`` behind those that are."""
+        names = [grant.partition(":") for grant in grants]
+        return Sources(
+            stated=frozenset(name for name, _, _ in names),
+            trusted=frozenset(name for name, _, trust in names if trust == "trusted"),
+        )
+
+    def must_state(self, source: str, path: str) -> None:
+        """Raises Forbidden when ``source``, which stands at ``path``, is not one of these: nobody
+        speaks for another system."""
+        if self.stated.isdisjoint({source, ALL}):
+            raise Forbidden(
+                f"this caller may not speak for the source {source}",
+                errors=[{"path": path, "message": "not a source of this caller"}],
+            )
+
+    def trust(self, source: str) -> bool:
+        return not self.trusted.isdisjoint({source, ALL})
 
 
 def caller(event: Mapping[str, Any]) -> Caller:
-    """The caller of an HTTP API event (payload 2.0); one without claims may do nothing."""
+    """The caller of an HTTP API event (payload 2.0); one without claims may do nothing.
+
+    A machine's token has its client id as ``sub``, a person's has an id of its own.
+    """
     claims: Mapping[str, str] = (
         event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
     )
+    subject = claims.get("sub", "")
+    client_id = claims.get("client_id", subject)
     return Caller(
-        client_id=claims.get("client_id", claims.get("sub", "")),
-        scopes=frozenset(
-            scope.removeprefix(f"{RESOURCE_SERVER}/") for scope in claims.get("scope", "").split()
-        ),
+        client_id=client_id,
+        scopes=scopes_of(claims.get("scope", "").split()),
+        person=subject if subject != client_id else "",
+        location=claims.get("location"),
     )
+
+
+def scopes_of(granted: Iterable[str]) -> frozenset[str]:
+    """The scopes as they are called here, of those that a token or a client has."""
+    return frozenset(scope.removeprefix(f"{RESOURCE_SERVER}/") for scope in granted)
 
 
 def needs(*scopes: str) -> list[dict[str, list[str]]]:

@@ -48,7 +48,7 @@ def serve(route: Callable[[Event], Answered]) -> Callable[[dict[str, Any], Any],
 
 
 def _refused(status: HTTPStatus, refusal: Refusal | None) -> Answered:
-    return status, {"Content-Type": MEDIA_TYPE}, problem(refusal)
+    return status, {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}, problem(refusal)
 
 
 def _log(level: str, message: str, **fields: Any) -> None:

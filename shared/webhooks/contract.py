@@ -10,7 +10,11 @@ from shared.orders.events import EVENTS
 from shared.web.contract import Answer, Input, Instant
 from shared.webhooks.model import Webhook
 
-TYPES: Mapping[str, str] = {CHANGED: "availability:read", **dict.fromkeys(EVENTS, "orders:read")}
+TYPES: Mapping[str, str] = {
+    CHANGED: "availability:read",
+    **dict.fromkeys(EVENTS, "orders:read"),
+    "stock.count_requested": "stock:read",
+}
 """Each type of event that can be subscribed to, and the scope that it takes."""
 MOST_WEBHOOKS = 20
 
@@ -27,8 +31,8 @@ EventType = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enu
 class SubscribeWebhook(Input):
     url: str = Field(description="https, to a host of the public Internet")
     types: Annotated[list[EventType], Field(min_length=1, max_length=50)] = Field(
-        description="`availability.changed` takes the scope availability:read, all others "
-        "orders:read"
+        description="`availability.changed` takes the scope availability:read, "
+        "`stock.count_requested` stock:read, all others orders:read"
     )
 
 

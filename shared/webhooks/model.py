@@ -125,9 +125,9 @@ WRAPPED = tuple(
 """IPv6 that leads to IPv4 addresses inside of it: compatible, NAT64, Teredo, 6to4."""
 
 
-def checked(url: str, *, loopback: bool) -> SplitResult:
-    """``url`` in its parts: https to a public host. ``loopback`` lets http and https to this
-    machine through too, for tests.
+def checked(url: str, *, loopback: bool, any_port: bool = False) -> SplitResult:
+    """``url`` in its parts: https to a public host, at its usual port unless ``any_port``.
+    ``loopback`` lets http and https to this machine through too, for tests.
 
     Raises InvalidRequest. What a name leads to is checked when it is connected to.
     """
@@ -149,6 +149,8 @@ def checked(url: str, *, loopback: bool) -> SplitResult:
         return parts
     if parts.scheme != "https":
         raise invalid("$.url", "https only")
+    if port not in {None, 443} and not any_port:
+        raise invalid("$.url", "port 443 only")
     if not _outside(host):
         raise invalid("$.url", "it is not on the public Internet")
     return parts

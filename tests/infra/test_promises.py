@@ -12,7 +12,7 @@ from infra import asyncapi, bundle, openapi
 from infra.stacks.access import CLIENTS
 from infra.stacks.api import function_of, operations
 from shared import schema
-from shared.web.auth import CHANNEL_SCOPES, SCOPES
+from shared.web.auth import REACHES, SCOPES
 from tests.infra.conftest import Resource, Templates
 
 WITHOUT_RESOURCE = {  # AWS knows no narrower resource for these
@@ -259,7 +259,7 @@ def test_a_client_gets_the_scopes_that_it_is_listed_with(cloud: Templates, clien
         scope["Fn::Join"][1][1].removeprefix("/") for scope in made.properties["AllowedOAuthScopes"]
     ]
     assert sorted(granted) == sorted(CLIENTS[client])
-    assert set(CLIENTS[client]) <= {*SCOPES, *CHANNEL_SCOPES}
+    assert set(CLIENTS[client]) <= {*SCOPES, *REACHES}
 
 
 def test_every_bucket_is_encrypted_private_and_reached_over_tls_only(cloud: Templates) -> None:

@@ -109,7 +109,7 @@ def test_near_a_postal_code_is_near_where_it_lies() -> None:
 def test_a_copy_that_is_still_good_is_not_sent_again() -> None:
     query = {"sku": "milk-1", "limit": "0"}
     first = handler(request("availability/get_availability", query=query), None)
-    assert first["headers"]["Cache-Control"] == "public, max-age=5"
+    assert first["headers"]["Cache-Control"] == "private, max-age=5"
     tag = first["headers"]["ETag"]
     again = request("availability/get_availability", query=query, headers={"if-none-match": tag})
     second = handler(again, None)
@@ -119,6 +119,17 @@ def test_a_copy_that_is_still_good_is_not_sent_again() -> None:
     third = handler(again, None)
     assert third["statusCode"] == 200
     assert third["headers"]["ETag"] != tag
+
+
+def test_only_an_answer_whose_url_names_the_channel_is_kept_for_others() -> None:
+    """What a marketplace may sell lay in the caches of the web under the same URL."""
+    query = {"sku": "milk-1", "limit": "0"}
+    own = handler(request("availability/get_availability", query=query), None)["headers"]
+    assert (own["Cache-Control"], own["Vary"]) == ("private, max-age=5", "Authorization")
+    named = {**query, "channel": "web"}
+    shared = handler(request("availability/get_availability", query=named), None)["headers"]
+    assert shared["Cache-Control"] == "public, max-age=5"
+    assert "Vary" not in shared
 
 
 def test_a_client_of_one_channel_need_not_name_it() -> None:

@@ -20,7 +20,7 @@ def request(
     made = event(name)
     http = made["requestContext"]["http"]
     if body is not None:
-        fields = {**json.loads(made["body"]), **body}
+        fields = {**json.loads(made.get("body", "{}")), **body}
         made["body"] = json.dumps(
             {key: value for key, value in fields.items() if value is not None}
         )

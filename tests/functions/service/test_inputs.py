@@ -59,6 +59,7 @@ CURSORS = (
     "2026-11-20T18:00:00.000Z x",
     " ",
 )
+REACH = ("channel:all", "location:all", "source:all:trusted")
 TEXTS = (
     "",
     " ",
@@ -195,7 +196,7 @@ def requests(area: str, ids: Mapping[str, str]) -> Iterator[tuple[str, Event]]:
 def _allowed(sample: Event) -> Event:
     made = deepcopy(sample)
     claims = made["requestContext"]["authorizer"]["jwt"]["claims"]
-    claims["scope"] = " ".join(f"norain/{scope}" for scope in (*SCOPES, "channel:all"))
+    claims["scope"] = " ".join(f"norain/{scope}" for scope in (*SCOPES, *REACH))
     return made
 
 

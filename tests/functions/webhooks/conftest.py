@@ -5,6 +5,8 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.cognitoidp.models import cognitoidp_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from tests.functions.webhooks.receiver import Receiver, receiving
 
@@ -21,6 +23,32 @@ def queues(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]
     environment.setenv("NORAIN_WEBHOOK_KEY", "a key for tests")
     environment.setenv("NORAIN_WEBHOOK_LOOPBACK", "yes")
     return urls
+
+
+SCOPES = (
+    "norain/availability:read",
+    "norain/orders:read",
+    "norain/webhooks:read",
+    "norain/webhooks:write",
+)
+CHANNELS = {"web-client": ("norain/channel:web",), "market-client": ("norain/channel:marketplace",)}
+
+
+@pytest.fixture(autouse=True)
+def user_pool(queues: dict[str, str], environment: pytest.MonkeyPatch) -> str:
+    """A pool with the clients of the sample events, under the ids that they have there."""
+    cognito: Any = boto3.client("cognito-idp")
+    pool: str = cognito.create_user_pool(PoolName="clients")["UserPool"]["Id"]
+    clients = cognitoidp_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"]
+    for name, channels in CHANNELS.items():
+        made = cognito.create_user_pool_client(
+            UserPoolId=pool, ClientName=name, AllowedOAuthScopes=[*SCOPES, *channels]
+        )["UserPoolClient"]
+        known = clients.user_pools[pool].clients
+        known[name] = known.pop(made["ClientId"])
+        known[name].id = name
+    environment.setenv("NORAIN_USER_POOL_ID", pool)
+    return pool
 
 
 @pytest.fixture

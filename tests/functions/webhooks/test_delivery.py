@@ -9,12 +9,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.webhooks import deliver, fan_out
 from shared.aws import sqs as queue
-from shared.aws.clients import sqs
+from shared.aws.clients import client, sqs
 from shared.web.idempotency import Request
-from shared.webhooks import model, sending, table
+from shared.webhooks import model, rights, sending, table
 from shared.webhooks.model import Webhook
 from tests.conftest import event
 from tests.functions.webhooks.receiver import Receiver
@@ -42,7 +43,7 @@ def messages(url: str) -> list[dict[str, Any]]:
 
 def test_each_webhook_that_wants_an_event_gets_a_message(queues: dict[str, str]) -> None:
     subscribe(1)
-    subscribe(2, client_id="pos", channels=frozenset({"pos"}))
+    subscribe(2, client_id="market-client")
     subscribe(3, types=frozenset({"order.cancelled"}))
     assert fan_out.handler(event("webhooks/fan_out"), None) == NONE_FAILED
     found = [json.loads(row["Body"]) for row in messages(queues["deliveries"])]
@@ -51,6 +52,54 @@ def test_each_webhook_that_wants_an_event_gets_a_message(queues: dict[str, str])
         ("wh_1", "order.placed"),
         ("wh_2", "availability.changed"),
     ]
+
+
+def less(pool: str, *scopes: str, client_id: str = "web-client") -> None:
+    """Takes from a client all scopes but ``scopes``, and lets the workers forget what they know."""
+    cognito: Any = boto3.client("cognito-idp")
+    cognito.update_user_pool_client(
+        UserPoolId=pool, ClientId=client_id, AllowedOAuthScopes=list(scopes)
+    )
+    rights._kept.clear()
+
+
+def test_what_a_client_has_lost_is_told_to_none_of_its_webhooks(
+    queues: dict[str, str], user_pool: str
+) -> None:
+    """Rights were those of the day of the subscription, for ever."""
+    subscribe(1)
+    less(user_pool, "norain/availability:read", "norain/channel:web")
+    fan_out.handler(event("webhooks/fan_out"), None)
+    found = [json.loads(row["Body"])["event"]["type"] for row in messages(queues["deliveries"])]
+    assert found == ["availability.changed"]
+    less(user_pool, "norain/orders:read", "norain/channel:pos")
+    fan_out.handler(event("webhooks/fan_out"), None)
+    assert messages(queues["deliveries"]) == []
+
+
+def test_what_waits_for_a_client_that_is_gone_is_not_delivered(
+    receiver: Receiver, user_pool: str
+) -> None:
+    subscribe(url=receiver.url)
+    boto3.client("cognito-idp").delete_user_pool_client(UserPoolId=user_pool, ClientId="web-client")
+    rights._kept.clear()
+    assert deliver.handler(delivery(), None) == NONE_FAILED
+    assert receiver.got == []
+
+
+def test_a_user_pool_that_does_not_answer_loses_no_event(
+    queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe()
+
+    def throttled(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Describe")
+
+    rights._kept.clear()
+    monkeypatch.setattr(client("cognito-idp"), "describe_user_pool_client", throttled)
+    assert len(fan_out.handler(event("webhooks/fan_out"), None)["batchItemFailures"]) == 2
+    assert messages(queues["deliveries"]) == []
+    assert deliver.handler(delivery(), None) == AGAIN
 
 
 def test_what_is_no_event_comes_again_alone(queues: dict[str, str]) -> None:
@@ -343,7 +392,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(receiver.url.split(":")[2].partition("/")[0])
-    subscribe(url=f"https://rebound.example.com:{port}/")
+    subscribe(url="https://rebound.example.com/")
     for addresses in (["10.0.0.1"], ["8.8.8.8", "169.254.169.254"], ["127.0.0.1"]):
         monkeypatch.setattr(
             "socket.getaddrinfo",

@@ -66,22 +66,14 @@ def test_who_has_rejected_one_sku_is_asked_for_the_others_alone(reason: str) -> 
     shop.laws()
 
 
-def test_units_that_are_bought_while_a_shelf_is_said_to_be_empty_are_not_taken_twice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shop.stocked({"A": {"denver": 5}})
+def test_one_unit_not_found_leaves_the_rest_of_the_shelf_on_sale() -> None:
+    """One order of one unit counted a shelf of 20 to 0 for every channel."""
+    shop.stocked({"A": {"denver": 20}})
     place(line("1", "A", 1))
-    look = placing.shelf
-
-    def slowly(*arguments: Any) -> Any:
-        seen = look(*arguments)
-        if table.find("o-2") is None:
-            place(line("1", "A", 3), key="k2", name="o-2")
-        return seen
-
-    monkeypatch.setattr(placing, "shelf", slowly)
     reject("denver", "not_found", "1")
-    assert shop.counts("A", "denver") == (3, 3, 0, 0)
+    assert shop.counts("A", "denver") == (19, 0, 19, 0)
+    (asked,) = [entry for entry in found().history if entry.event == "stock.count_requested"]
+    assert (asked.detail["not_found"], asked.detail["believed"]) == (1, 19)
     shop.laws()
 
 

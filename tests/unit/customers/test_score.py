@@ -14,8 +14,10 @@ from shared.customers.keys import identifier_key, record_key
 from shared.customers.model import Profile, Record, newborn, set_apart, with_record
 from shared.customers.score import evidence, vetoes
 from shared.errors import InvalidRequest
+from shared.web.auth import Sources
 from tests.unit.customers.people import NOON, record
 
+TRUSTED = Sources.of(["all:trusted"])
 NONE: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -260,7 +262,7 @@ def test_every_wrong_identifier_is_named_by_its_path_without_its_value() -> None
         }
     )
     with pytest.raises(InvalidRequest) as refused:
-        identity.record(NOON, "$.customer")
+        identity.record(NOON, NOON, TRUSTED, "$.customer")
     errors = refused.value.data["errors"]
     assert [error["path"] for error in errors] == [
         "$.customer.identifiers.email",
@@ -278,7 +280,7 @@ def test_a_phone_number_is_of_the_country_of_the_address() -> None:
             "attributes": {"address": {"country": "US"}, "birth_date": "1990-01-02"},
         }
     )
-    said = identity.record(NOON)
+    said = identity.record(NOON, NOON, TRUSTED)
     assert said.text("phone") == "+14155552671"
     assert said.text("birth_date") == "1990-01-02"
     assert "email" not in said.fields

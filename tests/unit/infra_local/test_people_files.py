@@ -8,7 +8,9 @@ import pytest
 
 from infra.cli.people import read
 from shared.customers.contract import observed
+from shared.web.auth import Sources
 
+TRUSTED = Sources.of(["all:trusted"])
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 20, 8, tzinfo=UTC)
 BOB: dict[str, Any] = {
@@ -33,7 +35,7 @@ def events(content: str) -> list[Any]:
 
 def test_flat_rows_become_statements_and_a_bad_one_is_named_without_its_value() -> None:
     found = read(FLAT.encode(), "file:crm", AS_OF, NOW)
-    bob, ann = (observed(event, NOW).record for event in found.events)
+    bob, ann = (observed(event, NOW, TRUSTED).record for event in found.events)
     assert (bob.text("phone"), bob.address.postal_code) == ("+14155552671", "94105")
     assert ann.occurred_at == AS_OF
     ((line, reason),) = [(bad.line, bad.reason) for bad in found.bad]

@@ -127,7 +127,7 @@ def test_half_a_hand_over_leaves_the_rest_where_it_was() -> None:
 @pytest.mark.parametrize(
     ("reason", "shelf", "effect"),
     [
-        ("not_found", 4, Effect("A", "S1", -6, -2, floor=0)),
+        ("not_found", 4, Effect("A", "S1", -2, -2)),
         ("not_found", -1, Effect("A", "S1", -2, -2)),
         ("damaged", 4, Effect("A", "S1", -2, -2, damaged=2)),
         ("mismatch", 4, Effect("A", "S1", -2, -2)),
@@ -148,6 +148,28 @@ def test_a_rejection_corrects_the_stock_by_its_reason(
     check(settle(change, NOW).order)
 
 
+@pytest.mark.parametrize(
+    ("reason", "believed", "asked"),
+    [("not_found", 4, True), ("not_found", 0, False), ("damaged", 4, False)],
+)
+def test_where_more_should_lie_than_was_found_a_count_is_asked_for(
+    reason: Any, believed: int, asked: bool
+) -> None:
+    start = placed(order(), parcel("S1", l1=3)).order
+    rows = [Rejection("1", 2, reason)]
+    change = reject(start, "o1.1", rows, {("A", "S1"): believed}, now=NOW, actor="store")
+    entries = [entry for entry in change.order.history if entry.event == "stock.count_requested"]
+    assert bool(entries) is asked
+    for entry in entries:
+        assert entry.detail == {
+            "fulfillment_id": "o1.1",
+            "location_id": "S1",
+            "sku": "A",
+            "not_found": 2,
+            "believed": 4,
+        }
+
+
 def test_several_reasons_in_one_rejection_add_up() -> None:
     start = placed(order(line("1", "A", 3), line("2", "A", 2)), parcel("S1", l1=3, l2=2)).order
     change = reject(
@@ -162,7 +184,7 @@ def test_several_reasons_in_one_rejection_add_up() -> None:
         now=NOW,
         actor="store",
     )
-    assert change.effects == (Effect("A", "S1", -9, -4, floor=0, damaged=1),)
+    assert change.effects == (Effect("A", "S1", -4, -4, damaged=1),)
 
 
 def test_more_than_the_fulfillment_has_cannot_be_rejected() -> None:

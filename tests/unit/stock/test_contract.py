@@ -3,14 +3,15 @@
 import contextlib
 import copy
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import Refusal
+from shared.errors import FromTheFuture, Refusal
+from shared.instants import rfc3339
 from shared.stock.contract import batches_of, event_of
 from shared.stock.feed import Announced, Counted, Moved, Reason
 
@@ -177,9 +178,25 @@ def test_a_true_gtin_and_gln_are_taken() -> None:
     assert event_of(document, NOW).sku == "gtin:4006381333931"
 
 
-def test_a_clock_may_be_ahead_by_a_day() -> None:
-    assert event_of(changed(COUNTED, "$.data.as_of", "2026-03-02T11:59:59Z"), NOW)
-    assert paths(changed(COUNTED, "$.data.as_of", "2026-03-02T12:00:01Z")) == {"$.data.as_of"}
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        (COUNTED, "$.data.as_of"),
+        ({**COUNTED, "data": {**COUNTED["data"], "basis": "net"}}, "$.data.net_through"),
+        (MOVED, "$.data.occurred_at"),
+        (EXPECTED, "$.time"),
+    ],
+)
+def test_no_stock_event_is_dated_more_than_five_minutes_ahead(
+    document: dict[str, Any], path: str
+) -> None:
+    """A count of tomorrow would swallow the sales and counts of today."""
+    near, far = (rfc3339(NOW + timedelta(seconds=ahead)) for ahead in (300, 301))
+    assert event_of(changed(document, path, near), NOW)
+    with pytest.raises(FromTheFuture) as refused:
+        event_of(changed(document, path, far), NOW)
+    assert [error["path"] for error in refused.value.data["errors"]] == [path]
+    assert refused.value.data["now"] == rfc3339(NOW)
 
 
 documents = st.recursive(

@@ -117,7 +117,7 @@ def test_it_is_worn_out_after_a_day_of_failures() -> None:
     "url",
     [
         "https://shop.example.com/norain?x=1",
-        "https://shop.example.com:8443",
+        "https://shop.example.com:443/",
         "https://8.8.8.8/hook",
         "https://[2606:4700::1111]/hook",
     ],
@@ -177,6 +177,12 @@ def test_a_public_address_over_https_is_good(url: str) -> None:
 def test_what_is_inside_or_in_the_clear_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest):
         checked(url, loopback=False)
+
+
+def test_another_port_is_for_development_only() -> None:
+    assert checked("https://shop.example.com:8443", loopback=False, any_port=True).port == 8443
+    with pytest.raises(InvalidRequest):
+        checked("https://shop.example.com:8443", loopback=False)
 
 
 def test_this_machine_is_let_through_where_that_is_set_and_nothing_else_is() -> None:
