@@ -183,7 +183,7 @@ def order_of(basket: Basket, sale: Sale, retailer: Retailer) -> dict[str, Any]:
     body: dict[str, Any] = {
         "channel": sale.channel,
         "customer": {
-            "source": "complete-journey",
+            "source": sale.channel,
             "source_id": basket.household_id,
             "identifiers": {"loyalty_id": f"CJ-{basket.household_id}"},
             "attributes": {},

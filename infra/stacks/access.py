@@ -27,7 +27,7 @@ WORKS = (
 )
 
 CLIENTS: dict[str, tuple[str, ...]] = {
-    "web": (*SELLS, *HEARS, "channel:web", *trusted("web", "app", "shop")),
+    "web": (*SELLS, *HEARS, "channel:web", *trusted("web", "app", "shop", "kiosk")),
     "pos": (*SELLS, *WORKS, *HEARS, "stock:write", "channel:all", *trusted("pos", "kiosk")),
     "marketplace": (*READS, *HEARS, "orders:write", "channel:marketplace", "source:marketplace"),
     "associate": (
