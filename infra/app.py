@@ -5,8 +5,10 @@ No account and no network are asked for while the templates are made.
 
 from aws_cdk import App, Environment, Tags
 
+from infra.alarm import wake
 from infra.platform import Platform
 from infra.stacks.access import Access
+from infra.stacks.alerts import Alerts
 from infra.stacks.api import Api
 from infra.stacks.availability import Availability
 from infra.stacks.customers import Customers
@@ -24,6 +26,7 @@ def build(app: App) -> None:
         stage=app.node.try_get_context("stage") or "dev",
         local=str(app.node.try_get_context("local") or "").lower() == "true",
         customer_feed_sources=app.node.try_get_context("customer_feed_sources") or "all:trusted",
+        alerts_email=app.node.try_get_context("alerts_email"),
     )
     where = Environment(
         account=app.node.try_get_context("account"), region=app.node.try_get_context("region")
@@ -32,6 +35,7 @@ def build(app: App) -> None:
     def named(concern: str) -> str:
         return f"norain-{platform.stage}-{concern}"
 
+    wake(app, Alerts(app, named("Alerts"), platform, env=where).topic)
     data = Data(app, named("Data"), platform, env=where)
     access = Access(app, named("Access"), platform, env=where)
     reference = Reference(app, named("Reference"), platform, data=data, env=where)

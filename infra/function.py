@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, RemovalPolicy, Tags
+from aws_cdk import Duration, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.alarm import alarm
 from infra.platform import Platform
 
 READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
@@ -43,8 +44,9 @@ class Function(Construct):
             self,
             "Logs",
             retention=platform.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
+            removal_policy=platform.removal_policy,
         )
+        self.handler = handler
         self.timeout_seconds = timeout_seconds
         self.function = lambda_.Function(
             self,
@@ -68,6 +70,23 @@ class Function(Construct):
         Tags.of(self.function).add("norain:handler", handler)
         self.alias = lambda_.Alias(
             self, "Live", alias_name="live", version=self.function.current_version
+        )
+        alarm(
+            self,
+            "Errors",
+            f"{handler} crashes or times out: read the last errors in its log; what it has not "
+            "taken comes again",
+            self.function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+            periods=2,
+            of_periods=3,
+        )
+        alarm(
+            self,
+            "Throttles",
+            f"{handler} is throttled: raise the account's concurrency, or look for a loop",
+            self.function.metric_throttles(period=Duration.minutes(5), statistic="Sum"),
+            periods=2,
+            of_periods=3,
         )
 
     def reaches(self, table: dynamodb.Table, name: str, *actions: str) -> None:

@@ -16,11 +16,13 @@ from infra import bundle
 @dataclass
 class Platform:
     """``stage`` names the deployment; only ``dev`` and ``test`` may lose their data.
-    ``customer_feed_sources`` are those that the customer feed speaks for (shared/web/auth.py)."""
+    ``customer_feed_sources`` are those that the customer feed speaks for (shared/web/auth.py),
+    ``alerts_email`` is told of alarms."""
 
     stage: str
     local: bool
     customer_feed_sources: str = "all:trusted"
+    alerts_email: str | None = None
     _layers: dict[str, lambda_.LayerVersion] = field(default_factory=dict)
 
     @property

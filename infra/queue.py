@@ -1,11 +1,11 @@
 """A queue that a function works off, with its dead-letter queue and the alarm on it."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.alarm import alarm
 from infra.function import Function
 from infra.platform import Platform
 
@@ -37,8 +37,15 @@ class Queue(Construct):
         )
 
     def worked_off_by(
-        self, worker: Function, *, batch_size: int, window_seconds: int, max_concurrency: int
+        self,
+        worker: Function,
+        *,
+        batch_size: int,
+        window_seconds: int,
+        max_concurrency: int,
+        oldest_seconds: int = 300,
     ) -> None:
+        """``oldest_seconds`` is how long a message may wait before somebody is woken."""
         worker.alias.add_event_source(
             sources.SqsEventSource(
                 self.queue,
@@ -50,6 +57,15 @@ class Queue(Construct):
         )
         worker.function.add_environment("NORAIN_DEAD_LETTERS", self.dead_letters.queue_url)
         worker.allow(["sqs:SendMessage"], [self.dead_letters.queue_arn])
+        alarm(
+            self,
+            "Age",
+            f"{worker.handler} does not keep up with its queue: does it fail, or is it held back "
+            "by max_concurrency?",
+            self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1)),
+            at_least=oldest_seconds,
+            periods=5,
+        )
 
 
 def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
@@ -62,14 +78,10 @@ def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
         enforce_ssl=True,
         removal_policy=platform.removal_policy,
     )
-    cloudwatch.Alarm(
+    alarm(
         scope,
         "DeadLettersAlarm",
-        alarm_description="messages lie in a dead-letter queue: read the reason, mend, redrive",
-        metric=queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
-        threshold=1,
-        evaluation_periods=1,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        "messages lie in a dead-letter queue: `norain redrive` shows the reasons; mend, bring back",
+        queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
     )
     return queue

@@ -18,6 +18,7 @@ from shared.availability.model import Change, Row
 from shared.availability.positions import row_of
 from shared.availability.sales import Sale
 from shared.aws.items import from_item
+from shared.stock.heartbeat_table import KEY as HEARTBEAT
 from shared.stock.model import Position
 from shared.stock.table import position_of_item
 
@@ -41,6 +42,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failed: list[int] = []
     records = event["Records"]
     for place, record in enumerate(records):
+        if record["dynamodb"].get("Keys", {}).get("sk", {}).get("S") == HEARTBEAT:
+            continue  # it is measured, and nothing else
         try:
             sku, change, countings = _change(record["dynamodb"])
         except (KeyError, TypeError, ValueError):

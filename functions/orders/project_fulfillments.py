@@ -19,6 +19,7 @@ from shared.availability.confidence import Outcome
 from shared.aws.items import from_item
 from shared.orders import buyers, table, transfer_table
 from shared.orders.picking import Pick, picks
+from shared.web.crash import crash
 
 logger = Logger(service="norain", utc=True)
 processor = BatchProcessor(
@@ -57,7 +58,16 @@ def note(found: Sequence[Pick]) -> None:
         confidence_table.note(location_id, outcomes)
 
 
+def logged(record: DynamoDBRecord) -> None:
+    """A record that fails comes again; the log says where it broke, and never the words."""
+    try:
+        project(record)
+    except Exception as error:
+        logger.error("not projected", extra={"event_id": record.event_id, **crash(error)})
+        raise
+
+
 def handler(event: dict[str, Any], context: Any) -> Any:
     return process_partial_response(
-        event=event, record_handler=project, processor=processor, context=context
+        event=event, record_handler=logged, processor=processor, context=context
     )

@@ -1,4 +1,7 @@
-"""Folds split positions that have cooled down (every minute). Late, it only costs more reads."""
+"""Folds split positions that have cooled down, and lets the stock's heart beat (every minute).
+
+Late, folding only costs more reads; a heart that does not beat rings the alarm of the projection.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.errors import Busy
-from shared.stock import slot_table
+from shared.stock import heartbeat_table, slot_table
 
 SPARE_MS = 10_000
 
@@ -16,6 +19,7 @@ logger = Logger(service="norain", utc=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Looks at each position that is due, until the time is nearly up: the next minute goes on."""
     now = datetime.now(UTC)
+    heartbeat_table.beat(now)
     looked = folded = 0
     for sku, location_id in slot_table.due(now):
         if context.get_remaining_time_in_millis() < SPARE_MS:

@@ -12,10 +12,10 @@ from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.alarm import alarm
 from infra.function import Function
 from infra.openapi import DOCUMENT
 from infra.platform import Platform
@@ -90,15 +90,15 @@ class Api(Stack):
             )
         CfnOutput(self, "ApiUrl", value=self.http.api_endpoint)
         CfnOutput(self, "ApiId", value=self.http.api_id)
-        cloudwatch.Alarm(
+        alarm(
             self,
             "ServerErrors",
-            alarm_description="the API answers with server errors",
-            metric=self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
-            threshold=5,
-            evaluation_periods=3,
-            datapoints_to_alarm=2,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            "the API answers with server errors: the access log names the routes, the functions' "
+            "logs the errors",
+            self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
+            at_least=5,
+            periods=2,
+            of_periods=3,
         )
 
 

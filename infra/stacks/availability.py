@@ -1,20 +1,22 @@
 """Availability: the projection of the stock, and the API that reads it."""
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.alarm import alarm, own_metric
 from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
-from infra.schedule import every, every_minute
+from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
 from shared import schema
 
 LAG_MS = 5000
+HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEARTBEAT")}}}}
 UNTOLD_SECONDS = 7200
 """A round looks at some 1,400 SKUs of 500 locations a minute, when all channels are concerned."""
 EXPORT_MINUTES = 60
@@ -52,8 +54,19 @@ class Availability(Stack):
             table=data[schema.STOCK],
             worker=project,
             keys={"sk": "LOC#"},
+            also=[HEARTBEAT],
         )
-        lag_alarm(self)
+        alarm(
+            self,
+            "Lag",
+            "availability is too far behind stock, or the projection has fallen silent: is it "
+            "throttled, does its stream retry?",
+            own_metric("AvailabilityLag", "availability", "p99", 1),
+            at_least=LAG_MS,
+            periods=3,
+            of_periods=5,
+            silence_rings=True,
+        )
 
         publish_events = Function(
             self,
@@ -89,8 +102,14 @@ class Availability(Stack):
         data.let(tell_rules, schema.AVAILABILITY, *READ, "dynamodb:Scan")
         data.let(tell_rules, schema.CONFIG, *READ, "dynamodb:PutItem")
         data.let(tell_rules, schema.CATALOG, *READ)
-        every_minute(self, "TellRulesEveryMinute", tell_rules)
-        untold_alarm(self)
+        Schedule(self, "TellRulesEveryMinute", platform, tell_rules, 1)
+        alarm(
+            self,
+            "RulesUntold",
+            "channels still wait to be told of new rules: does the bus take events?",
+            own_metric("RulesUntold", "availability", "Maximum", 5),
+            at_least=UNTOLD_SECONDS,
+        )
 
         rebuild = Function(
             self,
@@ -145,45 +164,6 @@ class Availability(Stack):
         data.let(export, schema.CATALOG, *READ)
         data.let(export, schema.CONFIG, *READ)
         export.allow(["s3:PutObject", "s3:AbortMultipartUpload"], [exports.arn_for_objects("*")])
-        every(EXPORT_MINUTES, self, "ExportEveryHour", export)
+        Schedule(self, "ExportEveryHour", platform, export, EXPORT_MINUTES)
         CfnOutput(self, "AvailabilityExport", value=export.function.function_name)
         CfnOutput(self, "ExportsBucketName", value=exports.bucket_name)
-
-
-def lag_alarm(scope: Construct) -> None:
-    cloudwatch.Alarm(
-        scope,
-        "Lag",
-        alarm_description="availability is too far behind stock: is the projection throttled?",
-        metric=cloudwatch.Metric(
-            namespace="NoRain",
-            metric_name="AvailabilityLag",
-            dimensions_map={"service": "availability"},
-            statistic="p99",
-            period=Duration.minutes(1),
-        ),
-        threshold=LAG_MS,
-        evaluation_periods=5,
-        datapoints_to_alarm=3,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-    )
-
-
-def untold_alarm(scope: Construct) -> None:
-    cloudwatch.Alarm(
-        scope,
-        "RulesUntold",
-        alarm_description="channels still wait to be told of new rules: does the bus take events?",
-        metric=cloudwatch.Metric(
-            namespace="NoRain",
-            metric_name="RulesUntold",
-            dimensions_map={"service": "availability"},
-            statistic="Maximum",
-            period=Duration.minutes(5),
-        ),
-        threshold=UNTOLD_SECONDS,
-        evaluation_periods=1,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-    )

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
-from infra.schedule import every, every_minute
+from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
@@ -90,8 +90,8 @@ class Orders(Stack):
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
-        every_minute(self, "SweepEveryMinute", sweep)
-        every(30, self, "ReevaluateEveryHalfHour", reevaluate)
+        Schedule(self, "SweepEveryMinute", platform, sweep, 1)
+        Schedule(self, "ReevaluateEveryHalfHour", platform, reevaluate, 30)
 
         project = Function(
             self,

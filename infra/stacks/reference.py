@@ -5,7 +5,7 @@ from constructs import Construct
 
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
-from infra.schedule import every
+from infra.schedule import Schedule
 from infra.stacks.data import Data
 from shared import schema
 
@@ -55,7 +55,7 @@ class Reference(Stack):
         data.let(learn_demand, schema.ORDERS, "dynamodb:Scan")
         data.let(learn_demand, schema.AVAILABILITY, *READ, "dynamodb:Scan")
         data.let(learn_demand, schema.CATALOG, *READ)
-        every(DAY_MINUTES, self, "LearnDemandDaily", learn_demand)
+        Schedule(self, "LearnDemandDaily", platform, learn_demand, DAY_MINUTES)
         self.service = Function(
             self,
             "Service",

@@ -3,17 +3,17 @@
 from typing import cast
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.alarm import alarm, own_metric
 from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
-from infra.schedule import every, every_minute
+from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import Follows
@@ -108,7 +108,7 @@ class Stock(Stack):
             timeout_seconds=50,
         )
         data.let(expire_holds, schema.STOCK, *READ, *WRITE)
-        every_minute(self, "ExpireHoldsEveryMinute", expire_holds)
+        Schedule(self, "ExpireHoldsEveryMinute", platform, expire_holds, 1)
 
         fold_slots = Function(
             self,
@@ -119,7 +119,7 @@ class Stock(Stack):
             timeout_seconds=50,
         )
         data.let(fold_slots, schema.STOCK, *READ, *WRITE)
-        every_minute(self, "FoldSlotsEveryMinute", fold_slots)
+        Schedule(self, "FoldSlotsEveryMinute", platform, fold_slots, 1)
 
         audit = Function(
             self,
@@ -133,8 +133,16 @@ class Stock(Stack):
         data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan")
         data.let(audit, schema.ORDERS, *READ)
         events.let(audit)
-        every(AUDIT_MINUTES, self, "AuditInPieces", audit)
-        drift_alarm(self)
+        Schedule(self, "AuditInPieces", platform, audit, AUDIT_MINUTES)
+        alarm(
+            self,
+            "Drift",
+            "positions break law 1, or the audit has fallen silent: see the event stock.drift, "
+            "`norain audit`",
+            own_metric("StockDrift", "stock", "Maximum", AUDIT_MINUTES),
+            of_periods=2,
+            silence_rings=True,
+        )
 
         self.api = Function(
             self,
@@ -208,22 +216,3 @@ class Stock(Stack):
         ingest_file.allow(["sqs:SendMessage"], [feed.queue.queue_arn, files.queue.queue_arn])
         files.worked_off_by(ingest_file, batch_size=1, window_seconds=0, max_concurrency=5)
         return dropped
-
-
-def drift_alarm(scope: Construct) -> None:
-    cloudwatch.Alarm(
-        scope,
-        "Drift",
-        alarm_description="positions break law 1: see the event stock.drift, `norain audit`",
-        metric=cloudwatch.Metric(
-            namespace="NoRain",
-            metric_name="StockDrift",
-            dimensions_map={"service": "stock"},
-            statistic="Maximum",
-            period=Duration.minutes(AUDIT_MINUTES),
-        ),
-        threshold=1,
-        evaluation_periods=1,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-    )

@@ -1,6 +1,6 @@
 """Webhooks: from the bus to the receivers that channels have subscribed."""
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_events as bus
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -54,7 +54,14 @@ class Webhooks(Stack):
             "Events",
             event_bus=events.bus,
             event_pattern=bus.EventPattern(source=list(SOURCES)),
-            targets=[targets.SqsQueue(told.queue)],
+            targets=[
+                targets.SqsQueue(
+                    told.queue,
+                    dead_letter_queue=told.dead_letters,
+                    retry_attempts=185,
+                    max_event_age=Duration.hours(24),
+                )
+            ],
         )
         deliveries = Queue(self, "Deliveries", platform, worker_timeout_seconds=DELIVER_SECONDS)
 

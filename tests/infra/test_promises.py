@@ -297,3 +297,97 @@ def test_the_archive_of_movements_goes_to_cheaper_storage(cloud: Templates) -> N
     (rule,) = archive.properties["LifecycleConfiguration"]["Rules"]
     assert rule["Transitions"][0]["StorageClass"] == "GLACIER_IR"
     assert "ExpirationInDays" not in rule
+
+
+def alarms(cloud: Templates) -> list[Resource]:
+    found = cloud.of("AWS::CloudWatch::Alarm")
+    assert len(found) > 50
+    return found
+
+
+def test_every_alarm_wakes_somebody_and_says_what_to_do(cloud: Templates) -> None:
+    """Fifteen alarms had rung for nobody."""
+    (topic,) = cloud.of("AWS::SNS::Topic")
+    for made in alarms(cloud):
+        for actions in (made.properties["AlarmActions"], made.properties["OKActions"]):
+            assert topic.name in json.dumps(actions), made.name
+        wrong, _, advice = made.properties["AlarmDescription"].partition(": ")
+        assert len(wrong) > 20, made.name
+        assert len(advice) > 20, made.name
+
+
+def test_alarms_may_tell_the_topic_and_nobody_else_may(cloud: Templates) -> None:
+    (policy,) = cloud.of("AWS::SNS::TopicPolicy")
+    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == "sns:Publish"
+    assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_that_fails_wakes_somebody(cloud: Templates, metric: str) -> None:
+    watched = {
+        (made.stack, dimension["Value"]["Ref"])
+        for made in alarms(cloud)
+        if made.properties.get("MetricName") == metric
+        for dimension in made.properties["Dimensions"]
+    }
+    functions = {(made.stack, made.name) for made in cloud.of("AWS::Lambda::Function")}
+    assert watched == functions
+
+
+def test_the_age_of_every_queue_that_is_worked_off_is_watched(cloud: Templates) -> None:
+    watched = json.dumps(
+        [
+            made.properties["Dimensions"]
+            for made in alarms(cloud)
+            if made.properties.get("MetricName") == "ApproximateAgeOfOldestMessage"
+        ]
+    )
+    queues = [queue for queue in cloud.of("AWS::SQS::Queue") if "RedrivePolicy" in queue.properties]
+    assert queues
+    for queue in queues:
+        assert queue.name in watched
+
+
+def test_every_schedule_is_tried_again_keeps_what_fails_and_is_missed(cloud: Templates) -> None:
+    """Law 7 and the expiry of holds rest on them: none had a retry, dead letters or an alarm."""
+    rules = [
+        rule for rule in cloud.of("AWS::Events::Rule") if "ScheduleExpression" in rule.properties
+    ]
+    assert len(rules) >= 8
+    configured = cloud.of("AWS::Lambda::EventInvokeConfig")
+    for rule in rules:
+        (target,) = rule.properties["Targets"]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+        assert "DeadLetters" in json.dumps(target["DeadLetterConfig"])
+    failing = [made for made in configured if made.stack in {rule.stack for rule in rules}]
+    assert len(failing) == len(rules)
+    for made in failing:
+        assert "DeadLetters" in json.dumps(made.properties["DestinationConfig"]["OnFailure"])
+    silent = [
+        made
+        for made in alarms(cloud)
+        if made.properties.get("MetricName") == "Invocations"
+        and made.properties["TreatMissingData"] == "breaching"
+    ]
+    assert len(silent) == len(rules)
+
+
+def test_a_rule_that_feeds_a_queue_keeps_what_the_queue_does_not_take(cloud: Templates) -> None:
+    (rule,) = (rule for rule in cloud.of("AWS::Events::Rule") if rule.name.startswith("Events"))
+    (target,) = rule.properties["Targets"]
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert "DeadLetters" in json.dumps(target["DeadLetterConfig"])
+
+
+@pytest.mark.parametrize("metric", ["StockDrift", "AvailabilityLag"])
+def test_a_worker_that_measures_nothing_wakes_somebody(cloud: Templates, metric: str) -> None:
+    """A dead projector reports no lag, and a dead audit no drift."""
+    (made,) = (made for made in alarms(cloud) if made.properties.get("MetricName") == metric)
+    assert made.properties["TreatMissingData"] == "breaching"
+
+
+def test_logs_are_kept_where_data_are(cloud: Templates) -> None:
+    for group in cloud.of("AWS::Logs::LogGroup"):
+        assert group.whole["DeletionPolicy"] == "Retain", group.name

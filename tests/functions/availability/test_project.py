@@ -12,11 +12,14 @@ from shared.availability import table
 from shared.availability.model import Row
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
+from shared.aws.items import to_item
 from shared.instants import rfc3339
+from shared.stock import heartbeat_table
 from shared.stock import table as stock
 from shared.stock.feed import Moved
 from shared.stock.model import Cause, Effect
 from tests.conftest import event
+from tests.tables.orders import shop
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -129,6 +132,26 @@ def test_of_a_removed_position_the_stream_tells_when(capsys: pytest.CaptureFixtu
     found = lags(capsys.readouterr().out)
     assert len(found) == len(batch["Records"])
     assert {round(lag / 3_600_000) for lag in found} >= {2}
+
+
+def test_the_heart_of_the_stock_is_measured_and_folded_into_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without sales a projection that is dead reported what one that is idle did: nothing."""
+    heartbeat_table.beat(datetime.now(UTC) - timedelta(seconds=3))
+    (row,) = [row for row in shop.items("stock") if row["pk"] == heartbeat_table.KEY]
+    record = {
+        "eventID": "beat",
+        "dynamodb": {
+            "Keys": to_item({"pk": row["pk"], "sk": row["sk"]}),
+            "NewImage": to_item(row),
+            "SequenceNumber": "1",
+        },
+    }
+    assert handler({"Records": [record]}, None) == NONE_FAILED
+    (lag,) = lags(capsys.readouterr().out)
+    assert 2_000 <= lag <= 60_000
+    assert shop.items("availability") == []
 
 
 def test_a_full_batch_publishes_as_many_lags_as_it_has_records(

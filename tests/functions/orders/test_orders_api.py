@@ -352,6 +352,17 @@ def test_what_a_store_does_not_find_is_taken_off_and_comes_from_elsewhere() -> N
     assert all(row["sentence"] for row in decision["candidates"])
 
 
+def test_a_record_that_cannot_be_projected_is_named_in_the_log_without_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    images = {"Keys": to_item({"pk": "ORDER#o", "sk": "ORDER"}), "NewImage": to_item({"bob": 1})}
+    record = {"eventID": "e-1", "dynamodb": {**images, "SequenceNumber": "7"}}
+    answer = project_fulfillments.handler({"Records": [record]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+    (line,) = [line for line in caplog.records if line.message == "not projected"]
+    assert vars(line)["error"] == ["builtins.KeyError"]
+
+
 @pytest.mark.parametrize(
     ("reason", "after"),
     [("damaged", (3, 0, 3, 2)), ("mismatch", (3, 0, 3, 0)), ("no_capacity", (5, 0, 5, 0))],
