@@ -7,11 +7,19 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
 from shared.locations import table
-from shared.locations.contract import LocationAnswer, LocationsAnswer, PutLocation
+from shared.locations.contract import (
+    LocationAnswer,
+    LocationsAnswer,
+    PostalCode,
+    PostalCodeAnswer,
+    PostalCodesAnswer,
+    PostalCodesInput,
+    PutLocation,
+)
 from shared.locations.model import Kind, Point, around, point
 from shared.web.api import api, serve
 from shared.web.auth import needs
-from shared.web.contract import ID, LocationId
+from shared.web.contract import ID, Country, LocationId
 from shared.web.cursor import cursor_of, key_of
 
 app = api()
@@ -68,6 +76,39 @@ def list_locations(
     return LocationsAnswer(
         locations=[LocationAnswer.of(location) for location in found.locations],
         next_cursor=cursor_of(found.after) if found.after else None,
+    )
+
+
+@app.put(
+    "/v1/postal-codes/<country>",
+    security=needs("locations:write"),
+    summary="Load postal codes with their centroids",
+    description="Addresses and questions that name a postal code and no coordinates are placed by "
+    "them. Codes that are not named stay as they are; a change is seen after 30 s at most.",
+)
+def put_postal_codes(
+    country: Annotated[Country, Path()], body: PostalCodesInput
+) -> PostalCodesAnswer:
+    points = body.points()
+    table.put_postal_codes(country, points)
+    return PostalCodesAnswer(country=country, stored=len(points))
+
+
+@app.get(
+    "/v1/postal-codes/<country>/<postal_code>",
+    security=needs("locations:read"),
+    summary="Where a postal code lies",
+    description="Its centroid, or the middle of the locations that have it.",
+)
+def get_postal_code(
+    country: Annotated[Country, Path()], postal_code: Annotated[PostalCode, Path()]
+) -> PostalCodeAnswer:
+    point = table.point_of_postal_code(country, postal_code)
+    if point is None:
+        raise NotFound(f"no postal code {postal_code} is known in {country}", country=country)
+    latitude, longitude = point
+    return PostalCodeAnswer(
+        country=country, postal_code=postal_code, latitude=latitude, longitude=longitude
     )
 
 

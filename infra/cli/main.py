@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from infra.cli import audit as audits
-from infra.cli import dead_letters, people
+from infra.cli import dead_letters, people, postal
 from infra.cli import export as exports
 from infra.cli import feed as files
 from infra.cli import rebuild as rebuilds
@@ -582,6 +582,47 @@ def rebuild(
         f"{len(wanted)} SKUs, {len(changed)} said something else than their positions"
         + (f": {', '.join(changed[:20])}" if changed else ""),
     )
+
+
+@app.command("postal-codes")
+def postal_codes(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|us", help="a file of GeoNames, or us: all ZIP codes")
+    ],
+    client: ClientName = "ops",
+) -> None:
+    """Load postal codes, so that addresses without coordinates are placed.
+
+    GeoNames has a file for each country: download.geonames.org/export/zip. Lines that are wrong
+    are named, and the others loaded; then it ends with 1.
+
+    \b
+    norain postal-codes us
+    norain postal-codes DE.txt
+    """
+    if file == "us":
+        codes, bad = postal.of_the_us(), list[files.Bad]()
+    else:
+        with _existing(file).open(encoding="utf-8-sig", newline="") as lines:
+            codes, bad = postal.of_geonames(lines)
+    stored = 0
+    with (
+        target.channel(target.load(), client) as http,
+        Steps() as steps,
+        steps.step("postal codes", total=len(codes)) as step,
+    ):
+        for loaded in postal.load(http, codes):
+            stored += loaded
+            step.advance(loaded)
+    show(
+        {"stored": stored, "bad": [{"line": one.line, "reason": one.reason} for one in bad]},
+        table("wrong lines", ("line", "reason"), [(one.line, one.reason) for one in bad[:20]])
+        if bad
+        else "",
+        f"{stored} postal codes stored" + (f", {len(bad)} lines are wrong" if bad else ""),
+    )
+    if bad:
+        raise typer.Exit(1)
 
 
 def _existing(file: str) -> Path:

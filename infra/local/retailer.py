@@ -24,6 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zipcodes
 
+from infra.cli import postal
+
 STATES = ("OH", "KY", "IN")
 STOCKED_STORES = 40
 STOCKED_SKUS = 500
@@ -328,12 +330,7 @@ def _location(title: str, kind: str, place: Place, **more: Any) -> dict[str, Any
     }
 
 
-def postal_codes() -> Iterator[dict[str, Any]]:
+def postal_codes() -> Iterator[postal.Code]:
     """Every ZIP code of the three states with its centroid."""
     for place in _zip_codes():
-        yield {
-            "country": "US",
-            "postal_code": place.postal_code,
-            "latitude": place.latitude,
-            "longitude": place.longitude,
-        }
+        yield postal.Code("US", place.postal_code, place.latitude, place.longitude)

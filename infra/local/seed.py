@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from infra.cli import postal
 from infra.local.retailer import Basket, Retailer, postal_codes
 from infra.local.steps import Step, Steps
 from infra.local.target import Refused, Target, answer, channel
@@ -61,8 +62,12 @@ def seed_reference(target: Target, retailer: Retailer, steps: Steps) -> None:
         with steps.step("locations and products through the API", total=len(puts)) as step:
             in_threads(puts, lambda put: answer(ops.put(put[0], json=put[1])), step)
     codes = list(postal_codes())
-    with steps.step("ZIP codes with their centroids", total=len(codes)) as step:
-        in_threads(list(_pieces(codes, 25)), lambda piece: _put_codes(target, piece), step, of=25)
+    with (
+        channel(target, "ops") as ops,
+        steps.step("ZIP codes with their centroids", total=len(codes)) as step,
+    ):
+        for loaded in postal.load(ops, codes):
+            step.advance(loaded)
 
 
 def seed_stock(target: Target, retailer: Retailer, steps: Steps) -> None:
@@ -256,30 +261,6 @@ def in_threads(
         for done in as_completed([pool.submit(work, thing) for thing in things]):
             done.result()
             step.advance(of)
-
-
-def _pieces(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
-
-
-def _put_codes(target: Target, codes: Sequence[dict[str, Any]]) -> None:
-    requests: list[Any] = [
-        {
-            "PutRequest": {
-                "Item": {
-                    "pk": {"S": f"POSTAL#{code['country']}"},
-                    "sk": {"S": code["postal_code"]},
-                    "latitude": {"N": str(code["latitude"])},
-                    "longitude": {"N": str(code["longitude"])},
-                }
-            }
-        }
-        for code in codes
-    ]
-    left = target.dynamodb.batch_write_item(RequestItems={target.tables["config"]: requests})
-    if left["UnprocessedItems"]:
-        raise RuntimeError("the table did not take every ZIP code")
 
 
 def _await_stock(target: Target, positions: int, step: Step) -> None:

@@ -24,7 +24,7 @@ class Reference(Stack):
             handler="functions.locations.api.handler",
             description="the API of the locations",
         )
-        data.let(self.locations, schema.CONFIG, *READ, *WRITE)
+        data.let(self.locations, schema.CONFIG, *READ, *WRITE, "dynamodb:BatchWriteItem")
         self.catalog = Function(
             self,
             "Catalog",

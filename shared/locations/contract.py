@@ -9,7 +9,7 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Location, ServiceLevel
+from shared.locations.model import Kind, Location, ServiceLevel, postal_key
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -142,6 +142,37 @@ class LocationAnswer(Answer, _Place):
 class LocationsAnswer(Answer):
     locations: list[LocationAnswer]
     next_cursor: str | None = None
+
+
+MOST_CODES = 1000
+
+
+class PostalCodeInput(Input):
+    postal_code: PostalCode
+    latitude: Latitude
+    longitude: Longitude
+
+
+class PostalCodesInput(Input):
+    """Centroids; a code that is known already is replaced."""
+
+    codes: Annotated[list[PostalCodeInput], Field(min_length=1, max_length=MOST_CODES)]
+
+    def points(self) -> dict[str, tuple[float, float]]:
+        """By the code as it is looked up; of a code that stands twice the last one."""
+        return {postal_key(one.postal_code): (one.latitude, one.longitude) for one in self.codes}
+
+
+class PostalCodesAnswer(Answer):
+    country: Country
+    stored: int
+
+
+class PostalCodeAnswer(Answer):
+    country: Country
+    postal_code: PostalCode
+    latitude: float
+    longitude: float
 
 
 def _clock(text: str) -> time:

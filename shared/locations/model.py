@@ -50,6 +50,11 @@ class Location:
     cut_offs: Mapping[ServiceLevel, time] = field(default_factory=dict)
 
 
+def postal_key(code: str) -> str:
+    """A postal code as it is looked up: upper case, without spaces."""
+    return "".join(code.split()).upper()
+
+
 def is_open(location: Location, at: datetime) -> bool:
     return any(start <= at < end for start, end in _openings(location, at, days=2))
 

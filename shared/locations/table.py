@@ -18,7 +18,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.errors import Busy
-from shared.locations.model import Kind, Location
+from shared.locations.model import Kind, Location, postal_key
 
 KEPT_SECONDS = 30
 PAGE = 100
@@ -99,7 +99,7 @@ def _query(after: str | None = None) -> Iterator[Location]:
 def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
     """Latitude and longitude of a postal code: its stored centroid, or else the middle of the
     locations that have it; None when nobody knows it."""
-    key = country, canonical(code)
+    key = country, postal_key(code)
     kept = _fresh()
     if key not in kept.points:
         found = tables.get(table_name("config"), f"POSTAL#{country}", key[1])
@@ -108,7 +108,7 @@ def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
         elif there := [
             location
             for location in all_locations().values()
-            if (location.country, canonical(location.postal_code)) == key
+            if (location.country, postal_key(location.postal_code)) == key
         ]:
             kept.points[key] = (
                 sum(location.latitude for location in there) / len(there),
@@ -118,7 +118,7 @@ def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
 
 
 def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) -> None:
-    """Stores the centroids (latitude, longitude) of postal codes; seeding, not a request's work.
+    """Stores the centroids (latitude, longitude) of postal codes.
 
     Raises Busy when the table does not take them all.
     """
@@ -128,7 +128,7 @@ def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) ->
                 "Item": to_item(
                     {
                         "pk": f"POSTAL#{country}",
-                        "sk": canonical(code),
+                        "sk": postal_key(code),
                         "latitude": float(latitude),
                         "longitude": float(longitude),
                     }
@@ -148,11 +148,6 @@ def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) ->
             tables.pause(attempt)
         else:
             raise Busy("the table takes no more postal codes for now")
-
-
-def canonical(code: str) -> str:
-    """A postal code as it is looked up: upper case, without spaces."""
-    return "".join(code.split()).upper()
 
 
 def _item(location: Location) -> Item:

@@ -119,3 +119,23 @@ def test_a_wrong_parameter_is_refused_by_its_path(path: str, query: dict[str, st
     status, body = call("list_locations", query=query)
     assert status == 422
     assert paths(body) == {path}
+
+
+def test_a_postal_code_that_was_loaded_is_where_it_lies() -> None:
+    """Only the demo could load them: on AWS an address without coordinates was refused."""
+    assert call("get_postal_code")[0] == 404
+    assert call("put_postal_codes") == (200, {"country": "US", "stored": 2})
+    table._fresh().until = 0.0
+    status, found = call("get_postal_code")
+    assert (status, found["latitude"], found["longitude"]) == (200, 40.0497, -105.2143)
+    assert call("get_postal_code", path="/v1/postal-codes/DE/80301")[0] == 404
+
+
+def test_a_postal_code_that_cannot_be_placed_is_refused_with_its_path() -> None:
+    rows = [
+        {"postal_code": "80301", "latitude": 91, "longitude": 0},
+        {"postal_code": "", "latitude": 0, "longitude": 0},
+    ]
+    status, problem = call("put_postal_codes", body={"codes": rows})
+    assert (status, paths(problem)) == (422, {"$.codes[0].latitude", "$.codes[1].postal_code"})
+    assert call("put_postal_codes", body={"codes": rows[:1] * 1001})[0] == 422

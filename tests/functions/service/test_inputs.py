@@ -154,6 +154,8 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "sku": "A",
         "location_id": "denver",
         "version": "0",
+        "country": "US",
+        "postal_code": "80301",
         "review_id": "none",
         "order_id": order["order_id"],
         "fulfillment_id": order["fulfillments"][0]["fulfillment_id"],

@@ -16,6 +16,8 @@ COMMANDS = (
     "what-if",
     "audit",
     "rebuild",
+    "export",
+    "postal-codes",
 )
 
 
