@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test check bench lock openapi clean
+.PHONY: help setup demo down test check bench lock openapi permissions clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s '	'
@@ -69,6 +69,11 @@ lock: ## resolve the pins of pyproject.toml again
 openapi: setup ## write the API document and that of the events from the code
 	@$(BIN)/python -m infra.openapi
 	@$(BIN)/python -m infra.asyncapi
+
+permissions: setup ## record what each function does on each table, for tests/infra
+	@rm -rf .norain/permissions
+	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest -n auto --maxprocesses 4 tests/functions
+	@$(BIN)/python -m tests.permissions .norain/permissions
 
 clean: down ## remove everything that was built
 	@rm -rf .venv .norain infra/node_modules infra/cdk.out infra/wheels infra/bundles

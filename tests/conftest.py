@@ -19,7 +19,10 @@ from moto import mock_aws
 
 from shared.aws import clients, secrets, settings
 from shared.schema import TABLES, definition
+from tests import permissions
 from tests.dynamodb_local import DynamoDbLocal
+
+permissions.watch()
 
 EVENTS = Path(__file__).parent.parent / "events"
 
@@ -30,6 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"e2e", "infra"} & set(item.path.relative_to(Path(__file__).parent).parts):
             item.add_marker(pytest.mark.xdist_group("cloud"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """No handler does on a table what tests/permissions.json does not list."""
+    yield
+    unlisted = permissions.unlisted()
+    assert not unlisted, f"not in {permissions.USES.name}: run `make permissions`: {unlisted}"
 
 
 def event(name: str) -> dict[str, Any]:

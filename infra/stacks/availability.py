@@ -121,7 +121,7 @@ class Availability(Stack):
             memory=1769,  # one whole virtual CPU: it parses what it reads
         )
         data.let(rebuild, schema.AVAILABILITY, *READ, *WRITE, "dynamodb:Scan")
-        data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan")
+        data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan", "dynamodb:UpdateItem")
         data.let(rebuild, schema.CATALOG, *READ)
         CfnOutput(self, "AvailabilityRebuild", value=rebuild.function.function_name)
 

@@ -101,7 +101,7 @@ class Orders(Stack):
             description="keeps pick lists, buyers' timelines, and what transfers bring",
             timeout_seconds=60,
         )
-        data.let(project, schema.ORDERS, *WRITE)
+        data.let(project, schema.ORDERS, *READ, *WRITE)
         data.let(project, schema.STOCK, *READ, *WRITE)
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)

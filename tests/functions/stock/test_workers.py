@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from functions.stock.expire_holds import handler as expire_holds
+from functions.stock.fold_slots import handler as fold_slots
 from functions.stock.record_movements import handler as record_movements
-from shared.stock import table
+from shared.stock import slot_table, table
 from shared.stock.feed import Counted
 from shared.stock.model import Hold, HoldLine, HoldState
 from tests.conftest import event
@@ -51,3 +52,15 @@ def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> N
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 1, "failed": 0}
     assert assert_laws()["A", "1"]["available"] == 8
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 0}
+
+
+def test_a_position_that_has_cooled_down_is_folded_by_the_clock(fake_tables: None) -> None:
+    """Nobody may sell from slots that are closed: who folds them has to end what it began."""
+    began = datetime.now(UTC) - timedelta(hours=1)
+    table.apply([Counted("wms", "c", None, "A", "1", 300, began)], None, (), began)
+    item, _ = slot_table.look("A", "1")
+    assert item is not None
+    assert slot_table.split(item, 0, began)
+    assert fold_slots({}, Context()) == {"looked": 1, "folded": 1}
+    left = [row for row in items() if row["sk"] in {"LOC#1", "SLOT"}]
+    assert [(row["available"], "slots" in row) for row in left] == [(300, False)]
