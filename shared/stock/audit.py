@@ -23,6 +23,8 @@ AUDITED = "stock.audited"
 """The type of a movement that an audit has made."""
 LATE = timedelta(minutes=15)
 """How long a row of the ledger may be under way before it counts as lost."""
+RESTED = timedelta(minutes=15)
+"""How long a position must not have been written before a repair may lower what it has reserved."""
 
 Place = tuple[str, str]
 """(SKU, location)"""

@@ -30,6 +30,7 @@ from shared.stock.slots import (
     COOL,
     HOT,
     LOOK,
+    MOST_SLOTS,
     REST,
     WINDOW,
     Instead,
@@ -511,6 +512,17 @@ def sales_since(
         if len(rows) != mark["sales"]:
             raise Busy("the ledger does not show every sale of the slots yet")
         yield from rows
+
+
+def sales(sku: str, location_id: str) -> Iterator[dict[str, Any]]:
+    """The rows of all slots there have ever been, as far as they are kept (strongly consistent)."""
+    for number in range(MOST_SLOTS):
+        yield from tables.query(
+            stock(),
+            "pk = :pk AND begins_with(sk, :move)",
+            to_item({":pk": slot_key(sku, location_id, number).pk, ":move": "MOVE#"}),
+            ConsistentRead=True,
+        )
 
 
 def start() -> int:

@@ -19,6 +19,7 @@ stream (old image, new image, ``last``) tells the ledger and availability everyt
 from shared.stock.table.effects import carry_out, effect_parts, short_of
 from shared.stock.table.feeds import applied_of, apply, apply_batch
 from shared.stock.table.holds import (
+    HOLDS,
     bind_hold,
     check_claim,
     convert_part,
@@ -46,6 +47,7 @@ from shared.stock.table.rows import (
 )
 
 __all__ = [
+    "HOLDS",
     "KEPT",
     "SHARDS",
     "applied_of",

@@ -13,7 +13,8 @@ from functions.stock.audit import handler
 from shared.aws import dynamodb as tables
 from shared.aws.clients import client, dynamodb
 from shared.aws.items import to_item
-from shared.stock import table
+from shared.instants import rfc3339
+from shared.stock import slot_table, table
 from shared.stock.audit_table import Round, keep_round, places_page, round_of
 from shared.stock.feed import Counted, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
@@ -204,6 +205,83 @@ def test_a_repair_never_overwrites_a_later_write() -> None:
     found = table.position("A", "1")
     assert found is not None
     assert (found.reserved, found.available) == (5, 3)
+
+
+@pytest.fixture
+def lagging(environment: pytest.MonkeyPatch) -> None:
+    """Every index has not heard of anything yet; the tables themselves answer as ever."""
+    query = tables.query
+
+    def behind(*args: Any, **more: Any) -> Iterator[dict[str, Any]]:
+        return iter(()) if "IndexName" in more else query(*args, **more)
+
+    environment.setattr(tables, "query", behind)
+
+
+def reserved(sku: str, place: str) -> int:
+    found = table.position(sku, place)
+    assert found is not None
+    return found.reserved
+
+
+def test_a_lagging_index_never_lowers_reserved(lagging: None) -> None:
+    """Holds, an order, a hold that became one, and what was sold from slots."""
+    shop.stocked({"C": {"denver": 500}})
+    Follower().follow()
+    buy("o-1", line("1", "C", 2))
+    lines = (HoldLine("C", "denver", 1),)
+    end = shop.NOW + timedelta(hours=1)
+    for name in ("h-8", "h-9"):
+        table.open_hold(Hold(name, lines, "web", HoldState.OPEN, shop.NOW, end, "", "{}"))
+    buy("o-2", line("1", "C", 1), hold_id="h-9")
+    item, _ = slot_table.look("C", "denver")
+    assert item is not None
+    assert slot_table.split(item, 0, shop.NOW)
+    item, whole = slot_table.look("C", "denver")
+    slot_table.remember("C", "denver", whole)
+    buy("o-3", line("1", "C", 5))
+    assert slot_table.look("C", "denver")[1].sellable == 500 - 2 - 1 - 1 - 5
+    assert slot_table.fold("C", "denver", shop.NOW)
+    Follower().follow()
+    told = audit(repair=True)
+    assert (told["drifts"], told["mended"]) == ([], [])
+    assert (reserved("A", "1"), reserved("C", "denver")) == (4, 9)
+
+
+def test_reserved_of_a_position_written_a_moment_ago_is_not_lowered(ledger: Follower) -> None:
+    """Nothing names who has promised the units: not the index, nor the ledger's lost row."""
+    lines = (HoldLine("B", "2", 3),)
+    now = datetime.now(UTC)
+    end = now + timedelta(hours=1)
+    table.open_hold(Hold("h-7", lines, "web", HoldState.OPEN, now, end, "digest", "{}"))
+    table.apply([Moved("pos", "m2", 1, "B", "2", -2, "retail_selling", now)], None, (), now)
+    ledger.follow()
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("HOLD#h-7", "HOLD"),
+        UpdateExpression="REMOVE deadline_key",
+    )
+    row = tables.key("SKU#B", "MOVE#2#000000000002")
+    dynamodb().delete_item(TableName=table.stock(), Key=row)
+    told = audit(repair=True)
+    assert [drift["kind"] for drift in told["drifts"]] == ["reserved", "ledger"]
+    assert (told["mended"], told["unsettled"]) == ([], [{"sku": "B", "location_id": "2"}])
+    assert reserved("B", "2") == 3
+
+
+def test_reserved_of_a_position_written_a_moment_ago_is_raised(ledger: Follower) -> None:
+    hold("h-7", 2)
+    ledger.follow()
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("SKU#A", "LOC#1"),
+        UpdateExpression="SET reserved = :none, available = :all, updated_at = :now",
+        ExpressionAttributeValues=to_item(
+            {":none": 0, ":all": 8, ":now": rfc3339(datetime.now(UTC))}
+        ),
+    )
+    assert audit(repair=True)["mended"] == [{"sku": "A", "location_id": "1"}]
+    assert reserved("A", "1") == 6
 
 
 def test_rows_that_have_expired_are_no_drift() -> None:
