@@ -147,6 +147,7 @@ class Stock(Stack):
         data.let(self.api, schema.STOCK, *READ, *WRITE)
         data.let(self.api, schema.CONFIG, *READ, *WRITE)
         data.let(self.api, schema.CATALOG, *READ)
+        data.let(self.api, schema.AVAILABILITY, *READ)  # how often picks find what stock shows
         self.api.allow(["sqs:SendMessage"], [feed.queue.queue_arn])
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)
