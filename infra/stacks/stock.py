@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.bucket import bucket
-from infra.function import READ, WRITE, Function
+from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
 from infra.schedule import every, every_minute
@@ -58,7 +58,8 @@ class Stock(Stack):
             timeout_seconds=APPLY_SECONDS,
             memory=1024,
         )
-        data.let(apply_feed, schema.STOCK, *READ, *WRITE, "dynamodb:BatchWriteItem")
+        # A feed, a hold or the schedule folds slots, and deletes them.
+        data.let(apply_feed, schema.STOCK, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
         feed.worked_off_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
 
         dropped = self._files(platform, data, feed)
@@ -118,7 +119,7 @@ class Stock(Stack):
             description="folds split positions that have cooled down",
             timeout_seconds=50,
         )
-        data.let(fold_slots, schema.STOCK, *READ, *WRITE)
+        data.let(fold_slots, schema.STOCK, *READ, *WRITE, *DELETE)
         every_minute(self, "FoldSlotsEveryMinute", fold_slots)
 
         audit = Function(
@@ -144,7 +145,7 @@ class Stock(Stack):
             description="the API of stock and holds",
             environment={"NORAIN_FEED_QUEUE": feed.queue.queue_url},
         )
-        data.let(self.api, schema.STOCK, *READ, *WRITE)
+        data.let(self.api, schema.STOCK, *READ, *WRITE, *DELETE)
         data.let(self.api, schema.CONFIG, *READ, *WRITE)
         data.let(self.api, schema.CATALOG, *READ)
         data.let(self.api, schema.AVAILABILITY, *READ)  # how often picks find what stock shows
