@@ -184,9 +184,9 @@ def _mended(look: Look) -> bool:
     position, ledger, now = look.position, look.ledger, _now()
     if any(drift.kind is Kind.LEDGER for drift in look.drifts):
         for gap in ledger.gaps:
-            audit_table.fill(position, gap, now)
+            audit_table.fill(position, gap)
         if ledger.version < position.version:
-            audit_table.fill(position, Gap(ledger.last, None), now)
+            audit_table.fill(position, Gap(ledger.last, None))
         ledger = audit_table.ledger(position, now)
     left = drifts(position, look.promised, ledger, now, now - table.KEPT)
     if not left:

@@ -14,7 +14,18 @@ from shared.aws.dynamodb import Key
 from shared.aws.items import Item, to_item
 from shared.instants import rfc3339
 from shared.stock import slot_table, table
-from shared.stock.audit import RESTED, Gap, Ledger, Place, Units, entry, filled, ledger_of, promised
+from shared.stock.audit import (
+    RESTED,
+    SOURCE,
+    Gap,
+    Ledger,
+    Place,
+    Units,
+    entry,
+    filled,
+    ledger_of,
+    promised,
+)
 from shared.stock.feed import Row
 from shared.stock.model import Hold, HoldState, Position
 from shared.stock.table import HOLDS
@@ -125,7 +136,7 @@ def _acted(position: Position) -> set[tuple[str, str]]:
         (entry.source, entry.reference)
         for row in rows
         for entry in row.entries
-        if entry.own and entry.reference
+        if entry.own and entry.reference and entry.source != SOURCE
     }
 
 
@@ -157,9 +168,9 @@ def _rising(position: Position) -> Iterator[Row]:
     )
 
 
-def fill(position: Position, gap: Gap, now: datetime) -> None:
+def fill(position: Position, gap: Gap) -> None:
     """Writes the rows that are missing; one that has come meanwhile is left as it is."""
-    for row in filled(gap, position, now):
+    for row in filled(gap, position):
         tables.write(
             "put_item",
             TableName=table.stock(),

@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from shared.errors import InvalidRequest, MalformedRequest
-from shared.stock.audit import AUDITED
 from shared.stock.feed import (
+    AUDITED,
     COUNTED,
     EXPECTED,
     MOVED,

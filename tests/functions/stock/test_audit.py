@@ -13,6 +13,7 @@ from functions.stock.audit import handler
 from shared.aws import dynamodb as tables
 from shared.aws.clients import client, dynamodb
 from shared.aws.items import to_item
+from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock import slot_table, table
 from shared.stock.audit_table import Round, keep_round, places_page, round_of
@@ -205,6 +206,62 @@ def test_a_repair_never_overwrites_a_later_write() -> None:
     found = table.position("A", "1")
     assert found is not None
     assert (found.reserved, found.available) == (5, 3)
+
+
+@pytest.mark.parametrize("repaired", [False, True])
+@pytest.mark.parametrize("lost", [(1,), (2,), (1, 2), (3,), (2, 3), (4,), (1, 2, 3, 4)])
+def test_a_lost_row_of_the_ledger_neither_blocks_a_late_count_nor_bends_it(
+    ledger: Follower, lost: tuple[int, ...], repaired: bool
+) -> None:
+    """Counted 26, 6 sold, 2 held, 5 come in; then 20 of a count from before these came."""
+    long_ago = NOW - timedelta(days=2)
+
+    def at(minute: int) -> datetime:
+        return long_ago + timedelta(minutes=minute)
+
+    def moved(name: str, delta: int, minute: int) -> None:
+        move = Moved("pos", name, None, "L", "1", delta, "other", at(minute))
+        table.apply([move], table.position("L", "1"), (), at(minute))
+
+    table.apply([Counted("wms", "c", None, "L", "1", 26, long_ago)], None, (), long_ago)
+    moved("sold", -6, 1)
+    lines = (HoldLine("L", "1", 2),)
+    end = NOW + timedelta(hours=1)
+    table.open_hold(Hold("h-l", lines, "web", HoldState.OPEN, at(2), end, "digest", "{}"))
+    moved("came", 5, 10)
+    ledger.follow()
+    for version in lost:
+        key = tables.key("SKU#L", f"MOVE#1#{version:012d}")
+        dynamodb().delete_item(TableName=table.stock(), Key=key)
+    if repaired:
+        assert audit(repair=True)["mended"] == [{"sku": "L", "location_id": "1"}]
+    late = Counted("wms", "late", None, "L", "1", 20, at(5))
+    assert table.apply([late], table.position("L", "1"), (), NOW) in (0, 1)
+    found = table.position("L", "1")
+    assert found is not None
+    # Without any row nobody knows what has come since.
+    expected = 20 if len(lost) == 4 else 25
+    assert (found.on_hand, found.available) == (expected, expected - 2)
+
+
+def test_a_movement_that_may_stand_in_a_lost_row_is_not_applied_again(ledger: Follower) -> None:
+    """Its sequence is older than those that the position remembers."""
+    start = NOW - timedelta(days=2)
+    table.apply([Counted("wms", "c", None, "L", "1", 50, start)], None, (), start)
+    moves = [
+        Moved("pos", f"m{n}", n, "L", "1", -1, "other", start + timedelta(minutes=n))
+        for n in range(1, 25)
+    ]
+    for move in moves:
+        table.apply([move], table.position("L", "1"), (), move.occurred_at)
+    ledger.follow()
+    key = tables.key("SKU#L", f"MOVE#1#{4:012d}")
+    dynamodb().delete_item(TableName=table.stock(), Key=key)
+    with pytest.raises(Busy):
+        table.apply(moves[2:3], table.position("L", "1"), (), NOW)
+    found = table.position("L", "1")
+    assert found is not None
+    assert found.on_hand == 26
 
 
 @pytest.fixture
