@@ -18,7 +18,7 @@ from shared.aws.events import publish
 from shared.aws.items import Item
 from shared.aws.settings import setting
 from shared.orders.table import open_units
-from shared.stock import audit_table, table
+from shared.stock import audit_table, rules_table, table, tidying
 from shared.stock.audit import Drift, Gap, Kind, Ledger, Place, Units, drifts
 from shared.stock.model import Position
 
@@ -77,7 +77,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _scheduled(until: float) -> dict[str, Any]:
     """Goes on with the round that is under way; a new one begins with the next run."""
     walked = audit_table.round_of(_now())
-    found = _walk(_pages(walked.after), until, repair=False)
+    found = _walk(_pages(walked.after), until, repair=False, tidy=True)
     walked = replace(
         walked,
         after=found.after,
@@ -115,9 +115,10 @@ def _walk(
     *,
     repair: bool,
     settle: float = SETTLE_SECONDS,
+    tidy: bool = False,
 ) -> Found:
     """Pages until the time is up. What is promised is read once; only where that seems wrong is it
-    read again."""
+    read again. With ``tidy`` positions that are in order lose what they need not keep."""
     found = Found()
     promised = _promised(())
     seeming: dict[Place, Look] = {}
@@ -127,6 +128,8 @@ def _walk(
         seeming |= {place: look for place, look in looks.items() if look.drifts}
         found.positions += len(looks)
         found.after = after
+        if tidy:
+            _tidy(look.position for look in looks.values() if not look.drifts)
         if time.monotonic() > until or len(seeming) > MOST_SEEMING:
             break
     for place, look in _confirmed(seeming, settle, found).items():
@@ -134,6 +137,21 @@ def _walk(
         if repair:
             (found.mended if _mended(look) else found.unsettled).append(place)
     return found
+
+
+def _tidy(positions: Iterable[Position]) -> None:
+    now, kept = _now(), list(positions)
+    counted = any(position.counters for position in kept)
+    rule_ids = rules_table.spoken_of(now - tidying.KEPT) if counted else frozenset()
+    untidy = [
+        (position, left)
+        for position in kept
+        if (left := tidying.leftovers(position, rule_ids, now))
+    ]
+    with ThreadPoolExecutor(READERS) as pool:
+        tidied = sum(pool.map(lambda one: audit_table.tidy(one[0], one[1], now), untidy))
+    if tidied:
+        logger.info("tidied", extra={"positions": tidied})
 
 
 def _promised(positions: Iterable[Position]) -> Units:

@@ -133,6 +133,7 @@ class Stock(Stack):
         )
         data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan")
         data.let(audit, schema.ORDERS, *READ)
+        data.let(audit, schema.CONFIG, "dynamodb:GetItem")  # which rules still count
         events.let(audit)
         every(AUDIT_MINUTES, self, "AuditInPieces", audit)
         drift_alarm(self)

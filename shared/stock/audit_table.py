@@ -26,9 +26,10 @@ from shared.stock.audit import (
     ledger_of,
     promised,
 )
-from shared.stock.feed import Row
+from shared.stock.feed import TIDIED, Entry, Reason, Row
 from shared.stock.model import Hold, HoldState, Position
 from shared.stock.table import HOLDS
+from shared.stock.tidying import Leftovers
 
 CURSOR = Key("", "AUDIT", "AUDIT")
 
@@ -165,6 +166,47 @@ def _rising(position: Position) -> Iterator[Row]:
             ),
             ConsistentRead=True,
         ),
+    )
+
+
+def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
+    """Takes away what the position need not keep; whether nobody has written it meanwhile."""
+    names = {"#last": "last"}
+    update = "SET version = version + :one, updated_at = :now, #last = :last"
+    values: dict[str, Any] = {
+        ":one": 1,
+        ":now": rfc3339(now),
+        ":version": position.version,
+        ":last": [table.entry_item(_tidied(position, now))],
+    }
+    if left.expected is not None:
+        update += ", expected = :expected"
+        values[":expected"] = [table.expected_item(row) for row in left.expected]
+    if left.counters:
+        gone = {f"#gone{index}": name for index, name in enumerate(left.counters)}
+        names |= gone
+        update += f" REMOVE {', '.join(gone)}"
+    refused = tables.write(
+        "update_item",
+        TableName=table.stock(),
+        Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
+        UpdateExpression=update,
+        # Holds while the position is as it was read.
+        ConditionExpression="version = :version AND attribute_not_exists(slots)",
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=to_item(values),
+    )
+    return refused is None
+
+
+def _tidied(position: Position, now: datetime) -> Entry:
+    return Entry(
+        id=f"tidied-{position.version + 1}",
+        source=SOURCE,
+        type=TIDIED,
+        reason=Reason.OTHER.value,
+        occurred_at=now,
+        delta=0,
     )
 
 

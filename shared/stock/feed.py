@@ -27,17 +27,19 @@ from enum import StrEnum
 
 from shared.errors import Busy
 from shared.stock.model import LONGEST_HOLD, Expected, Position, Seen, Stamp
+from shared.stock.tidying import standing
 
 COUNTED, MOVED, EXPECTED = "stock.counted", "stock.moved", "stock.expected"
 HELD, RELEASED = "stock.held", "stock.released"
 AUDITED = "stock.audited"
 """The type of a movement that an audit has made."""
+TIDIED = "stock.tidied"
+"""The type of a write that takes away what a position need not keep any more."""
 
 SKEW = timedelta(seconds=30)
 """The instant of an own act is when its request began: it is written this much later at most."""
 REMEMBERED = 16
 """Sequences that a position remembers per source; older ones are looked up in the ledger."""
-CANCELLED_KEPT = timedelta(days=45)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -545,12 +547,8 @@ def _expected(
     if not changed:
         return None
     newest = max(row.stamp.at for row in supply.values() if row.stamp)
-    kept = [
-        row
-        for row in supply.values()
-        if row.quantity or row.stamp is None or row.stamp.at > newest - CANCELLED_KEPT
-    ]
-    return tuple(sorted(kept, key=lambda row: (row.expected_at, row.reference)))
+    kept = standing(supply.values(), position.due if position else {}, newest)
+    return kept if position is None or kept != position.expected else None
 
 
 # Counts that come after what they do not contain

@@ -104,6 +104,17 @@ def published(version: int | None = None) -> Published:
     )
 
 
+def spoken_of(since: datetime) -> frozenset[str]:
+    """The ids of all rules that have been in force at any time after ``since``: a read for each
+    document there was."""
+    found, ids = published(), set[str]()
+    while True:
+        ids |= {rule.rule_id for rule in found.rules.rules}
+        if found.at is None or found.at <= since:
+            return frozenset(ids)
+        found = published(found.rules.version - 1)
+
+
 def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> Published:
     """Makes ``rules`` the next version, and puts it in force; with ``version`` only when that is
     the one in force. Rules that are in force already change nothing.

@@ -15,10 +15,11 @@ from shared.aws.clients import client, dynamodb
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.stock import slot_table, table
+from shared.stock import rules_table, slot_table, table
 from shared.stock.audit_table import Round, keep_round, places_page, round_of
 from shared.stock.feed import Counted, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
+from shared.stock.rules import Amount, Match, Rule
 from tests.conftest import event
 from tests.functions.stock.conftest import Context
 from tests.race.orders.test_races import buy
@@ -262,6 +263,61 @@ def test_a_movement_that_may_stand_in_a_lost_row_is_not_applied_again(ledger: Fo
     found = table.position("L", "1")
     assert found is not None
     assert found.on_hand == 26
+
+
+def put_by_hand(sku: str, place: str, **values: int) -> None:
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key(f"SKU#{sku}", f"LOC#{place}"),
+        UpdateExpression="SET "
+        + ", ".join(f"#n{index} = :n{index}" for index, _ in enumerate(values)),
+        ExpressionAttributeNames={f"#n{index}": name for index, name in enumerate(values)},
+        ExpressionAttributeValues=to_item(
+            {f":n{index}": units for index, units in enumerate(values.values())}
+        ),
+    )
+
+
+def names(sku: str, place: str) -> set[str]:
+    item = tables.get(table.stock(), f"SKU#{sku}", f"LOC#{place}", consistent=True)
+    assert item is not None
+    return {name for name in item if ":" in name and not name.startswith("seq:")}
+
+
+def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(ledger: Follower) -> None:
+    """Of fences that have been in no document for long, and those at 0; what is promised stays."""
+    for rules, days in (("old", 60), ("now", 50), ("later", 10)):
+        fence = Rule(rules, Match(), Amount(1), frozenset({"web"}))
+        rules_table.put((fence,), None, NOW - timedelta(days=days), "test")
+    counters = {"taken:old": 3, "taken:now": 2, "shared:later": 1, "due:PO1": 2, "landed:PO1": 0}
+    put_by_hand("A", "1", **counters, **{"due:PO2": 0, "taken:zero": 0})
+    version = table.position("A", "1").version  # type: ignore[union-attr]
+    handler(event("stock/audit"), Context())
+    assert names("A", "1") == {"taken:now", "shared:later", "due:PO1"}
+    ledger.follow()
+    assert assert_laws(follower=ledger)["A", "1"]["version"] == version + 1
+    handler(event("stock/audit"), Context())
+    assert assert_laws(follower=ledger)["A", "1"]["version"] == version + 1
+    assert audit()["drifts"] == []
+
+
+def test_the_schedule_takes_away_supply_that_never_came(ledger: Follower) -> None:
+    days = {"old": -60, "promised": -60, "late": -30, "coming": 30}
+    supply = [
+        {"quantity": 5, "expected_at": rfc3339(NOW + timedelta(days=day)), "reference": name}
+        for name, day in days.items()
+    ]
+    put_by_hand("A", "1", **{"due:promised": 1})
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("SKU#A", "LOC#1"),
+        UpdateExpression="SET expected = :expected",
+        ExpressionAttributeValues=to_item({":expected": supply}),
+    )
+    handler(event("stock/audit"), Context())
+    found = table.position("A", "1")
+    assert found is not None
+    assert [row.reference for row in found.expected] == ["promised", "late", "coming"]
 
 
 @pytest.fixture
