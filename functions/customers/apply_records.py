@@ -13,6 +13,7 @@ from shared.aws.sqs import send
 from shared.customers import table
 from shared.customers.contract import Observed, observed
 from shared.customers.stored import milliseconds
+from shared.documents import loads
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
 from shared.web.crash import crash
 from shared.web.problem import summary
@@ -74,7 +75,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _read(record: dict[str, Any], now: datetime) -> Message:
     message = Message(record["messageId"])
     try:
-        body = json.loads(record["body"])
+        body = loads(record["body"])
     except (ValueError, RecursionError):
         message.bad.append((record["body"], MalformedRequest("the message is not JSON")))
         return message
