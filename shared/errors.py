@@ -18,7 +18,8 @@
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
-    └── Busy                   503  busy
+    └── Busy                   503  busy                     told with Retry-After
+        └── Throttled          503  busy
 
 The API answers each as problem+json (shared/web); the queue workers put the code and the detail
 beside the message that they send to the dead-letter queue.
@@ -183,3 +184,7 @@ class Busy(Refusal):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "busy"
+
+
+class Throttled(Busy):
+    """AWS takes no more of these calls for now, and has done nothing of this one."""

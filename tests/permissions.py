@@ -78,11 +78,11 @@ def collect(folder: Path) -> None:
     USES.write_text(json.dumps(plain, indent=1) + "\n")
 
 
-def _note(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+def _note(**asked: Any) -> None:
     if running:
         seen.update(
             (running[0], table, action)
-            for table, action in _actions(model.name, params)
+            for table, action in _actions(asked["model"].name, asked["params"])
             if table in TABLES
         )
 

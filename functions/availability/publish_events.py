@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.availability import events, told_table
-from shared.availability.channel import of_pack
+from shared.availability.channel import found_in, of_pack
 from shared.availability.events import View
 from shared.availability.model import Pack, in_columns
 from shared.availability.stream_table import whole_packs, write_of
@@ -109,7 +109,8 @@ def _views(before: Pack | None, pack: Pack, now: datetime, rules: Rules) -> dict
     for channel in CHANNELS:
 
         def seen(pack: Pack, channel: str = channel) -> Pack:
-            selling = rules_table.selling(channel, [pack.sku], now, products, rules)
+            found = found_in({pack.sku: pack})
+            selling = rules_table.selling(channel, [pack.sku], now, found, products, rules)
             return of_pack(pack, columns[id(pack)], selling)
 
         views[channel] = seen(before) if before else None, seen(pack)

@@ -13,6 +13,7 @@ from shared.aws.sqs import send
 from shared.customers import table
 from shared.customers.contract import Observed, observed
 from shared.customers.stored import milliseconds
+from shared.documents import loads
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
 from shared.web.auth import Sources
 from shared.web.crash import crash
@@ -76,7 +77,7 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
     message = Message(record["messageId"])
     sources = Sources.of(setting("customer_feed_sources").split())
     try:
-        body = json.loads(record["body"])
+        body = loads(record["body"])
     except (ValueError, RecursionError):
         message.bad.append((record["body"], MalformedRequest("the message is not JSON")))
         return message

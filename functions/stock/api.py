@@ -6,6 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from shared.availability.table import confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.errors import NotFound, Refusal, invalid
@@ -224,8 +225,8 @@ def release_hold(hold_id: Annotated[Id, Path()]) -> Response[None]:
 
 
 def _selling(hold: Hold) -> Selling:
-    skus = (line.sku for line in hold.lines)
-    return rules_table.selling(hold.channel, skus, hold.opened_at)
+    skus = [line.sku for line in hold.lines]
+    return rules_table.selling(hold.channel, skus, hold.opened_at, confidence(skus))
 
 
 def _rules(found: Published) -> Response[RulesAnswer]:

@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send
+from shared.documents import loads
 from shared.errors import MalformedRequest, Refusal
 from shared.stock import table
 from shared.stock.contract import event_of
@@ -69,7 +70,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _read(record: dict[str, Any], now: datetime) -> Message:
     message = Message(record["messageId"])
     try:
-        body = json.loads(record["body"])
+        body = loads(record["body"])
     except (ValueError, RecursionError):
         message.bad.append((record["body"], MalformedRequest("the message is not JSON")))
         return message

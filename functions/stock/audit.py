@@ -5,7 +5,7 @@ then walks from ``after`` on, leaves the round of the schedule alone, and mends 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from shared.aws.events import publish
 from shared.aws.items import Item
 from shared.aws.settings import setting
 from shared.orders.table import open_units
-from shared.stock import audit_table, table
+from shared.stock import audit_table, rules_table, table, tidying
 from shared.stock.audit import Drift, Gap, Kind, Ledger, Place, Units, drifts
 from shared.stock.model import Position
 
@@ -55,7 +55,9 @@ class Look:
 @dataclass(slots=True)
 class Found:
     """``unsettled`` are positions that were written whenever they were looked at, or are split
-    into slots: their units are in many items, and no reads of them are a snapshot."""
+    into slots: their units are in many items, and no reads of them are a snapshot. Also those that
+    a repair has left as they are, because it would lower what is reserved, and they have been
+    written a moment ago, or while it was at it."""
 
     positions: int = 0
     drifts: list[Drift] = field(default_factory=list)
@@ -75,7 +77,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _scheduled(until: float) -> dict[str, Any]:
     """Goes on with the round that is under way; a new one begins with the next run."""
     walked = audit_table.round_of(_now())
-    found = _walk(_pages(walked.after), until, repair=False)
+    found = _walk(_pages(walked.after), until, repair=False, tidy=True)
     walked = replace(
         walked,
         after=found.after,
@@ -113,36 +115,57 @@ def _walk(
     *,
     repair: bool,
     settle: float = SETTLE_SECONDS,
+    tidy: bool = False,
 ) -> Found:
     """Pages until the time is up. What is promised is read once; only where that seems wrong is it
-    read again."""
+    read again. With ``tidy`` positions that are in order lose what they need not keep."""
     found = Found()
-    promised = _promised()
+    promised = _promised(())
     seeming: dict[Place, Look] = {}
     for places, after in pages:
-        looks = _look(places, lambda: promised)
+        looks = _look(places, lambda _: promised)
         found.unsettled += (place for place, look in looks.items() if look.position.slots)
         seeming |= {place: look for place, look in looks.items() if look.drifts}
         found.positions += len(looks)
         found.after = after
+        if tidy:
+            _tidy(look.position for look in looks.values() if not look.drifts)
         if time.monotonic() > until or len(seeming) > MOST_SEEMING:
             break
     for place, look in _confirmed(seeming, settle, found).items():
         found.drifts += look.drifts
-        if repair and _mended(look):
-            found.mended.append(place)
+        if repair:
+            (found.mended if _mended(look) else found.unsettled).append(place)
     return found
 
 
-def _promised() -> Units:
-    return audit_table.promised_now(open_units())
+def _tidy(positions: Iterable[Position]) -> None:
+    now, kept = _now(), list(positions)
+    counted = any(position.counters for position in kept)
+    rule_ids = rules_table.spoken_of(now - tidying.KEPT) if counted else frozenset()
+    untidy = [
+        (position, left)
+        for position in kept
+        if (left := tidying.leftovers(position, rule_ids, now))
+    ]
+    with ThreadPoolExecutor(READERS) as pool:
+        tidied = sum(pool.map(lambda one: audit_table.tidy(one[0], one[1], now), untidy))
+    if tidied:
+        logger.info("tidied", extra={"positions": tidied})
 
 
-def _look(places: Iterable[Place], promised: Any) -> dict[Place, Look]:
+def _promised(positions: Iterable[Position]) -> Units:
+    """Exact at ``positions``; elsewhere as the indexes show it, which may be behind."""
+    return audit_table.promised_now(open_units, positions)
+
+
+def _look(
+    places: Iterable[Place], promised: Callable[[Iterable[Position]], Units]
+) -> dict[Place, Look]:
     """What is promised is asked for when the positions have been read: an order or a hold that is
     newer than that has raised the version, and is seen by the next look."""
     positions = table.positions_of(places, consistent=True)
-    units = promised()
+    units = promised(positions.values())
     now = _now()
     with ThreadPoolExecutor(READERS) as pool:
         ledgers = pool.map(lambda position: audit_table.ledger(position, now), positions.values())
@@ -159,7 +182,8 @@ def _look(places: Iterable[Place], promised: Any) -> dict[Place, Look]:
 
 def _confirmed(seeming: dict[Place, Look], settle: float, found: Found) -> dict[Place, Look]:
     """Those that two looks in succession show alike. Reads are no snapshot: most of what seems to
-    have drifted was only being written."""
+    have drifted was only being written. Some was promised by what an index did not show yet, so
+    that now also the ledgers are asked who has reserved anything."""
     confirmed: dict[Place, Look] = {}
     for _ in range(1, LOOKS):
         if not seeming:
@@ -178,9 +202,9 @@ def _mended(look: Look) -> bool:
     position, ledger, now = look.position, look.ledger, _now()
     if any(drift.kind is Kind.LEDGER for drift in look.drifts):
         for gap in ledger.gaps:
-            audit_table.fill(position, gap, now)
+            audit_table.fill(position, gap)
         if ledger.version < position.version:
-            audit_table.fill(position, Gap(ledger.last, None), now)
+            audit_table.fill(position, Gap(ledger.last, None))
         ledger = audit_table.ledger(position, now)
     left = drifts(position, look.promised, ledger, now, now - table.KEPT)
     if not left:

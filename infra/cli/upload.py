@@ -12,7 +12,7 @@ from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.instants import rfc3339
-from shared.stock.ingest import REJECTS, Progress, progress_key, progress_of_item
+from shared.stock.ingest import Progress, progress_key, progress_of_item, rejects_keys
 
 FROM_BYTES = 1_000_000
 """Smaller files go straight onto the queue."""
@@ -85,11 +85,8 @@ def follow(target: Target, uploaded: Uploaded, advance: Advance) -> Progress:
 
 def rejects(target: Target, progress: Progress) -> bytes:
     """The lines that name what was wrong, JSON each."""
-    if not progress.rejected:
-        return b""
-    found: bytes = (
-        target.aws("s3")
-        .get_object(Bucket=target.feed_bucket, Key=f"{progress.key}{REJECTS}")["Body"]
-        .read()
+    s3 = target.aws("s3")
+    return b"".join(
+        s3.get_object(Bucket=target.feed_bucket, Key=key)["Body"].read()
+        for key in rejects_keys(progress)
     )
-    return found

@@ -82,7 +82,7 @@ class Orders(Stack):
         )
         for function in (self.api, sweep, keep_promises, reevaluate):
             data.let(function, schema.ORDERS, *READ, *WRITE, *DELETE)
-            data.let(function, schema.STOCK, *READ, *WRITE)
+            data.let(function, schema.STOCK, *READ, *WRITE, *DELETE)  # a sale may fold slots
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra.alarm import alarm, own_metric
 from infra.bucket import bucket
-from infra.function import READ, WRITE, Function
+from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
 from infra.schedule import Schedule
@@ -58,7 +58,8 @@ class Stock(Stack):
             timeout_seconds=APPLY_SECONDS,
             memory=1024,
         )
-        data.let(apply_feed, schema.STOCK, *READ, *WRITE, "dynamodb:BatchWriteItem")
+        # A feed, a hold or the schedule folds slots, and deletes them.
+        data.let(apply_feed, schema.STOCK, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
         feed.worked_off_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
 
         dropped = self._files(platform, data, feed)
@@ -118,7 +119,7 @@ class Stock(Stack):
             description="folds split positions that have cooled down",
             timeout_seconds=50,
         )
-        data.let(fold_slots, schema.STOCK, *READ, *WRITE)
+        data.let(fold_slots, schema.STOCK, *READ, *WRITE, *DELETE)
         Schedule(self, "FoldSlotsEveryMinute", platform, fold_slots, 1)
 
         audit = Function(
@@ -132,6 +133,7 @@ class Stock(Stack):
         )
         data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan")
         data.let(audit, schema.ORDERS, *READ)
+        data.let(audit, schema.CONFIG, "dynamodb:GetItem")  # which rules still count
         events.let(audit)
         Schedule(self, "AuditInPieces", platform, audit, AUDIT_MINUTES)
         alarm(
@@ -152,9 +154,10 @@ class Stock(Stack):
             description="the API of stock and holds",
             environment={"NORAIN_FEED_QUEUE": feed.queue.queue_url},
         )
-        data.let(self.api, schema.STOCK, *READ, *WRITE)
+        data.let(self.api, schema.STOCK, *READ, *WRITE, *DELETE)
         data.let(self.api, schema.CONFIG, *READ, *WRITE)
         data.let(self.api, schema.CATALOG, *READ)
+        data.let(self.api, schema.AVAILABILITY, *READ)  # how often picks find what stock shows
         self.api.allow(["sqs:SendMessage"], [feed.queue.queue_arn])
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)

@@ -4,18 +4,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.availability.model import Columns, Pack
-from shared.stock.rules import Facts, Selling
+from shared.stock.rules import Confidence, Facts, Selling
 
 NOTHING: Mapping[str, int] = {}
+
+
+def found_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> Confidence:
+    """How often picks find a SKU, as its pack says; nothing of one that has no pack."""
+
+    def found(sku: str) -> Mapping[str, int]:
+        pack = packs.get(sku)
+        if pack is None:
+            return NOTHING
+        if isinstance(pack, Pack):
+            known = [(place, row.confidence) for place, row in pack.rows.items()]
+        else:
+            known = list(zip(pack.locations, pack.confidence, strict=False))
+        return {place: sure for place, sure in known if sure is not None}
+
+    return found
 
 
 def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
     """The packs by SKU with the units that the channel may sell in the place of those available:
     by the same terms that bound it when it takes."""
-    if selling.asks_for_confidence:
-        for sku, pack in packs.items():
-            known = zip(pack.locations, pack.confidence, strict=False)
-            selling.know(sku, {place: sure for place, sure in known if sure is not None})
     return {
         sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
         for sku, pack in packs.items()

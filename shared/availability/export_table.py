@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from shared.availability.channel import told
+from shared.availability.channel import found_in, told
 from shared.availability.model import Columns
 from shared.availability.table import columns_of, is_first
 from shared.aws import dynamodb as tables
@@ -28,7 +28,7 @@ def stocked(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, C
         page = tables.scan_page(table_name("availability"), PAGE, after)
         packs = columns_of(item for item in page.items if is_first(item))
         products = catalog.products(packs) if packs else {}
-        selling = rules_table.selling(channel, packs, at, products)
+        selling = rules_table.selling(channel, packs, at, found_in(packs), products)
         for sku, pack in told(packs, selling).items():
             yield sku, products.get(sku), pack
         after = page.last

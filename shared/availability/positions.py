@@ -5,6 +5,7 @@ import zlib
 from shared.availability.model import Change, Row, Supply
 from shared.instants import rfc3339
 from shared.stock.model import Position
+from shared.stock.tidying import standing
 
 
 def row_of(position: Position) -> Row:
@@ -23,10 +24,10 @@ def change_of(position: Position) -> Change:
 
 
 def _supply(position: Position) -> tuple[Supply, ...]:
-    """What is to come and is promised to nobody."""
+    """What is to come and is promised to nobody; what has been overdue for long is not to come."""
     free = (
         (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))
-        for entry in position.expected
+        for entry in standing(position.expected, position.due, position.updated_at)
     )
     return tuple(sorted(supply for supply in free if supply[1] > 0))
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from shared.availability import query, table
-from shared.availability.channel import told
+from shared.availability.channel import found_in, told
 from shared.availability.model import Columns
 from shared.availability.parameters import Parameters
 from shared.availability.unpicked_table import unpicked
@@ -45,8 +45,7 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         limit=asked.limit,
         pickup_within=asked.pickup_within_minutes,
     )
-    selling = rules_table.selling(question.channel, question.skus, at)
-    packs = told(table.columns(question.skus), selling)
+    packs = _told(table.columns(question.skus), question.channel, at)
     places = _places(at)
     scope = query.scope_of(question, places)
     variants: dict[str, list[Variant]] = {}
@@ -69,7 +68,11 @@ def _variants(
     others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
     if not others:
         return {}, {}
-    return variants, told(table.columns(others), rules_table.selling(channel, others, at))
+    return variants, _told(table.columns(others), channel, at)
+
+
+def _told(packs: Mapping[str, Columns], channel: str, at: datetime) -> dict[str, Columns]:
+    return told(packs, rules_table.selling(channel, packs, at, found_in(packs)))
 
 
 def _channel(caller: Caller, channel: str | None) -> str:

@@ -19,8 +19,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from shared.availability.channel import found_in
 from shared.availability.model import (
     Change,
     Columns,
@@ -46,6 +48,7 @@ from shared.catalog.model import ORDINARY, Life
 from shared.catalog.table import life_of_item, life_words
 from shared.errors import Busy
 from shared.instants import rfc3339
+from shared.stock.rules import Confidence
 
 Item = Mapping[str, Any]
 
@@ -100,6 +103,20 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
         item = tables.get(keys[0].table, keys[0].pk, keys[0].sk)  # half the latency of a batch
         return columns_of([item] if item else [])
     return columns_of(tables.get_many(keys).values())
+
+
+def confidence(skus: Iterable[str]) -> Confidence:
+    """What the packs of ``skus`` say of picks; they are read when the first is asked for."""
+    wanted = list(skus)
+
+    @cache
+    def read() -> dict[str, Columns]:
+        return columns(wanted)
+
+    def found(sku: str) -> Mapping[str, int]:
+        return found_in(read())(sku)
+
+    return found
 
 
 def columns_of(first: Iterable[Item]) -> dict[str, Columns]:

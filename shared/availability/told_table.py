@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
-from shared.availability.channel import of_pack, told
+from shared.availability.channel import found_in, of_pack, told
 from shared.availability.events import View
 from shared.availability.model import Pack, in_columns
 from shared.aws import dynamodb as tables
@@ -87,10 +87,13 @@ class Rewritten:
         """By SKU and channel, of the packs that the change can concern: the first of each pair
         under the rules before, the second under those of now."""
         views: dict[str, dict[str, View]] = {}
+        pairs = list(pairs)
+        was = found_in({before.sku: before for before, _ in pairs})
+        now = found_in({pack.sku: pack for _, pack in pairs})
         sellings = {
             channel: (
-                rules_table.selling(channel, (), self.was.since, products, self.before),
-                rules_table.selling(channel, (), self.now.since, products, self.after),
+                rules_table.selling(channel, (), self.was.since, was, products, self.before),
+                rules_table.selling(channel, (), self.now.since, now, products, self.after),
             )
             for channel in channels
             if self.concerns(channel)

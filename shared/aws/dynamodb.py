@@ -2,6 +2,9 @@
 
 A transaction is a list of ``Part``s. When DynamoDB cancels it, the reason of each part comes back
 at the part's own place, with the item as it stands, so that a table can say which clause failed.
+
+Every call may raise Throttled (shared/aws/clients.py), which is Busy; those that write tell it
+apart and try again first.
 """
 
 import random
@@ -12,9 +15,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws.clients import dynamodb
+from shared.aws.clients import THROTTLED, dynamodb
 from shared.aws.items import Item, from_item, to_item
-from shared.errors import Busy
+from shared.errors import Busy, Throttled
 
 Part = Mapping[str, Any]
 """One entry of TransactItems: {"Put": {...}} | {"Update": {...}} | {"ConditionCheck": {...}}."""
@@ -56,12 +59,14 @@ def attempt(parts: Sequence[Part], token: str | None = None) -> Tried:
         request["ClientRequestToken"] = token
     try:
         dynamodb().transact_write_items(**request)
+    except Throttled:
+        return Tried(busy=range(len(parts)))
     except ClientError as error:
         # by its code: another client, made by another thread at the same time, has other classes
         match error.response["Error"]["Code"]:
             case "TransactionCanceledException":
                 return _cancelled(error, len(parts))
-            case code if code in PASSING:
+            case code if code in CONFLICTS:
                 return Tried(busy=range(len(parts)))
         raise
     return Tried()
@@ -104,22 +109,13 @@ def _item(found: Any) -> dict[str, Any] | None:
     return from_item(found) if found else None
 
 
-PASSING = frozenset(
-    {
-        "TransactionConflict",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-        "ThrottlingError",
-        "ThrottlingException",
-        "ProvisionedThroughputExceeded",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-    }
+CONFLICTS = frozenset(
+    {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
 )
 
 
 def _passing(codes: Iterable[str]) -> bool:
-    return all(code in PASSING or code == "None" for code in codes)
+    return all(code in CONFLICTS or code in THROTTLED or code == "None" for code in codes)
 
 
 def pause(attempt: int) -> None:
@@ -140,11 +136,13 @@ def write(kind: str, **arguments: Any) -> Refused | None:
     for attempt in range(ATTEMPTS):
         try:
             getattr(dynamodb(), kind)(**arguments, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except Throttled:
+            pass
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "ConditionalCheckFailedException":
                 return Refused(0, _item(error.response.get("Item")))
-            if code not in PASSING:
+            if code not in CONFLICTS:
                 raise
         else:
             return None

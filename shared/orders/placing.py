@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from shared.availability.channel import found_in
 from shared.availability.unpicked_table import unpicked
 from shared.aws.dynamodb import WRITE_PARTS, pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
@@ -351,11 +352,8 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
 
 
 def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
-    selling = rules_table.selling(order.channel, gathered.packs, now, gathered.products)
-    for sku, pack in gathered.packs.items() if selling.asks_for_confidence else ():
-        rows = pack.rows.items()
-        known = {place: row.confidence for place, row in rows if row.confidence is not None}
-        selling.know(sku, known)
+    packs, found = gathered.packs, found_in(gathered.packs)
+    selling = rules_table.selling(order.channel, packs, now, found, gathered.products)
     return Supply(
         locations=all_locations(),
         packs=gathered.packs,

@@ -488,36 +488,41 @@ def due(now: datetime, page: int) -> Iterator[str]:
             yield row["pk"].removeprefix("ORDER#")
 
 
-def open_units() -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
+def open_units(
+    named: Iterable[str] = (),
+) -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
     """What each open order holds now, by (SKU, location), and the hold that it has taken over; and
     what each transfer does that is not shipped yet.
 
-    Exact: an order that holds anything has a deadline, and is in that index; what it holds is read
-    strongly consistently. The index itself may be a moment behind.
+    An order that holds anything has a deadline, and stands in that index; but an index may be
+    behind, and only says where to look: what is held is read from the orders (strongly
+    consistent). ``named`` are ids of orders and transfers to be looked at beside it.
     """
+    ids = frozenset(named)
+    keys = {Key(orders(), f"ORDER#{name}", "ORDER") for name in ids}
     for number in range(SHARDS):
-        rows = tables.query(
-            orders(),
-            "deadline_key = :key",
-            to_item({":key": f"DUE#{number}"}),
-            IndexName="by_deadline",
-        )
-        keys = (Key(orders(), row["pk"], row["sk"]) for row in rows)
-        while some := list(islice(keys, tables.READ_KEYS)):
-            found = tables.get_many(some, consistent=True, only=("hold_id", "fulfillments"))
-            for item in found.values():
-                parts = (_fulfillment(row) for row in item["fulfillments"])
-                yield item.get("hold_id"), units_held(parts)
+        keys |= _waiting_for(f"DUE#{number}")
+    left = iter(sorted(keys))
+    while some := list(islice(left, tables.READ_KEYS)):
+        found = tables.get_many(some, consistent=True, only=("hold_id", "fulfillments"))
+        for item in found.values():
+            parts = (_fulfillment(row) for row in item["fulfillments"])
+            yield item.get("hold_id"), units_held(parts)
+    keys = {Key(orders(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
+    left = iter(sorted(keys | _waiting_for(TRANSFERS_DUE)))
+    while some := list(islice(left, tables.READ_KEYS)):
+        for item in tables.get_many(some, consistent=True).values():
+            yield None, units_reserved(item)
+
+
+def _waiting_for(deadline_key: str) -> set[Key]:
     rows = tables.query(
         orders(),
         "deadline_key = :key",
-        to_item({":key": TRANSFERS_DUE}),
+        to_item({":key": deadline_key}),
         IndexName="by_deadline",
     )
-    keys = (Key(orders(), row["pk"], row["sk"]) for row in rows)
-    while some := list(islice(keys, tables.READ_KEYS)):
-        for item in tables.get_many(some, consistent=True).values():
-            yield None, units_reserved(item)
+    return {Key(orders(), row["pk"], row["sk"]) for row in rows}
 
 
 def units_reserved(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:

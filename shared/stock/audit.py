@@ -16,13 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.stock.feed import Entry, Reason, Row
+from shared.stock.feed import AUDITED, Entry, Reason, Row
 from shared.stock.model import HoldLine, Position
 
-AUDITED = "stock.audited"
-"""The type of a movement that an audit has made."""
+SOURCE = "norain/audit"
 LATE = timedelta(minutes=15)
 """How long a row of the ledger may be under way before it counts as lost."""
+RESTED = timedelta(minutes=15)
+"""How long a position must not have been written before a repair may lower what it has reserved."""
+
+GONE = timedelta(hours=24)
+"""How long a stream keeps what has happened: what is not in the ledger by then never comes."""
 
 Place = tuple[str, str]
 """(SKU, location)"""
@@ -169,9 +173,13 @@ def audit(
     ]
 
 
-def filled(gap: Gap, position: Position, now: datetime) -> list[Row]:
+def filled(gap: Gap, position: Position) -> list[Row]:
     """Rows for a gap of the ledger: what its neighbours show to have happened in between, at the
-    last of the missing versions."""
+    last of the missing versions, and at the time of that: a count that comes late is compared with
+    it.
+
+    Where no feed has written in between, it was an order or a hold, or a split or a fold.
+    """
     first = gap.before.version + 1 if gap.before else 1
     start = (gap.before.on_hand, _reserved(gap.before)) if gap.before else (0, 0)
     if gap.after is not None:
@@ -185,6 +193,12 @@ def filled(gap: Gap, position: Position, now: datetime) -> list[Row]:
         last, end = position.version, (position.on_hand, position.reserved)
         at = position.updated_at
         feed_version, moved_at = position.feed_version, position.moved_at
+    ours = feed_version == (gap.before.feed_version if gap.before else 0)
+    began = gap.before.recorded_at if gap.before else at
+    # What a split has set aside and a fold given back was promised to nobody.
+    own = ours and (position.folded_at is None or position.folded_at < began)
+    occurred_at = at if ours else _moved(gap, position, moved_at, at)
+    lost = entry(last, occurred_at, end[0] - start[0], "the row was lost", own=own)
     rows = []
     for version in range(first, last + 1):
         on_hand, reserved = end if version == last else start
@@ -198,25 +212,40 @@ def filled(gap: Gap, position: Position, now: datetime) -> list[Row]:
                 reserved_delta=reserved - start[1],
                 recorded_at=at,
                 moved_at=moved_at,
-                entries=(entry(version, now, on_hand - start[0], "the row was lost"),)
-                if version == last
-                else (),
+                entries=(lost,) if version == last else (),
                 previous_at=at if version > 1 else None,
             )
         )
     return rows
 
 
-def entry(version: int, now: datetime, delta: int, reference: str) -> Entry:
+def _moved(gap: Gap, position: Position, moved_at: datetime | None, at: datetime) -> datetime:
+    """When what a feed has written in the gap can have happened: at the latest of its movements,
+    or when it was written, if that was earlier. Without any movement it was a count, which every
+    later count contains; and so was most of it where the ledger begins."""
+    known = [at]
+    if moved_at is not None:
+        known.append(moved_at)
+    elif gap.before is not None:
+        known.append(gap.before.recorded_at)
+    if gap.before is None and position.counted is not None:
+        known.append(position.counted.at)
+    return min(known)
+
+
+def entry(
+    version: int, occurred_at: datetime, delta: int, reference: str, *, own: bool = False
+) -> Entry:
     """What the audit says of itself in the ledger, at ``version`` of the position."""
     return Entry(
         id=f"audit-{version}",
-        source="norain/audit",
+        source=SOURCE,
         type=AUDITED,
         reason=Reason.STOCK_TAKING.value,
-        occurred_at=now,
+        occurred_at=occurred_at,
         delta=delta,
         reference=reference,
+        own=own,
     )
 
 

@@ -3,19 +3,33 @@
 pk AUDIT   sk AUDIT    where the audit goes on, and what its present round has found so far
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.items import Item, to_item
 from shared.instants import rfc3339
-from shared.stock import table
-from shared.stock.audit import Gap, Ledger, Place, Units, entry, filled, ledger_of, promised
-from shared.stock.feed import Row
-from shared.stock.model import HoldLine, Position
+from shared.stock import slot_table, table
+from shared.stock.audit import (
+    RESTED,
+    SOURCE,
+    Gap,
+    Ledger,
+    Place,
+    Units,
+    entry,
+    filled,
+    ledger_of,
+    promised,
+)
+from shared.stock.feed import TIDIED, Entry, Reason, Row
+from shared.stock.model import Hold, HoldState, Position
+from shared.stock.table import HOLDS
+from shared.stock.tidying import Leftovers
 
 CURSOR = Key("", "AUDIT", "AUDIT")
 
@@ -72,14 +86,33 @@ def places_page(limit: int, after: Item | None = None) -> tuple[list[Place], Ite
     ], page.last
 
 
-def open_holds() -> dict[str, tuple[HoldLine, ...]]:
-    """What each open hold holds, by its id; an expired one holds until it is swept.
+Orders = Callable[[Iterable[str]], Iterable[tuple[str | None, Units]]]
+"""What open orders and transfers hold, each with the hold that it has taken over: those that an
+index shows, and those that are named."""
 
-    Exact: every open hold is in the index of deadlines, and is read strongly consistently.
+
+def promised_now(orders: Orders, positions: Iterable[Position] = ()) -> Units:
+    """Units promised by open holds, and by ``orders``, which are read after the holds, as they
+    must be.
+
+    Holds and orders are found by indexes, which may be behind, and are read strongly consistently.
+    At ``positions`` it is exact also while an index is behind: whatever has reserved units there
+    stands in the ledger by its name, and is looked at too.
     """
-    found: dict[str, tuple[HoldLine, ...]] = {}
+    named = {acted for position in positions for acted in _acted(position)}
+    holds = _holds({name for source, name in named if source == HOLDS})
+    converted = {hold.order_id for hold in holds.values() if hold.order_id}
+    open_ = {name: hold.lines for name, hold in holds.items() if hold.state is HoldState.OPEN}
+    others = {name for source, name in named if source != HOLDS}
+    return promised(open_, orders(others | converted))
+
+
+def _holds(named: Iterable[str]) -> dict[str, Hold]:
+    """The holds that the index of deadlines shows, or that are ``named``, by id; an expired one is
+    open until it is swept."""
+    keys = {Key(table.stock(), f"HOLD#{name}", "HOLD") for name in named}
     for shard in range(table.SHARDS):
-        keys = [
+        keys |= {
             Key(table.stock(), row["pk"], row["sk"])
             for row in tables.query(
                 table.stock(),
@@ -87,19 +120,25 @@ def open_holds() -> dict[str, tuple[HoldLine, ...]]:
                 to_item({":shard": f"HOLD#{shard}"}),
                 IndexName="by_deadline",
             )
-        ]
-        items = tables.get_many(keys, consistent=True, only=("state", "lines"))
-        for key, item in items.items():
-            if item["state"] == "open":
-                lines = tuple(HoldLine(**line) for line in item["lines"])
-                found[key.pk.removeprefix("HOLD#")] = lines
-    return found
+        }
+    items = tables.get_many(sorted(keys), consistent=True)
+    return {hold.hold_id: hold for hold in map(table.hold_of_item, items.values())}
 
 
-def promised_now(orders: Iterable[tuple[str | None, Units]]) -> Units:
-    """Units promised by holds and ``orders``, which are read after the holds, as they must be."""
-    holds = open_holds()
-    return promised(holds, orders)
+def _acted(position: Position) -> set[tuple[str, str]]:
+    """(source, id) of every hold, order and transfer that has written the position or its slots,
+    as the ledger says (strongly consistent). A hold that became an order names that."""
+    rows = _rising(position)
+    if position.folded_at is not None:
+        rows = chain(
+            rows, map(table.row_of_item, slot_table.sales(position.sku, position.location_id))
+        )
+    return {
+        (entry.source, entry.reference)
+        for row in rows
+        for entry in row.entries
+        if entry.own and entry.reference and entry.source != SOURCE
+    }
 
 
 def ledger(position: Position, now: datetime) -> Ledger:
@@ -130,9 +169,50 @@ def _rising(position: Position) -> Iterator[Row]:
     )
 
 
-def fill(position: Position, gap: Gap, now: datetime) -> None:
+def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
+    """Takes away what the position need not keep; whether nobody has written it meanwhile."""
+    names = {"#last": "last"}
+    update = "SET version = version + :one, updated_at = :now, #last = :last"
+    values: dict[str, Any] = {
+        ":one": 1,
+        ":now": rfc3339(now),
+        ":version": position.version,
+        ":last": [table.entry_item(_tidied(position, now))],
+    }
+    if left.expected is not None:
+        update += ", expected = :expected"
+        values[":expected"] = [table.expected_item(row) for row in left.expected]
+    if left.counters:
+        gone = {f"#gone{index}": name for index, name in enumerate(left.counters)}
+        names |= gone
+        update += f" REMOVE {', '.join(gone)}"
+    refused = tables.write(
+        "update_item",
+        TableName=table.stock(),
+        Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
+        UpdateExpression=update,
+        # Holds while the position is as it was read.
+        ConditionExpression="version = :version AND attribute_not_exists(slots)",
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=to_item(values),
+    )
+    return refused is None
+
+
+def _tidied(position: Position, now: datetime) -> Entry:
+    return Entry(
+        id=f"tidied-{position.version + 1}",
+        source=SOURCE,
+        type=TIDIED,
+        reason=Reason.OTHER.value,
+        occurred_at=now,
+        delta=0,
+    )
+
+
+def fill(position: Position, gap: Gap) -> None:
     """Writes the rows that are missing; one that has come meanwhile is left as it is."""
-    for row in filled(gap, position, now):
+    for row in filled(gap, position):
         tables.write(
             "put_item",
             TableName=table.stock(),
@@ -145,7 +225,9 @@ def fill(position: Position, gap: Gap, now: datetime) -> None:
 def correct(position: Position, promised: int, ledger: Ledger, now: datetime) -> bool:
     """Sets the position to what the ledger and the promises say, as a movement of its own.
 
-    Whether it was written: not when anybody has written since ``position`` was read.
+    Whether it was written: not when anybody has written since ``position`` was read, nor when
+    fewer units would be reserved of a position that was written within RESTED. Too much that is
+    reserved costs a sale; too little sells the units twice.
     """
     on_hand = ledger.on_hand
     promised += sum(position.landed.values())
@@ -170,6 +252,9 @@ def correct(position: Position, promised: int, ledger: Ledger, now: datetime) ->
             ConditionExpression=(
                 "attribute_not_exists(slots) AND version = :version AND on_hand = :stood_on_hand"
                 " AND reserved = :stood_reserved AND available = :stood_available"
+                # Holds while it takes no units from those to whom they are promised: what was
+                # promised a moment ago may not be seen yet.
+                " AND (reserved <= :reserved OR updated_at <= :rested)"
             ),
             ExpressionAttributeNames={"#last": "last"},
             ExpressionAttributeValues=to_item(
@@ -179,6 +264,7 @@ def correct(position: Position, promised: int, ledger: Ledger, now: datetime) ->
                     ":available": on_hand - promised,
                     ":one": 1,
                     ":now": rfc3339(now),
+                    ":rested": rfc3339(now - RESTED),
                     ":last": [last],
                     ":version": position.version,
                     ":stood_on_hand": position.on_hand,

@@ -24,8 +24,8 @@ from pydantic import (
 
 from shared.errors import InvalidRequest, MalformedRequest
 from shared.instants import must_have_passed
-from shared.stock.audit import AUDITED
 from shared.stock.feed import (
+    AUDITED,
     COUNTED,
     EXPECTED,
     MOVED,

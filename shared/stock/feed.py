@@ -27,15 +27,19 @@ from enum import StrEnum
 
 from shared.errors import Busy
 from shared.stock.model import LONGEST_HOLD, Expected, Position, Seen, Stamp
+from shared.stock.tidying import standing
 
 COUNTED, MOVED, EXPECTED = "stock.counted", "stock.moved", "stock.expected"
 HELD, RELEASED = "stock.held", "stock.released"
+AUDITED = "stock.audited"
+"""The type of a movement that an audit has made."""
+TIDIED = "stock.tidied"
+"""The type of a write that takes away what a position need not keep any more."""
 
 SKEW = timedelta(seconds=30)
 """The instant of an own act is when its request began: it is written this much later at most."""
 REMEMBERED = 16
 """Sequences that a position remembers per source; older ones are looked up in the ledger."""
-CANCELLED_KEPT = timedelta(days=45)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -321,6 +325,8 @@ def fold(
         return needs
     if doubtful and position is not None and history is not None:
         _same_feed(position, history)
+        if any(_was_feeds(entry) for row in history.rows for entry in row.entries):
+            raise Busy("whether the movement was applied stood in a row of the ledger that is lost")
         in_ledger = {(entry.source, entry.id) for row in history.rows for entry in row.entries}
         moves = [move for move in moves if (move.source, move.id) not in in_ledger]
         if count is None and not moves and expected is None:
@@ -541,12 +547,8 @@ def _expected(
     if not changed:
         return None
     newest = max(row.stamp.at for row in supply.values() if row.stamp)
-    kept = [
-        row
-        for row in supply.values()
-        if row.quantity or row.stamp is None or row.stamp.at > newest - CANCELLED_KEPT
-    ]
-    return tuple(sorted(kept, key=lambda row: (row.expected_at, row.reference)))
+    kept = standing(supply.values(), position.due if position else {}, newest)
+    return kept if position is None or kept != position.expected else None
 
 
 # Counts that come after what they do not contain
@@ -611,17 +613,25 @@ def _by_count(
             entry.delta or 0
             for row in history.rows
             for entry in row.entries
-            if entry.type != COUNTED and entry.occurred_at > count.as_of
+            if entry.type != COUNTED and _occurred(entry, row) > count.as_of
         )
         return Basis.ADD, count.quantity + later - base.on_hand, guard
     later = sum(
         entry.delta or 0
         for row in history.rows
         for entry in row.entries
-        if entry.type == MOVED and entry.occurred_at > count.as_of
+        if entry.type in {MOVED, AUDITED} and not entry.own and _occurred(entry, row) > count.as_of
     )
     own = _own_after(count.net_through, history)
     return Basis.ADD, count.quantity + later + own - base.available, guard
+
+
+def _occurred(entry: Entry, row: Row) -> datetime:
+    """When it did. What an audit has written down was there before: earlier releases have dated it
+    with the instant of the audit."""
+    if entry.type == AUDITED:
+        return min(entry.occurred_at, row.recorded_at)
+    return entry.occurred_at
 
 
 def _is_so(position: Position | None, basis: Basis, units: int) -> bool:
@@ -635,6 +645,11 @@ def _is_so(position: Position | None, basis: Basis, units: int) -> bool:
             return units == position.on_hand
         case Basis.AVAILABLE:
             return units == position.available
+
+
+def _was_feeds(entry: Entry) -> bool:
+    """Whether it is in the place of a lost row that had a feed's movement in it, or a count."""
+    return entry.type == AUDITED and not entry.own and bool(entry.delta)
 
 
 def _same_feed(position: Position, history: History) -> Row:
@@ -658,7 +673,7 @@ def _own_after(through: datetime, history: History) -> int:
         for entry in row.entries:
             if not entry.own:
                 continue
-            known_from = entry.occurred_at
+            known_from = _occurred(entry, row)
             if entry.type == HELD:
                 known_from = history.converted.get(entry.reference or "", LATEST)
             elif entry.type == RELEASED:

@@ -24,6 +24,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from shared.documents import DECODER, loads
 from shared.errors import Refusal
 from shared.instants import rfc3339
 from shared.stock.contract import event_of
@@ -38,7 +39,14 @@ PIECE = 256 * 1024
 HEAD = 64 * 1024
 GZIP = b"\x1f\x8b"
 BOM = "\ufeff"
+LONGEST_TOLD = 40
+"""Characters of a cell that a reason repeats."""
 BLANK = " \t\r\n"
+FILLER = 1024 * 1024
+"""Bytes without a row after which a place to go on from is told all the same."""
+FREELY = 64 * 1024 * 1024
+MOST_TIMES = 200
+"""What is unpacked may be so many times as large as what it was packed in, and FREELY more."""
 NUMBER = "+-.0123456789Ee"
 EPCIS = ("epcisBody", "eventList")
 
@@ -65,17 +73,18 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``row`` is what was read, or says what is wrong with it. ``number`` is its line (the header
-    included), or its place in the document, from 1 on; ``behind`` is where the next one begins."""
+    """``row`` is what was read, or says what is wrong with it; None where there was nothing for
+    FILLER bytes. ``number`` is its line (the header included), or its place in the document, from 1
+    on; ``behind`` is where the next one begins."""
 
     number: int
-    row: Event | str
+    row: Event | str | None
     behind: Start
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The events of one row, or the reason why there are none."""
+    """The events of one row, or the reason why there are none; a row that is None has neither."""
 
     row: Row
     events: Sequence[Event]
@@ -85,7 +94,8 @@ class Read:
 def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """``pieces`` of what gzip has packed, unpacked; others as they are.
 
-    Raises Refusal (a reason for the file as a whole) when they are damaged.
+    Raises Refusal (a reason for the file as a whole) when they are damaged, or when they unpack to
+    so much that nobody can have meant it.
     """
     waiting = iter(pieces)
     first = b""
@@ -104,10 +114,14 @@ def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
     unpack, data, begun = zlib.decompressobj(31), first, False
+    taken, given = len(first), 0
     while True:
         while data:
             begun = True
             if piece := unpack.decompress(data, PIECE):
+                given += len(piece)
+                if given > FREELY + MOST_TIMES * taken:
+                    raise Refusal(f"it unpacks to more than {MOST_TIMES} times its size")
                 yield piece
             data = unpack.unconsumed_tail
             if unpack.eof:
@@ -117,6 +131,7 @@ def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
         if more is None:
             break
         data = more
+        taken += len(more)
     if begun:
         raise zlib.error("it ends in the middle")
 
@@ -151,10 +166,13 @@ def rows(form: Form, pieces: Iterable[bytes], start: Start = Start()) -> Iterato
             yield from _csv(pieces, start)
         case Form.LINES:
             for number, line, behind in _lines(pieces, start):
-                if isinstance(line, str) and line.strip(BOM + BLANK):
-                    yield Row(number, _json(line.strip(BOM + BLANK)), behind)
-                elif not isinstance(line, str):
-                    yield Row(number, line.reason, behind)
+                match line:
+                    case None:
+                        yield Row(number, None, behind)
+                    case _Wrong():
+                        yield Row(number, line.reason, behind)
+                    case _ if line.strip(BOM + BLANK):
+                        yield Row(number, _json(line.strip(BOM + BLANK)), behind)
         case Form.ARRAY | Form.EPCIS:
             path = EPCIS if form is Form.EPCIS else ()
             try:
@@ -173,8 +191,8 @@ def read(
     ``source`` names the file; a count without as_of is as of ``as_of``.
     """
     for row in found:
-        if isinstance(row.row, str):
-            yield Read(row, (), row.row)
+        if row.row is None or isinstance(row.row, str):
+            yield Read(row, (), row.row or "")
             continue
         try:
             events = (
@@ -198,16 +216,23 @@ class _Wrong:
     reason: str
 
 
-def _lines(pieces: Iterable[bytes], start: Start) -> Iterator[tuple[int, str | _Wrong, Start]]:
-    """Number, text and end of each line; one that is too long, or no UTF-8, says so."""
-    rest, number, at, dropped = b"", start.number, start.at, False
+def _lines(
+    pieces: Iterable[bytes], start: Start
+) -> Iterator[tuple[int, str | _Wrong | None, Start]]:
+    """Number, text and end of each line that is not empty; one that is too long, or no UTF-8, says
+    so. None behind FILLER bytes of empty ones."""
+    rest, number, at, dropped, told = b"", start.number, start.at, False, start.at
     for piece in pieces:
         whole = rest + piece
         *complete, rest = whole.split(b"\n")
         for line in complete:
             number, at = number + 1, at + len(line) + 1
-            yield number, _text(line, dropped=dropped), Start(number, at, start.columns)
-            dropped = False
+            if dropped or (line and line != b"\r"):
+                yield number, _text(line, dropped=dropped), Start(number, at, start.columns)
+                dropped, told = False, at
+        if at - told >= FILLER and not dropped:
+            yield number, None, Start(number, at, start.columns)
+            told = at
         if len(rest) > MOST_BYTES:
             at, rest, dropped = at + len(rest), b"", True
     if rest or dropped:
@@ -230,18 +255,31 @@ def _text(line: bytes, *, dropped: bool) -> str | _Wrong:
 def _csv(pieces: Iterable[bytes], start: Start) -> Iterator[Row]:
     columns = start.columns
     for number, line, behind in _lines(pieces, start):
-        if not isinstance(line, str):
-            yield Row(number, line.reason, replace(behind, columns=columns))
+        if line is None:
+            yield Row(number, None, replace(behind, columns=columns))
             continue
-        # No cell of a stock row has a line break in it: one stray quote must cost one row only.
-        if line.count('"') % 2:
-            yield Row(number, "a quoted cell does not end", replace(behind, columns=columns))
-            continue
-        cells = next(csv.reader([line.lstrip(BOM)], skipinitialspace=True), [])
-        if cells and columns:
-            yield Row(number, _typed(columns, cells), replace(behind, columns=columns))
-        elif cells:
+        cells = line.reason if isinstance(line, _Wrong) else _cells(line)
+        if not columns:
+            if isinstance(cells, str):
+                raise Refusal(f"the header, line {number}: {cells}")
             columns = tuple(cell.strip() for cell in cells)
+        elif isinstance(cells, str):
+            yield Row(number, cells, replace(behind, columns=columns))
+        elif cells:
+            yield Row(number, _typed(columns, cells), replace(behind, columns=columns))
+
+
+def _cells(line: str) -> list[str] | str:
+    """The cells of a line, or what is wrong with it."""
+    # No cell of a stock row has a line break in it: one stray quote must cost one row only.
+    if line.count('"') % 2:
+        return "a quoted cell does not end"
+    try:
+        return next(csv.reader([line.lstrip(BOM)], skipinitialspace=True), [])
+    except csv.Error as error:
+        if len(line) > csv.field_size_limit():
+            return f"a cell is longer than {csv.field_size_limit()} characters"
+        return f"not CSV: {error}"
 
 
 def _typed(columns: Sequence[str], cells: Sequence[str]) -> Event | str:
@@ -257,13 +295,13 @@ def _typed(columns: Sequence[str], cells: Sequence[str]) -> Event | str:
             try:
                 row[name] = int(text)
             except ValueError:
-                return f"{name}: {text!r} is not a whole number"
+                return f"{name}: {text[:LONGEST_TOLD]!r} is not a whole number"
     return row
 
 
 def _json(line: str) -> Event | str:
     try:
-        return _object(json.loads(line))
+        return _object(loads(line))
     except (ValueError, RecursionError) as error:
         return f"not JSON: {error}"
 
@@ -280,7 +318,6 @@ class _Text:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
-        self._decoder = json.JSONDecoder()
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._held = ""
         self._at = 0
@@ -316,7 +353,7 @@ class _Text:
         self.peek()
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._held, self._at)
+                value, end = DECODER.raw_decode(self._held, self._at)
             except (ValueError, RecursionError):
                 if len(self._held) - self._at > 4 * MOST_BYTES:
                     raise ValueError("a value is too long, or broken") from None

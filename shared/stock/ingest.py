@@ -3,9 +3,10 @@
     pk FILE#<bucket>/<key>   sk <etag>#<as_of>     how far the file has been read
 
 An invocation reads on from that place, sends CloudEvents batches, and notes the place every
-CHECKPOINT rows. Whoever dies in between sends some events again, which changes nothing; of two that
-read the same file at once, the second to note a place gives up. Rows that are no events are named
-in ``<key>.rejects.jsonl`` beside the file, the first MOST_REJECTS of them.
+CHECKPOINT rows or CHECKPOINT_BYTES. Whoever dies in between sends some events again, which changes
+nothing; of two that read the same file at once, the second to note a place gives up. Rows that are
+no events are named beside the file, all of them: the first REJECTS_AT_ONCE in
+``<key>.rejects.jsonl``, the next ones in ``<key>.2.rejects.jsonl``, and so on.
 """
 
 import json
@@ -28,8 +29,10 @@ from shared.stock.files import GZIP, Form, Read, Start, opened, read, rows, unpa
 from shared.stock.table import stock
 
 REJECTS = ".rejects.jsonl"
-MOST_REJECTS = 10_000
+REJECTS_AT_ONCE = 10_000
 CHECKPOINT = 10_000
+CHECKPOINT_BYTES = 16 * 1024 * 1024
+"""Of what is unpacked: rows may be long, and there may be none for long."""
 KEPT = timedelta(days=45)
 
 Seconds = Callable[[], float]
@@ -77,7 +80,7 @@ def ingest(bucket: str, key: str, now: datetime, left: Seconds, spare: float) ->
         opened = _Opened(found, so_far.at)
         start = Start(so_far.number, so_far.at, so_far.columns)
         taken = read(opened.form, rows(opened.form, opened.pieces, start), source, as_of, now)
-        for part in _parts(taken):
+        for part in _parts(taken, opened):
             after = replace(_send(so_far, part), read=opened.read)
             if not _note(so_far, after, now):
                 return None
@@ -92,25 +95,31 @@ def ingest(bucket: str, key: str, now: datetime, left: Seconds, spare: float) ->
 
 
 class _Opened:
-    """A file from byte ``at`` of what is unpacked: its form, its pieces, and the bytes of the
-    object that were ``read`` for them."""
+    """A file from byte ``at`` of what is unpacked: its form, its pieces, the bytes of the object
+    that were ``read`` for them, and those that they were ``unpacked`` to."""
 
     def __init__(self, found: s3.Object, at: int) -> None:
-        self.read = 0
+        self.read = self.unpacked = 0
         packed = self._counted(s3.pieces(found))
         first = next(packed, b"")
-        self.form, self.pieces = opened(unpacked(chain([first], packed)))
+        whole = self._unpacking(unpacked(chain([first], packed)))
+        self.form, self.pieces = opened(whole)
         if self.form not in {Form.CSV, Form.LINES}:
             return
         if at and not first.startswith(GZIP):
             self.read = at
-            self.pieces = self._counted(s3.pieces(found, at))
+            self.pieces = self._unpacking(self._counted(s3.pieces(found, at)))
         else:
             self.pieces = _behind(self.pieces, at)
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             self.read += len(piece)
+            yield piece
+
+    def _unpacking(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.unpacked += len(piece)
             yield piece
 
 
@@ -131,13 +140,14 @@ def _behind(pieces: Iterable[bytes], at: int) -> Iterator[bytes]:
         at = max(0, at - len(piece))
 
 
-def _parts(taken: Iterable[Read]) -> Iterator[list[Read]]:
+def _parts(taken: Iterable[Read], opened: _Opened) -> Iterator[list[Read]]:
     part: list[Read] = []
+    begun = opened.unpacked
     for one in taken:
         part.append(one)
-        if len(part) >= CHECKPOINT:
+        if len(part) >= CHECKPOINT or opened.unpacked - begun >= CHECKPOINT_BYTES:
             yield part
-            part = []
+            part, begun = [], opened.unpacked
     if part:
         yield part
 
@@ -149,8 +159,7 @@ def _send(so_far: Progress, part: list[Read]) -> Progress:
         send(setting("feed_queue"), batch)
         messages += 1
     bad = [one for one in part if one.reason]
-    if bad and so_far.rejected < MOST_REJECTS:
-        _write_rejects(so_far, bad)
+    _write_rejects(so_far, bad)
     last = part[-1].row.behind
     return replace(
         so_far,
@@ -165,19 +174,31 @@ def _send(so_far: Progress, part: list[Read]) -> Progress:
 
 def _write_rejects(so_far: Progress, bad: list[Read]) -> None:
     """Behind those that were named before this place: what a dead reader wrote is written again."""
-    name = f"{so_far.key}{REJECTS}"
-    before = (s3.get(so_far.bucket, name) or b"").splitlines() if so_far.rejected else []
-    kept = before[: so_far.rejected]
-    named = [
-        json.dumps({"line": one.row.number, "reason": one.reason}).encode()
-        for one in bad[: MOST_REJECTS - so_far.rejected]
+    named = [json.dumps({"line": one.row.number, "reason": one.reason}).encode() for one in bad]
+    done = so_far.rejected
+    while named:
+        name = rejects_key(so_far.key, done // REJECTS_AT_ONCE)
+        there = done % REJECTS_AT_ONCE
+        before = (s3.get(so_far.bucket, name) or b"").splitlines() if there else []
+        some, named = named[: REJECTS_AT_ONCE - there], named[REJECTS_AT_ONCE - there :]
+        s3.put(
+            so_far.bucket,
+            name,
+            b"\n".join([*before[:there], *some]) + b"\n",
+            ContentType="application/x-ndjson",
+        )
+        done += len(some)
+
+
+def rejects_keys(progress: Progress) -> list[str]:
+    """The objects that name the rows which were no events, in their order."""
+    return [
+        rejects_key(progress.key, part) for part in range(-(-progress.rejected // REJECTS_AT_ONCE))
     ]
-    s3.put(
-        so_far.bucket,
-        name,
-        b"\n".join([*kept, *named]) + b"\n",
-        ContentType="application/x-ndjson",
-    )
+
+
+def rejects_key(key: str, part: int) -> str:
+    return f"{key}.{part + 1}{REJECTS}" if part else f"{key}{REJECTS}"
 
 
 def _so_far(found: s3.Object, as_of: str) -> Progress:

@@ -70,7 +70,7 @@ class Position:
     movement; ``own_at`` the latest write of an order or a hold, ``handled_at`` the latest of them
     that changed on_hand; ``freed`` rises with each of them that did anything but take units. A hot
     position is split into ``slots``, and was folded at ``folded_at``. ``due`` and ``landed`` are
-    promised units of supplies, by reference, see DUE.
+    promised units of supplies, by reference, see DUE. ``zeroed`` names the counters that are 0.
     """
 
     sku: str
@@ -94,6 +94,7 @@ class Position:
     freed: int = 0
     due: Mapping[str, int] = field(default_factory=dict)
     landed: Mapping[str, int] = field(default_factory=dict)
+    zeroed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

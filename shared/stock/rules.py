@@ -34,7 +34,7 @@ write requires that nothing but takes has been written since the read (``Limit.s
 the floor is left. Anything else (a count, a release, a hand-over) makes it read and decide again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -246,11 +246,20 @@ class Terms:
 FREELY = Terms()
 
 
+Confidence = Callable[[str], Mapping[str, int]]
+"""How often picks of a SKU find it, in thousandths by location. Asked only for SKUs of which a rule
+with ``confidence_below`` speaks."""
+
+
+def _unknown(_: str) -> Mapping[str, int]:
+    return {}
+
+
 class Selling(dict[tuple[str, str], Terms]):
     """The terms of one channel at one instant, by (sku, location_id): found when first asked for.
 
-    ``products`` and ``locations`` are needed where rules ask for them; what is not known matches
-    no rule that does.
+    ``products`` and ``locations`` are needed where rules ask for them, and ``confidence`` is asked
+    where they do; what is not known matches no rule that does.
     """
 
     def __init__(
@@ -260,6 +269,7 @@ class Selling(dict[tuple[str, str], Terms]):
         now: datetime,
         locations: Mapping[str, Location],
         products: Mapping[str, Product],
+        confidence: Confidence,
     ) -> None:
         super().__init__()
         self._rules = holding(rules, now)
@@ -268,20 +278,13 @@ class Selling(dict[tuple[str, str], Terms]):
         self._products = products
         self._of_sku: dict[str, list[Rule]] = {}
         self._terms: dict[tuple[str, ...], Terms] = {}
-        self._confidence: dict[str, Mapping[str, int]] = {}
-        self.asks_for_confidence = any(
-            rule.match.confidence_below is not None for rule in self._rules
-        )
-
-    def know(self, sku: str, confidence: Mapping[str, int]) -> None:
-        """How often picks of ``sku`` find it, in thousandths by location; before it is asked for.
-        What is not known matches no rule that asks for it."""
-        self._confidence[sku] = confidence
+        self._confidence = confidence
+        self._sure: dict[str, Mapping[str, int]] = {}
 
     @staticmethod
     def freely() -> "Selling":
         """Without rules."""
-        return Selling(Rules(), "", datetime.min.replace(tzinfo=UTC), {}, {})
+        return Selling(Rules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _unknown)
 
     def free(self, sku: str) -> bool:
         """Whether no rule speaks of this SKU."""
@@ -290,17 +293,22 @@ class Selling(dict[tuple[str, str], Terms]):
     def __missing__(self, place: tuple[str, str]) -> Terms:
         sku, location_id = place
         location = self._locations.get(location_id)
-        known = self._confidence.get(sku, {}).get(location_id)
         rules = [
             rule
             for rule in self._matching(sku)
-            if rule.match.location(location_id, location) and rule.match.sure(known)
+            if rule.match.location(location_id, location)
+            and (rule.match.confidence_below is None or rule.match.sure(self._found(*place)))
         ]
         named = tuple(rule.rule_id for rule in rules)
         if named not in self._terms:
             self._terms[named] = terms(rules, self._channel)
         self[place] = self._terms[named]
         return self[place]
+
+    def _found(self, sku: str, location_id: str) -> int | None:
+        if sku not in self._sure:
+            self._sure[sku] = self._confidence(sku)
+        return self._sure[sku].get(location_id)
 
     def _matching(self, sku: str) -> list[Rule]:
         if sku not in self._of_sku:

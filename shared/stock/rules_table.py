@@ -25,7 +25,7 @@ from shared.catalog.model import Product
 from shared.errors import Busy, NotFound, VersionMismatch, invalid
 from shared.instants import rfc3339
 from shared.locations.table import all_locations
-from shared.stock.rules import Rule, Rules, Selling, from_json, to_json
+from shared.stock.rules import Confidence, Rule, Rules, Selling, from_json, to_json
 
 CHANNEL_STOCK = "CHANNEL_STOCK"
 ACTIVE = "active"
@@ -70,16 +70,17 @@ def selling(
     channel: str,
     skus: Iterable[str],
     now: datetime,
+    confidence: Confidence,
     products: Mapping[str, Product] | None = None,
     rules: Rules | None = None,
 ) -> Selling:
     """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
-    not given and a rule asks for them."""
+    not given and a rule asks for them; ``confidence`` is what packs say of picks."""
     rules = active() if rules is None else rules
     if products is None:
         products = catalog.products(skus) if rules.asks_for_products else {}
     locations = all_locations() if rules.asks_for_locations else {}
-    return Selling(rules, channel, now, locations, products)
+    return Selling(rules, channel, now, locations, products, confidence)
 
 
 def published(version: int | None = None) -> Published:
@@ -101,6 +102,17 @@ def published(version: int | None = None) -> Published:
         datetime.fromisoformat(found["at"]),
         found["by"],
     )
+
+
+def spoken_of(since: datetime) -> frozenset[str]:
+    """The ids of all rules that have been in force at any time after ``since``: a read for each
+    document there was."""
+    found, ids = published(), set[str]()
+    while True:
+        ids |= {rule.rule_id for rule in found.rules.rules}
+        if found.at is None or found.at <= since:
+            return frozenset(ids)
+        found = published(found.rules.version - 1)
 
 
 def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> Published:

@@ -30,6 +30,7 @@ from shared.stock.slots import (
     COOL,
     HOT,
     LOOK,
+    MOST_SLOTS,
     REST,
     WINDOW,
     Instead,
@@ -478,12 +479,13 @@ def sale_row(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sales_since(
-    sku: str, location_id: str, since: datetime, told: Collection[str]
+    sku: str, location_id: str, since: datetime, told: Collection[str], gone: datetime
 ) -> Iterator[dict[str, Any]]:
     """The rows of all slots that were folded after ``since``.
 
     Raises Busy when the stream has not brought them all yet, or the fold itself is not among the
     ids ``told`` by the position's rows: only behind it do they contain what the slots have sold.
+    What has not come of a fold before ``gone`` is lost, and nobody waits for it.
     """
     for mark in tables.query(
         stock(),
@@ -491,7 +493,8 @@ def sales_since(
         to_item({":pk": f"SLOTS#{sku}#{location_id}", ":since": f"FOLD#{rfc3339(since)}"}),
         ConsistentRead=True,
     ):
-        if f"{FOLDED}@{mark['epoch']}" not in told:
+        lost = mark["sk"] < f"FOLD#{rfc3339(gone)}"
+        if not lost and f"{FOLDED}@{mark['epoch']}" not in told:
             raise Busy("the ledger does not show the fold yet")
         rows = [
             row
@@ -508,9 +511,20 @@ def sales_since(
                 ConsistentRead=True,
             )
         ]
-        if len(rows) != mark["sales"]:
+        if not lost and len(rows) != mark["sales"]:
             raise Busy("the ledger does not show every sale of the slots yet")
         yield from rows
+
+
+def sales(sku: str, location_id: str) -> Iterator[dict[str, Any]]:
+    """The rows of all slots there have ever been, as far as they are kept (strongly consistent)."""
+    for number in range(MOST_SLOTS):
+        yield from tables.query(
+            stock(),
+            "pk = :pk AND begins_with(sk, :move)",
+            to_item({":pk": slot_key(sku, location_id, number).pk, ":move": "MOVE#"}),
+            ConsistentRead=True,
+        )
 
 
 def start() -> int:

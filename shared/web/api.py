@@ -20,7 +20,7 @@ from shared.errors import InvalidRequest, KeyMissing, MalformedRequest, NotFound
 from shared.web.auth import Caller, caller
 from shared.web.crash import crash
 from shared.web.idempotency import Request
-from shared.web.problem import MEDIA_TYPE, json_path, problem
+from shared.web.problem import headers, json_path, problem
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -55,7 +55,7 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
             answer = {
                 "statusCode": refusal.status if refusal else HTTPStatus.INTERNAL_SERVER_ERROR,
                 "body": problem(refusal),
-                "headers": {"Content-Type": MEDIA_TYPE},
+                "headers": headers(refusal),
             }
         answer["body"] = answer.get("body") or ""  # the local gateway fails on null
         # What nobody says may be kept is of persons, or of one caller only.
@@ -94,7 +94,7 @@ def idempotent(app: APIGatewayHttpResolver) -> Request:
 
 
 def _refuse(refusal: Refusal) -> Response[str]:
-    return Response(refusal.status, content_type=MEDIA_TYPE, body=problem(refusal))
+    return Response(refusal.status, body=problem(refusal), headers={**headers(refusal)})
 
 
 def _refuse_input(error: RequestValidationError) -> Response[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from shared.errors import Refusal
 from shared.web.auth import caller
 from shared.web.crash import crash
-from shared.web.problem import MEDIA_TYPE, problem
+from shared.web.problem import headers, problem
 
 Event = Mapping[str, Any]
 Answered = tuple[int, Mapping[str, str], str]
@@ -48,7 +48,7 @@ def serve(route: Callable[[Event], Answered]) -> Callable[[dict[str, Any], Any],
 
 
 def _refused(status: HTTPStatus, refusal: Refusal | None) -> Answered:
-    return status, {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}, problem(refusal)
+    return status, {"Cache-Control": "no-store", **headers(refusal)}, problem(refusal)
 
 
 def _log(level: str, message: str, **fields: Any) -> None:

@@ -5,12 +5,24 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import InvalidRequest, Refusal
+from shared.errors import Busy, InvalidRequest, Refusal
 
 if TYPE_CHECKING:  # whoever refuses without pydantic does not load it
     from pydantic import ValidationError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+RETRY_SECONDS = 1
+"""After which a caller whom we were too busy for may come again."""
+
+
+def headers(refusal: Refusal | None) -> dict[str, str]:
+    """The headers beside ``problem``."""
+    found = {"Content-Type": MEDIA_TYPE}
+    if isinstance(refusal, Busy):
+        found["Retry-After"] = str(RETRY_SECONDS)
+    return found
 
 
 def problem(refusal: Refusal | None) -> str:

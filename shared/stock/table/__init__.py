@@ -19,6 +19,7 @@ stream (old image, new image, ``last``) tells the ledger and availability everyt
 from shared.stock.table.effects import carry_out, effect_parts, short_of
 from shared.stock.table.feeds import applied_of, apply, apply_batch
 from shared.stock.table.holds import (
+    HOLDS,
     bind_hold,
     check_claim,
     convert_part,
@@ -37,6 +38,7 @@ from shared.stock.table.rows import (
     KEPT,
     SHARDS,
     entry_item,
+    expected_item,
     facts_of_item,
     hold_of_item,
     position_of_item,
@@ -46,6 +48,7 @@ from shared.stock.table.rows import (
 )
 
 __all__ = [
+    "HOLDS",
     "KEPT",
     "SHARDS",
     "applied_of",
@@ -58,6 +61,7 @@ __all__ = [
     "due_holds",
     "effect_parts",
     "entry_item",
+    "expected_item",
     "expire_hold",
     "extend_hold",
     "facts_of_item",

@@ -255,7 +255,7 @@ def _decide(
         if now is None or not isinstance(decided, Needs):
             continue
         try:
-            decided = fold(now, events, known, history_of(now, decided))
+            decided = fold(now, events, known, history_of(now, decided, at))
         except Busy:
             wait = next(waits, None)
             if wait is None:

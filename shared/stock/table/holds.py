@@ -27,6 +27,8 @@ from shared.stock.table.effects import carry_out, effect_parts, short_of
 from shared.stock.table.positions import positions_of
 from shared.stock.table.rows import HOLD_KEPT, SHARDS, facts_of_item, hold_item, hold_of_item, stock
 
+HOLDS = "norain/holds"
+"""The source of what holds do, in the ledger."""
 HOLD_ATTEMPTS = 20
 """How often a hold is decided anew when the positions of its channel's floors have changed."""
 
@@ -138,7 +140,7 @@ def _open(
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
-    cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
+    cause = Cause(HOLDS, hold.hold_id, HELD, "reserved", hold.hold_id)
     done = carry_out(taken(hold.lines, limits), cause, hold.opened_at, [put])
     if done.written:
         return hold
@@ -289,7 +291,7 @@ def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
             ),
         }
     }
-    cause = Cause("norain/holds", hold.hold_id, RELEASED, "reserved", hold.hold_id)
+    cause = Cause(HOLDS, hold.hold_id, RELEASED, "reserved", hold.hold_id)
     _, parts = effect_parts(given_back(hold.lines), cause, now)
     return next(iter(tables.transact([close, *parts])), None)
 

@@ -9,8 +9,8 @@ from shared.aws.dynamodb import Key
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.stock import slot_table
-from shared.stock.audit import AUDITED
-from shared.stock.feed import COUNTED, HELD, History, Needs, Row
+from shared.stock.audit import GONE, LATE, Gap, filled
+from shared.stock.feed import AUDITED, COUNTED, HELD, History, Needs, Row
 from shared.stock.model import HoldState, Position
 from shared.stock.table.rows import KEPT, hold_of_item, move_key, row_of_item, stock
 
@@ -105,21 +105,21 @@ def movements_page(
     return page, None
 
 
-def history_of(found: Position, needs: Needs) -> History:
-    """The rows back to where nothing is needed any more, without a gap.
+def history_of(found: Position, needs: Needs, now: datetime) -> History:
+    """The rows back to where nothing is needed any more, without a gap. In the place of rows that
+    are lost stands what their neighbours show.
 
     Raises Busy when the stream has not brought them all yet.
     """
     rows: list[Row] = []
-    for row in ledger(found.sku, found.location_id, consistent=True):
-        if rows and row.version != rows[-1].version - 1:
-            raise Busy("the ledger has a gap")
+    for row in _without_gaps(found, now):
         rows.append(row)
         if needs.reached(row):
             break
     if found.folded_at is not None and found.folded_at > needs.own_since:
         told = {entry.id for row in rows for entry in row.entries}
-        sales = slot_table.sales_since(found.sku, found.location_id, needs.own_since, told)
+        place = found.sku, found.location_id
+        sales = slot_table.sales_since(*place, needs.own_since, told, now - GONE)
         rows += map(row_of_item, sales)
     holds = {
         entry.reference
@@ -138,3 +138,32 @@ def history_of(found: Position, needs: Needs) -> History:
             if hold.state is HoldState.CONVERTED and hold.closed_at
         },
     )
+
+
+def _without_gaps(found: Position, now: datetime) -> Iterator[Row]:
+    """The rows of the ledger, newest first, from the position's own version on.
+
+    Raises Busy where rows are missing that may still come.
+    """
+    last: Row | None = None
+    for row in ledger(found.sku, found.location_id, consistent=True):
+        yield from _lost(Gap(row, last), found, now)
+        yield row
+        last = row
+    if last is None or (last.previous_at is not None and last.previous_at >= now - KEPT):
+        yield from _lost(Gap(None, last), found, now)
+
+
+def _lost(gap: Gap, found: Position, now: datetime) -> Iterator[Row]:
+    """Rows for the gap, newest first; nothing when there is none.
+
+    At the end of the ledger rows are only behind, as a rule: whoever needs them waits for them.
+    """
+    first = gap.before.version + 1 if gap.before else 1
+    if gap.after is None:
+        if found.version >= first and found.updated_at <= now - GONE and not found.slots:
+            yield from reversed(filled(gap, found))
+    elif gap.after.version > first:
+        if (gap.after.previous_at or gap.after.recorded_at) > now - LATE:
+            raise Busy("the ledger has a gap")
+        yield from reversed(filled(gap, found))

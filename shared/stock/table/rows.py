@@ -25,6 +25,7 @@ from shared.stock.rules import Facts
 
 SEEN = "seq:"
 """``seq:<source>``: the sequences of that source's movements, see model.Seen."""
+COUNTERS = (DUE, LANDED, TAKEN, SHARED)
 KEPT = timedelta(days=400)
 """How long the ledger and the marks of applied movements are kept: 13 months."""
 HOLD_KEPT = timedelta(days=45)
@@ -79,6 +80,9 @@ def position_of_item(item: Mapping[str, Any]) -> Position:
         freed=item.get("freed", 0),
         due=_of_supplies(item, DUE),
         landed=_of_supplies(item, LANDED),
+        zeroed=tuple(
+            name for name, units in item.items() if name.startswith(COUNTERS) and not units
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from shared.stock import table as stock
 from shared.stock.feed import Counted
 from shared.stock.rules import Amount, Match, Rule
 from tests.functions.locations.requests import request
+from tests.functions.stock.conftest import call as ask_stock
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW
 
@@ -138,6 +139,29 @@ def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
     rules_table.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
     fresh()
     assert said("A")["denver"][0] == 1
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_a_hold_takes_no_unit_that_a_rule_for_unsure_shelves_keeps(units: int) -> None:
+    missed = [Outcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
+    confidence_table.note("denver", missed)
+    fresh()
+    projected("A")
+    rules_table.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
+    fresh()
+    assert said("A")["denver"][0] == 1
+    status, answer = held("A", "denver", units)
+    assert status == (201 if units == 1 else 409)
+    if units > 1:
+        assert answer["short"][0]["sellable"] == 1
+    assert held("A", "omaha", 5)[0] == 201
+
+
+def held(sku: str, place: str, units: int) -> tuple[int, Any]:
+    lines = [{"sku": sku, "location_id": place, "quantity": units}]
+    body = {"lines": lines, "channel": "web", "expires_in_seconds": 900}
+    scope = "norain/stock:read norain/stock:write norain/channel:web"
+    return ask_stock("open_hold", body=body, key=f"{sku}-{place}", scope=scope)
 
 
 def test_a_rebuild_brings_what_is_known_to_packs_that_nobody_changes() -> None:

@@ -319,7 +319,7 @@ def test_whoever_hears_every_event_knows_every_status_of_every_channel(
     known = knowledge(heard)
     for sku, pack in packs("AB").items():
         for channel in CHANNELS:
-            selling = Selling(Rules(1, rules), channel, Clock.set_to, {}, {})
+            selling = Selling(Rules(1, rules), channel, Clock.set_to, {}, {}, lambda _: {})
             seen = of_pack(pack, in_columns(pack.rows, ""), selling)
             word = status(max(0, seen.rows["denver"].available), seen.life, seen.as_of)
             assert known.get((sku, channel), "out_of_stock") == word

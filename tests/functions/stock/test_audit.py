@@ -13,10 +13,13 @@ from functions.stock.audit import handler
 from shared.aws import dynamodb as tables
 from shared.aws.clients import client, dynamodb
 from shared.aws.items import to_item
-from shared.stock import table
+from shared.errors import Busy
+from shared.instants import rfc3339
+from shared.stock import rules_table, slot_table, table
 from shared.stock.audit_table import Round, keep_round, places_page, round_of
 from shared.stock.feed import Counted, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
+from shared.stock.rules import Amount, Match, Rule
 from tests.conftest import event
 from tests.functions.stock.conftest import Context
 from tests.race.orders.test_races import buy
@@ -204,6 +207,194 @@ def test_a_repair_never_overwrites_a_later_write() -> None:
     found = table.position("A", "1")
     assert found is not None
     assert (found.reserved, found.available) == (5, 3)
+
+
+@pytest.mark.parametrize("repaired", [False, True])
+@pytest.mark.parametrize("lost", [(1,), (2,), (1, 2), (3,), (2, 3), (4,), (1, 2, 3, 4)])
+def test_a_lost_row_of_the_ledger_neither_blocks_a_late_count_nor_bends_it(
+    ledger: Follower, lost: tuple[int, ...], repaired: bool
+) -> None:
+    """Counted 26, 6 sold, 2 held, 5 come in; then 20 of a count from before these came."""
+    long_ago = NOW - timedelta(days=2)
+
+    def at(minute: int) -> datetime:
+        return long_ago + timedelta(minutes=minute)
+
+    def moved(name: str, delta: int, minute: int) -> None:
+        move = Moved("pos", name, None, "L", "1", delta, "other", at(minute))
+        table.apply([move], table.position("L", "1"), (), at(minute))
+
+    table.apply([Counted("wms", "c", None, "L", "1", 26, long_ago)], None, (), long_ago)
+    moved("sold", -6, 1)
+    lines = (HoldLine("L", "1", 2),)
+    end = NOW + timedelta(hours=1)
+    table.open_hold(Hold("h-l", lines, "web", HoldState.OPEN, at(2), end, "digest", "{}"))
+    moved("came", 5, 10)
+    ledger.follow()
+    for version in lost:
+        key = tables.key("SKU#L", f"MOVE#1#{version:012d}")
+        dynamodb().delete_item(TableName=table.stock(), Key=key)
+    if repaired:
+        assert audit(repair=True)["mended"] == [{"sku": "L", "location_id": "1"}]
+    late = Counted("wms", "late", None, "L", "1", 20, at(5))
+    assert table.apply([late], table.position("L", "1"), (), NOW) in (0, 1)
+    found = table.position("L", "1")
+    assert found is not None
+    # Without any row nobody knows what has come since.
+    expected = 20 if len(lost) == 4 else 25
+    assert (found.on_hand, found.available) == (expected, expected - 2)
+
+
+def test_a_movement_that_may_stand_in_a_lost_row_is_not_applied_again(ledger: Follower) -> None:
+    """Its sequence is older than those that the position remembers."""
+    start = NOW - timedelta(days=2)
+    table.apply([Counted("wms", "c", None, "L", "1", 50, start)], None, (), start)
+    moves = [
+        Moved("pos", f"m{n}", n, "L", "1", -1, "other", start + timedelta(minutes=n))
+        for n in range(1, 25)
+    ]
+    for move in moves:
+        table.apply([move], table.position("L", "1"), (), move.occurred_at)
+    ledger.follow()
+    key = tables.key("SKU#L", f"MOVE#1#{4:012d}")
+    dynamodb().delete_item(TableName=table.stock(), Key=key)
+    with pytest.raises(Busy):
+        table.apply(moves[2:3], table.position("L", "1"), (), NOW)
+    found = table.position("L", "1")
+    assert found is not None
+    assert found.on_hand == 26
+
+
+def put_by_hand(sku: str, place: str, **values: int) -> None:
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key(f"SKU#{sku}", f"LOC#{place}"),
+        UpdateExpression="SET "
+        + ", ".join(f"#n{index} = :n{index}" for index, _ in enumerate(values)),
+        ExpressionAttributeNames={f"#n{index}": name for index, name in enumerate(values)},
+        ExpressionAttributeValues=to_item(
+            {f":n{index}": units for index, units in enumerate(values.values())}
+        ),
+    )
+
+
+def names(sku: str, place: str) -> set[str]:
+    item = tables.get(table.stock(), f"SKU#{sku}", f"LOC#{place}", consistent=True)
+    assert item is not None
+    return {name for name in item if ":" in name and not name.startswith("seq:")}
+
+
+def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(ledger: Follower) -> None:
+    """Of fences that have been in no document for long, and those at 0; what is promised stays."""
+    for rules, days in (("old", 60), ("now", 50), ("later", 10)):
+        fence = Rule(rules, Match(), Amount(1), frozenset({"web"}))
+        rules_table.put((fence,), None, NOW - timedelta(days=days), "test")
+    counters = {"taken:old": 3, "taken:now": 2, "shared:later": 1, "due:PO1": 2, "landed:PO1": 0}
+    put_by_hand("A", "1", **counters, **{"due:PO2": 0, "taken:zero": 0})
+    version = table.position("A", "1").version  # type: ignore[union-attr]
+    handler(event("stock/audit"), Context())
+    assert names("A", "1") == {"taken:now", "shared:later", "due:PO1"}
+    ledger.follow()
+    assert assert_laws(follower=ledger)["A", "1"]["version"] == version + 1
+    handler(event("stock/audit"), Context())
+    assert assert_laws(follower=ledger)["A", "1"]["version"] == version + 1
+    assert audit()["drifts"] == []
+
+
+def test_the_schedule_takes_away_supply_that_never_came(ledger: Follower) -> None:
+    days = {"old": -60, "promised": -60, "late": -30, "coming": 30}
+    supply = [
+        {"quantity": 5, "expected_at": rfc3339(NOW + timedelta(days=day)), "reference": name}
+        for name, day in days.items()
+    ]
+    put_by_hand("A", "1", **{"due:promised": 1})
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("SKU#A", "LOC#1"),
+        UpdateExpression="SET expected = :expected",
+        ExpressionAttributeValues=to_item({":expected": supply}),
+    )
+    handler(event("stock/audit"), Context())
+    found = table.position("A", "1")
+    assert found is not None
+    assert [row.reference for row in found.expected] == ["promised", "late", "coming"]
+
+
+@pytest.fixture
+def lagging(environment: pytest.MonkeyPatch) -> None:
+    """Every index has not heard of anything yet; the tables themselves answer as ever."""
+    query = tables.query
+
+    def behind(*args: Any, **more: Any) -> Iterator[dict[str, Any]]:
+        return iter(()) if "IndexName" in more else query(*args, **more)
+
+    environment.setattr(tables, "query", behind)
+
+
+def reserved(sku: str, place: str) -> int:
+    found = table.position(sku, place)
+    assert found is not None
+    return found.reserved
+
+
+def test_a_lagging_index_never_lowers_reserved(lagging: None) -> None:
+    """Holds, an order, a hold that became one, and what was sold from slots."""
+    shop.stocked({"C": {"denver": 500}})
+    Follower().follow()
+    buy("o-1", line("1", "C", 2))
+    lines = (HoldLine("C", "denver", 1),)
+    end = shop.NOW + timedelta(hours=1)
+    for name in ("h-8", "h-9"):
+        table.open_hold(Hold(name, lines, "web", HoldState.OPEN, shop.NOW, end, "", "{}"))
+    buy("o-2", line("1", "C", 1), hold_id="h-9")
+    item, _ = slot_table.look("C", "denver")
+    assert item is not None
+    assert slot_table.split(item, 0, shop.NOW)
+    item, whole = slot_table.look("C", "denver")
+    slot_table.remember("C", "denver", whole)
+    buy("o-3", line("1", "C", 5))
+    assert slot_table.look("C", "denver")[1].sellable == 500 - 2 - 1 - 1 - 5
+    assert slot_table.fold("C", "denver", shop.NOW)
+    Follower().follow()
+    told = audit(repair=True)
+    assert (told["drifts"], told["mended"]) == ([], [])
+    assert (reserved("A", "1"), reserved("C", "denver")) == (4, 9)
+
+
+def test_reserved_of_a_position_written_a_moment_ago_is_not_lowered(ledger: Follower) -> None:
+    """Nothing names who has promised the units: not the index, nor the ledger's lost row."""
+    lines = (HoldLine("B", "2", 3),)
+    now = datetime.now(UTC)
+    end = now + timedelta(hours=1)
+    table.open_hold(Hold("h-7", lines, "web", HoldState.OPEN, now, end, "digest", "{}"))
+    table.apply([Moved("pos", "m2", 1, "B", "2", -2, "retail_selling", now)], None, (), now)
+    ledger.follow()
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("HOLD#h-7", "HOLD"),
+        UpdateExpression="REMOVE deadline_key",
+    )
+    row = tables.key("SKU#B", "MOVE#2#000000000002")
+    dynamodb().delete_item(TableName=table.stock(), Key=row)
+    told = audit(repair=True)
+    assert [drift["kind"] for drift in told["drifts"]] == ["reserved", "ledger"]
+    assert (told["mended"], told["unsettled"]) == ([], [{"sku": "B", "location_id": "2"}])
+    assert reserved("B", "2") == 3
+
+
+def test_reserved_of_a_position_written_a_moment_ago_is_raised(ledger: Follower) -> None:
+    hold("h-7", 2)
+    ledger.follow()
+    dynamodb().update_item(
+        TableName=table.stock(),
+        Key=tables.key("SKU#A", "LOC#1"),
+        UpdateExpression="SET reserved = :none, available = :all, updated_at = :now",
+        ExpressionAttributeValues=to_item(
+            {":none": 0, ":all": 8, ":now": rfc3339(datetime.now(UTC))}
+        ),
+    )
+    assert audit(repair=True)["mended"] == [{"sku": "A", "location_id": "1"}]
+    assert reserved("A", "1") == 6
 
 
 def test_rows_that_have_expired_are_no_drift() -> None:

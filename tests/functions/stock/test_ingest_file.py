@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import boto3
@@ -163,14 +164,114 @@ def test_of_two_that_read_a_file_at_once_one_gives_up(
     assert (progress()["state"], progress()["events"]) == ("done", 35)
 
 
-def test_only_so_many_rejects_are_named(
+def test_every_reject_is_named_whatever_their_number(
     files: dict[str, Queue], environment: pytest.MonkeyPatch
 ) -> None:
-    environment.setattr(ingest, "MOST_REJECTS", 15)
+    environment.setattr(ingest, "REJECTS_AT_ONCE", 15)
     drop((HEADER + "S,L1,-1\n" * 40).encode())
     run()
-    assert len(rejects()) == 15
     assert progress()["rejected"] == 40
+    known = ingest.progress_of_item(progress())
+    named = [s3.get(BUCKET, key) or b"" for key in ingest.rejects_keys(known)]
+    assert [len(some.splitlines()) for some in named] == [15, 15, 10]
+    lines = [json.loads(line)["line"] for some in named for line in some.splitlines()]
+    assert lines == list(range(2, 42))
+    for key in ingest.rejects_keys(known):
+        assert run(body={"bucket": BUCKET, "key": key}) == []
+    assert sent(files) == []
+
+
+FAULTS = {
+    "5,000 digits": "9" * 5000,
+    "a stray carriage return": "1\r1",
+    "a long cell": "x" * 131_073,
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "lines", "array", "epcis", "queue"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_one_row_costs_that_row_and_no_other(
+    files: dict[str, Queue], fault: str, form: str
+) -> None:
+    """In the quantity; of a CloudEvent on the queue likewise."""
+    number = FAULTS[fault]
+    quoted = number if number.isdecimal() else f'"{number}"'
+    row = '{"sku": "%s", "location_id": "L1", "quantity": %s}'
+    event_ = (
+        '{"specversion": "1.0", "id": "%s", "source": "wms", "type": "stock.counted",'
+        ' "time": "2026-03-01T08:00:00Z", "data": {"sku": "A", "location_id": "L1",'
+        ' "as_of": "2026-03-01T08:00:00Z", "basis": "physical", "quantity": %s}}'
+    )
+    if form == "queue":
+        body = f"[{event_ % ('a', 1)}, {event_ % ('b', quoted)}, {event_ % ('c', 3)}]"
+        failed = apply_feed({"Records": [{"messageId": "m", "body": body}]}, None)
+        assert failed == {"batchItemFailures": []}
+        (bad,) = files["dead_letters"].messages()
+        assert json.loads(bad["Body"], strict=False)["id"] == "b"
+        assert assert_laws()["A", "L1"]["on_hand"] == 3
+        return
+    epcis = (EVENTS / "stock/epcis.json").read_text()
+    content = {
+        "csv": f"{HEADER}A,L1,1\nB,L1,{number}\nC,L1,3\n",
+        "lines": f"{row % ('A', 1)}\n{row % ('B', quoted)}\n{row % ('C', 3)}\n",
+        "array": f"[{row % ('A', 1)}, {row % ('B', quoted)}, {row % ('C', 3)}]",
+        "epcis": epcis.replace('"quantity": 4', f'"quantity": {quoted}'),
+    }[form]
+    drop(content.encode())
+    assert run() == []
+    assert progress()["state"] == "done"
+    if form == "epcis":
+        assert [row["line"] for row in rejects()] == [2, 6]
+        assert len(sent(files)) == 4
+        return
+    assert [document["data"]["sku"] for document in sent(files)] == ["A", "C"]
+    assert [row["line"] for row in rejects()] == [3 if form == "csv" else 2]
+
+
+def test_a_header_that_cannot_be_read_refuses_the_file(files: dict[str, Queue]) -> None:
+    drop(b"sku,location\r_id,quantity\nA,L1,1\n")
+    assert run() == []
+    assert progress()["state"] == "refused"
+    assert "header" in progress()["reason"]
+
+
+@pytest.mark.parametrize("byte", [b"x", b"\n", b"[", b" "])
+def test_a_small_gzip_cannot_take_a_gigabyte(
+    files: dict[str, Queue], environment: pytest.MonkeyPatch, byte: bytes
+) -> None:
+    """Whatever it unpacks to: no row, no end of a row, or nothing."""
+    environment.setattr("shared.stock.files.FREELY", 2 << 20)
+    environment.setattr(ingest, "CHECKPOINT_BYTES", 1 << 20)
+    drop(gzip.compress((HEADER.encode() if byte != b"[" else b"") + byte * (64 << 20)))
+    for _ in range(200):
+        tracemalloc.start()
+        assert run(checkpoints=3) == []
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 30 << 20
+        if not files["files"].messages():
+            break
+    assert progress()["state"] == "refused"
+    assert sent(files) == []
+
+
+def test_a_checkpoint_holds_so_many_bytes_however_long_the_rows(
+    files: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(ingest, "CHECKPOINT", 10_000)
+    environment.setattr(ingest, "CHECKPOINT_BYTES", 1 << 20)
+    drop((HEADER + "".join(f"S{n},L1,{n},{'x' * 100_000}\n" for n in range(60))).encode())
+    parts = []
+    send = ingest._send
+
+    def counted(so_far: ingest.Progress, part: Any) -> ingest.Progress:
+        parts.append(len(part))
+        return send(so_far, part)
+
+    environment.setattr(ingest, "_send", counted)
+    assert run() == []
+    assert sum(parts) == 60 == progress()["rejected"]
+    assert max(parts) <= 30
 
 
 def test_a_damaged_file_is_refused_with_a_reason(files: dict[str, Queue]) -> None:

@@ -306,7 +306,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def audit(self) -> None:
         """Nothing has drifted; what the stream still brings is not taken for lost."""
-        promised = audit_table.promised_now(orders.open_units())
+        promised = audit_table.promised_now(orders.open_units)
         for place in PLACES:
             found = table.position(*place)
             if found is not None:

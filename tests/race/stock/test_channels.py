@@ -30,7 +30,7 @@ def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]
 
     def buy() -> int:
         try:
-            table.open_hold(wanted, Selling(Rules(1, rules), channel, NOW, {}, {}))
+            table.open_hold(wanted, Selling(Rules(1, rules), channel, NOW, {}, {}, lambda _: {}))
         except OutOfStock:
             return 0
         return units

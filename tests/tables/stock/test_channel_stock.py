@@ -26,7 +26,7 @@ def stocked(quantity: int, sku: str = "A") -> None:
 
 
 def selling(channel: str, *rules: Rule) -> Selling:
-    return Selling(Rules(1, rules), channel, NOW, {}, {})
+    return Selling(Rules(1, rules), channel, NOW, {}, {}, lambda _: {})
 
 
 def hold(name: str, quantity: int, channel: str = "web", sku: str = "A") -> Hold:

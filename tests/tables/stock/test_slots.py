@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.aws import clients, dynamodb
-from shared.errors import OutOfStock
+from shared.errors import Busy, OutOfStock
 from shared.stock import slot_table, table
 from shared.stock.feed import Counted
 from shared.stock.model import Cause, Effect
@@ -189,3 +189,29 @@ def test_a_net_count_knows_what_the_slots_have_sold_before_and_after_it() -> Non
         table.apply([net], table.position(*PLACE), (), noon + timedelta(hours=1))
     found = assert_laws({PLACE: 5}, follower)[*PLACE]
     assert (found["available"], found["on_hand"]) == (87, 92)
+
+
+def test_a_lost_row_of_a_slot_does_not_block_a_net_count_for_ever() -> None:
+    """The row of the first sale, which the source has heard of, and that of the fold."""
+    stocked(100)
+    split(NOW + timedelta(minutes=1))
+    noon = NOW + timedelta(hours=2)
+    for number in range(5):
+        order(number, noon + timedelta(minutes=10 * (number - 2) + 5))
+    assert slot_table.fold(*PLACE, noon + timedelta(minutes=50))
+    Follower().follow()
+    rows = [row for row in slot_table.sales(*PLACE) if row["entries"][0]["id"] == "o0"]
+    ledger = list(table.ledger(*PLACE, consistent=True))
+    assert ledger[0].entries[0].type == slot_table.FOLDED
+    keys = [(rows[0]["pk"], rows[0]["sk"]), ("SKU#A", f"MOVE#1#{ledger[0].version:012d}")]
+    for key in keys:
+        clients.dynamodb().delete_item(TableName=table.stock(), Key=dynamodb.key(*key))
+    net = Counted("erp", "n1", None, *PLACE, 90, noon, net_through=noon)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.sleep", lambda _: None)
+        with pytest.raises(Busy):
+            table.apply([net], table.position(*PLACE), (), noon + timedelta(hours=1))
+    table.apply([net], table.position(*PLACE), (), noon + timedelta(days=2))
+    found = table.position(*PLACE)
+    assert found is not None
+    assert (found.available, found.on_hand) == (87, 92)

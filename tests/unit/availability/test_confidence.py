@@ -188,14 +188,12 @@ def test_a_pack_without_picks_has_not_a_byte_more() -> None:
 
 def selling(confidence: dict[str, int], units: int = 2) -> Selling:
     rule = Rule("unsure", Match(confidence_below=900), Amount(units))
-    made = Selling(Rules(1, (rule,)), "web", AT, {}, {})
-    made.know("A", confidence)
-    return made
+    known = {"A": confidence}
+    return Selling(Rules(1, (rule,)), "web", AT, {}, {}, lambda sku: known.get(sku, {}))
 
 
 def test_a_rule_buffers_where_picks_are_missed_and_nowhere_else() -> None:
     made = selling({"denver": 899, "boulder": 900})
-    assert made.asks_for_confidence
     assert made["A", "denver"].safety == Amount(2)
     assert made["A", "boulder"].safety == Amount()
     assert made["A", "unknown"].safety == Amount()

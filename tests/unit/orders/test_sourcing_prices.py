@@ -66,7 +66,7 @@ def test_a_location_that_often_does_not_find_its_goods_is_dearer() -> None:
 
 def test_units_that_a_channel_must_leave_count_for_those_who_may_have_them() -> None:
     safety = Rule("safety", Match(), Amount(2))
-    selling = Selling(Rules(1, (safety,)), "web", NOW, PLACES, {})
+    selling = Selling(Rules(1, (safety,)), "web", NOW, PLACES, {}, lambda _: {})
     found = candidates(replace(supply(denver=Row(5, 1), omaha=Row(2, 1)), selling=selling))
     assert set(found) == {"denver"}
     assert (found["denver"].stock, found["denver"].kept) == ({"A": 3}, {"A": 2})

@@ -120,7 +120,7 @@ def test_wrong_lines_are_named_and_cost_themselves_only() -> None:
             6: "not UTF-8",
             7: f"longer than {MOST_BYTES} bytes",
         }
-        assert [row.row["sku"] for row in found if not isinstance(row.row, str)] == ["A", "G"]
+        assert [row.row["sku"] for row in found if isinstance(row.row, dict)] == ["A", "G"]
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,13 @@ def sellable(channel: str, facts: Facts | int, *rules: Rule) -> int:
     return terms(rules, channel).sellable(known)
 
 
+def unknown(_: str) -> Mapping[str, int]:
+    return {}
+
+
 def bound(rule: Rule, sku: str = "tent", at: str = "denver", channel: str = "web") -> bool:
     rules = Rules(1, (rule,))
-    return Selling(rules, channel, NOW, PLACES, {"tent": TENT})[sku, at] != Terms()
+    return Selling(rules, channel, NOW, PLACES, {"tent": TENT}, unknown)[sku, at] != Terms()
 
 
 # Where a rule applies
@@ -211,7 +215,9 @@ def test_a_fence_is_open_to_all_from_its_date_on() -> None:
     rules = Rules(1, (fence(30, until=NOW),))
 
     def told(at: datetime) -> int:
-        return Selling(rules, "pos", at, {}, {})["tent", "denver"].sellable(Facts(100, 100))
+        return Selling(rules, "pos", at, {}, {}, unknown)["tent", "denver"].sellable(
+            Facts(100, 100)
+        )
 
     assert told(NOW - timedelta(milliseconds=1)) == 70
     assert told(NOW) == 100
