@@ -51,6 +51,7 @@ class Availability(Stack):
             platform,
             table=data[schema.STOCK],
             worker=project,
+            failed=data.failed_records,
             keys={"sk": "LOC#"},
         )
         lag_alarm(self)
@@ -72,6 +73,7 @@ class Availability(Stack):
             platform,
             table=data[schema.AVAILABILITY],
             worker=publish_events,
+            failed=data.failed_records,
             keys={"sk": "PACK#"},
             batch_size=100,
         )

@@ -1,8 +1,7 @@
 """Feed messages, positions and holds as they come from outside and go out."""
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -259,21 +258,6 @@ def _not_ahead(event: Event, now: datetime) -> None:
             "the event lies in the future",
             [{"path": f"$.{name}", "message": f"more than a day after {rfc3339(now)}"}],
         )
-
-
-def batches_of(documents: Iterable[Any], most_bytes: int) -> Iterator[str]:
-    """CloudEvents batches (JSON arrays) of at most ``most_bytes`` each."""
-    batch: list[str] = []
-    size = 2
-    for document in documents:
-        text = json.dumps(document, separators=(",", ":"))
-        if batch and size + len(text) + 1 > most_bytes:
-            yield f"[{','.join(batch)}]"
-            batch, size = [], 2
-        batch.append(text)
-        size += len(text) + 1
-    if batch:
-        yield f"[{','.join(batch)}]"
 
 
 CloudEvent = Annotated[

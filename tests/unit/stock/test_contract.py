@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.documents import batches_of
 from shared.errors import Refusal
-from shared.stock.contract import batches_of, event_of
+from shared.stock.contract import event_of
 from shared.stock.feed import Announced, Counted, Moved, Reason
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
