@@ -1,8 +1,12 @@
 """A bucket: encrypted, reached over TLS only, closed to the public."""
 
 from collections.abc import Sequence
+from typing import cast
 
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.platform import Platform
@@ -28,3 +32,25 @@ def bucket(
         removal_policy=platform.removal_policy,
         lifecycle_rules=list(rules),
     )
+
+
+def tells(made: s3.Bucket, queue: sqs.Queue) -> None:
+    """Each object that comes into the bucket is told by a message of ``queue``."""
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(made).account}},
+        )
+    )
+    # CDK's own way puts a function in between that may change every bucket of the account.
+    resource = cast("s3.CfnBucket", made.node.default_child)
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        queue_configurations=[
+            s3.CfnBucket.QueueConfigurationProperty(
+                event="s3:ObjectCreated:*", queue=queue.queue_arn
+            )
+        ]
+    )
+    made.node.add_dependency(queue)

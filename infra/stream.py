@@ -3,15 +3,60 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.alarm import alarm
+from infra.bucket import bucket, tells
 from infra.function import Function
 from infra.platform import Platform
 from infra.queue import dead_letter_queue
+
+FOR_EVER = -1
+RECORD_AGE = Duration.hours(23)
+"""A stream keeps what has happened for 24 hours."""
+KEPT = Duration.days(30)
+OLDEST_MS = 60_000
+
+
+class FailedRecords(Construct):
+    """Where changes lie that their worker did not take for as long as the stream keeps them, or
+    that it cannot read: whole, an object each, in the form of Lambda's invocation record with the
+    worker's event as text in ``payload``.
+
+        aws/lambda/<event source>/<shard>/<date>/...   given up by Lambda
+        put-away/<worker>/<event id>.json              put away by the worker: cannot be read
+
+    A message in the dead-letter queue tells of each object, and wakes somebody. They may be of
+    persons: they go after KEPT.
+    """
+
+    def __init__(self, scope: Construct, name: str, platform: Platform) -> None:
+        super().__init__(scope, name)
+        self.dead_letters = dead_letter_queue(self, platform)
+        self.bucket = bucket(self, "Records", platform, rules=[s3.LifecycleRule(expiration=KEPT)])
+        tells(self.bucket, self.dead_letters)
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class _Destination:
+    """CDK's own lets the worker read and delete as well."""
+
+    def __init__(self, failed: FailedRecords, worker: Function) -> None:
+        self._failed, self._worker = failed, worker
+
+    def bind(
+        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
+    ) -> lambda_.DlqDestinationConfig:
+        kept = self._failed.bucket
+        self._worker.allow(["s3:PutObject"], [kept.arn_for_objects("*")])
+        self._worker.allow(["s3:ListBucket"], [kept.bucket_arn])
+        return lambda_.DlqDestinationConfig(destination=kept.bucket_arn)
 
 
 class Follows(Construct):
@@ -19,8 +64,9 @@ class Follows(Construct):
     image fits the pattern ``image``, in order per item; and those that fit any of
     the patterns ``also``. A stream bears two workers, not more.
 
-    A batch that fails is halved until the poison record is alone; that record's position goes to
-    the dead-letter queue, and its neighbours are applied.
+    A batch that fails is halved until the record that fails is alone, and that is tried again until
+    the stream keeps it no more: what follows it waits, for most failures pass. What can never
+    succeed the worker itself puts away at once (shared/aws/streams.py). Both lie in ``failed``.
     """
 
     def __init__(
@@ -31,13 +77,13 @@ class Follows(Construct):
         *,
         table: dynamodb.Table,
         worker: Function,
+        failed: FailedRecords,
         keys: Mapping[str, str],
         batch_size: int = 500,
         also: Sequence[Mapping[str, Any]] = (),
         image: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(scope, name)
-        self.dead_letters = dead_letter_queue(self, platform)
         wanted: dict[str, Any] = {
             "dynamodb": {
                 "Keys": {
@@ -48,17 +94,27 @@ class Follows(Construct):
         }
         if image is not None:
             wanted["dynamodb"]["NewImage"] = dict(image)
+        worker.function.add_environment("NORAIN_FAILED_RECORDS", failed.bucket.bucket_name)
         worker.alias.add_event_source(
             sources.DynamoEventSource(
                 table,
                 starting_position=lambda_.StartingPosition.TRIM_HORIZON,
                 batch_size=batch_size,
                 bisect_batch_on_error=True,
-                retry_attempts=10,
+                retry_attempts=FOR_EVER,
                 parallelization_factor=4,
-                max_record_age=Duration.hours(23),
+                max_record_age=RECORD_AGE,
                 report_batch_item_failures=True,
-                on_failure=sources.SqsDlq(self.dead_letters),
+                on_failure=_Destination(failed, worker),
                 filters=[lambda_.FilterCriteria.filter(dict(one)) for one in (wanted, *also)],
             )
+        )
+        alarm(
+            self,
+            "Age",
+            f"{worker.handler} does not keep up with the stream of its table: does a record fail "
+            "again and again, or is it throttled?",
+            worker.function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
+            at_least=OLDEST_MS,
+            periods=5,
         )

@@ -9,7 +9,7 @@ that runs in the cloud.
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,26 @@ def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         make_tables(environment, prefix="fake")
         yield
+
+
+Kept = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def failed_records(fake_tables: None, environment: pytest.MonkeyPatch) -> Kept:
+    """The bucket of what workers of streams put away; what lies there."""
+    s3 = clients.client("s3")
+    where = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket="failed-records", CreateBucketConfiguration=where)
+    environment.setenv("NORAIN_FAILED_RECORDS", "failed-records")
+
+    def kept() -> list[dict[str, Any]]:
+        return [
+            json.loads(s3.get_object(Bucket="failed-records", Key=found["Key"])["Body"].read())
+            for found in s3.list_objects_v2(Bucket="failed-records").get("Contents", [])
+        ]
+
+    return kept
 
 
 @pytest.fixture(scope="session")

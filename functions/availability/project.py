@@ -18,6 +18,7 @@ from shared.availability.model import Change, Row
 from shared.availability.positions import row_of
 from shared.availability.sales import Sale
 from shared.aws.items import from_item
+from shared.aws.streams import put_away
 from shared.stock.heartbeat_table import KEY as HEARTBEAT
 from shared.stock.model import Position
 from shared.stock.table import position_of_item
@@ -33,8 +34,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One read and one write per SKU of the batch, and a write more for each further item; one read
     and one write per location where people have counted.
 
-    Answers the first record that could not be folded: Lambda sends it and what follows again,
-    and what was folded already changes nothing then.
+    Answers the first record that could not be folded for now: Lambda sends it and what follows
+    again, and what was folded already changes nothing then. One that cannot be read is put away.
     """
     changes: dict[str, list[Change]] = defaultdict(list)
     at: dict[str, int] = {}
@@ -46,9 +47,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             continue  # it is measured, and nothing else
         try:
             sku, change, countings = _change(record["dynamodb"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError) as error:
             logger.exception("not a position", extra={"event_id": record.get("eventID")})
-            failed.append(place)
+            put_away(record, type(error).__name__)
         else:
             changes[sku].append(change)
             at.setdefault(sku, place)

@@ -20,6 +20,7 @@ from shared.availability.stream_table import whole_packs, write_of
 from shared.availability.told_table import Rewritten
 from shared.aws.events import send
 from shared.aws.settings import setting
+from shared.aws.streams import put_away
 from shared.catalog import table as catalog
 from shared.instants import rfc3339
 from shared.stock import rules_table
@@ -30,8 +31,8 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers the first record whose event was not taken, or which is no pack: Lambda sends it and
-    what follows again. Events that were taken keep the id they had."""
+    """Answers the first record whose event was not taken: Lambda sends it and what follows again.
+    Events that were taken keep the id they had. What is no pack is put away."""
     told: list[dict[str, Any]] = []
     owners: list[str] = []
     failed: str | None = None
@@ -43,10 +44,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         number = record["dynamodb"]["SequenceNumber"]
         try:
             new = _events(images[place], images[place + 1 :], known, now, rules, changes)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError) as error:
             logger.exception("not a pack", extra={"event_id": record.get("eventID")})
-            failed = number
-            break
+            put_away(record, type(error).__name__)
+            continue
         told += new
         owners += [number] * len(new)
     taken = send(setting("event_bus"), told)

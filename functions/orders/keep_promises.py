@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.availability.stream_table import write_of
+from shared.aws.streams import put_away
 from shared.orders import backorders, shortfalls
 
 logger = Logger(service="norain", utc=True)
@@ -16,11 +17,17 @@ logger = Logger(service="norain", utc=True)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers the first record that could not be carried out: Lambda sends it and what follows
-    again, and what was done already changes nothing then."""
+    again, and what was done already changes nothing then. What is no pack is put away."""
     done = 0
     for record in event["Records"]:
         try:
-            for keep, sku, location_id in _changed(record["dynamodb"]):
+            changed = list(_changed(record["dynamodb"]))
+        except (KeyError, TypeError, ValueError) as error:
+            logger.exception("not a pack", extra={"event_id": record.get("eventID")})
+            put_away(record, type(error).__name__)
+            continue
+        try:
+            for keep, sku, location_id in changed:
                 done += keep(sku, location_id, datetime.now(UTC))
         except Exception:
             logger.exception("promises were not kept", extra={"event_id": record.get("eventID")})

@@ -2,7 +2,7 @@
 fulfillment for the pick lists, each new order and return in its buyer's timeline, and what a
 transfer brings as expected supply at its other end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +17,11 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from shared.availability import confidence_table
 from shared.availability.confidence import Outcome
 from shared.aws.items import from_item
+from shared.aws.streams import put_away
 from shared.orders import buyers, table, transfer_table
+from shared.orders.model import Order
 from shared.orders.picking import Pick, picks
+from shared.orders.transfers import Transfer
 from shared.web.crash import crash
 
 logger = Logger(service="norain", utc=True)
@@ -28,17 +31,32 @@ processor = BatchProcessor(
 
 
 def project(record: DynamoDBRecord) -> None:
-    images = record.raw_event["dynamodb"]
+    try:
+        found = _read(record.raw_event["dynamodb"])
+    except (KeyError, TypeError, ValueError) as error:
+        logger.error("not to be read", extra={"event_id": record.event_id, **crash(error)})
+        put_away(record.raw_event, type(error).__name__)
+        return
+    match found:
+        case Transfer():
+            transfer_table.announce(found, datetime.now(UTC))
+        case (order, before):
+            _of_order(order, before)
+
+
+def _read(images: Mapping[str, Any]) -> Transfer | tuple[Order, Order | None] | None:
+    """A transfer as it is, or an order as it is and was; None for any other change."""
     kind = images["Keys"]["sk"]["S"]
     if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:
-        return
+        return None
     if kind == "TRANSFER":
-        moved = transfer_table.transfer_of_item(from_item(images["NewImage"]))
-        transfer_table.announce(moved, datetime.now(UTC))
-        return
-    order = table.order_of_item(from_item(images["NewImage"]))
+        return transfer_table.transfer_of_item(from_item(images["NewImage"]))
     old = images.get("OldImage")
     before = table.order_of_item(from_item(old)) if old else None
+    return table.order_of_item(from_item(images["NewImage"])), before
+
+
+def _of_order(order: Order, before: Order | None) -> None:
     table.project(order, before)
     note(picks(before, order))
     buyers.tell(order, before)

@@ -9,14 +9,15 @@ from aws_lambda_powertools import Logger
 from shared.aws.events import send
 from shared.aws.items import from_item
 from shared.aws.settings import setting
+from shared.aws.streams import put_away
 from shared.orders import events, table, transfer_table
 
 logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers the first record of which an event was not taken, or which cannot be read: Lambda
-    sends it and what follows again. Events that were taken keep the id they had."""
+    """Answers the first record of which an event was not taken: Lambda sends it and what follows
+    again. Events that were taken keep the id they had. What cannot be read is put away."""
     told: list[dict[str, Any]] = []
     owners: list[str] = []
     failed: str | None = None
@@ -24,10 +25,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         number = record["dynamodb"]["SequenceNumber"]
         try:
             new = _events(record["dynamodb"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError) as error:
             logger.exception("not to be read", extra={"event_id": record.get("eventID")})
-            failed = number
-            break
+            put_away(record, type(error).__name__)
+            continue
         told += new
         owners += [number] * len(new)
     taken = send(setting("event_bus"), told)

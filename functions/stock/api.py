@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from shared.availability.table import confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
+from shared.documents import batches_of
 from shared.errors import NotFound, Refusal, invalid
 from shared.stock import rules_table, table
 from shared.stock.contract import (
@@ -24,7 +25,6 @@ from shared.stock.contract import (
     RejectedEvent,
     Updates,
     UpdatesAnswer,
-    batches_of,
     event_of,
     hold_of,
 )

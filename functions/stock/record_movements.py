@@ -1,54 +1,86 @@
 """Writes the ledger: one row for every write of a position (a DynamoDB stream). Rows that expire
-after 13 months go to the archive."""
+after 13 months go on the archive's queue."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.aws import s3
 from shared.aws.items import from_item
 from shared.aws.settings import setting
+from shared.aws.sqs import MOST_BYTES, send
+from shared.aws.streams import put_away
+from shared.documents import batches_of
 from shared.stock import slot_table, table
-from shared.stock.archive import files
 
 logger = Logger(service="norain", utc=True)
 
+Key = tuple[str, str]
+
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Rows are keyed by the version that they led to, and files by what is in them: to write one
-    again changes nothing.
+    """Rows are keyed by the version that they led to: to write one again changes nothing.
+
+    A record that cannot be read is put away, and holds up none. The ledger is written first:
+    whatever becomes of the archive, it has no part in it.
 
     Raises Busy when the table takes no more; the whole batch comes again.
     """
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    rows: dict[Key, dict[str, Any]] = {}
     sold: set[tuple[str, str]] = set()
-    expired: list[dict[str, Any]] = []
+    expired: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
     for record in event["Records"]:
-        images = record["dynamodb"]
-        old = from_item(images["OldImage"]) if "OldImage" in images else None
-        if "NewImage" not in images:
-            if old is not None and old["sk"].startswith("MOVE#"):
-                expired.append(old)
+        try:
+            read = _read(record["dynamodb"])
+        except (KeyError, TypeError, ValueError) as error:
+            logger.exception("not a position", extra={"event_id": record.get("eventID")})
+            put_away(record, type(error).__name__)
             continue
-        new = from_item(images["NewImage"])
-        if old is not None and old.get("version") == new["version"]:
-            continue  # no write of ours: somebody mended an attribute by hand
-        if new["sk"] == "SLOT":
-            if old is None:
-                continue  # a split has made it: the position's row says so
-            sold.add((new["sku"], new["location_id"]))
-            row = slot_table.sale_row(old, new)
-        else:
-            row = table.record(old, new)
+        match read:
+            case None:
+                continue
+            case "expired", row:
+                expired.append((record, row))
+                continue
+            case "sold", row:
+                sold.add((row["sku"], row["location_id"]))
+            case _, row:
+                pass
         rows[row["pk"], row["sk"]] = row
     table.put_rows(rows.values())
     for place in sold:
         slot_table.settle(*place, datetime.now(UTC))
-    for key, body in files(expired):
-        s3.put(setting("archive"), key, body, ContentType="application/gzip")
+    _archive(expired)
     logger.info(
         "recorded",
-        extra={"records": len(event["Records"]), "rows": len(rows), "archived": len(expired)},
+        extra={"records": len(event["Records"]), "rows": len(rows), "expired": len(expired)},
     )
     return {"batchItemFailures": []}
+
+
+def _read(images: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """What the record is, and the ledger's row of it; None where there is nothing to be done."""
+    old = from_item(images["OldImage"]) if "OldImage" in images else None
+    if "NewImage" not in images:
+        return ("expired", old) if old is not None and old["sk"].startswith("MOVE#") else None
+    new = from_item(images["NewImage"])
+    if old is not None and old.get("version") == new["version"]:
+        return None  # no write of ours: somebody mended an attribute by hand
+    if new["sk"] != "SLOT":
+        return "moved", table.record(old, new)
+    # What a split has made, the position's row says.
+    return None if old is None else ("sold", slot_table.sale_row(old, new))
+
+
+def _archive(expired: list[tuple[Mapping[str, Any], dict[str, Any]]]) -> None:
+    """Puts rows that are gone from the table on the archive's queue, or away if that takes none."""
+    if not expired:
+        return
+    try:
+        for batch in batches_of((row for _, row in expired), MOST_BYTES):
+            send(setting("archive_queue"), batch)
+    except Exception as error:
+        logger.exception("the archive's queue takes no rows", extra={"rows": len(expired)})
+        for record, _ in expired:
+            put_away(record, type(error).__name__)

@@ -1,14 +1,17 @@
-"""The messages that the feed's workers gave up, and their way back to the queue.
+"""What workers gave up, wherever it lies, and its way back: of queues, streams and schedules.
 
-A message is deleted from the dead-letter queue only after it lies in the feed queue again. If that
-is interrupted it is sent twice, which changes nothing: an event is applied once.
+A message is deleted from the dead-letter queue only after it lies in its queue again, and a record
+of a stream only after its worker has taken it. If that is interrupted it is sent twice, which
+changes nothing: an event is applied once. What a schedule gave up its next run has done.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
+from infra.cli.status import short
 from infra.local.cloud import CloudFailed
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN_SECONDS = 60
+DEAD = "DeadLetters"
+RECORDS = "data-failedrecords"
 UNKNOWN = "received too often: the worker did not get to the end of it"
 
 
@@ -31,6 +36,59 @@ class DeadLetter:
 
     def told(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "receipt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A dead-letter queue; what lies there goes back to the queue ``source``, if it has one."""
+
+    name: str
+    url: str
+    source: str | None
+
+
+def places(sqs: "SQSClient", stage: str) -> list[Place]:
+    """Every dead-letter queue of the stage by its name, such as ``webhooks-deliveries``."""
+    urls = sqs.list_queues(QueueNamePrefix=f"norain-{stage}-", MaxResults=1000).get("QueueUrls", [])
+    attributes = {
+        url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "RedrivePolicy"])[
+            "Attributes"
+        ]
+        for url in urls
+    }
+    sources = {
+        json.loads(found["RedrivePolicy"])["deadLetterTargetArn"]: url
+        for url, found in attributes.items()
+        if found.get("RedrivePolicy")
+    }
+    return sorted(
+        (
+            Place(_name(url), url, sources.get(found["QueueArn"]))
+            for url, found in attributes.items()
+            if DEAD in url
+        ),
+        key=lambda place: place.name,
+    )
+
+
+def _name(url: str) -> str:
+    """``.../norain-dev-Stock-FeedDeadLettersB01CC067-8A66C8`` as ``stock-feed``."""
+    stack, _, rest = short(url.rsplit("/", 1)[-1]).partition(" ")
+    return f"{stack}-{rest.partition(DEAD)[0]}".lower()
+
+
+def chosen(found: Sequence[Place], names: Sequence[str]) -> list[Place]:
+    """The places of ``names``, all without any; ``stock`` stands for ``stock-feed``.
+
+    Raises CloudFailed for a name that is none.
+    """
+    known = {place.name: place for place in found}
+    known |= {
+        name.removesuffix("-feed"): place for name, place in known.items() if name.endswith("-feed")
+    }
+    if unknown := [name for name in names if name not in known]:
+        raise CloudFailed(f"no dead letters are called {unknown[0]}: one of {', '.join(known)}")
+    return [known[name] for name in names] if names else list(found)
 
 
 def receive(sqs: "SQSClient", url: str) -> list[DeadLetter]:
@@ -58,18 +116,46 @@ def give_back(sqs: "SQSClient", url: str, letters: Sequence[DeadLetter]) -> None
 
 
 def redrive(
-    sqs: "SQSClient",
-    dead_letters_url: str,
-    queue_url: str,
+    aws: Callable[[str], Any],
+    place: Place,
     letters: Sequence[DeadLetter],
     mended: Mapping[str, Any],
-) -> None:
-    """Send each letter to the queue, with its body in ``mended`` (by message id) if it is there."""
+) -> list[DeadLetter]:
+    """Sends each letter back, with its body in ``mended`` (by message id) if it is there; those
+    whose worker failed again, which stay. ``aws`` makes a client of a service."""
+    stay = []
     for letter in letters:
         body = mended.get(letter.message_id, letter.body)
-        text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
-        sqs.send_message(QueueUrl=queue_url, MessageBody=text)
-        sqs.delete_message(QueueUrl=dead_letters_url, ReceiptHandle=letter.receipt)
+        if place.source is not None:
+            text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
+            aws("sqs").send_message(QueueUrl=place.source, MessageBody=text)
+        elif place.name == RECORDS and not _taken(aws, body):
+            stay.append(letter)
+            continue
+        aws("sqs").delete_message(QueueUrl=place.url, ReceiptHandle=letter.receipt)
+    return stay
+
+
+def _taken(aws: Callable[[str], Any], told: Mapping[str, Any]) -> bool:
+    """Hands the records that a notification of the bucket names to their workers again, and
+    deletes them there; False when a worker fails."""
+    for row in told.get("Records", []):
+        where = {
+            "Bucket": row["s3"]["bucket"]["name"],
+            "Key": unquote_plus(row["s3"]["object"]["key"]),
+        }
+        try:
+            kept = json.loads(aws("s3").get_object(**where)["Body"].read())
+        except aws("s3").exceptions.NoSuchKey:
+            continue  # an earlier try has come so far
+        answer = aws("lambda").invoke(
+            FunctionName=kept["requestContext"]["functionArn"], Payload=kept["payload"].encode()
+        )
+        said = json.loads(answer["Payload"].read() or b"null")
+        if answer.get("FunctionError") or (said or {}).get("batchItemFailures"):
+            return False
+        aws("s3").delete_object(**where)
+    return True
 
 
 def mended_bodies(text: str) -> dict[str, Any]:

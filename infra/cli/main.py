@@ -45,9 +45,6 @@ class Line(StrEnum):
         stock = self is Line.stock
         return aim.stock_feed_queue_url if stock else aim.customer_feed_queue_url
 
-    def dead_letters(self, aim: target.Target) -> str:
-        return aim.stock_feed_dlq_url if self is Line.stock else aim.customer_feed_dlq_url
-
 
 Of = Annotated[Line, typer.Option("--of", help="which feed: stock, or customers")]
 
@@ -363,9 +360,15 @@ def redrive(
         Path | None,
         typer.Option(help="send the mended messages of this file instead, and only those"),
     ] = None,
-    of: Of = Line.stock,
+    of: Annotated[
+        list[str] | None,
+        typer.Option("--of", help="only these: stock, customers, webhooks-deliveries, ..."),
+    ] = None,
 ) -> None:
-    """Bring a feed's dead letters back to the queue, showing why each was given up.
+    """Bring dead letters back to their queues and streams, showing why each was given up.
+
+    Of all queues, of the streams' failed records (handed to their workers again) and of schedules
+    (whose next run has done the work: they go). Ends with 1 when a worker failed again.
 
     \b
     norain redrive --dry-run
@@ -374,28 +377,34 @@ def redrive(
     norain redrive --of customers --dry-run
     """
     aim = target.load()
-    dead = of.dead_letters(aim)
-    letters = dead_letters.receive(aim.sqs, dead)
     mended = dead_letters.mended_bodies(_existing(str(edit)).read_text()) if edit else {}
-    chosen = [letter for letter in letters if not edit or letter.message_id in mended]
-    if dry_run:
-        dead_letters.give_back(aim.sqs, dead, letters)
-    else:
-        left = [letter for letter in letters if letter not in chosen]
-        dead_letters.give_back(aim.sqs, dead, left)
-        dead_letters.redrive(aim.sqs, dead, of.queue(aim), chosen, mended)
-    told = "would go back" if dry_run else "went back to the queue"
+    rows: list[dict[str, Any]] = []
+    seen = failed = 0
+    for place in dead_letters.chosen(dead_letters.places(aim.sqs, aim.stage), of or ()):
+        letters = dead_letters.receive(aim.sqs, place.url)
+        seen += len(letters)
+        back = [letter for letter in letters if not edit or letter.message_id in mended]
+        stay = [letter for letter in letters if dry_run or letter not in back]
+        if not dry_run:
+            again = dead_letters.redrive(aim.aws, place, back, mended)
+            failed += len(again)
+            stay += again
+        dead_letters.give_back(aim.sqs, place.url, stay)
+        rows += [{"queue": place.name, **letter.told()} for letter in back]
+    told = "would go back" if dry_run else "went back"
     show(
-        [letter.told() for letter in chosen],
+        rows,
         table(
             "dead letters",
-            ("message", "code", "reason"),
-            [(letter.message_id, letter.code, letter.detail) for letter in chosen],
+            ("of", "message", "code", "reason"),
+            [(row["queue"], row["message_id"], row["code"], row["detail"]) for row in rows],
         )
-        if chosen
+        if rows
         else "",
-        f"{len(chosen)} of {len(letters)} {told}",
+        f"{len(rows) - failed} of {seen} {told}" + (f", {failed} failed again" if failed else ""),
     )
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

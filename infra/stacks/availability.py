@@ -53,6 +53,7 @@ class Availability(Stack):
             platform,
             table=data[schema.STOCK],
             worker=project,
+            failed=data.failed_records,
             keys={"sk": "LOC#"},
             also=[HEARTBEAT],
         )
@@ -85,6 +86,7 @@ class Availability(Stack):
             platform,
             table=data[schema.AVAILABILITY],
             worker=publish_events,
+            failed=data.failed_records,
             keys={"sk": "PACK#"},
             batch_size=100,
         )

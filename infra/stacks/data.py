@@ -6,6 +6,7 @@ from constructs import Construct
 
 from infra.function import Function
 from infra.platform import Platform
+from infra.stream import FailedRecords
 from infra.table import table
 from shared import schema
 
@@ -16,6 +17,9 @@ class Data(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         self.tables = {entry.name: table(self, entry, platform) for entry in schema.TABLES}
+        self.failed_records = FailedRecords(self, "FailedRecords", platform)
+        CfnOutput(self, "FailedRecordsBucketName", value=self.failed_records.bucket.bucket_name)
+        CfnOutput(self, "FailedRecordsDlqUrl", value=self.failed_records.dead_letters.queue_url)
         for entry in schema.TABLES:
             CfnOutput(self, f"Table{entry.name.capitalize()}", value=self[entry].table_name)
 

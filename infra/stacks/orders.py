@@ -66,6 +66,7 @@ class Orders(Stack):
             platform,
             table=data[schema.AVAILABILITY],
             worker=keep_promises,
+            failed=data.failed_records,
             keys={"sk": "PACK#"},
             image={"awaited": {"BOOL": [True]}},
             also=[SHORT],
@@ -112,6 +113,7 @@ class Orders(Stack):
             platform,
             table=data[schema.ORDERS],
             worker=project,
+            failed=data.failed_records,
             keys={"sk": "ORDER"},
             also=[TRANSFER],
         )
@@ -131,6 +133,7 @@ class Orders(Stack):
             platform,
             table=data[schema.ORDERS],
             worker=publish_events,
+            failed=data.failed_records,
             keys={"sk": "ORDER"},
             also=[TRANSFER],
             batch_size=100,

@@ -1,15 +1,12 @@
 """Stock: the feed queue and who works it off, the ledger, the holds, the API."""
 
-from typing import cast
-
 from aws_cdk import CfnOutput, Duration, Environment, Stack
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.alarm import alarm, own_metric
-from infra.bucket import bucket
+from infra.bucket import bucket, tells
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
@@ -21,6 +18,7 @@ from shared import schema
 
 APPLY_SECONDS = 120
 INGEST_SECONDS = 300
+ARCHIVE_SECONDS = 60
 FILE_DAYS = 90
 AUDIT_SECONDS = 290
 AUDIT_MINUTES = 5
@@ -69,36 +67,21 @@ class Stock(Stack):
             "RecordMovements",
             platform,
             handler="functions.stock.record_movements.handler",
-            description="writes the ledger, and archives its rows when they expire",
+            description="writes the ledger, and hands its rows on when they expire",
             timeout_seconds=60,
         )
         data.let(record_movements, schema.STOCK, *READ, *WRITE, "dynamodb:BatchWriteItem")
-        archive = bucket(
-            self,
-            "Archive",
-            platform,
-            rules=[
-                s3.LifecycleRule(
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
-                            transition_after=Duration.days(90),
-                        )
-                    ],
-                )
-            ],
-        )
-        record_movements.function.add_environment("NORAIN_ARCHIVE", archive.bucket_name)
-        record_movements.allow(["s3:PutObject"], [archive.arn_for_objects("movements/*")])
         Follows(
             self,
             "Movements",
             platform,
             table=data[schema.STOCK],
             worker=record_movements,
+            failed=data.failed_records,
             keys={"sk": "LOC#"},
             also=[SLOT_SOLD, EXPIRED_ROW],
         )
+        archive = self._archive(platform, record_movements)
 
         expire_holds = Function(
             self,
@@ -166,17 +149,45 @@ class Stock(Stack):
         CfnOutput(self, "StockAudit", value=audit.function.function_name)
         CfnOutput(self, "MovementsArchive", value=archive.bucket_name)
 
+    def _archive(self, platform: Platform, record_movements: Function) -> s3.Bucket:
+        """The rows of the ledger that have expired, and who writes them there: behind a queue, so
+        that nothing which hinders him holds up the ledger."""
+        archive = bucket(
+            self,
+            "Archive",
+            platform,
+            rules=[
+                s3.LifecycleRule(
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                            transition_after=Duration.days(90),
+                        )
+                    ],
+                )
+            ],
+        )
+        expired = Queue(self, "Expired", platform, worker_timeout_seconds=ARCHIVE_SECONDS)
+        record_movements.function.add_environment("NORAIN_ARCHIVE_QUEUE", expired.queue.queue_url)
+        record_movements.allow(["sqs:SendMessage"], [expired.queue.queue_arn])
+        archive_rows = Function(
+            self,
+            "ArchiveRows",
+            platform,
+            handler="functions.stock.archive_rows.handler",
+            description="writes rows of the ledger that have expired to the archive",
+            timeout_seconds=ARCHIVE_SECONDS,
+            environment={"NORAIN_ARCHIVE": archive.bucket_name},
+        )
+        archive_rows.allow(["s3:PutObject"], [archive.arn_for_objects("movements/*")])
+        expired.worked_off_by(archive_rows, batch_size=10, window_seconds=5, max_concurrency=5)
+        CfnOutput(self, "StockArchiveQueueUrl", value=expired.queue.queue_url)
+        CfnOutput(self, "StockArchiveDlqUrl", value=expired.dead_letters.queue_url)
+        return archive
+
     def _files(self, platform: Platform, data: Data, feed: Queue) -> s3.Bucket:
         """The bucket whose files become messages of ``feed``."""
         files = Queue(self, "Files", platform, worker_timeout_seconds=INGEST_SECONDS)
-        files.queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[files.queue.queue_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
         dropped = bucket(
             self,
             "FeedFiles",
@@ -188,16 +199,7 @@ class Stock(Stack):
                 )
             ],
         )
-        # CDK's own way puts a function in between that may change every bucket of the account.
-        resource = cast("s3.CfnBucket", dropped.node.default_child)
-        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            queue_configurations=[
-                s3.CfnBucket.QueueConfigurationProperty(
-                    event="s3:ObjectCreated:*", queue=files.queue.queue_arn
-                )
-            ]
-        )
-        dropped.node.add_dependency(files.queue)
+        tells(dropped, files.queue)
 
         ingest_file = Function(
             self,

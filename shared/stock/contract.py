@@ -1,8 +1,7 @@
 """Feed messages, positions and holds as they come from outside and go out."""
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -256,21 +255,6 @@ def _instants(event: Event) -> Iterator[tuple[str, datetime]]:
             yield "data.occurred_at", event.occurred_at
         case Announced():
             yield "time", event.time
-
-
-def batches_of(documents: Iterable[Any], most_bytes: int) -> Iterator[str]:
-    """CloudEvents batches (JSON arrays) of at most ``most_bytes`` each."""
-    batch: list[str] = []
-    size = 2
-    for document in documents:
-        text = json.dumps(document, separators=(",", ":"))
-        if batch and size + len(text) + 1 > most_bytes:
-            yield f"[{','.join(batch)}]"
-            batch, size = [], 2
-        batch.append(text)
-        size += len(text) + 1
-    if batch:
-        yield f"[{','.join(batch)}]"
 
 
 CloudEvent = Annotated[

@@ -22,9 +22,9 @@ from shared.aws import s3
 from shared.aws.items import to_item
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
+from shared.documents import batches_of
 from shared.errors import Refusal
 from shared.instants import rfc3339
-from shared.stock.contract import batches_of
 from shared.stock.files import GZIP, Form, Read, Start, opened, read, rows, unpacked
 from shared.stock.table import stock
 

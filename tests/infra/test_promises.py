@@ -73,7 +73,13 @@ def test_every_source_reports_the_items_that_failed(cloud: Templates) -> None:
         assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_every_stream_source_gives_up_a_poison_record_alone(cloud: Templates) -> None:
+def test_every_stream_source_retries_until_the_record_s_age_ends_it_and_keeps_it_whole(
+    cloud: Templates,
+) -> None:
+    (kept,) = [one for one in cloud.of("AWS::S3::Bucket") if "FailedRecords" in one.name]
+    told = json.dumps(kept.properties["NotificationConfiguration"]["QueueConfigurations"])
+    assert "s3:ObjectCreated:*" in told
+    assert "FailedRecordsDeadLetters" in told
     streams = [
         mapping
         for mapping in cloud.of("AWS::Lambda::EventSourceMapping")
@@ -82,8 +88,9 @@ def test_every_stream_source_gives_up_a_poison_record_alone(cloud: Templates) ->
     assert streams
     for mapping in streams:
         assert mapping.properties["BisectBatchOnFunctionError"] is True
-        assert mapping.properties["MaximumRetryAttempts"] > 0
-        assert "OnFailure" in mapping.properties["DestinationConfig"]
+        assert mapping.properties["MaximumRetryAttempts"] == -1
+        assert 12 * 3600 <= mapping.properties["MaximumRecordAgeInSeconds"] < 24 * 3600
+        assert kept.name in json.dumps(mapping.properties["DestinationConfig"]["OnFailure"])
         assert mapping.properties["FilterCriteria"]["Filters"]
 
 

@@ -34,6 +34,27 @@ def allowed(templates: Templates, function: Resource, table: str) -> set[str]:
     return found
 
 
+def test_the_archive_is_written_behind_a_queue_and_never_by_who_writes_the_ledger(
+    cloud: Templates,
+) -> None:
+    variables = {
+        function.properties["Handler"]: function.properties["Environment"]["Variables"]
+        for function in cloud.of("AWS::Lambda::Function")
+        if function.properties.get("Handler", "").startswith("functions.stock.")
+    }
+    ledger = variables["functions.stock.record_movements.handler"]
+    assert {"NORAIN_ARCHIVE_QUEUE", "NORAIN_FAILED_RECORDS"} <= ledger.keys()
+    assert "NORAIN_ARCHIVE" not in ledger
+    assert "NORAIN_ARCHIVE" in variables["functions.stock.archive_rows.handler"]
+
+
+def test_what_may_not_be_lost_stays_while_it_can_be_mended(cloud: Templates) -> None:
+    """Failed records may be of persons: they go, and not before anybody has had the time."""
+    (kept,) = [one for one in cloud.of("AWS::S3::Bucket") if "FailedRecords" in one.name]
+    (rule,) = kept.properties["LifecycleConfiguration"]["Rules"]
+    assert 14 <= rule["ExpirationInDays"] <= 30
+
+
 def test_whoever_folds_slots_may_delete_from_the_stock_table(cloud: Templates) -> None:
     functions = {
         function.properties["Handler"]: function

@@ -20,6 +20,7 @@ from shared.stock import rules_table
 from shared.stock import table as stock
 from shared.stock.feed import Counted
 from shared.stock.rules import Amount, Match, Rule
+from tests.conftest import Kept
 from tests.functions.locations.requests import request
 from tests.functions.stock.conftest import call as ask_stock
 from tests.tables.orders import shop
@@ -214,13 +215,13 @@ def test_copies_of_a_book_and_own_acts_teach_nothing_and_cost_nothing() -> None:
     assert confidence_table.find("denver").version == 0
 
 
-def test_a_count_that_is_poison_is_named_and_its_neighbours_teach() -> None:
+def test_a_count_that_is_poison_is_put_away_and_its_neighbours_teach(failed_records: Kept) -> None:
     known_counts()
     good, poison = counted_by_hand("A", 1), counted_by_hand("B", 4, number=2)
     poison["dynamodb"]["NewImage"]["last"]["L"][0]["M"]["occurred_at"] = {"S": "noon"}
-    assert project.handler({"Records": [good, poison]}, None) == {
-        "batchItemFailures": [{"itemIdentifier": "2"}]
-    }
+    assert project.handler({"Records": [good, poison]}, None) == {"batchItemFailures": []}
+    (kept,) = failed_records()
+    assert json.loads(kept["payload"]) == {"Records": [poison]}
     assert confidence_table.find("denver").groups["dairy"].missed == 0.25 * 0.75
 
 

@@ -18,7 +18,7 @@ from shared.stock import heartbeat_table
 from shared.stock import table as stock
 from shared.stock.feed import Moved
 from shared.stock.model import Cause, Effect
-from tests.conftest import event
+from tests.conftest import Kept, event
 from tests.tables.orders import shop
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -60,11 +60,13 @@ def test_a_position_that_was_removed_is_no_longer_told_of() -> None:
     assert set(rows()["milk-1"]) == {"boulder"}
 
 
-def test_a_poison_record_is_named_and_its_neighbours_are_applied() -> None:
+def test_a_poison_record_is_put_away_and_its_neighbours_are_applied(failed_records: Kept) -> None:
     batch = event("availability/positions_poison")
-    assert handler(batch, None) == {
-        "batchItemFailures": [{"itemIdentifier": "000000000000000000102"}]
-    }
+    assert handler(batch, None) == NONE_FAILED
+    (kept,) = failed_records()
+    (record,) = json.loads(kept["payload"])["Records"]
+    assert record["dynamodb"]["SequenceNumber"] == "000000000000000000102"
+    assert record in batch["Records"]
     assert rows() == {"milk-1": {"denver": Row(10, 1)}, "milk-2": {"denver": Row(2, 3)}}
 
 

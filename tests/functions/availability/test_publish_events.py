@@ -18,6 +18,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
+from tests.conftest import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -117,13 +118,15 @@ def test_a_rule_that_speaks_of_other_products_sets_no_channel_apart(
     assert "not_for" not in event["data"]
 
 
-def test_a_poison_record_is_named_and_what_was_before_it_is_told(
-    heard: list[dict[str, Any]],
+def test_a_poison_record_is_put_away_and_its_neighbours_are_told(
+    heard: list[dict[str, Any]], failed_records: Kept
 ) -> None:
     poison = {"dynamodb": {"SequenceNumber": "2", "NewImage": {"pk": {"S": "SKU#B"}}}}
-    records = [record(1, "A", units("denver", 1, 9)), poison]
-    assert handler({"Records": records}, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert [event["subject"] for event in heard] == ["A"]
+    records = [record(1, "A", units("denver", 1, 9)), poison, record(3, "C", units("denver", 1, 9))]
+    assert handler({"Records": records}, None) == {"batchItemFailures": []}
+    assert [event["subject"] for event in heard] == ["A", "C"]
+    (kept,) = failed_records()
+    assert json.loads(kept["payload"]) == {"Records": [poison]}
 
 
 def test_a_pack_that_is_no_more_is_not_told_of(heard: list[dict[str, Any]]) -> None:

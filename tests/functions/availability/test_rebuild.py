@@ -17,7 +17,7 @@ from shared.aws.dynamodb import key, transact
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect
 
-pytestmark = pytest.mark.usefixtures("fake_tables")
+pytestmark = pytest.mark.usefixtures("fake_tables", "failed_records")
 
 
 class Context:

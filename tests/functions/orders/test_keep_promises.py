@@ -1,5 +1,6 @@
 """The worker that gives supplies to who waits: from the images of the packs to the orders."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from functions.orders import keep_promises
 from shared.aws.items import to_item
 from shared.orders import backorders, shortfalls, table
 from shared.stock.feed import Counted
+from tests.conftest import Kept
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW
 from tests.tables.orders.test_backorders import (
@@ -105,14 +107,16 @@ def test_a_record_that_comes_twice_or_says_nothing_new_does_nothing() -> None:
     shop.laws()
 
 
-def test_a_record_that_cannot_be_read_is_named_and_comes_again_with_what_follows() -> None:
+def test_a_record_that_cannot_be_read_is_put_away_and_holds_up_none(failed_records: Kept) -> None:
     announced("PO-1", 2, 10)
     bought("o1", 2)
     before = image()
     received("PO-1", 2)
     broken = record(None, {"awaited": {"BOOL": True}}, 7)
-    assert given(broken, record(before, image(), 8)) == ["7"]
-    assert shipped_from("o1") == []
+    assert given(broken, record(before, image(), 8)) == []
+    assert shipped_from("o1") != []
+    (kept,) = failed_records()
+    assert json.loads(kept["payload"]) == {"Records": [broken]}
 
 
 def test_one_promise_more_wakes_nobody() -> None:

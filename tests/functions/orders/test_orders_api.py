@@ -11,12 +11,13 @@ import pytest
 from functions.orders import api, project_fulfillments, sweep
 from shared.aws.items import to_item
 from shared.customers import table as customers
+from shared.errors import Busy
 from shared.orders import table
 from shared.orders.contract import MOST_ORDERED
 from shared.orders.model import Change
 from shared.routing.route import replay
 from shared.web.cursor import cursor_of
-from tests.conftest import event
+from tests.conftest import Kept, event
 from tests.functions.locations.requests import answered, paths, request
 from tests.tables.orders import shop
 
@@ -352,15 +353,32 @@ def test_what_a_store_does_not_find_is_taken_off_and_comes_from_elsewhere() -> N
     assert all(row["sentence"] for row in decision["candidates"])
 
 
-def test_a_record_that_cannot_be_projected_is_named_in_the_log_without_its_words(
-    caplog: pytest.LogCaptureFixture,
+def test_a_record_that_cannot_be_read_is_put_away_and_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, failed_records: Kept
 ) -> None:
     images = {"Keys": to_item({"pk": "ORDER#o", "sk": "ORDER"}), "NewImage": to_item({"bob": 1})}
     record = {"eventID": "e-1", "dynamodb": {**images, "SequenceNumber": "7"}}
     answer = project_fulfillments.handler({"Records": [record]}, None)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "7"}]}
-    (line,) = [line for line in caplog.records if line.message == "not projected"]
+    assert answer == {"batchItemFailures": []}
+    (line,) = [line for line in caplog.records if line.message == "not to be read"]
     assert vars(line)["error"] == ["builtins.KeyError"]
+    (kept,) = failed_records()
+    assert json.loads(kept["payload"]) == {"Records": [record]}
+
+
+def test_a_record_that_cannot_be_projected_comes_again_and_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise Busy("a person's words")
+
+    placed()
+    monkeypatch.setattr(table, "project", fail)
+    with pytest.raises(AssertionError):
+        projected()
+    lines = [line for line in caplog.records if line.message == "not projected"]
+    assert lines
+    assert "a person's words" not in str([vars(line) for line in lines])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from shared.aws import events
 from shared.aws.items import to_item
 from shared.orders import placing, table
 from shared.orders.model import Rejection, act, cancel, reject
+from tests.conftest import Kept
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -139,16 +140,19 @@ def test_a_repeated_record_tells_the_same_events_again(bus: Bus) -> None:
     assert len({event["id"] for event in heard}) == 2
 
 
-def test_what_is_no_order_is_left_to_itself_and_what_came_before_it_is_told(
-    bus: Bus,
+def test_what_is_no_order_is_put_away_and_its_neighbours_are_told(
+    bus: Bus, failed_records: Kept
 ) -> None:
     place()
     broken = image()
     del broken["history"]
-    assert told(record(1, image()), record(2, broken), record(3, image())) == ["2"]
-    assert len(bus.heard()) == 2
+    assert told(record(1, image()), record(2, broken), record(3, image())) == []
+    assert len(bus.heard()) == 4
+    (kept,) = failed_records()
+    (away,) = json.loads(kept["payload"])["Records"]
+    assert (away["eventID"], away["dynamodb"]["SequenceNumber"]) == ("2", "2")
     assert told(record(4, None, image())) == []
-    assert len(bus.heard()) == 2
+    assert len(bus.heard()) == 4
 
 
 def test_an_event_that_is_not_taken_comes_again_with_all_that_follow(bus: Bus) -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.documents import batches_of
 from shared.errors import FromTheFuture, Refusal
 from shared.instants import rfc3339
-from shared.stock.contract import batches_of, event_of
+from shared.stock.contract import event_of
 from shared.stock.feed import Announced, Counted, Moved, Reason
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

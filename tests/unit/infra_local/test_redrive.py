@@ -1,0 +1,103 @@
+"""The way back of what was given up: by queue, from the bucket of failed records, by schedule."""
+
+import io
+import json
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.cli import dead_letters
+from infra.cli.dead_letters import Place
+from infra.local.cloud import CloudFailed
+
+
+def aws(service: str) -> Any:
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
+class Workers:
+    """Lambda, as far as it answers an invocation."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.got: list[tuple[str, Any]] = []
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        self.got.append((FunctionName, json.loads(Payload)))
+        return {"Payload": io.BytesIO(json.dumps(self.answer).encode())}
+
+
+@pytest.fixture
+def cloud(environment: pytest.MonkeyPatch) -> Any:
+    with mock_aws():
+        sqs = boto3.client("sqs")
+        for stack, name in [
+            ("Stock", "Feed"),
+            ("Webhooks", "Deliveries"),
+            ("Data", "FailedRecords"),
+        ]:
+            made = f"norain-dev-{stack}-{name}"
+            dead = sqs.create_queue(QueueName=f"{made}DeadLettersB01CC067-8A66")["QueueUrl"]
+            arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+            policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 5}
+            if stack != "Data":
+                sqs.create_queue(
+                    QueueName=f"{made}QueueB01CC067-8A66",
+                    Attributes={"RedrivePolicy": json.dumps(policy)},
+                )
+        yield sqs
+
+
+def place(sqs: Any, name: str) -> Place:
+    (found,) = dead_letters.chosen(dead_letters.places(sqs, "dev"), [name])
+    return found
+
+
+def test_every_queue_has_a_way_back_by_its_name(cloud: Any) -> None:
+    found = dead_letters.places(cloud, "dev")
+    assert [(one.name, one.source is not None) for one in found] == [
+        ("data-failedrecords", False),
+        ("stock-feed", True),
+        ("webhooks-deliveries", True),
+    ]
+    assert dead_letters.chosen(found, ["stock"]) == dead_letters.chosen(found, ["stock-feed"])
+    with pytest.raises(CloudFailed, match="webhooks-deliveries"):
+        dead_letters.chosen(found, ["nonsense"])
+
+
+def test_a_letter_goes_back_to_the_queue_that_it_came_from(cloud: Any) -> None:
+    where = place(cloud, "webhooks-deliveries")
+    cloud.send_message(QueueUrl=where.url, MessageBody='{"webhook_id":"w"}')
+    letters = dead_letters.receive(cloud, where.url)
+    assert dead_letters.redrive(aws, where, letters, {}) == []
+    (message,) = cloud.receive_message(QueueUrl=where.source)["Messages"]
+    assert json.loads(message["Body"]) == {"webhook_id": "w"}
+    assert dead_letters.receive(cloud, where.url) == []
+
+
+@pytest.mark.parametrize("failures", [[], [{"itemIdentifier": "7"}]])
+def test_a_failed_record_goes_to_its_worker_and_stays_when_that_fails(
+    cloud: Any, failures: list[Any]
+) -> None:
+    s3, workers = boto3.client("s3"), Workers({"batchItemFailures": failures})
+    s3.create_bucket(
+        Bucket="failed", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    payload = {"Records": [{"eventID": "e 1"}]}
+    kept = {"requestContext": {"functionArn": "project"}, "payload": json.dumps(payload)}
+    s3.put_object(Bucket="failed", Key="put-away/project/e 1.json", Body=json.dumps(kept))
+    told = {"s3": {"bucket": {"name": "failed"}, "object": {"key": "put-away/project/e+1.json"}}}
+    where = place(cloud, "data-failedrecords")
+    cloud.send_message(QueueUrl=where.url, MessageBody=json.dumps({"Records": [told]}))
+    letters = dead_letters.receive(cloud, where.url)
+
+    def with_workers(service: str) -> Any:
+        return workers if service == "lambda" else aws(service)
+
+    stay = dead_letters.redrive(with_workers, where, letters, {})
+    assert workers.got == [("project", payload)]
+    assert stay == (letters if failures else [])
+    left = s3.list_objects_v2(Bucket="failed").get("Contents", [])
+    assert len(left) == len(failures)
