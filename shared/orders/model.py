@@ -710,23 +710,33 @@ def claim(
     return _also(accepted, accepted.order, effects)
 
 
-def withdraw(order: Order, fulfillment_ids: Iterable[str], now: datetime, actor: str) -> Change:
-    """Offers are taken back: their units are free to be routed elsewhere, or there again."""
+def withdraw(
+    order: Order, units: Mapping[str, Mapping[str, int]], now: datetime, actor: str
+) -> Change:
+    """``units``, by fulfillment and line, are taken back, and free to be routed elsewhere. What a
+    location keeps stays in its state, with its dates."""
     change = Change(order, cause="fulfillment.withdrawn")
-    for fulfillment_id in fulfillment_ids:
+    for fulfillment_id, taken in units.items():
         found = change.order.fulfillment(fulfillment_id)
         _next(found, "cancel")
-        moved = replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+        kept = _less(found, taken)
+        moved = (
+            replace(found, lines=kept)
+            if kept
+            else replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+        )
         taken_back = _with_fulfillment(change.order, moved)
-        for held in found.lines:
+        counted = {held.line_id: held for held in found.lines}
+        gone = [replace(counted[name], quantity=quantity) for name, quantity in taken.items()]
+        for held in gone:
             line = taken_back.line(held.line_id)
             taken_back = _with_line(
                 taken_back, replace(line, unassigned=line.unassigned + held.quantity)
             )
-        taken_back = _noted(taken_back, now, "fulfillment.withdrawn", actor, _detail(moved))
+        told = _detail(replace(found, lines=tuple(gone)))
+        taken_back = _noted(taken_back, now, "fulfillment.withdrawn", actor, told)
         effects = (
-            released(held.sku, found.location_id, held.quantity, held.counters)
-            for held in found.lines
+            released(held.sku, found.location_id, held.quantity, held.counters) for held in gone
         )
         change = _also(change, taken_back, effects)
     return change

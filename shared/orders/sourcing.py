@@ -140,12 +140,9 @@ class Supply:
                 found[sku] = coming[:MOST_DELIVERIES]
         return found
 
-    def kept_at(self, location_id: str, skus: Iterable[str]) -> dict[str, int]:
-        """The units there that the order's channel must leave to others."""
-        kept = {
-            sku: self.facts(sku, location_id).available - self.sellable(sku, location_id)
-            for sku in skus
-        }
+    def kept_at(self, location_id: str, stock: Mapping[str, int]) -> dict[str, int]:
+        """The units there beside ``stock``: the order's channel must leave them to others."""
+        kept = {sku: self.facts(sku, location_id).available - n for sku, n in stock.items()}
         return {sku: units for sku, units in kept.items() if units > 0}
 
     def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
@@ -191,7 +188,7 @@ def nearby(order: Order, supply: Supply, most: int) -> dict[str, float]:
         return {}
     wanted = {line.sku: line.quantity for line in order.lines}
     found = sorted(
-        (_km(location, origin), place)
+        (km_to(location, origin), place)
         for place, location in supply.locations.items()
         if location.pickup
         and place != named
@@ -215,7 +212,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     return Problem(
         lines=tuple(_line(line, supply.products.get(line.sku)) for line in wanted),
         candidates=tuple(
-            replace(
+            shelved(
                 candidate(
                     supply.locations[place],
                     stock[place],
@@ -225,11 +222,8 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
                     service_level=order.service_level,
                     unpicked=supply.unpicked.get(place, 0),
                 ),
-                kept=supply.kept_at(place, stock[place]),
-                rates=supply.rates(place, stock[place], now),
-                pulls=supply.pulls_at(place, stock[place], now),
-                expected=supply.expected_at(place, stock[place], now),
-                confidence=supply.confidence_at(place, stock[place]),
+                supply,
+                now,
             )
             for place in sorted(stock)
         ),
@@ -238,6 +232,19 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
         service_level=order.service_level,
         destination=supply.destination,
         excluded=by_all,
+    )
+
+
+def shelved(there: Candidate, supply: Supply, now: datetime) -> Candidate:
+    """With what is known of the shelves that its ``stock`` lies on."""
+    place, skus = there.location_id, there.stock
+    return replace(
+        there,
+        kept=supply.kept_at(place, skus),
+        rates=supply.rates(place, skus, now),
+        pulls=supply.pulls_at(place, skus, now),
+        expected=supply.expected_at(place, skus, now),
+        confidence=supply.confidence_at(place, skus),
     )
 
 
@@ -281,12 +288,12 @@ def candidate(
     unable: routing.Unable | None = None
     if leaves is None:
         unable = "closed" if location.capacity_per_hour else "no_capacity"
-    delay = _days(location, now, leaves) if leaves else 0
+    delay = midnights(location, now, leaves) if leaves else 0
     most = location.most_unpicked
     return Candidate(
         location_id=location.location_id,
         kind=location.type,
-        km=_km(location, destination),
+        km=km_to(location, destination),
         ship=location.ship,
         pickup=location.pickup,
         stock=stock,
@@ -307,13 +314,13 @@ def _delayed_by(
     """Why what is ready at ``ready`` leaves on a later day than it might."""
     if ready is None or leaves is None:
         return None
-    if _days(location, ready, leaves):
+    if midnights(location, ready, leaves):
         return "cut_off"
     alone = ready_by(location, now, units)
-    return "no_capacity" if alone and _days(location, alone, ready) else None
+    return "no_capacity" if alone and midnights(location, alone, ready) else None
 
 
-def _km(location: Location, destination: Destination | None) -> float:
+def km_to(location: Location, destination: Destination | None) -> float:
     if destination is None:
         return 0.0
     return round(
@@ -324,7 +331,7 @@ def _km(location: Location, destination: Destination | None) -> float:
     )
 
 
-def _days(location: Location, start: datetime, end: datetime) -> int:
+def midnights(location: Location, start: datetime, end: datetime) -> int:
     """The midnights between two instants where the location is."""
     zone = ZoneInfo(location.time_zone)
     return (end.astimezone(zone).date() - start.astimezone(zone).date()).days
@@ -375,7 +382,7 @@ def parcel(
     opening = next_opening(location, now) or now
     deliver_by = None
     if method == "ship" and ready is not None:
-        days = carrier_days(supply.policy, service_level, _km(location, supply.destination))
+        days = carrier_days(supply.policy, service_level, km_to(location, supply.destination))
         leaves = handed_over(location, ready, service_level)
         deliver_by = None if days is None or leaves is None else leaves + timedelta(days=days)
     return Parcel(
@@ -642,7 +649,7 @@ def reach(
         for place in places
         if (location := supply.locations.get(place)) is not None
         and location.ship
-        and carrier_days(supply.policy, service_level, _km(location, supply.destination))
+        and carrier_days(supply.policy, service_level, km_to(location, supply.destination))
         is not None
     )
 
@@ -681,7 +688,7 @@ def _possible_levels(line: Line, asked: ServiceLevel, supply: Supply) -> list[st
     if line.method != "ship":
         return None
     distances = [
-        _km(supply.locations[place], supply.destination)
+        km_to(supply.locations[place], supply.destination)
         for place in supply.places(line.sku)
         if supply.locations[place].ship
     ]
@@ -716,7 +723,7 @@ def alternatives(
                 "ship": location.ship,
             }
             if near is not None:
-                row["distance_km"] = _km(location, near)
+                row["distance_km"] = km_to(location, near)
             if location.pickup and (ready := supply.ready_by(place, now, units=1)):
                 row["ready_by"] = rfc3339(ready)
             found.append(row)
