@@ -134,6 +134,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     ),
     "fulfillment.withdrawn": (OfFulfillment, "Its units go elsewhere: that costs less."),
     "fulfillment.late": (OfFulfillment, "The location is reminded: it is late, or will be."),
+    "fulfillment.exception": (
+        OfFulfillment,
+        "Units that are picked are late: told every day, until a person hands over or cancels.",
+    ),
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has the parcel."),

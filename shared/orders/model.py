@@ -16,6 +16,7 @@ The life of a fulfillment is the table TRANSITIONS, and nothing else:
              or cancelled
 
 Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
+What is picked is released by a person and by no clock.
 """
 
 import hashlib
@@ -81,6 +82,9 @@ OPEN: tuple[State, ...] = ("offered", "accepted", "picked", "packed", "ready")
 """The states in which a location holds units for the order, least advanced first."""
 UNPICKED: tuple[State, ...] = ("offered", "accepted")
 """The states in which the units wait to be picked."""
+IN_HAND: frozenset[State] = frozenset({"picked", "packed", "ready"})
+"""The states in which somebody has the units in their hands: nothing of it is released by a clock,
+only by a person."""
 HANDED_OVER: frozenset[State] = frozenset({"shipped", "collected"})
 
 
@@ -93,8 +97,11 @@ class Terms:
     warning: timedelta = timedelta(minutes=30)
     """Before the promise would break, the location is reminded."""
     escalate: timedelta = timedelta(hours=4)
-    """Between two reminders to a location that is late; after ``patience`` it is passed over."""
+    """Between two reminders to a location that is late; after ``patience`` it is passed over, or
+    is an exception when it has picked."""
     patience: int = 4
+    exception: timedelta = timedelta(days=1)
+    """Between two alarms about units that are in somebody's hands, and not handed over."""
     collect: timedelta = timedelta(days=7)
     retry: timedelta = timedelta(minutes=30)
     """Between two attempts to find stock for units that no location holds, and two reminders of an
@@ -186,6 +193,13 @@ class Fulfillment:
     def is_open(self) -> bool:
         return self.state in OPEN
 
+    @property
+    def stuck(self) -> bool:
+        """Whether its units are in somebody's hands, who has not handed them over in time: an
+        exception that a person has to end."""
+        patience = 0 if self.state == "ready" else TERMS.patience
+        return self.state in IN_HAND and self.escalations > patience
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -255,7 +269,7 @@ class Order:
         fulfilled = any(line.fulfilled for line in self.lines)
         if not left:
             return "fulfilled" if fulfilled else "cancelled"
-        if any(line.unassigned for line in self.lines):
+        if any(line.unassigned for line in self.lines) or any(f.stuck for f in self.fulfillments):
             return "exception"
         if not any(line.open for line in self.lines):
             return "backordered"
@@ -941,15 +955,15 @@ def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
 
     An offer without an answer goes elsewhere, unless the shopper collects there: then the location
     is reminded, as one that is late or about to be, and passed over when that does not help. What
-    is not collected goes back on sale. Units that nobody holds are free to be routed once more, and
-    are given up, with a refund due, when that has gone on for too long. What is never paid is
-    cancelled. Of a long order some lines are acted on at a time: the others are still due then.
+    is picked stays with who has it: after the reminders, and when it is not collected or never
+    paid, it is an exception, and somebody is told again and again. Units that nobody holds are free
+    to be routed once more, and are given up, with a refund due, when that has gone on for too long.
+    What is never paid is cancelled. Of a long order some lines are acted on at a time: the others
+    are still due then.
     """
     left = MOST_AT_ONCE
     if order.unpaid and _due(order.payment.deadline, now):
-        waiting = {line.line_id: line.open + line.backordered for line in order.lines}
-        some = dict([row for row in waiting.items() if row[1]][:MOST_AT_ONCE])
-        return cancel(order, some, "not paid", now, "sweep")
+        return _never_paid(order, now, terms)
     change = Change(order, cause="order.overdue")
     for found in order.fulfillments:
         if left > 0 and found.is_open and _due(found.deadline, now):
@@ -960,6 +974,21 @@ def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
             change = _overdue_line(change, line.line_id, now, terms)
             left -= 1
     return None if change.order is order else change
+
+
+def _never_paid(order: Order, now: datetime, terms: Terms) -> Change:
+    in_hand = [found for found in order.fulfillments if found.state in IN_HAND]
+    waiting = Counter({line.line_id: line.open + line.backordered for line in order.lines})
+    for found in in_hand:
+        waiting.subtract({held.line_id: held.quantity for held in found.lines})
+    if some := dict(list((+waiting).items())[:MOST_AT_ONCE]):
+        return cancel(order, some, "not paid", now, "sweep")
+    for found in in_hand:
+        stuck = replace(found, escalations=max(found.escalations, terms.patience + 1))
+        order = _with_fulfillment(order, stuck)
+        order = _noted(order, now, "fulfillment.exception", "sweep", _detail(stuck))
+    payment = replace(order.payment, deadline=now + terms.exception)
+    return Change(replace(order, payment=payment), cause="order.overdue")
 
 
 MOST_AT_ONCE = 16
@@ -973,10 +1002,8 @@ def _due(deadline: datetime | None, now: datetime) -> bool:
 def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, terms: Terms) -> Change:
     order = change.order
     fulfillment_id = found.fulfillment_id
-    if found.state == "ready":
-        return joined(
-            change, cancel_fulfillment(order, fulfillment_id, "not collected", now, "sweep")
-        )
+    if found.state in IN_HAND:
+        return replace(change, order=_still_in_hand(order, found, now, terms))
     alone = found.state == "offered" and found.method == "pickup"
     if (found.state == "offered" and not alone) or found.escalations >= terms.patience:
         all_of_it = [Rejection(held.line_id, held.quantity, "no_capacity") for held in found.lines]
@@ -992,6 +1019,16 @@ def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, term
     order = _with_fulfillment(order, late)
     order = _noted(order, now, "fulfillment.late", "sweep", _detail(late))
     return replace(change, order=order)
+
+
+def _still_in_hand(order: Order, found: Fulfillment, now: datetime, terms: Terms) -> Order:
+    late = replace(found, escalations=found.escalations + 1)
+    again = now + (terms.exception if late.stuck else terms.escalate)
+    if not late.stuck and found.ready_by is not None and found.ready_by > now:
+        again = found.ready_by
+    order = _with_fulfillment(order, replace(late, deadline=again))
+    event = "fulfillment.exception" if late.stuck else "fulfillment.late"
+    return _noted(order, now, event, "sweep", _detail(late))
 
 
 def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> Change:

@@ -12,11 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.errors import Refusal
 from shared.orders.model import (
     HANDED_OVER,
+    IN_HAND,
     Change,
+    Held,
     Order,
     Parcel,
     Rejection,
     Returned,
+    State,
     Taken,
     act,
     cancel,
@@ -177,7 +180,9 @@ class Life(RuleBasedStateMachine):
         self.now += timedelta(minutes=minutes)
         change = overdue(self.order, self.now)
         if change is not None:
+            before = _in_hand(self.order)
             self.commit(self.routed(change))
+            assert _in_hand(self.order) == before
 
     @invariant()
     def reserved_is_what_open_fulfillments_hold(self) -> None:
@@ -212,6 +217,14 @@ class Life(RuleBasedStateMachine):
             assert self.order.deadline is not None
         else:
             assert self.order.deadline is None
+
+
+def _in_hand(order: Order) -> list[tuple[str, State, tuple[Held, ...]]]:
+    return [
+        (part.fulfillment_id, part.state, part.lines)
+        for part in order.fulfillments
+        if part.state in IN_HAND
+    ]
 
 
 Life.TestCase.settings = settings(

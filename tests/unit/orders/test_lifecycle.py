@@ -322,17 +322,60 @@ def test_nothing_is_handed_over_that_is_not_paid() -> None:
     assert act(paid, "o1.1", "ship", NOW, "store").order.state == "fulfilled"
 
 
-def test_what_is_not_collected_goes_back_on_sale() -> None:
+def test_what_is_not_collected_waits_for_a_person() -> None:
     start = placed(
         order(line("1", "A", 3, "pickup", location_id="S1")), parcel("S1", "pickup", l1=3)
     ).order
     start = walked(start, "accept", "ready")
     assert overdue(start, NOW + timedelta(days=6)) is None
-    change = overdue(start, NOW + timedelta(days=7))
-    assert change is not None
-    check(change.order)
-    assert change.effects == (Effect("A", "S1", 0, -3),)
-    assert change.order.state == "cancelled"
+    start = _watched(start, "fulfillment.exception", 10)
+    ended = cancel_fulfillment(start, "o1.1", "not collected", NOW, "associate")
+    assert ended.effects == (Effect("A", "S1", 0, -3),)
+    assert ended.order.state == "cancelled"
+
+
+@pytest.mark.parametrize("actions", [("accept", "pick"), ("accept", "pick", "pack")])
+def test_what_is_picked_is_never_put_back_on_sale_by_the_clock(actions: tuple[str, ...]) -> None:
+    """A packed parcel that the carrier had not taken by midnight was on sale again."""
+    start = walked(placed(order(), parcel("S1", l1=3)).order, *actions)
+    start = _watched(start, "fulfillment.late", TERMS.patience)
+    start = _watched(start, "fulfillment.exception", 10)
+    done = act(start, "o1.1", "ship", NOW, "store").order
+    assert (done.state, done.deadline) == ("fulfilled", None)
+
+
+def test_what_is_picked_and_never_paid_waits_for_a_person() -> None:
+    start = placed(
+        order(line("1", "A", 3), line("2", "B", 1), status="pending"),
+        parcel("S1", l1=3),
+        parcel("S2", l2=1),
+    ).order
+    start = walked(start, "accept", "pick")
+    kept = replace(start.fulfillments[0], deadline=NOW + timedelta(days=99))
+    start = replace(start, fulfillments=(kept, start.fulfillments[1]))
+    due = NOW + TERMS.payment
+    given_up = overdue(start, due)
+    assert given_up is not None
+    check(given_up.order)
+    assert given_up.effects == (Effect("B", "S2", 0, -1),)
+    start = _watched(given_up.order, "fulfillment.exception", 5)
+    assert act(pay(start, "paid", None, NOW, "web").order, "o1.1", "ship", NOW, "store")
+
+
+def _watched(start: Order, event: str, times: int) -> Order:
+    """Nothing moves but the clock, and somebody is told each time."""
+    for _ in range(times):
+        assert start.deadline is not None
+        change = overdue(start, start.deadline)
+        assert change is not None
+        check(change.order)
+        assert change.effects == ()
+        assert change.order.history[-1].event == event
+        assert change.order.state == (
+            "exception" if event == "fulfillment.exception" else "in_progress"
+        )
+        start = change.order
+    return start
 
 
 def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
