@@ -21,10 +21,10 @@ What is picked is released by a person and by no clock.
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.instants import rfc3339
@@ -43,12 +43,16 @@ State = Literal[
     "shipped",
     "collected",
     "rejected",
+    "expired",
     "cancelled",
 ]
 Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
 Told = Literal["not_found", "damaged", "no_capacity", "mismatch"]
 """What a location says of units that it does not serve."""
-Reason = Literal[Told, "gone"]
+Lapse = Literal["no_answer", "late"]
+"""Why the units of a location are taken from it: it has not answered, or not done what it took on.
+It may be asked again."""
+Reason = Literal[Told, Lapse, "gone"]
 """The same, and what a count or a sale over the counter has said of them."""
 Condition = Literal["sellable", "damaged"]
 OrderState = Literal[
@@ -104,10 +108,10 @@ class Terms:
     """Between two alarms about units that are in somebody's hands, and not handed over."""
     collect: timedelta = timedelta(days=7)
     retry: timedelta = timedelta(minutes=30)
-    """Between two attempts to find stock for units that no location holds, and two reminders of an
-    offer that nobody else can take."""
+    """Between the first attempts to find stock for units that no location holds, and two reminders
+    of an offer that nobody else can take."""
     restock: timedelta = timedelta(hours=6)
-    """The same, for backordered units of which no supply is announced."""
+    """The longest between two attempts, and that for backordered units without announced supply."""
     payment: timedelta = timedelta(days=3)
     """How long an order waits for its payment."""
     give_up: timedelta = timedelta(days=2)
@@ -136,7 +140,9 @@ class Line:
     part of ``open`` that no location holds: a line with any is in exception, and ``deadline`` is
     when that is acted on next. ``since`` is when the exception or the backorder began, which ends
     when a location accepts, and not when one is asked. ``claims``
-    are of backordered units; ``expected_at`` is when all of these should have come.
+    are of backordered units; ``expected_at`` is when all of these should have come. ``excluded``
+    locations have rejected units of it; ``expired`` ones have let an offer lapse, and are asked
+    again when the next attempt is made.
     """
 
     line_id: str
@@ -154,6 +160,7 @@ class Line:
     returned: int = 0
     unassigned: int = 0
     excluded: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
     expected_at: datetime | None = None
     since: datetime | None = None
     deadline: datetime | None = None
@@ -335,6 +342,8 @@ class Parcel:
     ready_by: datetime | None = None
     deliver_by: datetime | None = None
     rivals: tuple[str, ...] = ()
+    accepted: bool = False
+    """The location accepts by itself whatever it is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,12 +414,13 @@ def pay(
 def offer(
     change: Change, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
 ) -> Change:
-    """Unassigned units become fulfillments, each offered to its location.
+    """Unassigned units become fulfillments, each offered to its location, or accepted by it.
 
     With ``reserve`` the units are reserved; without, a hold has already reserved them.
     """
     order = change.order
     effects: list[Effect] = []
+    accepted: list[str] = []
     for parcel in parcels:
         fulfillment = Fulfillment(
             fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}",
@@ -441,6 +451,10 @@ def offer(
         dates = {"ready_by": fulfillment.ready_by, "deliver_by": fulfillment.deliver_by}
         detail = _detail(fulfillment) | {name: rfc3339(at) for name, at in dates.items() if at}
         order = _noted(order, now, "fulfillment.offered", "router", detail)
+        if parcel.accepted:
+            accepted.append(fulfillment.fulfillment_id)
+    for fulfillment_id in accepted:
+        order = act(order, fulfillment_id, "accept", now, "router").order
     return _also(change, order, effects)
 
 
@@ -467,11 +481,17 @@ def settle(
         elif not line.unassigned:
             found = replace(line, deadline=None)
         else:
-            found = replace(line, since=line.since or now, deadline=now + terms.retry)
+            since = line.since or now
+            found = replace(line, since=since, deadline=now + _until_next(now - since, terms))
             if line.deadline is None:
                 order = _noted(order, now, "order.exception", "router", _units(line))
         order = _with_line(order, found)
     return replace(change, order=order)
+
+
+def _until_next(waited: timedelta, terms: Terms) -> timedelta:
+    """Between two attempts to find stock: longer the longer it has been looked for."""
+    return min(max(terms.retry, waited / 8), terms.restock)
 
 
 def retold(before: Order, change: Change, now: datetime) -> Change:
@@ -582,6 +602,7 @@ def unpromise(order: Order, line_id: str, location_id: str, reference: str, unit
         unassigned=line.unassigned + units,
         backordered=line.backordered - units,
         excluded=(),
+        expired=(),
         claims=_less_claimed(line.claims, {(location_id, reference): units}),
     )
     return Change(_with_line(order, freed), cause="order.repromised")
@@ -766,7 +787,8 @@ def reject(
     actor: str,
     event: str = "fulfillment.rejected",
 ) -> Change:
-    """A location does not serve some units; they are unassigned and not offered to it again.
+    """A location does not serve some units; they are unassigned and not offered to it again, or
+    not at once when its offer has only lapsed.
 
     What it says corrects its stock. ``shelf`` is the available count by (sku, location_id) as the
     system believes it: when a unit is not found, the units believed to lie beside it are not there
@@ -776,6 +798,8 @@ def reject(
         damaged       on_hand -units, reserved -units, damaged +units
         mismatch      on_hand -units, reserved -units
         no_capacity   reserved -units
+        no_answer     reserved -units; it may be asked again with the next attempt
+        late          reserved -units; the same
         gone          reserved -units; it may be asked again when more has come
     """
     found = order.fulfillment(fulfillment_id)
@@ -783,7 +807,8 @@ def reject(
     units: Counter[str] = Counter()
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
-    passed_over = {row.line_id for row in rejections if row.reason != "gone"}
+    lapsed = {row.line_id for row in rejections if row.reason in get_args(Lapse)}
+    passed_over = {row.line_id for row in rejections if row.reason != "gone"} - lapsed
     kept = _less(found, units)
     held_by = {held.line_id: held for held in found.lines}
     effects: list[Effect] = []
@@ -799,19 +824,28 @@ def reject(
             effects.append(Effect(sku, found.location_id, -beside, 0, floor=0))
     for line_id, quantity in units.items():
         line = order.line(line_id)
-        excluded = {*line.excluded, *({found.location_id} if line_id in passed_over else ())}
+        here = {found.location_id}
+        excluded = {*line.excluded, *(here if line_id in passed_over else ())}
+        expired = {*line.expired, *(here if line_id in lapsed else ())}
         order = _with_line(
             order,
             replace(
                 line,
                 unassigned=line.unassigned + quantity,
                 excluded=tuple(sorted(excluded)),
+                expired=tuple(sorted(expired)),
             ),
         )
     moved = (
         replace(found, lines=kept)
         if kept
-        else replace(found, state="rejected", deadline=None, escalations=0, rivals=())
+        else replace(
+            found,
+            state="expired" if lapsed else "rejected",
+            deadline=None,
+            escalations=0,
+            rivals=(),
+        )
     )
     order = _with_fulfillment(order, moved)
     detail = {
@@ -950,16 +984,27 @@ def take_back(
 # ------------------------------------------------------------------------------------------ time
 
 
-def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
+Opened = Callable[[str, datetime, timedelta], datetime]
+"""The instant at which a location, by its id, has been open for so long since then."""
+
+
+def always(_: str, at: datetime, passes: timedelta) -> datetime:
+    """Of locations that never close."""
+    return at + passes
+
+
+def overdue(
+    order: Order, now: datetime, terms: Terms = TERMS, opened: Opened = always
+) -> Change | None:
     """What follows from the deadlines that have passed; None when none has.
 
-    An offer without an answer goes elsewhere, unless the shopper collects there: then the location
-    is reminded, as one that is late or about to be, and passed over when that does not help. What
-    is picked stays with who has it: after the reminders, and when it is not collected or never
-    paid, it is an exception, and somebody is told again and again. Units that nobody holds are free
-    to be routed once more, and are given up, with a refund due, when that has gone on for too long.
-    What is never paid is cancelled. Of a long order some lines are acted on at a time: the others
-    are still due then.
+    Reminders count the time that a location has been open. An offer without an answer goes
+    elsewhere, unless the shopper collects there: then the location is reminded, as one that is late
+    or about to be, and passed over when that does not help. What is picked stays with who has it:
+    after the reminders, and when it is not collected or never paid, it is an exception, and
+    somebody is told again and again. Units that nobody holds are free to be routed once more, and
+    are given up, with a refund due, when that has gone on for too long. What is never paid is
+    cancelled. Of a long order some lines are acted on at a time: the others are still due then.
     """
     left = MOST_AT_ONCE
     if order.unpaid and _due(order.payment.deadline, now):
@@ -967,7 +1012,7 @@ def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
     change = Change(order, cause="order.overdue")
     for found in order.fulfillments:
         if left > 0 and found.is_open and _due(found.deadline, now):
-            change = _overdue_fulfillment(change, found, now, terms)
+            change = _overdue_fulfillment(change, found, now, terms, opened)
             left -= len(found.lines)
     for line in order.lines:
         if left > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
@@ -999,20 +1044,23 @@ def _due(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and deadline <= now
 
 
-def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, terms: Terms) -> Change:
+def _overdue_fulfillment(
+    change: Change, found: Fulfillment, now: datetime, terms: Terms, opened: Opened
+) -> Change:
     order = change.order
     fulfillment_id = found.fulfillment_id
     if found.state in IN_HAND:
-        return replace(change, order=_still_in_hand(order, found, now, terms))
+        return replace(change, order=_still_in_hand(order, found, now, terms, opened))
     alone = found.state == "offered" and found.method == "pickup"
     if (found.state == "offered" and not alone) or found.escalations >= terms.patience:
-        all_of_it = [Rejection(held.line_id, held.quantity, "no_capacity") for held in found.lines]
+        why: Lapse = "no_answer" if found.state == "offered" else "late"
+        all_of_it = [Rejection(held.line_id, held.quantity, why) for held in found.lines]
         event = "fulfillment.expired"
         return joined(
             change,
             reject(order, fulfillment_id, all_of_it, {}, now=now, actor="sweep", event=event),
         )
-    again = now + (terms.retry if alone else terms.escalate)
+    again = opened(found.location_id, now, terms.retry if alone else terms.escalate)
     if not alone and found.ready_by is not None and found.ready_by > now:
         again = found.ready_by
     late = replace(found, deadline=again, escalations=found.escalations + 1)
@@ -1021,9 +1069,13 @@ def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, term
     return replace(change, order=order)
 
 
-def _still_in_hand(order: Order, found: Fulfillment, now: datetime, terms: Terms) -> Order:
+def _still_in_hand(
+    order: Order, found: Fulfillment, now: datetime, terms: Terms, opened: Opened
+) -> Order:
     late = replace(found, escalations=found.escalations + 1)
-    again = now + (terms.exception if late.stuck else terms.escalate)
+    again = now + terms.exception
+    if not late.stuck:
+        again = opened(found.location_id, now, terms.escalate)
     if not late.stuck and found.ready_by is not None and found.ready_by > now:
         again = found.ready_by
     order = _with_fulfillment(order, replace(late, deadline=again))
@@ -1034,7 +1086,9 @@ def _still_in_hand(order: Order, found: Fulfillment, now: datetime, terms: Terms
 def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> Change:
     order = change.order
     line = order.line(line_id)
-    patience = terms.give_up_backorder if line.backordered else terms.give_up
+    # Who was only silent may have the units: that is looked into for as long as a backorder.
+    longer = line.backordered or line.expired
+    patience = terms.give_up_backorder if longer else terms.give_up
     waited = max(filter(None, (line.since, line.expected_at)), default=None)
     if waited is not None and waited + patience <= now:
         units = Counter({line_id: line.unassigned + line.backordered})
@@ -1046,6 +1100,7 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
         backordered=0,
         # Who waits for a supply, and who collects, has nobody else to ask.
         excluded=() if line.backordered or line.method == "pickup" else line.excluded,
+        expired=(),
         claims=(),
     )
     return replace(change, order=_with_line(order, freed))
@@ -1133,7 +1188,7 @@ def _correction(held: Held, location_id: str, rejection: Rejection) -> Effect:
     units = rejection.quantity
     back = released(held.sku, location_id, units, held.counters)
     match rejection.reason:
-        case "no_capacity" | "gone":
+        case "no_capacity" | "no_answer" | "late" | "gone":
             return back
         case "damaged":
             return replace(back, on_hand=-units, damaged=units)

@@ -14,9 +14,9 @@ from shared.instants import rfc3339
 from shared.locations.model import (
     Location,
     ServiceLevel,
+    after_open,
     distance_km,
     handed_over,
-    next_opening,
     ready_by,
 )
 from shared.orders.model import Change, Line, Method, Order, Parcel, Taken
@@ -249,10 +249,10 @@ def shelved(there: Candidate, supply: Supply, now: datetime) -> Candidate:
 
 
 def _passed_over(wanted: Iterable[Line]) -> dict[str, frozenset[str]]:
-    """By SKU the locations that have rejected units of it."""
+    """By SKU the locations that have rejected units of it, or let an offer lapse just now."""
     found: dict[str, frozenset[str]] = {}
     for line in wanted:
-        found[line.sku] = found.get(line.sku, frozenset()) | frozenset(line.excluded)
+        found[line.sku] = found.get(line.sku, frozenset()).union(line.excluded, line.expired)
     return found
 
 
@@ -349,7 +349,7 @@ def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> 
                 by_method.setdefault(line.method, []).append(Taken(line_id, quantity, limit))
         for method, lines in sorted(by_method.items()):
             made = parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
-            if method == "ship" and supply.policy.offers.rivals:
+            if method == "ship" and supply.policy.offers.rivals and not made.accepted:
                 made = replace(made, rivals=_rivals(made, decision, order, supply, now))
             found.append(made)
     return found
@@ -379,7 +379,6 @@ def parcel(
     """An offer to a location with its promise: when it is ready, when it arrives."""
     location = supply.locations[location_id]
     ready = supply.ready_by(location_id, now, sum(taken.quantity for taken in lines))
-    opening = next_opening(location, now) or now
     deliver_by = None
     if method == "ship" and ready is not None:
         days = carrier_days(supply.policy, service_level, km_to(location, supply.destination))
@@ -389,10 +388,20 @@ def parcel(
         location_id=location_id,
         method=method,
         lines=tuple(lines),
-        answer_by=max(opening, now) + ANSWER_WITHIN,
+        answer_by=opened(supply.locations, location_id, now, ANSWER_WITHIN),
+        accepted=location.auto_accept,
         ready_by=ready,
         deliver_by=deliver_by,
     )
+
+
+def opened(
+    locations: Mapping[str, Location], location_id: str, at: datetime, passes: timedelta
+) -> datetime:
+    """When the location has been open for so long since ``at``; where it never is, by the clock."""
+    location = locations.get(location_id)
+    found = after_open(location, at, passes) if location else None
+    return found or at + passes
 
 
 def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int | None:

@@ -814,6 +814,7 @@ def _line(row: Mapping[str, Any]) -> Line:
         **{
             **row,
             "excluded": tuple(row["excluded"]),
+            "expired": tuple(row.get("expired", ())),
             "claims": tuple(
                 Claim(**{**claim, **_instants(claim, "expected_at")})
                 for claim in row.get("claims", ())

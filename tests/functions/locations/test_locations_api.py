@@ -119,3 +119,13 @@ def test_a_wrong_parameter_is_refused_by_its_path(path: str, query: dict[str, st
     status, body = call("list_locations", query=query)
     assert status == 422
     assert paths(body) == {path}
+
+
+def test_a_location_says_whether_it_accepts_by_itself() -> None:
+    status, _ = put("denver", auto_accept=True)
+    assert status == 201
+    assert call("get_location")[1]["auto_accept"] is True
+    put("denver", auto_accept=None)
+    assert call("get_location")[1]["auto_accept"] is False
+    status, answer = put("denver", auto_accept="yes")
+    assert (status, paths(answer)) == (422, {"$.auto_accept"})

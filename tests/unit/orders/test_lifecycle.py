@@ -282,8 +282,9 @@ def test_an_offer_without_an_answer_is_taken_back() -> None:
     change = overdue(start, NOW + timedelta(minutes=30))
     assert change is not None
     assert change.effects == (Effect("A", "S1", 0, -3),)
-    assert change.order.fulfillments[0].state == "rejected"
-    assert change.order.line("1").unassigned == 3
+    assert change.order.fulfillments[0].state == "expired"
+    line = change.order.line("1")
+    assert (line.unassigned, line.excluded, line.expired) == (3, (), ("S1",))
 
 
 def test_a_late_location_is_reminded_and_at_last_passed_over() -> None:
@@ -389,7 +390,7 @@ def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
         at = max(at, start.deadline)
         change = overdue(start, at)
         assert change is not None
-        if change.order.line("1").unassigned and not change.order.line("1").excluded:
+        if change.order.line("1").unassigned and not change.order.line("1").expired:
             again = replace(parcel("S1", l1=3), answer_by=at + timedelta(minutes=30))
             change = offer(change, [again], at)
         start = settle(change, at).order
@@ -397,6 +398,24 @@ def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
     assert start.state == "cancelled"
     assert TERMS.give_up_backorder <= at - NOW <= TERMS.give_up_backorder + timedelta(days=1)
     assert start.history[-1].event == "refund.due"
+
+
+def test_a_paid_order_is_not_given_up_while_nobody_has_said_no() -> None:
+    """Each offer lapses beside 500 units: after two days the order was cancelled."""
+    start = placed(order(), parcel("S1", l1=3)).order
+    attempts = 0
+    while (at := start.deadline) is not None and at < NOW + timedelta(days=7):
+        change = overdue(start, at)
+        assert change is not None
+        line = change.order.line("1")
+        if line.unassigned and not line.expired:
+            attempts += 1
+            again = replace(parcel("S1", l1=3), answer_by=at + timedelta(minutes=30))
+            change = offer(change, [again], at)
+        start = settle(change, at).order
+        check(start)
+        assert start.state in {"placed", "exception"}
+    assert 20 < attempts < 50, "less and less often"
 
 
 def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:
