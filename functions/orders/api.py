@@ -89,7 +89,9 @@ Decide = Callable[[Order, datetime, str], Change]
     security=WRITE,
     summary="Place an order",
     description="Routed, reserved and stored in one transaction. What is answered is what is "
-    "reserved. Out of stock is refused with every short line and the alternatives.",
+    "reserved. What cannot be had is refused with every short line, its reason and the "
+    "alternatives: `out_of_stock`, or `no_service`, `cut_off`, `no_capacity`, `too_many_parcels`, "
+    "`too_dear` where there is stock.",
 )
 def place_order(body: OrderInput) -> OrderAnswer:
     caller, request, now = who(app), idempotent(app), _now()

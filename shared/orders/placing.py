@@ -12,7 +12,7 @@ from shared.availability.unpicked_table import unpicked
 from shared.aws.dynamodb import WRITE_PARTS, pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.table import all_locations, point_of_postal_code
-from shared.orders import model, sourcing, supplies, table
+from shared.orders import model, refusing, sourcing, supplies, table
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
 from shared.orders.sourcing import Supply
 from shared.orders.table import Answered, Gathered
@@ -177,24 +177,21 @@ def lesson(learnt: Stock, race: int) -> Stock:
 
 
 def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
-    """Raises OutOfStock for units that found no place, unless their line may be backordered; that
-    of a discontinued product may not."""
+    """Raises OutOfStock, or the kind of it that says why, for units that found no place, unless
+    their line may be backordered; that of a discontinued product may not."""
     unfilled = {
         line.line_id: line.unassigned
         for line in routed.lines
         if line.unassigned and (not line.backorder or supply.ends(line.sku))
     }
     if unfilled:
-        raise _out_of_stock(wanted, supply, unfilled, now)
-
-
-def _out_of_stock(
-    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
-) -> OutOfStock:
-    return OutOfStock(
-        sourcing.short(order, supply, unfilled, now),
-        sourcing.alternatives(order, supply, unfilled, now),
-    )
+        asked = sourcing.problem(wanted, supply, now)
+        why = refusing.why(asked, unfilled)
+        raise refusing.refusal(
+            why,
+            sourcing.short(wanted, supply, unfilled, now, asked, why),
+            sourcing.alternatives(wanted, supply, unfilled, now, refusing.ships(asked), why),
+        )
 
 
 def _stored(order: Order) -> Order:
@@ -209,11 +206,13 @@ def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, 
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, "quote")
-    decision = route(sourcing.problem(start.order, supply, now))
+    asked = sourcing.problem(start.order, supply, now)
+    decision = route(asked)
     parcels = sourcing.parcels(decision, start.order, supply, now)
     offered = model.offer(start, parcels, now).order
     unfilled = {line.line_id: line.unassigned for line in offered.lines}
-    return decision, offered, sourcing.short(draft, supply, unfilled, now)
+    why = refusing.why(asked, unfilled)
+    return decision, offered, sourcing.short(draft, supply, unfilled, now, asked, why)
 
 
 def change(
@@ -282,8 +281,19 @@ def _rerouted(
     }
     supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
     if routed:
-        decided, supply = reserved(decided, supply, now)
+        asked = decided
+        decided, supply = reserved(asked, supply, now)
+        if any(line.unassigned for line in decided.order.lines):
+            # What is sold already is never left because it is dear.
+            dear = replace(supply, policy=refusing.at_any_price(supply.policy))
+            anyway, known = reserved(asked, dear, now)
+            if _unassigned(anyway) < _unassigned(decided):
+                decided, supply = anyway, known
     return _settled(before, decided, supply, now)
+
+
+def _unassigned(change: Change) -> int:
+    return sum(line.unassigned for line in change.order.lines)
 
 
 def _settled(before: Order | None, change: Change, supply: Supply, now: datetime) -> Change:

@@ -1,7 +1,7 @@
 """What an order asks of the router, and what the router's answer means for the order. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from shared.locations.model import (
     ready_by,
 )
 from shared.orders.model import Change, Line, Method, Order, Parcel, Taken
+from shared.orders.refusing import Why, levels
 from shared.routing import model as routing
 from shared.routing.filter import band
 from shared.routing.model import (
@@ -50,7 +51,6 @@ MOST_DECISION = 300_000
 """Bytes, with which a hold is still an item. The plan holds without its decision, too."""
 MOST_AWAITED = 20
 """Locations whose supplies are looked at for one SKU."""
-LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -664,10 +664,16 @@ def reach(
 
 
 def short(
-    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+    order: Order,
+    supply: Supply,
+    unfilled: Mapping[str, int],
+    now: datetime,
+    asked: Problem,
+    why: Why,
 ) -> list[dict[str, Any]]:
-    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, and when
-    the next supply is announced."""
+    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, the
+    reason, with which other service levels it would be sent, and when the next supply is
+    announced."""
     coming = expected(order, supply, now)
     rows = []
     for line in order.lines:
@@ -679,42 +685,29 @@ def short(
             "sku": line.sku,
             "wanted": line.quantity,
             "sellable": line.quantity - missing,
+            "reason": why.get(line.line_id, "out_of_stock"),
         }
         if line.location_id is not None:
             row["location_id"] = line.location_id
         if line.line_id in coming:
             row["expected_at"] = rfc3339(coming[line.line_id])
-        if (levels := _possible_levels(line, order.service_level, supply)) is not None:
-            row["reason"] = "no_carrier"
-            row["service_levels"] = levels
+        if line.method == "ship" and row["reason"] != "out_of_stock":
+            row["service_levels"] = levels(asked, line.line_id)
         rows.append(row)
     return rows
 
 
-def _possible_levels(line: Line, asked: ServiceLevel, supply: Supply) -> list[str] | None:
-    """The service levels with which a carrier goes from where ``line`` is on stock; None when it
-    does with the one ``asked``, or there is no stock to send."""
-    if line.method != "ship":
-        return None
-    distances = [
-        km_to(supply.locations[place], supply.destination)
-        for place in supply.places(line.sku)
-        if supply.locations[place].ship
-    ]
-
-    def goes(level: ServiceLevel) -> bool:
-        return any(carrier_days(supply.policy, level, km) is not None for km in distances)
-
-    if not distances or goes(asked):
-        return None
-    return [level for level in LEVELS if goes(level)]
-
-
 def alternatives(
-    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+    order: Order,
+    supply: Supply,
+    unfilled: Mapping[str, int],
+    now: datetime,
+    ships: Collection[str],
+    why: Why,
 ) -> list[dict[str, Any]]:
     """Where the short SKUs can be had instead, the nearest location first: from where the goods
-    were to go, or to be collected."""
+    were to go, or to be collected. Of a line that was to be sent, no location that cannot send it
+    so, unless it can be collected there."""
     rows: list[dict[str, Any]] = []
     lines = [line for line in order.lines if unfilled.get(line.line_id)]
     for sku, line in {line.sku: line for line in lines}.items():
@@ -722,14 +715,17 @@ def alternatives(
         found = []
         for place, units in supply.places(sku).items():
             location = supply.locations[place]
-            if not (location.pickup or location.ship) or place == line.location_id:
+            sends = location.ship
+            if line.method == "ship":
+                sends = place in ships and why.get(line.line_id) == "out_of_stock"
+            if not (location.pickup or sends) or place == line.location_id:
                 continue
             row: dict[str, Any] = {
                 "sku": sku,
                 "location_id": place,
                 "sellable": units,
                 "pickup": location.pickup,
-                "ship": location.ship,
+                "ship": sends,
             }
             if near is not None:
                 row["distance_km"] = km_to(location, near)

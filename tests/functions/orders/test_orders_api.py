@@ -142,8 +142,15 @@ def test_what_cannot_be_had_is_refused_whole_with_the_alternatives() -> None:
     status, problem = call("place_order", body)
     assert (status, problem["code"]) == (409, "out_of_stock")
     assert problem["short"] == [
-        {"line_id": "1", "sku": "A", "wanted": 99, "sellable": 16},
-        {"line_id": "2", "sku": "B", "wanted": 2, "sellable": 1, "location_id": "denver"},
+        {"line_id": "1", "sku": "A", "wanted": 99, "sellable": 16, "reason": "out_of_stock"},
+        {
+            "line_id": "2",
+            "sku": "B",
+            "wanted": 2,
+            "sellable": 1,
+            "reason": "out_of_stock",
+            "location_id": "denver",
+        },
     ]
     elsewhere = [row["location_id"] for row in problem["alternatives"] if row["sku"] == "B"]
     assert elsewhere == ["omaha"]
@@ -504,7 +511,7 @@ def test_an_offer_that_nobody_answers_goes_elsewhere(environment: pytest.MonkeyP
     assert sweep.handler({}, None) == {"acted": 1, "failed": 0}
     shop.laws()
     (swept,) = shop.all_orders()
-    assert [f.state for f in swept.fulfillments] == ["rejected", "offered"]
+    assert [f.state for f in swept.fulfillments] == ["expired", "offered"]
     assert swept.fulfillments[1].location_id != found["location_id"]
     assert sweep.handler({}, None) == {"acted": 0, "failed": 0}
 
@@ -568,7 +575,8 @@ def test_a_service_that_no_carrier_offers_from_there_is_named() -> None:
     shop.stocked({"C": {"depot": 3}})
     body = {**ship_only(1, sku="C"), "service_level": "same_day"}
     status, problem = call("place_order", body)
-    assert (status, problem["code"]) == (409, "out_of_stock")
+    assert (status, problem["code"]) == (409, "no_service")
+    assert "alternatives" not in problem
     (row,) = problem["short"]
     assert (row["reason"], row["service_levels"]) == (
         "no_carrier",

