@@ -33,6 +33,7 @@ def project(record: DynamoDBRecord) -> None:
         return
     if kind == "TRANSFER":
         moved = transfer_table.transfer_of_item(from_item(images["NewImage"]))
+        transfer_table.enlist(moved)
         transfer_table.announce(moved, datetime.now(UTC))
         return
     order = table.order_of_item(from_item(images["NewImage"]))

@@ -173,12 +173,16 @@ class OfTransfer(Answer):
     open: list[SkuUnits] = Field(description="reserved at the donor, or under way")
     received: list[SkuUnits] | None = Field(default=None, description="with this delivery")
     missing: list[SkuUnits] | None = None
+    shrunk: list[SkuUnits] | None = Field(
+        default=None, description="stay at the donor: a customer came first"
+    )
     reason: str | None = None
 
 
 TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
     "transfer.requested": (OfTransfer, "Units are reserved, to go to another location."),
     "transfer.shipped": (OfTransfer, "They have left."),
+    "transfer.shrunk": (OfTransfer, "Units that had not left go to a customer instead."),
     "transfer.received": (OfTransfer, "Units have arrived, or are missing."),
     "transfer.cancelled": (OfTransfer, "They stay where they are, and are on sale there."),
     "transfer.late": (OfTransfer, "They should have been there; somebody has to look for them."),

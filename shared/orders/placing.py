@@ -12,10 +12,11 @@ from shared.availability.unpicked_table import unpicked
 from shared.aws.dynamodb import WRITE_PARTS, pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.table import all_locations, point_of_postal_code
-from shared.orders import model, refusing, sourcing, supplies, table
+from shared.orders import model, refusing, sourcing, supplies, table, transfer_table, yielding
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
 from shared.orders.sourcing import Supply
 from shared.orders.table import Answered, Gathered
+from shared.orders.transfers import Moved
 from shared.routing import table as policies
 from shared.routing.model import Decision, Destination
 from shared.routing.route import route
@@ -117,16 +118,25 @@ def _placed(
             decisions = (hold.promise["decision"],) if "decision" in hold.promise else ()
             start = replace(start, order=replace(start.order, decisions=decisions))
     for race in range(1 + RACES):
+        shrunk: tuple[Moved, ...] = ()
         if gathered.hold is not None:
             parcels = sourcing.held(start.order, gathered.hold, supply, now)
             change = model.offer(start, parcels, now, reserve=False)
             change, supply = _without_gone(change, supply, now)
         else:
             change, supply = reserved(start, supply, now)
+            change, supply, shrunk = _yielded(start, change, supply, now)
             refuse_short(start.order, change.order, supply, now)
         change = _settled(None, change, supply, now)
         text = answer(_stored(change.order))
-        lost = table.commit(change, now, request=request, answer=text, hold=gathered.hold)
+        lost = table.commit(
+            change,
+            now,
+            request=request,
+            answer=text,
+            hold=gathered.hold,
+            beside=[transfer_table.part(one) for one in shrunk],
+        )
         if lost is None:
             return text
         if lost.answered is not None:
@@ -135,6 +145,15 @@ def _placed(
             raise _taken(draft.order_id)
         supply = supply.knowing(lesson(lost.learnt, race))
     raise Busy("too many buyers of the same goods; trying again is safe")
+
+
+def _yielded(
+    start: Change, change: Change, supply: Supply, now: datetime
+) -> tuple[Change, Supply, tuple[Moved, ...]]:
+    """With the units of transfers that have not left, where it would be short without."""
+    if not _unassigned(change):
+        return change, supply, ()
+    return yielding.to_order(change, supply, lambda known: reserved(start, known, now), now)
 
 
 def _without_gone(change: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
@@ -245,14 +264,21 @@ def change(
             return None
         if any(line.unassigned for line in decided.order.lines):
             routed = races < REROUTES
-            decided = _rerouted(found.order, decided, now, learnt, routed=routed)
+            decided, shrunk = _rerouted(found.order, decided, now, learnt, routed=routed)
             decided = model.retold(found.order, decided, now)
         else:
-            routed = False
+            routed, shrunk = False, ()
             decided = _claiming(found.order, decided, {})
         text = answer(_stored(decided.order))
         try:
-            lost = table.commit(decided, now, request=request, answer=text, before=found.order)
+            lost = table.commit(
+                decided,
+                now,
+                request=request,
+                answer=text,
+                before=found.order,
+                beside=[transfer_table.part(one) for one in shrunk],
+            )
         except TooMuchAtOnce:
             if not routed:
                 raise
@@ -271,7 +297,7 @@ def change(
 
 def _rerouted(
     before: Order, decided: Change, now: datetime, learnt: Stock, *, routed: bool
-) -> Change:
+) -> tuple[Change, tuple[Moved, ...]]:
     order = decided.order
     gathered = table.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
@@ -280,16 +306,18 @@ def _rerouted(
         if effect.on_hand < 0
     }
     supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
+    shrunk: tuple[Moved, ...] = ()
     if routed:
         asked = decided
         decided, supply = reserved(asked, supply, now)
-        if any(line.unassigned for line in decided.order.lines):
+        if _unassigned(decided):
             # What is sold already is never left because it is dear.
             dear = replace(supply, policy=refusing.at_any_price(supply.policy))
             anyway, known = reserved(asked, dear, now)
             if _unassigned(anyway) < _unassigned(decided):
                 decided, supply = anyway, known
-    return _settled(before, decided, supply, now)
+            decided, supply, shrunk = _yielded(asked, decided, dear.knowing(supply.learnt), now)
+    return _settled(before, decided, supply, now), shrunk
 
 
 def _unassigned(change: Change) -> int:

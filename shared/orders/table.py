@@ -211,12 +211,14 @@ def commit(
     answer: str = "",
     hold: Hold | None = None,
     before: Order | None = None,
+    beside: Sequence[Part] = (),
 ) -> Lost | None:
     """Writes the change as one transaction; None when it was written, else why it was not.
 
     A new order carries its request and answer itself. A record of the request is written too when
     its name does not follow from the order's id: for an id of the channel's own, for every action.
-    What the order waits for, and did not ``before`` (or the other way round), is written down too.
+    What the order waits for, and did not ``before`` (or the other way round), is written down too,
+    and what is ``beside`` it; a refusal of that is a Lost that says nothing.
 
     Raises LawBroken (and writes nothing) for an order that does not conserve its units,
     HoldClosed, TooMuchAtOnce when it would touch more than a transaction can.
@@ -234,6 +236,7 @@ def commit(
         parts.append(record_part(request, order.order_id, answer, now))
     parts += _claim_parts(before, order)
     parts += _decision_parts(order)
+    parts += beside
     effects = summed(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise TooMuchAtOnce(
