@@ -179,12 +179,14 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
     security=WRITE,
     summary="The payment that a pending order waited for",
     description="Without it the order is cancelled at `payment.deadline`. What was cancelled "
-    "before it was paid is due back.",
+    "before is not charged; of an `amount` beyond what is left the rest is due back.",
 )
 def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     return _change(
         order_id,
-        lambda order, now, actor: model.pay(order, body.status, body.reference, now, actor),
+        lambda order, now, actor: model.pay(
+            order, body.status, body.reference, now, actor, body.charged(order)
+        ),
     )
 
 
@@ -199,12 +201,14 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     if find_location(body.location_id) is None:
         raise invalid("$.location_id", "there is no such location")
     returned = [line.returned() for line in body.lines]
-    return _change(
-        order_id,
-        lambda order, now, actor: model.take_back(
-            order, body.location_id, returned, now, actor, body.exchange_order_id
-        ),
-    )
+    exchange = body.exchange_order_id
+
+    def decide(order: Order, now: datetime, actor: str) -> Change:
+        if exchange is not None:
+            buyers.check_exchange(order, table.find(exchange))
+        return model.take_back(order, body.location_id, returned, now, actor, exchange)
+
+    return _change(order_id, decide)
 
 
 @app.get(
@@ -402,7 +406,8 @@ def cancel_transfer(
 )
 def quote_order(body: OrderInput) -> QuoteAnswer:
     who(app).must_see(body.channel)
-    draft = body.order(body.order_id or "quote", _now())
+    now = _now()
+    draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
     decision, order, short = placing.quote(draft, draft.placed_at)
     return QuoteAnswer(
         **dict(decision_answer(decision)),

@@ -49,6 +49,31 @@ def names(profile_id: str) -> frozenset[str]:
         return frozenset({profile_id})
 
 
+def _names_left(profile_id: str) -> frozenset[str]:
+    """None of somebody who was erased."""
+    try:
+        return names(profile_id)
+    except Gone:
+        return frozenset()
+
+
+def check_exchange(order: Order, taken: Order | None) -> None:
+    """Raises InvalidRequest unless ``taken`` is another order of whoever placed ``order``; a guest
+    is known by the channel alone."""
+    path = "$.exchange_order_id"
+    if taken is None:
+        raise invalid(path, "there is no such order")
+    if taken.order_id == order.order_id:
+        raise invalid(path, "an order is not exchanged for itself")
+    mine, theirs = order.buyer.profile_id, taken.buyer.profile_id
+    if mine is None or theirs is None:
+        same = mine is theirs and order.channel == taken.channel
+    else:
+        same = theirs == mine or theirs in _names_left(mine)
+    if not same:
+        raise invalid(path, "it is not an order of the same buyer")
+
+
 def tell(order: Order, before: Order | None = None) -> None:
     """The order, and what came back of it since ``before``, in its buyer's timeline: once however
     often it is told. Who has been erased since has none."""

@@ -120,6 +120,7 @@ class RefundDue(OfOrder):
 class PaymentReceived(OfOrder):
     status: str
     reference: str | None = None
+    charged: Money | None = None
 
 
 EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {

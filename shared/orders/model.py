@@ -220,11 +220,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """``deadline`` is when an order that is still ``pending`` is given up."""
+    """``deadline`` is when an order that is still ``pending`` is given up. ``charged`` is what was
+    authorized or paid, in minor units, and ``refunded`` what of it was said to be due back; charged
+    is None in orders of older code, in which nothing bounds what is due back."""
 
     status: Literal["authorized", "paid", "pending"]
     reference: str | None = None
     deadline: datetime | None = None
+    charged: int | None = None
+    refunded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +384,8 @@ def place(order: Order, now: datetime, actor: str, terms: Terms = TERMS) -> Chan
     payment = order.payment
     if payment.status == "pending":
         payment = replace(payment, deadline=now + terms.payment)
+    elif payment.charged is None:
+        payment = replace(payment, charged=_worth(lines))
     placed = Entry(now, "order.placed", actor, {"channel": order.channel})
     new = replace(order, payment=payment, lines=lines, history=(placed,))
     return Change(new, cause="order.placed")
@@ -391,8 +397,10 @@ def pay(
     reference: str | None,
     now: datetime,
     actor: str,
+    amount: int | None = None,
 ) -> Change:
-    """The payment that the order waited for. What was cancelled or returned meanwhile is due back.
+    """The payment that the order waited for. ``amount`` is what was charged, in minor units: what
+    is left of the order when it is None. Of more than that the rest is due back.
 
     Raises InvalidTransition when it is further already.
     """
@@ -400,15 +408,31 @@ def pay(
     steps = {"pending": ["authorized", "paid"], "authorized": ["paid"], "paid": []}
     if status not in steps[before.status]:
         raise InvalidTransition(status, before.status, steps[before.status])
-    order = replace(order, payment=Payment(status, reference or before.reference))
-    detail = {"status": status, "reference": order.payment.reference}
-    order = _noted(
-        order, now, "payment.received", actor, {k: v for k, v in detail.items() if v is not None}
-    )
-    back = Counter({line.line_id: line.cancelled + line.returned for line in order.lines})
-    if before.status == "pending" and +back:
-        order = _refund(order, +back, now, "cancelled or returned before it was paid")
+    owed = _worth(order.lines, gone=True)
+    charged = before.charged
+    if before.status == "pending":
+        charged = owed if amount is None else amount
+    elif amount is not None:
+        charged = max(amount, charged or 0)
+    paid = Payment(status, reference or before.reference, None, charged, before.refunded)
+    order = replace(order, payment=paid)
+    detail: dict[str, Any] = {"status": status}
+    if paid.reference is not None:
+        detail["reference"] = paid.reference
+    if charged is not None:
+        detail["charged"] = {"amount": charged, "currency": order.lines[0].currency}
+    order = _noted(order, now, "payment.received", actor, detail)
+    if before.status == "pending" and amount is not None and amount > owed:
+        order = _due_back(order, amount - owed, now, "more was charged than is left of the order")
     return Change(order, cause="payment.received")
+
+
+def _worth(lines: Iterable[Line], *, gone: bool = False) -> int:
+    """In minor units; with ``gone`` without what is cancelled or has come back."""
+    return sum(
+        line.unit_price * (line.quantity - (line.cancelled + line.returned if gone else 0))
+        for line in lines
+    )
 
 
 def offer(
@@ -1270,6 +1294,20 @@ def _refund(
     if order.payment.status == "pending":
         return order
     amount = sum(order.line(name).unit_price * quantity for name, quantity in units.items())
+    return _due_back(order, amount, now, reason, exchange_order_id)
+
+
+def _due_back(
+    order: Order, amount: int, now: datetime, reason: str, exchange_order_id: str | None = None
+) -> Order:
+    """No more than was charged, however often."""
+    payment = order.payment
+    if payment.charged is not None:
+        left = payment.charged - payment.refunded
+        if amount and not left:
+            return order
+        amount = min(amount, left)
+        order = replace(order, payment=replace(payment, refunded=payment.refunded + amount))
     detail = {"amount": amount, "currency": order.lines[0].currency, "reason": reason}
     if exchange_order_id is not None:
         detail["exchange_order_id"] = exchange_order_id

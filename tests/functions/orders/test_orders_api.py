@@ -606,3 +606,39 @@ def test_a_line_of_as_many_units_as_may_be_ordered_is_backordered_at_once() -> N
     lines[0] |= {"unit_price": {"amount": 5, "currency": "USD"}, "backorder": True}
     order = placed({"lines": lines})
     assert of_line(order, "1")["open"] + of_line(order, "1")["backordered"] == MOST_ORDERED
+
+
+def test_two_currencies_in_one_order_are_refused_by_their_path() -> None:
+    body = json.loads(event("orders/place_order")["body"])
+    body["lines"][1]["unit_price"]["currency"] = "EUR"
+    for name in ("place_order", "quote_order"):
+        status, problem = call(name, {"lines": body["lines"]})
+        assert (status, paths(problem)) == (422, {"$.lines[1].unit_price.currency"})
+
+
+def test_a_payment_in_another_currency_is_refused_by_its_path() -> None:
+    order = placed({"payment": {"status": "pending"}})
+    path = f"/v1/orders/{order['order_id']}/payment"
+    body = {"status": "paid", "amount": {"amount": 5, "currency": "EUR"}}
+    status, problem = call("pay_order", body, path, "pay")
+    assert (status, paths(problem)) == (422, {"$.amount.currency"})
+
+
+def test_an_exchange_names_an_order_that_exists_and_is_of_the_same_buyer() -> None:
+    order = placed(ship_only(1), "bought")
+    name = order["fulfillments"][0]["fulfillment_id"]
+    done("accept", name)
+    done("ship", name)
+    path = f"/v1/orders/{order['order_id']}/returns"
+    back = {"line_id": "1", "quantity": 1, "condition": "sellable", "reason": "too small"}
+    body = {"location_id": "denver", "lines": [back]}
+    bob = {"source": "web", "source_id": "u-1", "identifiers": {"email": "bob@shop.test"}}
+    theirs = placed({**ship_only(1), "customer": bob}, "theirs")
+    for wrong in ("nowhere", order["order_id"], theirs["order_id"]):
+        exchange = {**body, "exchange_order_id": wrong}
+        status, problem = call("return_order", exchange, path, f"back-{wrong}")
+        assert (status, paths(problem)) == (422, {"$.exchange_order_id"}), wrong
+    mine = placed(ship_only(1), "instead")
+    exchange = {**body, "exchange_order_id": mine["order_id"]}
+    assert call("return_order", exchange, path, "back")[0] == 200
+    shop.laws()

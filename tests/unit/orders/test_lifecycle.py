@@ -477,17 +477,43 @@ def test_what_is_never_paid_is_cancelled_and_nothing_is_due_back() -> None:
     assert "refund.due" not in [entry.event for entry in given_up.order.history]
 
 
-def test_a_payment_that_comes_late_is_due_back_for_what_was_cancelled() -> None:
+def refunds(of: Order) -> list[int]:
+    return [e.detail["amount"] for e in of.history if e.event == "refund.due"]
+
+
+def test_what_was_cancelled_before_it_was_paid_is_not_due_back() -> None:
+    """A refund of money that was never taken: pending, cancelled in part, then paid."""
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
     fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
     paid = pay(fewer, "paid", "p-1", NOW, "psp").order
     assert (paid.payment.status, paid.payment.reference) == ("paid", "p-1")
-    assert paid.payment.deadline is None
-    assert [entry.event for entry in paid.history[-2:]] == ["payment.received", "refund.due"]
-    assert paid.history[-1].detail["amount"] == 2000
+    assert (paid.payment.deadline, paid.payment.charged, refunds(paid)) == (None, 1000, [])
+    assert paid.history[-1].detail["charged"] == {"amount": 1000, "currency": "USD"}
+    ended = cancel(paid, None, "changed my mind", NOW, "web").order
+    assert refunds(ended) == [1000]
     with pytest.raises(InvalidTransition) as refused:
         pay(paid, "authorized", None, NOW, "psp")
     assert refused.value.data == {"state": "paid", "allowed": []}
-    both = pay(pay(change.order, "authorized", "p-1", NOW, "psp").order, "paid", None, NOW, "psp")
-    assert both.order.payment == Payment("paid", "p-1")
-    assert "refund.due" not in [entry.event for entry in both.order.history]
+
+
+def test_of_more_than_is_left_of_the_order_the_rest_is_due_back() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
+    paid = pay(fewer, "paid", None, NOW, "psp", amount=3000).order
+    assert refunds(paid) == [2000]
+    assert refunds(cancel(paid, None, "all of it", NOW, "web").order) == [2000, 1000]
+
+
+def test_no_more_is_due_back_than_was_charged() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    paid = pay(change.order, "paid", None, NOW, "psp", amount=1500).order
+    some = cancel(paid, {"1": 1}, "one less", NOW, "web").order
+    assert refunds(cancel(some, None, "all of it", NOW, "web").order) == [1000, 500]
+
+
+def test_what_is_authorized_and_then_paid_is_charged_once() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    authorized = pay(change.order, "authorized", "p-1", NOW, "psp").order
+    both = pay(authorized, "paid", None, NOW, "psp")
+    assert both.order.payment == Payment("paid", "p-1", charged=3000)
+    assert refunds(both.order) == []
