@@ -110,7 +110,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
 
 @app.get("/v1/orders/<order_id>", security=READ, summary="Read an order")
 def get_order(order_id: OrderPath) -> OrderAnswer:
-    return order_answer(_seen(order_id))
+    return order_answer(table.whole(_seen(order_id)))
 
 
 @app.get(
@@ -158,7 +158,7 @@ def get_decision(
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
 def get_history(order_id: OrderPath) -> HistoryAnswer:
-    return history_answer(_seen(order_id))
+    return history_answer(table.whole(_seen(order_id)))
 
 
 @app.post(

@@ -81,7 +81,7 @@ def tell(order: Order, before: Order | None = None) -> None:
     if buyer.profile_id is None:
         return
     bought = [] if before is not None else [_purchase(order)]
-    came_back = _returns(order, len(before.history) if before is not None else 0)
+    came_back = _returns(order, before)
     with suppress(Gone, NotFound):
         for interaction in (*bought, *came_back):
             record_interaction(buyer.home or buyer.profile_id, interaction)
@@ -105,9 +105,9 @@ def _purchase(order: Order) -> Interaction:
     )
 
 
-def _returns(order: Order, known: int) -> Iterator[Interaction]:
-    """What came back after the first ``known`` entries of the history."""
-    for number, entry in enumerate(order.history[known:], known):
+def _returns(order: Order, before: Order | None) -> Iterator[Interaction]:
+    """What came back since ``before``."""
+    for number, entry in order.since(before):
         if entry.event != "return.received":
             continue
         yield Interaction(

@@ -220,10 +220,9 @@ def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]
 
 def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
     """The CloudEvents of what has happened between two images of an order, the oldest first."""
-    known = len(before.history) if before else 0
     return [
         _event(after, entry, index)
-        for index, entry in enumerate(after.history[known:])
+        for index, (_, entry) in enumerate(after.since(before))
         if entry.event in EVENTS
     ]
 

@@ -252,11 +252,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What lies beside an order that has grown long: so many ``entries`` of its history, all before
+    those that it has; ``fulfillments`` that are closed, which have ``handed`` over so many units by
+    line; in so many ``parts``."""
+
+    entries: int = 0
+    fulfillments: int = 0
+    handed: Mapping[str, int] = field(default_factory=dict)
+    parts: int = 0
+
+
+NO_PAST = Past()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """``version`` is the one that was read; 0 is an order that is not stored yet.
 
     ``decisions`` are the routings that shaped it, each re-runnable from its bytes; or its
-    decision_id, when these lie beside the order (table.decision reads them).
+    decision_id, when these lie beside the order (table.decision reads them). ``past`` is what of
+    it lies beside the order (table.whole reads it).
     """
 
     order_id: str
@@ -272,6 +288,7 @@ class Order:
     history: tuple[Entry, ...] = ()
     decisions: tuple[bytes | str, ...] = ()
     version: int = 0
+    past: Past = NO_PAST
 
     @property
     def state(self) -> OrderState:
@@ -310,10 +327,30 @@ class Order:
                 return line
         raise NotFound(f"order {self.order_id} has no line {line_id}")
 
+    @property
+    def told(self) -> int:
+        """Entries of its whole history."""
+        return self.past.entries + len(self.history)
+
+    @property
+    def next_fulfillment_id(self) -> str:
+        return f"{self.order_id}.{self.past.fulfillments + len(self.fulfillments) + 1}"
+
+    def since(self, before: "Order | None") -> tuple[tuple[int, Entry], ...]:
+        """The entries that were not there ``before``, each with its number in the whole history."""
+        known = before.told if before else 0
+        numbered = enumerate(self.history, self.past.entries)
+        return tuple((number, entry) for number, entry in numbered if number >= known)
+
     def fulfillment(self, fulfillment_id: str) -> Fulfillment:
+        """Raises NotFound, and Conflict for one that was closed long ago."""
         for found in self.fulfillments:
             if found.fulfillment_id == fulfillment_id:
                 return found
+        number = fulfillment_id.removeprefix(f"{self.order_id}.")
+        made = self.past.fulfillments + len(self.fulfillments)
+        if self.past.fulfillments and number.isdecimal() and 0 < int(number) <= made:
+            raise Conflict(f"{fulfillment_id} is closed")
         raise NotFound(f"there is no fulfillment {fulfillment_id}")
 
 
@@ -447,7 +484,7 @@ def offer(
     accepted: list[str] = []
     for parcel in parcels:
         fulfillment = Fulfillment(
-            fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}",
+            fulfillment_id=order.next_fulfillment_id,
             location_id=parcel.location_id,
             method=parcel.method,
             state="offered",
@@ -1136,7 +1173,7 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
 def check(order: Order) -> None:
     """Law 6: no unit of an order is made or lost. Raises LawBroken."""
     held: Counter[str] = Counter()
-    handed: Counter[str] = Counter()
+    handed: Counter[str] = Counter(order.past.handed)
     for found in order.fulfillments:
         into = held if found.is_open else handed if found.state in HANDED_OVER else None
         for part in found.lines:
@@ -1160,6 +1197,39 @@ def check(order: Order) -> None:
             raise LawBroken(f"fulfillment {found.fulfillment_id} is owned by nobody")
     if order.unpaid and order.payment.deadline is None:
         raise LawBroken(f"the payment of order {order.order_id} is owned by nobody")
+
+
+KEPT_ENTRIES = 20
+"""Of the history, at least, when the rest moves beside the order."""
+
+
+def outgrown(before: Order, order: Order) -> tuple[Order, Order]:
+    """The order without what is closed, and that: with nothing in it but the entries of its history
+    and the fulfillments. What this change has added or closed stays, so that whoever follows the
+    changes of the document sees it."""
+    new = order.told - before.told
+    kept = max(KEPT_ENTRIES, new)
+    old = {found.fulfillment_id: found for found in before.fulfillments}
+    gone = [
+        found
+        for found in order.fulfillments
+        if not found.is_open and old.get(found.fulfillment_id) == found
+    ]
+    names = {found.fulfillment_id for found in gone}
+    left = tuple(one for one in order.fulfillments if one.fulfillment_id not in names)
+    entries = order.history[: max(0, len(order.history) - kept)]
+    handed = Counter(order.past.handed)
+    for found in gone:
+        if found.state in HANDED_OVER:
+            handed.update({held.line_id: held.quantity for held in found.lines})
+    past = Past(
+        order.past.entries + len(entries),
+        order.past.fulfillments + len(gone),
+        dict(sorted(handed.items())),
+        order.past.parts + 1,
+    )
+    shorter = replace(order, fulfillments=left, history=order.history[len(entries) :], past=past)
+    return shorter, replace(order, fulfillments=tuple(gone), history=entries)
 
 
 def units_held(fulfillments: Iterable[Fulfillment]) -> Counter[tuple[str, str]]:
@@ -1347,9 +1417,7 @@ def _split(order: Order, found: Fulfillment, units: Mapping[str, int]) -> Order:
         raise InvalidRequest(
             "nothing is handed over", [{"path": "$.lines", "message": "no units are named"}]
         )
-    other = replace(
-        found, fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}", lines=rest
-    )
+    other = replace(found, fulfillment_id=order.next_fulfillment_id, lines=rest)
     order = _with_fulfillment(order, replace(found, lines=kept))
     return replace(order, fulfillments=(*order.fulfillments, other))
 

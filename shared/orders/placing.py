@@ -33,8 +33,9 @@ REROUTES = 3
 ATTEMPTS = 8
 """How often an order that somebody else has just changed is read and decided again."""
 
-ALWAYS = 4
-"""Parts of a transaction beside positions and claims: the order, a request, a hold, a decision."""
+ALWAYS = 5
+"""Parts of a transaction beside positions and claims: the order, a request, a hold, a decision, and
+what moves beside the order."""
 MOST_CLAIMS = 20
 """Of one order; what is left waits without."""
 
