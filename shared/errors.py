@@ -12,6 +12,11 @@
     ├── Gone                   410  gone
     ├── Conflict               409  conflict
     │   ├── OutOfStock         409  out_of_stock             short, alternatives
+    │   │   ├── NoService      409  no_service               the same
+    │   │   ├── CutOff         409  cut_off                  the same
+    │   │   ├── NoCapacity     409  no_capacity              the same
+    │   │   ├── TooManyParcels 409  too_many_parcels         the same
+    │   │   └── TooDear        409  too_dear                 the same
     │   ├── InvalidTransition  409  invalid_transition       state, allowed
     │   ├── HoldClosed         409  hold_closed              hold_id, state
     │   ├── PromiseChanged     409  promise_changed          option
@@ -122,6 +127,7 @@ class OutOfStock(Conflict):
     """Not everything asked for can be had; every short position is named, not just the first."""
 
     code = "out_of_stock"
+    sentence: ClassVar[str] = "not enough stock of {}"
 
     def __init__(
         self,
@@ -130,8 +136,43 @@ class OutOfStock(Conflict):
     ) -> None:
         named = ", ".join(sorted({str(row["sku"]) for row in short}))
         super().__init__(
-            f"not enough stock of {named}", short=list(short), alternatives=list(alternatives)
+            self.sentence.format(named), short=list(short), alternatives=list(alternatives)
         )
+
+
+class NoService(OutOfStock):
+    """There is stock, where this service does not begin, or would be late."""
+
+    code = "no_service"
+    sentence = "this service does not bring {} from where it lies"
+
+
+class CutOff(OutOfStock):
+    """There is stock, where the carrier has called already."""
+
+    code = "cut_off"
+    sentence = "the carrier calls too early for {}"
+
+
+class NoCapacity(OutOfStock):
+    """There is stock, where too much waits to be picked."""
+
+    code = "no_capacity"
+    sentence = "nobody has the hands for {} in time"
+
+
+class TooManyParcels(OutOfStock):
+    """There is stock, in more places than one order may have parcels."""
+
+    code = "too_many_parcels"
+    sentence = "{} would take more parcels than one order may have"
+
+
+class TooDear(OutOfStock):
+    """There is stock, and the routing policy would rather not sell it than send it from there."""
+
+    code = "too_dear"
+    sentence = "sending {} from where it lies costs more than the routing policy allows"
 
 
 class InvalidTransition(Conflict):

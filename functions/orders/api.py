@@ -92,7 +92,9 @@ Decide = Callable[[Order, datetime, str], Change]
     security=WRITE,
     summary="Place an order",
     description="Routed, reserved and stored in one transaction. What is answered is what is "
-    "reserved. Out of stock is refused with every short line and the alternatives.",
+    "reserved. What cannot be had is refused with every short line, its reason and the "
+    "alternatives: `out_of_stock`, or `no_service`, `cut_off`, `no_capacity`, `too_many_parcels`, "
+    "`too_dear` where there is stock.",
 )
 def place_order(body: OrderInput) -> OrderAnswer:
     caller, request, now = who(app), idempotent(app), _now()
@@ -111,7 +113,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
 
 @app.get("/v1/orders/<order_id>", security=READ, summary="Read an order")
 def get_order(order_id: OrderPath) -> OrderAnswer:
-    return order_answer(_seen(order_id))
+    return order_answer(table.whole(_seen(order_id)))
 
 
 @app.get(
@@ -162,7 +164,7 @@ def get_decision(
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
 def get_history(order_id: OrderPath) -> HistoryAnswer:
-    return history_answer(_seen(order_id))
+    return history_answer(table.whole(_seen(order_id)))
 
 
 @app.post(
@@ -183,12 +185,14 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
     security=WRITE,
     summary="The payment that a pending order waited for",
     description="Without it the order is cancelled at `payment.deadline`. What was cancelled "
-    "before it was paid is due back.",
+    "before is not charged; of an `amount` beyond what is left the rest is due back.",
 )
 def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     return _change(
         order_id,
-        lambda order, now, actor: model.pay(order, body.status, body.reference, now, actor),
+        lambda order, now, actor: model.pay(
+            order, body.status, body.reference, now, actor, body.charged(order)
+        ),
     )
 
 
@@ -203,12 +207,14 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     if find_location(body.location_id) is None:
         raise invalid("$.location_id", "there is no such location")
     returned = [line.returned() for line in body.lines]
-    return _change(
-        order_id,
-        lambda order, now, actor: model.take_back(
-            order, body.location_id, returned, now, actor, body.exchange_order_id
-        ),
-    )
+    exchange = body.exchange_order_id
+
+    def decide(order: Order, now: datetime, actor: str) -> Change:
+        if exchange is not None:
+            buyers.check_exchange(order, table.find(exchange))
+        return model.take_back(order, body.location_id, returned, now, actor, exchange)
+
+    return _change(order_id, decide)
 
 
 @app.get(
@@ -413,7 +419,8 @@ def cancel_transfer(
 )
 def quote_order(body: OrderInput) -> QuoteAnswer:
     who(app).must_see(body.channel)
-    draft = body.order(body.order_id or "quote", _now())
+    now = _now()
+    draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
     decision, order, short = placing.quote(draft, draft.placed_at)
     return QuoteAnswer(
         **dict(decision_answer(decision, costs=_told_costs())),

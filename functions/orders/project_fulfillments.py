@@ -39,6 +39,7 @@ def project(record: DynamoDBRecord) -> None:
         return
     match found:
         case Transfer():
+            transfer_table.enlist(found)
             transfer_table.announce(found, datetime.now(UTC))
         case (order, before):
             _of_order(order, before)

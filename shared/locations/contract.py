@@ -73,6 +73,9 @@ class _Place(BaseModel):
         description="when the carrier of a service level calls, HH:MM in the location's own time "
         "zone, on each day it opens; of a level left out it calls whenever a parcel is ready",
     )
+    auto_accept: Annotated[bool, Strict()] = Field(
+        default=False, description="it accepts what it is offered at once, and nobody has to answer"
+    )
     gln: CheckedGln | None = Field(default=None, description="GS1 Global Location Number")
     groups: Annotated[list[Id], Field(max_length=50)] = Field(
         default_factory=list,
@@ -104,6 +107,7 @@ class PutLocation(Input, _Place):
             groups=frozenset(self.groups),
             most_unpicked=self.most_unpicked,
             cut_offs={level: _clock(at) for level, at in self.cut_offs.items()},
+            auto_accept=self.auto_accept,
         )
 
 
@@ -135,6 +139,7 @@ class LocationAnswer(Answer, _Place):
             groups=sorted(location.groups),
             most_unpicked=location.most_unpicked,
             cut_offs={level: f"{at:%H:%M}" for level, at in location.cut_offs.items()},
+            auto_accept=location.auto_accept,
             distance_km=None if distance_km is None else round(distance_km, 3),
         )
 

@@ -27,6 +27,7 @@ class Location:
     ``most_unpicked`` units at once wait there to be picked, before it is sent no more to ship; None
     sets no bound. ``cut_offs`` are the local times at which the carrier of a service level calls on
     each day of opening; without one it takes a parcel whenever that is ready.
+    With ``auto_accept`` it has accepted what it is offered: nobody there has to answer.
     ``groups`` are names of the retailer's own, by which rules speak of many locations at once.
     """
 
@@ -48,6 +49,7 @@ class Location:
     groups: frozenset[str] = frozenset()
     most_unpicked: int | None = None
     cut_offs: Mapping[ServiceLevel, time] = field(default_factory=dict)
+    auto_accept: bool = False
 
 
 def postal_key(code: str) -> str:
@@ -62,6 +64,17 @@ def is_open(location: Location, at: datetime) -> bool:
 def next_opening(location: Location, at: datetime) -> datetime | None:
     """In UTC: ``at`` itself when it is open then, None when it stays closed for HORIZON_DAYS."""
     return next((start for start, _ in _openings(location, at)), None)
+
+
+def after_open(location: Location, at: datetime, passes: timedelta) -> datetime | None:
+    """The instant (UTC) at which it has been open for ``passes`` since ``at``, closing time
+    included; None when it is not open for so long within HORIZON_DAYS."""
+    left = passes
+    for start, end in _openings(location, at):
+        if start + left <= end:
+            return start + left
+        left -= end - start
+    return None
 
 
 def ready_by(location: Location, at: datetime, units: int = 1) -> datetime | None:

@@ -175,6 +175,7 @@ def _item(location: Location) -> Item:
             "groups": sorted(location.groups) or None,
             "most_unpicked": location.most_unpicked,
             "cut_offs": {level: f"{at:%H:%M}" for level, at in location.cut_offs.items()} or None,
+            "auto_accept": location.auto_accept or None,
         }
     )
 
@@ -201,6 +202,7 @@ def _location(item: dict[str, Any]) -> Location:
         cut_offs={
             level: time.fromisoformat(text) for level, text in item.get("cut_offs", {}).items()
         },
+        auto_accept=item.get("auto_accept", False),
     )
 
 

@@ -1,7 +1,9 @@
 """What has come goes to those who wait for it, and broken promises are made anew."""
 
 from datetime import datetime
+from functools import partial
 
+from shared.locations.table import all_locations
 from shared.orders import model, placing, sourcing, supplies, table
 from shared.orders.model import Change, Order, Taken
 from shared.orders.supplies import Step
@@ -68,4 +70,5 @@ def overdue(order_id: str, now: datetime) -> str | None:
         if line.deadline is not None and line.deadline <= now:
             for location_id in sorted({claim.location_id for claim in line.claims}):
                 review(line.sku, location_id, now)
-    return placing.change(order_id, lambda found: model.overdue(found, now), now)
+    opened = partial(sourcing.opened, all_locations())
+    return placing.change(order_id, lambda found: model.overdue(found, now, opened=opened), now)

@@ -66,6 +66,31 @@ def note_read(profile_id: str, actor: str, at: datetime) -> None:
     audit([profile_id], actor, "orders", at, fresh_id())
 
 
+def _names_left(profile_id: str) -> frozenset[str]:
+    """None of somebody who was erased."""
+    try:
+        return names(profile_id)
+    except Gone:
+        return frozenset()
+
+
+def check_exchange(order: Order, taken: Order | None) -> None:
+    """Raises InvalidRequest unless ``taken`` is another order of whoever placed ``order``; a guest
+    is known by the channel alone."""
+    path = "$.exchange_order_id"
+    if taken is None:
+        raise invalid(path, "there is no such order")
+    if taken.order_id == order.order_id:
+        raise invalid(path, "an order is not exchanged for itself")
+    mine, theirs = order.buyer.profile_id, taken.buyer.profile_id
+    if mine is None or theirs is None:
+        same = mine is theirs and order.channel == taken.channel
+    else:
+        same = theirs == mine or theirs in _names_left(mine)
+    if not same:
+        raise invalid(path, "it is not an order of the same buyer")
+
+
 def tell(order: Order, before: Order | None = None) -> None:
     """The order, and what came back of it since ``before``, in its buyer's timeline: once however
     often it is told. Who has been erased since has none."""
@@ -73,7 +98,7 @@ def tell(order: Order, before: Order | None = None) -> None:
     if buyer.profile_id is None:
         return
     bought = [] if before is not None else [_purchase(order)]
-    came_back = _returns(order, len(before.history) if before is not None else 0)
+    came_back = _returns(order, before)
     with suppress(Gone, NotFound):
         for interaction in (*bought, *came_back):
             record_interaction(buyer.home or buyer.profile_id, interaction)
@@ -97,9 +122,9 @@ def _purchase(order: Order) -> Interaction:
     )
 
 
-def _returns(order: Order, known: int) -> Iterator[Interaction]:
-    """What came back after the first ``known`` entries of the history."""
-    for number, entry in enumerate(order.history[known:], known):
+def _returns(order: Order, before: Order | None) -> Iterator[Interaction]:
+    """What came back since ``before``."""
+    for number, entry in order.since(before):
         if entry.event != "return.received":
             continue
         yield Interaction(

@@ -10,6 +10,8 @@ from annotated_types import Ge, Le
 from pydantic import Field, Strict, StringConstraints, model_validator
 
 from shared.customers.contract import CustomerIdentity
+from shared.errors import InvalidRequest, invalid
+from shared.instants import rfc3339
 from shared.locations.contract import Latitude, Longitude, PostalCode
 from shared.locations.model import ServiceLevel
 from shared.orders import transfers
@@ -82,6 +84,17 @@ class PaymentInput(Input):
 class PaymentReceived(Input):
     status: Literal["authorized", "paid"]
     reference: Annotated[str, StringConstraints(max_length=200)] | None = None
+    amount: Price | None = Field(
+        default=None, description="what was charged; what is left of the order when left out"
+    )
+
+    def charged(self, order: Order) -> int | None:
+        """In minor units. Raises InvalidRequest for another currency than the order's."""
+        if self.amount is None:
+            return None
+        if self.amount.currency != order.lines[0].currency:
+            raise invalid("$.amount.currency", f"the order is in {order.lines[0].currency}")
+        return self.amount.amount
 
 
 class ShipTo(Input):
@@ -143,14 +156,26 @@ class OrderInput(Input):
         twice = [name for name, n in Counter(line.line_id for line in self.lines).items() if n > 1]
         if twice:
             raise ValueError(f"line_id is there more than once: {', '.join(twice)}")
-        if len({line.unit_price.currency for line in self.lines}) > 1:
-            raise ValueError("an order has one currency")
         if self.ship_to is None and any(line.method == "ship" for line in self.lines):
             raise ValueError("ship lines need ship_to")
         return self
 
     def order(self, order_id: str, now: datetime) -> Order:
-        """The order as a draft: no line is open yet."""
+        """The order as a draft: no line is open yet.
+
+        Raises InvalidRequest for each line in another currency than the first.
+        """
+        currency = self.lines[0].unit_price.currency
+        errors = [
+            {
+                "path": f"$.lines[{number}].unit_price.currency",
+                "message": f"an order has one currency: {currency}",
+            }
+            for number, line in enumerate(self.lines)
+            if line.unit_price.currency != currency
+        ]
+        if errors:
+            raise InvalidRequest("the order is in two currencies", errors)
         return Order(
             order_id=order_id,
             channel=self.channel,
@@ -811,6 +836,10 @@ class PromiseInput(Input):
             raise ValueError("say where: ship_to, pickup_at or both")
         return self
 
+    def cart_id(self, as_of: datetime) -> str:
+        """A name of the cart as it was told at ``as_of``: the same when an option of it is held."""
+        return f"promise-{self.channel}-{rfc3339(as_of)}"
+
     def draft(
         self,
         method: Method,
@@ -824,7 +853,7 @@ class PromiseInput(Input):
         for line in self.lines:
             cart[line.sku] += line.quantity
         return Order(
-            order_id="promise",
+            order_id=self.cart_id(now),
             channel=self.channel,
             placed_at=now,
             payment=Payment("pending"),

@@ -130,6 +130,7 @@ class RefundDue(OfOrder):
 class PaymentReceived(OfOrder):
     status: str
     reference: str | None = None
+    charged: Money | None = None
 
 
 EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
@@ -148,6 +149,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     ),
     "fulfillment.withdrawn": (OfFulfillment, "Its units go elsewhere: that costs less."),
     "fulfillment.late": (OfFulfillment, "The location is reminded: it is late, or will be."),
+    "fulfillment.exception": (
+        OfFulfillment,
+        "Units that are picked are late: told every day, until a person hands over or cancels.",
+    ),
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has the parcel."),
@@ -183,12 +188,16 @@ class OfTransfer(Answer):
     open: list[SkuUnits] = Field(description="reserved at the donor, or under way")
     received: list[SkuUnits] | None = Field(default=None, description="with this delivery")
     missing: list[SkuUnits] | None = None
+    shrunk: list[SkuUnits] | None = Field(
+        default=None, description="stay at the donor: a customer came first"
+    )
     reason: str | None = None
 
 
 TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
     "transfer.requested": (OfTransfer, "Units are reserved, to go to another location."),
     "transfer.shipped": (OfTransfer, "They have left."),
+    "transfer.shrunk": (OfTransfer, "Units that had not left go to a customer instead."),
     "transfer.received": (OfTransfer, "Units have arrived, or are missing."),
     "transfer.cancelled": (OfTransfer, "They stay where they are, and are on sale there."),
     "transfer.late": (OfTransfer, "They should have been there; somebody has to look for them."),
@@ -225,10 +234,9 @@ def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]
 
 def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
     """The CloudEvents of what has happened between two images of an order, the oldest first."""
-    known = len(before.history) if before else 0
     return [
         _event(after, entry, index)
-        for index, entry in enumerate(after.history[known:])
+        for index, (_, entry) in enumerate(after.since(before))
         if entry.event in EVENTS
     ]
 

@@ -16,14 +16,15 @@ The life of a fulfillment is the table TRANSITIONS, and nothing else:
              or cancelled
 
 Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
+What is picked is released by a person and by no clock.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.instants import rfc3339
@@ -42,12 +43,16 @@ State = Literal[
     "shipped",
     "collected",
     "rejected",
+    "expired",
     "cancelled",
 ]
 Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
 Told = Literal["not_found", "damaged", "no_capacity", "mismatch"]
 """What a location says of units that it does not serve."""
-Reason = Literal[Told, "gone"]
+Lapse = Literal["no_answer", "late"]
+"""Why the units of a location are taken from it: it has not answered, or not done what it took on.
+It may be asked again."""
+Reason = Literal[Told, Lapse, "gone"]
 """The same, and what a count or a sale over the counter has said of them."""
 Condition = Literal["sellable", "damaged"]
 OrderState = Literal[
@@ -81,6 +86,9 @@ OPEN: tuple[State, ...] = ("offered", "accepted", "picked", "packed", "ready")
 """The states in which a location holds units for the order, least advanced first."""
 UNPICKED: tuple[State, ...] = ("offered", "accepted")
 """The states in which the units wait to be picked."""
+IN_HAND: frozenset[State] = frozenset({"picked", "packed", "ready"})
+"""The states in which somebody has the units in their hands: nothing of it is released by a clock,
+only by a person."""
 HANDED_OVER: frozenset[State] = frozenset({"shipped", "collected"})
 
 
@@ -93,14 +101,17 @@ class Terms:
     warning: timedelta = timedelta(minutes=30)
     """Before the promise would break, the location is reminded."""
     escalate: timedelta = timedelta(hours=4)
-    """Between two reminders to a location that is late; after ``patience`` it is passed over."""
+    """Between two reminders to a location that is late; after ``patience`` it is passed over, or
+    is an exception when it has picked."""
     patience: int = 4
+    exception: timedelta = timedelta(days=1)
+    """Between two alarms about units that are in somebody's hands, and not handed over."""
     collect: timedelta = timedelta(days=7)
     retry: timedelta = timedelta(minutes=30)
-    """Between two attempts to find stock for units that no location holds, and two reminders of an
-    offer that nobody else can take."""
+    """Between the first attempts to find stock for units that no location holds, and two reminders
+    of an offer that nobody else can take."""
     restock: timedelta = timedelta(hours=6)
-    """The same, for backordered units of which no supply is announced."""
+    """The longest between two attempts, and that for backordered units without announced supply."""
     payment: timedelta = timedelta(days=3)
     """How long an order waits for its payment."""
     give_up: timedelta = timedelta(days=2)
@@ -129,7 +140,9 @@ class Line:
     part of ``open`` that no location holds: a line with any is in exception, and ``deadline`` is
     when that is acted on next. ``since`` is when the exception or the backorder began, which ends
     when a location accepts, and not when one is asked. ``claims``
-    are of backordered units; ``expected_at`` is when all of these should have come.
+    are of backordered units; ``expected_at`` is when all of these should have come. ``excluded``
+    locations have rejected units of it; ``expired`` ones have let an offer lapse, and are asked
+    again when the next attempt is made.
     """
 
     line_id: str
@@ -147,6 +160,7 @@ class Line:
     returned: int = 0
     unassigned: int = 0
     excluded: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
     expected_at: datetime | None = None
     since: datetime | None = None
     deadline: datetime | None = None
@@ -186,6 +200,13 @@ class Fulfillment:
     def is_open(self) -> bool:
         return self.state in OPEN
 
+    @property
+    def stuck(self) -> bool:
+        """Whether its units are in somebody's hands, who has not handed them over in time: an
+        exception that a person has to end."""
+        patience = 0 if self.state == "ready" else TERMS.patience
+        return self.state in IN_HAND and self.escalations > patience
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -199,11 +220,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """``deadline`` is when an order that is still ``pending`` is given up."""
+    """``deadline`` is when an order that is still ``pending`` is given up. ``charged`` is what was
+    authorized or paid, in minor units, and ``refunded`` what of it was said to be due back; charged
+    is None in orders of older code, in which nothing bounds what is due back."""
 
     status: Literal["authorized", "paid", "pending"]
     reference: str | None = None
     deadline: datetime | None = None
+    charged: int | None = None
+    refunded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +252,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What lies beside an order that has grown long: so many ``entries`` of its history, all before
+    those that it has; ``fulfillments`` that are closed, which have ``handed`` over so many units by
+    line; in so many ``parts``."""
+
+    entries: int = 0
+    fulfillments: int = 0
+    handed: Mapping[str, int] = field(default_factory=dict)
+    parts: int = 0
+
+
+NO_PAST = Past()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """``version`` is the one that was read; 0 is an order that is not stored yet.
 
     ``decisions`` are the routings that shaped it, each re-runnable from its bytes; or its
-    decision_id, when these lie beside the order (table.decision reads them).
+    decision_id, when these lie beside the order (table.decision reads them). ``past`` is what of
+    it lies beside the order (table.whole reads it).
     """
 
     order_id: str
@@ -247,6 +288,7 @@ class Order:
     history: tuple[Entry, ...] = ()
     decisions: tuple[bytes | str, ...] = ()
     version: int = 0
+    past: Past = NO_PAST
 
     @property
     def state(self) -> OrderState:
@@ -255,7 +297,7 @@ class Order:
         fulfilled = any(line.fulfilled for line in self.lines)
         if not left:
             return "fulfilled" if fulfilled else "cancelled"
-        if any(line.unassigned for line in self.lines):
+        if any(line.unassigned for line in self.lines) or any(f.stuck for f in self.fulfillments):
             return "exception"
         if not any(line.open for line in self.lines):
             return "backordered"
@@ -285,10 +327,30 @@ class Order:
                 return line
         raise NotFound(f"order {self.order_id} has no line {line_id}")
 
+    @property
+    def told(self) -> int:
+        """Entries of its whole history."""
+        return self.past.entries + len(self.history)
+
+    @property
+    def next_fulfillment_id(self) -> str:
+        return f"{self.order_id}.{self.past.fulfillments + len(self.fulfillments) + 1}"
+
+    def since(self, before: "Order | None") -> tuple[tuple[int, Entry], ...]:
+        """The entries that were not there ``before``, each with its number in the whole history."""
+        known = before.told if before else 0
+        numbered = enumerate(self.history, self.past.entries)
+        return tuple((number, entry) for number, entry in numbered if number >= known)
+
     def fulfillment(self, fulfillment_id: str) -> Fulfillment:
+        """Raises NotFound, and Conflict for one that was closed long ago."""
         for found in self.fulfillments:
             if found.fulfillment_id == fulfillment_id:
                 return found
+        number = fulfillment_id.removeprefix(f"{self.order_id}.")
+        made = self.past.fulfillments + len(self.fulfillments)
+        if self.past.fulfillments and number.isdecimal() and 0 < int(number) <= made:
+            raise Conflict(f"{fulfillment_id} is closed")
         raise NotFound(f"there is no fulfillment {fulfillment_id}")
 
 
@@ -321,6 +383,8 @@ class Parcel:
     ready_by: datetime | None = None
     deliver_by: datetime | None = None
     rivals: tuple[str, ...] = ()
+    accepted: bool = False
+    """The location accepts by itself whatever it is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +421,8 @@ def place(order: Order, now: datetime, actor: str, terms: Terms = TERMS) -> Chan
     payment = order.payment
     if payment.status == "pending":
         payment = replace(payment, deadline=now + terms.payment)
+    elif payment.charged is None:
+        payment = replace(payment, charged=_worth(lines))
     placed = Entry(now, "order.placed", actor, {"channel": order.channel})
     new = replace(order, payment=payment, lines=lines, history=(placed,))
     return Change(new, cause="order.placed")
@@ -368,8 +434,10 @@ def pay(
     reference: str | None,
     now: datetime,
     actor: str,
+    amount: int | None = None,
 ) -> Change:
-    """The payment that the order waited for. What was cancelled or returned meanwhile is due back.
+    """The payment that the order waited for. ``amount`` is what was charged, in minor units: what
+    is left of the order when it is None. Of more than that the rest is due back.
 
     Raises InvalidTransition when it is further already.
     """
@@ -377,29 +445,46 @@ def pay(
     steps = {"pending": ["authorized", "paid"], "authorized": ["paid"], "paid": []}
     if status not in steps[before.status]:
         raise InvalidTransition(status, before.status, steps[before.status])
-    order = replace(order, payment=Payment(status, reference or before.reference))
-    detail = {"status": status, "reference": order.payment.reference}
-    order = _noted(
-        order, now, "payment.received", actor, {k: v for k, v in detail.items() if v is not None}
-    )
-    back = Counter({line.line_id: line.cancelled + line.returned for line in order.lines})
-    if before.status == "pending" and +back:
-        order = _refund(order, +back, now, "cancelled or returned before it was paid")
+    owed = _worth(order.lines, gone=True)
+    charged = before.charged
+    if before.status == "pending":
+        charged = owed if amount is None else amount
+    elif amount is not None:
+        charged = max(amount, charged or 0)
+    paid = Payment(status, reference or before.reference, None, charged, before.refunded)
+    order = replace(order, payment=paid)
+    detail: dict[str, Any] = {"status": status}
+    if paid.reference is not None:
+        detail["reference"] = paid.reference
+    if charged is not None:
+        detail["charged"] = {"amount": charged, "currency": order.lines[0].currency}
+    order = _noted(order, now, "payment.received", actor, detail)
+    if before.status == "pending" and amount is not None and amount > owed:
+        order = _due_back(order, amount - owed, now, "more was charged than is left of the order")
     return Change(order, cause="payment.received")
+
+
+def _worth(lines: Iterable[Line], *, gone: bool = False) -> int:
+    """In minor units; with ``gone`` without what is cancelled or has come back."""
+    return sum(
+        line.unit_price * (line.quantity - (line.cancelled + line.returned if gone else 0))
+        for line in lines
+    )
 
 
 def offer(
     change: Change, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
 ) -> Change:
-    """Unassigned units become fulfillments, each offered to its location.
+    """Unassigned units become fulfillments, each offered to its location, or accepted by it.
 
     With ``reserve`` the units are reserved; without, a hold has already reserved them.
     """
     order = change.order
     effects: list[Effect] = []
+    accepted: list[str] = []
     for parcel in parcels:
         fulfillment = Fulfillment(
-            fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}",
+            fulfillment_id=order.next_fulfillment_id,
             location_id=parcel.location_id,
             method=parcel.method,
             state="offered",
@@ -427,6 +512,10 @@ def offer(
         dates = {"ready_by": fulfillment.ready_by, "deliver_by": fulfillment.deliver_by}
         detail = _detail(fulfillment) | {name: rfc3339(at) for name, at in dates.items() if at}
         order = _noted(order, now, "fulfillment.offered", "router", detail)
+        if parcel.accepted:
+            accepted.append(fulfillment.fulfillment_id)
+    for fulfillment_id in accepted:
+        order = act(order, fulfillment_id, "accept", now, "router").order
     return _also(change, order, effects)
 
 
@@ -453,11 +542,17 @@ def settle(
         elif not line.unassigned:
             found = replace(line, deadline=None)
         else:
-            found = replace(line, since=line.since or now, deadline=now + terms.retry)
+            since = line.since or now
+            found = replace(line, since=since, deadline=now + _until_next(now - since, terms))
             if line.deadline is None:
                 order = _noted(order, now, "order.exception", "router", _units(line))
         order = _with_line(order, found)
     return replace(change, order=order)
+
+
+def _until_next(waited: timedelta, terms: Terms) -> timedelta:
+    """Between two attempts to find stock: longer the longer it has been looked for."""
+    return min(max(terms.retry, waited / 8), terms.restock)
 
 
 def retold(before: Order, change: Change, now: datetime) -> Change:
@@ -568,6 +663,7 @@ def unpromise(order: Order, line_id: str, location_id: str, reference: str, unit
         unassigned=line.unassigned + units,
         backordered=line.backordered - units,
         excluded=(),
+        expired=(),
         claims=_less_claimed(line.claims, {(location_id, reference): units}),
     )
     return Change(_with_line(order, freed), cause="order.repromised")
@@ -710,23 +806,33 @@ def claim(
     return _also(accepted, accepted.order, effects)
 
 
-def withdraw(order: Order, fulfillment_ids: Iterable[str], now: datetime, actor: str) -> Change:
-    """Offers are taken back: their units are free to be routed elsewhere, or there again."""
+def withdraw(
+    order: Order, units: Mapping[str, Mapping[str, int]], now: datetime, actor: str
+) -> Change:
+    """``units``, by fulfillment and line, are taken back, and free to be routed elsewhere. What a
+    location keeps stays in its state, with its dates."""
     change = Change(order, cause="fulfillment.withdrawn")
-    for fulfillment_id in fulfillment_ids:
+    for fulfillment_id, taken in units.items():
         found = change.order.fulfillment(fulfillment_id)
         _next(found, "cancel")
-        moved = replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+        kept = _less(found, taken)
+        moved = (
+            replace(found, lines=kept)
+            if kept
+            else replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+        )
         taken_back = _with_fulfillment(change.order, moved)
-        for held in found.lines:
+        counted = {held.line_id: held for held in found.lines}
+        gone = [replace(counted[name], quantity=quantity) for name, quantity in taken.items()]
+        for held in gone:
             line = taken_back.line(held.line_id)
             taken_back = _with_line(
                 taken_back, replace(line, unassigned=line.unassigned + held.quantity)
             )
-        taken_back = _noted(taken_back, now, "fulfillment.withdrawn", actor, _detail(moved))
+        told = _detail(replace(found, lines=tuple(gone)))
+        taken_back = _noted(taken_back, now, "fulfillment.withdrawn", actor, told)
         effects = (
-            released(held.sku, found.location_id, held.quantity, held.counters)
-            for held in found.lines
+            released(held.sku, found.location_id, held.quantity, held.counters) for held in gone
         )
         change = _also(change, taken_back, effects)
     return change
@@ -742,7 +848,8 @@ def reject(
     actor: str,
     event: str = "fulfillment.rejected",
 ) -> Change:
-    """A location does not serve some units; they are unassigned and not offered to it again.
+    """A location does not serve some units; they are unassigned and not offered to it again, or
+    not at once when its offer has only lapsed.
 
     What it says corrects its stock, by the units of this order and no others: one order says
     nothing of what others may still find. ``shelf`` is the available count by (sku, location_id) as
@@ -753,6 +860,8 @@ def reject(
         damaged       on_hand -units, reserved -units, damaged +units
         mismatch      on_hand -units, reserved -units
         no_capacity   reserved -units
+        no_answer     reserved -units; it may be asked again with the next attempt
+        late          reserved -units; the same
         gone          reserved -units; it may be asked again when more has come
     """
     found = order.fulfillment(fulfillment_id)
@@ -760,7 +869,8 @@ def reject(
     units: Counter[str] = Counter()
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
-    passed_over = {row.line_id for row in rejections if row.reason != "gone"}
+    lapsed = {row.line_id for row in rejections if row.reason in get_args(Lapse)}
+    passed_over = {row.line_id for row in rejections if row.reason != "gone"} - lapsed
     kept = _less(found, units)
     held_by = {held.line_id: held for held in found.lines}
     effects = [
@@ -769,19 +879,28 @@ def reject(
     ]
     for line_id, quantity in units.items():
         line = order.line(line_id)
-        excluded = {*line.excluded, *({found.location_id} if line_id in passed_over else ())}
+        here = {found.location_id}
+        excluded = {*line.excluded, *(here if line_id in passed_over else ())}
+        expired = {*line.expired, *(here if line_id in lapsed else ())}
         order = _with_line(
             order,
             replace(
                 line,
                 unassigned=line.unassigned + quantity,
                 excluded=tuple(sorted(excluded)),
+                expired=tuple(sorted(expired)),
             ),
         )
     moved = (
         replace(found, lines=kept)
         if kept
-        else replace(found, state="rejected", deadline=None, escalations=0, rivals=())
+        else replace(
+            found,
+            state="expired" if lapsed else "rejected",
+            deadline=None,
+            escalations=0,
+            rivals=(),
+        )
     )
     order = _with_fulfillment(order, moved)
     detail = {
@@ -934,30 +1053,56 @@ def take_back(
 # ------------------------------------------------------------------------------------------ time
 
 
-def overdue(order: Order, now: datetime, terms: Terms = TERMS) -> Change | None:
+Opened = Callable[[str, datetime, timedelta], datetime]
+"""The instant at which a location, by its id, has been open for so long since then."""
+
+
+def always(_: str, at: datetime, passes: timedelta) -> datetime:
+    """Of locations that never close."""
+    return at + passes
+
+
+def overdue(
+    order: Order, now: datetime, terms: Terms = TERMS, opened: Opened = always
+) -> Change | None:
     """What follows from the deadlines that have passed; None when none has.
 
-    An offer without an answer goes elsewhere, unless the shopper collects there: then the location
-    is reminded, as one that is late or about to be, and passed over when that does not help. What
-    is not collected goes back on sale. Units that nobody holds are free to be routed once more, and
+    Reminders count the time that a location has been open. An offer without an answer goes
+    elsewhere, unless the shopper collects there: then the location is reminded, as one that is late
+    or about to be, and passed over when that does not help. What is picked stays with who has it:
+    after the reminders, and when it is not collected or never paid, it is an exception, and
+    somebody is told again and again. Units that nobody holds are free to be routed once more, and
     are given up, with a refund due, when that has gone on for too long. What is never paid is
     cancelled. Of a long order some lines are acted on at a time: the others are still due then.
     """
     left = MOST_AT_ONCE
     if order.unpaid and _due(order.payment.deadline, now):
-        waiting = {line.line_id: line.open + line.backordered for line in order.lines}
-        some = dict([row for row in waiting.items() if row[1]][:MOST_AT_ONCE])
-        return cancel(order, some, "not paid", now, "sweep")
+        return _never_paid(order, now, terms)
     change = Change(order, cause="order.overdue")
     for found in order.fulfillments:
         if left > 0 and found.is_open and _due(found.deadline, now):
-            change = _overdue_fulfillment(change, found, now, terms)
+            change = _overdue_fulfillment(change, found, now, terms, opened)
             left -= len(found.lines)
     for line in order.lines:
         if left > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
             change = _overdue_line(change, line.line_id, now, terms)
             left -= 1
     return None if change.order is order else change
+
+
+def _never_paid(order: Order, now: datetime, terms: Terms) -> Change:
+    in_hand = [found for found in order.fulfillments if found.state in IN_HAND]
+    waiting = Counter({line.line_id: line.open + line.backordered for line in order.lines})
+    for found in in_hand:
+        waiting.subtract({held.line_id: held.quantity for held in found.lines})
+    if some := dict(list((+waiting).items())[:MOST_AT_ONCE]):
+        return cancel(order, some, "not paid", now, "sweep")
+    for found in in_hand:
+        stuck = replace(found, escalations=max(found.escalations, terms.patience + 1))
+        order = _with_fulfillment(order, stuck)
+        order = _noted(order, now, "fulfillment.exception", "sweep", _detail(stuck))
+    payment = replace(order.payment, deadline=now + terms.exception)
+    return Change(replace(order, payment=payment), cause="order.overdue")
 
 
 MOST_AT_ONCE = 16
@@ -968,22 +1113,23 @@ def _due(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and deadline <= now
 
 
-def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, terms: Terms) -> Change:
+def _overdue_fulfillment(
+    change: Change, found: Fulfillment, now: datetime, terms: Terms, opened: Opened
+) -> Change:
     order = change.order
     fulfillment_id = found.fulfillment_id
-    if found.state == "ready":
-        return joined(
-            change, cancel_fulfillment(order, fulfillment_id, "not collected", now, "sweep")
-        )
+    if found.state in IN_HAND:
+        return replace(change, order=_still_in_hand(order, found, now, terms, opened))
     alone = found.state == "offered" and found.method == "pickup"
     if (found.state == "offered" and not alone) or found.escalations >= terms.patience:
-        all_of_it = [Rejection(held.line_id, held.quantity, "no_capacity") for held in found.lines]
+        why: Lapse = "no_answer" if found.state == "offered" else "late"
+        all_of_it = [Rejection(held.line_id, held.quantity, why) for held in found.lines]
         event = "fulfillment.expired"
         return joined(
             change,
             reject(order, fulfillment_id, all_of_it, {}, now=now, actor="sweep", event=event),
         )
-    again = now + (terms.retry if alone else terms.escalate)
+    again = opened(found.location_id, now, terms.retry if alone else terms.escalate)
     if not alone and found.ready_by is not None and found.ready_by > now:
         again = found.ready_by
     late = replace(found, deadline=again, escalations=found.escalations + 1)
@@ -992,10 +1138,26 @@ def _overdue_fulfillment(change: Change, found: Fulfillment, now: datetime, term
     return replace(change, order=order)
 
 
+def _still_in_hand(
+    order: Order, found: Fulfillment, now: datetime, terms: Terms, opened: Opened
+) -> Order:
+    late = replace(found, escalations=found.escalations + 1)
+    again = now + terms.exception
+    if not late.stuck:
+        again = opened(found.location_id, now, terms.escalate)
+    if not late.stuck and found.ready_by is not None and found.ready_by > now:
+        again = found.ready_by
+    order = _with_fulfillment(order, replace(late, deadline=again))
+    event = "fulfillment.exception" if late.stuck else "fulfillment.late"
+    return _noted(order, now, event, "sweep", _detail(late))
+
+
 def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> Change:
     order = change.order
     line = order.line(line_id)
-    patience = terms.give_up_backorder if line.backordered else terms.give_up
+    # Who was only silent may have the units: that is looked into for as long as a backorder.
+    longer = line.backordered or line.expired
+    patience = terms.give_up_backorder if longer else terms.give_up
     waited = max(filter(None, (line.since, line.expected_at)), default=None)
     if waited is not None and waited + patience <= now:
         units = Counter({line_id: line.unassigned + line.backordered})
@@ -1007,6 +1169,7 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
         backordered=0,
         # Who waits for a supply, and who collects, has nobody else to ask.
         excluded=() if line.backordered or line.method == "pickup" else line.excluded,
+        expired=(),
         claims=(),
     )
     return replace(change, order=_with_line(order, freed))
@@ -1018,7 +1181,7 @@ def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> 
 def check(order: Order) -> None:
     """Law 6: no unit of an order is made or lost. Raises LawBroken."""
     held: Counter[str] = Counter()
-    handed: Counter[str] = Counter()
+    handed: Counter[str] = Counter(order.past.handed)
     for found in order.fulfillments:
         into = held if found.is_open else handed if found.state in HANDED_OVER else None
         for part in found.lines:
@@ -1042,6 +1205,39 @@ def check(order: Order) -> None:
             raise LawBroken(f"fulfillment {found.fulfillment_id} is owned by nobody")
     if order.unpaid and order.payment.deadline is None:
         raise LawBroken(f"the payment of order {order.order_id} is owned by nobody")
+
+
+KEPT_ENTRIES = 20
+"""Of the history, at least, when the rest moves beside the order."""
+
+
+def outgrown(before: Order, order: Order) -> tuple[Order, Order]:
+    """The order without what is closed, and that: with nothing in it but the entries of its history
+    and the fulfillments. What this change has added or closed stays, so that whoever follows the
+    changes of the document sees it."""
+    new = order.told - before.told
+    kept = max(KEPT_ENTRIES, new)
+    old = {found.fulfillment_id: found for found in before.fulfillments}
+    gone = [
+        found
+        for found in order.fulfillments
+        if not found.is_open and old.get(found.fulfillment_id) == found
+    ]
+    names = {found.fulfillment_id for found in gone}
+    left = tuple(one for one in order.fulfillments if one.fulfillment_id not in names)
+    entries = order.history[: max(0, len(order.history) - kept)]
+    handed = Counter(order.past.handed)
+    for found in gone:
+        if found.state in HANDED_OVER:
+            handed.update({held.line_id: held.quantity for held in found.lines})
+    past = Past(
+        order.past.entries + len(entries),
+        order.past.fulfillments + len(gone),
+        dict(sorted(handed.items())),
+        order.past.parts + 1,
+    )
+    shorter = replace(order, fulfillments=left, history=order.history[len(entries) :], past=past)
+    return shorter, replace(order, fulfillments=tuple(gone), history=entries)
 
 
 def units_held(fulfillments: Iterable[Fulfillment]) -> Counter[tuple[str, str]]:
@@ -1094,7 +1290,7 @@ def _correction(held: Held, location_id: str, rejection: Rejection) -> Effect:
     units = rejection.quantity
     back = released(held.sku, location_id, units, held.counters)
     match rejection.reason:
-        case "no_capacity" | "gone":
+        case "no_capacity" | "no_answer" | "late" | "gone":
             return back
         case "damaged":
             return replace(back, on_hand=-units, damaged=units)
@@ -1176,6 +1372,20 @@ def _refund(
     if order.payment.status == "pending":
         return order
     amount = sum(order.line(name).unit_price * quantity for name, quantity in units.items())
+    return _due_back(order, amount, now, reason, exchange_order_id)
+
+
+def _due_back(
+    order: Order, amount: int, now: datetime, reason: str, exchange_order_id: str | None = None
+) -> Order:
+    """No more than was charged, however often."""
+    payment = order.payment
+    if payment.charged is not None:
+        left = payment.charged - payment.refunded
+        if amount and not left:
+            return order
+        amount = min(amount, left)
+        order = replace(order, payment=replace(payment, refunded=payment.refunded + amount))
     detail = {"amount": amount, "currency": order.lines[0].currency, "reason": reason}
     if exchange_order_id is not None:
         detail["exchange_order_id"] = exchange_order_id
@@ -1215,9 +1425,7 @@ def _split(order: Order, found: Fulfillment, units: Mapping[str, int]) -> Order:
         raise InvalidRequest(
             "nothing is handed over", [{"path": "$.lines", "message": "no units are named"}]
         )
-    other = replace(
-        found, fulfillment_id=f"{order.order_id}.{len(order.fulfillments) + 1}", lines=rest
-    )
+    other = replace(found, fulfillment_id=order.next_fulfillment_id, lines=rest)
     order = _with_fulfillment(order, replace(found, lines=kept))
     return replace(order, fulfillments=(*order.fulfillments, other))
 

@@ -54,7 +54,7 @@ def _found(before: Order, after: Order) -> Iterator[Pick]:
 
 
 def _missed(before: Order, after: Order) -> Iterator[Pick]:
-    for number, entry in enumerate(after.history[len(before.history) :], len(before.history)):
+    for number, entry in after.since(before):
         if entry.event != "fulfillment.rejected":
             continue
         lines = {row["line_id"] for row in entry.detail["lines"] if row["reason"] in MISSED}

@@ -13,10 +13,11 @@ from shared.availability.unpicked_table import unpicked
 from shared.aws.dynamodb import WRITE_PARTS, pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.table import all_locations, point_of_postal_code
-from shared.orders import model, sourcing, supplies, table
+from shared.orders import model, refusing, sourcing, supplies, table, transfer_table, yielding
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
 from shared.orders.sourcing import Supply
 from shared.orders.table import Answered, Gathered
+from shared.orders.transfers import Moved
 from shared.routing import table as policies
 from shared.routing.model import Decision, Destination
 from shared.routing.route import route
@@ -33,8 +34,9 @@ REROUTES = 3
 ATTEMPTS = 8
 """How often an order that somebody else has just changed is read and decided again."""
 
-ALWAYS = 4
-"""Parts of a transaction beside positions and claims: the order, a request, a hold, a decision."""
+ALWAYS = 5
+"""Parts of a transaction beside positions and claims: the order, a request, a hold, a decision, and
+what moves beside the order."""
 MOST_CLAIMS = 20
 """Of one order; what is left waits without."""
 
@@ -118,16 +120,25 @@ def _placed(
             decisions = (hold.promise["decision"],) if "decision" in hold.promise else ()
             start = replace(start, order=replace(start.order, decisions=decisions))
     for race in range(1 + RACES):
+        shrunk: tuple[Moved, ...] = ()
         if gathered.hold is not None:
             parcels = sourcing.held(start.order, gathered.hold, supply, now)
             change = model.offer(start, parcels, now, reserve=False)
             change, supply = _without_gone(change, supply, now)
         else:
             change, supply = reserved(start, supply, now)
+            change, supply, shrunk = _yielded(start, change, supply, now)
             refuse_short(start.order, change.order, supply, now)
         change = _settled(None, change, supply, now)
         text = answer(_stored(change.order))
-        lost = table.commit(change, now, request=request, answer=text, hold=gathered.hold)
+        lost = table.commit(
+            change,
+            now,
+            request=request,
+            answer=text,
+            hold=gathered.hold,
+            beside=[transfer_table.part(one) for one in shrunk],
+        )
         if lost is None:
             return text
         if lost.answered is not None:
@@ -136,6 +147,15 @@ def _placed(
             raise _taken(draft.order_id)
         supply = supply.knowing(lesson(lost.learnt, race))
     raise Busy("too many buyers of the same goods; trying again is safe")
+
+
+def _yielded(
+    start: Change, change: Change, supply: Supply, now: datetime
+) -> tuple[Change, Supply, tuple[Moved, ...]]:
+    """With the units of transfers that have not left, where it would be short without."""
+    if not _unassigned(change):
+        return change, supply, ()
+    return yielding.to_order(change, supply, lambda known: reserved(start, known, now), now)
 
 
 def _without_gone(change: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
@@ -178,24 +198,21 @@ def lesson(learnt: Stock, race: int) -> Stock:
 
 
 def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
-    """Raises OutOfStock for units that found no place, unless their line may be backordered; that
-    of a discontinued product may not."""
+    """Raises OutOfStock, or the kind of it that says why, for units that found no place, unless
+    their line may be backordered; that of a discontinued product may not."""
     unfilled = {
         line.line_id: line.unassigned
         for line in routed.lines
         if line.unassigned and (not line.backorder or supply.ends(line.sku))
     }
     if unfilled:
-        raise _out_of_stock(wanted, supply, unfilled, now)
-
-
-def _out_of_stock(
-    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
-) -> OutOfStock:
-    return OutOfStock(
-        sourcing.short(order, supply, unfilled, now),
-        sourcing.alternatives(order, supply, unfilled, now),
-    )
+        asked = sourcing.problem(wanted, supply, now)
+        why = refusing.why(asked, unfilled)
+        raise refusing.refusal(
+            why,
+            sourcing.short(wanted, supply, unfilled, now, asked, why),
+            sourcing.alternatives(wanted, supply, unfilled, now, refusing.ships(asked), why),
+        )
 
 
 def _stored(order: Order) -> Order:
@@ -210,11 +227,13 @@ def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, 
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, "quote")
-    decision = route(sourcing.problem(start.order, supply, now))
+    asked = sourcing.problem(start.order, supply, now)
+    decision = route(asked)
     parcels = sourcing.parcels(decision, start.order, supply, now)
     offered = model.offer(start, parcels, now).order
     unfilled = {line.line_id: line.unassigned for line in offered.lines}
-    return decision, offered, sourcing.short(draft, supply, unfilled, now)
+    why = refusing.why(asked, unfilled)
+    return decision, offered, sourcing.short(draft, supply, unfilled, now, asked, why)
 
 
 def change(
@@ -247,14 +266,21 @@ def change(
             return None
         if any(line.unassigned for line in decided.order.lines):
             routed = races < REROUTES
-            decided = _rerouted(found.order, decided, now, learnt, routed=routed)
+            decided, shrunk = _rerouted(found.order, decided, now, learnt, routed=routed)
             decided = model.retold(found.order, decided, now)
         else:
-            routed = False
+            routed, shrunk = False, ()
             decided = _claiming(found.order, decided, {})
         text = answer(_stored(decided.order))
         try:
-            lost = table.commit(decided, now, request=request, answer=text, before=found.order)
+            lost = table.commit(
+                decided,
+                now,
+                request=request,
+                answer=text,
+                before=found.order,
+                beside=[transfer_table.part(one) for one in shrunk],
+            )
         except TooMuchAtOnce:
             if not routed:
                 raise
@@ -273,7 +299,7 @@ def change(
 
 def _rerouted(
     before: Order, decided: Change, now: datetime, learnt: Stock, *, routed: bool
-) -> Change:
+) -> tuple[Change, tuple[Moved, ...]]:
     order = decided.order
     gathered = table.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
@@ -282,9 +308,22 @@ def _rerouted(
         if effect.on_hand < 0
     }
     supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
+    shrunk: tuple[Moved, ...] = ()
     if routed:
-        decided, supply = reserved(decided, supply, now)
-    return _settled(before, decided, supply, now)
+        asked = decided
+        decided, supply = reserved(asked, supply, now)
+        if _unassigned(decided):
+            # What is sold already is never left because it is dear.
+            dear = replace(supply, policy=refusing.at_any_price(supply.policy))
+            anyway, known = reserved(asked, dear, now)
+            if _unassigned(anyway) < _unassigned(decided):
+                decided, supply = anyway, known
+            decided, supply, shrunk = _yielded(asked, decided, dear.knowing(supply.learnt), now)
+    return _settled(before, decided, supply, now), shrunk
+
+
+def _unassigned(change: Change) -> int:
+    return sum(line.unassigned for line in change.order.lines)
 
 
 def _settled(before: Order | None, change: Change, supply: Supply, now: datetime) -> Change:

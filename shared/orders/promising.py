@@ -163,6 +163,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
     at = cart.as_of if now - TOLD_FOR <= cart.as_of <= now else now
     method, service = cart.option.method, cart.option.service_level or "standard"
     draft = cart.draft(method, service, at, cart.option.location_id)
+    draft = replace(draft, order_id=cart.cart_id(cart.as_of))
     gathered = table.gather(line.sku for line in draft.lines)
     supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-from shared.orders import model, placing, table
+from shared.orders import model, placing, table, yielding
 from shared.orders.model import UNPICKED, Change, Order
 from shared.orders.table import At, Pick
 from shared.stock import table as stock
@@ -17,13 +17,14 @@ BEHIND_SECONDS = 2.0
 
 def cover(sku: str, location_id: str, now: datetime) -> int:
     """Finds other units for what has not been picked yet, the last offer first, until no more is
-    promised there than there is; the number of orders that were changed. What finds no other place
+    promised there than there is; the number of orders and transfers that were changed. Transfers
+    that have not left shrink before any customer loses a unit. What finds no other place
     is backordered, or an exception with a deadline.
 
     Units that are picked are in somebody's hands, whatever a shelf is counted to hold, and stay.
     What holds keep is looked at when they become orders (placing.py).
     """
-    changed = 0
+    changed = yielding.to_those_promised(sku, location_id, _missing(sku, location_id), now)
     for wait in (0.0, BEHIND_SECONDS):
         if not _missing(sku, location_id):
             break

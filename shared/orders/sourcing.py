@@ -1,7 +1,7 @@
 """What an order asks of the router, and what the router's answer means for the order. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +14,13 @@ from shared.instants import rfc3339
 from shared.locations.model import (
     Location,
     ServiceLevel,
+    after_open,
     distance_km,
     handed_over,
-    next_opening,
     ready_by,
 )
 from shared.orders.model import Change, Line, Method, Order, Parcel, Taken
+from shared.orders.refusing import Why, levels
 from shared.routing import model as routing
 from shared.routing.filter import band
 from shared.routing.model import (
@@ -50,7 +51,6 @@ MOST_DECISION = 300_000
 """Bytes, with which a hold is still an item. The plan holds without its decision, too."""
 MOST_AWAITED = 20
 """Locations whose supplies are looked at for one SKU."""
-LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +140,9 @@ class Supply:
                 found[sku] = coming[:MOST_DELIVERIES]
         return found
 
-    def kept_at(self, location_id: str, skus: Iterable[str]) -> dict[str, int]:
-        """The units there that the order's channel must leave to others."""
-        kept = {
-            sku: self.facts(sku, location_id).available - self.sellable(sku, location_id)
-            for sku in skus
-        }
+    def kept_at(self, location_id: str, stock: Mapping[str, int]) -> dict[str, int]:
+        """The units there beside ``stock``: the order's channel must leave them to others."""
+        kept = {sku: self.facts(sku, location_id).available - n for sku, n in stock.items()}
         return {sku: units for sku, units in kept.items() if units > 0}
 
     def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
@@ -191,7 +188,7 @@ def nearby(order: Order, supply: Supply, most: int) -> dict[str, float]:
         return {}
     wanted = {line.sku: line.quantity for line in order.lines}
     found = sorted(
-        (_km(location, origin), place)
+        (km_to(location, origin), place)
         for place, location in supply.locations.items()
         if location.pickup
         and place != named
@@ -215,7 +212,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     return Problem(
         lines=tuple(_line(line, supply.products.get(line.sku)) for line in wanted),
         candidates=tuple(
-            replace(
+            shelved(
                 candidate(
                     supply.locations[place],
                     stock[place],
@@ -225,11 +222,8 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
                     service_level=order.service_level,
                     unpicked=supply.unpicked.get(place, 0),
                 ),
-                kept=supply.kept_at(place, stock[place]),
-                rates=supply.rates(place, stock[place], now),
-                pulls=supply.pulls_at(place, stock[place], now),
-                expected=supply.expected_at(place, stock[place], now),
-                confidence=supply.confidence_at(place, stock[place]),
+                supply,
+                now,
             )
             for place in sorted(stock)
         ),
@@ -241,11 +235,24 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     )
 
 
+def shelved(there: Candidate, supply: Supply, now: datetime) -> Candidate:
+    """With what is known of the shelves that its ``stock`` lies on."""
+    place, skus = there.location_id, there.stock
+    return replace(
+        there,
+        kept=supply.kept_at(place, skus),
+        rates=supply.rates(place, skus, now),
+        pulls=supply.pulls_at(place, skus, now),
+        expected=supply.expected_at(place, skus, now),
+        confidence=supply.confidence_at(place, skus),
+    )
+
+
 def _passed_over(wanted: Iterable[Line]) -> dict[str, frozenset[str]]:
-    """By SKU the locations that have rejected units of it."""
+    """By SKU the locations that have rejected units of it, or let an offer lapse just now."""
     found: dict[str, frozenset[str]] = {}
     for line in wanted:
-        found[line.sku] = found.get(line.sku, frozenset()) | frozenset(line.excluded)
+        found[line.sku] = found.get(line.sku, frozenset()).union(line.excluded, line.expired)
     return found
 
 
@@ -281,12 +288,12 @@ def candidate(
     unable: routing.Unable | None = None
     if leaves is None:
         unable = "closed" if location.capacity_per_hour else "no_capacity"
-    delay = _days(location, now, leaves) if leaves else 0
+    delay = midnights(location, now, leaves) if leaves else 0
     most = location.most_unpicked
     return Candidate(
         location_id=location.location_id,
         kind=location.type,
-        km=_km(location, destination),
+        km=km_to(location, destination),
         ship=location.ship,
         pickup=location.pickup,
         stock=stock,
@@ -307,13 +314,13 @@ def _delayed_by(
     """Why what is ready at ``ready`` leaves on a later day than it might."""
     if ready is None or leaves is None:
         return None
-    if _days(location, ready, leaves):
+    if midnights(location, ready, leaves):
         return "cut_off"
     alone = ready_by(location, now, units)
-    return "no_capacity" if alone and _days(location, alone, ready) else None
+    return "no_capacity" if alone and midnights(location, alone, ready) else None
 
 
-def _km(location: Location, destination: Destination | None) -> float:
+def km_to(location: Location, destination: Destination | None) -> float:
     if destination is None:
         return 0.0
     return round(
@@ -324,7 +331,7 @@ def _km(location: Location, destination: Destination | None) -> float:
     )
 
 
-def _days(location: Location, start: datetime, end: datetime) -> int:
+def midnights(location: Location, start: datetime, end: datetime) -> int:
     """The midnights between two instants where the location is."""
     zone = ZoneInfo(location.time_zone)
     return (end.astimezone(zone).date() - start.astimezone(zone).date()).days
@@ -342,7 +349,7 @@ def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> 
                 by_method.setdefault(line.method, []).append(Taken(line_id, quantity, limit))
         for method, lines in sorted(by_method.items()):
             made = parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
-            if method == "ship" and supply.policy.offers.rivals:
+            if method == "ship" and supply.policy.offers.rivals and not made.accepted:
                 made = replace(made, rivals=_rivals(made, decision, order, supply, now))
             found.append(made)
     return found
@@ -372,20 +379,29 @@ def parcel(
     """An offer to a location with its promise: when it is ready, when it arrives."""
     location = supply.locations[location_id]
     ready = supply.ready_by(location_id, now, sum(taken.quantity for taken in lines))
-    opening = next_opening(location, now) or now
     deliver_by = None
     if method == "ship" and ready is not None:
-        days = carrier_days(supply.policy, service_level, _km(location, supply.destination))
+        days = carrier_days(supply.policy, service_level, km_to(location, supply.destination))
         leaves = handed_over(location, ready, service_level)
         deliver_by = None if days is None or leaves is None else leaves + timedelta(days=days)
     return Parcel(
         location_id=location_id,
         method=method,
         lines=tuple(lines),
-        answer_by=max(opening, now) + ANSWER_WITHIN,
+        answer_by=opened(supply.locations, location_id, now, ANSWER_WITHIN),
+        accepted=location.auto_accept,
         ready_by=ready,
         deliver_by=deliver_by,
     )
+
+
+def opened(
+    locations: Mapping[str, Location], location_id: str, at: datetime, passes: timedelta
+) -> datetime:
+    """When the location has been open for so long since ``at``; where it never is, by the clock."""
+    location = locations.get(location_id)
+    found = after_open(location, at, passes) if location else None
+    return found or at + passes
 
 
 def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int | None:
@@ -642,16 +658,22 @@ def reach(
         for place in places
         if (location := supply.locations.get(place)) is not None
         and location.ship
-        and carrier_days(supply.policy, service_level, _km(location, supply.destination))
+        and carrier_days(supply.policy, service_level, km_to(location, supply.destination))
         is not None
     )
 
 
 def short(
-    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+    order: Order,
+    supply: Supply,
+    unfilled: Mapping[str, int],
+    now: datetime,
+    asked: Problem,
+    why: Why,
 ) -> list[dict[str, Any]]:
-    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, and when
-    the next supply is announced."""
+    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, the
+    reason, with which other service levels it would be sent, and when the next supply is
+    announced."""
     coming = expected(order, supply, now)
     rows = []
     for line in order.lines:
@@ -663,42 +685,29 @@ def short(
             "sku": line.sku,
             "wanted": line.quantity,
             "sellable": line.quantity - missing,
+            "reason": why.get(line.line_id, "out_of_stock"),
         }
         if line.location_id is not None:
             row["location_id"] = line.location_id
         if line.line_id in coming:
             row["expected_at"] = rfc3339(coming[line.line_id])
-        if (levels := _possible_levels(line, order.service_level, supply)) is not None:
-            row["reason"] = "no_carrier"
-            row["service_levels"] = levels
+        if line.method == "ship" and row["reason"] != "out_of_stock":
+            row["service_levels"] = levels(asked, line.line_id)
         rows.append(row)
     return rows
 
 
-def _possible_levels(line: Line, asked: ServiceLevel, supply: Supply) -> list[str] | None:
-    """The service levels with which a carrier goes from where ``line`` is on stock; None when it
-    does with the one ``asked``, or there is no stock to send."""
-    if line.method != "ship":
-        return None
-    distances = [
-        _km(supply.locations[place], supply.destination)
-        for place in supply.places(line.sku)
-        if supply.locations[place].ship
-    ]
-
-    def goes(level: ServiceLevel) -> bool:
-        return any(carrier_days(supply.policy, level, km) is not None for km in distances)
-
-    if not distances or goes(asked):
-        return None
-    return [level for level in LEVELS if goes(level)]
-
-
 def alternatives(
-    order: Order, supply: Supply, unfilled: Mapping[str, int], now: datetime
+    order: Order,
+    supply: Supply,
+    unfilled: Mapping[str, int],
+    now: datetime,
+    ships: Collection[str],
+    why: Why,
 ) -> list[dict[str, Any]]:
     """Where the short SKUs can be had instead, the nearest location first: from where the goods
-    were to go, or to be collected."""
+    were to go, or to be collected. Of a line that was to be sent, no location that cannot send it
+    so, unless it can be collected there."""
     rows: list[dict[str, Any]] = []
     lines = [line for line in order.lines if unfilled.get(line.line_id)]
     for sku, line in {line.sku: line for line in lines}.items():
@@ -706,17 +715,20 @@ def alternatives(
         found = []
         for place, units in supply.places(sku).items():
             location = supply.locations[place]
-            if not (location.pickup or location.ship) or place == line.location_id:
+            sends = location.ship
+            if line.method == "ship":
+                sends = place in ships and why.get(line.line_id) == "out_of_stock"
+            if not (location.pickup or sends) or place == line.location_id:
                 continue
             row: dict[str, Any] = {
                 "sku": sku,
                 "location_id": place,
                 "sellable": units,
                 "pickup": location.pickup,
-                "ship": location.ship,
+                "ship": sends,
             }
             if near is not None:
-                row["distance_km"] = _km(location, near)
+                row["distance_km"] = km_to(location, near)
             if location.pickup and (ready := supply.ready_by(place, now, units=1)):
                 row["ready_by"] = rfc3339(ready)
             found.append(row)

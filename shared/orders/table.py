@@ -2,6 +2,7 @@
 
     pk ORDER#<order_id>   sk ORDER                  the order: all that is true of it
     pk ORDER#<order_id>   sk DECISION#<decision_id>#<part>   a routing too long for the order itself
+    pk ORDER#<order_id>   sk PAST#<part>            history and closed fulfillments of a long order
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
                              ... #<location_id>     the same, of a rival that may accept it
     pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
@@ -22,7 +23,7 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -39,6 +40,7 @@ from shared.catalog.table import product_key, product_of_item
 from shared.errors import Busy, HoldClosed, TooMuchAtOnce
 from shared.instants import rfc3339
 from shared.orders.model import (
+    NO_PAST,
     OPEN,
     UNPICKED,
     Buyer,
@@ -49,11 +51,13 @@ from shared.orders.model import (
     Held,
     Line,
     Order,
+    Past,
     Payment,
     Place,
     State,
     check,
     decision_id,
+    outgrown,
     units_held,
 )
 from shared.orders.supplies import Waiting
@@ -211,12 +215,14 @@ def commit(
     answer: str = "",
     hold: Hold | None = None,
     before: Order | None = None,
+    beside: Sequence[Part] = (),
 ) -> Lost | None:
     """Writes the change as one transaction; None when it was written, else why it was not.
 
     A new order carries its request and answer itself. A record of the request is written too when
     its name does not follow from the order's id: for an id of the channel's own, for every action.
-    What the order waits for, and did not ``before`` (or the other way round), is written down too.
+    What the order waits for, and did not ``before`` (or the other way round), is written down too,
+    and what is ``beside`` it; a refusal of that is a Lost that says nothing.
 
     Raises LawBroken (and writes nothing) for an order that does not conserve its units,
     HoldClosed, TooMuchAtOnce when it would touch more than a transaction can.
@@ -224,6 +230,12 @@ def commit(
     order = change.order
     check(order)
     new = order.version == 0
+    aside: list[Part] = []
+    if before is not None and _size(order) > MOST_IN_ORDER:
+        shorter, gone = outgrown(before, order)
+        if gone.history or gone.fulfillments:
+            aside = [_past_part(gone)]
+            change = replace(change, order=shorter)
     parts: list[Part] = [_new(change, request, answer) if new else _changed(change)]
     hold_at = record_at = None
     if hold is not None:
@@ -234,6 +246,7 @@ def commit(
         parts.append(record_part(request, order.order_id, answer, now))
     parts += _claim_parts(before, order)
     parts += _decision_parts(order)
+    parts += [*aside, *beside]
     effects = summed(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise TooMuchAtOnce(
@@ -334,6 +347,7 @@ def _moving(order: Order) -> dict[str, Any]:
         "fulfillments": [plain(asdict(found)) for found in order.fulfillments],
         "history": [plain(asdict(entry)) for entry in order.history],
         "decisions": _kept(order),
+        "past": asdict(order.past) if order.past.parts else None,
         "deadline_key": f"DUE#{shard(order.order_id)}" if due else None,
         "deadline": rfc3339(due) if due else None,
     }
@@ -341,8 +355,62 @@ def _moving(order: Order) -> dict[str, Any]:
 
 INLINE = 4096
 """Bytes of decisions that are kept in the order: every change writes them again."""
+MOST_IN_ORDER = 48_000
+"""Bytes, about, of history and fulfillments with which the closed ones move beside the order: it is
+written whole with every change, and an item has at most 400 KB."""
 PIECE = 350_000
 """Bytes of one item of a decision that lies beside its order."""
+
+
+def _size(order: Order) -> int:
+    """Of what grows with everything that happens, in bytes, about."""
+    return sum(len(repr(plain(asdict(row)))) for row in (*order.fulfillments, *order.history))
+
+
+def _past_part(gone: Order) -> Part:
+    """``gone`` is what ``outgrown`` has taken from the order; the same part is never written twice,
+    as the order's version guards it."""
+    item = {
+        "pk": f"ORDER#{gone.order_id}",
+        "sk": f"PAST#{gone.past.parts:06d}",
+        "fulfillments": [plain(asdict(found)) for found in gone.fulfillments],
+        "history": [plain(asdict(entry)) for entry in gone.history],
+    }
+    return {"Put": {"TableName": orders(), "Item": to_item(item)}}
+
+
+def whole(order: Order) -> Order:
+    """With all that lies beside it: one Query more for a long order. Only to be told, not stored.
+
+    Raises LookupError when a part of it is not there.
+    """
+    if not order.past.parts:
+        return order
+    rows = list(
+        tables.query(
+            orders(),
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            to_item(
+                {
+                    ":pk": f"ORDER#{order.order_id}",
+                    ":first": "PAST#000000",
+                    ":last": f"PAST#{order.past.parts - 1:06d}",
+                }
+            ),
+            ConsistentRead=True,
+        )
+    )
+    history = [_entry(entry) for row in rows for entry in row["history"]]
+    fulfillments = [_fulfillment(found) for row in rows for found in row["fulfillments"]]
+    if (len(history), len(fulfillments)) != (order.past.entries, order.past.fulfillments):
+        raise LookupError(f"the past of order {order.order_id} is not whole")
+    made = sorted(
+        (*fulfillments, *order.fulfillments),
+        key=lambda found: int(found.fulfillment_id.rpartition(".")[2]),
+    )
+    return replace(
+        order, fulfillments=tuple(made), history=(*history, *order.history), past=NO_PAST
+    )
 
 
 def _kept(order: Order) -> list[bytes | str]:
@@ -807,6 +875,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         history=tuple(_entry(row) for row in item["history"]),
         decisions=tuple(item["decisions"]),
         version=item["version"],
+        past=Past(**item["past"]) if item.get("past") else NO_PAST,
     )
 
 
@@ -819,6 +888,7 @@ def _line(row: Mapping[str, Any]) -> Line:
         **{
             **row,
             "excluded": tuple(row["excluded"]),
+            "expired": tuple(row.get("expired", ())),
             "claims": tuple(
                 Claim(**{**claim, **_instants(claim, "expected_at")})
                 for claim in row.get("claims", ())

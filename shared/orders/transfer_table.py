@@ -1,6 +1,7 @@
 """Transfers, table ``orders``.
 
     pk TRANSFER#<transfer_id>   sk TRANSFER   the transfer: all that is true of it
+    pk GIVING#<sku>   sk <location_id>#<transfer_id>   units that have not left there yet, projected
 
     by_deadline   deadline_key DUE#TRANSFERS, deadline   what somebody has to act on
 
@@ -31,10 +32,12 @@ from shared.orders.table import (
 from shared.orders.transfers import SOURCE, Moved, Transfer, TransferLine
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect, landing
-from shared.web.idempotency import Request
+from shared.web.idempotency import KEPT_SECONDS, Request
 
 ATTEMPTS = 8
 MOST_LINES = 90
+MOST_GIVING = 50
+"""Transfers that are looked at for one SKU."""
 
 
 def transfer_key(transfer_id: str) -> Key:
@@ -121,6 +124,42 @@ def announce(transfer: Transfer, now: datetime) -> None:
         stock.apply([event], found.get((event.sku, event.location_id)), (), now)
 
 
+def enlist(transfer: Transfer) -> None:
+    """Writes down which units could still stay where they are: repeated or late, it changes
+    nothing."""
+    for line in transfer.lines:
+        units = line.open if transfer.state == "requested" else 0
+        item = {
+            "pk": f"GIVING#{line.sku}",
+            "sk": f"{transfer.from_location_id}#{transfer.transfer_id}",
+            "quantity": units,
+            "version": transfer.version,
+            "ttl": None if units else int(transfer.history[-1].at.timestamp()) + KEPT_SECONDS,
+        }
+        tables.write(
+            "put_item",
+            TableName=orders(),
+            Item=to_item(item),
+            # Holds when there is no row yet, or one of an older version of the transfer.
+            ConditionExpression="attribute_not_exists(pk) OR version < :version",
+            ExpressionAttributeValues=to_item({":version": transfer.version}),
+        )
+
+
+def giving(sku: str, location_id: str | None = None) -> list[Transfer]:
+    """The transfers with units of ``sku`` that have not left (from ``location_id``), those that
+    were asked for last first; each as it stands now (strongly consistent)."""
+    condition, values = "pk = :pk", {":pk": f"GIVING#{sku}"}
+    if location_id is not None:
+        condition += " AND begins_with(sk, :location)"
+        values[":location"] = f"{location_id}#"
+    rows = [row for row in tables.query(orders(), condition, to_item(values)) if row["quantity"]]
+    keys = [transfer_key(row["sk"].partition("#")[2]) for row in rows[:MOST_GIVING]]
+    found = map(transfer_of_item, tables.get_many(keys, consistent=True).values())
+    some = (one for one in found if one.state == "requested")
+    return sorted(some, key=lambda one: (one.requested_at, one.transfer_id), reverse=True)
+
+
 def _known(transfer_id: str, request: Request) -> bool:
     keys = [transfer_key(transfer_id), record_key(request)]
     return bool(tables.get_many(keys, consistent=True))
@@ -143,7 +182,7 @@ def _committed(moved: Moved, now: datetime, request: Request | None, answer: str
     """Whether it was written; not when somebody else was quicker. Raises OutOfStock."""
     transfer = moved.transfer
     transfers.check(transfer)
-    parts = [_part(transfer)]
+    parts = [part(moved)]
     if request is not None:
         parts.append(record_part(request, transfer.transfer_id, answer, now))
     if len(parts) + len(moved.effects) > tables.WRITE_PARTS:
@@ -179,7 +218,9 @@ def _landing(moved: Moved) -> list[Effect]:
     ]
 
 
-def _part(transfer: Transfer) -> Part:
+def part(moved: Moved) -> Part:
+    """What a transaction does to the document of a transfer."""
+    transfer = moved.transfer
     item: dict[str, Any] = {
         "pk": f"TRANSFER#{transfer.transfer_id}",
         "sk": "TRANSFER",

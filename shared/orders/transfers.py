@@ -3,7 +3,8 @@
     requested ──ship──> shipped ──receive──> received
         └────cancel───> cancelled
 
-While it is requested its units are reserved at the donor. Once shipped they are nowhere on hand,
+While it is requested its units are reserved at the donor, and a customer who wants them comes
+first: then it shrinks. Once shipped they are nowhere on hand,
 and expected at the other end, until they are received there; what never arrives is ``missing``.
 Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
 
@@ -153,13 +154,42 @@ def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> Moved:
         transfer,
         state="cancelled",
         deadline=None,
-        lines=tuple(replace(line, open=0, cancelled=line.open) for line in transfer.lines),
+        lines=tuple(
+            replace(line, open=0, cancelled=line.cancelled + line.open) for line in transfer.lines
+        ),
     )
     effects = tuple(
         Effect(line.sku, transfer.from_location_id, 0, -line.open) for line in transfer.lines
     )
     noted = _noted(ended, now, "transfer.cancelled", actor, {"reason": reason})
     return Moved(noted, effects, "transfer.cancelled", "reserved")
+
+
+def shrink(
+    transfer: Transfer, units: Mapping[str, int], reason: str, now: datetime, actor: str
+) -> Moved | None:
+    """At most ``units`` by SKU that have not left go to somebody who comes first: they stay where
+    they are, reserved no more for the transfer. Without any left it is cancelled. None when it
+    has none to give."""
+    if transfer.state != "requested":
+        return None
+    given = {line.sku: min(line.open, units.get(line.sku, 0)) for line in transfer.lines}
+    if not any(given.values()):
+        return None
+    lines = tuple(
+        replace(line, open=line.open - given[line.sku], cancelled=line.cancelled + given[line.sku])
+        for line in transfer.lines
+    )
+    less = replace(transfer, lines=lines)
+    detail = {"shrunk": _units(given.items()), "reason": reason}
+    less = _noted(less, now, "transfer.shrunk", actor, detail)
+    if not any(line.open for line in lines):
+        less = replace(less, state="cancelled", deadline=None)
+        less = _noted(less, now, "transfer.cancelled", actor, {"reason": reason})
+    effects = tuple(
+        Effect(sku, transfer.from_location_id, 0, -taken) for sku, taken in given.items() if taken
+    )
+    return Moved(less, effects, "transfer.shrunk", "reserved")
 
 
 def overdue(transfer: Transfer, now: datetime) -> Moved | None:

@@ -5,7 +5,7 @@ shipped is taken from the stock that is left.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from shared.routing.filter import Filtered, filtered
@@ -55,6 +55,23 @@ def rivals(decision: Decision, location_id: str) -> list[str]:
             terms = shipping_terms(decision.problem, candidate, tariff, units, lines)
             costs.append((sum(terms.values()), candidate.location_id))
     return [name for _, name in sorted(costs)]
+
+
+def cost_of(problem: Problem, units: Units, apart: Iterable[str] = ()) -> int | None:
+    """What shipping exactly ``units``, by location and line, costs, as ``route`` would price it; a
+    location of ``apart`` sends a parcel more. None when one of the locations cannot ship."""
+    task = task_of(problem)
+    kept = {candidate.location_id: (candidate, tariff) for candidate, tariff in task.offered.kept}
+    if not units.keys() <= kept.keys():
+        return None
+    lines = priced_as(task)
+    terms: Counter[str] = Counter()
+    for location_id, taken in units.items():
+        terms.update(shipping_terms(problem, *kept[location_id], taken, lines))
+    for location_id in apart:
+        terms.update(parcel_terms(problem, *kept[location_id]))
+    terms["split"] -= SCALE * problem.policy.split
+    return sum(in_minor_units(terms).values())
 
 
 @dataclass(frozen=True, slots=True)

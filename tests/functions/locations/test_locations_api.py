@@ -139,3 +139,13 @@ def test_a_postal_code_that_cannot_be_placed_is_refused_with_its_path() -> None:
     status, problem = call("put_postal_codes", body={"codes": rows})
     assert (status, paths(problem)) == (422, {"$.codes[0].latitude", "$.codes[1].postal_code"})
     assert call("put_postal_codes", body={"codes": rows[:1] * 1001})[0] == 422
+
+
+def test_a_location_says_whether_it_accepts_by_itself() -> None:
+    status, _ = put("denver", auto_accept=True)
+    assert status == 201
+    assert call("get_location")[1]["auto_accept"] is True
+    put("denver", auto_accept=None)
+    assert call("get_location")[1]["auto_accept"] is False
+    status, answer = put("denver", auto_accept="yes")
+    assert (status, paths(answer)) == (422, {"$.auto_accept"})

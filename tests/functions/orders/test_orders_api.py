@@ -143,8 +143,15 @@ def test_what_cannot_be_had_is_refused_whole_with_the_alternatives() -> None:
     status, problem = call("place_order", body)
     assert (status, problem["code"]) == (409, "out_of_stock")
     assert problem["short"] == [
-        {"line_id": "1", "sku": "A", "wanted": 99, "sellable": 16},
-        {"line_id": "2", "sku": "B", "wanted": 2, "sellable": 1, "location_id": "denver"},
+        {"line_id": "1", "sku": "A", "wanted": 99, "sellable": 16, "reason": "out_of_stock"},
+        {
+            "line_id": "2",
+            "sku": "B",
+            "wanted": 2,
+            "sellable": 1,
+            "reason": "out_of_stock",
+            "location_id": "denver",
+        },
     ]
     elsewhere = [row["location_id"] for row in problem["alternatives"] if row["sku"] == "B"]
     assert elsewhere == ["omaha"]
@@ -535,7 +542,7 @@ def test_an_offer_that_nobody_answers_goes_elsewhere(environment: pytest.MonkeyP
     assert sweep.handler({}, None) == {"acted": 1, "failed": 0}
     shop.laws()
     (swept,) = shop.all_orders()
-    assert [f.state for f in swept.fulfillments] == ["rejected", "offered"]
+    assert [f.state for f in swept.fulfillments] == ["expired", "offered"]
     assert swept.fulfillments[1].location_id != found["location_id"]
     assert sweep.handler({}, None) == {"acted": 0, "failed": 0}
 
@@ -599,7 +606,8 @@ def test_a_service_that_no_carrier_offers_from_there_is_named() -> None:
     shop.stocked({"C": {"depot": 3}})
     body = {**ship_only(1, sku="C"), "service_level": "same_day"}
     status, problem = call("place_order", body)
-    assert (status, problem["code"]) == (409, "out_of_stock")
+    assert (status, problem["code"]) == (409, "no_service")
+    assert "alternatives" not in problem
     (row,) = problem["short"]
     assert (row["reason"], row["service_levels"]) == (
         "no_carrier",
@@ -629,3 +637,39 @@ def test_a_line_of_as_many_units_as_may_be_ordered_is_backordered_at_once() -> N
     lines[0] |= {"unit_price": {"amount": 5, "currency": "USD"}, "backorder": True}
     order = placed({"lines": lines})
     assert of_line(order, "1")["open"] + of_line(order, "1")["backordered"] == MOST_ORDERED
+
+
+def test_two_currencies_in_one_order_are_refused_by_their_path() -> None:
+    body = json.loads(event("orders/place_order")["body"])
+    body["lines"][1]["unit_price"]["currency"] = "EUR"
+    for name in ("place_order", "quote_order"):
+        status, problem = call(name, {"lines": body["lines"]})
+        assert (status, paths(problem)) == (422, {"$.lines[1].unit_price.currency"})
+
+
+def test_a_payment_in_another_currency_is_refused_by_its_path() -> None:
+    order = placed({"payment": {"status": "pending"}})
+    path = f"/v1/orders/{order['order_id']}/payment"
+    body = {"status": "paid", "amount": {"amount": 5, "currency": "EUR"}}
+    status, problem = call("pay_order", body, path, "pay")
+    assert (status, paths(problem)) == (422, {"$.amount.currency"})
+
+
+def test_an_exchange_names_an_order_that_exists_and_is_of_the_same_buyer() -> None:
+    order = placed(ship_only(1), "bought")
+    name = order["fulfillments"][0]["fulfillment_id"]
+    done("accept", name)
+    done("ship", name)
+    path = f"/v1/orders/{order['order_id']}/returns"
+    back = {"line_id": "1", "quantity": 1, "condition": "sellable", "reason": "too small"}
+    body = {"location_id": "denver", "lines": [back]}
+    bob = {"source": "web", "source_id": "u-1", "identifiers": {"email": "bob@shop.test"}}
+    theirs = placed({**ship_only(1), "customer": bob}, "theirs")
+    for wrong in ("nowhere", order["order_id"], theirs["order_id"]):
+        exchange = {**body, "exchange_order_id": wrong}
+        status, problem = call("return_order", exchange, path, f"back-{wrong}")
+        assert (status, paths(problem)) == (422, {"$.exchange_order_id"}), wrong
+    mine = placed(ship_only(1), "instead")
+    exchange = {**body, "exchange_order_id": mine["order_id"]}
+    assert call("return_order", exchange, path, "back")[0] == 200
+    shop.laws()

@@ -17,6 +17,7 @@ def test_a_location_is_read_as_it_was_put() -> None:
         closed_on=frozenset({date(2026, 12, 25), date(2027, 1, 1)}),
         latitude=40.0,
         gln="1234567890128",
+        auto_accept=True,
     )
     assert table.find("denver") is None
     assert table.put(store)

@@ -93,7 +93,7 @@ def test_a_store_that_has_not_seen_a_pickup_is_reminded_and_asked_again() -> Non
     retry = found().deadline
     assert retry is not None
     backorders.overdue("o-1", retry)
-    assert [part.state for part in found().fulfillments] == ["rejected", "offered"]
+    assert [part.state for part in found().fulfillments] == ["expired", "offered"]
     shop.laws()
 
 

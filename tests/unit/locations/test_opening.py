@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.locations.model import (
     Location,
+    after_open,
     handed_over,
     is_open,
     next_opening,
@@ -231,3 +232,14 @@ def test_it_is_closed_until_it_opens(store: Location, at: datetime) -> None:
     assert is_open(store, opens)
     assert opens == at or not is_open(store, opens - timedelta(minutes=1))
     assert (opens == at) == is_open(store, at)
+
+
+def test_a_time_of_opening_goes_on_when_it_opens_again() -> None:
+    store = place(hours=hours(every="09:00-18:00"), closed_on=frozenset({date(2026, 11, 21)}))
+    late = datetime(2026, 11, 21, 0, 50, tzinfo=UTC)  # 17:50 in Denver, on the 20th
+    half_an_hour = timedelta(minutes=30)
+    assert after_open(store, late, half_an_hour) == datetime(2026, 11, 22, 16, 20, tzinfo=UTC)
+    assert after_open(store, late, timedelta(minutes=10)) == late + timedelta(minutes=10)
+    assert after_open(place(), late, half_an_hour) == late + half_an_hour
+    never = place(hours=hours(mon=""))
+    assert after_open(never, late, half_an_hour) is None

@@ -12,11 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.errors import Refusal
 from shared.orders.model import (
     HANDED_OVER,
+    IN_HAND,
     Change,
+    Held,
     Order,
     Parcel,
     Rejection,
     Returned,
+    State,
     Taken,
     act,
     cancel,
@@ -42,6 +45,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
+        self.never_charged = 0
         self.on_hand: Counter[Position] = Counter(
             {(sku, location): 6 for sku in SKUS for location in LOCATIONS}
         )
@@ -170,6 +174,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(status=st.sampled_from(["authorized", "paid"]))
     def paying(self, status: Any) -> None:
+        pending = self.order.payment.status == "pending"
+        if pending:
+            self.never_charged = sum(entry.cancelled for entry in self.order.lines)
         self.tried(lambda: pay(self.order, status, None, self.now, "x"))
 
     @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
@@ -177,7 +184,9 @@ class Life(RuleBasedStateMachine):
         self.now += timedelta(minutes=minutes)
         change = overdue(self.order, self.now)
         if change is not None:
+            before = _in_hand(self.order)
             self.commit(self.routed(change))
+            assert _in_hand(self.order) == before
 
     @invariant()
     def reserved_is_what_open_fulfillments_hold(self) -> None:
@@ -194,7 +203,8 @@ class Life(RuleBasedStateMachine):
         due = sum(
             entry.detail["amount"] for entry in self.order.history if entry.event == "refund.due"
         )
-        assert due == (0 if self.order.payment.status == "pending" else 1000 * back)
+        pending = self.order.payment.status == "pending"
+        assert due == (0 if pending else 1000 * (back - self.never_charged))
 
     @invariant()
     def what_was_handed_over_is_fulfilled(self) -> None:
@@ -212,6 +222,14 @@ class Life(RuleBasedStateMachine):
             assert self.order.deadline is not None
         else:
             assert self.order.deadline is None
+
+
+def _in_hand(order: Order) -> list[tuple[str, State, tuple[Held, ...]]]:
+    return [
+        (part.fulfillment_id, part.state, part.lines)
+        for part in order.fulfillments
+        if part.state in IN_HAND
+    ]
 
 
 Life.TestCase.settings = settings(

@@ -304,8 +304,9 @@ def test_an_offer_without_an_answer_is_taken_back() -> None:
     change = overdue(start, NOW + timedelta(minutes=30))
     assert change is not None
     assert change.effects == (Effect("A", "S1", 0, -3),)
-    assert change.order.fulfillments[0].state == "rejected"
-    assert change.order.line("1").unassigned == 3
+    assert change.order.fulfillments[0].state == "expired"
+    line = change.order.line("1")
+    assert (line.unassigned, line.excluded, line.expired) == (3, (), ("S1",))
 
 
 def test_a_late_location_is_reminded_and_at_last_passed_over() -> None:
@@ -344,17 +345,60 @@ def test_nothing_is_handed_over_that_is_not_paid() -> None:
     assert act(paid, "o1.1", "ship", NOW, "store").order.state == "fulfilled"
 
 
-def test_what_is_not_collected_goes_back_on_sale() -> None:
+def test_what_is_not_collected_waits_for_a_person() -> None:
     start = placed(
         order(line("1", "A", 3, "pickup", location_id="S1")), parcel("S1", "pickup", l1=3)
     ).order
     start = walked(start, "accept", "ready")
     assert overdue(start, NOW + timedelta(days=6)) is None
-    change = overdue(start, NOW + timedelta(days=7))
-    assert change is not None
-    check(change.order)
-    assert change.effects == (Effect("A", "S1", 0, -3),)
-    assert change.order.state == "cancelled"
+    start = _watched(start, "fulfillment.exception", 10)
+    ended = cancel_fulfillment(start, "o1.1", "not collected", NOW, "associate")
+    assert ended.effects == (Effect("A", "S1", 0, -3),)
+    assert ended.order.state == "cancelled"
+
+
+@pytest.mark.parametrize("actions", [("accept", "pick"), ("accept", "pick", "pack")])
+def test_what_is_picked_is_never_put_back_on_sale_by_the_clock(actions: tuple[str, ...]) -> None:
+    """A packed parcel that the carrier had not taken by midnight was on sale again."""
+    start = walked(placed(order(), parcel("S1", l1=3)).order, *actions)
+    start = _watched(start, "fulfillment.late", TERMS.patience)
+    start = _watched(start, "fulfillment.exception", 10)
+    done = act(start, "o1.1", "ship", NOW, "store").order
+    assert (done.state, done.deadline) == ("fulfilled", None)
+
+
+def test_what_is_picked_and_never_paid_waits_for_a_person() -> None:
+    start = placed(
+        order(line("1", "A", 3), line("2", "B", 1), status="pending"),
+        parcel("S1", l1=3),
+        parcel("S2", l2=1),
+    ).order
+    start = walked(start, "accept", "pick")
+    kept = replace(start.fulfillments[0], deadline=NOW + timedelta(days=99))
+    start = replace(start, fulfillments=(kept, start.fulfillments[1]))
+    due = NOW + TERMS.payment
+    given_up = overdue(start, due)
+    assert given_up is not None
+    check(given_up.order)
+    assert given_up.effects == (Effect("B", "S2", 0, -1),)
+    start = _watched(given_up.order, "fulfillment.exception", 5)
+    assert act(pay(start, "paid", None, NOW, "web").order, "o1.1", "ship", NOW, "store")
+
+
+def _watched(start: Order, event: str, times: int) -> Order:
+    """Nothing moves but the clock, and somebody is told each time."""
+    for _ in range(times):
+        assert start.deadline is not None
+        change = overdue(start, start.deadline)
+        assert change is not None
+        check(change.order)
+        assert change.effects == ()
+        assert change.order.history[-1].event == event
+        assert change.order.state == (
+            "exception" if event == "fulfillment.exception" else "in_progress"
+        )
+        start = change.order
+    return start
 
 
 def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
@@ -368,7 +412,7 @@ def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
         at = max(at, start.deadline)
         change = overdue(start, at)
         assert change is not None
-        if change.order.line("1").unassigned and not change.order.line("1").excluded:
+        if change.order.line("1").unassigned and not change.order.line("1").expired:
             again = replace(parcel("S1", l1=3), answer_by=at + timedelta(minutes=30))
             change = offer(change, [again], at)
         start = settle(change, at).order
@@ -376,6 +420,24 @@ def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
     assert start.state == "cancelled"
     assert TERMS.give_up_backorder <= at - NOW <= TERMS.give_up_backorder + timedelta(days=1)
     assert start.history[-1].event == "refund.due"
+
+
+def test_a_paid_order_is_not_given_up_while_nobody_has_said_no() -> None:
+    """Each offer lapses beside 500 units: after two days the order was cancelled."""
+    start = placed(order(), parcel("S1", l1=3)).order
+    attempts = 0
+    while (at := start.deadline) is not None and at < NOW + timedelta(days=7):
+        change = overdue(start, at)
+        assert change is not None
+        line = change.order.line("1")
+        if line.unassigned and not line.expired:
+            attempts += 1
+            again = replace(parcel("S1", l1=3), answer_by=at + timedelta(minutes=30))
+            change = offer(change, [again], at)
+        start = settle(change, at).order
+        check(start)
+        assert start.state in {"placed", "exception"}
+    assert 20 < attempts < 50, "less and less often"
 
 
 def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:
@@ -437,17 +499,43 @@ def test_what_is_never_paid_is_cancelled_and_nothing_is_due_back() -> None:
     assert "refund.due" not in [entry.event for entry in given_up.order.history]
 
 
-def test_a_payment_that_comes_late_is_due_back_for_what_was_cancelled() -> None:
+def refunds(of: Order) -> list[int]:
+    return [e.detail["amount"] for e in of.history if e.event == "refund.due"]
+
+
+def test_what_was_cancelled_before_it_was_paid_is_not_due_back() -> None:
+    """A refund of money that was never taken: pending, cancelled in part, then paid."""
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
     fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
     paid = pay(fewer, "paid", "p-1", NOW, "psp").order
     assert (paid.payment.status, paid.payment.reference) == ("paid", "p-1")
-    assert paid.payment.deadline is None
-    assert [entry.event for entry in paid.history[-2:]] == ["payment.received", "refund.due"]
-    assert paid.history[-1].detail["amount"] == 2000
+    assert (paid.payment.deadline, paid.payment.charged, refunds(paid)) == (None, 1000, [])
+    assert paid.history[-1].detail["charged"] == {"amount": 1000, "currency": "USD"}
+    ended = cancel(paid, None, "changed my mind", NOW, "web").order
+    assert refunds(ended) == [1000]
     with pytest.raises(InvalidTransition) as refused:
         pay(paid, "authorized", None, NOW, "psp")
     assert refused.value.data == {"state": "paid", "allowed": []}
-    both = pay(pay(change.order, "authorized", "p-1", NOW, "psp").order, "paid", None, NOW, "psp")
-    assert both.order.payment == Payment("paid", "p-1")
-    assert "refund.due" not in [entry.event for entry in both.order.history]
+
+
+def test_of_more_than_is_left_of_the_order_the_rest_is_due_back() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
+    paid = pay(fewer, "paid", None, NOW, "psp", amount=3000).order
+    assert refunds(paid) == [2000]
+    assert refunds(cancel(paid, None, "all of it", NOW, "web").order) == [2000, 1000]
+
+
+def test_no_more_is_due_back_than_was_charged() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    paid = pay(change.order, "paid", None, NOW, "psp", amount=1500).order
+    some = cancel(paid, {"1": 1}, "one less", NOW, "web").order
+    assert refunds(cancel(some, None, "all of it", NOW, "web").order) == [1000, 500]
+
+
+def test_what_is_authorized_and_then_paid_is_charged_once() -> None:
+    change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
+    authorized = pay(change.order, "authorized", "p-1", NOW, "psp").order
+    both = pay(authorized, "paid", None, NOW, "psp")
+    assert both.order.payment == Payment("paid", "p-1", charged=3000)
+    assert refunds(both.order) == []

@@ -9,7 +9,7 @@ from shared.availability.model import Pack, Row
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.locations.model import ServiceLevel
-from shared.orders import model, sourcing
+from shared.orders import model, refusing, sourcing
 from shared.orders.model import Order
 from shared.orders.sourcing import Supply
 from shared.routing.filter import filtered
@@ -180,12 +180,15 @@ def test_supply_is_promised_where_it_is_expected() -> None:
 def test_a_refusal_names_what_is_short_and_when_more_comes() -> None:
     wanted = started(line("1", "A", 3), line("2", "A", 1, "pickup", location_id="denver"))
     stock = supply(expected=4, denver=0, omaha=2)
-    assert sourcing.short(wanted, stock, {"1": 1, "2": 1}, NOW) == [
+    asked = sourcing.problem(wanted, stock, NOW)
+    why = refusing.why(asked, {"1": 1, "2": 1})
+    assert sourcing.short(wanted, stock, {"1": 1, "2": 1}, NOW, asked, why) == [
         {
             "line_id": "1",
             "sku": "A",
             "wanted": 3,
             "sellable": 2,
+            "reason": "out_of_stock",
             "expected_at": "2026-11-23T18:00:00.000Z",
         },
         {
@@ -193,11 +196,12 @@ def test_a_refusal_names_what_is_short_and_when_more_comes() -> None:
             "sku": "A",
             "wanted": 1,
             "sellable": 0,
+            "reason": "out_of_stock",
             "location_id": "denver",
             "expected_at": "2026-11-23T18:00:00.000Z",
         },
     ]
-    (elsewhere,) = sourcing.alternatives(wanted, stock, {"2": 1}, NOW)
+    (elsewhere,) = sourcing.alternatives(wanted, stock, {"2": 1}, NOW, refusing.ships(asked), why)
     assert (elsewhere["location_id"], elsewhere["sellable"]) == ("omaha", 2)
     assert elsewhere["distance_km"] == pytest.approx(780, rel=0.02)
 
