@@ -364,7 +364,8 @@ PIECE = 350_000
 
 def _size(order: Order) -> int:
     """Of what grows with everything that happens, in bytes, about."""
-    return sum(len(repr(plain(asdict(row)))) for row in (*order.fulfillments, *order.history))
+    fulfillments = sum(len(repr(plain(asdict(row)))) for row in order.fulfillments)
+    return fulfillments + sum(len(repr(plain(asdict(row)))) for row in order.history)
 
 
 def _past_part(gone: Order) -> Part:
