@@ -13,7 +13,7 @@
     ├── Conflict               409  conflict
     │   ├── OutOfStock         409  out_of_stock             short, alternatives
     │   │   ├── NoService      409  no_service               the same
-    │   │   ├── CutOff         409  cut_off                  the same
+    │   │   ├── TooLate        409  too_late                 the same
     │   │   ├── NoCapacity     409  no_capacity              the same
     │   │   ├── TooManyParcels 409  too_many_parcels         the same
     │   │   └── TooDear        409  too_dear                 the same
@@ -141,17 +141,17 @@ class OutOfStock(Conflict):
 
 
 class NoService(OutOfStock):
-    """There is stock, where this service does not begin, or would be late."""
+    """There is stock, where this service does not begin."""
 
     code = "no_service"
     sentence = "this service does not bring {} from where it lies"
 
 
-class CutOff(OutOfStock):
-    """There is stock, where the carrier has called already."""
+class TooLate(OutOfStock):
+    """There is stock, where the carrier has called already, or would arrive too late."""
 
-    code = "cut_off"
-    sentence = "the carrier calls too early for {}"
+    code = "too_late"
+    sentence = "it is too late for {} from where it lies"
 
 
 class NoCapacity(OutOfStock):

@@ -1,11 +1,11 @@
 """Why units of an order find no place, and with what else they would. Pure.
 
-out_of_stock                       there are not as many, wherever they lie
-cut_off, no_capacity               there are, where it is too late, or too much waits
-no_carrier, too_late, closed,      there are, where this service does not begin
-does_not_ship
-too_many_parcels                   there are, in more parcels than one order may have
-too_dear                           there are, and serving them costs more than not doing so
+out_of_stock       there are not as many, wherever they lie
+too_late           there are, where the carrier has called, or would arrive after the promise
+no_capacity        there are, where too much waits to be picked
+no_service         there are, where this service does not begin
+too_many_parcels   there are, in more parcels than one order may have
+too_dear           there are, and serving them costs more than not doing so
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import CutOff, NoCapacity, NoService, OutOfStock, TooDear, TooManyParcels
+from shared.errors import NoCapacity, NoService, OutOfStock, TooDear, TooLate, TooManyParcels
 from shared.locations.model import ServiceLevel
 from shared.routing.model import Candidate, Line, Policy, Problem, Unfilled
 from shared.routing.route import Task, hands_over, route, task_of
@@ -21,15 +21,19 @@ from shared.routing.route import Task, hands_over, route, task_of
 AT_ANY_PRICE = Unfilled(amount=10**9, share=0.0)
 """A penalty that no plan is dearer than."""
 LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
+WORDS = {
+    "cut_off": "too_late",
+    "no_carrier": "no_service",
+    "closed": "no_service",
+    "does_not_ship": "no_service",
+}
+"""Reasons of the filter, as a channel is told them."""
 Why = Mapping[str, str]
 """By line id one of the words above."""
 REFUSALS: Mapping[str, type[OutOfStock]] = {
     "out_of_stock": OutOfStock,
-    "no_carrier": NoService,
-    "too_late": NoService,
-    "closed": NoService,
-    "does_not_ship": NoService,
-    "cut_off": CutOff,
+    "no_service": NoService,
+    "too_late": TooLate,
     "no_capacity": NoCapacity,
     "too_many_parcels": TooManyParcels,
     "too_dear": TooDear,
@@ -57,7 +61,7 @@ def why(problem: Problem, unfilled: Mapping[str, int]) -> dict[str, str]:
                 dear = replace(problem, policy=at_any_price(problem.policy))
                 anyway = route(dear).plan.unfilled
             reason = "too_many_parcels" if anyway.get(line_id) else "too_dear"
-        found[line_id] = reason
+        found[line_id] = WORDS.get(reason, reason)
     return found
 
 

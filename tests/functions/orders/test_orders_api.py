@@ -610,7 +610,7 @@ def test_a_service_that_no_carrier_offers_from_there_is_named() -> None:
     assert "alternatives" not in problem
     (row,) = problem["short"]
     assert (row["reason"], row["service_levels"]) == (
-        "no_carrier",
+        "no_service",
         ["standard", "express", "next_day"],
     )
 

@@ -72,9 +72,9 @@ def test_the_hour_is_told_when_it_is_only_too_late() -> None:
     shop.stocked({"A": {"denver": 9}})
     locations.put(replace(shop.PLACES["denver"], cut_offs={"next_day": time(8)}))
     said = refused(line("1", "A", 1), service_level="next_day")
-    assert said.code == "cut_off"
+    assert said.code == "too_late"
     (row,) = said.data["short"]
-    assert row["reason"] == "cut_off"
+    assert row["reason"] == "too_late"
     assert "standard" in row["service_levels"]
 
 
