@@ -153,7 +153,7 @@ def get_decision(
     order_id: OrderPath, decision_id: Annotated[str | None, Query()] = None
 ) -> DecisionAnswer:
     order = _seen(order_id)
-    return decision_answer(Decision.from_bytes(_decision(order, decision_id)), order)
+    return decision_answer(_decision(order, decision_id), order)
 
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
@@ -410,7 +410,7 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
     draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
     decision, order, short = placing.quote(draft, draft.placed_at)
     return QuoteAnswer(
-        **dict(decision_answer(decision)),
+        **dict(decision_answer(decision.to_bytes())),
         fulfillments=[part_answer(found) for found in order.fulfillments],
         short=short,
     )

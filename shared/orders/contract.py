@@ -514,12 +514,14 @@ class DecisionAnswer(Answer):
     )
 
 
-def decision_answer(decision: Decision, order: Order | None = None) -> DecisionAnswer:
-    """``order`` is the one it is stored in; None for a quote."""
+def decision_answer(data: bytes, order: Order | None = None) -> DecisionAnswer:
+    """``data`` as it is stored, which its id is made of; ``order`` is the one that it is stored in,
+    None for a quote."""
+    decision = Decision.from_bytes(data)
     problem, plan, told = decision.problem, decision.plan, explain(decision)
     currency = problem.policy.currency
     return DecisionAnswer(
-        decision_id=decision_id(decision.to_bytes()),
+        decision_id=decision_id(data),
         order_id=order.order_id if order else None,
         decided_at=problem.now,
         policy_version=problem.policy.version,
