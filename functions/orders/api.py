@@ -374,7 +374,7 @@ def ship_transfer(transfer_id: TransferPath) -> TransferAnswer:
     security=WRITE,
     summary="Units have arrived",
     description="They are on sale there at once. What is not among them is missing, unless this "
-    "is not the `final` delivery.",
+    "is not the `final` delivery. What is missing may still be received.",
 )
 def receive_transfer(transfer_id: TransferPath, body: ReceiveInput | None = None) -> TransferAnswer:
     came = body or ReceiveInput()

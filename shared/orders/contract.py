@@ -796,7 +796,7 @@ def transfer_answer(transfer: Transfer) -> TransferAnswer:
         requested_at=transfer.requested_at,
         expected_at=transfer.expected_at,
         deadline=transfer.deadline,
-        allowed=list(transfers.TRANSITIONS[transfer.state]),
+        allowed=list(transfers.allowed(transfer)),
         history=[
             HistoryEntry(
                 at=entry.at, event=entry.event, actor=entry.actor, detail=dict(entry.detail)
