@@ -158,8 +158,7 @@ def get_decision(
     order_id: OrderPath, decision_id: Annotated[str | None, Query()] = None
 ) -> DecisionAnswer:
     order = _seen(order_id)
-    decision = Decision.from_bytes(_decision(order, decision_id))
-    return decision_answer(decision, order, costs=_told_costs())
+    return decision_answer(_decision(order, decision_id), order, costs=_told_costs())
 
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
@@ -382,7 +381,7 @@ def ship_transfer(transfer_id: TransferPath) -> TransferAnswer:
     security=TRANSFER,
     summary="Units have arrived",
     description="They are on sale there at once. What is not among them is missing, unless this "
-    "is not the `final` delivery.",
+    "is not the `final` delivery. What is missing may still be received.",
 )
 def receive_transfer(transfer_id: TransferPath, body: ReceiveInput | None = None) -> TransferAnswer:
     came = body or ReceiveInput()
@@ -423,7 +422,7 @@ def quote_order(body: OrderInput) -> QuoteAnswer:
     draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
     decision, order, short = placing.quote(draft, draft.placed_at)
     return QuoteAnswer(
-        **dict(decision_answer(decision, costs=_told_costs())),
+        **dict(decision_answer(decision.to_bytes(), costs=_told_costs())),
         fulfillments=[part_answer(found) for found in order.fulfillments],
         short=short,
     )

@@ -1,10 +1,10 @@
 """Acts on the deadlines of orders and transfers that have passed; started every minute."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     now = datetime.now(UTC)
     until = time.monotonic() + SECONDS
     acted = failed = 0
-    for name, act in chain(_orders(now), _transfers(now)):
+    for name, act in _in_turn(_orders(now), _transfers(now)):
         if time.monotonic() > until:
             break
         try:
@@ -40,6 +40,25 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
 
 
 Act = Callable[[], str | None]
+
+
+def _in_turn(*kinds: Iterator[tuple[str, Act]]) -> Iterator[tuple[str, Act]]:
+    """One of each kind after the other, so that many of one keep no other waiting; a kind that
+    cannot be listed is told, and the others go on."""
+    left = list(kinds)
+    while left:
+        for kind in list(left):
+            try:
+                yield next(kind)
+            except StopIteration:
+                left.remove(kind)
+            except Exception:
+                left.remove(kind)
+                yield "a list of what is due", partial(_unlisted, sys.exc_info()[1])
+
+
+def _unlisted(error: BaseException | None) -> None:
+    raise error or RuntimeError("not to be listed")
 
 
 def _orders(now: datetime) -> Iterator[tuple[str, Act]]:

@@ -22,13 +22,20 @@ logger = Logger(service="norain", utc=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Sweeps until no hold is due, or until the time is nearly up: the next minute goes on."""
     now = datetime.now(UTC)
-    due = table.due_holds(now)
+    unread: list[str] = []
+
+    def note(name: str) -> None:
+        unread.append(name)
+        logger.exception("not to be read", extra={"hold": name})
+
+    due = table.due_holds(now, note)
     expired = failed = 0
     with ThreadPoolExecutor(WRITERS) as pool:
         while context.get_remaining_time_in_millis() > SPARE_MS and (some := _some(due)):
             for swept in pool.map(lambda hold: _expire(hold, now), some):
                 expired += swept is True
                 failed += swept is None
+    failed += len(unread)
     logger.info("swept", extra={"expired": expired, "failed": failed})
     return {"expired": expired, "failed": failed}
 
@@ -43,4 +50,7 @@ def _expire(hold: Hold, now: datetime) -> bool | None:
         return table.expire_hold(hold, now)
     except Busy:
         logger.warning("the hold is busy", extra={"hold_id": hold.hold_id})
-        return None
+    except Exception:
+        # One hold that cannot be closed must not keep the units of all others.
+        logger.exception("not expired", extra={"hold_id": hold.hold_id})
+    return None

@@ -56,7 +56,7 @@ def all_locations() -> dict[str, Location]:
 def find(location_id: str) -> Location | None:
     """The location as it stands now (strongly consistent)."""
     found = tables.get(table_name("config"), "LOCATION", location_id, consistent=True)
-    return _location(found) if found else None
+    return location_of_item(found) if found else None
 
 
 def put(location: Location) -> bool:
@@ -93,7 +93,7 @@ def _query(after: str | None = None) -> Iterator[Location]:
         condition += " AND sk > :after"
         values[":after"] = {"S": after}
     for item in tables.query(table_name("config"), condition, values):
-        yield _location(item)
+        yield location_of_item(item)
 
 
 def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
@@ -180,7 +180,7 @@ def _item(location: Location) -> Item:
     )
 
 
-def _location(item: dict[str, Any]) -> Location:
+def location_of_item(item: dict[str, Any]) -> Location:
     return Location(
         location_id=item["sk"],
         name=item["name"],

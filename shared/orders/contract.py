@@ -516,15 +516,15 @@ class DecisionAnswer(Answer):
     )
 
 
-def decision_answer(
-    decision: Decision, order: Order | None = None, *, costs: bool
-) -> DecisionAnswer:
-    """``order`` is the one it is stored in; None for a quote. Without ``costs`` it says where and
-    why, and not what that costs the retailer."""
+def decision_answer(data: bytes, order: Order | None = None, *, costs: bool) -> DecisionAnswer:
+    """``data`` as it is stored, which its id is made of; ``order`` is the one that it is stored in,
+    None for a quote. Without ``costs`` it says where and why, and not what that costs the
+    retailer."""
+    decision = Decision.from_bytes(data)
     problem, plan, told = decision.problem, decision.plan, explain(decision)
     currency = problem.policy.currency
     return DecisionAnswer(
-        decision_id=decision_id(decision.to_bytes()),
+        decision_id=decision_id(data),
         order_id=order.order_id if order else None,
         decided_at=problem.now,
         policy_version=problem.policy.version,
@@ -800,7 +800,7 @@ def transfer_answer(transfer: Transfer) -> TransferAnswer:
         requested_at=transfer.requested_at,
         expected_at=transfer.expected_at,
         deadline=transfer.deadline,
-        allowed=list(transfers.TRANSITIONS[transfer.state]),
+        allowed=list(transfers.allowed(transfer)),
         history=[
             HistoryEntry(
                 at=entry.at, event=entry.event, actor=entry.actor, detail=dict(entry.detail)

@@ -364,8 +364,8 @@ PIECE = 350_000
 
 def _size(order: Order) -> int:
     """Of what grows with everything that happens, in bytes, about."""
-    fulfillments = sum(len(repr(plain(asdict(row)))) for row in order.fulfillments)
-    return fulfillments + sum(len(repr(plain(asdict(row)))) for row in order.history)
+    rows: list[Fulfillment | Entry] = [*order.fulfillments, *order.history]
+    return sum(len(repr(plain(asdict(row)))) for row in rows)
 
 
 def _past_part(gone: Order) -> Part:
@@ -401,8 +401,9 @@ def whole(order: Order) -> Order:
             ConsistentRead=True,
         )
     )
-    history = [_entry(entry) for row in rows for entry in row["history"]]
-    fulfillments = [_fulfillment(found) for row in rows for found in row["fulfillments"]]
+    parts = [past_of_item(row) for row in rows]
+    history = [entry for entries, _ in parts for entry in entries]
+    fulfillments = [found for _, closed in parts for found in closed]
     if (len(history), len(fulfillments)) != (order.past.entries, order.past.fulfillments):
         raise LookupError(f"the past of order {order.order_id} is not whole")
     made = sorted(
@@ -411,6 +412,14 @@ def whole(order: Order) -> Order:
     )
     return replace(
         order, fulfillments=tuple(made), history=(*history, *order.history), past=NO_PAST
+    )
+
+
+def past_of_item(item: Mapping[str, Any]) -> tuple[list[Entry], list[Fulfillment]]:
+    """What of an order one part of its past has."""
+    return (
+        [_entry(entry) for entry in item["history"]],
+        [_fulfillment(found) for found in item["fulfillments"]],
     )
 
 

@@ -100,16 +100,17 @@ def request_once(
     return answered.answer
 
 
-def due(now: datetime, most: int) -> Iterator[str]:
-    """Ids of transfers whose deadline has passed, the longest overdue first."""
-    rows = tables.query_page(
+def due(now: datetime, page: int) -> Iterator[str]:
+    """Ids of transfers whose deadline has passed, the longest overdue first, read ``page`` by
+    page."""
+    rows = tables.query(
         orders(),
         "deadline_key = :key AND deadline <= :now",
         to_item({":key": TRANSFERS_DUE, ":now": rfc3339(now)}),
-        most,
         IndexName="by_deadline",
+        Limit=page,
     )
-    for row in rows.items:
+    for row in rows:
         yield row["pk"].removeprefix("TRANSFER#")
 
 

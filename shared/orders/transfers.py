@@ -5,7 +5,8 @@
 
 While it is requested its units are reserved at the donor, and a customer who wants them comes
 first: then it shrinks. Once shipped they are nowhere on hand,
-and expected at the other end, until they are received there; what never arrives is ``missing``.
+and expected at the other end, until they are received there; what does not arrive is ``missing``,
+and may be received late.
 Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
 
     units of a line = open + received + missing + cancelled
@@ -31,6 +32,7 @@ TRANSITIONS: Mapping[State, tuple[Action, ...]] = {
     "cancelled": (),
 }
 SOURCE = "norain/transfers"
+NOTHING_CAME = [{"path": "$.lines", "message": "no unit of them has arrived"}]
 GRACE = timedelta(days=1)
 """After ``expected_at``, and between two reminders."""
 PATIENCE = 7
@@ -111,11 +113,17 @@ def receive(
     final: bool = True,
 ) -> Moved:
     """``units`` by SKU have arrived, all that is open when it is None. The rest is missing when
-    this was the ``final`` delivery, and stays under way when it was not.
+    this was the ``final`` delivery, and stays under way when it was not. What was given up as
+    missing may still arrive: it is on sale then, and missing no more.
 
-    Raises InvalidRequest for more than is under way: a count says so, not a transfer.
+    Raises InvalidRequest for more than is under way: a count says so, not a transfer; and for a
+    delivery of nothing that is not the last.
     """
     _allow(transfer, "receive")
+    if transfer.state == "received":
+        return _late(transfer, units, now, actor)
+    if not final and units is not None and not any(units.values()):
+        raise InvalidRequest("nothing has arrived", NOTHING_CAME)
     there = {line.sku: line.open for line in transfer.lines}
     arrived = Counter(there if units is None else units)
     errors = [
@@ -144,6 +152,39 @@ def receive(
         if quantity
     )
     noted = _noted(came, now, "transfer.received", actor, detail)
+    return Moved(noted, effects, "transfer.received", "receiving")
+
+
+def _late(transfer: Transfer, units: Mapping[str, int] | None, now: datetime, actor: str) -> Moved:
+    missing = {line.sku: line.missing for line in transfer.lines}
+    arrived = Counter(missing if units is None else units)
+    errors = [
+        {"path": "$.lines", "message": f"{missing.get(sku, 0)} units of {sku} are missing"}
+        for sku, quantity in arrived.items()
+        if quantity > missing.get(sku, 0)
+    ]
+    if errors:
+        raise InvalidRequest("more units than are missing", errors)
+    if not +arrived:
+        raise InvalidRequest("nothing has arrived", NOTHING_CAME)
+    lines = tuple(
+        replace(
+            line,
+            received=line.received + arrived[line.sku],
+            missing=line.missing - arrived[line.sku],
+        )
+        for line in transfer.lines
+    )
+    detail = {
+        "received": _units((line.sku, arrived[line.sku]) for line in lines),
+        "missing": _units((line.sku, line.missing) for line in lines),
+    }
+    effects = tuple(
+        Effect(sku, transfer.to_location_id, quantity, 0)
+        for sku, quantity in sorted(arrived.items())
+        if quantity
+    )
+    noted = _noted(replace(transfer, lines=lines), now, "transfer.received", actor, detail)
     return Moved(noted, effects, "transfer.received", "receiving")
 
 
@@ -246,10 +287,17 @@ def _arrived(line: TransferLine, units: int, *, final: bool) -> TransferLine:
     )
 
 
+def allowed(transfer: Transfer) -> tuple[Action, ...]:
+    """What its state allows; what is missing may still be received."""
+    if transfer.state == "received" and any(line.missing for line in transfer.lines):
+        return ("receive",)
+    return TRANSITIONS[transfer.state]
+
+
 def _allow(transfer: Transfer, action: Action) -> None:
-    allowed = TRANSITIONS[transfer.state]
-    if action not in allowed:
-        raise InvalidTransition(action, transfer.state, allowed)
+    possible = allowed(transfer)
+    if action not in possible:
+        raise InvalidTransition(action, transfer.state, possible)
 
 
 def _units(pairs: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:

@@ -138,7 +138,7 @@ def published(version: int) -> Published:
     found = tables.get(table_name("config"), POLICY, _sk(version), consistent=True)
     if found is None:
         raise NotFound(f"there is no policy version {version}", version=version)
-    return _published(found)
+    return published_of_item(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def page(limit: int, before: int | None = None) -> Page:
         ScanIndexForward=False,
         ConsistentRead=True,
     )
-    policies = [_published(item) for item in found.items]
+    policies = [published_of_item(item) for item in found.items]
     if len(policies) < limit:
         return Page([*policies, DEFAULT], None)
     return Page(policies, policies[-1].policy.version)
@@ -492,7 +492,7 @@ def _published_item(made: Published) -> dict[str, Any]:
     )
 
 
-def _published(item: dict[str, Any]) -> Published:
+def published_of_item(item: dict[str, Any]) -> Published:
     return Published(
         Policy.from_json(json.loads(item["policy"])),
         datetime.fromisoformat(item["at"]),

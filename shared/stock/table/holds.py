@@ -1,6 +1,6 @@
 """Holds: opened, extended, bound, converted, released, expired."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -248,21 +248,42 @@ def expire_hold(hold: Hold, now: datetime) -> bool:
     return _close(hold, HoldState.EXPIRED, now) is None
 
 
-def due_holds(now: datetime) -> Iterator[Hold]:
-    """The open holds whose expiry has passed, as the index shows them; each is read again."""
+Unread = Callable[[str], None]
+"""Told of what cannot be read, from within the handling of the error."""
+
+
+def due_holds(now: datetime, unread: Unread | None = None) -> Iterator[Hold]:
+    """The open holds whose expiry has passed, as the index shows them; each is read again. What
+    cannot be read is told to ``unread``, and keeps no other waiting; without, it raises."""
     for shard in range(SHARDS):
-        keys = [
-            Key(stock(), row["pk"], row["sk"])
-            for row in tables.query(
-                stock(),
-                "deadline_key = :shard AND deadline <= :now",
-                to_item({":shard": f"HOLD#{shard}", ":now": rfc3339(now)}),
-                IndexName="by_deadline",
-            )
-        ]
-        for hold in map(hold_of_item, tables.get_many(keys, consistent=True).values()):
+        try:
+            rows = _due_items(f"HOLD#{shard}", now)
+        except Exception:
+            if unread is None:
+                raise
+            unread(f"shard {shard}")
+            continue
+        for row in rows:
+            try:
+                hold = hold_of_item(row)
+            except Exception:
+                if unread is None:
+                    raise
+                unread(row["pk"])
+                continue
             if hold.state is HoldState.OPEN and hold.expires_at <= now:
                 yield hold
+
+
+def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
+    rows = tables.query(
+        stock(),
+        "deadline_key = :shard AND deadline <= :now",
+        to_item({":shard": shard, ":now": rfc3339(now)}),
+        IndexName="by_deadline",
+    )
+    keys = [Key(stock(), row["pk"], row["sk"]) for row in rows]
+    return tables.get_many(keys, consistent=True).values()
 
 
 def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:

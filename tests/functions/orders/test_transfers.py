@@ -1,5 +1,6 @@
 """Stock on its way from one location to another, through the API, the stream and the sweep."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from tests.functions.locations.requests import answered, paths, request
 from tests.tables.orders import shop
 
 Body = dict[str, Any]
+NEXT_YEAR = datetime.now(UTC) + timedelta(days=400)
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +214,84 @@ def test_nobody_ships_so_the_units_are_on_sale_again_in_the_end(
     assert shop.counts("A", "denver") == (5, 0, 5, 0)
     moment += GRACE
     assert sweep.handler({}, None) == {"acted": 0, "failed": 0}
+
+
+def test_due_transfers_behind_a_page_that_fails_have_their_turn(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setattr(sweep, "MOST", 2)
+    for number in range(5):
+        body = {"lines": [{"sku": "A", "quantity": 1}], "expected_at": "2026-11-21T00:00:00Z"}
+        asked(body, f"t-{number}")
+    change = transfer_table.change
+    names = sorted(transfer_table.due(datetime.now(UTC) + timedelta(days=400), 2))
+    assert len(names) == 5
+
+    def failing(name: str, *more: Any) -> str | None:
+        if name != names[-1]:
+            raise RuntimeError("unexpected")
+        return change(name, *more)
+
+    environment.setattr(transfer_table, "change", failing)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return NEXT_YEAR
+
+    environment.setattr(sweep, "datetime", Clock)
+    assert sweep.handler({}, None) == {"acted": 1, "failed": 4}
+
+
+def test_transfers_have_their_turn_beside_orders_that_cannot_be_listed(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    transfer = asked({"expected_at": "2026-11-21T00:00:00Z"})
+
+    def failing(*_: Any) -> Iterator[str]:
+        yield str(1 // 0)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return NEXT_YEAR
+
+    environment.setattr(table, "due", failing)
+    environment.setattr(sweep, "datetime", Clock)
+    assert sweep.handler({}, None) == {"acted": 1, "failed": 1}
+    assert transfer_table.find(transfer["transfer_id"]).reminders == 1
+
+
+def test_what_was_given_up_as_missing_is_received_late() -> None:
+    transfer = asked()
+    done("ship", transfer)
+    given_up = done("receive", transfer, {"lines": [{"sku": "A", "quantity": 1}]})
+    assert (given_up["state"], given_up["allowed"]) == ("received", ["receive"])
+    assert lines(given_up)["A"] == (0, 1, 2, 0)
+    assert shop.counts("A", "boulder") == (3, 0, 3, 0)
+    path = f"/v1/transfers/{transfer['transfer_id']}/receive"
+    for quantity in (0, 3):
+        body = {"lines": [{"sku": "A", "quantity": quantity}]}
+        status, problem = call("receive_transfer", body, path, f"late-{quantity}")
+        assert (status, paths(problem)) == (422, {"$.lines"})
+    late = done("receive", transfer, {"lines": [{"sku": "A", "quantity": 1}]}, "late")
+    assert lines(late)["A"] == (0, 2, 1, 0)
+    assert done("receive", transfer, {"lines": [{"sku": "A", "quantity": 1}]}, "late") == late
+    rest = done("receive", transfer, {"lines": None}, "the rest")
+    assert (lines(rest)["A"], rest["allowed"]) == ((0, 3, 0, 0), [])
+    assert shop.counts("A", "boulder") == (5, 0, 5, 0)
+    assert transfer_table.find(transfer["transfer_id"]).deadline is None
+    status, problem = call("receive_transfer", {"lines": None}, path, "once more")
+    assert (status, problem["code"]) == (409, "invalid_transition")
+
+
+def test_a_delivery_of_nothing_is_refused() -> None:
+    transfer = asked()
+    done("ship", transfer)
+    path = f"/v1/transfers/{transfer['transfer_id']}/receive"
+    body = {"lines": [{"sku": "A", "quantity": 0}], "final": False}
+    status, problem = call("receive_transfer", body, path, "nothing")
+    assert (status, paths(problem)) == (422, {"$.lines"})
 
 
 def test_the_audit_of_stock_knows_what_a_transfer_reserves() -> None:

@@ -1,13 +1,21 @@
 """The ledger's worker and the sweep, with whole events."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from functions.stock.expire_holds import handler as expire_holds
 from functions.stock.fold_slots import handler as fold_slots
 from functions.stock.record_movements import handler as record_movements
+from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
+from shared.aws.settings import table_name
 from shared.stock import slot_table, table
 from shared.stock.feed import Counted
 from shared.stock.model import Hold, HoldLine, HoldState
+from shared.stock.table import holds
 from tests.conftest import event
 from tests.functions.stock.conftest import Context
 from tests.tables.stock.laws import assert_laws, items
@@ -64,3 +72,49 @@ def test_a_position_that_has_cooled_down_is_folded_by_the_clock(fake_tables: Non
     assert fold_slots({}, Context()) == {"looked": 1, "folded": 1}
     left = [row for row in items() if row["sk"] in {"LOC#1", "SLOT"}]
     assert [(row["available"], "slots" in row) for row in left] == [(300, False)]
+
+
+def test_one_hold_that_fails_does_not_end_the_sweep_for_the_others(
+    fake_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    count = Counted("wms", "c", None, "A", "1", 20, now - timedelta(hours=9))
+    table.apply([count], None, (), now)
+    opened = now - timedelta(hours=5)
+    for number in range(9):
+        lines = (HoldLine("A", "1", 2),)
+        hold = Hold(f"h-{number}", lines, "web", HoldState.OPEN, opened, opened, "digest", "{}")
+        table.open_hold(replace(hold, expires_at=opened + timedelta(hours=1)))
+    close = table.expire_hold
+
+    def failing(hold: Hold, at: datetime) -> bool:
+        if hold.hold_id == "h-4":
+            raise RuntimeError("unexpected")
+        return close(hold, at)
+
+    monkeypatch.setattr(table, "expire_hold", failing)
+    dynamodb().update_item(
+        TableName=table_name("stock"),
+        Key=tables.key("HOLD#h-6", "HOLD"),
+        UpdateExpression="SET #s = :odd",
+        ExpressionAttributeNames={"#s": "state"},
+        ExpressionAttributeValues={":odd": {"S": "odd"}},
+    )
+    assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 7, "failed": 2}
+    assert table.known_hold("h-4").state is HoldState.OPEN
+
+
+def test_a_shard_that_cannot_be_listed_does_not_end_the_sweep_for_the_others(
+    fake_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+
+    def failing(shard: str, now: datetime) -> list[Any]:
+        listed.append(shard)
+        if shard == "HOLD#1":
+            raise RuntimeError("unexpected")
+        return []
+
+    monkeypatch.setattr(holds, "_due_items", failing)
+    assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 1}
+    assert listed == [f"HOLD#{shard}" for shard in range(table.SHARDS)]
