@@ -72,7 +72,7 @@ openapi: setup ## write the API document and that of the events from the code
 
 permissions: setup ## record what each function does on each table, for tests/infra
 	@rm -rf .norain/permissions
-	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest -n auto --maxprocesses 4 tests/functions tests/tables tests/race
+	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest -n auto --maxprocesses 4 tests/functions tests/tables
 	@$(BIN)/python -m tests.permissions .norain/permissions
 
 clean: down ## remove everything that was built

@@ -30,6 +30,7 @@ Use = tuple[str, str, str]
 running: list[str] = []
 """The handlers that are running, the outermost first: their threads do their work, too."""
 seen: set[Use] = set()
+recording = True
 
 
 def known() -> set[Use]:
@@ -79,7 +80,7 @@ def collect(folder: Path) -> None:
 
 
 def _note(**asked: Any) -> None:
-    if running:
+    if running and recording:
         seen.update(
             (running[0], table, action)
             for table, action in _actions(asked["model"].name, asked["params"])

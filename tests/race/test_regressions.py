@@ -258,7 +258,7 @@ def rejecting(order_id: str, reason: Any, key: str, quantity: int = 1) -> Any:
 
 
 REJECTED = {  # on_hand, reserved, available, damaged of 6 units, 2 of them sold and rejected
-    "not_found": (0, 0, 0, 0),
+    "not_found": (4, 0, 4, 0),
     "damaged": (4, 0, 4, 2),
     "mismatch": (4, 0, 4, 0),
     "no_capacity": (6, 0, 6, 0),
