@@ -177,6 +177,18 @@ def _lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
+def _told(body: Any) -> tuple[str, str] | None:
+    """Code and detail of a notification of the bucket of failed records; None for anything else."""
+    if not isinstance(body, dict):
+        return None
+    if body.get("Event") == "s3:TestEvent":
+        return "bucket_set_up", "S3 has tried the way from the bucket: nothing has failed"
+    keys = [
+        unquote_plus(row["s3"]["object"]["key"]) for row in body.get("Records", []) if "s3" in row
+    ]
+    return ("record_failed", ", ".join(keys)) if keys else None
+
+
 def _letter(message: "MessageTypeDef") -> DeadLetter:
     attributes = {
         name: attribute.get("StringValue", "")
@@ -186,10 +198,11 @@ def _letter(message: "MessageTypeDef") -> DeadLetter:
         body = json.loads(message["Body"])
     except ValueError:
         body = message["Body"]
+    code, detail = _told(body) or ("receives_exhausted", UNKNOWN)
     return DeadLetter(
         message_id=message["MessageId"],
-        code=attributes.get("code", "receives_exhausted"),
-        detail=attributes.get("detail", UNKNOWN),
+        code=attributes.get("code", code),
+        detail=attributes.get("detail", detail),
         body=body,
         receipt=message["ReceiptHandle"],
     )

@@ -92,6 +92,9 @@ def test_a_failed_record_goes_to_its_worker_and_stays_when_that_fails(
     where = place(cloud, "data-failedrecords")
     cloud.send_message(QueueUrl=where.url, MessageBody=json.dumps({"Records": [told]}))
     letters = dead_letters.receive(cloud, where.url)
+    assert [(one.code, one.detail) for one in letters] == [
+        ("record_failed", "put-away/project/e 1.json")
+    ]
 
     def with_workers(service: str) -> Any:
         return workers if service == "lambda" else aws(service)
@@ -101,3 +104,11 @@ def test_a_failed_record_goes_to_its_worker_and_stays_when_that_fails(
     assert stay == (letters if failures else [])
     left = s3.list_objects_v2(Bucket="failed").get("Contents", [])
     assert len(left) == len(failures)
+
+
+def test_the_trial_message_of_a_bucket_is_told_as_such_and_goes(cloud: Any) -> None:
+    where = place(cloud, "data-failedrecords")
+    cloud.send_message(QueueUrl=where.url, MessageBody='{"Event": "s3:TestEvent"}')
+    letters = dead_letters.receive(cloud, where.url)
+    assert [letter.code for letter in letters] == ["bucket_set_up"]
+    assert dead_letters.redrive(aws, where, letters, {}) == []
