@@ -93,7 +93,7 @@ Decide = Callable[[Order, datetime, str], Change]
     summary="Place an order",
     description="Routed, reserved and stored in one transaction. What is answered is what is "
     "reserved. What cannot be had is refused with every short line, its reason and the "
-    "alternatives: `out_of_stock`, or `no_service`, `cut_off`, `no_capacity`, `too_many_parcels`, "
+    "alternatives: `out_of_stock`, or `no_service`, `too_late`, `no_capacity`, `too_many_parcels`, "
     "`too_dear` where there is stock.",
 )
 def place_order(body: OrderInput) -> OrderAnswer:
@@ -133,8 +133,8 @@ def list_orders(
 ) -> OrdersAnswer:
     caller = who(app)
     if profile_id is not None and location_id is None and state is None:
-        rows = table.of_profiles(buyers.names(profile_id), limit, _place(cursor, OF_SHOPPER))
-        buyers.note_read(profile_id, caller.actor, _now())
+        names = buyers.names_read(profile_id, caller.actor, _now())
+        rows = table.of_profiles(names, limit, _place(cursor, OF_SHOPPER))
         found, after = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
         page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))

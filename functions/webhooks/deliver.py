@@ -57,14 +57,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             _give_up(message, "webhook_disabled", "its webhook was disabled")
         elif message.due is not None and now < message.due:
             waiting.append((message, _later(message, message.due, now)))
+        elif (may_hear := _may_hear(webhook, message)) is None:
+            failed.add(message.name)
+        elif not may_hear:
+            logger.info("its client may not hear of it", extra={"message_id": message.name})
         elif (until := _rests_until(webhook, now, resting)) is not None:
             waiting.append((message, _later(message, until, now)))
-        elif (entitled_now := _may_hear(webhook, message)) is None:
-            failed.add(message.name)
-        elif entitled_now:
-            due.append((message, webhook))
         else:
-            logger.info("its client may not hear of it", extra={"message_id": message.name})
+            due.append((message, webhook))
     outcomes = _sent(due, now)
     for (message, webhook), outcome in zip(due, outcomes, strict=True):
         try:

@@ -612,7 +612,8 @@ def postal_codes(
     if file == "us":
         codes, bad = postal.of_the_us(), list[files.Bad]()
     else:
-        with _existing(file).open(encoding="utf-8-sig", newline="") as lines:
+        # Only names of places can have other letters, and these are not kept.
+        with _existing(file).open(encoding="utf-8-sig", errors="replace") as lines:
             codes, bad = postal.of_geonames(lines)
     stored = 0
     with (

@@ -1,6 +1,6 @@
 """The user pool: what its clients may have in their tokens."""
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from shared.aws.clients import client
 from shared.errors import Busy
@@ -9,14 +9,14 @@ from shared.errors import Busy
 def scopes_of_client(pool_id: str, client_id: str) -> list[str]:
     """The scopes that a client may ask for now; none of one that is gone.
 
-    Raises Busy when the pool does not answer.
+    Raises Busy when the pool does not answer, or takes no more questions for now.
     """
     cognito = client("cognito-idp")
     try:
         answer = cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
     except cognito.exceptions.ResourceNotFoundException:
         return []
-    except (BotoCoreError, ClientError):
+    except BotoCoreError:
         raise Busy("the user pool does not answer") from None
     scopes: list[str] = answer["UserPoolClient"].get("AllowedOAuthScopes", [])
     return scopes

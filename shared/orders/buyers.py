@@ -61,9 +61,18 @@ def names(profile_id: str) -> frozenset[str]:
         return frozenset({profile_id})
 
 
-def note_read(profile_id: str, actor: str, at: datetime) -> None:
-    """That somebody has read the orders of a person, beside all other reads of the profile."""
-    audit([profile_id], actor, "orders", at, fresh_id())
+def names_read(profile_id: str, actor: str, at: datetime) -> frozenset[str]:
+    """``names`` for ``actor``, who reads the orders: noted beside all other reads of the profile,
+    and of nobody who is not there.
+
+    Raises Gone when the person was erased.
+    """
+    try:
+        person = find(profile_id)
+    except NotFound:
+        return frozenset({profile_id})
+    audit([person.profile_id], actor, "orders", at, fresh_id())
+    return person.member_ids
 
 
 def _names_left(profile_id: str) -> frozenset[str]:

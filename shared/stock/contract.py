@@ -58,8 +58,6 @@ from shared.web.contract import (
 from shared.web.idempotency import Request
 from shared.web.problem import invalid
 
-"""How far a source's clock may be ahead of ours: the width of a mistaken time zone, and then some.
-A count from the year 2062 would silence every movement until then."""
 MOST_UPDATES = 100
 
 TIME = re.compile(r"^[12]\d{3}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$")

@@ -16,6 +16,8 @@ from shared.availability.events import of_change
 from shared.availability.model import Change, Pack, Row
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
 from tests.conftest import Kept
@@ -116,6 +118,20 @@ def test_a_rule_that_speaks_of_other_products_sets_no_channel_apart(
     handler({"Records": [record(1, "A", units("denver", 1, 9))]}, None)
     (event,) = heard
     assert "not_for" not in event["data"]
+
+
+def test_a_rule_that_speaks_of_attributes_is_told_of_the_products_that_have_them(
+    heard: list[dict[str, Any]],
+) -> None:
+    catalog.put(Product("A", "Milk", 349, "USD", 1.0, attributes={"season": "2025"}))
+    match = Match(product_attributes={"season": frozenset({"2025"})}, channels=frozenset({"web"}))
+    rules_table.put((Rule("old", match, Amount(units=20)),), None, AT, "planner")
+    records = [record(1, "A", units("denver", 1, 9)), record(2, "B", units("denver", 1, 9))]
+    assert handler({"Records": records}, None) == {"batchItemFailures": []}
+    assert [(e["subject"], e["data"].get("not_for")) for e in heard] == [
+        ("A", ["web"]),
+        ("B", None),
+    ]
 
 
 def test_a_poison_record_is_put_away_and_its_neighbours_are_told(

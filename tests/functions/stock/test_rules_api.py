@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from shared.catalog import table as catalog
+from shared.catalog.model import Product
 from tests.functions.stock.conftest import call
 from tests.functions.stock.test_api import stocked
 from tests.tables.stock.laws import assert_laws
@@ -79,3 +81,15 @@ def test_a_hold_leaves_what_is_fenced_for_others_and_the_refusal_says_what_it_ma
     assert hold(1, "web", "w1")[0] == 409
     assert hold(4, "pos", "p4")[0] == 201
     assert assert_laws()["TENT-2P", "store-12"]["available"] == 0
+
+
+def test_a_rule_that_speaks_of_attributes_binds_the_products_that_have_them() -> None:
+    stocked(TENT_2P=10)
+    old = Product("TENT-2P", "Tent", 9900, "USD", 2.0, attributes={"season": "2025"})
+    catalog.put(old)
+    match = {"product_attributes": {"season": ["2025"]}}
+    keep = {"rule_id": "old", "match": match, "safety_stock": {"units": 4}}
+    assert call("put_rules", body={"rules": [keep]})[0] == 200
+    status, problem = hold(7, "web", "w7")
+    assert (status, problem["short"][0]["sellable"]) == (409, 6)
+    assert hold(6, "web", "w6")[0] == 201
