@@ -277,6 +277,12 @@ def test_orders_of_a_person_and_the_cart_are_read_under_audit() -> None:
     assert {row["what"] for row in seen} == {"orders", "cart"}
 
 
+def test_whoever_asks_for_the_orders_of_nobody_leaves_no_trace() -> None:
+    query = {"profile_id": "nobody"}
+    assert call("orders", "list_orders", scopes("ops"), query=query)[1]["orders"] == []
+    assert list(customers.reads("nobody", 10, None)[0]) == []
+
+
 @pytest.mark.parametrize(
     ("area", "name"),
     [("orders", "get_order"), ("customers", "get_profile"), ("orders", "place_order")],
