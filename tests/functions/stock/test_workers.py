@@ -70,6 +70,8 @@ def test_a_position_that_has_cooled_down_is_folded_by_the_clock(fake_tables: Non
     assert item is not None
     assert slot_table.split(item, 0, began)
     assert fold_slots({}, Context()) == {"looked": 1, "folded": 1}
+    (heart,) = [row for row in items() if row["sk"] == "HEARTBEAT"]
+    assert datetime.now(UTC) - datetime.fromisoformat(heart["updated_at"]) < timedelta(minutes=1)
     left = [row for row in items() if row["sk"] in {"LOC#1", "SLOT"}]
     assert [(row["available"], "slots" in row) for row in left] == [(300, False)]
 
