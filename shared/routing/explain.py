@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.routing.allot import hand_out, lines_of
 from shared.routing.filter import SENTENCES
 from shared.routing.model import Candidate, Decision, Plan, Policy, Tariff
 from shared.routing.price import SCALE, Terms, in_minor_units
@@ -86,8 +87,8 @@ def _shipped_cost(task: Task, plan: Plan) -> int:
     if served:
         cost -= SCALE * task.problem.policy.split
     for demand in task.demands:
-        missing = demand.quantity - sum(served[line.line_id] for line in demand.lines)
-        cost += missing * demand.unfilled
+        for line, penalty in zip(demand.lines, demand.penalties, strict=True):
+            cost += (line.quantity - served[line.line_id]) * penalty
     return cost
 
 
@@ -144,12 +145,13 @@ def _alone(task: Task, candidate: Candidate, tariff: Tariff, short: Mapping[str,
     units: dict[str, int] = {}
     unsent = 0
     for demand in task.demands:
-        missing = short.get(demand.sku, 0)
-        if missing and not demand.splittable:
-            missing = demand.quantity
-        unsent += missing * demand.unfilled
-        if served := demand.quantity - missing:
-            units[demand.lines[0].line_id] = served
+        there = demand.quantity - short.get(demand.sku, 0)
+        handed = hand_out(lines_of(demand), {0: there})
+        for line, penalty in zip(demand.lines, demand.penalties, strict=True):
+            served = sum(handed.get(line.line_id, {}).values())
+            unsent += (line.quantity - served) * penalty
+            if served:
+                units[line.line_id] = served
     if not units:
         return {}
     terms = Counter(shipping_terms(task.problem, candidate, tariff, units, lines))

@@ -18,7 +18,10 @@ Method = Literal["ship", "pickup"]
 Unable = Literal["closed", "cut_off", "no_capacity"]
 Json = dict[str, Any]
 
-FORMAT = "norain-decision/1"
+FORMAT = "norain-decision/2"
+"""2: each unit is charged its own worth on the shelf, and each line its own penalty; 1 charged the
+mean of both. A decision of format 1 with several units of one SKU is read and explained, but taken
+again it may come out cheaper."""
 NO_MARKDOWN: Json = {"amount": 0, "share": 0.0, "target_days": 56}
 """Of policies that were stored before there was one."""
 PULLS_KEPT = timedelta(days=21)

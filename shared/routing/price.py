@@ -7,6 +7,7 @@ of carbon is often less than a cent.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import NamedTuple
 
 from shared.routing.model import (
@@ -24,7 +25,7 @@ NEGLIGIBLE = 1e-12
 MOST_SUMMED = 100_000
 """Beyond this mean a Poisson tail is no longer summed: the approximation is within 1e-7 there."""
 MOST_PRICED = 100
-"""So many units of a line are priced one by one; of more, as many that lie evenly among them."""
+"""So many units of a SKU are priced one by one; of more, as many that lie evenly among them."""
 DAY_SECONDS = 86_400
 NO_PULL = Pull(0.0, 0)
 
@@ -33,41 +34,43 @@ Terms = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The units of one SKU to be shipped: of all its lines together, since they share its stock.
+    """The units of one SKU to be shipped: of all its ``lines`` together, since they share its
+    stock; the dearest line first, which is served first.
 
-    It may be split when each of its lines may; ``unfilled`` is the mean over the units, ``line``
-    the first one as if it were for all units.
+    ``line`` is the first one as if it were for all units; ``penalties`` are what one unit of each
+    of the lines costs when it is not sent.
     """
 
     sku: str
     line: Line
     lines: tuple[Line, ...]
-    quantity: int
-    splittable: bool
-    unfilled: int
+    penalties: tuple[int, ...]
+
+    @property
+    def quantity(self) -> int:
+        return self.line.quantity
 
 
 def demands(lines: tuple[Line, ...], policy: Policy) -> tuple[Demand, ...]:
-    """The shipped lines by SKU; within one the dearest line first, which is also served first."""
+    """The shipped lines by SKU."""
     by_sku: dict[str, list[Line]] = {}
     for line in sorted(lines, key=lambda line: (line.sku, -line.price, line.line_id)):
         if line.method == "ship":
             by_sku.setdefault(line.sku, []).append(line)
-    found = []
-    for sku, same in by_sku.items():
-        quantity = sum(line.quantity for line in same)
-        penalty = sum(line.quantity * unfilled(policy, line) for line in same)
-        found.append(
-            Demand(
-                sku,
-                replace(same[0], quantity=quantity),
-                tuple(same),
-                quantity,
-                all(line.splittable for line in same),
-                penalty // quantity,
-            )
+    return tuple(
+        Demand(
+            sku,
+            replace(same[0], quantity=sum(line.quantity for line in same)),
+            tuple(same),
+            tuple(unfilled(policy, line) for line in same),
         )
-    return tuple(found)
+        for sku, same in by_sku.items()
+    )
+
+
+def whole(line: Line) -> bool:
+    """Whether it has several units that must come from one location."""
+    return not line.splittable and line.quantity > 1
 
 
 def unfilled(policy: Policy, line: Line) -> int:
@@ -89,7 +92,8 @@ def parcel_terms(problem: Problem, candidate: Candidate, tariff: Tariff) -> Term
 
 
 def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, line: Line) -> Terms:
-    """What one unit costs; without a tariff it is handed over, not sent."""
+    """What each unit costs beside its worth on the shelf; without a tariff it is handed over, not
+    sent."""
     policy, sku = problem.policy, line.sku
     terms = {"pick": SCALE * policy.handling[candidate.kind].unit}
     if tariff is not None:
@@ -97,19 +101,9 @@ def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, li
         terms["carbon"] = _scaled(policy.carbon.price * unit_co2e(policy, candidate.km, line.kg))
     if credit := candidate.credits.get(sku):
         terms["credit"] = -SCALE * credit
-    if (found := shelf(candidate, sku)) is not None:
-        terms["opportunity"] = opportunity(problem, line, found)
-        if markdown := _markdown(problem, line, found):
-            terms["markdown"] = -markdown
     if (confidence := candidate.confidence.get(sku)) is not None:
         terms["rejection"] = _scaled((1 - confidence) * policy.rejection)
     return terms
-
-
-def unit_co2e(policy: Policy, km: float, kg: float) -> float:
-    """kg CO2e of carrying ``kg`` over ``km``: tonne-kilometres times the vehicle's factor."""
-    carbon = policy.carbon
-    return kg / 1000 * km * (carbon.van if km < carbon.van_km else carbon.truck)
 
 
 class Shelf(NamedTuple):
@@ -131,16 +125,91 @@ def shelf(candidate: Candidate, sku: str) -> Shelf | None:
     return Shelf(there, rate or 0.0, pull or NO_PULL, candidate.expected.get(sku, ()))
 
 
-def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
-    """What the unit would have earned where it lies, at this moment; 0 when the product's margin
-    and salvage are unknown.
+class Step(NamedTuple):
+    """``units`` that leave a shelf one after the other, and what each of them costs."""
+
+    units: int
+    opportunity: int
+    markdown: int
+
+
+def steps(problem: Problem, candidate: Candidate, line: Line) -> tuple[Step, ...]:
+    """The worth on the shelf of all units that ``line`` can take there, in the order they go: no
+    step is cheaper than the one before, since what is left gets scarcer.
+
+    Each unit has its own price up to MOST_PRICED; of more, equal parts have that of their middle
+    unit, within 1 % of the margin.
+    """
+    units = min(line.quantity, candidate.stock.get(line.sku, 0))
+    if units <= 0:
+        return ()
+    if (found := shelf(candidate, line.sku)) is None:
+        return (Step(units, 0, 0),)
+    if units == 1:
+        return (_step(problem, line, found, 0, 1),)
+    parts = min(units, MOST_PRICED)
+    priced = [
+        _step(
+            problem,
+            line,
+            found,
+            taken=(2 * part + 1) * units // (2 * parts),
+            units=(part + 1) * units // parts - part * units // parts,
+        )
+        for part in range(parts)
+    ]
+    # The tails are rounded: that must not make a later unit cheaper.
+    return tuple(accumulate(priced, _not_cheaper))
+
+
+def _not_cheaper(before: Step, step: Step) -> Step:
+    return Step(
+        step.units,
+        max(before.opportunity, step.opportunity),
+        max(before.markdown, step.markdown),
+    )
+
+
+def _step(problem: Problem, line: Line, found: Shelf, taken: int, units: int) -> Step:
+    return Step(
+        units,
+        opportunity(problem, line, found, taken),
+        -_markdown(problem, line, found, taken),
+    )
+
+
+def goods_terms(
+    problem: Problem, candidate: Candidate, tariff: Tariff | None, line: Line, units: int
+) -> Terms:
+    """What the first ``units`` that ``line`` takes from the location cost together."""
+    terms = {
+        name: units * each for name, each in unit_terms(problem, candidate, tariff, line).items()
+    }
+    if shelf(candidate, line.sku) is None:
+        return terms
+    terms |= {"opportunity": 0, "markdown": 0}
+    for step in steps(problem, candidate, line):
+        taken = min(units, step.units)
+        terms["opportunity"] += taken * step.opportunity
+        terms["markdown"] += taken * step.markdown
+        units -= taken
+    return terms
+
+
+def unit_co2e(policy: Policy, km: float, kg: float) -> float:
+    """kg CO2e of carrying ``kg`` over ``km``: tonne-kilometres times the vehicle's factor."""
+    carbon = policy.carbon
+    return kg / 1000 * km * (carbon.van if km < carbon.van_km else carbon.truck)
+
+
+def opportunity(problem: Problem, line: Line, found: Shelf, taken: int = 0) -> int:
+    """What the next unit would have earned where it lies when ``taken`` are gone, at this moment;
+    0 when the product's margin and salvage are unknown.
 
     Its salvage value, and above that ``worth`` with the demand until the season ends. Where more
     is announced, the most that it is worth over any of the periods up to a delivery or to the end:
     with the demand until then, and what has come by then. A unit that is short before the lorry
-    comes is dear, however much the lorry brings. Of a line of several units it is the mean of
-    theirs, each dearer than the one before: exact when the location gives all of them, and up to
-    MOST_PRICED; of more within 1 % of the margin.
+    comes is dear, however much the lorry brings.
     """
     if line.margin is None or line.salvage is None:
         return 0
@@ -148,11 +217,7 @@ def opportunity(problem: Problem, line: Line, found: Shelf) -> int:
     ends = [(left, found.stock)]
     if found.expected:
         ends = periods(found, problem.now.timestamp(), left)
-    units = max(1, min(line.quantity, found.stock))
-    priced = min(units, MOST_PRICED)
-    # The middle unit of each of ``priced`` equal parts of the line: every unit up to MOST_PRICED.
-    middles = [(2 * part + 1) * units // (2 * priced) for part in range(priced)]
-    earned = sum(_most(found, ends, margin, taken) for taken in middles) / priced
+    earned = _most(found, ends, margin, taken)
     return _scaled(problem.policy.opportunity * (earned + line.salvage))
 
 
@@ -180,22 +245,23 @@ def periods(found: Shelf, now: float, left: float) -> list[tuple[float, int]]:
     return [*ends, (left, stock)]
 
 
-def left_over(problem: Problem, line: Line, found: Shelf) -> float:
-    """The chance that the last unit there is still there when the season ends, or without an end
-    when the policy's ``target_days`` have passed: that it is above what it is to hold."""
+def left_over(problem: Problem, line: Line, found: Shelf, taken: int = 0) -> float:
+    """The chance that the last unit there when ``taken`` are gone is still there when the season
+    ends, or without an end when the policy's ``target_days`` have passed: that it is above what it
+    is to hold."""
     days = float(problem.policy.markdown.target_days)
     if line.season_ends_at is not None:
         days = days_left(problem, line)
     stock = periods(found, problem.now.timestamp(), days)[-1][1]
-    return 1 - poisson_tail((found.rate + found.pull.rate) * days, stock)
+    return 1 - poisson_tail((found.rate + found.pull.rate) * days, stock - taken)
 
 
-def _markdown(problem: Problem, line: Line, found: Shelf) -> int:
+def _markdown(problem: Problem, line: Line, found: Shelf, taken: int) -> int:
     """What taking a unit earns because it need not be marked down: with the chance that it would
     have had to be. Its price then is the salvage value, which ``opportunity`` has charged."""
     markdown = problem.policy.markdown
     loss = markdown.amount + markdown.share * line.price
-    return _scaled(loss * left_over(problem, line, found)) if loss else 0
+    return _scaled(loss * left_over(problem, line, found, taken)) if loss else 0
 
 
 def worth(stock: int, walk_in: float, margin: float, orders: float, saving: float) -> float:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from shared.routing.allot import Allotment, allot
 from shared.routing.filter import Filtered, filtered
 from shared.routing.model import Candidate, Decision, Line, Plan, Problem, Tariff, Units
 from shared.routing.price import (
@@ -15,21 +16,18 @@ from shared.routing.price import (
     Demand,
     Terms,
     demands,
+    goods_terms,
     in_minor_units,
     parcel_terms,
     unfilled,
     unit_co2e,
-    unit_terms,
 )
-from shared.routing.solve import Instance, Solution, solve
 
 
 def route(problem: Problem) -> Decision:
     """The cheapest plan under the problem's policy; it does not depend on the order of anything."""
     task = task_of(problem)
-    solution = solve(_instance(task))
-    shipped = _shipped(task, solution)
-    return Decision(problem, _plan(task, shipped, solution))
+    return Decision(problem, _plan(task, allot(problem, task.demands, task.offered.kept)))
 
 
 def replay(data: bytes) -> Decision:
@@ -140,50 +138,8 @@ def _without(
     return replace(candidate, stock=stock)
 
 
-def _instance(task: Task) -> Instance:
-    problem, policy = task.problem, task.problem.policy
-    opening, offers = [], []
-    place = {demand.sku: i for i, demand in enumerate(task.demands)}
-    for candidate, tariff in task.offered.kept:
-        opening.append(sum(parcel_terms(problem, candidate, tariff).values()))
-        row = []
-        for sku, units in candidate.stock.items():
-            i = place.get(sku)
-            if i is not None and units > 0:
-                line = task.demands[i].line
-                unit = sum(unit_terms(problem, candidate, tariff, line).values())
-                row.append((i, unit, units))
-        offers.append(tuple(sorted(row)))
-    return Instance(
-        quantity=tuple(demand.quantity for demand in task.demands),
-        splittable=tuple(demand.splittable for demand in task.demands),
-        unfilled=tuple(demand.unfilled for demand in task.demands),
-        packages=policy.max_packages,
-        opening=tuple(opening),
-        offers=tuple(offers),
-        # Every parcel is charged the split penalty there, the first one too.
-        nothing=SCALE * policy.split,
-    )
-
-
-def _shipped(task: Task, solution: Solution) -> Units:
-    """The units of each demand handed out to its lines, location by location."""
-    open_units = {line.line_id: line.quantity for demand in task.demands for line in demand.lines}
-    found: Units = {}
-    for n, taken in solution.take.items():
-        location_id = task.offered.kept[n][0].location_id
-        for i, units in taken.items():
-            left = units
-            for line in task.demands[i].lines:
-                if given := min(left, open_units[line.line_id]):
-                    found.setdefault(location_id, {})[line.line_id] = given
-                    open_units[line.line_id] -= given
-                    left -= given
-    return found
-
-
-def _plan(task: Task, shipped: Units, solution: Solution) -> Plan:
-    problem = task.problem
+def _plan(task: Task, allotment: Allotment) -> Plan:
+    problem, shipped = task.problem, allotment.units
     lines = priced_as(task)
     served: Counter[str] = Counter()
     for units in (*task.collected.values(), *shipped.values()):
@@ -204,16 +160,14 @@ def _plan(task: Task, shipped: Units, solution: Solution) -> Plan:
         terms.update(handing_terms(problem, candidates[location_id], units, lines))
     if shipped:
         terms["split"] -= SCALE * problem.policy.split
-    penalties = {line.line_id: demand.unfilled for demand in task.demands for line in demand.lines}
     missing = {}
     for line in sorted(problem.lines, key=lambda line: line.line_id):
         if left := line.quantity - served[line.line_id]:
             missing[line.line_id] = left
-            each = penalties.get(line.line_id, unfilled(problem.policy, line))
-            terms["unfilled"] += left * each
+            terms["unfilled"] += left * unfilled(problem.policy, line)
     rounded = in_minor_units(terms)
     cost = sum(rounded.values())
-    unproven = -((solution.lower_bound - solution.cost) // SCALE)
+    unproven = -((allotment.lower_bound - allotment.cost) // SCALE)
     return Plan(
         units={
             location_id: dict(
@@ -227,7 +181,7 @@ def _plan(task: Task, shipped: Units, solution: Solution) -> Plan:
         terms=rounded,
         cost=cost,
         lower_bound=cost - unproven,
-        proven=solution.proven,
+        proven=allotment.proven,
         km=round(km, 3),
         kg_co2e=round(kg_co2e, 4),
     )
@@ -250,9 +204,8 @@ def shipping_terms(
 ) -> Terms:
     """What one parcel with ``units`` by line costs, with the split penalty."""
     terms = Counter(parcel_terms(problem, candidate, tariff))
-    for line_id, taken in units.items():
-        for name, each in unit_terms(problem, candidate, tariff, lines[line_id]).items():
-            terms[name] += taken * each
+    for line, taken in _by_sku(units, lines):
+        terms.update(goods_terms(problem, candidate, tariff, line, taken))
     return terms
 
 
@@ -261,7 +214,19 @@ def handing_terms(
 ) -> Terms:
     """What handing ``units`` by line over the counter costs."""
     terms: Counter[str] = Counter()
-    for line_id, taken in units.items():
-        for name, each in unit_terms(problem, candidate, None, lines[line_id]).items():
-            terms[name] += taken * each
+    for line, taken in _by_sku(units, lines):
+        together = replace(line, quantity=max(line.quantity, taken))
+        terms.update(goods_terms(problem, candidate, None, together, taken))
     return terms
+
+
+def _by_sku(units: Mapping[str, int], lines: Mapping[str, Line]) -> Iterable[tuple[Line, int]]:
+    """The units of each SKU together, with one of its lines: each takes from what the one before
+    has left on the shelf."""
+    taken: Counter[str] = Counter()
+    named: dict[str, Line] = {}
+    for line_id, many in units.items():
+        line = lines[line_id]
+        taken[line.sku] += many
+        named.setdefault(line.sku, line)
+    return [(named[sku], many) for sku, many in taken.items()]

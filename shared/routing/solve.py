@@ -3,13 +3,16 @@
     min  sum_n opening[n] y_n + sum_ni unit_ni x_ni + sum_i unfilled_i z_i
          sum_n x_ni + z_i = quantity_i      0 <= x_ni <= units_ni y_n      sum_n y_n <= packages
 
-x, y, z integer, y 0 or 1; a demand that may not be split has x_ni in {0, quantity_i}. Given the
-open nodes the demands fall apart (cheapest open node first), so only the open nodes are searched.
+x, y, z integer, y 0 or 1; a demand that may not be split has x_ni in {0, quantity_i}. Units of one
+node may cost more one after the other, and some units of a demand may be had without a node
+(``Instance.free``): both only make the cost of a demand a convex function. Given the open nodes the
+demands fall apart (cheapest open unit first), so only the open nodes are searched.
 
 1. Greedy opening gives a plan.
 2. Lagrangian relaxation of the demand rows at prices v gives a bound:
-   L(v) = sum_i quantity_i v_i + the ``packages`` most negative of
-   rho_n = opening_n - sum_i units_ni max(0, v_i - unit_ni),        v_i <= unfilled_i.
+   L(v) = sum_i value_i(v_i) + the ``packages`` most negative of
+   rho_n = opening_n - sum_i units_ni max(0, v_i - unit_ni),        v_i <= unfilled_i,
+   where value_i(v_i) is quantity_i v_i, less what the free units below v_i save.
    Prices come from dual ascent (Erlenkotter 1978: raise each price until a node is about to pay
    for itself) and, when nodes are left, from subgradient steps (Held, Wolfe, Crowder 1974).
 3. A node whose opening takes L(v) to the plan's cost is out.
@@ -40,14 +43,18 @@ Offer = tuple[int, int, int]
 """(demand, cost of one unit, units that may be taken)"""
 Paid = tuple[tuple[int, int], ...]
 """(cost of one unit, units that cost it now) of a demand, cheapest first; the unfilled ones their
-penalty. There are at most as many of these as nodes are open, and one."""
+penalty. At first these are the free units and the unfilled ones; each open node adds its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """``offers[n]`` names a demand at most once. Unit costs may be negative, opening costs not.
+    """Unit costs may be negative, opening costs not.
 
-    ``nothing`` is added to the cost of the plan without a node; it is at most the least opening.
+    ``offers[n]`` and ``free`` may name a demand several times, each with units of another cost; one
+    that may not be split is named at most once by each node, and not by ``free``. ``free`` are
+    units that need no node: leaving the units of a less important line unfilled, or taking them
+    from a location that sends a parcel anyway. ``nothing`` is added to the cost of the plan without
+    a node; it is at most the least opening.
     """
 
     quantity: tuple[int, ...]
@@ -57,16 +64,24 @@ class Instance:
     opening: tuple[int, ...]
     offers: tuple[tuple[Offer, ...], ...]
     nothing: int = 0
+    free: tuple[Offer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """``take[n][i]`` units of demand i from node n. No plan costs less than ``lower_bound``."""
+    """``take[n][i]`` units of demand i from node n; the others are free or unfilled, whichever is
+    cheaper. No plan costs less than ``lower_bound``."""
 
     take: dict[int, dict[int, int]]
     cost: int
     lower_bound: int
     proven: bool
+
+
+_Row = tuple[int, int, int, int, int]
+"""(cost of one unit, node, units, cost of the node's first unit, its units up to these) of a
+demand, cheapest first. Counting all units of a node from the cost of its first bounds what a higher
+price takes from the node's slack."""
 
 
 class _Plan(NamedTuple):
@@ -105,9 +120,11 @@ class _Worth:
     """The instance with demands in lots, and only the nodes that can pay for themselves.
 
     A demand that no one would serve in parts is one lot; then most demands are a single unit.
+    ``base`` is what its units cost while no node is open. A node's offers of one demand follow each
+    other, the cheapest first.
     """
 
-    quantity: list[int]
+    base: list[Paid]
     unfilled: list[int]
     packages: int
     nothing: int
@@ -122,35 +139,38 @@ def _lots(instance: Instance) -> list[int]:
     """Units per demand that always go together."""
     lots = list(instance.quantity)
     for row in instance.offers:
-        for i, _, units in row:
-            if instance.splittable[i] and units < instance.quantity[i]:
+        last = None
+        for i, _, units in sorted(row):
+            if instance.splittable[i] and (units < instance.quantity[i] or i == last):
                 lots[i] = 1
+            last = i
+    for i, _, _ in instance.free:
+        lots[i] = 1
     return lots
 
 
 def _worth_opening(instance: Instance, lots: Sequence[int]) -> _Worth:
     unfilled = [each * lot for each, lot in zip(instance.unfilled, lots, strict=True)]
     quantity = [units // lot for units, lot in zip(instance.quantity, lots, strict=True)]
-    opening, offers, names, gains = [], [], [], []
+    base: list[Paid] = [((cost, units),) for cost, units in zip(unfilled, quantity, strict=True)]
+    for i, unit, units in sorted(instance.free):
+        if units:
+            base[i] = _merged(base[i], unit, min(units, quantity[i]))
+    packages, nothing = instance.packages, instance.nothing
+    worth = _Worth(base, unfilled, packages, nothing, [], [], [], [])
     for n, row in enumerate(instance.offers):
-        gain = instance.nothing - instance.opening[n]
         useful = []
-        for i, unit, units in row:
+        for i, unit, units in sorted(row):
             cost, most = unit * lots[i], min(units // lots[i], quantity[i])
             if most and cost < unfilled[i]:
                 useful.append((i, cost, most))
-                gain += most * (unfilled[i] - cost)
+        gain = nothing - instance.opening[n] + _saved(useful, base)
         if useful and gain > 0:
-            opening.append(instance.opening[n])
-            offers.append(useful)
-            names.append(n)
-            gains.append(gain)
-    packages, nothing = instance.packages, instance.nothing
-    return _Worth(quantity, unfilled, packages, nothing, opening, offers, names, gains)
-
-
-def _nothing_paid(worth: _Worth) -> list[Paid]:
-    return [((price, units),) for price, units in zip(worth.unfilled, worth.quantity, strict=True)]
+            worth.opening.append(instance.opening[n])
+            worth.offers.append(useful)
+            worth.names.append(n)
+            worth.gains.append(gain)
+    return worth
 
 
 def _total(paid: Iterable[Paid]) -> int:
@@ -180,22 +200,30 @@ def _replaced(paid: Paid, cost: int, units: int) -> tuple[Paid, Paid]:
     return tuple(kept), tuple(dropped)
 
 
-def _saved(worth: _Worth, n: int, paid: Sequence[Paid]) -> int:
-    """What the units of node ``n`` save, each in place of one that is dearer."""
-    saved = 0
-    for i, unit, units in worth.offers[n]:
+def _saved(offers: Iterable[Offer], paid: Sequence[Paid]) -> int:
+    """What the units of a node's ``offers`` save, each in place of one that is dearer."""
+    saved, last, replaced = 0, CLOSED, 0
+    for i, unit, units in offers:
+        if i != last:
+            last, replaced = i, 0
         dearest, most = paid[i][-1]
         if unit < dearest:
-            if units <= most:
+            if replaced + units <= most:
                 saved += units * (dearest - unit)
+                replaced += units
                 continue
-            left = units
+            left, passed = units, replaced
             for price, most in reversed(paid[i]):
+                if passed >= most:
+                    passed -= most
+                    continue
                 if price <= unit or not left:
                     break
-                taken = min(most, left)
+                taken = min(most - passed, left)
                 saved += taken * (price - unit)
                 left -= taken
+                passed = 0
+            replaced += units - left
     return saved
 
 
@@ -204,7 +232,7 @@ def _greedy(worth: _Worth) -> _Plan:
 
     Savings only shrink, so a node whose last known saving is not the most need not be looked at.
     """
-    paid = _nothing_paid(worth)
+    paid = list(worth.base)
     opened: list[int] = []
     cost = _total(paid) + worth.nothing
     known = [(-gain, n) for n, gain in enumerate(worth.gains)]
@@ -212,7 +240,7 @@ def _greedy(worth: _Worth) -> _Plan:
     while known and len(opened) < worth.packages:
         change, best = known[0]
         if opened:
-            now = worth.opening[best] - _saved(worth, best, paid)
+            now = worth.opening[best] - _saved(worth.offers[best], paid)
             if now != change:
                 heapreplace(known, (now, best))
                 continue
@@ -228,7 +256,7 @@ def _greedy(worth: _Worth) -> _Plan:
 
 def _cost(worth: _Worth, opened: Iterable[int]) -> int:
     """What the plan with exactly these nodes (at least one) open costs."""
-    paid = _nothing_paid(worth)
+    paid = list(worth.base)
     cost = 0
     for n in opened:
         cost += worth.opening[n]
@@ -251,7 +279,14 @@ def _reduced_costs(worth: _Worth, prices: Sequence[int], nodes: Iterable[int]) -
 
 
 def _value(worth: _Worth, prices: Sequence[int]) -> int:
-    return sum(units * price for units, price in zip(worth.quantity, prices, strict=True))
+    """What the demands cost where a unit is had at its price, or free when that is cheaper."""
+    return sum(
+        [
+            units * min(price, cost)
+            for runs, price in zip(worth.base, prices, strict=True)
+            for cost, units in runs
+        ]
+    )
 
 
 def _ascent(worth: _Worth, cost: int) -> _Bound:
@@ -291,12 +326,12 @@ def _ascended(worth: _Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int,
             reached[i] = k
             risen = rows[k][0] if k < len(rows) else worth.unfilled[i]
             blocked = False
-            for unit, n, units in rows[:k]:
-                most = max(unit, price) + slack[n] // units
+            for _, n, _, first, together in rows[:k]:
+                most = max(first, price) + slack[n] // together
                 if most < risen:
                     risen, blocked = most, True
             if risen > price:
-                for unit, n, units in rows[:k]:
+                for unit, n, units, _, _ in rows[:k]:
                     if unit < risen:
                         slack[n] -= units * (risen - max(unit, price))
                 prices[i] = risen
@@ -306,12 +341,15 @@ def _ascended(worth: _Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int,
     return prices, slack
 
 
-def _offers_by_demand(worth: _Worth, nodes: Iterable[int]) -> list[list[tuple[int, int, int]]]:
-    """Per demand the (unit cost, node, units) of ``nodes``, cheapest first."""
-    offers: list[list[tuple[int, int, int]]] = [[] for _ in worth.quantity]
+def _offers_by_demand(worth: _Worth, nodes: Iterable[int]) -> list[list[_Row]]:
+    offers: list[list[_Row]] = [[] for _ in worth.base]
     for n in nodes:
+        last, first, together = CLOSED, 0, 0
         for i, unit, units in worth.offers[n]:
-            offers[i].append((unit, n, units))
+            if i != last:
+                last, first, together = i, unit, 0
+            together += units
+            offers[i].append((unit, n, units, first, together))
     for rows in offers:
         rows.sort()
     return offers
@@ -350,15 +388,18 @@ def _subgradient(worth: _Worth, bound: _Bound, plan: _Plan) -> tuple[_Bound, _Pl
 
 def _short(worth: _Worth, prices: Sequence[int], chosen: Iterable[int]) -> list[int]:
     """Units per demand that the relaxed plan serves too few (or, below 0, too many)."""
-    short = list(worth.quantity)
+    served = [0] * len(prices)
     for n in chosen:
         for i, unit, units in worth.offers[n]:
             if prices[i] > unit:
-                short[i] -= units
-    return [
-        0 if units > 0 and price >= most else units
-        for units, price, most in zip(short, prices, worth.unfilled, strict=True)
-    ]
+                served[i] += units
+    short = []
+    for runs, price, units in zip(worth.base, prices, served, strict=True):
+        # Units that cost just the price without a node may be served or not.
+        least = sum([many for cost, many in runs if cost > price])
+        most = sum([many for cost, many in runs if cost >= price])
+        short.append(max(0, least - units) or min(0, most - units))
+    return short
 
 
 class _Search:
@@ -376,16 +417,16 @@ class _Search:
         self._unit: list[dict[int, int]] = [{} for _ in bound.prices]
         for n in bound.nodes:
             for i, unit, _ in worth.offers[n]:
-                self._unit[i][n] = unit
+                self._unit[i].setdefault(n, unit)
 
     def run(self) -> None:
-        worth = self._worth
+        base = self._worth.base
         over = [
-            (most - price) * units
-            for most, price, units in zip(worth.unfilled, self._prices, worth.quantity, strict=True)
+            sum([units * (cost - price) for cost, units in runs if cost > price])
+            for runs, price in zip(base, self._prices, strict=True)
         ]
-        bound = _value(worth, self._prices)
-        self._below([], bound, _nothing_paid(worth), over, self._nodes)
+        bound = _value(self._worth, self._prices)
+        self._below([], bound, list(base), over, self._nodes)
 
     def _below(
         self,
@@ -460,7 +501,7 @@ class _Search:
 
     def _saving(self, n: int, paid: list[Paid]) -> int:
         """What opening ``n`` saves; below 0 if it costs more than it brings."""
-        return _saved(self._worth, n, paid) - self._worth.opening[n]
+        return _saved(self._worth.offers[n], paid) - self._worth.opening[n]
 
     def _gains(self, allowed: Iterable[int]) -> list[int]:
         rho = self._rho
@@ -512,17 +553,24 @@ def _assigned(
 ) -> tuple[dict[int, dict[int, int]], int]:
     """Each demand from the cheapest of the open nodes, of equals from the first; and the cost."""
     take: dict[int, dict[int, int]] = {}
+    offers: list[list[tuple[int, int, int]]] = [[] for _ in worth.base]
+    for n in opened:
+        for i, unit, units in worth.offers[n]:
+            offers[i].append((unit, n, units))
     cost = 0
-    for i, wanted in enumerate(worth.quantity):
-        left = wanted
-        offers = sorted(
-            (unit, n, units) for n in opened for j, unit, units in worth.offers[n] if j == i
-        )
-        for unit, n, units in offers:
-            if taken := min(left, units):
-                take.setdefault(n, {})[i] = taken * lots[i]
+    for i, runs in enumerate(worth.base):
+        paid = list(runs)
+        for unit, n, units in sorted(offers[i]):
+            left = units
+            while left and paid and unit < paid[-1][0]:
+                dearest, most = paid.pop()
+                taken = min(left, most)
+                if taken < most:
+                    paid.append((dearest, most - taken))
+                take.setdefault(n, {}).setdefault(i, 0)
+                take[n][i] += taken * lots[i]
                 cost += taken * unit
                 left -= taken
-        cost += left * worth.unfilled[i]
+        cost += sum([units * each for each, units in paid])
     cost += sum(worth.opening[n] for n in take) if take else worth.nothing
     return {worth.names[n]: take[n] for n in sorted(take)}, cost

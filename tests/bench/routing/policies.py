@@ -115,7 +115,7 @@ class Newsvendor(Cheapest):
             for node in np.flatnonzero(np.isfinite(offer.whole[i])).tolist():
                 line = self._line(product, units, float(self._network.salvage[product, node]))
                 shelf = self.shelf(product, node, int(offer.stock[i, node]))
-                prices[i, node] = opportunity(moment, line, shelf) / UNIT
+                prices[i, node] = _mean_opportunity(moment, line, shelf) / UNIT
         return prices
 
     def shelf(self, product: int, node: int, stock: int) -> Shelf:
@@ -185,6 +185,12 @@ class Router(Newsvendor):
             days=network.days - self._day,
             now=_moment(self._day).now.timestamp(),
         )
+
+
+def _mean_opportunity(moment: Problem, line: Line, shelf: Shelf) -> float:
+    """Per unit of a line that comes whole from one node."""
+    units = line.quantity
+    return sum(opportunity(moment, line, shelf, taken) for taken in range(units)) / units
 
 
 def _lines(order: Order) -> tuple[list[int], list[int]]:

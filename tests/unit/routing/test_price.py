@@ -16,9 +16,11 @@ from shared.routing.price import (
     NO_PULL,
     SCALE,
     Shelf,
+    Step,
     left_over,
     opportunity,
     poisson_tail,
+    steps,
     worth,
 )
 from shared.routing.route import route
@@ -190,36 +192,47 @@ def test_a_policy_without_a_price_of_markdowns_charges_none() -> None:
     assert "markdown" not in route(problem([SOLD], [place])).plan.terms
 
 
-@given(SHELVES, st.integers(2, 6))
-def test_of_several_units_each_is_dearer_than_the_one_before(found: Shelf, units: int) -> None:
-    asked = problem([], [])
-    one, all_of_them = (
-        opportunity(asked, replace(SOLD, quantity=count), found) for count in (1, units)
+def on_the_shelf(found: Shelf, units: int) -> tuple[Step, ...]:
+    place = candidate(
+        "X",
+        {"A": found.stock},
+        rates={"A": found.rate},
+        pulls={"A": found.pull},
+        expected={"A": found.expected},
     )
-    last = opportunity(asked, SOLD, found._replace(stock=max(1, found.stock - units + 1)))
-    assert one <= all_of_them <= last
+    return steps(problem([], [], policy=MARKED_DOWN), place, replace(SOLD, quantity=units))
 
 
-def test_a_line_of_two_units_is_charged_for_the_last_two() -> None:
-    found = Shelf(3, 0.1, NO_PULL)
-    chances = [poisson_tail(2.8, stock) for stock in (3, 2)]
-    charged = opportunity(problem([], []), replace(SOLD, quantity=2), found) / SCALE
-    assert charged == pytest.approx(200 + MOST * sum(chances) / 2, abs=1e-3)
-    place = candidate("X", {"A": 3}, rates={"A": 0.1})
-    halves = [line("1", "A", margin=1500, salvage=200), line("2", "A", margin=1500, salvage=200)]
-    plan = route(problem(halves, [place])).plan
-    assert plan.terms["opportunity"] == pytest.approx(2 * charged, abs=1)
+@given(SHELVES, st.integers(1, 300))
+def test_no_unit_is_cheaper_than_the_one_before_and_all_are_priced(
+    found: Shelf, units: int
+) -> None:
+    priced = on_the_shelf(found._replace(stock=found.stock + units - 1), units)
+    costs = [step.opportunity + step.markdown for step in priced]
+    assert costs == sorted(costs)
+    assert sum(step.units for step in priced) == units
 
 
 @given(SHELVES, st.integers(1, MOST_PRICED))
-def test_up_to_the_most_that_are_priced_each_unit_is(found: Shelf, units: int) -> None:
+def test_up_to_the_most_that_are_priced_each_unit_has_its_own(found: Shelf, units: int) -> None:
     fuller = found._replace(stock=found.stock + units, expected=())
     alone = [
         opportunity(problem([], []), SOLD, fuller._replace(stock=fuller.stock - taken))
         for taken in range(units)
     ]
-    charged = opportunity(problem([], []), replace(SOLD, quantity=units), fuller)
-    assert charged == pytest.approx(sum(alone) / units, abs=1)
+    assert [step.opportunity for step in on_the_shelf(fuller, units)] == pytest.approx(alone, abs=1)
+
+
+def test_two_units_are_charged_for_the_last_two_whatever_line_they_are_of() -> None:
+    chances = [poisson_tail(2.8, stock) for stock in (3, 2)]
+    charged = 2 * 200 + MOST * sum(chances)
+    place = candidate("X", {"A": 3}, rates={"A": 0.1})
+    two = replace(SOLD, quantity=2)
+    halves = [SOLD, replace(SOLD, line_id="2")]
+    collected = [replace(row, method="pickup", location_id="X") for row in halves]
+    for lines in [[two], halves, collected]:
+        plan = route(problem(lines, [place])).plan
+        assert plan.terms["opportunity"] == pytest.approx(charged, abs=1)
 
 
 @settings(deadline=None, max_examples=40)
@@ -238,8 +251,8 @@ def test_of_more_units_the_mean_is_within_a_percent_of_the_most_a_unit_earns(
         worth(found.stock - taken, rate * days, MOST, pull.rate * days, pull.saving)
         for taken in range(units)
     )
-    charged = opportunity(problem([], []), replace(SOLD, quantity=units), found) / SCALE
-    assert charged == pytest.approx(200 + exact / units, abs=most / 100)
+    charged = sum(step.units * step.opportunity for step in on_the_shelf(found, units)) / SCALE
+    assert charged / units == pytest.approx(200 + exact / units, abs=most / 100)
 
 
 def test_a_line_of_a_billion_units_is_priced_as_fast_as_one_of_a_hundred(
@@ -252,8 +265,8 @@ def test_a_line_of_a_billion_units_is_priced_as_fast_as_one_of_a_hundred(
         return poisson_tail(mean, least)
 
     monkeypatch.setattr(pricing, "poisson_tail", counted)
-    opportunity(problem([], []), replace(SOLD, quantity=10**9), Shelf(10**9, 3.0, NO_PULL))
-    assert len(priced) <= 2 * MOST_PRICED
+    assert on_the_shelf(Shelf(10**9, 3.0, NO_PULL), 10**9)
+    assert len(priced) <= 3 * MOST_PRICED
 
 
 @pytest.mark.parametrize("mean", [MOST_SUMMED + 1, 10**6])

@@ -17,12 +17,18 @@ def instances(draw: st.DrawFn, *, nodes: int = 6, lines: int = 4) -> Instance:
     splittable = draw(st.lists(st.booleans(), min_size=count, max_size=count))
     unfilled = draw(st.lists(st.integers(0, 60), min_size=count, max_size=count))
     offer = st.tuples(st.integers(0, count - 1), st.integers(-9, 40), st.integers(0, 5))
-    offers: list[tuple[Offer, ...]] = draw(
-        st.lists(
-            st.lists(offer, max_size=count, unique_by=lambda row: row[0]).map(tuple),
-            max_size=nodes,
+
+    def allowed(row: list[Offer]) -> tuple[Offer, ...]:
+        """One offer of each demand that may not be split, of the others any number."""
+        first = {i: at for at, (i, _, _) in reversed([*enumerate(row)])}
+        return tuple(
+            each for at, each in enumerate(row) if splittable[each[0]] or first[each[0]] == at
         )
+
+    offers: list[tuple[Offer, ...]] = draw(
+        st.lists(st.lists(offer, max_size=count + 2).map(allowed), max_size=nodes)
     )
+    free = draw(st.lists(offer, max_size=2))
     opening = draw(st.lists(st.integers(0, 50), min_size=len(offers), max_size=len(offers)))
     return Instance(
         quantity=tuple(quantity),
@@ -32,6 +38,7 @@ def instances(draw: st.DrawFn, *, nodes: int = 6, lines: int = 4) -> Instance:
         opening=tuple(opening),
         offers=tuple(offers),
         nothing=draw(st.integers(0, min(opening, default=0))),
+        free=tuple(each for each in free if splittable[each[0]]),
     )
 
 
@@ -48,7 +55,8 @@ def cheapest_by_enumeration(instance: Instance) -> int:
 def _cost_with(instance: Instance, opened: Iterable[int]) -> int:
     cost = sum(instance.opening[n] for n in opened) if opened else instance.nothing
     for i, wanted in enumerate(instance.quantity):
-        offers = [(unit, units) for n in opened for j, unit, units in instance.offers[n] if j == i]
+        rows = [*instance.free, *(row for n in opened for row in instance.offers[n])]
+        offers = [(unit, units) for j, unit, units in rows if j == i]
         ways = (
             itertools.product(*(range(min(units, wanted) + 1) for _, units in offers))
             if instance.splittable[i]
@@ -76,15 +84,31 @@ def cost_of(instance: Instance, solution: Solution) -> int:
     left = list(instance.quantity)
     cost = 0 if solution.take else instance.nothing
     for n, taken in solution.take.items():
-        offers = {i: (unit, units) for i, unit, units in instance.offers[n]}
         cost += instance.opening[n]
         for i, units in taken.items():
-            assert 0 < units <= offers[i][1]
+            assert units > 0
             assert instance.splittable[i] or units == instance.quantity[i]
             left[i] -= units
-            cost += units * offers[i][0]
+            cost += cheapest(
+                units, [(unit, many) for j, unit, many in instance.offers[n] if j == i]
+            )
     assert all(units >= 0 for units in left)
-    return cost + sum(units * each for units, each in zip(left, instance.unfilled, strict=True))
+    for i, units in enumerate(left):
+        unserved = instance.unfilled[i], units
+        cost += cheapest(
+            units, [unserved, *((unit, many) for j, unit, many in instance.free if j == i)]
+        )
+    return cost
+
+
+def cheapest(units: int, offers: list[tuple[int, int]]) -> int:
+    """What ``units`` of these (cost of one, how many) cost; fails when there are fewer."""
+    cost = 0
+    for each, most in sorted(offers):
+        cost += each * min(units, most)
+        units -= min(units, most)
+    assert units == 0
+    return cost
 
 
 SPLIT_AND_CLOSED = Instance(
@@ -136,6 +160,7 @@ def test_the_cost_does_not_depend_on_the_order_of_nodes(instance: Instance, rand
         tuple(instance.opening[n] for n in order),
         tuple(instance.offers[n] for n in order),
         instance.nothing,
+        instance.free,
     )
     assert solve(shuffled).cost == solve(instance).cost
 
@@ -167,6 +192,7 @@ def test_as_many_times_the_units_at_as_many_times_the_opening_cost_as_much_more(
             tuple((i, unit, times * units) for i, unit, units in row) for row in instance.offers
         ),
         nothing=times * instance.nothing,
+        free=tuple((i, unit, times * units) for i, unit, units in instance.free),
     )
     solution = solve(many)
     assert solution.proven

@@ -1,0 +1,97 @@
+"""Lines that share a shelf: the cheapest way to serve them, each unit at its own cost."""
+
+import pytest
+
+from shared.routing import allot as allotting
+from shared.routing.allot import Line, allot, hand_out
+from shared.routing.model import Problem
+from shared.routing.route import route, task_of
+from tests.unit.routing.brute import cheapest, random_problem
+from tests.unit.routing.worlds import candidate, line, policy, problem
+
+INSTANCES = 10_000
+
+
+def allotted(asked: Problem) -> allotting.Allotment:
+    task = task_of(asked)
+    return allot(asked, task.demands, task.offered.kept)
+
+
+@pytest.mark.parametrize("first", range(0, INSTANCES, 2_500))
+def test_brute_force_with_each_units_own_cost_finds_nothing_cheaper(first: int) -> None:
+    for seed in range(first, first + 2_500):
+        asked = random_problem(seed)
+        found = allotted(asked)
+        assert (seed, found.cost, found.proven) == (seed, cheapest(asked), True)
+
+
+def test_the_plan_costs_what_the_search_says() -> None:
+    for seed in range(300):
+        asked = random_problem(seed)
+        plan = route(asked).plan
+        cost = allotted(asked).cost - 1000 * asked.policy.split
+        assert abs(1000 * plan.cost - cost) <= 500
+
+
+def test_a_search_cut_short_says_how_far_it_may_be_from_the_cheapest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(allotting, "MOST_BRANCHES", 1)
+    cut = 0
+    for seed in range(300):
+        asked = random_problem(seed)
+        found = allotted(asked)
+        assert found.lower_bound <= cheapest(asked) <= found.cost
+        cut += not found.proven
+    assert cut
+
+
+def test_of_two_lines_of_one_sku_the_less_important_one_is_left_out() -> None:
+    asked = problem(
+        [line("cheap", "A", 1, price=100), line("dear", "A", 1, price=9000)],
+        [candidate("NEAR", {"A": 1}), candidate("FAR", {"A": 1}, km=2000)],
+        # A second parcel costs more than the penalty of the cheap line, and less than their mean.
+        policy=policy(split=3000),
+    )
+    plan = route(asked).plan
+    assert plan.units == {"NEAR": {"dear": 1}}
+    assert plan.unfilled == {"cheap": 1}
+
+
+def test_two_lines_that_stay_whole_may_come_from_two_places() -> None:
+    asked = problem(
+        [line("1", "A", 2, splittable=False), line("2", "A", 2, splittable=False)],
+        [candidate("X", {"A": 2}), candidate("Y", {"A": 3})],
+    )
+    plan = route(asked).plan
+    assert sorted(plan.units) == ["X", "Y"]
+    assert not plan.unfilled
+
+
+def test_a_line_stays_whole_beside_one_that_is_split() -> None:
+    asked = problem(
+        [line("whole", "A", 3, splittable=False), line("split", "A", 3)],
+        [candidate("X", {"A": 4}), candidate("Y", {"A": 2})],
+    )
+    plan = route(asked).plan
+    assert plan.units == {"X": {"split": 1, "whole": 3}, "Y": {"split": 2}}
+
+
+def test_the_second_unit_comes_from_elsewhere_when_the_first_has_made_the_shelf_scarce() -> None:
+    goods = {"margin": 4000, "salvage": 0}
+    lines = [line("1", "A", 2, **goods), line("2", "B", 1, **goods), line("3", "C", 1, **goods)]
+    busy = candidate("BUSY", {"A": 2, "B": 1}, rates={"A": 0.05, "B": 0.0})
+    idle = candidate("IDLE", {"A": 1, "C": 1}, rates={"A": 0.0, "C": 0.0})
+    plan = route(problem(lines, [busy, idle])).plan
+    # Both send a parcel anyway; the mean of the two units at BUSY would tell nothing of the second.
+    assert plan.units["BUSY"] == {"1": 1, "2": 1}
+    assert plan.units["IDLE"] == {"1": 1, "3": 1}
+
+
+def test_units_are_handed_out_so_that_the_least_is_lost() -> None:
+    lines = [Line("a", 3, whole=True, penalty=10), Line("b", 2, whole=True, penalty=20)]
+    assert hand_out(lines, {7: 4}) == {"b": {7: 2}}
+    assert hand_out(lines, {7: 4, 8: 3}) == {"a": {8: 3}, "b": {7: 2}}
+    loose = Line("c", 2, whole=False, penalty=15)
+    assert hand_out([*lines, loose], {7: 4}) == {"b": {7: 2}, "c": {7: 2}}
+    assert hand_out(lines, {7: 1}) == {}
