@@ -70,10 +70,11 @@ openapi: setup ## write the API document and that of the events from the code
 	@$(BIN)/python -m infra.openapi
 	@$(BIN)/python -m infra.asyncapi
 
-permissions: setup ## record what each function does on each table, for tests/infra
+permissions: setup ## record what each function does on each table, and what it may do
 	@rm -rf .norain/permissions
 	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest -n auto --maxprocesses 4 tests/functions tests/tables
 	@$(BIN)/python -m tests.permissions .norain/permissions
+	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest tests/infra/test_permissions.py
 
 clean: down ## remove everything that was built
 	@rm -rf .venv .norain infra/node_modules infra/cdk.out infra/wheels infra/bundles

@@ -24,6 +24,15 @@ from tests.dynamodb_local import DynamoDbLocal
 
 permissions.watch()
 
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "NORAIN_STAGE": "test",
+    "NORAIN_IDENTITY_KEY": "a key for tests",
+    "NORAIN_CUSTOMER_FEED_SOURCES": "all:trusted",
+    "NORAIN_USER_POOL_ID": "eu-central-1_tests",
+}
 EVENTS = Path(__file__).parent.parent / "events"
 
 
@@ -54,15 +63,7 @@ def event(name: str) -> dict[str, Any]:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A function's environment without an account; cached clients and settings are forgotten."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "NORAIN_STAGE": "test",
-        "NORAIN_IDENTITY_KEY": "a key for tests",
-        "NORAIN_CUSTOMER_FEED_SOURCES": "all:trusted",
-        "NORAIN_USER_POOL_ID": "eu-central-1_tests",
-    }.items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     _forget()

@@ -4,6 +4,9 @@ The local cloud lets everything pass, so that a permission which is missing show
 tests of the functions run every handler: what a handler does is recorded here, items of
 transactions and batches included, and has to stand in permissions.json; tests/infra holds that file
 against the policies of the templates. ``make permissions`` writes the file anew.
+
+policies.json is what the templates let each function do, so that a change shows in a review and the
+law machine can deny the rest; tests/infra holds it against the templates.
 """
 
 import importlib.abc
@@ -11,7 +14,7 @@ import importlib.machinery
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -22,6 +25,7 @@ from shared import schema
 from shared.aws import clients
 
 USES = Path(__file__).parent / "permissions.json"
+POLICIES = Path(__file__).parent / "policies.json"
 RECORDING = "NORAIN_RECORD_PERMISSIONS"
 TABLES = frozenset(table.name for table in schema.TABLES)
 PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
@@ -34,13 +38,35 @@ recording = True
 
 
 def known() -> set[Use]:
-    rows: dict[str, dict[str, list[str]]] = json.loads(USES.read_text()) if USES.exists() else {}
+    """What the tests of the functions have seen."""
+    return _read(USES)
+
+
+def allowed() -> set[Use]:
+    """What the policies let the functions do."""
+    return _read(POLICIES)
+
+
+def _read(path: Path) -> set[Use]:
+    rows: dict[str, dict[str, list[str]]] = json.loads(path.read_text()) if path.exists() else {}
     return {
         (function, table, action)
         for function, tables in rows.items()
         for table, actions in tables.items()
         for action in actions
     }
+
+
+def write(path: Path, uses: Iterable[Use]) -> None:
+    """``uses`` as JSON, by function and table."""
+    rows: dict[str, dict[str, set[str]]] = {}
+    for function, table, action in uses:
+        rows.setdefault(function, {}).setdefault(table, set()).add(action)
+    plain = {
+        function: {table: sorted(actions) for table, actions in sorted(tables.items())}
+        for function, tables in sorted(rows.items())
+    }
+    path.write_text(json.dumps(plain, indent=1) + "\n")
 
 
 def watch() -> None:
@@ -68,27 +94,22 @@ def _keep() -> None:
 
 def collect(folder: Path) -> None:
     """Writes permissions.json from what the workers of a recording run have seen."""
-    rows: dict[str, dict[str, set[str]]] = {}
-    for path in folder.glob("*.json"):
-        for function, table, action in json.loads(path.read_text()):
-            rows.setdefault(function, {}).setdefault(table, set()).add(action)
-    plain = {
-        function: {table: sorted(actions) for table, actions in sorted(tables.items())}
-        for function, tables in sorted(rows.items())
-    }
-    USES.write_text(json.dumps(plain, indent=1) + "\n")
+    write(
+        USES, (tuple(use) for path in folder.glob("*.json") for use in json.loads(path.read_text()))
+    )
 
 
 def _note(**asked: Any) -> None:
     if running and recording:
         seen.update(
             (running[0], table, action)
-            for table, action in _actions(asked["model"].name, asked["params"])
+            for table, action in uses(asked["model"].name, asked["params"])
             if table in TABLES
         )
 
 
-def _actions(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def uses(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(table, action) of IAM of one call."""
     match name:
         case "TransactWriteItems":
             for part in params["TransactItems"]:

@@ -106,7 +106,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
         caller.actor,
         now,
         _answer,
-        buyer=lambda: buyers.buyer(body.customer, request, now, caller.sources),
+        buyer=lambda: buyers.buyer(body.customer, request, now, caller),
     )
     return OrderAnswer.model_validate_json(text)
 

@@ -14,11 +14,11 @@ from shared.customers.table import (
     record_interaction,
     resolve,
 )
-from shared.errors import Gone, NotFound, invalid
+from shared.errors import Forbidden, Gone, NotFound, invalid
 from shared.orders.contract import KnownCustomer
 from shared.orders.model import Buyer, Order
 from shared.orders.table import id_of
-from shared.web.auth import Sources
+from shared.web.auth import Caller
 from shared.web.idempotency import Request
 
 
@@ -26,7 +26,7 @@ def buyer(
     customer: KnownCustomer | CustomerIdentity | None,
     request: Request,
     now: datetime,
-    sources: Sources,
+    caller: Caller,
 ) -> Buyer:
     """The profile as it is called now, nobody for a guest.
 
@@ -34,16 +34,22 @@ def buyer(
     request always means the same person.
 
     Raises InvalidRequest for a profile that does not exist, Gone for one that was erased,
-    Forbidden when the source is not among ``sources``, those of the caller.
+    Forbidden when the source is none of the caller's, or when it names a profile and may not read
+    any: nobody puts an order on the timeline of somebody whom it does not know.
     """
     if customer is None:
         return Buyer()
     if isinstance(customer, KnownCustomer):
+        if "customers:read" not in caller.scopes:
+            raise Forbidden(
+                "naming a profile takes the scope customers:read",
+                errors=[{"path": "$.customer.profile_id", "message": "not for this caller"}],
+            )
         found = profile_exists(customer.profile_id)
         if found is None:
             raise invalid("$.customer.profile_id", "there is no such profile")
         return Buyer(found, found)
-    record = customer.record(now, now, sources, "$.customer")
+    record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
         record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
     )

@@ -141,8 +141,8 @@ class Line:
     when that is acted on next. ``since`` is when the exception or the backorder began, which ends
     when a location accepts, and not when one is asked. ``claims``
     are of backordered units; ``expected_at`` is when all of these should have come. ``excluded``
-    locations have rejected units of it; ``expired`` ones have let an offer lapse, and are asked
-    again when the next attempt is made.
+    locations have rejected units of it; ``expired`` ones have let an offer lapse or have sold the
+    units meanwhile, and are asked again when the next attempt is made.
     """
 
     line_id: str
@@ -862,7 +862,8 @@ def reject(
         no_capacity   reserved -units
         no_answer     reserved -units; it may be asked again with the next attempt
         late          reserved -units; the same
-        gone          reserved -units; it may be asked again when more has come
+        gone          reserved -units; the same: more may have come by then. Asked at once it
+                      would get just the units that it is to be rid of
     """
     found = order.fulfillment(fulfillment_id)
     _next(found, "reject")
@@ -870,7 +871,7 @@ def reject(
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
     lapsed = {row.line_id for row in rejections if row.reason in get_args(Lapse)}
-    passed_over = {row.line_id for row in rejections if row.reason != "gone"} - lapsed
+    later = lapsed | {row.line_id for row in rejections if row.reason == "gone"}
     kept = _less(found, units)
     held_by = {held.line_id: held for held in found.lines}
     effects = [
@@ -880,8 +881,8 @@ def reject(
     for line_id, quantity in units.items():
         line = order.line(line_id)
         here = {found.location_id}
-        excluded = {*line.excluded, *(here if line_id in passed_over else ())}
-        expired = {*line.expired, *(here if line_id in lapsed else ())}
+        excluded = {*line.excluded, *(() if line_id in later else here)}
+        expired = {*line.expired, *(here if line_id in later else ())}
         order = _with_line(
             order,
             replace(

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from shared.errors import InvalidRequest, MalformedRequest
-from shared.instants import must_have_passed
+from shared.instants import must_have_passed, passed
 from shared.stock.feed import (
     AUDITED,
     COUNTED,
@@ -219,7 +219,7 @@ EVENTS: Mapping[str, type[CountedEvent | MovedEvent | ExpectedEvent]] = {
 
 
 def event_of(document: Any, now: datetime) -> Event:
-    """The feed message that a CloudEvent carries.
+    """The feed message that a CloudEvent carries; an instant a little ahead of ``now`` is ``now``.
 
     Raises InvalidRequest naming every wrong place by its JSON path, relative to the event.
     """
@@ -239,7 +239,18 @@ def event_of(document: Any, now: datetime) -> Event:
     except ValidationError as error:
         raise invalid(error, "the event does not fit its schema") from None
     must_have_passed({f"$.{name}": at for name, at in _instants(event)}, now)
-    return event
+    return _passed(event, now)
+
+
+def _passed(event: Event, now: datetime) -> Event:
+    match event:
+        case Counted():
+            through = event.net_through and passed(event.net_through, now)
+            return replace(event, as_of=passed(event.as_of, now), net_through=through)
+        case Moved():
+            return replace(event, occurred_at=passed(event.occurred_at, now))
+        case Announced():
+            return event
 
 
 def _instants(event: Event) -> Iterator[tuple[str, datetime]]:

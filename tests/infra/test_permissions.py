@@ -1,9 +1,11 @@
 """What the functions do on the tables, held against what the policies of the templates let them."""
 
 import json
+import os
 from typing import Any
 
 from shared import schema
+from tests import permissions
 from tests.infra.conftest import Templates
 from tests.permissions import Use, known
 
@@ -41,6 +43,13 @@ def _many(value: Any) -> list[Any]:
 def _tables(resource: Any) -> set[str]:
     text = json.dumps(resource)
     return {table.name for table in schema.TABLES if f"FnGetAtt{table.name.capitalize()}" in text}
+
+
+def test_the_snapshot_of_the_policies_is_theirs(cloud: Templates) -> None:
+    """A permission more or less shows in a review. With RECORDING set the snapshot is written."""
+    if os.environ.get(permissions.RECORDING):
+        permissions.write(permissions.POLICIES, allowed(cloud))
+    assert permissions.allowed() == allowed(cloud)
 
 
 def test_every_function_may_do_on_the_tables_what_it_does(cloud: Templates) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.aws import clients, settings
 from tests.bench.report import Table, Tell
+from tests.conftest import ENVIRONMENT
 from tests.dynamodb_local import DynamoDbLocal
 
 STEPS, QUICK_STEPS = 10_000, 500
@@ -15,14 +16,14 @@ STEPS, QUICK_STEPS = 10_000, 500
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     from tests.race.laws.machine import Machine, run
+    from tests.race.laws.weather import Weather
 
     wanted = QUICK_STEPS if quick else STEPS
     logging.disable(logging.INFO)
     started = time.monotonic()
     with DynamoDbLocal() as running, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", running.url)
         clients.client.cache_clear()
         settings.setting.cache_clear()
@@ -38,6 +39,8 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
                 "laws broken": 0,
                 "changes made": Machine.outcomes["done"],
                 "changes refused": Machine.outcomes.total() - Machine.outcomes["done"],
+                "strangers refused": Machine.outcomes["stranger refused"],
+                "calls struck": Weather.struck.total(),
                 "seconds": round(time.monotonic() - started),
                 "first seed": first,
             }
@@ -45,6 +48,8 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         notes=[
             "Counts (physical, net), movements (late, repeated, reordered), holds, extensions,",
             "bindings, expiries, releases, orders, cancels, rejections, returns, replays, splits,",
-            "folds, a ledger and an availability that lag. A broken law ends the bench.",
+            "folds, a ledger and an availability that lag, clocks that differ, an index that is",
+            "behind, calls that are throttled, lost or doubled, roles held to their policies, and",
+            "strangers. A broken law ends the bench.",
         ],
     )

@@ -161,6 +161,20 @@ def test_a_client_speaks_for_its_own_sources_only(client: str) -> None:
     assert (status, paths(problem)) == (403, {"$.source"})
 
 
+def test_who_may_not_read_profiles_names_none_in_an_order() -> None:
+    """A marketplace had put its orders on the timeline of whomever it liked."""
+    profile_id = ordered(customer={**CRM, "source": "web"})["profile_id"]
+    body = {"channel": "marketplace", "customer": {"profile_id": profile_id}}
+    headers = {"idempotency-key": "somebody"}
+    status, problem = call("orders", "place_order", scopes("marketplace"), body, headers=headers)
+    assert (status, paths(problem)) == (403, {"$.customer.profile_id"})
+    # The same answer for one that does not exist: nobody finds out who does.
+    body = {"channel": "marketplace", "customer": {"profile_id": "nobody"}}
+    headers = {"idempotency-key": "nobody"}
+    status, problem = call("orders", "place_order", scopes("marketplace"), body, headers=headers)
+    assert (status, paths(problem)) == (403, {"$.customer.profile_id"})
+
+
 def test_what_a_source_is_not_trusted_with_does_not_count() -> None:
     stated = {**CRM, "source": "marketplace", "consents": [GRANT]}
     body = {**stated, "occurred_at": "2026-11-20T17:00:00Z"}

@@ -1,50 +1,48 @@
 """A retailer to which anything may happen in any order, and the laws over it after every step.
 
-The truth is kept beside the tables, as design.md defines it: the newest count, the movements after
-it, each once, and what own orders did since. On DynamoDB Local, with streams that lag.
+On DynamoDB Local, with streams that lag, clocks that differ, an index that is behind, calls that
+are throttled, lost or doubled, roles that may do no more than the templates say, and strangers.
 """
 
 import time
-import uuid
-from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, get_args
 
-import pytest
 from hypothesis import HealthCheck, Phase, seed
 from hypothesis import settings as Settings  # noqa: N812
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
-    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from shared.aws import settings
-from shared.errors import Busy, Conflict, HoldClosed, OutOfStock, Refusal
+from functions.stock import audit
+from shared.errors import FromTheFuture
+from shared.instants import rfc3339
 from shared.locations import table as locations
 from shared.orders import model, placing, shortfalls
 from shared.orders import table as orders
-from shared.orders.contract import order_answer
 from shared.orders.model import Line, Order, Payment, Rejection, Returned
 from shared.stock import audit_table, slot_table, table
 from shared.stock.audit import LATE, drifts
-from shared.stock.feed import Counted, Event, Moved
+from shared.stock.contract import event_of
+from shared.stock.feed import Counted, Moved
 from shared.stock.model import Hold, HoldLine, HoldState
-from shared.stock.table import feeds
-from tests.conftest import make_tables
+from tests.functions.stock.conftest import Context
+from tests.race.laws import strangers
+from tests.race.laws.laws import API, HOLDS, PLACES, SKUS, STORES, Laws
+from tests.race.laws.weather import Storm
 from tests.tables.orders import shop
-from tests.tables.stock.laws import Follower
 
-SKUS = ("A", "B")
-STORES = ("denver", "boulder")
-PLACES = [(sku, store) for sku in SKUS for store in STORES]
+EXPIRES = "functions.stock.expire_holds.handler"
+SWEEPS = "functions.orders.sweep.handler"
+COVERS = "functions.orders.keep_promises.handler"
+AUDITS = "functions.stock.audit.handler"
+FOLDS = "functions.stock.fold_slots.handler"
 ACTIONS = ("accept", "pick", "pack", "ship", "ready", "collect")
 REASONS = ("not_found", "damaged", "no_capacity", "mismatch")
 
@@ -54,49 +52,8 @@ units = st.integers(1, 3)
 minutes = st.integers(0, 240)
 
 
-@dataclass
-class Truth:
-    """What is known of one position without looking at it."""
-
-    events: dict[tuple[str, str], Event]
-    own: list[tuple[datetime, int, int]]
-    """(instant, on_hand, reserved) of what orders did; holds stand in ``Machine.holds``."""
-
-
-class Machine(RuleBasedStateMachine):
-    """``steps`` are all that were taken, by all machines, by the name of what was done."""
-
-    steps: ClassVar[Counter[str]] = Counter()
-    outcomes: ClassVar[Counter[str]] = Counter()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patch = pytest.MonkeyPatch()
-        make_tables(self.patch, prefix=uuid.uuid4().hex[:8])
-        settings.setting.cache_clear()
-        self.patch.setattr(shortfalls, "BEHIND_SECONDS", 0.0)
-        self.patch.setattr(feeds, "LEDGER_WAITS", ())  # a late ledger is another rule's business
-        self.now = shop.NOW
-        self.number = 0
-        self.follower = Follower()
-        self.truth = {place: Truth({}, []) for place in PLACES}
-        self.waiting: list[Event] = []
-        self.sent: list[Event] = []
-        self.holds: dict[str, Hold] = {}
-        self.converted: dict[str, datetime] = {}
-        self.open: set[str] = set()
-        self.placed: dict[str, tuple[Callable[[], Any], str]] = {}
-        self.acted: list[tuple[Callable[[], Any], Any]] = []
-        self.before: dict[tuple[str, str], dict[str, Any]] = {}
-        self.mine = False
-
-    def teardown(self) -> None:
-        self.follower.follow()
-        self.every_ledger_is_whole()
-        self.patch.undo()
-        settings.setting.cache_clear()
-
-    # What happens
+class Machine(Laws):
+    """What happens; every rule is one step."""
 
     @initialize(quantities=st.lists(st.integers(2, 14), min_size=4, max_size=4))
     def opens(self, quantities: list[int]) -> None:
@@ -151,7 +108,7 @@ class Machine(RuleBasedStateMachine):
     @rule(who=st.sampled_from(["ledger", *SKUS]))
     def stream_follows(self, who: str) -> None:
         if who == "ledger":
-            self.follower.follow()
+            self.ledger_follows()
             self.every_ledger_is_whole()
         else:
             shop.project(who)
@@ -170,24 +127,25 @@ class Machine(RuleBasedStateMachine):
             answer="{}",
         )
         self.mine = True
-        if self.done(partial(table.open_hold, hold)):
+        if self.done(partial(table.open_hold, hold), HOLDS):
             self.holds[name] = hold
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of, life=minutes)
     def extend(self, which: int, life: int) -> None:
-        self.done(partial(table.extend_hold, self.hold(which), self.later(life), self.now))
+        extend = partial(table.extend_hold, self.hold(which), self.later(life), self.now)
+        self.done(extend, HOLDS)
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of, payment=st.sampled_from(["p1", "p2"]), life=minutes)
     def bind(self, which: int, payment: str, life: int) -> None:
         hold = self.hold(which)
-        self.done(partial(table.bind_hold, hold, payment, self.later(life), self.now))
+        self.done(partial(table.bind_hold, hold, payment, self.later(life), self.now), HOLDS)
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of)
     def release(self, which: int) -> None:
-        self.done(partial(table.release_hold, self.hold(which), self.now))
+        self.done(partial(table.release_hold, self.hold(which), self.now), HOLDS)
 
     @rule(
         lines=st.lists(
@@ -225,7 +183,7 @@ class Machine(RuleBasedStateMachine):
         )
         if self.buy(made, hold.hold_id, Payment("paid", payment)):
             assert hold.hold_id not in self.converted
-            self.converted[hold.hold_id] = self.now
+            self.converted[hold.hold_id] = self.now, self.step
 
     @precondition(lambda self: self.placed)
     @rule(which=any_of, part=any_of, action=st.sampled_from(ACTIONS))
@@ -273,7 +231,7 @@ class Machine(RuleBasedStateMachine):
         for order in shop.all_orders():
             orders.project(order, None)
         self.by_order = True
-        covered = self.done(partial(shortfalls.cover, *place, self.now))
+        covered = self.done(partial(shortfalls.cover, *place, self.now), COVERS)
         found = table.position(*place)
         if covered is not None and found is not None and found.available < 0:
             parts = (part for order in shop.all_orders() for part in order.fulfillments)
@@ -299,250 +257,127 @@ class Machine(RuleBasedStateMachine):
         """Its units are spread over slots, as when it runs hot; or folded back."""
         item, whole = slot_table.look(*place)
         if whole.slots:
-            slot_table.fold(*place, self.now)
+            with self.weather.role(FOLDS):
+                slot_table.fold(*place, self.now)
         elif item is not None:
-            slot_table.split(item, 0, self.now)
+            with self.weather.role(API):
+                slot_table.split(item, 0, self.now)
 
     @rule()
     def audit(self) -> None:
-        """Nothing has drifted; what the stream still brings is not taken for lost."""
-        promised = audit_table.promised_now(orders.open_units)
-        for place in PLACES:
-            found = table.position(*place)
-            if found is not None:
+        """Nothing has drifted; what the stream still brings is not taken for lost. A stream and an
+        index that are behind at once look like a drift, which no repair believes for a while."""
+        if self.weather.index_is_behind:
+            self.ledger_follows()
+        positions = [found for place in PLACES if (found := table.position(*place)) is not None]
+        with self.weather.role(AUDITS):
+            promised = audit_table.promised_now(orders.open_units, positions)
+            for found in positions:
                 now = min(self.now, found.updated_at + LATE / 2)  # the stream is not that late
                 ledger = audit_table.ledger(found, now)
-                units = promised[place]
+                units = promised[found.sku, found.location_id]
                 assert drifts(found, units, ledger, now, now - table.KEPT) == [], (found, ledger)
+
+    @rule(sku=st.sampled_from(SKUS))
+    def repair(self, sku: str) -> None:
+        """There is nothing to mend, also when an index is behind and shows fewer promises."""
+        self.ledger_follows()
+        self.patch.setattr(audit, "_now", lambda: self.now)
+        with self.weather.role(AUDITS):
+            asked = {"sku": sku, "repair": True, "settle_seconds": 0}
+            found = audit.handler({"audit": asked}, Context())
+        assert found["drifts"] == found["mended"] == []
 
     @rule(seconds=st.sampled_from([1, 20, 40, 300, 1800, 7200]), swept=st.booleans())
     def wait(self, seconds: int, *, swept: bool) -> None:
         """Time passes, and what is due is acted on, or not yet."""
-        self.now += timedelta(seconds=seconds)
+        self.true_now += timedelta(seconds=seconds)
         if not swept:
             return
-        for hold in list(table.due_holds(self.now)):
-            assert table.expire_hold(hold, self.now)
-            assert not table.expire_hold(hold, self.now)
+        with self.weather.role(EXPIRES):
+            for hold in list(table.due_holds(self.now)):
+                assert table.expire_hold(hold, self.now)
+                assert not table.expire_hold(hold, self.now)
         now = self.now
         self.by_order = True
-        for order_id in list(orders.due(now, 5)):
+        with self.weather.role(SWEEPS):
+            due = list(orders.due(now, 5))
+        for order_id in due:
             overdue = partial(model.overdue, now=now)
-            self.done(partial(placing.change, order_id, overdue, now))
+            self.done(partial(placing.change, order_id, overdue, now), SWEEPS)
 
-    # The laws
+    # A bad day
 
-    @invariant()
-    def laws_hold(self) -> None:
-        stock = shop.items("stock")
-        stored = shop.all_orders()
-        promised: Counter[tuple[str, str]] = Counter()
-        for order in stored:
-            model.check(order)
-            promised.update(model.units_held(order.fulfillments))
-        positions = {
-            (row["sku"], row["location_id"]): row for row in stock if row["sk"].startswith("LOC#")
-        }
-        unsold: Counter[tuple[str, str]] = Counter()
-        self.open = set()
-        for row in stock:
-            if row["sk"] == "HOLD" and row["state"] == "open":
-                self.open.add(row["pk"].removeprefix("HOLD#"))
-                for line in row["lines"]:
-                    promised[line["sku"], line["location_id"]] += line["quantity"]
-            elif row["sk"] == "SLOT":
-                assert row["available"] >= 0
-                unsold[row["sku"], row["location_id"]] += row["available"]
-        after = {}
-        for place, row in positions.items():
-            if "slots" in row:
-                unsold[place] += row["kept"]
-            found = {
-                "on_hand": row["on_hand"],
-                "reserved": row["reserved"] - unsold[place],
-                "available": row["available"] + unsold[place],
-            }
-            after[place] = found
-            assert found["available"] == found["on_hand"] - found["reserved"], place
-            assert found["reserved"] == promised.pop(place, 0), place
-            self.never_oversold(place, found)
-        assert not +promised
-        self.note(after)
-        for place, found in after.items():
-            self.tells_the_truth(place, found)
+    @rule(storm=st.sampled_from(get_args(Storm)), first=st.integers(1, 9), calls=st.integers(1, 12))
+    def storm(self, storm: Storm, first: int, calls: int) -> None:
+        """Some of the calls to AWS in the next step are struck."""
+        self.coming = storm, first, calls
 
-    def never_oversold(self, place: tuple[str, str], found: dict[str, Any]) -> None:
-        before = self.before.get(place)
-        if self.mine and before and found["available"] < before["available"]:
-            assert found["available"] >= 0, place
-
-    def note(self, after: dict[tuple[str, str], dict[str, Any]]) -> None:
-        """What orders did since the last look happened now: only holds and feeds do else."""
-        held = self.held_by_holds()
-        for place, found in after.items():
-            before = self.before.get(place, {"on_hand": 0, "by_orders": 0})
-            by_orders = found["reserved"] - held[place]
-            moved = found["on_hand"] - before["on_hand"] if self.by_order else 0
-            taken = by_orders - before["by_orders"]
-            if self.by_order and (moved or taken):
-                self.truth[place].own.append((self.now, moved, taken))
-            found["by_orders"] = by_orders
-        self.before = after
-        self.by_order = self.mine = False
-
-    by_order = False
-
-    def held_by_holds(self) -> Counter[tuple[str, str]]:
-        """Units of open holds, and of those that have become orders: both are theirs."""
-        held: Counter[tuple[str, str]] = Counter()
-        for name, hold in self.holds.items():
-            if name in self.converted or name in self.open:
-                for line in hold.lines:
-                    held[line.sku, line.location_id] += line.quantity
-        return held
-
-    def tells_the_truth(self, place: tuple[str, str], found: dict[str, Any]) -> None:
-        """Law 5, by its definition."""
-        truth = self.truth[place]
-        counts = [event for event in truth.events.values() if isinstance(event, Counted)]
-        newest = max(counts, key=lambda count: count.stamp, default=None)
-        moves = sum(
-            event.delta
-            for event in truth.events.values()
-            if isinstance(event, Moved) and (newest is None or event.occurred_at > newest.as_of)
-        )
-        if newest is None or newest.net_through is None:
-            since = newest.as_of if newest else datetime.min.replace(tzinfo=self.now.tzinfo)
-            own = sum(on_hand for at, on_hand, _ in truth.own if at > since)
-            expected = (newest.quantity if newest else 0) + moves + own
-            assert found["on_hand"] == expected, (place, newest)
+    @rule(behind=st.booleans())
+    def index(self, *, behind: bool) -> None:
+        if behind:
+            self.weather.index_falls_behind()
         else:
-            through = newest.net_through
-            own = sum(on_hand - taken for at, on_hand, taken in truth.own if at > through)
-            for name, hold in self.holds.items():
-                converted = self.converted.get(name)
-                holds = converted > through if converted else name in self.open
-                if holds:
-                    own -= sum(
-                        line.quantity
-                        for line in hold.lines
-                        if (line.sku, line.location_id) == place
-                    )
-            assert found["available"] == newest.quantity + moves + own, (place, newest)
+            self.weather.index_catches_up()
 
-    def every_ledger_is_whole(self) -> None:
-        """With the stream at its end, the rows of a position lead to what it is."""
-        rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-        positions = []
-        for row in shop.items("stock"):
-            if row["pk"].startswith("SKU#") and row["sk"].startswith("MOVE#"):
-                rows[row["sku"], row["location_id"]].append(row)
-            elif row["sk"].startswith("LOC#"):
-                positions.append(row)
-        for row in positions:
-            moved = rows[row["sku"], row["location_id"]]
-            versions = sorted(found["version"] for found in moved)
-            assert versions == list(range(1, row["version"] + 1))
-            assert sum(found["delta"] for found in moved) == row["on_hand"]
-
-    # How it is done
-
-    def name(self) -> str:
+    @rule(seconds=st.integers(-90, 90))
+    def clock(self, seconds: int) -> None:
+        """The next steps are done by a machine whose clock is off."""
         self.number += 1
-        return f"n{self.number}"
+        # Milliseconds of its own keep any two instants apart.
+        self.skew = timedelta(seconds=seconds, milliseconds=self.number)
 
-    def later(self, life: int) -> datetime:
-        return self.now + timedelta(minutes=1 + life)
-
-    def hold(self, which: int) -> Hold:
-        return list(self.holds.values())[which % len(self.holds)]
-
-    def order(self, which: int) -> str:
-        return list(self.placed)[which % len(self.placed)]
-
-    @staticmethod
-    def part(order: Order, which: int) -> str:
-        parts = [one for one in order.fulfillments if one.is_open] or order.fulfillments
-        return parts[which % len(parts)].fulfillment_id if parts else f"{order.order_id}.1"
-
-    def say(self, event: Event) -> None:
-        self.waiting.append(event)
-        if self.number % 3:
-            self.deliver([event])
-
-    def deliver(self, events: list[Event]) -> None:
-        """One batch: each position's messages folded together; what is Busy comes again."""
-        by_place: dict[tuple[str, str], list[Event]] = defaultdict(list)
-        for event in events:
-            by_place[event.sku, event.location_id].append(event)
-        found = table.positions_of(by_place)
-        applied = table.applied_of(events)
-        for place, batch in by_place.items():
-            try:
-                table.apply(batch, found.get(place), applied, self.now)
-            except Busy:
-                self.outcomes["Busy"] += 1
-                continue
-            for event in batch:
-                self.truth[place].events[event.source, event.id] = event
-                self.sent.append(event)
-        self.waiting = [
-            event
-            for event in self.waiting
-            if (event.source, event.id) not in self.truth[event.sku, event.location_id].events
-        ]
-
-    def settle(self) -> None:
-        self.follower.follow()
-        for sku in SKUS:
-            shop.project(sku)
-
-    def done(self, act: Callable[[], Any]) -> Any:
-        """What ``act`` answers; a refusal of ours is an answer too."""
+    @rule(place=places, quantity=st.integers(0, 12), ahead=st.integers(1, 900))
+    def count_ahead(self, place: tuple[str, str], quantity: int, ahead: int) -> None:
+        """A counter's clock is ahead: five minutes of it pass, more is refused."""
+        as_of = self.now + timedelta(seconds=ahead)
+        name = self.name()
+        document = {
+            "specversion": "1.0",
+            "id": name,
+            "source": "wms",
+            "type": "stock.counted",
+            "time": rfc3339(self.now),
+            "data": {
+                "sku": place[0],
+                "location_id": place[1],
+                "quantity": quantity,
+                "as_of": rfc3339(as_of),
+                "basis": "physical",
+            },
+        }
         try:
-            answer = act()
-        except (OutOfStock, HoldClosed, Conflict, Refusal) as refusal:
-            self.outcomes[type(refusal).__name__] += 1
-            return None
-        self.outcomes["done"] += 1
-        return answer if answer is not None else True
+            counted = event_of(document, self.now)
+        except FromTheFuture:
+            assert as_of > self.now + timedelta(minutes=5)
+            return
+        assert as_of <= self.now + timedelta(minutes=5)
+        self.say(counted)
 
-    def buy(self, lines: tuple[Line, ...], hold_id: str | None, payment: Payment) -> bool:
-        name = f"o-{self.name()}"
-        draft = replace(
-            shop.order(name, *lines, hold_id=hold_id), payment=payment, placed_at=self.now
-        )
-        now = self.now
-
-        def place() -> str:
-            return placing.place(draft, shop.request(name, name), "web", now, answer)
-
-        self.by_order = self.mine = True
-        first = self.done(place)
-        if first:
-            self.placed[name] = place, first
-        return bool(first)
-
-    def changed(self, which: int, decide: Callable[[Order], Any]) -> None:
-        order_id, key = self.order(which), self.name()
-        now = self.now
-
-        def change() -> str | None:
-            return placing.change(order_id, decide, now, request=shop.request(key), answer=answer)
-
-        self.by_order = True
-        if (first := self.done(change)) is not None:
-            self.acted.append((change, first))
-
-    def check_invariants(self, *args: Any, **kwargs: Any) -> None:
-        super().check_invariants(*args, **kwargs)
-        Machine.steps["all"] += 1
-        # No two things happen at one instant: which of them a count contains would be unsaid.
-        self.now += timedelta(seconds=1)
-
-
-def answer(stored: Order) -> str:
-    return order_answer(stored).model_dump_json()
+    @precondition(lambda self: self.placed or self.holds)
+    @rule(which=any_of, what=st.sampled_from(["order", "fulfillment", "hold"]))
+    def stranger(self, which: int, what: str) -> None:
+        """A client asks for what is not its own: it is refused, and nothing is changed."""
+        before = shop.items("stock"), shop.items("orders")
+        status = None
+        with self.weather.role(HOLDS if what == "hold" else API):
+            if what == "hold" and self.holds:
+                status = strangers.on_a_hold(which, self.hold(which).hold_id)
+            elif what == "order" and self.placed:
+                status = strangers.on_an_order(which, self.order(which))
+            elif what == "fulfillment" and self.placed:
+                order = orders.find(self.order(which))
+                assert order is not None
+                part = self.part(order, which)
+                at = next(
+                    (row.location_id for row in order.fulfillments if row.fulfillment_id == part),
+                    None,
+                )
+                elsewhere = next(store for store in STORES if store != at)
+                status = strangers.on_a_fulfillment(which, part, elsewhere)
+        assert status in {None, *strangers.REFUSED}
+        assert before == (shop.items("stock"), shop.items("orders"))
+        self.outcomes["stranger refused"] += status is not None
 
 
 EXAMPLE = 80
@@ -571,7 +406,11 @@ def run(
     taken = 0
     number = first
     while time.monotonic() < until or taken < at_least:
-        run_state_machine_as_test(seed(number)(type("Seeded", (Machine,), {})), settings=how)
+        try:
+            run_state_machine_as_test(seed(number)(type("Seeded", (Machine,), {})), settings=how)
+        except BaseException as error:
+            error.add_note(f"seed {number}")
+            raise
         number += 1
         taken = Machine.steps["all"] - before
         tell(taken)

@@ -1,10 +1,13 @@
 """Units that were promised and are gone: who loses them, and what becomes of the order."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shared.availability import table as availability
+from shared.availability.positions import change_of
 from shared.orders import events, model, placing, promising, shortfalls, table
 from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
 from shared.orders.model import Order
@@ -75,6 +78,24 @@ def test_who_bought_last_is_served_from_elsewhere() -> None:
     assert [open_parts(f"o-{n}") for n in range(3)] == [[("denver", 1)]] * 2 + [[("omaha", 1)]]
     assert shop.counts("A", "denver") == (2, 2, 0, 0)
     assert shortfalls.cover("A", "denver", LATER) == 0
+    shop.laws()
+
+
+def test_a_pack_that_is_behind_does_not_offer_the_units_to_the_same_place_again() -> None:
+    """The order gave its units back and took them again: the position did not change, so that no
+    condition was false, and as much was promised as before."""
+    shop.stocked({"A": {"denver": 3}})
+    buy("o-1", line("1", "A", 3))
+    shop.stocked({"A": {"omaha": 3}})
+    shop.project("A")
+    found = stock.position("A", "denver")
+    event = Counted("wms", "recount", None, "A", "denver", 0, LATER)
+    stock.apply([event], found, {}, LATER)
+    # As far as packs know, denver would have them again.
+    believed = replace(shop.position("A", "denver"), on_hand=12, available=9)
+    availability.project("A", [replace(change_of(believed), at=NOW)])
+    assert shortfalls.cover("A", "denver", LATER) == 1
+    assert open_parts("o-1") == [("omaha", 3)]
     shop.laws()
 
 
