@@ -73,7 +73,9 @@ OrderId = Annotated[
 
 
 class KnownCustomer(Input):
-    profile_id: Id
+    profile_id: Annotated[
+        Id, Field(description="A profile that the caller may read: takes `customers:read` (403).")
+    ]
 
 
 class PaymentInput(Input):
