@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004
 
 from shared.errors import Busy, Throttled
 
@@ -58,6 +59,7 @@ def client(service: str) -> Any:
     with MAKING:
         made = _session().create_client(service, config=CONFIG)
     made.meta.events.register("after-call", _busy)
+    made.meta.events.register("after-call-error", _silent)
     return made
 
 
@@ -72,6 +74,15 @@ def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
         raise Throttled(f"AWS takes no more calls for now: {code}")
     if http_response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Busy(f"AWS has failed: {code}")
+
+
+def _silent(exception: Exception, **_: Any) -> None:
+    """The same where AWS does not answer at all.
+
+    Raises Busy for whatever botocore calls a failed connection, time-outs included.
+    """
+    if isinstance(exception, HTTPClientError | ConnectionError):
+        raise Busy(f"AWS does not answer: {type(exception).__name__}") from exception
 
 
 def dynamodb() -> "DynamoDBClient":

@@ -1,9 +1,6 @@
 """The user pool: what its clients may have in their tokens."""
 
-from botocore.exceptions import BotoCoreError
-
 from shared.aws.clients import client
-from shared.errors import Busy
 
 
 def scopes_of_client(pool_id: str, client_id: str) -> list[str]:
@@ -16,7 +13,5 @@ def scopes_of_client(pool_id: str, client_id: str) -> list[str]:
         answer = cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
     except cognito.exceptions.ResourceNotFoundException:
         return []
-    except BotoCoreError:
-        raise Busy("the user pool does not answer") from None
     scopes: list[str] = answer["UserPoolClient"].get("AllowedOAuthScopes", [])
     return scopes

@@ -8,6 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
 
 from functions.availability import query as availability
 from functions.stock import api as stock
@@ -80,6 +81,20 @@ def throttled(say: Callable[..., None], code: str) -> None:
 @pytest.mark.parametrize("kind", CALLS)
 def test_a_throttled_call_is_busy(answer: Callable[..., None], kind: str, code: str) -> None:
     throttled(answer, code)
+    with pytest.raises(Busy):
+        CALLS[kind]()
+
+
+@pytest.mark.parametrize("kind", CALLS)
+@pytest.mark.parametrize("failure", [ReadTimeoutError, ConnectTimeoutError, ConnectionClosedError])
+def test_a_call_that_is_not_answered_is_busy(
+    answer: Callable[..., None], kind: str, failure: Any
+) -> None:
+    def silent(**_: Any) -> None:
+        raise failure(endpoint_url="https://dynamodb.example.com")
+
+    for service in ("dynamodb", "sqs", "s3"):
+        clients.client(service).meta.events.register_first("before-send", silent)
     with pytest.raises(Busy):
         CALLS[kind]()
 

@@ -88,7 +88,7 @@ def test_what_waits_for_a_client_that_is_gone_is_not_delivered(
 
 
 def test_a_user_pool_that_does_not_answer_loses_no_event(
-    queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    queues: dict[str, str],
 ) -> None:
     subscribe()
 
@@ -96,7 +96,7 @@ def test_a_user_pool_that_does_not_answer_loses_no_event(
         raise EndpointConnectionError(endpoint_url="https://cognito-idp.example.com")
 
     rights._kept.clear()
-    monkeypatch.setattr(client("cognito-idp"), "describe_user_pool_client", silent)
+    client("cognito-idp").meta.events.register_first("before-send", silent)
     assert len(fan_out.handler(event("webhooks/fan_out"), None)["batchItemFailures"]) == 2
     assert messages(queues["deliveries"]) == []
     assert deliver.handler(delivery(), None) == AGAIN
