@@ -45,7 +45,7 @@ def code(target: Target) -> Path:
         path
         for package in CODE
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts
     )
     folder = BUNDLES / f"code-{target.python}-{_digest(sources)}"
     with _building(folder) as building:
