@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from functions.stock import audit
 from shared.aws import settings
 from shared.errors import Busy, Refusal
 from shared.orders import model, placing, shortfalls
@@ -69,6 +70,7 @@ class Laws(RuleBasedStateMachine):
         make_tables(self.patch, prefix=uuid.uuid4().hex[:8])
         settings.setting.cache_clear()
         self.patch.setattr(shortfalls, "BEHIND_SECONDS", 0.0)
+        self.patch.setattr(audit, "_measure", lambda *_: None)
         self.patch.setattr(feeds, "LEDGER_WAITS", ())  # a late ledger is another rule's business
         self.weather = Weather(self.patch)
         self.coming: tuple[Storm, int, int] | None = None
