@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test check bench lock openapi permissions clean
+.PHONY: help setup demo down test lint types unit bench laws lock openapi permissions clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s '	'
@@ -44,12 +44,22 @@ demo: setup ## start the local cloud, deploy, seed a retailer, tell the story
 down: ## stop the local cloud
 	@if test -x $(BIN)/norain; then $(BIN)/norain down; else echo "nothing is installed, so nothing runs"; fi
 
-test: setup ## everything that CI runs
+lint: setup ## style and imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+types: setup ## types, strictly
 	@$(BIN)/mypy
+
+unit: setup ## pure decisions and their properties
+	@$(BIN)/pytest -n auto --maxprocesses 4 tests/unit
+
+test: lint types ## everything that CI runs
 	@$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/infra --ignore tests/e2e
 	@$(BIN)/pytest tests/infra tests/e2e
+
+laws: setup ## 10,000 random steps of a retailer on a bad day, the laws checked after each
+	@$(BIN)/python -m tests.bench stock.laws
 
 bench: setup $(RIVALS) ## print the measured figures of the README
 	@$(BIN)/python -m tests.bench
