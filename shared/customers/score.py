@@ -165,7 +165,11 @@ def plain(text: str) -> str:
 
 
 def evidence(one: Record, other: Record, shared: Shared, rules: Rules = RULES) -> Evidence:
-    """The bits for ``one`` and ``other`` being of one person, and where they come from."""
+    """The bits for ``one`` and ``other`` being of one person, and where they come from.
+
+    ``one`` is who comes: what they have verified counts. That the owner has verified an address
+    says nothing of somebody else who types it.
+    """
     return compared(traits(one), traits(other), shared, rules)
 
 
@@ -176,8 +180,8 @@ def compared(one: Traits, other: Traits, shared: Shared, rules: Rules) -> Eviden
         against = other.identifiers.get(name)
         if against is None:
             continue
-        verified = name in one.verified or name in other.verified
-        worth, reason = _worth(name, value, against, rules, verified, (name, value) in shared)
+        shared_value = (name, value) in shared
+        worth, reason = _worth(name, value, against, rules, name in one.verified, shared_value)
         bits += worth
         if reason:
             reasons.append(reason)

@@ -110,8 +110,15 @@ def test_identifiers_weigh_by_how_personal_they_are() -> None:
 def test_a_verified_email_weighs_more_and_a_shared_one_hardly_anything() -> None:
     one = record("web", "1", email="b@x.test")
     sure = record("pos", "2", email="b@x.test", verified=("email",))
-    assert evidence(one, sure, NONE).bits > evidence(one, one, NONE).bits
-    assert evidence(one, sure, frozenset({("email", "b@x.test")})).bits == 1
+    assert evidence(sure, one, NONE).bits > evidence(one, one, NONE).bits
+    assert evidence(sure, one, frozenset({("email", "b@x.test")})).bits == 1
+
+
+def test_what_the_known_have_verified_does_not_count_for_a_newcomer() -> None:
+    guest = record("web", "1", email="b@x.test")
+    owner = record("crm", "2", email="b@x.test", verified=("email",))
+    assert evidence(guest, owner, NONE) == evidence(guest, guest, NONE)
+    assert "verified" in evidence(owner, guest, NONE).reasons[0]
 
 
 def test_evidence_names_fields_and_never_values() -> None:
