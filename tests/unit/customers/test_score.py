@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.customers import normal
+from shared.customers import names, normal
 from shared.customers.alike import jaro_winkler, one_apart, soundex
 from shared.customers.contract import CustomerIdentity
 from shared.customers.decide import Decision, decide
@@ -245,7 +245,7 @@ def test_spellings_of_a_phone_number_are_one(one: str, other: str, country: str)
 def test_spellings_of_an_email_and_a_card_are_one() -> None:
     assert normal.email(" Bob@Shop.TEST ") == "bob@shop.test"
     assert normal.loyalty_id("l-12 34") == "L1234"
-    assert normal.letters("Müller-Lüdenscheidt") == "mullerludenscheidt"
+    assert names.letters("Müller-Lüdenscheidt") == "mullerludenscheidt"
 
 
 @pytest.mark.parametrize(
