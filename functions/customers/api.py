@@ -114,8 +114,10 @@ def judge(review_id: Annotated[Id, Path()], verdict: Verdict) -> JudgedReview:
 @app.get(
     "/v1/customers",
     security=READ,
-    summary="Look up everybody who uses an email address, phone number or loyalty id",
-    description="Give exactly one. A phone number without its country code needs `country`. "
+    summary="Look up whose an email address, phone number or loyalty id is",
+    description="Give exactly one. A phone number without its country code needs `country`. It "
+    "finds those who verified it, and those whose profile began with it: what somebody states "
+    "later without having it verified opens nobody's profile. "
     "Every read is noted with the client that made it.",
 )
 def look_up(

@@ -395,7 +395,7 @@ def _record_name(record: Record) -> RecordName:
 
 
 class CustomerProfiles(Answer):
-    """Everybody who uses the identifier: more than one for a shared phone or mailbox."""
+    """Everybody whose the identifier is: more than one for a shared phone or mailbox."""
 
     profiles: list[CustomerProfile]
 

@@ -115,6 +115,8 @@ def decide(
         found = match.found
         enough = rules.merge if found.named or not only_one else rules.bare
         if profile is not None and reached_apart(profile, match.profile):
+            enough = max(enough, rules.bridge if found.differing < 2 else rules.wide_bridge)
+        elif found.differing > 1:
             enough = max(enough, rules.bridge)
         if found.bits < rules.review:
             break

@@ -32,18 +32,19 @@ def blocks(record: Record) -> list[Found]:
     found = traits(record)
     given, surname = soundex(found.given), soundex(found.surname)
     names = "".join(sorted((given, surname))) if given and surname else ""
-    phone = found.identifiers.get("phone", "")[-6:]
+    phone = found.identifiers.get("phone", "")
     street = soundex(_first_letters(found.street))
     made = {
         "born+surname": (found.born, surname),
         "surname+postcode": (surname, found.postal_code),
         "names": (names, found.region or "-"),
+        "names+phone": (names, phone[:-6]),
+        "surname+phone": (surname, phone[-6:]),
         "house": (found.number, street),
         "born+given": (found.born, given),
         "given+postcode": (given, found.postal_code),
         "birthday+postcode": (found.born[5:], found.postal_code),
         "city+street": (soundex(found.city), street),
-        "surname+phone": (surname, phone),
     }
     return [(kind, "\n".join(parts)) for kind, parts in made.items() if all(parts)]
 

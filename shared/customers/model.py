@@ -143,7 +143,8 @@ class Held:
 class Member:
     """A profile id of the tree; ``parent`` is the id that it was merged into, None at the root.
 
-    ``by_hand`` says that a person did that, and not the rules.
+    ``by_hand`` says that a person did that, and not the rules. ``founders`` are the records that
+    the profile began with: one, or all that it held when that was not yet noted.
     """
 
     profile_id: str
@@ -151,6 +152,7 @@ class Member:
     parent: str | None = None
     merged_at: datetime | None = None
     by_hand: bool = False
+    founders: tuple[RecordKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +195,26 @@ class Profile:
     def held(self, key: RecordKey) -> Held | None:
         return next((held for held in self.records if held.key == key), None)
 
-    def holds(self, name: str, value: str) -> bool:
-        return any(held.record.text(name) == value for held in self.records)
+    def opened_by(self, name: str, value: str) -> bool:
+        """Whether the identifier is a key to the person: somebody verified it, or it stands in a
+        record that founded the profile. Whoever states an address of somebody else and a
+        telephone of their own is linked to them, and is not let in by that telephone."""
+        said = [held for held in self.records if held.record.text(name) == value]
+        founders = self._founders
+        return any(held.record.fields[name].verified or held.key in founders for held in said)
+
+    @property
+    def _founders(self) -> set[RecordKey]:
+        """Of the id that the person is known by, and of those that people have put to it."""
+        members = {member.profile_id: member for member in self.members}
+        ours = {self.profile_id}
+        while more := {
+            member.profile_id
+            for member in members.values()
+            if member.by_hand and member.parent in ours and member.profile_id not in ours
+        }:
+            ours |= more
+        return {key for profile_id in ours for key in members[profile_id].founders}
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +282,7 @@ def _record_weight(held: Held) -> int:
 def newborn(profile_id: str, key: RecordKey, record: Record, at: datetime) -> Profile:
     return Profile(
         profile_id=profile_id,
-        members=(Member(profile_id, at),),
+        members=(Member(profile_id, at, founders=(key,)),),
         records=(Held(key, joined(record, record), profile_id, (profile_id,)),),
     )
 
@@ -371,13 +391,28 @@ def _taken_out(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Pr
 def _alone(profile: Profile, held: Held, new_id: str, at: datetime) -> tuple[Profile, Profile]:
     leaves = Profile(
         profile_id=new_id,
-        members=(Member(new_id, at),),
+        members=(Member(new_id, at, founders=(held.key,)),),
         records=(replace(held, home=new_id, homes=(*held.homes, new_id)),),
     )
     stays = replace(
-        profile, records=tuple(other for other in profile.records if other.key != held.key)
+        profile,
+        members=tuple(
+            _founded_anew(member, profile, held.key) if held.key in member.founders else member
+            for member in profile.members
+        ),
+        records=tuple(other for other in profile.records if other.key != held.key),
     )
     return _set_apart(profile, stays, leaves, held.key)
+
+
+def _founded_anew(member: Member, profile: Profile, gone: RecordKey) -> Member:
+    """``member`` without the founder ``gone``. A record that is left alone with its id founds it;
+    of several nobody knows which one may speak for the others."""
+    others = [
+        held.key for held in profile.records if held.home == member.profile_id and held.key != gone
+    ]
+    left = tuple(key for key in member.founders if key != gone)
+    return replace(member, founders=tuple(others) if len(others) == 1 else left)
 
 
 MOST_APART = 20

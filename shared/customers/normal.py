@@ -4,8 +4,6 @@ Raises ValueError, with a message that does not repeat the value, when a text is
 """
 
 import re
-import unicodedata
-from functools import lru_cache
 
 import phonenumbers
 
@@ -20,8 +18,6 @@ JUNK = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What people type when they are made to type something: it is kept, and never a reason to link."""
-
-NAME = re.compile(r"[^a-z]+")
 
 
 def email(text: str) -> str:
@@ -93,10 +89,3 @@ def identifier(name: str, text: str, country: str | None = None) -> str:
 
 def junk(value: str) -> bool:
     return JUNK.fullmatch(value) is not None
-
-
-@lru_cache(maxsize=4096)
-def letters(text: str) -> str:
-    """A name as it is compared: a-z only, without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return NAME.sub("", plain)

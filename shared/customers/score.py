@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.customers.alike import jaro_winkler, one_apart
 from shared.customers.model import (
@@ -27,7 +27,8 @@ from shared.customers.model import (
     surely_light,
     weight,
 )
-from shared.customers.normal import junk, letters
+from shared.customers.names import consonants, initials, letters, nicknamed, romanised, spoken
+from shared.customers.normal import junk
 
 DOCUMENT = Path(__file__).with_name("rules.json")
 
@@ -35,6 +36,8 @@ Levels = Sequence[float]
 """Bits from 'the same' down to 'differs'."""
 
 NAME_LEVELS = (0.92, 0.85, 0.75)
+SPOKEN_LEVELS = (0.88, 0.78, 0.65)
+"""Of names in two scripts: to romanise is to lose something."""
 STREET_LEVELS = (0.9, 0.75)
 CITY_LEVELS = (0.88,)
 
@@ -43,7 +46,8 @@ CITY_LEVELS = (0.88,)
 class Rules:
     """At ``merge`` bits and above a record is linked by itself, from ``review`` on it is queued.
 
-    Two that have email addresses, and none in common, are merged from ``bridge`` bits on.
+    Two that have email addresses, and none in common, are merged from ``bridge`` bits on, and so
+    are two whose records differ in two identifiers; if both is so, from ``wide_bridge`` on.
     A profile of ``many`` records takes in only what the share ``support`` of them speaks for, or
     what has an identifier in common with it that is ``sure``.
 
@@ -52,8 +56,11 @@ class Rules:
 
     A value that people with more than ``initials`` different first initials have used is shared:
     it counts ``shared`` bits. The parts of an address are seldom wrong by themselves: together they
-    count ``address_most`` bits at most. ``contradictions`` says whether names or birth dates at
-    odds forbid a link.
+    count ``address_most`` bits at most. ``nickname`` is worth a name that is short for the other,
+    and two that are short for the same; where it is empty nicknames differ. ``swapped_half`` is
+    worth that the names are swapped and one is a nickname or an initial, and that the only name
+    stands in the wrong place. ``contradictions`` says whether names or birth dates at odds forbid a
+    link.
 
     A person has ``most_records`` records and ``most_members`` merged ids at most: they stand in one
     item and change in one transaction. What would be more goes to review.
@@ -62,6 +69,7 @@ class Rules:
     version: str
     merge: float
     bridge: float
+    wide_bridge: float
     bare: float
     review: float
     same: Mapping[str, float]
@@ -73,7 +81,9 @@ class Rules:
     given_name: Levels
     family_name: Levels
     initial: Levels
+    nickname: Levels
     swapped: float
+    swapped_half: Levels
     birth_date: Levels
     postal_code: Levels
     number: Levels
@@ -104,16 +114,23 @@ RULES = rules("retail")
 class Evidence:
     """``reasons`` name fields, never their values: they are kept, logged and shown.
 
-    ``named`` says whether both records have a given name.
+    ``named`` says whether both records have a given name; ``differing`` is the number of
+    identifiers that both have, and that are not the same.
     """
 
     bits: float
     reasons: tuple[str, ...]
     named: bool
+    differing: int = 0
 
 
 Shared = frozenset[tuple[str, str]]
 """The identifiers, by name and value, that several people use."""
+
+
+class Name(NamedTuple):
+    given: str
+    surname: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +147,11 @@ class Traits:
     region: str
     identifiers: Mapping[str, str]
     verified: tuple[str, ...]
+    romanised: bool
+
+    @property
+    def name(self) -> Name:
+        return Name(self.given, self.surname)
 
 
 HOUSE = re.compile(r"\s*(\d+)\S*\s+(.+)")
@@ -138,9 +160,10 @@ HOUSE = re.compile(r"\s*(\d+)\S*\s+(.+)")
 def traits(record: Record) -> Traits:
     address = record.address
     number, street = house(address.line1)
+    given, surname = record.text("given_name"), record.text("family_name")
     return Traits(
-        letters(record.text("given_name")),
-        letters(record.text("family_name")),
+        letters(given),
+        letters(surname),
         record.text("birth_date"),
         plain(address.postal_code),
         number,
@@ -149,6 +172,7 @@ def traits(record: Record) -> Traits:
         plain(address.region),
         record.identifiers,
         tuple(name for name, stated in record.fields.items() if stated.verified),
+        romanised(given) or romanised(surname),
     )
 
 
@@ -165,19 +189,25 @@ def plain(text: str) -> str:
 
 
 def evidence(one: Record, other: Record, shared: Shared, rules: Rules = RULES) -> Evidence:
-    """The bits for ``one`` and ``other`` being of one person, and where they come from."""
+    """The bits for ``one`` and ``other`` being of one person, and where they come from.
+
+    ``one`` is who comes: what they have verified counts. That the owner has verified an address
+    says nothing of somebody else who types it.
+    """
     return compared(traits(one), traits(other), shared, rules)
 
 
 def compared(one: Traits, other: Traits, shared: Shared, rules: Rules) -> Evidence:
     bits = 0.0
     reasons = []
+    differing = 0
     for name, value in one.identifiers.items():
         against = other.identifiers.get(name)
         if against is None:
             continue
-        verified = name in one.verified or name in other.verified
-        worth, reason = _worth(name, value, against, rules, verified, (name, value) in shared)
+        differing += value != against
+        shared_value = (name, value) in shared
+        worth, reason = _worth(name, value, against, rules, name in one.verified, shared_value)
         bits += worth
         if reason:
             reasons.append(reason)
@@ -189,7 +219,8 @@ def compared(one: Traits, other: Traits, shared: Shared, rules: Rules) -> Eviden
         bits += worth
         if reason:
             reasons.append(reason)
-    return Evidence(round(bits, 2), tuple(reasons), bool(one.given and other.given))
+    named = bool(one.given and other.given)
+    return Evidence(round(bits, 2), tuple(reasons), named, differing)
 
 
 def _worth(
@@ -213,17 +244,67 @@ def name_bits(one: Traits, other: Traits, rules: Rules) -> float:
 
     An initial says little for, and much against. Given and family name may have been swapped.
     """
-    if not one.given or not other.given:
-        return level(one.surname, other.surname, NAME_LEVELS, rules.family_name)
-    if one.given != other.given and names_swapped(one, other):
-        return rules.swapped
-    surnames = level(one.surname, other.surname, NAME_LEVELS, rules.family_name)
-    if len(one.given) == 1 or len(other.given) == 1:
-        return rules.initial[one.given[0] != other.given[0]] + surnames
-    return level(one.given, other.given, NAME_LEVELS, rules.given_name) + surnames
+    return sum(_name_parts(one, other, rules))
 
 
-def names_swapped(one: Traits, other: Traits) -> bool:
+def _name_parts(one: Traits, other: Traits, rules: Rules) -> tuple[float, float]:
+    """The bits of the given names, and of the family names."""
+    said = one.romanised or other.romanised
+    mine, theirs = (_spoken(one), _spoken(other)) if said else (one.name, other.name)
+    surnames = _named_bits(mine.surname, theirs.surname, said, rules.family_name)
+    if not mine.given or not theirs.given:
+        return 0.0, surnames
+    if mine.given != theirs.given:
+        if names_swapped(mine, theirs):
+            return rules.swapped, 0.0
+        if rules.nickname and (half := _half_swapped(mine, theirs, said)) is not None:
+            return rules.swapped_half[half], 0.0
+    if len(mine.given) == 1 or len(theirs.given) == 1:
+        return rules.initial[not _same_initial(mine.given, theirs.given, said)], surnames
+    given = _named_bits(mine.given, theirs.given, said, rules.given_name)
+    if given < rules.given_name[0] and rules.nickname:
+        short = nicknamed(mine.given, theirs.given, said=said)
+        given = max(given, rules.nickname[short - 1]) if short else given
+    return given, surnames
+
+
+def _spoken(one: Traits) -> Name:
+    return Name(spoken(one.given), spoken(one.surname))
+
+
+def _same_initial(one: str, other: str, said: bool) -> bool:
+    return not initials(one, said=said).isdisjoint(initials(other, said=said))
+
+
+def _half_swapped(one: Name, other: Name, said: bool) -> int | None:
+    """0 when the names are swapped and a nickname or an initial, 1 when the one that is there
+    stands in the wrong place."""
+    for mine, theirs in ((one, other), (other, one)):
+        if not theirs.surname or not _close(mine.given, theirs.surname):
+            continue
+        if not mine.surname:
+            return 1
+        short = 1 in {len(mine.surname), len(theirs.given)}
+        if (
+            _same_initial(mine.surname, theirs.given, said)
+            if short
+            else nicknamed(mine.surname, theirs.given, said=said)
+        ):
+            return 0
+    return None
+
+
+def _named_bits(one: str, other: str, said: bool, worth: Levels) -> float:
+    """``said``: of a name that was romanised from a script without vowels, the consonants count."""
+    bits = level(one, other, SPOKEN_LEVELS if said else NAME_LEVELS, worth)
+    if not said or not one or not other or bits >= worth[1]:
+        return bits
+    mine, theirs = consonants(one), consonants(other)
+    unvoiced = mine == one or theirs == other
+    return worth[2] if unvoiced and mine == theirs else bits
+
+
+def names_swapped(one: Name, other: Name) -> bool:
     return bool(
         one.surname
         and other.surname
@@ -286,8 +367,11 @@ def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...
         births, births2 = _values(one, "birth_date"), _values(other, "birth_date")
         if births and births2 and not any(one_apart(a, b) for a in births for b in births2):
             found.append("two birth dates")
-        if _names_at_odds(one, other, rules):
+        same_member = loyalty & loyalty2 and births & births2
+        if not same_member and _names_at_odds(one, other, rules):
             found.append("names at odds")
+        if _numbered_apart(one, other):
+            found.append("email addresses of one name with two numbers")
     if too_much(one, other, rules=rules):
         found.append("too many records for one person")
     if len(one.members) + len(other.members) > rules.most_members:
@@ -317,10 +401,40 @@ def reached_apart(one: Profile, other: Profile) -> bool:
     return bool(mails and mails2) and not mails & mails2
 
 
+def _numbered_apart(one: Profile, other: Profile) -> bool:
+    """Whether both have an address of the same letters at the same provider, with numbers that are
+    no slip of the finger: so providers tell people of one name apart."""
+    if not reached_apart(one, other):
+        return False
+    theirs = _values(other, "email")
+    return any(
+        _unnumbered(a) == _unnumbered(b) != "" and not one_apart(a, b)
+        for a in _values(one, "email")
+        for b in theirs
+    )
+
+
+@lru_cache(maxsize=4096)
+def _unnumbered(email: str) -> str:
+    """The address without digits, '' when nothing else tells it from others."""
+    local, _, provider = email.rpartition("@")
+    found = "".join(c for c in local if not c.isdigit())
+    return f"{found}@{provider}" if sum(c.isalpha() for c in found) >= LEAST_LETTERS else ""
+
+
+LEAST_LETTERS = 5
+
+
 def _names_at_odds(one: Profile, other: Profile, rules: Rules) -> bool:
     """Whether more than half of the pairs of named records contradict each other."""
-    pairs = [name_bits(a, b, rules) for a in _named(one) for b in _named(other)]
-    return sum(bits <= AT_ODDS for bits in pairs) * 2 > len(pairs)
+    pairs = [_contradict(a, b, rules) for a in _named(one) for b in _named(other)]
+    return sum(pairs) * 2 > len(pairs)
+
+
+def _contradict(one: Traits, other: Traits, rules: Rules) -> bool:
+    """Who is called the same and has another family name may be married."""
+    given, surname = _name_parts(one, other, rules)
+    return given + surname <= AT_ODDS and given <= 0
 
 
 def _named(profile: Profile) -> Iterable[Traits]:

@@ -17,6 +17,7 @@ from shared.customers.model import (
     Member,
     Profile,
     Record,
+    RecordKey,
     Stated,
 )
 
@@ -108,6 +109,7 @@ def _member_values(member: Member) -> dict[str, Any]:
     values: dict[str, Any] = {
         "profile_id": member.profile_id,
         "created_at": text(member.created_at),
+        "founders": list(member.founders),
     }
     if member.parent is not None:
         values["parent"] = member.parent
@@ -128,6 +130,7 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
                 parent=member.get("parent"),
                 merged_at=instant(member["merged_at"]) if "merged_at" in member else None,
                 by_hand=member.get("by_hand", False),
+                founders=tuple(member.get("founders", _all_of(member["profile_id"], values))),
             )
             for member in values["members"]
         ),
@@ -138,6 +141,11 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
         apart=frozenset((one, other) for one, other in values["apart"]),
         version=values["version"],
     )
+
+
+def _all_of(profile_id: str, values: Mapping[str, Any]) -> list[RecordKey]:
+    """The founders of an id that was stored before they were noted: all records that it held."""
+    return [held["key"] for held in values["records"] if held["home"] == profile_id]
 
 
 def interaction_values(interaction: Interaction) -> dict[str, Any]:

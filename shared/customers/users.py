@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.customers.keys import Found, is_block
 from shared.customers.model import Profile, Record
-from shared.customers.normal import letters
+from shared.customers.names import letters
 from shared.customers.score import RULES, Rules, Shared
 
 MOST_PEOPLE = 40
@@ -25,9 +25,19 @@ class Users:
     erased_at: str | None = None
     version: int = 0
 
-    @property
-    def all_initials(self) -> set[str]:
-        return {letter for letters_ in self.initials.values() for letter in letters_}
+    def people(self, initial: str) -> int:
+        """How many seem to use the value, with somebody of that ``initial``: first letters that
+        one profile was ever called by are of one person, whom some call Bob and some Robert."""
+        called: dict[str, set[str]] = {}
+        for home, letters_ in self.initials.items():
+            called.setdefault(self.now.get(home, home), set()).update(letters_)
+        apart: list[set[str]] = []
+        for names in (*called.values(), {initial} - {""}):
+            if names:
+                same = [other for other in apart if not other.isdisjoint(names)]
+                apart = [other for other in apart if other.isdisjoint(names)]
+                apart.append(names.union(*same))
+        return len(apart)
 
     def used_by(self, home: str, initial: str, profile: Profile) -> "Users":
         """With one more use, and every id of the profile's tree leading straight to it."""
@@ -81,9 +91,9 @@ def candidates(record: Record, known: Mapping[Found, Users], rules: Rules = RULE
 
 def shared(record: Record, known: Mapping[Found, Users], rules: Rules = RULES) -> Shared:
     """The identifiers of the record that several people use."""
-    own = {initial_of(record)} - {""}
+    own = initial_of(record)
     return frozenset(
         found
         for found, users in known.items()
-        if not is_block(found) and (users.crowded or len(users.all_initials | own) > rules.initials)
+        if not is_block(found) and (users.crowded or users.people(own) > rules.initials)
     )

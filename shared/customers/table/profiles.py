@@ -74,12 +74,13 @@ def _found(people: People, profile_id: str) -> Profile:
 
 
 def find_by(name: str, value: str) -> list[Profile]:
-    """Everybody who uses the normalised identifier, the oldest first."""
+    """Everybody whom the normalised identifier is a key to, the oldest first: verified, or of
+    those who founded the profile (Profile.opened_by)."""
     where = f"ID#{identifier_key(identity_key(), name, value)}"
     users = users_of(get(table(), where, "ID"))
     people = people_of(users.now.values())
     return sorted(
-        (profile for profile in people.living.values() if profile.holds(name, value)),
+        (profile for profile in people.living.values() if profile.opened_by(name, value)),
         key=lambda profile: (profile.created_at, profile.profile_id),
     )
 

@@ -45,7 +45,12 @@ MOST_BITS = 1000.0
 def levels(one: Traits, other: Traits) -> dict[str, int]:
     """The level of each field that both records have, 1 for 'the same'."""
     found = {}
-    if one.given and other.given and one.given != other.given and names_swapped(one, other):
+    if (
+        one.given
+        and other.given
+        and one.given != other.given
+        and names_swapped(one.name, other.name)
+    ):
         found["swapped"] = 1
     for name, bounds in BOUNDS.items():
         if "swapped" in found and name in TRAIT:
@@ -119,7 +124,14 @@ def banded(people: People, weights: Rules) -> Rules:
     above there are at most 2 ** -t of them, by the definition of the weights."""
     records = len(people.records)
     merge = round(math.log2(records * (records - 1) / 2), 1)
-    return replace(weights, merge=merge, bridge=merge, bare=merge, review=round(merge / 2, 1))
+    return replace(
+        weights,
+        merge=merge,
+        bridge=merge,
+        wide_bridge=merge,
+        bare=merge,
+        review=round(merge / 2, 1),
+    )
 
 
 def main() -> None:

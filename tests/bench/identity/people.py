@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from shared.customers.model import Address, Record, Stated
+from tests.bench.identity.manners import NICKNAMES, cyrillic, greek
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 FILES = {2: ("dataset2.csv",), 3: ("dataset3.csv",), 4: ("dataset4a.csv", "dataset4b.csv")}
@@ -79,14 +80,37 @@ JUNK_MAILS = ("none@none.com", "test@test.com", "store12@shop.example")
 KIOSKS = 12
 
 
-def shop(seed: int, people: int = 5000, base: Iterable[Mapping[str, str]] | None = None) -> People:
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How people are called and seen. ``nicknames`` and ``scripts`` are the shares of records with
+    a nickname for a name that has one (manners.py), and with a name in Cyrillic or Greek letters;
+    ``married`` is the share of people who have changed their family name, and are known by both;
+    ``kiosks`` is the share of records at a till or counter that were typed on a device of the shop.
+    """
+
+    nicknames: float = 0.0
+    scripts: float = 0.0
+    married: float = 0.0
+    kiosks: float = 0.1
+
+
+PLAIN = Manners()
+MANIFOLD = Manners(nicknames=0.4, scripts=0.1, married=0.05, kiosks=0.2)
+
+
+def shop(
+    seed: int,
+    people: int = 5000,
+    base: Iterable[Mapping[str, str]] | None = None,
+    manners: Manners = PLAIN,
+) -> People:
     """What four channels know of the households of a town.
 
     Families share phones, mailboxes and devices; one in twenty namesakes is a parent of the other;
     people mistype, give initials, or type anything to get on; some devices stand in the shop.
     ``base`` are residents in the columns of FEBRL, without it they are FEBRL's own.
     """
-    rnd = random.Random(seed)
+    rnd, told = random.Random(seed), random.Random(f"manners {seed}")
     found = _rows("dataset4a.csv") if base is None else base
     residents = [row for row in found if row["given_name"] and row["surname"]][:people]
     everybody: list[_Person] = []
@@ -99,13 +123,31 @@ def shop(seed: int, people: int = 5000, base: Iterable[Mapping[str, str]] | None
         place += size
     rows: list[dict[str, str]] = []
     for number, person in enumerate(everybody):
+        married = told.choice(residents)["surname"] if told.random() < manners.married else ""
         for _ in range(rnd.choices([1, 2, 3, 4, 5], [25, 30, 22, 14, 9])[0]):
-            rows.append({**person.seen(rnd), "rec_id": f"r{len(rows)}", "person": f"p{number}"})
+            seen = called(person.seen(rnd, manners.kiosks), married, manners, told)
+            rows.append({**seen, "rec_id": f"r{len(rows)}", "person": f"p{number}"})
     rnd.shuffle(rows)
     return People(
         records=tuple(record(row) for row in rows),
         person_of={row["rec_id"]: row["person"] for row in rows},
     )
+
+
+def called(
+    row: Mapping[str, str], married: str, manners: Manners, rnd: random.Random
+) -> dict[str, str]:
+    """The record as it is when the person gives a nickname, the family name that they have since
+    they are married, or writes in another script."""
+    given, surname = row["given_name"], row["surname"]
+    if rnd.random() < manners.nicknames and given in NICKNAMES:
+        given = rnd.choice(NICKNAMES[given])
+    if married and surname and rnd.random() < 0.5:
+        surname = married
+    if rnd.random() < manners.scripts:
+        write = rnd.choice((cyrillic, greek))
+        given, surname = write(given), write(surname)
+    return {**row, "given_name": given, "surname": surname}
 
 
 def _household(
@@ -169,12 +211,12 @@ class _Person:
             token=f"t{rnd.getrandbits(40):x}",
         )
 
-    def seen(self, rnd: random.Random) -> dict[str, str]:
+    def seen(self, rnd: random.Random, kiosks: float) -> dict[str, str]:
         """One record of the person in one of the channels."""
         source = rnd.choices(["pos", "web", "loyalty", "bopis"], [30, 35, 20, 15])[0]
         given, surname = self._names(rnd)
         phone, mail = self._contacts(rnd)
-        kiosk = f"kiosk{rnd.randrange(KIOSKS)}" if rnd.random() < 0.1 else ""
+        kiosk = f"kiosk{rnd.randrange(KIOSKS)}" if rnd.random() < kiosks else ""
         found = {"source": source, "given_name": given, "surname": surname}
         if source == "pos":
             return found | {

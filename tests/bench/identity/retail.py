@@ -1,19 +1,19 @@
 """A shop's households (people.shop): who is merged by itself, beside Splink and beside no rule."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.customers.score import RULES
 from tests.bench.identity import splinks
 from tests.bench.identity.figures import ABOUT, Measured, goal, ours, row, spread
 from tests.bench.identity.judge import judged
 from tests.bench.identity.names import residents
-from tests.bench.identity.people import Missing, People, shop
+from tests.bench.identity.people import MANIFOLD, Missing, People, shop
 from tests.bench.report import Row, Table, Tell
 
 NOTES = (
     *ABOUT,
     "ours: shared/customers record by record, rules 'retail': bits set by hand, bands tuned on",
-    "seeds 1 to 11, which are not shown; the generator is ours, too: it compares designs",
+    "seeds 1 to 18, which are not shown; the generator is ours, too: it compares designs",
     "Splink: unsupervised, in batch; junk and kiosks removed for it; the best of its thresholds",
 )
 PROBABILITIES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
@@ -25,7 +25,9 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         town = shop(SEEDS[0])
     except Missing as missing:
         made_up = ours("NoRain", shop(0, base=residents(5000, 0)), RULES)
-        yield Table("a made-up shop", [made_up.row], (*ABOUT, f"FEBRL is left out: {missing}"))
+        told = ours("NoRain, " + CALLED, _called(0, residents(5000, 0)), RULES)
+        notes = (*ABOUT, f"FEBRL is left out: {missing}")
+        yield Table("a made-up shop", [made_up.row, told.row], notes)
         return
     found: list[Measured] = []
     for seed in SEEDS[: 2 if quick else None]:
@@ -56,6 +58,19 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         [spread(f"seed {SEEDS[0]}", town, RULES, range(2 if quick else 6))],
     )
     yield Table("a shop: what must be reached, by the worst seed", list(_goals(found)))
+    called: list[Measured] = []
+    for seed in SEEDS[: 2 if quick else None]:
+        tell(f"shop, {CALLED}, seed {seed}")
+        called.append(ours(f"NoRain, seed {seed}", _called(seed), RULES))
+    yield Table(f"a shop, {CALLED}", [measured.row for measured in called], ABOUT)
+    yield Table(f"a shop, {CALLED}: what must be reached, by the worst seed", list(_goals(called)))
+
+
+CALLED = "40 % nicknames, 10 % in other scripts, 5 % married, twice the kiosks"
+
+
+def _called(seed: int, base: Iterable[Mapping[str, str]] | None = None) -> People:
+    return shop(seed, base=base, manners=MANIFOLD)
 
 
 def _goals(found: Sequence[Measured]) -> Iterator[Row]:
@@ -66,10 +81,10 @@ def _goals(found: Sequence[Measured]) -> Iterator[Row]:
     biggest = max(verdict.biggest for verdict in verdicts)
     keys = max(measured.keys for measured in found)
     spent = max(measured.microseconds for measured in found)
-    yield goal("precision", ">= 0.987", precision, held=precision >= 0.987)
-    yield goal("recall", ">= 0.72", recall, held=recall >= 0.72)
+    yield goal("precision", ">= 0.99", precision, held=precision >= 0.99)
+    yield goal("recall", ">= 0.74", recall, held=recall >= 0.74)
     yield goal("mixed profiles, %", "<= 0.3", mixed * 100, held=mixed <= 0.003)
-    yield goal("biggest profile, records", "<= 7", biggest, held=biggest <= 7)
+    yield goal("biggest profile, records", "<= 10", biggest, held=biggest <= 10)
     yield goal("look-ups per record", "<= 8", keys, held=keys <= 8)
     yield goal("us CPU per scored record", "<= 100", spent, held=spent <= 100)
 

@@ -116,6 +116,79 @@ def test_an_associate_looks_somebody_up_and_it_is_noted() -> None:
     assert {entry["what"] for entry in audits} == {"look-up by phone", "look-up by email"}
 
 
+STOLEN = "+1 415 555 0123"
+
+
+def looked_up(phone: str) -> list[dict[str, Any]]:
+    status, found = call("look_up", queryStringParameters={"phone": phone, "country": "US"})
+    assert status == 200
+    profiles: list[dict[str, Any]] = found["profiles"]
+    return profiles
+
+
+def guest(number: int, **identifiers: str) -> tuple[int, Any]:
+    """Somebody at a till who gives the name of Bob."""
+    body = {
+        "source": "pos",
+        "source_id": f"till-{number}",
+        "identifiers": identifiers,
+        "attributes": {"given_name": "Bob", "family_name": "Miller"},
+        "verified": [],
+        "consents": [],
+    }
+    return call("resolve", key=f"till-{number}", body=body)
+
+
+def test_an_unverified_identifier_never_opens_an_account() -> None:
+    """A guest who states the victim's address and a telephone of their own is linked."""
+    victim = bob()
+    status, linked = guest(1, email="bob@shop.test", phone=STOLEN)
+    assert (status, linked["outcome"], linked["profile_id"]) == (200, "linked", victim)
+    assert linked["reasons"] == ["same email", "phone differs", "names agree"]
+    assert looked_up(STOLEN) == []
+    assert audits(victim) == []
+    assert [found["profile_id"] for found in looked_up("415 555 2671")] == [victim]
+
+
+def test_who_had_a_profile_before_is_not_let_into_the_one_that_the_rules_merge_it_with() -> None:
+    victim = bob()
+    assert guest(1, phone=STOLEN)[1]["outcome"] == "created"
+    status, bridge = guest(2, email="bob@shop.test", phone=STOLEN)
+    assert (status, bridge["profile_id"], len(bridge["merged"])) == (200, victim, 1)
+    assert looked_up(STOLEN) == []
+
+
+def test_a_guest_who_gives_no_name_is_not_taken_for_the_owner_of_a_verified_address() -> None:
+    victim = bob()
+    status, apart = other(email="bob@shop.test", phone=STOLEN)
+    assert (status, apart["outcome"]) == (201, "created")
+    (found,) = looked_up(STOLEN)
+    assert found["profile_id"] == apart["profile_id"] != victim
+    assert found["attributes"] == {}
+
+
+def test_what_somebody_has_verified_is_a_key_whoever_founded_the_profile() -> None:
+    victim = bob()
+    body = {
+        "source": "crm",
+        "source_id": "7",
+        "identifiers": {"email": "bob@shop.test", "phone": STOLEN},
+        "verified": ["email", "phone"],
+        "attributes": {},
+        "consents": [],
+    }
+    assert call("resolve", key="crm-7", body=body)[1]["profile_id"] == victim
+    assert [found["profile_id"] for found in looked_up(STOLEN)] == [victim]
+
+
+def test_what_people_have_put_together_opens_by_the_keys_of_both() -> None:
+    victim = bob()
+    _, robert = other(phone="+442079460958")
+    wanted = {"other_profile_id": robert["profile_id"], "reason": "passport"}
+    call("merge", profile_id=victim, body=wanted)
+    assert [found["profile_id"] for found in looked_up("+442079460958")] == [victim]
+
+
 def test_who_has_read_a_profile_is_told_page_by_page_even_when_it_was_erased() -> None:
     profile_id = bob()
     for name in ("get_profile", "get_timeline", "export"):

@@ -241,6 +241,55 @@ def test_a_record_that_was_linked_by_mistake_leaves_alone() -> None:
     assert leaves.records[0].homes == ("bob", "new")
 
 
+def keys_to(profile: Profile) -> set[str]:
+    return {value for value in "abcdef" if profile.opened_by("phone", value)}
+
+
+def alone(profile_id: str, phone: str, hours: int = 0) -> Profile:
+    at = NOON + timedelta(hours=hours)
+    return newborn(profile_id, f"web#{phone}", record("web", phone, phone=phone), at)
+
+
+def test_a_profile_opens_by_what_founded_it_and_not_by_what_was_linked_to_it() -> None:
+    bob = with_record(alone("bob", "a"), "web#b", record("web", "b", phone="b"))
+    assert keys_to(bob) == {"a"}
+    sure = with_record(bob, "crm#c", record("crm", "c", phone="c", verified=("phone",)))
+    assert keys_to(sure) == {"a", "c"}
+    stays, leaves = unmerge(bob, "web#b", "new", NOON)
+    assert (keys_to(stays), keys_to(leaves)) == ({"a"}, {"b"})
+    stays, leaves = unmerge(bob, "web#a", "new", NOON)
+    assert (keys_to(stays), keys_to(leaves)) == ({"b"}, {"a"})
+
+
+def test_of_several_whose_founder_has_left_none_opens_what_the_others_say() -> None:
+    three = with_record(alone("bob", "a"), "web#b", record("web", "b", phone="b"))
+    three = with_record(three, "web#c", record("web", "c", phone="c"))
+    stays, _ = unmerge(three, "web#a", "new", NOON)
+    assert keys_to(stays) == set()
+
+
+def test_people_open_what_rules_have_merged_only_when_they_put_it_together_themselves() -> None:
+    older, younger, third = (alone(name, name, hours) for hours, name in enumerate("abc"))
+    by_rule = merge(older, younger, NOON)
+    assert keys_to(by_rule) == {"a"}
+    assert keys_to(merge(older, younger, NOON, by_hand=True)) == {"a", "b"}
+    assert keys_to(merge(by_rule, third, NOON, by_hand=True)) == {"a", "c"}
+    crowd = merge(younger, third, NOON, by_hand=True)
+    assert keys_to(merge(older, crowd, NOON)) == {"a"}
+    for key, left in (("web#b", {"a"}), ("web#a", {"a"})):
+        assert keys_to(unmerge(by_rule, key, "new", NOON)[0]) == left
+
+
+def test_of_a_profile_stored_before_founders_were_noted_every_record_founded_it() -> None:
+    bob = with_record(alone("bob", "a"), "web#b", record("web", "b", phone="b"))
+    values = {**stored.profile_values(merge(bob, alone("rob", "c", 1), NOON)), "version": 1}
+    for member in values["members"]:
+        del member["founders"]
+    older = stored.profile_from(values)
+    assert keys_to(older) == {"a", "b"}
+    assert keys_to(with_record(older, "web#d", record("web", "d", phone="d"))) == {"a", "b"}
+
+
 def test_golden_fields_are_verified_then_ranked_then_recent() -> None:
     person = newborn("bob", "web#1", record("web", "1", given_name="Web", phone="+1"), NOON)
     later = NOON + timedelta(days=1)

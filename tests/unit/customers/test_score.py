@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.customers import normal
+from shared.customers import names, normal
 from shared.customers.alike import jaro_winkler, one_apart, soundex
 from shared.customers.contract import CustomerIdentity
 from shared.customers.decide import Decision, decide
@@ -110,8 +110,15 @@ def test_identifiers_weigh_by_how_personal_they_are() -> None:
 def test_a_verified_email_weighs_more_and_a_shared_one_hardly_anything() -> None:
     one = record("web", "1", email="b@x.test")
     sure = record("pos", "2", email="b@x.test", verified=("email",))
-    assert evidence(one, sure, NONE).bits > evidence(one, one, NONE).bits
-    assert evidence(one, sure, frozenset({("email", "b@x.test")})).bits == 1
+    assert evidence(sure, one, NONE).bits > evidence(one, one, NONE).bits
+    assert evidence(sure, one, frozenset({("email", "b@x.test")})).bits == 1
+
+
+def test_what_the_known_have_verified_does_not_count_for_a_newcomer() -> None:
+    guest = record("web", "1", email="b@x.test")
+    owner = record("crm", "2", email="b@x.test", verified=("email",))
+    assert evidence(guest, owner, NONE) == evidence(guest, guest, NONE)
+    assert "verified" in evidence(owner, guest, NONE).reasons[0]
 
 
 def test_evidence_names_fields_and_never_values() -> None:
@@ -238,7 +245,7 @@ def test_spellings_of_a_phone_number_are_one(one: str, other: str, country: str)
 def test_spellings_of_an_email_and_a_card_are_one() -> None:
     assert normal.email(" Bob@Shop.TEST ") == "bob@shop.test"
     assert normal.loyalty_id("l-12 34") == "L1234"
-    assert normal.letters("Müller-Lüdenscheidt") == "mullerludenscheidt"
+    assert names.letters("Müller-Lüdenscheidt") == "mullerludenscheidt"
 
 
 @pytest.mark.parametrize(
