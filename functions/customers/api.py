@@ -6,16 +6,20 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from shared.aws.settings import setting
+from shared.aws.sqs import send
 from shared.customers import normal, table
 from shared.customers.contract import (
     CartContent,
     CustomerCart,
     CustomerExport,
     CustomerInteraction,
+    CustomerJob,
     CustomerProfile,
     CustomerProfiles,
     CustomerReviews,
     CustomerStatement,
+    JobAsked,
     JudgedReview,
     MergedCustomer,
     MergePreview,
@@ -32,6 +36,8 @@ from shared.customers.contract import (
     cart_answer,
     export_answer,
     interaction_answer,
+    job_answer,
+    job_asked,
     preview_answer,
     profile_answer,
     review_answer,
@@ -40,8 +46,8 @@ from shared.customers.contract import (
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile
 from shared.customers.stored import milliseconds
-from shared.customers.table import Act
-from shared.errors import InvalidRequest
+from shared.customers.table import Act, erasing, jobs
+from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.instants import must_have_passed
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
@@ -49,6 +55,7 @@ from shared.web.contract import ID, Country, Id
 from shared.web.cursor import cursor_of, key_of
 
 READ, WRITE = needs("customers:read"), needs("customers:write")
+ERASE = needs("customers:erase")
 MANAGE = needs("customers:manage")
 JSON = "application/json"
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -183,13 +190,32 @@ def reads(
 
 @app.delete(
     "/v1/customers/<profile_id>",
-    security=needs("customers:erase"),
+    status_code=202,
+    security=ERASE,
     summary="Erase a person for good",
-    description="Everything kept on the person goes; a replay of it is refused with 410.",
+    description="From the answer on nobody finds the person. A job takes away what is kept, in "
+    "every room: orders keep what law and books need, and lose whose they were. What came before "
+    "is refused with 410 when it comes again; who comes back later begins anew.",
 )
-def erase(profile_id: ProfilePath) -> Response[None]:
-    table.erase(profile_id, _act("erase"))
-    return Response(204)
+def erase(profile_id: ProfilePath) -> Response[JobAsked]:
+    job_id = erasing.ask(profile_id, _act("erase"), table.fresh_id())
+    send(setting("jobs_queue"), job_id)
+    return Response(202, content_type=JSON, body=job_asked(job_id))
+
+
+@app.get(
+    "/v1/customers/jobs/<job_id>",
+    security=needs("customers:erase", "customers:export"),
+    summary="How far a job on a person has come",
+    description="An erasure takes `customers:erase`, an export `customers:export`.",
+)
+def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
+    found = jobs.find_job(job_id)
+    if found is None:
+        raise NotFound("there is no such job", job_id=job_id)
+    if f"customers:{found.kind}" not in who(app).scopes:
+        raise Forbidden(f"this takes the scope customers:{found.kind}")
+    return job_answer(found)
 
 
 @app.post("/v1/customers/<profile_id>/merge", security=MANAGE, summary="Merge two profiles")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from shared.customers import normal
 from shared.customers.fold import Cart, Golden, consents, golden, identifiers
+from shared.customers.job import Job
 from shared.customers.model import (
     FIELDS,
     IDENTIFIERS,
@@ -623,6 +624,41 @@ class ProfileReads(Answer):
     profile_id: Id
     reads: list[ProfileRead]
     next_cursor: str | None = None
+
+
+class JobAsked(Answer):
+    """What was asked for goes on by itself: ``status_url`` tells how far it has come."""
+
+    job_id: Id
+    status_url: str
+
+
+class CustomerJob(Answer):
+    """``gone``: the person was erased before it was done. Known for 30 days after its end."""
+
+    job_id: Id
+    kind: Literal["erase", "export"]
+    profile_id: Id
+    state: Literal["open", "done", "gone"]
+    step: str | None = Field(default=None, description="what is being done")
+    asked_at: Instant
+    ended_at: Instant | None = None
+
+
+def job_asked(job_id: str) -> JobAsked:
+    return JobAsked(job_id=job_id, status_url=f"/v1/customers/jobs/{job_id}")
+
+
+def job_answer(job: Job) -> CustomerJob:
+    return CustomerJob(
+        job_id=job.job_id,
+        kind=job.kind,
+        profile_id=job.profile_id,
+        state=job.state,
+        step=job.step or None,
+        asked_at=job.asked_at,
+        ended_at=job.ended_at,
+    )
 
 
 class CustomerExport(Answer):

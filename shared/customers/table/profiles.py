@@ -170,6 +170,18 @@ def living(profile_id: str) -> Part:
     }
 
 
+def not_erased(profile_id: str) -> Part:
+    """A condition for a transaction: whoever was found under the id, merged or not, is there."""
+    return {
+        "ConditionCheck": {
+            "TableName": table(),
+            "Key": key(*profile_at(profile_id)),
+            # holds until the person is erased: every id of the person says so from then on
+            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(erased_at)",
+        }
+    }
+
+
 def head_put(name: RecordKey, home: str, before: str | None = None) -> Part:
     return put(
         *head_at(name),
@@ -188,5 +200,5 @@ def said(
     return put(
         f"RECORD#{name}",
         f"{kind}#{text(at)}#{short}",
-        {"kind": kind.lower(), "other": other, "at": text(at), **more},
+        {"kind": kind.lower(), "other": other, "at": text(at), "request": request_name, **more},
     )

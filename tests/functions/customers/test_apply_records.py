@@ -14,6 +14,7 @@ from shared.customers import table
 from shared.customers.table import Act
 from shared.errors import Busy
 from tests.conftest import event
+from tests.erasure import erase
 from tests.unit.customers.people import NOON
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
@@ -107,7 +108,7 @@ def test_what_is_told_of_the_erased_is_forgotten_and_lies_in_no_queue(
     dead_letters: DeadLetters,
 ) -> None:
     handler(event("customers/apply_records"), None)
-    table.erase(bob(), Act("ops", NOON.replace(year=2027), "asked for"))
+    erase(bob(), Act("ops", NOON.replace(year=2027), "asked for"))
     before = items()
     assert handler(event("customers/apply_records"), None) == DONE
     assert items() == before

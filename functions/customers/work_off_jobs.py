@@ -1,0 +1,108 @@
+"""Works off the jobs on all that is kept of a person (SQS): erases them, or writes it all down.
+
+    room                                what is left of somebody who was erased
+    customers table                     shared/customers/table/erasing.py
+    orders, with what lies beside them  shared/orders/erasing.py
+    what hears of it                    customer.erased: profile ids, and what sources called them
+
+A message names a job. Its steps are done one after the other, and how far it has come is noted
+after each; when time is up, or there is something to be waited for, the rest is for another
+message. What breaks off is taken up by the sweep (sweep_jobs.py): every step may be done again.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared.aws import events
+from shared.aws.settings import setting
+from shared.aws.sqs import Later, send, send_later
+from shared.customers.events import of_erasure
+from shared.customers.job import Job
+from shared.customers.stored import instant, milliseconds
+from shared.customers.table import erasing, jobs
+from shared.errors import Busy
+from shared.web.crash import crash
+
+SECONDS = 200
+"""How long a run begins new steps; none takes as long as what is left then."""
+
+logger = Logger(service="norain", utc=True)
+
+Step = Callable[[Job], str | datetime | None]
+"""Does some of the work; where to go on, until when to wait first, or None when it is done."""
+
+
+def tell(job: Job) -> None:
+    told = list(of_erasure(job))
+    if events.send(setting("event_bus"), told) < len(told):
+        raise Busy("the bus does not take the event")
+
+
+def timeline(job: Job) -> str | None:
+    return erasing.forget_timeline(job, lambda _: None)
+
+
+def settle(job: Job) -> datetime | None:
+    """An index may be behind by so much: what it did not show yet is looked for again."""
+    lag = timedelta(seconds=int(setting("index_lag_seconds")))
+    until = instant(job.content["erased_at"]) + lag
+    return until if _now() < until else None
+
+
+STEPS: Mapping[str, Mapping[str, Step]] = {
+    "erase": {
+        erasing.FIRST: tell,
+        "records": erasing.forget_records,
+        "timeline": timeline,
+        "settle": settle,
+    },
+}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A message whose job somebody else has, or that is over, is done."""
+    failed = []
+    until = time.monotonic() + SECONDS
+    for record in event["Records"]:
+        try:
+            job = jobs.take(record["body"], _now())
+            if job is not None:
+                carry_on(job, until)
+        except Exception as error:
+            logger.error("a job broke off", extra={"job_id": record["body"], **crash(error)})
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def carry_on(job: Job, until: float) -> Job:
+    """Step by step, until the job is over, or has to wait; what is left is for a later message."""
+    while job.state == "open":
+        if time.monotonic() > until:
+            job = jobs.note(job, _now(), due_at=_now())
+            send(setting("jobs_queue"), job.job_id)
+            return job
+        steps = list(STEPS[job.kind])
+        found = STEPS[job.kind][job.step](job)
+        if isinstance(found, datetime):
+            job = jobs.note(job, _now(), due_at=found)
+            seconds = int((found - _now()).total_seconds()) + 1
+            send_later(setting("jobs_queue"), [Later(job.job_id, seconds, {})])
+            return job
+        following = steps[steps.index(job.step) + 1 :]
+        if found is not None:
+            job = job.at(job.step, found)
+        elif following:
+            job = job.at(following[0])
+        else:
+            job = job.over("done", _now())
+        job = jobs.note(job, _now())
+    logger.info("a job is over", extra={"job_id": job.job_id, "kind": job.kind})
+    return job
+
+
+def _now() -> datetime:
+    return milliseconds(datetime.now(UTC))
