@@ -11,7 +11,7 @@ message. What breaks off is taken up by the sweep (sweep_jobs.py): every step ma
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,8 @@ from shared.customers.job import Job
 from shared.customers.stored import instant, milliseconds
 from shared.customers.table import erasing, jobs
 from shared.errors import Busy
+from shared.orders import erasing as order_erasing
+from shared.orders.erased import Person
 from shared.web.crash import crash
 
 SECONDS = 200
@@ -42,8 +44,27 @@ def tell(job: Job) -> None:
         raise Busy("the bus does not take the event")
 
 
+def orders(job: Job) -> str | None:
+    return order_erasing.erase_placed(job.content["partitions"], job.place, _person(job), _now())
+
+
 def timeline(job: Job) -> str | None:
-    return erasing.forget_timeline(job, lambda _: None)
+    """Also the orders that the interactions name: of a record that was once with somebody else
+    they stand under the other's id. An order says itself whose it is."""
+
+    def sold(order_ids: Sequence[str]) -> None:
+        for order_id in order_ids:
+            order_erasing.erase(order_id, _person(job), _now())
+
+    return erasing.forget_timeline(job, sold)
+
+
+def _person(job: Job) -> Person:
+    return Person(
+        members=frozenset(job.content["members"]),
+        records=frozenset(name for name, _, _ in job.content["records"]),
+        pseudonym=job.content["pseudonym"],
+    )
 
 
 def settle(job: Job) -> datetime | None:
@@ -56,9 +77,11 @@ def settle(job: Job) -> datetime | None:
 STEPS: Mapping[str, Mapping[str, Step]] = {
     "erase": {
         erasing.FIRST: tell,
+        "orders": orders,
         "records": erasing.forget_records,
         "timeline": timeline,
         "settle": settle,
+        "orders again": orders,
     },
 }
 

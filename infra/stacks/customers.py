@@ -105,6 +105,9 @@ class Customers(Stack):
             *DELETE,
             "dynamodb:BatchWriteItem",
         )
+        data.let(work_off_jobs, schema.ORDERS, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
+        data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold of an order
+        data.let(work_off_jobs, schema.CONFIG, *READ)  # where a postal code lies
         events.let(work_off_jobs)
         asked.worked_off_by(work_off_jobs, batch_size=1, window_seconds=0, max_concurrency=5)
         sweep_jobs = Function(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from shared.errors import Gone
 from shared.locations.model import Kind, ServiceLevel
 
 Method = Literal["ship", "pickup"]
@@ -19,6 +20,8 @@ Unable = Literal["closed", "cut_off", "no_capacity"]
 Json = dict[str, Any]
 
 FORMAT = "norain-decision/1"
+ERASED_FORMAT = "norain-decision-erased/1"
+"""Of what is left of a decision whose shopper was erased: shared/routing/erased.py."""
 NO_MARKDOWN: Json = {"amount": 0, "share": 0.0, "target_days": 56}
 """Of policies that were stored before there was one."""
 PULLS_KEPT = timedelta(days=21)
@@ -403,7 +406,16 @@ class Decision:
 
     @staticmethod
     def from_bytes(data: bytes) -> "Decision":
+        """Raises Gone for one whose shopper was erased, with what is left of it."""
         document = json.loads(zlib.decompress(data))
+        if document.get("format") == ERASED_FORMAT:
+            left = {name: value for name, value in document.items() if name != "format"}
+            left["plan"] = {name: left["plan"][name] for name in ("units", "unfilled")}
+            raise Gone(
+                "the shopper was erased, and with them what the decision was made of: it cannot be "
+                "run again",
+                **left,
+            )
         return Decision(Problem.from_json(document["problem"]), Plan.from_json(document["plan"]))
 
 
