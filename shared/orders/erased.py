@@ -71,6 +71,13 @@ def told(entry: Entry) -> Entry:
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
 
+def event_without(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event of an order that is told after its buyer was erased."""
+    kind = event["type"]
+    gone = {"profile_id", "tracking"} | ({"reference"} if kind == "payment.received" else set())
+    return {**event, "data": _worded(event["data"], gone, free=kind in FREE)}
+
+
 def _worded(value: Any, gone: Collection[str], *, free: bool) -> Any:
     match value:
         case Mapping():

@@ -28,7 +28,13 @@ from shared.customers.table.audits import audit, reads
 from shared.customers.table.carts import cart, put_cart
 from shared.customers.table.exporting import export
 from shared.customers.table.merging import Merged, merge, preview, unmerge
-from shared.customers.table.profiles import find, find_by, not_erased, profile_exists
+from shared.customers.table.profiles import (
+    erased_among,
+    find,
+    find_by,
+    not_erased,
+    profile_exists,
+)
 from shared.customers.table.resolving import resolve
 from shared.customers.table.reviews import judge, open_reviews
 from shared.customers.table.rows import Act, fresh_id
@@ -40,6 +46,7 @@ __all__ = [
     "Merged",
     "audit",
     "cart",
+    "erased_among",
     "export",
     "find",
     "find_by",

@@ -106,6 +106,13 @@ def people_of(profile_ids: Iterable[str]) -> People:
     return people
 
 
+def erased_among(profile_ids: Iterable[str]) -> set[str]:
+    """Those of the ids whose person was erased: one read call."""
+    keys = {profile_key(profile_id): profile_id for profile_id in profile_ids}
+    found = get_many(keys, consistent=True, only=("erased_at",)) if keys else {}
+    return {keys[where] for where, item in found.items() if "erased_at" in item}
+
+
 def profile_key(profile_id: str) -> Key:
     return Key(table(), f"PROFILE#{profile_id}", "PROFILE")
 
