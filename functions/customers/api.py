@@ -8,17 +8,17 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send
-from shared.customers import normal, table
+from shared.customers import files, normal, table
 from shared.customers.contract import (
     CartContent,
     CustomerCart,
-    CustomerExport,
     CustomerInteraction,
     CustomerJob,
     CustomerProfile,
     CustomerProfiles,
     CustomerReviews,
     CustomerStatement,
+    ExportedFile,
     JobAsked,
     JudgedReview,
     MergedCustomer,
@@ -34,7 +34,6 @@ from shared.customers.contract import (
     UnmergeRequest,
     Verdict,
     cart_answer,
-    export_answer,
     interaction_answer,
     job_answer,
     job_asked,
@@ -46,7 +45,7 @@ from shared.customers.contract import (
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile
 from shared.customers.stored import milliseconds
-from shared.customers.table import Act, erasing, jobs
+from shared.customers.table import Act, erasing, exporting, jobs
 from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.instants import must_have_passed
 from shared.web.api import api, idempotent, serve, who
@@ -158,17 +157,21 @@ def profile(profile_id: ProfilePath) -> CustomerProfile:
     return whole_answer(found)
 
 
-@app.get(
+@app.post(
     "/v1/customers/<profile_id>/export",
+    status_code=202,
     security=needs("customers:export"),
-    summary="Everything that is kept on a person",
-    description="What the sources said word by word, what was decided on it and why, the timeline, "
-    "the cart, and who has read the profile.",
+    summary="Write down everything that is kept on a person",
+    description="What the sources said word by word, what was decided on it and why, orders with "
+    "all that happened to them and where their routings were to, the whole timeline, the cart, and "
+    "who has read the profile: JSON lines, `kind` says of what. A job writes it; when that is done "
+    "its `status_url` has links to the files, which are kept for 7 days.",
 )
-def export(profile_id: ProfilePath) -> CustomerExport:
-    found = table.export(profile_id)
-    _note([found.whole.profile.profile_id], "export")
-    return export_answer(found)
+def export(profile_id: ProfilePath) -> Response[JobAsked]:
+    job_id = exporting.ask(profile_id, _act("export"), table.fresh_id(), idempotent(app))
+    _note([table.find(profile_id).profile_id], "export")
+    send(setting("jobs_queue"), job_id)
+    return Response(202, content_type=JSON, body=job_asked(job_id))
 
 
 @app.get(
@@ -207,7 +210,8 @@ def erase(profile_id: ProfilePath) -> Response[JobAsked]:
     "/v1/customers/jobs/<job_id>",
     security=needs("customers:erase", "customers:export"),
     summary="How far a job on a person has come",
-    description="An erasure takes `customers:erase`, an export `customers:export`.",
+    description="An erasure takes `customers:erase`, an export `customers:export`. Links to the "
+    "files of an export are good for 15 minutes; to be given them is noted as a read.",
 )
 def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
     found = jobs.find_job(job_id)
@@ -215,7 +219,13 @@ def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
         raise NotFound("there is no such job", job_id=job_id)
     if f"customers:{found.kind}" not in who(app).scopes:
         raise Forbidden(f"this takes the scope customers:{found.kind}")
-    return job_answer(found)
+    answer = job_answer(found)
+    until = found.ended_at + files.KEPT if found.ended_at else None
+    if found.kind == "export" and found.state == "done" and until and _now() < until:
+        _note([table.find(found.profile_id).profile_id], "export link")
+        links = [ExportedFile.model_validate(row) for row in files.links(found)]
+        return answer.model_copy(update={"files": links, "files_until": until})
+    return answer
 
 
 @app.post("/v1/customers/<profile_id>/merge", security=MANAGE, summary="Merge two profiles")

@@ -3,6 +3,10 @@
     room                                what is left of somebody who was erased
     customers table                     shared/customers/table/erasing.py
     orders, with what lies beside them  shared/orders/erasing.py
+    files of exports, and their jobs    nothing
+    webhooks that wait                  told without the person: functions/webhooks/deliver.py
+    customer feed, its dead letters     refused when they are taken up: they came before
+    logs                                name nobody
     what hears of it                    customer.erased: profile ids, and what sources called them
 
 A message names a job. Its steps are done one after the other, and how far it has come is noted
@@ -20,12 +24,14 @@ from aws_lambda_powertools import Logger
 from shared.aws import events
 from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
+from shared.customers import files
 from shared.customers.events import of_erasure
 from shared.customers.job import Job
 from shared.customers.stored import instant, milliseconds
-from shared.customers.table import erasing, jobs
-from shared.errors import Busy
+from shared.customers.table import erasing, exporting, jobs, not_erased
+from shared.errors import Busy, Gone
 from shared.orders import erasing as order_erasing
+from shared.orders import exported
 from shared.orders.erased import Person
 from shared.web.crash import crash
 
@@ -34,8 +40,10 @@ SECONDS = 200
 
 logger = Logger(service="norain", utc=True)
 
-Step = Callable[[Job], str | datetime | None]
-"""Does some of the work; where to go on, until when to wait first, or None when it is done."""
+Step = Callable[[Job], "Done"]
+Done = str | datetime | None | tuple[Job, str | None]
+"""Where to go on, until when to wait first, or None when the step is done; with the job, where the
+step has something to be noted there."""
 
 
 def tell(job: Job) -> None:
@@ -59,6 +67,10 @@ def timeline(job: Job) -> str | None:
     return erasing.forget_timeline(job, sold)
 
 
+def exports(job: Job) -> None:
+    files.forget(job.content["members"])
+
+
 def _person(job: Job) -> Person:
     return Person(
         members=frozenset(job.content["members"]),
@@ -80,9 +92,12 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
         "orders": orders,
         "records": erasing.forget_records,
         "timeline": timeline,
+        "files": exports,
         "settle": settle,
         "orders again": orders,
+        "files again": exports,
     },
+    "export": {exporting.FIRST: exported.write},
 }
 
 
@@ -108,23 +123,36 @@ def carry_on(job: Job, until: float) -> Job:
             job = jobs.note(job, _now(), due_at=_now())
             send(setting("jobs_queue"), job.job_id)
             return job
-        steps = list(STEPS[job.kind])
-        found = STEPS[job.kind][job.step](job)
-        if isinstance(found, datetime):
-            job = jobs.note(job, _now(), due_at=found)
-            seconds = int((found - _now()).total_seconds()) + 1
+        try:
+            done = STEPS[job.kind][job.step](job)
+        except Gone:
+            files.forget([job.profile_id])
+            job = jobs.note(job.over("gone", _now()), _now())
+            break
+        if isinstance(done, datetime):
+            job = jobs.note(job, _now(), due_at=done)
+            seconds = int((done - _now()).total_seconds()) + 1
             send_later(setting("jobs_queue"), [Later(job.job_id, seconds, {})])
             return job
-        following = steps[steps.index(job.step) + 1 :]
-        if found is not None:
-            job = job.at(job.step, found)
-        elif following:
-            job = job.at(following[0])
-        else:
-            job = job.over("done", _now())
-        job = jobs.note(job, _now())
+        job, place = done if isinstance(done, tuple) else (job, done)
+        job = _after(job, place)
+        # Nothing is handed out of somebody who was erased meanwhile.
+        also = [not_erased(job.profile_id)] if job.kind == "export" else []
+        job = jobs.note(job, _now(), also=also)
     logger.info("a job is over", extra={"job_id": job.job_id, "kind": job.kind})
     return job
+
+
+def _after(job: Job, place: str | None) -> Job:
+    """The job at what comes next."""
+    steps = list(STEPS[job.kind])
+    following = steps[steps.index(job.step) + 1 :]
+    if place is not None:
+        return job.at(job.step, place)
+    if following:
+        return job.at(following[0])
+    kept = {"files": job.content["files"]} if job.kind == "export" else {}
+    return job.over("done", _now(), **kept)
 
 
 def _now() -> datetime:

@@ -1,10 +1,12 @@
 """Customers: the feed queue and who works it off, the API, the key of the identifiers' hashes."""
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.alarm import alarm, own_metric
+from infra.bucket import bucket
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
@@ -19,6 +21,8 @@ JOB_SECONDS = 300
 INDEX_LAG_SECONDS = 900
 """So far behind an index may be: an erasure looks into it again after that."""
 LOCAL_LAG_SECONDS = 2
+EXPORT_DAYS = 7
+"""As KEPT of shared/customers/files.py."""
 OLDEST_JOB_SECONDS = 6 * 3600
 
 
@@ -79,15 +83,24 @@ class Customers(Stack):
     def _jobs(self, platform: Platform, data: Data, events: Events) -> Function:
         """Who erases persons and writes down what is kept of them, and who sees to it that every
         job is brought to its end."""
+        files = bucket(
+            self,
+            "Exports",
+            platform,
+            rules=[s3.LifecycleRule(expiration=Duration.days(EXPORT_DAYS))],
+        )
         asked = Queue(self, "Jobs", platform, worker_timeout_seconds=JOB_SECONDS)
-        where = {"NORAIN_JOBS_QUEUE": asked.queue.queue_url}
+        where = {
+            "NORAIN_JOBS_QUEUE": asked.queue.queue_url,
+            "NORAIN_PERSON_EXPORTS": files.bucket_name,
+        }
         lag = LOCAL_LAG_SECONDS if platform.local else INDEX_LAG_SECONDS
         work_off_jobs = Function(
             self,
             "WorkOffJobs",
             platform,
             handler="functions.customers.work_off_jobs.handler",
-            description="erases persons in every room",
+            description="erases persons in every room, and writes down what is kept of them",
             environment={
                 **where,
                 "NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn,
@@ -130,7 +143,11 @@ class Customers(Stack):
             at_least=OLDEST_JOB_SECONDS,
             silence_rings=True,
         )
-        self.api.function.add_environment("NORAIN_JOBS_QUEUE", asked.queue.queue_url)
+        for setting, value in where.items():
+            self.api.function.add_environment(setting, value)
+        self.api.allow(["s3:GetObject"], [files.arn_for_objects("*")])  # with which links are made
+        work_off_jobs.allow(["s3:PutObject", "s3:DeleteObject"], [files.arn_for_objects("*")])
+        work_off_jobs.allow(["s3:ListBucket"], [files.bucket_arn])
         for function in (self.api, work_off_jobs, sweep_jobs):
             function.allow(["sqs:SendMessage"], [asked.queue.queue_arn])
         return work_off_jobs

@@ -1,7 +1,7 @@
 """The shapes that channels send and get (api.md, Customers)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -24,7 +24,7 @@ from shared.customers.model import (
     Stated,
 )
 from shared.customers.stored import milliseconds
-from shared.customers.views import Export, Preview, Review, Whole
+from shared.customers.views import Preview, Review, Whole
 from shared.errors import InvalidRequest, MalformedRequest
 from shared.instants import must_have_passed
 from shared.web.auth import Sources
@@ -633,8 +633,18 @@ class JobAsked(Answer):
     status_url: str
 
 
+class ExportedFile(Answer):
+    """JSON lines, gzip: a document each, with its ``kind``. Whoever has the ``url`` can fetch it
+    for 15 minutes."""
+
+    url: str
+    bytes: Count
+    lines: Count
+
+
 class CustomerJob(Answer):
-    """``gone``: the person was erased before it was done. Known for 30 days after its end."""
+    """``gone``: the person was erased before it was done. Known for 30 days after its end.
+    ``files`` are there when an export is done, and until ``files_until``."""
 
     job_id: Id
     kind: Literal["erase", "export"]
@@ -643,6 +653,8 @@ class CustomerJob(Answer):
     step: str | None = Field(default=None, description="what is being done")
     asked_at: Instant
     ended_at: Instant | None = None
+    files: list[ExportedFile] | None = None
+    files_until: Instant | None = None
 
 
 def job_asked(job_id: str) -> JobAsked:
@@ -661,30 +673,11 @@ def job_answer(job: Job) -> CustomerJob:
     )
 
 
-class CustomerExport(Answer):
-    """Everything that is kept on a person."""
-
-    profile: CustomerProfile
-    statements: list[CustomerStatementKept]
-    said: list[SaidOfRecords]
-    interactions: list[CustomerInteraction]
-    cart: CustomerCart
-    reads: list[ProfileRead]
+def said_answer(row: Mapping[str, Any]) -> SaidOfRecords:
+    return SaidOfRecords.model_validate({**row})
 
 
-def export_answer(export: Export) -> CustomerExport:
-    seen = export.whole
-    return CustomerExport(
-        profile=profile_answer(seen.profile, seen.housemates),
-        statements=[_statement_kept(record) for record in export.statements],
-        said=[SaidOfRecords.model_validate(dict(row)) for row in export.said],
-        interactions=[interaction_answer(entry) for entry in export.interactions],
-        cart=cart_answer(seen.profile.profile_id, seen.cart),
-        reads=[ProfileRead.model_validate(dict(row)) for row in export.reads],
-    )
-
-
-def _statement_kept(record: Record) -> CustomerStatementKept:
+def statement_answer(record: Record) -> CustomerStatementKept:
     return CustomerStatementKept.model_validate(
         {
             "source": record.source,

@@ -173,7 +173,7 @@ def erase_placed(
     index = int(number or 0)
     if index >= len(every):
         return None
-    found = list(islice(_placed(every[index], after), PAGE))
+    found = list(islice(placed(every[index], after), PAGE))
     for order_id, _ in found:
         erase(order_id, person, now)
     if len(found) == PAGE:
@@ -182,8 +182,9 @@ def erase_placed(
     return str(index + 1) if index + 1 < len(every) else None
 
 
-def _placed(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
-    """Ids and dates of the orders that the index shows, the oldest first."""
+def placed(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
+    """Ids and dates of the orders that the index shows, the oldest first; ``after`` is the last one
+    of the page before, in JSON."""
     more: dict[str, Any] = {}
     if after:
         order_id, placed_at = json.loads(after)

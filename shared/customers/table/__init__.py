@@ -26,7 +26,6 @@ loses a race reads again and decides again.
 
 from shared.customers.table.audits import audit, reads
 from shared.customers.table.carts import cart, put_cart
-from shared.customers.table.exporting import export
 from shared.customers.table.merging import Merged, merge, preview, unmerge
 from shared.customers.table.profiles import (
     erased_among,
@@ -47,7 +46,6 @@ __all__ = [
     "audit",
     "cart",
     "erased_among",
-    "export",
     "find",
     "find_by",
     "fresh_id",

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 from shared.aws.dynamodb import Key, delete_many, get, get_many, put_many, query, transact
 from shared.aws.items import to_item
 from shared.customers.job import Job
-from shared.customers.model import Profile, Record, RecordKey, joined
+from shared.customers.model import Profile, Record, RecordKey, joined, order_named
 from shared.customers.stored import interaction_from, record_from, text
 from shared.customers.table.households import forsaken, houses_of, houses_of_profile
 from shared.customers.table.jobs import job_put
@@ -288,11 +288,7 @@ def _own(row: Row, partition: str, members: Collection[str], records: Collection
 
 
 def _order_of(row: Row) -> str | None:
-    """The order that an interaction is about, as whoever noted it says."""
-    if not row["sk"].startswith("AT#"):
-        return None
-    order_id = interaction_from(row).data.get("order_id")
-    return order_id if isinstance(order_id, str) and order_id else None
+    return order_named(interaction_from(row).data) if row["sk"].startswith("AT#") else None
 
 
 def _forget_recent(partition: str, records: set[str]) -> None:

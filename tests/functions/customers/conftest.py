@@ -54,6 +54,9 @@ class Jobs:
 def jobs(fake_tables: None, environment: pytest.MonkeyPatch) -> Jobs:
     made = Jobs(client("sqs").create_queue(QueueName="jobs")["QueueUrl"])
     environment.setenv("NORAIN_JOBS_QUEUE", made.url)
+    environment.setenv("NORAIN_PERSON_EXPORTS", "person-exports")
+    where = {"LocationConstraint": "eu-central-1"}
+    client("s3").create_bucket(Bucket="person-exports", CreateBucketConfiguration=where)
     environment.setenv("NORAIN_EVENT_BUS", "norain-test")
     environment.setenv("NORAIN_INDEX_LAG_SECONDS", "0")
     environment.setattr(events, "client", lambda _: made)

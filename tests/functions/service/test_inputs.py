@@ -144,6 +144,7 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
     for name in ("feed_queue", "deliveries", "jobs_queue"):
         url = made.create_queue(QueueName=name)["QueueUrl"]
         environment.setenv(f"NORAIN_{name.upper()}", url)
+    environment.setenv("NORAIN_PERSON_EXPORTS", "person-exports")
     environment.setenv("NORAIN_WEBHOOK_KEY", "a key for tests")
     environment.setenv("NORAIN_WEBHOOK_LOOPBACK", "no")
     shop.stocked({"A": {"denver": 50, "boulder": 20, "depot": 90}, "B": {"denver": 9, "omaha": 4}})

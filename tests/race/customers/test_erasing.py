@@ -11,6 +11,7 @@ import pytest
 
 from functions.customers import work_off_jobs
 from shared.aws import events
+from shared.customers import files
 from shared.customers import table as customers
 from shared.customers.contract import CustomerIdentity
 from shared.customers.table import Act, erasing, jobs
@@ -66,6 +67,7 @@ def test_an_order_during_an_erasure_is_erased_too_or_of_a_new_account(
     environment.setenv("NORAIN_EVENT_BUS", "norain-test")
     environment.setenv("NORAIN_INDEX_LAG_SECONDS", "0")
     environment.setattr(events, "client", lambda _: Bus())
+    environment.setattr(files, "forget", lambda _: None)
     shop.stocked({"A": {"denver": BUYERS + 9}})
     assert buy(BUYERS) == "placed"
     first = table.find(f"o-{BUYERS}")
