@@ -161,6 +161,15 @@ def test_an_order_keeps_what_books_need_and_loses_the_person(jobs: Jobs) -> None
     shop.laws()
 
 
+def test_the_ledger_and_its_archive_name_orders_and_nobody(jobs: Jobs) -> None:
+    """So they stay as they are, for ever: what an order did to a position goes into both."""
+    lived()
+    rows = [row for row in shop.items("stock") if "o-77" in str(row)]
+    assert rows
+    told = str(rows).casefold()
+    assert [value for value in TOLD if value in told] == []
+
+
 def test_all_orders_of_the_person_have_one_pseudonym_that_leads_nowhere(jobs: Jobs) -> None:
     first = placed()
     placed("k-2", order_id="o-78")

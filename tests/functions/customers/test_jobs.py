@@ -140,12 +140,26 @@ def test_an_erasure_that_breaks_off_at_any_step_ends_by_itself(
 def test_a_job_whose_message_was_never_sent_is_found(
     jobs: Jobs, environment: pytest.MonkeyPatch
 ) -> None:
-    environment.setattr(api, "send", lambda *_: None)
+    def down(*_: Any) -> None:
+        raise ConnectionError("no queue")
+
+    environment.setattr(api, "send", down)
     job_id = erased()
     assert jobs.waiting() == []
     assert sweep_jobs.handler({}, None) == {"due": 1}
     assert jobs.work() == []
     assert state(job_id) == ("done", None)
+
+
+def test_a_message_of_a_job_that_is_over_changes_nothing(jobs: Jobs) -> None:
+    job_id = erased()
+    assert jobs.work() == []
+    before = everything()
+    again = event("customers/work_off_jobs")
+    again["Records"][0]["body"] = job_id
+    for message in (again, event("customers/work_off_jobs")):
+        assert work_off_jobs.handler(message, None) == {"batchItemFailures": []}
+    assert everything() == before
 
 
 def test_two_workers_do_not_have_one_job(jobs: Jobs) -> None:
