@@ -11,7 +11,7 @@ from functions.orders import api
 from shared.customers import table as customers
 from shared.customers.table import Act
 from shared.locations import table as locations
-from shared.orders import buyers, model, placing, table
+from shared.orders import buyers, erasing, model, placing, table
 from shared.orders.model import Order
 from shared.schema import TABLES
 from tests.functions.customers.conftest import Jobs
@@ -197,7 +197,11 @@ def test_a_replay_of_a_request_of_the_erased_is_told_the_first_answer_without_th
     assert again == first
 
 
-def test_a_decision_of_the_erased_says_that_it_cannot_be_run_again(jobs: Jobs) -> None:
+@pytest.mark.parametrize("room", [0, 8])
+def test_a_decision_of_the_erased_says_that_it_cannot_be_run_again(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(erasing, "ROOM", room)
     first = placed()
     status, decision = call("get_decision", "/v1/orders/o-77/decision")
     assert status == 200
