@@ -44,7 +44,7 @@ def build(app: App) -> None:
     availability = Availability(
         app, named("Availability"), platform, data=data, events=events, env=where
     )
-    customers = Customers(app, named("Customers"), platform, data=data, env=where)
+    customers = Customers(app, named("Customers"), platform, data=data, events=events, env=where)
     orders = Orders(
         app,
         named("Orders"),

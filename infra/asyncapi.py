@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from infra.openapi import VERSION
 from shared.availability.contract import AvailabilityChanged
+from shared.customers import events as customers
 from shared.customers.contract import ObservedEvent
 from shared.orders import events as orders
 from shared.stock import contract as stock
@@ -42,6 +43,7 @@ OBSERVED: Mapping[str, tuple[type[BaseModel], str]] = {
 TOLD: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
     **orders.TRANSFER_EVENTS,
+    **customers.EVENTS,
     "availability.changed": (
         AvailabilityChanged,
         "A SKU, or one of its shelves, is in stock, limited, awaited or out of stock now.",

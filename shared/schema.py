@@ -63,7 +63,10 @@ ORDERS = Table(
 )
 CUSTOMERS = Table(
     "customers",
-    indexes=(Index("by_review", "review_key", "opened_at", None),),
+    indexes=(
+        Index("by_review", "review_key", "opened_at", None),
+        Index("by_job", "job_key", "due_at", ("asked_at",)),
+    ),
     ttl="ttl",
     personal=True,
 )

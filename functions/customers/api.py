@@ -6,16 +6,20 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from shared.customers import normal, table
+from shared.aws.settings import setting
+from shared.aws.sqs import send
+from shared.customers import files, normal, table
 from shared.customers.contract import (
     CartContent,
     CustomerCart,
-    CustomerExport,
     CustomerInteraction,
+    CustomerJob,
     CustomerProfile,
     CustomerProfiles,
     CustomerReviews,
     CustomerStatement,
+    ExportedFile,
+    JobAsked,
     JudgedReview,
     MergedCustomer,
     MergePreview,
@@ -30,8 +34,9 @@ from shared.customers.contract import (
     UnmergeRequest,
     Verdict,
     cart_answer,
-    export_answer,
     interaction_answer,
+    job_answer,
+    job_asked,
     preview_answer,
     profile_answer,
     review_answer,
@@ -40,15 +45,17 @@ from shared.customers.contract import (
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile
 from shared.customers.stored import milliseconds
-from shared.customers.table import Act
-from shared.errors import InvalidRequest
+from shared.customers.table import Act, erasing, exporting, jobs
+from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.instants import must_have_passed
-from shared.web.api import api, idempotent, serve, who
+from shared.web.api import api, idempotent, logger, serve, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Country, Id
+from shared.web.crash import crash
 from shared.web.cursor import cursor_of, key_of
 
 READ, WRITE = needs("customers:read"), needs("customers:write")
+ERASE = needs("customers:erase")
 MANAGE = needs("customers:manage")
 JSON = "application/json"
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -153,17 +160,21 @@ def profile(profile_id: ProfilePath) -> CustomerProfile:
     return whole_answer(found)
 
 
-@app.get(
+@app.post(
     "/v1/customers/<profile_id>/export",
+    status_code=202,
     security=needs("customers:export"),
-    summary="Everything that is kept on a person",
-    description="What the sources said word by word, what was decided on it and why, the timeline, "
-    "the cart, and who has read the profile.",
+    summary="Write down everything that is kept on a person",
+    description="What the sources said word by word, what was decided on it and why, orders with "
+    "all that happened to them and where their routings were to, the whole timeline, the cart, and "
+    "who has read the profile: JSON lines, `kind` says of what. A job writes it; when that is done "
+    "its `status_url` has links to the files, which are kept for 7 days.",
 )
-def export(profile_id: ProfilePath) -> CustomerExport:
-    found = table.export(profile_id)
-    _note([found.whole.profile.profile_id], "export")
-    return export_answer(found)
+def export(profile_id: ProfilePath) -> Response[JobAsked]:
+    job_id = exporting.ask(profile_id, _act("export"), table.fresh_id(), idempotent(app))
+    _note([table.find(profile_id).profile_id], "export")
+    _begin(job_id)
+    return Response(202, content_type=JSON, body=job_asked(job_id))
 
 
 @app.get(
@@ -185,13 +196,39 @@ def reads(
 
 @app.delete(
     "/v1/customers/<profile_id>",
-    security=needs("customers:erase"),
+    status_code=202,
+    security=ERASE,
     summary="Erase a person for good",
-    description="Everything kept on the person goes; a replay of it is refused with 410.",
+    description="From the answer on nobody finds the person. A job takes away what is kept, in "
+    "every room: orders keep what law and books need, and lose whose they were. What came before "
+    "is refused with 410 when it comes again; who comes back later begins anew.",
 )
-def erase(profile_id: ProfilePath) -> Response[None]:
-    table.erase(profile_id, _act("erase"))
-    return Response(204)
+def erase(profile_id: ProfilePath) -> Response[JobAsked]:
+    job_id = erasing.ask(profile_id, _act("erase"), table.fresh_id())
+    _begin(job_id)
+    return Response(202, content_type=JSON, body=job_asked(job_id))
+
+
+@app.get(
+    "/v1/customers/jobs/<job_id>",
+    security=needs("customers:erase", "customers:export"),
+    summary="How far a job on a person has come",
+    description="An erasure takes `customers:erase`, an export `customers:export`. Links to the "
+    "files of an export are good for 15 minutes; to be given them is noted as a read.",
+)
+def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
+    found = jobs.find_job(job_id)
+    if found is None:
+        raise NotFound("there is no such job", job_id=job_id)
+    if f"customers:{found.kind}" not in who(app).scopes:
+        raise Forbidden(f"this takes the scope customers:{found.kind}")
+    answer = job_answer(found)
+    until = found.ended_at + files.KEPT if found.ended_at else None
+    if found.kind == "export" and found.state == "done" and until and _now() < until:
+        _note([table.find(found.profile_id).profile_id], "export link")
+        links = [ExportedFile.model_validate(row) for row in files.links(found)]
+        return answer.model_copy(update={"files": links, "files_until": until})
+    return answer
 
 
 @app.post("/v1/customers/<profile_id>/merge", security=MANAGE, summary="Merge two profiles")
@@ -310,6 +347,14 @@ def _cart(found: Profile, cart: Cart, version: str) -> Response[CustomerCart]:
 def _sent(name: str, value: str) -> str:
     """A '+' that was not percent-encoded arrives as a blank."""
     return f"+{value.strip()}" if name == "phone" and value.startswith(" ") else value
+
+
+def _begin(job_id: str) -> None:
+    """The job stands already: when nobody is told of it now, the sweep finds it within a minute."""
+    try:
+        send(setting("jobs_queue"), job_id)
+    except Exception as error:
+        logger.warning("a job is left to the sweep", extra={"job_id": job_id, **crash(error)})
 
 
 def _note(profile_ids: list[str], what: str) -> None:

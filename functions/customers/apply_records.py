@@ -15,20 +15,25 @@ from shared.customers.contract import Observed, observed
 from shared.customers.stored import milliseconds
 from shared.documents import loads
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
+from shared.instants import rfc3339
 from shared.web.auth import Sources
 from shared.web.crash import crash
 from shared.web.problem import summary
 
 WRITERS = 8
+RECEIVED_AT = "received_at"
+"""The message attribute that keeps when a message first came, on its way through dead letters."""
 
 logger = Logger(service="norain", utc=True)
 
 
 @dataclass(slots=True)
 class Message:
-    """One message of the queue: what it tells of persons, and what of it is wrong."""
+    """One message of the queue: when it came there first, what it tells of persons, and what of it
+    is wrong."""
 
     message_id: str
+    received_at: datetime
     told: list[Observed] = field(default_factory=list)
     bad: list[tuple[str, Refusal]] = field(default_factory=list)
     erased: int = 0
@@ -45,7 +50,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     work = [(message, one) for message in messages for one in message.told]
     with ThreadPoolExecutor(WRITERS) as pool:
         for (message, one), refusal in zip(
-            work, pool.map(lambda pair: _resolve(pair[1], now), work), strict=True
+            work, pool.map(lambda pair: _resolve(pair[0], pair[1], now), work), strict=True
         ):
             match refusal:
                 case None:
@@ -74,7 +79,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _read(record: dict[str, Any], now: datetime) -> Message:
-    message = Message(record["messageId"])
+    message = Message(record["messageId"], _received_at(record, now))
     sources = Sources.of(setting("customer_feed_sources").split())
     try:
         body = loads(record["body"])
@@ -89,10 +94,29 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
     return message
 
 
-def _resolve(one: Observed, now: datetime) -> Exception | None:
+def _received_at(record: dict[str, Any], now: datetime) -> datetime:
+    """When the queue took the message; of one that comes back from the dead letters, or of a file,
+    what is said of the time before. It can make a message older, and never younger."""
+    sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    said = record.get("messageAttributes", {}).get(RECEIVED_AT, {}).get("stringValue")
+    try:
+        before = datetime.fromisoformat(said) if said else sent
+    except ValueError:
+        before = sent
+    return milliseconds(min(now, sent, before if before.tzinfo else sent))
+
+
+def _resolve(message: Message, one: Observed, now: datetime) -> Exception | None:
     """What hinders one must not hinder the others."""
     try:
-        table.resolve(one.record, one.request.name, now, table.fresh_id(), one.request.digest)
+        table.resolve(
+            one.record,
+            one.request.name,
+            now,
+            table.fresh_id(),
+            one.request.digest,
+            message.received_at,
+        )
     except Exception as error:
         return error
     return None
@@ -119,7 +143,8 @@ def _put_away(message: Message) -> bool:
             logger.warning(
                 "a bad event", extra={"message_id": message.message_id, "reason": reason}
             )
-            send(setting("dead_letters"), body, reason)
+            told = {**reason, RECEIVED_AT: rfc3339(message.received_at)}
+            send(setting("dead_letters"), body, told)
     except Exception as error:
         _tell(error, message.message_id)
         return False

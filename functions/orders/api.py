@@ -59,6 +59,7 @@ from shared.orders.contract import (
 from shared.orders.model import Change, Order, State
 from shared.orders.transfers import Moved, Transfer
 from shared.routing import table as policies
+from shared.routing.erased import is_stub
 from shared.routing.model import Decision
 from shared.routing.whatif import what_if
 from shared.web.api import api, idempotent, serve, who
@@ -446,7 +447,7 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     pk, _, sk = key.partition("\n")
     since = _now() - timedelta(days=body.days)
     page, last = table.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
-    decided = ((name, Decision.from_bytes(data)) for name, data in page)
+    decided = ((name, Decision.from_bytes(data)) for name, data in page if not is_stub(data))
     found = what_if(decided, draft.policy)
     following = cursor_of("\n".join(last)) if last else None
     trial = policies.tried(

@@ -16,7 +16,9 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
+from shared.customers.table import erased_among
 from shared.errors import Busy
+from shared.orders.erased import event_without
 from shared.webhooks import model, rights, sending, table
 from shared.webhooks.model import Webhook
 from shared.webhooks.sending import Outcome
@@ -46,10 +48,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     known = {(one.client_id, one.webhook_id): one for one in table.every()}
     resting: dict[str, datetime] = {}
     due: list[tuple[Message, Webhook]] = []
+    gone, unknown = _erased(event["Records"])
     waiting: list[tuple[Message, Later]] = []
     failed: set[str] = set()
     for record in event["Records"]:
-        message = _read(record)
+        message = _read(record, gone)
         webhook = known.get((message.client_id, message.webhook_id))
         if webhook is None:
             logger.info("its webhook was deleted", extra={"message_id": message.name})
@@ -57,14 +60,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             _give_up(message, "webhook_disabled", "its webhook was disabled")
         elif message.due is not None and now < message.due:
             waiting.append((message, _later(message, message.due, now)))
-        elif (may_hear := _may_hear(webhook, message)) is None:
+        elif unknown or (may_hear := _may_hear(webhook, message)) is None:
             failed.add(message.name)
         elif not may_hear:
             logger.info("its client may not hear of it", extra={"message_id": message.name})
         elif (until := _rests_until(webhook, now, resting)) is not None:
             waiting.append((message, _later(message, until, now)))
         else:
-            due.append((message, webhook))
+            due.append((message, rights.entitled(webhook)))
     outcomes = _sent(due, now)
     for (message, webhook), outcome in zip(due, outcomes, strict=True):
         try:
@@ -82,9 +85,22 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
 
 
-def _read(record: dict[str, Any]) -> Message:
-    """Of what fan_out.py or ``_later`` has written."""
-    told = json.loads(record["body"])
+def _erased(records: list[dict[str, Any]]) -> tuple[set[str], bool]:
+    """The persons of these messages who were erased since; whether that cannot be known now."""
+    told = (json.loads(record["body"])["event"]["data"] for record in records)
+    try:
+        return erased_among({data["profile_id"] for data in told if data.get("profile_id")}), False
+    except Busy:
+        return set(), True
+
+
+def _read(record: dict[str, Any], gone: set[str]) -> Message:
+    """Of what fan_out.py or ``_later`` has written; without a person who is ``gone``."""
+    body = record["body"]
+    told = json.loads(body)
+    if told["event"]["data"].get("profile_id") in gone:
+        told["event"] = event_without(told["event"])
+        body = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
     attributes = {
         name: attribute.get("stringValue", "")
         for name, attribute in record.get("messageAttributes", {}).items()
@@ -94,7 +110,7 @@ def _read(record: dict[str, Any]) -> Message:
         record["messageId"],
         int(attributes.get("attempt", 1)),
         datetime.fromtimestamp(int(due), UTC) if due else None,
-        record["body"],
+        body,
         told["client_id"],
         told["webhook_id"],
         told["event"],
@@ -140,7 +156,10 @@ def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
         return []
     pool = ThreadPoolExecutor(len(due))
     try:
-        tries = [pool.submit(sending.send, webhook, one.event, now) for one, webhook in due]
+        tries = [
+            pool.submit(sending.send, webhook, model.told_to(webhook, one.event), now)
+            for one, webhook in due
+        ]
         wait(tries, SECONDS)
         late = Outcome(None, "it has not answered in time")
         return [one.result() if one.done() else late for one in tries]

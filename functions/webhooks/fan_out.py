@@ -9,7 +9,7 @@ from shared.aws.settings import setting
 from shared.aws.sqs import send_many
 from shared.errors import Busy
 from shared.webhooks import table
-from shared.webhooks.model import wants
+from shared.webhooks.model import told_to, wants
 from shared.webhooks.rights import entitled
 
 logger = Logger(service="norain", utc=True)
@@ -26,11 +26,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         name = record["messageId"]
         try:
             told = json.loads(record["body"])["detail"]
-            wanted = [
-                webhook
-                for webhook in webhooks
-                if told["type"] in webhook.types and wants(entitled(webhook), told)
-            ]
+            entitled_ones = [entitled(one) for one in webhooks if told["type"] in one.types]
+            wanted = [webhook for webhook in entitled_ones if wants(webhook, told)]
         except Busy:
             logger.warning("to be told again", extra={"message_id": name})
             failed.add(name)
@@ -41,7 +38,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             continue
         bodies += [
             json.dumps(
-                {"client_id": one.client_id, "webhook_id": one.webhook_id, "event": told},
+                {
+                    "client_id": one.client_id,
+                    "webhook_id": one.webhook_id,
+                    "event": told_to(one, told),
+                },
                 separators=(",", ":"),
                 ensure_ascii=False,
             )

@@ -8,11 +8,13 @@ changes nothing: an event is applied once. What a schedule gave up its next run 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from infra.cli.status import short
 from infra.local.cloud import CloudFailed
+from shared.instants import rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -26,13 +28,15 @@ UNKNOWN = "received too often: the worker did not get to the end of it"
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """``body`` is parsed when it is JSON, else the text as it is."""
+    """``body`` is parsed when it is JSON, else the text as it is. ``received_at`` is when its
+    message first came."""
 
     message_id: str
     code: str
     detail: str
     body: Any
     receipt: str
+    received_at: str = ""
 
     def told(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "receipt"}
@@ -98,6 +102,7 @@ def receive(sqs: "SQSClient", url: str) -> list[DeadLetter]:
         QueueUrl=url,
         MaxNumberOfMessages=10,
         MessageAttributeNames=["All"],
+        AttributeNames=["SentTimestamp"],
         VisibilityTimeout=HIDDEN_SECONDS,
     ).get("Messages"):
         fresh = [_letter(message) for message in messages if message["MessageId"] not in found]
@@ -128,7 +133,13 @@ def redrive(
         body = mended.get(letter.message_id, letter.body)
         if place.source is not None:
             text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
-            aws("sqs").send_message(QueueUrl=place.source, MessageBody=text)
+            # Who was erased since the message first came must not come back with it.
+            came = {"received_at": {"DataType": "String", "StringValue": letter.received_at}}
+            aws("sqs").send_message(
+                QueueUrl=place.source,
+                MessageBody=text,
+                MessageAttributes=came if letter.received_at else {},
+            )
         elif place.name == RECORDS and not _taken(aws, body):
             stay.append(letter)
             continue
@@ -198,6 +209,7 @@ def _letter(message: "MessageTypeDef") -> DeadLetter:
         body = json.loads(message["Body"])
     except ValueError:
         body = message["Body"]
+    sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
     code, detail = _told(body) or ("receives_exhausted", UNKNOWN)
     return DeadLetter(
         message_id=message["MessageId"],
@@ -205,4 +217,5 @@ def _letter(message: "MessageTypeDef") -> DeadLetter:
         detail=attributes.get("detail", detail),
         body=body,
         receipt=message["ReceiptHandle"],
+        received_at=attributes.get("received_at", rfc3339(sent)),
     )

@@ -30,6 +30,7 @@ from infra.local import cloud, deploy, target
 from infra.local.cloud import CloudFailed
 from infra.local.steps import Steps
 from infra.local.target import Refused
+from shared.instants import rfc3339
 from shared.stock.ingest import REJECTS
 
 JSON = "--json"
@@ -230,7 +231,14 @@ def feed(
         with Steps() as steps, steps.step("send", total=len(found.events)) as step:
             for events, body in files.batches(found.events):
                 messages += 1
-                aim.sqs.send_message(QueueUrl=of.queue(aim), MessageBody=body)
+                aim.sqs.send_message(
+                    QueueUrl=of.queue(aim),
+                    MessageBody=body,
+                    # Of persons who were erased since the file was written it tells nothing.
+                    MessageAttributes={
+                        "received_at": {"DataType": "String", "StringValue": rfc3339(as_of)}
+                    },
+                )
                 step.advance(events)
     sent = 0 if check else len(found.events)
     show(

@@ -6,12 +6,14 @@ from infra.cli.output import table
 from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
+from shared.errors import Gone
 from shared.routing.model import Decision, Plan
 from shared.routing.route import replay as decide_again
 
 
 def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
-    """What came out, for programs and for people. ``same`` when every plan is the stored one.
+    """What came out, for programs and for people. ``same`` when every plan is the stored one;
+    what was erased with its shopper cannot be run again, and says so.
 
     Raises CloudFailed when there is no such order.
     """
@@ -26,7 +28,12 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
     told: list[Any] = []
     for number, kept in enumerate(from_item(found)["decisions"], 1):
         data = kept if isinstance(kept, bytes) else _beside(target, order_id, kept)
-        taken = Decision.from_bytes(data)
+        try:
+            taken = Decision.from_bytes(data)
+        except Gone as gone:
+            rows.append({"decision": number, "erased": True, **gone.data})
+            told.append(f"[bold]decision {number}[/] of {gone.data['decided_at']}: {gone.detail}")
+            continue
         again = decide_again(data)
         problem = taken.problem
         rows.append(
@@ -47,7 +54,7 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
         told += _drawn("stored", taken.plan)
         if again.plan != taken.plan:
             told += _drawn("replayed", again.plan)
-    same = all(row["same"] for row in rows)
+    same = all(row.get("same", True) for row in rows)
     return {"order_id": order_id, "same": same, "decisions": rows}, told
 
 

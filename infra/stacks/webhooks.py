@@ -16,7 +16,7 @@ from shared import schema
 
 FAN_OUT_SECONDS = 30
 DELIVER_SECONDS = 30
-SOURCES = ("norain/availability", "norain/orders")
+SOURCES = ("norain/availability", "norain/orders", "norain/customers")
 
 
 class Webhooks(Stack):
@@ -89,6 +89,7 @@ class Webhooks(Stack):
             sends_to_itself=True,
         )
         data.let(deliver, schema.WEBHOOKS, *READ, *WRITE)
+        data.let(deliver, schema.CUSTOMERS, "dynamodb:BatchGetItem")  # who was erased since
         deliver.allow(["sqs:SendMessage"], [deliveries.queue.queue_arn])
         deliveries.worked_off_by(deliver, batch_size=10, window_seconds=0, max_concurrency=20)
 

@@ -56,8 +56,10 @@ def _session() -> botocore.session.Session:
 @cache
 def client(service: str) -> Any:
     """Threads that ask for it first may each get one of their own; botocore makes one at a time."""
+    # Links that S3 is asked with are signed as everything else is; botocore's own are of old.
+    config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
     with MAKING:
-        made = _session().create_client(service, config=CONFIG)
+        made = _session().create_client(service, config=config)
     made.meta.events.register("after-call", _busy)
     made.meta.events.register("after-call-error", _silent)
     return made

@@ -171,7 +171,17 @@ def put_many(table: str, items: Sequence[Item]) -> None:
 
     Raises Busy when the table does not take them all.
     """
-    left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+    _write_many(table, [{"PutRequest": {"Item": item}} for item in items])
+
+
+def delete_many(table: str, keys: Iterable[tuple[str, str]]) -> None:
+    """Deletes what is there under each (pk, sk), 25 per call. Raises Busy like ``put_many``."""
+    unique = dict.fromkeys(keys)
+    _write_many(table, [{"DeleteRequest": {"Key": key(pk, sk)}} for pk, sk in unique])
+
+
+def _write_many(table: str, requests: Sequence[Any]) -> None:
+    left = list(requests)
     attempt = 0
     while left:
         now, left = left[:PUT_ITEMS], left[PUT_ITEMS:]

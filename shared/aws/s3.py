@@ -110,3 +110,21 @@ def get(bucket: str, key: str) -> bytes | None:
     except client("s3").exceptions.NoSuchKey:
         return None
     return body
+
+
+def delete_all(bucket: str, prefix: str) -> int:
+    """Deletes every object whose key begins so; how many."""
+    s3, gone = client("s3"), 0
+    while found := s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+        for row in found:
+            s3.delete_object(Bucket=bucket, Key=row["Key"])
+        gone += len(found)
+    return gone
+
+
+def presigned(bucket: str, key: str, seconds: int) -> str:
+    """An address from which the object can be fetched for so long, by whoever has it."""
+    url: str = client("s3").generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+    )
+    return url

@@ -1,7 +1,7 @@
 """The shapes that channels send and get (api.md, Customers)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from shared.customers import normal
 from shared.customers.fold import Cart, Golden, consents, golden, identifiers
+from shared.customers.job import Job
 from shared.customers.model import (
     FIELDS,
     IDENTIFIERS,
@@ -23,7 +24,7 @@ from shared.customers.model import (
     Stated,
 )
 from shared.customers.stored import milliseconds
-from shared.customers.views import Export, Preview, Review, Whole
+from shared.customers.views import Preview, Review, Whole
 from shared.errors import InvalidRequest, MalformedRequest
 from shared.instants import must_have_passed
 from shared.web.auth import Sources
@@ -625,30 +626,58 @@ class ProfileReads(Answer):
     next_cursor: str | None = None
 
 
-class CustomerExport(Answer):
-    """Everything that is kept on a person."""
+class JobAsked(Answer):
+    """What was asked for goes on by itself: ``status_url`` tells how far it has come."""
 
-    profile: CustomerProfile
-    statements: list[CustomerStatementKept]
-    said: list[SaidOfRecords]
-    interactions: list[CustomerInteraction]
-    cart: CustomerCart
-    reads: list[ProfileRead]
+    job_id: Id
+    status_url: str
 
 
-def export_answer(export: Export) -> CustomerExport:
-    seen = export.whole
-    return CustomerExport(
-        profile=profile_answer(seen.profile, seen.housemates),
-        statements=[_statement_kept(record) for record in export.statements],
-        said=[SaidOfRecords.model_validate(dict(row)) for row in export.said],
-        interactions=[interaction_answer(entry) for entry in export.interactions],
-        cart=cart_answer(seen.profile.profile_id, seen.cart),
-        reads=[ProfileRead.model_validate(dict(row)) for row in export.reads],
+class ExportedFile(Answer):
+    """JSON lines, gzip: a document each, with its ``kind``. Whoever has the ``url`` can fetch it
+    for 15 minutes."""
+
+    url: str
+    bytes: Count
+    lines: Count
+
+
+class CustomerJob(Answer):
+    """``gone``: the person was erased before it was done. Known for 30 days after its end.
+    ``files`` are there when an export is done, and until ``files_until``."""
+
+    job_id: Id
+    kind: Literal["erase", "export"]
+    profile_id: Id
+    state: Literal["open", "done", "gone"]
+    step: str | None = Field(default=None, description="what is being done")
+    asked_at: Instant
+    ended_at: Instant | None = None
+    files: list[ExportedFile] | None = None
+    files_until: Instant | None = None
+
+
+def job_asked(job_id: str) -> JobAsked:
+    return JobAsked(job_id=job_id, status_url=f"/v1/customers/jobs/{job_id}")
+
+
+def job_answer(job: Job) -> CustomerJob:
+    return CustomerJob(
+        job_id=job.job_id,
+        kind=job.kind,
+        profile_id=job.profile_id,
+        state=job.state,
+        step=job.step or None,
+        asked_at=job.asked_at,
+        ended_at=job.ended_at,
     )
 
 
-def _statement_kept(record: Record) -> CustomerStatementKept:
+def said_answer(row: Mapping[str, Any]) -> SaidOfRecords:
+    return SaidOfRecords.model_validate({**row})
+
+
+def statement_answer(record: Record) -> CustomerStatementKept:
     return CustomerStatementKept.model_validate(
         {
             "source": record.source,

@@ -73,8 +73,11 @@ def hashed(secret: bytes, kind: str, value: str) -> str:
     return hmac.digest(secret, message, hashlib.sha256).hex()[:HASH_LENGTH]
 
 
-def record_key(secret: bytes, source: str, source_id: str) -> RecordKey:
-    return f"{source}#{hashed(secret, f'record {source}', source_id)}"
+def record_key(secret: bytes, source: str, source_id: str, life: int = 0) -> RecordKey:
+    """``life`` counts how often the person behind the record has been erased: who comes back under
+    the same id begins anew, and shares nothing with what is being taken away."""
+    kind = f"record {source}" if life == 0 else f"life {life} of record {source}"
+    return f"{source}#{hashed(secret, kind, source_id)}"
 
 
 def identifier_key(secret: bytes, name: str, value: str) -> str:

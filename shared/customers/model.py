@@ -243,6 +243,15 @@ class Interaction:
     record_key: RecordKey | None = None
 
 
+LONGEST_ORDER_ID = 60
+
+
+def order_named(data: Mapping[str, object]) -> str | None:
+    """The order that an interaction with ``data`` is about, as whoever noted it says."""
+    name = data.get("order_id")
+    return name if isinstance(name, str) and 0 < len(name) <= LONGEST_ORDER_ID else None
+
+
 MOST_BYTES = 300_000
 """Of a profile's records together: DynamoDB holds 400 KB in an item, and takes 4 MB at once."""
 

@@ -1,9 +1,7 @@
 """What is shown of people beside the profile: pairs to judge, a merge before it is made, all."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.customers.fold import Cart
 from shared.customers.model import Interaction, Profile, Record
@@ -44,15 +42,3 @@ class Preview:
     bits: float
     reasons: tuple[str, ...]
     vetoes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """``statements`` are what the sources said, word by word; ``said`` what was decided on the
-    records, by whom and why; ``reads`` who has read the profile."""
-
-    whole: Whole
-    statements: tuple[Record, ...]
-    said: tuple[Mapping[str, Any], ...]
-    interactions: tuple[Interaction, ...]
-    reads: tuple[Mapping[str, Any], ...]

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
+from shared.aws.dynamodb import Part
 from shared.customers.contract import CustomerIdentity
 from shared.customers.model import Interaction
 from shared.customers.table import (
     audit,
     find,
     fresh_id,
+    not_erased,
     profile_exists,
     record_interaction,
     resolve,
@@ -27,18 +29,21 @@ def buyer(
     request: Request,
     now: datetime,
     caller: Caller,
-) -> Buyer:
-    """The profile as it is called now, nobody for a guest.
+) -> tuple[Buyer, list[Part]]:
+    """The profile as it is called now, nobody for a guest; and on what condition an order is
+    theirs: that the person is not erased before it is stored. So an erasure finds every order, and
+    none comes behind it.
 
     A person whom the channel describes is resolved under the request's own name, so that the same
-    request always means the same person.
+    request always means the same person; who was erased before the request came begins anew.
 
-    Raises InvalidRequest for a profile that does not exist, Gone for one that was erased,
-    Forbidden when the source is none of the caller's, or when it names a profile and may not read
-    any: nobody puts an order on the timeline of somebody whom it does not know.
+    Raises InvalidRequest for a profile that does not exist, Gone for one that was erased, or of
+    which the request came before that; Forbidden when the source is none of the caller's, or when
+    it names a profile and may not read any: nobody puts an order on the timeline of somebody whom
+    it does not know.
     """
     if customer is None:
-        return Buyer()
+        return Buyer(), []
     if isinstance(customer, KnownCustomer):
         if "customers:read" not in caller.scopes:
             raise Forbidden(
@@ -48,12 +53,15 @@ def buyer(
         found = profile_exists(customer.profile_id)
         if found is None:
             raise invalid("$.customer.profile_id", "there is no such profile")
-        return Buyer(found, found)
+        return Buyer(found, found), [not_erased(found)]
     record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
         record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
     )
-    return Buyer(resolved.profile_id, resolved.home, resolved.record_key)
+    return (
+        Buyer(resolved.profile_id, resolved.home, resolved.record_key),
+        [not_erased(resolved.profile_id)],
+    )
 
 
 def names(profile_id: str) -> frozenset[str]:

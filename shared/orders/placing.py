@@ -10,10 +10,11 @@ from typing import Any
 
 from shared.availability.channel import found_in
 from shared.availability.unpicked_table import unpicked
-from shared.aws.dynamodb import WRITE_PARTS, pause
+from shared.aws.dynamodb import WRITE_PARTS, Part, pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.table import all_locations, point_of_postal_code
 from shared.orders import model, refusing, sourcing, supplies, table, transfer_table, yielding
+from shared.orders.erased import as_kept
 from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
 from shared.orders.sourcing import Supply
 from shared.orders.table import Answered, Gathered
@@ -34,12 +35,14 @@ REROUTES = 3
 ATTEMPTS = 8
 """How often an order that somebody else has just changed is read and decided again."""
 
-ALWAYS = 5
-"""Parts of a transaction beside positions and claims: the order, a request, a hold, a decision, and
-what moves beside the order."""
+ALWAYS = 7
+"""Parts of a transaction beside positions and claims: the order, a request and that it was about
+the order, a hold, the buyer, a decision, and what moves beside the order."""
 MOST_CLAIMS = 20
 """Of one order; what is left waits without."""
 
+WhoBuys = Callable[[], tuple[Buyer, list[Part]]]
+"""Whose order it is, and on what conditions."""
 Answer = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
 Stock = Mapping[tuple[str, str], Facts]
@@ -52,7 +55,7 @@ def place(
     actor: str,
     now: datetime,
     answer: Answer,
-    buyer: Callable[[], Buyer] = Buyer,
+    buyer: WhoBuys = lambda: (Buyer(), []),
 ) -> str:
     """Places ``draft`` (lines not open yet) once; the answer, and to a replay the first one.
 
@@ -68,8 +71,7 @@ def place(
     if (first := _first(gathered.found, request)) is not None:
         return first
     try:
-        draft = replace(draft, buyer=buyer())
-        return _placed(draft, gathered, request, actor=actor, now=now, answer=answer)
+        return _placed(draft, gathered, request, actor=actor, now=now, answer=answer, buyer=buyer)
     except (OutOfStock, HoldClosed):
         # The read may have been older than the same request's own success.
         if (first := _first(table.look(draft.order_id, request), request)) is not None:
@@ -102,7 +104,10 @@ def _placed(
     actor: str,
     now: datetime,
     answer: Answer,
+    buyer: WhoBuys,
 ) -> str:
+    who, theirs = buyer()
+    draft = replace(draft, buyer=who)
     supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
@@ -137,7 +142,10 @@ def _placed(
             request=request,
             answer=text,
             hold=gathered.hold,
-            beside=[transfer_table.part(one) for one in shrunk],
+            beside=[
+                *theirs,
+                *(transfer_table.part(one) for one in shrunk),
+            ],
         )
         if lost is None:
             return text
@@ -145,6 +153,10 @@ def _placed(
             return _again(lost.answered, request)
         if lost.changed:
             raise _taken(draft.order_id)
+        if not lost.learnt:
+            # The buyer may have been erased meanwhile.
+            who, theirs = buyer()
+            start = replace(start, order=replace(start.order, buyer=who))
         supply = supply.knowing(lesson(lost.learnt, race))
     raise Busy("too many buyers of the same goods; trying again is safe")
 
@@ -271,6 +283,7 @@ def change(
         else:
             routed, shrunk = False, ()
             decided = _claiming(found.order, decided, {})
+        decided = replace(decided, order=as_kept(decided.order))
         text = answer(_stored(decided.order))
         try:
             lost = table.commit(

@@ -3,6 +3,7 @@
     pk ORDER#<order_id>   sk ORDER                  the order: all that is true of it
     pk ORDER#<order_id>   sk DECISION#<decision_id>#<part>   a routing too long for the order itself
     pk ORDER#<order_id>   sk PAST#<part>            history and closed fulfillments of a long order
+    pk ORDER#<order_id>   sk ASKED#<name>           that a request about it was answered
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
                              ... #<location_id>     the same, of a rival that may accept it
     pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
@@ -39,6 +40,7 @@ from shared.catalog.model import Product
 from shared.catalog.table import product_key, product_of_item
 from shared.errors import Busy, HoldClosed, TooMuchAtOnce
 from shared.instants import rfc3339
+from shared.orders.erased import as_kept
 from shared.orders.model import (
     NO_PAST,
     OPEN,
@@ -227,6 +229,7 @@ def commit(
     Raises LawBroken (and writes nothing) for an order that does not conserve its units,
     HoldClosed, TooMuchAtOnce when it would touch more than a transaction can.
     """
+    change = replace(change, order=as_kept(change.order))
     order = change.order
     check(order)
     new = order.version == 0
@@ -244,6 +247,8 @@ def commit(
     if request is not None and not (new and order.order_id == id_of(request)):
         record_at = len(parts)
         parts.append(record_part(request, order.order_id, answer, now))
+        if not new:
+            parts.append(_asked_part(request, order.order_id, now))
     parts += _claim_parts(before, order)
     parts += _decision_parts(order)
     parts += [*aside, *beside]
@@ -488,6 +493,18 @@ def record_part(request: Request, order_id: str, answer: str, now: datetime) -> 
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
+
+
+def _asked_part(request: Request, order_id: str, now: datetime) -> Part:
+    """That ``request`` was about the order: its answer may tell of the buyer, and is found by it
+    when that person is erased."""
+    item = {
+        "pk": f"ORDER#{order_id}",
+        "sk": f"ASKED#{request.name}",
+        "request": request.name,
+        "ttl": int(now.timestamp()) + KEPT_SECONDS,
+    }
+    return {"Put": {"TableName": orders(), "Item": to_item(item)}}
 
 
 def shard(order_id: str) -> int:

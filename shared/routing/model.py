@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from shared.errors import Gone
 from shared.locations.model import Kind, ServiceLevel
 
 Method = Literal["ship", "pickup"]
@@ -22,6 +23,8 @@ FORMAT = "norain-decision/2"
 """2: each unit is charged its own worth on the shelf, and each line its own penalty; 1 charged the
 mean of both. A decision of format 1 with several units of one SKU is read and explained, but taken
 again it may come out cheaper."""
+ERASED_FORMAT = "norain-decision-erased/1"
+"""Of what is left of a decision whose shopper was erased: shared/routing/erased.py."""
 NO_MARKDOWN: Json = {"amount": 0, "share": 0.0, "target_days": 56}
 """Of policies that were stored before there was one."""
 PULLS_KEPT = timedelta(days=21)
@@ -406,7 +409,16 @@ class Decision:
 
     @staticmethod
     def from_bytes(data: bytes) -> "Decision":
+        """Raises Gone for one whose shopper was erased, with what is left of it."""
         document = json.loads(zlib.decompress(data))
+        if document.get("format") == ERASED_FORMAT:
+            left = {name: value for name, value in document.items() if name != "format"}
+            left["plan"] = {name: left["plan"][name] for name in ("units", "unfilled")}
+            raise Gone(
+                "the shopper was erased, and with them what the decision was made of: it cannot be "
+                "run again",
+                **left,
+            )
         return Decision(Problem.from_json(document["problem"]), Plan.from_json(document["plan"]))
 
 

@@ -8,12 +8,13 @@ from pydantic import AfterValidator, Field
 from shared.availability.events import CHANGED
 from shared.orders.events import EVENTS
 from shared.web.contract import Answer, Input, Instant
-from shared.webhooks.model import Webhook
+from shared.webhooks.model import ERASED, Webhook
 
 TYPES: Mapping[str, str] = {
     CHANGED: "availability:read",
     **dict.fromkeys(EVENTS, "orders:read"),
     "stock.count_requested": "stock:read",
+    ERASED: "customers:read",
 }
 """Each type of event that can be subscribed to, and the scope that it takes."""
 MOST_WEBHOOKS = 20
@@ -32,7 +33,8 @@ class SubscribeWebhook(Input):
     url: str = Field(description="https, to a host of the public Internet")
     types: Annotated[list[EventType], Field(min_length=1, max_length=50)] = Field(
         description="`availability.changed` takes the scope availability:read, "
-        "`stock.count_requested` stock:read, all others orders:read"
+        "`stock.count_requested` stock:read, `customer.erased` customers:read, all others "
+        "orders:read"
     )
 
 

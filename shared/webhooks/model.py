@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from shared.errors import invalid
 
 State = Literal["active", "disabled", "deleted"]
+ERASED = "customer.erased"
 
 WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 43_000)
 """Seconds after each failed attempt (Standard Webhooks). The last attempt is 29 hours after the
@@ -30,7 +31,8 @@ GONE = 410
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """``channels`` are those of the client when it subscribed. ``failing_since`` is when the first
+    """``channels`` are those of the client when it subscribed; ``sources`` those that it speaks
+    for, which are never stored (rights.py). ``failing_since`` is when the first
     delivery failed after the last that did not, ``failures`` how many have since; before
     ``resumes_at`` one that rests is not tried."""
 
@@ -45,6 +47,16 @@ class Webhook:
     failures: int = 0
     disabled_at: datetime | None = None
     resumes_at: datetime | None = None
+    sources: frozenset[str] = frozenset()
+
+
+def told_to(webhook: Webhook, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event as its client may hear it: of somebody who was erased what its own sources called
+    them, and not what others did."""
+    if event["type"] != ERASED or "all" in webhook.sources:
+        return event
+    named = [row for row in event["data"]["records"] if row["source"] in webhook.sources]
+    return {**event, "data": {**event["data"], "records": named}}
 
 
 def wants(webhook: Webhook, event: Mapping[str, Any]) -> bool:

@@ -29,15 +29,17 @@ _kept: dict[tuple[str, str], _Kept] = {}
 
 
 def entitled(webhook: Webhook) -> Webhook:
-    """``webhook`` with the channels that its client reaches now, and without the types of events
-    that it may not read any more.
+    """``webhook`` with the channels that its client reaches now and the sources that it speaks for,
+    and without the types of events that it may not read any more.
 
     Raises Busy when the user pool does not answer, and has not for MOST_STALE_SECONDS.
     """
     scopes = _scopes(webhook.client_id)
+    client = Caller(webhook.client_id, scopes)
     return replace(
         webhook,
-        channels=Caller(webhook.client_id, scopes).channels,
+        channels=client.channels,
+        sources=client.sources.stated,
         types=frozenset(name for name in webhook.types if TYPES.get(name) in scopes),
     )
 

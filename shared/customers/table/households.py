@@ -90,6 +90,11 @@ def _houses(profile: Profile) -> frozenset[str]:
     return frozenset(sorted(stated)[:MOST_HOUSES])
 
 
+def houses_of_profile(profile: Profile) -> frozenset[str]:
+    """Those that the profile stands in."""
+    return _houses(profile)
+
+
 def houses_of(record: Record) -> frozenset[str]:
     return frozenset({household(record)} - {""})
 

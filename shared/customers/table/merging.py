@@ -4,8 +4,7 @@ from dataclasses import asdict, dataclass
 
 from shared.aws.dynamodb import Part, get, get_many, transact
 from shared.customers import model
-from shared.customers.keys import record_key
-from shared.customers.model import Profile, RecordKey
+from shared.customers.model import Held, Profile, RecordKey
 from shared.customers.score import RULES, evidence, too_much, vetoes
 from shared.customers.stored import profile_values
 from shared.customers.table.households import moved, parted
@@ -21,7 +20,6 @@ from shared.customers.table.profiles import (
 )
 from shared.customers.table.rows import (
     Act,
-    identity_key,
     profile_at,
     put,
     remember,
@@ -118,13 +116,15 @@ def unmerge(
     merge, or ``new_id``. Raises NotFound, Gone, Conflict, Busy.
     """
     source, source_id = record
-    name = record_key(identity_key(), source, source_id)
 
     def once() -> tuple[str, str] | None:
         if answered := replayed(request):
             return answered["stays"], answered["leaves"]
         profile = find(profile_id)
-        if profile.held(name) is None:
+        # by what it says of itself: of one that has come back the key is another
+        named = (held.key for held in profile.records if _names(held) == (source, source_id))
+        name = next(named, None)
+        if name is None:
             raise NotFound("the profile has no such record", source=source, source_id=source_id)
         try:
             stays, leaves = model.unmerge(profile, name, new_id, act.at)
@@ -141,6 +141,10 @@ def unmerge(
         return None if transact(parts) else (stays.profile_id, leaves.profile_id)
 
     return settled(once)
+
+
+def _names(held: Held) -> tuple[str, str]:
+    return held.record.source, held.record.source_id
 
 
 def _taken_out(before: Profile, leaves: Profile) -> list[Part]:

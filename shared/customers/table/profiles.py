@@ -107,6 +107,13 @@ def people_of(profile_ids: Iterable[str]) -> People:
     return people
 
 
+def erased_among(profile_ids: Iterable[str]) -> set[str]:
+    """Those of the ids whose person was erased: one read call."""
+    keys = {profile_key(profile_id): profile_id for profile_id in profile_ids}
+    found = get_many(keys, consistent=True, only=("erased_at",)) if keys else {}
+    return {keys[where] for where, item in found.items() if "erased_at" in item}
+
+
 def profile_key(profile_id: str) -> Key:
     return Key(table(), f"PROFILE#{profile_id}", "PROFILE")
 
@@ -171,6 +178,18 @@ def living(profile_id: str) -> Part:
     }
 
 
+def not_erased(profile_id: str) -> Part:
+    """A condition for a transaction: whoever was found under the id, merged or not, is there."""
+    return {
+        "ConditionCheck": {
+            "TableName": table(),
+            "Key": key(*profile_at(profile_id)),
+            # holds until the person is erased: every id of the person says so from then on
+            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(erased_at)",
+        }
+    }
+
+
 def head_put(name: RecordKey, home: str, before: str | None = None) -> Part:
     return put(
         *head_at(name),
@@ -189,5 +208,5 @@ def said(
     return put(
         f"RECORD#{name}",
         f"{kind}#{text(at)}#{short}",
-        {"kind": kind.lower(), "other": other, "at": text(at), **more},
+        {"kind": kind.lower(), "other": other, "at": text(at), "request": request_name, **more},
     )

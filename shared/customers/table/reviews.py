@@ -13,14 +13,22 @@ from shared.customers.model import Held, Profile, RecordKey
 from shared.customers.stored import instant, text
 from shared.customers.table.merging import merge_parts
 from shared.customers.table.profiles import People, find_both, people_of, profile_put, said
-from shared.customers.table.rows import Act, head_at, settled, table, update
+from shared.customers.table.rows import Act, head_at, put, settled, table, update
 from shared.customers.views import Review
 from shared.errors import Conflict, Gone, NotFound
 
 
-def open_review(doubt: Doubt, at: datetime) -> Part:
+def open_review(doubt: Doubt, at: datetime) -> list[Part]:
+    """The review, and under each of the two records that there is one."""
     pair = model.paired(doubt.record, doubt.other)
     review_id = hashlib.sha256("\n".join(pair).encode()).hexdigest()[:26]
+    return [
+        _opened(review_id, pair, doubt, at),
+        *(put(f"RECORD#{name}", f"REVIEW#{review_id}", {"review": review_id}) for name in pair),
+    ]
+
+
+def _opened(review_id: str, pair: tuple[RecordKey, RecordKey], doubt: Doubt, at: datetime) -> Part:
     return update(
         f"REVIEW#{review_id}",
         "REVIEW",

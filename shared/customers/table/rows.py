@@ -12,6 +12,7 @@ from shared.aws.dynamodb import Part, get, key, pause, query, transact
 from shared.aws.items import to_item
 from shared.aws.secrets import secret
 from shared.aws.settings import table_name
+from shared.customers.keys import hashed
 from shared.customers.model import RecordKey
 from shared.errors import Busy
 from shared.web.idempotency import KEPT_SECONDS, Request
@@ -127,7 +128,13 @@ def answer_of(item: Mapping[str, Any], request: Request) -> dict[str, Any]:
     return answer
 
 
-def remember(request: Request, answer: Mapping[str, Any], at: datetime) -> Part:
+def remember(
+    request: Request,
+    answer: Mapping[str, Any],
+    at: datetime,
+    instead: Mapping[str, Any] | None = None,
+) -> Part:
+    """``instead`` is what was read there of somebody who has been erased since."""
     return put(
         f"IDEM#{request.name}",
         "IDEM",
@@ -136,6 +143,19 @@ def remember(request: Request, answer: Mapping[str, Any], at: datetime) -> Part:
             "answer": json.dumps(answer, separators=(",", ":")),
             "ttl": int(at.timestamp()) + KEPT_SECONDS,
         },
-        # holds when the request was not answered yet
-        condition="attribute_not_exists(pk)",
+        # holds when the request was not answered yet, or still as it was read
+        condition="answer = :was" if instead else "attribute_not_exists(pk)",
+        values={":was": instead["answer"]} if instead else None,
     )
+
+
+def asked(name: RecordKey, request: Request, at: datetime) -> Part:
+    """Which requests were about the record, for as long as their answers are kept: whoever erases
+    the person finds those answers by it."""
+    ttl = int(at.timestamp()) + KEPT_SECONDS
+    return put(f"RECORD#{name}", f"ASKED#{request.name}", {"request": request.name, "ttl": ttl})
+
+
+def gone_at(name: RecordKey, statement: str) -> tuple[str, str]:
+    """What is left of an erased statement, whose sort key was ``statement``: that it was there."""
+    return f"RECORD#{name}", f"GONE#{hashed(identity_key(), 'statement', statement)}"

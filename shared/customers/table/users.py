@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.aws.dynamodb import Key, Part
+from shared.aws.dynamodb import Key, Part, key
+from shared.aws.items import to_item
 from shared.customers.keys import Found, found_by, identifier_key, is_block
 from shared.customers.model import Profile, Record
 from shared.customers.table.rows import identity_key, put, table
@@ -64,7 +65,23 @@ def users_puts(
     return parts
 
 
-def forgotten(where: Key, users: Users, homes: Iterable[str], erased_at: str) -> Part:
-    """A block tells nothing of a person who is gone; an identifier remembers that they are."""
-    remembered = erased_at if where.sk == "ID" else None
-    return users_put(where, users.without(homes, remembered))
+def forgotten(where: Key, users: Users, homes: Iterable[str], erased_at: str) -> Part | None:
+    """A block tells nothing of a person who is gone; an identifier remembers that they are. None
+    where nothing is left to forget."""
+    if where.sk == "ID":
+        without = users.without(homes, erased_at)
+        return users_put(where, without) if without != users else None
+    without = users.without(homes, None)
+    if without == users:
+        return None
+    if without.now:
+        return users_put(where, without)
+    return {
+        "Delete": {
+            "TableName": where.table,
+            "Key": key(where.pk, where.sk),
+            # holds when nobody else began to use the value since it was read
+            "ConditionExpression": "version = :v",
+            "ExpressionAttributeValues": to_item({":v": users.version}),
+        }
+    }

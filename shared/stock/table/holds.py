@@ -50,6 +50,19 @@ def known_hold(hold_id: str) -> Hold:
     return hold
 
 
+def forget_promise(hold_id: str, order_id: str) -> None:
+    """Takes from a hold that has become the order what was promised with it, and to whom."""
+    tables.write(
+        "update_item",
+        TableName=stock(),
+        Key=tables.key(f"HOLD#{hold_id}", "HOLD"),
+        UpdateExpression="REMOVE promise, payment_reference",
+        # Holds while it is there, and is that order's.
+        ConditionExpression="order_id = :order",
+        ExpressionAttributeValues=to_item({":order": order_id}),
+    )
+
+
 def convert_part(
     hold: Hold, order_id: str, at: datetime, payment_reference: str | None = None
 ) -> Part:

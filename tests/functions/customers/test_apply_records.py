@@ -1,6 +1,7 @@
 """The customer feed's worker, with whole SQS events: each event once, the bad ones away alone."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from shared.customers import table
 from shared.customers.table import Act
 from shared.errors import Busy
 from tests.conftest import event
+from tests.erasure import erase
 from tests.unit.customers.people import NOON
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
@@ -107,11 +109,69 @@ def test_what_is_told_of_the_erased_is_forgotten_and_lies_in_no_queue(
     dead_letters: DeadLetters,
 ) -> None:
     handler(event("customers/apply_records"), None)
-    table.erase(bob(), Act("ops", NOON.replace(year=2027), "asked for"))
+    erase(bob(), Act("ops", NOON.replace(year=2027), "asked for"))
     before = items()
     assert handler(event("customers/apply_records"), None) == DONE
     assert items() == before
     assert dead_letters.messages() == []
+
+
+def sent(at: str, received_at: str | None = None, **data: Any) -> dict[str, Any]:
+    """One message of the sample that the queue took at ``at``, in the words of its first event."""
+    made = event("customers/apply_records")
+    (record, _) = made["Records"]
+    document = json.loads(record["body"])
+    document["data"] |= data
+    document["id"] = f"e-{at}-{data}"
+    record["body"] = json.dumps(document)
+    record["attributes"]["SentTimestamp"] = str(int(datetime.fromisoformat(at).timestamp() * 1000))
+    if received_at is not None:
+        record["messageAttributes"] = {"received_at": {"stringValue": received_at}}
+    return {"Records": [record]}
+
+
+BEFORE, AFTER = "2026-11-26T09:00:00Z", "2026-11-27T09:00:00Z"
+NEW = {"occurred_at": "2026-11-21T17:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("message", "comes_back"),
+    [
+        (sent(BEFORE, **NEW), False),
+        (sent(AFTER, **NEW), True),
+        (sent(AFTER), False),
+        (sent(AFTER, BEFORE, **NEW), False),
+        (sent(BEFORE, AFTER, **NEW), False),
+        (sent(AFTER, "yesterday", **NEW), True),
+    ],
+    ids=[
+        "waited in the queue since before",
+        "said and sent after it, of another day",
+        "the very words that were taken before",
+        "comes back from the dead letters, or from a file of before",
+        "says of itself that it came later",
+        "says nothing that can be read",
+    ],
+)
+def test_what_came_before_the_erasure_brings_nobody_back(
+    message: dict[str, Any], comes_back: bool, dead_letters: DeadLetters
+) -> None:
+    """Compared is when the queue took it, and not the date that the source has given it."""
+    handler(event("customers/apply_records"), None)
+    at = datetime.fromisoformat("2026-11-26T18:00:00Z")
+    erase(bob(), Act("ops", at, "asked for"))
+    assert handler(message, None) == DONE
+    assert len(table.find_by("email", "bob@shop.test")) == comes_back
+    assert dead_letters.messages() == []
+
+
+def test_a_bad_event_keeps_when_it_came_on_its_way_through_the_dead_letters(
+    dead_letters: DeadLetters,
+) -> None:
+    handler(sent(BEFORE, identifiers={"email": "no address"}), None)
+    (letter,) = dead_letters.messages()
+    came = letter["MessageAttributes"]["received_at"]["StringValue"]
+    assert datetime.fromisoformat(came) == datetime.fromisoformat(BEFORE)
 
 
 def test_a_message_that_could_not_be_resolved_now_comes_again(

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from functions.orders import api
+from shared.aws.clients import dynamodb
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
 from shared.orders import placing, table
 from shared.routing import table as policies
+from shared.routing.erased import stub
 from shared.routing.model import DEFAULT_POLICY, Policy
 from tests.functions.locations.requests import answered, request
 from tests.tables.orders import shop
@@ -52,6 +56,17 @@ def test_the_policy_in_force_changes_nothing() -> None:
     assert found["before"]["orders"] == 4
     assert found["before"]["load"] == {"depot": 8}
     assert "next_cursor" not in found
+
+
+def test_orders_of_the_erased_are_left_out() -> None:
+    """What is left of their decisions cannot be taken again."""
+    drafted(DEFAULT_POLICY)
+    (item,) = (row for row in shop.items("orders") if row["pk"] == "ORDER#o1")
+    item["decisions"] = [stub(table.decision("o1", kept)) for kept in item["decisions"]]
+    dynamodb().put_item(TableName=table_name("orders"), Item=to_item(item))
+    status, found = tried()
+    assert (status, found["before"]["orders"]) == (200, 3)
+    assert (found["before"], found["differences"]) == (found["after"], [])
 
 
 def test_a_price_on_carbon_brings_orders_nearer_and_says_what_it_costs() -> None:

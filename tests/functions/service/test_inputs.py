@@ -141,9 +141,10 @@ def _texts(given: Any) -> Iterator[tuple[str, str]]:
 def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
     """What is there, by the names that paths have for it."""
     made: Any = boto3.client("sqs")
-    for name in ("feed_queue", "deliveries"):
+    for name in ("feed_queue", "deliveries", "jobs_queue"):
         url = made.create_queue(QueueName=name)["QueueUrl"]
         environment.setenv(f"NORAIN_{name.upper()}", url)
+    environment.setenv("NORAIN_PERSON_EXPORTS", "person-exports")
     environment.setenv("NORAIN_WEBHOOK_KEY", "a key for tests")
     environment.setenv("NORAIN_WEBHOOK_LOOPBACK", "no")
     shop.stocked({"A": {"denver": 50, "boulder": 20, "depot": 90}, "B": {"denver": 9, "omaha": 4}})
@@ -157,6 +158,7 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "country": "US",
         "postal_code": "80301",
         "review_id": "none",
+        "job_id": "none",
         "order_id": order["order_id"],
         "fulfillment_id": order["fulfillments"][0]["fulfillment_id"],
         "transfer_id": answered("orders", "request_transfer")["transfer_id"],

@@ -14,11 +14,14 @@ from botocore.exceptions import EndpointConnectionError
 from functions.webhooks import deliver, fan_out
 from shared.aws import sqs as queue
 from shared.aws.clients import client, sqs
+from shared.customers import table as customers
+from shared.customers.table import Act, erasing
 from shared.web.idempotency import Request
 from shared.webhooks import model, rights, sending, table
 from shared.webhooks.model import Webhook
 from tests.conftest import event
 from tests.functions.webhooks.receiver import Receiver
+from tests.unit.customers.people import NOON, record
 from tests.unit.webhooks.test_model import webhook
 
 NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
@@ -75,6 +78,67 @@ def test_what_a_client_has_lost_is_told_to_none_of_its_webhooks(
     less(user_pool, "norain/orders:read", "norain/channel:pos")
     fan_out.handler(event("webhooks/fan_out"), None)
     assert messages(queues["deliveries"]) == []
+
+
+def test_of_the_erased_a_client_hears_what_its_own_sources_called_them(
+    queues: dict[str, str], user_pool: str
+) -> None:
+    """Who they were to others is not for a marketplace to know."""
+    subscribe(1, types=frozenset({"customer.erased"}))
+    subscribe(2, client_id="market-client", types=frozenset({"customer.erased"}))
+    less(user_pool, "norain/customers:read", "norain/source:web:trusted")
+    less(
+        user_pool,
+        "norain/customers:read",
+        "norain/source:marketplace",
+        "norain/channel:marketplace",
+        client_id="market-client",
+    )
+    made = event("webhooks/fan_out")
+    made["Records"] = made["Records"][:1]
+    envelope = json.loads(made["Records"][0]["body"])
+    records = [{"source": name, "source_id": f"{name}-1"} for name in ("crm", "marketplace", "web")]
+    envelope["detail"] |= {
+        "type": "customer.erased",
+        "source": "norain/customers",
+        "data": {"profile_ids": ["bob"], "records": records, "erased_at": "2026-11-21T00:00:00Z"},
+    }
+    made["Records"][0]["body"] = json.dumps(envelope)
+    assert fan_out.handler(made, None) == NONE_FAILED
+    found = {
+        body["client_id"]: body["event"]["data"]
+        for body in (json.loads(row["Body"]) for row in messages(queues["deliveries"]))
+    }
+    assert {name: data["records"] for name, data in found.items()} == {
+        "web-client": [{"source": "web", "source_id": "web-1"}],
+        "market-client": [{"source": "marketplace", "source_id": "marketplace-1"}],
+    }
+
+
+def test_what_waits_while_its_shopper_is_erased_is_delivered_without_them(
+    receiver: Receiver,
+) -> None:
+    subscribe(url=receiver.url, types=frozenset({"order.cancelled"}))
+    said = record("web", "bob", email="bob@shop.test")
+    customers.resolve(said, "r", NOON, "bob")
+    made = delivery()
+    told = json.loads(made["Records"][0]["body"])
+    told["event"]["type"] = "order.cancelled"
+    told["event"]["data"] = {
+        "order_id": "o-1",
+        "channel": "web",
+        "profile_id": "bob",
+        "reason": "moved to 7 Quill Lane",
+        "lines": [{"line_id": "1", "quantity": 1}],
+    }
+    made["Records"][0]["body"] = json.dumps(told)
+    assert deliver.handler(made, None) == NONE_FAILED
+    erasing.ask("bob", Act("ops", NOON, "asked for"), "job")
+    assert deliver.handler(made, None) == NONE_FAILED
+    first, second = (json.loads(body)["data"] for _, body in receiver.got)
+    assert (first["profile_id"], first["reason"]) == ("bob", "moved to 7 Quill Lane")
+    assert "profile_id" not in second
+    assert second == {**{n: v for n, v in first.items() if n != "profile_id"}, "reason": "erased"}
 
 
 def test_what_waits_for_a_client_that_is_gone_is_not_delivered(

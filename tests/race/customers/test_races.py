@@ -17,6 +17,7 @@ from shared.customers.table import Act
 from shared.errors import Gone
 from shared.web.idempotency import Request
 from tests.conftest import event
+from tests.erasure import erase
 from tests.unit.customers.people import NOON, record
 
 T = TypeVar("T")
@@ -193,7 +194,7 @@ def test_a_record_is_not_resurrected_by_a_resolve_during_the_erasure(local_table
 
     def work(number: int) -> None:
         if number == 0:
-            table.erase("p", Act("ops", NOON + timedelta(days=1), "asked for"))
+            erase("p", Act("ops", NOON + timedelta(days=1), "asked for"))
             return
         said = record("pos", f"s{number}", email="bob@shop.test")
         with contextlib.suppress(Gone):

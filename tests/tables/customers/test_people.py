@@ -10,10 +10,12 @@ from shared.aws.items import from_item
 from shared.aws.settings import table_name
 from shared.customers import table
 from shared.customers.contract import profile_answer
-from shared.customers.model import Consent, Interaction, Resolution
-from shared.customers.table import Act, erasing
+from shared.customers.model import Address, Consent, Interaction, Resolution
+from shared.customers.table import Act, erasing, jobs
+from shared.customers.table.rows import put, write_all
 from shared.errors import Conflict, Gone, InvalidRequest, NotFound, VersionMismatch
 from shared.web.idempotency import Request
+from tests.erasure import erase
 from tests.unit.customers.people import NOON, record
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -259,7 +261,7 @@ def test_the_erased_are_gone_with_all_that_was_kept_and_do_not_come_back() -> No
     assert table.record_interaction(one.home, seen_once, request("i")) == seen_once
     assert table.record_interaction(one.home, seen_once, request("i")) == seen_once
     table.merge("p-bob-1", "p-bob-2", ACT, request("m"))
-    table.erase("p-bob-2", Act("ops", NOON + timedelta(days=9), "asked for"))
+    erase("p-bob-2", Act("ops", NOON + timedelta(days=9), "asked for"))
     for profile_id in ("p-bob-1", "p-bob-2"):
         with pytest.raises(Gone):
             table.find(profile_id)
@@ -269,7 +271,7 @@ def test_the_erased_are_gone_with_all_that_was_kept_and_do_not_come_back() -> No
     with pytest.raises(Gone):
         table.record_interaction(one.home, seen_once, request("i"))
     for replay in (
-        {"source_id": "bob-1", "email": "new@shop.test", "days": 20},
+        {"source_id": "bob-1", "email": "new@shop.test", "days": 8},
         {"source_id": "bob-2", "phone": "+14155552671", "days": 1, "email": "x@shop.test"},
         {"source_id": "other", "email": "old@shop.test", "days": 5},
         {"source_id": "another", "phone": "+14155552671", "days": 5},
@@ -277,33 +279,103 @@ def test_the_erased_are_gone_with_all_that_was_kept_and_do_not_come_back() -> No
         with pytest.raises(Gone):
             resolve(**replay)  # type: ignore[arg-type]
     assert resolve("came back", days=30, email="bob@shop.test").outcome == "created"
-    table.erase("p-bob-1", ACT)
+    erase("p-bob-1", ACT)
 
 
 def test_erasing_one_of_a_family_leaves_the_phone_to_the_others() -> None:
     resolve("ann", phone="+14155552671", given_name="Ann")
     resolve("bob", phone="+14155552671", given_name="Bob")
-    table.erase("p-bob", Act("ops", NOON + timedelta(days=9), "asked for"))
+    erase("p-bob", Act("ops", NOON + timedelta(days=9), "asked for"))
     assert [p.profile_id for p in table.find_by("phone", "+14155552671")] == ["p-ann"]
     assert resolve("shop", days=2, phone="+14155552671", given_name="Ann").profile_id == "p-ann"
 
 
-def test_an_erasure_that_broke_off_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve("1", email="bob@shop.test", given_name="Bobby")
+def test_who_comes_back_after_the_erasure_begins_anew() -> None:
+    """The account could never buy again: its record was refused for ever, whatever the date."""
+    first = resolve("1", email="bob@shop.test", given_name="Bobby")
+    erase(first.profile_id, Act("ops", NOON + timedelta(days=9), "asked for"))
+    again = resolve("1", days=10, email="bob@shop.test", given_name="Robert")
+    assert (again.outcome, again.profile_id) == ("created", "p-1-1")
+    assert again.record_key != first.record_key
+    profile = table.find(again.profile_id)
+    assert [held.record.text("given_name") for held in profile.records] == ["Robert"]
+    assert resolve("1", days=11, phone="+14155552671").profile_id == again.profile_id
+    erase(again.profile_id, Act("ops", NOON + timedelta(days=12), "asked for"))
+    assert resolve("1", days=13, email="bob@shop.test").profile_id == "p-1-2"
 
-    def breaks(*_: Any) -> None:
-        raise RuntimeError("the function ended here")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(erasing, "_sweep", breaks)
-        with pytest.raises(RuntimeError):
-            table.erase("p-1", ACT)
-    with pytest.raises(Gone):
-        resolve("1", days=3, email="bob@shop.test")
-    with pytest.raises(Gone):
-        resolve("2", days=0, email="bob@shop.test")
-    table.erase("p-1", ACT)
+def test_who_comes_back_while_the_job_runs_begins_anew_and_stays() -> None:
+    old = resolve("1", email="bob@shop.test", given_name="Bobby")
+    at = NOON + timedelta(days=9)
+    job = jobs.find_job(erasing.ask("p-1", Act("ops", at, "asked for"), "j"))
+    assert job is not None
+    said = record("web", "1", at=at + timedelta(seconds=1), email="bob@shop.test", given_name="Rob")
+    new = table.resolve(said, "r", at + timedelta(seconds=1), "q")
+    assert new.outcome == "created"
+    assert erasing.forget_records(job.at("records")) is None
+    assert erasing.forget_timeline(job.at("timeline"), lambda _: None) is None
+    assert [one.profile_id for one in table.find_by("email", "bob@shop.test")] == [new.profile_id]
     assert "bobby" not in str(everything()).casefold()
+    assert table.profile_exists(new.profile_id) == new.profile_id
+    with pytest.raises(Gone):
+        table.find(old.profile_id)
+
+
+def test_a_statement_from_before_the_erasure_is_a_replay_whenever_it_is_sent() -> None:
+    """A row of a file, sent again after the erasure under another name."""
+    resolve("1", email="bob@shop.test", given_name="Bobby")
+    at = NOON + timedelta(days=9)
+    job = jobs.find_job(erasing.ask("p-1", Act("ops", at, "asked for"), "j"))
+    assert job is not None
+    later = at + timedelta(days=1)
+    said = record("web", "1", email="bob@shop.test", given_name="Bobby")
+    with pytest.raises(Gone, match="from before that"):  # the job has not begun
+        table.resolve(said, "another", later, "q")
+    erasing.forget_records(job.at("records"))
+    with pytest.raises(Gone, match="from before that"):
+        table.resolve(said, "another", later, "q")
+
+
+def test_the_source_cannot_date_a_statement_behind_the_erasure() -> None:
+    """What counts is when it was received: a statement dated ahead came back."""
+    resolve("1", email="bob@shop.test")
+    at = NOON + timedelta(days=9)
+    erase("p-1", Act("ops", at, "asked for"))
+    for source_id in ("1", "other"):
+        said = record("web", source_id, at=at + timedelta(minutes=4), email="bob@shop.test")
+        with pytest.raises(Gone):
+            table.resolve(said, source_id, at + timedelta(minutes=5), "q", received_at=at)
+
+
+def test_a_person_is_in_no_house_from_the_answer_on() -> None:
+    home = Address("12 Main Street", "Springfield", "IL", "62704", "US")
+    resolve("ann", given_name="Ann", family_name="Miller", address=home, email="ann@shop.test")
+    resolve("bob", given_name="Bob", family_name="Miller", address=home, email="bob@shop.test")
+    assert table.whole("p-ann").housemates == ("p-bob",)
+    erasing.ask("p-bob", Act("ops", NOON + timedelta(days=9), "asked for"), "j")
+    assert table.whole("p-ann").housemates == ()
+    assert table.find_by("email", "bob@shop.test") == []
+
+
+def test_an_erasure_of_older_code_gets_a_job_for_what_that_left() -> None:
+    resolve("1", email="bob@shop.test", given_name="Bobby")
+    name = table.find("p-1").records[0].key
+    left = {"members": ["p-1"], "partitions": ["p-1"], "records": [name]}
+    tombstone = {"erased_at": "2026-11-10T12:00:00.000Z", "left": left, "version": 5}
+    write_all([put("PROFILE#p-1", "PROFILE", tombstone)])
+    erase("p-1", ACT)
+    assert "bobby" not in str(everything()).casefold()
+
+
+def test_no_review_and_no_answer_is_left_of_the_erased() -> None:
+    resolve("1", email="ann@shop.test", loyalty_id="L1", given_name="Ann")
+    assert (
+        resolve("2", email="ann@shop.test", loyalty_id="L2", given_name="Ann").outcome == "review"
+    )
+    erase("p-2", Act("ops", NOON + timedelta(days=9), "asked for"))
+    kinds = {(row["pk"].partition("#")[0], row["sk"].partition("#")[0]) for row in everything()}
+    assert not {kind for kind in kinds if "REVIEW" in kind}
+    assert [row["pk"] for row in everything() if row["sk"] == "IDEM"] == ["IDEM#web-1-0"]
 
 
 def test_reads_leave_an_audit_entry_without_personal_data() -> None:

@@ -15,6 +15,7 @@ from shared.customers.table.households import MOST_HOMES
 from shared.customers.views import NEWEST
 from shared.errors import Conflict
 from shared.web.idempotency import Request
+from tests.erasure import erase
 from tests.unit.customers.people import NOON, record
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -122,7 +123,7 @@ def test_what_came_with_an_erased_record_is_shown_nowhere() -> None:
     table.record_interaction(bob.home, said)
     table.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
     assert [entry.interaction_id for entry in table.whole("new").orders] == ["i"]
-    table.erase("new", Act("ops", NOON + timedelta(days=9), "asked for"))
+    erase("new", Act("ops", NOON + timedelta(days=9), "asked for"))
     items = dynamodb().scan(TableName=table_name("customers"))["Items"]
     assert "SECRETBUY" not in str(items)
     assert [entry.interaction_id for entry in table.whole("p-ann").recent] == ["i001"]
@@ -161,6 +162,6 @@ def test_who_would_be_too_much_for_one_profile_is_two_to_the_rules_and_to_a_pers
 def test_a_person_of_many_statements_can_be_erased() -> None:
     for number in range(60):
         resolve("bob", days=number, email=f"bob{number}@shop.test", phone=f"+1415555{number:04}")
-    table.erase("p-bob", Act("ops", NOON + timedelta(days=99), "asked for"))
+    erase("p-bob", Act("ops", NOON + timedelta(days=99), "asked for"))
     for number in (0, 30, 59):
         assert table.find_by("email", f"bob{number}@shop.test") == []

@@ -72,9 +72,26 @@ def test_a_letter_goes_back_to_the_queue_that_it_came_from(cloud: Any) -> None:
     cloud.send_message(QueueUrl=where.url, MessageBody='{"webhook_id":"w"}')
     letters = dead_letters.receive(cloud, where.url)
     assert dead_letters.redrive(aws, where, letters, {}) == []
-    (message,) = cloud.receive_message(QueueUrl=where.source)["Messages"]
+    (message,) = cloud.receive_message(QueueUrl=where.source, MessageAttributeNames=["All"])[
+        "Messages"
+    ]
     assert json.loads(message["Body"]) == {"webhook_id": "w"}
+    assert message["MessageAttributes"]["received_at"]["StringValue"] == letters[0].received_at
     assert dead_letters.receive(cloud, where.url) == []
+
+
+def test_a_letter_keeps_when_its_message_first_came(cloud: Any) -> None:
+    """Who was erased since must not come back with it (functions/customers/apply_records.py)."""
+    where = place(cloud, "webhooks-deliveries")
+    first = {"received_at": {"DataType": "String", "StringValue": "2026-11-26T09:00:00Z"}}
+    cloud.send_message(QueueUrl=where.url, MessageBody="{}", MessageAttributes=first)
+    letters = dead_letters.receive(cloud, where.url)
+    assert [letter.received_at for letter in letters] == ["2026-11-26T09:00:00Z"]
+    dead_letters.redrive(aws, where, letters, {})
+    (message,) = cloud.receive_message(QueueUrl=where.source, MessageAttributeNames=["All"])[
+        "Messages"
+    ]
+    assert message["MessageAttributes"] == first
 
 
 @pytest.mark.parametrize("failures", [[], [{"itemIdentifier": "7"}]])

@@ -14,11 +14,13 @@ import pytest
 
 from shared.availability.table import pack_of_item
 from shared.aws.items import from_item
+from shared.errors import Gone
 from shared.locations.table import location_of_item
 from shared.orders import model, transfers
 from shared.orders.contract import decision_answer
 from shared.orders.table import order_of_item, past_of_item
 from shared.orders.transfer_table import transfer_of_item
+from shared.routing.erased import is_stub, stub
 from shared.routing.explain import explain
 from shared.routing.model import Decision
 from shared.routing.route import replay
@@ -87,7 +89,7 @@ def differs(was: Any, now: Any, path: str = "$") -> list[str]:
 
 def test_every_format_has_a_record_and_every_record_is_read() -> None:
     kinds = {path.name.partition(".")[0] for path in RECORDS}
-    assert kinds == {*READ, "decision", "past"}
+    assert kinds == {*READ, "decision", "erased", "past"}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,35 @@ def test_a_transfer_of_any_version_lives_on(path: Path) -> None:
     transfers.check(transfer)
     assert transfer.deadline is not None
     transfers.check(transfers.ship(transfer, transfer.deadline, "store").transfer)
+
+
+@pytest.mark.parametrize("path", of("erased"), ids=lambda path: path.name)
+def test_a_decision_whose_shopper_was_erased_says_that_it_cannot_be_taken_again(
+    path: Path,
+) -> None:
+    """Law 10 ends where the person does: what is left is what it came to, and it is not the
+    decision. Its id is that of what is stored, as of every other."""
+    kept = record(path)
+    data = b64decode(kept["bytes"])
+    assert model.decision_id(data) == kept["id"]
+    assert is_stub(data)
+    assert stub(data) == data
+    for again in (replay, lambda found: decision_answer(found, costs=True)):
+        with pytest.raises(Gone) as refused:
+            again(data)
+        assert refused.value.data["plan"] == {
+            name: kept["left"]["plan"][name] for name in ("units", "unfilled")
+        }
+
+
+@pytest.mark.parametrize("path", of("decision"), ids=lambda path: path.name)
+def test_what_is_left_of_a_decision_leads_to_no_place(path: Path) -> None:
+    data = b64decode(record(path)["bytes"])
+    left = json.loads(zlib.decompress(stub(data)))
+    plan = json.loads(zlib.decompress(data))["plan"]
+    assert left["plan"] == {name: plan[name] for name in ("units", "unfilled", "terms", "cost")}
+    assert not {"destination", "candidates", "problem"} & left.keys()
+    assert "km" not in str(left)
 
 
 def test_the_id_of_a_decision_is_of_the_bytes_that_are_stored() -> None:

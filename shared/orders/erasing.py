@@ -1,0 +1,212 @@
+"""Takes a person out of their orders, and out of all that lies beside these.
+
+    item of the orders table            what is left of the person
+    ORDER#<id> ORDER                    see shared/orders/erased.py; also the answer kept in it
+    ORDER#<id> PAST#                    the same
+    ORDER#<id> DECISION#                nothing: a stub in the order itself
+    ORDER#<id> FUL#                     rows of pick lists, without tracking numbers
+    ORDER#<id> ASKED#, IDEM#<name>      requests, and their answers without the person
+    SUPPLY#                             names orders, and nobody
+    stock: HOLD#<id>                    the hold that became the order, without what was promised
+    stock: MOVE#, its archive in S3     names orders by id, and nobody: it stays as it is
+    stream of the table                 goes by itself after 24 hours; restorable copies after 35
+                                        days, and failed records after 30
+
+An order is changed in one transaction on the condition of its version, after everything beside it:
+one that is no longer the person's has nothing left.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key, Part
+from shared.aws.items import to_item
+from shared.errors import Busy
+from shared.locations.table import point_of_postal_code
+from shared.orders import erased, table
+from shared.orders.erased import Person
+from shared.orders.model import Entry, Order
+from shared.routing.erased import stub
+from shared.stock import table as stock
+
+PAGE = 25
+ROOM = 8
+"""Pieces of decisions that go in the order's own transaction; one is 350 KB, and that takes 4 MB.
+More of them go before, and for a moment the order names what is not there any more."""
+AT_ONCE = 25
+"""Items beside the order that are written at once: a part of its past may have 48 KB and more."""
+EVENT = "order.erased"
+
+Row = Mapping[str, Any]
+
+
+def erase(order_id: str, person: Person, now: datetime) -> bool:
+    """Whether it was an order of the person. Raises Busy."""
+    for attempt in range(tables.ATTEMPTS):
+        rows = list(
+            tables.query(
+                table.orders(),
+                "pk = :pk",
+                to_item({":pk": f"ORDER#{order_id}"}),
+                ConsistentRead=True,
+            )
+        )
+        document = next((row for row in rows if row["sk"] == "ORDER"), None)
+        if document is None:
+            return False
+        order = table.order_of_item(document)
+        if not person.bought(order.buyer):
+            return False
+        _beside(order, document, rows, person)
+        pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
+        tables.delete_many(table.orders(), pieces[ROOM:])
+        parts = [_document(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
+        if not tables.transact(parts):
+            return True
+        tables.pause(attempt)
+    raise Busy(f"order {order_id} is being changed by too many at once")
+
+
+def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) -> None:
+    parts: list[Part] = []
+    requests = [document["request"]["name"]] if document.get("request") else []
+    for row in rows:
+        match row["sk"].partition("#")[0]:
+            case "PAST":
+                parts.append(_put(_past(row)))
+            case "FUL" if row["fulfillment"].get("tracking"):
+                kept = {k: v for k, v in row["fulfillment"].items() if k != "tracking"}
+                parts.append(_set(row["pk"], row["sk"], "fulfillment", kept))
+            case "ASKED":
+                requests.append(row["request"])
+    keys = [Key(table.orders(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
+    for key, answered in tables.get_many(keys, consistent=True).items():
+        text = erased.answer_without(answered["answer"], person.pseudonym)
+        parts.append(_set(key.pk, key.sk, "answer", text))
+    for start in range(0, len(parts), AT_ONCE):
+        # What has expired meanwhile is refused, and the rest of its company is written alone.
+        if tables.transact(some := parts[start : start + AT_ONCE]):
+            for part in some:
+                tables.transact([part])
+    if order.hold_id is not None:
+        stock.forget_promise(order.hold_id, order.order_id)
+
+
+def _past(row: Row) -> dict[str, Any]:
+    history, fulfillments = table.past_of_item(row)
+    return {
+        **row,
+        "history": [table.plain(asdict(erased.told(entry))) for entry in history],
+        "fulfillments": [table.plain(asdict(erased.untracked(one))) for one in fulfillments],
+    }
+
+
+def _document(
+    order: Order, document: Row, rows: Collection[Row], person: Person, now: datetime
+) -> Part:
+    kept = erased.without_person(order)
+    is_open = order.deadline is not None
+    place = order.ship_to
+    if is_open and place is not None and place.latitude is None:
+        point = point_of_postal_code(place.country, place.postal_code)
+        place = replace(place, latitude=point[0], longitude=point[1]) if point else place
+    place = erased.coarse(place, is_open=is_open)
+    entry = Entry(now, EVENT, "norain")
+    item = {
+        **document,
+        "buyer": {"profile_id": person.pseudonym},
+        "profile_key": f"PROFILE#{person.pseudonym}",
+        "ship_to": table.plain(asdict(place)) if place else None,
+        "payment": table.plain(asdict(kept.payment)),
+        "fulfillments": [table.plain(asdict(found)) for found in kept.fulfillments],
+        "history": [table.plain(asdict(one)) for one in (*kept.history, entry)],
+        "decisions": [stub(_decision(one, rows)) for one in order.decisions],
+        "answer": erased.answer_without(document["answer"], person.pseudonym),
+        "version": order.version + 1,
+    }
+    # Holds while nobody has changed the order since it was read.
+    return _put(item, condition="version = :read", values={":read": order.version})
+
+
+def _decision(kept: bytes | str, rows: Iterable[Row]) -> bytes:
+    if isinstance(kept, bytes):
+        return kept
+    prefix = f"DECISION#{kept}#"
+    return b"".join(row["decision"] for row in rows if row["sk"].startswith(prefix))
+
+
+def _put(item: Row, condition: str | None = None, values: Row | None = None) -> Part:
+    put: dict[str, Any] = {"TableName": table.orders(), "Item": to_item(item)}
+    if condition is not None:
+        put["ConditionExpression"] = condition
+        put["ExpressionAttributeValues"] = to_item(values or {})
+    return {"Put": put}
+
+
+def _set(pk: str, sk: str, name: str, value: Any) -> Part:
+    return {
+        "Update": {
+            "TableName": table.orders(),
+            "Key": tables.key(pk, sk),
+            "UpdateExpression": "SET #name = :value",
+            # Holds while it has not expired.
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeNames": {"#name": name},
+            "ExpressionAttributeValues": to_item({":value": value}),
+        }
+    }
+
+
+def _delete(where: tuple[str, str]) -> Part:
+    return {"Delete": {"TableName": table.orders(), "Key": tables.key(*where)}}
+
+
+def erase_placed(
+    profile_ids: Iterable[str], place: str, person: Person, now: datetime
+) -> str | None:
+    """A page of the orders that the index shows under the ids, from ``place`` on; where to go on,
+    None at the end."""
+    every = sorted(profile_ids)
+    number, _, after = place.partition("\n")
+    index = int(number or 0)
+    if index >= len(every):
+        return None
+    found = list(islice(placed(every[index], after), PAGE))
+    for order_id, _ in found:
+        erase(order_id, person, now)
+    if len(found) == PAGE:
+        order_id, placed_at = found[-1]
+        return f"{index}\n{json.dumps([order_id, placed_at])}"
+    return str(index + 1) if index + 1 < len(every) else None
+
+
+def placed(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
+    """Ids and dates of the orders that the index shows, the oldest first; ``after`` is the last one
+    of the page before, in JSON."""
+    more: dict[str, Any] = {}
+    if after:
+        order_id, placed_at = json.loads(after)
+        more["ExclusiveStartKey"] = to_item(
+            {
+                "pk": f"ORDER#{order_id}",
+                "sk": "ORDER",
+                "profile_key": f"PROFILE#{profile_id}",
+                "placed_at": placed_at,
+            }
+        )
+    rows = tables.query(
+        table.orders(),
+        "profile_key = :profile",
+        to_item({":profile": f"PROFILE#{profile_id}"}),
+        IndexName="by_profile",
+        ProjectionExpression="pk, placed_at",
+        Limit=PAGE,
+        **more,
+    )
+    for row in rows:
+        yield row["pk"].removeprefix("ORDER#"), row["placed_at"]

@@ -1,0 +1,69 @@
+"""What is written into the files of an export: all that the customers table and the orders have of
+a person, part by part.
+
+A part is written whole, and noted in the job: what breaks off begins with the next part again.
+"""
+
+import json
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared.customers import files, table
+from shared.customers.job import Job
+from shared.customers.model import order_named
+from shared.customers.table import exporting
+from shared.orders import exporting as orders
+from shared.orders.erased import Person
+
+PART_BYTES = 8 * 1024 * 1024
+"""Of a part, compressed, about: all of it that is in memory at once."""
+PART_SECONDS = 45
+
+Page = tuple[list[dict[str, Any]], str | None]
+
+
+def _orders(job: Job, place: str) -> Page:
+    return orders.page(job.content["partitions"], place, _person(job))
+
+
+def _interactions(job: Job, place: str) -> Page:
+    """Also the orders that they name and that stand under another's id: an order follows its
+    record."""
+    lines, following = exporting.interactions(job, place)
+    order_ids = sorted({name for line in lines if (name := order_named(line["data"]))})
+    more = orders.elsewhere(order_ids, job.content["partitions"], _person(job))
+    return [*lines, *more], following
+
+
+SECTIONS: Sequence[Callable[[Job, str], Page]] = (
+    exporting.person,
+    exporting.records,
+    _interactions,
+    _orders,
+    exporting.reads,
+)
+
+
+def _person(job: Job) -> Person:
+    return Person(frozenset(job.content["members"]), frozenset(job.content["records"]), "")
+
+
+def write(job: Job) -> tuple[Job, str | None]:
+    """The next part; the job with it, and where the part after it begins. Raises Gone."""
+    table.find(job.profile_id)
+    section, place = json.loads(job.place) if job.place else (0, "")
+    zipping = zlib.compressobj(6, zlib.DEFLATED, 31)
+    body, lines = bytearray(), 0
+    until = time.monotonic() + PART_SECONDS
+    while section < len(SECTIONS) and len(body) < PART_BYTES and time.monotonic() < until:
+        rows, following = SECTIONS[section](job, place)
+        for row in rows:
+            body += zipping.compress(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        lines += len(rows)
+        section, place = (section, following) if following is not None else (section + 1, "")
+    body += zipping.flush()
+    return files.put(job, bytes(body), lines), json.dumps([section, place]) if section < len(
+        SECTIONS
+    ) else None

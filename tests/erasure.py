@@ -1,0 +1,24 @@
+"""An erasure as far as the customers table goes, done at once: for tests that are about what it
+leaves there. The whole job is tests/functions/customers/test_jobs.py."""
+
+from collections.abc import Callable
+
+from shared.customers.job import Job
+from shared.customers.table import Act, erasing, fresh_id, jobs
+
+STEPS: tuple[Callable[[Job], str | None], ...] = (
+    erasing.forget_records,
+    lambda job: erasing.forget_timeline(job, lambda _: None),
+)
+
+
+def erase(profile_id: str, act: Act) -> None:
+    job = jobs.find_job(erasing.ask(profile_id, act, fresh_id()))
+    assert job is not None
+    if job.state != "open":
+        return
+    for step in STEPS:
+        job = job.at("a step")
+        while (place := step(job)) is not None:
+            job = job.at("a step", place)
+    jobs.note(job.over("done", act.at), act.at)
