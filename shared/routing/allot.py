@@ -21,9 +21,11 @@ from shared.routing.model import Candidate, Problem, Tariff, Units
 from shared.routing.price import SCALE, Demand, parcel_terms, steps, unit_terms, whole
 from shared.routing.solve import Instance, Offer, solve
 
-MOST_BRANCHES = 300
-MOST_TRIALS = 500
-"""Ways to hand units out to the lines of one SKU that are tried in one branch."""
+MOST_WORK = 20_000
+"""Places and lines that are looked at in all branches together: half a second, some 100 branches
+over 200 places."""
+MOST_TRIALS = 300
+"""Choices of a place for a whole line that are tried in one branch."""
 
 Runs = tuple[tuple[int, int], ...]
 """(cost of one unit, units), the cheapest first."""
@@ -91,7 +93,8 @@ def allot(
     best: Places = {}
     cost = _cost(market, best)
     unproven = cost
-    for _ in range(MOST_BRANCHES):
+    size = len(kept) + sum(map(len, market.lines))
+    for _ in range(max(1, MOST_WORK // size if size else 0)):
         if not waiting or waiting[0][0] >= cost:
             break
         bound, _, branch = heappop(waiting)
@@ -123,7 +126,9 @@ def lines_of(demand: Demand) -> tuple[Line, ...]:
 def hand_out(lines: Sequence[Line], there: Mapping[int, int]) -> Places:
     """The units ``there``, by place, to the lines so that the penalties of the rest are least;
     whole lines stay whole. Of many lines that must, not every way is tried."""
-    together = [line for line in lines if line.whole]
+    together = sorted(
+        (line for line in lines if line.whole), key=lambda line: -line.penalty * line.quantity
+    )
     loose = [line for line in lines if not line.whole]
     if not together:
         return _loose(loose, there)
@@ -132,20 +137,22 @@ def hand_out(lines: Sequence[Line], there: Mapping[int, int]) -> Places:
 
     def place(at: int, left: dict[int, int], chosen: Places, lost: int) -> None:
         nonlocal best, trials
-        if best is not None and (lost >= best[0] or trials >= MOST_TRIALS):
+        trials += 1
+        if best is not None and (lost >= best[0] or trials > MOST_TRIALS):
             return
         if at == len(together):
-            trials += 1
             given = chosen | _loose(loose, left)
             total = lost + _lost(loose, given)
             if best is None or total < best[0]:
                 best = total, given
             return
         line = together[at]
-        # Two places with as many units left are one choice.
-        for n in {units: n for n, units in sorted(left.items(), reverse=True)}.values():
-            if left[n] >= line.quantity:
-                less = {**left, n: left[n] - line.quantity}
+        # Two places with as many units left are one choice; the tightest is tried first.
+        for units, n in sorted(
+            {units: n for n, units in sorted(left.items(), reverse=True)}.items()
+        ):
+            if units >= line.quantity:
+                less = {**left, n: units - line.quantity}
                 place(at + 1, less, {**chosen, line.line_id: {n: line.quantity}}, lost)
         place(at + 1, left, chosen, lost + line.quantity * line.penalty)
 

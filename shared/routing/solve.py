@@ -33,6 +33,8 @@ from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
 
 MOST_STEPS = 20_000
+RUNS_PER_STEP = 1_000
+"""Looking at so many runs of offers takes as long as a step of the search does otherwise."""
 SUBGRADIENT_STEPS = 15
 FEW_NODES = 8
 MANY_NODES = 40
@@ -41,9 +43,11 @@ CLOSED = -1
 
 Offer = tuple[int, int, int]
 """(demand, cost of one unit, units that may be taken)"""
-Paid = tuple[tuple[int, int], ...]
-"""(cost of one unit, units that cost it now) of a demand, cheapest first; the unfilled ones their
-penalty. At first these are the free units and the unfilled ones; each open node adds its own."""
+Runs = tuple[tuple[int, int], ...]
+"""(cost of one unit, units that cost it), cheapest first."""
+Paid = Runs
+"""What the units of a demand cost now, the unfilled ones their penalty. At first these are the free
+units and the unfilled ones; each open node adds its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,8 @@ class _Worth:
     """The instance with demands in lots, and only the nodes that can pay for themselves.
 
     A demand that no one would serve in parts is one lot; then most demands are a single unit.
-    ``base`` is what its units cost while no node is open. A node's offers of one demand follow each
-    other, the cheapest first.
+    ``base`` is what its units cost while no node is open; ``offers`` are those of each node, by
+    demand.
     """
 
     base: list[Paid]
@@ -129,7 +133,7 @@ class _Worth:
     packages: int
     nothing: int
     opening: list[int]
-    offers: list[list[Offer]]
+    offers: list[list[tuple[int, Runs]]]
     names: list[int]
     gains: list[int]
     """What each node saves when it is opened first, above what ``nothing`` costs."""
@@ -155,15 +159,16 @@ def _worth_opening(instance: Instance, lots: Sequence[int]) -> _Worth:
     base: list[Paid] = [((cost, units),) for cost, units in zip(unfilled, quantity, strict=True)]
     for i, unit, units in sorted(instance.free):
         if units:
-            base[i] = _merged(base[i], unit, min(units, quantity[i]))
+            base[i] = _merged(base[i], ((unit, min(units, quantity[i])),))
     packages, nothing = instance.packages, instance.nothing
     worth = _Worth(base, unfilled, packages, nothing, [], [], [], [])
     for n, row in enumerate(instance.offers):
-        useful = []
+        runs: dict[int, list[tuple[int, int]]] = {}
         for i, unit, units in sorted(row):
             cost, most = unit * lots[i], min(units // lots[i], quantity[i])
             if most and cost < unfilled[i]:
-                useful.append((i, cost, most))
+                runs.setdefault(i, []).append((cost, most))
+        useful = [(i, tuple(found)) for i, found in runs.items()]
         gain = nothing - instance.opening[n] + _saved(useful, base)
         if useful and gain > 0:
             worth.opening.append(instance.opening[n])
@@ -177,53 +182,52 @@ def _total(paid: Iterable[Paid]) -> int:
     return sum([price * units for runs in paid for price, units in runs])
 
 
-def _merged(paid: Paid, cost: int, units: int) -> Paid:
-    """``units`` more at ``cost``, and as many of the dearest dropped."""
-    dearest, most = paid[-1]
-    if cost >= dearest:
+def _merged(paid: Paid, runs: Runs) -> Paid:
+    """``paid`` with the units of ``runs`` too, and as many of the dearest dropped."""
+    if runs[0][0] >= paid[-1][0]:
         return paid
-    if len(paid) > 1:
-        return _replaced(paid, cost, units)[0]
-    return ((cost, units), (dearest, most - units)) if units < most else ((cost, units),)
+    if len(paid) == len(runs) == 1:
+        ((cost, units),), ((dearest, most),) = runs, paid
+        return ((cost, units), (dearest, most - units)) if units < most else ((cost, most),)
+    return _replaced(paid, runs)[0]
 
 
-def _replaced(paid: Paid, cost: int, units: int) -> tuple[Paid, Paid]:
-    """``paid`` with ``units`` more at ``cost``, and the dearest that are dropped for them."""
-    kept, dropped = sorted((*paid, (cost, units))), []
-    while units:
+def _replaced(paid: Paid, runs: Runs) -> tuple[Paid, Paid]:
+    """``paid`` with the units of ``runs`` too, and the dearest that are dropped for them."""
+    kept, dropped = sorted((*paid, *runs)), []
+    left = sum([units for _, units in runs])
+    while left:
         price, most = kept.pop()
-        taken = min(most, units)
+        taken = min(most, left)
         dropped.append((price, taken))
         if taken < most:
             kept.append((price, most - taken))
-        units -= taken
+        left -= taken
     return tuple(kept), tuple(dropped)
 
 
-def _saved(offers: Iterable[Offer], paid: Sequence[Paid]) -> int:
+def _saved(offers: Iterable[tuple[int, Runs]], paid: Sequence[Paid]) -> int:
     """What the units of a node's ``offers`` save, each in place of one that is dearer."""
-    saved, last, replaced = 0, CLOSED, 0
-    for i, unit, units in offers:
-        if i != last:
-            last, replaced = i, 0
-        dearest, most = paid[i][-1]
-        if unit < dearest:
-            if replaced + units <= most:
-                saved += units * (dearest - unit)
-                replaced += units
-                continue
-            left, passed = units, replaced
-            for price, most in reversed(paid[i]):
-                if passed >= most:
-                    passed -= most
-                    continue
-                if price <= unit or not left:
+    saved = 0
+    for i, runs in offers:
+        replaced = paid[i]
+        at = len(replaced) - 1
+        dearest, most = replaced[at]
+        for unit, units in runs:
+            left = units
+            while unit < dearest:
+                if left <= most:
+                    saved += left * (dearest - unit)
+                    most -= left
                     break
-                taken = min(most - passed, left)
-                saved += taken * (price - unit)
-                left -= taken
-                passed = 0
-            replaced += units - left
+                saved += most * (dearest - unit)
+                left -= most
+                at -= 1
+                if at < 0:
+                    break
+                dearest, most = replaced[at]
+            if at < 0 or unit >= dearest:
+                break
     return saved
 
 
@@ -249,8 +253,8 @@ def _greedy(worth: _Worth) -> _Plan:
         heappop(known)
         opened.append(best)
         cost += change
-        for i, unit, units in worth.offers[best]:
-            paid[i] = _merged(paid[i], unit, units)
+        for i, runs in worth.offers[best]:
+            paid[i] = _merged(paid[i], runs)
     return _Plan(cost, opened)
 
 
@@ -260,8 +264,8 @@ def _cost(worth: _Worth, opened: Iterable[int]) -> int:
     cost = 0
     for n in opened:
         cost += worth.opening[n]
-        for i, unit, units in worth.offers[n]:
-            paid[i] = _merged(paid[i], unit, units)
+        for i, runs in worth.offers[n]:
+            paid[i] = _merged(paid[i], runs)
     return cost + _total(paid)
 
 
@@ -270,10 +274,12 @@ def _reduced_costs(worth: _Worth, prices: Sequence[int], nodes: Iterable[int]) -
     found = {}
     for n in nodes:
         rho = worth.opening[n]
-        for i, unit, units in worth.offers[n]:
-            gain = prices[i] - unit
-            if gain > 0:
-                rho -= units * gain
+        for i, runs in worth.offers[n]:
+            price = prices[i]
+            for unit, units in runs:
+                if unit >= price:
+                    break
+                rho -= units * (price - unit)
         found[n] = rho
     return found
 
@@ -294,9 +300,9 @@ def _ascent(worth: _Worth, cost: int) -> _Bound:
     does not do, dual ascent follows on the nodes it leaves."""
     prices = list(worth.unfilled)
     for n, row in enumerate(worth.offers):
-        share = worth.opening[n] // sum([units for _, _, units in row])
-        for i, unit, _ in row:
-            prices[i] = min(prices[i], unit + share)
+        share = worth.opening[n] // sum([units for _, runs in row for _, units in runs])
+        for i, runs in row:
+            prices[i] = min(prices[i], runs[0][0] + share)
     value = _value(worth, prices)
     rho = _reduced_costs(worth, prices, range(len(worth.names)))
     nodes = [n for n in rho if value + rho[n] < cost]
@@ -344,12 +350,11 @@ def _ascended(worth: _Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int,
 def _offers_by_demand(worth: _Worth, nodes: Iterable[int]) -> list[list[_Row]]:
     offers: list[list[_Row]] = [[] for _ in worth.base]
     for n in nodes:
-        last, first, together = CLOSED, 0, 0
-        for i, unit, units in worth.offers[n]:
-            if i != last:
-                last, first, together = i, unit, 0
-            together += units
-            offers[i].append((unit, n, units, first, together))
+        for i, runs in worth.offers[n]:
+            first, together = runs[0][0], 0
+            for unit, units in runs:
+                together += units
+                offers[i].append((unit, n, units, first, together))
     for rows in offers:
         rows.sort()
     return offers
@@ -390,9 +395,8 @@ def _short(worth: _Worth, prices: Sequence[int], chosen: Iterable[int]) -> list[
     """Units per demand that the relaxed plan serves too few (or, below 0, too many)."""
     served = [0] * len(prices)
     for n in chosen:
-        for i, unit, units in worth.offers[n]:
-            if prices[i] > unit:
-                served[i] += units
+        for i, runs in worth.offers[n]:
+            served[i] += sum([units for unit, units in runs if unit < prices[i]])
     short = []
     for runs, price, units in zip(worth.base, prices, served, strict=True):
         # Units that cost just the price without a node may be served or not.
@@ -407,17 +411,20 @@ class _Search:
 
     def __init__(self, worth: _Worth, bound: _Bound, plan: _Plan, most_steps: int) -> None:
         self.plan = plan
-        self.steps = 0
+        self.steps = 0.0
         self._most_steps = most_steps
         self._worth = worth
         self._prices = bound.prices
         self._nodes = bound.nodes
+        self._size = {
+            n: sum([len(runs) for _, runs in worth.offers[n]]) / RUNS_PER_STEP for n in bound.nodes
+        }
         self._rho = _reduced_costs(worth, bound.prices, bound.nodes)
         self._any_negative = any(rho < 0 for rho in self._rho.values())
         self._unit: list[dict[int, int]] = [{} for _ in bound.prices]
         for n in bound.nodes:
-            for i, unit, _ in worth.offers[n]:
-                self._unit[i].setdefault(n, unit)
+            for i, runs in worth.offers[n]:
+                self._unit[i][n] = runs[0][0]
 
     def run(self) -> None:
         base = self._worth.base
@@ -447,6 +454,8 @@ class _Search:
         if cost + with_nothing < self.plan.cost:
             self.plan = _Plan(cost + with_nothing, opened)
         left = self._worth.packages - len(opened)
+        if self.steps >= self._most_steps:
+            return
         if left == 1:
             self._last(opened, cost, paid, allowed, bound)
             return
@@ -462,6 +471,8 @@ class _Search:
             within = [n for n in allowed if self._rho[n] < limit]
             demand, branches = self._branches(paid, over, within)
             for n in branches:
+                if self.steps >= self._most_steps:
+                    return
                 allowed = [other for other in allowed if other != n]
                 if bound + self._rho[n] + gain_after_one < self.plan.cost:
                     then, paid_then, over_then = self._opening(n, bound, paid, over)
@@ -501,6 +512,7 @@ class _Search:
 
     def _saving(self, n: int, paid: list[Paid]) -> int:
         """What opening ``n`` saves; below 0 if it costs more than it brings."""
+        self.steps += self._size[n]
         return _saved(self._worth.offers[n], paid) - self._worth.opening[n]
 
     def _gains(self, allowed: Iterable[int]) -> list[int]:
@@ -528,21 +540,22 @@ class _Search:
     ) -> tuple[int, list[Paid], list[int]]:
         """Bound, paid and over with ``n`` open too. A unit that is dropped below its price was
         counted twice in the bound."""
+        self.steps += self._size[n]
         bound += self._rho[n]
         paid, over = list(paid), list(over)
-        for i, unit, units in self._worth.offers[n]:
+        for i, runs in self._worth.offers[n]:
             price, before = self._prices[i], paid[i]
             dearest, most = before[-1]
+            unit, units = runs[0]
             if unit >= dearest:
-                if unit < price:
-                    bound += units * (price - unit)
-            elif len(before) == 1 and units == most:
+                bound += sum([many * (price - each) for each, many in runs if each < price])
+            elif len(runs) == len(before) == 1 and units == most:
                 if dearest < price:
                     bound += units * (price - dearest)
-                paid[i] = ((unit, units),)
+                paid[i] = runs
                 over[i] = max(0, units * (unit - price))
             else:
-                paid[i], dropped = _replaced(before, unit, units)
+                paid[i], dropped = _replaced(before, runs)
                 bound += sum([many * (price - each) for each, many in dropped if each < price])
                 over[i] = sum([many * (each - price) for each, many in paid[i] if each > price])
         return bound, paid, over
@@ -555,8 +568,8 @@ def _assigned(
     take: dict[int, dict[int, int]] = {}
     offers: list[list[tuple[int, int, int]]] = [[] for _ in worth.base]
     for n in opened:
-        for i, unit, units in worth.offers[n]:
-            offers[i].append((unit, n, units))
+        for i, found in worth.offers[n]:
+            offers[i] += [(unit, n, units) for unit, units in found]
     cost = 0
     for i, runs in enumerate(worth.base):
         paid = list(runs)

@@ -1,12 +1,14 @@
 import itertools
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shared.routing import solve as solving
 from shared.routing.solve import Instance, Offer, Solution, solve
 
 
@@ -209,3 +211,40 @@ def test_a_billion_units_of_which_few_are_there_take_no_room() -> None:
     assert solution.proven
     assert solution.cost == cost_of(wanted, solution)
     assert most_bytes < 1_000_000
+
+
+def test_a_search_through_long_offers_is_cut_as_one_through_many_sets_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Steps weigh what they look at: an order of hundreds of units at hundreds of shelves, each
+    unit with its own price, took half a minute."""
+    draw = Random(0)
+    lines, units, nodes = 10, 40, 80
+    shelves = []
+    for _ in range(nodes):
+        shelf: list[Offer] = []
+        for i in range(lines):
+            first, dearer = draw.randint(50, 400), draw.uniform(1, 30)
+            shelf += [(i, first + int(dearer * n), 1) for n in range(draw.randint(0, units))]
+        shelves.append(tuple(shelf))
+    opening = tuple(draw.randint(1_500, 3_000) for _ in range(nodes))
+    hard = Instance(
+        (units,) * lines, (True,) * lines, (2_000,) * lines, 4, opening, tuple(shelves), nothing=50
+    )
+    looked_at = [0]
+    saved = solving._saved
+
+    def counted(found: list[tuple[int, solving.Runs]], paid: Sequence[solving.Paid]) -> int:
+        looked_at[0] += sum(len(runs) for _, runs in found)
+        return saved(found, paid)
+
+    monkeypatch.setattr(solving, "_saved", counted)
+    solve(hard, most_steps=0)
+    before, looked_at[0] = looked_at[0], 0
+    solution = solve(hard, most_steps=20)
+    # What is begun is ended: the nodes of one set more.
+    one_set = sum(map(len, shelves))
+    assert looked_at[0] - before <= 20 * solving.RUNS_PER_STEP + one_set
+    assert not solution.proven
+    assert solution.cost == cost_of(hard, solution)
+    assert solution.lower_bound <= solve(hard).lower_bound <= solution.cost
