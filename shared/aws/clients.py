@@ -79,7 +79,7 @@ def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
 
 
 def _silent(exception: Exception, **_: Any) -> None:
-    """The same where AWS does not answer at all.
+    """AWS does not answer, and nobody knows whether it did what was asked.
 
     Raises Busy for whatever botocore calls a failed connection, time-outs included.
     """

@@ -38,7 +38,7 @@ def blocks(record: Record) -> list[Found]:
         "born+surname": (found.born, surname),
         "surname+postcode": (surname, found.postal_code),
         "names": (names, found.region or "-"),
-        "names+phone": (names, phone[:-6]),
+        "names+area": (names, phone[:-6]),
         "surname+phone": (surname, phone[-6:]),
         "house": (found.number, street),
         "born+given": (found.born, given),

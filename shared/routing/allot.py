@@ -11,15 +11,16 @@ unfilled; a location that ships a fixed line sends a parcel anyway, and its othe
 that cost.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import NamedTuple
 
 from shared.routing.model import Candidate, Problem, Tariff, Units
 from shared.routing.price import SCALE, Demand, parcel_terms, steps, unit_terms, whole
-from shared.routing.solve import Instance, Offer, solve
+from shared.routing.solve import Instance, Offer, Runs, solve
 
 MOST_WORK = 20_000
 """Places and lines that are looked at in all branches together: half a second, some 100 branches
@@ -27,10 +28,10 @@ over 200 places."""
 MOST_TRIALS = 300
 """Choices of a place for a whole line that are tried in one branch."""
 
-Runs = tuple[tuple[int, int], ...]
-"""(cost of one unit, units), the cheapest first."""
 Places = dict[str, dict[int, int]]
 """Units by line id and place."""
+Fixed = Mapping[str, int | None]
+"""A branch: the places of lines by id, None for a line that is to stay unfilled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Allotment:
         return self.lower_bound == self.cost
 
 
-class Line(NamedTuple):
-    """A line of a demand as far as it matters where it comes from; ``penalty`` is of each unit."""
+class Wanted(NamedTuple):
+    """A line as far as it matters where it comes from; ``penalty`` is of each unit."""
 
     line_id: str
     quantity: int
@@ -60,18 +61,11 @@ class Line(NamedTuple):
 class _Market:
     """What places (by index) ask for a parcel, and for the units of each demand."""
 
-    lines: tuple[tuple[Line, ...], ...]
+    lines: tuple[tuple[Wanted, ...], ...]
     opening: tuple[int, ...]
     shelves: tuple[dict[int, Runs], ...]
     packages: int
     split: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    """``fixed`` are the places of lines by id, None where the line is to stay unfilled."""
-
-    fixed: Mapping[str, int | None] = field(default_factory=dict)
 
 
 class _Relaxed(NamedTuple):
@@ -89,7 +83,7 @@ def allot(
     """``kept`` are the locations that can ship, with the tariff of each."""
     market = _market(problem, demands, kept)
     order = count()
-    waiting = [(-(10**30), next(order), _Branch())]
+    waiting: list[tuple[float, int, Fixed]] = [(-math.inf, next(order), {})]
     best: Places = {}
     cost = _cost(market, best)
     unproven = cost
@@ -99,7 +93,7 @@ def allot(
             break
         bound, _, branch = heappop(waiting)
         relaxed = _relaxed(market, branch)
-        lower_bound = max(bound, relaxed.lower_bound)
+        lower_bound = int(max(bound, relaxed.lower_bound))
         if lower_bound >= cost:
             continue
         handed = _handed(market, branch, relaxed)
@@ -111,19 +105,19 @@ def allot(
             continue
         for further in _further(market, branch, handed):
             heappush(waiting, (lower_bound, next(order), further))
-    lower_bound = min([cost, unproven, *(bound for bound, _, _ in waiting[:1])])
+    lower_bound = min([cost, unproven, *(int(bound) for bound, _, _ in waiting[:1])])
     names = [candidate.location_id for candidate, _ in kept]
     return Allotment(_by_location(best, names), cost, lower_bound)
 
 
-def lines_of(demand: Demand) -> tuple[Line, ...]:
+def lines_of(demand: Demand) -> tuple[Wanted, ...]:
     return tuple(
-        Line(line.line_id, line.quantity, whole(line), penalty)
+        Wanted(line.line_id, line.quantity, whole(line), penalty)
         for line, penalty in zip(demand.lines, demand.penalties, strict=True)
     )
 
 
-def hand_out(lines: Sequence[Line], there: Mapping[int, int]) -> Places:
+def hand_out(lines: Sequence[Wanted], there: Mapping[int, int]) -> Places:
     """The units ``there``, by place, to the lines so that the penalties of the rest are least;
     whole lines stay whole. Of many lines that must, not every way is tried."""
     together = sorted(
@@ -160,7 +154,7 @@ def hand_out(lines: Sequence[Line], there: Mapping[int, int]) -> Places:
     return best[1] if best is not None else {}
 
 
-def _loose(lines: Iterable[Line], there: Mapping[int, int]) -> Places:
+def _loose(lines: Iterable[Wanted], there: Mapping[int, int]) -> Places:
     """Place by place, to the first lines first: those whose units cost most when left unfilled."""
     wanted = {line.line_id: line.quantity for line in lines}
     given: Places = {}
@@ -174,7 +168,7 @@ def _loose(lines: Iterable[Line], there: Mapping[int, int]) -> Places:
     return given
 
 
-def _lost(lines: Iterable[Line], given: Places) -> int:
+def _lost(lines: Iterable[Wanted], given: Places) -> int:
     return sum(
         line.penalty * (line.quantity - sum(given.get(line.line_id, {}).values())) for line in lines
     )
@@ -253,10 +247,10 @@ def _cost(market: _Market, places: Places) -> int:
     return cost if taken else cost + market.split
 
 
-def _relaxed(market: _Market, branch: _Branch) -> _Relaxed:
+def _relaxed(market: _Market, branch: Fixed) -> _Relaxed:
     """The branch solved as if every line that is not fixed could be split, but for one that is
     alone with its SKU."""
-    rest = _rest(market, branch.fixed)
+    rest = _rest(market, branch)
     packages = market.packages - len(rest.sending)
     nodes = [n for n in range(len(market.opening)) if n not in rest.sending] if packages else []
     free: list[tuple[Offer, int | None]] = [
@@ -303,7 +297,7 @@ class _Rest:
     """
 
     demands: tuple[int, ...]
-    lines: tuple[tuple[Line, ...], ...]
+    lines: tuple[tuple[Wanted, ...], ...]
     sizes: tuple[int, ...]
     lots: tuple[int, ...]
     gone: Mapping[tuple[int, int], int]
@@ -311,7 +305,7 @@ class _Rest:
     cost: int
 
 
-def _rest(market: _Market, fixed: Mapping[str, int | None]) -> _Rest:
+def _rest(market: _Market, fixed: Fixed) -> _Rest:
     gone: dict[tuple[int, int], int] = {}
     demands, rest, cost = [], [], 0
     for i, lines in enumerate(market.lines):
@@ -366,40 +360,39 @@ def _lesser(rest: _Rest) -> list[tuple[Offer, None]]:
     ]
 
 
-def _handed(market: _Market, branch: _Branch, relaxed: _Relaxed) -> Places:
+def _handed(market: _Market, branch: Fixed, relaxed: _Relaxed) -> Places:
     """The fixed lines where they are, the others as far as they come out whole."""
     places: Places = {}
     for i, lines in enumerate(market.lines):
         for line in lines:
-            if (n := branch.fixed.get(line.line_id)) is not None:
+            if (n := branch.get(line.line_id)) is not None:
                 places[line.line_id] = {n: line.quantity}
-        left = [line for line in lines if line.line_id not in branch.fixed]
+        left = [line for line in lines if line.line_id not in branch]
         places |= hand_out(left, relaxed.units.get(i, {}))
     return places
 
 
-def _further(market: _Market, branch: _Branch, handed: Places) -> Iterable[_Branch]:
+def _further(market: _Market, branch: Fixed, handed: Places) -> Iterable[Fixed]:
     """One more line fixed, in each possible way: the greatest of those that did not come out."""
     open_lines = [
         (line.line_id in handed, -line.quantity, line.line_id, i, line)
         for i, lines in enumerate(market.lines)
         for line in lines
-        if line.whole and line.line_id not in branch.fixed
+        if line.whole and line.line_id not in branch
     ]
     if not open_lines:
         return
     *_, i, line = min(open_lines)
-    fixed = branch.fixed
-    sending = {n for n in fixed.values() if n is not None}
+    sending = {n for n in branch.values() if n is not None}
     taken: dict[int, int] = {}
     for other in market.lines[i]:
-        if (n := fixed.get(other.line_id)) is not None:
+        if (n := branch.get(other.line_id)) is not None:
             taken[n] = taken.get(n, 0) + other.quantity
-    yield _Branch({**fixed, line.line_id: None})
+    yield {**branch, line.line_id: None}
     for n, shelves in enumerate(market.shelves):
         there = sum(units for _, units in shelves.get(i, ())) - taken.get(n, 0)
         if there >= line.quantity and (n in sending or len(sending) < market.packages):
-            yield _Branch({**fixed, line.line_id: n})
+            yield {**branch, line.line_id: n}
 
 
 def _by_location(places: Places, names: Sequence[str]) -> Units:

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from shared.routing import allot as allotting
-from shared.routing.allot import Line, allot, hand_out
+from shared.routing.allot import Wanted, allot, hand_out
 from shared.routing.model import Problem
 from shared.routing.route import route, task_of
 from shared.routing.solve import Instance, Solution, solve
@@ -116,9 +116,9 @@ def test_the_second_unit_comes_from_elsewhere_when_the_first_has_made_the_shelf_
 
 
 def test_units_are_handed_out_so_that_the_least_is_lost() -> None:
-    lines = [Line("a", 3, whole=True, penalty=10), Line("b", 2, whole=True, penalty=20)]
+    lines = [Wanted("a", 3, whole=True, penalty=10), Wanted("b", 2, whole=True, penalty=20)]
     assert hand_out(lines, {7: 4}) == {"b": {7: 2}}
     assert hand_out(lines, {7: 2, 8: 3}) == {"a": {8: 3}, "b": {7: 2}}
-    loose = Line("c", 2, whole=False, penalty=15)
+    loose = Wanted("c", 2, whole=False, penalty=15)
     assert hand_out([*lines, loose], {7: 4}) == {"b": {7: 2}, "c": {7: 2}}
     assert hand_out(lines, {7: 1}) == {}
