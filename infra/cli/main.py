@@ -429,9 +429,13 @@ def replay(
     started = time.perf_counter()
     found, told = run_again(target.load(), order_id)
     took = (time.perf_counter() - started) * 1000
-    verdict = "[green]the same plan[/]" if found["same"] else "[red]ANOTHER PLAN[/]"
+    verdict = {
+        True: "[green]the same plan[/]",
+        False: "[red]ANOTHER PLAN[/]",
+        None: "nothing that could be run again",
+    }[found["same"]]
     show(found, *told, f"{verdict}, in {took:.0f} ms")
-    if not found["same"]:
+    if found["same"] is False:
         raise typer.Exit(1)
 
 

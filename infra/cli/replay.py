@@ -12,8 +12,8 @@ from shared.routing.route import replay as decide_again
 
 
 def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
-    """What came out, for programs and for people. ``same`` when every plan is the stored one;
-    what was erased with its shopper cannot be run again, and says so.
+    """What came out, for programs and for people. ``same`` when every plan is the stored one,
+    None when none could be run: what was erased with its shopper says so instead.
 
     Raises CloudFailed when there is no such order.
     """
@@ -54,7 +54,8 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
         told += _drawn("stored", taken.plan)
         if again.plan != taken.plan:
             told += _drawn("replayed", again.plan)
-    same = all(row.get("same", True) for row in rows)
+    run = [row["same"] for row in rows if "same" in row]
+    same = all(run) if run else None
     return {"order_id": order_id, "same": same, "decisions": rows}, told
 
 
