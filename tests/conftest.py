@@ -10,9 +10,11 @@ that runs in the cloud.
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -21,6 +23,7 @@ from shared.aws import clients, secrets, settings
 from shared.schema import TABLES, definition
 from tests import permissions
 from tests.dynamodb_local import DynamoDbLocal
+from tests.support.quick_moto import quick_moto
 
 permissions.watch()
 
@@ -77,9 +80,16 @@ def _forget() -> None:
     secrets.secret.cache_clear()
 
 
+@cache
+def _boto3_session() -> boto3.Session:
+    """One for all tests: a new one reads botocore's models of the services again."""
+    return boto3.Session()
+
+
 @pytest.fixture
 def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
-    with mock_aws():
+    with mock_aws(), quick_moto():
+        environment.setattr(boto3, "DEFAULT_SESSION", _boto3_session())
         make_tables(environment, prefix="fake")
         yield
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import boto3
 import pytest
+from joserfc import jwk
 from moto.cognitoidp.models import cognitoidp_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.utilities.utils import load_resource
 
 from tests.functions.webhooks.receiver import Receiver, receiving
 
@@ -34,9 +36,18 @@ SCOPES = (
 CHANNELS = {"web-client": ("norain/channel:web",), "market-client": ("norain/channel:marketplace",)}
 
 
+@pytest.fixture(scope="session")
+def signing_key() -> jwk.RSAKey:
+    """moto's key of every user pool; importing it takes a fifth of a second."""
+    return jwk.RSAKey.import_key(load_resource("cognitoidp/resources/jwks-private.json"))
+
+
 @pytest.fixture(autouse=True)
-def user_pool(queues: dict[str, str], environment: pytest.MonkeyPatch) -> str:
+def user_pool(
+    queues: dict[str, str], environment: pytest.MonkeyPatch, signing_key: jwk.RSAKey
+) -> str:
     """A pool with the clients of the sample events, under the ids that they have there."""
+    environment.setattr(jwk.RSAKey, "import_key", lambda _: signing_key)
     cognito: Any = boto3.client("cognito-idp")
     pool: str = cognito.create_user_pool(PoolName="clients")["UserPool"]["Id"]
     clients = cognitoidp_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"]

@@ -1,0 +1,109 @@
+"""The shortcuts of tests/support/quick_moto.py change nothing but the time that moto takes."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from shared.schema import STOCK, definition
+from tests.support.quick_moto import quick_moto
+
+VALUES: dict[str, Any] = {
+    "text": {"S": "x"},
+    "number": {"N": "1.50"},
+    "bytes": {"B": b"\x00\xff"},
+    "true": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "texts": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1", "2"]},
+    "many bytes": {"BS": [b"\x01", b"\x02"]},
+    "nested": {"M": {"S": {"L": [{"M": {"B": {"B": b"\xfe"}}}, {"N": "2"}]}, "empty": {"L": []}}},
+}
+
+
+@pytest.fixture(params=[True, False], ids=["quick", "moto"])
+def table(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> Iterator[Any]:
+    with mock_aws(), quick_moto() if request.param else nullcontext():
+        client: Any = boto3.client("dynamodb")
+        client.create_table(TableName="fake-stock", **definition(STOCK))
+        yield client
+
+
+def put(client: Any, sk: str, **more: Any) -> None:
+    client.put_item(TableName="fake-stock", Item={**key("a", sk), "n": {"N": "1"}, **more})
+
+
+def key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def update(pk: str, sk: str, condition: str) -> dict[str, Any]:
+    return {
+        "Update": {
+            "TableName": "fake-stock",
+            "Key": key(pk, sk),
+            "UpdateExpression": "SET n = :two",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {":two": {"N": "2"}},
+        }
+    }
+
+
+def items(client: Any) -> list[Any]:
+    return sorted(client.scan(TableName="fake-stock")["Items"], key=str)
+
+
+def stream() -> list[tuple[str, Any]]:
+    shard = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"].tables["fake-stock"].stream_shard
+    assert shard is not None
+    return [(one.record["eventName"], one.record["dynamodb"]["Keys"]) for one in shard.items]
+
+
+def test_a_refused_transaction_leaves_the_items_and_the_stream_as_they_were(table: Any) -> None:
+    put(table, "1")
+    put(table, "2")
+    before = items(table), stream()
+    parts = [
+        update("a", "1", "attribute_exists(pk)"),
+        {"Delete": {"TableName": "fake-stock", "Key": key("a", "2")}},
+        {"Put": {"TableName": "fake-stock", "Item": key("a", "3")}},
+        {"Put": {"TableName": "fake-stock", "Item": key("b", "1")}},
+        update("c", "1", "attribute_exists(pk)"),
+    ]
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        table.transact_write_items(TransactItems=parts)
+    assert (items(table), stream()) == before
+
+
+def test_a_transaction_is_done_and_shows_in_the_stream(table: Any) -> None:
+    put(table, "1")
+    put(table, "2")
+    parts = [
+        update("a", "1", "attribute_exists(pk)"),
+        {"Delete": {"TableName": "fake-stock", "Key": key("a", "2")}},
+        {"Put": {"TableName": "fake-stock", "Item": key("a", "3")}},
+    ]
+    table.transact_write_items(TransactItems=parts)
+    assert items(table) == [{**key("a", "1"), "n": {"N": "2"}}, key("a", "3")]
+    assert [name for name, _ in stream()] == ["INSERT", "INSERT", "MODIFY", "REMOVE", "INSERT"]
+
+
+def test_every_type_of_value_comes_back(table: Any) -> None:
+    put(table, "1", **VALUES)
+    item = {**key("a", "1"), "n": {"N": "1"}, **VALUES}
+    assert table.get_item(TableName="fake-stock", Key=key("a", "1"))["Item"] == item
+    assert items(table) == [item]
+    streams: Any = boto3.client("dynamodbstreams")
+    arn = table.describe_table(TableName="fake-stock")["Table"]["LatestStreamArn"]
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    place = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )
+    (record,) = streams.get_records(ShardIterator=place["ShardIterator"])["Records"]
+    assert record["dynamodb"]["NewImage"] == item
