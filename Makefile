@@ -83,7 +83,7 @@ openapi: setup ## write the API document and that of the events from the code
 permissions: setup ## record what each function does on each table, and what it may do
 	@rm -rf .norain/permissions
 	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest -n auto --maxprocesses 4 tests/functions tests/tables
-	@$(BIN)/python -m tests.permissions .norain/permissions
+	@$(BIN)/python -m tests.support.permissions .norain/permissions
 	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest tests/infra/test_permissions.py
 
 clean: down ## remove everything that was built

@@ -9,7 +9,7 @@ that runs in the cloud.
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,12 @@ from botocore.config import Config
 from moto import mock_aws
 
 from shared.aws import clients, secrets, settings
-from shared.schema import TABLES, definition
-from tests import permissions
-from tests.dynamodb_local import DynamoDbLocal
+from tests.support import permissions
+from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.quick_moto import quick_moto
+from tests.support.tables import ENVIRONMENT, Kept, make_tables
 
 permissions.watch()
-
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "NORAIN_STAGE": "test",
-    "NORAIN_IDENTITY_KEY": "a key for tests",
-    "NORAIN_CUSTOMER_FEED_SOURCES": "all:trusted",
-    "NORAIN_USER_POOL_ID": "eu-central-1_tests",
-}
-EVENTS = Path(__file__).parent.parent / "events"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,18 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """No handler does on a table what tests/permissions.json does not list. In a race nobody can
-    tell whose work it is."""
+    """No handler does on a table what tests/support/permissions.json does not list. In a race
+    nobody can tell which handler does it."""
     permissions.recording = {"functions", "tables"} & set(item.path.parts) != set()
     yield
     unlisted = permissions.unlisted()
     assert not unlisted, f"not in {permissions.USES.name}: run `make permissions`: {unlisted}"
-
-
-def event(name: str) -> dict[str, Any]:
-    """The sample event ``events/<name>.json``."""
-    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
-    return loaded
 
 
 @pytest.fixture
@@ -94,9 +77,6 @@ def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-Kept = Callable[[], list[dict[str, Any]]]
-
-
 @pytest.fixture
 def failed_records(fake_tables: None, environment: pytest.MonkeyPatch) -> Kept:
     """The bucket of what workers of streams put away; what lies there."""
@@ -126,11 +106,3 @@ def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal)
     # Requests for one item wait for one another there, longer than an API could.
     environment.setattr(clients, "CONFIG", clients.CONFIG.merge(Config(read_timeout=30)))
     make_tables(environment, prefix=uuid.uuid4().hex[:8])
-
-
-def make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
-    client: Any = clients.dynamodb()
-    for table in TABLES:
-        name = f"{prefix}-{table.name}"
-        client.create_table(TableName=name, **definition(table))
-        environment.setenv(f"NORAIN_TABLE_{table.name.upper()}", name)

@@ -18,7 +18,7 @@ from tests.e2e import test_command, test_selling
 from tests.e2e.conftest import Deployed, eventually
 from tests.e2e.test_command import Norain
 from tests.e2e.test_selling import available, ship, stocked
-from tests.functions.webhooks.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, receiving
 
 norain = test_command.norain
 stores = test_selling.stores

@@ -5,9 +5,9 @@ import os
 from typing import Any
 
 from shared import schema
-from tests import permissions
 from tests.infra.conftest import Templates
-from tests.permissions import Use, known
+from tests.support import permissions
+from tests.support.permissions import Use, known
 
 STREAMS = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
 

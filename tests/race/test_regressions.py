@@ -28,10 +28,11 @@ from shared.orders.model import Payment, Rejection
 from shared.stock import table as stock
 from shared.stock.feed import Counted
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
-from tests.race.orders.test_races import act, answer, at_once, buy, cancel, kinds
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, request
-from tests.tables.stock.laws import Follower
+from tests.race.orders.test_races import act, cancel, kinds
+from tests.support import shop
+from tests.support.buyers import answer, at_once, buy
+from tests.support.shop import NOW, line, request
+from tests.support.stock_laws import Follower
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -15,8 +15,8 @@ from functions.stock import api as stock
 from shared.aws import clients, dynamodb, s3, sqs
 from shared.aws.dynamodb import Key
 from shared.errors import Busy
-from tests.conftest import event
-from tests.functions.stock.conftest import call
+from tests.support.events import event
+from tests.support.stock_requests import call
 
 PUT: Any = {"TableName": "t", "Item": dynamodb.key("a", "b")}
 CODES = (

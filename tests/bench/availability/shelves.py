@@ -16,9 +16,9 @@ from shared.aws import clients, settings
 from shared.aws.clients import dynamodb
 from shared.locations import table as locations
 from shared.schema import TABLES, definition
-from tests.conftest import event
-from tests.dynamodb_local import DynamoDbLocal
-from tests.unit.locations.places import hours, place
+from tests.support.dynamodb_local import DynamoDbLocal
+from tests.support.events import event
+from tests.support.places import hours, place
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 ENVIRONMENT = {

@@ -17,11 +17,11 @@ from shared.stock.model import Hold, HoldLine, HoldState
 from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
 from tests.bench.units import metered
-from tests.conftest import make_tables
-from tests.dynamodb_local import DynamoDbLocal
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
-from tests.unit.customers.people import NOON, record
+from tests.support import shop
+from tests.support.dynamodb_local import DynamoDbLocal
+from tests.support.people import NOON, record
+from tests.support.shop import NOW, line, order, request
+from tests.support.tables import make_tables
 
 SKUS = tuple(f"S{number:02}" for number in range(20))
 

@@ -21,8 +21,8 @@ from shared.stock import ingest
 from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
 from tests.bench.units import Units, metered
-from tests.conftest import make_tables
-from tests.dynamodb_local import DynamoDbLocal
+from tests.support.dynamodb_local import DynamoDbLocal
+from tests.support.tables import make_tables
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LOCATIONS = 457

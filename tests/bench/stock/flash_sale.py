@@ -24,9 +24,9 @@ from shared.stock.feed import HELD, Counted
 from shared.stock.model import Cause, Hold, HoldLine, HoldState, taken
 from shared.stock.slots import HOT
 from tests.bench.report import Row, Table, Tell
-from tests.conftest import make_tables
-from tests.contention import contended
-from tests.dynamodb_local import DynamoDbLocal
+from tests.support.contention import contended
+from tests.support.dynamodb_local import DynamoDbLocal
+from tests.support.tables import make_tables
 
 BUYERS, UNITS = 10_000, 1_000
 QUICK_BUYERS, QUICK_UNITS = 1_000, 100

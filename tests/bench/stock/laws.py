@@ -8,15 +8,15 @@ import pytest
 
 from shared.aws import clients, settings
 from tests.bench.report import Table, Tell
-from tests.conftest import ENVIRONMENT
-from tests.dynamodb_local import DynamoDbLocal
+from tests.support.dynamodb_local import DynamoDbLocal
+from tests.support.tables import ENVIRONMENT
 
 STEPS, QUICK_STEPS = 10_000, 500
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
-    from tests.race.laws.machine import Machine, run
-    from tests.race.laws.weather import Weather
+    from tests.support.laws.machine import Machine, run
+    from tests.support.laws.weather import Weather
 
     wanted = QUICK_STEPS if quick else STEPS
     logging.disable(logging.INFO)

@@ -21,8 +21,8 @@ from shared.catalog.model import Life, Product
 from shared.locations import table as locations
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
-from tests.functions.locations.requests import answered, paths, request
-from tests.unit.locations.places import place
+from tests.support.places import place
+from tests.support.requests import answered, paths, request
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)

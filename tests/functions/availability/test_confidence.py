@@ -20,11 +20,11 @@ from shared.stock import rules_table
 from shared.stock import table as stock
 from shared.stock.feed import Counted
 from shared.stock.rules import Amount, Match, Rule
-from tests.conftest import Kept
-from tests.functions.locations.requests import request
-from tests.functions.stock.conftest import call as ask_stock
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW
+from tests.support import shop
+from tests.support.requests import request
+from tests.support.shop import NOW
+from tests.support.stock_requests import call as ask_stock
+from tests.support.tables import Kept
 
 Json = dict[str, Any]
 

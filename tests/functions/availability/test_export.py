@@ -21,7 +21,7 @@ from shared.errors import Busy
 from shared.locations import table as locations
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
-from tests.unit.locations.places import place
+from tests.support.places import place
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 SKUS = 230

@@ -18,8 +18,9 @@ from shared.stock import heartbeat_table
 from shared.stock import table as stock
 from shared.stock.feed import Moved
 from shared.stock.model import Cause, Effect
-from tests.conftest import Kept, event
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.events import event
+from tests.support.tables import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -20,7 +20,7 @@ from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
-from tests.conftest import Kept
+from tests.support.tables import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -17,7 +17,7 @@ from shared.catalog import table as catalog
 from shared.catalog.model import Life, Product
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule
-from tests.tables.availability.stream import Record, Stream
+from tests.functions.availability.stream import Record, Stream
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -23,8 +23,8 @@ from shared.catalog.model import Product
 from shared.stock import rules_table
 from shared.stock.rules import Amount, Match, Rule, Rules, Selling
 from shared.web.auth import CHANNELS
-from tests.conftest import event
 from tests.functions.availability.test_publish_events import record, units
+from tests.support.events import event
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

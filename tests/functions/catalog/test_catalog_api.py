@@ -10,7 +10,7 @@ from shared.availability import table as availability
 from shared.availability.model import Change, Row
 from shared.catalog import table
 from shared.catalog.model import ORDINARY, Life
-from tests.functions.locations.requests import answered, paths, request
+from tests.support.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -14,9 +14,9 @@ from shared.aws.settings import table_name
 from shared.customers import table
 from shared.customers.table import Act
 from shared.errors import Busy
-from tests.conftest import event
-from tests.erasure import erase
-from tests.unit.customers.people import NOON
+from tests.support.erasure import erase
+from tests.support.events import event
+from tests.support.people import NOON
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 

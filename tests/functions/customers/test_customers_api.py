@@ -12,8 +12,8 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import query
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
-from tests.conftest import event
 from tests.functions.customers.conftest import Jobs
+from tests.support.events import event
 
 pytestmark = pytest.mark.usefixtures("jobs")
 

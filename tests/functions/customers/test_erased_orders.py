@@ -16,8 +16,8 @@ from shared.orders.model import Order
 from shared.schema import TABLES
 from tests.functions.customers.conftest import Jobs
 from tests.functions.customers.test_customers_api import call as ask_customers
-from tests.functions.locations.requests import answered, request
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.requests import answered, request
 
 Body = dict[str, Any]
 HOME = {"postal_code": "80299", "country": "US", "latitude": 39.73921, "longitude": -104.99031}

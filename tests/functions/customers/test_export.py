@@ -24,7 +24,7 @@ from tests.functions.customers.test_erased_orders import (  # noqa: F401 (the sh
     stocked,
 )
 from tests.functions.customers.test_jobs import look, time_passes
-from tests.unit.customers.people import NOON
+from tests.support.people import NOON
 
 Line = dict[str, Any]
 

@@ -23,10 +23,10 @@ from shared.customers.table.rows import identity_key, put, write_all
 from shared.customers.table.users import keys_of, users_puts
 from shared.customers.users import NOBODY
 from shared.errors import Busy
-from tests.conftest import event
 from tests.functions.customers.conftest import Jobs
 from tests.functions.customers.test_customers_api import bob, call, other
-from tests.unit.customers.people import NOON, record
+from tests.support.events import event
+from tests.support.people import NOON, record
 
 
 def everything() -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import pytest
 
 from functions.customers import api, apply_records
 from shared.customers import table
-from tests.conftest import event
 from tests.functions.customers.conftest import Jobs
+from tests.support.events import event
 
 SEEDED = {
     "email": "zebulon.quillfeather@shop.test",

@@ -6,7 +6,7 @@ import pytest
 
 from functions.locations.api import handler
 from shared.locations import table
-from tests.functions.locations.requests import answered, paths, request
+from tests.support.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

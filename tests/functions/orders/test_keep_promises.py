@@ -10,17 +10,10 @@ from functions.orders import keep_promises
 from shared.aws.items import to_item
 from shared.orders import backorders, shortfalls, table
 from shared.stock.feed import Counted
-from tests.conftest import Kept
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW
-from tests.tables.orders.test_backorders import (
-    announced,
-    bought,
-    fed,
-    received,
-    shipped_from,
-    stands,
-)
+from tests.support import shop
+from tests.support.shop import NOW
+from tests.support.supplies import announced, bought, fed, received, shipped_from, stands
+from tests.support.tables import Kept
 
 Json = dict[str, Any]
 

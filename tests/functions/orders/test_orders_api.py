@@ -17,9 +17,10 @@ from shared.orders.contract import MOST_ORDERED
 from shared.orders.model import Change
 from shared.routing.route import replay
 from shared.web.cursor import cursor_of
-from tests.conftest import Kept, event
-from tests.functions.locations.requests import answered, paths, request
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.events import event
+from tests.support.requests import answered, paths, request
+from tests.support.tables import Kept
 
 Body = dict[str, Any]
 

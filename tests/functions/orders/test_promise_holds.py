@@ -23,8 +23,8 @@ from shared.routing.route import replay
 from shared.stock import table as stock
 from shared.stock.feed import Announced
 from shared.stock.model import Cause, Effect
-from tests.functions.locations.requests import answered, request
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.requests import answered, request
 
 Body = dict[str, Any]
 PAID = ("package", "pick", "carrier")

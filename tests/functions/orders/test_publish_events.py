@@ -13,9 +13,9 @@ from shared.aws import events
 from shared.aws.items import to_item
 from shared.orders import placing, table
 from shared.orders.model import Rejection, act, cancel, reject
-from tests.conftest import Kept
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.shop import NOW, line, order, request
+from tests.support.tables import Kept
 
 Json = dict[str, Any]
 

@@ -9,9 +9,9 @@ from functions.orders import reevaluate
 from shared.orders import table
 from shared.routing import table as policies
 from shared.routing.model import DEFAULT_POLICY, Offers
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW
-from tests.tables.orders.test_offers import LATER, buy, project
+from tests.support import shop
+from tests.support.offers import LATER, buy, project
+from tests.support.shop import NOW
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -14,8 +14,8 @@ from shared.availability.sales import Sale
 from shared.aws.items import to_item
 from shared.orders import events, table, transfer_table
 from shared.orders.transfers import GRACE, PATIENCE
-from tests.functions.locations.requests import answered, paths, request
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.requests import answered, paths, request
 
 Body = dict[str, Any]
 NEXT_YEAR = datetime.now(UTC) + timedelta(days=400)

@@ -14,9 +14,9 @@ from shared.orders import placing, table
 from shared.routing import table as policies
 from shared.routing.erased import stub
 from shared.routing.model import DEFAULT_POLICY, Policy
-from tests.functions.locations.requests import answered, request
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line, order
+from tests.support import shop
+from tests.support.requests import answered, request
+from tests.support.shop import line, order
 
 Body = dict[str, Any]
 NOW = datetime.now(UTC)

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.functions.routing.past import place
-from tests.tables.orders import shop
+from tests.support import shop
 
 
 @pytest.fixture

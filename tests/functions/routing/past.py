@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from shared.orders import placing, table
 from shared.routing.model import DEFAULT_POLICY, Decision, Handling
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line, order
+from tests.support import shop
+from tests.support.shop import line, order
 
 NOW = datetime.now(UTC)
 DEAR = {**DEFAULT_POLICY.handling, "warehouse": Handling(package=1500, unit=35)}

@@ -10,7 +10,7 @@ from functions.routing.api import handler
 from shared.routing import table
 from shared.routing.contract import PolicyDocument
 from shared.routing.model import DEFAULT_POLICY
-from tests.functions.locations.requests import answered, paths, request
+from tests.support.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

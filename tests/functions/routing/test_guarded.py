@@ -10,8 +10,8 @@ from functions.routing import api as routing
 from shared.routing import table as policies
 from shared.routing.guard import takes
 from shared.routing.model import DEFAULT_POLICY, GuardRails, Policy
-from tests.functions.locations.requests import answered, request
 from tests.functions.routing.past import DEAR, NOW, place
+from tests.support.requests import answered, request
 
 pytestmark = pytest.mark.usefixtures("placed")
 

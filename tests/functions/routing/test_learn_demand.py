@@ -16,10 +16,10 @@ from shared.orders.model import Place
 from shared.orders.table import gather
 from shared.routing import pull_table
 from shared.routing.model import Pull
-from tests.conftest import event
-from tests.functions.stock.conftest import Context
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line, order
+from tests.support import shop
+from tests.support.events import event
+from tests.support.requests import Context
+from tests.support.shop import line, order
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -12,8 +12,8 @@ from functions.orders.api import handler as orders
 from functions.routing.api import handler as routing
 from infra.cli.what_if import drawn, pages, together
 from infra.local.target import Refused
-from tests.functions.locations.requests import request
 from tests.functions.routing.past import DEAR
+from tests.support.requests import request
 
 pytestmark = pytest.mark.usefixtures("placed")
 

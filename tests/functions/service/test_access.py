@@ -14,9 +14,9 @@ from infra.stacks.access import CLIENTS
 from shared.customers import table as customers
 from shared.instants import rfc3339
 from shared.web.auth import RESOURCE_SERVER, Caller, caller
-from tests.conftest import event
-from tests.functions.locations.requests import answered, paths, request
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.events import event
+from tests.support.requests import answered, paths, request
 
 Body = dict[str, Any]
 

@@ -16,8 +16,8 @@ from shared.aws.clients import dynamodb
 from shared.schema import TABLES
 from shared.web.auth import SCOPES
 from shared.web.cursor import cursor_of
-from tests.conftest import EVENTS, event
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.events import EVENTS, event
 
 Event = dict[str, Any]
 

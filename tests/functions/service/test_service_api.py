@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from functions.service.api import DOCUMENT, EVENTS, handler
-from tests.conftest import event
+from tests.support.events import event
 
 
 def get(path: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from functions.stock.api import handler
 from functions.stock.apply_feed import handler as apply_feed
 from functions.stock.record_movements import handler as record_movements
 from shared.stock import table
-from tests.conftest import event
-from tests.functions.stock.conftest import Queue, call
-from tests.tables.stock.laws import assert_laws
+from tests.functions.stock.conftest import Queue
+from tests.support.events import event
+from tests.support.stock_laws import assert_laws
+from tests.support.stock_requests import call
 
 pytestmark = pytest.mark.usefixtures("queues")
 

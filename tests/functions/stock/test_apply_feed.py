@@ -10,9 +10,9 @@ from functions.stock.record_movements import handler as record_movements
 from shared.aws.items import to_item
 from shared.stock import table
 from shared.stock.table import feeds
-from tests.conftest import event
 from tests.functions.stock.conftest import Queue
-from tests.tables.stock.laws import assert_laws, items
+from tests.support.events import event
+from tests.support.stock_laws import assert_laws, items
 
 
 def numbers() -> tuple[int, int, int]:

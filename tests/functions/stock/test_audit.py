@@ -20,12 +20,12 @@ from shared.stock.audit_table import Round, keep_round, places_page, round_of
 from shared.stock.feed import Counted, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
 from shared.stock.rules import Amount, Match, Rule
-from tests.conftest import event
-from tests.functions.stock.conftest import Context
-from tests.race.orders.test_races import buy
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line
-from tests.tables.stock.laws import Follower, assert_laws
+from tests.support import shop
+from tests.support.buyers import buy
+from tests.support.events import event
+from tests.support.requests import Context
+from tests.support.shop import line
+from tests.support.stock_laws import Follower, assert_laws
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 EARLIER = NOW - timedelta(hours=2)

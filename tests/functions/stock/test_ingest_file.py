@@ -12,9 +12,9 @@ from functions.stock.apply_feed import handler as apply_feed
 from functions.stock.ingest_file import handler
 from shared.aws import s3
 from shared.stock import ingest
-from tests.conftest import EVENTS, event
 from tests.functions.stock.conftest import Queue
-from tests.tables.stock.laws import assert_laws, items
+from tests.support.events import EVENTS, event
+from tests.support.stock_laws import assert_laws, items
 
 BUCKET, KEY = "feed-files", "night/counts of store 12.csv"
 HEADER = "sku,location_id,quantity\n"

@@ -6,9 +6,9 @@ import pytest
 
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
-from tests.functions.stock.conftest import call
 from tests.functions.stock.test_api import stocked
-from tests.tables.stock.laws import assert_laws
+from tests.support.stock_laws import assert_laws
+from tests.support.stock_requests import call
 
 pytestmark = pytest.mark.usefixtures("queues")
 

@@ -16,9 +16,9 @@ from shared.stock import slot_table, table
 from shared.stock.feed import Counted
 from shared.stock.model import Hold, HoldLine, HoldState
 from shared.stock.table import holds
-from tests.conftest import event
-from tests.functions.stock.conftest import Context
-from tests.tables.stock.laws import assert_laws, items
+from tests.support.events import event
+from tests.support.requests import Context
+from tests.support.stock_laws import assert_laws, items
 
 
 def test_every_write_of_a_position_has_a_row(fake_tables: None) -> None:

@@ -10,7 +10,7 @@ from moto.cognitoidp.models import cognitoidp_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.utilities.utils import load_resource
 
-from tests.functions.webhooks.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, receiving
 
 
 @pytest.fixture(autouse=True)

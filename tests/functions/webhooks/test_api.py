@@ -8,8 +8,8 @@ import pytest
 from functions.webhooks.api import handler
 from shared.aws import dynamodb, settings
 from shared.webhooks import model, table
-from tests.functions.locations.requests import answered, paths, request
-from tests.functions.webhooks.receiver import Receiver
+from tests.support.receiver import Receiver
+from tests.support.requests import answered, paths, request
 
 
 def ask(name: str, client_id: str = "web-client", **changes: Any) -> tuple[int, dict[str, Any]]:

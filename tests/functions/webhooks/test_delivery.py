@@ -19,10 +19,10 @@ from shared.customers.table import Act, erasing
 from shared.web.idempotency import Request
 from shared.webhooks import model, rights, sending, table
 from shared.webhooks.model import Webhook
-from tests.conftest import event
-from tests.functions.webhooks.receiver import Receiver
-from tests.unit.customers.people import NOON, record
-from tests.unit.webhooks.test_model import webhook
+from tests.support.events import event
+from tests.support.people import NOON, record
+from tests.support.receiver import Receiver
+from tests.support.webhooks import webhook
 
 NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
 AGAIN = {"batchItemFailures": [{"itemIdentifier": "m-1"}]}

@@ -11,7 +11,7 @@ from shared.availability import table
 from shared.availability.model import Change, Row
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
-from tests.contention import contended
+from tests.support.contention import contended
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

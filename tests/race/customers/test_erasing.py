@@ -19,8 +19,8 @@ from shared.errors import Gone
 from shared.orders import buyers, placing, table
 from shared.orders.contract import order_answer
 from shared.web.auth import Caller
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line, order, request
+from tests.support import shop
+from tests.support.shop import line, order, request
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -16,9 +16,9 @@ from shared.customers.model import Address, Resolution
 from shared.customers.table import Act
 from shared.errors import Gone
 from shared.web.idempotency import Request
-from tests.conftest import event
-from tests.erasure import erase
-from tests.unit.customers.people import NOON, record
+from tests.support.erasure import erase
+from tests.support.events import event
+from tests.support.people import NOON, record
 
 T = TypeVar("T")
 WRITERS = 64

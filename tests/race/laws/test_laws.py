@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.race.laws.machine import Machine, run
+from tests.support.laws.machine import Machine, run
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -7,10 +7,11 @@ import pytest
 
 from shared.errors import Conflict, InvalidTransition
 from shared.orders import offers, placing, table
-from tests.race.orders.test_races import LATER, answer, at_once, buy, kinds
-from tests.tables.orders import shop
-from tests.tables.orders.shop import line, request
-from tests.tables.orders.test_offers import policy, wherever
+from tests.race.orders.test_races import LATER, kinds
+from tests.support import shop
+from tests.support.buyers import answer, at_once, buy
+from tests.support.offers import policy, wherever
+from tests.support.shop import line, request
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -1,9 +1,7 @@
 """Many buyers, associates and retries at once, on DynamoDB Local."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,49 +10,24 @@ from typing import Any
 import pytest
 
 from shared.aws import dynamodb as tables
-from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
-from shared.errors import Busy, InvalidTransition, OutOfStock, Refusal
+from shared.errors import Busy, InvalidTransition, OutOfStock
 from shared.orders import backorders, model, placing, promising, table, transfer_table, transfers
-from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
-from shared.orders.model import Line, Order
+from shared.orders.contract import PromiseHeld, PromiseHoldInput
+from shared.orders.model import Order
 from shared.orders.transfers import Moved, Transfer, TransferLine
 from shared.stock import table as stock
 from shared.stock.feed import Announced
 from shared.stock.feed import Moved as Came
 from shared.stock.model import HoldLine
 from shared.web.idempotency import Request
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
-from tests.tables.orders.test_orders_table import hold
+from tests.support import shop
+from tests.support.buyers import answer, at_once, buy
+from tests.support.holds import hold
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 LATER = NOW + timedelta(minutes=5)
-
-
-def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
-    """What each act returned, or the refusal it raised; all start together."""
-    dynamodb()
-    ready = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> Any:
-        ready.wait()
-        try:
-            return act()
-        except Refusal as refusal:
-            return refusal
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
-
-
-def answer(stored: Order) -> str:
-    return order_answer(stored).model_dump_json()
-
-
-def buy(name: str, *lines: Line, key: str = "", **more: Any) -> str:
-    draft = order(name, *lines, **more)
-    return placing.place(draft, request(key or name, draft.order_id), "web", NOW, answer)
 
 
 def stored(name: str) -> Order:

@@ -12,7 +12,7 @@ from shared.errors import Conflict, NotFound
 from shared.routing import table
 from shared.routing.model import DEFAULT_POLICY
 from shared.routing.whatif import Totals
-from tests.race.orders.test_races import at_once
+from tests.support.buyers import at_once
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -15,7 +15,7 @@ from shared.stock import table
 from shared.stock.feed import Moved
 from shared.stock.rules import Amount, Facts, Match, Rule, Rules, Selling, terms
 from tests.race.stock.test_races import NOW, hold, race, stocked
-from tests.tables.stock.laws import Follower, assert_laws
+from tests.support.stock_laws import Follower, assert_laws
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

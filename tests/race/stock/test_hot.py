@@ -22,9 +22,9 @@ from shared.stock import slot_table, table
 from shared.stock.feed import Counted, Event, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldState
 from shared.stock.rules import Amount, Terms
-from tests.contention import contended
 from tests.race.stock.test_races import NOW, START, apply, following, hold, moved, race
-from tests.tables.stock.laws import Follower, assert_laws, items
+from tests.support.contention import contended
+from tests.support.stock_laws import Follower, assert_laws, items
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -16,7 +16,7 @@ from shared.errors import Busy, HoldClosed, OutOfStock
 from shared.stock import table
 from shared.stock.feed import Counted, Event, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
-from tests.tables.stock.laws import Follower, assert_laws
+from tests.support.stock_laws import Follower, assert_laws
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.stock.feed import Counted, Event, Moved
 from tests.race.stock.test_races import START, apply, at, following, race, stocked
-from tests.tables.stock.laws import assert_laws
+from tests.support.stock_laws import assert_laws
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 

@@ -12,8 +12,8 @@ from shared.customers.model import Consent, Interaction, Resolution
 from shared.customers.table import Act
 from shared.errors import Gone
 from shared.web.idempotency import Request
-from tests.erasure import erase
-from tests.unit.customers.people import NOON, record
+from tests.support.erasure import erase
+from tests.support.people import NOON, record
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

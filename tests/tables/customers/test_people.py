@@ -15,8 +15,8 @@ from shared.customers.table import Act, erasing, jobs
 from shared.customers.table.rows import put, write_all
 from shared.errors import Conflict, Gone, InvalidRequest, NotFound, VersionMismatch
 from shared.web.idempotency import Request
-from tests.erasure import erase
-from tests.unit.customers.people import NOON, record
+from tests.support.erasure import erase
+from tests.support.people import NOON, record
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -10,7 +10,7 @@ from shared.aws.settings import table_name
 from shared.customers import table
 from shared.customers.model import Address, Resolution
 from shared.errors import KeyReused
-from tests.unit.customers.people import NOON, record
+from tests.support.people import NOON, record
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -15,8 +15,8 @@ from shared.customers.table.households import MOST_HOMES
 from shared.customers.views import NEWEST
 from shared.errors import Conflict
 from shared.web.idempotency import Request
-from tests.erasure import erase
-from tests.unit.customers.people import NOON, record
+from tests.support.erasure import erase
+from tests.support.people import NOON, record
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.aws.clients import dynamodb
 from shared.locations import table
-from tests.unit.locations.places import hours, place
+from tests.support.places import hours, place
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -1,60 +1,18 @@
 """Backorders and preorders against expected supply, from the feed's event to the fulfillment."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared.orders import backorders, events, model, placing, table, transfer_table, transfers
+from shared.orders import backorders, events, model, placing, transfer_table, transfers
 from shared.orders.contract import order_answer
-from shared.orders.model import Line, Order
 from shared.orders.transfers import Transfer, TransferLine
-from shared.stock import table as stock
 from shared.stock.contract import OnePosition
-from shared.stock.feed import Announced, Counted, Event, Moved
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
-
-DAY = timedelta(days=1)
-
-
-def fed(event: Event, now: datetime = NOW) -> None:
-    """As the feed's worker applies it; and the pack follows."""
-    found = stock.position(event.sku, event.location_id)
-    stock.apply([event], found, stock.applied_of([event]), now)
-    shop.project(event.sku)
-
-
-def announced(
-    reference: str, quantity: int, days: float, at: str = "depot", minute: int = 0
-) -> None:
-    time = NOW + timedelta(minutes=minute)
-    name = f"{reference}-{minute}"
-    fed(Announced("erp", name, None, "A", at, time, quantity, NOW + days * DAY, reference))
-
-
-def received(reference: str, units: int, at: str = "depot", minute: int = 60) -> None:
-    when = NOW + timedelta(minutes=minute)
-    name = f"got-{reference}-{minute}"
-    fed(Moved("erp", name, None, "A", at, units, "receiving", when, reference))
-
-
-def bought(name: str, units: int = 1, minute: int = 1, **more: Any) -> Line:
-    """The line of an order that may wait, as it stands once it is placed."""
-    now = NOW + timedelta(minutes=minute)
-    draft = order(name, line("1", "A", units, backorder=True, **more))
-    placing.place(
-        draft, request(name), "web", now, lambda made: order_answer(made).model_dump_json()
-    )
-    shop.project("A")
-    shop.laws()
-    return stands(name).line("1")
-
-
-def stands(name: str) -> Order:
-    found = table.find(name)
-    assert found is not None
-    return found
+from shared.stock.feed import Counted
+from tests.support import shop
+from tests.support.shop import NOW, request
+from tests.support.supplies import DAY, announced, bought, fed, received, shipped_from, stands
 
 
 def reviewed(at: str = "depot", minute: int = 90) -> int:
@@ -62,13 +20,6 @@ def reviewed(at: str = "depot", minute: int = 90) -> int:
     shop.project("A")
     shop.laws()
     return done
-
-
-def shipped_from(name: str) -> list[tuple[str, int]]:
-    return [
-        (part.location_id, sum(held.quantity for held in part.lines))
-        for part in stands(name).fulfillments
-    ]
 
 
 def told(name: str) -> list[dict[str, Any]]:

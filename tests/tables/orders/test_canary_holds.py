@@ -18,8 +18,8 @@ from shared.orders.contract import (
 from shared.routing import table as policies
 from shared.routing.model import DEFAULT_POLICY, Decision, Handling
 from shared.stock import table as stock
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, request
+from tests.support import shop
+from tests.support.shop import NOW, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

@@ -10,9 +10,9 @@ from shared.locations import table as locations
 from shared.orders import backorders, events, model, placing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Order
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
-from tests.unit.locations.places import hours
+from tests.support import shop
+from tests.support.places import hours
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

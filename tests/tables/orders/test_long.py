@@ -11,10 +11,10 @@ from shared.errors import Conflict, NotFound
 from shared.orders import events, model, placing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Change, Order
-from tests.functions.locations.requests import answered
-from tests.functions.locations.requests import request as sample
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.requests import answered
+from tests.support.requests import request as sample
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 SHIPPED = 60

@@ -1,57 +1,23 @@
 """Competing locations, and orders that are routed again before anybody picks them."""
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
 from shared.orders import model, offers, placing, table
-from shared.orders.contract import order_answer
-from shared.orders.model import Fulfillment, Order
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Handling, Offers, Policy
+from shared.routing.model import DEFAULT_POLICY, Handling
 from shared.stock import table as stock
 from shared.stock.feed import Counted
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.offers import LATER, answer, buy, found, policy, project, wherever
+from tests.support.shop import NOW, line, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
-LATER = NOW + timedelta(minutes=5)
 
 
-SLOW = DEFAULT_POLICY.services["standard"]
-SAME_DAYS = replace(
-    SLOW, bands=tuple(replace(tariff, days=2) for tariff in SLOW.bands if tariff is not None)
-)
 DEAR_STORES = {**DEFAULT_POLICY.handling, "store": Handling(package=1_500, unit=50)}
-
-
-def policy(base: Policy = DEFAULT_POLICY, **wanted: Any) -> None:
-    policies.put_draft(replace(base, offers=Offers(**wanted)), None, NOW, "planner")
-    policies.publish(None, NOW, "planner")
-
-
-def wherever(base: Policy = DEFAULT_POLICY) -> Policy:
-    """A parcel takes as long from anywhere."""
-    return replace(base, services={**base.services, "standard": SAME_DAYS})
-
-
-def answer(stored: Order) -> str:
-    return order_answer(stored).model_dump_json()
-
-
-def buy(*lines: model.Line, name: str = "o-1") -> Fulfillment:
-    placing.place(order(name, *lines), request(name, name), "web", NOW, answer)
-    return found(name)
-
-
-def found(name: str = "o-1", number: int = 1) -> Fulfillment:
-    stored = table.find(name)
-    assert stored is not None
-    return stored.fulfillment(f"{name}.{number}")
 
 
 def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
@@ -66,13 +32,6 @@ def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
 
 def listed(location_id: str) -> list[str]:
     return [pick.fulfillment.fulfillment_id for pick in table.picks(location_id).picks]
-
-
-def project(name: str = "o-1", before: Order | None = None) -> Order:
-    stored = table.find(name)
-    assert stored is not None
-    table.project(stored, before)
-    return stored
 
 
 def test_without_a_policy_nobody_competes() -> None:

@@ -13,22 +13,19 @@ from shared.availability.model import Change as Shelved
 from shared.availability.model import Row
 from shared.availability.sales import Sale
 from shared.aws import clients
-from shared.aws import dynamodb as tables
-from shared.aws.items import to_item
 from shared.catalog import table as catalog
 from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
-from shared.instants import rfc3339
 from shared.locations import table as locations
 from shared.orders import model, placing, sourcing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Buyer, Change, LawBroken, Method, Order
 from shared.routing.route import replay
-from shared.stock import model as stock_model
 from shared.stock import table as stock
-from shared.stock.model import Hold, HoldLine, HoldState
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from shared.stock.model import HoldLine, HoldState
+from tests.support import shop
+from tests.support.holds import hold
+from tests.support.shop import NOW, line, order, request
 
 LATER = NOW + timedelta(minutes=5)
 
@@ -240,39 +237,6 @@ def test_a_repeated_deadline_index_row_changes_nothing() -> None:
 
 
 # Holds
-
-
-def hold(*lines: HoldLine, minutes: int = 60, channel: str = "web") -> Hold:
-    """A hold as POST /v1/holds leaves it."""
-    made = Hold(
-        "h-1",
-        lines,
-        channel,
-        HoldState.OPEN,
-        NOW - timedelta(hours=1),
-        NOW + timedelta(minutes=minutes),
-        "",
-        "",
-    )
-    cause = stock_model.Cause("norain/holds", "h-1", "hold.opened", "reserved")
-    _, parts = stock.effect_parts(stock_model.taken(lines), cause, NOW)
-    item = {
-        "pk": "HOLD#h-1",
-        "sk": "HOLD",
-        "lines": [
-            {"sku": row.sku, "location_id": row.location_id, "quantity": row.quantity}
-            for row in lines
-        ],
-        "channel": channel,
-        "state": "open",
-        "opened_at": rfc3339(made.opened_at),
-        "expires_at": rfc3339(made.expires_at),
-        "digest": "",
-        "answer": "",
-    }
-    put = {"Put": {"TableName": stock.stock(), "Item": to_item(item)}}
-    assert tables.transact([put, *parts]) == []
-    return made
 
 
 def test_a_hold_becomes_the_order_on_its_own_locations() -> None:

@@ -14,8 +14,8 @@ from shared.stock import table as stock
 from shared.stock.feed import Announced
 from shared.stock.model import Hold, HoldLine, HoldState
 from shared.stock.rules import Selling
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

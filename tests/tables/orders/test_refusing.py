@@ -13,8 +13,8 @@ from shared.orders.contract import order_answer
 from shared.orders.model import Order
 from shared.routing import table as policies
 from shared.routing.model import DEFAULT_POLICY, Policy, Unfilled
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 CHEAP_TO_REFUSE = replace(DEFAULT_POLICY, unfilled=Unfilled(amount=100, share=0.0))

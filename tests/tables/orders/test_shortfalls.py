@@ -13,8 +13,8 @@ from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
 from shared.orders.model import Order
 from shared.stock import table as stock
 from shared.stock.feed import Counted, Event, Moved
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.shop import NOW, line, order, request
 
 LATER = NOW + timedelta(hours=1)
 

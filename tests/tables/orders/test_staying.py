@@ -14,9 +14,10 @@ from shared.orders import model, offers, placing, sourcing, table
 from shared.orders.model import Order
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line
-from tests.tables.orders.test_offers import accept, buy, found, policy, project, wherever
+from tests.support import shop
+from tests.support.offers import buy, found, policy, project, wherever
+from tests.support.shop import NOW, line
+from tests.tables.orders.test_offers import accept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

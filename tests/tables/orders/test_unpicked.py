@@ -15,9 +15,9 @@ from shared.locations import table as locations
 from shared.orders import model, placing, table
 from shared.orders.contract import order_answer
 from shared.orders.model import Order
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
-from tests.unit.locations.places import place
+from tests.support import shop
+from tests.support.places import place
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 LATER = NOW + timedelta(minutes=5)

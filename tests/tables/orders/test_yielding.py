@@ -12,8 +12,8 @@ from shared.orders.model import Order
 from shared.orders.transfers import Transfer, TransferLine
 from shared.stock import table as stock
 from shared.stock.feed import Announced, Counted
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.shop import NOW, line, order, request
 
 LATER = NOW + timedelta(hours=1)
 

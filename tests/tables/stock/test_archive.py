@@ -11,8 +11,9 @@ from functions.stock.record_movements import handler as record_movements
 from shared.aws.clients import client
 from shared.aws.settings import setting
 from shared.stock import table
-from tests.conftest import Kept, event
-from tests.tables.stock.laws import items
+from tests.support.events import event
+from tests.support.stock_laws import items
+from tests.support.tables import Kept
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from shared.stock import rules_table, table
 from shared.stock.feed import Counted, Moved
 from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState, take
 from shared.stock.rules import Amount, Facts, Match, Rule, Rules, Selling, Terms, terms
-from tests.tables.stock.laws import Follower, assert_laws, items
+from tests.support.stock_laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -8,7 +8,7 @@ from shared.aws import dynamodb
 from shared.stock import table
 from shared.stock.feed import Counted
 from shared.stock.model import Cause, Effect
-from tests.tables.stock.laws import Follower, assert_laws
+from tests.support.stock_laws import Follower, assert_laws
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 ORDER = Cause("norain/orders", "o1", "order.placed", "reserved", "o1")

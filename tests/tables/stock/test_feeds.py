@@ -10,7 +10,7 @@ from shared.stock import table
 from shared.stock.feed import Announced, Counted, Event, Moved
 from shared.stock.model import Cause, Effect
 from shared.stock.table import feeds
-from tests.tables.stock.laws import Follower, assert_laws, items
+from tests.support.stock_laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWN = Cause("norain/orders", "o1", "order.placed", "reserved", "o1")

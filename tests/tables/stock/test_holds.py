@@ -12,7 +12,7 @@ from shared.stock import table
 from shared.stock.feed import Counted
 from shared.stock.model import LONGEST_HOLD, Hold, HoldLine, HoldState
 from shared.stock.rules import Amount, Terms
-from tests.tables.stock.laws import Follower, assert_laws, items
+from tests.support.stock_laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=1)

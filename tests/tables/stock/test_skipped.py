@@ -11,7 +11,7 @@ from shared.stock import table
 from shared.stock.feed import Change, Counted
 from shared.stock.table import feeds
 from shared.stock.table.notes import note_down
-from tests.tables.stock.laws import Follower, assert_laws, items
+from tests.support.stock_laws import Follower, assert_laws, items
 from tests.tables.stock.test_feeds import NOW, act, at, counted, feed, moved, on_hand
 
 Anything = Callable[..., Any]

@@ -12,7 +12,7 @@ from shared.stock import slot_table, table
 from shared.stock.feed import Counted
 from shared.stock.model import Cause, Effect
 from shared.stock.slots import COOL, LOOK, REST
-from tests.tables.stock.laws import Follower, assert_laws
+from tests.support.stock_laws import Follower, assert_laws
 from tests.tables.stock.test_holds import hold
 
 pytestmark = pytest.mark.usefixtures("local_tables")

@@ -10,7 +10,7 @@ from shared.errors import Conflict, KeyReused
 from shared.web.idempotency import Request
 from shared.webhooks import table
 from shared.webhooks.model import Webhook
-from tests.unit.webhooks.test_model import webhook
+from tests.support.webhooks import webhook
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

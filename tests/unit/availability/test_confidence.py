@@ -38,7 +38,7 @@ from shared.availability.model import (
 )
 from shared.availability.query import Places, answer, question
 from shared.stock.rules import Amount, Match, Rule, Rules, Selling
-from tests.unit.locations.places import place
+from tests.support.places import place
 
 NOW = 1_795_000_000
 AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)

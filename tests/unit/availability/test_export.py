@@ -10,8 +10,8 @@ import pytest
 from shared.availability.export import GOOGLE_COLUMNS, Stores, decimal, google, schema_org
 from shared.availability.model import Columns, Row
 from shared.catalog.model import Life, Product
+from tests.support.places import hours, place
 from tests.unit.availability.test_query import pack
-from tests.unit.locations.places import hours, place
 
 AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
 SOON = int(AT.timestamp()) + 86_400

@@ -24,7 +24,7 @@ from shared.availability.query import (
 from shared.catalog.model import Variant
 from shared.errors import InvalidRequest
 from shared.locations.model import Location, distance_km
-from tests.unit.locations.places import hours, place
+from tests.support.places import hours, place
 
 AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
 SOON = int(AT.timestamp()) + 3600

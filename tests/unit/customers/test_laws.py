@@ -23,7 +23,7 @@ from shared.customers.model import (
     unmerge,
     with_record,
 )
-from tests.unit.customers.people import NOON, record
+from tests.support.people import NOON, record
 
 FAST = settings(deadline=None, max_examples=60)
 

@@ -8,7 +8,7 @@ from shared.customers import names
 from shared.customers.alike import soundex
 from shared.customers.model import Record
 from shared.customers.score import RULES, evidence, name_bits, rules, traits
-from tests.unit.customers.people import record
+from tests.support.people import record
 from tests.unit.customers.test_score import NONE, alone, decided
 
 

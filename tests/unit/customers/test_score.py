@@ -15,7 +15,7 @@ from shared.customers.model import Profile, Record, newborn, set_apart, with_rec
 from shared.customers.score import evidence, vetoes
 from shared.errors import InvalidRequest
 from shared.web.auth import Sources
-from tests.unit.customers.people import NOON, record
+from tests.support.people import NOON, record
 
 TRUSTED = Sources.of(["all:trusted"])
 NONE: frozenset[tuple[str, str]] = frozenset()

@@ -12,8 +12,8 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.orders import placing, table
 from shared.routing.erased import stub
-from tests.tables.orders import shop
-from tests.tables.orders.shop import NOW, line, order, request
+from tests.support import shop
+from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 

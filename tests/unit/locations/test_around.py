@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.locations.model import around, distance_km, point
-from tests.unit.locations.places import place
+from tests.support.places import place
 
 POINTS = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 

@@ -16,7 +16,7 @@ from shared.locations.model import (
     readiness,
     ready_by,
 )
-from tests.unit.locations.places import hours, place
+from tests.support.places import hours, place
 
 NINE_TO_SIX = hours(every="09:00-18:00")
 

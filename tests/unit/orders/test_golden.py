@@ -26,7 +26,7 @@ from shared.routing.model import Decision
 from shared.routing.route import replay
 from shared.routing.table import published_of_item
 from shared.stock.table.rows import hold_of_item, position_of_item, row_of_item
-from tests.conftest import EVENTS
+from tests.support.events import EVENTS
 
 READ: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "order": order_of_item,

@@ -16,7 +16,7 @@ from shared.routing.filter import filtered
 from shared.routing.model import DEFAULT_POLICY, Destination
 from shared.routing.route import route
 from shared.stock.rules import Facts
-from tests.unit.locations.places import hours, place
+from tests.support.places import hours, place
 from tests.unit.orders.orders import line, order
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)  # a Friday, 11:00 in Denver

@@ -11,7 +11,7 @@ from shared.routing.model import DEFAULT_POLICY, Candidate, Expected, Pull, Pull
 from shared.routing.price import shelf
 from shared.routing.route import route
 from shared.stock.rules import Amount, Match, Rule, Rules, Selling
-from tests.unit.locations.places import place
+from tests.support.places import place
 from tests.unit.orders.orders import line, order
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)

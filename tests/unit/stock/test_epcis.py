@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import Refusal
 from shared.stock.epcis import events_of
-from tests.conftest import EVENTS
+from tests.support.events import EVENTS
 
 LIST = json.loads((EVENTS / "stock/epcis.json").read_text())["epcisBody"]["eventList"]
 COUNT, RECEIVED, SOLD, RETURNED, SHIPPED, _ = LIST

@@ -25,7 +25,7 @@ from shared.stock.files import (
     rows,
     unpacked,
 )
-from tests.conftest import EVENTS
+from tests.support.events import EVENTS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)

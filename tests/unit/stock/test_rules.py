@@ -29,7 +29,7 @@ from shared.stock.rules import (
     terms,
     to_json,
 )
-from tests.unit.locations.places import place
+from tests.support.places import place
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 PLACES = {

@@ -13,23 +13,8 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.webhooks import model
-from shared.webhooks.model import Webhook, checked, public, rest, wait, wants, worn_out
-
-AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
-
-
-def webhook(**changes: Any) -> Webhook:
-    return Webhook(
-        **{
-            "webhook_id": "wh_1",
-            "client_id": "web-client",
-            "url": "https://shop.example.com/norain",
-            "types": frozenset({"order.placed", "availability.changed"}),
-            "channels": frozenset({"web"}),
-            "created_at": AT,
-            **changes,
-        }
-    )
+from shared.webhooks.model import checked, public, rest, wait, wants, worn_out
+from tests.support.webhooks import AT, webhook
 
 
 def event(kind: str = "order.placed", **data: Any) -> dict[str, Any]:

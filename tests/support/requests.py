@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.conftest import event
+from tests.support.events import event
 
 
 def request(
@@ -42,3 +42,10 @@ def answered(response: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 
 def paths(body: dict[str, Any]) -> set[str]:
     return {entry["path"] for entry in body["errors"]}
+
+
+class Context:
+    """As much of Lambda's context as the workers read."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000

@@ -7,7 +7,7 @@ from functions.orders import api as orders_api
 from functions.stock import api as stock_api
 from infra.stacks.access import CLIENTS
 from shared.web.auth import RESOURCE_SERVER
-from tests.functions.locations.requests import request
+from tests.support.requests import request
 
 REFUSED = frozenset({403, 404})
 ORDER = ("get_order", "get_history", "get_decision", "cancel_order", "return_order", "pay_order")

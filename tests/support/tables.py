@@ -1,0 +1,30 @@
+"""The environment of a deployed function, and the tables of the schema."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.aws import clients
+from shared.schema import TABLES, definition
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "NORAIN_STAGE": "test",
+    "NORAIN_IDENTITY_KEY": "a key for tests",
+    "NORAIN_CUSTOMER_FEED_SOURCES": "all:trusted",
+    "NORAIN_USER_POOL_ID": "eu-central-1_tests",
+}
+
+
+Kept = Callable[[], list[dict[str, Any]]]
+
+
+def make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
+    client: Any = clients.dynamodb()
+    for table in TABLES:
+        name = f"{prefix}-{table.name}"
+        client.create_table(TableName=name, **definition(table))
+        environment.setenv(f"NORAIN_TABLE_{table.name.upper()}", name)
