@@ -8,7 +8,7 @@ from typing import Any
 from shared.aws.clients import dynamodb
 from shared.errors import Refusal
 from shared.orders import placing
-from shared.orders.contract import order_answer
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order
 from tests.support.shop import NOW, order, request
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.instants import rfc3339
-from shared.stock import model as stock_model
-from shared.stock import table as stock
-from shared.stock.model import Hold, HoldLine, HoldState
+from shared.stock import store as stock
+from shared.stock.model import position as stock_model
+from shared.stock.model.position import Hold, HoldLine, HoldState
 from tests.support.shop import NOW
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from shared.orders import model, placing, table
-from shared.orders.contract import order_answer
+from shared.orders import model, placing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Fulfillment, Order
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Offers, Policy
+from shared.routing.model.policy import DEFAULT_POLICY, Offers, Policy
+from shared.routing.store import policies
 from tests.support.shop import NOW, order, request
 
 LATER = NOW + timedelta(minutes=5)
@@ -42,13 +42,13 @@ def buy(*lines: model.Line, name: str = "o-1") -> Fulfillment:
 
 
 def found(name: str = "o-1", number: int = 1) -> Fulfillment:
-    stored = table.find(name)
+    stored = store.find(name)
     assert stored is not None
     return stored.fulfillment(f"{name}.{number}")
 
 
 def project(name: str = "o-1", before: Order | None = None) -> Order:
-    stored = table.find(name)
+    stored = store.find(name)
     assert stored is not None
-    table.project(stored, before)
+    store.project(stored, before)
     return stored

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.orders import placing, table
-from shared.orders.contract import order_answer
+from shared.orders import placing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order
-from shared.stock import table as stock
-from shared.stock.feed import Announced, Event, Moved
+from shared.stock import store as stock
+from shared.stock.model.events import Announced, Event, Moved
 from tests.support import shop
 from tests.support.shop import NOW, line, order, request
 
@@ -46,7 +46,7 @@ def bought(name: str, units: int = 1, minute: int = 1, **more: Any) -> Line:
 
 
 def stands(name: str) -> Order:
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
     return found
 

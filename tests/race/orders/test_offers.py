@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import offers, placing, table
+from shared.orders import offers, placing
+from shared.orders import store as orders_store
 from tests.race.orders.test_races import LATER, kinds
 from tests.support import shop
 from tests.support.buyers import answer, at_once, buy
@@ -39,7 +40,7 @@ def test_of_many_stores_that_claim_at_once_one_has_it() -> None:
         told = kinds(outcomes)
         assert told[str] == 1
         assert set(told) <= {str, InvalidTransition, Conflict}
-        stored = table.find(f"o-{n}")
+        stored = orders_store.find(f"o-{n}")
         assert stored is not None
         (won,) = [name for name in outcomes if isinstance(name, str)]
         assert stored.fulfillment(f"o-{n}.1").location_id == won

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import model, offers, placing, table
-from shared.routing.model import DEFAULT_POLICY, Handling
-from shared.stock import table as stock
-from shared.stock.feed import Counted
+from shared.orders import model, offers, placing, store
+from shared.routing.model.policy import DEFAULT_POLICY, Handling
+from shared.stock import store as stock
+from shared.stock.model.events import Counted
 from tests.support import shop
 from tests.support.offers import LATER, answer, buy, found, policy, project, wherever
 from tests.support.shop import NOW, line, request
@@ -31,7 +31,7 @@ def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
 
 
 def listed(location_id: str) -> list[str]:
-    return [pick.fulfillment.fulfillment_id for pick in table.picks(location_id).picks]
+    return [pick.fulfillment.fulfillment_id for pick in store.picks(location_id).picks]
 
 
 def test_without_a_policy_nobody_competes() -> None:
@@ -100,7 +100,7 @@ def test_each_sees_it_in_its_list_until_somebody_has_it() -> None:
     accept("boulder")
     project(before=before)
     assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
-    table.project(before, None)  # late
+    store.project(before, None)  # late
     assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
 
 
@@ -113,7 +113,7 @@ def test_a_list_of_offers_to_rivals_goes_on_where_its_page_ended() -> None:
     seen: list[str] = []
     after = None
     while True:
-        page = table.picks("boulder", limit=2, after=after)
+        page = store.picks("boulder", limit=2, after=after)
         seen += [pick.order_id for pick in page.picks]
         if (after := page.after) is None:
             break
@@ -132,7 +132,7 @@ def test_a_cheaper_place_takes_what_nobody_has_begun_to_pick() -> None:
     assert shop.counts("A", "omaha") == (3, 0, 3, 0)
     assert shop.counts("A", "denver") == (5, 2, 3, 0)
     shop.laws()
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     told = [entry.event for entry in stored.history]
     assert told[-2:] == ["fulfillment.withdrawn", "fulfillment.offered"]
@@ -171,7 +171,7 @@ def test_of_two_lines_one_may_move_and_the_other_stay() -> None:
     shop.stocked({"A": {"denver": 9}})
     offers.improve("o-1", LATER)
     shop.laws()
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     open_ones = [part for part in stored.fulfillments if part.is_open]
     assert sum(held.quantity for part in open_ones for held in part.lines) == 4
@@ -215,5 +215,5 @@ def test_unpicked_orders_are_found_once_each() -> None:
     buy(line("1", "A", 1), line("2", "B", 5), name="o-1")
     buy(name="o-2")
     list(map(partial(project), ["o-1", "o-2"]))
-    names = list(table.unpicked(["boulder", "denver"], model.UNPICKED))
+    names = list(store.unpicked(["boulder", "denver"], model.UNPICKED))
     assert sorted(names) == ["o-1", "o-2"]
