@@ -68,13 +68,21 @@ class Target:
 
     @property
     def sqs(self) -> "SQSClient":
-        found: SQSClient = self.aws("sqs")
-        return found
+        client: SQSClient = self.aws("sqs")
+        return client
 
     @property
     def dynamodb(self) -> "DynamoDBClient":
-        found: DynamoDBClient = self.aws("dynamodb")
-        return found
+        client: DynamoDBClient = self.aws("dynamodb")
+        return client
+
+    def invoke(self, function_name: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a function. Raises CloudFailed with the function's error message."""
+        response = self.aws("lambda").invoke(FunctionName=function_name, Payload=json.dumps(event))
+        answer: dict[str, Any] = json.loads(response["Payload"].read())
+        if "FunctionError" in response:
+            raise CloudFailed(f"{function_name} failed: {answer.get('errorMessage', answer)}")
+        return answer
 
 
 def load(folder: Path = FOLDER) -> Target:

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.cli.feed import Bad, batches, read
+from infra.cli.stock_files import Bad, batches, read
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WRITTEN = datetime(2026, 3, 1, 9, tzinfo=UTC)

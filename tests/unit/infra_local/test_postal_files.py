@@ -1,7 +1,7 @@
 """What becomes of a file of GeoNames, and of the ZIP codes of the United States."""
 
-from infra.cli.feed import Bad
 from infra.cli.postal import Code, of_geonames, of_the_us
+from infra.cli.stock_files import Bad
 
 FILE = (
     'DE\t80331\tMünchen "Altstadt"\tBayern\tBY\t\t\t\t\t48.14\t11.57\t4\n'

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infra.cli import feed, people
+from infra.cli import customer_files, stock_files
 from shared.orders.contract import OrderInput
 from shared.routing.contract import PolicyDocument
 
@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def test_every_row_of_stock_is_an_event() -> None:
-    read = feed.read((SAMPLES / "stock.csv").read_bytes(), "file:stock.csv", NOW, NOW)
+    read = stock_files.read((SAMPLES / "stock.csv").read_bytes(), "file:stock.csv", NOW, NOW)
     assert read.bad == []
     assert {event["type"] for event in read.events} == {
         "stock.counted",
@@ -22,7 +22,7 @@ def test_every_row_of_stock_is_an_event() -> None:
 
 
 def test_every_row_of_the_crm_is_an_event() -> None:
-    read = people.read((SAMPLES / "crm.csv").read_bytes(), "file:crm.csv", NOW, NOW)
+    read = customer_files.read((SAMPLES / "crm.csv").read_bytes(), "file:crm.csv", NOW, NOW)
     assert read.bad == []
     assert len(read.events) == 4
 
