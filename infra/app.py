@@ -5,7 +5,6 @@ No account and no network are asked for while the templates are made.
 
 from aws_cdk import App, Environment, Tags
 
-from infra.alarm import wake
 from infra.platform import Platform
 from infra.stacks.access import Access
 from infra.stacks.alerts import Alerts
@@ -35,7 +34,7 @@ def build(app: App) -> None:
     def named(concern: str) -> str:
         return f"norain-{platform.stage}-{concern}"
 
-    wake(app, Alerts(app, named("Alerts"), platform, env=where).topic)
+    Alerts(app, named("Alerts"), platform, env=where)
     data = Data(app, named("Data"), platform, env=where)
     access = Access(app, named("Access"), platform, env=where)
     reference = Reference(app, named("Reference"), platform, data=data, env=where)

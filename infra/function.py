@@ -74,17 +74,18 @@ class Function(Construct):
         alarm(
             self,
             "Errors",
-            f"{handler} crashes or times out: read the last errors in its log; what it has not "
-            "taken comes again",
-            self.function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+            problem=f"{handler} crashes or times out",
+            first_step="read the last errors in its log; what it has not taken comes again",
+            metric=self.function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
             periods=2,
             of_periods=3,
         )
         alarm(
             self,
             "Throttles",
-            f"{handler} is throttled: raise the account's concurrency, or look for a loop",
-            self.function.metric_throttles(period=Duration.minutes(5), statistic="Sum"),
+            problem=f"{handler} is throttled",
+            first_step="raise the account's concurrency, or look for a loop",
+            metric=self.function.metric_throttles(period=Duration.minutes(5), statistic="Sum"),
             periods=2,
             of_periods=3,
         )

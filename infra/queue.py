@@ -60,9 +60,9 @@ class Queue(Construct):
         alarm(
             self,
             "Age",
-            f"{worker.handler} does not keep up with its queue: does it fail, or is it held back "
-            "by max_concurrency?",
-            self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1)),
+            problem=f"{worker.handler} does not keep up with its queue",
+            first_step="does it fail, or is it held back by max_concurrency?",
+            metric=self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1)),
             at_least=oldest_seconds,
             periods=5,
         )
@@ -81,7 +81,8 @@ def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
     alarm(
         scope,
         "DeadLettersAlarm",
-        "messages lie in a dead-letter queue: `norain redrive` shows the reasons; mend, bring back",
-        queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
+        problem="messages lie in a dead-letter queue",
+        first_step="`norain redrive` shows the reasons; mend, bring back",
+        metric=queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
     )
     return queue

@@ -6,7 +6,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_destinations as destinations
 from constructs import Construct
 
-from infra.alarm import silence_alarm
+from infra.alarm import alarm
 from infra.function import Function
 from infra.platform import Platform
 from infra.queue import dead_letter_queue
@@ -48,13 +48,15 @@ class Schedule(Construct):
                 )
             ],
         )
-        silence_alarm(
+        alarm(
             self,
             "Silent",
-            f"{function.handler} has not run when it was due: is its rule enabled, does it time "
-            "out, is the account out of concurrency?",
-            function.function.metric_invocations(
+            problem=f"{function.handler} has not run when it was due",
+            first_step="is its rule enabled, does it time out, is the account out of concurrency?",
+            metric=function.function.metric_invocations(
                 period=Duration.minutes(max(minutes, 5)), statistic="Sum"
             ),
+            below=1,
             periods=2,
+            missing_rings=True,
         )

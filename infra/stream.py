@@ -112,9 +112,11 @@ class Follows(Construct):
         alarm(
             self,
             "Age",
-            f"{worker.handler} does not keep up with the stream of its table: does a record fail "
-            "again and again, or is it throttled?",
-            worker.function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
+            problem=f"{worker.handler} does not keep up with the stream of its table",
+            first_step="does a record fail again and again, or is it throttled?",
+            metric=worker.function.metric(
+                "IteratorAge", period=Duration.minutes(1), statistic="Maximum"
+            ),
             at_least=OLDEST_MS,
             periods=5,
         )

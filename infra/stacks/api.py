@@ -93,9 +93,9 @@ class Api(Stack):
         alarm(
             self,
             "ServerErrors",
-            "the API answers with server errors: the access log names the routes, the functions' "
-            "logs the errors",
-            self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
+            problem="the API answers with server errors",
+            first_step="the access log names the routes, the functions' logs the errors",
+            metric=self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
             at_least=5,
             periods=2,
             of_periods=3,

@@ -5,7 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.alarm import alarm, own_metric
+from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
@@ -60,13 +60,13 @@ class Availability(Stack):
         alarm(
             self,
             "Lag",
-            "availability is too far behind stock, or the projection has fallen silent: is it "
-            "throttled, does its stream retry?",
-            own_metric("AvailabilityLag", "availability", "p99", 1),
+            problem="availability is too far behind stock, or the projection has fallen silent",
+            first_step="is it throttled, does its stream retry?",
+            metric=logged_metric("AvailabilityLag", "availability", "p99", 1),
             at_least=LAG_MS,
             periods=3,
             of_periods=5,
-            silence_rings=True,
+            missing_rings=True,
         )
 
         publish_events = Function(
@@ -108,8 +108,9 @@ class Availability(Stack):
         alarm(
             self,
             "RulesUntold",
-            "channels still wait to be told of new rules: does the bus take events?",
-            own_metric("RulesUntold", "availability", "Maximum", 5),
+            problem="channels still wait to be told of new rules",
+            first_step="does the bus take events?",
+            metric=logged_metric("RulesUntold", "availability", "Maximum", 5),
             at_least=UNTOLD_SECONDS,
         )
 

@@ -5,7 +5,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infra.alarm import alarm, own_metric
+from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
@@ -137,11 +137,12 @@ class Customers(Stack):
         alarm(
             self,
             "OldestJob",
-            "an erasure or an export does not come to its end: the log of work_off_jobs says where "
-            "it breaks off; what is mended goes on by itself",
-            own_metric("OldestPersonJob", "customers", "Maximum", 5),
+            problem="an erasure or an export does not come to its end",
+            first_step="the log of work_off_jobs says where it breaks off; what is mended goes on "
+            "by itself",
+            metric=logged_metric("OldestPersonJob", "customers", "Maximum", 5),
             at_least=OLDEST_JOB_SECONDS,
-            silence_rings=True,
+            missing_rings=True,
         )
         for setting, value in where.items():
             self.api.function.add_environment(setting, value)

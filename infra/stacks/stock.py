@@ -5,7 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.alarm import alarm, own_metric
+from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket, tells
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
@@ -122,11 +122,11 @@ class Stock(Stack):
         alarm(
             self,
             "Drift",
-            "positions break law 1, or the audit has fallen silent: see the event stock.drift, "
-            "`norain audit`",
-            # A run tells of itself at its end: in a period of one run there may be none or two.
-            own_metric("StockDrift", "stock", "Maximum", 3 * AUDIT_MINUTES),
-            silence_rings=True,
+            problem="positions break law 1, or the audit has fallen silent",
+            first_step="see the event stock.drift, `norain audit`",
+            # A run logs at its end: a period of one run may have no figure, or two.
+            metric=logged_metric("StockDrift", "stock", "Maximum", 3 * AUDIT_MINUTES),
+            missing_rings=True,
         )
 
         self.api = Function(
