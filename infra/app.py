@@ -1,6 +1,6 @@
-"""The CDK app: `cdk deploy --all`, with ``-c stage=prod``, or ``-c local=true`` on the local cloud.
+"""The CDK app: `cdk deploy --all -c stage=prod`, or ``-c local=true`` for the local cloud.
 
-No account and no network are asked for while the templates are made.
+Synthesis needs neither an AWS account nor a network.
 """
 
 from aws_cdk import App, Environment, Tags
@@ -20,7 +20,7 @@ from infra.stacks.webhooks import Webhooks
 
 
 def build(app: App) -> None:
-    """Add every stack to ``app``, for the platform that its context names."""
+    """Add every stack to ``app``, for the platform that the context of ``app`` describes."""
     platform = Platform(
         stage=app.node.try_get_context("stage") or "dev",
         local=str(app.node.try_get_context("local") or "").lower() == "true",
