@@ -145,9 +145,7 @@ class Customers(Stack):
         )
         for setting, value in environment.items():
             self.api.function.add_environment(setting, value)
-        self.api.allow(
-            ["s3:GetObject"], [files.arn_for_objects("*")]
-        )  # to sign the links to the files
+        self.api.allow(["s3:GetObject"], [files.arn_for_objects("*")])  # for signed links
         work_off_jobs.allow(["s3:PutObject", "s3:DeleteObject"], [files.arn_for_objects("*")])
         work_off_jobs.allow(["s3:ListBucket"], [files.bucket_arn])
         for function in (self.api, work_off_jobs, sweep_jobs):

@@ -89,9 +89,7 @@ class Webhooks(Stack):
             sends_to_itself=True,
         )
         data.let(deliver, schema.WEBHOOKS, *READ, *WRITE)
-        data.let(
-            deliver, schema.CUSTOMERS, "dynamodb:BatchGetItem"
-        )  # persons erased in the meantime
+        data.let(deliver, schema.CUSTOMERS, "dynamodb:BatchGetItem")  # erased persons
         deliver.allow(["sqs:SendMessage"], [deliveries.queue.queue_arn])
         deliveries.processed_by(deliver, batch_size=10, window_seconds=0, max_concurrency=20)
 
