@@ -71,6 +71,13 @@ def seed_reference(target: Target, retailer: Retailer, steps: Steps) -> None:
 
 
 def seed_stock(target: Target, retailer: Retailer, steps: Steps) -> None:
+    """Send a count of every stocked position, and wait until availability shows all of them."""
+    send_counts(target, retailer, steps)
+    with steps.step("counts applied and projected", total=len(retailer.stock)) as step:
+        _await_stock(target, len(retailer.stock), step)
+
+
+def send_counts(target: Target, retailer: Retailer, steps: Steps) -> None:
     """Send a count of every stocked position to the feed queue, in CloudEvents batches.
 
     Counts are sorted by SKU, so that the projection writes the pack of a SKU only a few times.
@@ -84,8 +91,6 @@ def seed_stock(target: Target, retailer: Retailer, steps: Steps) -> None:
         for message, events_in_it in batches(events):
             target.sqs.send_message(QueueUrl=target.stock_feed_queue_url, MessageBody=message)
             step.advance(events_in_it)
-    with steps.step("counts applied and projected", total=len(retailer.stock)) as step:
-        _await_stock(target, len(retailer.stock), step)
 
 
 def place_orders(target: Target, retailer: Retailer, steps: Steps) -> Placed:
@@ -282,4 +287,9 @@ def _await_stock(target: Target, positions: int, step: Step) -> None:
 def _projected(target: Target) -> int:
     """Number of positions in the availability packs."""
     pages = target.dynamodb.get_paginator("scan").paginate(TableName=target.tables["availability"])
-    return sum(len(pack_of_item(from_item(item)).rows) for page in pages for item in page["Items"])
+    return sum(
+        len(pack_of_item(from_item(item)).rows)
+        for page in pages
+        for item in page["Items"]
+        if item["sk"]["S"].startswith("PACK#")
+    )

@@ -117,7 +117,7 @@ def seeded(cloud: Deployed) -> Retailer:
     part = part_of_the_demo()
     steps = Steps()
     seed.seed_reference(cloud.target, part, steps)
-    seed.seed_stock(cloud.target, part, steps)
+    seed.send_counts(cloud.target, part, steps)
     for sku in SKUS:
         units = sum(count for (_, counted), count in part.stock.items() if counted == sku)
         eventually(partial(all_projected, cloud, sku, units), seconds=60)
