@@ -18,7 +18,7 @@ from infra.local.cloud import CloudFailed
 from infra.local.steps import Steps
 from infra.local.target import Target, load
 from shared.instants import rfc3339
-from shared.stock.ingest import REJECTS
+from shared.stock.intake.ingest import REJECTS
 
 MOST_SHOWN = 20
 """Wrong rows that a person sees; JSON has them all."""

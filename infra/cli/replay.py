@@ -10,8 +10,8 @@ from infra.local.cloud import CloudFailed
 from infra.local.target import Target, load
 from shared.aws.items import from_item
 from shared.errors import Gone
-from shared.routing.model import Decision, Plan
-from shared.routing.route import replay as decide_again
+from shared.routing.model.decision import Decision, Plan
+from shared.routing.model.route import replay as decide_again
 
 VERDICTS = {
     True: "[green]the same plan[/]",

@@ -17,7 +17,7 @@ from shared import schema
 
 APPLY_SECONDS = 120
 JOB_SECONDS = 300
-"""Less than LEASE of shared/customers/table/jobs.py."""
+"""Less than LEASE of shared/customers/store/jobs.py."""
 INDEX_LAG_SECONDS = 900
 """Assumed maximum lag of an index: an erasure reads the index again after this time."""
 LOCAL_LAG_SECONDS = 2
