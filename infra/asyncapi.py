@@ -10,12 +10,12 @@ from pydantic import BaseModel, create_model
 from pydantic.json_schema import models_json_schema
 
 from infra.openapi import VERSION
-from shared.availability.contract import AvailabilityChanged
-from shared.customers import events as customers
-from shared.customers.contract import ObservedEvent
-from shared.orders import events as orders
-from shared.stock import contract as stock
-from shared.stock.audit import Drift
+from shared.availability.contract.answers import AvailabilityChanged
+from shared.customers.contract import events as customers
+from shared.customers.contract.statements import ObservedEvent
+from shared.orders.contract import events as orders
+from shared.stock.contract import feed as stock
+from shared.stock.model.audit import Drift
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "functions" / "service" / "asyncapi.json"
 SCHEMAS = "#/components/schemas/"

@@ -3,8 +3,8 @@ leaves there. The whole job is tests/functions/customers/test_jobs.py."""
 
 from collections.abc import Callable
 
-from shared.customers.job import Job
-from shared.customers.table import Act, erasing, fresh_id, jobs
+from shared.customers.model.job import Job
+from shared.customers.store import Act, erasing, fresh_id, jobs
 
 STEPS: tuple[Callable[[Job], str | None], ...] = (
     erasing.forget_records,

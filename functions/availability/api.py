@@ -6,8 +6,14 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from shared.availability.contract import AvailabilityAnswer
-from shared.availability.parameters import LIMIT, MOST_KM, MOST_LIMIT, MOST_MINUTES, Parameters
+from shared.availability.contract.answers import AvailabilityAnswer
+from shared.availability.contract.parameters import (
+    LIMIT,
+    MOST_KM,
+    MOST_LIMIT,
+    MOST_MINUTES,
+    Parameters,
+)
 from shared.availability.reply import reply
 from shared.web.api import api, serve, who
 from shared.web.auth import needs

@@ -15,14 +15,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import export
-from shared.availability.export import Stores
-from shared.availability.export_table import stocked
-from shared.availability.unpicked_table import unpicked
+from shared.availability.model import export
+from shared.availability.model.export import Stores
+from shared.availability.store.export import stocked
+from shared.availability.store.unpicked import unpicked
 from shared.aws.s3 import put_stream
 from shared.aws.settings import setting
 from shared.errors import Busy
-from shared.locations.table import all_locations
+from shared.locations.store import all_locations
 
 FILES = {
     "google": ("google-local-inventory.tsv.gz", "text/tab-separated-values"),

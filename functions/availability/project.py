@@ -12,16 +12,16 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import confidence_table, table
-from shared.availability.confidence import Counting
-from shared.availability.model import Change, Row
-from shared.availability.positions import row_of
-from shared.availability.sales import Sale
+from shared.availability.model.confidence import Counting
+from shared.availability.model.pack import Change, Row
+from shared.availability.model.positions import row_of
+from shared.availability.model.sales import Sale
+from shared.availability.store import confidence, packs
 from shared.aws.items import from_item
 from shared.aws.streams import put_away
-from shared.stock.heartbeat_table import KEY as HEARTBEAT
-from shared.stock.model import Position
-from shared.stock.table import position_of_item
+from shared.stock.model.position import Position
+from shared.stock.store import position_of_item
+from shared.stock.store.heartbeat import KEY as HEARTBEAT
 
 SOLD = "retail_selling"
 MOST_VALUES = 100
@@ -56,10 +56,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             if countings:
                 counted[change.location_id] += ((place, counting) for counting in countings)
     written = 0
-    sure = confidence_table.told(changes)
+    sure = confidence.told(changes)
     for sku, folded in changes.items():
         try:
-            written += table.project(sku, folded, sure.get(sku, {}))
+            written += packs.project(sku, folded, sure.get(sku, {}))
         except Exception:
             logger.exception("the availability was not written", extra={"sku": sku})
             failed.append(at[sku])
@@ -116,7 +116,7 @@ def _learn(counted: Mapping[str, Sequence[tuple[int, Counting]]]) -> list[int]:
     failed = []
     for location_id, rows in counted.items():
         try:
-            confidence_table.note_counts(location_id, (counting for _, counting in rows))
+            confidence.note_counts(location_id, (counting for _, counting in rows))
         except Exception:
             logger.exception("the confidence was not written", extra={"location_id": location_id})
             failed.append(rows[0][0])

@@ -12,19 +12,20 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import events, told_table
-from shared.availability.channel import found_in, of_pack
-from shared.availability.events import View
-from shared.availability.model import Pack, in_columns
-from shared.availability.stream_table import whole_packs, write_of
-from shared.availability.told_table import Rewritten
+from shared.availability.model import events
+from shared.availability.model.channel import found_in, of_pack
+from shared.availability.model.events import View
+from shared.availability.model.pack import Pack, in_columns
+from shared.availability.store import announced
+from shared.availability.store.announced import Rewritten
+from shared.availability.store.stream import whole_packs, write_of
 from shared.aws.events import send
 from shared.aws.settings import setting
 from shared.aws.streams import put_away
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.instants import rfc3339
-from shared.stock import rules_table
-from shared.stock.rules import Rules
+from shared.stock.model.rules import Rules
+from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
 
 logger = Logger(service="norain", utc=True)
@@ -61,9 +62,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _rules(now: datetime) -> tuple[Rules, list[Rewritten]]:
     """Those in force, and their change while it is being told. Strongly consistent: whoever tells
     of a pack knows all that was known to whoever told of the one before."""
-    rules, state = told_table.in_force(now)
-    known = told_table.progress()
-    return rules, told_table.rewritten(known.told, state) if known else []
+    rules, state = announced.in_force(now)
+    known = announced.progress()
+    return rules, announced.rewritten(known.told, state) if known else []
 
 
 def _events(
@@ -111,7 +112,7 @@ def _views(before: Pack | None, pack: Pack, now: datetime, rules: Rules) -> dict
 
         def seen(pack: Pack, channel: str = channel) -> Pack:
             found = found_in({pack.sku: pack})
-            selling = rules_table.selling(channel, [pack.sku], now, found, products, rules)
+            selling = rules_store.selling(channel, [pack.sku], now, found, products, rules)
             return of_pack(pack, columns[id(pack)], selling)
 
         views[channel] = seen(before) if before else None, seen(pack)

@@ -7,7 +7,7 @@ this function answers it (``x-function``).
 import os
 from datetime import UTC, datetime
 
-from shared.availability.parameters import parse
+from shared.availability.contract.parameters import parse
 from shared.availability.reply import reply
 from shared.aws.clients import dynamodb
 from shared.web.auth import caller

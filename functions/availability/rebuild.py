@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability import rebuild_table as table
+from shared.availability.store import rebuild as table
 from shared.aws.items import Item
 
 READERS = 8

@@ -12,12 +12,14 @@ from typing import Any
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.availability import events, rebuild_table, table, told_table
-from shared.availability.told_table import After, Progress, Rewritten, State
+from shared.availability.model import events
+from shared.availability.store import announced, rebuild
+from shared.availability.store import packs as packs_store
+from shared.availability.store.announced import After, Progress, Rewritten, State
 from shared.aws.events import send
 from shared.aws.items import from_item, to_item
 from shared.aws.settings import setting
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.web.auth import CHANNELS
 
 SETTLED = timedelta(seconds=75)
@@ -30,10 +32,10 @@ logger = Logger(service="norain", utc=True)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    _, state = told_table.in_force(now)
-    was = told_table.progress()
+    _, state = announced.in_force(now)
+    was = announced.progress()
     if was is None:
-        told_table.keep(None, Progress(state))  # from here on changes are told
+        announced.keep(None, Progress(state))  # from here on changes are told
         return {"events": 0, "left": False}
     coming = was.coming or state
     waited = now - coming.since if coming != was.told else timedelta()
@@ -46,7 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         metric.add_dimension("service", "availability")
     if waited < SETTLED:
         return {"events": 0, "left": coming != was.told}
-    found = _tell(told_table.rewritten(was.told, coming), coming, was, context)
+    found = _tell(announced.rewritten(was.told, coming), coming, was, context)
     logger.info("told", extra={"rules": coming.name, **found})
     return found
 
@@ -56,7 +58,7 @@ def _tell(
 ) -> dict[str, Any]:
     """Page by page, until all is told, the bus takes no more, or time is up."""
     told, left = 0, True
-    for skus, after in _pages(told_table.concerned(changes), was.after):
+    for skus, after in _pages(announced.concerned(changes), was.after):
         new = _events(changes, skus)
         taken = send(setting("event_bus"), new)
         told += taken
@@ -65,7 +67,7 @@ def _tell(
             break
         left = after is not None
         through = Progress(was.told, coming, after) if left else Progress(coming)
-        if not told_table.keep(was, through) or context.get_remaining_time_in_millis() < SPARE_MS:
+        if not announced.keep(was, through) or context.get_remaining_time_in_millis() < SPARE_MS:
             break
     return {"events": told, "left": left}
 
@@ -81,7 +83,7 @@ def _pages(
             yield page, {"sku": page[-1]} if start + PAGE < len(left) else None
         return
     while True:
-        skus, last = rebuild_table.packed_skus(PAGE, to_item(after) if after else None)
+        skus, last = rebuild.packed_skus(PAGE, to_item(after) if after else None)
         after = from_item(last) if last else None
         yield sorted(skus), after
         if after is None:
@@ -89,7 +91,7 @@ def _pages(
 
 
 def _events(changes: Sequence[Rewritten], skus: Collection[str]) -> list[dict[str, Any]]:
-    packs = table.packs(skus)
+    packs = packs_store.packs(skus)
     asked = packs and any(change.asks_for_products for change in changes)
     products = catalog.products(packs) if asked else {}
     pairs = [(pack, pack) for _, pack in sorted(packs.items())]

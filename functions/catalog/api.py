@@ -8,8 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from shared.availability.table import put_life
-from shared.catalog import table
+from shared.availability.store.packs import put_life
+from shared.catalog import store
 from shared.catalog.contract import ProductAnswer, ProductsAnswer, PutProduct
 from shared.errors import NotFound
 from shared.web.api import api, serve
@@ -28,7 +28,7 @@ app = api()
 )
 def put_product(sku: Annotated[Sku, Path()], body: PutProduct) -> Response[ProductAnswer]:
     product = body.named(sku)
-    created = table.put(product)
+    created = store.put(product)
     # Behind every write: one that was cut off here is mended by its repetition.
     put_life(sku, datetime.now(UTC))
     return Response(
@@ -40,7 +40,7 @@ def put_product(sku: Annotated[Sku, Path()], body: PutProduct) -> Response[Produ
 
 @app.get("/v1/products/<sku>", security=needs("catalog:read"), summary="Read a product")
 def get_product(sku: Annotated[Sku, Path()]) -> ProductAnswer:
-    product = table.find(sku)
+    product = store.find(sku)
     if product is None:
         raise NotFound(f"there is no product {sku}", sku=sku)
     return ProductAnswer.of(product)
@@ -58,9 +58,9 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> ProductsAnswer:
-    beginning = table.folded(query)
+    beginning = store.folded(query)
     after = key_of(cursor, rf"(?s){re.escape(beginning)}.*#{ID}") if cursor else None
-    found = table.page(limit, beginning=query, after=after)
+    found = store.page(limit, beginning=query, after=after)
     return ProductsAnswer(
         products=[ProductAnswer.of(product) for product in found.products],
         next_cursor=cursor_of(found.after) if found.after else None,

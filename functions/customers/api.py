@@ -8,44 +8,45 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send
-from shared.customers import files, normal, table
-from shared.customers.contract import (
-    CartContent,
-    CustomerCart,
+from shared.customers import store
+from shared.customers.contract.carts import CartContent, CustomerCart, cart_answer
+from shared.customers.contract.interactions import (
     CustomerInteraction,
-    CustomerJob,
-    CustomerProfile,
-    CustomerProfiles,
-    CustomerReviews,
-    CustomerStatement,
-    ExportedFile,
-    JobAsked,
-    JudgedReview,
+    StatedInteraction,
+    Timeline,
+    interaction_answer,
+)
+from shared.customers.contract.merges import (
     MergedCustomer,
     MergePreview,
     MergePreviewRequest,
     MergeRequest,
-    ProfileRead,
-    ProfileReads,
-    ResolvedCustomer,
-    StatedInteraction,
-    Timeline,
     UnmergedCustomer,
     UnmergeRequest,
-    Verdict,
-    cart_answer,
-    interaction_answer,
+    preview_answer,
+)
+from shared.customers.contract.privacy import (
+    CustomerJob,
+    ExportedFile,
+    JobAsked,
+    ProfileRead,
+    ProfileReads,
     job_answer,
     job_asked,
-    preview_answer,
+)
+from shared.customers.contract.profiles import (
+    CustomerProfile,
+    CustomerProfiles,
     profile_answer,
-    review_answer,
     whole_answer,
 )
-from shared.customers.fold import Cart
-from shared.customers.model import Interaction, Profile
-from shared.customers.stored import milliseconds
-from shared.customers.table import Act, erasing, exporting, jobs
+from shared.customers.contract.reviews import CustomerReviews, JudgedReview, Verdict, review_answer
+from shared.customers.contract.statements import CustomerStatement, ResolvedCustomer
+from shared.customers.model import normal
+from shared.customers.model.fold import Cart
+from shared.customers.model.person import Interaction, Profile
+from shared.customers.store import Act, erasing, exporting, files, jobs
+from shared.customers.store.values import milliseconds
 from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.instants import must_have_passed
 from shared.web.api import api, idempotent, logger, serve, who
@@ -80,7 +81,7 @@ app = api()
 def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     request, sources, now = idempotent(app), who(app).sources, _now()
     record = statement.record(statement.occurred_at, now, sources)
-    found = table.resolve(record, request.name, now, table.fresh_id(), request.digest)
+    found = store.resolve(record, request.name, now, store.fresh_id(), request.digest)
     answer = ResolvedCustomer(
         profile_id=found.profile_id,
         outcome=found.outcome,
@@ -100,7 +101,7 @@ def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     description="The oldest first. Every read of a profile is noted.",
 )
 def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) -> CustomerReviews:
-    found, more = table.open_reviews(limit, key_of(cursor, OPENED) if cursor else None)
+    found, more = store.open_reviews(limit, key_of(cursor, OPENED) if cursor else None)
     _note(sorted({seen for review in found for seen in review.profile_ids}), "reviews")
     return CustomerReviews(
         reviews=[review_answer(review) for review in found],
@@ -114,7 +115,7 @@ def reviews(limit: Limit = 20, cursor: Annotated[str | None, Query()] = None) ->
     summary="Judge a pair: the same person, or different ones for ever",
 )
 def judge(review_id: Annotated[Id, Path()], verdict: Verdict) -> JudgedReview:
-    profile_ids = table.judge(review_id, verdict.verdict, _act(f"review: {verdict.verdict}"))
+    profile_ids = store.judge(review_id, verdict.verdict, _act(f"review: {verdict.verdict}"))
     return JudgedReview(review_id=review_id, verdict=verdict.verdict, profile_ids=list(profile_ids))
 
 
@@ -139,7 +140,7 @@ def look_up(
         raise InvalidRequest("give one of email, phone and loyalty_id")
     ((name, value),) = asked.items()
     try:
-        profiles = table.find_by(name, normal.identifier(name, _sent(name, value), country))
+        profiles = store.find_by(name, normal.identifier(name, _sent(name, value), country))
     except ValueError as error:
         raise InvalidRequest(
             "it cannot be looked up", [{"path": f"query.{name}", "message": str(error)}]
@@ -155,7 +156,7 @@ def look_up(
     description="An id that was merged answers with the survivor. Every read is noted.",
 )
 def profile(profile_id: ProfilePath) -> CustomerProfile:
-    found = table.whole(profile_id)
+    found = store.whole(profile_id)
     _note([found.profile.profile_id], "profile")
     return whole_answer(found)
 
@@ -171,8 +172,8 @@ def profile(profile_id: ProfilePath) -> CustomerProfile:
     "its `status_url` has links to the files, which are kept for 7 days.",
 )
 def export(profile_id: ProfilePath) -> Response[JobAsked]:
-    job_id = exporting.ask(profile_id, _act("export"), table.fresh_id(), idempotent(app))
-    _note([table.find(profile_id).profile_id], "export")
+    job_id = exporting.ask(profile_id, _act("export"), store.fresh_id(), idempotent(app))
+    _note([store.find(profile_id).profile_id], "export")
     _begin(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
 
@@ -186,7 +187,7 @@ def export(profile_id: ProfilePath) -> Response[JobAsked]:
 def reads(
     profile_id: ProfilePath, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
 ) -> ProfileReads:
-    found, more = table.reads(profile_id, limit, key_of(cursor, NOTED) if cursor else None)
+    found, more = store.reads(profile_id, limit, key_of(cursor, NOTED) if cursor else None)
     return ProfileReads(
         profile_id=profile_id,
         reads=[ProfileRead.model_validate(dict(row)) for row in found],
@@ -204,7 +205,7 @@ def reads(
     "is refused with 410 when it comes again; who comes back later begins anew.",
 )
 def erase(profile_id: ProfilePath) -> Response[JobAsked]:
-    job_id = erasing.ask(profile_id, _act("erase"), table.fresh_id())
+    job_id = erasing.ask(profile_id, _act("erase"), store.fresh_id())
     _begin(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
 
@@ -225,7 +226,7 @@ def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
     answer = job_answer(found)
     until = found.ended_at + files.KEPT if found.ended_at else None
     if found.kind == "export" and found.state == "done" and until and _now() < until:
-        _note([table.find(found.profile_id).profile_id], "export link")
+        _note([store.find(found.profile_id).profile_id], "export link")
         links = [ExportedFile.model_validate(row) for row in files.links(found)]
         return answer.model_copy(update={"files": links, "files_until": until})
     return answer
@@ -233,7 +234,7 @@ def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
 
 @app.post("/v1/customers/<profile_id>/merge", security=MANAGE, summary="Merge two profiles")
 def merge(profile_id: ProfilePath, wanted: MergeRequest) -> MergedCustomer:
-    merged = table.merge(profile_id, wanted.other_profile_id, _act(wanted.reason), idempotent(app))
+    merged = store.merge(profile_id, wanted.other_profile_id, _act(wanted.reason), idempotent(app))
     return MergedCustomer(profile_id=merged.profile_id, merged_from=list(merged.merged_from))
 
 
@@ -243,7 +244,7 @@ def merge(profile_id: ProfilePath, wanted: MergeRequest) -> MergedCustomer:
     summary="See what a merge would make, without making it",
 )
 def preview(profile_id: ProfilePath, wanted: MergePreviewRequest) -> MergePreview:
-    found = table.preview(profile_id, wanted.other_profile_id)
+    found = store.preview(profile_id, wanted.other_profile_id)
     _note(sorted(found.profile.member_ids), "merge preview")
     return preview_answer(found)
 
@@ -256,10 +257,10 @@ def preview(profile_id: ProfilePath, wanted: MergePreviewRequest) -> MergePrevie
     "are never linked again by rule.",
 )
 def unmerge(profile_id: ProfilePath, wanted: UnmergeRequest) -> UnmergedCustomer:
-    stays, leaves = table.unmerge(
+    stays, leaves = store.unmerge(
         profile_id,
         (wanted.record.source, wanted.record.source_id),
-        table.fresh_id(),
+        store.fresh_id(),
         _act(wanted.reason),
         idempotent(app),
     )
@@ -282,7 +283,7 @@ def interact(profile_id: ProfilePath, stated: StatedInteraction) -> Response[Cus
         occurred_at=milliseconds(stated.occurred_at),
         data=stated.data,
     )
-    noted = table.record_interaction(profile_id, interaction, request, now)
+    noted = store.record_interaction(profile_id, interaction, request, now)
     return Response(201, content_type=JSON, body=interaction_answer(noted))
 
 
@@ -295,7 +296,7 @@ def timeline(
     profile_id: ProfilePath, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
 ) -> Timeline:
     before = key_of(cursor, NOTED) if cursor else None
-    found, interactions, more = table.timeline(profile_id, limit, before)
+    found, interactions, more = store.timeline(profile_id, limit, before)
     _note([found.profile_id], "timeline")
     return Timeline(
         profile_id=found.profile_id,
@@ -311,7 +312,7 @@ def timeline(
     description="The ETag is what PUT takes as If-Match.",
 )
 def cart(profile_id: ProfilePath) -> Response[CustomerCart]:
-    found, cart, version = table.cart(profile_id)
+    found, cart, version = store.cart(profile_id)
     _note([found.profile_id], "cart")
     return _cart(found, cart, version)
 
@@ -332,7 +333,7 @@ def put_cart(
         who(app).must_see(content.channel)
     lines = {line.sku: line.quantity for line in content.lines}
     version = if_match.strip().removeprefix("W/").strip('"') if if_match else None
-    return _cart(*table.put_cart(profile_id, lines, content.channel, version, _now()))
+    return _cart(*store.put_cart(profile_id, lines, content.channel, version, _now()))
 
 
 def _cart(found: Profile, cart: Cart, version: str) -> Response[CustomerCart]:
@@ -358,7 +359,7 @@ def _begin(job_id: str) -> None:
 
 
 def _note(profile_ids: list[str], what: str) -> None:
-    table.audit(profile_ids, who(app).actor, what, _now(), table.fresh_id())
+    store.audit(profile_ids, who(app).actor, what, _now(), store.fresh_id())
 
 
 def _act(reason: str) -> Act:

@@ -10,9 +10,9 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send
-from shared.customers import table
-from shared.customers.contract import Observed, observed
-from shared.customers.stored import milliseconds
+from shared.customers import store
+from shared.customers.contract.statements import Observed, observed
+from shared.customers.store.values import milliseconds
 from shared.documents import loads
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
 from shared.instants import rfc3339
@@ -109,11 +109,11 @@ def _received_at(record: dict[str, Any], now: datetime) -> datetime:
 def _resolve(message: Message, one: Observed, now: datetime) -> Exception | None:
     """What hinders one must not hinder the others."""
     try:
-        table.resolve(
+        store.resolve(
             one.record,
             one.request.name,
             now,
-            table.fresh_id(),
+            store.fresh_id(),
             one.request.digest,
             message.received_at,
         )

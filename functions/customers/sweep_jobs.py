@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send_many
-from shared.customers.table import jobs
+from shared.customers.store import jobs
 
 MOST = 1000
 

@@ -1,7 +1,7 @@
 """Works off the jobs on all that is kept of a person (SQS): erases them, or writes it all down.
 
     room                                what is left of somebody who was erased
-    customers table                     shared/customers/table/erasing.py
+    customers table                     shared/customers/store/erasing.py
     orders, with what lies beside them  shared/orders/erasing.py
     files of exports, and their jobs    nothing
     webhooks that wait                  told without the person: functions/webhooks/deliver.py
@@ -24,15 +24,14 @@ from aws_lambda_powertools import Logger
 from shared.aws import events
 from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
-from shared.customers import files
-from shared.customers.events import of_erasure
-from shared.customers.job import Job
-from shared.customers.stored import instant, milliseconds
-from shared.customers.table import erasing, exporting, jobs, not_erased
+from shared.customers.contract.events import of_erasure
+from shared.customers.model.job import Job
+from shared.customers.store import erasing, exporting, files, jobs, not_erased
+from shared.customers.store.values import instant, milliseconds
 from shared.errors import Busy, Gone
 from shared.orders import erasing as order_erasing
 from shared.orders import exported
-from shared.orders.erased import Person
+from shared.orders.model.erased import Person
 from shared.web.crash import crash
 
 SECONDS = 200

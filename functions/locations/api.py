@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
-from shared.locations import table
+from shared.locations import store
 from shared.locations.contract import (
     LocationAnswer,
     LocationsAnswer,
@@ -38,7 +38,7 @@ def put_location(
     location_id: Annotated[LocationId, Path()], body: PutLocation
 ) -> Response[LocationAnswer]:
     location = body.named(location_id)
-    created = table.put(location)
+    created = store.put(location)
     return Response(
         status_code=201 if created else 200,
         content_type="application/json",
@@ -48,7 +48,7 @@ def put_location(
 
 @app.get("/v1/locations/<location_id>", security=needs("locations:read"), summary="Read a location")
 def get_location(location_id: Annotated[LocationId, Path()]) -> LocationAnswer:
-    location = table.find(location_id)
+    location = store.find(location_id)
     if location is None:
         raise NotFound(f"there is no location {location_id}", location_id=location_id)
     return LocationAnswer.of(location)
@@ -72,7 +72,7 @@ def list_locations(
         return _near(point(near), type, radius_km, limit, cursor)
     if radius_km is not None:
         raise invalid("query.radius_km", "needs near")
-    found = table.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
+    found = store.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
     return LocationsAnswer(
         locations=[LocationAnswer.of(location) for location in found.locations],
         next_cursor=cursor_of(found.after) if found.after else None,
@@ -90,7 +90,7 @@ def put_postal_codes(
     country: Annotated[Country, Path()], body: PostalCodesInput
 ) -> PostalCodesAnswer:
     points = body.points()
-    table.put_postal_codes(country, points)
+    store.put_postal_codes(country, points)
     return PostalCodesAnswer(country=country, stored=len(points))
 
 
@@ -103,7 +103,7 @@ def put_postal_codes(
 def get_postal_code(
     country: Annotated[Country, Path()], postal_code: Annotated[PostalCode, Path()]
 ) -> PostalCodeAnswer:
-    point = table.point_of_postal_code(country, postal_code)
+    point = store.point_of_postal_code(country, postal_code)
     if point is None:
         raise NotFound(f"no postal code {postal_code} is known in {country}", country=country)
     latitude, longitude = point
@@ -117,7 +117,7 @@ def _near(
 ) -> LocationsAnswer:
     wanted = [
         location
-        for location in table.all_locations().values()
+        for location in store.all_locations().values()
         if kind is None or location.type == kind
     ]
     found = around(wanted, point, radius_km)

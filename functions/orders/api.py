@@ -7,61 +7,60 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
-from shared.locations.table import find as find_location
-from shared.orders import (
-    buyers,
-    model,
-    offers,
-    placing,
-    promising,
-    suggesting,
-    table,
-    transfer_table,
-    transfers,
+from shared.locations.store import find as find_location
+from shared.orders import buyers, model, offers, placing, promising, store, suggesting
+from shared.orders.contract.common import units
+from shared.orders.contract.decisions import (
+    DecisionAnswer,
+    QuoteAnswer,
+    WhatIfAnswer,
+    WhatIfInput,
+    decision_answer,
+    what_if_answer,
 )
-from shared.orders.contract import (
+from shared.orders.contract.fulfillments import (
     AcceptInput,
     CancelFulfillmentInput,
-    CancelInput,
-    CancelTransferInput,
-    DecisionAnswer,
     FulfillmentsAnswer,
     HandOverInput,
+    RejectInput,
+    ShipInput,
+    fulfillment_answer,
+    part_answer,
+)
+from shared.orders.contract.orders import (
+    CancelInput,
     HistoryAnswer,
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
     PaymentReceived,
+    ReturnInput,
+    history_answer,
+    order_answer,
+)
+from shared.orders.contract.promises import (
     PromiseHeld,
     PromiseHoldInput,
     PromiseInput,
     PromisesAnswer,
-    QuoteAnswer,
+)
+from shared.orders.contract.transfers import (
+    CancelTransferInput,
     ReceiveInput,
-    RejectInput,
-    ReturnInput,
-    ShipInput,
     SuggestionsAnswer,
     TransferAnswer,
     TransferInput,
-    WhatIfAnswer,
-    WhatIfInput,
-    decision_answer,
-    fulfillment_answer,
-    history_answer,
-    order_answer,
-    part_answer,
     suggestions_answer,
     transfer_answer,
-    units,
-    what_if_answer,
 )
-from shared.orders.model import Change, Order, State
-from shared.orders.transfers import Moved, Transfer
-from shared.routing import table as policies
-from shared.routing.erased import is_stub
-from shared.routing.model import Decision
-from shared.routing.whatif import what_if
+from shared.orders.model import Change, Order, State, transfers
+from shared.orders.model.transfers import Moved, Transfer
+from shared.orders.store import transfers as transfers_store
+from shared.routing.model.decision import Decision
+from shared.routing.model.erased import is_stub
+from shared.routing.model.whatif import what_if
+from shared.routing.store import policies
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku
@@ -100,7 +99,7 @@ Decide = Callable[[Order, datetime, str], Change]
 def place_order(body: OrderInput) -> OrderAnswer:
     caller, request, now = who(app), idempotent(app), _now()
     caller.must_see(body.channel)
-    draft = body.order(body.order_id or table.id_of(request), now)
+    draft = body.order(body.order_id or store.id_of(request), now)
     text = placing.place(
         draft,
         request,
@@ -114,7 +113,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
 
 @app.get("/v1/orders/<order_id>", security=READ, summary="Read an order")
 def get_order(order_id: OrderPath) -> OrderAnswer:
-    return order_answer(table.whole(_seen(order_id)))
+    return order_answer(store.whole(_seen(order_id)))
 
 
 @app.get(
@@ -135,11 +134,11 @@ def list_orders(
     caller = who(app)
     if profile_id is not None and location_id is None and state is None:
         names = buyers.names_read(profile_id, caller.actor, _now())
-        rows = table.of_profiles(names, limit, _place(cursor, OF_SHOPPER))
+        rows = store.of_profiles(names, limit, _place(cursor, OF_SHOPPER))
         found, after = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
-        page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
-        found, after = table.of_ids(pick.order_id for pick in page.picks), page.after
+        page = store.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
+        found, after = store.of_ids(pick.order_id for pick in page.picks), page.after
     else:
         raise invalid("query", "either profile_id, or location_id with or without state")
     return OrdersAnswer(
@@ -164,7 +163,7 @@ def get_decision(
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
 def get_history(order_id: OrderPath) -> HistoryAnswer:
-    return history_answer(table.whole(_seen(order_id)))
+    return history_answer(store.whole(_seen(order_id)))
 
 
 @app.post(
@@ -211,7 +210,7 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
 
     def decide(order: Order, now: datetime, actor: str) -> Change:
         if exchange is not None:
-            buyers.check_exchange(order, table.find(exchange))
+            buyers.check_exchange(order, store.find(exchange))
         return model.take_back(order, body.location_id, returned, now, actor, exchange)
 
     return _change(order_id, decide)
@@ -232,7 +231,7 @@ def list_fulfillments(
 ) -> FulfillmentsAnswer:
     caller = who(app)
     caller.must_work_at(location_id)
-    page = table.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
+    page = store.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
     return FulfillmentsAnswer(
         fulfillments=[
             fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
@@ -344,8 +343,8 @@ def request_transfer(body: TransferInput) -> TransferAnswer:
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
             raise invalid(f"$.{field}", "there is no such location")
-    asked = transfers.request(body.transfer(table.id_of(request), now), now, caller.actor)
-    text = transfer_table.request_once(asked, now, request, _transfer_answer)
+    asked = transfers.request(body.transfer(store.id_of(request), now), now, caller.actor)
+    text = transfers_store.request_once(asked, now, request, _transfer_answer)
     return TransferAnswer.model_validate_json(text)
 
 
@@ -366,7 +365,7 @@ def suggest_transfers(
 
 @app.get("/v1/transfers/<transfer_id>", security=TRANSFERS, summary="Read a transfer")
 def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
-    return transfer_answer(transfer_table.find(transfer_id))
+    return transfer_answer(transfers_store.find(transfer_id))
 
 
 ONE_TRANSFER = "/v1/transfers/<transfer_id>"
@@ -446,7 +445,7 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     key = key_of(body.cursor, DECIDED, "$.cursor") if body.cursor else ""
     pk, _, sk = key.partition("\n")
     since = _now() - timedelta(days=body.days)
-    page, last = table.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
+    page, last = store.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
     decided = ((name, Decision.from_bytes(data)) for name, data in page if not is_stub(data))
     found = what_if(decided, draft.policy)
     following = cursor_of("\n".join(last)) if last else None
@@ -504,7 +503,7 @@ def _answer(order: Order) -> str:
 
 
 def _seen(order_id: str) -> Order:
-    order = table.find(order_id)
+    order = store.find(order_id)
     if order is None:
         raise NotFound(f"there is no order {order_id}", order_id=order_id)
     who(app).must_see(order.channel)
@@ -532,7 +531,7 @@ def _fulfill(fulfillment_id: str, decide: Decide, location_id: str | None = None
         caller.must_work_at(place)
         return decide(order, now, actor)
 
-    return _change(table.order_of(fulfillment_id), decided)
+    return _change(store.order_of(fulfillment_id), decided)
 
 
 def _move(
@@ -547,7 +546,7 @@ def _move(
         caller.must_work_at(*where(found))
         return decide(found, now, caller.actor)
 
-    text = transfer_table.change(
+    text = transfers_store.change(
         transfer_id,
         decided,
         now,
@@ -578,7 +577,7 @@ def _step(
 def _decision(order: Order, wanted: str | None) -> bytes:
     for kept in reversed(order.decisions):
         if wanted is None or model.decision_id(kept) == wanted:
-            return table.decision(order.order_id, kept)
+            return store.decision(order.order_id, kept)
     raise NotFound(
         f"order {order.order_id} has no such decision"
         if wanted
@@ -590,11 +589,11 @@ def _states(state: State | None) -> tuple[State, ...]:
     return model.OPEN if state is None else (state,)
 
 
-def _place(cursor: str | None, form: str) -> table.At | None:
-    return None if cursor is None else table.At(*key_of(cursor, form).split("\n"))
+def _place(cursor: str | None, form: str) -> store.At | None:
+    return None if cursor is None else store.At(*key_of(cursor, form).split("\n"))
 
 
-def _cursor(after: table.At | None) -> str | None:
+def _cursor(after: store.At | None) -> str | None:
     return cursor_of(f"{after.group}\n{after.key}\n{after.id}") if after else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability.stream_table import write_of
+from shared.availability.store.stream import write_of
 from shared.aws.streams import put_away
 from shared.orders import backorders, shortfalls
 

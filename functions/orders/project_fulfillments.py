@@ -14,14 +14,15 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
-from shared.availability import confidence_table
-from shared.availability.confidence import Outcome
+from shared.availability.model.confidence import Outcome
+from shared.availability.store import confidence
 from shared.aws.items import from_item
 from shared.aws.streams import put_away
-from shared.orders import buyers, table, transfer_table
+from shared.orders import buyers, store
 from shared.orders.model import Order
-from shared.orders.picking import Pick, picks
-from shared.orders.transfers import Transfer
+from shared.orders.model.picking import Pick, picks
+from shared.orders.model.transfers import Transfer
+from shared.orders.store import transfers
 from shared.web.crash import crash
 
 logger = Logger(service="norain", utc=True)
@@ -39,8 +40,8 @@ def project(record: DynamoDBRecord) -> None:
         return
     match found:
         case Transfer():
-            transfer_table.enlist(found)
-            transfer_table.announce(found, datetime.now(UTC))
+            transfers.enlist(found)
+            transfers.announce(found, datetime.now(UTC))
         case (order, before):
             _of_order(order, before)
 
@@ -51,14 +52,14 @@ def _read(images: Mapping[str, Any]) -> Transfer | tuple[Order, Order | None] | 
     if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:
         return None
     if kind == "TRANSFER":
-        return transfer_table.transfer_of_item(from_item(images["NewImage"]))
+        return transfers.transfer_of_item(from_item(images["NewImage"]))
     old = images.get("OldImage")
-    before = table.order_of_item(from_item(old)) if old else None
-    return table.order_of_item(from_item(images["NewImage"])), before
+    before = store.order_of_item(from_item(old)) if old else None
+    return store.order_of_item(from_item(images["NewImage"])), before
 
 
 def _of_order(order: Order, before: Order | None) -> None:
-    table.project(order, before)
+    store.project(order, before)
     note(picks(before, order))
     buyers.tell(order, before)
 
@@ -67,14 +68,14 @@ def note(found: Sequence[Pick]) -> None:
     """What the picks say of the counts of their locations."""
     if not found:
         return
-    groups = confidence_table.groups(pick.sku for pick in found)
+    groups = confidence.groups(pick.sku for pick in found)
     for location_id in sorted({pick.location_id for pick in found}):
         outcomes = [
             Outcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
             for pick in found
             if pick.location_id == location_id
         ]
-        confidence_table.note(location_id, outcomes)
+        confidence.note(location_id, outcomes)
 
 
 def logged(record: DynamoDBRecord) -> None:

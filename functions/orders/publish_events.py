@@ -10,7 +10,9 @@ from shared.aws.events import send
 from shared.aws.items import from_item
 from shared.aws.settings import setting
 from shared.aws.streams import put_away
-from shared.orders import events, table, transfer_table
+from shared.orders import store
+from shared.orders.contract import events
+from shared.orders.store import transfers
 
 logger = Logger(service="norain", utc=True)
 
@@ -47,7 +49,7 @@ def _events(images: Mapping[str, Any]) -> list[dict[str, Any]]:
     old = from_item(images["OldImage"]) if "OldImage" in images else None
     new = from_item(images["NewImage"])
     if kind == "TRANSFER":
-        read = transfer_table.transfer_of_item
+        read = transfers.transfer_of_item
         return events.of_transfer(read(old) if old else None, read(new))
-    before = table.order_of_item(old) if old else None
-    return events.of_change(before, table.order_of_item(new))
+    before = store.order_of_item(old) if old else None
+    return events.of_change(before, store.order_of_item(new))

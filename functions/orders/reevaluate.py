@@ -9,10 +9,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.errors import Refusal
-from shared.locations.table import all_locations
-from shared.orders import offers, table
+from shared.locations.store import all_locations
+from shared.orders import offers, store
 from shared.orders.model import UNPICKED
-from shared.routing import table as policies
+from shared.routing.store import policies
 
 SECONDS = 240
 """How long a run takes on new orders. Each run begins elsewhere, so that none is always last."""
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     if policies.active().offers.saving is not None:
         places = list(all_locations())
         random.shuffle(places)
-        for order_id in table.unpicked(places, UNPICKED):
+        for order_id in store.unpicked(places, UNPICKED):
             if time.monotonic() > until:
                 break
             looked += 1

@@ -10,7 +10,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.errors import Refusal
-from shared.orders import backorders, table, transfer_table, transfers
+from shared.orders import backorders, store
+from shared.orders.model import transfers
+from shared.orders.store import transfers as transfers_store
 
 MOST = 100
 SECONDS = 40
@@ -62,13 +64,13 @@ def _unlisted(error: BaseException | None) -> None:
 
 
 def _orders(now: datetime) -> Iterator[tuple[str, Act]]:
-    for name in table.due(now, MOST):
+    for name in store.due(now, MOST):
         yield name, partial(backorders.overdue, name, now)
 
 
 def _transfers(now: datetime) -> Iterator[tuple[str, Act]]:
-    for name in transfer_table.due(now, MOST):
+    for name in transfers_store.due(now, MOST):
         yield (
             name,
-            partial(transfer_table.change, name, lambda found: transfers.overdue(found, now), now),
+            partial(transfers_store.change, name, lambda found: transfers.overdue(found, now), now),
         )

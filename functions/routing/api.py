@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from shared.errors import invalid
-from shared.routing import table
 from shared.routing.contract import (
     ActiveAnswer,
     CanaryAnswer,
@@ -17,8 +16,9 @@ from shared.routing.contract import (
     PolicyAnswer,
     PolicyDocument,
 )
-from shared.routing.model import DEFAULT_POLICY
-from shared.routing.table import Canary, Draft, Published
+from shared.routing.model.policy import DEFAULT_POLICY
+from shared.routing.store import policies
+from shared.routing.store.policies import Canary, Draft, Published
 from shared.web.api import api, serve, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
@@ -41,10 +41,10 @@ def list_policies(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
     cursor: Annotated[str | None, Query()] = None,
 ) -> PoliciesAnswer:
-    now = table.activation()
+    now = policies.activation()
     active = now.version
-    found = table.page(limit, int(key_of(cursor, "[0-9]{1,8}")) if cursor else None)
-    draft = table.draft()
+    found = policies.page(limit, int(key_of(cursor, "[0-9]{1,8}")) if cursor else None)
+    draft = policies.draft()
     return PoliciesAnswer(
         active=active,
         canary=_canary(now.canary) if now.canary else None,
@@ -76,7 +76,7 @@ def get_schema() -> dict[str, Any]:
 )
 def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftAnswer]:
     policy = body.policy(DEFAULT_POLICY.version)
-    made = table.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).actor)
+    made = policies.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).actor)
     return Response(
         status_code=200,
         content_type="application/json",
@@ -94,8 +94,8 @@ def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftA
     "is refused (`what_if_missing`, `guard_rail`) with the figures that break them.",
 )
 def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
-    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).actor)
-    return _policy(made, table.active_version())
+    made = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor)
+    return _policy(made, policies.active_version())
 
 
 @app.post(
@@ -107,8 +107,8 @@ def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
 )
 def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     share = round(body.percent * 100)
-    made = table.publish(_revision(if_match), datetime.now(UTC), who(app).actor, share)
-    return _policy(made, table.active_version())
+    made = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor, share)
+    return _policy(made, policies.active_version())
 
 
 @app.post(
@@ -117,8 +117,8 @@ def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     summary="Put the canary in force for all orders",
 )
 def promote_canary() -> ActiveAnswer:
-    before = table.promote(datetime.now(UTC), who(app).actor)
-    return ActiveAnswer(active=table.active_version(), before=before)
+    before = policies.promote(datetime.now(UTC), who(app).actor)
+    return ActiveAnswer(active=policies.active_version(), before=before)
 
 
 @app.post(
@@ -128,8 +128,8 @@ def promote_canary() -> ActiveAnswer:
     description="All orders are routed by the policy in force again; `before` is what was tried.",
 )
 def stop_canary() -> ActiveAnswer:
-    before = table.stop_canary()
-    return ActiveAnswer(active=table.active_version(), before=before)
+    before = policies.stop_canary()
+    return ActiveAnswer(active=policies.active_version(), before=before)
 
 
 @app.post(
@@ -139,7 +139,7 @@ def stop_canary() -> ActiveAnswer:
     description="For all orders, at once: a canary ends.",
 )
 def roll_back(version: Annotated[int, Path(ge=0, le=MOST_VERSION)]) -> ActiveAnswer:
-    before = table.roll_back(version, datetime.now(UTC), who(app).actor)
+    before = policies.roll_back(version, datetime.now(UTC), who(app).actor)
     return ActiveAnswer(active=version, before=before)
 
 

@@ -12,19 +12,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability.model import Pack
-from shared.availability.rebuild_table import packed_skus
-from shared.availability.table import packs
+from shared.availability.model.pack import Pack
+from shared.availability.store.packs import packs
+from shared.availability.store.rebuild import packed_skus
 from shared.catalog.model import Product
-from shared.catalog.table import products
-from shared.locations.table import all_locations
-from shared.orders.demand_table import Sent, sent_since
+from shared.catalog.store import products
+from shared.locations.store import all_locations
 from shared.orders.placing import destination
-from shared.routing import pull_table
-from shared.routing import table as policies
-from shared.routing.model import Expected, Line, Problem, Pull
-from shared.routing.price import NO_PULL, SCALE, Shelf, days_left, unfilled
-from shared.routing.pull import Cell, Goods, Network, Place, cells, network_of, pulls
+from shared.orders.store.demand import Sent, sent_since
+from shared.routing.model.decision import Expected, Line, Problem, Pull
+from shared.routing.model.price import NO_PULL, SCALE, Shelf, days_left, unfilled
+from shared.routing.model.pull import Cell, Goods, Network, Place, cells, network_of, pulls
+from shared.routing.store import policies
+from shared.routing.store import pulls as pulls_store
 
 WATCHED = timedelta(days=28)
 LEAST_DAYS = 7.0
@@ -64,7 +64,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if found.ship and found.capacity_per_hour
     ]
     market = Market(problem, places, network_of(problem, places, ordered.cells), ordered)
-    done, after = 0, pull_table.stopped_at()
+    done, after = 0, pulls_store.stopped_at()
     while True:
         skus, after = packed_skus(PAGE, after)
         known = products(skus)
@@ -73,11 +73,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             for sku, pack in packs(skus).items()
             if sku in known
         }
-        pull_table.put(found, now)
+        pulls_store.put(found, now)
         done += len(found)
         if after is None or context.get_remaining_time_in_millis() < SPARE_MS:
             break
-    pull_table.stop_at(after)
+    pulls_store.stop_at(after)
     logger.info("learnt", extra={"skus": done, "through": after is None})
     return {"skus": done, "through": after is None}
 

@@ -6,32 +6,26 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from shared.availability.table import confidence
+from shared.availability.store.packs import confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.documents import batches_of
 from shared.errors import NotFound, Refusal, invalid
-from shared.stock import rules_table, table
-from shared.stock.contract import (
-    BindInput,
-    ExtendInput,
-    HoldAnswer,
-    HoldInput,
+from shared.stock import store
+from shared.stock.contract.feed import RejectedEvent, Updates, UpdatesAnswer, event_of
+from shared.stock.contract.holds import BindInput, ExtendInput, HoldAnswer, HoldInput, hold_of
+from shared.stock.contract.positions import (
     MovementAnswer,
     Movements,
     OnePosition,
     PositionAnswer,
     Positions,
-    RejectedEvent,
-    Updates,
-    UpdatesAnswer,
-    event_of,
-    hold_of,
 )
-from shared.stock.model import Hold
-from shared.stock.rules import Selling
-from shared.stock.rules_contract import RulesAnswer, RulesInput, rules_of
-from shared.stock.rules_table import Published
+from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
+from shared.stock.model.position import Hold
+from shared.stock.model.rules import Selling
+from shared.stock.store import rules
+from shared.stock.store.rules import Published
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku
@@ -80,7 +74,7 @@ def send_updates(body: Updates) -> Response[UpdatesAnswer]:
 def get_rules(
     version: Annotated[int | None, Query(ge=0, le=MOST_VERSION)] = None,
 ) -> Response[RulesAnswer]:
-    return _rules(rules_table.published(version))
+    return _rules(rules.published(version))
 
 
 @app.put(
@@ -94,7 +88,7 @@ def get_rules(
 def put_rules(
     body: RulesInput, if_match: Annotated[str | None, Header(alias="If-Match")] = None
 ) -> Response[RulesAnswer]:
-    made = rules_table.put(rules_of(body), _etag(if_match), _now(), who(app).actor)
+    made = rules.put(rules_of(body), _etag(if_match), _now(), who(app).actor)
     return _rules(made)
 
 
@@ -109,7 +103,7 @@ def list_positions(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Positions:
-    found, after = table.positions_page(sku, limit, key_of(cursor, ID) if cursor else None)
+    found, after = store.positions_page(sku, limit, key_of(cursor, ID) if cursor else None)
     return Positions(
         sku=sku,
         positions=[PositionAnswer.of(position) for position in found],
@@ -126,7 +120,7 @@ def list_positions(
 def get_position(
     sku: Annotated[Sku, Path()], location_id: Annotated[LocationId, Path()]
 ) -> OnePosition:
-    found = table.position(sku, location_id)
+    found = store.position(sku, location_id)
     if found is None:
         raise NotFound(f"{location_id} has no position of {sku}", sku=sku, location_id=location_id)
     return OnePosition.of(found)
@@ -145,7 +139,7 @@ def list_movements(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Movements:
-    rows, before = table.movements_page(
+    rows, before = store.movements_page(
         sku, location_id, limit, int(key_of(cursor, "[0-9]{1,12}")) if cursor else None
     )
     return Movements(
@@ -168,7 +162,7 @@ def open_hold(body: HoldInput) -> Response[HoldAnswer]:
     who(app).must_see(body.channel)
     request = idempotent(app)
     hold = hold_of(body, request, _now())
-    stands = table.find_hold(hold.hold_id) or table.open_hold(hold, _selling(hold))
+    stands = store.find_hold(hold.hold_id) or store.open_hold(hold, _selling(hold))
     request.check(stands.digest)
     return Response(
         status_code=201,
@@ -186,10 +180,10 @@ def open_hold(body: HoldInput) -> Response[HoldAnswer]:
 )
 def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer:
     now = _now()
-    hold = table.known_hold(hold_id)
+    hold = store.known_hold(hold_id)
     who(app).must_see(hold.channel)
     return HoldAnswer.of(
-        table.extend_hold(hold, now + timedelta(seconds=body.expires_in_seconds), now)
+        store.extend_hold(hold, now + timedelta(seconds=body.expires_in_seconds), now)
     )
 
 
@@ -204,10 +198,10 @@ def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer
 )
 def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
     now = _now()
-    hold = table.known_hold(hold_id)
+    hold = store.known_hold(hold_id)
     who(app).must_see(hold.channel)
     until = now + timedelta(seconds=body.expires_in_seconds)
-    return HoldAnswer.of(table.bind_hold(hold, body.payment_reference, until, now))
+    return HoldAnswer.of(store.bind_hold(hold, body.payment_reference, until, now))
 
 
 @app.delete(
@@ -218,15 +212,15 @@ def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
     " one that has become an order is not (409): cancel the order.",
 )
 def release_hold(hold_id: Annotated[Id, Path()]) -> Response[None]:
-    hold = table.known_hold(hold_id)
+    hold = store.known_hold(hold_id)
     who(app).must_see(hold.channel)
-    table.release_hold(hold, _now())
+    store.release_hold(hold, _now())
     return Response(status_code=204)
 
 
 def _selling(hold: Hold) -> Selling:
     skus = [line.sku for line in hold.lines]
-    return rules_table.selling(hold.channel, skus, hold.opened_at, confidence(skus))
+    return rules.selling(hold.channel, skus, hold.opened_at, confidence(skus))
 
 
 def _rules(found: Published) -> Response[RulesAnswer]:

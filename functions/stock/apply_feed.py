@@ -13,9 +13,9 @@ from shared.aws.settings import setting
 from shared.aws.sqs import send
 from shared.documents import loads
 from shared.errors import MalformedRequest, Refusal
-from shared.stock import table
-from shared.stock.contract import event_of
-from shared.stock.feed import Event
+from shared.stock import store
+from shared.stock.contract.feed import event_of
+from shared.stock.model.events import Event
 from shared.web.problem import summary
 
 WRITERS = 16
@@ -89,10 +89,10 @@ def _apply(
     events = {place: [event for _, event in rows] for place, rows in by_position.items()}
     if not events:
         return set(), 0
-    found = table.positions_of(events)
-    applied = table.applied_of(event for rows in events.values() for event in rows)
+    found = store.positions_of(events)
+    applied = store.applied_of(event for rows in events.values() for event in rows)
     with ThreadPoolExecutor(WRITERS) as pool:
-        written = table.apply_batch(events, found, applied, now, pool.map)
+        written = store.apply_batch(events, found, applied, now, pool.map)
     failed = set()
     for place, result in written.items():
         if isinstance(result, Exception):

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 
 from shared.aws import s3
 from shared.aws.settings import setting
-from shared.stock.archive import files
+from shared.stock.model.archive import files
 
 logger = Logger(service="norain", utc=True)
 

@@ -17,10 +17,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from shared.aws.events import publish
 from shared.aws.items import Item
 from shared.aws.settings import setting
-from shared.orders.table import open_units
-from shared.stock import audit_table, rules_table, table, tidying
-from shared.stock.audit import Drift, Gap, Kind, Ledger, Place, Units, drifts
-from shared.stock.model import Position
+from shared.orders.store import open_units
+from shared.stock import store
+from shared.stock.model import tidying
+from shared.stock.model.audit import Drift, Gap, Kind, Ledger, Place, Units, drifts
+from shared.stock.model.position import Position
+from shared.stock.store import audit, rules
 
 READERS = 16
 PAGE = 500
@@ -76,7 +78,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _scheduled(until: float) -> dict[str, Any]:
     """Goes on with the round that is under way; a new one begins with the next run."""
-    walked = audit_table.round_of(_now())
+    walked = audit.round_of(_now())
     found = _walk(_pages(walked.after), until, repair=False, tidy=True)
     walked = replace(
         walked,
@@ -84,7 +86,7 @@ def _scheduled(until: float) -> dict[str, Any]:
         positions=walked.positions + found.positions,
         drifts=walked.drifts + len(found.drifts),
     )
-    audit_table.keep_round(walked)
+    audit.keep_round(walked)
     if walked.after is None:
         took = (_now() - walked.began_at).total_seconds()
         _measure("StockAuditRound", took, MetricUnit.Seconds)
@@ -93,7 +95,7 @@ def _scheduled(until: float) -> dict[str, Any]:
 
 def _asked(asked: Mapping[str, Any], until: float) -> dict[str, Any]:
     if sku := asked.get("sku"):
-        places = [(sku, position.location_id) for position in table.positions(sku)]
+        places = [(sku, position.location_id) for position in store.positions(sku)]
         pages: Iterable[tuple[list[Place], Item | None]] = [(places, None)]
     else:
         pages = _pages(asked.get("after"))
@@ -103,7 +105,7 @@ def _asked(asked: Mapping[str, Any], until: float) -> dict[str, Any]:
 
 def _pages(after: Item | None) -> Iterator[tuple[list[Place], Item | None]]:
     while True:
-        places, after = audit_table.places_page(PAGE, after)
+        places, after = audit.places_page(PAGE, after)
         yield places, after
         if after is None:
             return
@@ -142,21 +144,21 @@ def _walk(
 def _tidy(positions: Iterable[Position]) -> None:
     now, kept = _now(), list(positions)
     counted = any(position.counters for position in kept)
-    rule_ids = rules_table.spoken_of(now - tidying.KEPT) if counted else frozenset()
+    rule_ids = rules.spoken_of(now - tidying.KEPT) if counted else frozenset()
     untidy = [
         (position, left)
         for position in kept
         if (left := tidying.leftovers(position, rule_ids, now))
     ]
     with ThreadPoolExecutor(READERS) as pool:
-        tidied = sum(pool.map(lambda one: audit_table.tidy(one[0], one[1], now), untidy))
+        tidied = sum(pool.map(lambda one: audit.tidy(one[0], one[1], now), untidy))
     if tidied:
         logger.info("tidied", extra={"positions": tidied})
 
 
 def _promised(positions: Iterable[Position]) -> Units:
     """Exact at ``positions``; elsewhere as the indexes show it, which may be behind."""
-    return audit_table.promised_now(open_units, positions)
+    return audit.promised_now(open_units, positions)
 
 
 def _look(
@@ -164,17 +166,17 @@ def _look(
 ) -> dict[Place, Look]:
     """What is promised is asked for when the positions have been read: an order or a hold that is
     newer than that has raised the version, and is seen by the next look."""
-    positions = table.positions_of(places, consistent=True)
+    positions = store.positions_of(places, consistent=True)
     units = promised(positions.values())
     now = _now()
     with ThreadPoolExecutor(READERS) as pool:
-        ledgers = pool.map(lambda position: audit_table.ledger(position, now), positions.values())
+        ledgers = pool.map(lambda position: audit.ledger(position, now), positions.values())
         return {
             place: Look(
                 position,
                 units[place],
                 ledger,
-                tuple(drifts(position, units[place], ledger, now, now - table.KEPT)),
+                tuple(drifts(position, units[place], ledger, now, now - store.KEPT)),
             )
             for (place, position), ledger in zip(positions.items(), ledgers, strict=True)
         }
@@ -202,15 +204,15 @@ def _mended(look: Look) -> bool:
     position, ledger, now = look.position, look.ledger, _now()
     if any(drift.kind is Kind.LEDGER for drift in look.drifts):
         for gap in ledger.gaps:
-            audit_table.fill(position, gap)
+            audit.fill(position, gap)
         if ledger.version < position.version:
-            audit_table.fill(position, Gap(ledger.last, None))
-        ledger = audit_table.ledger(position, now)
-    left = drifts(position, look.promised, ledger, now, now - table.KEPT)
+            audit.fill(position, Gap(ledger.last, None))
+        ledger = audit.ledger(position, now)
+    left = drifts(position, look.promised, ledger, now, now - store.KEPT)
     if not left:
         return True
     # A ledger that is only behind does not say yet what the position should be.
-    return ledger.version == position.version and audit_table.correct(
+    return ledger.version == position.version and audit.correct(
         position, look.promised, ledger, now
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.errors import Busy
-from shared.stock import table
-from shared.stock.model import Hold
+from shared.stock import store
+from shared.stock.model.position import Hold
 
 WRITERS = 16
 AT_ONCE = 200
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         unread.append(name)
         logger.exception("not to be read", extra={"hold": name})
 
-    due = table.due_holds(now, note)
+    due = store.due_holds(now, note)
     expired = failed = 0
     with ThreadPoolExecutor(WRITERS) as pool:
         while context.get_remaining_time_in_millis() > SPARE_MS and (some := _some(due)):
@@ -47,7 +47,7 @@ def _some(due: Iterator[Hold]) -> list[Hold]:
 def _expire(hold: Hold, now: datetime) -> bool | None:
     """Whether this call gave the units back; None when it could not, and the next sweep will."""
     try:
-        return table.expire_hold(hold, now)
+        return store.expire_hold(hold, now)
     except Busy:
         logger.warning("the hold is busy", extra={"hold_id": hold.hold_id})
     except Exception:

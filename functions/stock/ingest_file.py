@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import send
-from shared.stock.ingest import ingest
+from shared.stock.intake.ingest import ingest
 
 SPARE_SECONDS = 30
 """One checkpoint takes a few of them."""

@@ -12,7 +12,8 @@ from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.aws.streams import put_away
 from shared.documents import batches_of
-from shared.stock import slot_table, table
+from shared.stock import store
+from shared.stock.store import slot_sales, slots
 
 logger = Logger(service="norain", utc=True)
 
@@ -48,9 +49,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             case _, row:
                 pass
         rows[row["pk"], row["sk"]] = row
-    table.put_rows(rows.values())
+    store.put_rows(rows.values())
     for place in sold:
-        slot_table.settle(*place, datetime.now(UTC))
+        slots.settle(*place, datetime.now(UTC))
     _archive(expired)
     logger.info(
         "recorded",
@@ -68,9 +69,9 @@ def _read(images: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     if old is not None and old.get("version") == new["version"]:
         return None  # no write of ours: somebody mended an attribute by hand
     if new["sk"] != "SLOT":
-        return "moved", table.record(old, new)
+        return "moved", store.record(old, new)
     # What a split has made, the position's row says.
-    return None if old is None else ("sold", slot_table.sale_row(old, new))
+    return None if old is None else ("sold", slot_sales.sale_row(old, new))
 
 
 def _archive(expired: list[tuple[Mapping[str, Any], dict[str, Any]]]) -> None:

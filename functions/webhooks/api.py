@@ -13,7 +13,7 @@ from shared.instants import rfc3339
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import Caller, needs
 from shared.web.contract import Id
-from shared.webhooks import model, sending, table
+from shared.webhooks import model, sending, store
 from shared.webhooks.contract import (
     MOST_WEBHOOKS,
     TYPES,
@@ -52,7 +52,7 @@ def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
     request, caller = idempotent(app), who(app)
     _must_hear(caller, body.types)
     sending.checked(body.url)
-    webhook = table.subscribe(
+    webhook = store.subscribe(
         Webhook(
             webhook_id=f"wh_{request.name}",
             client_id=caller.client_id,
@@ -74,7 +74,7 @@ def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
 
 @app.get("/v1/webhooks", security=needs("webhooks:read"), summary="List own webhooks")
 def list_webhooks() -> WebhooksAnswer:
-    found = table.of_client(who(app).client_id)
+    found = store.of_client(who(app).client_id)
     return WebhooksAnswer(
         webhooks=[WebhookAnswer.of(one) for one in sorted(found, key=lambda one: one.created_at)]
     )
@@ -93,7 +93,7 @@ def get_webhook(webhook_id: Annotated[Id, Path()]) -> WebhookAnswer:
     responses={204: {"description": "it is gone"}},
 )
 def delete_webhook(webhook_id: Annotated[Id, Path()]) -> Response[None]:
-    if not table.remove(who(app).client_id, webhook_id, _now()):
+    if not store.remove(who(app).client_id, webhook_id, _now()):
         raise _unknown(webhook_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -122,7 +122,7 @@ def ping(webhook_id: Annotated[Id, Path()]) -> PingAnswer:
         now,
     )
     if outcome.delivered:
-        table.delivered(webhook)
+        store.delivered(webhook)
     return PingAnswer(
         delivered=outcome.delivered, status=outcome.status, reason=outcome.reason or None
     )
@@ -136,7 +136,7 @@ def _must_hear(caller: Caller, types: list[str]) -> None:
 
 
 def _found(webhook_id: str) -> Webhook:
-    webhook = table.find(who(app).client_id, webhook_id)
+    webhook = store.find(who(app).client_id, webhook_id)
     if webhook is None:
         raise _unknown(webhook_id)
     return webhook

@@ -16,10 +16,10 @@ from aws_lambda_powertools import Logger
 
 from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
-from shared.customers.table import erased_among
+from shared.customers.store import erased_among
 from shared.errors import Busy
-from shared.orders.erased import event_without
-from shared.webhooks import model, rights, sending, table
+from shared.orders.model.erased import event_without
+from shared.webhooks import model, rights, sending, store
 from shared.webhooks.model import Webhook
 from shared.webhooks.sending import Outcome
 
@@ -45,7 +45,7 @@ class Message:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """All at once. What has failed is sent anew for its next attempt, or given up with a reason."""
     now = _now()
-    known = {(one.client_id, one.webhook_id): one for one in table.every()}
+    known = {(one.client_id, one.webhook_id): one for one in store.every()}
     resting: dict[str, datetime] = {}
     due: list[tuple[Message, Webhook]] = []
     gone, unknown = _erased(event["Records"])
@@ -146,7 +146,7 @@ def _rests_until(webhook: Webhook, now: datetime, resting: dict[str, datetime]) 
     if webhook.resumes_at is not None and now < webhook.resumes_at:
         until: datetime | None = webhook.resumes_at
     else:
-        until = table.resting(webhook, now, now + timedelta(seconds=rest))
+        until = store.resting(webhook, now, now + timedelta(seconds=rest))
     resting[name] = until or now + timedelta(seconds=rest)
     return until
 
@@ -171,10 +171,10 @@ def _done(message: Message, webhook: Webhook, outcome: Outcome) -> Later | None:
     """The message for its next attempt; None when nothing is left to do for it."""
     if outcome.delivered:
         if webhook.failing_since is not None or message.attempt > 1:
-            table.delivered(webhook)  # an attempt before may have failed since it was read
+            store.delivered(webhook)  # an attempt before may have failed since it was read
         return None
     now = _now()
-    failing = table.failed(webhook, now)
+    failing = store.failed(webhook, now)
     extra = {
         "webhook_id": webhook.webhook_id,
         "attempt": message.attempt,
@@ -184,7 +184,7 @@ def _done(message: Message, webhook: Webhook, outcome: Outcome) -> Later | None:
     logger.warning("not delivered", extra=extra)
     gone = outcome.status == model.GONE
     if failing is not None and (gone or model.worn_out(failing, now)):
-        disabled = table.disable(failing, now)
+        disabled = store.disable(failing, now)
         logger.warning(
             "disabled" if disabled else "not disabled: it has had a message", extra=extra
         )

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from shared.aws.settings import setting
 from shared.aws.sqs import send_many
 from shared.errors import Busy
-from shared.webhooks import table
+from shared.webhooks import store
 from shared.webhooks.model import told_to, wants
 from shared.webhooks.rights import entitled
 
@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     bodies: list[str] = []
     owners: list[str] = []
     failed: set[str] = set()
-    webhooks = table.every()
+    webhooks = store.every()
     for record in event["Records"]:
         name = record["messageId"]
         try:

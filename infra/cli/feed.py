@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import Refusal
-from shared.stock import files
-from shared.stock.files import Event
+from shared.stock.intake import files
+from shared.stock.intake.files import Event
 
 BATCH_BYTES = 256 * 1024
 

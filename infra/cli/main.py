@@ -31,7 +31,7 @@ from infra.local.cloud import CloudFailed
 from infra.local.steps import Steps
 from infra.local.target import Refused
 from shared.instants import rfc3339
-from shared.stock.ingest import REJECTS
+from shared.stock.intake.ingest import REJECTS
 
 JSON = "--json"
 

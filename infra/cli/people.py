@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.cli.feed import Bad, Feed
-from shared.customers.contract import CustomerAddress, CustomerIdentifiers, observed
+from shared.customers.contract.statements import CustomerAddress, CustomerIdentifiers, observed
 from shared.errors import Refusal
 from shared.instants import rfc3339
 from shared.web.auth import Sources

@@ -7,8 +7,8 @@ from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.errors import Gone
-from shared.routing.model import Decision, Plan
-from shared.routing.route import replay as decide_again
+from shared.routing.model.decision import Decision, Plan
+from shared.routing.model.route import replay as decide_again
 
 
 def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
@@ -60,7 +60,7 @@ def replay(target: Target, order_id: str) -> tuple[dict[str, Any], list[Any]]:
 
 
 def _beside(target: Target, order_id: str, decision_id: str) -> bytes:
-    """The bytes of a decision that lies beside its order (shared/orders/table.py)."""
+    """The bytes of a decision that lies beside its order (shared/orders/store/decisions.py)."""
     values = {":pk": {"S": f"ORDER#{order_id}"}, ":sk": {"S": f"DECISION#{decision_id}#"}}
     pages = target.dynamodb.get_paginator("query").paginate(
         TableName=target.tables["orders"],

@@ -12,7 +12,7 @@ from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.instants import rfc3339
-from shared.stock.ingest import Progress, progress_key, progress_of_item, rejects_keys
+from shared.stock.intake.ingest import Progress, progress_key, progress_of_item, rejects_keys
 
 FROM_BYTES = 1_000_000
 """Smaller files go straight onto the queue."""

@@ -17,11 +17,11 @@ from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.orders.model import LawBroken, Order, units_held
 from shared.orders.model import check as conserve
-from shared.orders.table import order_of_item, units_reserved
-from shared.stock.audit import LATE, Place, Units, audit, ledger_of, promised
-from shared.stock.feed import Row
-from shared.stock.model import HoldState
-from shared.stock.table import KEPT, hold_of_item, position_of_item, row_of_item
+from shared.orders.store import order_of_item, units_reserved
+from shared.stock.model.audit import LATE, Place, Units, audit, ledger_of, promised
+from shared.stock.model.ledger import Row
+from shared.stock.model.position import HoldState
+from shared.stock.store import KEPT, hold_of_item, position_of_item, row_of_item
 
 Item = dict[str, Any]
 

@@ -15,7 +15,7 @@ from infra.cli import postal
 from infra.local.retailer import Basket, Retailer, postal_codes
 from infra.local.steps import Step, Steps
 from infra.local.target import Refused, Target, answer, channel
-from shared.availability.table import pack_of_item
+from shared.availability.store.packs import pack_of_item
 from shared.aws.items import from_item
 
 Thing = TypeVar("Thing")

@@ -17,7 +17,7 @@ from shared import schema
 
 APPLY_SECONDS = 120
 JOB_SECONDS = 300
-"""Less than LEASE of shared/customers/table/jobs.py."""
+"""Less than LEASE of shared/customers/store/jobs.py."""
 INDEX_LAG_SECONDS = 900
 """So far behind an index may be: an erasure looks into it again after that."""
 LOCAL_LAG_SECONDS = 2

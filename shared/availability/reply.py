@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from shared.availability import query, table
-from shared.availability.channel import found_in, told
-from shared.availability.model import Columns
-from shared.availability.parameters import Parameters
-from shared.availability.unpicked_table import unpicked
-from shared.catalog import table as catalog
+from shared.availability.contract.parameters import Parameters
+from shared.availability.model import query
+from shared.availability.model.channel import found_in, told
+from shared.availability.model.pack import Columns
+from shared.availability.store import packs as packs_store
+from shared.availability.store.unpicked import unpicked
+from shared.catalog import store as catalog
 from shared.catalog.model import Variant
 from shared.errors import invalid
-from shared.locations import table as locations
+from shared.locations import store as locations
 from shared.locations.model import Point, point
-from shared.stock import rules_table
+from shared.stock.store import rules
 from shared.web.auth import Caller
 
 SHARED = {"Cache-Control": "public, max-age=5"}
@@ -45,7 +46,7 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         limit=asked.limit,
         pickup_within=asked.pickup_within_minutes,
     )
-    packs = _told(table.columns(question.skus), question.channel, at)
+    packs = _told(packs_store.columns(question.skus), question.channel, at)
     places = _places(at)
     scope = query.scope_of(question, places)
     variants: dict[str, list[Variant]] = {}
@@ -68,11 +69,11 @@ def _variants(
     others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
     if not others:
         return {}, {}
-    return variants, _told(table.columns(others), channel, at)
+    return variants, _told(packs_store.columns(others), channel, at)
 
 
 def _told(packs: Mapping[str, Columns], channel: str, at: datetime) -> dict[str, Columns]:
-    return told(packs, rules_table.selling(channel, packs, at, found_in(packs)))
+    return told(packs, rules.selling(channel, packs, at, found_in(packs)))
 
 
 def _channel(caller: Caller, channel: str | None) -> str:

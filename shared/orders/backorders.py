@@ -3,11 +3,11 @@
 from datetime import datetime
 from functools import partial
 
-from shared.locations.table import all_locations
-from shared.orders import model, placing, sourcing, supplies, table
-from shared.orders.model import Change, Order, Taken
-from shared.orders.supplies import Step
-from shared.stock import table as stock
+from shared.locations.store import all_locations
+from shared.orders import model, placing, sourcing, store
+from shared.orders.model import Change, Order, Taken, supplies
+from shared.orders.model.supplies import Step
+from shared.stock import store as stock
 
 
 def review(sku: str, location_id: str, now: datetime) -> int:
@@ -16,7 +16,7 @@ def review(sku: str, location_id: str, now: datetime) -> int:
     In the order of the promises, each order in a transaction of its own. Repeated or late, it does
     what is left to do: units that have come stay reserved until their order takes them.
     """
-    queue = table.waiting(sku, location_id)
+    queue = store.waiting(sku, location_id)
     position = stock.position(sku, location_id) if queue else None
     if position is None:
         return 0
@@ -42,7 +42,7 @@ def act(step: Step, sku: str, location_id: str, now: datetime) -> str | None:
             return None
         if step.kind == "free":
             return model.unpromise(order, step.line_id, location_id, step.reference, units)
-        supply = placing.supply_of(order, table.gather([sku]), now)
+        supply = placing.supply_of(order, store.gather([sku]), now)
         parcel = sourcing.parcel(
             location_id,
             line.method,
@@ -65,7 +65,7 @@ def _landed(sku: str, location_id: str, reference: str) -> int:
 
 def overdue(order_id: str, now: datetime) -> str | None:
     """What follows from the deadlines of an order that have passed; first it gets what has come."""
-    order = table.find(order_id)
+    order = store.find(order_id)
     for line in order.lines if order else ():
         if line.deadline is not None and line.deadline <= now:
             for location_id in sorted({claim.location_id for claim in line.claims}):

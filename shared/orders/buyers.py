@@ -5,9 +5,9 @@ from contextlib import suppress
 from datetime import datetime
 
 from shared.aws.dynamodb import Part
-from shared.customers.contract import CustomerIdentity
-from shared.customers.model import Interaction
-from shared.customers.table import (
+from shared.customers.contract.statements import CustomerIdentity
+from shared.customers.model.person import Interaction
+from shared.customers.store import (
     audit,
     find,
     fresh_id,
@@ -17,9 +17,9 @@ from shared.customers.table import (
     resolve,
 )
 from shared.errors import Forbidden, Gone, NotFound, invalid
-from shared.orders.contract import KnownCustomer
+from shared.orders.contract.orders import KnownCustomer
 from shared.orders.model import Buyer, Order
-from shared.orders.table import id_of
+from shared.orders.store import id_of
 from shared.web.auth import Caller
 from shared.web.idempotency import Request
 

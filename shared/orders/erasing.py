@@ -27,12 +27,12 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.errors import Busy
-from shared.locations.table import point_of_postal_code
-from shared.orders import erased, table
-from shared.orders.erased import Person
-from shared.orders.model import Entry, Order
-from shared.routing.erased import stub
-from shared.stock import table as stock
+from shared.locations.store import point_of_postal_code
+from shared.orders import store
+from shared.orders.model import Entry, Order, erased
+from shared.orders.model.erased import Person
+from shared.routing.model.erased import stub
+from shared.stock import store as stock
 
 PAGE = 25
 ROOM = 8
@@ -50,7 +50,7 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
     for attempt in range(tables.ATTEMPTS):
         rows = list(
             tables.query(
-                table.orders(),
+                store.orders(),
                 "pk = :pk",
                 to_item({":pk": f"ORDER#{order_id}"}),
                 ConsistentRead=True,
@@ -59,12 +59,12 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
         document = next((row for row in rows if row["sk"] == "ORDER"), None)
         if document is None:
             return False
-        order = table.order_of_item(document)
+        order = store.order_of_item(document)
         if not person.bought(order.buyer):
             return False
         _beside(order, document, rows, person)
         pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
-        tables.delete_many(table.orders(), pieces[ROOM:])
+        tables.delete_many(store.orders(), pieces[ROOM:])
         parts = [_document(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
         if not tables.transact(parts):
             return True
@@ -84,7 +84,7 @@ def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) ->
                 parts.append(_set(row["pk"], row["sk"], "fulfillment", kept))
             case "ASKED":
                 requests.append(row["request"])
-    keys = [Key(table.orders(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
+    keys = [Key(store.orders(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
     for key, answered in tables.get_many(keys, consistent=True).items():
         text = erased.answer_without(answered["answer"], person.pseudonym)
         parts.append(_set(key.pk, key.sk, "answer", text))
@@ -98,11 +98,11 @@ def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) ->
 
 
 def _past(row: Row) -> dict[str, Any]:
-    history, fulfillments = table.past_of_item(row)
+    history, fulfillments = store.past_of_item(row)
     return {
         **row,
-        "history": [table.plain(asdict(erased.told(entry))) for entry in history],
-        "fulfillments": [table.plain(asdict(erased.untracked(one))) for one in fulfillments],
+        "history": [store.plain(asdict(erased.told(entry))) for entry in history],
+        "fulfillments": [store.plain(asdict(erased.untracked(one))) for one in fulfillments],
     }
 
 
@@ -121,10 +121,10 @@ def _document(
         **document,
         "buyer": {"profile_id": person.pseudonym},
         "profile_key": f"PROFILE#{person.pseudonym}",
-        "ship_to": table.plain(asdict(place)) if place else None,
-        "payment": table.plain(asdict(kept.payment)),
-        "fulfillments": [table.plain(asdict(found)) for found in kept.fulfillments],
-        "history": [table.plain(asdict(one)) for one in (*kept.history, entry)],
+        "ship_to": store.plain(asdict(place)) if place else None,
+        "payment": store.plain(asdict(kept.payment)),
+        "fulfillments": [store.plain(asdict(found)) for found in kept.fulfillments],
+        "history": [store.plain(asdict(one)) for one in (*kept.history, entry)],
         "decisions": [stub(_decision(one, rows)) for one in order.decisions],
         "answer": erased.answer_without(document["answer"], person.pseudonym),
         "version": order.version + 1,
@@ -141,7 +141,7 @@ def _decision(kept: bytes | str, rows: Iterable[Row]) -> bytes:
 
 
 def _put(item: Row, condition: str | None = None, values: Row | None = None) -> Part:
-    put: dict[str, Any] = {"TableName": table.orders(), "Item": to_item(item)}
+    put: dict[str, Any] = {"TableName": store.orders(), "Item": to_item(item)}
     if condition is not None:
         put["ConditionExpression"] = condition
         put["ExpressionAttributeValues"] = to_item(values or {})
@@ -151,7 +151,7 @@ def _put(item: Row, condition: str | None = None, values: Row | None = None) -> 
 def _set(pk: str, sk: str, name: str, value: Any) -> Part:
     return {
         "Update": {
-            "TableName": table.orders(),
+            "TableName": store.orders(),
             "Key": tables.key(pk, sk),
             "UpdateExpression": "SET #name = :value",
             # Holds while it has not expired.
@@ -163,7 +163,7 @@ def _set(pk: str, sk: str, name: str, value: Any) -> Part:
 
 
 def _delete(where: tuple[str, str]) -> Part:
-    return {"Delete": {"TableName": table.orders(), "Key": tables.key(*where)}}
+    return {"Delete": {"TableName": store.orders(), "Key": tables.key(*where)}}
 
 
 def erase_placed(
@@ -200,7 +200,7 @@ def placed(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
             }
         )
     rows = tables.query(
-        table.orders(),
+        store.orders(),
         "profile_key = :profile",
         to_item({":profile": f"PROFILE#{profile_id}"}),
         IndexName="by_profile",

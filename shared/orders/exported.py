@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shared.customers import files, table
-from shared.customers.job import Job
-from shared.customers.model import order_named
-from shared.customers.table import exporting
+from shared.customers import store
+from shared.customers.model.job import Job
+from shared.customers.model.person import order_named
+from shared.customers.store import exporting, files
 from shared.orders import exporting as orders
-from shared.orders.erased import Person
+from shared.orders.model.erased import Person
 
 PART_BYTES = 8 * 1024 * 1024
 """Of a part, compressed, about: all of it that is in memory at once."""
@@ -52,7 +52,7 @@ def _person(job: Job) -> Person:
 
 def write(job: Job) -> tuple[Job, str | None]:
     """The next part; the job with it, and where the part after it begins. Raises Gone."""
-    table.find(job.profile_id)
+    store.find(job.profile_id)
     section, place = json.loads(job.place) if job.place else (0, "")
     zipping = zlib.compressobj(6, zlib.DEFLATED, 31)
     body, lines = bytearray(), 0

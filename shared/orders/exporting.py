@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any
 
 from shared.errors import Gone
-from shared.orders import table
-from shared.orders.erased import Person
+from shared.orders import store
 from shared.orders.erasing import placed
 from shared.orders.model import Order, decision_id
-from shared.routing.model import Decision
+from shared.orders.model.erased import Person
+from shared.routing.model.decision import Decision
 
 PAGE = 10
 
@@ -40,22 +40,22 @@ def elsewhere(
 ) -> Iterator[Line]:
     """Those of the orders that are the person's, and stand under none of the ids."""
     known = set(profile_ids)
-    for order in table.of_ids(order_ids):
+    for order in store.of_ids(order_ids):
         if order.buyer.profile_id not in known and person.bought(order.buyer):
             yield from _told(order)
 
 
 def _lines(order_ids: Sequence[str], person: Person) -> Iterator[Line]:
-    for order in table.of_ids(order_ids):
+    for order in store.of_ids(order_ids):
         if person.bought(order.buyer):
             yield from _told(order)
 
 
 def _told(order: Order) -> Iterator[Line]:
-    whole = replace(table.whole(order), decisions=())
-    yield {"kind": "order", "state": order.state, **table.plain(asdict(whole))}
+    whole = replace(store.whole(order), decisions=())
+    yield {"kind": "order", "state": order.state, **store.plain(asdict(whole))}
     for kept in order.decisions:
-        data = table.decision(order.order_id, kept)
+        data = store.decision(order.order_id, kept)
         try:
             problem = Decision.from_bytes(data).problem
         except Gone:

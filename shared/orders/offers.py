@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.errors import Conflict
-from shared.orders import model, placing, sourcing, staying, table
+from shared.orders import model, placing, sourcing, store
 from shared.orders.model import Change, Fulfillment, Order, Taken
-from shared.orders.sourcing import Supply
-from shared.routing.model import Decision
-from shared.routing.route import cost_of, route
-from shared.stock import table as stock
-from shared.stock.rules import Facts
+from shared.orders.sourcing import Supply, staying
+from shared.routing.model.decision import Decision
+from shared.routing.model.route import cost_of, route
+from shared.stock import store as stock
+from shared.stock.model.rules import Facts
 
 
 def accepted(
@@ -42,7 +42,7 @@ def _known(order: Order, found: Fulfillment, location_id: str, now: datetime) ->
     """With the positions of the location as they are now."""
     skus = sorted({held.sku for held in found.lines})
     positions = stock.positions_of([(sku, location_id) for sku in skus], consistent=True)
-    return placing.supply_of(order, table.gather(skus), now).knowing(
+    return placing.supply_of(order, store.gather(skus), now).knowing(
         {(location_id, sku): Facts.of(positions.get((sku, location_id))) for sku in skus}
     )
 
@@ -65,7 +65,7 @@ def improved(order: Order, now: datetime) -> Change | None:
         return None
     own = staying.units_of(unpicked)
     positions = stock.positions_of([(sku, place) for place, sku in own], consistent=True)
-    supply = placing.supply_of(order, table.gather(sorted({sku for _, sku in own})), now)
+    supply = placing.supply_of(order, store.gather(sorted({sku for _, sku in own})), now)
     least = supply.policy.offers.saving
     if least is None:
         return None

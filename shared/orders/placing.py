@@ -8,23 +8,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.availability.channel import found_in
-from shared.availability.unpicked_table import unpicked
+from shared.availability.model.channel import found_in
+from shared.availability.store.unpicked import unpicked
 from shared.aws.dynamodb import WRITE_PARTS, Part, pause
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
-from shared.locations.table import all_locations, point_of_postal_code
-from shared.orders import model, refusing, sourcing, supplies, table, transfer_table, yielding
-from shared.orders.erased import as_kept
-from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection
-from shared.orders.sourcing import Supply
-from shared.orders.table import Answered, Gathered
-from shared.orders.transfers import Moved
-from shared.routing import table as policies
-from shared.routing.model import Decision, Destination
-from shared.routing.route import route
-from shared.stock import rules_table
-from shared.stock import table as stock
-from shared.stock.rules import Facts
+from shared.locations.store import all_locations, point_of_postal_code
+from shared.orders import model, sourcing, store, yielding
+from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection, supplies
+from shared.orders.model.erased import as_kept
+from shared.orders.model.transfers import Moved
+from shared.orders.sourcing import Supply, refusing
+from shared.orders.store import Answered, Gathered, transfers
+from shared.routing.model.decision import Decision, Destination
+from shared.routing.model.route import route
+from shared.routing.store import policies
+from shared.stock import store as stock
+from shared.stock.model.rules import Facts
+from shared.stock.store import rules
 from shared.web.idempotency import Request
 
 RACES = 8
@@ -65,7 +65,7 @@ def place(
     Raises OutOfStock with every short line, HoldClosed, Conflict when a hold is of other goods,
     KeyReused for another payload under the same key or order id.
     """
-    gathered = table.gather(
+    gathered = store.gather(
         (line.sku for line in draft.lines), draft.order_id, request, draft.hold_id
     )
     if (first := _first(gathered.found, request)) is not None:
@@ -74,12 +74,12 @@ def place(
         return _placed(draft, gathered, request, actor=actor, now=now, answer=answer, buyer=buyer)
     except (OutOfStock, HoldClosed):
         # The read may have been older than the same request's own success.
-        if (first := _first(table.look(draft.order_id, request), request)) is not None:
+        if (first := _first(store.look(draft.order_id, request), request)) is not None:
             return first
         raise
 
 
-def _first(found: table.Found, request: Request) -> str | None:
+def _first(found: store.Found, request: Request) -> str | None:
     if found.answered is not None:
         return _again(found.answered, request)
     if found.order is not None:
@@ -136,7 +136,7 @@ def _placed(
             refuse_short(start.order, change.order, supply, now)
         change = _settled(None, change, supply, now)
         text = answer(_stored(change.order))
-        lost = table.commit(
+        lost = store.commit(
             change,
             now,
             request=request,
@@ -144,7 +144,7 @@ def _placed(
             hold=gathered.hold,
             beside=[
                 *theirs,
-                *(transfer_table.part(one) for one in shrunk),
+                *(transfers.part(one) for one in shrunk),
             ],
         )
         if lost is None:
@@ -234,7 +234,7 @@ def _stored(order: Order) -> Order:
 def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, Any]]]:
     """The decision that ``draft`` would get now, the order as it would be, and what it would be
     short of; nothing is reserved."""
-    gathered = table.gather(line.sku for line in draft.lines)
+    gathered = store.gather(line.sku for line in draft.lines)
     supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
@@ -268,7 +268,7 @@ def change(
     learnt: Stock = {}
     races = 0
     for attempt in range(ATTEMPTS):
-        found = table.look(order_id, request)
+        found = store.look(order_id, request)
         if request is not None and found.answered is not None:
             return _again(found.answered, request)
         if found.order is None:
@@ -286,13 +286,13 @@ def change(
         decided = replace(decided, order=as_kept(decided.order))
         text = answer(_stored(decided.order))
         try:
-            lost = table.commit(
+            lost = store.commit(
                 decided,
                 now,
                 request=request,
                 answer=text,
                 before=found.order,
-                beside=[transfer_table.part(one) for one in shrunk],
+                beside=[transfers.part(one) for one in shrunk],
             )
         except TooMuchAtOnce:
             if not routed:
@@ -314,7 +314,7 @@ def _rerouted(
     before: Order, decided: Change, now: datetime, learnt: Stock, *, routed: bool
 ) -> tuple[Change, tuple[Moved, ...]]:
     order = decided.order
-    gathered = table.gather(line.sku for line in order.lines if line.unassigned)
+    gathered = store.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
         (effect.location_id, effect.sku): Facts(0, 0)
         for effect in decided.effects
@@ -405,7 +405,7 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
 
 def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
     packs, found = gathered.packs, found_in(gathered.packs)
-    selling = rules_table.selling(order.channel, packs, now, found, gathered.products)
+    selling = rules.selling(order.channel, packs, now, found, gathered.products)
     return Supply(
         locations=all_locations(),
         packs=gathered.packs,

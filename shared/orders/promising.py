@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from shared.errors import Busy, OutOfStock, PromiseChanged
 from shared.locations.model import ServiceLevel
-from shared.orders import model, sourcing, table
-from shared.orders.contract import (
-    FulfillmentPromise,
+from shared.orders import model, sourcing
+from shared.orders import store as orders_store
+from shared.orders.contract.fulfillments import FulfillmentPromise
+from shared.orders.contract.promises import (
     HeldLine,
     HeldPart,
     PromiseHeld,
@@ -30,11 +31,11 @@ from shared.orders.placing import (
     supply_of,
 )
 from shared.orders.sourcing import Supply
-from shared.routing.model import Plan
-from shared.routing.route import route
-from shared.stock import table as stock
-from shared.stock.model import Hold, HoldLine, HoldState
-from shared.stock.rules import Facts
+from shared.routing.model.decision import Plan
+from shared.routing.model.route import route
+from shared.stock import store as stock
+from shared.stock.model.position import Hold, HoldLine, HoldState
+from shared.stock.model.rules import Facts
 from shared.web.contract import Money
 from shared.web.idempotency import Request
 
@@ -52,7 +53,7 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
     if cart.pickup_at is not None:
         wanted.append(("pickup", "standard", cart.pickup_at))
     drafts = [cart.draft(method, service, now) for method, service, _ in wanted]
-    gathered = table.gather(line.sku for line in drafts[0].lines)
+    gathered = orders_store.gather(line.sku for line in drafts[0].lines)
     supply = supply_of(drafts[0], gathered, now)
     check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
@@ -164,7 +165,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
     method, service = cart.option.method, cart.option.service_level or "standard"
     draft = cart.draft(method, service, at, cart.option.location_id)
     draft = replace(draft, order_id=cart.cart_id(cart.as_of))
-    gathered = table.gather(line.sku for line in draft.lines)
+    gathered = orders_store.gather(line.sku for line in draft.lines)
     supply = supply_of(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)

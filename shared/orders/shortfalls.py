@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-from shared.orders import model, placing, table, yielding
+from shared.orders import model, placing, store, yielding
 from shared.orders.model import UNPICKED, Change, Order
-from shared.orders.table import At, Pick
-from shared.stock import table as stock
+from shared.orders.store import At, Pick
+from shared.stock import store as stock
 
 BEHIND_SECONDS = 2.0
 """How far the pick lists may be behind an order that was placed just before."""
@@ -55,7 +55,7 @@ def _missing(sku: str, location_id: str) -> int:
 def _unpicked(sku: str, location_id: str) -> Iterator[Pick]:
     after: At | None = None
     while True:
-        page = table.picks(location_id, UNPICKED, 100, after)
+        page = store.picks(location_id, UNPICKED, 100, after)
         for pick in page.picks:
             own = pick.fulfillment.location_id == location_id
             if own and any(held.sku == sku for held in pick.fulfillment.lines):

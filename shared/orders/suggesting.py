@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from shared.availability import sales
-from shared.availability.model import Pack
+from shared.availability.model import sales
+from shared.availability.model.pack import Pack
 from shared.catalog.model import Product
 from shared.locations.model import Location, distance_km
-from shared.locations.table import all_locations
-from shared.orders.rebalancing import Cost, Shelf, Suggested, Suggestion, demand, suggestions
-from shared.orders.table import gather
-from shared.routing import table as policies
-from shared.routing.filter import band
-from shared.routing.model import Policy
-from shared.routing.price import unit_co2e
+from shared.locations.store import all_locations
+from shared.orders.model.rebalancing import Cost, Shelf, Suggested, Suggestion, demand, suggestions
+from shared.orders.store import gather
+from shared.routing.model.filter import band
+from shared.routing.model.policy import Policy
+from shared.routing.model.price import unit_co2e
+from shared.routing.store import policies
 
 SERVICE = "standard"
 

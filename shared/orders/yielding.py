@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from shared.orders import model, transfer_table, transfers
-from shared.orders.model import Change
+from shared.orders import model
+from shared.orders.model import Change, transfers
+from shared.orders.model.transfers import Moved, Transfer
 from shared.orders.sourcing import Supply
-from shared.orders.transfers import Moved, Transfer
-from shared.stock import table as stock
-from shared.stock.rules import Facts
+from shared.orders.store import transfers as transfers_store
+from shared.stock import store as stock
+from shared.stock.model.rules import Facts
 
 Reserve = Callable[[Supply], tuple[Change, Supply]]
 """An order routed and reserved within a supply."""
@@ -24,7 +25,7 @@ def to_order(
     transaction; as it is when none can give. Units that wait for a transfer keep those that they
     were promised of it."""
     skus = sorted({line.sku for line in change.order.lines if line.unassigned})
-    found = {one.transfer_id: one for sku in skus for one in transfer_table.giving(sku)}
+    found = {one.transfer_id: one for sku in skus for one in transfers_store.giving(sku)}
     donors = [one for one in found.values() if one.from_location_id in supply.locations]
     if not donors:
         return change, supply, ()
@@ -56,11 +57,11 @@ def to_order(
 def to_those_promised(sku: str, location_id: str, missing: int, now: datetime) -> int:
     """Shrinks transfers from there until ``missing`` units are back; how many transfers."""
     changed = 0
-    for one in transfer_table.giving(sku, location_id):
+    for one in transfers_store.giving(sku, location_id):
         if missing <= 0:
             break
         given = min(missing, sum(line.open for line in one.lines if line.sku == sku))
-        told = transfer_table.change(
+        told = transfers_store.change(
             one.transfer_id,
             lambda found, units=given: transfers.shrink(  # type: ignore[misc]
                 found, {sku: units}, "gone", now, "norain"

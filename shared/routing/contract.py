@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import Field, Strict, model_validator
 
 from shared.locations.model import ServiceLevel
-from shared.routing.model import Policy
+from shared.routing.model.policy import Policy
 from shared.web.contract import Answer, Currency, Input, Instant
 
 MOST_MONEY = 10**7

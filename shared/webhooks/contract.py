@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from shared.availability.events import CHANGED
-from shared.orders.events import EVENTS
+from shared.availability.model.events import CHANGED
+from shared.orders.contract.events import EVENTS
 from shared.web.contract import Answer, Input, Instant
 from shared.webhooks.model import ERASED, Webhook
 

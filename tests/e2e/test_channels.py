@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from shared.webhooks.table import KEPT_SECONDS
+from shared.webhooks.store import KEPT_SECONDS
 from tests.e2e import test_command, test_selling
 from tests.e2e.conftest import Deployed, eventually
 from tests.e2e.test_command import Norain

@@ -18,16 +18,16 @@ from typing import Any
 import pytest
 
 from functions.availability.project import handler as project
-from shared.availability import table as availability
+from shared.availability.store import packs as availability
 from shared.aws import clients
 from shared.aws import dynamodb as tables
 from shared.errors import Busy, Conflict, HoldClosed, InvalidTransition, OutOfStock
 from shared.orders import model, placing
-from shared.orders import table as orders
+from shared.orders import store as orders
 from shared.orders.model import Payment, Rejection
-from shared.stock import table as stock
-from shared.stock.feed import Counted
-from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
+from shared.stock import store as stock
+from shared.stock.model.events import Counted
+from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
 from tests.race.orders.test_races import act, answer, at_once, buy, cancel, kinds
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, request

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shared.availability.confidence import (
+from shared.availability.model.confidence import (
     MEAN,
     Counting,
     Outcome,

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from functions.availability.query import handler
-from shared.availability import model, table
-from shared.availability.model import Change
+from shared.availability.model import pack
+from shared.availability.model.pack import Change
+from shared.availability.store import packs
 from shared.aws import dynamodb
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from tests.bench.availability.shelves import AT, counted, empty_tables, open_stores, question, stock
 from tests.bench.report import Row, Table, Tell
@@ -71,11 +72,11 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
 def _changed(stores: int, tell: Tell) -> Row:
     tell(f"changes of {stores:,} locations")
     chance, sku = random.Random(stores), f"of-{stores}"
-    table.project(sku, [_change(chance.randrange(stores), 0)])
+    packs.project(sku, [_change(chance.randrange(stores), 0)])
     with metered() as units:
         for number in range(CHANGES):
-            assert table.project(sku, [_change(chance.randrange(stores), 1 + number)])
-    slices = table.stored(sku)
+            assert packs.project(sku, [_change(chance.randrange(stores), 1 + number)])
+    slices = packs.stored(sku)
     return {
         "locations": stores,
         "items": len(slices),
@@ -83,21 +84,21 @@ def _changed(stores: int, tell: Tell) -> Row:
         "writes": units.writes / CHANGES,
         "read units": units.read / CHANGES,
         "write units": units.write / CHANGES,
-        "as one item, bytes": len(model.encode(model.whole([one.pack for one in slices]).rows)),
+        "as one item, bytes": len(pack.encode(pack.whole([one.pack for one in slices]).rows)),
     }
 
 
 def _change(place: int, number: int) -> Change:
     version = 1_000_000 + number
     at = AT + timedelta(seconds=number)
-    return Change(f"store-{place:04}", version, model.Row(number % 40, version), at)
+    return Change(f"store-{place:04}", version, pack.Row(number % 40, version), at)
 
 
 def _row(title: str, skus: str) -> Row:
     with counted() as used:
         answer = handler(question(sku=skus, limit="200"), None)
     assert answer["statusCode"] == 200, answer["body"]
-    first = table.pack_key(skus.partition(",")[0])
+    first = packs.pack_key(skus.partition(",")[0])
     item = dynamodb.get(first.table, first.pk, first.sk)
     return {
         "question": title,

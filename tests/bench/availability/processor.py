@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from functions.availability.query import handler
-from shared.availability import table
+from shared.availability.store import packs
 from tests.bench.availability.shelves import (
     ENVIRONMENT,
     empty_tables,
@@ -61,7 +61,7 @@ def _answers(runs: int, tell: Tell) -> Table:
         tell("shelves")
         open_stores(500)
         stock("milk", 500)
-        key = table.pack_key("milk")
+        key = packs.pack_key("milk")
         client = boto3.client("dynamodb")
         item = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
         cases: dict[str, Callable[[], Any]] = {

@@ -9,12 +9,12 @@ from typing import Any
 
 import boto3
 
-from shared.availability import table
-from shared.availability.model import Pack, Row
-from shared.availability.sales import Prior, Sales
+from shared.availability.model.pack import Pack, Row
+from shared.availability.model.sales import Prior, Sales
+from shared.availability.store import packs
 from shared.aws import clients, settings
 from shared.aws.clients import dynamodb
-from shared.locations import table as locations
+from shared.locations import store as locations
 from shared.schema import TABLES, definition
 from tests.conftest import event
 from tests.dynamodb_local import DynamoDbLocal
@@ -86,7 +86,7 @@ def stock(sku: str, stores: int, extra: int = 0, *, sold: bool = False) -> None:
         for number in range(stores)
     }
     prior = Prior(now - 10**7, now, stores * 10.0, stores * 20.0, stores, 30.0) if sold else None
-    table.written([], Pack(sku, rows, AT, prior=prior))
+    packs.written([], Pack(sku, rows, AT, prior=prior))
 
 
 def question(**query: str) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from shared.availability import events
-from shared.availability.model import Pack, Row
-from shared.availability.told_table import Rewritten, State
-from shared.stock.rules import Amount, Match, Rule, Rules, differing
+from shared.availability.model import events
+from shared.availability.model.pack import Pack, Row
+from shared.availability.store.announced import Rewritten, State
+from shared.stock.model.rules import Amount, Match, Rule, Rules, differing
 from shared.web.auth import CHANNELS
 from tests.bench.report import Table, Tell
 

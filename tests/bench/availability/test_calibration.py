@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.availability.confidence import MEAN, probability
+from shared.availability.model.confidence import MEAN, probability
 from tests.bench.availability import counting
 from tests.bench.availability.calibration import (
     Foretold,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shared.customers.score import RULES, rules
+from shared.customers.model.score import RULES, rules
 from tests.bench.identity import splinks
 from tests.bench.identity.figures import ABOUT, Measured, goal, ours, row, spread
 from tests.bench.identity.judge import judged

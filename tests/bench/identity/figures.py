@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.customers.score import Rules
+from shared.customers.model.score import Rules
 from tests.bench.identity.judge import Verdict, judged
 from tests.bench.identity.people import People
 from tests.bench.identity.store import Memory, filled

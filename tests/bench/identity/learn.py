@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
 
-from shared.customers.score import (
+from shared.customers.model.score import (
     CITY_LEVELS,
     NAME_LEVELS,
     STREET_LEVELS,

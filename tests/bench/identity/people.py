@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.customers.model import Address, Record, Stated
+from shared.customers.model.person import Address, Record, Stated
 from tests.bench.identity.manners import NICKNAMES, cyrillic, greek
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

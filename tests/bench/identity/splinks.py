@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from shared.customers.model import Record
-from shared.customers.normal import junk
-from shared.customers.score import house
+from shared.customers.model.normal import junk
+from shared.customers.model.person import Record
+from shared.customers.model.score import house
 
 
 @dataclass(frozen=True, slots=True)

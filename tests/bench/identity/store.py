@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared.customers.decide import decide
-from shared.customers.keys import Found, found_by, identifier_key, record_key
-from shared.customers.model import Profile, Record
-from shared.customers.score import RULES, Rules
-from shared.customers.users import NOBODY, Users, candidates, initial_of, shared
+from shared.customers.model.decide import decide
+from shared.customers.model.keys import Found, found_by, identifier_key, record_key
+from shared.customers.model.person import Profile, Record
+from shared.customers.model.score import RULES, Rules
+from shared.customers.model.users import NOBODY, Users, candidates, initial_of, shared
 
 SECRET = b"the key of a bench"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

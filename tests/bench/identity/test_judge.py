@@ -5,7 +5,7 @@ The figures on FEBRL and on a shop of FEBRL's people are the bench's: it says wh
 
 import pytest
 
-from shared.customers.score import RULES, rules
+from shared.customers.model.score import RULES, rules
 from tests.bench.identity.judge import judged
 from tests.bench.identity.names import register, residents
 from tests.bench.identity.people import MANIFOLD, PLAIN, Manners, shop

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pytest
 
 from shared.aws import clients, settings
-from shared.customers import table as customers
-from shared.orders import model, placing, table
-from shared.orders.contract import order_answer
+from shared.customers import store as customers
+from shared.orders import model, placing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
-from shared.stock import table as stock
-from shared.stock.model import Hold, HoldLine, HoldState
+from shared.stock import store as stock
+from shared.stock.model.position import Hold, HoldLine, HoldState
 from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
 from tests.bench.units import metered
@@ -109,7 +109,7 @@ def _answer(stored: Order) -> str:
 
 
 def _id(name: str) -> str:
-    return table.id_of(request(name, name))
+    return store.id_of(request(name, name))
 
 
 def _buy(name: str, lines: int, **more: Any) -> str:
@@ -141,7 +141,7 @@ def _orders() -> Iterator[Row]:
         "cancel, 10 lines",
         lambda: _change("o10", "cancel", lambda found: model.cancel(found, None, "", NOW, "web")),
     )
-    yield _measured("one order", lambda: table.look(_id("o3"), None))
+    yield _measured("one order", lambda: store.look(_id("o3"), None))
 
 
 # Customers

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.routing.solve import Instance, Solution, solve
+from shared.routing.model.instance import Instance, Solution
+from shared.routing.model.solve import solve
 from tests.bench.report import Row, Table, Tell
 from tests.bench.routing import highs
 from tests.bench.routing.instances import Costs, Plan, costs, evaluate, generate

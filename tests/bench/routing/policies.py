@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from shared.routing.model import DEFAULT_POLICY, Expected, Line, Problem, Pull
-from shared.routing.price import NO_PULL, SCALE, Shelf, opportunity
-from shared.routing.pull import SHARED_PARCEL, Goods, pulls
-from shared.routing.pull import Network as Sending
-from shared.routing.solve import Instance, solve
+from shared.routing.model.decision import Expected, Line, Problem, Pull
+from shared.routing.model.instance import Instance
+from shared.routing.model.policy import DEFAULT_POLICY
+from shared.routing.model.price import NO_PULL, SCALE, Shelf, opportunity
+from shared.routing.model.pull import SHARED_PARCEL, Goods, pulls
+from shared.routing.model.pull import Network as Sending
+from shared.routing.model.solve import solve
 from tests.bench.routing.season import Floats, Ints, Network, Offer, Order
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.routing.solve import Instance, solve
+from shared.routing.model.instance import Instance
+from shared.routing.model.solve import solve
 from tests.bench.routing import highs
 from tests.bench.routing.bound import LOST, cheapest, lower_bound
 from tests.bench.routing.instances import costs, evaluate, generate

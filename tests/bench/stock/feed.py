@@ -17,7 +17,7 @@ from functions.stock import apply_feed, ingest_file
 from shared.aws import clients, s3, settings
 from shared.documents import batches_of
 from shared.instants import rfc3339
-from shared.stock import ingest
+from shared.stock.intake import ingest
 from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
 from tests.bench.units import Units, metered

@@ -9,17 +9,17 @@ import pytest
 
 from functions.availability import project, query
 from functions.orders import project_fulfillments
-from shared.availability import confidence_table, rebuild_table
-from shared.availability.confidence import Outcome, Picks
+from shared.availability.model.confidence import Outcome, Picks
+from shared.availability.store import confidence, rebuild
 from shared.aws.items import to_item
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.orders import model, placing, table
-from shared.orders.contract import order_answer
-from shared.stock import rules_table
-from shared.stock import table as stock
-from shared.stock.feed import Counted
-from shared.stock.rules import Amount, Match, Rule
+from shared.orders import model, placing, store
+from shared.orders.contract.orders import order_answer
+from shared.stock import store as stock
+from shared.stock.model.events import Counted
+from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.store import rules
 from tests.conftest import Kept
 from tests.functions.locations.requests import request
 from tests.functions.stock.conftest import call as ask_stock
@@ -39,8 +39,8 @@ def stocked(fake_tables: None) -> None:
 
 def fresh() -> None:
     """As if a minute had passed."""
-    confidence_table._kept = None
-    rules_table._forget()
+    confidence._kept = None
+    rules._forget()
 
 
 def bought(name: str) -> str:
@@ -48,7 +48,7 @@ def bought(name: str) -> str:
     placing.place(
         draft, shop.request(name), "web", NOW, lambda o: order_answer(o).model_dump_json()
     )
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
     shop.project("A")
     return found.fulfillments[0].location_id
@@ -116,7 +116,7 @@ def test_a_missed_pick_is_told_of_every_sku_of_its_group() -> None:
     old, new = rejected("o1")
     for _ in range(2):
         streamed(old, new)
-    assert confidence_table.find("denver").groups["dairy"].missed == 1
+    assert confidence.find("denver").groups["dairy"].missed == 1
     fresh()
     projected("B")
     (told,) = said("B").values()
@@ -128,16 +128,16 @@ def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
     environment: pytest.MonkeyPatch,
 ) -> None:
     missed = [Outcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
-    confidence_table.note("denver", missed)
+    confidence.note("denver", missed)
     fresh()
     projected("A")
     assert {place: units for place, (units, _) in said("A").items()} == {"denver": 5, "omaha": 5}
     rule = Rule("unsure", Match(confidence_below=800), Amount(10**6))
-    rules_table.put((rule,), None, NOW, "test")
+    rules.put((rule,), None, NOW, "test")
     fresh()
     assert {place: units for place, (units, _) in said("A").items()} == {"omaha": 5}
     assert bought("o1") == "omaha"
-    rules_table.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
+    rules.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
     fresh()
     assert said("A")["denver"][0] == 1
 
@@ -145,10 +145,10 @@ def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
 @pytest.mark.parametrize("units", [1, 2])
 def test_a_hold_takes_no_unit_that_a_rule_for_unsure_shelves_keeps(units: int) -> None:
     missed = [Outcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
-    confidence_table.note("denver", missed)
+    confidence.note("denver", missed)
     fresh()
     projected("A")
-    rules_table.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
+    rules.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
     fresh()
     assert said("A")["denver"][0] == 1
     status, answer = held("A", "denver", units)
@@ -166,10 +166,10 @@ def held(sku: str, place: str, units: int) -> tuple[int, Any]:
 
 
 def test_a_rebuild_brings_what_is_known_to_packs_that_nobody_changes() -> None:
-    confidence_table.note("denver", [Outcome("1", "dairy", False, int(NOW.timestamp()))])
+    confidence.note("denver", [Outcome("1", "dairy", False, int(NOW.timestamp()))])
     fresh()
-    assert rebuild_table.rebuild("B")
-    assert not rebuild_table.rebuild("B")
+    assert rebuild.rebuild("B")
+    assert not rebuild.rebuild("B")
     ((_, known),) = said("B").values()
     assert known is not None
 
@@ -202,7 +202,7 @@ def test_counts_by_people_teach_once_and_say_it_of_their_group() -> None:
     records = [counted_by_hand("A", 1), counted_by_hand("B", 4)]
     for batch in (records, records[:1], records[::-1]):
         assert project.handler({"Records": batch}, None) == {"batchItemFailures": []}
-    found = confidence_table.find("denver")
+    found = confidence.find("denver")
     assert found.groups == {"dairy": Picks(0.25 * 1.25, 0.25 * 0.75)}
     assert found.version == 1
 
@@ -212,7 +212,7 @@ def test_copies_of_a_book_and_own_acts_teach_nothing_and_cost_nothing() -> None:
     projected("A")
     assert bought("o1")
     projected("A")
-    assert confidence_table.find("denver").version == 0
+    assert confidence.find("denver").version == 0
 
 
 def test_a_count_that_is_poison_is_put_away_and_its_neighbours_teach(failed_records: Kept) -> None:
@@ -222,7 +222,7 @@ def test_a_count_that_is_poison_is_put_away_and_its_neighbours_teach(failed_reco
     assert project.handler({"Records": [good, poison]}, None) == {"batchItemFailures": []}
     (kept,) = failed_records()
     assert json.loads(kept["payload"]) == {"Records": [poison]}
-    assert confidence_table.find("denver").groups["dairy"].missed == 0.25 * 0.75
+    assert confidence.find("denver").groups["dairy"].missed == 0.25 * 0.75
 
 
 def test_a_location_that_cannot_be_written_comes_again_and_packs_are_written(
@@ -231,21 +231,21 @@ def test_a_location_that_cannot_be_written_comes_again_and_packs_are_written(
     known_counts()
     record = counted_by_hand("A", 1)
     with environment.context() as broken:
-        broken.setattr(confidence_table, "ATTEMPTS", 0)
+        broken.setattr(confidence, "ATTEMPTS", 0)
         assert project.handler({"Records": [record]}, None) == {
             "batchItemFailures": [{"itemIdentifier": "1"}]
         }
     assert said("A")["denver"] == (1, None)
     assert project.handler({"Records": [record]}, None) == {"batchItemFailures": []}
-    assert confidence_table.find("denver").groups["dairy"].missed == 0.25 * 0.75
+    assert confidence.find("denver").groups["dairy"].missed == 0.25 * 0.75
 
 
 def test_without_any_pick_the_catalog_is_not_asked(environment: pytest.MonkeyPatch) -> None:
     def asked(_: Any) -> Any:
         raise AssertionError("the catalog was asked")
 
-    environment.setattr(confidence_table, "groups", asked)
-    assert confidence_table.told(["A", "B"]) == {}
+    environment.setattr(confidence, "groups", asked)
+    assert confidence.told(["A", "B"]) == {}
 
 
 @pytest.fixture(autouse=True)

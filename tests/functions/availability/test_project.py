@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from functions.availability.project import handler
-from shared.availability import table
-from shared.availability.model import Row
+from shared.availability.model.pack import Row
+from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
 from shared.aws.items import to_item
 from shared.instants import rfc3339
-from shared.stock import heartbeat_table
-from shared.stock import table as stock
-from shared.stock.feed import Moved
-from shared.stock.model import Cause, Effect
+from shared.stock import store as stock
+from shared.stock.model.events import Moved
+from shared.stock.model.position import Cause, Effect
+from shared.stock.store import heartbeat
 from tests.conftest import Kept, event
 from tests.tables.orders import shop
 
@@ -34,13 +34,13 @@ ALL = {
 
 
 def rows() -> dict[str, dict[str, Row]]:
-    return {sku: pack.rows for sku, pack in table.packs(["milk-1", "milk-2"]).items()}
+    return {sku: pack.rows for sku, pack in packs.packs(["milk-1", "milk-2"]).items()}
 
 
 def test_a_batch_is_folded_into_one_item_per_sku() -> None:
     assert handler(event("availability/positions"), None) == NONE_FAILED
     assert rows() == ALL
-    assert {pack.version for pack in table.packs(ALL).values()} == {1}
+    assert {pack.version for pack in packs.packs(ALL).values()} == {1}
 
 
 def test_a_replay_and_any_order_change_nothing() -> None:
@@ -49,9 +49,9 @@ def test_a_replay_and_any_order_change_nothing() -> None:
     for record in batch["Records"]:
         assert handler({"Records": [record]}, None) == NONE_FAILED
     assert rows() == ALL
-    before = table.packs(ALL)
+    before = packs.packs(ALL)
     assert handler(event("availability/positions"), None) == NONE_FAILED
-    assert table.packs(ALL) == before
+    assert packs.packs(ALL) == before
 
 
 def test_a_position_that_was_removed_is_no_longer_told_of() -> None:
@@ -140,8 +140,8 @@ def test_the_heart_of_the_stock_is_measured_and_folded_into_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Without sales a projection that is dead reported what one that is idle did: nothing."""
-    heartbeat_table.beat(datetime.now(UTC) - timedelta(seconds=3))
-    (row,) = [row for row in shop.items("stock") if row["pk"] == heartbeat_table.KEY]
+    heartbeat.beat(datetime.now(UTC) - timedelta(seconds=3))
+    (row,) = [row for row in shop.items("stock") if row["pk"] == heartbeat.KEY]
     record = {
         "eventID": "beat",
         "dynamodb": {

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.availability.publish_events import handler
-from shared.availability import table
-from shared.availability.contract import AvailabilityChanged
-from shared.availability.events import of_change
-from shared.availability.model import Change, Pack, Row
+from shared.availability.contract.answers import AvailabilityChanged
+from shared.availability.model.events import of_change
+from shared.availability.model.pack import Change, Pack, Row
+from shared.availability.store import packs as packs_store
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.stock import rules_table
-from shared.stock.rules import Amount, Match, Rule
+from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.store import rules
 from tests.conftest import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -30,7 +30,7 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 def record(number: int, sku: str, *changes: Change) -> dict[str, Any]:
     """Projects the changes; what the stream says of it."""
     images = {"OldImage": image(sku)}
-    table.project(sku, changes)
+    packs_store.project(sku, changes)
     images["NewImage"] = image(sku)
     present = {name: item for name, item in images.items() if item}
     return {"dynamodb": {"SequenceNumber": str(number), **present}}
@@ -83,7 +83,7 @@ def test_a_channel_that_rules_keep_units_from_hears_when_it_has_none_left(
     heard: list[dict[str, Any]],
 ) -> None:
     few = Rule("few", Match(channels=frozenset({"web", "marketplace"})), Amount(units=3))
-    rules_table.put((few,), None, AT, "planner")
+    rules.put((few,), None, AT, "planner")
     records = [
         record(1, "A", units("denver", 1, 9)),
         record(2, "A", units("denver", 2, 8)),
@@ -114,7 +114,7 @@ def test_a_rule_that_speaks_of_other_products_sets_no_channel_apart(
     heard: list[dict[str, Any]],
 ) -> None:
     few = Rule("few", Match(skus=frozenset({"B"})), Amount(units=3))
-    rules_table.put((few,), None, AT, "planner")
+    rules.put((few,), None, AT, "planner")
     handler({"Records": [record(1, "A", units("denver", 1, 9))]}, None)
     (event,) = heard
     assert "not_for" not in event["data"]
@@ -125,7 +125,7 @@ def test_a_rule_that_speaks_of_attributes_is_told_of_the_products_that_have_them
 ) -> None:
     catalog.put(Product("A", "Milk", 349, "USD", 1.0, attributes={"season": "2025"}))
     match = Match(product_attributes={"season": frozenset({"2025"})}, channels=frozenset({"web"}))
-    rules_table.put((Rule("old", match, Amount(units=20)),), None, AT, "planner")
+    rules.put((Rule("old", match, Amount(units=20)),), None, AT, "planner")
     records = [record(1, "A", units("denver", 1, 9)), record(2, "B", units("denver", 1, 9))]
     assert handler({"Records": records}, None) == {"batchItemFailures": []}
     assert [(e["subject"], e["data"].get("not_for")) for e in heard] == [

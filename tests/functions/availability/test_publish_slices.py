@@ -9,14 +9,15 @@ import pytest
 
 from functions.availability.publish_events import handler
 from functions.orders import keep_promises
-from shared.availability import events, table
-from shared.availability.model import Change, Pack, Row
+from shared.availability.model import events
+from shared.availability.model.pack import Change, Pack, Row
+from shared.availability.store import packs
 from shared.aws import events as bus
 from shared.aws.clients import client
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
-from shared.stock import rules_table
-from shared.stock.rules import Amount, Match, Rule
+from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.store import rules
 from tests.tables.availability.stream import Record, Stream
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -28,7 +29,7 @@ Heard = list[dict[str, Any]]
 
 @pytest.fixture
 def stream(monkeypatch: pytest.MonkeyPatch, fake_tables: None) -> Stream:
-    monkeypatch.setattr(table, "MOST_BYTES", 130)
+    monkeypatch.setattr(packs, "MOST_BYTES", 130)
     return Stream()
 
 
@@ -59,12 +60,12 @@ def statuses(heard: Heard) -> list[tuple[str, str]]:
 
 
 def test_a_spreading_is_no_event(stream: Stream, heard: Heard) -> None:
-    table.project("A", [units(place, 1, 7) for place in PLACES[:9]])
+    packs.project("A", [units(place, 1, 7) for place in PLACES[:9]])
     told(stream.records())
     assert statuses(heard) == [("out_of_stock", "in_stock")]
     heard.clear()
     for of in (2, 4, 8):
-        table._spread("A", AT, of)
+        packs._spread("A", AT, of)
         records = stream.records()
         assert len(records) == of
         told(records)
@@ -72,9 +73,9 @@ def test_a_spreading_is_no_event(stream: Stream, heard: Heard) -> None:
 
 
 def test_the_whole_sku_is_told_of_and_each_location_once(stream: Stream, heard: Heard) -> None:
-    table.project("A", [units(place, 1, 7) for place in PLACES])
+    packs.project("A", [units(place, 1, 7) for place in PLACES])
     told(stream.records())
-    assert len(table.stored("A")) > 2
+    assert len(packs.stored("A")) > 2
     told_of = [row["location_id"] for event in heard for row in event["data"]["locations"]]
     assert sorted(told_of) == PLACES
     assert statuses(heard)[0] == ("out_of_stock", "in_stock")
@@ -82,12 +83,12 @@ def test_the_whole_sku_is_told_of_and_each_location_once(stream: Stream, heard: 
     assert heard[-1]["data"]["sellable"] == 7 * len(PLACES)
     assert len({event["id"] for event in heard}) == len(heard)
     heard.clear()
-    table.project("A", [units(place, 2, 0) for place in PLACES[1:]])
+    packs.project("A", [units(place, 2, 0) for place in PLACES[1:]])
     told(stream.records())
     assert {event["data"]["status"] for event in heard} == {"in_stock"}
     heard.clear()
-    table.project("A", [units(PLACES[0], 2, 1)])
-    table.project("A", [units(PLACES[0], 3, 0)])
+    packs.project("A", [units(PLACES[0], 2, 1)])
+    packs.project("A", [units(PLACES[0], 3, 0)])
     told(stream.records())
     assert statuses(heard) == [("in_stock", "limited_stock"), ("limited_stock", "out_of_stock")]
 
@@ -105,11 +106,11 @@ def test_whoever_hears_every_event_of_a_batch_knows_every_status(
         place = chance.choice([*available])
         available[place] = chance.choice([0, 0, 0, 1, 2, 3])
         versions[place] += 1
-        table.project("A", [units(place, versions[place], available[place])])
+        packs.project("A", [units(place, versions[place], available[place])])
         if step in (9, 19):
-            table._spread("A", AT, step // 9 * 2)
+            packs._spread("A", AT, step // 9 * 2)
     told(stream.records())
-    assert len(table.stored("A")) >= 4
+    assert len(packs.stored("A")) >= 4
     whole, known = "out_of_stock", dict.fromkeys(available, "out_of_stock")
     for event in heard:
         assert event["data"]["was"] == whole
@@ -126,9 +127,9 @@ def test_whoever_hears_every_event_of_a_batch_knows_every_status(
 
 
 def test_a_record_that_comes_again_is_the_same_event(stream: Stream, heard: Heard) -> None:
-    table.project("A", [units(place, 1, 7) for place in PLACES])
+    packs.project("A", [units(place, 1, 7) for place in PLACES])
     stream.records()
-    table.project("A", [units(PLACES[0], 2, 0)])
+    packs.project("A", [units(PLACES[0], 2, 0)])
     records = stream.records()
     told(records)
     told(records)
@@ -138,11 +139,11 @@ def test_a_record_that_comes_again_is_the_same_event(stream: Stream, heard: Hear
 
 def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: Heard) -> None:
     few = Rule("few", Match(channels=frozenset({"web"})), Amount(units=1))
-    rules_table.put((few,), None, AT, "planner")
-    table.project("A", [units(place, 1, 1) for place in PLACES])
+    rules.put((few,), None, AT, "planner")
+    packs.project("A", [units(place, 1, 1) for place in PLACES])
     told(stream.records())
     heard.clear()
-    table.project("A", [units(PLACES[0], 2, 3)])
+    packs.project("A", [units(PLACES[0], 2, 3)])
     told(stream.records())
     (event,) = heard
     assert (event["data"]["channel"], event["data"]["sellable"]) == ("web", 2)
@@ -152,16 +153,16 @@ def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: He
 def test_the_life_of_a_product_is_told_once_whatever_number_of_items_has_it(
     stream: Stream, heard: Heard
 ) -> None:
-    table.project("A", [units(place, 1, 7) for place in PLACES])
-    table.project("A", [units(place, 2, 0) for place in PLACES[1:]])
-    assert len(table.stored("A")) > 2
+    packs.project("A", [units(place, 1, 7) for place in PLACES])
+    packs.project("A", [units(place, 2, 0) for place in PLACES[1:]])
+    assert len(packs.stored("A")) > 2
     stream.records()
     for life, words in [
         (Life(datetime(2027, 1, 1, tzinfo=UTC)), ("in_stock", "preorder")),
         (Life(discontinued=True), ("preorder", "in_stock")),
     ]:
         catalog.put(Product("A", "A", 100, "USD", 1.0, life=life))
-        assert table.put_life("A", AT)
+        assert packs.put_life("A", AT)
         heard.clear()
         told(stream.records())
         assert statuses(heard) == [words]
@@ -204,11 +205,11 @@ def test_supplies_are_reviewed_for_what_has_happened_and_not_for_a_spreading(
             for _, _, place in keep_promises._changed(record["dynamodb"])
         }
 
-    table.project("A", [units(place, 1, 0, awaited=5) for place in PLACES[:9]])
+    packs.project("A", [units(place, 1, 0, awaited=5) for place in PLACES[:9]])
     assert woken() == set(PLACES[:9])
-    table._spread("A", AT, 4)
+    packs._spread("A", AT, 4)
     assert woken() == set()
-    table.project("A", [units(PLACES[3], 2, 0, awaited=6), units(PLACES[8], 2, 0, awaited=5)])
+    packs.project("A", [units(PLACES[3], 2, 0, awaited=6), units(PLACES[8], 2, 0, awaited=5)])
     assert woken() == {PLACES[3]}
-    table.project("A", [units(place, 1, 0, awaited=9) for place in PLACES[9:]])
+    packs.project("A", [units(place, 1, 0, awaited=9) for place in PLACES[9:]])
     assert woken() == set(PLACES[9:])

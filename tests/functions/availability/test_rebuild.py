@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.availability import project, rebuild
-from shared.availability import table
-from shared.availability.model import Change, Pack, Row
-from shared.availability.sales import Sale
+from shared.availability.model.pack import Change, Pack, Row
+from shared.availability.model.sales import Sale
+from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
-from shared.stock import table as stock
-from shared.stock.model import Cause, Effect
+from shared.stock import store as stock
+from shared.stock.model.position import Cause, Effect
 
 pytestmark = pytest.mark.usefixtures("fake_tables", "failed_records")
 
@@ -42,7 +42,7 @@ def receive(sku: str, location: str, units: int) -> dict[str, Any]:
 def available(*skus: str) -> Mapping[str, Mapping[str, int]]:
     return {
         sku: {at: row.available for at, row in pack.rows.items()}
-        for sku, pack in table.packs(skus).items()
+        for sku, pack in packs.packs(skus).items()
     }
 
 
@@ -57,21 +57,21 @@ def test_a_lost_stream_is_made_up_for() -> None:
     assert available("A", "B") == {}
     assert told("A", "B") == {"rebuilt": ["A", "B"], "left": []}
     assert available("A", "B") == {"A": {"denver": 5, "boulder": 2}, "B": {"denver": 1}}
-    before = table.packs(["A", "B"])
+    before = packs.packs(["A", "B"])
     assert told("A", "B") == {"rebuilt": [], "left": []}
-    assert table.packs(["A", "B"]) == before
+    assert packs.packs(["A", "B"]) == before
 
 
 def test_a_pack_that_is_wrong_is_replaced_and_its_ghosts_are_gone() -> None:
     receive("A", "denver", 5)
     at = datetime.now(UTC)
-    table.project("A", [Change("denver", 99, Row(7, 99), at), Change("ghost", 1, Row(3, 1), at)])
+    packs.project("A", [Change("denver", 99, Row(7, 99), at), Change("ghost", 1, Row(3, 1), at)])
     assert told("A", "nowhere") == {"rebuilt": ["A"], "left": []}
     assert available("A", "nowhere") == {"A": {"denver": 5}}
 
 
 def test_a_pack_of_nothing_says_nothing() -> None:
-    table.project("A", [Change("ghost", 1, Row(3, 1), datetime.now(UTC))])
+    packs.project("A", [Change("ghost", 1, Row(3, 1), datetime.now(UTC))])
     assert told("A")["rebuilt"] == ["A"]
     assert available("A") == {"A": {}}
 
@@ -118,9 +118,9 @@ def test_a_crash_half_way_leaves_every_pack_whole_and_the_next_run_ends_it() -> 
 def test_records_that_come_after_the_rebuild_change_nothing_more() -> None:
     records = [receive("A", "denver", 1) for _ in range(3)]
     told("A")
-    after = table.packs(["A"])
+    after = packs.packs(["A"])
     assert project.handler({"Records": records[::-1]}, None) == {"batchItemFailures": []}
-    assert table.packs(["A"]) == after
+    assert packs.packs(["A"]) == after
 
 
 def test_time_that_runs_out_leaves_the_rest() -> None:
@@ -138,7 +138,7 @@ def test_every_sku_is_found_by_its_positions_or_its_pack(
     receive("A", "denver", 5)
     receive("A", "boulder", 5)
     receive("B", "boulder", 5)
-    table.project("C", [Change("ghost", 1, Row(3, 1), datetime.now(UTC))])
+    packs.project("C", [Change("ghost", 1, Row(3, 1), datetime.now(UTC))])
     assert _every("positions") == {"A", "B"}
     assert _every("packs") == {"C"}
 
@@ -158,10 +158,10 @@ def test_what_was_learnt_of_sales_outlives_the_rebuild() -> None:
     receive("A", "denver", 5)
     at = datetime.now(UTC)
     sale = Sale(2, int(at.timestamp()))
-    table.project("A", [Change("denver", 99, Row(7, 99), at, (sale,))])
-    before = table.packs(["A"])["A"]
+    packs.project("A", [Change("denver", 99, Row(7, 99), at, (sale,))])
+    before = packs.packs(["A"])["A"]
     assert told("A")["rebuilt"] == ["A"]
-    after = table.packs(["A"])["A"]
+    after = packs.packs(["A"])["A"]
     assert after.rows["denver"].available == 5
     assert after.rows["denver"].sales == before.rows["denver"].sales is not None
     assert after.prior == before.prior is not None
@@ -197,7 +197,7 @@ def test_any_interleaving_of_stream_crashes_and_rebuilds_ends_in_the_truth(
             project.handler({"Records": [records[what % len(records)]]}, None)
         _never_newer_than_the_truth(sku)
     project.handler({"Records": records}, None)
-    pack = table.packs([sku]).get(sku, Pack(sku, {}, datetime.now(UTC)))
+    pack = packs.packs([sku]).get(sku, Pack(sku, {}, datetime.now(UTC)))
     assert {at: row.available for at, row in pack.rows.items()} == _truth(sku)
     told(sku)
     assert told(sku)["rebuilt"] == []
@@ -209,7 +209,7 @@ def _truth(sku: str) -> dict[str, int]:
 
 def _never_newer_than_the_truth(sku: str) -> None:
     truth = {row.location_id: row.version for row in stock.positions(sku)}
-    for pack in table.packs([sku]).values():
+    for pack in packs.packs([sku]).values():
         for at, row in pack.rows.items():
             assert row.available <= truth[at]
             assert row.version <= truth[at]

@@ -9,19 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.availability import publish_events, tell_rules
-from shared.availability import confidence_table, rebuild_table, told_table
-from shared.availability.channel import of_pack
-from shared.availability.confidence import Outcome
-from shared.availability.contract import AvailabilityChanged
-from shared.availability.model import Change, Row, in_columns
-from shared.availability.query import status
-from shared.availability.table import packs
-from shared.availability.told_table import Progress, State
+from shared.availability.contract.answers import AvailabilityChanged
+from shared.availability.model.channel import of_pack
+from shared.availability.model.confidence import Outcome
+from shared.availability.model.pack import Change, Row, in_columns
+from shared.availability.model.query import status
+from shared.availability.store import announced, confidence, rebuild
+from shared.availability.store.announced import Progress, State
+from shared.availability.store.packs import packs
 from shared.aws.clients import dynamodb
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.stock import rules_table
-from shared.stock.rules import Amount, Match, Rule, Rules, Selling
+from shared.stock.model.rules import Amount, Match, Rule, Rules, Selling
+from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
 from tests.conftest import event
 from tests.functions.availability.test_publish_events import record, units
@@ -59,7 +59,7 @@ def clock(environment: pytest.MonkeyPatch, fake_tables: None) -> None:
     Clock.set_to = AT
     environment.setattr(tell_rules, "datetime", Clock)
     environment.setattr(publish_events, "datetime", Clock)
-    rules_table._forget()
+    rules_store._forget()
     assert told() == {"events": 0, "left": False}
 
 
@@ -68,7 +68,7 @@ def later(minutes: float) -> None:
 
 
 def put(*rules: Rule) -> None:
-    rules_table.put(rules, None, Clock.set_to, "planner")
+    rules_store.put(rules, None, Clock.set_to, "planner")
 
 
 def told(pages: int = 1000) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def told(pages: int = 1000) -> dict[str, Any]:
 
 
 def through() -> State:
-    found = told_table.progress()
+    found = announced.progress()
     assert found is not None
     return found.told
 
@@ -148,9 +148,9 @@ def test_a_round_goes_on_where_its_time_was_up_and_where_the_bus_took_no_more(
     assert told(pages=1)["left"]
     with environment.context() as broken:
         broken.setattr(tell_rules, "send", lambda *_: 0)
-        before = told_table.progress()
+        before = announced.progress()
         told()
-        assert told_table.progress() == before
+        assert announced.progress() == before
     put(Rule("few", WEB, Amount(3)), Rule("fewer", Match(), Amount(3)))
     runs = 1
     while told(pages=2)["left"]:
@@ -172,7 +172,7 @@ def test_a_run_that_is_lost_is_told_again_with_the_same_ids(
     put(Rule("few", WEB, Amount(3)))
     later(2)
     with environment.context() as broken:
-        broken.setattr(told_table, "keep", lambda *_: False)
+        broken.setattr(announced, "keep", lambda *_: False)
         told()
     later(5)
     told()
@@ -191,7 +191,7 @@ def test_of_a_change_that_names_its_skus_no_other_is_read(
     def scanned(*_: Any) -> Any:
         raise AssertionError("all packs were read")
 
-    environment.setattr(rebuild_table, "packed_skus", scanned)
+    environment.setattr(rebuild, "packed_skus", scanned)
     put(Rule("named", Match(skus=frozenset("ACXE")), Amount(3)))
     later(2)
     assert told(pages=1)["left"]
@@ -223,20 +223,20 @@ def test_what_was_told_under_rules_in_between_is_put_right(heard: Heard) -> None
         "out_of_stock",
         "limited_stock",
     )
-    assert told_table.progress() == Progress(State(2, AT + timedelta(minutes=0.5)))
+    assert announced.progress() == Progress(State(2, AT + timedelta(minutes=0.5)))
 
 
 def test_somebody_elses_round_that_has_ended_is_not_taken_up_again() -> None:
     put(Rule("few", WEB, Amount(3)))
-    was = told_table.progress()
-    assert told_table.keep(was, Progress(State(1, AT)))
-    assert not told_table.keep(was, Progress(State(), State(1, AT), {"sku": "A"}))
-    assert not told_table.keep(None, Progress())
-    assert told_table.progress() == Progress(State(1, AT))
+    was = announced.progress()
+    assert announced.keep(was, Progress(State(1, AT)))
+    assert not announced.keep(was, Progress(State(), State(1, AT), {"sku": "A"}))
+    assert not announced.keep(None, Progress())
+    assert announced.progress() == Progress(State(1, AT))
 
 
 def test_beside_packs_there_are_other_items(heard: Heard) -> None:
-    confidence_table.note("denver", [Outcome("1", "dairy", False, int(AT.timestamp()))])
+    confidence.note("denver", [Outcome("1", "dairy", False, int(AT.timestamp()))])
     published("A", units("denver", 1, 3))
     heard.clear()
     put(Rule("few", WEB, Amount(3)))
@@ -340,5 +340,5 @@ def emptied(*names: str) -> None:
     for name in names:
         for item in dynamodb().scan(TableName=name)["Items"]:
             dynamodb().delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
-    rules_table._forget()
+    rules_store._forget()
     told()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from functions.catalog.api import handler
-from shared.availability import table as availability
-from shared.availability.model import Change, Row
-from shared.catalog import table
+from shared.availability.model.pack import Change, Row
+from shared.availability.store import packs as availability
+from shared.catalog import store
 from shared.catalog.model import ORDINARY, Life
 from tests.functions.locations.requests import answered, paths, request
 
@@ -38,7 +38,7 @@ def test_a_product_is_created_replaced_and_read() -> None:
     }
     assert call("get_product") == (200, created)
     assert call("put_product", body={"margin": None})[0] == 200
-    stored = table.find("milk-1")
+    stored = store.find("milk-1")
     assert stored is not None
     assert stored.margin is None
 
@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_refused_by_its_path(path: str, fields: dict[str, A
     status, body = call("put_product", body=fields)
     assert (status, body["code"]) == (422, "invalid_request")
     assert paths(body) == {path}
-    assert table.find("milk-1") is None
+    assert store.find("milk-1") is None
 
 
 def test_products_are_listed_by_how_their_title_begins() -> None:
@@ -113,7 +113,7 @@ def test_titles_of_any_length_are_listed() -> None:
     """The key of the list has 1,024 bytes at most; a title has 400 characters of up to 4 each."""
     title = "\N{GRINNING FACE}" * 400
     assert call("put_product", path="/v1/products/a", body={"title": title})[0] == 201
-    assert len(table.folded(title).encode()) <= 900
+    assert len(store.folded(title).encode()) <= 900
     _, found = call("list_products", query={"query": title[:200]})
     assert [entry["title"] for entry in found["products"]] == [title]
 

@@ -11,8 +11,8 @@ from functions.customers import apply_records
 from functions.customers.apply_records import handler
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
-from shared.customers import table
-from shared.customers.table import Act
+from shared.customers import store
+from shared.customers.store import Act
 from shared.errors import Busy
 from tests.conftest import event
 from tests.erasure import erase
@@ -48,13 +48,13 @@ def items() -> list[dict[str, Any]]:
 
 
 def bob() -> str:
-    (profile,) = table.find_by("email", "bob@shop.test")
+    (profile,) = store.find_by("email", "bob@shop.test")
     return profile.profile_id
 
 
 def test_records_of_a_batch_become_one_person(dead_letters: DeadLetters) -> None:
     assert handler(event("customers/apply_records"), None) == DONE
-    assert {held.record.source for held in table.find(bob()).records} == {"crm", "pos"}
+    assert {held.record.source for held in store.find(bob()).records} == {"crm", "pos"}
     assert dead_letters.messages() == []
 
 
@@ -91,7 +91,7 @@ def test_a_mended_event_is_taken_when_it_comes_back(dead_letters: DeadLetters) -
     again["Records"] = again["Records"][:1]
     again["Records"][0]["body"] = json.dumps(letters[0])
     assert handler(again, None) == DONE
-    assert len(table.find_by("email", "ann@shop.test")) == 1
+    assert len(store.find_by("email", "ann@shop.test")) == 1
 
 
 def test_an_id_for_other_content_is_refused(dead_letters: DeadLetters) -> None:
@@ -161,7 +161,7 @@ def test_what_came_before_the_erasure_brings_nobody_back(
     at = datetime.fromisoformat("2026-11-26T18:00:00Z")
     erase(bob(), Act("ops", at, "asked for"))
     assert handler(message, None) == DONE
-    assert len(table.find_by("email", "bob@shop.test")) == comes_back
+    assert len(store.find_by("email", "bob@shop.test")) == comes_back
     assert dead_letters.messages() == []
 
 
@@ -177,7 +177,7 @@ def test_a_bad_event_keeps_when_it_came_on_its_way_through_the_dead_letters(
 def test_a_message_that_could_not_be_resolved_now_comes_again(
     monkeypatch: pytest.MonkeyPatch, dead_letters: DeadLetters
 ) -> None:
-    resolve = table.resolve
+    resolve = store.resolve
 
     def busy(record: Any, *more: Any) -> Any:
         if record.source == "pos":
@@ -185,11 +185,11 @@ def test_a_message_that_could_not_be_resolved_now_comes_again(
         return resolve(record, *more)
 
     with monkeypatch.context() as crowded:
-        crowded.setattr(table, "resolve", busy)
+        crowded.setattr(store, "resolve", busy)
         failed = handler(event("customers/apply_records"), None)["batchItemFailures"]
     assert failed == [
         {"itemIdentifier": event("customers/apply_records")["Records"][1]["messageId"]}
     ]
     assert dead_letters.messages() == []
     assert handler(event("customers/apply_records"), None) == DONE
-    assert len(table.find(bob()).records) == 2
+    assert len(store.find(bob()).records) == 2

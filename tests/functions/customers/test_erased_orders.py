@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from functions.orders import api
-from shared.customers import table as customers
-from shared.customers.table import Act
-from shared.locations import table as locations
-from shared.orders import buyers, erasing, model, placing, table
+from shared.customers import store as customers
+from shared.customers.store import Act
+from shared.locations import store as locations
+from shared.orders import buyers, erasing, model, placing, store
 from shared.orders.model import Order
 from shared.schema import TABLES
 from tests.functions.customers.conftest import Jobs
@@ -43,8 +43,8 @@ TOLD = (
 
 @pytest.fixture(autouse=True)
 def stocked(jobs: Jobs, environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(table, "INLINE", 0)
-    environment.setattr(table, "MOST_IN_ORDER", 500)
+    environment.setattr("shared.orders.store.decisions.INLINE", 0)
+    environment.setattr("shared.orders.store.orders.MOST_IN_ORDER", 500)
     shop.stocked({"A": {"denver": 9, "boulder": 9, "omaha": 9}, "B": {"denver": 9}})
 
 
@@ -70,9 +70,9 @@ def placed(key: str = "k-1", **more: Any) -> Body:
 
 def projected(order_id: str, before: Order | None = None) -> Order:
     """What the stream's worker does."""
-    order = table.find(order_id)
+    order = store.find(order_id)
     assert order is not None
-    table.project(order, before)
+    store.project(order, before)
     buyers.tell(order, before)
     return order
 
@@ -133,13 +133,13 @@ def of_person(profile_id: str) -> list[str]:
 
 def test_an_order_keeps_what_books_need_and_loses_the_person(jobs: Jobs) -> None:
     first = lived()
-    before = table.whole(projected("o-77"))
+    before = store.whole(projected("o-77"))
     assert set(TOLD) <= {value for value in TOLD if value in everything()}
     erase(jobs, first["profile_id"])
     left = everything()
     assert [value for value in TOLD if value in left] == []
     assert of_person(first["profile_id"]) == []
-    after = table.whole(projected("o-77"))
+    after = store.whole(projected("o-77"))
     model.check(after)
     assert after.lines == before.lines
     assert after.placed_at == before.placed_at
@@ -312,7 +312,7 @@ def test_an_order_that_is_not_stored_before_the_erasure_is_refused_and_placed_an
     """The person is erased between the look at who it is and the order's transaction: nothing is
     stored under the old profile, and the same request once more is of a new account."""
     first = placed()
-    commit = table.commit
+    commit = store.commit
 
     def erased_before(*args: Any, **more: Any) -> Any:
         ask_customers("erase", profile_id=first["profile_id"])
@@ -321,7 +321,7 @@ def test_an_order_that_is_not_stored_before_the_erasure_is_refused_and_placed_an
     headers = {"idempotency-key": "k-2"}
     body = {"order_id": "o-78", "customer": CUSTOMER, "ship_to": HOME}
     with monkeypatch.context() as raced:
-        raced.setattr(table, "commit", erased_before)
+        raced.setattr(store, "commit", erased_before)
         status, told = call("place_order", body=body, headers=headers)
     assert (status, told["code"]) == (410, "gone")
     assert [order.order_id for order in shop.all_orders()] == ["o-77"]

@@ -11,9 +11,10 @@ import pytest
 
 from functions.customers import sweep_jobs, work_off_jobs
 from shared.aws.clients import client
-from shared.customers import files, table
-from shared.customers.model import Interaction
-from shared.customers.table.rows import write_all
+from shared.customers import store
+from shared.customers.model.person import Interaction
+from shared.customers.store import files
+from shared.customers.store.rows import write_all
 from shared.orders import exported
 from tests.functions.customers.conftest import Jobs
 from tests.functions.customers.test_customers_api import audits, bob, call, other, send
@@ -119,7 +120,7 @@ def busy(profile_id: str, entries: int, characters: int) -> None:
     """A long timeline, of what does not compress."""
     write_all(
         [
-            table.interaction_part(
+            store.interaction_part(
                 profile_id,
                 Interaction(
                     f"i-{number:05d}",

@@ -14,14 +14,14 @@ from shared.aws import settings
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
 from shared.aws.settings import table_name
-from shared.customers.keys import record_key
-from shared.customers.model import Held, Member, Profile
-from shared.customers.stored import digest, record_values, text
-from shared.customers.table import jobs as job_table
-from shared.customers.table.profiles import head_put, profile_put
-from shared.customers.table.rows import identity_key, put, write_all
-from shared.customers.table.users import keys_of, users_puts
-from shared.customers.users import NOBODY
+from shared.customers.model.keys import record_key
+from shared.customers.model.person import Held, Member, Profile
+from shared.customers.model.users import NOBODY
+from shared.customers.store import jobs as job_table
+from shared.customers.store.profiles import head_put, profile_put
+from shared.customers.store.rows import identity_key, put, write_all
+from shared.customers.store.users import keys_of, users_puts
+from shared.customers.store.values import digest, record_values, text
 from shared.errors import Busy
 from tests.conftest import event
 from tests.functions.customers.conftest import Jobs

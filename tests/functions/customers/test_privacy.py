@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from functions.customers import api, apply_records
-from shared.customers import table
+from shared.customers import store
 from tests.conftest import event
 from tests.functions.customers.conftest import Jobs
 
@@ -107,7 +107,7 @@ def test_a_crash_of_a_route_is_told_without_its_words(
         raise RuntimeError(words) from KeyError(words)
 
     with monkeypatch.context() as broken:
-        broken.setattr(table, "resolve", breaks)
+        broken.setattr(store, "resolve", breaks)
         assert ask("resolve", "")["statusCode"] == 500
     logged = logged_by(quiet)
     assert "RuntimeError" in logged
@@ -125,7 +125,7 @@ def test_a_crash_on_the_feed_is_told_without_its_words(
         raise RuntimeError(words)
 
     with monkeypatch.context() as broken:
-        broken.setattr(table, "resolve", breaks)
+        broken.setattr(store, "resolve", breaks)
         failed = apply_records.handler(event("customers/apply_records"), None)
     assert len(failed["batchItemFailures"]) == 2
     logged = logged_by(quiet)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from functions.locations.api import handler
-from shared.locations import table
+from shared.locations import store
 from tests.functions.locations.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -30,7 +30,7 @@ def test_a_location_is_created_replaced_and_read() -> None:
         200,
         {key: value for key, value in created.items() if key != "gln"} | {"name": "New name"},
     )
-    stored = table.find("denver")
+    stored = store.find("denver")
     assert stored is not None
     assert stored.name == "New name"
     assert stored.gln is None
@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused_by_its_path(path: str, fields: dict[str, A
     status, body = put("denver", **fields)
     assert (status, body["code"]) == (422, "invalid_request")
     assert paths(body) == {path}
-    assert table.find("denver") is None
+    assert store.find("denver") is None
 
 
 def test_near_a_point_they_come_by_distance_page_after_page() -> None:
@@ -125,7 +125,7 @@ def test_a_postal_code_that_was_loaded_is_where_it_lies() -> None:
     """Only the demo could load them: on AWS an address without coordinates was refused."""
     assert call("get_postal_code")[0] == 404
     assert call("put_postal_codes") == (200, {"country": "US", "stored": 2})
-    table._fresh().until = 0.0
+    store._fresh().until = 0.0
     status, found = call("get_postal_code")
     assert (status, found["latitude"], found["longitude"]) == (200, 40.0497, -105.2143)
     assert call("get_postal_code", path="/v1/postal-codes/DE/80301")[0] == 404

@@ -8,8 +8,8 @@ import pytest
 
 from functions.orders import keep_promises
 from shared.aws.items import to_item
-from shared.orders import backorders, shortfalls, table
-from shared.stock.feed import Counted
+from shared.orders import backorders, shortfalls, store
+from shared.stock.model.events import Counted
 from tests.conftest import Kept
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW
@@ -66,7 +66,7 @@ def test_what_is_gone_is_found_elsewhere_when_the_pack_says_so(
     monkeypatch.setattr(shortfalls, "BEHIND_SECONDS", 0.0)
     shop.stocked({"A": {"denver": 2}})
     bought("o1", 2)
-    table.project(stands("o1"), None)
+    store.project(stands("o1"), None)
     shop.stocked({"A": {"boulder": 9}})
     before = image()
     assert "short" not in before

@@ -10,12 +10,12 @@ import pytest
 
 from functions.orders import api, project_fulfillments, sweep
 from shared.aws.items import to_item
-from shared.customers import table as customers
+from shared.customers import store as customers
 from shared.errors import Busy
-from shared.orders import table
-from shared.orders.contract import MOST_ORDERED
+from shared.orders import store
+from shared.orders.contract.common import MOST_ORDERED
 from shared.orders.model import Change
-from shared.routing.route import replay
+from shared.routing.model.route import replay
 from shared.web.cursor import cursor_of
 from tests.conftest import Kept, event
 from tests.functions.locations.requests import answered, paths, request
@@ -313,7 +313,7 @@ def test_every_stored_decision_is_taken_again_to_the_same_bytes() -> None:
     (stored,) = shop.all_orders()
     assert len(stored.decisions) == 2
     for kept in stored.decisions:
-        data = table.decision(stored.order_id, kept)
+        data = store.decision(stored.order_id, kept)
         assert replay(data).to_bytes() == data
 
 
@@ -380,7 +380,7 @@ def test_a_record_that_cannot_be_projected_comes_again_and_is_named_in_the_log(
         raise Busy("a person's words")
 
     placed()
-    monkeypatch.setattr(table, "project", fail)
+    monkeypatch.setattr(store, "project", fail)
     with pytest.raises(AssertionError):
         projected()
     lines = [line for line in caplog.records if line.message == "not projected"]
@@ -549,10 +549,10 @@ def test_an_offer_that_nobody_answers_goes_elsewhere(environment: pytest.MonkeyP
 
 def _expire(order_id: str) -> None:
     """As if the offers had been made a year ago."""
-    order = table.find(order_id)
+    order = store.find(order_id)
     assert order is not None
     past = tuple(replace(f, deadline=shop.NOW - timedelta(days=365)) for f in order.fulfillments)
-    assert table.commit(Change(replace(order, fulfillments=past)), shop.NOW) is None
+    assert store.commit(Change(replace(order, fulfillments=past)), shop.NOW) is None
 
 
 def test_a_quote_reserves_nothing_and_decides_as_the_order_would() -> None:

@@ -14,15 +14,16 @@ from functions.orders import api
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
-from shared.orders import table
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Decision, Handling
-from shared.routing.route import replay
-from shared.stock import table as stock
-from shared.stock.feed import Announced
-from shared.stock.model import Cause, Effect
+from shared.orders import store
+from shared.routing.model.decision import Decision
+from shared.routing.model.policy import DEFAULT_POLICY, Handling
+from shared.routing.model.route import replay
+from shared.routing.store import policies
+from shared.stock import store as stock
+from shared.stock.model.events import Announced
+from shared.stock.model.position import Cause, Effect
 from tests.functions.locations.requests import answered, request
 from tests.tables.orders import shop
 
@@ -78,9 +79,9 @@ def delivered(sku: str, at: str, units: int) -> None:
 
 
 def paid(order_id: str) -> int:
-    order = table.find(order_id)
+    order = store.find(order_id)
     assert order is not None
-    terms = Decision.from_bytes(table.decision(order_id, order.decisions[0])).plan.terms
+    terms = Decision.from_bytes(store.decision(order_id, order.decisions[0])).plan.terms
     return sum(terms.get(name, 0) for name in PAID)
 
 
@@ -114,9 +115,9 @@ def test_the_order_is_the_plan_also_when_a_cheaper_one_has_appeared() -> None:
     assert shop.counts("A", "denver") == (9, 0, 9, 0)
     assert shop.counts("A", "omaha") == (6, 2, 4, 0)
     shop.laws()
-    found = table.find(order["order_id"])
+    found = store.find(order["order_id"])
     assert found is not None
-    kept = [table.decision(found.order_id, one) for one in found.decisions]
+    kept = [store.decision(found.order_id, one) for one in found.decisions]
     assert [replay(data).to_bytes() for data in kept] == kept
 
 
@@ -315,7 +316,7 @@ def test_who_can_wait_is_told_for_what_and_until_when_and_the_order_does_it() ->
     assert status == 201
     (row,) = order["lines"]
     assert (row["open"], row["backordered"], row["expected_at"]) == (6, 3, second)
-    found = table.find(order["order_id"])
+    found = store.find(order["order_id"])
     assert found is not None
     claims = [(c.location_id, c.quantity) for c in found.lines[0].claims]
     assert claims == [("depot", 2), ("omaha", 1)]

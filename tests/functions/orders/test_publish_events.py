@@ -11,7 +11,7 @@ from functions.orders import publish_events
 from infra import asyncapi
 from shared.aws import events
 from shared.aws.items import to_item
-from shared.orders import placing, table
+from shared.orders import placing, store
 from shared.orders.model import Rejection, act, cancel, reject
 from tests.conftest import Kept
 from tests.tables.orders import shop
@@ -95,7 +95,7 @@ def test_each_change_of_state_reaches_the_listener_once_in_order_and_as_document
 ) -> None:
     place()
     images = [image()]
-    first = table.find("o1")
+    first = store.find("o1")
     assert first is not None
     name = first.fulfillments[0].fulfillment_id
     steps = [

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from functions.orders import reevaluate
-from shared.orders import table
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Offers
+from shared.orders import store
+from shared.routing.model.policy import DEFAULT_POLICY, Offers
+from shared.routing.store import policies
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW
 from tests.tables.orders.test_offers import LATER, buy, project
@@ -22,7 +22,7 @@ def soon_after(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def places(order_id: str) -> list[tuple[str, str]]:
-    stored = table.find(order_id)
+    stored = store.find(order_id)
     assert stored is not None
     return [(part.location_id, part.state) for part in stored.fulfillments]
 

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from functions.orders import api, project_fulfillments, sweep
-from shared.availability import sales
-from shared.availability import table as availability
-from shared.availability.sales import Sale
+from shared.availability.model import sales
+from shared.availability.model.sales import Sale
+from shared.availability.store import packs as availability
 from shared.aws.items import to_item
-from shared.orders import events, table, transfer_table
-from shared.orders.transfers import GRACE, PATIENCE
+from shared.orders import store
+from shared.orders.contract import events
+from shared.orders.model.transfers import GRACE, PATIENCE
+from shared.orders.store import transfers
 from tests.functions.locations.requests import answered, paths, request
 from tests.tables.orders import shop
 
@@ -97,7 +99,7 @@ def test_units_leave_are_expected_and_arrive() -> None:
     assert expected() == []
     status, read = call("get_transfer", path=f"/v1/transfers/{transfer['transfer_id']}")
     assert (status, read) == (200, received)
-    found = transfer_table.find(transfer["transfer_id"])
+    found = transfers.find(transfer["transfer_id"])
     told = events.of_transfer(None, found)
     assert [event["type"] for event in told] == [
         "transfer.requested",
@@ -205,10 +207,10 @@ def test_nobody_ships_so_the_units_are_on_sale_again_in_the_end(
     for _ in range(PATIENCE):
         moment += GRACE + timedelta(minutes=1)
         assert sweep.handler({}, None) == {"acted": 1, "failed": 0}
-        assert transfer_table.find(transfer["transfer_id"]).state == "requested"
+        assert transfers.find(transfer["transfer_id"]).state == "requested"
     moment += GRACE + timedelta(minutes=1)
     sweep.handler({}, None)
-    found = transfer_table.find(transfer["transfer_id"])
+    found = transfers.find(transfer["transfer_id"])
     assert (found.state, found.history[-1].detail) == ("cancelled", {"reason": "never shipped"})
     followed()
     assert shop.counts("A", "denver") == (5, 0, 5, 0)
@@ -223,8 +225,8 @@ def test_due_transfers_behind_a_page_that_fails_have_their_turn(
     for number in range(5):
         body = {"lines": [{"sku": "A", "quantity": 1}], "expected_at": "2026-11-21T00:00:00Z"}
         asked(body, f"t-{number}")
-    change = transfer_table.change
-    names = sorted(transfer_table.due(datetime.now(UTC) + timedelta(days=400), 2))
+    change = transfers.change
+    names = sorted(transfers.due(datetime.now(UTC) + timedelta(days=400), 2))
     assert len(names) == 5
 
     def failing(name: str, *more: Any) -> str | None:
@@ -232,7 +234,7 @@ def test_due_transfers_behind_a_page_that_fails_have_their_turn(
             raise RuntimeError("unexpected")
         return change(name, *more)
 
-    environment.setattr(transfer_table, "change", failing)
+    environment.setattr(transfers, "change", failing)
 
     class Clock(datetime):
         @classmethod
@@ -256,10 +258,10 @@ def test_transfers_have_their_turn_beside_orders_that_cannot_be_listed(
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return NEXT_YEAR
 
-    environment.setattr(table, "due", failing)
+    environment.setattr(store, "due", failing)
     environment.setattr(sweep, "datetime", Clock)
     assert sweep.handler({}, None) == {"acted": 1, "failed": 1}
-    assert transfer_table.find(transfer["transfer_id"]).reminders == 1
+    assert transfers.find(transfer["transfer_id"]).reminders == 1
 
 
 def test_what_was_given_up_as_missing_is_received_late() -> None:
@@ -280,7 +282,7 @@ def test_what_was_given_up_as_missing_is_received_late() -> None:
     rest = done("receive", transfer, {"lines": None}, "the rest")
     assert (lines(rest)["A"], rest["allowed"]) == ((0, 3, 0, 0), [])
     assert shop.counts("A", "boulder") == (5, 0, 5, 0)
-    assert transfer_table.find(transfer["transfer_id"]).deadline is None
+    assert transfers.find(transfer["transfer_id"]).deadline is None
     status, problem = call("receive_transfer", {"lines": None}, path, "once more")
     assert (status, problem["code"]) == (409, "invalid_transition")
 
@@ -296,9 +298,9 @@ def test_a_delivery_of_nothing_is_refused() -> None:
 
 def test_the_audit_of_stock_knows_what_a_transfer_reserves() -> None:
     transfer = asked()
-    assert [units for _, units in table.open_units()] == [{("A", "denver"): 3}]
+    assert [units for _, units in store.open_units()] == [{("A", "denver"): 3}]
     done("ship", transfer)
-    assert not any(units for _, units in table.open_units())
+    assert not any(units for _, units in store.open_units())
 
 
 def sold_over_the_counter(at: datetime) -> None:

@@ -10,10 +10,10 @@ from functions.orders import api
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
-from shared.orders import placing, table
-from shared.routing import table as policies
-from shared.routing.erased import stub
-from shared.routing.model import DEFAULT_POLICY, Policy
+from shared.orders import placing, store
+from shared.routing.model.erased import stub
+from shared.routing.model.policy import DEFAULT_POLICY, Policy
+from shared.routing.store import policies
 from tests.functions.locations.requests import answered, request
 from tests.tables.orders import shop
 from tests.tables.orders.shop import line, order
@@ -35,7 +35,7 @@ def orders(fake_tables: None) -> None:
             NOW,
             lambda _: "{}",
         )
-        found = table.find(f"o{number}")
+        found = store.find(f"o{number}")
         assert found is not None
         assert [part.location_id for part in found.fulfillments] == ["depot"]
 
@@ -62,7 +62,7 @@ def test_orders_of_the_erased_are_left_out() -> None:
     """What is left of their decisions cannot be taken again."""
     drafted(DEFAULT_POLICY)
     (item,) = (row for row in shop.items("orders") if row["pk"] == "ORDER#o1")
-    item["decisions"] = [stub(table.decision("o1", kept)) for kept in item["decisions"]]
+    item["decisions"] = [stub(store.decision("o1", kept)) for kept in item["decisions"]]
     dynamodb().put_item(TableName=table_name("orders"), Item=to_item(item))
     status, found = tried()
     assert (status, found["before"]["orders"]) == (200, 3)

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.orders import placing, table
-from shared.routing.model import DEFAULT_POLICY, Decision, Handling
+from shared.orders import placing, store
+from shared.routing.model.decision import Decision
+from shared.routing.model.policy import DEFAULT_POLICY, Handling
 from tests.tables.orders import shop
 from tests.tables.orders.shop import line, order
 
@@ -16,6 +17,6 @@ DEAR = {**DEFAULT_POLICY.handling, "warehouse": Handling(package=1500, unit=35)}
 def place(order_id: str) -> Decision:
     draft = replace(order(order_id, line("1", "A", 1), line("2", "B", 1)), placed_at=NOW)
     placing.place(draft, shop.request(f"k{order_id}", order_id), "web", NOW, lambda _: "{}")
-    found = table.find(order_id)
+    found = store.find(order_id)
     assert found is not None
-    return Decision.from_bytes(table.decision(found.order_id, found.decisions[0]))
+    return Decision.from_bytes(store.decision(found.order_id, found.decisions[0]))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from functions.routing.api import handler
-from shared.routing import table
 from shared.routing.contract import PolicyDocument
-from shared.routing.model import DEFAULT_POLICY
+from shared.routing.model.policy import DEFAULT_POLICY
+from shared.routing.store import policies
 from tests.functions.locations.requests import answered, paths, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -31,14 +31,14 @@ def test_a_policy_goes_from_draft_to_force_and_back() -> None:
     assert status == 200
     assert (made["version"], made["active"], made["published_by"]) == (1, True, "planner-client")
     assert made["policy"] == DOCUMENT
-    assert table.active().split == DOCUMENT["split"] == 120
+    assert policies.active().split == DOCUMENT["split"] == 120
     status, listed = call("list_policies")
     assert status == 200
     assert listed["active"] == 1
     assert listed["draft"]["published_as"] == 1
     assert [entry["version"] for entry in listed["policies"]] == [1, 0]
     assert call("roll_back") == (200, {"active": 0, "before": 1})
-    assert table.active() == DEFAULT_POLICY
+    assert policies.active() == DEFAULT_POLICY
 
 
 def test_the_default_policy_fits_the_schema_and_is_listed() -> None:
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused_by_its_path(field: str, value: Any, path: 
     status, body = call("put_draft", body=changed(field, value))
     assert (status, body["code"]) == (422, "invalid_request")
     assert paths(body) == {path}
-    assert table.draft() is None
+    assert policies.draft() is None
 
 
 def test_a_draft_that_has_changed_since_is_refused() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from functions.orders import api as orders
 from functions.routing import api as routing
-from shared.routing import table as policies
-from shared.routing.guard import takes
-from shared.routing.model import DEFAULT_POLICY, GuardRails, Policy
+from shared.routing.model.guard import takes
+from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
+from shared.routing.store import policies
 from tests.functions.locations.requests import answered, request
 from tests.functions.routing.past import DEAR, NOW, place
 

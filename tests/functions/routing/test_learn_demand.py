@@ -7,15 +7,15 @@ import pytest
 
 from functions.routing import learn_demand
 from functions.routing.learn_demand import handler
-from shared.availability import table as availability
+from shared.availability.store import packs as availability
 from shared.aws import dynamodb as tables
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.orders import placing, sourcing
 from shared.orders.model import Place
-from shared.orders.table import gather
-from shared.routing import pull_table
-from shared.routing.model import Pull
+from shared.orders.store import gather
+from shared.routing.model.decision import Pull
+from shared.routing.store import pulls as pulls_store
 from tests.conftest import event
 from tests.functions.stock.conftest import Context
 from tests.tables.orders import shop
@@ -49,9 +49,9 @@ def bought(fake_tables: None) -> None:
 
 
 def pulls_of(sku: str) -> dict[str, Pull]:
-    found = tables.get_many([pull_table.pull_key(sku)])
+    found = tables.get_many([pulls_store.pull_key(sku)])
     (item,) = found.values()
-    return dict(pull_table.pulls_of_item(item).by_location)
+    return dict(pulls_store.pulls_of_item(item).by_location)
 
 
 def test_a_shelf_is_pulled_by_the_orders_it_is_nearest_to() -> None:

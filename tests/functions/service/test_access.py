@@ -11,7 +11,7 @@ from functions.customers import api as customers_api
 from functions.customers import apply_records
 from functions.orders import api as orders_api
 from infra.stacks.access import CLIENTS
-from shared.customers import table as customers
+from shared.customers import store as customers
 from shared.instants import rfc3339
 from shared.web.auth import RESOURCE_SERVER, Caller, caller
 from tests.conftest import event

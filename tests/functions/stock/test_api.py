@@ -9,7 +9,7 @@ import pytest
 from functions.stock.api import handler
 from functions.stock.apply_feed import handler as apply_feed
 from functions.stock.record_movements import handler as record_movements
-from shared.stock import table
+from shared.stock import store
 from tests.conftest import event
 from tests.functions.stock.conftest import Queue, call
 from tests.tables.stock.laws import assert_laws
@@ -277,4 +277,4 @@ def test_an_unknown_hold_is_not_found() -> None:
     assert call("bind_hold")[0] == 404
     assert call("release_hold")[0] == 404
     assert call("extend_hold")[0] == 404
-    assert table.find_hold("hold-1") is None
+    assert store.find_hold("hold-1") is None

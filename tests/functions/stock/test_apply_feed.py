@@ -8,15 +8,15 @@ import pytest
 from functions.stock.apply_feed import handler
 from functions.stock.record_movements import handler as record_movements
 from shared.aws.items import to_item
-from shared.stock import table
-from shared.stock.table import feeds
+from shared.stock import store
+from shared.stock.store import feeds
 from tests.conftest import event
 from tests.functions.stock.conftest import Queue
 from tests.tables.stock.laws import assert_laws, items
 
 
 def numbers() -> tuple[int, int, int]:
-    found = table.position("TENT-2P", "store-12")
+    found = store.position("TENT-2P", "store-12")
     assert found is not None
     return found.on_hand, found.available, found.version
 
@@ -27,7 +27,7 @@ def test_single_messages_and_a_batch_do_the_same_in_one_write(
 ) -> None:
     assert handler(event(f"stock/{name}"), None) == {"batchItemFailures": []}
     assert numbers() == (9, 9, 1)
-    found = table.position("TENT-2P", "store-12")
+    found = store.position("TENT-2P", "store-12")
     assert found is not None
     assert [(row.quantity, row.reference) for row in found.expected] == [(24, "PO-2201")]
     assert_laws()
@@ -78,7 +78,7 @@ def test_a_message_whose_event_must_wait_comes_again_and_its_neighbours_do_not(
         "batchItemFailures": [{"itemIdentifier": "m2"}]
     }
     assert queues["dead_letters"].messages() == []
-    stove = table.position("STOVE-1", "store-12")
+    stove = store.position("STOVE-1", "store-12")
     assert stove is not None
     assert stove.on_hand == 3
     record_the_ledger()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from tests.functions.stock.conftest import call
 from tests.functions.stock.test_api import stocked

@@ -12,10 +12,10 @@ from functions.stock.record_movements import handler as record_movements
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
-from shared.stock import slot_table, table
-from shared.stock.feed import Counted
-from shared.stock.model import Hold, HoldLine, HoldState
-from shared.stock.table import holds
+from shared.stock import store
+from shared.stock.model.events import Counted
+from shared.stock.model.position import Hold, HoldLine, HoldState
+from shared.stock.store import holds, slots
 from tests.conftest import event
 from tests.functions.stock.conftest import Context
 from tests.tables.stock.laws import assert_laws, items
@@ -23,7 +23,7 @@ from tests.tables.stock.laws import assert_laws, items
 
 def test_every_write_of_a_position_has_a_row(fake_tables: None) -> None:
     assert record_movements(event("stock/record_movements"), None) == {"batchItemFailures": []}
-    handed_over, held, counted = table.ledger("TENT-2P", "store-12")
+    handed_over, held, counted = store.ledger("TENT-2P", "store-12")
     assert (counted.version, counted.delta, counted.on_hand) == (1, 9, 9)
     assert [(entry.id, entry.delta) for entry in counted.entries] == [
         ("count-1", 10),
@@ -51,12 +51,12 @@ def test_a_row_goes_after_thirteen_months(fake_tables: None) -> None:
 def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> None:
     now = datetime.now(UTC)
     count = Counted("wms", "c", None, "A", "1", 10, now - timedelta(hours=9))
-    table.apply([count], None, (), now)
+    store.apply([count], None, (), now)
     for name, hours in [("old", 5), ("young", 0)]:
         opened = now - timedelta(hours=hours)
         lines = (HoldLine("A", "1", 2),)
         expires = opened + timedelta(hours=1)
-        table.open_hold(Hold(name, lines, "web", HoldState.OPEN, opened, expires, "digest", "{}"))
+        store.open_hold(Hold(name, lines, "web", HoldState.OPEN, opened, expires, "digest", "{}"))
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 1, "failed": 0}
     assert assert_laws()["A", "1"]["available"] == 8
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 0}
@@ -65,10 +65,10 @@ def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> N
 def test_a_position_that_has_cooled_down_is_folded_by_the_clock(fake_tables: None) -> None:
     """Nobody may sell from slots that are closed: who folds them has to end what it began."""
     began = datetime.now(UTC) - timedelta(hours=1)
-    table.apply([Counted("wms", "c", None, "A", "1", 300, began)], None, (), began)
-    item, _ = slot_table.look("A", "1")
+    store.apply([Counted("wms", "c", None, "A", "1", 300, began)], None, (), began)
+    item, _ = slots.look("A", "1")
     assert item is not None
-    assert slot_table.split(item, 0, began)
+    assert slots.split(item, 0, began)
     assert fold_slots({}, Context()) == {"looked": 1, "folded": 1}
     (heart,) = [row for row in items() if row["sk"] == "HEARTBEAT"]
     assert datetime.now(UTC) - datetime.fromisoformat(heart["updated_at"]) < timedelta(minutes=1)
@@ -81,20 +81,20 @@ def test_one_hold_that_fails_does_not_end_the_sweep_for_the_others(
 ) -> None:
     now = datetime.now(UTC)
     count = Counted("wms", "c", None, "A", "1", 20, now - timedelta(hours=9))
-    table.apply([count], None, (), now)
+    store.apply([count], None, (), now)
     opened = now - timedelta(hours=5)
     for number in range(9):
         lines = (HoldLine("A", "1", 2),)
         hold = Hold(f"h-{number}", lines, "web", HoldState.OPEN, opened, opened, "digest", "{}")
-        table.open_hold(replace(hold, expires_at=opened + timedelta(hours=1)))
-    close = table.expire_hold
+        store.open_hold(replace(hold, expires_at=opened + timedelta(hours=1)))
+    close = store.expire_hold
 
     def failing(hold: Hold, at: datetime) -> bool:
         if hold.hold_id == "h-4":
             raise RuntimeError("unexpected")
         return close(hold, at)
 
-    monkeypatch.setattr(table, "expire_hold", failing)
+    monkeypatch.setattr(store, "expire_hold", failing)
     dynamodb().update_item(
         TableName=table_name("stock"),
         Key=tables.key("HOLD#h-6", "HOLD"),
@@ -103,7 +103,7 @@ def test_one_hold_that_fails_does_not_end_the_sweep_for_the_others(
         ExpressionAttributeValues={":odd": {"S": "odd"}},
     )
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 7, "failed": 2}
-    assert table.known_hold("h-4").state is HoldState.OPEN
+    assert store.known_hold("h-4").state is HoldState.OPEN
 
 
 def test_a_shard_that_cannot_be_listed_does_not_end_the_sweep_for_the_others(
@@ -119,4 +119,4 @@ def test_a_shard_that_cannot_be_listed_does_not_end_the_sweep_for_the_others(
 
     monkeypatch.setattr(holds, "_due_items", failing)
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 1}
-    assert listed == [f"HOLD#{shard}" for shard in range(table.SHARDS)]
+    assert listed == [f"HOLD#{shard}" for shard in range(store.SHARDS)]

@@ -7,7 +7,7 @@ import pytest
 
 from functions.webhooks.api import handler
 from shared.aws import dynamodb, settings
-from shared.webhooks import model, table
+from shared.webhooks import model, store
 from tests.functions.locations.requests import answered, paths, request
 from tests.functions.webhooks.receiver import Receiver
 
@@ -111,10 +111,10 @@ def test_a_ping_is_signed_and_wakes_a_disabled_webhook(receiver: Receiver) -> No
         200,
         {"delivered": False, "status": 500, "reason": "the receiver has answered 500"},
     )
-    (webhook,) = table.of_client("web-client")
-    failing = table.failed(webhook, webhook.created_at)
+    (webhook,) = store.of_client("web-client")
+    failing = store.failed(webhook, webhook.created_at)
     assert failing
-    assert table.disable(failing, webhook.created_at)
+    assert store.disable(failing, webhook.created_at)
     assert ask("list_webhooks")[1]["webhooks"][0]["state"] == "disabled"
     assert ask("ping", path=path) == (200, {"delivered": True, "status": 200})
     assert ask("list_webhooks")[1]["webhooks"][0]["state"] == "active"

@@ -14,10 +14,10 @@ from botocore.exceptions import EndpointConnectionError
 from functions.webhooks import deliver, fan_out
 from shared.aws import sqs as queue
 from shared.aws.clients import client, sqs
-from shared.customers import table as customers
-from shared.customers.table import Act, erasing
+from shared.customers import store as customers
+from shared.customers.store import Act, erasing
 from shared.web.idempotency import Request
-from shared.webhooks import model, rights, sending, table
+from shared.webhooks import model, rights, sending, store
 from shared.webhooks.model import Webhook
 from tests.conftest import event
 from tests.functions.webhooks.receiver import Receiver
@@ -33,7 +33,7 @@ ALL = frozenset({"availability.changed", "order.placed"})
 def subscribe(number: int = 1, **changes: Any) -> Webhook:
     made = webhook(webhook_id=f"wh_{number}", **changes)
     request = Request.of(made.client_id, str(number), "POST", "/", None)
-    return table.subscribe(made, request, 20)
+    return store.subscribe(made, request, 20)
 
 
 def messages(url: str) -> list[dict[str, Any]]:
@@ -249,7 +249,7 @@ def test_what_fails_is_sent_anew_later_each_time_and_keeps_its_id(receiver: Rece
     assert [(one["delay"], one["attempt"]) for one in anew] == [(5, "2"), (300, "3"), (900, "4")]
     assert {one["body"] for one in anew} == {delivery()["Records"][0]["body"]}
     assert int(anew[-1]["due"]) - datetime.now(UTC).timestamp() == pytest.approx(1800, abs=10)
-    assert table.of_client("web-client")[0].failures == 3
+    assert store.of_client("web-client")[0].failures == 3
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
 
 
@@ -308,7 +308,7 @@ def test_a_message_is_tried_for_29_hours_and_never_waits_in_flight(
 
 def failing(made: Webhook, since: datetime, times: int = model.RESTS_AFTER) -> None:
     for _ in range(times):
-        table.failed(made, since)
+        store.failed(made, since)
 
 
 def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time(
@@ -321,7 +321,7 @@ def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time
     assert deliver.handler(delivery(messages=10), None) == NONE_FAILED
     assert len(receiver.got) == 1
     assert sorted((one["delay"], one["attempt"]) for one in anew) == [(5, "2")] + 9 * [(240, "1")]
-    monkeypatch.setattr(table, "_kept", None)
+    monkeypatch.setattr(store, "_kept", None)
     monkeypatch.setattr(deliver, "_now", lambda: AT + timedelta(seconds=239))
     assert deliver.handler(delivery(messages=3), None) == NONE_FAILED
     assert len(receiver.got) == 1
@@ -335,8 +335,8 @@ def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time
 def test_a_worker_that_has_not_seen_that_another_tries_leaves_it_alone(receiver: Receiver) -> None:
     made, now = subscribe(url=receiver.url), datetime.now(UTC)
     failing(made, now - timedelta(hours=1))
-    assert [one.resumes_at for one in table.every()] == [None]
-    assert table.resting(made, now, now + timedelta(minutes=15)) is None
+    assert [one.resumes_at for one in store.every()] == [None]
+    assert store.resting(made, now, now + timedelta(minutes=15)) is None
     anew = sent_anew()
     assert deliver.handler(delivery(messages=2), None) == NONE_FAILED
     assert receiver.got == []
@@ -349,8 +349,8 @@ def test_what_arrives_ends_the_rest(receiver: Receiver, monkeypatch: pytest.Monk
     anew = sent_anew()
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert (len(receiver.got), len(anew)) == (1, 3)
-    assert table.of_client("web-client") == [made]
-    monkeypatch.setattr(table, "_kept", None)
+    assert store.of_client("web-client") == [made]
+    monkeypatch.setattr(store, "_kept", None)
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert (len(receiver.got), len(anew)) == (5, 3)
 
@@ -364,32 +364,32 @@ def test_one_that_fails_now_and_then_is_not_left_alone(receiver: Receiver) -> No
 
 def test_a_rest_is_claimed_once_and_not_of_one_that_fails_no_more() -> None:
     made = subscribe()
-    assert table.resting(made, AT, AT + timedelta(minutes=1)) is None
-    assert table.of_client("web-client") == [made]
+    assert store.resting(made, AT, AT + timedelta(minutes=1)) is None
+    assert store.of_client("web-client") == [made]
     failing(made, AT)
-    assert table.resting(made, AT, AT + timedelta(minutes=1)) is None
-    assert table.resting(made, AT, AT + timedelta(minutes=2)) == AT + timedelta(minutes=1)
+    assert store.resting(made, AT, AT + timedelta(minutes=1)) is None
+    assert store.resting(made, AT, AT + timedelta(minutes=2)) == AT + timedelta(minutes=1)
     after = AT + timedelta(minutes=1)
-    assert table.resting(made, after, after + timedelta(minutes=2)) is None
-    assert table.delivered(made)
-    assert table.of_client("web-client") == [made]
+    assert store.resting(made, after, after + timedelta(minutes=2)) is None
+    assert store.delivered(made)
+    assert store.of_client("web-client") == [made]
 
 
 def test_what_arrives_at_last_ends_the_failures(receiver: Receiver) -> None:
     made = subscribe(url=receiver.url)
-    table.failed(made, datetime.now(UTC))
+    store.failed(made, datetime.now(UTC))
     assert deliver.handler(delivery(attempt=2), None) == NONE_FAILED
-    assert table.of_client("web-client") == [made]
+    assert store.of_client("web-client") == [made]
 
 
 def test_an_attempt_that_arrives_ends_the_failures_of_the_one_just_before(
     receiver: Receiver,
 ) -> None:
     made = subscribe(url=receiver.url)
-    assert [one.failing_since for one in table.every()] == [None]
-    table.failed(made, datetime.now(UTC))
+    assert [one.failing_since for one in store.every()] == [None]
+    store.failed(made, datetime.now(UTC))
     assert deliver.handler(delivery(attempt=2), None) == NONE_FAILED
-    assert table.of_client("web-client") == [made]
+    assert store.of_client("web-client") == [made]
 
 
 def test_a_receiver_that_asks_for_time_gets_it(receiver: Receiver) -> None:
@@ -425,7 +425,7 @@ def test_a_receiver_that_wants_no_more_is_told_no_more(
     subscribe(url=receiver.url)
     receiver.answers = [410]
     assert deliver.handler(delivery(), None) == NONE_FAILED
-    assert table.of_client("web-client")[0].state == "disabled"
+    assert store.of_client("web-client")[0].state == "disabled"
     assert len(messages(queues["dead-letters"])) == 1
 
 
@@ -433,11 +433,11 @@ def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
     receiver: Receiver, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = subscribe(url=receiver.url)
-    table.failed(made, datetime.now(UTC) - timedelta(hours=25))
+    store.failed(made, datetime.now(UTC) - timedelta(hours=25))
     receiver.answers = [500]
     assert deliver.handler(delivery(attempt=3), None) == NONE_FAILED
-    assert table.of_client("web-client")[0].state == "disabled"
-    monkeypatch.setattr(table, "_kept", None)
+    assert store.of_client("web-client")[0].state == "disabled"
+    monkeypatch.setattr(store, "_kept", None)
     assert deliver.handler(delivery(attempt=4), None) == NONE_FAILED
     assert len(receiver.got) == 1
     (letter,) = messages(queues["dead-letters"])
@@ -446,7 +446,7 @@ def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
 
 def test_a_message_of_a_deleted_webhook_goes_nowhere(receiver: Receiver, queues: Any) -> None:
     subscribe(url=receiver.url)
-    table.remove("web-client", "wh_1", datetime.now(UTC))
+    store.remove("web-client", "wh_1", datetime.now(UTC))
     assert deliver.handler(delivery(), None) == NONE_FAILED
     assert receiver.got == []
     assert messages(queues["dead-letters"]) == []
@@ -462,7 +462,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(
             "socket.getaddrinfo",
             lambda *_, found=tuple(addresses), **__: [(2, 1, 6, "", (one, port)) for one in found],
         )
-        outcome = sending.send(table.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
+        outcome = sending.send(store.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
         assert outcome.reason == "its name leads to an address that is not public"
     assert receiver.got == []
 
@@ -471,6 +471,6 @@ def test_a_receiver_whose_certificate_nobody_vouches_for_gets_nothing(
     receiver: Receiver,
 ) -> None:
     subscribe(url=receiver.url.replace("http:", "https:"))
-    outcome = sending.send(table.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
+    outcome = sending.send(store.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
     assert outcome == sending.Outcome(None, "its certificate is not good")
     assert receiver.got == []

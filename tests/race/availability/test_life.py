@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.availability import table
-from shared.availability.model import Change, Row
-from shared.catalog import table as catalog
+from shared.availability.model.pack import Change, Row
+from shared.availability.store import packs
+from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
@@ -20,8 +20,8 @@ WRITERS = 3
 def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(table, "MOST_BYTES", 100)
-    monkeypatch.setattr(table, "_known", {})
+    monkeypatch.setattr(packs, "MOST_BYTES", 100)
+    monkeypatch.setattr(packs, "_known", {})
 
     def put(number: int) -> None:
         chance = random.Random(number)
@@ -29,11 +29,11 @@ def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
             begins = chance.choice([None, AT, AT + timedelta(days=1)])
             life = Life(begins, discontinued=chance.random() < 0.5)
             catalog.put(Product("A", "A", 100, "USD", 1.0, life=life))
-            table.put_life("A", AT)
+            packs.put_life("A", AT)
 
     def change(number: int) -> None:
         for place in range(20):
-            table.project("A", [Change(f"{number}-{place:03}", 1, Row(place, 1), AT)])
+            packs.project("A", [Change(f"{number}-{place:03}", 1, Row(place, 1), AT)])
 
     with ThreadPoolExecutor(2 * WRITERS) as pool:
         done = [pool.submit(act, number) for number in range(WRITERS) for act in (put, change)]
@@ -41,7 +41,7 @@ def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
             one.result()
     product = catalog.find("A")
     assert product is not None
-    parts = table.stored("A")
+    parts = packs.stored("A")
     assert len(parts) > 1
     assert {part.pack.life for part in parts} == {product.life}
     places = {place for part in parts for place in part.pack.rows}

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.availability import table
-from shared.availability.model import Change, Row
+from shared.availability.model.pack import Change, Row
+from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
@@ -24,8 +24,8 @@ def test_consumers_that_write_the_same_pack_lose_nothing() -> None:
     random.Random(5).shuffle(history)
     batches = [history[start::16] for start in range(16)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda batch: table.project("A", batch), batches))
-    pack = table.packs(["A"])["A"]
+        list(pool.map(lambda batch: packs.project("A", batch), batches))
+    pack = packs.packs(["A"])["A"]
     assert pack.rows == {f"l{place}": Row(100 * place + 8, 8) for place in range(10)}
     assert pack.as_of == AT + timedelta(8)
     assert pack.version <= len(batches)
@@ -38,13 +38,13 @@ def test_five_hundred_locations_cost_half_a_read_unit() -> None:
             Change(f"store-{at:04}", 10_000 + at, Row(at % 40, 10_000 + at), AT)
             for at in range(500)
         ]
-        table.project(sku, changes)
+        packs.project(sku, changes)
     assert read_units(skus[:1]) == 0.5
     assert read_units(skus) == 10
 
 
 def read_units(skus: list[str]) -> float:
-    keys = [table.pack_key(sku) for sku in skus]
+    keys = [packs.pack_key(sku) for sku in skus]
     answer = dynamodb().batch_get_item(
         RequestItems={
             keys[0].table: {"Keys": [{"pk": {"S": key.pk}, "sk": {"S": key.sk}} for key in keys]}

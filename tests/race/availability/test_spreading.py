@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.availability import table
-from shared.availability.model import Change, Row
+from shared.availability.model.pack import Change, Row
+from shared.availability.store import packs
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from tests.contention import contended
@@ -27,8 +27,8 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
     """Writers bring locations and change them; readers look from before the first spreading to
     after the last. A location that a writer has brought is in every reading that begins later, and
     its version never goes back."""
-    monkeypatch.setattr(table, "MOST_BYTES", 200)
-    monkeypatch.setattr(table, "_known", {})
+    monkeypatch.setattr(packs, "MOST_BYTES", 200)
+    monkeypatch.setattr(packs, "_known", {})
     done, over = threading.Lock(), threading.Event()
     written: dict[str, int] = {}
     faults: list[str] = []
@@ -43,7 +43,7 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
             version = versions[place]
             row = Row(chance.randint(0, 10**6), version)
             told = [Change(place, version, row, AT + timedelta(seconds=version))]
-            table.project("A", told * chance.randint(1, 2))
+            packs.project("A", told * chance.randint(1, 2))
             with done:
                 written[place] = version
 
@@ -53,10 +53,10 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
             with done:
                 before = dict(written)
             if number:
-                pack = table.packs(["A"], consistent=True).get("A")
+                pack = packs.packs(["A"], consistent=True).get("A")
                 found = [(place, row.version) for place, row in pack.rows.items()] if pack else []
             else:
-                columns = table.columns(["A"]).get("A")
+                columns = packs.columns(["A"]).get("A")
                 found = [*zip(columns.locations, columns.versions, strict=True)] if columns else []
             versions = dict(found)
             if len(found) != len(versions):
@@ -65,7 +65,7 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
                 if versions.get(place, 0) < max(version, newest.get(place, 0)):
                     faults.append(f"{place}: {versions.get(place)} after {version}")
             newest = versions
-            spreadings.add(table._known.get("A", 1))
+            spreadings.add(packs._known.get("A", 1))
 
     with ThreadPoolExecutor(WRITERS + READERS) as pool, contended(dynamodb(), 0.005):
         readers = [pool.submit(read, number) for number in range(READERS)]
@@ -75,11 +75,11 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
         for reader in readers:
             reader.result()
     assert faults == []
-    assert {place: row.version for place, row in table.packs(["A"])["A"].rows.items()} == written
+    assert {place: row.version for place, row in packs.packs(["A"])["A"].rows.items()} == written
     assert set(written) == set(PLACES)
-    slices = table.stored("A")
+    slices = packs.stored("A")
     assert len(slices) >= 8
     assert len(spreadings) >= 3
-    keys = [table.pack_key("A", number) for number in range(len(slices))]
+    keys = [packs.pack_key("A", number) for number in range(len(slices))]
     items = tables.get_many(keys, consistent=True)
     assert len({item["version"] for item in items.values()}) == len(slices)

@@ -11,13 +11,12 @@ import pytest
 
 from functions.customers import work_off_jobs
 from shared.aws import events
-from shared.customers import files
-from shared.customers import table as customers
-from shared.customers.contract import CustomerIdentity
-from shared.customers.table import Act, erasing, jobs
+from shared.customers import store as customers
+from shared.customers.contract.statements import CustomerIdentity
+from shared.customers.store import Act, erasing, files, jobs
 from shared.errors import Gone
-from shared.orders import buyers, placing, table
-from shared.orders.contract import order_answer
+from shared.orders import buyers, placing, store
+from shared.orders.contract.orders import order_answer
 from shared.web.auth import Caller
 from tests.tables.orders import shop
 from tests.tables.orders.shop import line, order, request
@@ -56,7 +55,7 @@ def buy(number: int) -> str:
         )
     except Gone:
         return "refused"
-    stored = table.find(f"o-{number}")
+    stored = store.find(f"o-{number}")
     assert stored is not None
     buyers.tell(stored)
     return "placed"
@@ -71,7 +70,7 @@ def test_an_order_during_an_erasure_is_erased_too_or_of_a_new_account(
     environment.setattr(files, "forget", lambda _: None)
     shop.stocked({"A": {"denver": BUYERS + 9}})
     assert buy(BUYERS) == "placed"
-    first = table.find(f"o-{BUYERS}")
+    first = store.find(f"o-{BUYERS}")
     assert first is not None
     old = first.buyer.profile_id
     assert old is not None

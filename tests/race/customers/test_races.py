@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import pytest
 
 from functions.customers import apply_records
-from shared.customers import table
-from shared.customers.model import Address, Resolution
-from shared.customers.table import Act
+from shared.customers import store
+from shared.customers.model.person import Address, Resolution
+from shared.customers.store import Act
 from shared.errors import Gone
 from shared.web.idempotency import Request
 from tests.conftest import event
@@ -46,20 +46,20 @@ def merge_request(number: int) -> Request:
 def test_64_resolves_of_one_new_person_end_in_one_profile(local_tables: None) -> None:
     def resolve(number: int) -> Resolution:
         said = record("web", f"s{number}", email="bob@shop.test", given_name="Bob")
-        return table.resolve(said, f"r{number}", NOON, f"p{number}")
+        return store.resolve(said, f"r{number}", NOON, f"p{number}")
 
     found = at_once(resolve, WRITERS)
     (profile_id,) = {resolution.profile_id for resolution in found}
     assert [resolution.outcome for resolution in found].count("created") == 1
-    assert len(table.find(profile_id).records) == WRITERS
-    assert [profile.profile_id for profile in table.find_by("email", "bob@shop.test")] == [
+    assert len(store.find(profile_id).records) == WRITERS
+    assert [profile.profile_id for profile in store.find_by("email", "bob@shop.test")] == [
         profile_id
     ]
 
 
 def test_one_request_sent_many_times_at_once_has_one_answer(local_tables: None) -> None:
     said = record("web", "bob", email="bob@shop.test")
-    found = at_once(lambda n: table.resolve(said, "the request", NOON, f"p{n}"), 16)
+    found = at_once(lambda n: store.resolve(said, "the request", NOON, f"p{n}"), 16)
     assert len(set(found)) == 1
     assert found[0].outcome == "created"
 
@@ -67,11 +67,11 @@ def test_one_request_sent_many_times_at_once_has_one_answer(local_tables: None) 
 def test_one_record_in_many_requests_at_once_is_held_once(local_tables: None) -> None:
     def resolve(number: int) -> Resolution:
         said = record("web", "bob", at=NOON + timedelta(seconds=number), email=f"b{number}@x.test")
-        return table.resolve(said, f"r{number}", NOON, f"p{number}")
+        return store.resolve(said, f"r{number}", NOON, f"p{number}")
 
     found = at_once(resolve, 16)
     (profile_id,) = {resolution.profile_id for resolution in found}
-    (held,) = table.find(profile_id).records
+    (held,) = store.find(profile_id).records
     assert held.record.text("email") == "b15@x.test"
 
 
@@ -79,17 +79,17 @@ def test_merges_of_the_same_profiles_in_all_directions_leave_one(local_tables: N
     people = 6
     for number in range(people):
         said = record("web", f"s{number}", email=f"b{number}@shop.test")
-        table.resolve(said, f"r{number}", NOON + timedelta(seconds=number), f"p{number}")
+        store.resolve(said, f"r{number}", NOON + timedelta(seconds=number), f"p{number}")
     pairs = [(one, other) for one in range(people) for other in range(people) if one != other]
 
     def merge(number: int) -> str:
         one, other = pairs[number]
-        merged = table.merge(f"p{one}", f"p{other}", ACT, merge_request(number))
+        merged = store.merge(f"p{one}", f"p{other}", ACT, merge_request(number))
         return merged.profile_id
 
     at_once(merge, len(pairs))
-    assert {table.profile_exists(f"p{number}") for number in range(people)} == {"p0"}
-    profile = table.find("p0")
+    assert {store.profile_exists(f"p{number}") for number in range(people)} == {"p0"}
+    profile = store.find("p0")
     assert len(profile.records) == people
     assert profile.member_ids == {f"p{number}" for number in range(people)}
     assert {member.parent for member in profile.members if member.parent} <= profile.member_ids
@@ -98,18 +98,18 @@ def test_merges_of_the_same_profiles_in_all_directions_leave_one(local_tables: N
 def test_merge_and_resolve_at_once_lose_no_record(local_tables: None) -> None:
     for name in ("a", "b"):
         said = record("web", name, email=f"{name}@shop.test")
-        table.resolve(said, f"first {name}", NOON, f"p-{name}")
+        store.resolve(said, f"first {name}", NOON, f"p-{name}")
 
     def work(number: int) -> None:
         if number == 0:
-            table.merge("p-a", "p-b", ACT, merge_request(0))
+            store.merge("p-a", "p-b", ACT, merge_request(0))
         else:
             said = record("pos", f"s{number}", email=f"{'ab'[number % 2]}@shop.test")
-            table.resolve(said, f"r{number}", NOON, f"p{number}")
+            store.resolve(said, f"r{number}", NOON, f"p{number}")
 
     at_once(work, 24)
-    assert table.profile_exists("p-b") == "p-a"
-    assert len(table.find("p-a").records) == 2 + 23
+    assert store.profile_exists("p-b") == "p-a"
+    assert len(store.find("p-a").records) == 2 + 23
 
 
 def test_64_resolves_and_merges_of_the_same_people_end_in_one_profile(
@@ -119,25 +119,25 @@ def test_64_resolves_and_merges_of_the_same_people_end_in_one_profile(
     for number in range(people):
         said = record("web", f"first{number}", email=f"b{number}@shop.test", given_name="Bob")
         at = NOON + timedelta(seconds=number)
-        table.resolve(said, f"first{number}", at, f"p{number}")
+        store.resolve(said, f"first{number}", at, f"p{number}")
     pairs = [(one, other) for one in range(people) for other in range(people) if one != other]
 
     def work(number: int) -> None:
         if number % 2:
             one, other = pairs[number // 2 % len(pairs)]
-            table.merge(f"p{one}", f"p{other}", ACT, merge_request(number))
+            store.merge(f"p{one}", f"p{other}", ACT, merge_request(number))
         else:
             email = f"b{number // 2 % people}@shop.test"
             said = record("pos", f"s{number}", email=email, given_name="Bob")
-            table.resolve(said, f"r{number}", NOON, f"new{number}")
+            store.resolve(said, f"r{number}", NOON, f"new{number}")
 
     at_once(work, WRITERS)
-    assert {table.profile_exists(f"p{number}") for number in range(people)} == {"p0"}
-    profile = table.find("p0")
+    assert {store.profile_exists(f"p{number}") for number in range(people)} == {"p0"}
+    profile = store.find("p0")
     assert len({held.record.source_id for held in profile.records}) == people + WRITERS // 2
     assert profile.member_ids == {f"p{number}" for number in range(people)}
     for number in range(people):
-        (found,) = table.find_by("email", f"b{number}@shop.test")
+        (found,) = store.find_by("email", f"b{number}@shop.test")
         assert found == profile
 
 
@@ -165,7 +165,7 @@ def test_64_messages_of_one_person_on_the_feed_end_in_one_profile(
         assert (
             apply_records.handler({"Records": [message(number)]}, None)["batchItemFailures"] == []
         )
-    (profile,) = table.find_by("email", "bob@shop.test")
+    (profile,) = store.find_by("email", "bob@shop.test")
     assert len(profile.records) == WRITERS
 
 
@@ -183,14 +183,14 @@ def test_who_shares_nothing_but_name_address_and_birth_date_is_found_by_all_at_o
             birth_date="1980-03-04",
             address=home,
         )
-        return table.resolve(said, f"r{number}", NOON, f"p{number}")
+        return store.resolve(said, f"r{number}", NOON, f"p{number}")
 
     found = at_once(resolve, 16)
     assert len({resolution.profile_id for resolution in found}) == 1
 
 
 def test_a_record_is_not_resurrected_by_a_resolve_during_the_erasure(local_tables: None) -> None:
-    table.resolve(record("web", "bob", email="bob@shop.test"), "first", NOON, "p")
+    store.resolve(record("web", "bob", email="bob@shop.test"), "first", NOON, "p")
 
     def work(number: int) -> None:
         if number == 0:
@@ -198,11 +198,11 @@ def test_a_record_is_not_resurrected_by_a_resolve_during_the_erasure(local_table
             return
         said = record("pos", f"s{number}", email="bob@shop.test")
         with contextlib.suppress(Gone):
-            table.resolve(said, f"r{number}", NOON, f"p{number}")
+            store.resolve(said, f"r{number}", NOON, f"p{number}")
 
     at_once(work, 16)
-    assert table.find_by("email", "bob@shop.test") == []
+    assert store.find_by("email", "bob@shop.test") == []
     for number in range(1, 16):
-        assert table.profile_exists(f"p{number}") is None
+        assert store.profile_exists(f"p{number}") is None
     with pytest.raises(Gone):
-        table.resolve(record("web", "bob", phone="+14155552671"), "again", NOON, "q")
+        store.resolve(record("web", "bob", phone="+14155552671"), "again", NOON, "q")

@@ -18,12 +18,12 @@ from functions.stock import audit
 from shared.aws import settings
 from shared.errors import Busy, Refusal
 from shared.orders import model, placing, shortfalls
-from shared.orders.contract import order_answer
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order, Payment
-from shared.stock import table
-from shared.stock.feed import Counted, Event, Moved
-from shared.stock.model import Hold, Position
-from shared.stock.table import feeds
+from shared.stock import store as stock_store
+from shared.stock.model.events import Counted, Event, Moved
+from shared.stock.model.position import Hold, Position
+from shared.stock.store import feeds
 from tests.conftest import make_tables
 from tests.race.laws.weather import Storm, Weather
 from tests.tables.orders import shop
@@ -264,8 +264,8 @@ class Laws(RuleBasedStateMachine):
             by_place[event.sku, event.location_id].append(event)
         try:
             with self.weather.role(FEED):
-                found = table.positions_of(by_place)
-                applied = table.applied_of(events)
+                found = stock_store.positions_of(by_place)
+                applied = stock_store.applied_of(events)
                 for place, batch in by_place.items():
                     self.apply(place, batch, found.get(place), applied)
         except Busy:
@@ -287,7 +287,7 @@ class Laws(RuleBasedStateMachine):
         applied: Any,
     ) -> None:
         try:
-            table.apply(batch, known, applied, self.now)
+            stock_store.apply(batch, known, applied, self.now)
         except Busy:
             if self.weather.storm is not None:
                 raise

@@ -23,15 +23,17 @@ from hypothesis.stateful import (
 from functions.stock import audit
 from shared.errors import FromTheFuture
 from shared.instants import rfc3339
-from shared.locations import table as locations
+from shared.locations import store as locations
 from shared.orders import model, placing, shortfalls
-from shared.orders import table as orders
+from shared.orders import store as orders
 from shared.orders.model import Line, Order, Payment, Rejection, Returned
-from shared.stock import audit_table, slot_table, table
-from shared.stock.audit import LATE, drifts
-from shared.stock.contract import event_of
-from shared.stock.feed import Counted, Moved
-from shared.stock.model import Hold, HoldLine, HoldState
+from shared.stock import store as stock_store
+from shared.stock.contract.feed import event_of
+from shared.stock.model.audit import LATE, drifts
+from shared.stock.model.events import Counted, Moved
+from shared.stock.model.position import Hold, HoldLine, HoldState
+from shared.stock.store import audit as audit_store
+from shared.stock.store import slots
 from tests.functions.stock.conftest import Context
 from tests.race.laws import strangers
 from tests.race.laws.laws import API, HOLDS, PLACES, SKUS, STORES, Laws
@@ -88,7 +90,7 @@ class Machine(Laws):
     def count_as_it_stands(self, which: int) -> None:
         """A count that changes nothing is only noted, and still hides what is older."""
         place = PLACES[which % len(PLACES)]
-        found = table.position(*place)
+        found = stock_store.position(*place)
         if found is not None and found.on_hand >= 0:
             self.say(Counted("wms", self.name(), None, *place, found.on_hand, self.theirs))
 
@@ -127,25 +129,25 @@ class Machine(Laws):
             answer="{}",
         )
         self.mine = True
-        if self.done(partial(table.open_hold, hold), HOLDS):
+        if self.done(partial(stock_store.open_hold, hold), HOLDS):
             self.holds[name] = hold
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of, life=minutes)
     def extend(self, which: int, life: int) -> None:
-        extend = partial(table.extend_hold, self.hold(which), self.later(life), self.now)
+        extend = partial(stock_store.extend_hold, self.hold(which), self.later(life), self.now)
         self.done(extend, HOLDS)
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of, payment=st.sampled_from(["p1", "p2"]), life=minutes)
     def bind(self, which: int, payment: str, life: int) -> None:
         hold = self.hold(which)
-        self.done(partial(table.bind_hold, hold, payment, self.later(life), self.now), HOLDS)
+        self.done(partial(stock_store.bind_hold, hold, payment, self.later(life), self.now), HOLDS)
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of)
     def release(self, which: int) -> None:
-        self.done(partial(table.release_hold, self.hold(which), self.now), HOLDS)
+        self.done(partial(stock_store.release_hold, self.hold(which), self.now), HOLDS)
 
     @rule(
         lines=st.lists(
@@ -232,7 +234,7 @@ class Machine(Laws):
             orders.project(order, None)
         self.by_order = True
         covered = self.done(partial(shortfalls.cover, *place, self.now), COVERS)
-        found = table.position(*place)
+        found = stock_store.position(*place)
         if covered is not None and found is not None and found.available < 0:
             parts = (part for order in shop.all_orders() for part in order.fulfillments)
             waiting = [part for part in parts if part.state in model.UNPICKED]
@@ -244,7 +246,7 @@ class Machine(Laws):
         """A request that was answered is answered again, and does nothing more."""
         if self.holds:
             hold = self.hold(which)
-            assert table.open_hold(hold).hold_id == hold.hold_id
+            assert stock_store.open_hold(hold).hold_id == hold.hold_id
         if self.placed:
             again, first = self.placed[self.order(which)]
             assert again() == first
@@ -255,13 +257,13 @@ class Machine(Laws):
     @rule(place=places)
     def heat_up_or_cool_down(self, place: tuple[str, str]) -> None:
         """Its units are spread over slots, as when it runs hot; or folded back."""
-        item, whole = slot_table.look(*place)
+        item, whole = slots.look(*place)
         if whole.slots:
             with self.weather.role(FOLDS):
-                slot_table.fold(*place, self.now)
+                slots.fold(*place, self.now)
         elif item is not None:
             with self.weather.role(API):
-                slot_table.split(item, 0, self.now)
+                slots.split(item, 0, self.now)
 
     @rule()
     def audit(self) -> None:
@@ -269,14 +271,19 @@ class Machine(Laws):
         index that are behind at once look like a drift, which no repair believes for a while."""
         if self.weather.index_is_behind:
             self.ledger_follows()
-        positions = [found for place in PLACES if (found := table.position(*place)) is not None]
+        positions = [
+            found for place in PLACES if (found := stock_store.position(*place)) is not None
+        ]
         with self.weather.role(AUDITS):
-            promised = audit_table.promised_now(orders.open_units, positions)
+            promised = audit_store.promised_now(orders.open_units, positions)
             for found in positions:
                 now = min(self.now, found.updated_at + LATE / 2)  # the stream is not that late
-                ledger = audit_table.ledger(found, now)
+                ledger = audit_store.ledger(found, now)
                 units = promised[found.sku, found.location_id]
-                assert drifts(found, units, ledger, now, now - table.KEPT) == [], (found, ledger)
+                assert drifts(found, units, ledger, now, now - stock_store.KEPT) == [], (
+                    found,
+                    ledger,
+                )
 
     @rule(sku=st.sampled_from(SKUS))
     def repair(self, sku: str) -> None:
@@ -295,9 +302,9 @@ class Machine(Laws):
         if not swept:
             return
         with self.weather.role(EXPIRES):
-            for hold in list(table.due_holds(self.now)):
-                assert table.expire_hold(hold, self.now)
-                assert not table.expire_hold(hold, self.now)
+            for hold in list(stock_store.due_holds(self.now)):
+                assert stock_store.expire_hold(hold, self.now)
+                assert not stock_store.expire_hold(hold, self.now)
         now = self.now
         self.by_order = True
         with self.weather.role(SWEEPS):

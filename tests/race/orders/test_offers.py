@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import offers, placing, table
+from shared.orders import offers, placing
+from shared.orders import store as orders_store
 from tests.race.orders.test_races import LATER, answer, at_once, buy, kinds
 from tests.tables.orders import shop
 from tests.tables.orders.shop import line, request
@@ -38,7 +39,7 @@ def test_of_many_stores_that_claim_at_once_one_has_it() -> None:
         told = kinds(outcomes)
         assert told[str] == 1
         assert set(told) <= {str, InvalidTransition, Conflict}
-        stored = table.find(f"o-{n}")
+        stored = orders_store.find(f"o-{n}")
         assert stored is not None
         (won,) = [name for name in outcomes if isinstance(name, str)]
         assert stored.fulfillment(f"o-{n}.1").location_id == won

@@ -15,14 +15,16 @@ from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
 from shared.errors import Busy, InvalidTransition, OutOfStock, Refusal
-from shared.orders import backorders, model, placing, promising, table, transfer_table, transfers
-from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
-from shared.orders.model import Line, Order
-from shared.orders.transfers import Moved, Transfer, TransferLine
-from shared.stock import table as stock
-from shared.stock.feed import Announced
-from shared.stock.feed import Moved as Came
-from shared.stock.model import HoldLine
+from shared.orders import backorders, model, placing, promising, store
+from shared.orders.contract.orders import order_answer
+from shared.orders.contract.promises import PromiseHeld, PromiseHoldInput
+from shared.orders.model import Line, Order, transfers
+from shared.orders.model.transfers import Moved, Transfer, TransferLine
+from shared.orders.store import transfers as transfers_store
+from shared.stock import store as stock
+from shared.stock.model.events import Announced
+from shared.stock.model.events import Moved as Came
+from shared.stock.model.position import HoldLine
 from shared.web.idempotency import Request
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
@@ -58,7 +60,7 @@ def buy(name: str, *lines: Line, key: str = "", **more: Any) -> str:
 
 
 def stored(name: str) -> Order:
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
     return found
 
@@ -118,7 +120,7 @@ def test_the_units_to_be_picked_are_counted_once_by_many_workers() -> None:
         if n % 2:
             act(f"o-{n}", "pick", f"p-{n}")
         images.append(stored(f"o-{n}"))
-    assert kinds(at_once([partial(table.project, image, None) for image in images * 3])) == {
+    assert kinds(at_once([partial(store.project, image, None) for image in images * 3])) == {
         int: 48
     }
     units = tables.get(table_name("availability"), "UNPICKED", "LOC#denver", consistent=True)
@@ -155,7 +157,7 @@ def test_orders_with_opposite_lines_do_not_block_each_other() -> None:
 
 def test_one_key_from_32_threads_is_one_order_with_equal_answers() -> None:
     shop.stocked({"A": {"denver": 1}})
-    name = table.id_of(request("same", None))
+    name = store.id_of(request("same", None))
 
     def once() -> str:
         return placing.place(order(name), request("same", None), "web", NOW, answer)
@@ -224,7 +226,7 @@ def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> N
                 partial(placing.change, name, partial(model.overdue, now=late), late),
             ]
         )
-        found = table.find(name)
+        found = store.find(name)
         assert found is not None
         first, then = (f.state for f in found.fulfillments)
         assert (first in {"rejected", "expired"}, then) == (True, "offered")
@@ -249,12 +251,14 @@ def test_a_transfer_is_shipped_or_cancelled_and_received_once() -> None:
     lines = (TransferLine("A", 4, 4),)
     draft = Transfer("t1", "denver", "boulder", lines, NOW, LATER)
     asked = transfers.request(draft, NOW, "web")
-    same = [partial(transfer_table.request_once, asked, NOW, request("t"), repr) for _ in range(8)]
+    same = [partial(transfers_store.request_once, asked, NOW, request("t"), repr) for _ in range(8)]
     assert len({*at_once(same)}) == 1
     shop.laws()
 
     def move(decide: Callable[[Transfer], Moved], key: str) -> Callable[[], Any]:
-        return partial(transfer_table.change, "t1", decide, LATER, request=request(key), answer=str)
+        return partial(
+            transfers_store.change, "t1", decide, LATER, request=request(key), answer=str
+        )
 
     ended = at_once(
         [
@@ -264,7 +268,7 @@ def test_a_transfer_is_shipped_or_cancelled_and_received_once() -> None:
     )
     assert sum(isinstance(result, str) for result in ended) == 1
     shop.laws()
-    if transfer_table.find("t1").state == "cancelled":
+    if transfers_store.find("t1").state == "cancelled":
         assert shop.counts("A", "denver") == (5, 0, 5, 0)
         return
     came = at_once(
@@ -381,13 +385,13 @@ def test_buyers_at_once_shrink_a_transfer_by_what_they_bought_and_no_more() -> N
     lines = (TransferLine("A", 5, 5),)
     draft = Transfer("t", "denver", "omaha", lines, NOW, NOW + timedelta(days=2))
     asked = transfers.request(draft, NOW, "planner")
-    transfer_table.request_once(asked, NOW, request("t"), lambda _: "{}")
-    transfer_table.enlist(transfer_table.find("t"))
+    transfers_store.request_once(asked, NOW, request("t"), lambda _: "{}")
+    transfers_store.enlist(transfers_store.find("t"))
     shop.project("A")
-    ships = partial(transfer_table.change, "t", lambda found: transfers.ship(found, NOW, "x"), NOW)
+    ships = partial(transfers_store.change, "t", lambda found: transfers.ship(found, NOW, "x"), NOW)
     outcomes = at_once([*(partial(buy, f"o-{n}") for n in range(8)), ships])
     sold = sum(len(one.fulfillments) for one in shop.all_orders())
-    left = transfer_table.find("t").lines[0]
+    left = transfers_store.find("t").lines[0]
     assert (left.cancelled, left.open) == (sold, 5 - sold)
     assert kinds(outcomes).keys() <= {str, OutOfStock, InvalidTransition, Busy}
     shop.laws()

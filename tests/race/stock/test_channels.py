@@ -11,9 +11,9 @@ from functools import partial
 import pytest
 
 from shared.errors import OutOfStock
-from shared.stock import table
-from shared.stock.feed import Moved
-from shared.stock.rules import Amount, Facts, Match, Rule, Rules, Selling, terms
+from shared.stock import store
+from shared.stock.model.events import Moved
+from shared.stock.model.rules import Amount, Facts, Match, Rule, Rules, Selling, terms
 from tests.race.stock.test_races import NOW, hold, race, stocked
 from tests.tables.stock.laws import Follower, assert_laws
 
@@ -30,7 +30,7 @@ def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]
 
     def buy() -> int:
         try:
-            table.open_hold(wanted, Selling(Rules(1, rules), channel, NOW, {}, {}, lambda _: {}))
+            store.open_hold(wanted, Selling(Rules(1, rules), channel, NOW, {}, {}, lambda _: {}))
         except OutOfStock:
             return 0
         return units
@@ -39,7 +39,7 @@ def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]
 
 
 def facts() -> Facts:
-    return Facts.of(table.position("A", "1"))
+    return Facts.of(store.position("A", "1"))
 
 
 def test_two_channels_over_the_same_units_sell_to_their_floors_and_no_further() -> None:
@@ -71,11 +71,11 @@ def test_fences_by_ratio_hold_while_goods_arrive_and_holds_are_released() -> Non
 
     def deliver(n: int) -> int:
         move = Moved("wms", f"d{n}", None, "A", "1", 10, "receiving", NOW)
-        return 0 * table.apply([move], table.position("A", "1"), (), NOW)
+        return 0 * store.apply([move], store.position("A", "1"), (), NOW)
 
     def come_and_go(n: int) -> int:
         if buys(f"g{n}", "marketplace", 2, SHARE)():
-            table.release_hold(table.known_hold(f"g{n}"), NOW)
+            store.release_hold(store.known_hold(f"g{n}"), NOW)
         return 0
 
     work: list[Callable[[], int]] = [

@@ -18,10 +18,11 @@ from botocore.config import Config
 from shared.aws import clients, dynamodb
 from shared.aws.items import from_item
 from shared.errors import Busy, OutOfStock
-from shared.stock import slot_table, table
-from shared.stock.feed import Counted, Event, Moved
-from shared.stock.model import Cause, Effect, Hold, HoldState
-from shared.stock.rules import Amount, Terms
+from shared.stock import store
+from shared.stock.model.events import Counted, Event, Moved
+from shared.stock.model.position import Cause, Effect, Hold, HoldState
+from shared.stock.model.rules import Amount, Terms
+from shared.stock.store import slots as slots_store
 from tests.contention import contended
 from tests.race.stock.test_races import NOW, START, apply, following, hold, moved, race
 from tests.tables.stock.laws import Follower, assert_laws, items
@@ -46,20 +47,20 @@ def stocked(quantity: int) -> None:
 
 
 def split(floor: int = 0, at: datetime = NOW) -> bool:
-    item, _ = slot_table.look(*PLACE)
+    item, _ = slots_store.look(*PLACE)
     assert item is not None
-    return slot_table.split(item, floor, at)
+    return slots_store.split(item, floor, at)
 
 
 def is_split() -> bool:
-    found = table.position(*PLACE)
+    found = store.position(*PLACE)
     return found is not None and found.slots > 0
 
 
 def bought(wanted: Hold, floor: int = 0) -> Hold | None:
     try:
         terms = Terms(Amount(floor))
-        return table.open_hold(
+        return store.open_hold(
             wanted, {(line.sku, line.location_id): terms for line in wanted.lines}
         )
     except OutOfStock:
@@ -129,16 +130,16 @@ def watched() -> Iterator[None]:
 
 def _snapshot() -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """None when it was split or folded before all could be read at one instant."""
-    item = dynamodb.get(table.stock(), "SKU#A", "LOC#1", consistent=True)
+    item = dynamodb.get(store.stock(), "SKU#A", "LOC#1", consistent=True)
     assert item is not None
     keys = [("SKU#A", "LOC#1")]
     for number in range(item.get("slots", 0)):
-        slot = slot_table.slot_key(*PLACE, number)
+        slot = slots_store.slot_key(*PLACE, number)
         keys.append((slot.pk, slot.sk))
     try:
         answer: Any = clients.dynamodb().transact_get_items(
             TransactItems=[
-                {"Get": {"TableName": table.stock(), "Key": dynamodb.key(*key)}} for key in keys
+                {"Get": {"TableName": store.stock(), "Key": dynamodb.key(*key)}} for key in keys
             ]
         )
     except clients.dynamodb().exceptions.TransactionCanceledException:
@@ -164,7 +165,7 @@ def test_a_flash_sale_sells_every_unit_once_and_refuses_all_others() -> None:
     found = assert_laws(follower=follower)[PLACE]
     assert (found["on_hand"], found["available"]) == (150, 0)
     entries = {entry["type"] for row in items() for entry in row.get("entries", ())}
-    assert {slot_table.SPLIT, slot_table.FOLDED} <= entries
+    assert {slots_store.SPLIT, slots_store.FOLDED} <= entries
 
 
 def test_a_storm_ends_in_sold_or_refused_without_anybody_coming_again() -> None:
@@ -200,7 +201,7 @@ def test_nobody_is_kept_waiting_when_all_is_sold() -> None:
 
     def refuse(number: int) -> bool:
         with pytest.raises(OutOfStock):
-            table.open_hold(hold(f"h{number}", ("A", 1)))
+            store.open_hold(hold(f"h{number}", ("A", 1)))
         return True
 
     with contended(clients.dynamodb()):
@@ -216,12 +217,12 @@ def test_splitting_and_folding_race_with_buyers_and_sellers() -> None:
     def release(number: int) -> bool:
         won = bought(hold(f"r{number}", ("A", 2)))
         assert won
-        table.release_hold(won, NOW)
+        store.release_hold(won, NOW)
         return False
 
     def step(number: int) -> bool:
         if number % 2:
-            slot_table.fold(*PLACE, steps[number])
+            slots_store.fold(*PLACE, steps[number])
         else:
             split(0, steps[number])
         return False
@@ -275,15 +276,15 @@ def test_holds_expire_while_the_position_is_split() -> None:
     opened = [bought(hold(f"h{number}", ("A", 1), minutes=5)) for number in range(60)]
     assert all(opened)
     late = NOW + timedelta(minutes=6)
-    expired: list[Work] = [partial(table.expire_hold, one, late) for one in opened if one]
+    expired: list[Work] = [partial(store.expire_hold, one, late) for one in opened if one]
     bought_late = [buys(f"n{number}", at=late) for number in range(70)]
-    work: list[Work] = [*expired, *bought_late, partial(slot_table.fold, *PLACE, late)]
+    work: list[Work] = [*expired, *bought_late, partial(slots_store.fold, *PLACE, late)]
     random.Random(5).shuffle(work)
     with contended(clients.dynamodb()), following() as follower, watched():
         race(work, THREADS)
-    states = [table.known_hold(f"h{number}").state for number in range(60)]
+    states = [store.known_hold(f"h{number}").state for number in range(60)]
     assert states == [HoldState.EXPIRED] * 60
-    sold = sum(table.find_hold(f"n{number}") is not None for number in range(70))
+    sold = sum(store.find_hold(f"n{number}") is not None for number in range(70))
     assert sold >= 40
     assert assert_laws(follower=follower)[PLACE]["available"] == 100 - sold
 
@@ -295,7 +296,7 @@ def test_units_that_leave_without_asking_are_not_taken_from_under_a_slot() -> No
     cause = Cause("norain/orders", "o", "fulfillment.rejected", "stock_taking")
 
     def lose() -> bool:
-        assert table.carry_out([Effect(*PLACE, -90, 0)], cause, NOW).written
+        assert store.carry_out([Effect(*PLACE, -90, 0)], cause, NOW).written
         return False
 
     with contended(clients.dynamodb()):
@@ -320,7 +321,7 @@ def test_the_same_request_of_many_threads_is_one_hold_while_split() -> None:
     stocked(100)
     assert split()
     with contended(clients.dynamodb()):
-        answers = race([lambda: table.open_hold(hold("h", ("A", 2)))] * 32)
+        answers = race([lambda: store.open_hold(hold("h", ("A", 2)))] * 32)
     assert {answer.hold_id for answer in answers} == {"h"}
     assert assert_laws(follower=Follower())[PLACE]["available"] == 98
 
@@ -329,13 +330,13 @@ def test_the_same_request_for_the_last_unit_is_answered_with_its_hold() -> None:
     """The second of two equal requests finds nothing left, and its own hold standing."""
     stocked(1)
     with contended(clients.dynamodb()):
-        answers = race([lambda: table.open_hold(hold("h", ("A", 1)))] * 32)
+        answers = race([lambda: store.open_hold(hold("h", ("A", 1)))] * 32)
     assert {answer.hold_id for answer in answers} == {"h"}
 
 
 def test_carts_over_split_positions_are_all_or_nothing() -> None:
     for sku in ("A", "B"):
-        table.apply([Counted("wms", "c0", None, sku, "1", 100, START)], None, (), NOW)
+        store.apply([Counted("wms", "c0", None, sku, "1", 100, START)], None, (), NOW)
     assert split()
 
     def buy(number: int) -> bool:
@@ -352,7 +353,7 @@ def test_a_fold_that_died_half_way_is_finished_by_the_next() -> None:
     stocked(100)
     assert split()
     for number in range(3):
-        key = slot_table.slot_key(*PLACE, number)
+        key = slots_store.slot_key(*PLACE, number)
         clients.dynamodb().update_item(
             TableName=key.table,
             Key=dynamodb.key(key.pk, key.sk),

@@ -13,9 +13,9 @@ import pytest
 
 from shared.aws import dynamodb
 from shared.errors import Busy, HoldClosed, OutOfStock
-from shared.stock import table
-from shared.stock.feed import Counted, Event, Moved
-from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState
+from shared.stock import store
+from shared.stock.model.events import Counted, Event, Moved
+from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
 from tests.tables.stock.laws import Follower, assert_laws
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
@@ -73,7 +73,7 @@ def at(second: int) -> datetime:
 
 def stocked(quantity: int, *skus: str) -> None:
     for sku in skus:
-        table.apply([Counted("wms", "c0", None, sku, "1", quantity, START)], None, (), NOW)
+        store.apply([Counted("wms", "c0", None, sku, "1", quantity, START)], None, (), NOW)
 
 
 def moved(number: int, *, sequenced: bool) -> Moved:
@@ -82,8 +82,8 @@ def moved(number: int, *, sequenced: bool) -> Moved:
 
 
 def apply(*events: Event) -> int:
-    found = table.positions_of([("A", "1")]).get(("A", "1"))
-    return table.apply(events, found, table.applied_of(events), NOW)
+    found = store.positions_of([("A", "1")]).get(("A", "1"))
+    return store.apply(events, found, store.applied_of(events), NOW)
 
 
 def brought(event: Event) -> int:
@@ -109,7 +109,7 @@ def hold(name: str, *lines: tuple[str, int], minutes: int = 15, opened_at: datet
 
 def bought(wanted: Hold) -> bool:
     try:
-        return table.open_hold(wanted) is not None
+        return store.open_hold(wanted) is not None
     except OutOfStock:
         return False
 
@@ -168,7 +168,7 @@ def test_carts_in_opposite_order_all_end() -> None:
 
 def test_the_same_request_of_many_threads_is_one_hold() -> None:
     stocked(10, "A")
-    answers = race([lambda: table.open_hold(hold("h", ("A", 2)))] * THREADS)
+    answers = race([lambda: store.open_hold(hold("h", ("A", 2)))] * THREADS)
     assert {answer.hold_id for answer in answers} == {"h"}
     assert assert_laws(follower=Follower())["A", "1"]["available"] == 8
 
@@ -177,32 +177,32 @@ def test_release_expiry_and_order_of_one_hold_have_one_winner() -> None:
     """Whoever is first has the units; nobody gives them back twice."""
     stocked(100, "A")
     for round_ in range(4):
-        opened = table.open_hold(hold(f"h{round_}", ("A", 5)))
+        opened = store.open_hold(hold(f"h{round_}", ("A", 5)))
         late = opened.expires_at
 
         def release(opened: Hold = opened) -> str:
             try:
-                table.release_hold(opened, NOW)
+                store.release_hold(opened, NOW)
             except HoldClosed:
                 return ""
             return "released"
 
         def sweep(opened: Hold = opened, late: datetime = late) -> str:
-            return "expired" if table.expire_hold(opened, late) else ""
+            return "expired" if store.expire_hold(opened, late) else ""
 
         def convert(opened: Hold = opened) -> str:
-            parts = [table.convert_part(opened, "o1", NOW)]
+            parts = [store.convert_part(opened, "o1", NOW)]
             return "" if dynamodb.transact(parts) else "converted"
 
         work: list[Callable[[], str]] = [release, sweep, convert] * 11
         random.Random(round_).shuffle(work)
         results = race(work)
-        state = table.known_hold(opened.hold_id).state
+        state = store.known_hold(opened.hold_id).state
         assert results.count("converted") == (state is HoldState.CONVERTED)
         assert results.count("expired") == (state is HoldState.EXPIRED)
         assert results.count("released") >= (state is HoldState.RELEASED)
     converted = sum(
-        5 for round_ in range(4) if table.known_hold(f"h{round_}").state is HoldState.CONVERTED
+        5 for round_ in range(4) if store.known_hold(f"h{round_}").state is HoldState.CONVERTED
     )
     assert_laws({("A", "1"): converted}, Follower())
 
@@ -224,7 +224,7 @@ def test_counts_sales_holds_and_repetitions_at_once_break_no_law() -> None:
         opened = hold(f"h{number}", ("A", 1))
         assert bought(opened)
         if number % 2:
-            table.release_hold(opened, NOW)
+            store.release_hold(opened, NOW)
 
     with following() as follower:
         race(
@@ -246,7 +246,7 @@ def test_hand_overs_during_counts_are_neither_lost_nor_counted_twice() -> None:
 
     def hand_over(number: int) -> Any:
         at_ = NOW + timedelta(seconds=number)
-        _, parts = table.effect_parts([Effect("A", "1", -1, 0, floor=0)], cause, at_)
+        _, parts = store.effect_parts([Effect("A", "1", -1, 0, floor=0)], cause, at_)
         return dynamodb.transact(parts)
 
     counts = [Counted("wms", f"c{n}", None, "A", "1", 500 + n, at(n)) for n in range(1, 9)]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shared.stock.feed import Counted, Event, Moved
+from shared.stock.model.events import Counted, Event, Moved
 from tests.race.stock.test_races import START, apply, at, following, race, stocked
 from tests.tables.stock.laws import assert_laws
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import Conflict
 from shared.web.idempotency import Request
-from shared.webhooks import table
+from shared.webhooks import store
 from shared.webhooks.model import Webhook
 from tests.unit.webhooks.test_model import webhook
 
@@ -21,7 +21,7 @@ MOST = 10
 def subscribe(key: str) -> Webhook | None:
     request = Request.of("web-client", key, "POST", "/v1/webhooks", None)
     try:
-        return table.subscribe(webhook(webhook_id=f"wh_{request.name}"), request, MOST)
+        return store.subscribe(webhook(webhook_id=f"wh_{request.name}"), request, MOST)
     except Conflict:
         return None
 
@@ -30,7 +30,7 @@ def test_a_client_never_gets_more_than_it_may_have() -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         made = [one for one in pool.map(subscribe, map(str, range(THREADS))) if one]
     assert len(made) == MOST
-    assert len(table.of_client("web-client")) == MOST
+    assert len(store.of_client("web-client")) == MOST
 
 
 def test_one_request_sent_many_times_is_one_webhook_and_leaves_room_for_the_others() -> None:
@@ -44,18 +44,18 @@ def test_one_request_sent_many_times_is_one_webhook_and_leaves_room_for_the_othe
 def test_failures_and_a_delivery_at_once_never_disable_what_has_arrived_since() -> None:
     made = subscribe("one")
     assert made is not None
-    failing = table.failed(made, AT)
+    failing = store.failed(made, AT)
     assert failing is not None
 
     def act(number: int) -> bool:
         if number == THREADS // 2:
-            return table.delivered(failing)
-        table.failed(failing, AT + timedelta(days=1, seconds=number))
+            return store.delivered(failing)
+        store.failed(failing, AT + timedelta(days=1, seconds=number))
         return False
 
     with ThreadPoolExecutor(THREADS) as pool:
         assert sum(pool.map(act, range(THREADS))) == 1
-    assert not table.disable(failing, AT + timedelta(days=2))
-    found = table.find("web-client", made.webhook_id)
+    assert not store.disable(failing, AT + timedelta(days=2))
+    found = store.find("web-client", made.webhook_id)
     assert found is not None
     assert found.state == "active"

@@ -9,13 +9,13 @@ from itertools import product
 import pytest
 from botocore.client import BaseClient
 
-from shared.availability import rebuild_table, table
-from shared.availability.model import Change, Row
+from shared.availability.model.pack import Change, Row
+from shared.availability.store import packs, rebuild
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many
 from shared.aws.settings import table_name
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import ORDINARY, Life, Product
 from tests.tables.availability.test_packs import calls
 
@@ -30,27 +30,27 @@ BOTH = Life(LATER, discontinued=True)
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "pause", lambda attempt: None)
-    monkeypatch.setattr(table, "_known", {})
+    monkeypatch.setattr(packs, "_known", {})
 
 
 def put(life: Life, at: datetime = AT) -> bool:
     """What PUT /v1/products does."""
     catalog.put(Product("A", "A", 100, "USD", 1.0, life=life))
-    return table.put_life("A", at)
+    return packs.put_life("A", at)
 
 
 def project(place: str, version: int = 1) -> None:
-    table.project("A", [Change(place, version, Row(version, version), AT)])
+    packs.project("A", [Change(place, version, Row(version, version), AT)])
 
 
 def lives() -> list[Life]:
-    keys = [table.pack_key("A", number) for number in range(64)]
+    keys = [packs.pack_key("A", number) for number in range(64)]
     return [catalog.life_of_item(item) for item in get_many(keys).values()]
 
 
 def test_the_life_stands_beside_the_locations_and_ordinary_goods_have_none() -> None:
     project("denver")
-    key = table.pack_key("A")
+    key = packs.pack_key("A")
     before = get_many([key])[key]
     assert not {"available_from", "discontinued"} & set(before)
     assert put(BOTH, AT + timedelta(seconds=1))
@@ -62,7 +62,7 @@ def test_the_life_stands_beside_the_locations_and_ordinary_goods_have_none() -> 
         "version": 2,
         "as_of": "2026-11-21T00:00:01.000Z",
     }
-    assert table.columns(["A"])["A"].life == table.packs(["A"])["A"].life == BOTH
+    assert packs.columns(["A"])["A"].life == packs.packs(["A"])["A"].life == BOTH
     assert put(ENDED)
     assert put(ORDINARY)
     assert get_many([key])[key] == {**before, "version": 4, "as_of": after["as_of"]}
@@ -71,7 +71,7 @@ def test_the_life_stands_beside_the_locations_and_ordinary_goods_have_none() -> 
 def test_a_product_that_is_put_again_writes_no_pack() -> None:
     assert not put(ENDED)
     project("denver")
-    assert table.packs(["A"])["A"].life == ENDED
+    assert packs.packs(["A"])["A"].life == ENDED
     reads, writes = calls("GetItem"), calls("UpdateItem")
     assert not put(ENDED)
     assert (len(reads), writes) == (1, [])
@@ -84,29 +84,29 @@ def test_a_change_carries_the_life_over_without_asking_the_catalog() -> None:
     project("denver", 2)
     project("boulder")
     assert asked == []
-    assert table.packs(["A"])["A"].life == AHEAD
+    assert packs.packs(["A"])["A"].life == AHEAD
 
 
 def test_every_item_of_a_large_pack_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "MOST_BYTES", 130)
+    monkeypatch.setattr(packs, "MOST_BYTES", 130)
     put(AHEAD)
-    table.project("A", [Change(f"s-{n:03}", 1, Row(n % 9, n), AT) for n in range(90)])
+    packs.project("A", [Change(f"s-{n:03}", 1, Row(n % 9, n), AT) for n in range(90)])
     assert len(lives()) > 2
     assert set(lives()) == {AHEAD}
-    versions = {part.pack.version for part in table.stored("A")}
+    versions = {part.pack.version for part in packs.stored("A")}
     assert put(ENDED)
     assert set(lives()) == {ENDED}
-    assert versions.isdisjoint(part.pack.version for part in table.stored("A"))
-    table.project("A", [Change(f"t-{n:03}", 1, Row(n % 9, n), AT) for n in range(90)])
+    assert versions.isdisjoint(part.pack.version for part in packs.stored("A"))
+    packs.project("A", [Change(f"t-{n:03}", 1, Row(n % 9, n), AT) for n in range(90)])
     assert set(lives()) == {ENDED}
-    assert table.columns(["A"])["A"].life == table.packs(["A"])["A"].life == ENDED
+    assert packs.columns(["A"])["A"].life == packs.packs(["A"])["A"].life == ENDED
 
 
 def test_a_rebuild_mends_a_put_that_was_cut_off() -> None:
     project("denver")
     catalog.put(Product("A", "A", 100, "USD", 1.0, life=ENDED))
     assert lives() == [ORDINARY]
-    assert rebuild_table.rebuild("A")
+    assert rebuild.rebuild("A")
     assert lives() == [ENDED]
 
 
@@ -135,15 +135,15 @@ def beginning(items: int) -> None:
     """A discontinued product in so many items, or none and no pack of it."""
     client = dynamodb()
     for number in range(MOST_ITEMS):
-        key = table.pack_key("A", number)
+        key = packs.pack_key("A", number)
         client.delete_item(TableName=key.table, Key=tables.key(key.pk, key.sk))
     client.delete_item(TableName=table_name("catalog"), Key=tables.key("SKU#A", "PRODUCT"))
-    table._known.clear()
+    packs._known.clear()
     if items:
         put(ENDED)
         project("denver")
         if items > 1:
-            table._spread("A", AT, items)
+            packs._spread("A", AT, items)
 
 
 @pytest.mark.parametrize("items", [0, 1, 2])
@@ -154,7 +154,7 @@ def test_no_interleaving_loses_a_life_or_a_change(items: int, first: str) -> Non
     firsts: dict[str, Step] = {
         "put": lambda: put(AHEAD),
         "project": lambda: project("boulder"),
-        "rebuild": lambda: table.put_life("A", AT),  # what it ends with
+        "rebuild": lambda: packs.put_life("A", AT),  # what it ends with
     }
     for (life, gap), one in product(((BOTH, 0), (ENDED, 0), (BOTH, 2)), range(1, 8)):
         beginning(items)
@@ -169,9 +169,9 @@ def test_no_interleaving_loses_a_life_or_a_change(items: int, first: str) -> Non
         wanted = {"aspen"} if gap else set()
         wanted |= {"denver"} if items else set()
         wanted |= {"boulder"} if first == "project" else set()
-        assert {place for pack in table.packs(["A"]).values() for place in pack.rows} == wanted
+        assert {place for pack in packs.packs(["A"]).values() for place in pack.rows} == wanted
 
 
 def spread_and_project() -> None:
     project("aspen")
-    table._spread("A", AT, MOST_ITEMS)
+    packs._spread("A", AT, MOST_ITEMS)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.client import BaseClient
 
-from shared.availability import table
-from shared.availability.model import Change, Row
+from shared.availability.model.pack import Change, Row
+from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many
 
@@ -31,37 +31,37 @@ def calls(name: str) -> list[object]:
 
 
 def test_changes_of_many_batches_end_in_one_item() -> None:
-    assert table.project("A", [change("denver", 1, 5), change("boulder", 1, 2)])
-    assert table.project("A", [change("denver", 2, 4)])
-    pack = table.packs(["A"])["A"]
+    assert packs.project("A", [change("denver", 1, 5), change("boulder", 1, 2)])
+    assert packs.project("A", [change("denver", 2, 4)])
+    pack = packs.packs(["A"])["A"]
     assert pack.rows == {"denver": Row(4, 2), "boulder": Row(2, 1)}
     assert pack.as_of == AT + timedelta(milliseconds=2)
     assert pack.version == 2
 
 
 def test_what_is_known_is_read_but_not_written() -> None:
-    table.project("A", [change("denver", 2, 5)])
+    packs.project("A", [change("denver", 2, 5)])
     writes = calls("PutItem")
-    assert not table.project("A", [change("denver", 1, 9), change("denver", 2, 9)])
+    assert not packs.project("A", [change("denver", 1, 9), change("denver", 2, 9)])
     assert writes == []
-    assert table.packs(["A"])["A"].rows == {"denver": Row(5, 2)}
+    assert packs.packs(["A"])["A"].rows == {"denver": Row(5, 2)}
 
 
 def test_a_writer_that_was_overtaken_folds_again_and_loses_nothing() -> None:
-    table.project("A", [change("denver", 1, 5)])
+    packs.project("A", [change("denver", 1, 5)])
     overtaken = False
 
     def overtake(**_: object) -> None:
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            table.project("A", [change("boulder", 1, 2)])
+            packs.project("A", [change("boulder", 1, 2)])
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
-    assert table.project("A", [change("denver", 2, 4)])
-    pack = table.packs(["A"])["A"]
+    assert packs.project("A", [change("denver", 2, 4)])
+    pack = packs.packs(["A"])["A"]
     assert pack.rows == {"denver": Row(4, 2), "boulder": Row(2, 1)}
     assert pack.version == 3
 
@@ -70,11 +70,11 @@ def test_a_hundred_skus_of_five_hundred_locations_are_one_call() -> None:
     locations = [f"store-{index:04}" for index in range(500)]
     skus = [f"sku-{index}" for index in range(100)]
     for sku in skus:
-        table.project(sku, [change(location, 1, 7) for location in locations])
-    item = get_many([table.pack_key("sku-0")])[table.pack_key("sku-0")]
+        packs.project(sku, [change(location, 1, 7) for location in locations])
+    item = get_many([packs.pack_key("sku-0")])[packs.pack_key("sku-0")]
     assert len(item["pack"]) < 4_000
     asked = calls("BatchGetItem")
-    found = table.columns(skus)
+    found = packs.columns(skus)
     assert len(asked) == 1
     assert set(found) == set(skus)
     assert found["sku-99"].locations == locations
@@ -82,5 +82,5 @@ def test_a_hundred_skus_of_five_hundred_locations_are_one_call() -> None:
 
 
 def test_a_sku_without_a_pack_is_not_there() -> None:
-    assert table.packs(["A"]) == {}
-    assert table.columns([]) == {}
+    assert packs.packs(["A"]) == {}
+    assert packs.columns([]) == {}

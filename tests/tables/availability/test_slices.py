@@ -10,17 +10,17 @@ from botocore.client import BaseClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability import confidence_table, rebuild_table, table
-from shared.availability.confidence import Outcome
-from shared.availability.export_table import stocked
-from shared.availability.model import Change, Row, encode, slice_of
-from shared.availability.sales import Sale
+from shared.availability.model.confidence import Outcome
+from shared.availability.model.pack import Change, Row, encode, slice_of
+from shared.availability.model.sales import Sale
+from shared.availability.store import confidence, packs, rebuild
+from shared.availability.store.export import stocked
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many, transact
 from shared.errors import Busy
-from shared.orders.table import gather
-from shared.stock import table as stock
-from shared.stock.model import Cause, Effect
+from shared.orders.store import gather
+from shared.stock import store as stock
+from shared.stock.model.position import Cause, Effect
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -31,8 +31,8 @@ FEW = 130
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "MOST_BYTES", FEW)
-    monkeypatch.setattr(table, "_known", {})
+    monkeypatch.setattr(packs, "MOST_BYTES", FEW)
+    monkeypatch.setattr(packs, "_known", {})
 
 
 def change(place: int, version: int = 1, available: int = 7, **more: Any) -> Change:
@@ -41,12 +41,12 @@ def change(place: int, version: int = 1, available: int = 7, **more: Any) -> Cha
 
 
 def items(sku: str = "A") -> dict[str, dict[str, Any]]:
-    keys = [table.pack_key(sku, number) for number in range(64)]
+    keys = [packs.pack_key(sku, number) for number in range(64)]
     return {key.sk: item for key, item in get_many(keys).items()}
 
 
 def rows(sku: str = "A") -> dict[str, Row]:
-    return table.packs([sku])[sku].rows
+    return packs.packs([sku])[sku].rows
 
 
 class Calls:
@@ -69,28 +69,28 @@ class Calls:
 
 def test_a_pack_grows_over_items_and_each_tells_how_many_there_are() -> None:
     for place in range(100):
-        table.project("A", [change(place)])
+        packs.project("A", [change(place)])
     found = items()
     assert len(found) in (4, 8, 16)
     assert {item["packs"] for item in found.values()} == {len(found)}
     assert all(len(item["pack"]) <= FEW for item in found.values())
     assert len({item["version"] for item in found.values()}) == len(found)
     assert rows() == {f"store-{place:04}": Row(7, 1) for place in range(100)}
-    (columns,) = table.columns(["A"]).values()
+    (columns,) = packs.columns(["A"]).values()
     assert columns.locations == [f"store-{place:04}" for place in range(100)]
 
 
 def test_a_small_pack_costs_what_it_did() -> None:
-    table.project("A", [change(0)])
+    packs.project("A", [change(0)])
     assert "packs" not in items()["PACK#0"]
     calls = Calls()
-    table.project("A", [change(0, 2)])
+    packs.project("A", [change(0, 2)])
     assert calls.names() == ["GetItem", "PutItem"]
-    table.project("B", [change(0)])
+    packs.project("B", [change(0)])
     calls.names()
-    table.columns(["A"])
-    table.columns(["A", "B"])
-    table.packs(["A", "B"])
+    packs.columns(["A"])
+    packs.columns(["A", "B"])
+    packs.packs(["A", "B"])
     gather(["A", "B"])
     assert calls.names() == ["GetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem"]
 
@@ -98,33 +98,33 @@ def test_a_small_pack_costs_what_it_did() -> None:
 def test_a_change_reads_and_writes_the_item_of_its_location_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    table.project("A", [change(place) for place in range(100)])
-    monkeypatch.setattr(table, "MOST_BYTES", 2 * FEW)
+    packs.project("A", [change(place) for place in range(100)])
+    monkeypatch.setattr(packs, "MOST_BYTES", 2 * FEW)
     before = items()
     calls = Calls()
-    table.project("A", [change(42, 2, 3)])
+    packs.project("A", [change(42, 2, 3)])
     assert calls.names() == ["GetItem", "PutItem"]
     number = slice_of("store-0042", len(before))
     assert {name for name, item in items().items() if item != before[name]} == {f"PACK#{number}"}
 
 
 def test_a_process_that_knows_nothing_or_the_wrong_number_asks_once_more() -> None:
-    table.project("A", [change(place) for place in range(100)])
+    packs.project("A", [change(place) for place in range(100)])
     of = len(items())
     for wrong in (1, 2, 64):
-        table._known["A"] = wrong
+        packs._known["A"] = wrong
         calls = Calls()
-        assert not table.project("A", [change(42)])
+        assert not packs.project("A", [change(42)])
         assert set(calls.names()) == {"GetItem"}
-        assert table._known["A"] == of
+        assert packs._known["A"] == of
 
 
 def test_readers_call_once_more_for_the_packs_that_lie_in_more_items_alone() -> None:
-    table.project("A", [change(place) for place in range(100)])
-    table.project("B", [change(place) for place in range(60)])
-    table.project("C", [change(0)])
+    packs.project("A", [change(place) for place in range(100)])
+    packs.project("B", [change(place) for place in range(60)])
+    packs.project("C", [change(0)])
     calls = Calls()
-    assert set(table.columns(["A", "B", "C", "D"])) == {"A", "B", "C"}
+    assert set(packs.columns(["A", "B", "C", "D"])) == {"A", "B", "C"}
     first, second = calls.made
     asked = second[1]["RequestItems"]["fake-availability"]["Keys"]
     assert Counter(key["pk"]["S"] for key in asked) == {
@@ -132,15 +132,15 @@ def test_readers_call_once_more_for_the_packs_that_lie_in_more_items_alone() -> 
     }
     assert first[0] == second[0] == "BatchGetItem"
     calls.names()
-    table.columns(["A"])
+    packs.columns(["A"])
     assert calls.names() == ["GetItem", "BatchGetItem"]
 
 
 def test_a_placement_sees_all_locations_in_one_call_more() -> None:
-    table.project("A", [change(place) for place in range(100)])
+    packs.project("A", [change(place) for place in range(100)])
     week = AT - timedelta(days=20)
     sale = (Sale(2, int(week.timestamp())),)
-    table.project("A", [Change("store-0003", 2, Row(4, 2), week, sale)])
+    packs.project("A", [Change("store-0003", 2, Row(4, 2), week, sale)])
     calls = Calls()
     found = gather(["A", "B"])
     assert calls.names() == ["BatchGetItem", "BatchGetItem"]
@@ -152,7 +152,7 @@ def test_a_placement_sees_all_locations_in_one_call_more() -> None:
 @pytest.mark.parametrize("read", ["columns", "packs", "stored", "project", "gather"])
 def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
     """Between the first item and the others: half of the first one's locations move away."""
-    table.project("A", [change(place) for place in range(30)])
+    packs.project("A", [change(place) for place in range(30)])
     of = len(items())
     assert of > 1
     spread = False
@@ -161,7 +161,7 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
         nonlocal spread
         if not spread:
             spread = True
-            table._spread("A", AT, 2 * of)
+            packs._spread("A", AT, 2 * of)
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
@@ -170,16 +170,16 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
     everywhere = [f"store-{place:04}" for place in range(30)]
     match read:
         case "columns":
-            assert table.columns(["A"])["A"].locations == everywhere
+            assert packs.columns(["A"])["A"].locations == everywhere
         case "packs":
-            assert sorted(table.packs(["A"])["A"].rows) == everywhere
+            assert sorted(packs.packs(["A"])["A"].rows) == everywhere
         case "stored":
-            found = [place for part in table.stored("A") for place in part.pack.rows]
+            found = [place for part in packs.stored("A") for place in part.pack.rows]
             assert sorted(found) == everywhere
         case "gather":
             assert sorted(gather(["A"]).packs["A"].rows) == everywhere
         case "project":
-            assert table.project("A", [change(place, 2, 9) for place in range(30)])
+            assert packs.project("A", [change(place, 2, 9) for place in range(30)])
             assert rows() == {place: Row(9, 2) for place in everywhere}
     assert spread
     assert len(items()) == 2 * of
@@ -189,7 +189,7 @@ def test_a_reader_that_never_meets_items_of_one_spreading_says_that_it_is_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("shared.aws.dynamodb.pause", lambda _: None)
-    table.project("A", [change(place) for place in range(30)])
+    packs.project("A", [change(place) for place in range(30)])
     client: Any = dynamodb()
     client.update_item(
         TableName="fake-availability",
@@ -198,41 +198,41 @@ def test_a_reader_that_never_meets_items_of_one_spreading_says_that_it_is_busy(
         ExpressionAttributeValues={":n": {"N": "64"}},
     )
     with pytest.raises(Busy):
-        table.packs(["A"])
+        packs.packs(["A"])
 
 
 def test_a_writer_that_is_overtaken_by_a_spreading_folds_again() -> None:
-    table.project("A", [change(place) for place in range(30)])
+    packs.project("A", [change(place) for place in range(30)])
     of, overtaken = len(items()), False
 
     def overtake(**_: Any) -> None:
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            table._spread("A", AT, 2 * of)
+            packs._spread("A", AT, 2 * of)
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
-    assert table.project("A", [change(place, 2, 9) for place in range(30)])
+    assert packs.project("A", [change(place, 2, 9) for place in range(30)])
     assert len(items()) == 2 * of
     assert rows() == {f"store-{place:04}": Row(9, 2) for place in range(30)}
 
 
 def test_a_spreading_that_is_overtaken_by_a_writer_loses_nothing() -> None:
-    table.project("A", [change(place) for place in range(5)])
+    packs.project("A", [change(place) for place in range(5)])
     overtaken = False
 
     def overtake(**_: Any) -> None:
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            table.project("A", [change(0, 2, 9)])
+            packs.project("A", [change(0, 2, 9)])
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-parameter-build.dynamodb.TransactWriteItems", overtake)
-    assert table.project("A", [change(place) for place in range(1, 60)])
+    assert packs.project("A", [change(place) for place in range(1, 60)])
     assert overtaken
     assert rows() == {f"store-{n:04}": Row(9, 2) if n == 0 else Row(7, 1) for n in range(60)}
 
@@ -240,11 +240,11 @@ def test_a_spreading_that_is_overtaken_by_a_writer_loses_nothing() -> None:
 def test_an_item_that_was_written_too_large_is_spread_by_its_next_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(table, "MOST_BYTES", 10**6)
-    table.project("A", [change(place) for place in range(100)])
+    monkeypatch.setattr(packs, "MOST_BYTES", 10**6)
+    packs.project("A", [change(place) for place in range(100)])
     assert len(items()) == 1
-    monkeypatch.setattr(table, "MOST_BYTES", FEW)
-    table.project("A", [change(3, 2, 1)])
+    monkeypatch.setattr(packs, "MOST_BYTES", FEW)
+    packs.project("A", [change(3, 2, 1)])
     assert len(items()) > 1
     assert rows() == {f"store-{n:04}": Row(1, 2) if n == 3 else Row(7, 1) for n in range(100)}
 
@@ -252,10 +252,10 @@ def test_an_item_that_was_written_too_large_is_spread_by_its_next_change(
 def test_more_slices_than_a_transaction_has_parts_there_never_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(table, "MOST_BYTES", 1)
-    table.project("A", [change(place) for place in range(100)])
-    table.project("A", [change(0, 2)])
-    assert len(items()) == table.MOST_SLICES == 64
+    monkeypatch.setattr(packs, "MOST_BYTES", 1)
+    packs.project("A", [change(place) for place in range(100)])
+    packs.project("A", [change(0, 2)])
+    assert len(items()) == packs.MOST_SLICES == 64
     assert len(rows()) == 100
 
 
@@ -281,16 +281,16 @@ def test_any_order_repetition_and_batching_gives_the_rows_of_one_dict(
     again = changes * 2
     chance.shuffle(again)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table, "MOST_BYTES", most_bytes)
+        patch.setattr(packs, "MOST_BYTES", most_bytes)
         for start in range(0, len(again), size):
             if chance.random() < 0.3:
-                table._known.clear()
-            table.project(sku, again[start : start + size])
+                packs._known.clear()
+            packs.project(sku, again[start : start + size])
             if chance.random() < 0.3:
                 assert set(rows(sku)) <= set(expected)
-        assert not table.project(sku, again)
+        assert not packs.project(sku, again)
     assert rows(sku) == expected
-    assert table.columns([sku])[sku].locations == sorted(expected)
+    assert packs.columns([sku])[sku].locations == sorted(expected)
     assert len({item["version"] for item in items(sku).values()}) == len(items(sku))
 
 
@@ -305,35 +305,35 @@ def received(sku: str, count: int) -> None:
 
 def test_a_large_pack_is_made_again_from_the_positions() -> None:
     received("A", 100)
-    assert rebuild_table.rebuild("A")
+    assert rebuild.rebuild("A")
     assert len(items()) > 1
     expected = {f"store-{n:04}": Row(1, 1) for n in range(100)}
     assert rows() == expected
-    assert not rebuild_table.rebuild("A")
-    table.project("A", [change(999, 5), change(3, 99, 12)])
-    assert rebuild_table.rebuild("A")
+    assert not rebuild.rebuild("A")
+    packs.project("A", [change(999, 5), change(3, 99, 12)])
+    assert rebuild.rebuild("A")
     assert rows() == expected
 
 
 def test_a_rebuild_spreads_first_and_then_replaces_what_differs_in_one_transaction() -> None:
     received("A", 100)
-    table.project("A", [change(place) for place in range(10)])
+    packs.project("A", [change(place) for place in range(10)])
     calls = Calls()
-    assert rebuild_table.rebuild("A")
+    assert rebuild.rebuild("A")
     writes = [name for name in calls.names() if "Get" not in name and name != "Query"]
     assert writes == ["TransactWriteItems", "TransactWriteItems"]
-    table.project("A", [change(3, 99, 12)])
+    packs.project("A", [change(3, 99, 12)])
     before = items()
     calls.names()
-    assert rebuild_table.rebuild("A")
+    assert rebuild.rebuild("A")
     assert "TransactWriteItems" not in calls.names()
     assert sum(item != before[name] for name, item in items().items()) == 1
 
 
 def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
     received("A", 100)
-    rebuild_table.rebuild("A")
-    table.project("A", [change(place, 99, 12) for place in range(50)])
+    rebuild.rebuild("A")
+    packs.project("A", [change(place, 99, 12) for place in range(50)])
     overtaken = False
 
     def overtake(**_: Any) -> None:
@@ -341,12 +341,12 @@ def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
         if not overtaken:
             overtaken = True
             received("A", 1)
-            table.project("A", [change(0, 100, 2)])
+            packs.project("A", [change(0, 100, 2)])
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-call.dynamodb.TransactWriteItems", overtake)
-    assert rebuild_table.rebuild("A")
+    assert rebuild.rebuild("A")
     assert overtaken
     assert rows() == {f"store-{n:04}": Row(2, 2) if n == 0 else Row(1, 1) for n in range(100)}
 
@@ -354,17 +354,17 @@ def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
 def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shared.availability.export_table.PAGE", 3)
-    confidence_table.note("store-0001", [Outcome("o", "-", found=True, second=1)])
-    table.project("A", [change(place) for place in range(100)])
-    table.project("B", [change(place) for place in range(40)])
-    table.project("C", [change(0)])
+    monkeypatch.setattr("shared.availability.store.export.PAGE", 3)
+    confidence.note("store-0001", [Outcome("o", "-", found=True, second=1)])
+    packs.project("A", [change(place) for place in range(100)])
+    packs.project("B", [change(place) for place in range(40)])
+    packs.project("C", [change(0)])
     found = [(sku, len(pack.locations)) for sku, _, pack in stocked("web", AT)]
     assert sorted(found) == [("A", 100), ("B", 40), ("C", 1)]
     listed: list[str] = []
     after = None
     while True:
-        skus, after = rebuild_table.packed_skus(3, after)
+        skus, after = rebuild.packed_skus(3, after)
         listed += skus
         if after is None:
             break
@@ -372,8 +372,8 @@ def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
 
 
 def test_a_sku_that_is_spread_knows_how_sure_its_counts_are() -> None:
-    table.project("A", [change(place) for place in range(100)], {"store-0003": 900})
-    found = table.columns(["A"])["A"]
+    packs.project("A", [change(place) for place in range(100)], {"store-0003": 900})
+    found = packs.columns(["A"])["A"]
     assert found.confidence[3] == 900
     assert found.confidence.count(None) == 99
     assert rows()["store-0003"].confidence == 900

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.aws.dynamodb import get_many
-from shared.catalog import table
+from shared.catalog import store
 from shared.catalog.model import Life, Product, Variant
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -25,33 +25,33 @@ def test_a_product_is_read_as_it_was_put() -> None:
         attributes={"department": "dairy"},
         life=Life(datetime(2026, 12, 1, tzinfo=UTC), discontinued=True),
     )
-    assert table.find("milk") is None
-    assert table.put(full)
-    assert table.find("milk") == full
-    assert not table.put(product())
-    assert table.find("milk") == product()
+    assert store.find("milk") is None
+    assert store.put(full)
+    assert store.find("milk") == full
+    assert not store.put(product())
+    assert store.find("milk") == product()
 
 
 def test_products_are_those_that_exist() -> None:
-    table.put(product("a"))
-    table.put(product("b"))
-    assert table.products(["a", "b", "c", "a"]) == {"a": product("a"), "b": product("b")}
+    store.put(product("a"))
+    store.put(product("b"))
+    assert store.products(["a", "b", "c", "a"]) == {"a": product("a"), "b": product("b")}
 
 
 def test_others_read_products_in_their_own_call() -> None:
-    table.put(product("a"))
-    found = get_many([table.product_key("a"), table.product_key("b")])
-    assert [table.product_of_item(item) for item in found.values()] == [product("a")]
+    store.put(product("a"))
+    found = get_many([store.product_key("a"), store.product_key("b")])
+    assert [store.product_of_item(item) for item in found.values()] == [product("a")]
 
 
 def test_the_list_is_in_the_order_of_the_titles_page_after_page() -> None:
     titles = ["pear", "Apple", "apple", "Banana", "zebra # 5", "Éclair"]
     for index, title in enumerate(titles):
-        table.put(product(f"s{index}", title))
+        store.put(product(f"s{index}", title))
     found: list[str] = []
     after = None
     while True:
-        page = table.page(2, after=after)
+        page = store.page(2, after=after)
         found += [entry.sku for entry in page.products]
         after = page.after
         if after is None:
@@ -60,28 +60,28 @@ def test_the_list_is_in_the_order_of_the_titles_page_after_page() -> None:
 
 
 def test_a_query_is_how_the_title_begins_in_any_case() -> None:
-    table.put(product("a", "Whole  Milk 1 GA"))
-    table.put(product("b", "Whole Bread"))
-    table.put(product("c", "Milk, whole"))
-    assert [entry.sku for entry in table.page(9, beginning="WHOLE m").products] == ["a"]
-    assert [entry.sku for entry in table.page(9, beginning="whole").products] == ["b", "a"]
+    store.put(product("a", "Whole  Milk 1 GA"))
+    store.put(product("b", "Whole Bread"))
+    store.put(product("c", "Milk, whole"))
+    assert [entry.sku for entry in store.page(9, beginning="WHOLE m").products] == ["a"]
+    assert [entry.sku for entry in store.page(9, beginning="whole").products] == ["b", "a"]
 
 
 def test_a_new_title_leaves_its_old_place() -> None:
-    table.put(product("a", "Old"))
-    table.put(product("a", "New"))
-    assert table.page(9, beginning="old").products == []
-    assert [entry.sku for entry in table.page(9).products] == ["a"]
+    store.put(product("a", "Old"))
+    store.put(product("a", "New"))
+    assert store.page(9, beginning="old").products == []
+    assert [entry.sku for entry in store.page(9).products] == ["a"]
 
 
 def test_the_variants_of_a_product_are_the_others_of_its_group_as_they_are_now() -> None:
     for sku, group in (("a", "shirt"), ("b", "shirt"), ("c", "shirt"), ("d", "hat"), ("e", "")):
-        table.put(product(sku, attributes={"item_group_id": group} if group else {}))
-    found = table.variants(["a", "d", "e", "unknown"])
+        store.put(product(sku, attributes={"item_group_id": group} if group else {}))
+    found = store.variants(["a", "d", "e", "unknown"])
     assert {sku: [one.sku for one in others] for sku, others in found.items()} == {
         "a": ["b", "c"],
         "d": [],
     }
     assert found["a"][0] == Variant("b", "Whole Milk", {"item_group_id": "shirt"})
-    table.put(product("b"))
-    assert [one.sku for one in table.variants(["a"])["a"]] == ["c"]
+    store.put(product("b"))
+    assert [one.sku for one in store.variants(["a"])["a"]] == ["c"]

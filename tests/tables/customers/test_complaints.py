@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from shared.customers import table
-from shared.customers.contract import profile_answer
-from shared.customers.fold import may_contact
-from shared.customers.model import Consent, Interaction, Resolution
-from shared.customers.table import Act
+from shared.customers import store
+from shared.customers.contract.profiles import profile_answer
+from shared.customers.model.fold import may_contact
+from shared.customers.model.person import Consent, Interaction, Resolution
+from shared.customers.store import Act
 from shared.errors import Gone
 from shared.web.idempotency import Request
 from tests.erasure import erase
@@ -23,7 +23,7 @@ ACT = Act(actor="associate", at=NOON, reason="they said so")
 def resolve(source_id: str, *, source: str = "web", days: int = 0, **fields: Any) -> Resolution:
     at = NOON + timedelta(days=days)
     said = record(source, source_id, at=at, **fields)
-    return table.resolve(said, f"{source}-{source_id}-{days}", at, f"p-{source_id}")
+    return store.resolve(said, f"{source}-{source_id}-{days}", at, f"p-{source_id}")
 
 
 def request(name: str) -> Request:
@@ -31,11 +31,11 @@ def request(name: str) -> Request:
 
 
 def merge(one: str, other: str, name: str = "merge") -> str:
-    return table.merge(one, other, ACT, request(name)).profile_id
+    return store.merge(one, other, ACT, request(name)).profile_id
 
 
 def answer(profile_id: str) -> str:
-    return profile_answer(table.find(profile_id)).model_dump_json()
+    return profile_answer(store.find(profile_id)).model_dump_json()
 
 
 def test_a_shared_device_does_not_glue_two_people() -> None:
@@ -60,7 +60,7 @@ def test_a_wrong_merge_can_be_taken_back_whole() -> None:
     before = answer("p-ann"), answer("p-bob")
     merge("p-ann", "p-bob")
     assert answer("p-ann") == answer("p-bob")
-    table.unmerge("p-ann", ("web", "bob"), "new", ACT, request("unmerge"))
+    store.unmerge("p-ann", ("web", "bob"), "new", ACT, request("unmerge"))
     assert (answer("p-ann"), answer("p-bob")) == before
 
 
@@ -69,7 +69,7 @@ def test_a_merge_loses_no_property_and_nobody_becomes_anonymous() -> None:
     resolve("ann", email="ann@shop.test", given_name="Ann", family_name="Miller")
     resolve("2", days=1, phone="+14155552671", birth_date="1980-01-02")
     merge("p-ann", "p-2")
-    whole = profile_answer(table.find("p-ann"))
+    whole = profile_answer(store.find("p-ann"))
     assert {(found.type, found.value) for found in whole.identifiers} == {
         ("email", "ann@shop.test"),
         ("phone", "+14155552671"),
@@ -84,10 +84,10 @@ def test_events_come_along_and_are_counted_once() -> None:
         resolve(name, days=days, email=f"{name}@shop.test")
         for visit in range(3):
             at = NOON + timedelta(hours=visit)
-            table.record_interaction(f"p-{name}", Interaction(f"{name}{visit}", "web", "visit", at))
+            store.record_interaction(f"p-{name}", Interaction(f"{name}{visit}", "web", "visit", at))
     merge("p-ann", "p-2")
     merge("p-2", "p-ann", "again")
-    _, found, _ = table.timeline("p-2", 50, None)
+    _, found, _ = store.timeline("p-2", 50, None)
     assert sorted(entry.interaction_id for entry in found) == sorted(
         f"{name}{visit}" for name in ("ann", "2") for visit in range(3)
     )
@@ -109,7 +109,7 @@ def test_a_merged_id_leads_to_the_survivor_in_one_hop() -> None:
     merge("p-2", "p-1", "b")
     merge("p-1", "p-0", "c")
     for number in range(4):
-        assert table.find(f"p-{number}").profile_id == "p-0"
+        assert store.find(f"p-{number}").profile_id == "p-0"
 
 
 def test_the_known_survive_the_anonymous_however_old() -> None:
@@ -117,7 +117,7 @@ def test_the_known_survive_the_anonymous_however_old() -> None:
     resolve("session", device_id="phone-7")
     resolve("ann", days=9, email="ann@shop.test", given_name="Ann")
     assert merge("p-session", "p-ann") == "p-ann"
-    assert table.find("p-session").profile_id == "p-ann"
+    assert store.find("p-session").profile_id == "p-ann"
 
 
 def agreed(status: Any, contact: str) -> tuple[Consent, ...]:
@@ -130,11 +130,11 @@ def test_a_merge_subscribes_nobody_who_never_subscribed() -> None:
     resolve("2", days=1, email="ann@work.test", consents=agreed("unknown", "ann@shop.test"))
     resolve("3", days=2, phone="+14155552671", consents=agreed("denied", "ann@shop.test"))
     merge("p-1", "p-2", "a")
-    person = table.find("p-1")
+    person = store.find("p-1")
     assert may_contact(person, "email", "marketing", "ann@shop.test")
     assert not may_contact(person, "email", "marketing", "ann@work.test")
     merge("p-1", "p-3", "b")
-    assert not may_contact(table.find("p-1"), "email", "marketing", "ann@shop.test")
+    assert not may_contact(store.find("p-1"), "email", "marketing", "ann@shop.test")
 
 
 def test_both_cards_are_known_after_a_merge_and_apart_after_it_is_undone() -> None:
@@ -143,9 +143,9 @@ def test_both_cards_are_known_after_a_merge_and_apart_after_it_is_undone() -> No
     resolve("2", days=1, loyalty_id="L2", email="ann@work.test")
     merge("p-1", "p-2")
     for card in ("L1", "L2"):
-        assert [person.profile_id for person in table.find_by("loyalty_id", card)] == ["p-1"]
-    table.unmerge("p-1", ("web", "2"), "new", ACT, request("u"))
-    assert [person.profile_id for person in table.find_by("loyalty_id", "L2")] == ["p-2"]
+        assert [person.profile_id for person in store.find_by("loyalty_id", card)] == ["p-1"]
+    store.unmerge("p-1", ("web", "2"), "new", ACT, request("u"))
+    assert [person.profile_id for person in store.find_by("loyalty_id", "L2")] == ["p-2"]
 
 
 def test_two_cards_are_for_a_person_to_judge() -> None:
@@ -171,14 +171,14 @@ def test_the_erased_are_not_brought_back_by_any_of_their_names() -> None:
             resolve(**told)  # type: ignore[arg-type]
     for profile_id in ("p-1", "p-2"):
         with pytest.raises(Gone):
-            table.find(profile_id)
+            store.find(profile_id)
 
 
 def test_what_was_judged_is_not_merged_by_the_next_record() -> None:
     """Segment: tightened rules do not hold for people who exist."""
     resolve("1", email="ann@shop.test", loyalty_id="L1", given_name="Ann")
     resolve("2", email="ann@shop.test", loyalty_id="L2", given_name="Ann")
-    ((review,), _) = table.open_reviews(10, None)
-    table.judge(review.review_id, "different", ACT)
+    ((review,), _) = store.open_reviews(10, None)
+    store.judge(review.review_id, "different", ACT)
     resolve("3", days=3, email="ann@shop.test", given_name="Ann")
-    assert table.find("p-1").profile_id != table.find("p-2").profile_id
+    assert store.find("p-1").profile_id != store.find("p-2").profile_id

@@ -7,8 +7,8 @@ import pytest
 
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
-from shared.customers import table
-from shared.customers.model import Address, Resolution
+from shared.customers import store
+from shared.customers.model.person import Address, Resolution
 from shared.errors import KeyReused
 from tests.unit.customers.people import NOON, record
 
@@ -24,13 +24,13 @@ def resolve(
     **fields: Any,
 ) -> Resolution:
     said = record(source, source_id, at=at, **fields)
-    return table.resolve(said, request or f"{source}-{source_id}", at, f"p-{source_id}")
+    return store.resolve(said, request or f"{source}-{source_id}", at, f"p-{source_id}")
 
 
 def test_somebody_new_gets_a_profile() -> None:
     found = resolve("1", email="bob@shop.test", given_name="Bob")
     assert (found.outcome, found.profile_id, found.home) == ("created", "p-1", "p-1")
-    profile = table.find("p-1")
+    profile = store.find("p-1")
     assert profile.records[0].record.text("email") == "bob@shop.test"
 
 
@@ -41,7 +41,7 @@ def test_an_equal_strong_identifier_links(name: str) -> None:
     found = resolve("2", source="pos", **said)
     assert (found.outcome, found.profile_id) == ("linked", "p-1")
     assert found.reasons == (f"same {name}",)
-    assert len(table.find("p-1").records) == 2
+    assert len(store.find("p-1").records) == 2
 
 
 def test_an_equal_device_alone_does_not_link() -> None:
@@ -54,14 +54,14 @@ def test_the_same_record_with_other_content_is_a_new_statement() -> None:
     later = NOON + timedelta(hours=1)
     found = resolve("1", request="again", at=later, email="bob@shop.test", phone="+14155552671")
     assert (found.outcome, found.profile_id) == ("updated", "p-1")
-    assert [p.profile_id for p in table.find_by("phone", "+14155552671")] == ["p-1"]
+    assert [p.profile_id for p in store.find_by("phone", "+14155552671")] == ["p-1"]
 
 
 def test_an_older_statement_that_comes_late_wins_nothing() -> None:
     resolve("1", at=NOON, email="bob@shop.test", given_name="Bob")
     before = NOON - timedelta(days=1)
     resolve("1", request="late", at=before, email="bob@shop.test", given_name="Rob")
-    (held,) = table.find("p-1").records
+    (held,) = store.find("p-1").records
     assert held.record.text("given_name") == "Bob"
 
 
@@ -88,8 +88,8 @@ def test_a_bridge_between_two_profiles_merges_them_into_the_older() -> None:
         given_name="Bob",
     )
     assert (bridge.outcome, bridge.profile_id, bridge.merged) == ("linked", "p-1", ("p-2",))
-    assert table.find("p-2") == table.find("p-1")
-    assert table.profile_exists("p-2") == "p-1"
+    assert store.find("p-2") == store.find("p-1")
+    assert store.profile_exists("p-2") == "p-1"
 
 
 def test_two_loyalty_ids_are_never_linked_by_rule() -> None:
@@ -97,7 +97,7 @@ def test_two_loyalty_ids_are_never_linked_by_rule() -> None:
     found = resolve("2", email="bob@shop.test", loyalty_id="L2", given_name="Bob")
     assert (found.outcome, found.profile_id) == ("review", "p-2")
     assert "two loyalty ids" in found.reasons
-    (review,), more = table.open_reviews(10, None)
+    (review,), more = store.open_reviews(10, None)
     assert review.profile_ids in {("p-1", "p-2"), ("p-2", "p-1")}
     assert more is None
 
@@ -113,7 +113,7 @@ def test_what_people_type_to_get_on_links_nobody() -> None:
     resolve("1", phone="+10000000000", email="none@none.com")
     found = resolve("2", phone="+10000000000", email="none@none.com")
     assert found.outcome == "created"
-    assert table.profile_exists("nobody") is None
+    assert store.profile_exists("nobody") is None
 
 
 def test_a_known_customer_costs_two_reads_and_is_looked_up_by_eight_keys_at_most(

@@ -8,11 +8,11 @@ import pytest
 
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
-from shared.customers import table
-from shared.customers.model import Address, Consent, Interaction, Resolution
-from shared.customers.table import Act
-from shared.customers.table.households import MOST_HOMES
-from shared.customers.views import NEWEST
+from shared.customers import store
+from shared.customers.model.person import Address, Consent, Interaction, Resolution
+from shared.customers.model.views import NEWEST
+from shared.customers.store import Act
+from shared.customers.store.households import MOST_HOMES
 from shared.errors import Conflict
 from shared.web.idempotency import Request
 from tests.erasure import erase
@@ -28,7 +28,7 @@ ELSEWHERE = Address("7 Quill Lane", "Springfield", "IL", "62705", "US")
 def resolve(source_id: str, *, days: int = 0, **fields: Any) -> Resolution:
     at = NOON + timedelta(days=days)
     said = record("web", source_id, at=at, **fields)
-    return table.resolve(said, f"{source_id}-{days}", at, f"p-{source_id}")
+    return store.resolve(said, f"{source_id}-{days}", at, f"p-{source_id}")
 
 
 def named(source_id: str, address: Address = HOME, *, days: int = 0) -> Resolution:
@@ -37,16 +37,16 @@ def named(source_id: str, address: Address = HOME, *, days: int = 0) -> Resoluti
 
 
 def housemates(profile_id: str) -> tuple[str, ...]:
-    return table.whole(profile_id).housemates
+    return store.whole(profile_id).housemates
 
 
 def merge(one: str, other: str, name: str = "m") -> None:
-    table.merge(one, other, ACT, Request(name, name))
+    store.merge(one, other, ACT, Request(name, name))
 
 
 def note(profile_id: str, number: int, kind: str = "view", data: Mapping[str, Any] = {}) -> None:
     at = NOON + timedelta(minutes=number)
-    table.record_interaction(profile_id, Interaction(f"i{number:03}", "web", kind, at, data))
+    store.record_interaction(profile_id, Interaction(f"i{number:03}", "web", kind, at, data))
 
 
 def test_who_lives_together_is_known_through_merges_and_when_they_are_undone() -> None:
@@ -56,7 +56,7 @@ def test_who_lives_together_is_known_through_merges_and_when_they_are_undone() -
     merge("p-bob", "p-cid")
     assert housemates("p-ann") == ("p-bob",)
     assert housemates("p-cid") == ("p-ann",)
-    table.unmerge("p-bob", ("web", "cid"), "new", ACT, Request("u", "u"))
+    store.unmerge("p-bob", ("web", "cid"), "new", ACT, Request("u", "u"))
     assert housemates("p-ann") == ("p-bob", "p-cid")
 
 
@@ -74,7 +74,7 @@ def test_a_record_that_leaves_alone_takes_its_address_with_it() -> None:
     resolve("2", days=1, email="ann@shop.test", given_name="Ann", address=HOME)
     named("bob", days=2)
     assert housemates("p-bob") == ("p-ann",)
-    table.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
+    store.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
     assert housemates("p-bob") == ("new",)
 
 
@@ -91,7 +91,7 @@ def test_the_newest_is_shown_and_purchases_are_not_lost_among_views() -> None:
     for number in range(1, 20):
         note("p-bob", number)
     note("p-bob", 19)
-    seen = table.whole("p-bob")
+    seen = store.whole("p-bob")
     assert [entry.interaction_id for entry in seen.recent] == [
         f"i{number:03}" for number in range(19, 19 - NEWEST, -1)
     ]
@@ -105,14 +105,14 @@ def test_what_is_shown_follows_the_records_of_an_unmerged_person() -> None:
     note("p-bob", 2)
     merge("p-ann", "p-bob")
     note("p-bob", 3)
-    assert [entry.interaction_id for entry in table.whole("p-ann").recent] == [
+    assert [entry.interaction_id for entry in store.whole("p-ann").recent] == [
         "i003",
         "i002",
         "i001",
     ]
-    table.unmerge("p-ann", ("web", "bob"), "new", ACT, Request("u", "u"))
-    assert [entry.interaction_id for entry in table.whole("p-ann").recent] == ["i001"]
-    assert [entry.interaction_id for entry in table.whole("p-bob").recent] == ["i003", "i002"]
+    store.unmerge("p-ann", ("web", "bob"), "new", ACT, Request("u", "u"))
+    assert [entry.interaction_id for entry in store.whole("p-ann").recent] == ["i001"]
+    assert [entry.interaction_id for entry in store.whole("p-bob").recent] == ["i003", "i002"]
 
 
 def test_what_came_with_an_erased_record_is_shown_nowhere() -> None:
@@ -120,13 +120,13 @@ def test_what_came_with_an_erased_record_is_shown_nowhere() -> None:
     bob = resolve("2", days=1, email="ann@shop.test", given_name="Ann")
     note("p-ann", 1)
     said = Interaction("i", "web", "purchase", NOON, {"sku": "SECRETBUY"}, bob.record_key)
-    table.record_interaction(bob.home, said)
-    table.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
-    assert [entry.interaction_id for entry in table.whole("new").orders] == ["i"]
+    store.record_interaction(bob.home, said)
+    store.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
+    assert [entry.interaction_id for entry in store.whole("new").orders] == ["i"]
     erase("new", Act("ops", NOON + timedelta(days=9), "asked for"))
     items = dynamodb().scan(TableName=table_name("customers"))["Items"]
     assert "SECRETBUY" not in str(items)
-    assert [entry.interaction_id for entry in table.whole("p-ann").recent] == ["i001"]
+    assert [entry.interaction_id for entry in store.whole("p-ann").recent] == ["i001"]
 
 
 def consents(number: int) -> tuple[Consent, ...]:
@@ -144,7 +144,7 @@ def test_a_record_that_has_become_too_big_is_refused_and_keeps_what_it_was() -> 
         say(number)
     with pytest.raises(Conflict):
         [say(number) for number in range(18, 24)]
-    assert 18 * 50 <= len(table.find("p-bob").records[0].record.consents) < 24 * 50
+    assert 18 * 50 <= len(store.find("p-bob").records[0].record.consents) < 24 * 50
 
 
 def test_who_would_be_too_much_for_one_profile_is_two_to_the_rules_and_to_a_person() -> None:
@@ -164,4 +164,4 @@ def test_a_person_of_many_statements_can_be_erased() -> None:
         resolve("bob", days=number, email=f"bob{number}@shop.test", phone=f"+1415555{number:04}")
     erase("p-bob", Act("ops", NOON + timedelta(days=99), "asked for"))
     for number in (0, 30, 59):
-        assert table.find_by("email", f"bob{number}@shop.test") == []
+        assert store.find_by("email", f"bob{number}@shop.test") == []

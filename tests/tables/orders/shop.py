@@ -6,20 +6,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.availability import table as availability
-from shared.availability.positions import change_of
+from shared.availability.model.positions import change_of
+from shared.availability.store import packs as availability
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
 from shared.aws.settings import table_name
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.locations import table as locations
-from shared.orders import model, table, transfer_table, transfers
-from shared.orders.model import Line, Method, Order, Payment, Place
-from shared.orders.supplies import claimed
-from shared.stock import table as stock
-from shared.stock.model import Cause, Effect, Position
+from shared.locations import store as locations
+from shared.orders import model, store
+from shared.orders.model import Line, Method, Order, Payment, Place, transfers
+from shared.orders.model.supplies import claimed
+from shared.orders.store import transfers as transfers_store
+from shared.stock import store as stock
+from shared.stock.model.position import Cause, Effect, Position
 from shared.web.idempotency import Request
 from tests.unit.locations.places import place
 
@@ -100,7 +101,7 @@ def items(name: str) -> list[dict[str, Any]]:
 
 
 def all_orders() -> list[Order]:
-    return [table.order_of_item(item) for item in items("orders") if item["sk"] == "ORDER"]
+    return [store.order_of_item(item) for item in items("orders") if item["sk"] == "ORDER"]
 
 
 def laws() -> None:
@@ -114,8 +115,8 @@ def laws() -> None:
                     reserved[held.sku, fulfillment.location_id] += held.quantity
     for row in items("orders"):
         if row["sk"] == "TRANSFER":
-            transfers.check(transfer_table.transfer_of_item(row))
-            reserved += table.units_reserved(row)
+            transfers.check(transfers_store.transfer_of_item(row))
+            reserved += store.units_reserved(row)
     rows = items("stock")
     for row in rows:
         if row["sk"] == "HOLD" and row["state"] == "open":

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from shared.orders import backorders, events, model, placing, table, transfer_table, transfers
-from shared.orders.contract import order_answer
-from shared.orders.model import Line, Order
-from shared.orders.transfers import Transfer, TransferLine
-from shared.stock import table as stock
-from shared.stock.contract import OnePosition
-from shared.stock.feed import Announced, Counted, Event, Moved
+from shared.orders import backorders, model, placing, store
+from shared.orders.contract import events
+from shared.orders.contract.orders import order_answer
+from shared.orders.model import Line, Order, transfers
+from shared.orders.model.transfers import Transfer, TransferLine
+from shared.orders.store import transfers as transfers_store
+from shared.stock import store as stock
+from shared.stock.contract.positions import OnePosition
+from shared.stock.model.events import Announced, Counted, Event, Moved
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -52,7 +54,7 @@ def bought(name: str, units: int = 1, minute: int = 1, **more: Any) -> Line:
 
 
 def stands(name: str) -> Order:
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
     return found
 
@@ -285,16 +287,16 @@ def test_units_in_transit_are_promised_and_reserved_when_they_arrive() -> None:
     def text(moved: Transfer) -> str:
         return moved.transfer_id
 
-    transfer_table.request_once(transfers.request(made, NOW, "ops"), NOW, request("T1"), text)
-    transfer_table.change("T1", lambda t: transfers.ship(t, NOW, "ops"), NOW)
-    transfer_table.announce(transfer_table.find("T1"), NOW)
+    transfers_store.request_once(transfers.request(made, NOW, "ops"), NOW, request("T1"), text)
+    transfers_store.change("T1", lambda t: transfers.ship(t, NOW, "ops"), NOW)
+    transfers_store.announce(transfers_store.find("T1"), NOW)
     shop.project("A")
     found = bought("o1", 3)
     assert (found.backordered, found.expected_at) == (3, NOW + 2 * DAY)
-    transfer_table.change("T1", lambda t: transfers.receive(t, {"A": 4}, NOW, "ops"), NOW)
+    transfers_store.change("T1", lambda t: transfers.receive(t, {"A": 4}, NOW, "ops"), NOW)
     assert shop.counts("A", "depot") == (4, 3, 1, 0)
     assert [row.quantity for row in shop.position("A", "depot").expected] == [1]
-    transfer_table.announce(transfer_table.find("T1"), NOW)
+    transfers_store.announce(transfers_store.find("T1"), NOW)
     assert [row.quantity for row in shop.position("A", "depot").expected] == [0]
     shop.laws()
     assert reviewed() == 1

@@ -7,17 +7,18 @@ from datetime import timedelta
 import pytest
 
 from shared.orders import promising
-from shared.orders.contract import (
+from shared.orders.contract.orders import ShipTo
+from shared.orders.contract.promises import (
     ChosenOption,
     PromiseHeld,
     PromiseHoldInput,
     PromiseInput,
     PromiseLine,
-    ShipTo,
 )
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Decision, Handling
-from shared.stock import table as stock
+from shared.routing.model.decision import Decision
+from shared.routing.model.policy import DEFAULT_POLICY, Handling
+from shared.routing.store import policies
+from shared.stock import store as stock
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, request
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.locations import table as locations
-from shared.orders import backorders, events, model, placing, table
-from shared.orders.contract import order_answer
+from shared.locations import store as locations
+from shared.orders import backorders, model, placing, store
+from shared.orders.contract import events
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
@@ -27,7 +28,7 @@ def place(*lines: model.Line, at: datetime = NOW, **more: Any) -> None:
 
 
 def found() -> Order:
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     return stored
 

@@ -8,8 +8,9 @@ import pytest
 
 from functions.orders import api
 from shared.errors import Conflict, NotFound
-from shared.orders import events, model, placing, table
-from shared.orders.contract import order_answer
+from shared.orders import model, placing, store
+from shared.orders.contract import events
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Change, Order
 from tests.functions.locations.requests import answered
 from tests.functions.locations.requests import request as sample
@@ -25,7 +26,7 @@ def answer(stored: Order) -> str:
 
 
 def found() -> Order:
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     return stored
 
@@ -45,7 +46,7 @@ def ship_one(stored: Order) -> Change:
 @pytest.fixture
 def grown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """An order with SHIPPED partial shipments, and the events that were told of it."""
-    monkeypatch.setattr(table, "MOST_IN_ORDER", 9_000)
+    monkeypatch.setattr("shared.orders.store.orders.MOST_IN_ORDER", 9_000)
     shop.stocked({"A": {"denver": SHIPPED + 5}})
     placing.place(
         order("o-1", line("1", "A", SHIPPED + 5)), request("k", "o-1"), "web", NOW, answer
@@ -62,7 +63,7 @@ def test_closed_history_moves_beside_the_order(grown: list[dict[str, Any]]) -> N
     """627 partial shipments were an item of 400 KB, and nothing could be written any more."""
     (item,) = (row for row in shop.items("orders") if row["sk"] == "ORDER")
     assert len(json.dumps(item, default=str)) < 20_000
-    short, whole = found(), table.whole(found())
+    short, whole = found(), store.whole(found())
     assert short.past.parts > 1
     assert len(whole.history) == short.told == 3 + SHIPPED
     assert [entry.event for entry in whole.history].count("fulfillment.shipped") == SHIPPED

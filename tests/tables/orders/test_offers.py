@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import model, offers, placing, table
-from shared.orders.contract import order_answer
+from shared.orders import model, offers, placing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Fulfillment, Order
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Handling, Offers, Policy
-from shared.stock import table as stock
-from shared.stock.feed import Counted
+from shared.routing.model.policy import DEFAULT_POLICY, Handling, Offers, Policy
+from shared.routing.store import policies
+from shared.stock import store as stock
+from shared.stock.model.events import Counted
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -49,7 +49,7 @@ def buy(*lines: model.Line, name: str = "o-1") -> Fulfillment:
 
 
 def found(name: str = "o-1", number: int = 1) -> Fulfillment:
-    stored = table.find(name)
+    stored = store.find(name)
     assert stored is not None
     return stored.fulfillment(f"{name}.{number}")
 
@@ -65,13 +65,13 @@ def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
 
 
 def listed(location_id: str) -> list[str]:
-    return [pick.fulfillment.fulfillment_id for pick in table.picks(location_id).picks]
+    return [pick.fulfillment.fulfillment_id for pick in store.picks(location_id).picks]
 
 
 def project(name: str = "o-1", before: Order | None = None) -> Order:
-    stored = table.find(name)
+    stored = store.find(name)
     assert stored is not None
-    table.project(stored, before)
+    store.project(stored, before)
     return stored
 
 
@@ -141,7 +141,7 @@ def test_each_sees_it_in_its_list_until_somebody_has_it() -> None:
     accept("boulder")
     project(before=before)
     assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
-    table.project(before, None)  # late
+    store.project(before, None)  # late
     assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
 
 
@@ -154,7 +154,7 @@ def test_a_list_of_offers_to_rivals_goes_on_where_its_page_ended() -> None:
     seen: list[str] = []
     after = None
     while True:
-        page = table.picks("boulder", limit=2, after=after)
+        page = store.picks("boulder", limit=2, after=after)
         seen += [pick.order_id for pick in page.picks]
         if (after := page.after) is None:
             break
@@ -173,7 +173,7 @@ def test_a_cheaper_place_takes_what_nobody_has_begun_to_pick() -> None:
     assert shop.counts("A", "omaha") == (3, 0, 3, 0)
     assert shop.counts("A", "denver") == (5, 2, 3, 0)
     shop.laws()
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     told = [entry.event for entry in stored.history]
     assert told[-2:] == ["fulfillment.withdrawn", "fulfillment.offered"]
@@ -212,7 +212,7 @@ def test_of_two_lines_one_may_move_and_the_other_stay() -> None:
     shop.stocked({"A": {"denver": 9}})
     offers.improve("o-1", LATER)
     shop.laws()
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     open_ones = [part for part in stored.fulfillments if part.is_open]
     assert sum(held.quantity for part in open_ones for held in part.lines) == 4
@@ -256,5 +256,5 @@ def test_unpicked_orders_are_found_once_each() -> None:
     buy(line("1", "A", 1), line("2", "B", 5), name="o-1")
     buy(name="o-2")
     list(map(partial(project), ["o-1", "o-2"]))
-    names = list(table.unpicked(["boulder", "denver"], model.UNPICKED))
+    names = list(store.unpicked(["boulder", "denver"], model.UNPICKED))
     assert sorted(names) == ["o-1", "o-2"]

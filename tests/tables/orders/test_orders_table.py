@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from shared.availability import table as availability
-from shared.availability.model import Change as Shelved
-from shared.availability.model import Row
-from shared.availability.sales import Sale
+from shared.availability.model.pack import Change as Shelved
+from shared.availability.model.pack import Row
+from shared.availability.model.sales import Sale
+from shared.availability.store import packs as availability
 from shared.aws import clients
 from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
-from shared.locations import table as locations
-from shared.orders import model, placing, sourcing, table
-from shared.orders.contract import order_answer
+from shared.locations import store as locations
+from shared.orders import model, placing, sourcing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Buyer, Change, LawBroken, Method, Order
-from shared.routing.route import replay
-from shared.stock import model as stock_model
-from shared.stock import table as stock
-from shared.stock.model import Hold, HoldLine, HoldState
+from shared.routing.model.route import replay
+from shared.stock import store as stock
+from shared.stock.model import position as stock_model
+from shared.stock.model.position import Hold, HoldLine, HoldState
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -76,7 +76,7 @@ def test_a_placement_is_one_read_and_one_transaction_of_n_plus_1_items() -> None
     shop.project("B")
     calls = Calls()
     key = request("k")
-    draft = order(table.id_of(key), line("1", "A", 2), line("2", "A", 1), line("3", "B", 1))
+    draft = order(store.id_of(key), line("1", "A", 2), line("2", "A", 1), line("3", "B", 1))
     placing.place(draft, key, "web", NOW, answer)
     assert calls.names == ["BatchGetItem", "TransactWriteItems"]
     (found,) = [o for o in shop.all_orders() if o.order_id == draft.order_id]
@@ -122,8 +122,8 @@ def test_an_order_reads_back_as_it_was_written() -> None:
         expected={"1": due},
     )
     kept = replace(change.order, decisions=(b"\x00\x01",))
-    assert table.commit(replace(change, order=kept), NOW, request=request("k")) is None
-    assert table.find("o-1") == replace(kept, version=1)
+    assert store.commit(replace(change, order=kept), NOW, request=request("k")) is None
+    assert store.find("o-1") == replace(kept, version=1)
     item = next(row for row in shop.items("orders") if row["sk"] == "ORDER")
     assert item["profile_key"] == "PROFILE#p-1"
     assert item["deadline_key"].startswith("DUE#")
@@ -131,36 +131,36 @@ def test_an_order_reads_back_as_it_was_written() -> None:
 
 def test_an_order_that_is_done_is_due_no_more() -> None:
     place(order("o-1"))
-    assert list(table.due(NOW + timedelta(days=99), 9)) == ["o-1"]
+    assert list(store.due(NOW + timedelta(days=99), 9)) == ["o-1"]
     for action in ("accept", "ship"):
         step("o-1", action, action)
-    assert list(table.due(NOW + timedelta(days=99), 9)) == []
+    assert list(store.due(NOW + timedelta(days=99), 9)) == []
 
 
 def test_an_order_that_makes_or_loses_units_is_never_written() -> None:
     place(order("o-1"))
-    found = table.find("o-1")
+    found = store.find("o-1")
     assert found is not None
     broken = replace(found, lines=(replace(found.lines[0], open=0),))
     with pytest.raises(LawBroken):
-        table.commit(Change(broken), LATER)
-    assert table.find("o-1") == found
+        store.commit(Change(broken), LATER)
+    assert store.find("o-1") == found
 
 
 def test_an_older_version_loses() -> None:
     place(order("o-1"))
-    read = table.find("o-1")
+    read = store.find("o-1")
     assert read is not None
     step("o-1", "accept", "a")
-    lost = table.commit(model.cancel(read, None, "late", LATER, "web"), LATER)
-    assert lost == table.Lost(changed=True)
+    lost = store.commit(model.cancel(read, None, "late", LATER, "web"), LATER)
+    assert lost == store.Lost(changed=True)
     shop.laws()
 
 
 def test_stock_that_is_gone_is_learnt_and_routed_around() -> None:
     place(order("first", line("1", "A", 5, "pickup", location_id="denver")), "first")
     place(order("second", line("1", "A", 2)), "second")
-    found = table.find("second")
+    found = store.find("second")
     assert found is not None
     assert [f.location_id for f in found.fulfillments] == ["boulder"]
     assert len(found.decisions) == 1
@@ -192,7 +192,7 @@ def test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due() -> 
         return model.reject(found, "o-1.1", rows, believed, now=LATER, actor="store")
 
     placing.change("o-1", decide, LATER, request=request("r"), answer=answer)
-    found = table.find("o-1")
+    found = store.find("o-1")
     assert found is not None
     assert (found.state, found.deadline) == ("exception", LATER + timedelta(minutes=30))
     assert shop.counts("B", "denver") == (0, 0, 0, 0)
@@ -204,7 +204,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     due = LATER + timedelta(minutes=30)
     for _ in range(3):
         placing.change("o-1", partial(model.overdue, now=due), due)
-        found = table.find("o-1")
+        found = store.find("o-1")
         assert found is not None
         assert found.state == "exception"
         assert found.deadline is not None
@@ -214,7 +214,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     assert len(found.decisions) == 2
     end = due + timedelta(days=3)
     placing.change("o-1", lambda found: model.overdue(found, end), end)
-    found = table.find("o-1")
+    found = store.find("o-1")
     assert found is not None
     assert (found.state, found.deadline) == ("cancelled", None)
     assert found.history[-1].event == "refund.due"
@@ -234,9 +234,9 @@ def test_a_repeated_deadline_index_row_changes_nothing() -> None:
     place(order("o-1"))
     late = NOW + timedelta(hours=1)
     assert placing.change("o-1", lambda found: model.overdue(found, late), late) is not None
-    found = table.find("o-1")
+    found = store.find("o-1")
     assert placing.change("o-1", lambda order: model.overdue(order, late), late) is None
-    assert table.find("o-1") == found
+    assert store.find("o-1") == found
 
 
 # Holds
@@ -287,7 +287,7 @@ def test_a_hold_becomes_the_order_on_its_own_locations() -> None:
     )
     calls = Calls()
     place(draft)
-    found = table.find("o-1")
+    found = store.find("o-1")
     assert found is not None
     taken = {
         (f.location_id, f.method, held.line_id, held.quantity)
@@ -369,28 +369,28 @@ def test_an_expired_hold_is_closed_even_before_it_is_swept() -> None:
 def test_long_decisions_lie_beside_the_order_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten routings of a long cart over many places are more than an item may hold."""
     place(order("o-0"))
-    first = table.find("o-0")
+    first = store.find("o-0")
     assert first is not None
-    monkeypatch.setattr(table, "INLINE", len(first.decisions[0]) + 50)
-    monkeypatch.setattr(table, "PIECE", 100)
+    monkeypatch.setattr("shared.orders.store.decisions.INLINE", len(first.decisions[0]) + 50)
+    monkeypatch.setattr("shared.orders.store.decisions.PIECE", 100)
     place(order("o-1"), "k-1")
     again = [model.Rejection("1", 1, "no_capacity")]
     placing.change(
         "o-1", lambda o: model.reject(o, "o-1.1", again, {}, now=LATER, actor="store"), LATER
     )
     step("o-1", "accept", "a", 2)
-    found = table.find("o-1")
+    found = store.find("o-1")
     assert found is not None
     inline, beside = found.decisions
     assert isinstance(inline, bytes)
     assert isinstance(beside, str)
-    data = table.decision("o-1", beside)
+    data = store.decision("o-1", beside)
     assert model.decision_id(data) == beside
-    assert len(data) > 2 * table.PIECE
+    assert len(data) > 2 * store.PIECE
     assert replay(data).to_bytes() == data
-    monkeypatch.setattr(table, "INLINE", 0)
+    monkeypatch.setattr("shared.orders.store.decisions.INLINE", 0)
     place(order("o-2"), "k-2")
-    past = dict(table.decided_since(NOW - timedelta(days=1), 100)[0])
+    past = dict(store.decided_since(NOW - timedelta(days=1), 100)[0])
     assert past["o-1"] == inline
     assert replay(past["o-2"]).to_bytes() == past["o-2"]
     shop.laws()
@@ -401,15 +401,15 @@ def test_long_decisions_lie_beside_the_order_in_pieces(monkeypatch: pytest.Monke
 
 def test_a_late_or_repeated_change_does_not_bring_an_old_row_back() -> None:
     place(order("o-1"))
-    first = table.find("o-1")
+    first = store.find("o-1")
     step("o-1", "accept", "a")
-    second = table.find("o-1")
+    second = store.find("o-1")
     assert first is not None
     assert second is not None
-    assert table.project(second, first) == 1
-    assert table.project(first, None) == 0
-    assert table.project(second, None) == 0
-    (pick,) = table.picks(second.fulfillments[0].location_id).picks
+    assert store.project(second, first) == 1
+    assert store.project(first, None) == 0
+    assert store.project(second, None) == 0
+    (pick,) = store.picks(second.fulfillments[0].location_id).picks
     assert (pick.fulfillment, pick.order_version) == (second.fulfillments[0], 2)
 
 
@@ -420,7 +420,7 @@ def test_more_positions_than_a_transaction_holds_are_refused_before_it() -> None
         model.Parcel("denver", "ship", (model.Taken(entry.line_id, 1),), LATER) for entry in lines
     ]
     with pytest.raises(InvalidRequest):
-        table.commit(model.offer(change, parcels, NOW), NOW, request=request("k"))
+        store.commit(model.offer(change, parcels, NOW), NOW, request=request("k"))
 
 
 def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
@@ -441,7 +441,7 @@ def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
     ]
     availability.project("A", week)
     place(order("o1"))
-    found = table.find("o1")
+    found = store.find("o1")
     assert found is not None
     (fulfillment,) = found.fulfillments
     assert fulfillment.location_id == "boulder"

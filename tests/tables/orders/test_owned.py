@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared.orders import backorders, events, model, placing, table
-from shared.orders.contract import order_answer
+from shared.orders import backorders, model, placing, store
+from shared.orders.contract import events
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order, Rejection
-from shared.stock import table as stock
-from shared.stock.feed import Announced
-from shared.stock.model import Hold, HoldLine, HoldState
-from shared.stock.rules import Selling
+from shared.stock import store as stock
+from shared.stock.model.events import Announced
+from shared.stock.model.position import Hold, HoldLine, HoldState
+from shared.stock.model.rules import Selling
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -29,7 +30,7 @@ def place(*lines: Line, key: str = "k", name: str = "o-1", **more: Any) -> None:
 
 
 def found(name: str = "o-1") -> Order:
-    stored = table.find(name)
+    stored = store.find(name)
     assert stored is not None
     return stored
 
@@ -186,7 +187,7 @@ def test_all_that_is_due_is_found_however_much_there_is() -> None:
     shop.stocked({"A": {"denver": 20}})
     for n in range(9):
         place(line("1", "A", 1), key=f"k{n}", name=f"o-{n}")
-    assert sorted(table.due(NOW + timedelta(days=1), 2)) == [f"o-{n}" for n in range(9)]
+    assert sorted(store.due(NOW + timedelta(days=1), 2)) == [f"o-{n}" for n in range(9)]
 
 
 def test_a_long_order_that_is_never_paid_is_cancelled_piece_by_piece() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from shared.errors import OutOfStock
-from shared.locations import table as locations
-from shared.orders import model, placing, table
-from shared.orders.contract import order_answer
+from shared.locations import store as locations
+from shared.orders import model, placing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
-from shared.routing import table as policies
-from shared.routing.model import DEFAULT_POLICY, Policy, Unfilled
+from shared.routing.model.policy import DEFAULT_POLICY, Policy, Unfilled
+from shared.routing.store import policies
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -98,7 +98,7 @@ def test_a_placed_order_is_served_dearly_rather_than_not() -> None:
     policy(CHEAP_TO_REFUSE)
     no = [model.Rejection("1", 1, "no_capacity")]
     placing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="store"), NOW)
-    stored = table.find("o-1")
+    stored = store.find("o-1")
     assert stored is not None
     assert [(part.location_id, part.state) for part in stored.fulfillments] == [
         ("denver", "rejected"),

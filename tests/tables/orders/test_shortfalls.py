@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from shared.availability import table as availability
-from shared.availability.positions import change_of
-from shared.orders import events, model, placing, promising, shortfalls, table
-from shared.orders.contract import PromiseHeld, PromiseHoldInput, order_answer
+from shared.availability.model.positions import change_of
+from shared.availability.store import packs as availability
+from shared.orders import model, placing, promising, shortfalls, store
+from shared.orders.contract import events
+from shared.orders.contract.orders import order_answer
+from shared.orders.contract.promises import PromiseHeld, PromiseHoldInput
 from shared.orders.model import Order
-from shared.stock import table as stock
-from shared.stock.feed import Counted, Event, Moved
+from shared.stock import store as stock
+from shared.stock.model.events import Counted, Event, Moved
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -38,9 +40,9 @@ def buy(name: str, *lines: model.Line, minute: int = 0, **more: Any) -> Order:
 
 def seen(name: str) -> Order:
     """The order as it stands, once the pick lists know of it."""
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
-    table.project(found, None)
+    store.project(found, None)
     return found
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from shared.aws import dynamodb as tables
-from shared.catalog import table as catalog
+from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.locations import table as locations
-from shared.orders import model, offers, placing, sourcing, table
+from shared.locations import store as locations
+from shared.orders import model, offers, placing, sourcing, store
 from shared.orders.model import Order
-from shared.stock import table as stock
-from shared.stock.model import Cause, Effect
+from shared.stock import store as stock
+from shared.stock.model.position import Cause, Effect
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line
 from tests.tables.orders.test_offers import accept, buy, found, policy, project, wherever
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 
 
 def stored() -> Order:
-    there = table.find("o-1")
+    there = store.find("o-1")
     assert there is not None
     return there
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from shared.availability import unpicked_table
+from shared.availability.store import unpicked
 from shared.errors import InvalidTransition
-from shared.locations import table as locations
-from shared.orders import model, placing, table
-from shared.orders.contract import order_answer
+from shared.locations import store as locations
+from shared.orders import model, placing, store
+from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
@@ -30,7 +30,7 @@ def buy(name: str, *lines: model.Line) -> Order:
 
 
 def stored(name: str) -> Order:
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
     return found
 
@@ -47,7 +47,7 @@ def acted(found: Order, fulfillment_id: str, action: Any) -> model.Change:
 
 
 def counted() -> dict[str, int]:
-    rows = (row for row in shop.items("availability") if row["pk"] == unpicked_table.PARTITION)
+    rows = (row for row in shop.items("availability") if row["pk"] == unpicked.PARTITION)
     return {row["sk"].removeprefix("LOC#"): row["units"] for row in rows if row["units"]}
 
 
@@ -64,13 +64,13 @@ def waiting() -> dict[str, int]:
 def test_units_wait_from_the_offer_until_they_are_picked() -> None:
     shop.stocked({"A": {"denver": 9}})
     offered = buy("o-1", line("1", "A", 3))
-    table.project(offered, None)
+    store.project(offered, None)
     assert counted() == {"denver": 3}
     accepted = step("o-1", "accept")
-    table.project(accepted, offered)
+    store.project(accepted, offered)
     assert counted() == {"denver": 3}
     picked = step("o-1", "pick")
-    table.project(picked, accepted)
+    store.project(picked, accepted)
     assert counted() == {}
 
 
@@ -79,13 +79,13 @@ def test_repeated_late_or_left_out_changes_count_once() -> None:
     offered = buy("o-1", line("1", "A", 3))
     accepted, picked = step("o-1", "accept"), step("o-1", "pick")
     for image in (picked, picked, offered, accepted):
-        table.project(image, None)
+        store.project(image, None)
     assert counted() == {}
     second = buy("o-2", line("1", "A", 2))
     for _ in range(3):
-        table.project(second, None)
+        store.project(second, None)
     assert counted() == {"denver": 2}
-    table.project(step("o-2", "cancel"), None)  # the image before was never seen
+    store.project(step("o-2", "cancel"), None)  # the image before was never seen
     assert counted() == {}
 
 
@@ -111,7 +111,7 @@ def test_what_is_counted_is_what_the_orders_say(seed: int) -> None:
         images.append(stored(found.order_id))
     dice.shuffle(images)
     for image in images + dice.sample(images, 4):
-        table.project(image, None)
+        store.project(image, None)
     assert counted() == waiting()
     shop.laws()
 
@@ -123,7 +123,7 @@ def test_the_next_order_is_promised_behind_those_that_wait(
     locations.put(replace(place("denver"), capacity_per_hour=10, lead_time_minutes=30))
     first = buy("o-1", line("1", "A", 20, "pickup", location_id="denver"))
     assert first.fulfillments[0].ready_by == NOW + timedelta(hours=2)
-    table.project(first, None)
-    monkeypatch.setattr(unpicked_table, "_kept", None)
+    store.project(first, None)
+    monkeypatch.setattr(unpicked, "_kept", None)
     second = buy("o-2", line("1", "A", 10, "pickup", location_id="denver"))
     assert second.fulfillments[0].ready_by == NOW + timedelta(hours=3)

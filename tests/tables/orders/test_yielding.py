@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from shared.errors import OutOfStock
-from shared.orders import events, model, placing, shortfalls, table, transfer_table, transfers
-from shared.orders.contract import order_answer
-from shared.orders.model import Order
-from shared.orders.transfers import Transfer, TransferLine
-from shared.stock import table as stock
-from shared.stock.feed import Announced, Counted
+from shared.orders import model, placing, shortfalls, store
+from shared.orders.contract import events
+from shared.orders.contract.orders import order_answer
+from shared.orders.model import Order, transfers
+from shared.orders.model.transfers import Transfer, TransferLine
+from shared.orders.store import transfers as transfers_store
+from shared.stock import store as stock
+from shared.stock.model.events import Announced, Counted
 from tests.tables.orders import shop
 from tests.tables.orders.shop import NOW, line, order, request
 
@@ -29,7 +31,7 @@ def answer(stored: Order) -> str:
 
 def buy(name: str, *lines: model.Line, **more: Any) -> Order:
     placing.place(order(name, *lines, **more), request(name), "web", NOW, answer)
-    found = table.find(name)
+    found = store.find(name)
     assert found is not None
     return found
 
@@ -39,20 +41,20 @@ def asked(units: int, name: str = "t-1", to: str = "omaha", sku: str = "A") -> N
         name, "denver", to, (TransferLine(sku, units, units),), NOW, NOW + timedelta(days=2)
     )
     moved = transfers.request(draft, NOW, "planner")
-    transfer_table.request_once(moved, NOW, request(name), lambda _: "{}")
-    transfer_table.enlist(transfer_table.find(name))
+    transfers_store.request_once(moved, NOW, request(name), lambda _: "{}")
+    transfers_store.enlist(transfers_store.find(name))
     shop.project(sku)
 
 
 def test_a_customer_has_the_units_of_a_transfer_that_has_not_left() -> None:
     shop.stocked({"A": {"denver": 5}})
     asked(5)
-    before = transfer_table.find("t-1")
+    before = transfers_store.find("t-1")
     bought = buy("o-1", line("1", "A", 2))
     assert [(part.location_id, part.lines[0].quantity) for part in bought.fulfillments] == [
         ("denver", 2)
     ]
-    after = transfer_table.find("t-1")
+    after = transfers_store.find("t-1")
     assert (after.state, after.lines[0].open, after.lines[0].cancelled) == ("requested", 3, 2)
     (told,) = events.of_transfer(before, after)
     assert (told["type"], told["data"]["shrunk"]) == (
@@ -68,10 +70,10 @@ def test_only_what_is_lacking_is_taken_and_one_without_units_is_cancelled() -> N
     shop.stocked({"A": {"denver": 5}})
     asked(3)
     buy("o-1", line("1", "A", 2))
-    assert transfer_table.find("t-1").lines[0].open == 3
+    assert transfers_store.find("t-1").lines[0].open == 3
     shop.project("A")
     buy("o-2", line("1", "A", 3))
-    left = transfer_table.find("t-1")
+    left = transfers_store.find("t-1")
     assert (left.state, left.deadline, left.lines[0].cancelled) == ("cancelled", None, 3)
     shop.laws()
 
@@ -79,11 +81,11 @@ def test_only_what_is_lacking_is_taken_and_one_without_units_is_cancelled() -> N
 def test_what_has_left_stays_on_its_way() -> None:
     shop.stocked({"A": {"denver": 5}})
     asked(5)
-    transfer_table.change("t-1", lambda found: transfers.ship(found, NOW, "denver"), NOW)
+    transfers_store.change("t-1", lambda found: transfers.ship(found, NOW, "denver"), NOW)
     shop.project("A")
     with pytest.raises(OutOfStock):
         buy("o-1", line("1", "A", 1))
-    assert transfer_table.find("t-1").lines[0].open == 5
+    assert transfers_store.find("t-1").lines[0].open == 5
     shop.laws()
 
 
@@ -92,22 +94,22 @@ def test_a_transfer_does_not_shrink_for_an_order_that_is_refused_all_the_same() 
     asked(5)
     with pytest.raises(OutOfStock):
         buy("o-1", line("1", "A", 6))
-    assert transfer_table.find("t-1").lines[0].open == 5
+    assert transfers_store.find("t-1").lines[0].open == 5
     shop.laws()
 
 
 def test_a_shortfall_takes_from_the_transfer_before_it_takes_from_a_customer() -> None:
     shop.stocked({"A": {"denver": 5}})
     bought = buy("o-1", line("1", "A", 2))
-    table.project(bought, None)
+    store.project(bought, None)
     shop.project("A")
     asked(3)
     count = Counted("wms", "c", None, "A", "denver", 3, LATER)
     stock.apply([count], stock.position("A", "denver"), stock.applied_of([count]), LATER)
     assert shop.counts("A", "denver") == (3, 5, -2, 0)
     assert shortfalls.cover("A", "denver", LATER) == 1
-    assert table.find("o-1") == bought
-    left = transfer_table.find("t-1")
+    assert store.find("o-1") == bought
+    left = transfers_store.find("t-1")
     assert (left.lines[0].open, left.lines[0].cancelled) == (1, 2)
     assert left.history[-1].event == "transfer.shrunk"
     shop.laws()
@@ -121,17 +123,17 @@ def test_a_rerouted_order_has_the_units_too() -> None:
     asked(3)
     no = [model.Rejection("1", 2, "no_capacity")]
     placing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="x"), NOW)
-    now = table.find("o-1")
+    now = store.find("o-1")
     assert now is not None
     assert (now.fulfillments[-1].location_id, now.state) == ("denver", "placed")
-    assert transfer_table.find("t-1").lines[0].open == 1
+    assert transfers_store.find("t-1").lines[0].open == 1
     shop.laws()
 
 
 def test_those_who_wait_for_the_transfer_keep_what_they_were_promised() -> None:
     shop.stocked({"A": {"denver": 3}})
     asked(3)
-    coming = transfers.announced(transfer_table.find("t-1"))
+    coming = transfers.announced(transfers_store.find("t-1"))
     for event in coming:
         assert isinstance(event, Announced)
         stock.apply([event], stock.position("A", "omaha"), stock.applied_of([event]), NOW)
@@ -143,7 +145,7 @@ def test_those_who_wait_for_the_transfer_keep_what_they_were_promised() -> None:
     buy("o-2", line("1", "A", 1))
     with pytest.raises(OutOfStock):
         buy("o-3", line("1", "A", 1))
-    assert transfer_table.find("t-1").lines[0].open == 2
+    assert transfers_store.find("t-1").lines[0].open == 2
     shop.laws()
 
 

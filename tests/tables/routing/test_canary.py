@@ -8,9 +8,9 @@ import pytest
 
 from shared.aws.dynamodb import transact
 from shared.errors import Conflict, GuardRailBroken, NotFound, NotTried
-from shared.routing import table
-from shared.routing.model import DEFAULT_POLICY, GuardRails
-from shared.routing.whatif import Totals
+from shared.routing.model.policy import DEFAULT_POLICY, GuardRails
+from shared.routing.model.whatif import Totals
+from shared.routing.store import policies
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -22,7 +22,7 @@ ORDERS = [f"order-{number}" for number in range(400)]
 
 def drafted(split: int, rails: GuardRails | None = None) -> int:
     policy = replace(DEFAULT_POLICY, split=split, guard_rails=rails)
-    return table.put_draft(policy, None, NOW, "planner").revision
+    return policies.put_draft(policy, None, NOW, "planner").revision
 
 
 def tried(
@@ -32,16 +32,16 @@ def tried(
     following: str | None = None,
     after: Totals = HALF,
     at: datetime = NOW,
-) -> table.Trial | None:
-    return table.tried(revision, days, cursor, following, before=HALF, after=after, at=at)
+) -> policies.Trial | None:
+    return policies.tried(revision, days, cursor, following, before=HALF, after=after, at=at)
 
 
 def publish(share: int | None = None) -> int:
-    return table.publish(None, NOW, "planner", share).policy.version
+    return policies.publish(None, NOW, "planner", share).policy.version
 
 
 def routed() -> Counter[int]:
-    return Counter(table.active(order_id).version for order_id in ORDERS)
+    return Counter(policies.active(order_id).version for order_id in ORDERS)
 
 
 def test_a_draft_with_guard_rails_is_published_after_a_what_if_that_they_allow() -> None:
@@ -59,7 +59,7 @@ def test_a_draft_with_guard_rails_is_published_after_a_what_if_that_they_allow()
     assert whole is not None
     assert (whole.before.orders, whole.cursor) == (120, None)
     assert publish() == 1
-    assert table.active().split == 120
+    assert policies.active().split == 120
 
 
 def test_what_a_guard_rail_forbids_is_not_published_and_it_is_said_why() -> None:
@@ -77,8 +77,8 @@ def test_what_a_guard_rail_forbids_is_not_published_and_it_is_said_why() -> None
         )
         assert broken["load"]["location_id"] == "A"
         assert "10.00 % more is paid" in refused.value.detail
-    assert table.active_version() == 0
-    assert [entry.policy.version for entry in table.page(10).policies] == [0]
+    assert policies.active_version() == 0
+    assert [entry.policy.version for entry in policies.page(10).policies] == [0]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_page_that_comes_twice_or_of_an_older_what_if_is_not_counted() -> None
     assert tried(revision, cursor="2", following="3") is not None
     assert tried(revision, cursor="2", following="3") is None
     assert tried(revision, days=7, cursor="3") is None
-    found = table.trial()
+    found = policies.trial()
     assert found is not None
     assert (found.before.orders, found.cursor) == (120, "3")
     tried(revision, following="2")
@@ -125,26 +125,26 @@ def test_a_canary_routes_its_share_of_the_orders_until_it_is_promoted() -> None:
     assert publish() == 1
     drafted(130)
     assert publish(2500) == 2
-    assert table.activation().version == 1
+    assert policies.activation().version == 1
     shares = routed()
     assert set(shares) == {1, 2}
     assert shares[2] / len(ORDERS) == pytest.approx(0.25, abs=0.07)
     assert routed() == shares
-    assert table.active().version == 1
-    assert table.promote(NOW, "planner") == 1
+    assert policies.active().version == 1
+    assert policies.promote(NOW, "planner") == 1
     assert set(routed()) == {2}
-    assert table.activation() == table.Activation(2)
+    assert policies.activation() == policies.Activation(2)
 
 
 def test_a_canary_of_the_policy_that_comes_along_can_be_stopped() -> None:
     drafted(120)
     publish(5000)
     assert set(routed()) == {0, 1}
-    canary = table.activation().canary
-    assert canary == table.Canary(1, 5000, NOW, "planner")
-    assert table.stop_canary() == 1
+    canary = policies.activation().canary
+    assert canary == policies.Canary(1, 5000, NOW, "planner")
+    assert policies.stop_canary() == 1
     assert set(routed()) == {0}
-    for act in (table.stop_canary, lambda: table.promote(NOW, "planner")):
+    for act in (policies.stop_canary, lambda: policies.promote(NOW, "planner")):
         with pytest.raises(NotFound):
             act()
 
@@ -157,24 +157,24 @@ def test_while_a_canary_runs_nothing_else_is_published() -> None:
         with pytest.raises(Conflict) as refused:
             publish(share)
         assert refused.value.data == {"canary": 1}
-    table.stop_canary()
+    policies.stop_canary()
     assert publish() == 2
 
 
 def test_rolling_back_ends_a_canary() -> None:
     drafted(120)
     publish(9000)
-    table.roll_back(0, NOW, "planner")
-    assert table.activation() == table.Activation(0)
+    policies.roll_back(0, NOW, "planner")
+    assert policies.activation() == policies.Activation(0)
     assert set(routed()) == {0}
 
 
 def test_a_canary_that_loses_the_race_to_another_is_not_written() -> None:
     drafted(120)
-    draft = table.draft()
+    draft = policies.draft()
     assert draft is not None
     publish(100)
-    made = table.Published(replace(draft.policy, version=9), NOW, "another")
-    refused = transact(table._publication(draft, made, 200))
-    assert {0, table.IN_FORCE} <= {row.index for row in refused}
-    assert table.activation().version == 0
+    made = policies.Published(replace(draft.policy, version=9), NOW, "another")
+    refused = transact(policies._publication(draft, made, 200))
+    assert {0, policies.IN_FORCE} <= {row.index for row in refused}
+    assert policies.activation().version == 0

@@ -7,8 +7,8 @@ import pytest
 
 from shared.aws.dynamodb import transact
 from shared.errors import NotFound, VersionMismatch
-from shared.routing import table
-from shared.routing.model import DEFAULT_POLICY, Policy
+from shared.routing.model.policy import DEFAULT_POLICY, Policy
+from shared.routing.store import policies
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -20,80 +20,80 @@ def policy(split: int) -> Policy:
 
 
 def publish(split: int) -> int:
-    table.put_draft(policy(split), None, NOW, "planner")
-    return table.publish(None, NOW, "planner").policy.version
+    policies.put_draft(policy(split), None, NOW, "planner")
+    return policies.publish(None, NOW, "planner").policy.version
 
 
 def test_without_any_policy_the_default_is_in_force() -> None:
-    assert table.active() == DEFAULT_POLICY
-    assert table.page(10) == table.Page([table.DEFAULT], None)
-    assert table.draft() is None
+    assert policies.active() == DEFAULT_POLICY
+    assert policies.page(10) == policies.Page([policies.DEFAULT], None)
+    assert policies.draft() is None
 
 
 def test_a_draft_is_not_in_force_until_it_is_published() -> None:
-    table.put_draft(policy(120), None, NOW, "planner")
-    assert table.active() == DEFAULT_POLICY
-    made = table.publish(None, NOW, "planner")
-    assert made == table.Published(replace(policy(120), version=1), NOW, "planner")
-    assert table.published(1) == made
-    assert table.active() == made.policy
+    policies.put_draft(policy(120), None, NOW, "planner")
+    assert policies.active() == DEFAULT_POLICY
+    made = policies.publish(None, NOW, "planner")
+    assert made == policies.Published(replace(policy(120), version=1), NOW, "planner")
+    assert policies.published(1) == made
+    assert policies.active() == made.policy
 
 
 def test_the_same_draft_becomes_one_version_however_often_it_is_published() -> None:
-    table.put_draft(policy(120), None, NOW, "planner")
-    first = table.publish(1, NOW, "planner")
-    assert table.publish(1, datetime.now(UTC), "another") == first
-    assert [entry.policy.version for entry in table.page(10).policies] == [1, 0]
-    changed = table.put_draft(policy(130), None, NOW, "planner")
+    policies.put_draft(policy(120), None, NOW, "planner")
+    first = policies.publish(1, NOW, "planner")
+    assert policies.publish(1, datetime.now(UTC), "another") == first
+    assert [entry.policy.version for entry in policies.page(10).policies] == [1, 0]
+    changed = policies.put_draft(policy(130), None, NOW, "planner")
     assert (changed.revision, changed.published_as) == (2, None)
-    assert table.publish(2, NOW, "planner").policy == replace(policy(130), version=2)
+    assert policies.publish(2, NOW, "planner").policy == replace(policy(130), version=2)
 
 
 def test_publishing_again_after_a_roll_back_does_not_put_it_in_force() -> None:
     publish(120)
-    table.roll_back(0, NOW, "planner")
-    table.publish(None, NOW, "planner")
-    assert table.active_version() == 0
+    policies.roll_back(0, NOW, "planner")
+    policies.publish(None, NOW, "planner")
+    assert policies.active_version() == 0
 
 
 def test_a_draft_that_someone_else_has_changed_is_neither_written_nor_published() -> None:
-    seen = table.put_draft(policy(120), 0, NOW, "planner")
-    table.put_draft(policy(130), seen.revision, NOW, "another")
+    seen = policies.put_draft(policy(120), 0, NOW, "planner")
+    policies.put_draft(policy(130), seen.revision, NOW, "another")
     for act in (
-        lambda: table.put_draft(policy(140), seen.revision, NOW, "planner"),
-        lambda: table.publish(seen.revision, NOW, "planner"),
+        lambda: policies.put_draft(policy(140), seen.revision, NOW, "planner"),
+        lambda: policies.publish(seen.revision, NOW, "planner"),
     ):
         with pytest.raises(VersionMismatch) as refusal:
             act()
         assert refusal.value.data == {"version": 2}
-    left = table.draft()
+    left = policies.draft()
     assert left is not None
     assert left.policy == policy(130)
-    assert table.active_version() == 0
+    assert policies.active_version() == 0
 
 
 def test_a_new_draft_with_revision_0_is_refused_when_there_is_one() -> None:
-    table.put_draft(policy(120), 0, NOW, "planner")
+    policies.put_draft(policy(120), 0, NOW, "planner")
     with pytest.raises(VersionMismatch):
-        table.put_draft(policy(130), 0, NOW, "planner")
+        policies.put_draft(policy(130), 0, NOW, "planner")
 
 
 def test_rolling_back_puts_an_older_version_in_force_and_keeps_the_newer() -> None:
     assert publish(120) == 1
     assert publish(130) == 2
-    assert table.roll_back(1, NOW, "planner") == 2
-    assert table.active().split == 120
-    assert table.roll_back(0, NOW, "planner") == 1
-    assert table.active() == DEFAULT_POLICY
-    assert table.published(2).policy.split == 130
+    assert policies.roll_back(1, NOW, "planner") == 2
+    assert policies.active().split == 120
+    assert policies.roll_back(0, NOW, "planner") == 1
+    assert policies.active() == DEFAULT_POLICY
+    assert policies.published(2).policy.split == 130
     assert publish(140) == 3
 
 
 def test_what_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound):
-        table.publish(None, NOW, "planner")
+        policies.publish(None, NOW, "planner")
     with pytest.raises(NotFound):
-        table.roll_back(7, NOW, "planner")
+        policies.roll_back(7, NOW, "planner")
 
 
 def test_policies_are_listed_the_newest_first_page_by_page() -> None:
@@ -101,7 +101,7 @@ def test_policies_are_listed_the_newest_first_page_by_page() -> None:
         publish(split)
     seen, before = [], None
     while True:
-        page = table.page(1, before)
+        page = policies.page(1, before)
         seen += [entry.policy.version for entry in page.policies]
         before = page.before
         if before is None:
@@ -110,9 +110,9 @@ def test_policies_are_listed_the_newest_first_page_by_page() -> None:
 
 
 def test_a_publication_that_loses_the_race_for_its_version_is_not_written() -> None:
-    draft = table.put_draft(policy(120), None, NOW, "planner")
-    made = table.Published(replace(policy(120), version=1), NOW, "planner")
-    parts = table._publication(draft, made)
+    draft = policies.put_draft(policy(120), None, NOW, "planner")
+    made = policies.Published(replace(policy(120), version=1), NOW, "planner")
+    parts = policies._publication(draft, made)
     assert transact(parts) == []
     (draft_refused, version_refused) = transact(parts)
     assert (draft_refused.index, version_refused.index) == (0, 1)

@@ -7,10 +7,11 @@ import pytest
 
 from shared.aws import dynamodb
 from shared.errors import InvalidRequest, NotFound, OutOfStock, VersionMismatch
-from shared.stock import rules_table, table
-from shared.stock.feed import Counted, Moved
-from shared.stock.model import Cause, Effect, Hold, HoldLine, HoldState, take
-from shared.stock.rules import Amount, Facts, Match, Rule, Rules, Selling, Terms, terms
+from shared.stock import store
+from shared.stock.model.events import Counted, Moved
+from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState, take
+from shared.stock.model.rules import Amount, Facts, Match, Rule, Rules, Selling, Terms, terms
+from shared.stock.store import rules as rules_store
 from tests.tables.stock.laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -22,7 +23,7 @@ BOTH = (SAFETY, FENCE)
 
 
 def stocked(quantity: int, sku: str = "A") -> None:
-    table.apply([Counted("wms", f"c-{sku}", None, sku, "1", quantity, NOW)], None, (), NOW)
+    store.apply([Counted("wms", f"c-{sku}", None, sku, "1", quantity, NOW)], None, (), NOW)
 
 
 def selling(channel: str, *rules: Rule) -> Selling:
@@ -43,16 +44,16 @@ def hold(name: str, quantity: int, channel: str = "web", sku: str = "A") -> Hold
 
 
 def opened(name: str, quantity: int, channel: str, *rules: Rule) -> Hold:
-    return table.open_hold(hold(name, quantity, channel), selling(channel, *rules))
+    return store.open_hold(hold(name, quantity, channel), selling(channel, *rules))
 
 
 def told(channel: str, *rules: Rule) -> int:
-    return terms(rules, channel).sellable(Facts.of(table.position("A", "1")))
+    return terms(rules, channel).sellable(Facts.of(store.position("A", "1")))
 
 
 def counters() -> dict[str, int]:
     """Of the only position; they are what the open and converted holds have been counted in."""
-    found = table.position("A", "1")
+    found = store.position("A", "1")
     assert found is not None
     expected: Counter[str] = Counter()
     for item in items():
@@ -107,11 +108,11 @@ def test_what_a_fence_counts_goes_back_with_the_hold_and_stays_with_the_order(
     opened("other", 2, "marketplace", *rules)
     opened("before", 1, "pos")
     assert counters() == {"taken:web": 12, "shared:share": 14, "taken:share": 2}
-    table.release_hold(table.known_hold("released"), NOW)
-    table.release_hold(table.known_hold("released"), NOW)
-    assert table.expire_hold(table.known_hold("expired"), LATER)
-    assert not dynamodb.transact([table.convert_part(table.known_hold("ordered"), "o1", NOW)])
-    table.release_hold(table.known_hold("before"), NOW)
+    store.release_hold(store.known_hold("released"), NOW)
+    store.release_hold(store.known_hold("released"), NOW)
+    assert store.expire_hold(store.known_hold("expired"), LATER)
+    assert not dynamodb.transact([store.convert_part(store.known_hold("ordered"), "o1", NOW)])
+    store.release_hold(store.known_hold("before"), NOW)
     assert counters() == {"taken:web": 4, "shared:share": 6, "taken:share": 2}
     assert_laws({("A", "1"): 4}, Follower())
 
@@ -123,33 +124,33 @@ def test_a_floor_that_has_risen_since_it_was_read_refuses_the_write(
     """30 % of 100 are 30. With 100 more they are 60, and units of the others must not go below."""
     stocked(100)
     opened("h1", 20, "marketplace", SHARE)
-    believed = terms([SHARE], "pos").limit(Facts.of(table.position("A", "1")))
+    believed = terms([SHARE], "pos").limit(Facts.of(store.position("A", "1")))
     assert believed.floor == 10
     match event:
         case "count":
             move = Moved("wms", "m", None, "A", "1", 100, "receiving", LATER)
-            table.apply([move], table.position("A", "1"), (), LATER)
+            store.apply([move], store.position("A", "1"), (), LATER)
         case "release":
-            table.release_hold(table.known_hold("h1"), NOW)
+            store.release_hold(store.known_hold("h1"), NOW)
         case "return":
             do(Effect("A", "1", 100, 0))
     short = do(take(believed, "A", "1", 65))
     assert len(short) == 1
     assert (
-        do(take(terms([SHARE], "pos").limit(Facts.of(table.position("A", "1"))), "A", "1", 65))
+        do(take(terms([SHARE], "pos").limit(Facts.of(store.position("A", "1"))), "A", "1", 65))
         == []
     )
 
 
 def do(*effects: Effect) -> list[dynamodb.Refused]:
     cause = Cause("test", "t", "test.done", "reserved")
-    _, parts = table.effect_parts(effects, cause, NOW)
+    _, parts = store.effect_parts(effects, cause, NOW)
     return dynamodb.transact(parts)
 
 
 def test_a_floor_is_left_by_whoever_read_it_before_others_took(local_tables: None) -> None:
     stocked(100)
-    before = Facts.of(table.position("A", "1"))
+    before = Facts.of(store.position("A", "1"))
     opened("h1", 40, "pos", *BOTH)
     opened("h2", 10, "web", *BOTH)
     late = terms(BOTH, "pos").limit(before)
@@ -165,7 +166,7 @@ def test_two_lines_of_one_position_are_one_demand_on_the_fence(local_tables: Non
     lines = (HoldLine("A", "1", 20), HoldLine("A", "1", 11))
     wanted = hold("h", 1)
     with pytest.raises(OutOfStock):
-        table.open_hold(
+        store.open_hold(
             Hold(**{**fields(wanted), "lines": lines}),  # type: ignore[arg-type]
             selling("web", *rules),
         )
@@ -193,29 +194,29 @@ def test_without_rules_nothing_is_counted_or_left(local_tables: None) -> None:
 
 
 def test_rules_are_versions_and_the_one_in_force_is_what_was_put(local_tables: None) -> None:
-    assert rules_table.active() == Rules()
-    first = rules_table.put(BOTH, 0, NOW, "planner")
-    assert (first.rules.version, rules_table.active()) == (1, Rules(1, BOTH))
-    second = rules_table.put((FENCE,), 1, LATER, "other")
-    assert rules_table.published() == second
-    assert rules_table.published(1) == first
-    assert rules_table.published(0).rules == Rules()
+    assert rules_store.active() == Rules()
+    first = rules_store.put(BOTH, 0, NOW, "planner")
+    assert (first.rules.version, rules_store.active()) == (1, Rules(1, BOTH))
+    second = rules_store.put((FENCE,), 1, LATER, "other")
+    assert rules_store.published() == second
+    assert rules_store.published(1) == first
+    assert rules_store.published(0).rules == Rules()
     with pytest.raises(NotFound):
-        rules_table.published(3)
+        rules_store.published(3)
 
 
 def test_rules_in_force_are_not_put_again_nor_over_others(local_tables: None) -> None:
-    rules_table.put(BOTH, None, NOW, "planner")
-    assert rules_table.put(BOTH, None, LATER, "planner").rules.version == 1
+    rules_store.put(BOTH, None, NOW, "planner")
+    assert rules_store.put(BOTH, None, LATER, "planner").rules.version == 1
     with pytest.raises(VersionMismatch) as refused:
-        rules_table.put((FENCE,), 0, LATER, "planner")
+        rules_store.put((FENCE,), 0, LATER, "planner")
     assert refused.value.data["version"] == 1
-    assert rules_table.active().rules == BOTH
+    assert rules_store.active().rules == BOTH
 
 
 def test_a_document_that_is_too_long_is_refused(
     local_tables: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules_table, "MOST_BYTES", 10)
+    monkeypatch.setattr(rules_store, "MOST_BYTES", 10)
     with pytest.raises(InvalidRequest):
-        rules_table.put(BOTH, None, NOW, "planner")
+        rules_store.put(BOTH, None, NOW, "planner")

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.aws import dynamodb
-from shared.stock import table
-from shared.stock.feed import Counted
-from shared.stock.model import Cause, Effect
+from shared.stock import store
+from shared.stock.model.events import Counted
+from shared.stock.model.position import Cause, Effect
 from tests.tables.stock.laws import Follower, assert_laws
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -17,12 +17,12 @@ ORDER = Cause("norain/orders", "o1", "order.placed", "reserved", "o1")
 def stocked(*places: tuple[str, str], quantity: int = 10) -> None:
     for sku, location_id in places:
         count = Counted("wms", f"c-{sku}-{location_id}", None, sku, location_id, quantity, NOW)
-        assert table.apply([count], None, (), NOW) == 1
+        assert store.apply([count], None, (), NOW) == 1
 
 
 def do(*effects: Effect) -> list[Effect]:
     """Carries the effects out; the effects that were refused."""
-    whole, parts = table.effect_parts(effects, ORDER, NOW)
+    whole, parts = store.effect_parts(effects, ORDER, NOW)
     return [whole[refused.index] for refused in dynamodb.transact(parts)]
 
 
@@ -64,8 +64,8 @@ def test_the_refused_are_all_named_with_what_they_have(local_tables: None) -> No
         Effect("B", "1", 0, 3, floor=1),
         Effect("A", "1", 0, 2, floor=0),
     ]
-    whole, parts = table.effect_parts(effects, ORDER, NOW)
-    short = [table.short_of(whole[at.index], at.item) for at in dynamodb.transact(parts)]
+    whole, parts = store.effect_parts(effects, ORDER, NOW)
+    short = [store.short_of(whole[at.index], at.item) for at in dynamodb.transact(parts)]
     assert short == [
         {"sku": "B", "location_id": "1", "wanted": 3, "sellable": 1},
         {"sku": "C", "location_id": "1", "wanted": 1, "sellable": 0},
@@ -93,13 +93,13 @@ def test_damaged_units_are_not_on_hand(local_tables: None) -> None:
 
 def test_a_position_is_the_same_from_its_item_and_from_a_query(local_tables: None) -> None:
     stocked(("A", "2"), ("A", "1"), ("B", "1"))
-    assert [row.location_id for row in table.positions("A")] == ["1", "2"]
-    assert table.position("A", "1") == next(table.positions("A"))
-    assert table.positions_of([("A", "1"), ("B", "1"), ("C", "1")]).keys() == {
+    assert [row.location_id for row in store.positions("A")] == ["1", "2"]
+    assert store.position("A", "1") == next(store.positions("A"))
+    assert store.positions_of([("A", "1"), ("B", "1"), ("C", "1")]).keys() == {
         ("A", "1"),
         ("B", "1"),
     }
-    assert table.position("C", "1") is None
+    assert store.position("C", "1") is None
 
 
 def test_positions_are_paged_by_location(local_tables: None) -> None:
@@ -108,7 +108,7 @@ def test_positions_are_paged_by_location(local_tables: None) -> None:
     seen: list[str] = []
     after = None
     while True:
-        rows, after = table.positions_page("A", 2, after)
+        rows, after = store.positions_page("A", 2, after)
         seen += [row.location_id for row in rows]
         if after is None:
             break
@@ -118,10 +118,10 @@ def test_positions_are_paged_by_location(local_tables: None) -> None:
 def test_a_write_leaves_who_did_it_for_the_ledger(local_tables: None) -> None:
     stocked(("A", "1"))
     later = NOW + timedelta(seconds=5)
-    _, parts = table.effect_parts([Effect("A", "1", -1, 0)], ORDER, later)
+    _, parts = store.effect_parts([Effect("A", "1", -1, 0)], ORDER, later)
     dynamodb.transact(parts)
     Follower().follow()
-    newest, first = table.ledger("A", "1")
+    newest, first = store.ledger("A", "1")
     assert (newest.version, newest.delta, newest.on_hand) == (2, -1, 9)
     (entry,) = newest.entries
     assert (entry.id, entry.type, entry.own, entry.occurred_at) == (

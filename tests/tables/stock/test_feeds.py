@@ -6,10 +6,10 @@ import pytest
 
 from shared.aws import dynamodb
 from shared.errors import Busy
-from shared.stock import table
-from shared.stock.feed import Announced, Counted, Event, Moved
-from shared.stock.model import Cause, Effect
-from shared.stock.table import feeds
+from shared.stock import store
+from shared.stock.model.events import Announced, Counted, Event, Moved
+from shared.stock.model.position import Cause, Effect
+from shared.stock.store import feeds
 from tests.tables.stock.laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,12 +31,12 @@ def moved(delta: int, minute: float, sequence: int | None = None) -> Moved:
 
 def feed(*events: Event) -> int:
     """The number of writes, after reading what the worker reads."""
-    found = table.positions_of([("A", "1")])
-    return table.apply(events, found.get(("A", "1")), table.applied_of(events), NOW)
+    found = store.positions_of([("A", "1")])
+    return store.apply(events, found.get(("A", "1")), store.applied_of(events), NOW)
 
 
 def act(on_hand: int, reserved: int, minute: float) -> None:
-    _, parts = table.effect_parts([Effect("A", "1", on_hand, reserved)], OWN, at(minute))
+    _, parts = store.effect_parts([Effect("A", "1", on_hand, reserved)], OWN, at(minute))
     assert dynamodb.transact(parts) == []
 
 
@@ -65,8 +65,8 @@ def test_a_repeated_batch_writes_nothing(local_tables: None) -> None:
 
 def test_a_repetition_is_known_even_when_the_reads_were_stale(local_tables: None) -> None:
     batch = [moved(-1, 1, 1), moved(-2, 2)]
-    assert table.apply(batch, None, (), NOW) == 1
-    assert table.apply(batch, None, (), NOW) == 0
+    assert store.apply(batch, None, (), NOW) == 1
+    assert store.apply(batch, None, (), NOW) == 0
     assert on_hand() == -3
 
 
@@ -113,11 +113,11 @@ def test_a_count_moves_with_what_is_reserved(local_tables: None) -> None:
 
 def test_a_count_that_was_decided_before_a_hand_over_is_decided_anew(local_tables: None) -> None:
     feed(counted(10, 0))
-    stale = table.position("A", "1")
+    stale = store.position("A", "1")
     act(0, 3, 10)
     act(-3, -3, 10)
     Follower().follow()
-    assert table.apply([counted(9, 5)], stale, (), NOW) == 1
+    assert store.apply([counted(9, 5)], stale, (), NOW) == 1
     assert on_hand() == 6
 
 
@@ -135,7 +135,7 @@ def test_a_first_net_count_of_a_reserved_position_is_decided_anew(local_tables: 
     act(4, 0, 0)
     stale = None
     Follower().follow()
-    assert table.apply([counted(9, 5, net_through=5)], stale, (), NOW) == 1
+    assert store.apply([counted(9, 5, net_through=5)], stale, (), NOW) == 1
     assert on_hand() == 9
 
 
@@ -146,7 +146,7 @@ def test_expected_supply_replaces_what_it_said_before(local_tables: None) -> Non
     assert feed(announced(10, 1)) == 1
     assert feed(announced(12, 2)) == 1
     assert feed(announced(10, 1)) == 0
-    found = table.position("A", "1")
+    found = store.position("A", "1")
     assert found is not None
     assert [(row.quantity, row.reference) for row in found.expected] == [(12, "PO1")]
     assert on_hand() == 0
@@ -164,10 +164,10 @@ def test_the_ledger_shows_each_movement_with_what_it_left(local_tables: None) ->
     act(0, 1, 3)
     feed(moved(4, 4, 3))
     assert_laws({("A", "1"): 1}, Follower())
-    rows, before = table.movements_page("A", "1", 1)
+    rows, before = store.movements_page("A", "1", 1)
     assert [row.version for row in rows] == [3]
     assert before == 3
-    rows, before = table.movements_page("A", "1", 10, before)
+    rows, before = store.movements_page("A", "1", 10, before)
     assert [row.version for row in rows] == [1]
     assert before is None
     assert [entry.delta for entry in rows[0].entries] == [10, -1, -2]

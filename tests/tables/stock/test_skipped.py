@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.stock import table
-from shared.stock.feed import Change, Counted
-from shared.stock.table import feeds
-from shared.stock.table.notes import note_down
+from shared.stock import store
+from shared.stock.model.events import Counted
+from shared.stock.model.feed import Change
+from shared.stock.store import feeds
+from shared.stock.store.notes import note_down
 from tests.tables.stock.laws import Follower, assert_laws, items
 from tests.tables.stock.test_feeds import NOW, act, at, counted, feed, moved, on_hand
 
@@ -55,7 +56,7 @@ def die(*_: Any) -> None:
 
 
 def version() -> int:
-    found = table.position("A", "1")
+    found = store.position("A", "1")
     assert found is not None
     return found.version
 
@@ -93,31 +94,31 @@ def test_many_unchanged_places_are_one_note_of_a_bucket(environment: pytest.Monk
     environment.setattr(feeds, "_write", WRITE)
     places = [(f"S{n}", "1") for n in range(300)]
     counts = {place: [Counted("wms", "c", None, *place, 4, at(0))] for place in places}
-    table.apply_batch(counts, {}, (), NOW)
+    store.apply_batch(counts, {}, (), NOW)
     again = {place: [Counted("wms", "d", None, *place, 4, at(9))] for place in places}
-    found = table.positions_of(places)
-    assert set(table.apply_batch(again, found, (), NOW).values()) == {0}
+    found = store.positions_of(places)
+    assert set(store.apply_batch(again, found, (), NOW).values()) == {0}
     assert len(notes()) == 1
     late = {place: [Counted("wms", "e", None, *place, 5, at(8))] for place in places}
-    assert set(table.apply_batch(late, found, (), NOW).values()) == {0}
+    assert set(store.apply_batch(late, found, (), NOW).values()) == {0}
     assert {row["on_hand"] for row in assert_laws().values()} == {4}
 
 
 def test_notes_of_many_hours_are_searched_from_the_newest_on() -> None:
     feed(counted(10, 0))
     other = Counted("wms", "o", None, "B", "1", 1, at(0))
-    table.apply([other], None, (), NOW)
+    store.apply([other], None, (), NOW)
     for minute in range(1, 30):
         feed(counted(10, minute))
         later = Counted("wms", f"o{minute}", None, "B", "1", 1, at(minute + 0.5))
-        table.apply([later], table.position("B", "1"), (), NOW)
+        store.apply([later], store.position("B", "1"), (), NOW)
     bounds = {("A", "1"): (at(3), -1), ("B", "1"): (at(29.5), -1), ("C", "1"): (at(3), -1)}
-    found = table.noted_counts(bounds)
+    found = store.noted_counts(bounds)
     assert {place: count.as_of for place, count in found.items()} == {
         ("A", "1"): at(29),
         ("B", "1"): at(29.5),
     }
-    assert table.noted_counts({("A", "1"): (at(29), 0)}) == {}
+    assert store.noted_counts({("A", "1"): (at(29), 0)}) == {}
 
 
 LATE = {

@@ -8,10 +8,11 @@ import pytest
 
 from shared.aws import clients, dynamodb
 from shared.errors import Busy, OutOfStock
-from shared.stock import slot_table, table
-from shared.stock.feed import Counted
-from shared.stock.model import Cause, Effect
-from shared.stock.slots import COOL, LOOK, REST
+from shared.stock import store
+from shared.stock.model.events import Counted
+from shared.stock.model.position import Cause, Effect
+from shared.stock.model.slots import COOL, LOOK, REST
+from shared.stock.store import slot_sales, slots
 from tests.tables.stock.laws import Follower, assert_laws
 from tests.tables.stock.test_holds import hold
 
@@ -35,56 +36,56 @@ def calls() -> Iterator[list[str]]:
 
 
 def stocked(quantity: int) -> None:
-    table.apply([Counted("wms", "c0", None, *PLACE, quantity, NOW)], None, (), NOW)
+    store.apply([Counted("wms", "c0", None, *PLACE, quantity, NOW)], None, (), NOW)
 
 
 def split(at: datetime = NOW) -> bool:
-    item, whole = slot_table.look(*PLACE)
+    item, whole = slots.look(*PLACE)
     assert item is not None
-    done = slot_table.split(item, 0, at)
-    slot_table.remember(*PLACE, slot_table.look(*PLACE)[1] if done else whole)
+    done = slots.split(item, 0, at)
+    slots.remember(*PLACE, slots.look(*PLACE)[1] if done else whole)
     return done
 
 
 def order(number: int, at: datetime, units: int = 1) -> None:
     cause = Cause("norain/orders", f"o{number}", "order.placed", "reserved", f"o{number}")
-    assert table.carry_out([Effect(*PLACE, 0, units, floor=0)], cause, at).written
+    assert store.carry_out([Effect(*PLACE, 0, units, floor=0)], cause, at).written
 
 
 def image() -> Any:
-    found = dynamodb.get(table.stock(), "SKU#A", "LOC#1", consistent=True)
+    found = dynamodb.get(store.stock(), "SKU#A", "LOC#1", consistent=True)
     assert found is not None
-    return table.position_of_item(found)
+    return store.position_of_item(found)
 
 
 def test_a_cold_hold_is_one_call_and_so_is_a_hold_from_a_slot(calls: list[str]) -> None:
     stocked(100)
     calls.clear()
-    table.open_hold(hold("h", [(*PLACE, 1)]))
+    store.open_hold(hold("h", [(*PLACE, 1)]))
     assert calls == ["TransactWriteItems"]
     split()
     calls.clear()
-    table.open_hold(hold("i", [(*PLACE, 1)]))
+    store.open_hold(hold("i", [(*PLACE, 1)]))
     assert calls == ["TransactWriteItems"]
-    assert sum(slot.sales for slot in slot_table.look(*PLACE)[1].slots) == 1
+    assert sum(slot.sales for slot in slots.look(*PLACE)[1].slots) == 1
 
 
 def test_a_cold_position_is_read_with_one_call(calls: list[str]) -> None:
     stocked(100)
     calls.clear()
-    table.position(*PLACE)
+    store.position(*PLACE)
     assert calls == ["GetItem"]
 
 
 def test_every_read_shows_the_whole_of_a_split_position() -> None:
     stocked(100)
     split()
-    table.open_hold(hold("h", [(*PLACE, 3)]))
+    store.open_hold(hold("h", [(*PLACE, 3)]))
     shown = [
-        table.position(*PLACE),
-        *table.positions("A"),
-        *table.positions_page("A", 5)[0],
-        *table.positions_of([PLACE], consistent=True).values(),
+        store.position(*PLACE),
+        *store.positions("A"),
+        *store.positions_page("A", 5)[0],
+        *store.positions_of([PLACE], consistent=True).values(),
     ]
     assert [(row.on_hand, row.reserved, row.available) for row in shown if row] == [
         (100, 3, 97)
@@ -97,30 +98,30 @@ def test_who_follows_the_stream_sees_the_whole_once_it_has_been_settled() -> Non
     split()
     assert image().available == 100
     for number in range(4):
-        table.open_hold(hold(f"h{number}", [(*PLACE, 1)]))
+        store.open_hold(hold(f"h{number}", [(*PLACE, 1)]))
     assert image().available == 100
     before = image().version
     Follower().follow()
     assert (image().available, image().reserved) == (96, 4)
     assert image().version > before
-    assert not slot_table.settle(*PLACE, NOW)
+    assert not slots.settle(*PLACE, NOW)
 
 
 def test_a_fold_gives_back_what_was_not_sold_and_keeps_no_slot() -> None:
     stocked(100)
     split()
     for number in range(7):
-        table.open_hold(hold(f"h{number}", [(*PLACE, 2)]))
-    assert slot_table.fold(*PLACE, NOW)
+        store.open_hold(hold(f"h{number}", [(*PLACE, 2)]))
+    assert slots.fold(*PLACE, NOW)
     found = assert_laws(follower=Follower())[*PLACE]
     assert (found["available"], found["reserved"], found.get("slots")) == (86, 14, None)
-    assert slot_table.fold(*PLACE, NOW)
+    assert slots.fold(*PLACE, NOW)
 
 
 def test_a_position_rests_after_a_fold() -> None:
     stocked(100)
     assert split()
-    slot_table.fold(*PLACE, NOW)
+    slots.fold(*PLACE, NOW)
     assert not split(NOW + REST / 2)
     assert split(NOW + REST)
 
@@ -128,12 +129,12 @@ def test_a_position_rests_after_a_fold() -> None:
 def test_holds_are_released_whatever_was_split_or_folded_meanwhile() -> None:
     stocked(100)
     split()
-    from_slot = table.open_hold(hold("a", [(*PLACE, 3)]))
-    slot_table.fold(*PLACE, NOW)
-    from_position = table.open_hold(hold("b", [(*PLACE, 2)]))
+    from_slot = store.open_hold(hold("a", [(*PLACE, 3)]))
+    slots.fold(*PLACE, NOW)
+    from_position = store.open_hold(hold("b", [(*PLACE, 2)]))
     split(NOW + REST)
-    table.release_hold(from_slot, NOW)
-    table.release_hold(from_position, NOW)
+    store.release_hold(from_slot, NOW)
+    store.release_hold(from_position, NOW)
     assert assert_laws(follower=Follower())[*PLACE]["available"] == 100
 
 
@@ -141,35 +142,35 @@ def test_what_is_short_is_told_of_the_whole() -> None:
     stocked(100)
     split()
     with pytest.raises(OutOfStock) as refused:
-        table.open_hold(hold("h", [(*PLACE, 101)]))
+        store.open_hold(hold("h", [(*PLACE, 101)]))
     assert refused.value.data["short"][0]["sellable"] == 100
 
 
 def test_a_position_that_sells_little_is_folded_and_one_that_sells_much_is_not() -> None:
     stocked(300)
     split()
-    assert list(slot_table.due(NOW)) == []
-    assert list(slot_table.due(NOW + LOOK)) == [PLACE]
+    assert list(slots.due(NOW)) == []
+    assert list(slots.due(NOW + LOOK)) == [PLACE]
     for number in range(COOL):
         order(number, NOW)
-    assert not slot_table.cool(*PLACE, NOW + LOOK)
-    assert list(slot_table.due(NOW + LOOK)) == []
+    assert not slots.cool(*PLACE, NOW + LOOK)
+    assert list(slots.due(NOW + LOOK)) == []
     order(COOL, NOW + LOOK)
-    assert slot_table.cool(*PLACE, NOW + 2 * LOOK)
-    assert list(slot_table.due(NOW + 9 * LOOK)) == []
+    assert slots.cool(*PLACE, NOW + 2 * LOOK)
+    assert list(slots.due(NOW + 9 * LOOK)) == []
     assert assert_laws({PLACE: COOL + 1}, Follower())[*PLACE]["available"] == 239
 
 
 def test_a_movement_that_the_position_bears_needs_no_fold_and_one_that_it_does_not_folds() -> None:
     stocked(100)
     split()
-    own = slot_table.look(*PLACE)[1].available
+    own = slots.look(*PLACE)[1].available
     count = Counted("wms", "c1", None, *PLACE, 100 - own, NOW + timedelta(minutes=1))
-    table.apply([count], table.position(*PLACE), (), NOW)
-    assert slot_table.look(*PLACE)[1].slots
+    store.apply([count], store.position(*PLACE), (), NOW)
+    assert slots.look(*PLACE)[1].slots
     less = Counted("wms", "c2", None, *PLACE, 50, NOW + timedelta(minutes=2))
-    table.apply([less], table.position(*PLACE), (), NOW)
-    assert not slot_table.look(*PLACE)[1].slots
+    store.apply([less], store.position(*PLACE), (), NOW)
+    assert not slots.look(*PLACE)[1].slots
     assert assert_laws(follower=Follower())[*PLACE]["available"] == 50
 
 
@@ -186,7 +187,7 @@ def test_a_net_count_knows_what_the_slots_have_sold_before_and_after_it() -> Non
     with pytest.MonkeyPatch.context() as patch:
         # The stream brings the row of the fold while the count waits for it.
         patch.setattr("time.sleep", lambda _: follower.follow())
-        table.apply([net], table.position(*PLACE), (), noon + timedelta(hours=1))
+        store.apply([net], store.position(*PLACE), (), noon + timedelta(hours=1))
     found = assert_laws({PLACE: 5}, follower)[*PLACE]
     assert (found["available"], found["on_hand"]) == (87, 92)
 
@@ -198,20 +199,20 @@ def test_a_lost_row_of_a_slot_does_not_block_a_net_count_for_ever() -> None:
     noon = NOW + timedelta(hours=2)
     for number in range(5):
         order(number, noon + timedelta(minutes=10 * (number - 2) + 5))
-    assert slot_table.fold(*PLACE, noon + timedelta(minutes=50))
+    assert slots.fold(*PLACE, noon + timedelta(minutes=50))
     Follower().follow()
-    rows = [row for row in slot_table.sales(*PLACE) if row["entries"][0]["id"] == "o0"]
-    ledger = list(table.ledger(*PLACE, consistent=True))
-    assert ledger[0].entries[0].type == slot_table.FOLDED
+    rows = [row for row in slot_sales.sales(*PLACE) if row["entries"][0]["id"] == "o0"]
+    ledger = list(store.ledger(*PLACE, consistent=True))
+    assert ledger[0].entries[0].type == slots.FOLDED
     keys = [(rows[0]["pk"], rows[0]["sk"]), ("SKU#A", f"MOVE#1#{ledger[0].version:012d}")]
     for key in keys:
-        clients.dynamodb().delete_item(TableName=table.stock(), Key=dynamodb.key(*key))
+        clients.dynamodb().delete_item(TableName=store.stock(), Key=dynamodb.key(*key))
     net = Counted("erp", "n1", None, *PLACE, 90, noon, net_through=noon)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", lambda _: None)
         with pytest.raises(Busy):
-            table.apply([net], table.position(*PLACE), (), noon + timedelta(hours=1))
-    table.apply([net], table.position(*PLACE), (), noon + timedelta(days=2))
-    found = table.position(*PLACE)
+            store.apply([net], store.position(*PLACE), (), noon + timedelta(hours=1))
+    store.apply([net], store.position(*PLACE), (), noon + timedelta(days=2))
+    found = store.position(*PLACE)
     assert found is not None
     assert (found.available, found.on_hand) == (87, 92)

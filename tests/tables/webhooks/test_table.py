@@ -8,7 +8,7 @@ import pytest
 from shared.aws import dynamodb
 from shared.errors import Conflict, KeyReused
 from shared.web.idempotency import Request
-from shared.webhooks import table
+from shared.webhooks import store
 from shared.webhooks.model import Webhook
 from tests.unit.webhooks.test_model import webhook
 
@@ -24,7 +24,7 @@ def request(key: str = "k", body: Any = None) -> Request:
 
 def subscribe(number: int = 1, most: int = 20, **changes: Any) -> Webhook:
     made = webhook(webhook_id=f"wh_{number}", **changes)
-    return table.subscribe(made, request(str(number)), most)
+    return store.subscribe(made, request(str(number)), most)
 
 
 def count() -> int:
@@ -34,13 +34,13 @@ def count() -> int:
 
 def test_a_webhook_is_read_as_it_was_subscribed() -> None:
     made = subscribe()
-    assert table.find("web-client", "wh_1") == made == webhook()
-    assert table.of_client("web-client") == table.every() == [made]
+    assert store.find("web-client", "wh_1") == made == webhook()
+    assert store.of_client("web-client") == store.every() == [made]
 
 
 def test_a_repeated_request_gets_the_first_webhook_and_makes_no_other() -> None:
     first = subscribe()
-    again = table.subscribe(webhook(created_at=LATER), request("1"), 20)
+    again = store.subscribe(webhook(created_at=LATER), request("1"), 20)
     assert again == first
     assert count() == 1
 
@@ -48,7 +48,7 @@ def test_a_repeated_request_gets_the_first_webhook_and_makes_no_other() -> None:
 def test_a_key_that_comes_with_another_request_is_refused() -> None:
     subscribe()
     with pytest.raises(KeyReused):
-        table.subscribe(webhook(), request("1", {"url": "another"}), 20)
+        store.subscribe(webhook(), request("1", {"url": "another"}), 20)
 
 
 def test_a_client_has_so_many_and_a_deleted_one_makes_room() -> None:
@@ -57,71 +57,71 @@ def test_a_client_has_so_many_and_a_deleted_one_makes_room() -> None:
     with pytest.raises(Conflict):
         subscribe(3, most=2)
     assert subscribe(2, most=2).webhook_id == "wh_2"
-    assert table.remove("web-client", "wh_1", AT)
+    assert store.remove("web-client", "wh_1", AT)
     assert subscribe(3, most=2)
     assert count() == 2
 
 
 def test_what_is_deleted_is_gone_for_its_client_and_is_deleted_once() -> None:
     subscribe()
-    assert table.remove("web-client", "wh_1", AT)
-    assert table.remove("web-client", "wh_1", AT)
+    assert store.remove("web-client", "wh_1", AT)
+    assert store.remove("web-client", "wh_1", AT)
     assert count() == 0
-    assert table.find("web-client", "wh_1") is None
-    assert table.of_client("web-client") == []
-    assert not table.remove("web-client", "wh_2", AT)
+    assert store.find("web-client", "wh_1") is None
+    assert store.of_client("web-client") == []
+    assert not store.remove("web-client", "wh_2", AT)
     assert count() == 0
 
 
 def test_the_request_of_a_deleted_webhook_makes_it_not_alive_again() -> None:
     first = subscribe()
-    table.remove("web-client", "wh_1", AT)
+    store.remove("web-client", "wh_1", AT)
     assert subscribe().webhook_id == first.webhook_id
-    assert table.find("web-client", "wh_1") is None
+    assert store.find("web-client", "wh_1") is None
 
 
 def test_a_client_knows_nothing_of_another_ones() -> None:
     subscribe()
     subscribe(2, client_id="web-client-2")
-    assert [one.webhook_id for one in table.of_client("web-client")] == ["wh_1"]
-    assert table.find("web-client-2", "wh_1") is None
-    assert not table.remove("web-client-2", "wh_1", AT)
+    assert [one.webhook_id for one in store.of_client("web-client")] == ["wh_1"]
+    assert store.find("web-client-2", "wh_1") is None
+    assert not store.remove("web-client-2", "wh_1", AT)
 
 
 def test_failures_begin_with_the_first_and_end_with_what_arrives() -> None:
     made = subscribe()
-    assert table.failed(made, AT)
-    failing = table.failed(made, LATER)
+    assert store.failed(made, AT)
+    failing = store.failed(made, LATER)
     assert failing is not None
     assert (failing.failing_since, failing.failures) == (AT, 2)
-    assert table.delivered(failing)
-    assert table.find("web-client", "wh_1") == made
-    assert not table.delivered(made)
+    assert store.delivered(failing)
+    assert store.find("web-client", "wh_1") == made
+    assert not store.delivered(made)
 
 
 def test_a_disabled_webhook_is_active_again_once_something_arrives() -> None:
-    failing = table.failed(subscribe(), AT)
+    failing = store.failed(subscribe(), AT)
     assert failing is not None
-    assert table.disable(failing, LATER)
-    found = table.find("web-client", "wh_1")
+    assert store.disable(failing, LATER)
+    found = store.find("web-client", "wh_1")
     assert found is not None
     assert (found.state, found.disabled_at) == ("disabled", LATER)
-    assert table.failed(found, LATER) is None
-    assert table.delivered(found)
-    assert table.find("web-client", "wh_1") == webhook()
+    assert store.failed(found, LATER) is None
+    assert store.delivered(found)
+    assert store.find("web-client", "wh_1") == webhook()
 
 
 def test_what_has_arrived_in_between_keeps_it_from_being_disabled() -> None:
-    failing = table.failed(subscribe(), AT)
+    failing = store.failed(subscribe(), AT)
     assert failing is not None
-    table.delivered(failing)
-    table.failed(failing, LATER)
-    assert not table.disable(failing, LATER)
+    store.delivered(failing)
+    store.failed(failing, LATER)
+    assert not store.disable(failing, LATER)
 
 
 def test_nothing_is_noted_of_one_that_was_deleted() -> None:
     made = subscribe()
-    table.remove("web-client", "wh_1", AT)
-    assert table.failed(made, AT) is None
-    assert not table.delivered(made)
-    assert table.find("web-client", "wh_1") is None
+    store.remove("web-client", "wh_1", AT)
+    assert store.failed(made, AT) is None
+    assert not store.delivered(made)
+    assert store.find("web-client", "wh_1") is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.confidence import (
+from shared.availability.model.confidence import (
     COUNT_WORTH,
     HALF_LIFE,
     MEAN,
@@ -25,7 +25,7 @@ from shared.availability.confidence import (
     telling,
     thousandths,
 )
-from shared.availability.model import (
+from shared.availability.model.pack import (
     Change,
     Pack,
     Row,
@@ -36,8 +36,8 @@ from shared.availability.model import (
     replaced,
     unpack,
 )
-from shared.availability.query import Places, answer, question
-from shared.stock.rules import Amount, Match, Rule, Rules, Selling
+from shared.availability.model.query import Places, answer, question
+from shared.stock.model.rules import Amount, Match, Rule, Rules, Selling
 from tests.unit.locations.places import place
 
 NOW = 1_795_000_000

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.availability.export import GOOGLE_COLUMNS, Stores, decimal, google, schema_org
-from shared.availability.model import Columns, Row
+from shared.availability.model.export import GOOGLE_COLUMNS, Stores, decimal, google, schema_org
+from shared.availability.model.pack import Columns, Row
 from shared.catalog.model import Life, Product
 from tests.unit.availability.test_query import pack
 from tests.unit.locations.places import hours, place

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model import Change, Pack, Row, decode, encode, fold, unpack
+from shared.availability.model.pack import Change, Pack, Row, decode, encode, fold, unpack
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 

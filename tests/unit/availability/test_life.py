@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.contract import AvailabilityChanged
-from shared.availability.events import of_change
-from shared.availability.model import (
+from shared.availability.contract.answers import AvailabilityChanged
+from shared.availability.model.events import of_change
+from shared.availability.model.pack import (
     Change,
     Columns,
     Pack,
@@ -26,7 +26,7 @@ from shared.availability.model import (
     whole,
     with_slice,
 )
-from shared.availability.query import Places, answer, question, status
+from shared.availability.model.query import Places, answer, question, status
 from shared.catalog.model import ORDINARY, Life, Variant
 from shared.instants import rfc3339
 from tests.unit.availability.test_query import AT, LOCATIONS, SOON, ask, pack

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.events import of_change
-from shared.availability.model import Pack, Row, encode, unpack
-from shared.availability.query import first_expected, status
+from shared.availability.model.events import of_change
+from shared.availability.model.pack import Pack, Row, encode, unpack
+from shared.availability.model.query import first_expected, status
 from shared.catalog.model import ORDINARY
 from shared.instants import rfc3339
 

@@ -10,17 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.contract import AvailabilityAnswer
-from shared.availability.model import Columns, Row, encode, unpack
-from shared.availability.query import (
-    Places,
-    answer,
-    empty,
-    etag,
-    matches,
-    question,
-    scope_of,
-)
+from shared.availability.contract.answers import AvailabilityAnswer
+from shared.availability.model.pack import Columns, Row, encode, unpack
+from shared.availability.model.query import Places, answer, empty, etag, matches, question, scope_of
 from shared.catalog.model import Variant
 from shared.errors import InvalidRequest
 from shared.locations.model import Location, distance_km

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model import Change, Pack, Row, decode, encode, fold
-from shared.availability.sales import HALF_LIFE, LEAST_DAYS, Prior, Sale, Sales
+from shared.availability.model.pack import Change, Pack, Row, decode, encode, fold
+from shared.availability.model.sales import HALF_LIFE, LEAST_DAYS, Prior, Sale, Sales
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 

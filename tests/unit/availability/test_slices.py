@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model import (
+from shared.availability.model.pack import (
     Change,
     Pack,
     Row,
@@ -23,8 +23,8 @@ from shared.availability.model import (
     whole,
     with_slice,
 )
-from shared.availability.sales import Sale
-from shared.availability.table import MOST_BYTES
+from shared.availability.model.sales import Sale
+from shared.availability.store.packs import MOST_BYTES
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 POWERS = st.sampled_from([1, 2, 4, 8, 16])

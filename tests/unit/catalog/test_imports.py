@@ -13,8 +13,8 @@ HEAVY = {"aws_lambda_powertools", "biip", "boto3", "botocore", "pydantic"}
     [
         "shared.locations.model",
         "shared.catalog.model",
-        "shared.availability.model",
-        "shared.availability.query",
+        "shared.availability.model.pack",
+        "shared.availability.model.query",
     ],
 )
 def test_a_model_needs_nothing_heavy(module: str) -> None:
@@ -24,9 +24,9 @@ def test_a_model_needs_nothing_heavy(module: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "shared.locations.table",
-        "shared.catalog.table",
-        "shared.availability.table",
+        "shared.locations.store",
+        "shared.catalog.store",
+        "shared.availability.store.packs",
         "functions.availability.query",
     ],
 )

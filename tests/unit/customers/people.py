@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.customers.model import Consent, Record, Stated
+from shared.customers.model.person import Consent, Record, Stated
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

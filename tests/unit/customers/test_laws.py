@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.customers import stored
-from shared.customers.contract import profile_answer
-from shared.customers.fold import consents, golden, identifiers, may_contact
-from shared.customers.model import (
+from shared.customers.contract.profiles import profile_answer
+from shared.customers.model.fold import consents, golden, identifiers, may_contact
+from shared.customers.model.person import (
     Consent,
     Profile,
     Record,
@@ -23,6 +22,7 @@ from shared.customers.model import (
     unmerge,
     with_record,
 )
+from shared.customers.store import values as values_store
 from tests.unit.customers.people import NOON, record
 
 FAST = settings(deadline=None, max_examples=60)
@@ -74,7 +74,7 @@ def test_statements_of_a_record_are_joined_in_any_order(said: list[Record], rnd:
 
     shuffled = [*said, said[0]]
     rnd.shuffle(shuffled)
-    assert stored.digest(fold(shuffled)) == stored.digest(fold([*said, said[0]]))
+    assert values_store.digest(fold(shuffled)) == values_store.digest(fold([*said, said[0]]))
 
 
 @st.composite
@@ -164,7 +164,7 @@ def test_a_thousand_walks_of_merges_and_unmerges_restore_every_byte() -> None:
 
 
 def _stored(profile: Profile) -> str:
-    return json.dumps({**stored.profile_values(profile), "apart": []}, sort_keys=True)
+    return json.dumps({**values_store.profile_values(profile), "apart": []}, sort_keys=True)
 
 
 def _unmerged_once(standing: list[Profile], profile: Profile, at: Any) -> list[Profile]:
@@ -211,8 +211,8 @@ def test_consent_never_widens_by_a_merge(them: list[Profile]) -> None:
 @given(people())
 def test_a_profile_survives_being_stored(them: list[Profile]) -> None:
     for profile in them:
-        values = {**stored.profile_values(profile), "version": profile.version}
-        assert stored.profile_from(values) == profile
+        values = {**values_store.profile_values(profile), "version": profile.version}
+        assert values_store.profile_from(values) == profile
 
 
 def test_the_older_known_profile_survives() -> None:
@@ -282,10 +282,10 @@ def test_people_open_what_rules_have_merged_only_when_they_put_it_together_thems
 
 def test_of_a_profile_stored_before_founders_were_noted_every_record_founded_it() -> None:
     bob = with_record(alone("bob", "a"), "web#b", record("web", "b", phone="b"))
-    values = {**stored.profile_values(merge(bob, alone("rob", "c", 1), NOON)), "version": 1}
+    values = {**values_store.profile_values(merge(bob, alone("rob", "c", 1), NOON)), "version": 1}
     for member in values["members"]:
         del member["founders"]
-    older = stored.profile_from(values)
+    older = values_store.profile_from(values)
     assert keys_to(older) == {"a", "b"}
     assert keys_to(with_record(older, "web#d", record("web", "d", phone="d"))) == {"a", "b"}
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from shared.customers import names
-from shared.customers.alike import soundex
-from shared.customers.model import Record
-from shared.customers.score import RULES, evidence, name_bits, rules, traits
+from shared.customers.model import names
+from shared.customers.model.alike import soundex
+from shared.customers.model.person import Record
+from shared.customers.model.score import RULES, evidence, name_bits, rules, traits
 from tests.unit.customers.people import record
 from tests.unit.customers.test_score import NONE, alone, decided
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.customers import names, normal
-from shared.customers.alike import jaro_winkler, one_apart, soundex
-from shared.customers.contract import CustomerIdentity
-from shared.customers.decide import Decision, decide
-from shared.customers.keys import identifier_key, record_key
-from shared.customers.model import Profile, Record, newborn, set_apart, with_record
-from shared.customers.score import evidence, vetoes
+from shared.customers.contract.statements import CustomerIdentity
+from shared.customers.model import names, normal
+from shared.customers.model.alike import jaro_winkler, one_apart, soundex
+from shared.customers.model.decide import Decision, decide
+from shared.customers.model.keys import identifier_key, record_key
+from shared.customers.model.person import Profile, Record, newborn, set_apart, with_record
+from shared.customers.model.score import evidence, vetoes
 from shared.errors import InvalidRequest
 from shared.web.auth import Sources
 from tests.unit.customers.people import NOON, record

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.cli.people import read
-from shared.customers.contract import observed
+from shared.customers.contract.statements import observed
 from shared.web.auth import Sources
 
 TRUSTED = Sources.of(["all:trusted"])

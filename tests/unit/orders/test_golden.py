@@ -12,20 +12,21 @@ from typing import Any
 
 import pytest
 
-from shared.availability.table import pack_of_item
+from shared.availability.store.packs import pack_of_item
 from shared.aws.items import from_item
 from shared.errors import Gone
-from shared.locations.table import location_of_item
-from shared.orders import model, transfers
-from shared.orders.contract import decision_answer
-from shared.orders.table import order_of_item, past_of_item
-from shared.orders.transfer_table import transfer_of_item
-from shared.routing.erased import is_stub, stub
-from shared.routing.explain import explain
-from shared.routing.model import Decision
-from shared.routing.route import replay
-from shared.routing.table import published_of_item
-from shared.stock.table.rows import hold_of_item, position_of_item, row_of_item
+from shared.locations.store import location_of_item
+from shared.orders import model
+from shared.orders.contract.decisions import decision_answer
+from shared.orders.model import transfers
+from shared.orders.store import order_of_item, past_of_item
+from shared.orders.store.transfers import transfer_of_item
+from shared.routing.model.decision import Decision
+from shared.routing.model.erased import is_stub, stub
+from shared.routing.model.explain import explain
+from shared.routing.model.route import replay
+from shared.routing.store.policies import published_of_item
+from shared.stock.store.rows import hold_of_item, position_of_item, row_of_item
 from tests.conftest import EVENTS
 
 READ: Mapping[str, Callable[[dict[str, Any]], Any]] = {

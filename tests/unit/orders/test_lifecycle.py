@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
-from shared.orders.events import of_change
+from shared.orders.contract.events import of_change
 from shared.orders.model import (
     TERMS,
     TRANSITIONS,
@@ -27,7 +27,7 @@ from shared.orders.model import (
     summed,
     take_back,
 )
-from shared.stock.model import Effect
+from shared.stock.model.position import Effect
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.orders import model
 from shared.orders.model import Order, Parcel, Rejection, Taken
-from shared.orders.picking import Pick, picks
+from shared.orders.model.picking import Pick, picks
 from tests.unit.orders.orders import NOW, line, order
 
 

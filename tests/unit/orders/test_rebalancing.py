@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.orders.rebalancing import (
+from shared.orders.model.rebalancing import (
     DONOR_LEVEL,
     RECEIVER_LEVEL,
     Demand,

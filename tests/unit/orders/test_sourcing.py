@@ -5,17 +5,18 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from shared.availability.model import Pack, Row
+from shared.availability.model.pack import Pack, Row
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.locations.model import ServiceLevel
-from shared.orders import model, refusing, sourcing
+from shared.orders import model, sourcing
 from shared.orders.model import Order
-from shared.orders.sourcing import Supply
-from shared.routing.filter import filtered
-from shared.routing.model import DEFAULT_POLICY, Destination
-from shared.routing.route import route
-from shared.stock.rules import Facts
+from shared.orders.sourcing import Supply, refusing
+from shared.routing.model.decision import Destination
+from shared.routing.model.filter import filtered
+from shared.routing.model.policy import DEFAULT_POLICY
+from shared.routing.model.route import route
+from shared.stock.model.rules import Facts
 from tests.unit.locations.places import hours, place
 from tests.unit.orders.orders import line, order
 

@@ -3,14 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.availability.model import Pack, Row
+from shared.availability.model.pack import Pack, Row
 from shared.catalog.model import Product
 from shared.orders import model, sourcing
 from shared.orders.sourcing import MOST_DELIVERIES, Supply
-from shared.routing.model import DEFAULT_POLICY, Candidate, Expected, Pull, Pulls
-from shared.routing.price import shelf
-from shared.routing.route import route
-from shared.stock.rules import Amount, Match, Rule, Rules, Selling
+from shared.routing.model.decision import Candidate, Expected, Pull, Pulls
+from shared.routing.model.policy import DEFAULT_POLICY
+from shared.routing.model.price import shelf
+from shared.routing.model.route import route
+from shared.stock.model.rules import Amount, Match, Rule, Rules, Selling
 from tests.unit.locations.places import place
 from tests.unit.orders.orders import line, order
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.orders import model, supplies
-from shared.orders.model import Claim, Order
-from shared.orders.supplies import Step, Waiting
-from shared.stock.model import Effect, Expected, Position, Supplied, landing
+from shared.orders import model
+from shared.orders.model import Claim, Order, supplies
+from shared.orders.model.supplies import Step, Waiting
+from shared.stock.model.position import Effect, Expected, Position, Supplied, landing
 from tests.unit.orders.orders import NOW, line, order
 
 DAY = timedelta(days=1)

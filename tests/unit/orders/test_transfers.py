@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Refusal
-from shared.orders.transfers import (
+from shared.orders.model.transfers import (
     Moved,
     Transfer,
     TransferLine,

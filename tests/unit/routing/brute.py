@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
-from shared.routing.filter import filtered
-from shared.routing.model import Candidate, Line, Markdown, Problem, Pull, Tariff, Unfilled
-from shared.routing.price import (
+from shared.routing.model.decision import Candidate, Line, Problem, Pull
+from shared.routing.model.filter import filtered
+from shared.routing.model.policy import Markdown, Tariff, Unfilled
+from shared.routing.model.price import (
     SCALE,
     left_over,
     opportunity,

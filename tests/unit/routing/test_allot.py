@@ -4,11 +4,12 @@ from random import Random
 
 import pytest
 
-from shared.routing import allot as allotting
-from shared.routing.allot import Wanted, allot, hand_out
-from shared.routing.model import Problem
-from shared.routing.route import route, task_of
-from shared.routing.solve import Instance, Solution, solve
+from shared.routing.model import allot as allotting
+from shared.routing.model.allot import Wanted, allot, hand_out
+from shared.routing.model.decision import Problem
+from shared.routing.model.instance import Instance, Solution
+from shared.routing.model.route import route, task_of
+from shared.routing.model.solve import solve
 from tests.unit.routing.brute import cheapest, random_problem
 from tests.unit.routing.worlds import candidate, line, policy, problem
 

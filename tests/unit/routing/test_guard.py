@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.guard import WHOLE, breaches, takes
-from shared.routing.model import GuardRails, Pull
-from shared.routing.route import route
-from shared.routing.whatif import Totals, what_if
+from shared.routing.model.decision import Pull
+from shared.routing.model.guard import WHOLE, breaches, takes
+from shared.routing.model.policy import GuardRails
+from shared.routing.model.route import route
+from shared.routing.model.whatif import Totals, what_if
 from tests.unit.routing.worlds import candidate, line, policy, problem
 
 RAILS = GuardRails(days=7, orders=10)

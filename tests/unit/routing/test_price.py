@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.routing import price as pricing
-from shared.routing.model import DEFAULT_POLICY, Expected, Markdown, Problem, Pull
-from shared.routing.price import (
+from shared.routing.model import price as pricing
+from shared.routing.model.decision import Expected, Problem, Pull
+from shared.routing.model.policy import DEFAULT_POLICY, Markdown
+from shared.routing.model.price import (
     MOST_PRICED,
     MOST_SUMMED,
     NO_PULL,
@@ -23,7 +24,7 @@ from shared.routing.price import (
     steps,
     worth,
 )
-from shared.routing.route import route
+from shared.routing.model.route import route
 from tests.unit.routing.worlds import NOW, candidate, line, policy, problem
 
 SOLD = line(margin=1500, salvage=200)

@@ -8,10 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.locations.model import distance_km
-from shared.routing.model import DEFAULT_POLICY, Pull
-from shared.routing.price import NO_PULL, Shelf
-from shared.routing.pull import MOST_CELLS, Cell, Goods, Network, Place, cells, network_of, pulls
-from shared.routing.route import route
+from shared.routing.model.decision import Pull
+from shared.routing.model.policy import DEFAULT_POLICY
+from shared.routing.model.price import NO_PULL, Shelf
+from shared.routing.model.pull import (
+    MOST_CELLS,
+    Cell,
+    Goods,
+    Network,
+    Place,
+    cells,
+    network_of,
+    pulls,
+)
+from shared.routing.model.route import route
 from tests.unit.routing.worlds import candidate, line, problem
 
 COUNTER = Shelf(5, 0.0, NO_PULL)

@@ -8,19 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.routing.explain import explain
-from shared.routing.model import (
-    DEFAULT_POLICY,
-    Decision,
-    GuardRails,
-    Policy,
-    Problem,
-    canonical,
-    with_stock,
-    without,
-)
-from shared.routing.price import in_minor_units, poisson_tail
-from shared.routing.route import replay, route
+from shared.routing.model.decision import Decision, Problem, canonical, with_stock, without
+from shared.routing.model.explain import explain
+from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
+from shared.routing.model.price import in_minor_units, poisson_tail
+from shared.routing.model.route import replay, route
 from tests.unit.routing.worlds import candidate, line, policy, problem, problems
 
 NEXT_DAY = DEFAULT_POLICY.services["next_day"]

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.routing import solve as solving
-from shared.routing.solve import Instance, Offer, Solution, solve
+from shared.routing.model import bounds
+from shared.routing.model import instance as solving
+from shared.routing.model import solve as solve_model
+from shared.routing.model.instance import Instance, Offer, Solution
+from shared.routing.model.solve import solve
 
 
 @st.composite
@@ -232,19 +235,20 @@ def test_a_search_through_long_offers_is_cut_as_one_through_many_sets_is(
         (units,) * lines, (True,) * lines, (2_000,) * lines, 4, opening, tuple(shelves), nothing=50
     )
     looked_at = [0]
-    saved = solving._saved
+    saved = bounds.saving
 
     def counted(found: list[tuple[int, solving.Runs]], paid: Sequence[solving.Paid]) -> int:
         looked_at[0] += sum(len(runs) for _, runs in found)
         return saved(found, paid)
 
-    monkeypatch.setattr(solving, "_saved", counted)
+    monkeypatch.setattr(bounds, "saving", counted)
+    monkeypatch.setattr(solve_model, "saving", counted)
     solve(hard, most_steps=0)
     before, looked_at[0] = looked_at[0], 0
     solution = solve(hard, most_steps=20)
     # What is begun is ended: the nodes of one set more.
     one_set = sum(map(len, shelves))
-    assert looked_at[0] - before <= 20 * solving.RUNS_PER_STEP + one_set
+    assert looked_at[0] - before <= 20 * solve_model.RUNS_PER_STEP + one_set
     assert not solution.proven
     assert solution.cost == cost_of(hard, solution)
     assert solution.lower_bound <= solve(hard).lower_bound <= solution.cost

@@ -6,16 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.routing.model import (
-    DEFAULT_POLICY,
-    Candidate,
-    Destination,
-    Expected,
-    Line,
-    Policy,
-    Problem,
-    Pull,
-)
+from shared.routing.model.decision import Candidate, Destination, Expected, Line, Problem, Pull
+from shared.routing.model.policy import DEFAULT_POLICY, Policy
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOME = Destination(45.52, -122.68, "97201", "US")

@@ -4,22 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.stock.feed import (
-    COUNTED,
-    Basis,
-    Change,
-    Counted,
-    Entry,
-    Event,
-    History,
-    Needs,
-    Row,
-    Skip,
-    fold,
-    hidden_by,
-)
-from shared.stock.model import Cause, Effect, Position
-from shared.stock.skipped import bound_of, find, newest_of, packs
+from shared.stock.model.count import Basis, Needs
+from shared.stock.model.events import COUNTED, Counted, Event
+from shared.stock.model.feed import Change, Skip, fold, hidden_by
+from shared.stock.model.ledger import Entry, History, Row
+from shared.stock.model.position import Cause, Effect, Position
+from shared.stock.model.skipped import bound_of, find, newest_of, packs
 
 
 @dataclass

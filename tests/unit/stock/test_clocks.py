@@ -7,8 +7,8 @@ import pytest
 
 from shared.errors import FromTheFuture
 from shared.instants import rfc3339
-from shared.stock.contract import event_of
-from shared.stock.feed import Counted, Moved
+from shared.stock.contract.feed import event_of
+from shared.stock.model.events import Counted, Moved
 
 NOW = datetime(2026, 11, 20, 18, 0, 0, 123456, tzinfo=UTC)
 

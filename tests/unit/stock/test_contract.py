@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from shared.documents import batches_of
 from shared.errors import FromTheFuture, Refusal
 from shared.instants import rfc3339
-from shared.stock.contract import event_of
-from shared.stock.feed import Announced, Counted, Moved, Reason
+from shared.stock.contract.feed import event_of
+from shared.stock.model.events import Announced, Counted, Moved, Reason
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

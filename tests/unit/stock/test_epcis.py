@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Refusal
-from shared.stock.epcis import events_of
+from shared.stock.intake.epcis import events_of
 from tests.conftest import EVENTS
 
 LIST = json.loads((EVENTS / "stock/epcis.json").read_text())["epcisBody"]["eventList"]

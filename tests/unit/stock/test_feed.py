@@ -9,22 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Busy
-from shared.stock.feed import (
-    COUNTED,
-    HELD,
-    RELEASED,
-    REMEMBERED,
-    Announced,
-    Basis,
-    Change,
-    Counted,
-    Event,
-    History,
-    Moved,
-    Needs,
-    fold,
-)
-from shared.stock.model import Cause, Effect
+from shared.stock.model.count import Basis, Needs
+from shared.stock.model.events import COUNTED, HELD, RELEASED, Announced, Counted, Event, Moved
+from shared.stock.model.feed import REMEMBERED, Change, fold
+from shared.stock.model.ledger import History
+from shared.stock.model.position import Cause, Effect
 from tests.unit.stock.book import Book
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Refusal
-from shared.stock.files import (
+from shared.stock.intake.files import (
     MOST_BYTES,
     Form,
     Read,

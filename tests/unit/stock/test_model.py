@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.stock.limits import FREE, Limit
-from shared.stock.model import Effect, HoldLine, given_back, summed, taken
+from shared.stock.model.limits import FREE, Limit
+from shared.stock.model.position import Effect, HoldLine, given_back, summed, taken
 
 effects = st.builds(
     Effect,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.catalog.model import Product
-from shared.stock.limits import Limit
-from shared.stock.model import Effect, take
-from shared.stock.rules import (
+from shared.stock.model.limits import Limit
+from shared.stock.model.position import Effect, take
+from shared.stock.model.rules import (
     WHOLE,
     Amount,
     Facts,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.stock.feed import Counted, Event
-from shared.stock.model import Effect
-from shared.stock.skipped import MOST, bound_of, bucket_of, find, packs
+from shared.stock.model.events import Counted, Event
+from shared.stock.model.position import Effect
+from shared.stock.model.skipped import MOST, bound_of, bucket_of, find, packs
 from tests.unit.stock.book import Book
 from tests.unit.stock.test_feed import (
     SOURCES,

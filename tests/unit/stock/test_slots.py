@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.stock.slots import (
+from shared.stock.model.slots import (
     LEAST_SLOTS,
     LEAST_UNITS,
     MOST_SLOTS,

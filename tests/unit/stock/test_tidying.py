@@ -3,11 +3,11 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from shared.availability.model import encode
-from shared.availability.positions import row_of
-from shared.stock.feed import Announced, Counted, Moved
-from shared.stock.model import Position
-from shared.stock.table.rows import expected_item
+from shared.availability.model.pack import encode
+from shared.availability.model.positions import row_of
+from shared.stock.model.events import Announced, Counted, Moved
+from shared.stock.model.position import Position
+from shared.stock.store.rows import expected_item
 from tests.unit.stock.book import Book
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

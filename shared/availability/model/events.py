@@ -1,0 +1,140 @@
+"""What other systems are told of availability: that a status has crossed a threshold. Pure.
+
+An event is made of two packs that stood one after the other, and of the rules of channel stock in
+force; or of one pack, and of the rules before and after they have changed. Made again, it is the
+same event, with the same id.
+
+Of two events of one SKU and channel the one with the later ``time`` is the truth, whichever comes
+first; of one ``time``, the one that comes last.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.availability.model.pack import Pack, Row
+from shared.availability.model.query import status
+from shared.instants import rfc3339
+
+SOURCE = "norain/availability"
+CHANGED = "availability.changed"
+MOST_LOCATIONS = 1000
+"""Of one event, of 140 bytes each at most: a bus takes 256 KB. All locations of a SKU change at
+once when its product does."""
+
+
+View = tuple[Pack | None, Pack]
+"""A pack and the one before it, as a channel is told of them."""
+
+
+def of_channels(before: Pack | None, pack: Pack, views: Mapping[str, View]) -> list[dict[str, Any]]:
+    """The CloudEvents of a pack that was written over ``before``: one for all channels but those
+    that rules of channel stock tell something else, and one for each of these."""
+    whole = of_change(before, pack)
+    apart: list[str] = []
+    own: list[dict[str, Any]] = []
+    for channel, (was, now) in sorted(views.items()):
+        told = of_change(was, now)
+        if (told and told["data"]) == (whole and whole["data"]):
+            continue
+        apart.append(channel)
+        if told:
+            data = {**told["data"], "channel": channel}
+            own.append({**told, "id": f"{told['id']}@{channel}", "data": data})
+    if whole is None:
+        return _in_parts(own)
+    if apart:
+        whole["data"]["not_for"] = apart
+    return _in_parts([whole, *own])
+
+
+def of_rules(views: Mapping[str, View], rules: str, since: datetime) -> list[dict[str, Any]]:
+    """The CloudEvents of a pack after the rules of channel stock have changed: one for each channel
+    whose view, under the rules before and under those ``since``, has crossed a threshold.
+
+    ``rules`` names both for ever."""
+    events = []
+    for channel, (was, now) in sorted(views.items()):
+        if told := of_change(was, now):
+            name = f"{told['id']}@{channel}~rules{rules}"
+            data = {**told["data"], "channel": channel}
+            time = rfc3339(max(now.as_of, since))
+            events.append({**told, "id": name, "time": time, "data": data})
+    return _in_parts(events)
+
+
+def _in_parts(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, in the place of each with too many locations several with some of them."""
+    parts = []
+    for event in events:
+        data, rows = event["data"], event["data"]["locations"]
+        for start in range(0, max(1, len(rows)), MOST_LOCATIONS):
+            name = f"{event['id']}~{start}" if start else event["id"]
+            some = rows[start : start + MOST_LOCATIONS]
+            parts.append({**event, "id": name, "data": {**data, "locations": some}})
+    return parts
+
+
+def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
+    """The CloudEvent of a pack that was written over ``before``; None when no status has changed.
+
+    It counts what the packs say is available.
+    """
+    old, new = _summary(before), _summary(pack)
+    was, now = _statuses(before), _statuses(pack)
+    crossed = [
+        {
+            "location_id": location,
+            "sellable": max(0, pack.rows[location].available if location in pack.rows else 0),
+            "status": now.get(location, "out_of_stock"),
+            "was": was.get(location, "out_of_stock"),
+        }
+        for location in sorted(was.keys() | now.keys())
+        if was.get(location, "out_of_stock") != now.get(location, "out_of_stock")
+    ]
+    if old == new and not crossed:
+        return None
+    return {
+        "specversion": "1.0",
+        "id": f"{pack.sku}#{pack.version}",
+        "source": SOURCE,
+        "type": CHANGED,
+        "subject": pack.sku,
+        "time": rfc3339(pack.as_of),
+        "datacontenttype": "application/json",
+        "data": {
+            "sku": pack.sku,
+            "status": new,
+            "was": old,
+            "sellable": sum(max(0, row.available) for row in pack.rows.values()),
+            "locations": crossed,
+        },
+    }
+
+
+def _summary(pack: Pack | None) -> str:
+    if pack is None:
+        return "out_of_stock"
+    rows = pack.rows.values()
+    return status(
+        sum(max(0, row.available) for row in rows),
+        pack.life,
+        pack.as_of,
+        expected=any(_coming(row, pack.as_of) for row in rows),
+    )
+
+
+def _statuses(pack: Pack | None) -> Mapping[str, str]:
+    """Of each location; what is expected at one makes it a backorder there."""
+    if pack is None:
+        return {}
+    life, at = pack.life, pack.as_of
+    return {
+        location: status(max(0, row.available), life, at, expected=_coming(row, at))
+        for location, row in pack.rows.items()
+    }
+
+
+def _coming(row: Row, at: datetime) -> bool:
+    """Supply that is overdue is no longer told of."""
+    return any(second > at.timestamp() for second, _ in row.expected)

@@ -1,0 +1,46 @@
+"""What a pack says of a position. Pure."""
+
+import zlib
+
+from shared.availability.model.pack import Change, Row, Supply
+from shared.instants import rfc3339
+from shared.stock.model.position import Position
+from shared.stock.model.tidying import standing
+
+
+def row_of(position: Position) -> Row:
+    return Row(
+        position.available,
+        position.version,
+        _supply(position),
+        reserved=position.reserved,
+        counters=tuple(sorted(position.counters.items())),
+        awaited=_awaited(position),
+    )
+
+
+def change_of(position: Position) -> Change:
+    return Change(position.location_id, position.version, row_of(position), position.updated_at)
+
+
+def _supply(position: Position) -> tuple[Supply, ...]:
+    """What is to come and is promised to nobody; what has been overdue for long is not to come."""
+    free = (
+        (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))
+        for entry in standing(position.expected, position.due, position.updated_at)
+    )
+    return tuple(sorted(supply for supply in free if supply[1] > 0))
+
+
+def _awaited(position: Position) -> int:
+    """Another number when anything has happened to a supply of which units are promised, or when
+    some of these have come; 0 when none are promised. One promise more is nothing to be told of."""
+    if not (position.due or position.landed):
+        return 0
+    coming = [
+        (row.reference, row.quantity, rfc3339(row.expected_at))
+        for row in position.expected
+        if row.reference in position.due
+    ]
+    told = sorted(position.landed.items()), sorted(coming)
+    return zlib.crc32(repr(told).encode()) or 1

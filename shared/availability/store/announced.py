@@ -1,0 +1,208 @@
+"""How far channels have been told of the rules of channel stock: table ``config``.
+
+    pk CHANNEL_STOCK   sk told   the rules that are told of every SKU, and how far the next ones are
+
+Rules are told of SKU by SKU: some minutes pass until all are through. Meanwhile a channel may have
+heard of a SKU under the rules that were told, under those in force, or under any in between.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import Any
+
+from shared.availability.model.channel import found_in, of_pack, told
+from shared.availability.model.events import View
+from shared.availability.model.pack import Pack, in_columns
+from shared.aws import dynamodb as tables
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
+from shared.catalog.model import Product
+from shared.instants import rfc3339
+from shared.stock.model.rules import Rule, Rules, Selling, began, differing, holding
+from shared.stock.store import rules as rules_store
+from shared.stock.store.rules import CHANNEL_STOCK, NONE
+
+TOLD = "told"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+After = Mapping[str, str]
+"""Where a walk over SKUs goes on: a key, or ``{"sku": sku}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A version of the rules, and since when they say what they say: fences of it that have ended
+    by then are none."""
+
+    version: int = NONE.rules.version
+    since: datetime = BEGINNING
+
+    @property
+    def name(self) -> str:
+        return f"{self.version}.{int(self.since.timestamp())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """All SKUs are ``told``; those through ``after`` are told ``coming``, too."""
+
+    told: State = State()
+    coming: State | None = None
+    after: After | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The documents of two states: ``before`` of ``was``, ``after`` of ``now``. Where none of the
+    rules that have ``changed`` matches, nothing is to be told."""
+
+    before: Rules
+    was: State
+    after: Rules
+    now: State
+    changed: tuple[Rule, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.was.name}-{self.now.name}"
+
+    @property
+    def asks_for_products(self) -> bool:
+        return self.before.asks_for_products or self.after.asks_for_products
+
+    def concerns(self, channel: str) -> bool:
+        """A fence concerns them all, and so does safety stock beside one."""
+        return any(rule.fenced for rule in (*self.before.rules, *self.after.rules)) or any(
+            rule.binds(channel) for rule in self.changed
+        )
+
+    def views(
+        self,
+        pairs: Iterable[tuple[Pack, Pack]],
+        channels: Iterable[str],
+        products: Mapping[str, Product],
+    ) -> dict[str, dict[str, View]]:
+        """By SKU and channel, of the packs that the change can concern: the first of each pair
+        under the rules before, the second under those of now."""
+        views: dict[str, dict[str, View]] = {}
+        pairs = list(pairs)
+        was = found_in({before.sku: before for before, _ in pairs})
+        now = found_in({pack.sku: pack for _, pack in pairs})
+        sellings = {
+            channel: (
+                rules_store.selling(channel, (), self.was.since, was, products, self.before),
+                rules_store.selling(channel, (), self.now.since, now, products, self.after),
+            )
+            for channel in channels
+            if self.concerns(channel)
+        }
+        for before, pack in pairs:
+            product = products.get(pack.sku)
+            attributes = product.attributes if product else {}
+            if any(rule.match.product(pack.sku, attributes) for rule in self.changed):
+                views[pack.sku] = _views(before, pack, sellings)
+        return views
+
+
+def _views(
+    before: Pack, pack: Pack, sellings: Mapping[str, tuple[Selling, Selling]]
+) -> dict[str, View]:
+    """By channel, but for those that are told the same as before of the same pack. Channels that
+    are told alike share a view: to make one takes longer than to see what is in it."""
+    columns = in_columns(before.rows, rfc3339(before.as_of))
+    columns_now = columns if before is pack else in_columns(pack.rows, rfc3339(pack.as_of))
+    made: dict[tuple[tuple[int, ...], tuple[int, ...]], View] = {}
+    views: dict[str, View] = {}
+    for channel, (selling, selling_now) in sellings.items():
+        was = told({pack.sku: columns}, selling)[pack.sku].available
+        now = told({pack.sku: columns_now}, selling_now)[pack.sku].available
+        if before is pack and was == now:
+            continue
+        key = tuple(was), tuple(now)
+        if key not in made:
+            made[key] = (
+                of_pack(before, columns, selling),
+                of_pack(pack, columns_now, selling_now),
+            )
+        views[channel] = made[key]
+    return views
+
+
+def in_force(at: datetime) -> tuple[Rules, State]:
+    """The rules as they stand now (strongly consistent), and since when."""
+    found = rules_store.published()
+    since = began(found.rules, found.at or BEGINNING, at)
+    return found.rules, State(found.rules.version, since)
+
+
+def progress() -> Progress | None:
+    """Strongly consistent; None when nobody has begun to look at the rules."""
+    item = tables.get(table_name("config"), CHANNEL_STOCK, TOLD, consistent=True)
+    if item is None:
+        return None
+    coming = item.get("coming")
+    return Progress(_state(item["told"]), _state(coming) if coming else None, item.get("after"))
+
+
+def rewritten(since: State, now: State) -> list[Rewritten]:
+    """From each state that there was ``since`` to ``now``; none where both are one. As many
+    documents are read as there were: versions are kept for ever."""
+    if since == now:
+        return []
+    kept = [rules_store.published(v) for v in range(since.version, now.version + 1)]
+    after = kept[-1].rules
+    found = []
+    for one, following in zip_longest(kept, kept[1:]):
+        begin = since.since if one.rules.version == since.version else one.at or BEGINNING
+        end = now.since if following is None else following.at or BEGINNING
+        ends = {rule.until for rule in one.rules.rules if rule.until and begin < rule.until < end}
+        for at in sorted({begin, *ends}):
+            was = State(one.rules.version, at)
+            if was != now:
+                changed = differing(holding(one.rules, at), holding(after, now.since))
+                found.append(Rewritten(one.rules, was, after, now, changed))
+    return found
+
+
+def concerned(changes: Iterable[Rewritten]) -> frozenset[str] | None:
+    """The SKUs that any of ``changes`` can concern; None when it may be any."""
+    rules = [rule for change in changes for rule in change.changed]
+    if any(not rule.match.skus for rule in rules):
+        return None
+    return frozenset(sku for rule in rules for sku in rule.match.skus)
+
+
+def keep(was: Progress | None, new: Progress) -> bool:
+    """Whether ``new`` was written: not when somebody else has told of all SKUs since ``was``."""
+    # Holds while nobody has begun.
+    condition = "attribute_not_exists(pk)"
+    values: dict[str, Any] = {}
+    if was is not None:
+        # Holds while all SKUs have been told of the rules that they had been when it was read.
+        condition, values = "told = :told", {":told": _item(was.told)}
+    arguments: dict[str, Any] = {
+        "TableName": table_name("config"),
+        "Item": to_item(
+            {
+                "pk": CHANNEL_STOCK,
+                "sk": TOLD,
+                "told": _item(new.told),
+                "coming": _item(new.coming) if new.coming else None,
+                "after": new.after,
+            }
+        ),
+        "ConditionExpression": condition,
+    }
+    if values:
+        arguments["ExpressionAttributeValues"] = to_item(values)
+    return tables.write("put_item", **arguments) is None
+
+
+def _item(state: State) -> dict[str, Any]:
+    return {"version": state.version, "since": rfc3339(state.since)}
+
+
+def _state(item: Mapping[str, Any]) -> State:
+    return State(item["version"], datetime.fromisoformat(item["since"]))

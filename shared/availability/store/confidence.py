@@ -1,0 +1,162 @@
+"""How often picks succeed, table ``availability``.
+
+    pk CONFIDENCE   sk LOC#<location_id>   the picks and counts of a location by group, faded
+
+``told`` keeps what it has read for KEPT_SECONDS: packs need not be younger.
+"""
+
+import time as clock
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.availability.model.confidence import (
+    GROUP,
+    Counting,
+    Outcome,
+    Picks,
+    Record,
+    learn,
+    shown,
+    telling,
+    thousandths,
+)
+from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
+from shared.catalog import store as catalog
+from shared.errors import Busy
+
+PARTITION = "CONFIDENCE"
+ATTEMPTS = 8
+KEPT_SECONDS = 60
+MOST_GROUPS_KEPT = 50_000
+NO_GROUP = "-"
+"""The group of a product that names none, or is not in the catalog."""
+
+
+def note(location_id: str, outcomes: Sequence[Outcome]) -> bool:
+    """Whether there was anything new in ``outcomes``: one strongly consistent read, and one write
+    when there is. Repeated, they change nothing.
+
+    Raises Busy when others write the same location faster.
+    """
+    for attempt in range(ATTEMPTS):
+        record = learn(find(location_id), outcomes)
+        if record is None:
+            return False
+        if _written(location_id, record):
+            return True
+        tables.pause(attempt)
+    raise Busy(f"too many writers on the confidence of {location_id}")
+
+
+def note_counts(location_id: str, countings: Iterable[Counting]) -> bool:
+    """``note``, of what people have counted at the location."""
+    told = telling(countings)
+    if not told:
+        return False
+    known = groups(one.sku for one in told)
+    return note(location_id, [shown(one, known[one.sku]) for one in told])
+
+
+def find(location_id: str) -> Record:
+    item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
+    return _record(item) if item else Record()
+
+
+def groups(skus: Iterable[str]) -> dict[str, str]:
+    """The product group of each SKU: one call per 100."""
+    wanted = list(dict.fromkeys(skus))
+    products = catalog.products(wanted)
+    return {
+        sku: products[sku].attributes.get(GROUP, NO_GROUP) if sku in products else NO_GROUP
+        for sku in wanted
+    }
+
+
+def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
+    """By SKU and location, in thousandths, what packs say; nothing of locations without picks.
+
+    KEPT_SECONDS old at most; the catalog is asked for SKUs that the process has not met.
+    """
+    kept = _all()
+    if not kept.records:
+        return {}
+    wanted = list(dict.fromkeys(skus))
+    if new := [sku for sku in wanted if sku not in kept.groups]:
+        if len(kept.groups) > MOST_GROUPS_KEPT:
+            kept.groups.clear()
+            new = wanted
+        kept.groups.update(groups(new))
+    found = {}
+    for sku in wanted:
+        group = kept.groups[sku]
+        if group not in kept.numbers:
+            kept.numbers[group] = {
+                place: thousandths(record, group) for place, record in kept.records.items()
+            }
+        found[sku] = kept.numbers[group]
+    return found
+
+
+@dataclass(slots=True)
+class _Kept:
+    """As read with ``client``; another client knows nothing of it."""
+
+    client: Any
+    until: float
+    records: Mapping[str, Record]
+    groups: dict[str, str]
+    numbers: dict[str, dict[str, int]]
+
+
+_kept: _Kept | None = None
+
+
+def _all() -> _Kept:
+    global _kept  # noqa: PLW0603
+    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
+        rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
+        records = {row["sk"].removeprefix("LOC#"): _record(row) for row in rows}
+        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, records, {}, {})
+    return _kept
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    return Record(
+        groups={name: Picks(*picks) for name, picks in item["groups"].items()},
+        second=item["second"],
+        seen=tuple(item["seen"]),
+        version=item["version"],
+    )
+
+
+def _written(location_id: str, record: Record) -> bool:
+    values: dict[str, Any] = {}
+    # Holds while nobody has written since the read that the record was learnt from.
+    condition = "attribute_not_exists(pk)"
+    if record.version:
+        condition = "version = :read"
+        values["ExpressionAttributeValues"] = to_item({":read": record.version})
+    refused = tables.write(
+        "put_item",
+        TableName=table_name("availability"),
+        Item=to_item(
+            {
+                "pk": PARTITION,
+                "sk": f"LOC#{location_id}",
+                "groups": {
+                    name: [round(picks.found, 4), round(picks.missed, 4)]
+                    for name, picks in record.groups.items()
+                },
+                "second": record.second,
+                "seen": list(record.seen),
+                "version": record.version + 1,
+            }
+        ),
+        ConditionExpression=condition,
+        **values,
+    )
+    return refused is None

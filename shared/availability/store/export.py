@@ -1,0 +1,36 @@
+"""All packs with their products, page after page: tables ``availability`` and ``catalog``."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from shared.availability.model.channel import found_in, told
+from shared.availability.model.pack import Columns
+from shared.availability.store.packs import columns_of, is_first
+from shared.aws import dynamodb as tables
+from shared.aws.settings import table_name
+from shared.catalog import store as catalog
+from shared.catalog.model import Product
+from shared.stock.store import rules
+
+PAGE = 100
+"""Items of one page: a call for their products, and about a megabyte of memory."""
+
+
+def stocked(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, Columns]]:
+    """Every SKU with a pack, its product if there is one, and what ``channel`` is told of it.
+
+    A Scan, each pack once, as it is when its page is read: 0.5 read units per 4 KB. One that lies
+    in more than one item is read whole when its first is met, and the others are passed over: the
+    Scan meets them at other times, between which they may have been spread anew.
+    """
+    after = None
+    while True:
+        page = tables.scan_page(table_name("availability"), PAGE, after)
+        packs = columns_of(item for item in page.items if is_first(item))
+        products = catalog.products(packs) if packs else {}
+        selling = rules.selling(channel, packs, at, found_in(packs), products)
+        for sku, pack in told(packs, selling).items():
+            yield sku, products.get(sku), pack
+        after = page.last
+        if after is None:
+            return

@@ -1,0 +1,161 @@
+"""Items of the customers table: their keys, their writes, and requests answered once."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from shared.aws.dynamodb import Part, get, key, pause, query, transact
+from shared.aws.items import to_item
+from shared.aws.secrets import secret
+from shared.aws.settings import table_name
+from shared.customers.model.keys import hashed
+from shared.customers.model.person import RecordKey
+from shared.errors import Busy
+from shared.web.idempotency import KEPT_SECONDS, Request
+
+T = TypeVar("T")
+
+ROUNDS = 40
+WRITE_PARTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something by hand, when, and the reason that they give."""
+
+    actor: str
+    at: datetime
+    reason: str
+
+
+def table() -> str:
+    return table_name("customers")
+
+
+def identity_key() -> bytes:
+    return secret("identity_key")
+
+
+def fresh_id() -> str:
+    """48 bits of time and 80 random ones, in hex: ids of one moment lie together."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def profile_at(profile_id: str) -> tuple[str, str]:
+    return f"PROFILE#{profile_id}", "PROFILE"
+
+
+def head_at(name: RecordKey) -> tuple[str, str]:
+    return f"RECORD#{name}", "HEAD"
+
+
+def put(
+    pk: str,
+    sk: str,
+    item: Mapping[str, Any],
+    *,
+    condition: str | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> Part:
+    arguments: dict[str, Any] = {
+        "TableName": table(),
+        "Item": to_item({"pk": pk, "sk": sk, **item}),
+    }
+    if condition is not None:
+        arguments["ConditionExpression"] = condition
+    if values:
+        arguments["ExpressionAttributeValues"] = to_item(values)
+    return {"Put": arguments}
+
+
+def update(
+    pk: str,
+    sk: str,
+    expression: str,
+    *,
+    values: Mapping[str, Any],
+    condition: str | None = None,
+) -> Part:
+    arguments: dict[str, Any] = {
+        "TableName": table(),
+        "Key": key(pk, sk),
+        "UpdateExpression": expression,
+        "ExpressionAttributeValues": to_item(values),
+    }
+    if condition is not None:
+        arguments["ConditionExpression"] = condition
+    return {"Update": arguments}
+
+
+def delete(pk: str, sk: str) -> Part:
+    return {"Delete": {"TableName": table(), "Key": key(pk, sk)}}
+
+
+def rows(pk: str) -> Iterator[dict[str, Any]]:
+    return query(table(), "pk = :pk", to_item({":pk": pk}), ConsistentRead=True)
+
+
+def write_all(parts: Sequence[Part]) -> None:
+    for start in range(0, len(parts), 100):
+        transact(parts[start : start + 100])
+
+
+def settled(once: Callable[[], T | None]) -> T:
+    """``once`` again until it is not None: each time it reads, decides and tries to write anew."""
+    for attempt in range(ROUNDS):
+        try:
+            found = once()
+        except Busy:
+            found = None
+        if found is not None:
+            return found
+        pause(attempt + 2)
+    raise Busy("too many writers on the same person")
+
+
+def replayed(request: Request) -> dict[str, Any] | None:
+    item = get(table(), f"IDEM#{request.name}", "IDEM", consistent=True)
+    return answer_of(item, request) if item is not None else None
+
+
+def answer_of(item: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    request.check(item["digest"])
+    answer: dict[str, Any] = json.loads(item["answer"])
+    return answer
+
+
+def remember(
+    request: Request,
+    answer: Mapping[str, Any],
+    at: datetime,
+    instead: Mapping[str, Any] | None = None,
+) -> Part:
+    """``instead`` is what was read there of somebody who has been erased since."""
+    return put(
+        f"IDEM#{request.name}",
+        "IDEM",
+        {
+            "digest": request.digest,
+            "answer": json.dumps(answer, separators=(",", ":")),
+            "ttl": int(at.timestamp()) + KEPT_SECONDS,
+        },
+        # holds when the request was not answered yet, or still as it was read
+        condition="answer = :was" if instead else "attribute_not_exists(pk)",
+        values={":was": instead["answer"]} if instead else None,
+    )
+
+
+def asked(name: RecordKey, request: Request, at: datetime) -> Part:
+    """Which requests were about the record, for as long as their answers are kept: whoever erases
+    the person finds those answers by it."""
+    ttl = int(at.timestamp()) + KEPT_SECONDS
+    return put(f"RECORD#{name}", f"ASKED#{request.name}", {"request": request.name, "ttl": ttl})
+
+
+def gone_at(name: RecordKey, statement: str) -> tuple[str, str]:
+    """What is left of an erased statement, whose sort key was ``statement``: that it was there."""
+    return f"RECORD#{name}", f"GONE#{hashed(identity_key(), 'statement', statement)}"

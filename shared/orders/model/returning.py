@@ -1,0 +1,60 @@
+"""Take returned units back, at any location."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from shared.errors import Conflict
+from shared.orders.model.change import Change, with_effects, with_entry, with_line
+from shared.orders.model.order import Order, Returned
+from shared.orders.model.refunds import refund_units
+from shared.stock.model.position import Effect
+
+
+def take_back(
+    order: Order,
+    location_id: str,
+    returns: Sequence[Returned],
+    now: datetime,
+    actor: str,
+    exchange_order_id: str | None = None,
+) -> Change:
+    """Units come back at any location: sellable ones are on sale there at once. The refund names
+    the order of what the shopper takes instead.
+
+    Raises Conflict when more comes back than was handed over.
+    """
+    effects: list[Effect] = []
+    for entry in returns:
+        line = order.line(entry.line_id)
+        possible = line.fulfilled - line.returned
+        if entry.quantity > possible:
+            raise Conflict(
+                f"of line {entry.line_id} {possible} can be returned",
+                line_id=entry.line_id,
+                returnable=possible,
+            )
+        order = with_line(order, replace(line, returned=line.returned + entry.quantity))
+        sellable = entry.quantity if entry.condition == "sellable" else 0
+        effects.append(
+            Effect(line.sku, location_id, sellable, 0, damaged=entry.quantity - sellable)
+        )
+    detail = {
+        "location_id": location_id,
+        "lines": [
+            {
+                "line_id": entry.line_id,
+                "quantity": entry.quantity,
+                "condition": entry.condition,
+                "reason": entry.reason,
+            }
+            for entry in returns
+        ],
+    }
+    order = with_entry(order, now, "return.received", actor, detail)
+    units = Counter[str]()
+    for entry in returns:
+        units[entry.line_id] += entry.quantity
+    order = refund_units(order, units, now, "returned", exchange_order_id)
+    return with_effects(Change(order, cause="return.received"), order, effects)

@@ -1,0 +1,93 @@
+"""The details of an OutOfStock refusal: the short lines, the reasons, the alternatives."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.instants import rfc3339
+from shared.orders.model import Line, Order
+from shared.orders.sourcing.refusing import Why, levels
+from shared.orders.sourcing.supply import Supply, destination_at, km_to
+from shared.orders.sourcing.waiting import expected
+from shared.routing.model.decision import Destination, Problem
+
+MOST_ALTERNATIVES = 10
+
+
+def short(
+    order: Order,
+    supply: Supply,
+    unfilled: Mapping[str, int],
+    now: datetime,
+    asked: Problem,
+    why: Why,
+) -> list[dict[str, Any]]:
+    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, the
+    reason, with which other service levels it would be sent, and when the next supply is
+    announced."""
+    coming = expected(order, supply, now)
+    rows = []
+    for line in order.lines:
+        missing = unfilled.get(line.line_id, 0)
+        if not missing:
+            continue
+        row: dict[str, Any] = {
+            "line_id": line.line_id,
+            "sku": line.sku,
+            "wanted": line.quantity,
+            "sellable": line.quantity - missing,
+            "reason": why.get(line.line_id, "out_of_stock"),
+        }
+        if line.location_id is not None:
+            row["location_id"] = line.location_id
+        if line.line_id in coming:
+            row["expected_at"] = rfc3339(coming[line.line_id])
+        if line.method == "ship" and row["reason"] != "out_of_stock":
+            row["service_levels"] = levels(asked, line.line_id)
+        rows.append(row)
+    return rows
+
+
+def alternatives(
+    order: Order,
+    supply: Supply,
+    unfilled: Mapping[str, int],
+    now: datetime,
+    ships: Collection[str],
+    why: Why,
+) -> list[dict[str, Any]]:
+    """Where the short SKUs can be had instead, the nearest location first: from where the goods
+    were to go, or to be collected. Of a line that was to be sent, no location that cannot send it
+    so, unless it can be collected there."""
+    rows: list[dict[str, Any]] = []
+    lines = [line for line in order.lines if unfilled.get(line.line_id)]
+    for sku, line in {line.sku: line for line in lines}.items():
+        near = _near(line, supply)
+        found = []
+        for place, units in supply.places(sku).items():
+            location = supply.locations[place]
+            sends = location.ship
+            if line.method == "ship":
+                sends = place in ships and why.get(line.line_id) == "out_of_stock"
+            if not (location.pickup or sends) or place == line.location_id:
+                continue
+            row: dict[str, Any] = {
+                "sku": sku,
+                "location_id": place,
+                "sellable": units,
+                "pickup": location.pickup,
+                "ship": sends,
+            }
+            if near is not None:
+                row["distance_km"] = km_to(location, near)
+            if location.pickup and (ready := supply.ready_by(place, now, units=1)):
+                row["ready_by"] = rfc3339(ready)
+            found.append(row)
+        found.sort(key=lambda row: (row.get("distance_km", 0), row["location_id"]))
+        rows += found[:MOST_ALTERNATIVES]
+    return rows
+
+
+def _near(line: Line, supply: Supply) -> Destination | None:
+    location = supply.locations.get(line.location_id or "")
+    return supply.destination if location is None else destination_at(location)

@@ -1,0 +1,62 @@
+"""Backordered lines by the position whose supply they wait for."""
+
+from datetime import datetime
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Part
+from shared.aws.items import to_item
+from shared.instants import rfc3339
+from shared.orders.model import Claim, Order
+from shared.orders.model.supplies import Waiting
+from shared.orders.store.keys import orders
+
+
+def waiting(sku: str, location_id: str) -> list[Waiting]:
+    """The claims on the supplies of a position, by those who have waited longest (strongly
+    consistent)."""
+    rows = tables.query(
+        orders(), "pk = :pk", to_item({":pk": f"SUPPLY#{sku}#{location_id}"}), ConsistentRead=True
+    )
+    found = []
+    for row in rows:
+        since, order_id, line_id, reference = row["sk"].split("#", 3)
+        claim = Claim(
+            location_id, reference, row["quantity"], datetime.fromisoformat(row["expected_at"])
+        )
+        found.append(Waiting(datetime.fromisoformat(since), order_id, line_id, claim))
+    return found
+
+
+def claim_parts(before: Order | None, order: Order) -> list[Part]:
+    old, new = _claims(before), _claims(order)
+    parts: list[Part] = []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) == new.get(key):
+            continue
+        where = {"TableName": orders(), "Key": tables.key(*key)}
+        if (claim := new.get(key)) is None:
+            parts.append({"Delete": where})
+            continue
+        values = {":quantity": claim.quantity, ":expected_at": rfc3339(claim.expected_at)}
+        parts.append(
+            {
+                "Update": {
+                    **where,
+                    "UpdateExpression": "SET quantity = :quantity, expected_at = :expected_at",
+                    "ExpressionAttributeValues": to_item(values),
+                }
+            }
+        )
+    return parts
+
+
+def _claims(order: Order | None) -> dict[tuple[str, str], Claim]:
+    return {
+        (
+            f"SUPPLY#{line.sku}#{claim.location_id}",
+            f"{rfc3339(line.since)}#{order.order_id}#{line.line_id}#{claim.reference}",
+        ): claim
+        for line in (order.lines if order else ())
+        if order is not None and line.since is not None
+        for claim in line.claims
+    }

@@ -1,0 +1,50 @@
+"""What orders of the last weeks wanted sent, and where to: table ``orders``, read by a scan."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.aws import dynamodb as tables
+from shared.aws.items import Item, to_item
+from shared.instants import rfc3339
+from shared.orders.model import Place
+from shared.orders.store.keys import orders
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Units by SKU of one order's lines that are sent."""
+
+    placed_at: datetime
+    ship_to: Place
+    units: Counter[str]
+
+
+def sent_since(since: datetime) -> Iterator[Sent]:
+    """In no order of note. It costs what it reads: the whole table, decisions included."""
+    after: Item | None = None
+    while True:
+        page = tables.scan_page(
+            orders(),
+            PAGE,
+            after,
+            FilterExpression="sk = :order AND placed_at >= :since AND attribute_exists(ship_to)",
+            ProjectionExpression="placed_at, ship_to, #lines",
+            ExpressionAttributeNames={"#lines": "lines"},
+            ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
+        )
+        for item in page.items:
+            units: Counter[str] = Counter()
+            for line in item["lines"]:
+                if line["method"] == "ship":
+                    units[line["sku"]] += line["quantity"]
+            if units:
+                yield Sent(
+                    datetime.fromisoformat(item["placed_at"]), Place(**item["ship_to"]), units
+                )
+        if page.last is None:
+            return
+        after = page.last

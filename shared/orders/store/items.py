@@ -1,0 +1,110 @@
+"""Items of the table ``orders`` as values."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.instants import rfc3339
+from shared.orders.model import (
+    NO_PAST,
+    Buyer,
+    Claim,
+    Entry,
+    Fulfillment,
+    Held,
+    Line,
+    Order,
+    Past,
+    Payment,
+    Place,
+)
+
+
+def past_of_item(item: Mapping[str, Any]) -> tuple[list[Entry], list[Fulfillment]]:
+    """What of an order one part of its past has."""
+    return (
+        [entry_of_row(entry) for entry in item["history"]],
+        [fulfillment_of_row(found) for found in item["fulfillments"]],
+    )
+
+
+def units_reserved(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """Units that are reserved for a transfer until it is shipped, by (SKU, location)."""
+    if item["state"] != "requested":
+        return Counter()
+    return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
+
+
+def order_of_item(item: Mapping[str, Any]) -> Order:
+    """An order from the plain values of its item: of a read, or an image of the stream."""
+    ship_to = item.get("ship_to")
+    return Order(
+        order_id=item["order_id"],
+        channel=item["channel"],
+        placed_at=datetime.fromisoformat(item["placed_at"]),
+        payment=payment_of_row(item["payment"]),
+        lines=tuple(line_of_row(row) for row in item["lines"]),
+        service_level=item["service_level"],
+        buyer=Buyer(**item["buyer"]),
+        ship_to=Place(**ship_to) if ship_to else None,
+        hold_id=item.get("hold_id"),
+        fulfillments=tuple(fulfillment_of_row(row) for row in item["fulfillments"]),
+        history=tuple(entry_of_row(row) for row in item["history"]),
+        decisions=tuple(item["decisions"]),
+        version=item["version"],
+        past=Past(**item["past"]) if item.get("past") else NO_PAST,
+    )
+
+
+def payment_of_row(row: Mapping[str, Any]) -> Payment:
+    return Payment(**{**row, **_instants(row, "deadline")})
+
+
+def line_of_row(row: Mapping[str, Any]) -> Line:
+    return Line(
+        **{
+            **row,
+            "excluded": tuple(row["excluded"]),
+            "expired": tuple(row.get("expired", ())),
+            "claims": tuple(
+                Claim(**{**claim, **_instants(claim, "expected_at")})
+                for claim in row.get("claims", ())
+            ),
+            **_instants(row, "expected_at", "since", "deadline"),
+        }
+    )
+
+
+def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
+    return Fulfillment(
+        **{
+            **row,
+            "lines": tuple(
+                Held(**{**held, "counters": tuple(held.get("counters", ()))})
+                for held in row["lines"]
+            ),
+            "rivals": tuple(row.get("rivals", ())),
+            **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
+        }
+    )
+
+
+def entry_of_row(row: Mapping[str, Any]) -> Entry:
+    return Entry(**{**row, **_instants(row, "at")})
+
+
+def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(row[name]) for name in names if row.get(name)}
+
+
+def plain(value: Any) -> Any:
+    """What ``asdict`` gives, as an item holds it: instants as texts, without what is None."""
+    match value:
+        case datetime():
+            return rfc3339(value)
+        case dict():
+            return {name: plain(entry) for name, entry in value.items() if entry is not None}
+        case list() | tuple():
+            return [plain(entry) for entry in value]
+    return value

@@ -1,0 +1,41 @@
+"""Keys of the table ``orders``."""
+
+import base64
+import zlib
+
+from shared.aws.dynamodb import Key
+from shared.aws.settings import table_name
+from shared.web.idempotency import Request
+
+TRANSFERS_DUE = "DUE#TRANSFERS"
+"""The partition of by_deadline that has the transfers."""
+
+
+SHARDS = 4
+"""Partitions of by_deadline: each takes 1,000 changes of orders a second."""
+
+
+def orders() -> str:
+    return table_name("orders")
+
+
+def order_key(order_id: str) -> Key:
+    return Key(orders(), f"ORDER#{order_id}", "ORDER")
+
+
+def record_key(request: Request) -> Key:
+    return Key(orders(), f"IDEM#{request.name}", "IDEM")
+
+
+def id_of(request: Request) -> str:
+    """The id of the order that ``request`` places when it names none: 16 letters and digits."""
+    return base64.b32encode(bytes.fromhex(request.name)[:10]).decode()
+
+
+def shard(order_id: str) -> int:
+    return zlib.crc32(order_id.encode()) % SHARDS
+
+
+def order_of(fulfillment_id: str) -> str:
+    """The id of the order that a fulfillment is part of."""
+    return fulfillment_id.rpartition(".")[0]

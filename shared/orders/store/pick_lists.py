@@ -1,0 +1,185 @@
+"""Pick lists: rows projected from the fulfillments of orders, read by location."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared.availability.store.unpicked import part as unpicked_part
+from shared.aws import dynamodb as tables
+from shared.aws.items import to_item
+from shared.errors import Busy
+from shared.instants import rfc3339
+from shared.orders.model import OPEN, UNPICKED, Fulfillment, Order, State
+from shared.orders.store.items import fulfillment_of_row, plain
+from shared.orders.store.keys import order_of, orders
+from shared.orders.store.queries import At
+from shared.web.idempotency import KEPT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A row of a pick list: a fulfillment, as of ``order_version`` of its order."""
+
+    order_id: str
+    order_version: int
+    channel: str
+    fulfillment: Fulfillment
+
+
+@dataclass(frozen=True, slots=True)
+class PickPage:
+    picks: list[Pick]
+    after: At | None
+
+
+def picks(
+    location_id: str,
+    states: Sequence[State] = OPEN,
+    limit: int = 50,
+    after: At | None = None,
+) -> PickPage:
+    """Fulfillments of a location, state by state, in each the most urgent first."""
+    found: list[Pick] = []
+    more: dict[str, Any] = {}
+    if after is not None:
+        names = [str(name) for name in states]
+        states = states[names.index(after.group) :] if after.group in names else ()
+        more["ExclusiveStartKey"] = {
+            **tables.key(f"ORDER#{order_of(after.id.partition('#')[0])}", f"FUL#{after.id}"),
+            "location_key": {"S": f"LOC#{location_id}#{after.group}"},
+            "pick_key": {"S": after.key},
+        }
+    for state in states:
+        page = tables.query_page(
+            orders(),
+            "location_key = :location",
+            to_item({":location": f"LOC#{location_id}#{state}"}),
+            limit + 1 - len(found),
+            IndexName="by_location",
+            **more,
+        )
+        more = {}
+        found += [_pick(item) for item in page.items]
+        if len(found) > limit:
+            last = found[limit - 1].fulfillment
+            rival = "" if last.location_id == location_id else f"#{location_id}"
+            at = At(last.state, _pick_key(last), last.fulfillment_id + rival)
+            return PickPage(found[:limit], at)
+    return PickPage(found, None)
+
+
+def unpicked(location_ids: Iterable[str], states: Sequence[State]) -> Iterator[str]:
+    """The orders with fulfillments in ``states``, each once, location by location."""
+    seen: set[str] = set()
+    for location_id in location_ids:
+        after: At | None = None
+        while True:
+            page = picks(location_id, states, 100, after)
+            for pick in page.picks:
+                if pick.order_id not in seen:
+                    seen.add(pick.order_id)
+                    yield pick.order_id
+            after = page.after
+            if after is None:
+                break
+
+
+def project(order: Order, before: Order | None) -> int:
+    """Writes the rows of the fulfillments that are not as they were ``before``; how many.
+
+    Repeated or late, it changes nothing: a row only gets newer.
+    """
+    known = {found.fulfillment_id: found for found in before.fulfillments} if before else {}
+    written = 0
+    for found in order.fulfillments:
+        past = known.get(found.fulfillment_id)
+        if past == found:
+            continue
+        written += _put_counted(order, found)
+        for rival in sorted({*found.rivals, *(past.rivals if past else ())}):
+            asked = rival if rival in found.rivals else None
+            written += _put_pick(order, found, f"FUL#{found.fulfillment_id}#{rival}", asked)
+    return written
+
+
+def _put_counted(order: Order, found: Fulfillment) -> bool:
+    """Puts the fulfillment's own row, and counts what that changes of the units that wait to be
+    picked, in one transaction: from what the row says to what it will say.
+
+    Raises Busy when others write the row at the same time.
+    """
+    sk = f"FUL#{found.fulfillment_id}"
+    for attempt in range(tables.ATTEMPTS):
+        stored = tables.get(orders(), f"ORDER#{order.order_id}", sk, consistent=True)
+        if stored and stored["order_version"] >= order.version:
+            return False
+        change = Counter({found.location_id: _unpicked(found)})
+        if stored:
+            past = fulfillment_of_row(stored["fulfillment"])
+            change.subtract({past.location_id: _unpicked(past)})
+        counts = [unpicked_part(place, units) for place, units in change.items() if units]
+        row: dict[str, Any] = {
+            "TableName": orders(),
+            "Item": to_item(_pick_row(order, found, sk, found.location_id)),
+            # Holds while nobody has written the row since it was read.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if stored:
+            row["ConditionExpression"] = "order_version = :read"
+            row["ExpressionAttributeValues"] = to_item({":read": stored["order_version"]})
+        if counts:
+            refused = bool(tables.transact([{"Put": row}, *counts]))
+        else:
+            refused = tables.write("put_item", **row) is not None
+        if not refused:
+            return True
+        tables.pause(attempt)
+    raise Busy(f"too many writers on {found.fulfillment_id}")
+
+
+def _unpicked(found: Fulfillment) -> int:
+    return sum(held.quantity for held in found.lines) if found.state in UNPICKED else 0
+
+
+def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> bool:
+    """Without ``location_id`` nobody is asked by this row any more: it is in no list, and goes."""
+    refused = tables.write(
+        "put_item",
+        TableName=orders(),
+        Item=to_item(_pick_row(order, found, sk, location_id)),
+        # Holds when there is no row yet, or one of an older version of the order.
+        ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
+        ExpressionAttributeValues={":version": {"N": str(order.version)}},
+    )
+    return refused is None
+
+
+def _pick_row(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "pk": f"ORDER#{order.order_id}",
+        "sk": sk,
+        "order_id": order.order_id,
+        "order_version": order.version,
+        "channel": order.channel,
+        "fulfillment": plain(asdict(found)),
+    }
+    if location_id is None:
+        row["ttl"] = int(found.offered_at.timestamp()) + KEPT_SECONDS
+    else:
+        row["location_key"] = f"LOC#{location_id}#{found.state}"
+        row["pick_key"] = _pick_key(found)
+    return row
+
+
+def _pick_key(found: Fulfillment) -> str:
+    return f"{rfc3339(found.deadline or found.offered_at)}#{found.fulfillment_id}"
+
+
+def _pick(item: Mapping[str, Any]) -> Pick:
+    return Pick(
+        order_id=item["order_id"],
+        order_version=item["order_version"],
+        channel=item["channel"],
+        fulfillment=fulfillment_of_row(item["fulfillment"]),
+    )

@@ -1,0 +1,236 @@
+"""A file of the feed bucket onto the feed queue, with a place to go on from: table ``stock``.
+
+    pk FILE#<bucket>/<key>   sk <etag>#<as_of>     how far the file has been read
+
+An invocation reads on from that place, sends CloudEvents batches, and notes the place every
+CHECKPOINT rows or CHECKPOINT_BYTES. Whoever dies in between sends some events again, which changes
+nothing; of two that read the same file at once, the second to note a place gives up. Rows that are
+no events are named beside the file, all of them: the first REJECTS_AT_ONCE in
+``<key>.rejects.jsonl``, the next ones in ``<key>.2.rejects.jsonl``, and so on.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
+
+from shared.aws import dynamodb as tables
+from shared.aws import s3
+from shared.aws.items import to_item
+from shared.aws.settings import setting
+from shared.aws.sqs import MOST_BYTES, send
+from shared.documents import batches_of
+from shared.errors import Refusal
+from shared.instants import rfc3339
+from shared.stock.intake.files import GZIP, Form, Read, Start, opened, read, rows, unpacked
+from shared.stock.store import stock
+
+REJECTS = ".rejects.jsonl"
+REJECTS_AT_ONCE = 10_000
+CHECKPOINT = 10_000
+CHECKPOINT_BYTES = 16 * 1024 * 1024
+"""Of what is unpacked: rows may be long, and there may be none for long."""
+KEPT = timedelta(days=45)
+
+Seconds = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``state`` is reading, done or refused (``reason``). ``number`` and ``at`` are where to go on
+    (files.Start), ``size`` is that of the object; ``read`` counts its bytes, as far as known."""
+
+    bucket: str
+    key: str
+    etag: str
+    as_of: str
+    size: int
+    state: str = "reading"
+    number: int = 0
+    at: int = 0
+    read: int = 0
+    columns: tuple[str, ...] = ()
+    events: int = 0
+    messages: int = 0
+    rejected: int = 0
+    reason: str = ""
+
+
+def progress_key(bucket: str, key: str, etag: str, as_of: str) -> tuple[str, str]:
+    return f"FILE#{bucket}/{key}", f"{etag}#{as_of}"
+
+
+def ingest(bucket: str, key: str, now: datetime, left: Seconds, spare: float) -> Progress | None:
+    """Reads on until the file ends or only ``spare`` of the seconds that are ``left`` remain.
+
+    None when there is no such file, it is one of ours, or another reads it.
+    """
+    found = s3.look(bucket, key)
+    if found is None or key.endswith(REJECTS):
+        return None
+    as_of = _as_of(found)
+    so_far = _so_far(found, rfc3339(as_of))
+    if so_far.state != "reading":
+        return so_far
+    source = found.metadata.get("source") or f"file:{quote(key.rsplit('/', 1)[-1])}"
+    try:
+        opened = _Opened(found, so_far.at)
+        start = Start(so_far.number, so_far.at, so_far.columns)
+        taken = read(opened.form, rows(opened.form, opened.pieces, start), source, as_of, now)
+        for part in _parts(taken, opened):
+            after = replace(_send(so_far, part), read=opened.read)
+            if not _note(so_far, after, now):
+                return None
+            so_far = after
+            if left() < spare:
+                return so_far
+    except Refusal as refusal:
+        end = replace(so_far, state="refused", reason=refusal.detail)
+    else:
+        end = replace(so_far, state="done", read=found.size)
+    return end if _note(so_far, end, now) else None
+
+
+class _Opened:
+    """A file from byte ``at`` of what is unpacked: its form, its pieces, the bytes of the object
+    that were ``read`` for them, and those that they were ``unpacked`` to."""
+
+    def __init__(self, found: s3.Object, at: int) -> None:
+        self.read = self.unpacked = 0
+        packed = self._counted(s3.pieces(found))
+        first = next(packed, b"")
+        whole = self._unpacking(unpacked(chain([first], packed)))
+        self.form, self.pieces = opened(whole)
+        if self.form not in {Form.CSV, Form.LINES}:
+            return
+        if at and not first.startswith(GZIP):
+            self.read = at
+            self.pieces = self._unpacking(self._counted(s3.pieces(found, at)))
+        else:
+            self.pieces = _behind(self.pieces, at)
+
+    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.read += len(piece)
+            yield piece
+
+    def _unpacking(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.unpacked += len(piece)
+            yield piece
+
+
+def _as_of(found: s3.Object) -> datetime:
+    """As its uploader says (metadata ``as-of``), else when it was uploaded."""
+    told = found.metadata.get("as-of")
+    try:
+        instant = datetime.fromisoformat(told) if told else found.written_at
+    except ValueError:
+        return found.written_at
+    return instant if instant.tzinfo else found.written_at
+
+
+def _behind(pieces: Iterable[bytes], at: int) -> Iterator[bytes]:
+    for piece in pieces:
+        if at < len(piece):
+            yield piece[at:]
+        at = max(0, at - len(piece))
+
+
+def _parts(taken: Iterable[Read], opened: _Opened) -> Iterator[list[Read]]:
+    part: list[Read] = []
+    begun = opened.unpacked
+    for one in taken:
+        part.append(one)
+        if len(part) >= CHECKPOINT or opened.unpacked - begun >= CHECKPOINT_BYTES:
+            yield part
+            part, begun = [], opened.unpacked
+    if part:
+        yield part
+
+
+def _send(so_far: Progress, part: list[Read]) -> Progress:
+    messages = 0
+    events = [event for one in part for event in one.events]
+    for batch in batches_of(events, MOST_BYTES):
+        send(setting("feed_queue"), batch)
+        messages += 1
+    bad = [one for one in part if one.reason]
+    _write_rejects(so_far, bad)
+    last = part[-1].row.behind
+    return replace(
+        so_far,
+        number=last.number,
+        at=last.at,
+        columns=last.columns,
+        events=so_far.events + len(events),
+        messages=so_far.messages + messages,
+        rejected=so_far.rejected + len(bad),
+    )
+
+
+def _write_rejects(so_far: Progress, bad: list[Read]) -> None:
+    """Behind those that were named before this place: what a dead reader wrote is written again."""
+    named = [json.dumps({"line": one.row.number, "reason": one.reason}).encode() for one in bad]
+    done = so_far.rejected
+    while named:
+        name = rejects_key(so_far.key, done // REJECTS_AT_ONCE)
+        there = done % REJECTS_AT_ONCE
+        before = (s3.get(so_far.bucket, name) or b"").splitlines() if there else []
+        some, named = named[: REJECTS_AT_ONCE - there], named[REJECTS_AT_ONCE - there :]
+        s3.put(
+            so_far.bucket,
+            name,
+            b"\n".join([*before[:there], *some]) + b"\n",
+            ContentType="application/x-ndjson",
+        )
+        done += len(some)
+
+
+def rejects_keys(progress: Progress) -> list[str]:
+    """The objects that name the rows which were no events, in their order."""
+    return [
+        rejects_key(progress.key, part) for part in range(-(-progress.rejected // REJECTS_AT_ONCE))
+    ]
+
+
+def rejects_key(key: str, part: int) -> str:
+    return f"{key}.{part + 1}{REJECTS}" if part else f"{key}{REJECTS}"
+
+
+def _so_far(found: s3.Object, as_of: str) -> Progress:
+    fresh = Progress(found.bucket, found.key, found.etag, as_of, found.size)
+    pk, sk = progress_key(found.bucket, found.key, found.etag, as_of)
+    noted = tables.get(stock(), pk, sk, consistent=True)
+    return progress_of_item(noted) if noted else fresh
+
+
+def progress_of_item(item: dict[str, Any]) -> Progress:
+    known = {name: item[name] for name in Progress.__dataclass_fields__ if name in item}
+    return Progress(**known | {"columns": tuple(item.get("columns", ()))})
+
+
+def _note(before: Progress, after: Progress, now: datetime) -> bool:
+    """Whether nobody else has noted a place meanwhile."""
+    pk, sk = progress_key(after.bucket, after.key, after.etag, after.as_of)
+    item = {
+        **asdict(after),
+        "columns": list(after.columns),
+        "pk": pk,
+        "sk": sk,
+        "updated_at": rfc3339(now),
+        "ttl": int((now + KEPT).timestamp()),
+    }
+    # Holds while nobody has begun.
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    if before.number:
+        # Holds while the file is where this reader has found it.
+        condition = {
+            "ConditionExpression": "#number = :number AND #state = :state",
+            "ExpressionAttributeNames": {"#number": "number", "#state": "state"},
+            "ExpressionAttributeValues": to_item({":number": before.number, ":state": "reading"}),
+        }
+    return tables.write("put_item", TableName=stock(), Item=to_item(item), **condition) is None

@@ -1,0 +1,380 @@
+"""What a set of feed messages makes of a position, whatever their order and repetition. Pure.
+
+    on_hand = quantity of the newest count + the movements that occurred after its as_of
+
+A movement at or before the newest count is contained in it and changes nothing, so that nothing of
+it need be remembered. A count that comes after movements which it does not contain needs them from
+the ledger; any other needs the position only. A ``net`` count says what the source believes to be
+free after it has subtracted NoRain's orders up to ``net_through``:
+
+    available = quantity + foreign movements after as_of + what own orders did after net_through
+
+A hold is no order until it is converted: the source cannot have subtracted it before.
+
+A count that changes nothing is skipped: the position is not written. It is kept elsewhere, because
+it still hides what is older than itself. Whoever writes a position looks there for a newer count
+than he knows of (``hidden_by`` says from when on), and folds it in with his own messages.
+
+A count with a ``reason`` was made by people at the shelf. It is written even when it changes
+nothing: that the stock was right is worth knowing, and its entry says what was believed before.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.errors import Busy
+from shared.stock.model.count import (
+    Basis,
+    Needs,
+    WriteGuard,
+    by_count,
+    is_so,
+    ledger_needs,
+    same_feed,
+    was_feeds,
+)
+from shared.stock.model.events import (
+    COUNTED,
+    EXPECTED,
+    MOVED,
+    Announced,
+    Counted,
+    Event,
+    Moved,
+    Reason,
+    rank,
+)
+from shared.stock.model.ledger import Entry, History
+from shared.stock.model.position import Expected, Position, Seen, Stamp
+from shared.stock.model.tidying import standing
+
+REMEMBERED = 16
+"""Sequences that a position remembers per source; older ones are looked up in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Of a supply some units have come; ``due`` of it were promised, and ``units`` of those are
+    reserved now, so that nobody takes them before the orders that waited for them."""
+
+    reference: str
+    due: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of a position. It holds as long as no other feed has written since it was read
+    (``feed_version``), and no order or hold that matters: ``quiet_since`` is when the last of
+    them may have changed on_hand, ``own_at`` and ``version`` are those that were read."""
+
+    sku: str
+    location_id: str
+    feed_version: int
+    basis: Basis
+    units: int
+    entries: tuple[Entry, ...]
+    quiet_since: datetime | None = None
+    own_at: datetime | None = None
+    version: int | None = None
+    counted: Stamp | None = None
+    moved_at: datetime | None = None
+    expected: tuple[Expected, ...] | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    forgotten: tuple[str, ...] = ()
+    landings: tuple[Landing, ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
+    """(source, id) of the movements without sequence, to be marked as applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The position is already as ``count`` and the other messages make it: nothing is written.
+
+    That ``count`` is there must be known to whoever comes with something older.
+    """
+
+    count: Counted
+
+
+Bound = tuple[datetime, int]
+"""As the beginning of a Stamp: an instant and a sequence, -1 for none."""
+
+
+def hidden_by(position: Position | None, events: Iterable[Event]) -> Bound | None:
+    """A count from here on may hide some of ``events``; None when only the position's own can.
+
+    A count that the position stands on already is looked behind as well: whoever wrote it may have
+    died before he did.
+    """
+    known = position.counted if position else None
+    since: list[Bound] = []
+    for event in events:
+        if isinstance(event, Counted) and (known is None or event.stamp >= known):
+            since.append((event.as_of, rank(event.sequence)))
+        elif isinstance(event, Moved) and (known is None or event.occurred_at > known.at):
+            since.append((event.occurred_at, -1))
+    return min(since, default=None)
+
+
+def fold(
+    position: Position | None,
+    events: Sequence[Event],
+    applied: Collection[tuple[str, str]] = (),
+    history: History | None = None,
+) -> Change | Skip | Needs | None:
+    """The one write that brings ``events``, all of one position, into it; None when nothing is new.
+
+    ``applied`` are the (source, id) of movements without sequence that were applied before.
+    Answers Needs when only the ledger can tell and ``history`` is None, and Skip when a count is
+    new but changes nothing.
+
+    Raises Busy when the ledger does not yet show every write that matters.
+    """
+    count = _newest_count(position, events)
+    known = position.counted if position else None
+    horizon = count.as_of if count else known.at if known else None
+    remembered = _remembered(position, count)
+    moves = [
+        move
+        for move in _distinct(event for event in events if isinstance(event, Moved))
+        if (horizon is None or move.occurred_at > horizon)
+        and (move.source, move.id) not in applied
+        and move.sequence not in remembered.get(move.source, Seen()).sequences
+    ]
+    doubtful = [move for move in moves if _doubtful(move, position, remembered)]
+    expected = _expected(position, events)
+    if count is None and not moves and expected is None:
+        return None
+
+    needs = ledger_needs(position, count, doubtful)
+    if needs is not None and history is None:
+        return needs
+    if doubtful and position is not None and history is not None:
+        same_feed(position, history)
+        if any(was_feeds(entry) for row in history.rows for entry in row.entries):
+            raise Busy("whether the movement was applied stood in a row of the ledger that is lost")
+        in_ledger = {(entry.source, entry.id) for row in history.rows for entry in row.entries}
+        moves = [move for move in moves if (move.source, move.id) not in in_ledger]
+        if count is None and not moves and expected is None:
+            return None
+
+    feed_version = position.feed_version if position else 0
+    moved = sum(move.delta for move in moves)
+    basis, units, guard = Basis.ADD, moved, WriteGuard()
+    believed: int | None = None
+    if count is not None:
+        basis, units, guard = by_count(position, count, history)
+        idle = not moves and expected is None and is_so(position, basis, units)
+        if idle and count.reason is None:
+            return Skip(count)
+        believed = _believed(position, count, basis, units, events, applied)
+        units += moved
+    seen = _remember(remembered, moves)
+    expected = _expected(position, events, moves)
+    before = position.seen if position else {}
+    return Change(
+        sku=events[0].sku,
+        location_id=events[0].location_id,
+        feed_version=feed_version,
+        basis=basis,
+        units=units,
+        entries=_entries(count, believed, moves, [] if expected is None else events),
+        quiet_since=guard.quiet_since,
+        own_at=guard.own_at,
+        version=guard.version,
+        counted=count.stamp if count else None,
+        moved_at=_moved_at(position, moves),
+        expected=expected,
+        seen={source: kept for source, kept in seen.items() if before.get(source) != kept},
+        forgotten=tuple(sorted(before.keys() - seen.keys())),
+        landings=_landings(position, moves),
+        marks=tuple((move.source, move.id) for move in moves if move.sequence is None),
+    )
+
+
+def _newest_count(position: Position | None, events: Iterable[Event]) -> Counted | None:
+    counts = [event for event in events if isinstance(event, Counted)]
+    newest = max(counts, key=lambda count: count.stamp, default=None)
+    known = position.counted if position else None
+    if newest is None or (known is not None and newest.stamp <= known):
+        return None
+    return newest
+
+
+def _distinct(moves: Iterable[Moved]) -> list[Moved]:
+    """Each movement once, by time: a repetition may stand in the same batch."""
+    found: dict[tuple[str, int | str], Moved] = {}
+    for move in sorted(moves, key=lambda move: (move.occurred_at, move.source, move.id)):
+        if move.delta:
+            found.setdefault(
+                (move.source, move.id if move.sequence is None else move.sequence), move
+            )
+    return list(found.values())
+
+
+def _remembered(position: Position | None, count: Counted | None) -> Mapping[str, Seen]:
+    """What is left to remember: a count that contains every movement makes them forgotten."""
+    if position is None:
+        return {}
+    if count is not None and (position.moved_at is None or position.moved_at <= count.as_of):
+        return {}
+    return position.seen
+
+
+def _doubtful(move: Moved, position: Position | None, remembered: Mapping[str, Seen]) -> bool:
+    """Whether it may have been applied so long ago that the position has forgotten it."""
+    if position is None or move.sequence is None:
+        return False
+    forgotten = move.sequence <= remembered.get(move.source, Seen()).floor
+    return forgotten and position.moved_at is not None and move.occurred_at <= position.moved_at
+
+
+def _remember(remembered: Mapping[str, Seen], moves: Iterable[Moved]) -> dict[str, Seen]:
+    seen = dict(remembered)
+    for move in moves:
+        if move.sequence is None:
+            continue
+        before = seen.get(move.source, Seen())
+        if move.sequence < before.floor:
+            continue
+        rising = sorted({*before.sequences, move.sequence})
+        dropped = rising[:-REMEMBERED]
+        seen[move.source] = Seen(max([before.floor, *dropped]), tuple(rising[-REMEMBERED:]))
+    return seen
+
+
+def _moved_at(position: Position | None, moves: Iterable[Moved]) -> datetime | None:
+    known = [position.moved_at] if position and position.moved_at else []
+    return max([*known, *(move.occurred_at for move in moves)], default=None)
+
+
+def _believed(
+    position: Position | None,
+    count: Counted,
+    basis: Basis,
+    units: int,
+    events: Iterable[Event],
+    applied: Collection[tuple[str, str]],
+) -> int | None:
+    """The units that were thought to be there at the instant of ``count``, which people made; None
+    when they did not, or when nobody had counted there before.
+
+    What it contains and has come with it is no surprise: the source has told it.
+    """
+    if position is None or position.counted is None or count.reason is None:
+        return None
+    contained = sum(
+        move.delta
+        for move in _distinct(event for event in events if isinstance(event, Moved))
+        if position.counted.at < move.occurred_at <= count.as_of
+        and (move.source, move.id) not in applied
+        and not _known(move, position)
+    )
+    base = position.on_hand if basis is Basis.ON_HAND else count.quantity - units
+    return base + contained
+
+
+def _known(move: Moved, position: Position) -> bool:
+    """Whether the position remembers it, or may have forgotten that it has."""
+    seen = position.seen.get(move.source, Seen())
+    return move.sequence is not None and (
+        move.sequence <= seen.floor or move.sequence in seen.sequences
+    )
+
+
+def _entries(
+    count: Counted | None,
+    believed: int | None,
+    moves: Iterable[Moved],
+    events: Iterable[Event],
+) -> tuple[Entry, ...]:
+    entries = []
+    if count is not None:
+        entries.append(
+            Entry(
+                count.id,
+                count.source,
+                COUNTED,
+                count.reason or Reason.STOCK_TAKING.value,
+                count.as_of,
+                quantity=None if believed is None else count.quantity,
+                believed=believed,
+            )
+        )
+    entries += [
+        Entry(
+            move.id,
+            move.source,
+            MOVED,
+            move.reason,
+            move.occurred_at,
+            move.delta,
+            move.reference,
+        )
+        for move in moves
+    ]
+    entries += [
+        Entry(
+            event.id,
+            event.source,
+            EXPECTED,
+            Reason.ARRIVING.value,
+            event.time,
+            0,
+            event.reference,
+        )
+        for event in events
+        if isinstance(event, Announced)
+    ]
+    return tuple(entries)
+
+
+def _landings(position: Position | None, moves: Iterable[Moved]) -> tuple[Landing, ...]:
+    """What ``moves``, all of them new, bring of the supplies that are expected or promised."""
+    if position is None:
+        return ()
+    known = {row.reference for row in position.expected} | position.due.keys()
+    came: Counter[str] = Counter()
+    for move in moves:
+        if move.delta > 0 and move.reference and move.reference in known:
+            came[move.reference] += move.delta
+    return tuple(
+        Landing(reference, due := position.due.get(reference, 0), min(due, units))
+        for reference, units in sorted(came.items())
+    )
+
+
+def _expected(
+    position: Position | None, events: Iterable[Event], moves: Iterable[Moved] = ()
+) -> tuple[Expected, ...] | None:
+    """The supply after ``events``, by date, or None when they say nothing new of it.
+
+    What ``moves``, all of them new, bring of it after it was announced is no more to come.
+    """
+    supply = {row.reference: row for row in (position.expected if position else ())}
+    changed = False
+    for event in events:
+        if not isinstance(event, Announced):
+            continue
+        known = supply.get(event.reference)
+        if known is None or known.stamp is None or known.stamp < event.stamp:
+            supply[event.reference] = Expected(
+                event.quantity, event.expected_at, event.reference, event.stamp
+            )
+            changed = True
+    for move in moves:
+        known = supply.get(move.reference or "")
+        if known is None or known.stamp is None or known.stamp.at >= move.occurred_at:
+            continue
+        if move.delta > 0 and known.quantity:
+            left = max(0, known.quantity - move.delta)
+            supply[known.reference] = replace(known, quantity=left)
+            changed = True
+    if not changed:
+        return None
+    newest = max(row.stamp.at for row in supply.values() if row.stamp)
+    kept = standing(supply.values(), position.due if position else {}, newest)
+    return kept if position is None or kept != position.expected else None

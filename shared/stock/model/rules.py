@@ -1,0 +1,406 @@
+"""Channel stock: what a channel must leave of the units that all channels share. Pure.
+
+A position has one ``available`` and no pools beside it. Rules put thresholds over it, so that
+whatever one channel takes, every other sees at once:
+
+    safety stock   units that a channel may not sell. Of the rules that match a channel the last
+                   of the document wins: write the general first, the particular after it.
+    ring fence     units set aside for its channels: a floor for all others. Of the fences of the
+                   same channels the last that matches wins; those of different channels all hold,
+                   the earlier in the document before the later where there is not enough for all.
+                   A channel is in one set of fenced channels only.
+
+    left of a fence  = max(0, promised - what its channels have taken since it began)
+    floor of a channel = the highest safety stock of the channel and of those it leaves units to
+                       + what is left of the fences of others
+
+A channel takes down to its floor; and of its own fence also when there is not enough for all, down
+to safety stock and the fences before its own. Safety stock is honoured inside and outside of a
+fence alike, and comes on top of it: its channels can take every unit that it promises.
+
+Ratios. Safety stock of 0.1 is a tenth of on_hand, rounded up. A fence of 0.3 is 30 % of what there
+was to share since it began, available + what all channels have taken since, rounded down: sales do
+not shrink it, deliveries let it grow, and fences of 1.0 together promise no unit twice.
+
+What is taken is counted on the position, per fence, in the write that takes it: ``taken:<rule_id>``
+by its channels, ``shared:<rule_id>`` by all (fences by ratio only). A unit that is released, or not
+found, is subtracted from the counters that it was added to, and from no other; one that is handed
+over stays taken. A fence begins to count when it is written down: one that starts anew needs a new
+``rule_id``.
+
+Why a floor that was read is enforced by the write: while units are only taken, available and
+on_hand do not rise, counters do not fall, and available + shared stays; so no floor rises. The
+write requires that nothing but takes has been written since the read (``Limit.since``), and that
+the floor is left. Anything else (a count, a release, a hand-over) makes it read and decide again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.catalog.model import Product
+from shared.instants import rfc3339
+from shared.locations.model import Location
+from shared.stock.model.limits import FREE, SHARED, TAKEN, Limit, Within
+
+if TYPE_CHECKING:  # with it the import takes a fifth longer
+    from shared.stock.model.position import Position
+
+WHOLE = 10_000
+"""Ratios are kept as hundredths of a percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """``units``, or ``ratio`` (of WHOLE) of what there is, and never less than ``units``."""
+
+    units: int = 0
+    ratio: int = 0
+
+    def up(self, whole: int) -> int:
+        return max(self.units, -(-self.ratio * max(0, whole) // WHOLE))
+
+    def down(self, whole: int) -> int:
+        return max(self.units, self.ratio * max(0, whole) // WHOLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a rule applies: everything that is given must fit, by any one of its values."""
+
+    location_ids: frozenset[str] = frozenset()
+    location_types: frozenset[str] = frozenset()
+    location_groups: frozenset[str] = frozenset()
+    skus: frozenset[str] = frozenset()
+    product_attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    channels: frozenset[str] = frozenset()
+    confidence_below: int | None = None
+    """In thousandths: where picks find less often what the stock shows (availability)."""
+
+    def sure(self, confidence: int | None) -> bool:
+        """Whether it fits where ``confidence`` is known, or nothing is (None)."""
+        if self.confidence_below is None:
+            return True
+        return confidence is not None and confidence < self.confidence_below
+
+    def product(self, sku: str, attributes: Mapping[str, str]) -> bool:
+        return (not self.skus or sku in self.skus) and all(
+            attributes.get(name) in values for name, values in self.product_attributes.items()
+        )
+
+    def location(self, location_id: str, location: Location | None) -> bool:
+        if self.location_ids and location_id not in self.location_ids:
+            return False
+        if not self.location_types and not self.location_groups:
+            return True
+        return (
+            location is not None
+            and (not self.location_types or location.type in self.location_types)
+            and (not self.location_groups or not self.location_groups.isdisjoint(location.groups))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Safety stock; with ``fenced`` channels a ring fence, which ends at ``until``."""
+
+    rule_id: str
+    match: Match
+    amount: Amount
+    fenced: frozenset[str] = frozenset()
+    until: datetime | None = None
+
+    def binds(self, channel: str) -> bool:
+        """Whether it is safety stock of this channel."""
+        return not self.fenced and (not self.match.channels or channel in self.match.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The document, in its order. Version 0 is none, and has no rules."""
+
+    version: int = 0
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def asks_for_products(self) -> bool:
+        return any(rule.match.product_attributes for rule in self.rules)
+
+    @property
+    def asks_for_locations(self) -> bool:
+        return any(rule.match.location_types or rule.match.location_groups for rule in self.rules)
+
+
+def holding(rules: Rules, at: datetime) -> tuple[Rule, ...]:
+    """Those that have not ended."""
+    return tuple(rule for rule in rules.rules if rule.until is None or at < rule.until)
+
+
+def began(rules: Rules, put_at: datetime, now: datetime) -> datetime:
+    """Since when ``rules``, put at ``put_at``, say what they say ``now``: since then, or since the
+    last of their fences ended."""
+    ended = (rule.until for rule in rules.rules if rule.until is not None and rule.until <= now)
+    return max([put_at, *ended])
+
+
+def differing(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The rules that are in one of both only; all of them when those in both have changed places.
+    Where none of them matches, all is as it was."""
+    kept, still = [r for r in before if r in after], [r for r in after if r in before]
+    if kept != still:
+        return (*before, *after)
+    return tuple(rule for rule in (*before, *after) if rule not in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a floor is computed from. ``since`` is None where a projection has told it."""
+
+    available: int
+    on_hand: int
+    counters: Mapping[str, int] = field(default_factory=dict)
+    since: tuple[int, int] | None = None
+
+    @staticmethod
+    def of(position: "Position | None") -> "Facts":
+        """Of a position that was read; None is one that is not there."""
+        if position is None:
+            return Facts(0, 0, {}, (0, 0))
+        return Facts(
+            position.available,
+            position.on_hand,
+            position.counters,
+            (position.feed_version, position.freed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A fence at a position. ``safety`` are the safety stocks of its channels."""
+
+    rule_id: str
+    amount: Amount
+    safety: tuple[Amount, ...]
+
+    def promised(self, facts: Facts) -> int:
+        shared = facts.counters.get(f"{SHARED}{self.rule_id}", 0)
+        return self.amount.down(facts.available + shared)
+
+    def left(self, facts: Facts) -> int:
+        return max(0, self.promised(facts) - facts.counters.get(f"{TAKEN}{self.rule_id}", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the rules say of one channel at a position: its safety stock, the fences in their rank,
+    and the place of its own among them."""
+
+    safety: Amount = Amount()
+    fences: tuple[Fence, ...] = ()
+    own: int | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the floor depends on the position."""
+        return bool(self.safety.ratio) or len(self.fences) > (self.own is not None)
+
+    def limit(self, facts: Facts | None) -> Limit:
+        """How far the channel may take; without ``facts`` only where the floor does not move.
+
+        Raises ValueError when it does.
+        """
+        counters = tuple(
+            f"{kind}{fence.rule_id}"
+            for place, fence in enumerate(self.fences)
+            for kind, counts in ((TAKEN, place == self.own), (SHARED, fence.amount.ratio))
+            if counts
+        )
+        if not self.moves:
+            return Limit(self.safety.units, counters=counters) if self != FREELY else FREE
+        if facts is None:
+            raise ValueError("the floor depends on the position")
+        floor = self._floor(facts, (f for at, f in enumerate(self.fences) if at != self.own))
+        within = None
+        if self.own is not None:
+            fence = self.fences[self.own]
+            lower = self._floor(facts, self.fences[: self.own])
+            promised = fence.promised(facts)
+            if lower < floor and promised:
+                within = Within(f"{TAKEN}{fence.rule_id}", promised, lower)
+        return Limit(floor, within, moves=True, since=facts.since, counters=counters)
+
+    def _floor(self, facts: Facts, fences: Iterable[Fence]) -> int:
+        """Safety stock and what is left of ``fences``."""
+        safety, left = self.safety.up(facts.on_hand), 0
+        for fence in fences:
+            if units := fence.left(facts):
+                left += units
+                safety = max(safety, *(amount.up(facts.on_hand) for amount in fence.safety))
+        return safety + left
+
+    def sellable(self, facts: Facts) -> int:
+        return self.limit(facts).sellable(facts.available, facts.counters)
+
+
+FREELY = Terms()
+
+
+Confidence = Callable[[str], Mapping[str, int]]
+"""How often picks of a SKU find it, in thousandths by location. Asked only for SKUs of which a rule
+with ``confidence_below`` speaks."""
+
+
+def _unknown(_: str) -> Mapping[str, int]:
+    return {}
+
+
+class Selling(dict[tuple[str, str], Terms]):
+    """The terms of one channel at one instant, by (sku, location_id): found when first asked for.
+
+    ``products`` and ``locations`` are needed where rules ask for them, and ``confidence`` is asked
+    where they do; what is not known matches no rule that does.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        channel: str,
+        now: datetime,
+        locations: Mapping[str, Location],
+        products: Mapping[str, Product],
+        confidence: Confidence,
+    ) -> None:
+        super().__init__()
+        self._rules = holding(rules, now)
+        self._channel = channel
+        self._locations = locations
+        self._products = products
+        self._of_sku: dict[str, list[Rule]] = {}
+        self._terms: dict[tuple[str, ...], Terms] = {}
+        self._confidence = confidence
+        self._sure: dict[str, Mapping[str, int]] = {}
+
+    @staticmethod
+    def freely() -> "Selling":
+        """Without rules."""
+        return Selling(Rules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _unknown)
+
+    def free(self, sku: str) -> bool:
+        """Whether no rule speaks of this SKU."""
+        return not self._matching(sku)
+
+    def __missing__(self, place: tuple[str, str]) -> Terms:
+        sku, location_id = place
+        location = self._locations.get(location_id)
+        rules = [
+            rule
+            for rule in self._matching(sku)
+            if rule.match.location(location_id, location)
+            and (rule.match.confidence_below is None or rule.match.sure(self._found(*place)))
+        ]
+        named = tuple(rule.rule_id for rule in rules)
+        if named not in self._terms:
+            self._terms[named] = terms(rules, self._channel)
+        self[place] = self._terms[named]
+        return self[place]
+
+    def _found(self, sku: str, location_id: str) -> int | None:
+        if sku not in self._sure:
+            self._sure[sku] = self._confidence(sku)
+        return self._sure[sku].get(location_id)
+
+    def _matching(self, sku: str) -> list[Rule]:
+        if sku not in self._of_sku:
+            product = self._products.get(sku)
+            attributes = product.attributes if product else {}
+            self._of_sku[sku] = [
+                rule for rule in self._rules if rule.match.product(sku, attributes)
+            ]
+        return self._of_sku[sku]
+
+
+def terms(rules: Iterable[Rule], channel: str) -> Terms:
+    """What ``rules``, all of which match the position, say of ``channel``."""
+    rules = list(rules)
+    fences: dict[frozenset[str], Rule] = {}
+    for rule in rules:
+        if rule.fenced:
+            fences.pop(rule.fenced, None)
+            fences[rule.fenced] = rule
+    ranked = [rule for rule in fences.values() if rule.amount != Amount()]
+    return Terms(
+        safety=_safety(rules, channel),
+        fences=tuple(
+            Fence(
+                rule.rule_id,
+                rule.amount,
+                tuple(sorted({_safety(rules, name) for name in rule.fenced}, key=_size)),
+            )
+            for rule in ranked
+        ),
+        own=next((at for at, rule in enumerate(ranked) if channel in rule.fenced), None),
+    )
+
+
+def _safety(rules: Iterable[Rule], channel: str) -> Amount:
+    found = Amount()
+    for rule in rules:
+        if rule.binds(channel):
+            found = rule.amount
+    return found
+
+
+def _size(amount: Amount) -> tuple[int, int]:
+    return amount.units, amount.ratio
+
+
+# The document, as it is stored
+
+
+def to_json(rules: Iterable[Rule]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rule_id": rule.rule_id,
+            "match": {
+                "location_ids": sorted(rule.match.location_ids),
+                "location_types": sorted(rule.match.location_types),
+                "location_groups": sorted(rule.match.location_groups),
+                "skus": sorted(rule.match.skus),
+                "product_attributes": {
+                    name: sorted(values) for name, values in rule.match.product_attributes.items()
+                },
+                "channels": sorted(rule.match.channels),
+                "confidence_below": rule.match.confidence_below,
+            },
+            "units": rule.amount.units,
+            "ratio": rule.amount.ratio,
+            "fenced": sorted(rule.fenced),
+            "until": rfc3339(rule.until) if rule.until else None,
+        }
+        for rule in rules
+    ]
+
+
+def from_json(document: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            rule_id=row["rule_id"],
+            match=Match(
+                location_ids=frozenset(row["match"]["location_ids"]),
+                location_types=frozenset(row["match"]["location_types"]),
+                location_groups=frozenset(row["match"]["location_groups"]),
+                skus=frozenset(row["match"]["skus"]),
+                product_attributes={
+                    name: frozenset(values)
+                    for name, values in row["match"]["product_attributes"].items()
+                },
+                channels=frozenset(row["match"]["channels"]),
+                confidence_below=row["match"].get("confidence_below"),
+            ),
+            amount=Amount(row["units"], row["ratio"]),
+            fenced=frozenset(row["fenced"]),
+            until=datetime.fromisoformat(row["until"]) if row["until"] else None,
+        )
+        for row in document
+    )

@@ -1,0 +1,89 @@
+"""Positions, holds, the ledger and the marks of applied messages: table ``stock``.
+
+    pk SKU#<sku>        sk LOC#<location>                 a position
+    pk SKU#<sku>        sk MOVE#<location>#<version>      the ledger: what each write of it did
+    pk HOLD#<hold_id>   sk HOLD                           a hold
+    pk EVENT#<source>#<digest of the id>   sk EVENT       a movement without sequence was applied
+    pk SKIPPED#<bucket>   sk <as_of>#<sequence>#<digest>  counts that changed nothing, packed
+
+    by_location  location_key, pk          every position of a location
+    by_deadline  deadline_key, deadline    the open holds by their expiry
+
+A position that runs hot is spread over slots, see store/slots.py; what is read here is
+the whole of it.
+
+Every write of a position raises its ``version`` and leaves in ``last`` what it was, so that the
+stream (old image, new image, ``last``) tells the ledger and availability everything.
+"""
+
+from shared.stock.store.effects import carry_out, effect_parts, short_of
+from shared.stock.store.feeds import applied_of, apply, apply_batch
+from shared.stock.store.holds import (
+    HOLDS,
+    bind_hold,
+    check_claim,
+    convert_part,
+    due_holds,
+    expire_hold,
+    extend_hold,
+    find_hold,
+    forget_promise,
+    known_hold,
+    open_hold,
+    release_hold,
+)
+from shared.stock.store.ledgers import ledger, movements_page, put_rows, record
+from shared.stock.store.notes import noted_counts
+from shared.stock.store.positions import position, positions, positions_of, positions_page
+from shared.stock.store.rows import (
+    KEPT,
+    SHARDS,
+    entry_item,
+    expected_item,
+    facts_of_item,
+    hold_of_item,
+    position_of_item,
+    row_item,
+    row_of_item,
+    stock,
+)
+
+__all__ = [
+    "HOLDS",
+    "KEPT",
+    "SHARDS",
+    "applied_of",
+    "apply",
+    "apply_batch",
+    "bind_hold",
+    "carry_out",
+    "check_claim",
+    "convert_part",
+    "due_holds",
+    "effect_parts",
+    "entry_item",
+    "expected_item",
+    "expire_hold",
+    "extend_hold",
+    "facts_of_item",
+    "find_hold",
+    "forget_promise",
+    "hold_of_item",
+    "known_hold",
+    "ledger",
+    "movements_page",
+    "noted_counts",
+    "open_hold",
+    "position",
+    "position_of_item",
+    "positions",
+    "positions_of",
+    "positions_page",
+    "put_rows",
+    "record",
+    "release_hold",
+    "row_item",
+    "row_of_item",
+    "short_of",
+    "stock",
+]

@@ -1,0 +1,278 @@
+"""What the audit reads and mends in table ``stock``; the rest of the table's story is in table.py.
+
+pk AUDIT   sk AUDIT    where the audit goes on, and what its present round has found so far
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key
+from shared.aws.items import Item, to_item
+from shared.instants import rfc3339
+from shared.stock import store
+from shared.stock.model.audit import (
+    RESTED,
+    SOURCE,
+    Gap,
+    Ledger,
+    Place,
+    Units,
+    entry,
+    filled,
+    ledger_of,
+    promised,
+)
+from shared.stock.model.events import TIDIED, Reason
+from shared.stock.model.ledger import Entry, Row
+from shared.stock.model.position import Hold, HoldState, Position
+from shared.stock.model.tidying import Leftovers
+from shared.stock.store import HOLDS, slot_sales
+
+CURSOR = Key("", "AUDIT", "AUDIT")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A walk over all positions: ``after`` is where it goes on, None at its beginning."""
+
+    began_at: datetime
+    after: Item | None = None
+    positions: int = 0
+    drifts: int = 0
+
+
+def round_of(now: datetime) -> Round:
+    """The round that is under way, or a new one."""
+    found = tables.get(store.stock(), CURSOR.pk, CURSOR.sk, consistent=True)
+    if found is None or not found.get("after"):
+        return Round(now)
+    return Round(
+        datetime.fromisoformat(found["began_at"]),
+        to_item(found["after"]),
+        found["positions"],
+        found["drifts"],
+    )
+
+
+def keep_round(walked: Round) -> None:
+    after = {name: value["S"] for name, value in (walked.after or {}).items()}
+    tables.write(
+        "put_item",
+        TableName=store.stock(),
+        Item=to_item(
+            {
+                "pk": CURSOR.pk,
+                "sk": CURSOR.sk,
+                "began_at": rfc3339(walked.began_at),
+                "after": after,
+                "positions": walked.positions,
+                "drifts": walked.drifts,
+            }
+        ),
+    )
+
+
+def places_page(limit: int, after: Item | None = None) -> tuple[list[Place], Item | None]:
+    """Places of about ``limit`` positions behind ``after``, and the key to go on after: one read
+    unit per 100 or so, because the index holds keys only."""
+    page = tables.scan_page(store.stock(), limit, after, IndexName="by_location")
+    return [
+        (item["pk"].removeprefix("SKU#"), item["sk"].removeprefix("LOC#"))
+        for item in page.items
+        if item["sk"] == item["location_key"]
+    ], page.last
+
+
+Orders = Callable[[Iterable[str]], Iterable[tuple[str | None, Units]]]
+"""What open orders and transfers hold, each with the hold that it has taken over: those that an
+index shows, and those that are named."""
+
+
+def promised_now(orders: Orders, positions: Iterable[Position] = ()) -> Units:
+    """Units promised by open holds, and by ``orders``, which are read after the holds, as they
+    must be.
+
+    Holds and orders are found by indexes, which may be behind, and are read strongly consistently.
+    At ``positions`` it is exact also while an index is behind: whatever has reserved units there
+    stands in the ledger by its name, and is looked at too.
+    """
+    named = {acted for position in positions for acted in _acted(position)}
+    holds = _holds({name for source, name in named if source == HOLDS})
+    converted = {hold.order_id for hold in holds.values() if hold.order_id}
+    open_ = {name: hold.lines for name, hold in holds.items() if hold.state is HoldState.OPEN}
+    others = {name for source, name in named if source != HOLDS}
+    return promised(open_, orders(others | converted))
+
+
+def _holds(named: Iterable[str]) -> dict[str, Hold]:
+    """The holds that the index of deadlines shows, or that are ``named``, by id; an expired one is
+    open until it is swept."""
+    keys = {Key(store.stock(), f"HOLD#{name}", "HOLD") for name in named}
+    for shard in range(store.SHARDS):
+        keys |= {
+            Key(store.stock(), row["pk"], row["sk"])
+            for row in tables.query(
+                store.stock(),
+                "deadline_key = :shard",
+                to_item({":shard": f"HOLD#{shard}"}),
+                IndexName="by_deadline",
+            )
+        }
+    items = tables.get_many(sorted(keys), consistent=True)
+    return {hold.hold_id: hold for hold in map(store.hold_of_item, items.values())}
+
+
+def _acted(position: Position) -> set[tuple[str, str]]:
+    """(source, id) of every hold, order and transfer that has written the position or its slots,
+    as the ledger says (strongly consistent). A hold that became an order names that."""
+    rows = _rising(position)
+    if position.folded_at is not None:
+        rows = chain(
+            rows, map(store.row_of_item, slot_sales.sales(position.sku, position.location_id))
+        )
+    return {
+        (entry.source, entry.reference)
+        for row in rows
+        for entry in row.entries
+        if entry.own and entry.reference and entry.source != SOURCE
+    }
+
+
+def ledger(position: Position, now: datetime) -> Ledger:
+    """What the ledger says through the version of ``position`` (strongly consistent).
+
+    Of a position that has rested for longer than rows are kept, it says what stands there.
+    """
+    if position.updated_at < now - store.KEPT:
+        return Ledger(position.version, 0, position.on_hand, position.reserved)
+    return ledger_of(_rising(position), position.version, now - store.KEPT)
+
+
+def _rising(position: Position) -> Iterator[Row]:
+    return map(
+        store.row_of_item,
+        tables.query(
+            store.stock(),
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            to_item(
+                {
+                    ":pk": f"SKU#{position.sku}",
+                    ":first": f"MOVE#{position.location_id}#",
+                    ":last": f"MOVE#{position.location_id}#~",
+                }
+            ),
+            ConsistentRead=True,
+        ),
+    )
+
+
+def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
+    """Takes away what the position need not keep; whether nobody has written it meanwhile."""
+    names = {"#last": "last"}
+    update = "SET version = version + :one, updated_at = :now, #last = :last"
+    values: dict[str, Any] = {
+        ":one": 1,
+        ":now": rfc3339(now),
+        ":version": position.version,
+        ":last": [store.entry_item(_tidied(position, now))],
+    }
+    if left.expected is not None:
+        update += ", expected = :expected"
+        values[":expected"] = [store.expected_item(row) for row in left.expected]
+    if left.counters:
+        gone = {f"#gone{index}": name for index, name in enumerate(left.counters)}
+        names |= gone
+        update += f" REMOVE {', '.join(gone)}"
+    refused = tables.write(
+        "update_item",
+        TableName=store.stock(),
+        Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
+        UpdateExpression=update,
+        # Holds while the position is as it was read.
+        ConditionExpression="version = :version AND attribute_not_exists(slots)",
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=to_item(values),
+    )
+    return refused is None
+
+
+def _tidied(position: Position, now: datetime) -> Entry:
+    return Entry(
+        id=f"tidied-{position.version + 1}",
+        source=SOURCE,
+        type=TIDIED,
+        reason=Reason.OTHER.value,
+        occurred_at=now,
+        delta=0,
+    )
+
+
+def fill(position: Position, gap: Gap) -> None:
+    """Writes the rows that are missing; one that has come meanwhile is left as it is."""
+    for row in filled(gap, position):
+        tables.write(
+            "put_item",
+            TableName=store.stock(),
+            Item=to_item(store.row_item(position.sku, position.location_id, row)),
+            # Holds while the row is still missing.
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+
+
+def correct(position: Position, promised: int, ledger: Ledger, now: datetime) -> bool:
+    """Sets the position to what the ledger and the promises say, as a movement of its own.
+
+    Whether it was written: not when anybody has written since ``position`` was read, nor when
+    fewer units would be reserved of a position that was written within RESTED. Too much that is
+    reserved costs a sale; too little sells the units twice.
+    """
+    on_hand = ledger.on_hand
+    promised += sum(position.landed.values())
+    was = f"on_hand {position.on_hand}, reserved {position.reserved}"
+    reference = f"{was}, available {position.available} -> {on_hand}, {promised}"
+    last: dict[str, Any] = {
+        # The ledger has it right already: this movement only says so.
+        **store.entry_item(entry(position.version + 1, now, 0, reference)),
+        "reserved_delta": promised - ledger.reserved,
+    }
+    return (
+        tables.write(
+            "update_item",
+            TableName=store.stock(),
+            Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
+            UpdateExpression=(
+                "SET on_hand = :on_hand, reserved = :reserved, available = :available,"
+                " version = version + :one, updated_at = :now, #last = :last"
+            ),
+            # Holds while nobody has written since the position was read: neither we, nor a hand
+            # that leaves the version as it is.
+            ConditionExpression=(
+                "attribute_not_exists(slots) AND version = :version AND on_hand = :stood_on_hand"
+                " AND reserved = :stood_reserved AND available = :stood_available"
+                # Holds while it takes no units from those to whom they are promised: what was
+                # promised a moment ago may not be seen yet.
+                " AND (reserved <= :reserved OR updated_at <= :rested)"
+            ),
+            ExpressionAttributeNames={"#last": "last"},
+            ExpressionAttributeValues=to_item(
+                {
+                    ":on_hand": on_hand,
+                    ":reserved": promised,
+                    ":available": on_hand - promised,
+                    ":one": 1,
+                    ":now": rfc3339(now),
+                    ":rested": rfc3339(now - RESTED),
+                    ":last": [last],
+                    ":version": position.version,
+                    ":stood_on_hand": position.on_hand,
+                    ":stood_reserved": position.reserved,
+                    ":stood_available": position.available,
+                }
+            ),
+        )
+        is None
+    )

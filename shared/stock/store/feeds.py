@@ -1,0 +1,425 @@
+"""What feeds do to positions: folded, conditioned on what was read, noted when nothing changes."""
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.items import to_item
+from shared.errors import Busy
+from shared.instants import rfc3339
+from shared.stock.model.count import Basis, Needs
+from shared.stock.model.events import Counted, Event, Moved
+from shared.stock.model.feed import Change, Skip, fold, hidden_by
+from shared.stock.model.position import DUE, LANDED, Position
+from shared.stock.model.skipped import Place
+from shared.stock.store import slots
+from shared.stock.store.ledgers import history_of
+from shared.stock.store.notes import Each, note_down, noted_counts
+from shared.stock.store.positions import position, positions_of
+from shared.stock.store.rows import (
+    KEPT,
+    SEEN,
+    entry_item,
+    expected_item,
+    mark_key,
+    position_of_item,
+    stamp_item,
+    stock,
+)
+
+FOLDED = 50
+"""Events in one write: each without sequence takes a part of the transaction."""
+LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between the looks at a ledger that is behind; then the message comes again."""
+
+
+# Feeds
+
+
+def applied_of(events: Iterable[Event]) -> set[tuple[str, str]]:
+    """The (source, id) among ``events`` that are marked as applied: one call per 100."""
+    marked = {
+        Key(stock(), *mark_key(event.source, event.id)): (event.source, event.id)
+        for event in events
+        if isinstance(event, Moved) and event.sequence is None
+    }
+    return {marked[key] for key in tables.get_many(marked)}
+
+
+def apply(
+    events: Sequence[Event],
+    found: Position | None,
+    applied: Iterable[tuple[str, str]],
+    now: datetime,
+) -> int:
+    """``apply_batch`` for one position: the number of writes of it.
+
+    Raises Busy when others write faster, or the ledger stays behind.
+    """
+    place = events[0].sku, events[0].location_id
+    positions = {} if found is None else {place: found}
+    result = apply_batch({place: events}, positions, applied, now)[place]
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def apply_batch(
+    batch: Mapping[Place, Sequence[Event]],
+    found: Mapping[Place, Position],
+    applied: Iterable[tuple[str, str]],
+    now: datetime,
+    each: Each = map,
+) -> dict[Place, int | Exception]:
+    """Brings the events of each place into its position. Answers the number of its writes, or what
+    hindered it, which does not hinder the others.
+
+    ``found`` and ``applied`` may be stale: what they show as done is done, and a write that was
+    decided on an old position is refused and decided anew. ``each`` is a map, of threads maybe.
+
+    A count that changes nothing is not written but noted, packed with its neighbours:
+
+        who skips    notes the count, then reads the position (consistent) and decides again
+        who writes   writes the position, then reads the notes (consistent), and brings in what is
+                     newer than he knew
+
+    So one of the two sees the other. A message is done when both steps are: when its worker dies
+    between them, it comes again, and they are made up for.
+    """
+    known = set(applied)
+    done: dict[Place, int | Exception] = dict.fromkeys(batch, 0)
+    noted: dict[Place, Counted] = {}
+    positions = dict(found)
+    skipped, left = _skipped(batch, positions, known, noted)
+    for attempt in range(tables.ATTEMPTS):
+        skipped |= _bring(left, positions, known, now, each, noted, done)
+        if not skipped:
+            return done
+        if attempt:
+            tables.pause(attempt)
+        note_down(skipped.values(), now)
+        noted |= skipped
+        positions = positions_of(skipped, consistent=True)
+        skipped, left = _skipped(
+            {place: batch[place] for place in skipped}, positions, known, noted
+        )
+    hindered = Busy("counts and movements keep overtaking each other")
+    return done | dict.fromkeys([*skipped, *left], hindered)
+
+
+def _skipped(
+    batch: Mapping[Place, Sequence[Event]],
+    found: Mapping[Place, Position],
+    known: Collection[tuple[str, str]],
+    noted: Mapping[Place, Counted],
+) -> tuple[dict[Place, Counted], dict[Place, Sequence[Event]]]:
+    """The counts to be noted, and the events that take more than that."""
+    skipped: dict[Place, Counted] = {}
+    left: dict[Place, Sequence[Event]] = {}
+    for place, events in batch.items():
+        decided = fold(found.get(place), events, known)
+        if not isinstance(decided, Skip) or any(isinstance(event, Moved) for event in events):
+            left[place] = events
+        elif decided.count != noted.get(place):
+            skipped[place] = decided.count
+    return skipped, left
+
+
+def _bring(
+    batch: Mapping[Place, Sequence[Event]],
+    found: Mapping[Place, Position],
+    known: set[tuple[str, str]],
+    now: datetime,
+    each: Each,
+    noted: dict[Place, Counted],
+    done: dict[Place, int | Exception],
+) -> dict[Place, Counted]:
+    """Writes what is to be written, counts it in ``done``, and answers what is to be noted.
+
+    What hides some of the events is looked for before the write, and again behind it.
+    """
+    skipped: dict[Place, Counted] = {}
+    events, positions, left = dict(batch), dict(found), list(batch)
+
+    def write(place: Place) -> int | Skip | Exception:
+        try:
+            return _apply(events[place], positions.get(place), known, now, noted.get(place))
+        except Exception as hindered:
+            return hindered
+
+    bounds = {
+        place: bound
+        for place in left
+        if (bound := hidden_by(positions.get(place), events[place])) is not None
+    }
+    for attempt in range(tables.ATTEMPTS):
+        hiding = {
+            place: count
+            for place, count in noted_counts(bounds, each).items()
+            if count not in events[place]
+        }
+        positions.update(positions_of(hiding, consistent=True))
+        noted.update(hiding)
+        events.update({place: [*events[place], count] for place, count in hiding.items()})
+        if attempt:
+            left = list(hiding)
+        results: dict[Place, int | Skip | Exception] = dict(
+            zip(left, each(write, left), strict=True)
+        )
+        for place, result in results.items():
+            if isinstance(result, Skip):
+                skipped[place] = result.count
+            elif isinstance(result, Exception):
+                done[place] = result
+            else:
+                done[place] = _writes(done[place]) + result
+        bounds = {
+            place: bounds[place]
+            for place, result in results.items()
+            if place in bounds and isinstance(result, int) and result
+        }
+        if not bounds:
+            return skipped
+    done |= dict.fromkeys(bounds, Busy("newer counts keep coming"))
+    return skipped
+
+
+def _writes(so_far: int | Exception) -> int:
+    return so_far if isinstance(so_far, int) else 0
+
+
+def _apply(
+    events: Sequence[Event],
+    found: Position | None,
+    known: set[tuple[str, str]],
+    now: datetime,
+    noted: Counted | None,
+) -> int | Skip:
+    """The number of writes, or Skip when there was none and a count other than ``noted`` must be.
+
+    The newest count goes with every part: it hides some of it whether it is written or skipped.
+    """
+    counts = [event for event in events if isinstance(event, Counted)]
+    newest = sorted(counts, key=lambda count: count.stamp)[-1:]
+    others = [event for event in events if event not in newest]
+    writes = 0
+    skip: Skip | None = None
+    for start in range(0, max(1, len(others)), FOLDED):
+        if start:
+            found = position(events[0].sku, events[0].location_id)
+        result = _apply_some([*newest, *others[start : start + FOLDED]], found, known, now)
+        if isinstance(result, int):
+            writes += result
+        elif result.count != noted:
+            skip = result
+    return skip if skip and not writes else writes
+
+
+def _apply_some(
+    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], now: datetime
+) -> int | Skip:
+    """One write, none or Skip; ``known`` takes up what others have marked meanwhile."""
+    for attempt in range(tables.ATTEMPTS):
+        decided = _decide(events, found, known, now)
+        if decided is None:
+            return 0
+        if isinstance(decided, Skip):
+            return decided
+        refusals = _write(decided, now)
+        if not refusals:
+            return 1
+        for refused in refusals:
+            if refused.index:
+                known.add(decided.marks[refused.index - 1])
+            elif refused.item:
+                if _crowded(decided, refused.item):
+                    slots.fold(decided.sku, decided.location_id, now)
+                found = position_of_item(refused.item)
+        tables.pause(attempt)
+    raise Busy("too many feeds write the same position")
+
+
+def _decide(
+    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], at: datetime
+) -> Change | Skip | None:
+    decided = fold(found, events, known)
+    waits = iter(LEDGER_WAITS)
+    while isinstance(decided, Needs):
+        now = position(events[0].sku, events[0].location_id)
+        if now is not None and now.slots and any(map(_is_net, events)):
+            # Only folded, the ledger shows every sale of the slots.
+            slots.fold(now.sku, now.location_id, at)
+            now = position(events[0].sku, events[0].location_id)
+        decided = fold(now, events, known)
+        if now is None or not isinstance(decided, Needs):
+            continue
+        try:
+            decided = fold(now, events, known, history_of(now, decided, at))
+        except Busy:
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            time.sleep(wait)
+    return decided
+
+
+def _is_net(event: Event) -> bool:
+    return isinstance(event, Counted) and event.net_through is not None
+
+
+def _crowded(change: Change, item: Mapping[str, Any]) -> bool:
+    """Whether it is for the slots of ``item`` that ``change`` was refused."""
+    if "slots" not in item:
+        return False
+    match change.basis:
+        case Basis.ADD:
+            return bool(item["available"] + change.units < 0)
+        case Basis.ON_HAND:
+            return bool(change.units < item["reserved"])
+    return True
+
+
+def _write(change: Change, now: datetime) -> Sequence[Refused]:
+    update = _feed_update(change, now)
+    if not change.marks:
+        refused = tables.write("update_item", **update)
+        return [refused] if refused else []
+    marks: list[Part] = [
+        {
+            "Put": {
+                "TableName": stock(),
+                "Item": to_item(
+                    {
+                        **dict(zip(("pk", "sk"), mark_key(source, mark), strict=True)),
+                        "source": source,
+                        "id": mark,
+                        "ttl": int((now + KEPT).timestamp()),
+                    }
+                ),
+                # Holds when this movement has not been applied by anybody.
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+        for source, mark in change.marks
+    ]
+    return tables.transact([{"Update": update}, *marks])
+
+
+def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
+    landed = sum(landing.units for landing in change.landings)
+    sets = [
+        "sku = :sku, location_id = :location_id, location_key = :location_key",
+        "reserved = if_not_exists(reserved, :zero) + :landed",
+        "damaged = if_not_exists(damaged, :zero)",
+        "version = if_not_exists(version, :zero) + :one",
+        "feed_version = if_not_exists(feed_version, :zero) + :one",
+        "updated_at = :now, #last = :last",
+    ]
+    names = {"#last": "last"}
+    values: dict[str, Any] = {
+        ":sku": change.sku,
+        ":location_id": change.location_id,
+        ":location_key": f"LOC#{change.location_id}",
+        ":units": change.units,
+        ":landed": landed,
+        ":free": change.units - landed,
+        ":zero": 0,
+        ":one": 1,
+        ":now": rfc3339(now),
+        ":last": [entry_item(entry) for entry in change.entries],
+    }
+    match change.basis:
+        case Basis.ADD:
+            sets += [
+                "on_hand = if_not_exists(on_hand, :zero) + :units",
+                "available = if_not_exists(available, :zero) + :free",
+            ]
+        case Basis.ON_HAND:
+            sets += ["on_hand = :units", "available = :free - if_not_exists(reserved, :zero)"]
+        case Basis.AVAILABLE:
+            sets += ["available = :free", "on_hand = :units + if_not_exists(reserved, :zero)"]
+    if change.counted is not None:
+        sets.append("counted = :counted")
+        values[":counted"] = stamp_item(change.counted)
+    if change.moved_at is not None:
+        sets.append("moved_at = :moved_at")
+        values[":moved_at"] = rfc3339(change.moved_at)
+    if change.expected is not None:
+        sets.append("expected = :expected")
+        values[":expected"] = [expected_item(row) for row in change.expected]
+    for index, (source, seen) in enumerate(change.seen.items()):
+        sets.append(f"#seen{index} = :seen{index}")
+        names[f"#seen{index}"] = f"{SEEN}{source}"
+        values[f":seen{index}"] = [seen.floor, *seen.sequences]
+    standing = []
+    for index, landing in enumerate(change.landings):
+        names[f"#due{index}"] = f"{DUE}{landing.reference}"
+        values[f":due{index}"] = landing.due
+        # Holds while nobody has been promised more of the supply, or less.
+        standing.append(
+            f"#due{index} = :due{index}"
+            if landing.due
+            else f"(attribute_not_exists(#due{index}) OR #due{index} = :due{index})"
+        )
+        if landing.units:
+            names[f"#landed{index}"] = f"{LANDED}{landing.reference}"
+            values |= {f":left{index}": landing.due - landing.units, f":in{index}": landing.units}
+            sets.append(
+                f"#due{index} = :left{index},"
+                f" #landed{index} = if_not_exists(#landed{index}, :zero) + :in{index}"
+            )
+    update = "SET " + ", ".join(sets)
+    if change.forgotten:
+        removed = {
+            f"#gone{index}": f"{SEEN}{source}" for index, source in enumerate(change.forgotten)
+        }
+        names |= removed
+        update += " REMOVE " + ", ".join(removed)
+
+    condition, compared = _feed_condition(change)
+    values |= compared
+    return {
+        "TableName": stock(),
+        "Key": tables.key(f"SKU#{change.sku}", f"LOC#{change.location_id}"),
+        "UpdateExpression": update,
+        "ConditionExpression": " AND ".join([condition, *standing]),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item(values),
+    }
+
+
+def _feed_condition(change: Change) -> tuple[str, dict[str, Any]]:
+    values: dict[str, Any] = {}
+    # Holds while no other feed has written since the position was read.
+    conditions = ["attribute_not_exists(feed_version)"]
+    if change.feed_version:
+        conditions = ["feed_version = :feed_version"]
+        values[":feed_version"] = change.feed_version
+    if change.quiet_since is not None:
+        # Holds while every hand-over and return is contained in the count.
+        conditions.append("(attribute_not_exists(handled_at) OR handled_at <= :quiet_since)")
+        values[":quiet_since"] = rfc3339(change.quiet_since)
+    if change.basis is Basis.AVAILABLE and change.own_at is None:
+        # Holds while no order and no hold has touched the position.
+        conditions.append("attribute_not_exists(own_at)")
+    elif change.own_at is not None:
+        # Holds while none has touched it since it was read.
+        conditions.append("own_at = :own_at")
+        values[":own_at"] = rfc3339(change.own_at)
+    if change.version is not None:
+        # Holds while nobody has written since the ledger was read.
+        conditions.append("version = :version")
+        values[":version"] = change.version
+    # Holds while there are no slots, or none of what they sell is taken from under them.
+    match change.basis:
+        case Basis.ADD if change.units < 0:
+            conditions.append("(attribute_not_exists(slots) OR available >= :taken)")
+            values[":taken"] = -change.units
+        case Basis.ON_HAND:
+            conditions.append("(attribute_not_exists(slots) OR reserved <= :units)")
+        case Basis.AVAILABLE:
+            conditions.append("attribute_not_exists(slots)")
+    return " AND ".join(conditions), values

@@ -1,0 +1,336 @@
+"""Holds: opened, extended, bound, converted, released, expired."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.items import to_item
+from shared.errors import Busy, Conflict, HoldClosed, NotFound, OutOfStock
+from shared.instants import rfc3339
+from shared.stock.model.events import HELD, RELEASED
+from shared.stock.model.limits import Limit
+from shared.stock.model.position import (
+    LONGEST_HOLD,
+    Cause,
+    Effect,
+    Hold,
+    HoldLine,
+    HoldState,
+    given_back,
+    taken,
+)
+from shared.stock.model.rules import FREELY, Facts, Terms
+from shared.stock.store.effects import carry_out, effect_parts, short_of
+from shared.stock.store.positions import positions_of
+from shared.stock.store.rows import HOLD_KEPT, SHARDS, facts_of_item, hold_item, hold_of_item, stock
+
+HOLDS = "norain/holds"
+"""The source of what holds do, in the ledger."""
+HOLD_ATTEMPTS = 20
+"""How often a hold is decided anew when the positions of its channel's floors have changed."""
+
+
+# Holds
+
+
+def find_hold(hold_id: str) -> Hold | None:
+    """The hold as it stands now (strongly consistent)."""
+    found = tables.get(stock(), f"HOLD#{hold_id}", "HOLD", consistent=True)
+    return hold_of_item(found) if found else None
+
+
+def known_hold(hold_id: str) -> Hold:
+    """Raises NotFound."""
+    hold = find_hold(hold_id)
+    if hold is None:
+        raise NotFound(f"there is no hold {hold_id}")
+    return hold
+
+
+def forget_promise(hold_id: str, order_id: str) -> None:
+    """Takes from a hold that has become the order what was promised with it, and to whom."""
+    tables.write(
+        "update_item",
+        TableName=stock(),
+        Key=tables.key(f"HOLD#{hold_id}", "HOLD"),
+        UpdateExpression="REMOVE promise, payment_reference",
+        # Holds while it is there, and is that order's.
+        ConditionExpression="order_id = :order",
+        ExpressionAttributeValues=to_item({":order": order_id}),
+    )
+
+
+def convert_part(
+    hold: Hold, order_id: str, at: datetime, payment_reference: str | None = None
+) -> Part:
+    """Makes the hold an order: its units stay reserved, and are the order's from now on."""
+    paid_for = "attribute_not_exists(payment_reference)"
+    values = {}
+    if payment_reference is not None:
+        paid_for = f"({paid_for} OR payment_reference = :payment)"
+        values[":payment"] = payment_reference
+    return {
+        "Update": {
+            "TableName": stock(),
+            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+            "UpdateExpression": (
+                "SET #state = :converted, order_id = :order_id, closed_at = :at"
+                " REMOVE deadline_key, deadline"
+            ),
+            # Holds while nobody has released, swept or converted it, and it has not expired:
+            # the sweep may be late, the clock is not. A bound hold is for its own payment.
+            "ConditionExpression": f"#state = :open AND expires_at > :at AND {paid_for}",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":converted": HoldState.CONVERTED.value,
+                    ":open": HoldState.OPEN.value,
+                    ":order_id": order_id,
+                    ":at": rfc3339(at),
+                    **values,
+                }
+            ),
+        }
+    }
+
+
+def open_hold(hold: Hold, selling: Mapping[tuple[str, str], Terms] | None = None) -> Hold:
+    """Reserves every line or none: one transaction of the hold and each position once.
+
+    ``selling`` are the terms of the hold's channel by (sku, location_id): what it leaves of each
+    position. Where that depends on the position, one read goes before; when the position has
+    changed meanwhile, its image as it refused the write is decided on anew.
+
+    Answers the hold that stands then: another of the same id is left as it is.
+
+    Raises OutOfStock with every short position, Busy.
+    """
+    places = {(line.sku, line.location_id) for line in hold.lines}
+    terms = {place: FREELY if selling is None else selling[place] for place in places}
+    known: dict[tuple[str, str], Facts] = {}
+    if moving := [place for place in places if terms[place].moves]:
+        found = positions_of(moving, consistent=True)
+        known = {place: Facts.of(found.get(place)) for place in moving}
+    for attempt in range(HOLD_ATTEMPTS):
+        limits = {place: terms[place].limit(known.get(place)) for place in places}
+        wanted = replace(hold, lines=_counted(hold.lines, limits))
+        refusals = _open(wanted, limits)
+        if isinstance(refusals, Hold):
+            return refusals
+        short = []
+        for effect, item in refusals:
+            place = effect.sku, effect.location_id
+            known[place] = facts_of_item(item)
+            sellable = terms[place].sellable(known[place])
+            if sellable < effect.reserved:
+                short.append({**short_of(effect, item), "sellable": sellable})
+        if short:
+            raise OutOfStock(short)
+        tables.pause(attempt)
+    raise Busy("too many writers on the same positions")
+
+
+def _counted(
+    lines: Iterable[HoldLine], limits: Mapping[tuple[str, str], Limit]
+) -> tuple[HoldLine, ...]:
+    return tuple(
+        replace(line, counters=limits[line.sku, line.location_id].counters) for line in lines
+    )
+
+
+def _open(
+    hold: Hold, limits: Mapping[tuple[str, str], Limit]
+) -> Hold | Sequence[tuple[Effect, Mapping[str, Any] | None]]:
+    """The hold that stands then, or the effects that were refused, with the positions' items."""
+    put: Part = {
+        "Put": {
+            "TableName": stock(),
+            "Item": to_item(hold_item(hold)),
+            # Holds when this request has not been carried out before.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+    }
+    cause = Cause(HOLDS, hold.hold_id, HELD, "reserved", hold.hold_id)
+    done = carry_out(taken(hold.lines, limits), cause, hold.opened_at, [put])
+    if done.written:
+        return hold
+    if stands := done.refused.get(0):
+        return hold_of_item(stands)
+    return done.short
+
+
+def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
+    """The hold with the later of the two expiries, LONGEST_HOLD after it was opened at most.
+
+    Raises HoldClosed when it has expired or is closed.
+    """
+    until = min(expires_at, hold.opened_at + LONGEST_HOLD)
+    refused = tables.write(
+        "update_item",
+        TableName=stock(),
+        Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+        UpdateExpression="SET expires_at = :until, deadline = :until, #ttl = :ttl",
+        # Holds while it is open, not expired, and would expire earlier.
+        ConditionExpression="#state = :open AND expires_at > :now AND expires_at < :until",
+        ExpressionAttributeNames={"#state": "state", "#ttl": "ttl"},
+        ExpressionAttributeValues=to_item(
+            {
+                ":open": HoldState.OPEN.value,
+                ":now": rfc3339(now),
+                ":until": rfc3339(until),
+                ":ttl": int((until + HOLD_KEPT).timestamp()),
+            }
+        ),
+    )
+    stands = known_hold(hold.hold_id) if refused is None else _hold_of(refused, hold.hold_id)
+    check_claim(stands, now, stands.payment_reference)
+    return stands
+
+
+def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: datetime) -> Hold:
+    """The hold, kept for a payment that is under way: it expires at the later of the two instants,
+    and becomes an order of that payment only.
+
+    Raises Conflict when it is bound to another payment, HoldClosed when it has expired or is
+    closed.
+    """
+    until = min(expires_at, hold.opened_at + LONGEST_HOLD)
+    for longer in (True, False):
+        update = "SET payment_reference = :payment"
+        values: dict[str, Any] = {
+            ":open": HoldState.OPEN.value,
+            ":now": rfc3339(now),
+            ":until": rfc3339(until),
+            ":payment": payment_reference,
+        }
+        names = {"#state": "state"}
+        if longer:
+            update += ", expires_at = :until, deadline = :until, #ttl = :ttl"
+            values[":ttl"] = int((until + HOLD_KEPT).timestamp())
+            names["#ttl"] = "ttl"
+        refused = tables.write(
+            "update_item",
+            TableName=stock(),
+            Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+            UpdateExpression=update,
+            # Holds while it is open, not expired, and bound to no other payment; at first also
+            # while it would expire earlier.
+            ConditionExpression=(
+                "#state = :open AND expires_at > :now"
+                " AND (attribute_not_exists(payment_reference) OR payment_reference = :payment)"
+                f" AND expires_at {'<' if longer else '>='} :until"
+            ),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=to_item(values),
+        )
+        if refused is None:
+            return known_hold(hold.hold_id)
+        check_claim(_hold_of(refused, hold.hold_id), now, payment_reference)
+    raise Busy(f"hold {hold.hold_id} is being changed by too many at once")
+
+
+def check_claim(stands: Hold, now: datetime, payment_reference: str | None) -> None:
+    """Raises HoldClosed or Conflict when ``stands`` cannot be claimed for this payment."""
+    if not stands.claimable(now):
+        closed = HoldState.EXPIRED if stands.state is HoldState.OPEN else stands.state
+        raise HoldClosed(stands.hold_id, closed.value)
+    if stands.payment_reference not in (None, payment_reference):
+        raise Conflict(
+            f"hold {stands.hold_id} is bound to another payment",
+            hold_id=stands.hold_id,
+        )
+
+
+def release_hold(hold: Hold, now: datetime) -> None:
+    """Gives the units back; a hold that was given back already is left as it is.
+
+    Raises HoldClosed when it has become an order, Busy.
+    """
+    stands = hold
+    if hold.state is HoldState.OPEN and (refused := _close(hold, HoldState.RELEASED, now)):
+        stands = _hold_of(refused, hold.hold_id)
+    if stands.state is HoldState.CONVERTED:
+        raise HoldClosed(hold.hold_id, stands.state.value)
+
+
+def expire_hold(hold: Hold, now: datetime) -> bool:
+    """Gives the units of an expired hold back; whether it was this call that did."""
+    return _close(hold, HoldState.EXPIRED, now) is None
+
+
+Unread = Callable[[str], None]
+"""Told of what cannot be read, from within the handling of the error."""
+
+
+def due_holds(now: datetime, unread: Unread | None = None) -> Iterator[Hold]:
+    """The open holds whose expiry has passed, as the index shows them; each is read again. What
+    cannot be read is told to ``unread``, and keeps no other waiting; without, it raises."""
+    for shard in range(SHARDS):
+        try:
+            rows = _due_items(f"HOLD#{shard}", now)
+        except Exception:
+            if unread is None:
+                raise
+            unread(f"shard {shard}")
+            continue
+        for row in rows:
+            try:
+                hold = hold_of_item(row)
+            except Exception:
+                if unread is None:
+                    raise
+                unread(row["pk"])
+                continue
+            if hold.state is HoldState.OPEN and hold.expires_at <= now:
+                yield hold
+
+
+def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
+    rows = tables.query(
+        stock(),
+        "deadline_key = :shard AND deadline <= :now",
+        to_item({":shard": shard, ":now": rfc3339(now)}),
+        IndexName="by_deadline",
+    )
+    keys = [Key(stock(), row["pk"], row["sk"]) for row in rows]
+    return tables.get_many(keys, consistent=True).values()
+
+
+def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
+    """Closes the hold and gives its units back, in one transaction; Refused when another was
+    quicker."""
+    condition = "#state = :open"
+    if state is HoldState.EXPIRED:
+        condition += " AND expires_at <= :at"
+    close: Part = {
+        "Update": {
+            "TableName": stock(),
+            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
+            "UpdateExpression": (
+                "SET #state = :state, closed_at = :at REMOVE deadline_key, deadline"
+            ),
+            # Holds while nobody has released, swept or converted it; for the sweep, also while
+            # nobody has extended it.
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":state": state.value,
+                    ":open": HoldState.OPEN.value,
+                    ":at": rfc3339(now),
+                }
+            ),
+        }
+    }
+    cause = Cause(HOLDS, hold.hold_id, RELEASED, "reserved", hold.hold_id)
+    _, parts = effect_parts(given_back(hold.lines), cause, now)
+    return next(iter(tables.transact([close, *parts])), None)
+
+
+def _hold_of(refused: Refused, hold_id: str) -> Hold:
+    if refused.item is None:
+        raise NotFound(f"there is no hold {hold_id}")
+    return hold_of_item(refused.item)

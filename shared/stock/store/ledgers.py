@@ -1,0 +1,171 @@
+"""The ledger: what each write of a position did."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key
+from shared.aws.items import to_item
+from shared.errors import Busy
+from shared.stock.model.audit import GONE, LATE, Gap, filled
+from shared.stock.model.count import Needs
+from shared.stock.model.events import AUDITED, COUNTED, HELD
+from shared.stock.model.ledger import History, Row
+from shared.stock.model.position import HoldState, Position
+from shared.stock.store import slot_sales
+from shared.stock.store.rows import KEPT, hold_of_item, move_key, row_of_item, stock
+
+SHOWN = (COUNTED, AUDITED)
+"""What the list of movements shows also when it has changed nothing."""
+LEDGER_PAGE = 100
+
+
+# The ledger
+
+
+def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger's row for the write that made the image ``new`` of ``old`` (plain values).
+
+    The same images give the same row: to write it twice is to write it once. What an audit
+    corrects says itself by how much: the images show also what nobody has recorded.
+    """
+    before = old or {}
+    delta = new["on_hand"] - before.get("on_hand", 0)
+    reserved_delta = new["reserved"] - before.get("reserved", 0)
+    entries = [dict(entry) for entry in new.get("last", ())]
+    told = sum(entry.get("delta", 0) for entry in entries)
+    for entry in entries:
+        if entry["type"] == COUNTED:
+            entry["delta"] = delta - told
+        if entry["type"] == AUDITED:
+            delta, reserved_delta = entry["delta"], entry.pop("reserved_delta")
+    recorded_at = datetime.fromisoformat(new["updated_at"])
+    return {
+        "pk": new["pk"],
+        "sk": move_key(new["location_id"], new["version"]),
+        "sku": new["sku"],
+        "location_id": new["location_id"],
+        "version": new["version"],
+        "feed_version": new.get("feed_version", 0),
+        "on_hand": new["on_hand"],
+        "available": new["available"],
+        "delta": delta,
+        "reserved_delta": reserved_delta,
+        "recorded_at": new["updated_at"],
+        "previous_at": before.get("updated_at"),
+        "moved_at": new.get("moved_at"),
+        "entries": entries,
+        "ttl": int((recorded_at + KEPT).timestamp()),
+    }
+
+
+def put_rows(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raises Busy when the table does not take them all; all may be put again."""
+    tables.put_many(stock(), [to_item(row) for row in rows])
+
+
+def ledger(
+    sku: str, location_id: str, *, before: int | None = None, consistent: bool = False
+) -> Iterator[Row]:
+    """The rows of a position, newest first, those below version ``before`` when it is given."""
+    last = "~" if before is None else f"{before - 1:012d}"
+    for item in tables.query(
+        stock(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":pk": f"SKU#{sku}",
+                ":first": f"MOVE#{location_id}#",
+                ":last": f"MOVE#{location_id}#{last}",
+            }
+        ),
+        ScanIndexForward=False,
+        ConsistentRead=consistent,
+        Limit=LEDGER_PAGE,
+    ):
+        yield row_of_item(item)
+
+
+def movements_page(
+    sku: str, location_id: str, limit: int, before: int | None = None
+) -> tuple[list[Row], int | None]:
+    """Rows that show a change of on_hand or a count, newest first, and the version to go on below.
+
+    At most ``limit`` entries, unless one row alone has more.
+    """
+    page: list[Row] = []
+    shown = 0
+    for row in ledger(sku, location_id, before=before):
+        entries = sum(bool(entry.delta) or entry.type in SHOWN for entry in row.entries)
+        if not entries:
+            continue
+        if page and shown + entries > limit:
+            return page, page[-1].version
+        page.append(row)
+        shown += entries
+    return page, None
+
+
+def history_of(found: Position, needs: Needs, now: datetime) -> History:
+    """The rows back to where nothing is needed any more, without a gap. In the place of rows that
+    are lost stands what their neighbours show.
+
+    Raises Busy when the stream has not brought them all yet.
+    """
+    rows: list[Row] = []
+    for row in _without_gaps(found, now):
+        rows.append(row)
+        if needs.reached(row):
+            break
+    if found.folded_at is not None and found.folded_at > needs.own_since:
+        told = {entry.id for row in rows for entry in row.entries}
+        place = found.sku, found.location_id
+        sales = slot_sales.sales_since(*place, needs.own_since, told, now - GONE)
+        rows += map(row_of_item, sales)
+    holds = {
+        entry.reference
+        for row in rows
+        for entry in row.entries
+        if entry.type == HELD and entry.reference
+    }
+    items = tables.get_many(
+        (Key(stock(), f"HOLD#{hold_id}", "HOLD") for hold_id in holds), consistent=True
+    )
+    return History(
+        rows,
+        {
+            hold.hold_id: hold.closed_at
+            for hold in map(hold_of_item, items.values())
+            if hold.state is HoldState.CONVERTED and hold.closed_at
+        },
+    )
+
+
+def _without_gaps(found: Position, now: datetime) -> Iterator[Row]:
+    """The rows of the ledger, newest first, from the position's own version on.
+
+    Raises Busy where rows are missing that may still come.
+    """
+    last: Row | None = None
+    for row in ledger(found.sku, found.location_id, consistent=True):
+        yield from _lost(Gap(row, last), found, now)
+        yield row
+        last = row
+    if last is None or (last.previous_at is not None and last.previous_at >= now - KEPT):
+        yield from _lost(Gap(None, last), found, now)
+
+
+def _lost(gap: Gap, found: Position, now: datetime) -> Iterator[Row]:
+    """Rows for the gap, newest first; nothing when there is none.
+
+    At the end of the ledger rows are only behind, as a rule: whoever needs them waits for them.
+    """
+    first = gap.before.version + 1 if gap.before else 1
+    if gap.after is None:
+        if found.version >= first and found.updated_at <= now - GONE and not found.slots:
+            yield from reversed(filled(gap, found))
+    elif gap.after.version > first:
+        if (gap.after.previous_at or gap.after.recorded_at) > now - LATE:
+            raise Busy("the ledger has a gap")
+        yield from reversed(filled(gap, found))

@@ -1,0 +1,86 @@
+"""Counts that changed nothing, noted many in one item: they still hide what is older."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.items import to_item
+from shared.instants import rfc3339
+from shared.stock.model.events import Counted
+from shared.stock.model.feed import Bound
+from shared.stock.model.skipped import Pack, Place, bound_of, bucket_of, find, newest_of, packs
+from shared.stock.store.rows import KEPT, stock
+
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+def noted_counts(bounds: Mapping[Place, Bound], each: Each = map) -> dict[Place, Counted]:
+    """The newest count of each place that was skipped, if it is not before the place's bound.
+
+    One strongly consistent query of each bucket: 1 read unit when nothing lies behind the bounds.
+    """
+    wanted: dict[int, dict[Place, Bound]] = defaultdict(dict)
+    for place, bound in bounds.items():
+        wanted[bucket_of(place[1])][place] = bound
+    found: dict[Place, Counted] = {}
+    for counts in each(lambda bucket: _noted_in(bucket, wanted[bucket]), wanted):
+        found |= counts
+    return found
+
+
+def _noted_in(bucket: int, wanted: Mapping[Place, Bound]) -> dict[Place, Counted]:
+    best: dict[Place, Counted] = {}
+    for item in tables.query(
+        stock(),
+        "pk = :pk AND sk >= :since",
+        to_item({":pk": _bucket_key(bucket), ":since": _bound_key(min(wanted.values()))}),
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    ):
+        at, sequence, _ = item["sk"].split("#")
+        pack = Pack(
+            bucket,
+            (datetime.fromisoformat(at), int(sequence) - 1),
+            item["places"],
+            item["counts"],
+        )
+        missing = [
+            place
+            for place, bound in wanted.items()
+            if bound <= pack.newest and not (place in best and bound_of(best[place]) > pack.newest)
+        ]
+        if not missing:
+            break
+        best = newest_of([best, find(pack, missing)])
+    return {place: count for place, count in best.items() if bound_of(count) >= wanted[place]}
+
+
+def note_down(counts: Iterable[Counted], now: datetime) -> None:
+    """Keeps counts that were skipped, one of each place: an item per bucket and batch."""
+    items = []
+    for pack in packs(counts):
+        content = hashlib.sha256(pack.places + pack.counts).hexdigest()[:16]
+        items.append(
+            to_item(
+                {
+                    "pk": _bucket_key(pack.bucket),
+                    "sk": f"{_bound_key(pack.newest)}#{content}",
+                    "places": pack.places,
+                    "counts": pack.counts,
+                    "ttl": int((now + KEPT).timestamp()),
+                }
+            )
+        )
+    tables.put_many(stock(), items)
+
+
+def _bucket_key(bucket: int) -> str:
+    return f"SKIPPED#{bucket:02d}"
+
+
+def _bound_key(bound: Bound) -> str:
+    at, sequence = bound
+    return f"{rfc3339(at)}#{sequence + 1:019d}"

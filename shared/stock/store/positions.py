@@ -1,0 +1,63 @@
+"""Reading positions: one, several, those of a SKU."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key
+from shared.aws.items import to_item
+from shared.stock.model.position import Position
+from shared.stock.store import slots
+from shared.stock.store.rows import position_of_item, stock
+
+# Positions
+
+
+def position(sku: str, location_id: str, *, consistent: bool = True) -> Position | None:
+    found = tables.get(stock(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
+    return _whole(found) if found else None
+
+
+def positions(sku: str) -> Iterator[Position]:
+    """Every position of ``sku``, by location: one Query of its item collection."""
+    for item in tables.query(
+        stock(),
+        "pk = :pk AND begins_with(sk, :loc)",
+        to_item({":pk": f"SKU#{sku}", ":loc": "LOC#"}),
+    ):
+        yield _whole(item)
+
+
+def positions_page(
+    sku: str, limit: int, after: str | None = None
+) -> tuple[list[Position], str | None]:
+    """At most ``limit`` positions of ``sku`` behind location ``after``, and the location to go on
+    after."""
+    page = tables.query_page(
+        stock(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":pk": f"SKU#{sku}",
+                ":first": "LOC#" if after is None else f"LOC#{after}!",
+                ":last": "LOC#~",
+            }
+        ),
+        limit,
+    )
+    rows = [_whole(item) for item in page.items]
+    return rows, rows[-1].location_id if page.last and rows else None
+
+
+def positions_of(
+    places: Iterable[tuple[str, str]], *, consistent: bool = False
+) -> dict[tuple[str, str], Position]:
+    """The positions that exist among ``places`` (sku, location_id): one call per 100."""
+    keys = [Key(stock(), f"SKU#{sku}", f"LOC#{location_id}") for sku, location_id in places]
+    found = map(_whole, tables.get_many(keys, consistent=consistent).values())
+    return {(row.sku, row.location_id): row for row in found}
+
+
+def _whole(item: Mapping[str, Any]) -> Position:
+    """The position of ``item`` with what its slots have: read only when there are any."""
+    return position_of_item(slots.whole_item(item["sku"], item["location_id"], item))

@@ -1,0 +1,180 @@
+"""The rules of channel stock, table ``config``.
+
+    pk CHANNEL_STOCK   sk active          the document in force    active: a read each KEPT_SECONDS
+                       sk 00000001, ...   each version; never changed                       version
+                       sk told            what channels were told: availability/store/announced.py
+
+``active`` is kept by the process for KEPT_SECONDS: what planners put is in force everywhere that
+much later at most. Version 0 is the document without rules, and not stored.
+"""
+
+import json
+import time as clock
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
+from shared.aws.items import Item, to_item
+from shared.aws.settings import table_name
+from shared.catalog import store as catalog
+from shared.catalog.model import Product
+from shared.errors import Busy, NotFound, VersionMismatch, invalid
+from shared.instants import rfc3339
+from shared.locations.store import all_locations
+from shared.stock.model.rules import Confidence, Rule, Rules, Selling, from_json, to_json
+
+CHANNEL_STOCK = "CHANNEL_STOCK"
+ACTIVE = "active"
+KEPT_SECONDS = 30
+ATTEMPTS = 5
+MOST_BYTES = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version of the document; ``at`` and ``by`` whom it was put, None for version 0."""
+
+    rules: Rules
+    at: datetime | None = None
+    by: str | None = None
+
+
+NONE = Published(Rules())
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The rules as read with ``client``; another client knows nothing of them."""
+
+    client: Any
+    until: float
+    rules: Rules
+
+
+_kept: _Kept | None = None
+
+
+def active() -> Rules:
+    """The rules in force; KEPT_SECONDS old at most."""
+    global _kept  # noqa: PLW0603
+    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
+        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, published().rules)
+    return _kept.rules
+
+
+def selling(
+    channel: str,
+    skus: Iterable[str],
+    now: datetime,
+    confidence: Confidence,
+    products: Mapping[str, Product] | None = None,
+    rules: Rules | None = None,
+) -> Selling:
+    """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
+    not given and a rule asks for them; ``confidence`` is what packs say of picks."""
+    rules = active() if rules is None else rules
+    if products is None:
+        products = catalog.products(skus) if rules.asks_for_products else {}
+    locations = all_locations() if rules.asks_for_locations else {}
+    return Selling(rules, channel, now, locations, products, confidence)
+
+
+def published(version: int | None = None) -> Published:
+    """The document in force as it stands now, or a version of it (strongly consistent).
+
+    Raises NotFound when there is no such version.
+    """
+    if version == NONE.rules.version:
+        return NONE
+    sk = ACTIVE if version is None else _sk(version)
+    found = tables.get(table_name("config"), CHANNEL_STOCK, sk, consistent=True)
+    if found is None:
+        if version is None:
+            return NONE
+        raise NotFound(f"there is no version {version} of the rules", version=version)
+    document = json.loads(zlib.decompress(found["rules"]))
+    return Published(
+        Rules(found["version"], from_json(document)),
+        datetime.fromisoformat(found["at"]),
+        found["by"],
+    )
+
+
+def spoken_of(since: datetime) -> frozenset[str]:
+    """The ids of all rules that have been in force at any time after ``since``: a read for each
+    document there was."""
+    found, ids = published(), set[str]()
+    while True:
+        ids |= {rule.rule_id for rule in found.rules.rules}
+        if found.at is None or found.at <= since:
+            return frozenset(ids)
+        found = published(found.rules.version - 1)
+
+
+def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> Published:
+    """Makes ``rules`` the next version, and puts it in force; with ``version`` only when that is
+    the one in force. Rules that are in force already change nothing.
+
+    Raises VersionMismatch when another version is, InvalidRequest for a document too long, Busy.
+    """
+    document = zlib.compress(json.dumps(to_json(rules), separators=(",", ":")).encode(), 9)
+    if len(document) > MOST_BYTES:
+        raise invalid("$.rules", f"more than {MOST_BYTES} bytes, compressed")
+    for attempt in range(ATTEMPTS):
+        before = published()
+        found = before.rules.version
+        if version not in {None, found}:
+            raise VersionMismatch("the rules have changed since", version=found)
+        if before.rules.rules == rules:
+            return before
+        made = Published(Rules(found + 1, rules), at, by)
+        item = to_item(
+            {
+                "pk": CHANNEL_STOCK,
+                "version": made.rules.version,
+                "rules": document,
+                "at": rfc3339(at),
+                "by": by,
+            }
+        )
+        if not tables.transact([_now_in_force(item, found), _kept_as(item, found + 1)]):
+            _forget()
+            return made
+        tables.pause(attempt)
+    raise Busy("too many planners change the rules at once")
+
+
+def _now_in_force(item: Item, found: int) -> tables.Part:
+    put: dict[str, Any] = {"TableName": table_name("config"), "Item": {**item, "sk": {"S": ACTIVE}}}
+    if found:
+        # Holds while the version that was read is the one in force.
+        put["ConditionExpression"] = "version = :found"
+        put["ExpressionAttributeValues"] = {":found": {"N": str(found)}}
+    else:
+        # Holds while there is none.
+        put["ConditionExpression"] = "attribute_not_exists(pk)"
+    return {"Put": put}
+
+
+def _kept_as(item: Item, version: int) -> tables.Part:
+    return {
+        "Put": {
+            "TableName": table_name("config"),
+            "Item": {**item, "sk": {"S": _sk(version)}},
+            # Holds when nobody has made this version.
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+    }
+
+
+def _forget() -> None:
+    global _kept  # noqa: PLW0603
+    _kept = None
+
+
+def _sk(version: int) -> str:
+    return f"{version:08d}"

@@ -1,0 +1,83 @@
+"""The ledger of the slots: one row for each sale out of a slot."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.items import to_item
+from shared.errors import Busy
+from shared.instants import rfc3339
+from shared.stock.model.slots import MOST_SLOTS
+from shared.stock.store.slots import FOLDED, KEPT, slot_key, stock
+
+
+def sale_row(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger's row for the sale that made the image ``new`` of ``old``; like table.record."""
+    recorded_at = datetime.fromisoformat(new["updated_at"])
+    return {
+        "pk": new["pk"],
+        "sk": f"MOVE#{new['epoch']}#{new['version']:09d}",
+        "sku": new["sku"],
+        "location_id": new["location_id"],
+        "slot": int(new["pk"].rpartition("#")[2]),
+        "epoch": new["epoch"],
+        "version": new["version"],
+        "feed_version": 0,
+        "on_hand": 0,
+        "available": new["available"],
+        "delta": 0,
+        "reserved_delta": old["available"] - new["available"],
+        "recorded_at": new["updated_at"],
+        "entries": new["last"],
+        "ttl": int((recorded_at + KEPT).timestamp()),
+    }
+
+
+def sales_since(
+    sku: str, location_id: str, since: datetime, told: Collection[str], gone: datetime
+) -> Iterator[dict[str, Any]]:
+    """The rows of all slots that were folded after ``since``.
+
+    Raises Busy when the stream has not brought them all yet, or the fold itself is not among the
+    ids ``told`` by the position's rows: only behind it do they contain what the slots have sold.
+    What has not come of a fold before ``gone`` is lost, and nobody waits for it.
+    """
+    for mark in tables.query(
+        stock(),
+        "pk = :pk AND sk > :since",
+        to_item({":pk": f"SLOTS#{sku}#{location_id}", ":since": f"FOLD#{rfc3339(since)}"}),
+        ConsistentRead=True,
+    ):
+        lost = mark["sk"] < f"FOLD#{rfc3339(gone)}"
+        if not lost and f"{FOLDED}@{mark['epoch']}" not in told:
+            raise Busy("the ledger does not show the fold yet")
+        rows = [
+            row
+            for number in range(mark["slots"])
+            for row in tables.query(
+                stock(),
+                "pk = :pk AND begins_with(sk, :epoch)",
+                to_item(
+                    {
+                        ":pk": slot_key(sku, location_id, number).pk,
+                        ":epoch": f"MOVE#{mark['epoch']}#",
+                    }
+                ),
+                ConsistentRead=True,
+            )
+        ]
+        if not lost and len(rows) != mark["sales"]:
+            raise Busy("the ledger does not show every sale of the slots yet")
+        yield from rows
+
+
+def sales(sku: str, location_id: str) -> Iterator[dict[str, Any]]:
+    """The rows of all slots there have ever been, as far as they are kept (strongly consistent)."""
+    for number in range(MOST_SLOTS):
+        yield from tables.query(
+            stock(),
+            "pk = :pk AND begins_with(sk, :move)",
+            to_item({":pk": slot_key(sku, location_id, number).pk, ":move": "MOVE#"}),
+            ConsistentRead=True,
+        )

@@ -1,0 +1,445 @@
+"""The slots of hot positions: table ``stock``, beside shared/stock/table.
+
+    pk SLOT#<sku>#<location>#<number>   sk SLOT                      units to be sold
+    pk SLOT#<sku>#<location>#<number>   sk MOVE#<epoch>#<sales>      the ledger: what sold from it
+    pk SLOTS#<sku>#<location>           sk FOLD#<instant>#<epoch>    a fold: how many such rows
+    pk HEAT#<sku>#<location>#<window>   sk HEAT                      conflicts met at the position
+
+Each slot is a partition of its own. A position that is split has ``slots``, their number, ``kept``
+and ``epoch``, which names this split in every slot; ``granted`` is what was unsold in all of them
+when it was last looked at, so that its image alone tells nearly the whole.
+
+    by_deadline   deadline_key SPLIT, deadline    when to look whether it has cooled down
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Key, Part
+from shared.aws.items import to_item
+from shared.aws.settings import table_name
+from shared.errors import Busy
+from shared.instants import rfc3339
+from shared.stock.model.slots import (
+    COOL,
+    HOT,
+    LOOK,
+    REST,
+    WINDOW,
+    Instead,
+    Slot,
+    Whole,
+    draw,
+    grant,
+)
+
+SPLIT, FOLDED, SETTLED = "stock.split", "stock.folded", "stock.settled"
+
+
+KEPT = timedelta(days=400)
+
+
+KNOWN_SECONDS = 5.0
+
+
+MOST_KNOWN = 1000
+
+
+def stock() -> str:
+    return table_name("stock")
+
+
+def slot_key(sku: str, location_id: str, number: int) -> Key:
+    return Key(stock(), f"SLOT#{sku}#{location_id}#{number}", "SLOT")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """``slots`` that had units, for buyers of whom ``kept`` is enough of a floor. Without slots
+    the position was contended, or dry: look before writing."""
+
+    until: float
+    kept: int = 0
+    slots: tuple[int, ...] = ()
+
+
+_seen: dict[tuple[str, str, str], Seen] = {}
+
+
+def seen(sku: str, location_id: str) -> Seen | None:
+    found = _seen.get((stock(), sku, location_id))
+    return found if found and found.until > time.monotonic() else None
+
+
+def remember(sku: str, location_id: str, whole: Whole) -> None:
+    if len(_seen) >= MOST_KNOWN:
+        _seen.clear()
+    open_ = tuple(slot.number for slot in whole.slots if slot.available > 0 and not slot.closed)
+    _seen[stock(), sku, location_id] = Seen(time.monotonic() + KNOWN_SECONDS, whole.kept, open_)
+
+
+def look(
+    sku: str, location_id: str, item: Mapping[str, Any] | None = None
+) -> tuple[Mapping[str, Any] | None, Whole]:
+    """The position's item and the whole of it; without slots one read, the ``item`` that is given.
+
+    The slots are read first and the position last, of one split: until then a slot has only lost
+    units, so that the whole never was more than this at the last read, and was exactly this when
+    nothing was sold meanwhile.
+
+    Raises Busy when it is split and folded all the time.
+    """
+    item = item or _position(sku, location_id)
+    for _ in range(tables.ATTEMPTS):
+        if item is None:
+            return None, Whole(0)
+        if "slots" not in item:
+            return item, Whole(item["available"])
+        slots = _slots(item)
+        again = _position(sku, location_id)
+        if slots is not None and again is not None and again.get("epoch") == item["epoch"]:
+            return again, Whole(again["available"], again["kept"], slots)
+        item = again
+    raise Busy("the position is split and folded too often")
+
+
+def whole_item(sku: str, location_id: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The position's ``item`` with all that is unsold in its slots now as ``granted``."""
+    if "slots" not in item:
+        return item
+    found, whole = look(sku, location_id, item)
+    return {**(found or item), "granted": whole.granted}
+
+
+def _position(sku: str, location_id: str) -> dict[str, Any] | None:
+    return tables.get(stock(), f"SKU#{sku}", f"LOC#{location_id}", consistent=True)
+
+
+def _slots(item: Mapping[str, Any]) -> tuple[Slot, ...] | None:
+    """The slots of the split that ``item`` shows; None when they are folded meanwhile."""
+    keys = [slot_key(item["sku"], item["location_id"], number) for number in range(item["slots"])]
+    found = tables.get_many(keys, consistent=True)
+    rows = [found.get(key) for key in keys]
+    if any(row is None or row["epoch"] != item["epoch"] for row in rows):
+        return None
+    return tuple(
+        Slot(number, row["available"], row["version"], "closed_at" in row)
+        for number, row in enumerate(rows)
+        if row
+    )
+
+
+def sale_part(
+    sku: str,
+    location_id: str,
+    number: int,
+    units: int,
+    floor: int,
+    entry: Mapping[str, Any],
+    at: datetime,
+) -> Part:
+    """Takes ``units`` from a slot; ``entry`` is what the ledger will say."""
+    key = slot_key(sku, location_id, number)
+    return {
+        "Update": {
+            "TableName": key.table,
+            "Key": tables.key(key.pk, key.sk),
+            "UpdateExpression": (
+                "SET available = available - :units, version = version + :one,"
+                " updated_at = :at, #last = :last"
+            ),
+            # Holds while the slot has the units, does not wait to be folded, and what is kept
+            # unsold is enough of a floor for this buyer. A slot that is folded has nothing.
+            "ConditionExpression": (
+                "available >= :units AND kept >= :floor AND attribute_not_exists(closed_at)"
+            ),
+            "ExpressionAttributeNames": {"#last": "last"},
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":units": units,
+                    ":floor": floor,
+                    ":one": 1,
+                    ":at": rfc3339(at),
+                    ":last": [entry],
+                }
+            ),
+        }
+    }
+
+
+def warm(sku: str, location_id: str, at: datetime) -> bool:
+    """Marks a conflict, or a throttled write, at the position; whether it runs hot."""
+    window = int(at.timestamp()) // int(WINDOW.total_seconds())
+    ttl = int((at + 10 * WINDOW).timestamp())
+    units = tables.add(stock(), f"HEAT#{sku}#{location_id}#{window}", "HEAT", ttl)
+    return units >= HOT
+
+
+def split(item: Mapping[str, Any], floor: int, at: datetime, *, rest: timedelta = REST) -> bool:
+    """Spreads the position over slots, for buyers that leave ``floor``: one transaction.
+
+    Whether it did: not when it is split, has been folded for less than ``rest``, or has too little.
+    """
+    granted = None if "slots" in item else grant(item["available"], floor)
+    if granted is None:
+        return False
+    sku, location_id = item["sku"], item["location_id"]
+    epoch = uuid.uuid4().hex[:12]
+    position: Part = {
+        "Update": {
+            "TableName": stock(),
+            "Key": tables.key(f"SKU#{sku}", f"LOC#{location_id}"),
+            "UpdateExpression": (
+                "SET reserved = reserved + :granted, available = available - :granted,"
+                " granted = :granted, kept = :kept, slots = :slots, epoch = :epoch,"
+                " deadline_key = :split, deadline = :deadline, looked = :zero,"
+                " version = version + :one, updated_at = :at, own_at = :at, #last = :last"
+            ),
+            # Holds while it is not split, has had its rest, and has the units.
+            "ConditionExpression": (
+                "attribute_not_exists(slots) AND available >= :granted"
+                " AND (attribute_not_exists(folded_at) OR folded_at <= :rested)"
+            ),
+            "ExpressionAttributeNames": {"#last": "last"},
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":granted": granted.granted,
+                    ":kept": granted.kept,
+                    ":slots": granted.slots,
+                    ":epoch": epoch,
+                    ":split": "SPLIT",
+                    ":deadline": rfc3339(at + LOOK),
+                    ":rested": rfc3339(at - rest),
+                    ":at": rfc3339(at),
+                    ":zero": 0,
+                    ":one": 1,
+                    ":last": [_entry(SPLIT, epoch, at)],
+                }
+            ),
+        }
+    }
+    slots: list[Part] = [
+        {
+            "Put": {
+                "TableName": stock(),
+                "Item": to_item(
+                    {
+                        "pk": slot_key(sku, location_id, number).pk,
+                        "sk": "SLOT",
+                        "sku": sku,
+                        "location_id": location_id,
+                        "epoch": epoch,
+                        "available": granted.units,
+                        "kept": granted.kept,
+                        "version": 0,
+                        "updated_at": rfc3339(at),
+                    }
+                ),
+                # Holds when no split has left it; a fold takes all of them away.
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+        for number in range(granted.slots)
+    ]
+    return not tables.transact([position, *slots])
+
+
+def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bool:
+    """Gives the position back what no slot has sold; whether it is whole now.
+
+    The slots are closed one after the other, so that they stand still, and then folded in one
+    transaction. Whoever died in between has left it split, with closed slots, and correct: the
+    next one goes on. With ``alone`` it is left to whoever is at it already.
+
+    Raises Busy.
+    """
+    for attempt in range(2 * tables.ATTEMPTS):
+        item = _position(sku, location_id)
+        if item is None or "slots" not in item:
+            remember(sku, location_id, Whole(0))
+            return True
+        slots = _slots(item)
+        if slots is None:
+            continue
+        if alone and attempt == 0 and slots[0].closed:
+            return False
+        if (still := _closed(item, slots, at, alone=alone)) is None:
+            return False
+        if still and tables.attempt(_fold_parts(item, still, at)).written:
+            remember(sku, location_id, Whole(0))
+            return True
+        tables.pause(attempt)
+    raise Busy("the position is split again all the time")
+
+
+def _closed(
+    item: Mapping[str, Any], slots: Iterable[Slot], at: datetime, *, alone: bool
+) -> Sequence[Slot] | None:
+    """The slots as they stand, closed; nothing when they are folded meanwhile, None when another
+    has begun to close them."""
+    sku, location_id = item["sku"], item["location_id"]
+    for slot in slots:
+        if slot.closed:
+            continue
+        key = slot_key(sku, location_id, slot.number)
+        refused = tables.write(
+            "update_item",
+            TableName=key.table,
+            Key=tables.key(key.pk, key.sk),
+            UpdateExpression="SET closed_at = :at",
+            # Holds while it is a slot of this split, and nobody has closed it.
+            ConditionExpression="epoch = :epoch AND attribute_not_exists(closed_at)",
+            ExpressionAttributeValues=to_item({":at": rfc3339(at), ":epoch": item["epoch"]}),
+        )
+        if refused and alone and slot.number == 0:
+            return None
+        if refused and (refused.item is None or refused.item["epoch"] != item["epoch"]):
+            return ()
+    return _slots(item) or ()
+
+
+def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
+    sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
+    back = Whole(item["available"], item["kept"], tuple(slots)).granted
+    position: Part = {
+        "Update": {
+            "TableName": stock(),
+            "Key": tables.key(f"SKU#{sku}", f"LOC#{location_id}"),
+            "UpdateExpression": (
+                "SET reserved = reserved - :back, available = available + :back,"
+                " version = version + :one, updated_at = :at, own_at = :at, folded_at = :at,"
+                " #last = :last"
+                " REMOVE slots, kept, granted, epoch, looked, deadline_key, deadline"
+            ),
+            # Holds while nobody has folded this split.
+            "ConditionExpression": "epoch = :epoch",
+            "ExpressionAttributeNames": {"#last": "last"},
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":back": back,
+                    ":one": 1,
+                    ":at": rfc3339(at),
+                    ":epoch": epoch,
+                    ":last": [_entry(FOLDED, epoch, at)],
+                }
+            ),
+        }
+    }
+    gone: list[Part] = [
+        {
+            "Delete": {
+                "TableName": stock(),
+                "Key": tables.key(slot_key(sku, location_id, slot.number).pk, "SLOT"),
+                # Holds for a slot of this split that sells no more: it is as it was read.
+                "ConditionExpression": "epoch = :epoch AND attribute_exists(closed_at)",
+                "ExpressionAttributeValues": to_item({":epoch": epoch}),
+            }
+        }
+        for slot in slots
+    ]
+    mark: Part = {
+        "Put": {
+            "TableName": stock(),
+            "Item": to_item(
+                {
+                    "pk": f"SLOTS#{sku}#{location_id}",
+                    "sk": f"FOLD#{rfc3339(at)}#{epoch}",
+                    "epoch": epoch,
+                    "slots": len(slots),
+                    "sales": sum(slot.sales for slot in slots),
+                    "ttl": int((at + KEPT).timestamp()),
+                }
+            ),
+        }
+    }
+    return [position, *gone, mark]
+
+
+def _entry(kind: str, epoch: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": f"{kind}@{epoch}",
+        "source": "norain/slots",
+        "type": kind,
+        "reason": "reserved",
+        "occurred_at": rfc3339(at),
+        "delta": 0,
+    }
+
+
+def settle(sku: str, location_id: str, at: datetime) -> bool:
+    """Writes into the position what is unsold in its slots now, so that whoever follows it sees
+    the whole; whether there was anything to tell.
+
+    Once per batch of sales, whatever their number. Nothing is decided on it.
+    """
+    item = _position(sku, location_id)
+    slots = _slots(item) if item and "slots" in item else None
+    if item is None or slots is None:
+        return False
+    granted = Whole(item["available"], item["kept"], slots).granted
+    return granted != item["granted"] and _told(item, at, granted=granted)
+
+
+def cool(sku: str, location_id: str, at: datetime) -> bool:
+    """Folds a split position that sells little, or has little left; else looks again in a while.
+
+    Whether it was folded. Raises Busy.
+    """
+    item = _position(sku, location_id)
+    slots = _slots(item) if item and "slots" in item else None
+    if item is None or slots is None:
+        return False
+    whole = Whole(item["available"], item["kept"], slots)
+    sales = sum(slot.sales for slot in slots)
+    dry = isinstance(draw(whole, 1, whole.kept, 0), Instead)
+    if dry or any(slot.closed for slot in slots) or sales - item["looked"] < COOL:
+        return fold(sku, location_id, at)
+    _told(item, at, granted=whole.granted, looked=sales, deadline=rfc3339(at + LOOK))
+    return False
+
+
+def _told(item: Mapping[str, Any], at: datetime, **news: int | str) -> bool:
+    refused = tables.write(
+        "update_item",
+        TableName=stock(),
+        Key=tables.key(item["pk"], item["sk"]),
+        UpdateExpression=(
+            "SET version = version + :one, updated_at = :at, #last = :last, "
+            + ", ".join(f"{name} = :{name}" for name in news)
+        ),
+        # Holds while it is the same split.
+        ConditionExpression="epoch = :epoch",
+        ExpressionAttributeNames={"#last": "last"},
+        ExpressionAttributeValues=to_item(
+            {
+                **{f":{name}": value for name, value in news.items()},
+                ":one": 1,
+                ":at": rfc3339(at),
+                ":epoch": item["epoch"],
+                ":last": [_entry(SETTLED, item["epoch"], at)],
+            }
+        ),
+    )
+    return refused is None
+
+
+def due(now: datetime) -> Iterator[tuple[str, str]]:
+    """The split positions (sku, location_id) that are to be looked at, as the index shows them."""
+    for row in tables.query(
+        stock(),
+        "deadline_key = :split AND deadline <= :now",
+        to_item({":split": "SPLIT", ":now": rfc3339(now)}),
+        IndexName="by_deadline",
+    ):
+        yield row["pk"].removeprefix("SKU#"), row["sk"].removeprefix("LOC#")
+
+
+def start() -> int:
+    """Where to begin among the slots."""
+    return random.randrange(1 << 16)
