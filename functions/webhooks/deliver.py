@@ -19,6 +19,7 @@ from shared.aws.sqs import Later, send, send_later
 from shared.customers.store import erased_among
 from shared.errors import Busy
 from shared.orders.model.erased import event_without
+from shared.web.batch import again
 from shared.webhooks import model, rights, sending, store
 from shared.webhooks.model import Webhook
 from shared.webhooks.sending import Outcome
@@ -71,18 +72,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     outcomes = _sent(due, now)
     for (message, webhook), outcome in zip(due, outcomes, strict=True):
         try:
-            if again := _done(message, webhook, outcome):
-                waiting.append((message, again))
+            if later := _done(message, webhook, outcome):
+                waiting.append((message, later))
         except Exception:
             logger.exception("not noted", extra={"message_id": message.name})
             failed.add(message.name)
-    left = send_later(setting("deliveries"), [later for _, later in waiting])
+    left = send_later(setting("deliveries"), [delivery for _, delivery in waiting])
     failed |= {waiting[place][0].name for place in left}
     arrived = sum(outcome.delivered for outcome in outcomes)
     logger.info(
         "delivered", extra={"messages": len(due), "arrived": arrived, "waiting": len(waiting)}
     )
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
+    return again(failed)
 
 
 def _erased(records: list[dict[str, Any]]) -> tuple[set[str], bool]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.availability.model.channel import found_in
 from shared.availability.store.unpicked import unpicked
-from shared.aws.dynamodb import WRITE_PARTS, Part, pause
+from shared.aws.dynamodb import WRITE_PARTS, Part, attempts
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.store import all_locations, point_of_postal_code
 from shared.orders import model, sourcing, store, yielding
@@ -267,7 +267,7 @@ def change(
     """
     learnt: Stock = {}
     races = 0
-    for attempt in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         found = store.look(order_id, request)
         if request is not None and found.answered is not None:
             return _again(found.answered, request)
@@ -306,7 +306,6 @@ def change(
         if lost.learnt:
             learnt = {**learnt, **lesson(lost.learnt, races)}
             races += 1
-        pause(attempt)
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 

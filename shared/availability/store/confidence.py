@@ -5,9 +5,8 @@
 ``told`` keeps what it has read for KEPT_SECONDS: packs need not be younger.
 """
 
-import time as clock
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.availability.model.confidence import (
@@ -22,7 +21,7 @@ from shared.availability.model.confidence import (
     thousandths,
 )
 from shared.aws import dynamodb as tables
-from shared.aws.clients import dynamodb
+from shared.aws.cache import Cached
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -42,13 +41,12 @@ def note(location_id: str, outcomes: Sequence[Outcome]) -> bool:
 
     Raises Busy when others write the same location faster.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         record = learn(find(location_id), outcomes)
         if record is None:
             return False
         if _written(location_id, record):
             return True
-        tables.pause(attempt)
     raise Busy(f"too many writers on the confidence of {location_id}")
 
 
@@ -57,8 +55,8 @@ def note_counts(location_id: str, countings: Iterable[Counting]) -> bool:
     told = telling(countings)
     if not told:
         return False
-    known = groups(one.sku for one in told)
-    return note(location_id, [shown(one, known[one.sku]) for one in told])
+    group_of = groups(one.sku for one in told)
+    return note(location_id, [shown(one, group_of[one.sku]) for one in told])
 
 
 def find(location_id: str) -> Record:
@@ -81,7 +79,7 @@ def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
     KEPT_SECONDS old at most; the catalog is asked for SKUs that the process has not met.
     """
-    kept = _all()
+    kept = known.get()
     if not kept.records:
         return {}
     wanted = list(dict.fromkeys(skus))
@@ -102,26 +100,21 @@ def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 @dataclass(slots=True)
-class _Kept:
-    """As read with ``client``; another client knows nothing of it."""
+class Known:
+    """The records of all locations; the group of each SKU that was asked for, and by group what
+    each location's record says of it (thousandths)."""
 
-    client: Any
-    until: float
     records: Mapping[str, Record]
-    groups: dict[str, str]
-    numbers: dict[str, dict[str, int]]
+    groups: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-_kept: _Kept | None = None
+def _read_all() -> Known:
+    rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
+    return Known({row["sk"].removeprefix("LOC#"): _record(row) for row in rows})
 
 
-def _all() -> _Kept:
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
-        records = {row["sk"].removeprefix("LOC#"): _record(row) for row in rows}
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, records, {}, {})
-    return _kept
+known = Cached(_read_all, KEPT_SECONDS)
 
 
 def _record(item: Mapping[str, Any]) -> Record:

@@ -187,7 +187,7 @@ def project(
     Raises Busy when that happens WRITES times.
     """
     left, news, new = list(changes), False, False
-    for attempt in range(WRITES):
+    for _ in tables.attempts(WRITES):
         slices, of = _slices(sku, {change.location_id for change in left})
         by_slice: dict[int, list[Change]] = defaultdict(list)
         for change in left:
@@ -215,7 +215,6 @@ def project(
             if new:  # a product may have been put behind the look at the catalog
                 put_life(sku, max(change.at for change in changes))
             return news
-        tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
 
 
@@ -239,7 +238,7 @@ def put_life(sku: str, at: datetime) -> bool:
     Raises Busy when others write the pack WRITES times in between.
     """
     news, key = False, pack_key(sku)
-    for attempt in range(WRITES):
+    for _ in tables.attempts(WRITES):
         item = tables.get(key.table, key.pk, key.sk, consistent=True)
         life = life_in_catalog(sku)
         if item is None or life_of_item(item) == life:
@@ -251,8 +250,6 @@ def put_life(sku: str, at: datetime) -> bool:
         else:
             refused = bool(tables.transact([{"Update": update} for update in updates]))
         news = news or not refused
-        if refused:
-            tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
 
 

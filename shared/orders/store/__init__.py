@@ -22,7 +22,7 @@ supply. All of them are written or none is.
 from shared.orders.store.claims import waiting
 from shared.orders.store.decisions import PIECE, decision
 from shared.orders.store.items import order_of_item, past_of_item, plain, units_reserved
-from shared.orders.store.keys import id_of, order_of, orders
+from shared.orders.store.keys import id_of, order_of, orders_table
 from shared.orders.store.orders import Lost, commit
 from shared.orders.store.pick_lists import Pick, picks, project, unpicked
 from shared.orders.store.queries import At, decided_since, due, of_ids, of_profiles, open_units
@@ -49,7 +49,7 @@ __all__ = [
     "open_units",
     "order_of",
     "order_of_item",
-    "orders",
+    "orders_table",
     "past_of_item",
     "picks",
     "plain",

@@ -9,7 +9,7 @@ from shared.aws import dynamodb as tables
 from shared.aws.items import Item, to_item
 from shared.instants import rfc3339
 from shared.orders.model import Place
-from shared.orders.store.keys import orders
+from shared.orders.store.keys import orders_table
 
 PAGE = 500
 
@@ -28,7 +28,7 @@ def sent_since(since: datetime) -> Iterator[Sent]:
     after: Item | None = None
     while True:
         page = tables.scan_page(
-            orders(),
+            orders_table(),
             PAGE,
             after,
             FilterExpression="sk = :order AND placed_at >= :since AND attribute_exists(ship_to)",

@@ -15,7 +15,7 @@ from shared.orders.model.erased import as_kept
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts, inline_decisions
 from shared.orders.store.items import plain
-from shared.orders.store.keys import id_of, orders, shard
+from shared.orders.store.keys import id_of, orders_table, shard
 from shared.orders.store.reads import Answered, first_answer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Hold, summed
@@ -144,7 +144,7 @@ def _new(change: Change, request: Request | None, answer: str) -> Part:
     }
     return {
         "Put": {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Item": to_item(item),
             # Holds when no order has this id.
             "ConditionExpression": "attribute_not_exists(pk)",
@@ -163,7 +163,7 @@ def _changed(change: Change) -> Part:
         update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
     return {
         "Update": {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Key": tables.key(f"ORDER#{order.order_id}", "ORDER"),
             "UpdateExpression": update,
             # Holds while nobody has changed the order since it was read.
@@ -211,7 +211,7 @@ def _past_part(gone: Order) -> Part:
         "fulfillments": [plain(asdict(found)) for found in gone.fulfillments],
         "history": [plain(asdict(entry)) for entry in gone.history],
     }
-    return {"Put": {"TableName": orders(), "Item": to_item(item)}}
+    return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}
 
 
 def record_part(request: Request, order_id: str, answer: str, now: datetime) -> Part:
@@ -225,7 +225,7 @@ def record_part(request: Request, order_id: str, answer: str, now: datetime) -> 
     }
     return {
         "Put": {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Item": to_item(item),
             # Holds when the request has not been carried out.
             "ConditionExpression": "attribute_not_exists(pk)",
@@ -242,4 +242,4 @@ def _asked_part(request: Request, order_id: str, now: datetime) -> Part:
         "request": request.name,
         "ttl": int(now.timestamp()) + KEPT_SECONDS,
     }
-    return {"Put": {"TableName": orders(), "Item": to_item(item)}}
+    return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}

@@ -12,7 +12,7 @@ from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.orders.model import OPEN, UNPICKED, Fulfillment, Order, State
 from shared.orders.store.items import fulfillment_of_row, plain
-from shared.orders.store.keys import order_of, orders
+from shared.orders.store.keys import order_of, orders_table
 from shared.orders.store.queries import At
 from shared.web.idempotency import KEPT_SECONDS
 
@@ -52,7 +52,7 @@ def picks(
         }
     for state in states:
         page = tables.query_page(
-            orders(),
+            orders_table(),
             "location_key = :location",
             to_item({":location": f"LOC#{location_id}#{state}"}),
             limit + 1 - len(found),
@@ -110,8 +110,8 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
     Raises Busy when others write the row at the same time.
     """
     sk = f"FUL#{found.fulfillment_id}"
-    for attempt in range(tables.ATTEMPTS):
-        stored = tables.get(orders(), f"ORDER#{order.order_id}", sk, consistent=True)
+    for _ in tables.attempts():
+        stored = tables.get(orders_table(), f"ORDER#{order.order_id}", sk, consistent=True)
         if stored and stored["order_version"] >= order.version:
             return False
         change = Counter({found.location_id: _unpicked(found)})
@@ -120,7 +120,7 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
             change.subtract({past.location_id: _unpicked(past)})
         counts = [unpicked_part(place, units) for place, units in change.items() if units]
         row: dict[str, Any] = {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Item": to_item(_pick_row(order, found, sk, found.location_id)),
             # Holds while nobody has written the row since it was read.
             "ConditionExpression": "attribute_not_exists(pk)",
@@ -134,7 +134,6 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
             refused = tables.write("put_item", **row) is not None
         if not refused:
             return True
-        tables.pause(attempt)
     raise Busy(f"too many writers on {found.fulfillment_id}")
 
 
@@ -146,7 +145,7 @@ def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None
     """Without ``location_id`` nobody is asked by this row any more: it is in no list, and goes."""
     refused = tables.write(
         "put_item",
-        TableName=orders(),
+        TableName=orders_table(),
         Item=to_item(_pick_row(order, found, sk, location_id)),
         # Holds when there is no row yet, or one of an older version of the order.
         ConditionExpression="attribute_not_exists(pk) OR order_version < :version",

@@ -13,7 +13,7 @@ from shared.catalog.model import Product
 from shared.catalog.store import product_key, product_of_item
 from shared.orders.model import NO_PAST, Order
 from shared.orders.store.items import order_of_item, past_of_item
-from shared.orders.store.keys import id_of, order_key, orders, record_key
+from shared.orders.store.keys import id_of, order_key, orders_table, record_key
 from shared.routing.model.decision import Pulls
 from shared.routing.store.pulls import pull_key, pulls_of_item
 from shared.stock import store as stock
@@ -39,7 +39,7 @@ class Found:
 
 def find(order_id: str) -> Order | None:
     """The order as it stands now (strongly consistent)."""
-    item = tables.get(orders(), f"ORDER#{order_id}", "ORDER", consistent=True)
+    item = tables.get(orders_table(), f"ORDER#{order_id}", "ORDER", consistent=True)
     return order_of_item(item) if item else None
 
 
@@ -128,7 +128,7 @@ def whole(order: Order) -> Order:
         return order
     rows = list(
         tables.query(
-            orders(),
+            orders_table(),
             "pk = :pk AND sk BETWEEN :first AND :last",
             to_item(
                 {

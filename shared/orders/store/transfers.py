@@ -15,14 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.dynamodb import Key, Part, pause
+from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.errors import Busy, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
 from shared.orders.model import Entry, transfers
 from shared.orders.model.transfers import SOURCE, Moved, Transfer, TransferLine
 from shared.orders.store.items import plain
-from shared.orders.store.keys import TRANSFERS_DUE, orders, record_key
+from shared.orders.store.keys import TRANSFERS_DUE, orders_table, record_key
 from shared.orders.store.orders import record_part
 from shared.orders.store.reads import Answered
 from shared.stock import store as stock
@@ -36,7 +36,7 @@ MOST_GIVING = 50
 
 
 def transfer_key(transfer_id: str) -> Key:
-    return Key(orders(), f"TRANSFER#{transfer_id}", "TRANSFER")
+    return Key(orders_table(), f"TRANSFER#{transfer_id}", "TRANSFER")
 
 
 def find(transfer_id: str) -> Transfer:
@@ -58,7 +58,7 @@ def change(
 
     Raises what ``decide`` raises; NotFound, KeyReused, Busy.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         found, answered = _look(transfer_id, request)
         if request is not None and answered is not None:
             request.check(answered.digest)
@@ -69,7 +69,6 @@ def change(
         text = answer(_stored(moved.transfer))
         if _committed(moved, now, request, text):
             return text
-        pause(attempt)
     raise Busy(f"transfer {transfer_id} is being changed by too many at once")
 
 
@@ -99,7 +98,7 @@ def due(now: datetime, page: int) -> Iterator[str]:
     """Ids of transfers whose deadline has passed, the longest overdue first, read ``page`` by
     page."""
     rows = tables.query(
-        orders(),
+        orders_table(),
         "deadline_key = :key AND deadline <= :now",
         to_item({":key": TRANSFERS_DUE, ":now": rfc3339(now)}),
         IndexName="by_deadline",
@@ -134,7 +133,7 @@ def enlist(transfer: Transfer) -> None:
         }
         tables.write(
             "put_item",
-            TableName=orders(),
+            TableName=orders_table(),
             Item=to_item(item),
             # Holds when there is no row yet, or one of an older version of the transfer.
             ConditionExpression="attribute_not_exists(pk) OR version < :version",
@@ -149,7 +148,9 @@ def giving(sku: str, location_id: str | None = None) -> list[Transfer]:
     if location_id is not None:
         condition += " AND begins_with(sk, :location)"
         values[":location"] = f"{location_id}#"
-    rows = [row for row in tables.query(orders(), condition, to_item(values)) if row["quantity"]]
+    rows = [
+        row for row in tables.query(orders_table(), condition, to_item(values)) if row["quantity"]
+    ]
     keys = [transfer_key(row["sk"].partition("#")[2]) for row in rows[:MOST_GIVING]]
     found = map(transfer_of_item, tables.get_many(keys, consistent=True).values())
     some = (one for one in found if one.state == "requested")
@@ -225,7 +226,7 @@ def part(moved: Moved) -> Part:
         "deadline_key": TRANSFERS_DUE if transfer.deadline else None,
     }
     put: dict[str, Any] = {
-        "TableName": orders(),
+        "TableName": orders_table(),
         "Item": to_item(item),
         # Holds when no transfer has this id.
         "ConditionExpression": "attribute_not_exists(pk)",

@@ -11,12 +11,12 @@ everywhere that much later at most. Version 0 is DEFAULT_POLICY, and not stored.
 """
 
 import json
-import time as clock
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.aws import dynamodb as tables
+from shared.aws.cache import Cached
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
@@ -88,35 +88,33 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The policies in force as read with ``client``; another client knows nothing of them."""
+class InForce:
+    """The policy in force, and the canary that takes ``share`` of the orders."""
 
-    client: Any
-    until: float
     policy: Policy
     canary: Policy | None
     share: int
 
 
-_kept: _Kept | None = None
+def _read_in_force() -> InForce:
+    now = activation()
+    return InForce(
+        published(now.version).policy,
+        published(now.canary.version).policy if now.canary else None,
+        now.canary.share if now.canary else 0,
+    )
+
+
+in_force = Cached(_read_in_force, KEPT_SECONDS)
 
 
 def active(order_id: str | None = None) -> Policy:
     """The policy in force, for an order perhaps the canary; KEPT_SECONDS old at most."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        found = activation()
-        _kept = _Kept(
-            dynamodb(),
-            clock.monotonic() + KEPT_SECONDS,
-            published(found.version).policy,
-            published(found.canary.version).policy if found.canary else None,
-            found.canary.share if found.canary else 0,
-        )
-    canary = _kept.canary
-    if canary and order_id is not None and takes(order_id, canary.version, _kept.share):
+    current = in_force.get()
+    canary = current.canary
+    if canary and order_id is not None and takes(order_id, canary.version, current.share):
         return canary
-    return _kept.policy
+    return current.policy
 
 
 def activation() -> Activation:
@@ -178,7 +176,7 @@ def put_draft(policy: Policy, revision: int | None, at: datetime, by: str) -> Dr
 
     Raises VersionMismatch when it is not.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         before = draft()
         found = before.revision if before else 0
         if revision not in {None, found}:
@@ -194,7 +192,6 @@ def put_draft(policy: Policy, revision: int | None, at: datetime, by: str) -> Dr
         )
         if refused is None:
             return made
-        tables.pause(attempt)
     raise Busy("too many writers on the draft")
 
 
@@ -268,7 +265,7 @@ def publish(revision: int | None, at: datetime, by: str, share: int | None = Non
     Raises NotFound without a draft, VersionMismatch when ``revision`` is no longer the draft's,
     NotTried and GuardRailBroken when its guard-rails say so, Conflict while a canary runs.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         found = draft()
         if found is None:
             raise NotFound("there is no draft")
@@ -281,11 +278,10 @@ def publish(revision: int | None, at: datetime, by: str, share: int | None = Non
         policy = Policy.from_json({**found.policy.to_json(), "version": version})
         refused = tables.transact(_publication(found, Published(policy, at, by), share))
         if not refused:
-            _forget()
+            in_force.clear()
             return Published(policy, at, by)
         if any(row.index == IN_FORCE for row in refused):
             raise _runs(activation())
-        tables.pause(attempt)
     raise Busy("too many planners publish at once")
 
 
@@ -413,7 +409,7 @@ def promote(at: datetime, by: str) -> int:
     )
     if refused is not None:
         raise NotFound(f"version {found.version} no longer runs as a canary")
-    _forget()
+    in_force.clear()
     return now.version
 
 
@@ -434,7 +430,7 @@ def stop_canary() -> int:
     )
     if refused is not None:
         raise NotFound(f"version {found.version} no longer runs as a canary")
-    _forget()
+    in_force.clear()
     return found.version
 
 
@@ -456,7 +452,7 @@ def roll_back(version: int, at: datetime, by: str) -> int:
         Item=_active_item(version, at, by),
         ReturnValues="ALL_OLD",
     )
-    _forget()
+    in_force.clear()
     found = before.get("Attributes")
     return int(found["version"]["N"]) if found else DEFAULT_POLICY.version
 
@@ -464,11 +460,6 @@ def roll_back(version: int, at: datetime, by: str) -> int:
 def _newest() -> int:
     newest = page(1).policies[0]
     return newest.policy.version
-
-
-def _forget() -> None:
-    global _kept  # noqa: PLW0603
-    _kept = None
 
 
 def _sk(version: int) -> str:

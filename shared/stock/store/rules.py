@@ -9,7 +9,6 @@ much later at most. Version 0 is the document without rules, and not stored.
 """
 
 import json
-import time as clock
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.clients import dynamodb
+from shared.aws.cache import Cached
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -46,24 +45,12 @@ class Published:
 NONE = Published(Rules())
 
 
-@dataclass(slots=True)
-class _Kept:
-    """The rules as read with ``client``; another client knows nothing of them."""
-
-    client: Any
-    until: float
-    rules: Rules
-
-
-_kept: _Kept | None = None
-
-
 def active() -> Rules:
     """The rules in force; KEPT_SECONDS old at most."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, published().rules)
-    return _kept.rules
+    return in_force.get()
+
+
+in_force = Cached(lambda: published().rules, KEPT_SECONDS)
 
 
 def selling(
@@ -124,7 +111,7 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
     document = zlib.compress(json.dumps(to_json(rules), separators=(",", ":")).encode(), 9)
     if len(document) > MOST_BYTES:
         raise invalid("$.rules", f"more than {MOST_BYTES} bytes, compressed")
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         before = published()
         found = before.rules.version
         if version not in {None, found}:
@@ -142,9 +129,8 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
             }
         )
         if not tables.transact([_now_in_force(item, found), _kept_as(item, found + 1)]):
-            _forget()
+            in_force.clear()
             return made
-        tables.pause(attempt)
     raise Busy("too many planners change the rules at once")
 
 
@@ -169,11 +155,6 @@ def _kept_as(item: Item, version: int) -> tables.Part:
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
-
-
-def _forget() -> None:
-    global _kept  # noqa: PLW0603
-    _kept = None
 
 
 def _sk(version: int) -> str:

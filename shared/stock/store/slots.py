@@ -259,7 +259,7 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
 
     Raises Busy.
     """
-    for attempt in range(2 * tables.ATTEMPTS):
+    for attempt in tables.attempts(2 * tables.ATTEMPTS):
         item = _position(sku, location_id)
         if item is None or "slots" not in item:
             remember(sku, location_id, Whole(0))
@@ -274,7 +274,6 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
         if still and tables.attempt(_fold_parts(item, still, at)).written:
             remember(sku, location_id, Whole(0))
             return True
-        tables.pause(attempt)
     raise Busy("the position is split again all the time")
 
 

@@ -39,8 +39,8 @@ def stocked(fake_tables: None) -> None:
 
 def fresh() -> None:
     """As if a minute had passed."""
-    confidence._kept = None
-    rules._forget()
+    confidence.known.clear()
+    rules.in_force.clear()
 
 
 def bought(name: str) -> str:

@@ -59,7 +59,7 @@ def clock(environment: pytest.MonkeyPatch, fake_tables: None) -> None:
     Clock.set_to = AT
     environment.setattr(tell_rules, "datetime", Clock)
     environment.setattr(publish_events, "datetime", Clock)
-    rules_store._forget()
+    rules_store.in_force.clear()
     assert told() == {"events": 0, "left": False}
 
 
@@ -340,5 +340,5 @@ def emptied(*names: str) -> None:
     for name in names:
         for item in dynamodb().scan(TableName=name)["Items"]:
             dynamodb().delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
-    rules_store._forget()
+    rules_store.in_force.clear()
     told()

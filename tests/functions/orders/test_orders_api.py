@@ -367,7 +367,7 @@ def test_a_record_that_cannot_be_read_is_put_away_and_named_in_the_log(
     record = {"eventID": "e-1", "dynamodb": {**images, "SequenceNumber": "7"}}
     answer = project_fulfillments.handler({"Records": [record]}, None)
     assert answer == {"batchItemFailures": []}
-    (line,) = [line for line in caplog.records if line.message == "not to be read"]
+    (line,) = [line for line in caplog.records if line.message == "unreadable"]
     assert vars(line)["error"] == ["builtins.KeyError"]
     (kept,) = failed_records()
     assert json.loads(kept["payload"]) == {"Records": [record]}
