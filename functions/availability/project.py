@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.availability.model.confidence import Counting
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.model.positions import row_of
 from shared.availability.model.sales import Sale
 from shared.availability.store import confidence, packs
@@ -21,7 +21,7 @@ from shared.aws.items import from_item
 from shared.stock.model.position import Position
 from shared.stock.store import position_of_item
 from shared.stock.store.heartbeat import KEY as HEARTBEAT
-from shared.web.batch import Record, again, number_of, readable
+from shared.web.batch import StreamRecord, again, number_of, readable
 
 SOLD = "retail_selling"
 MOST_VALUES = 100
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Answers the first record that could not be folded for now: Lambda sends it and what follows
     again, and what was folded already changes nothing then. One that cannot be read is put away.
     """
-    changes: dict[str, list[Change]] = defaultdict(list)
+    changes: dict[str, list[PackChange]] = defaultdict(list)
     first: dict[str, str] = {}
     counted: dict[str, list[tuple[str, Counting]]] = defaultdict(list)
     failed: list[str] = []
@@ -62,24 +62,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return again(next(([name] for name in map(number_of, records) if name in failed), []))
 
 
-def _sort_key(record: Record) -> str | None:
+def _sort_key(record: StreamRecord) -> str | None:
     key: str | None = record["dynamodb"].get("Keys", {}).get("sk", {}).get("S")
     return key
 
 
-def _change(record: Record) -> tuple[str, Change, Sequence[Counting]]:
+def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[Counting]]:
     """The SKU, what became of its position (without a new image it is no more), and the counts."""
     images = record["dynamodb"]
     image = from_item(images.get("NewImage") or images["OldImage"])
     position = position_of_item(image)
-    row: Row | None = None
+    row: PackRow | None = None
     sold: tuple[Sale, ...] = ()
     counted: tuple[Counting, ...] = ()
     if "NewImage" in images:
         row = row_of(position)
         sold = _sold(image.get("last", ()))
         counted = _counted(position, image.get("last", ()))
-    change = Change(position.location_id, position.version, row, position.updated_at, sold)
+    change = PackChange(position.location_id, position.version, row, position.updated_at, sold)
     return position.sku, change, counted
 
 

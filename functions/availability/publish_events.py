@@ -20,10 +20,10 @@ from shared.availability.store.announced import Rewritten
 from shared.availability.store.stream import whole_packs, write_of
 from shared.catalog import store as catalog
 from shared.instants import rfc3339
-from shared.stock.model.rules import Rules
+from shared.stock.model.rules import ChannelRules
 from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
-from shared.web.batch import Record, publish, readable
+from shared.web.batch import StreamRecord, publish, readable
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -32,13 +32,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     later = deque(record["dynamodb"] for record in event["Records"])
     known: dict[str, Pack] = {}
 
-    def events_of(_: Record) -> list[dict[str, Any]]:
+    def events_of(_: StreamRecord) -> list[dict[str, Any]]:
         return _events(later.popleft(), later, known, now, rules, changes)
 
     return publish(readable(event["Records"], events_of))
 
 
-def _rules(now: datetime) -> tuple[Rules, list[Rewritten]]:
+def _rules(now: datetime) -> tuple[ChannelRules, list[Rewritten]]:
     """Those in force, and their change while it is being told. Strongly consistent: whoever tells
     of a pack knows all that was known to whoever told of the one before."""
     rules, state = announced.in_force(now)
@@ -51,7 +51,7 @@ def _events(
     later: Iterable[Mapping[str, Any]],
     known: dict[str, Pack],
     now: datetime,
-    rules: Rules,
+    rules: ChannelRules,
     changes: Sequence[Rewritten],
 ) -> list[dict[str, Any]]:
     """Nothing for a pack that is no more, nor for one that was only spread over more items."""
@@ -80,7 +80,7 @@ def _of_rules(
     return events.of_rules(other, change.name, change.now.since)
 
 
-def _views(before: Pack | None, pack: Pack, now: datetime, rules: Rules) -> dict[str, View]:
+def _views(before: Pack | None, pack: Pack, now: datetime, rules: ChannelRules) -> dict[str, View]:
     """What rules of channel stock make of the packs, for each channel of which they speak."""
     if not rules.rules:
         return {}

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from shared.availability.store.stream import write_of
 from shared.orders import backorders, shortfalls
-from shared.web.batch import Record, again, number_of, readable
+from shared.web.batch import StreamRecord, again, number_of, readable
 
 logger = Logger(service="norain", utc=True)
 
@@ -36,7 +36,7 @@ Keep = Callable[[str, str, datetime], int]
 """Of a SKU at a location; how many orders it has changed."""
 
 
-def _changes(record: Record) -> list[tuple[Keep, str, str]]:
+def _changes(record: StreamRecord) -> list[tuple[Keep, str, str]]:
     return list(_changed(record["dynamodb"]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability.model.confidence import Outcome
+from shared.availability.model.confidence import PickOutcome
 from shared.availability.store import confidence
 from shared.aws.items import from_item
 from shared.orders import buyers, store
@@ -16,7 +16,7 @@ from shared.orders.model import Order
 from shared.orders.model.picking import Pick, picks
 from shared.orders.model.transfers import Transfer
 from shared.orders.store import transfers
-from shared.web.batch import Record, again, number_of, readable
+from shared.web.batch import StreamRecord, again, number_of, readable
 from shared.web.crash import crash
 
 logger = Logger(service="norain", utc=True)
@@ -43,7 +43,7 @@ def _project(change: Transfer | tuple[Order, Order | None] | None) -> None:
             _of_order(order, before)
 
 
-def _read(record: Record) -> Transfer | tuple[Order, Order | None] | None:
+def _read(record: StreamRecord) -> Transfer | tuple[Order, Order | None] | None:
     """A transfer as it is, or an order as it is and was; None for any other change."""
     images = record["dynamodb"]
     kind = images["Keys"]["sk"]["S"]
@@ -69,7 +69,7 @@ def note(found: Sequence[Pick]) -> None:
     groups = confidence.groups(pick.sku for pick in found)
     for location_id in sorted({pick.location_id for pick in found}):
         outcomes = [
-            Outcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
+            PickOutcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
             for pick in found
             if pick.location_id == location_id
         ]

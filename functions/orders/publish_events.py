@@ -7,14 +7,14 @@ from shared.aws.items import from_item
 from shared.orders import store
 from shared.orders.contract import events
 from shared.orders.store import transfers
-from shared.web.batch import Record, publish, readable
+from shared.web.batch import StreamRecord, publish, readable
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return publish(readable(event["Records"], _events))
 
 
-def _events(record: Record) -> list[dict[str, Any]]:
+def _events(record: StreamRecord) -> list[dict[str, Any]]:
     """Nothing for what is neither an order nor a transfer, or is no more."""
     images = record["dynamodb"]
     kind = images["Keys"]["sk"]["S"]

@@ -14,7 +14,7 @@ from shared.aws.streams import put_away
 from shared.documents import batches_of
 from shared.stock import store
 from shared.stock.store import slot_sales, slots
-from shared.web.batch import Record, again, readable
+from shared.web.batch import StreamRecord, again, readable
 
 logger = Logger(service="norain", utc=True)
 
@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return again([])
 
 
-def _read(record: Record) -> tuple[str, dict[str, Any]] | None:
+def _read(record: StreamRecord) -> tuple[str, dict[str, Any]] | None:
     """What the record is, and the ledger's row of it; None where there is nothing to be done."""
     images = record["dynamodb"]
     old = from_item(images["OldImage"]) if "OldImage" in images else None

@@ -22,7 +22,7 @@ from shared.orders.model.erased import event_without
 from shared.web.batch import again
 from shared.webhooks import model, rights, sending, store
 from shared.webhooks.model import Webhook
-from shared.webhooks.sending import Outcome
+from shared.webhooks.sending import DeliveryOutcome
 
 SECONDS = 20
 """What has not been answered by then has failed: a receiver may answer a byte at a time."""
@@ -152,7 +152,7 @@ def _rests_until(webhook: Webhook, now: datetime, resting: dict[str, datetime]) 
     return until
 
 
-def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
+def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[DeliveryOutcome]:
     if not due:
         return []
     pool = ThreadPoolExecutor(len(due))
@@ -162,13 +162,13 @@ def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
             for one, webhook in due
         ]
         wait(tries, SECONDS)
-        late = Outcome(None, "it has not answered in time")
+        late = DeliveryOutcome(None, "it has not answered in time")
         return [one.result() if one.done() else late for one in tries]
     finally:
         pool.shutdown(wait=False)
 
 
-def _done(message: Message, webhook: Webhook, outcome: Outcome) -> Later | None:
+def _done(message: Message, webhook: Webhook, outcome: DeliveryOutcome) -> Later | None:
     """The message for its next attempt; None when nothing is left to do for it."""
     if outcome.delivered:
         if webhook.failing_since is not None or message.attempt > 1:

@@ -12,7 +12,7 @@ from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.instants import rfc3339
-from shared.stock.intake.ingest import Progress, progress_key, progress_of_item, rejects_keys
+from shared.stock.intake.ingest import IntakeProgress, progress_key, progress_of_item, rejects_keys
 
 FROM_BYTES = 1_000_000
 """Smaller files go straight onto the queue."""
@@ -56,7 +56,7 @@ def upload(target: Target, path: Path, source: str, advance: Advance) -> Uploade
     return Uploaded(key, head["ETag"].strip('"'), as_of, head["ContentLength"])
 
 
-def follow(target: Target, uploaded: Uploaded, advance: Advance) -> Progress:
+def follow(target: Target, uploaded: Uploaded, advance: Advance) -> IntakeProgress:
     """Wait until the worker has read the file; its final progress.
 
     ``advance`` gets the number of bytes read since its last call. Raises CloudFailed when the
@@ -85,7 +85,7 @@ def follow(target: Target, uploaded: Uploaded, advance: Advance) -> Progress:
         time.sleep(POLL_SECONDS)
 
 
-def rejects(target: Target, progress: Progress) -> bytes:
+def rejects(target: Target, progress: IntakeProgress) -> bytes:
     """The wrong rows with their reasons, as JSON lines."""
     s3 = target.aws("s3")
     return b"".join(

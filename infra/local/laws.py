@@ -19,7 +19,7 @@ from shared.orders.model import LawBroken, Order, units_held
 from shared.orders.model import check as conserve
 from shared.orders.store import order_of_item, units_reserved
 from shared.stock.model.audit import LATE, Place, Units, audit, ledger_of, promised
-from shared.stock.model.ledger import Row
+from shared.stock.model.ledger import LedgerRow
 from shared.stock.model.position import HoldState
 from shared.stock.store import KEPT, hold_of_item, position_of_item, row_of_item
 
@@ -56,7 +56,7 @@ def check(target: Target) -> Checked:
     # Nothing is written, so every row of the ledger has arrived: the audit's grace time is skipped.
     now = datetime.now(UTC) + LATE
     oldest = now - KEPT
-    rows: dict[Place, list[Row]] = defaultdict(list)
+    rows: dict[Place, list[LedgerRow]] = defaultdict(list)
     for item in stock:
         if item["pk"].startswith("SKU#") and item["sk"].startswith("MOVE#"):
             rows[item["sku"], item["location_id"]].append(row_of_item(item))

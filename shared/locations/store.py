@@ -26,14 +26,14 @@ WRITES = 25
 
 
 @dataclass(slots=True)
-class Known:
+class KnownLocations:
     """What this process has read: all locations once one was asked for, postal codes one by one."""
 
     locations: dict[str, Location] = field(default_factory=dict)
     points: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
 
-known = Cached(Known, KEPT_SECONDS)
+known = Cached(KnownLocations, KEPT_SECONDS)
 
 
 def all_locations() -> dict[str, Location]:
@@ -60,21 +60,21 @@ def put(location: Location) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LocationPage:
     locations: list[Location]
     after: str | None
     """The location_id to go on after."""
 
 
-def page(limit: int, *, kind: Kind | None = None, after: str | None = None) -> Page:
+def page(limit: int, *, kind: Kind | None = None, after: str | None = None) -> LocationPage:
     """At most ``limit`` locations, of one kind or of all, in the order of their ids."""
     found: list[Location] = []
     for location in _query(after):
         if kind is None or location.type == kind:
             found.append(location)
         if len(found) > limit:
-            return Page(found[:limit], found[limit - 1].location_id)
-    return Page(found, None)
+            return LocationPage(found[:limit], found[limit - 1].location_id)
+    return LocationPage(found, None)
 
 
 def _query(after: str | None = None) -> Iterator[Location]:

@@ -29,7 +29,7 @@ from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.locations.store import point_of_postal_code
 from shared.orders import store
-from shared.orders.model import Entry, Order, erased
+from shared.orders.model import Order, OrderEntry, erased
 from shared.orders.model.erased import Person
 from shared.routing.model.erased import stub
 from shared.stock import store as stock
@@ -115,7 +115,7 @@ def _document(
         point = point_of_postal_code(place.country, place.postal_code)
         place = replace(place, latitude=point[0], longitude=point[1]) if point else place
     place = erased.coarse(place, is_open=is_open)
-    entry = Entry(now, EVENT, "norain")
+    entry = OrderEntry(now, EVENT, "norain")
     item = {
         **document,
         "buyer": {"profile_id": person.pseudonym},

@@ -15,7 +15,7 @@ from shared.aws.settings import setting
 from shared.aws.streams import put_away
 from shared.web.crash import crash
 
-Record = Mapping[str, Any]
+StreamRecord = Mapping[str, Any]
 V = TypeVar("V")
 
 logger = Logger(service="norain", utc=True)
@@ -26,13 +26,15 @@ def again(names: Iterable[str]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(set(names))]}
 
 
-def number_of(record: Record) -> str:
+def number_of(record: StreamRecord) -> str:
     """The name of a record of a stream."""
     number: str = record["dynamodb"]["SequenceNumber"]
     return number
 
 
-def readable(records: Iterable[Record], read: Callable[[Record], V]) -> Iterator[tuple[Record, V]]:
+def readable(
+    records: Iterable[StreamRecord], read: Callable[[StreamRecord], V]
+) -> Iterator[tuple[StreamRecord, V]]:
     """Each record of a stream with what ``read`` makes of it; unreadable ones are put away."""
     for record in records:
         try:
@@ -44,7 +46,7 @@ def readable(records: Iterable[Record], read: Callable[[Record], V]) -> Iterator
             yield record, value
 
 
-def each_message(records: Iterable[Record], work: Callable[[str], None]) -> dict[str, Any]:
+def each_message(records: Iterable[StreamRecord], work: Callable[[str], None]) -> dict[str, Any]:
     """Does ``work`` with the body of each message of a queue; those that fail come again."""
     failed = []
     for record in records:
@@ -56,7 +58,7 @@ def each_message(records: Iterable[Record], work: Callable[[str], None]) -> dict
     return again(failed)
 
 
-def publish(events: Iterable[tuple[Record, list[dict[str, Any]]]]) -> dict[str, Any]:
+def publish(events: Iterable[tuple[StreamRecord, list[dict[str, Any]]]]) -> dict[str, Any]:
     """Sends the events of each record of a stream to the bus, in order.
 
     When the bus does not take one, its record and all behind it come again; events that were taken

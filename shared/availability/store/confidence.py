@@ -11,10 +11,10 @@ from typing import Any
 
 from shared.availability.model.confidence import (
     GROUP,
+    ConfidenceRecord,
     Counting,
-    Outcome,
+    PickOutcome,
     Picks,
-    Record,
     learn,
     shown,
     telling,
@@ -35,7 +35,7 @@ NO_GROUP = "-"
 """The group of a product that names none, or is not in the catalog."""
 
 
-def note(location_id: str, outcomes: Sequence[Outcome]) -> bool:
+def note(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
     """Whether there was anything new in ``outcomes``: one strongly consistent read, and one write
     when there is. Repeated, they change nothing.
 
@@ -59,9 +59,9 @@ def note_counts(location_id: str, countings: Iterable[Counting]) -> bool:
     return note(location_id, [shown(one, group_of[one.sku]) for one in told])
 
 
-def find(location_id: str) -> Record:
+def find(location_id: str) -> ConfidenceRecord:
     item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
-    return _record(item) if item else Record()
+    return _record(item) if item else ConfidenceRecord()
 
 
 def groups(skus: Iterable[str]) -> dict[str, str]:
@@ -100,25 +100,25 @@ def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 @dataclass(slots=True)
-class Known:
+class KnownConfidence:
     """The records of all locations; the group of each SKU that was asked for, and by group what
     each location's record says of it (thousandths)."""
 
-    records: Mapping[str, Record]
+    records: Mapping[str, ConfidenceRecord]
     groups: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def _read_all() -> Known:
+def _read_all() -> KnownConfidence:
     rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
-    return Known({row["sk"].removeprefix("LOC#"): _record(row) for row in rows})
+    return KnownConfidence({row["sk"].removeprefix("LOC#"): _record(row) for row in rows})
 
 
 known = Cached(_read_all, KEPT_SECONDS)
 
 
-def _record(item: Mapping[str, Any]) -> Record:
-    return Record(
+def _record(item: Mapping[str, Any]) -> ConfidenceRecord:
+    return ConfidenceRecord(
         groups={name: Picks(*picks) for name, picks in item["groups"].items()},
         second=item["second"],
         seen=tuple(item["seen"]),
@@ -126,7 +126,7 @@ def _record(item: Mapping[str, Any]) -> Record:
     )
 
 
-def _written(location_id: str, record: Record) -> bool:
+def _written(location_id: str, record: ConfidenceRecord) -> bool:
     values: dict[str, Any] = {}
     # Holds while nobody has written since the read that the record was learnt from.
     condition = "attribute_not_exists(pk)"

@@ -7,11 +7,11 @@ from shared.aws.dynamodb import Part
 from shared.aws.items import to_item
 from shared.instants import rfc3339
 from shared.orders.model import Claim, Order
-from shared.orders.model.supplies import Waiting
+from shared.orders.model.supplies import WaitingLine
 from shared.orders.store.keys import orders_table
 
 
-def waiting(sku: str, location_id: str) -> list[Waiting]:
+def waiting(sku: str, location_id: str) -> list[WaitingLine]:
     """The claims on the supplies of a position, by those who have waited longest (strongly
     consistent)."""
     rows = tables.query(
@@ -26,7 +26,7 @@ def waiting(sku: str, location_id: str) -> list[Waiting]:
         claim = Claim(
             location_id, reference, row["quantity"], datetime.fromisoformat(row["expected_at"])
         )
-        found.append(Waiting(datetime.fromisoformat(since), order_id, line_id, claim))
+        found.append(WaitingLine(datetime.fromisoformat(since), order_id, line_id, claim))
     return found
 
 

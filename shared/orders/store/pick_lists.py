@@ -10,15 +10,15 @@ from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.orders.model import OPEN, UNPICKED, Fulfillment, Order, State
+from shared.orders.model import OPEN, UNPICKED, Fulfillment, FulfillmentState, Order
 from shared.orders.store.items import fulfillment_of_row, plain
 from shared.orders.store.keys import order_of, orders_table
-from shared.orders.store.queries import At
+from shared.orders.store.queries import PageEnd
 from shared.web.idempotency import KEPT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class PickRow:
     """A row of a pick list: a fulfillment, as of ``order_version`` of its order."""
 
     order_id: str
@@ -28,19 +28,19 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class PickPage:
-    picks: list[Pick]
-    after: At | None
+class PickRowPage:
+    picks: list[PickRow]
+    after: PageEnd | None
 
 
 def picks(
     location_id: str,
-    states: Sequence[State] = OPEN,
+    states: Sequence[FulfillmentState] = OPEN,
     limit: int = 50,
-    after: At | None = None,
-) -> PickPage:
+    after: PageEnd | None = None,
+) -> PickRowPage:
     """Fulfillments of a location, state by state, in each the most urgent first."""
-    found: list[Pick] = []
+    found: list[PickRow] = []
     more: dict[str, Any] = {}
     if after is not None:
         names = [str(name) for name in states]
@@ -64,16 +64,16 @@ def picks(
         if len(found) > limit:
             last = found[limit - 1].fulfillment
             rival = "" if last.location_id == location_id else f"#{location_id}"
-            at = At(last.state, _pick_key(last), last.fulfillment_id + rival)
-            return PickPage(found[:limit], at)
-    return PickPage(found, None)
+            at = PageEnd(last.state, _pick_key(last), last.fulfillment_id + rival)
+            return PickRowPage(found[:limit], at)
+    return PickRowPage(found, None)
 
 
-def unpicked(location_ids: Iterable[str], states: Sequence[State]) -> Iterator[str]:
+def unpicked(location_ids: Iterable[str], states: Sequence[FulfillmentState]) -> Iterator[str]:
     """The orders with fulfillments in ``states``, each once, location by location."""
     seen: set[str] = set()
     for location_id in location_ids:
-        after: At | None = None
+        after: PageEnd | None = None
         while True:
             page = picks(location_id, states, 100, after)
             for pick in page.picks:
@@ -175,8 +175,8 @@ def _pick_key(found: Fulfillment) -> str:
     return f"{rfc3339(found.deadline or found.offered_at)}#{found.fulfillment_id}"
 
 
-def _pick(item: Mapping[str, Any]) -> Pick:
-    return Pick(
+def _pick(item: Mapping[str, Any]) -> PickRow:
+    return PickRow(
         order_id=item["order_id"],
         order_version=item["order_version"],
         channel=item["channel"],

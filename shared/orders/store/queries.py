@@ -74,7 +74,7 @@ def _waiting_for(deadline_key: str) -> set[Key]:
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class PageEnd:
     """Where a page ended: the index's sort key, the id of the last row, and in a list of several
     states which one it was."""
 
@@ -86,10 +86,10 @@ class At:
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     orders: list[Order]
-    after: At | None
+    after: PageEnd | None
 
 
-def of_profiles(profile_ids: Iterable[str], limit: int, after: At | None = None) -> OrderPage:
+def of_profiles(profile_ids: Iterable[str], limit: int, after: PageEnd | None = None) -> OrderPage:
     """The orders placed under any of these ids of one person, the newest first (eventually
     consistent, like every index)."""
     found: list[Order] = []
@@ -100,11 +100,11 @@ def of_profiles(profile_ids: Iterable[str], limit: int, after: At | None = None)
     last = found[limit - 1] if len(found) > limit else None
     return OrderPage(
         found[:limit],
-        At("profile", rfc3339(last.placed_at), last.order_id) if last else None,
+        PageEnd("profile", rfc3339(last.placed_at), last.order_id) if last else None,
     )
 
 
-def _placed_before(profile_id: str, page: int, after: At | None) -> Iterator[Order]:
+def _placed_before(profile_id: str, page: int, after: PageEnd | None) -> Iterator[Order]:
     condition = "profile_key = :profile"
     values = {":profile": f"PROFILE#{profile_id}"}
     if after is not None:

@@ -19,12 +19,12 @@ from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.errors import Busy, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
-from shared.orders.model import Entry, transfers
-from shared.orders.model.transfers import SOURCE, Moved, Transfer, TransferLine
+from shared.orders.model import OrderEntry, transfers
+from shared.orders.model.transfers import SOURCE, Transfer, TransferChange, TransferLine
 from shared.orders.store.items import plain
 from shared.orders.store.keys import TRANSFERS_DUE, orders_table, record_key
 from shared.orders.store.orders import record_part
-from shared.orders.store.reads import Answered
+from shared.orders.store.reads import StoredAnswer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect, landing
 from shared.web.idempotency import KEPT_SECONDS, Request
@@ -47,7 +47,7 @@ def find(transfer_id: str) -> Transfer:
 
 def change(
     transfer_id: str,
-    decide: Callable[[Transfer], Moved | None],
+    decide: Callable[[Transfer], TransferChange | None],
     now: datetime,
     *,
     request: Request | None = None,
@@ -73,7 +73,7 @@ def change(
 
 
 def request_once(
-    moved: Moved, now: datetime, request: Request, answer: Callable[[Transfer], str]
+    moved: TransferChange, now: datetime, request: Request, answer: Callable[[Transfer], str]
 ) -> str:
     """Stores a new transfer and reserves its units; the answer, and to a replay the first one.
 
@@ -162,20 +162,20 @@ def _known(transfer_id: str, request: Request) -> bool:
     return bool(tables.get_many(keys, consistent=True))
 
 
-def _look(transfer_id: str, request: Request | None) -> tuple[Transfer, Answered | None]:
+def _look(transfer_id: str, request: Request | None) -> tuple[Transfer, StoredAnswer | None]:
     keys = [transfer_key(transfer_id)]
     if request is not None:
         keys.append(record_key(request))
     items = tables.get_many(keys, consistent=True)
     document = items.get(transfer_key(transfer_id))
     record = items.get(record_key(request)) if request else None
-    answered = Answered(record["digest"], record["answer"]) if record else None
+    answered = StoredAnswer(record["digest"], record["answer"]) if record else None
     if document is None:
         raise NotFound(f"there is no transfer {transfer_id}", transfer_id=transfer_id)
     return transfer_of_item(document), answered
 
 
-def _committed(moved: Moved, now: datetime, request: Request | None, answer: str) -> bool:
+def _committed(moved: TransferChange, now: datetime, request: Request | None, answer: str) -> bool:
     """Whether it was written; not when somebody else was quicker. Raises OutOfStock."""
     transfer = moved.transfer
     transfers.check(transfer)
@@ -201,7 +201,7 @@ def _committed(moved: Moved, now: datetime, request: Request | None, answer: str
     return done.written
 
 
-def _landing(moved: Moved) -> list[Effect]:
+def _landing(moved: TransferChange) -> list[Effect]:
     """Its effects; of units that arrive, those that are promised are reserved for who waits."""
     arriving = [effect for effect in moved.effects if effect.on_hand > 0]
     if not arriving:
@@ -215,7 +215,7 @@ def _landing(moved: Moved) -> list[Effect]:
     ]
 
 
-def part(moved: Moved) -> Part:
+def part(moved: TransferChange) -> Part:
     """What a transaction does to the document of a transfer."""
     transfer = moved.transfer
     item: dict[str, Any] = {
@@ -253,7 +253,8 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         deadline=datetime.fromisoformat(due) if due else None,
         reminders=item["reminders"],
         history=tuple(
-            Entry(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in item["history"]
+            OrderEntry(**{**row, "at": datetime.fromisoformat(row["at"])})
+            for row in item["history"]
         ),
         version=item["version"],
     )

@@ -38,7 +38,7 @@ HIGHEST = 10**8 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedPolicy:
     policy: Policy
     at: datetime | None
     by: str | None
@@ -55,7 +55,7 @@ class Draft:
     published_as: int | None
 
 
-DEFAULT = Published(DEFAULT_POLICY, None, None)
+DEFAULT = PublishedPolicy(DEFAULT_POLICY, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def active_version() -> int:
     return activation().version
 
 
-def published(version: int) -> Published:
+def published(version: int) -> PublishedPolicy:
     """Raises NotFound when there is no such version."""
     if version == DEFAULT_POLICY.version:
         return DEFAULT
@@ -141,16 +141,16 @@ def published(version: int) -> Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    policies: list[Published]
+class PolicyPage:
+    policies: list[PublishedPolicy]
     before: int | None
     """The version to go on below."""
 
 
-def page(limit: int, before: int | None = None) -> Page:
+def page(limit: int, before: int | None = None) -> PolicyPage:
     """Published policies, the newest first; version 0 comes last."""
     if before is not None and before <= 1:
-        return Page([DEFAULT], None)
+        return PolicyPage([DEFAULT], None)
     last = _sk(before - 1 if before is not None else HIGHEST)
     found = tables.query_page(
         table_name("config"),
@@ -162,8 +162,8 @@ def page(limit: int, before: int | None = None) -> Page:
     )
     policies = [published_of_item(item) for item in found.items]
     if len(policies) < limit:
-        return Page([*policies, DEFAULT], None)
-    return Page(policies, policies[-1].policy.version)
+        return PolicyPage([*policies, DEFAULT], None)
+    return PolicyPage(policies, policies[-1].policy.version)
 
 
 def draft() -> Draft | None:
@@ -257,7 +257,9 @@ def trial() -> Trial | None:
     )
 
 
-def publish(revision: int | None, at: datetime, by: str, share: int | None = None) -> Published:
+def publish(
+    revision: int | None, at: datetime, by: str, share: int | None = None
+) -> PublishedPolicy:
     """Make the draft the next version, and active; with ``share``, hundredths of a percent of the
     orders, its canary only. The same revision becomes one version only: publishing it again answers
     that version and changes nothing.
@@ -276,10 +278,10 @@ def publish(revision: int | None, at: datetime, by: str, share: int | None = Non
         check_guard_rails(found, at)
         version = _newest() + 1
         policy = Policy.from_json({**found.policy.to_json(), "version": version})
-        refused = tables.transact(_publication(found, Published(policy, at, by), share))
+        refused = tables.transact(_publication(found, PublishedPolicy(policy, at, by), share))
         if not refused:
             in_force.clear()
-            return Published(policy, at, by)
+            return PublishedPolicy(policy, at, by)
         if any(row.index == IN_FORCE for row in refused):
             raise _runs(activation())
     raise Busy("too many planners publish at once")
@@ -331,7 +333,9 @@ IN_FORCE = 2
 """The part of a publication that puts it in force."""
 
 
-def _publication(found: Draft, made: Published, share: int | None = None) -> list[tables.Part]:
+def _publication(
+    found: Draft, made: PublishedPolicy, share: int | None = None
+) -> list[tables.Part]:
     name, version = table_name("config"), made.policy.version
     return [
         {
@@ -360,7 +364,7 @@ def _publication(found: Draft, made: Published, share: int | None = None) -> lis
     ]
 
 
-def _in_force(made: Published) -> tables.Part:
+def _in_force(made: PublishedPolicy) -> tables.Part:
     return {
         "Put": {
             "TableName": table_name("config"),
@@ -371,7 +375,7 @@ def _in_force(made: Published) -> tables.Part:
     }
 
 
-def _as_canary(made: Published, share: int) -> tables.Part:
+def _as_canary(made: PublishedPolicy, share: int) -> tables.Part:
     canary = {
         "version": made.policy.version,
         "share": share,
@@ -472,7 +476,7 @@ def _active_item(version: int, at: datetime | None, by: str | None) -> dict[str,
     )
 
 
-def _published_item(made: Published) -> dict[str, Any]:
+def _published_item(made: PublishedPolicy) -> dict[str, Any]:
     return to_item(
         {
             "pk": POLICY,
@@ -484,8 +488,8 @@ def _published_item(made: Published) -> dict[str, Any]:
     )
 
 
-def published_of_item(item: dict[str, Any]) -> Published:
-    return Published(
+def published_of_item(item: dict[str, Any]) -> PublishedPolicy:
+    return PublishedPolicy(
         Policy.from_json(json.loads(item["policy"])),
         datetime.fromisoformat(item["at"]),
         item["by"],

@@ -24,7 +24,7 @@ from shared.catalog.model import Product
 from shared.errors import Busy, NotFound, VersionMismatch, invalid
 from shared.instants import rfc3339
 from shared.locations.store import all_locations
-from shared.stock.model.rules import Confidence, Rule, Rules, Selling, from_json, to_json
+from shared.stock.model.rules import ChannelRules, ConfidenceOf, Rule, Selling, from_json, to_json
 
 CHANNEL_STOCK = "CHANNEL_STOCK"
 ACTIVE = "active"
@@ -34,18 +34,18 @@ MOST_BYTES = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedRules:
     """A version of the document; ``at`` and ``by`` whom it was put, None for version 0."""
 
-    rules: Rules
+    rules: ChannelRules
     at: datetime | None = None
     by: str | None = None
 
 
-NONE = Published(Rules())
+NONE = PublishedRules(ChannelRules())
 
 
-def active() -> Rules:
+def active() -> ChannelRules:
     """The rules in force; KEPT_SECONDS old at most."""
     return in_force.get()
 
@@ -57,9 +57,9 @@ def selling(
     channel: str,
     skus: Iterable[str],
     now: datetime,
-    confidence: Confidence,
+    confidence: ConfidenceOf,
     products: Mapping[str, Product] | None = None,
-    rules: Rules | None = None,
+    rules: ChannelRules | None = None,
 ) -> Selling:
     """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
     not given and a rule asks for them; ``confidence`` is what packs say of picks."""
@@ -70,7 +70,7 @@ def selling(
     return Selling(rules, channel, now, locations, products, confidence)
 
 
-def published(version: int | None = None) -> Published:
+def published(version: int | None = None) -> PublishedRules:
     """The document in force as it stands now, or a version of it (strongly consistent).
 
     Raises NotFound when there is no such version.
@@ -84,8 +84,8 @@ def published(version: int | None = None) -> Published:
             return NONE
         raise NotFound(f"there is no version {version} of the rules", version=version)
     document = json.loads(zlib.decompress(found["rules"]))
-    return Published(
-        Rules(found["version"], from_json(document)),
+    return PublishedRules(
+        ChannelRules(found["version"], from_json(document)),
         datetime.fromisoformat(found["at"]),
         found["by"],
     )
@@ -102,7 +102,7 @@ def spoken_of(since: datetime) -> frozenset[str]:
         found = published(found.rules.version - 1)
 
 
-def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> Published:
+def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> PublishedRules:
     """Makes ``rules`` the next version, and puts it in force; with ``version`` only when that is
     the one in force. Rules that are in force already change nothing.
 
@@ -118,7 +118,7 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
             raise VersionMismatch("the rules have changed since", version=found)
         if before.rules.rules == rules:
             return before
-        made = Published(Rules(found + 1, rules), at, by)
+        made = PublishedRules(ChannelRules(found + 1, rules), at, by)
         item = to_item(
             {
                 "pk": CHANNEL_STOCK,

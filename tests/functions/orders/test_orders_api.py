@@ -14,7 +14,7 @@ from shared.customers import store as customers
 from shared.errors import Busy
 from shared.orders import store
 from shared.orders.contract.common import MOST_ORDERED
-from shared.orders.model import Change
+from shared.orders.model import OrderChange
 from shared.routing.model.route import replay
 from shared.web.cursor import cursor_of
 from tests.conftest import Kept, event
@@ -552,7 +552,7 @@ def _expire(order_id: str) -> None:
     order = store.find(order_id)
     assert order is not None
     past = tuple(replace(f, deadline=shop.NOW - timedelta(days=365)) for f in order.fulfillments)
-    assert store.commit(Change(replace(order, fulfillments=past)), shop.NOW) is None
+    assert store.commit(OrderChange(replace(order, fulfillments=past)), shop.NOW) is None
 
 
 def test_a_quote_reserves_nothing_and_decides_as_the_order_would() -> None:

@@ -472,5 +472,5 @@ def test_a_receiver_whose_certificate_nobody_vouches_for_gets_nothing(
 ) -> None:
     subscribe(url=receiver.url.replace("http:", "https:"))
     outcome = sending.send(store.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
-    assert outcome == sending.Outcome(None, "its certificate is not good")
+    assert outcome == sending.DeliveryOutcome(None, "its certificate is not good")
     assert receiver.got == []

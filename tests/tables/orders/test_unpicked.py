@@ -40,7 +40,7 @@ def step(name: str, action: Any, number: int = 1) -> Order:
     return stored(name)
 
 
-def acted(found: Order, fulfillment_id: str, action: Any) -> model.Change:
+def acted(found: Order, fulfillment_id: str, action: Any) -> model.OrderChange:
     if action == "cancel":
         return model.cancel(found, None, "changed my mind", LATER, "web")
     return model.act(found, fulfillment_id, action, LATER, "store")
