@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from infra.cli.stock_files import Bad, Feed
+from infra.cli.stock_files import Feed
+from infra.local.bad_row import BadRow
 from shared.customers.contract.statements import CustomerAddress, CustomerIdentifiers, observed
 from shared.errors import Refusal
 from shared.instants import rfc3339
@@ -38,11 +39,13 @@ def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
                 event = _event(row, source, as_of)
                 observed(event, now, ANY_SOURCE)
             except Refusal as refusal:
-                feed.bad.append(Bad(line, summary(refusal)["detail"]))
+                feed.bad.append(BadRow(line, summary(refusal)["detail"]))
             else:
                 feed.events.append(event)
     except (ValueError, csv.Error):
-        feed.bad.append(Bad(1, "neither CSV with a header, JSON lines nor a JSON array, in UTF-8"))
+        feed.bad.append(
+            BadRow(1, "neither CSV with a header, JSON lines nor a JSON array, in UTF-8")
+        )
     return feed
 
 

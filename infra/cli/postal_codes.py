@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import postal
 from infra.cli.options import ClientName, existing
 from infra.cli.output import show, table
-from infra.cli.stock_files import Bad
-from infra.local import target
+from infra.local import postal, target
+from infra.local.bad_row import BadRow
 from infra.local.steps import Steps
 
 MOST_SHOWN = 20
@@ -31,7 +30,7 @@ def postal_codes(
     norain postal-codes DE.txt
     """
     if file == "us":
-        codes, bad = postal.of_the_us(), list[Bad]()
+        codes, bad = postal.of_the_us(), list[BadRow]()
     else:
         # Only the names of places, which are not kept, can have letters outside UTF-8.
         with existing(file).open(encoding="utf-8-sig", errors="replace") as lines:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from infra.local.bad_row import BadRow
 from shared.errors import Refusal
 from shared.stock.intake import files
 from shared.stock.intake.files import Event
@@ -14,19 +15,11 @@ BATCH_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
-    """A wrong row, which is not sent; ``line`` counts from 1 and includes the header."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Feed:
     """The events of a file, and its wrong rows."""
 
     events: list[Event]
-    bad: list[Bad]
+    bad: list[BadRow]
 
 
 def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
@@ -38,9 +31,9 @@ def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
         for one in files.read(form, files.rows(form, pieces), source, as_of, now):
             feed.events.extend(one.events)
             if one.reason:
-                feed.bad.append(Bad(one.row.number, one.reason))
+                feed.bad.append(BadRow(one.row.number, one.reason))
     except Refusal as refusal:
-        feed.bad.append(Bad(1, refusal.detail))
+        feed.bad.append(BadRow(1, refusal.detail))
     return feed
 
 

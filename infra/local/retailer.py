@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zipcodes
 
-from infra.cli import postal
+from infra.local import postal
 
 STATES = ("OH", "KY", "IN")
 STOCKED_STORES = 40

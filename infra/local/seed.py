@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from infra.cli import postal
+from infra.local import postal
 from infra.local.retailer import Basket, Retailer, postal_codes
 from infra.local.steps import Step, Steps
 from infra.local.target import Refused, Target, answer, channel

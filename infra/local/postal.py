@@ -20,7 +20,7 @@ import httpx
 import zipcodes
 from pydantic import ValidationError
 
-from infra.cli.stock_files import Bad
+from infra.local.bad_row import BadRow
 from infra.local.target import answer
 from shared.locations.contract import MOST_CODES, PostalCodeInput
 
@@ -35,16 +35,16 @@ class Code:
     longitude: float
 
 
-def of_geonames(lines: Iterable[str]) -> tuple[list[Code], list[Bad]]:
+def of_geonames(lines: Iterable[str]) -> tuple[list[Code], list[BadRow]]:
     """The codes of a GeoNames file, and its wrong lines with their reasons."""
     places: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    bad: list[Bad] = []
+    bad: list[BadRow] = []
     for number, line in enumerate(lines, 1):
         row = line.rstrip("\r\n").split("\t")
         try:
             code = _checked(row)
         except ValueError as error:
-            bad.append(Bad(number, _reason(error)))
+            bad.append(BadRow(number, _reason(error)))
         else:
             places[row[COUNTRY], code.postal_code].append((code.latitude, code.longitude))
     return [
