@@ -1,62 +1,52 @@
-"""Alarms: what wakes somebody, and what that person does first.
+"""Alarms: the only place that makes them, so that each says what is wrong and what to do first.
 
-A description says what is wrong, a colon, and the first thing to do: it is what the message says.
-Every alarm of every stack tells the topic of the stage (infra/stacks/alerts.py).
+Every alarm of every stack notifies the topic of the stage (infra/stacks/alerts.py).
 """
 
-import jsii
-from aws_cdk import Aspects, Duration, IAspect
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
-from constructs import Construct, IConstruct
+from constructs import Construct
+
+Comparison = cloudwatch.ComparisonOperator
+Missing = cloudwatch.TreatMissingData
 
 
 def alarm(
     scope: Construct,
     name: str,
-    description: str,
-    metric: cloudwatch.IMetric,
     *,
+    problem: str,
+    first_step: str,
+    metric: cloudwatch.IMetric,
     at_least: float = 1,
+    below: float | None = None,
     periods: int = 1,
     of_periods: int | None = None,
-    silence_rings: bool = False,
+    missing_rings: bool = False,
 ) -> None:
-    """Rings when ``metric`` is ``at_least`` so much in ``periods`` of the last ``of_periods``.
-    ``silence_rings`` where a worker that reports nothing is what has to be noticed."""
-    missing = cloudwatch.TreatMissingData
+    """An alarm that rings when ``metric`` is ``at_least`` this much (or less than ``below``, when
+    that is given) in ``periods`` of the last ``of_periods``; default: in the last ``periods``.
+
+    The message is ``problem: first_step``, where the first step is what whoever is on duty does.
+    ``missing_rings`` is for workers whose silence is a fault: a period without data counts as bad.
+    """
     cloudwatch.Alarm(
         scope,
         name,
-        alarm_description=description,
+        alarm_description=f"{problem}: {first_step}",
         metric=metric,
-        threshold=at_least,
+        threshold=at_least if below is None else below,
+        comparison_operator=Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        if below is None
+        else Comparison.LESS_THAN_THRESHOLD,
         evaluation_periods=of_periods or periods,
         datapoints_to_alarm=periods,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=missing.BREACHING if silence_rings else missing.NOT_BREACHING,
+        treat_missing_data=Missing.BREACHING if missing_rings else Missing.NOT_BREACHING,
     )
 
 
-def silence_alarm(
-    scope: Construct, name: str, description: str, invocations: cloudwatch.IMetric, *, periods: int
-) -> None:
-    """Rings when a worker that runs by the clock has not run in any of ``periods``."""
-    cloudwatch.Alarm(
-        scope,
-        name,
-        alarm_description=description,
-        metric=invocations,
-        threshold=1,
-        evaluation_periods=periods,
-        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
-    )
-
-
-def own_metric(name: str, service: str, statistic: str, minutes: int) -> cloudwatch.Metric:
-    """A metric that a function writes into its log."""
+def logged_metric(name: str, service: str, statistic: str, minutes: int) -> cloudwatch.Metric:
+    """A metric that a function writes into its log (embedded metric format)."""
     return cloudwatch.Metric(
         namespace="NoRain",
         metric_name=name,
@@ -64,19 +54,3 @@ def own_metric(name: str, service: str, statistic: str, minutes: int) -> cloudwa
         statistic=statistic,
         period=Duration.minutes(minutes),
     )
-
-
-def wake(scope: Construct, topic: sns.ITopic) -> None:
-    """Every alarm under ``scope`` tells ``topic`` that it rings, and that it is over."""
-    Aspects.of(scope).add(_Wakes(topic))
-
-
-@jsii.implements(IAspect)
-class _Wakes:
-    def __init__(self, topic: sns.ITopic) -> None:
-        self.action = actions.SnsAction(topic)
-
-    def visit(self, node: IConstruct) -> None:
-        if isinstance(node, cloudwatch.Alarm):
-            node.add_alarm_action(self.action)
-            node.add_ok_action(self.action)

@@ -1,11 +1,10 @@
-"""The CDK app: `cdk deploy --all`, with ``-c stage=prod``, or ``-c local=true`` on the local cloud.
+"""The CDK app: `cdk deploy --all -c stage=prod`, or ``-c local=true`` for the local cloud.
 
-No account and no network are asked for while the templates are made.
+Synthesis needs neither an AWS account nor a network.
 """
 
 from aws_cdk import App, Environment, Tags
 
-from infra.alarm import wake
 from infra.platform import Platform
 from infra.stacks.access import Access
 from infra.stacks.alerts import Alerts
@@ -21,7 +20,7 @@ from infra.stacks.webhooks import Webhooks
 
 
 def build(app: App) -> None:
-    """Add every stack to ``app``, for the platform that its context names."""
+    """Add every stack to ``app``, for the platform that the context of ``app`` describes."""
     platform = Platform(
         stage=app.node.try_get_context("stage") or "dev",
         local=str(app.node.try_get_context("local") or "").lower() == "true",
@@ -35,7 +34,7 @@ def build(app: App) -> None:
     def named(concern: str) -> str:
         return f"norain-{platform.stage}-{concern}"
 
-    wake(app, Alerts(app, named("Alerts"), platform, env=where).topic)
+    Alerts(app, named("Alerts"), platform, env=where)
     data = Data(app, named("Data"), platform, env=where)
     access = Access(app, named("Access"), platform, env=where)
     reference = Reference(app, named("Reference"), platform, data=data, env=where)

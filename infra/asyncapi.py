@@ -1,5 +1,8 @@
-"""The document of the events, generated from the code that makes and takes them:
-``python -m infra.asyncapi`` writes it, GET /v1/asyncapi.json answers it, and a test compares it."""
+"""The AsyncAPI document, generated from the code that sends and receives the events.
+
+``python -m infra.asyncapi`` writes it, GET /v1/asyncapi.json answers it, and a test compares it
+with the current code.
+"""
 
 import json
 from collections.abc import Mapping
@@ -30,34 +33,34 @@ FED: Mapping[str, tuple[type[BaseModel], str]] = {
     for (kind, shape), summary in zip(
         stock.EVENTS.items(),
         (
-            "Somebody has counted a SKU at a location.",
-            "Units came to a location, or went.",
-            "Units will come to a location.",
+            "A SKU was counted at a location.",
+            "Units arrived at a location, or left it.",
+            "Units are expected at a location.",
         ),
         strict=True,
     )
 }
 OBSERVED: Mapping[str, tuple[type[BaseModel], str]] = {
-    "customer.observed": (ObservedEvent, "A source states something of a person."),
+    "customer.observed": (ObservedEvent, "A source states what it knows about a person."),
 }
-TOLD: Mapping[str, tuple[type[BaseModel], str]] = {
+SENT: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
     **orders.TRANSFER_EVENTS,
     **customers.EVENTS,
     "availability.changed": (
         AvailabilityChanged,
-        "A SKU, or one of its shelves, is in stock, limited, awaited or out of stock now.",
+        "The availability status of a SKU has changed for a channel, in total or at a location.",
     ),
     "stock.drift": (
         DriftData,
-        "Positions are not what their movements and reservations add up to.",
+        "Stock positions differ from the sum of their movements and reservations.",
     ),
 }
 
 
 def document() -> dict[str, Any]:
-    """AsyncAPI 3: what goes to the bus, and what the feed queue takes."""
-    shapes = {shape for shape, _ in (*FED.values(), *OBSERVED.values(), *TOLD.values())}
+    """AsyncAPI 3: the events sent to the bus, and those that the feed queues accept."""
+    shapes = {shape for shape, _ in (*FED.values(), *OBSERVED.values(), *SENT.values())}
     named, defined = models_json_schema(
         [(shape, "validation") for shape in sorted(shapes, key=lambda shape: shape.__name__)],
         ref_template=SCHEMAS + "{model}",
@@ -65,17 +68,17 @@ def document() -> dict[str, Any]:
     refs = {shape: reference for (shape, _), reference in named.items()}
     messages = {
         kind: _message(
-            kind, summary, _enveloped(kind, refs[shape]) if kind in TOLD else refs[shape]
+            kind, summary, _enveloped(kind, refs[shape]) if kind in SENT else refs[shape]
         )
-        for kind, (shape, summary) in {**FED, **OBSERVED, **TOLD}.items()
+        for kind, (shape, summary) in {**FED, **OBSERVED, **SENT}.items()
     }
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "NoRain",
             "version": VERSION,
-            "description": "What NoRain tells other systems, and what feeds tell it: "
-            "CloudEvents 1.0 in JSON.",
+            "description": "The events that NoRain sends to other systems, and those "
+            "that it receives from feeds: CloudEvents 1.0 in JSON.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -84,10 +87,10 @@ def document() -> dict[str, Any]:
                 "address": "norain-{stage}",
                 "parameters": {"stage": {"description": "the stage of the deployment"}},
                 "description": "The EventBridge bus (output EventBusName). `detail-type` is the "
-                "type of the CloudEvent, `detail` is the CloudEvent. At least once: a repeated "
-                "event has the id it had. Events of one subject are sent in the order of their "
-                "`sequence`; whoever needs that order compares it.",
-                "messages": _references(TOLD),
+                "type of the CloudEvent, `detail` is the CloudEvent. Delivery is at least once: a "
+                "repeated event has the same id. Events of one subject are sent in the order of "
+                "their `sequence`; a receiver that needs the order compares it.",
+                "messages": _references(SENT),
             },
             "stock-feed": {
                 "address": "stock-feed",
@@ -98,9 +101,10 @@ def document() -> dict[str, Any]:
             "customer-feed": {
                 "address": "customer-feed",
                 "description": "The SQS queue (output CustomerFeedQueueUrl): one CloudEvent per "
-                "message, or a CloudEvents batch of at most 256 KB. `source` and `id` name an "
-                "event for ever. What can never be taken goes to the dead letters alone (output "
-                "CustomerFeedDlqUrl), with its reason; what is told of the erased is forgotten.",
+                "message, or a CloudEvents batch of at most 256 KB. An event is identified by "
+                "`source` and `id`, without a time limit. An invalid event goes to the dead "
+                "letters (output CustomerFeedDlqUrl) with its reason; the other events of its "
+                "batch are applied. Events about erased persons are dropped.",
                 "messages": _references(OBSERVED),
             },
         },
@@ -119,12 +123,18 @@ ENVELOPE = {
     "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "data"],
     "properties": {
         "specversion": {"const": "1.0"},
-        "id": {"type": "string", "description": "with `source` the same whenever it is repeated"},
+        "id": {
+            "type": "string",
+            "description": "with `source` the identity of the event, also when it is repeated",
+        },
         "source": {"type": "string", "format": "uri-reference"},
         "type": {"type": "string"},
         "subject": {"type": "string", "description": "the id of the order or transfer"},
         "time": {"type": "string", "format": "date-time"},
-        "sequence": {"type": "string", "description": "rises, as a text, within a subject"},
+        "sequence": {
+            "type": "string",
+            "description": "increases within a subject, compared as text",
+        },
         "datacontenttype": {"const": "application/json"},
         "data": {"type": "object"},
     },

@@ -1,4 +1,4 @@
-"""A bucket: encrypted, reached over TLS only, closed to the public."""
+"""S3 buckets: encrypted, reached over TLS only, closed to the public."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -34,8 +34,8 @@ def bucket(
     )
 
 
-def tells(made: s3.Bucket, queue: sqs.Queue) -> None:
-    """Each object that comes into the bucket is told by a message of ``queue``."""
+def notify(made: s3.Bucket, queue: sqs.Queue) -> None:
+    """Send a message to ``queue`` for each object that is created in the bucket."""
     queue.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal("s3.amazonaws.com")],
@@ -44,7 +44,7 @@ def tells(made: s3.Bucket, queue: sqs.Queue) -> None:
             conditions={"StringEquals": {"aws:SourceAccount": Stack.of(made).account}},
         )
     )
-    # CDK's own way puts a function in between that may change every bucket of the account.
+    # CDK's own notifications add a function that may change every bucket of the account.
     resource = cast("s3.CfnBucket", made.node.default_child)
     resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
         queue_configurations=[

@@ -1,8 +1,8 @@
-"""What Lambda runs: the code as one asset, the dependencies as one layer, compiled where it can be.
+"""Assets of the functions: the code as one asset, the dependencies as one layer.
 
-The wheels come from the folder that ``make setup`` filled, so that a synthesis needs no network.
-Byte code is compiled for the target's Python when such an interpreter is on the machine; without
-one the cloud compiles on import, which SnapStart takes out of the request's way.
+The wheels come from the folder that ``make setup`` has filled, so synthesis needs no network. Byte
+code is compiled when the machine has an interpreter of the target's version. Without it, Lambda
+compiles on import; with SnapStart that happens when a version is published, not in a request.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ LOCAL = Target(
 
 
 def code(target: Target) -> Path:
-    """The folder with our own packages, built again when a source file has changed."""
+    """The folder with our own packages; rebuilt when a source file has changed."""
     sources = sorted(
         path
         for package in CODE
@@ -59,10 +59,11 @@ def code(target: Target) -> Path:
 
 
 def layer(target: Target) -> Path:
-    """The folder with the dependencies under ``python/``, built again when the lock has changed.
+    """The folder with the dependencies under ``python/``; rebuilt when the lock file has changed.
 
-    The local cloud runs functions on the interpreter that we run on, which has the same pins, and
-    unpacks the layer anew for each of its workers: there it holds a note, not 3,400 files.
+    The local cloud runs functions on our own interpreter, where the dependencies are installed in
+    the same versions. It unpacks the layer for each worker, so the local layer has one file, not
+    3,400.
     """
     if target is LOCAL:
         return _note()
@@ -95,16 +96,15 @@ def _digest(files: list[Path]) -> str:
 
 @contextmanager
 def _building(folder: Path) -> Iterator[Path | None]:
-    """A folder that becomes ``folder`` when it is whole; None when that is there already.
-
-    Of two that build at once the first has made it, and what the other built is thrown away.
+    """A temporary folder that is renamed to ``folder`` when it is complete; None when ``folder``
+    exists already. When two processes build it at the same time, the first one to finish wins.
     """
     if folder.exists():
         yield None
         return
     BUNDLES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUNDLES, prefix="building-") as room:
-        building = Path(room) / folder.name
+    with tempfile.TemporaryDirectory(dir=BUNDLES, prefix="building-") as parent:
+        building = Path(parent) / folder.name
         building.mkdir()
         yield building
         try:
@@ -124,5 +124,7 @@ def _compile(folder: Path, target: Target) -> None:
 
 
 def _runs(interpreter: str, version: str) -> bool:
-    asked = subprocess.run([interpreter, "--version"], capture_output=True, text=True, check=False)
-    return asked.stdout.startswith(f"Python {version}.")
+    printed = subprocess.run(
+        [interpreter, "--version"], capture_output=True, text=True, check=False
+    )
+    return printed.stdout.startswith(f"Python {version}.")

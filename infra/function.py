@@ -1,4 +1,4 @@
-"""One Lambda function: every default of the system, once."""
+"""A Lambda function with the defaults of the system: logs, tracing, snapshots, alarms."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,8 +22,7 @@ KEY_USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey
 class Function(Construct):
     """``handler`` is the dotted path of a handler in functions/.
 
-    ``alias`` is what everything else calls: the published version, restored from its snapshot in
-    the cloud.
+    Callers use ``alias``: the published version, which AWS restores from its snapshot.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Function(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
             snap_start=platform.snap_start,
-            # Else Lambda drops what has come back through a queue 16 times.
+            # Without it Lambda drops a message that has come back through a queue 16 times.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if sends_to_itself else None,
             environment={"NORAIN_STAGE": platform.stage, **(environment or {})},
         )
@@ -74,29 +73,31 @@ class Function(Construct):
         alarm(
             self,
             "Errors",
-            f"{handler} crashes or times out: read the last errors in its log; what it has not "
-            "taken comes again",
-            self.function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+            problem=f"{handler} crashes or times out",
+            first_step="read the last errors in its log; failed messages are delivered again",
+            metric=self.function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
             periods=2,
             of_periods=3,
         )
         alarm(
             self,
             "Throttles",
-            f"{handler} is throttled: raise the account's concurrency, or look for a loop",
-            self.function.metric_throttles(period=Duration.minutes(5), statistic="Sum"),
+            problem=f"{handler} is throttled",
+            first_step="raise the account's concurrency, or look for a loop",
+            metric=self.function.metric_throttles(period=Duration.minutes(5), statistic="Sum"),
             periods=2,
             of_periods=3,
         )
 
     def reaches(self, table: dynamodb.Table, name: str, *actions: str) -> None:
-        """Lets the function do ``actions`` on the table, which it finds as ``name``."""
+        """Allow ``actions`` on the table; the function finds it in NORAIN_TABLE_<NAME>."""
         self.function.add_environment(f"NORAIN_TABLE_{name.upper()}", table.table_name)
         table.grant(self.function, *actions)
         if table.encryption_key is not None:
             self.uses(table.encryption_key)
 
     def uses(self, key: kms.IKey) -> None:
+        """Allow to encrypt and decrypt with ``key``."""
         self.allow(KEY_USE, [key.key_arn])
 
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:

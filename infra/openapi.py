@@ -1,17 +1,19 @@
-"""The API document, generated from the routes: ``python -m infra.openapi`` writes it.
+"""The OpenAPI document, generated from the routes: ``python -m infra.openapi`` writes it.
 
-The gateway is built from it, GET /v1/openapi.json answers it, and a test compares it with the
-routes as they are, so that it cannot be out of date.
+The gateway is built from the document, GET /v1/openapi.json answers it, and a test compares it with
+the current routes, so it is never out of date.
 """
 
 import importlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from shared.web.auth import REACHES, RESOURCE_SERVER, SCOPES
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "functions" / "service" / "openapi.json"
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "functions" / "service" / "openapi.json"
 AREAS = (
     "locations",
     "catalog",
@@ -23,11 +25,11 @@ AREAS = (
     "webhooks",
     "service",
 )
-VERSION = "1.0.0"
+VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1 of every area's routes; each operation's tag is its area."""
+    """OpenAPI 3.1 of the routes of all areas; the tag of an operation is its area."""
     whole: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -56,10 +58,10 @@ def document() -> dict[str, Any]:
 
 
 def _add_schemas(known: dict[str, Any], part: dict[str, Any], area: str) -> None:
-    """One name, one shape: raises ValueError when two areas mean different things by a name."""
+    """Merge the schemas of an area. Raises ValueError when two areas define a name differently."""
     for name, shape in part.get("components", {}).get("schemas", {}).items():
         if known.setdefault(name, shape) != shape:
-            raise ValueError(f"{area} means another {name} than an area before it")
+            raise ValueError(f"{area} defines the schema {name} differently from another area")
 
 
 PROBLEM = {
@@ -114,7 +116,7 @@ def _operation_id(method: str, path: str) -> str:
 
 
 def _name_problems(operation: dict[str, Any]) -> None:
-    """Every refusal is one problem document; what the resolver says of its own errors goes."""
+    """Declare every error as a problem document, in place of the error schemas of Powertools."""
     for status in ("422", "500"):
         operation["responses"].pop(status, None)
     operation["responses"].get("304", {}).pop("content", None)
@@ -122,7 +124,7 @@ def _name_problems(operation: dict[str, Any]) -> None:
         if parameter["name"] == "near":
             parameter["explode"] = False
     operation["responses"]["default"] = {
-        "description": "refused, with the reason",
+        "description": "refused; the body says why",
         "content": {
             "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
         },

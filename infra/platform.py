@@ -1,6 +1,6 @@
-"""What a deployment is built for: the cloud, or the local cloud with ``-c local=true``.
+"""The platform of a deployment: AWS, or the local cloud with ``-c local=true``.
 
-One context value decides; the stacks are the same.
+The stacks are the same on both; what differs is here.
 """
 
 from dataclasses import dataclass, field
@@ -15,9 +15,11 @@ from infra import bundle
 
 @dataclass
 class Platform:
-    """``stage`` names the deployment; only ``dev`` and ``test`` may lose their data.
-    ``customer_feed_sources`` are those that the customer feed speaks for (shared/web/auth.py),
-    ``alerts_email`` is told of alarms."""
+    """``stage`` names the deployment; only ``dev`` and ``test`` delete data with their stacks.
+
+    ``customer_feed_sources`` are the sources that the customer feed may send records of
+    (shared/web/auth.py). ``alerts_email`` receives the alarms.
+    """
 
     stage: str
     local: bool
@@ -31,7 +33,7 @@ class Platform:
 
     @property
     def runtime(self) -> lambda_.Runtime:
-        """Python 3.13 in the cloud; locally what the functions' host process runs."""
+        """Python 3.13 on AWS; the Python that runs the local cloud on the local cloud."""
         name = f"PYTHON_{self.target.python.replace('.', '_')}"
         runtime: lambda_.Runtime = getattr(lambda_.Runtime, name)
         return runtime
@@ -58,11 +60,11 @@ class Platform:
         return logs.RetentionDays.ONE_WEEK if self.disposable else logs.RetentionDays.THREE_MONTHS
 
     def code(self) -> lambda_.Code:
-        """Our own packages: one asset, which every stack names for itself."""
+        """Our own packages: one asset, shared by the functions of all stacks."""
         return lambda_.Code.from_asset(str(bundle.code(self.target)))
 
     def layer(self, scope: Construct) -> lambda_.LayerVersion:
-        """The dependencies, one layer version in each stack that has functions."""
+        """The dependencies: one layer version in each stack that has functions."""
         stack = Stack.of(scope)
         if stack.node.addr not in self._layers:
             self._layers[stack.node.addr] = lambda_.LayerVersion(

@@ -1,4 +1,4 @@
-"""A queue that a function works off, with its dead-letter queue and the alarm on it."""
+"""A queue whose messages a function processes, with its dead-letter queue and alarms."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda_event_sources as sources
@@ -13,9 +13,9 @@ RECEIVES = 5
 
 
 class Queue(Construct):
-    """A message that fails RECEIVES times moves to ``dead_letters``, which wakes somebody.
+    """A message that fails RECEIVES times moves to ``dead_letters``, which rings an alarm.
 
-    A message that can never succeed is put there by the worker itself, at once, with its reason.
+    The worker itself sends a message that can never succeed there, at once and with the reason.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Queue(Construct):
             ),
         )
 
-    def worked_off_by(
+    def processed_by(
         self,
         worker: Function,
         *,
@@ -45,7 +45,7 @@ class Queue(Construct):
         max_concurrency: int,
         oldest_seconds: int = 300,
     ) -> None:
-        """``oldest_seconds`` is how long a message may wait before somebody is woken."""
+        """``oldest_seconds`` is how long a message may wait before an alarm rings."""
         worker.alias.add_event_source(
             sources.SqsEventSource(
                 self.queue,
@@ -60,16 +60,16 @@ class Queue(Construct):
         alarm(
             self,
             "Age",
-            f"{worker.handler} does not keep up with its queue: does it fail, or is it held back "
-            "by max_concurrency?",
-            self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1)),
+            problem=f"{worker.handler} does not keep up with its queue",
+            first_step="does it fail, or is it held back by max_concurrency?",
+            metric=self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1)),
             at_least=oldest_seconds,
             periods=5,
         )
 
 
 def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
-    """Keeps what failed for 14 days; its alarm rings as soon as one message lies there."""
+    """Keeps failed messages for 14 days; its alarm rings as soon as there is one."""
     queue = sqs.Queue(
         scope,
         "DeadLetters",
@@ -81,7 +81,8 @@ def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
     alarm(
         scope,
         "DeadLettersAlarm",
-        "messages lie in a dead-letter queue: `norain redrive` shows the reasons; mend, bring back",
-        queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
+        problem="a dead-letter queue has messages",
+        first_step="`norain redrive --dry-run` shows the reasons; remove the cause, then redrive",
+        metric=queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1)),
     )
     return queue

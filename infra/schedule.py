@@ -1,4 +1,4 @@
-"""A function that runs by the clock, and what happens when it fails or falls silent."""
+"""A function that runs on a schedule, with retries, dead letters and an alarm on its silence."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -6,7 +6,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_destinations as destinations
 from constructs import Construct
 
-from infra.alarm import silence_alarm
+from infra.alarm import alarm
 from infra.function import Function
 from infra.platform import Platform
 from infra.queue import dead_letter_queue
@@ -17,11 +17,12 @@ DAY_MINUTES = 24 * 60
 
 
 class Schedule(Construct):
-    """``function`` every so many ``minutes``.
+    """Runs ``function`` every ``minutes`` minutes.
 
-    A run that cannot be started is tried again until the next one is due. One that fails is tried
-    twice more when the next one is far; where it is near, that one does the same work. What is
-    given up lies in the dead letters, with its error; no run at all for a while rings an alarm.
+    A run that cannot be started is retried until the next one is due. A run that fails is retried
+    twice, but only in schedules of RARE_MINUTES or more: in others the next run does the same work
+    soon. A run that is given up goes to the dead letters with its error. An alarm rings when the
+    function has not run for two periods.
     """
 
     def __init__(
@@ -48,13 +49,15 @@ class Schedule(Construct):
                 )
             ],
         )
-        silence_alarm(
+        alarm(
             self,
             "Silent",
-            f"{function.handler} has not run when it was due: is its rule enabled, does it time "
-            "out, is the account out of concurrency?",
-            function.function.metric_invocations(
+            problem=f"{function.handler} has not run on schedule",
+            first_step="is its rule enabled, does it time out, is the account out of concurrency?",
+            metric=function.function.metric_invocations(
                 period=Duration.minutes(max(minutes, 5)), statistic="Sum"
             ),
+            below=1,
             periods=2,
+            missing_rings=True,
         )

@@ -1,4 +1,4 @@
-"""A function that follows the changes of a table, and what happens to a change it cannot take."""
+"""A function that processes the changes of a table, and the bucket of records that it failed on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,40 +12,41 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.alarm import alarm
-from infra.bucket import bucket, tells
+from infra.bucket import bucket, notify
 from infra.function import Function
 from infra.platform import Platform
 from infra.queue import dead_letter_queue
 
 FOR_EVER = -1
 RECORD_AGE = Duration.hours(23)
-"""A stream keeps what has happened for 24 hours."""
+"""A stream keeps its records for 24 hours."""
 KEPT = Duration.days(30)
-OLDEST_MS = 60_000
+MOST_AGE_MS = 60_000
 
 
 class FailedRecords(Construct):
-    """Where changes lie that their worker did not take for as long as the stream keeps them, or
-    that it cannot read: whole, an object each, in the form of Lambda's invocation record with the
-    worker's event as text in ``payload``.
+    """Keeps the records that a worker has not taken while the stream had them, or cannot read.
+
+    One object per failure, in the form of Lambda's invocation record, with the worker's event as
+    text in ``payload``:
 
         aws/lambda/<event source>/<shard>/<date>/...   given up by Lambda
-        put-away/<worker>/<event id>.json              put away by the worker: cannot be read
+        put-away/<worker>/<event id>.json              put away by the worker: unreadable
 
-    A message in the dead-letter queue tells of each object, and wakes somebody. They may be of
-    persons: they go after KEPT.
+    Each object causes a message in the dead-letter queue, which rings an alarm. Objects are deleted
+    after KEPT, because they may contain personal data.
     """
 
     def __init__(self, scope: Construct, name: str, platform: Platform) -> None:
         super().__init__(scope, name)
         self.dead_letters = dead_letter_queue(self, platform)
         self.bucket = bucket(self, "Records", platform, rules=[s3.LifecycleRule(expiration=KEPT)])
-        tells(self.bucket, self.dead_letters)
+        notify(self.bucket, self.dead_letters)
 
 
 @jsii.implements(lambda_.IEventSourceDlq)
 class _Destination:
-    """CDK's own lets the worker read and delete as well."""
+    """CDK's own destination also grants the worker to read and delete the objects."""
 
     def __init__(self, failed: FailedRecords, worker: Function) -> None:
         self._failed, self._worker = failed, worker
@@ -59,14 +60,14 @@ class _Destination:
         return lambda_.DlqDestinationConfig(destination=kept.bucket_arn)
 
 
-class Follows(Construct):
-    """``worker`` gets the changes of ``table`` whose keys begin as ``keys`` say, and whose new
-    image fits the pattern ``image``, in order per item; and those that fit any of
-    the patterns ``also``. A stream bears two workers, not more.
+class StreamSubscription(Construct):
+    """``worker`` receives changes of ``table``, in order per item: those whose keys begin with the
+    prefixes in ``keys`` and whose new image matches ``image``, and those that match a pattern in
+    ``also``. DynamoDB recommends at most two workers per stream.
 
-    A batch that fails is halved until the record that fails is alone, and that is tried again until
-    the stream keeps it no more: what follows it waits, for most failures pass. What can never
-    succeed the worker itself puts away at once (shared/aws/streams.py). Both lie in ``failed``.
+    A batch that fails is halved until the failing record is alone, and that record is retried until
+    the stream drops it. Later records wait, because most failures pass. The worker itself puts a
+    record away at once when it can never succeed (shared/aws/streams.py). ``failed`` keeps both.
     """
 
     def __init__(
@@ -112,9 +113,11 @@ class Follows(Construct):
         alarm(
             self,
             "Age",
-            f"{worker.handler} does not keep up with the stream of its table: does a record fail "
-            "again and again, or is it throttled?",
-            worker.function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
-            at_least=OLDEST_MS,
+            problem=f"{worker.handler} does not keep up with the stream of its table",
+            first_step="does one record fail in every attempt, or is the function throttled?",
+            metric=worker.function.metric(
+                "IteratorAge", period=Duration.minutes(1), statistic="Maximum"
+            ),
+            at_least=MOST_AGE_MS,
             periods=5,
         )

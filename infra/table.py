@@ -1,4 +1,4 @@
-"""One DynamoDB table from its key schema in shared/schema.py."""
+"""A DynamoDB table, made from its key schema in shared/schema.py."""
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
@@ -10,7 +10,7 @@ from shared.schema import Table as Schema
 
 
 def table(scope: Construct, schema: Schema, platform: Platform) -> dynamodb.Table:
-    """On demand, encrypted, restorable to any second of the last 35 days."""
+    """Capacity on demand, encrypted, restorable to any second of the last 35 days."""
     key = _key(scope, schema, platform) if schema.personal else None
     made = dynamodb.Table(
         scope,

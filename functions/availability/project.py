@@ -13,15 +13,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.availability.model.confidence import Counting
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.model.positions import row_of
 from shared.availability.model.sales import Sale
 from shared.availability.store import confidence, packs
 from shared.aws.items import from_item
-from shared.aws.streams import put_away
 from shared.stock.model.position import Position
 from shared.stock.store import position_of_item
 from shared.stock.store.heartbeat import KEY as HEARTBEAT
+from shared.web.batch import StreamRecord, again, number_of, readable
 
 SOLD = "retail_selling"
 MOST_VALUES = 100
@@ -37,24 +37,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Answers the first record that could not be folded for now: Lambda sends it and what follows
     again, and what was folded already changes nothing then. One that cannot be read is put away.
     """
-    changes: dict[str, list[Change]] = defaultdict(list)
-    at: dict[str, int] = {}
-    counted: dict[str, list[tuple[int, Counting]]] = defaultdict(list)
-    failed: list[int] = []
+    changes: dict[str, list[PackChange]] = defaultdict(list)
+    first: dict[str, str] = {}
+    counted: dict[str, list[tuple[str, Counting]]] = defaultdict(list)
+    failed: list[str] = []
     records = event["Records"]
-    for place, record in enumerate(records):
-        if record["dynamodb"].get("Keys", {}).get("sk", {}).get("S") == HEARTBEAT:
-            continue  # it is measured, and nothing else
-        try:
-            sku, change, countings = _change(record["dynamodb"])
-        except (KeyError, TypeError, ValueError) as error:
-            logger.exception("not a position", extra={"event_id": record.get("eventID")})
-            put_away(record, type(error).__name__)
-        else:
-            changes[sku].append(change)
-            at.setdefault(sku, place)
-            if countings:
-                counted[change.location_id] += ((place, counting) for counting in countings)
+    # A heartbeat is measured, and folded into nothing.
+    moved = (record for record in records if _sort_key(record) != HEARTBEAT)
+    for record, (sku, change, countings) in readable(moved, _change):
+        changes[sku].append(change)
+        number = first.setdefault(sku, number_of(record))
+        if countings:
+            counted[change.location_id] += ((number, counting) for counting in countings)
     written = 0
     sure = confidence.told(changes)
     for sku, folded in changes.items():
@@ -62,27 +56,30 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             written += packs.project(sku, folded, sure.get(sku, {}))
         except Exception:
             logger.exception("the availability was not written", extra={"sku": sku})
-            failed.append(at[sku])
+            failed.append(first[sku])
     failed += _learn(counted)
     _measure(records, written, len(failed))
-    if not failed:
-        return {"batchItemFailures": []}
-    first = records[min(failed)]["dynamodb"]["SequenceNumber"]
-    return {"batchItemFailures": [{"itemIdentifier": first}]}
+    return again(next(([name] for name in map(number_of, records) if name in failed), []))
 
 
-def _change(record: Mapping[str, Any]) -> tuple[str, Change, Sequence[Counting]]:
+def _sort_key(record: StreamRecord) -> str | None:
+    key: str | None = record["dynamodb"].get("Keys", {}).get("sk", {}).get("S")
+    return key
+
+
+def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[Counting]]:
     """The SKU, what became of its position (without a new image it is no more), and the counts."""
-    image = from_item(record.get("NewImage") or record["OldImage"])
+    images = record["dynamodb"]
+    image = from_item(images.get("NewImage") or images["OldImage"])
     position = position_of_item(image)
-    row: Row | None = None
+    row: PackRow | None = None
     sold: tuple[Sale, ...] = ()
     counted: tuple[Counting, ...] = ()
-    if "NewImage" in record:
+    if "NewImage" in images:
         row = row_of(position)
         sold = _sold(image.get("last", ()))
         counted = _counted(position, image.get("last", ()))
-    change = Change(position.location_id, position.version, row, position.updated_at, sold)
+    change = PackChange(position.location_id, position.version, row, position.updated_at, sold)
     return position.sku, change, counted
 
 
@@ -111,8 +108,8 @@ def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[
     )
 
 
-def _learn(counted: Mapping[str, Sequence[tuple[int, Counting]]]) -> list[int]:
-    """The places of the records from which nothing could be learnt for now."""
+def _learn(counted: Mapping[str, Sequence[tuple[str, Counting]]]) -> list[str]:
+    """The numbers of the records from which nothing could be learnt for now."""
     failed = []
     for location_id, rows in counted.items():
         try:

@@ -6,11 +6,10 @@ While channels are being told of new rules (tell_rules.py), nobody knows which o
 heard of a SKU: then it is told what differs from any.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-from aws_lambda_powertools import Logger
 
 from shared.availability.model import events
 from shared.availability.model.channel import found_in, of_pack
@@ -19,47 +18,27 @@ from shared.availability.model.pack import Pack, in_columns
 from shared.availability.store import announced
 from shared.availability.store.announced import Rewritten
 from shared.availability.store.stream import whole_packs, write_of
-from shared.aws.events import send
-from shared.aws.settings import setting
-from shared.aws.streams import put_away
 from shared.catalog import store as catalog
 from shared.instants import rfc3339
-from shared.stock.model.rules import Rules
+from shared.stock.model.rules import ChannelRules
 from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
-
-logger = Logger(service="norain", utc=True)
+from shared.web.batch import StreamRecord, publish, readable
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers the first record whose event was not taken: Lambda sends it and what follows again.
-    Events that were taken keep the id they had. What is no pack is put away."""
-    told: list[dict[str, Any]] = []
-    owners: list[str] = []
-    failed: str | None = None
     now = datetime.now(UTC)
     rules, changes = _rules(now)
-    images = [record["dynamodb"] for record in event["Records"]]
+    later = deque(record["dynamodb"] for record in event["Records"])
     known: dict[str, Pack] = {}
-    for place, record in enumerate(event["Records"]):
-        number = record["dynamodb"]["SequenceNumber"]
-        try:
-            new = _events(images[place], images[place + 1 :], known, now, rules, changes)
-        except (KeyError, TypeError, ValueError) as error:
-            logger.exception("not a pack", extra={"event_id": record.get("eventID")})
-            put_away(record, type(error).__name__)
-            continue
-        told += new
-        owners += [number] * len(new)
-    taken = send(setting("event_bus"), told)
-    if taken < len(told):
-        failed = owners[taken]
-        logger.warning("not taken", extra={"events": len(told) - taken, "first": told[taken]["id"]})
-    logger.info("published", extra={"events": taken})
-    return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
+
+    def events_of(_: StreamRecord) -> list[dict[str, Any]]:
+        return _events(later.popleft(), later, known, now, rules, changes)
+
+    return publish(readable(event["Records"], events_of))
 
 
-def _rules(now: datetime) -> tuple[Rules, list[Rewritten]]:
+def _rules(now: datetime) -> tuple[ChannelRules, list[Rewritten]]:
     """Those in force, and their change while it is being told. Strongly consistent: whoever tells
     of a pack knows all that was known to whoever told of the one before."""
     rules, state = announced.in_force(now)
@@ -69,10 +48,10 @@ def _rules(now: datetime) -> tuple[Rules, list[Rewritten]]:
 
 def _events(
     images: Mapping[str, Any],
-    later: Sequence[Mapping[str, Any]],
+    later: Iterable[Mapping[str, Any]],
     known: dict[str, Pack],
     now: datetime,
-    rules: Rules,
+    rules: ChannelRules,
     changes: Sequence[Rewritten],
 ) -> list[dict[str, Any]]:
     """Nothing for a pack that is no more, nor for one that was only spread over more items."""
@@ -101,7 +80,7 @@ def _of_rules(
     return events.of_rules(other, change.name, change.now.since)
 
 
-def _views(before: Pack | None, pack: Pack, now: datetime, rules: Rules) -> dict[str, View]:
+def _views(before: Pack | None, pack: Pack, now: datetime, rules: ChannelRules) -> dict[str, View]:
     """What rules of channel stock make of the packs, for each channel of which they speak."""
     if not rules.rules:
         return {}

@@ -11,13 +11,13 @@ from shared.availability.contract.parameters import parse
 from shared.availability.reply import reply
 from shared.aws.clients import dynamodb
 from shared.web.auth import caller
-from shared.web.lean import Answered, Event, serve
+from shared.web.lean import Event, LeanAnswer, serve
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     dynamodb()  # a client takes 50 ms: before the first request, and into the snapshot
 
 
-def get_availability(event: Event) -> Answered:
+def get_availability(event: Event) -> LeanAnswer:
     made = reply(
         parse(event.get("queryStringParameters") or {}),
         caller(event),

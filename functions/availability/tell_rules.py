@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from shared.availability.model import events
 from shared.availability.store import announced, rebuild
 from shared.availability.store import packs as packs_store
-from shared.availability.store.announced import After, Progress, Rewritten, State
+from shared.availability.store.announced import After, AnnouncementProgress, Rewritten, RulesState
 from shared.aws.events import send
 from shared.aws.items import from_item, to_item
 from shared.aws.settings import setting
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     _, state = announced.in_force(now)
     was = announced.progress()
     if was is None:
-        announced.keep(None, Progress(state))  # from here on changes are told
+        announced.keep(None, AnnouncementProgress(state))  # from here on changes are told
         return {"events": 0, "left": False}
     coming = was.coming or state
     waited = now - coming.since if coming != was.told else timedelta()
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _tell(
-    changes: Sequence[Rewritten], coming: State, was: Progress, context: Any
+    changes: Sequence[Rewritten], coming: RulesState, was: AnnouncementProgress, context: Any
 ) -> dict[str, Any]:
     """Page by page, until all is told, the bus takes no more, or time is up."""
     told, left = 0, True
@@ -66,7 +66,9 @@ def _tell(
             logger.warning("not taken", extra={"events": len(new) - taken})
             break
         left = after is not None
-        through = Progress(was.told, coming, after) if left else Progress(coming)
+        through = (
+            AnnouncementProgress(was.told, coming, after) if left else AnnouncementProgress(coming)
+        )
         if not announced.keep(was, through) or context.get_remaining_time_in_millis() < SPARE_MS:
             break
     return {"events": told, "left": left}

@@ -17,6 +17,7 @@ from shared.documents import loads
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
 from shared.instants import rfc3339
 from shared.web.auth import Sources
+from shared.web.batch import again
 from shared.web.crash import crash
 from shared.web.problem import summary
 
@@ -75,7 +76,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         },
     )
     failed = sorted(message.message_id for message in messages if message.failed)
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+    return again(failed)
 
 
 def _read(record: dict[str, Any], now: datetime) -> Message:

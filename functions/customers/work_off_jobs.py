@@ -32,7 +32,7 @@ from shared.errors import Busy, Gone
 from shared.orders import erasing as order_erasing
 from shared.orders import exported
 from shared.orders.model.erased import Person
-from shared.web.crash import crash
+from shared.web.batch import each_message
 
 SECONDS = 200
 """How long a run begins new steps; none takes as long as what is left then."""
@@ -102,17 +102,14 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A message whose job somebody else has, or that is over, is done."""
-    failed = []
     until = time.monotonic() + SECONDS
-    for record in event["Records"]:
-        try:
-            job = jobs.take(record["body"], _now())
-            if job is not None:
-                carry_on(job, until)
-        except Exception as error:
-            logger.error("a job broke off", extra={"job_id": record["body"], **crash(error)})
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+
+    def work_off(job_id: str) -> None:
+        job = jobs.take(job_id, _now())
+        if job is not None:
+            carry_on(job, until)
+
+    return each_message(event["Records"], work_off)
 
 
 def carry_on(job: Job, until: float) -> Job:

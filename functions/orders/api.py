@@ -54,8 +54,8 @@ from shared.orders.contract.transfers import (
     suggestions_answer,
     transfer_answer,
 )
-from shared.orders.model import Change, Order, State, transfers
-from shared.orders.model.transfers import Moved, Transfer
+from shared.orders.model import FulfillmentState, Order, OrderChange, transfers
+from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.store import transfers as transfers_store
 from shared.routing.model.decision import Decision
 from shared.routing.model.erased import is_stub
@@ -83,7 +83,7 @@ OF_SHOPPER = rf"profile\n{INSTANT}\n{ID}"
 OF_LOCATION = rf"[a-z_]{{1,20}}\n{INSTANT}#{ID}\n{ID}(#{ID})?"
 """What a cursor of a list of orders is made of: see table.At."""
 DECIDED = r"[^\n]+\n[^\n]+"
-Decide = Callable[[Order, datetime, str], Change]
+Decide = Callable[[Order, datetime, str], OrderChange]
 
 
 @app.post(
@@ -127,7 +127,7 @@ def get_order(order_id: OrderPath) -> OrderAnswer:
 def list_orders(
     profile_id: Annotated[Id | None, Query()] = None,
     location_id: Annotated[LocationId | None, Query()] = None,
-    state: Annotated[State | None, Query()] = None,
+    state: Annotated[FulfillmentState | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> OrdersAnswer:
@@ -208,7 +208,7 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     returned = [line.returned() for line in body.lines]
     exchange = body.exchange_order_id
 
-    def decide(order: Order, now: datetime, actor: str) -> Change:
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         if exchange is not None:
             buyers.check_exchange(order, store.find(exchange))
         return model.take_back(order, body.location_id, returned, now, actor, exchange)
@@ -225,7 +225,7 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
 )
 def list_fulfillments(
     location_id: Annotated[LocationId, Query()],
-    state: Annotated[State | None, Query()] = None,
+    state: Annotated[FulfillmentState | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> FulfillmentsAnswer:
@@ -272,7 +272,7 @@ def accept(fulfillment_id: FulfillmentPath, body: AcceptInput | None = None) -> 
 def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
     rejections = [line.rejection() for line in body.lines]
 
-    def decide(order: Order, now: datetime, actor: str) -> Change:
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         believed = placing.shelf(order, fulfillment_id, rejections)
         return model.reject(order, fulfillment_id, rejections, believed, now=now, actor=actor)
 
@@ -513,7 +513,7 @@ def _seen(order_id: str) -> Order:
 def _change(order_id: str, decide: Decide) -> OrderAnswer:
     caller, request, now = who(app), idempotent(app), _now()
 
-    def decided(order: Order) -> Change:
+    def decided(order: Order) -> OrderChange:
         caller.must_see(order.channel)
         return decide(order, now, caller.actor)
 
@@ -526,7 +526,7 @@ def _fulfill(fulfillment_id: str, decide: Decide, location_id: str | None = None
     there."""
     caller = who(app)
 
-    def decided(order: Order, now: datetime, actor: str) -> Change:
+    def decided(order: Order, now: datetime, actor: str) -> OrderChange:
         place = location_id or order.fulfillment(fulfillment_id).location_id
         caller.must_work_at(place)
         return decide(order, now, actor)
@@ -536,13 +536,13 @@ def _fulfill(fulfillment_id: str, decide: Decide, location_id: str | None = None
 
 def _move(
     transfer_id: str,
-    decide: Callable[[Transfer, datetime, str], Moved],
+    decide: Callable[[Transfer, datetime, str], TransferChange],
     where: Callable[[Transfer], tuple[str, ...]],
 ) -> TransferAnswer:
     """``where`` names the locations at one of which the caller has to work."""
     caller, request, now = who(app), idempotent(app), _now()
 
-    def decided(found: Transfer) -> Moved:
+    def decided(found: Transfer) -> TransferChange:
         caller.must_work_at(*where(found))
         return decide(found, now, caller.actor)
 
@@ -585,15 +585,15 @@ def _decision(order: Order, wanted: str | None) -> bytes:
     )
 
 
-def _states(state: State | None) -> tuple[State, ...]:
+def _states(state: FulfillmentState | None) -> tuple[FulfillmentState, ...]:
     return model.OPEN if state is None else (state,)
 
 
-def _place(cursor: str | None, form: str) -> store.At | None:
-    return None if cursor is None else store.At(*key_of(cursor, form).split("\n"))
+def _place(cursor: str | None, form: str) -> store.PageEnd | None:
+    return None if cursor is None else store.PageEnd(*key_of(cursor, form).split("\n"))
 
 
-def _cursor(after: store.At | None) -> str | None:
+def _cursor(after: store.PageEnd | None) -> str | None:
     return cursor_of(f"{after.group}\n{after.key}\n{after.id}") if after else None
 
 

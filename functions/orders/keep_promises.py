@@ -9,8 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.availability.store.stream import write_of
-from shared.aws.streams import put_away
 from shared.orders import backorders, shortfalls
+from shared.web.batch import StreamRecord, again, number_of, readable
 
 logger = Logger(service="norain", utc=True)
 
@@ -19,26 +19,25 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers the first record that could not be carried out: Lambda sends it and what follows
     again, and what was done already changes nothing then. What is no pack is put away."""
     done = 0
-    for record in event["Records"]:
-        try:
-            changed = list(_changed(record["dynamodb"]))
-        except (KeyError, TypeError, ValueError) as error:
-            logger.exception("not a pack", extra={"event_id": record.get("eventID")})
-            put_away(record, type(error).__name__)
-            continue
+    for record, changed in readable(
+        event["Records"], lambda record: list(_changed(record["dynamodb"]))
+    ):
         try:
             for keep, sku, location_id in changed:
                 done += keep(sku, location_id, datetime.now(UTC))
         except Exception:
             logger.exception("promises were not kept", extra={"event_id": record.get("eventID")})
-            number = record["dynamodb"]["SequenceNumber"]
-            return {"batchItemFailures": [{"itemIdentifier": number}]}
+            return again([number_of(record)])
     logger.info("promises kept", extra={"records": len(event["Records"]), "done": done})
-    return {"batchItemFailures": []}
+    return again([])
 
 
 Keep = Callable[[str, str, datetime], int]
 """Of a SKU at a location; how many orders it has changed."""
+
+
+def _changes(record: StreamRecord) -> list[tuple[Keep, str, str]]:
+    return list(_changed(record["dynamodb"]))
 
 
 def _changed(images: Mapping[str, Any]) -> Iterator[tuple[Keep, str, str]]:

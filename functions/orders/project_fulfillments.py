@@ -2,52 +2,50 @@
 fulfillment for the pick lists, each new order and return in its buyer's timeline, and what a
 transfer brings as expected supply at its other end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
-from shared.availability.model.confidence import Outcome
+from shared.availability.model.confidence import PickOutcome
 from shared.availability.store import confidence
 from shared.aws.items import from_item
-from shared.aws.streams import put_away
 from shared.orders import buyers, store
 from shared.orders.model import Order
 from shared.orders.model.picking import Pick, picks
 from shared.orders.model.transfers import Transfer
 from shared.orders.store import transfers
+from shared.web.batch import StreamRecord, again, number_of, readable
 from shared.web.crash import crash
 
 logger = Logger(service="norain", utc=True)
-processor = BatchProcessor(
-    event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
-)
 
 
-def project(record: DynamoDBRecord) -> None:
-    try:
-        found = _read(record.raw_event["dynamodb"])
-    except (KeyError, TypeError, ValueError) as error:
-        logger.error("not to be read", extra={"event_id": record.event_id, **crash(error)})
-        put_away(record.raw_event, type(error).__name__)
-        return
-    match found:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A record that fails comes again; the log says where it broke, and never the words."""
+    failed = []
+    for record, change in readable(event["Records"], _read):
+        try:
+            _project(change)
+        except Exception as error:
+            logger.error("not projected", extra={"event_id": record["eventID"], **crash(error)})
+            failed.append(number_of(record))
+    return again(failed)
+
+
+def _project(change: Transfer | tuple[Order, Order | None] | None) -> None:
+    match change:
         case Transfer():
-            transfers.enlist(found)
-            transfers.announce(found, datetime.now(UTC))
+            transfers.enlist(change)
+            transfers.announce(change, datetime.now(UTC))
         case (order, before):
             _of_order(order, before)
 
 
-def _read(images: Mapping[str, Any]) -> Transfer | tuple[Order, Order | None] | None:
+def _read(record: StreamRecord) -> Transfer | tuple[Order, Order | None] | None:
     """A transfer as it is, or an order as it is and was; None for any other change."""
+    images = record["dynamodb"]
     kind = images["Keys"]["sk"]["S"]
     if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:
         return None
@@ -71,23 +69,8 @@ def note(found: Sequence[Pick]) -> None:
     groups = confidence.groups(pick.sku for pick in found)
     for location_id in sorted({pick.location_id for pick in found}):
         outcomes = [
-            Outcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
+            PickOutcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
             for pick in found
             if pick.location_id == location_id
         ]
         confidence.note(location_id, outcomes)
-
-
-def logged(record: DynamoDBRecord) -> None:
-    """A record that fails comes again; the log says where it broke, and never the words."""
-    try:
-        project(record)
-    except Exception as error:
-        logger.error("not projected", extra={"event_id": record.event_id, **crash(error)})
-        raise
-
-
-def handler(event: dict[str, Any], context: Any) -> Any:
-    return process_partial_response(
-        event=event, record_handler=logged, processor=processor, context=context
-    )

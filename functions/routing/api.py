@@ -18,7 +18,7 @@ from shared.routing.contract import (
 )
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.store import policies
-from shared.routing.store.policies import Canary, Draft, Published
+from shared.routing.store.policies import Canary, Draft, PublishedPolicy
 from shared.web.api import api, serve, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
@@ -159,7 +159,7 @@ def _canary(found: Canary) -> CanaryAnswer:
     )
 
 
-def _policy(found: Published, active: int) -> PolicyAnswer:
+def _policy(found: PublishedPolicy, active: int) -> PolicyAnswer:
     return PolicyAnswer(
         version=found.policy.version,
         active=found.policy.version == active,

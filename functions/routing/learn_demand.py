@@ -20,8 +20,8 @@ from shared.catalog.store import products
 from shared.locations.store import all_locations
 from shared.orders.placing import destination
 from shared.orders.store.demand import Sent, sent_since
-from shared.routing.model.decision import Expected, Line, Problem, Pull
-from shared.routing.model.price import NO_PULL, SCALE, Shelf, days_left, unfilled
+from shared.routing.model.decision import Expected, Problem, Pull, RoutingLine
+from shared.routing.model.price import NO_PULL, SCALE, ShelfPrice, days_left, unfilled
 from shared.routing.model.pull import Cell, Goods, Network, Place, cells, network_of, pulls
 from shared.routing.store import policies
 from shared.routing.store import pulls as pulls_store
@@ -108,9 +108,11 @@ def pulled(pack: Pack, product: Product, market: Market) -> dict[str, Pull]:
     if product.margin is None or product.salvage is None or not rate:
         return {}
     problem, now = market.problem, market.problem.now
-    line = Line("", pack.sku, 1, product.kg, product.price, season_ends_at=product.season_ends_at)
+    line = RoutingLine(
+        "", pack.sku, 1, product.kg, product.price, season_ends_at=product.season_ends_at
+    )
     shelves = {
-        index: Shelf(
+        index: ShelfPrice(
             row.available,
             pack.rate(place.location_id, now) or 0.0,
             NO_PULL,

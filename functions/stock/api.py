@@ -25,7 +25,7 @@ from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
 from shared.stock.model.position import Hold
 from shared.stock.model.rules import Selling
 from shared.stock.store import rules
-from shared.stock.store.rules import Published
+from shared.stock.store.rules import PublishedRules
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku
@@ -223,7 +223,7 @@ def _selling(hold: Hold) -> Selling:
     return rules.selling(hold.channel, skus, hold.opened_at, confidence(skus))
 
 
-def _rules(found: Published) -> Response[RulesAnswer]:
+def _rules(found: PublishedRules) -> Response[RulesAnswer]:
     return Response(
         status_code=200,
         content_type="application/json",

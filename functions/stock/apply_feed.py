@@ -16,6 +16,7 @@ from shared.errors import MalformedRequest, Refusal
 from shared.stock import store
 from shared.stock.contract.feed import event_of
 from shared.stock.model.events import Event
+from shared.web.batch import again
 from shared.web.problem import summary
 
 WRITERS = 16
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "failed_messages": len(failed),
         },
     )
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
+    return again(failed)
 
 
 def _read(record: dict[str, Any], now: datetime) -> Message:

@@ -8,22 +8,18 @@ from aws_lambda_powertools import Logger
 from shared.aws import s3
 from shared.aws.settings import setting
 from shared.stock.model.archive import files
+from shared.web.batch import each_message
 
 logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Files are keyed by what is in them: to write one again changes nothing."""
-    failed = []
-    rows = 0
-    for record in event["Records"]:
-        try:
-            expired = json.loads(record["body"])
-            for key, body in files(expired):
-                s3.put(setting("archive"), key, body, ContentType="application/gzip")
-            rows += len(expired)
-        except Exception:
-            logger.exception("rows were not archived", extra={"message_id": record["messageId"]})
-            failed.append({"itemIdentifier": record["messageId"]})
-    logger.info("archived", extra={"rows": rows, "failed_messages": len(failed)})
-    return {"batchItemFailures": failed}
+    return each_message(event["Records"], _archive)
+
+
+def _archive(message: str) -> None:
+    expired = json.loads(message)
+    for key, body in files(expired):
+        s3.put(setting("archive"), key, body, ContentType="application/gzip")
+    logger.info("archived", extra={"rows": len(expired)})

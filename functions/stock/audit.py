@@ -20,7 +20,7 @@ from shared.aws.settings import setting
 from shared.orders.store import open_units
 from shared.stock import store
 from shared.stock.model import tidying
-from shared.stock.model.audit import Drift, Gap, Kind, Ledger, Place, Units, drifts
+from shared.stock.model.audit import Drift, DriftKind, Gap, Ledger, Place, Units, drifts
 from shared.stock.model.position import Position
 from shared.stock.store import audit, rules
 
@@ -202,7 +202,7 @@ def _mended(look: Look) -> bool:
     """First the ledger, then the position; each only while it is as it was seen. Whether the
     position is as it should be."""
     position, ledger, now = look.position, look.ledger, _now()
-    if any(drift.kind is Kind.LEDGER for drift in look.drifts):
+    if any(drift.kind is DriftKind.LEDGER for drift in look.drifts):
         for gap in ledger.gaps:
             audit.fill(position, gap)
         if ledger.version < position.version:

@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger
 from shared.aws.settings import setting
 from shared.aws.sqs import send
 from shared.stock.intake.ingest import ingest
+from shared.web.batch import each_message
 
 SPARE_SECONDS = 30
 """One checkpoint takes a few of them."""
@@ -25,15 +26,12 @@ logger = Logger(service="norain", utc=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A message comes again when a file of it could not be read for a passing reason; what of the
     file was sent is noted, or sent again, which changes nothing."""
-    failed = []
-    for record in event["Records"]:
-        try:
-            for bucket, key in _files(json.loads(record["body"])):
-                _read_on(bucket, key, context)
-        except Exception:
-            logger.exception("a file was not read", extra={"message_id": record["messageId"]})
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+
+    def read(message: str) -> None:
+        for bucket, key in _files(json.loads(message)):
+            _read_on(bucket, key, context)
+
+    return each_message(event["Records"], read)
 
 
 def _files(body: dict[str, Any]) -> Iterator[tuple[str, str]]:

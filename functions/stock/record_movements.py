@@ -14,6 +14,7 @@ from shared.aws.streams import put_away
 from shared.documents import batches_of
 from shared.stock import store
 from shared.stock.store import slot_sales, slots
+from shared.web.batch import StreamRecord, again, readable
 
 logger = Logger(service="norain", utc=True)
 
@@ -31,13 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     rows: dict[Key, dict[str, Any]] = {}
     sold: set[tuple[str, str]] = set()
     expired: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
-    for record in event["Records"]:
-        try:
-            read = _read(record["dynamodb"])
-        except (KeyError, TypeError, ValueError) as error:
-            logger.exception("not a position", extra={"event_id": record.get("eventID")})
-            put_away(record, type(error).__name__)
-            continue
+    for record, read in readable(event["Records"], _read):
         match read:
             case None:
                 continue
@@ -57,11 +52,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "recorded",
         extra={"records": len(event["Records"]), "rows": len(rows), "expired": len(expired)},
     )
-    return {"batchItemFailures": []}
+    return again([])
 
 
-def _read(images: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+def _read(record: StreamRecord) -> tuple[str, dict[str, Any]] | None:
     """What the record is, and the ledger's row of it; None where there is nothing to be done."""
+    images = record["dynamodb"]
     old = from_item(images["OldImage"]) if "OldImage" in images else None
     if "NewImage" not in images:
         return ("expired", old) if old is not None and old["sk"].startswith("MOVE#") else None

@@ -19,9 +19,10 @@ from shared.aws.sqs import Later, send, send_later
 from shared.customers.store import erased_among
 from shared.errors import Busy
 from shared.orders.model.erased import event_without
+from shared.web.batch import again
 from shared.webhooks import model, rights, sending, store
 from shared.webhooks.model import Webhook
-from shared.webhooks.sending import Outcome
+from shared.webhooks.sending import DeliveryOutcome
 
 SECONDS = 20
 """What has not been answered by then has failed: a receiver may answer a byte at a time."""
@@ -71,18 +72,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     outcomes = _sent(due, now)
     for (message, webhook), outcome in zip(due, outcomes, strict=True):
         try:
-            if again := _done(message, webhook, outcome):
-                waiting.append((message, again))
+            if later := _done(message, webhook, outcome):
+                waiting.append((message, later))
         except Exception:
             logger.exception("not noted", extra={"message_id": message.name})
             failed.add(message.name)
-    left = send_later(setting("deliveries"), [later for _, later in waiting])
+    left = send_later(setting("deliveries"), [delivery for _, delivery in waiting])
     failed |= {waiting[place][0].name for place in left}
     arrived = sum(outcome.delivered for outcome in outcomes)
     logger.info(
         "delivered", extra={"messages": len(due), "arrived": arrived, "waiting": len(waiting)}
     )
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
+    return again(failed)
 
 
 def _erased(records: list[dict[str, Any]]) -> tuple[set[str], bool]:
@@ -151,7 +152,7 @@ def _rests_until(webhook: Webhook, now: datetime, resting: dict[str, datetime]) 
     return until
 
 
-def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
+def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[DeliveryOutcome]:
     if not due:
         return []
     pool = ThreadPoolExecutor(len(due))
@@ -161,13 +162,13 @@ def _sent(due: list[tuple[Message, Webhook]], now: datetime) -> list[Outcome]:
             for one, webhook in due
         ]
         wait(tries, SECONDS)
-        late = Outcome(None, "it has not answered in time")
+        late = DeliveryOutcome(None, "it has not answered in time")
         return [one.result() if one.done() else late for one in tries]
     finally:
         pool.shutdown(wait=False)
 
 
-def _done(message: Message, webhook: Webhook, outcome: Outcome) -> Later | None:
+def _done(message: Message, webhook: Webhook, outcome: DeliveryOutcome) -> Later | None:
     """The message for its next attempt; None when nothing is left to do for it."""
     if outcome.delivered:
         if webhook.failing_since is not None or message.attempt > 1:

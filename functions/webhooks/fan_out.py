@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from shared.aws.settings import setting
 from shared.aws.sqs import send_many
 from shared.errors import Busy
+from shared.web.batch import again
 from shared.webhooks import store
 from shared.webhooks.model import told_to, wants
 from shared.webhooks.rights import entitled
@@ -55,4 +56,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "fanned out",
         extra={"events": len(event["Records"]), "messages": len(bodies) - len(left)},
     )
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
+    return again(failed)

@@ -1,8 +1,9 @@
-"""What workers gave up, wherever it lies, and its way back: of queues, streams and schedules.
+"""Dead letters of queues, streams and schedules: finding them, and sending them back.
 
-A message is deleted from the dead-letter queue only after it lies in its queue again, and a record
-of a stream only after its worker has taken it. If that is interrupted it is sent twice, which
-changes nothing: an event is applied once. What a schedule gave up its next run has done.
+A message is deleted from the dead-letter queue only after it has been sent to its queue again, and
+a failed record of a stream only after its worker has taken it. If that is interrupted, the message
+is sent twice, which changes nothing: an event is applied once. What a schedule gave up, its next
+run has done, so these messages are only deleted.
 """
 
 import json
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 HIDDEN_SECONDS = 60
 DEAD = "DeadLetters"
 RECORDS = "data-failedrecords"
-UNKNOWN = "received too often: the worker did not get to the end of it"
+EXHAUSTED = "received too often: the worker did not finish it in any attempt"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """``body`` is parsed when it is JSON, else the text as it is. ``received_at`` is when its
-    message first came."""
+    """``body`` is parsed when it is JSON, else the text. ``received_at`` is when its message was
+    first received, ``receipt`` the handle to delete it with."""
 
     message_id: str
     code: str
@@ -38,21 +39,21 @@ class DeadLetter:
     receipt: str
     received_at: str = ""
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "receipt"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A dead-letter queue; what lies there goes back to the queue ``source``, if it has one."""
+class DeadLetterQueue:
+    """Messages go back to the queue ``source`` (a URL); streams and schedules have none."""
 
     name: str
     url: str
     source: str | None
 
 
-def places(sqs: "SQSClient", stage: str) -> list[Place]:
-    """Every dead-letter queue of the stage by its name, such as ``webhooks-deliveries``."""
+def queues(sqs: "SQSClient", stage: str) -> list[DeadLetterQueue]:
+    """Every dead-letter queue of the stage, by names such as ``webhooks-deliveries``."""
     urls = sqs.list_queues(QueueNamePrefix=f"norain-{stage}-", MaxResults=1000).get("QueueUrls", [])
     attributes = {
         url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "RedrivePolicy"])[
@@ -61,43 +62,43 @@ def places(sqs: "SQSClient", stage: str) -> list[Place]:
         for url in urls
     }
     sources = {
-        json.loads(found["RedrivePolicy"])["deadLetterTargetArn"]: url
-        for url, found in attributes.items()
-        if found.get("RedrivePolicy")
+        json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"]: url
+        for url, queue in attributes.items()
+        if queue.get("RedrivePolicy")
     }
     return sorted(
         (
-            Place(_name(url), url, sources.get(found["QueueArn"]))
-            for url, found in attributes.items()
+            DeadLetterQueue(_name(url), url, sources.get(queue["QueueArn"]))
+            for url, queue in attributes.items()
             if DEAD in url
         ),
-        key=lambda place: place.name,
+        key=lambda queue: queue.name,
     )
 
 
 def _name(url: str) -> str:
-    """``.../norain-dev-Stock-FeedDeadLettersB01CC067-8A66C8`` as ``stock-feed``."""
+    """``.../norain-dev-Stock-FeedDeadLettersB01CC067-8A66C8`` becomes ``stock-feed``."""
     stack, _, rest = short(url.rsplit("/", 1)[-1]).partition(" ")
     return f"{stack}-{rest.partition(DEAD)[0]}".lower()
 
 
-def chosen(found: Sequence[Place], names: Sequence[str]) -> list[Place]:
-    """The places of ``names``, all without any; ``stock`` stands for ``stock-feed``.
+def chosen(all_queues: Sequence[DeadLetterQueue], names: Sequence[str]) -> list[DeadLetterQueue]:
+    """The queues of ``names``, or all when there are no names; ``stock`` means ``stock-feed``.
 
-    Raises CloudFailed for a name that is none.
+    Raises CloudFailed for an unknown name.
     """
-    known = {place.name: place for place in found}
+    known = {queue.name: queue for queue in all_queues}
     known |= {
-        name.removesuffix("-feed"): place for name, place in known.items() if name.endswith("-feed")
+        name.removesuffix("-feed"): queue for name, queue in known.items() if name.endswith("-feed")
     }
     if unknown := [name for name in names if name not in known]:
-        raise CloudFailed(f"no dead letters are called {unknown[0]}: one of {', '.join(known)}")
-    return [known[name] for name in names] if names else list(found)
+        raise CloudFailed(f"there are no dead letters of {unknown[0]}: one of {', '.join(known)}")
+    return [known[name] for name in names] if names else list(all_queues)
 
 
 def receive(sqs: "SQSClient", url: str) -> list[DeadLetter]:
-    """Every message that lies in the queue now; they are hidden from others for a minute."""
-    found: dict[str, DeadLetter] = {}
+    """All messages of the queue; they are hidden from other receivers for a minute."""
+    letters: dict[str, DeadLetter] = {}
     while messages := sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=10,
@@ -105,81 +106,84 @@ def receive(sqs: "SQSClient", url: str) -> list[DeadLetter]:
         AttributeNames=["SentTimestamp"],
         VisibilityTimeout=HIDDEN_SECONDS,
     ).get("Messages"):
-        fresh = [_letter(message) for message in messages if message["MessageId"] not in found]
+        fresh = [_letter(message) for message in messages if message["MessageId"] not in letters]
         if not fresh:
             break
-        found.update({letter.message_id: letter for letter in fresh})
-    return list(found.values())
+        letters.update({letter.message_id: letter for letter in fresh})
+    return list(letters.values())
 
 
-def give_back(sqs: "SQSClient", url: str, letters: Sequence[DeadLetter]) -> None:
-    """Let them be seen again at once."""
+def release(sqs: "SQSClient", url: str, letters: Sequence[DeadLetter]) -> None:
+    """Make the letters visible to other receivers again."""
     for letter in letters:
         sqs.change_message_visibility(
             QueueUrl=url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
         )
 
 
-def redrive(
+def send_back(
     aws: Callable[[str], Any],
-    place: Place,
+    queue: DeadLetterQueue,
     letters: Sequence[DeadLetter],
-    mended: Mapping[str, Any],
+    corrected: Mapping[str, Any],
 ) -> list[DeadLetter]:
-    """Sends each letter back, with its body in ``mended`` (by message id) if it is there; those
-    whose worker failed again, which stay. ``aws`` makes a client of a service."""
-    stay = []
+    """Send each letter back, with its body from ``corrected`` (by message id) if there is one.
+
+    Returns the letters whose worker failed again; they stay in ``queue``. ``aws`` makes a boto3
+    client of a service by its name.
+    """
+    refused = []
     for letter in letters:
-        body = mended.get(letter.message_id, letter.body)
-        if place.source is not None:
+        body = corrected.get(letter.message_id, letter.body)
+        if queue.source is not None:
             text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
-            # Who was erased since the message first came must not come back with it.
-            came = {"received_at": {"DataType": "String", "StringValue": letter.received_at}}
+            # People erased after the message was first received must not come back with it.
+            first = {"received_at": {"DataType": "String", "StringValue": letter.received_at}}
             aws("sqs").send_message(
-                QueueUrl=place.source,
+                QueueUrl=queue.source,
                 MessageBody=text,
-                MessageAttributes=came if letter.received_at else {},
+                MessageAttributes=first if letter.received_at else {},
             )
-        elif place.name == RECORDS and not _taken(aws, body):
-            stay.append(letter)
+        elif queue.name == RECORDS and not _reprocess(aws, body):
+            refused.append(letter)
             continue
-        aws("sqs").delete_message(QueueUrl=place.url, ReceiptHandle=letter.receipt)
-    return stay
+        aws("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=letter.receipt)
+    return refused
 
 
-def _taken(aws: Callable[[str], Any], told: Mapping[str, Any]) -> bool:
-    """Hands the records that a notification of the bucket names to their workers again, and
-    deletes them there; False when a worker fails."""
-    for row in told.get("Records", []):
-        where = {
+def _reprocess(aws: Callable[[str], Any], notification: Mapping[str, Any]) -> bool:
+    """Invoke the worker of each failed record that the S3 notification names, and delete the record
+    once the worker has taken it. False when a worker fails."""
+    for row in notification.get("Records", []):
+        record = {
             "Bucket": row["s3"]["bucket"]["name"],
             "Key": unquote_plus(row["s3"]["object"]["key"]),
         }
         try:
-            kept = json.loads(aws("s3").get_object(**where)["Body"].read())
+            kept = json.loads(aws("s3").get_object(**record)["Body"].read())
         except aws("s3").exceptions.NoSuchKey:
-            continue  # an earlier try has come so far
-        answer = aws("lambda").invoke(
+            continue  # an earlier, interrupted attempt has done this record
+        response = aws("lambda").invoke(
             FunctionName=kept["requestContext"]["functionArn"], Payload=kept["payload"].encode()
         )
-        said = json.loads(answer["Payload"].read() or b"null")
-        if answer.get("FunctionError") or (said or {}).get("batchItemFailures"):
+        answer = json.loads(response["Payload"].read() or b"null")
+        if response.get("FunctionError") or (answer or {}).get("batchItemFailures"):
             return False
-        aws("s3").delete_object(**where)
+        aws("s3").delete_object(**record)
     return True
 
 
-def mended_bodies(text: str) -> dict[str, Any]:
-    """Bodies by message id, from what ``norain --json redrive --dry-run`` printed.
+def corrected_bodies(text: str) -> dict[str, Any]:
+    """Bodies by message id, from the output of ``norain --json redrive --dry-run``.
 
-    Raises CloudFailed when it is something else.
+    Raises CloudFailed when the text is something else.
     """
     try:
         rows = json.loads(text) if text.lstrip().startswith("[") else _lines(text)
         return {row["message_id"]: row["body"] for row in rows}
     except (ValueError, KeyError, TypeError):
         raise CloudFailed(
-            "that is not what `norain --json redrive --dry-run` printed: "
+            "--edit takes the output of `norain --json redrive --dry-run`: "
             'a JSON array of {"message_id": ..., "body": ...}'
         ) from None
 
@@ -188,12 +192,12 @@ def _lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _told(body: Any) -> tuple[str, str] | None:
-    """Code and detail of a notification of the bucket of failed records; None for anything else."""
+def _notified(body: Any) -> tuple[str, str] | None:
+    """Code and detail of a notification of the failed-records bucket; None for other messages."""
     if not isinstance(body, dict):
         return None
     if body.get("Event") == "s3:TestEvent":
-        return "bucket_set_up", "S3 has tried the way from the bucket: nothing has failed"
+        return "bucket_set_up", "test message of S3 from the setup of the bucket: nothing failed"
     keys = [
         unquote_plus(row["s3"]["object"]["key"]) for row in body.get("Records", []) if "s3" in row
     ]
@@ -210,7 +214,7 @@ def _letter(message: "MessageTypeDef") -> DeadLetter:
     except ValueError:
         body = message["Body"]
     sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-    code, detail = _told(body) or ("receives_exhausted", UNKNOWN)
+    code, detail = _notified(body) or ("receives_exhausted", EXHAUSTED)
     return DeadLetter(
         message_id=message["MessageId"],
         code=attributes.get("code", code),

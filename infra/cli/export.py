@@ -1,28 +1,62 @@
-"""Availability as files, written by the function that does it by the clock."""
+"""`norain export`: availability as files, written by the function that also runs by schedule."""
 
-import json
-from typing import Any
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
-from infra.local.cloud import CloudFailed
-from infra.local.target import Target
+import typer
+
+from infra.cli.output import show
+from infra.local.steps import Steps
+from infra.local.target import Target, load
 
 
-def export(target: Target, form: str, channel: str) -> dict[str, Any]:
-    """What was written, and where."""
-    answer = target.aws("lambda").invoke(
-        FunctionName=target.export_function,
-        Payload=json.dumps({"format": form, "channel": channel}),
+class Format(StrEnum):
+    google = "google"
+    schema_org = "schema.org"
+
+
+def export(
+    form: Annotated[Format, typer.Argument(metavar="FORMAT", help="google or schema.org")],
+    channel: Annotated[
+        str, typer.Option(help="the channel whose safety stock and ring fences apply")
+    ] = "web",
+    to: Annotated[
+        Path | None, typer.Option(help="also copy the file here (gzip, as in the bucket)")
+    ] = None,
+) -> None:
+    """Write availability as a file for search engines into the exports bucket.
+
+    google is the local inventory of Google Merchant Center (TSV); schema.org is one product with
+    its offers per line (JSON-LD). A schedule writes both every hour, too.
+
+    \b
+    norain export google
+    norain export schema.org --channel marketplace --to offers.jsonl.gz
+    """
+    target = load()
+    with Steps() as steps, steps.step(f"export {form.value}"):
+        written = _write(target, form, channel)
+        if to is not None:
+            to.write_bytes(_content(target, written))
+    show(
+        written,
+        f"s3://{written['bucket']}/{written['key']}",
+        f"{written['products']} products, {written['rows']} rows, {written['bytes']:,} bytes"
+        + (f"; {written['left_out']} left out" if written["left_out"] else ""),
     )
-    told: dict[str, Any] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise CloudFailed(f"the export failed: {told.get('errorMessage', told)}")
-    (written,) = told["exports"]
-    found: dict[str, Any] = written
-    return found
 
 
-def content(target: Target, written: dict[str, Any]) -> bytes:
-    """The file, as it lies in the bucket (gzip)."""
-    found = target.aws("s3").get_object(Bucket=written["bucket"], Key=written["key"])
-    body: bytes = found["Body"].read()
+def _write(target: Target, form: Format, channel: str) -> dict[str, Any]:
+    """Bucket, key and size of the file that the function has written."""
+    answer = target.invoke(target.export_function, {"format": form.value, "channel": channel})
+    (written,) = answer["exports"]
+    file: dict[str, Any] = written
+    return file
+
+
+def _content(target: Target, written: dict[str, Any]) -> bytes:
+    """The file, as it is stored in the bucket (gzip)."""
+    answer = target.aws("s3").get_object(Bucket=written["bucket"], Key=written["key"])
+    body: bytes = answer["Body"].read()
     return body

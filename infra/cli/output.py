@@ -1,4 +1,4 @@
-"""Results for people as tables and colours, for programs as one JSON document."""
+"""Results: tables and colours for people, one JSON document for programs."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,14 +13,14 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Mode:
-    """``as_json`` when it was asked for, or when nobody looks: a pipe gets JSON."""
+    """``asked`` when --json was given; ``as_json`` then, and when the output is a pipe."""
 
     as_json = False
     asked = False
 
 
 def show(document: Any, *parts: Table | str) -> None:
-    """Print ``document`` as JSON, or ``parts`` for a person."""
+    """Print ``document`` as JSON for a program, or ``parts`` for a person."""
     if Mode.as_json:
         print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
         return
@@ -29,6 +29,7 @@ def show(document: Any, *parts: Table | str) -> None:
 
 
 def fail(message: str, document: Mapping[str, Any] | None = None) -> None:
+    """Print an error to standard error: ``message``, or ``document`` when --json was given."""
     if Mode.asked:
         error = dict(document) if document else {"detail": message}
         err.print(json.dumps({"error": error}, default=str), markup=False)
@@ -37,12 +38,12 @@ def fail(message: str, document: Mapping[str, Any] | None = None) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Numbers stand right."""
-    filled = list(rows)
+    """A table for people; columns of numbers are right-aligned."""
+    cells = list(rows)
     drawn = Table(title=title or None, title_justify="left", title_style="bold", header_style="dim")
-    for place, column in enumerate(columns):
-        numbers = bool(filled) and all(isinstance(row[place], int | float) for row in filled)
+    for index, column in enumerate(columns):
+        numbers = bool(cells) and all(isinstance(row[index], int | float) for row in cells)
         drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
-    for row in filled:
+    for row in cells:
         drawn.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
     return drawn

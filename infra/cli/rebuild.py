@@ -1,44 +1,70 @@
-"""Packs made again on a running system, by the function that does it."""
+"""`norain rebuild`: the availability packs made again, by the function that does it."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
 
-from infra.local.cloud import CloudFailed
-from infra.local.target import Target
+import typer
 
-AT_ONCE = 200
-"""SKUs of one call."""
+from infra.cli.output import show
+from infra.local.steps import Steps
+from infra.local.target import Target, load
 
-
-def skus(target: Target) -> list[str]:
-    """Every SKU that has positions, or a pack."""
-    found: set[str] = set()
-    for of in ("positions", "packs"):
-        asked: dict[str, Any] = {"of": of}
-        while True:
-            told = _ask(target, {"skus": asked})
-            found.update(told["skus"])
-            if told["after"] is None:
-                break
-            asked["after"] = told["after"]
-    return sorted(found)
+SKUS_PER_CALL = 200
+MOST_SHOWN = 20
 
 
-def rebuild(target: Target, wanted: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """How many SKUs each call has gone through, and whose packs were not what positions say."""
-    while wanted:
-        now, wanted = wanted[:AT_ONCE], wanted[AT_ONCE:]
-        told = _ask(target, {"rebuild": now})
-        yield len(now) - len(told["left"]), told["rebuilt"]
-        wanted = told["left"] + wanted
+class Projection(StrEnum):
+    availability = "availability"
 
 
-def _ask(target: Target, event: dict[str, Any]) -> dict[str, Any]:
-    answer = target.aws("lambda").invoke(
-        FunctionName=target.rebuild_function, Payload=json.dumps(event)
+def rebuild(
+    projection: Annotated[Projection, typer.Argument(help="what to make again")],
+    sku: Annotated[list[str] | None, typer.Option(help="only these SKUs")] = None,
+) -> None:
+    """Make availability again from the stock positions, while it goes on answering.
+
+    A pack is replaced atomically, and only when it differs from its positions. Changes of stock
+    during the rebuild are not lost.
+
+    \b
+    norain rebuild availability
+    norain rebuild availability --sku 1082185
+    """
+    target = load()
+    with Steps() as steps:
+        with steps.step("find the SKUs"):
+            wanted = sku or _skus(target)
+        changed: list[str] = []
+        with steps.step(f"rebuild {projection.value}", total=len(wanted)) as step:
+            for done, rebuilt in _rebuild(target, wanted):
+                changed += rebuilt
+                step.advance(done)
+    show(
+        {"skus": len(wanted), "rebuilt": changed},
+        f"{len(wanted)} SKUs, {len(changed)} differed from their positions and were replaced"
+        + (f": {', '.join(changed[:MOST_SHOWN])}" if changed else ""),
     )
-    told: dict[str, Any] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise CloudFailed(f"the rebuild failed: {told.get('errorMessage', told)}")
-    return told
+
+
+def _skus(target: Target) -> list[str]:
+    """Every SKU that has positions or a pack."""
+    skus: set[str] = set()
+    for of in ("positions", "packs"):
+        request: dict[str, Any] = {"of": of}
+        while True:
+            page = target.invoke(target.rebuild_function, {"skus": request})
+            skus.update(page["skus"])
+            if page["after"] is None:
+                break
+            request["after"] = page["after"]
+    return sorted(skus)
+
+
+def _rebuild(target: Target, skus: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """For each call: how many SKUs are done, and which packs were replaced."""
+    while skus:
+        batch, skus = skus[:SKUS_PER_CALL], skus[SKUS_PER_CALL:]
+        answer = target.invoke(target.rebuild_function, {"rebuild": batch})
+        yield len(batch) - len(answer["left"]), answer["rebuilt"]
+        skus = answer["left"] + skus

@@ -1,4 +1,4 @@
-"""How a running system is: its queues, its tables, and how far availability is behind stock."""
+"""`norain status`: queues and tables of a running system, and how far availability is behind."""
 
 import importlib.metadata
 import json
@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from infra.local.cloud import Cloud
-from infra.local.target import Target
+from infra.cli.output import show, table
+from infra.local import cloud, deploy
+from infra.local.cloud import Cloud, CloudFailed
+from infra.local.target import Target, load
 
 GENERATED = re.compile(
     r"^norain-(?P<stage>\w+)-(?P<stack>[A-Za-z]+)-(?P<name>\w+?)[0-9A-F]{8}-\w+$"
@@ -21,7 +23,38 @@ COUNTS = {
 }
 
 
-def status(target: Target, running: Cloud, digest: str) -> dict[str, Any]:
+def status() -> None:
+    """Show what is running and stored, what waits in the queues, and the lag of availability.
+
+    \b
+    norain status
+    norain status --json | jq .queues
+    """
+    running = cloud.state()
+    if running is None:
+        raise CloudFailed("the local cloud is not running: `norain up` starts it")
+    report = _report(load(), running, deploy.digest())
+    show(
+        report,
+        f"API  {report['api_url']}",
+        f"code {report['code']['deployed']}"
+        + (
+            ""
+            if report["code"]["current"]
+            else " [yellow](the sources have changed since: `norain up` deploys them)[/]"
+        ),
+        table(
+            "queues",
+            ("queue", "waiting", "in flight"),
+            [(row["queue"], row["waiting"], row["in_flight"]) for row in report["queues"]],
+        ),
+        table("tables", ("table", "items"), report["tables"].items()),
+        f"availability: {report['availability']['told']}",
+        "  ".join(f"{name} {version}" for name, version in report["versions"].items()),
+    )
+
+
+def _report(target: Target, running: Cloud, digest: str) -> dict[str, Any]:
     """``digest`` names the sources as they are now."""
     return {
         "api_url": target.api_url,
@@ -38,30 +71,31 @@ def status(target: Target, running: Cloud, digest: str) -> dict[str, Any]:
 
 
 def _queues(target: Target) -> Iterator[dict[str, Any]]:
-    found = target.sqs.list_queues(QueueNamePrefix=f"norain-{target.stage}-")
-    for url in found.get("QueueUrls", []):
+    listed = target.sqs.list_queues(QueueNamePrefix=f"norain-{target.stage}-")
+    for url in listed.get("QueueUrls", []):
         answer: Any = target.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-        told = answer["Attributes"]
+        attributes = answer["Attributes"]
         yield {
             "queue": short(url.rsplit("/", 1)[-1]),
-            **{name: int(told.get(attribute, 0)) for name, attribute in COUNTS.items()},
+            **{name: int(attributes.get(attribute, 0)) for name, attribute in COUNTS.items()},
         }
 
 
 def _tables(target: Target) -> Iterator[tuple[str, int]]:
-    """Items by table. DynamoDB itself counts them every six hours, the local cloud at once."""
-    for name, table in target.tables.items():
-        yield name, target.dynamodb.describe_table(TableName=table)["Table"]["ItemCount"]
+    """Number of items by table. AWS updates it every six hours, the local cloud at once."""
+    for name, table_name in target.tables.items():
+        described = target.dynamodb.describe_table(TableName=table_name)
+        yield name, described["Table"]["ItemCount"]
 
 
 def short(name: str) -> str:
-    """``norain-dev-Stock-FeedQueueB01CC067-8A66C82359ECD`` as ``Stock FeedQueue``."""
-    found = GENERATED.match(name)
-    return f"{found['stack']} {found['name']}" if found else name
+    """``norain-dev-Stock-FeedQueueB01CC067-8A66C82359ECD`` becomes ``Stock FeedQueue``."""
+    match = GENERATED.match(name)
+    return f"{match['stack']} {match['name']}" if match else name
 
 
 def _availability(target: Target) -> dict[str, Any]:
-    """What the projection last logged of itself: how long the oldest change had waited."""
+    """The lag that the projection logged last: how long its oldest change had waited."""
     logs = target.aws("logs")
     stack = f"norain-{target.stage}-Availability"
     groups = [
@@ -82,18 +116,18 @@ def _availability(target: Target) -> dict[str, Any]:
                 if "lag_ms" in line and event["timestamp"] >= last.get("timestamp", 0):
                     last = {"timestamp": event["timestamp"], "lag_ms": line["lag_ms"]}
     if not last:
-        return {"told": "nothing projected within the last hour"}
+        return {"told": "no change of stock within the last hour"}
     ago = max(0, round(time.time() - last["timestamp"] / 1000))
     return {
         "lag_ms": last["lag_ms"],
         "seconds_ago": ago,
-        "told": f"{last['lag_ms']} ms behind stock when it last ran, {ago} s ago",
+        "told": f"{last['lag_ms']} ms behind stock at its last run, {ago} s ago",
     }
 
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}

@@ -1,4 +1,4 @@
-"""Big files: into the feed bucket, and how far they have been read there."""
+"""Big stock files: uploading them to the feed bucket, and following the worker that reads them."""
 
 import hashlib
 import time
@@ -12,11 +12,11 @@ from infra.local.cloud import CloudFailed
 from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.instants import rfc3339
-from shared.stock.intake.ingest import Progress, progress_key, progress_of_item, rejects_keys
+from shared.stock.intake.ingest import IntakeProgress, progress_key, progress_of_item, rejects_keys
 
 FROM_BYTES = 1_000_000
 """Smaller files go straight onto the queue."""
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 SILENT_SECONDS = 120
 
 Advance = Callable[[int], None]
@@ -31,7 +31,8 @@ class Uploaded:
 
 
 def key_of(path: Path) -> str:
-    """Named by its content: the same file is the same object, and none is written over."""
+    """The object's key contains a digest of the content: a file sent again is the same object, and
+    no object is overwritten by a different file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -51,14 +52,15 @@ def upload(target: Target, path: Path, source: str, advance: Advance) -> Uploade
             ExtraArgs={"Metadata": {"as-of": as_of, "source": quote(source, safe=":/")}},
             Callback=advance,
         )
-    told = s3.head_object(Bucket=target.feed_bucket, Key=key)
-    return Uploaded(key, told["ETag"].strip('"'), as_of, told["ContentLength"])
+    head = s3.head_object(Bucket=target.feed_bucket, Key=key)
+    return Uploaded(key, head["ETag"].strip('"'), as_of, head["ContentLength"])
 
 
-def follow(target: Target, uploaded: Uploaded, advance: Advance) -> Progress:
-    """The progress at its end, told by bytes on the way.
+def follow(target: Target, uploaded: Uploaded, advance: Advance) -> IntakeProgress:
+    """Wait until the worker has read the file; its final progress.
 
-    Raises CloudFailed when nothing moves for SILENT_SECONDS.
+    ``advance`` gets the number of bytes read since its last call. Raises CloudFailed when the
+    worker has not progressed for SILENT_SECONDS.
     """
     pk, sk = progress_key(target.feed_bucket, uploaded.key, uploaded.etag, uploaded.as_of)
     seen, moved = 0, time.monotonic()
@@ -69,22 +71,22 @@ def follow(target: Target, uploaded: Uploaded, advance: Advance) -> Progress:
             ConsistentRead=True,
         )
         if "Item" in answer:
-            found = progress_of_item(from_item(answer["Item"]))
-            if found.read > seen:
-                advance(found.read - seen)
-                seen, moved = found.read, time.monotonic()
-            if found.state != "reading":
-                return found
+            progress = progress_of_item(from_item(answer["Item"]))
+            if progress.read > seen:
+                advance(progress.read - seen)
+                seen, moved = progress.read, time.monotonic()
+            if progress.state != "reading":
+                return progress
         if time.monotonic() - moved > SILENT_SECONDS:
             raise CloudFailed(
-                f"the file has not been read on for {SILENT_SECONDS} s; see the dead letters of "
-                "the queue Stock FilesQueue"
+                f"the worker has not read on for {SILENT_SECONDS} s: see the dead letters, "
+                "`norain redrive --of stock-files --dry-run`"
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-def rejects(target: Target, progress: Progress) -> bytes:
-    """The lines that name what was wrong, JSON each."""
+def rejects(target: Target, progress: IntakeProgress) -> bytes:
+    """The wrong rows with their reasons, as JSON lines."""
     s3 = target.aws("s3")
     return b"".join(
         s3.get_object(Bucket=target.feed_bucket, Key=key)["Body"].read()

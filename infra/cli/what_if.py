@@ -1,12 +1,15 @@
-"""Past orders under a draft of the routing policy, all pages of them."""
+"""`norain what-if`: past orders routed again under a draft of the routing policy."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+import typer
 
-from infra.cli.output import table
+from infra.cli.options import ClientName, text_of
+from infra.cli.output import show, table
 from infra.local import target
+from infra.local.steps import Step, Steps
 
 MOST_SHOWN = 10
 METRICS = (
@@ -21,26 +24,66 @@ METRICS = (
 )
 
 
-def pages(http: httpx.Client, days: int, draft: str | None) -> Iterator[dict[str, Any]]:
-    """``draft`` is a policy as JSON text, which becomes the draft; None tries the one there is.
+def what_if(
+    draft: Annotated[
+        str | None,
+        typer.Argument(metavar="DRAFT", help="a policy as a JSON file, or - for standard input"),
+    ] = None,
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="how many days of orders to route again")
+    ] = 28,
+    client: ClientName = "planner",
+) -> None:
+    """Show what past orders would have cost and where they would have come from under a draft.
 
-    Raises Refused when it does not fit the schema, or there is no draft.
+    DRAFT is stored as the draft of the routing policy; it is not put in force. Without DRAFT the
+    stored draft is tried. Orders are routed again on the stock as it was then. The draft's
+    guard-rails are measured by the result; ends with 1 when one of them is broken.
+
+    \b
+    norain what-if events/samples/policy.json
+    norain what-if --days 7 --json | jq .after.late_parcels
+    """
+    text = None if draft is None else text_of(draft)
+    with (
+        Steps() as steps,
+        steps.step("what if") as step,
+        target.channel(target.load(), client) as http,
+    ):
+        report = together(_watched(pages(http, days, text), step))
+    show(report, *drawn(report))
+    if report["broken"] or not report["through"]:
+        raise typer.Exit(1)
+
+
+def _watched(parts: Iterator[dict[str, Any]], step: Step) -> Iterator[dict[str, Any]]:
+    orders = 0
+    for page in parts:
+        orders += page["before"]["orders"]
+        step.note(f"{orders} orders")
+        yield page
+
+
+def pages(http: httpx.Client, days: int, draft: str | None) -> Iterator[dict[str, Any]]:
+    """All pages of the what-if. ``draft`` is a policy as JSON text, or None for the stored draft.
+
+    Raises Refused when the policy does not fit the schema, or there is no stored draft.
     """
     if draft is not None:
         headers = {"content-type": "application/json"}
         target.answer(http.put("/v1/routing/policies/draft", content=draft, headers=headers))
     cursor: str | None = None
     while True:
-        asked = {"days": days} | ({"cursor": cursor} if cursor else {})
-        page = target.answer(http.post("/v1/routing/policies/draft/what-if", json=asked))
+        body = {"days": days} | ({"cursor": cursor} if cursor else {})
+        page = target.answer(http.post("/v1/routing/policies/draft/what-if", json=body))
         yield page
         if (cursor := page.get("next_cursor")) is None:
             return
 
 
 def together(parts: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    """The totals of the last page are those of all; ``trial`` is absent when somebody else has
-    begun another what-if meanwhile, and then the totals are, too."""
+    """All pages as one report. The last page has the totals of all pages in ``trial``; it has
+    none when another client has begun another what-if in between, and then nor has the report."""
     differences: list[dict[str, Any]] = []
     last: dict[str, Any] = {}
     for last in parts:
@@ -57,18 +100,18 @@ def together(parts: Iterator[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def drawn(found: dict[str, Any]) -> list[Any]:
-    """For people: what would change in all, where the load goes, and the dearest orders."""
-    before, after, differences = found["before"], found["after"], found["differences"]
+def drawn(report: dict[str, Any]) -> list[Any]:
+    """The report for a person: totals, load by location, and the largest increases."""
+    before, after, differences = report["before"], report["after"], report["differences"]
     if before is None:
-        return ["[yellow]somebody has begun another what-if of this draft: begin again"]
+        return ["[yellow]another what-if of this draft has begun in between: begin again"]
     currency = before["paid"]["currency"]
-    loads = {place: (before["load"].get(place, 0), units) for place, units in after["load"].items()}
-    loads |= {place: (units, 0) for place, units in before["load"].items() if place not in loads}
+    old, new = before["load"], after["load"]
+    loads = {location: (old.get(location, 0), new.get(location, 0)) for location in old | new}
     moved = sorted(loads.items(), key=lambda row: (-abs(row[1][1] - row[1][0]), row[0]))
     title = (
-        f"draft {found['draft_revision']}, orders of {found['days']} days: {before['orders']}, of "
-        f"which {len(differences)} would come from elsewhere"
+        f"draft {report['draft_revision']}, orders of {report['days']} days: {before['orders']}, "
+        f"of which {len(differences)} would come from elsewhere"
     )
     return [
         title,
@@ -81,10 +124,10 @@ def drawn(found: dict[str, Any]) -> list[Any]:
         table(
             "load, units",
             ("location", "now", "draft"),
-            [(place, *units) for place, units in moved[:MOST_SHOWN] if units[0] != units[1]],
+            [(location, *units) for location, units in moved[:MOST_SHOWN] if units[0] != units[1]],
         ),
         table(
-            f"orders that would cost most more, of {len(differences)}",
+            f"orders with the largest increase, of {len(differences)}",
             ("order", "from", "would be from", "paid", "kg CO2e"),
             [
                 (
@@ -97,7 +140,7 @@ def drawn(found: dict[str, Any]) -> list[Any]:
                 for row in differences[:MOST_SHOWN]
             ],
         ),
-        *(f"[red]{row['guard_rail']}[/]: {row['sentence']}" for row in found["broken"]),
+        *(f"[red]{row['guard_rail']}[/]: {row['sentence']}" for row in report["broken"]),
     ]
 
 

@@ -1,7 +1,8 @@
-"""The local cloud: MiniStack as one process group in the background, on loopback only.
+"""The local cloud: MiniStack in one background process group, listening on loopback only.
 
-A cloud lives in a state folder: its process and port (cloud.json), its log, its temporary files.
-Two folders are two clouds, so the tests run theirs beside a demo. Nothing is kept over a stop.
+A cloud has a state folder with its process id and port (cloud.json), its log and its temporary
+files. Each folder is a cloud of its own, so the tests run theirs beside a demo. Stopping a cloud
+deletes its data.
 """
 
 import contextlib
@@ -23,11 +24,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = Path(os.environ.get("NORAIN_FOLDER") or ROOT / ".norain").absolute()
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
-USUAL_PORT = 4566
+DEFAULT_PORT = 4566
 START_SECONDS = 60
 TERM_SECONDS = 2
 KILL_SECONDS = 20
-BURIAL_SECONDS = 2
+ORPHAN_SECONDS = 2
 HEALTH = "/_ministack/health"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
@@ -35,12 +36,12 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class CloudFailed(Exception):
-    """The local cloud cannot be started or reached; the message says what to do."""
+    """A command on the local cloud failed; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """``pid`` leads the process group of the gateway and its function workers."""
+    """A started cloud; ``pid`` is the leader of the process group of MiniStack and its workers."""
 
     folder: Path
     pid: int
@@ -55,7 +56,7 @@ class Cloud:
         return self.folder / "cloud.log"
 
     def environment(self) -> dict[str, str]:
-        """What an AWS tool needs to talk to this cloud and to no other."""
+        """Environment variables that make an AWS tool talk to this cloud, and to no other."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
@@ -67,10 +68,10 @@ class Cloud:
 
 
 def state(folder: Path = FOLDER) -> Cloud | None:
-    """The cloud that runs in ``folder``, or None."""
+    """The running cloud of ``folder``, or None."""
     try:
-        noted = json.loads((folder / "cloud.json").read_text())
-        cloud = Cloud(folder=folder, pid=noted["pid"], port=noted["port"])
+        saved = json.loads((folder / "cloud.json").read_text())
+        cloud = Cloud(folder=folder, pid=saved["pid"], port=saved["port"])
     except (FileNotFoundError, ValueError, KeyError):
         return None
     return cloud if cloud.pid in _members(cloud) else None
@@ -79,11 +80,10 @@ def state(folder: Path = FOLDER) -> Cloud | None:
 def start(folder: Path = FOLDER, port: int | None = None) -> Cloud:
     """The cloud of ``folder``, started when it is not running.
 
-    ``port``, else NORAIN_PORT, else 4566 or any free one.
-
-    Raises CloudFailed with the end of the log when it does not come up.
+    The port is ``port``, else NORAIN_PORT, else 4566 or a free one. Raises CloudFailed with the end
+    of the log when the cloud does not start.
     """
-    with _alone(folder):
+    with _locked(folder):
         if running := state(folder):
             return running
         _clear(folder)
@@ -97,19 +97,19 @@ def start(folder: Path = FOLDER, port: int | None = None) -> Cloud:
 
 
 def stop(folder: Path = FOLDER) -> bool:
-    """End the cloud of ``folder`` with all its workers; False when there was none.
+    """Stop the cloud of ``folder`` with all its workers; False when none was running.
 
-    Ends only processes of the group that we started and that carry this folder on their command
-    line: a number used again by a stranger is left alone.
+    Only processes of the group that we started and that have this folder on their command line are
+    ended, so a process that the system gave the same id later is left alone.
     """
     if not folder.exists():
         return False
-    with _alone(folder):
+    with _locked(folder):
         try:
-            noted = json.loads((folder / "cloud.json").read_text())
+            saved = json.loads((folder / "cloud.json").read_text())
         except (FileNotFoundError, ValueError):
             return False
-        cloud = Cloud(folder=folder, pid=noted["pid"], port=noted["port"])
+        cloud = Cloud(folder=folder, pid=saved["pid"], port=saved["port"])
         was_running = bool(_members(cloud))
         _end(cloud)
         _clear(folder)
@@ -117,7 +117,8 @@ def stop(folder: Path = FOLDER) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time starts or stops the cloud of ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -133,7 +134,7 @@ def _clear(folder: Path) -> None:
 def _port() -> int:
     if chosen := os.environ.get("NORAIN_PORT"):
         return int(chosen)
-    return USUAL_PORT if _is_free(USUAL_PORT) else free_port()
+    return DEFAULT_PORT if _is_free(DEFAULT_PORT) else free_port()
 
 
 def _is_free(port: int) -> bool:
@@ -155,7 +156,7 @@ def free_port() -> int:
 
 def _launch(folder: Path, port: int) -> Cloud:
     if not _is_free(port):
-        raise CloudFailed(f"port {port} is taken: set NORAIN_PORT to another one")
+        raise CloudFailed(f"port {port} is in use: set NORAIN_PORT to a free port")
     temporary = folder / "tmp"
     temporary.mkdir()
     with (folder / "cloud.log").open("w") as log:
@@ -170,20 +171,20 @@ def _launch(folder: Path, port: int) -> Cloud:
         )
     _children[process.pid] = process
     cloud = Cloud(folder=folder, pid=process.pid, port=port)
-    noted = {name: value for name, value in asdict(cloud).items() if name != "folder"}
-    (folder / "cloud.json").write_text(json.dumps(noted) + "\n")
+    saved = {name: value for name, value in asdict(cloud).items() if name != "folder"}
+    (folder / "cloud.json").write_text(json.dumps(saved) + "\n")
     return cloud
 
 
 def _mark(folder: Path) -> tuple[str, str]:
-    """An interpreter option without effect, by which the process is known to be ours."""
+    """An interpreter option without effect, which marks the process as ours in process lists."""
     return ("-X", f"norain={folder}")
 
 
 def _process_environment(ours: Mapping[str, str], temporary: Path, port: int) -> dict[str, str]:
-    """Little of our own environment: functions inherit it, and would see more than in the cloud.
+    """Few of our own variables: functions inherit them, and must not see more than on AWS.
 
-    The temporary folder is in the workers' command lines, which makes them known as ours too.
+    The temporary folder is part of the workers' command lines, which marks them as ours, too.
     """
     return {
         **{name: ours[name] for name in KEPT_VARIABLES if name in ours},
@@ -221,25 +222,25 @@ def _end(cloud: Cloud) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(cloud.pid, sign)
         deadline = time.monotonic() + patience
-        while (left := _members(cloud)) and time.monotonic() < deadline:
+        while (remaining := _members(cloud)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        if not left:
+        if not remaining:
             break
     else:
-        raise CloudFailed(f"these processes do not end: {sorted(left)}")
+        raise CloudFailed(f"these processes do not end: {sorted(remaining)}")
     _reap(cloud.pid)
-    _await_burial(cloud.pid)
+    _await_orphans(cloud.pid)
 
 
 def _reap(pid: int) -> None:
-    """Take note of its end when we are the parent, so that it does not stay as a zombie."""
-    if ours := _children.pop(pid, None):
-        ours.wait(KILL_SECONDS)
+    """Collect the exit status when we are the parent, so that no zombie remains."""
+    if process := _children.pop(pid, None):
+        process.wait(KILL_SECONDS)
 
 
-def _await_burial(group: int) -> None:
-    """Its orphans are taken note of by the system, and are gone from its list soon after."""
-    deadline = time.monotonic() + BURIAL_SECONDS
+def _await_orphans(group: int) -> None:
+    """Wait until the system has collected the orphans of the process group."""
+    deadline = time.monotonic() + ORPHAN_SECONDS
     with contextlib.suppress(ProcessLookupError):
         while time.monotonic() < deadline:
             os.killpg(group, 0)
@@ -247,12 +248,14 @@ def _await_burial(group: int) -> None:
 
 
 def _members(cloud: Cloud) -> set[int]:
-    """The living processes of the cloud's group, known by the folder in their command lines."""
-    found = _from_proc() if Path("/proc/self/stat").exists() else _from_ps()
-    return {pid for pid, group, line in found if group == cloud.pid and str(cloud.folder) in line}
+    """Living processes of the cloud's group that have its folder on their command lines."""
+    processes = _from_proc() if Path("/proc/self/stat").exists() else _from_ps()
+    folder = str(cloud.folder)
+    return {pid for pid, group, line in processes if group == cloud.pid and folder in line}
 
 
 def _from_proc() -> Iterator[tuple[int, int, str]]:
+    """Process id, process group and command line of each living process (Linux)."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
@@ -263,6 +266,7 @@ def _from_proc() -> Iterator[tuple[int, int, str]]:
 
 
 def _from_ps() -> Iterator[tuple[int, int, str]]:
+    """The same from ps, for systems without /proc."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,pgid=,stat=,command="], capture_output=True, text=True, check=True
     )

@@ -1,7 +1,7 @@
-"""`norain demo`: a retailer in a minute or two, and what happened to Bob.
+"""`norain demo`: seeds a retailer within some minutes, and tells the story of Bob.
 
-What runs is used again: a second run deploys nothing that is unchanged, seeds nothing twice (the
-orders' keys answer what they answered), and tells the story anew.
+A second run reuses the running cloud: it deploys and seeds only what is missing (the orders have
+idempotency keys, so they are not placed twice), and tells the story again.
 """
 
 import json
@@ -19,7 +19,7 @@ SEEDED = "seeded.json"
 
 
 def run(console: Console) -> dict[str, Any]:
-    """The summary, with everything that the story found."""
+    """Run the demo; the summary of its figures."""
     target = deploy.up(steps=Steps())
     with Steps() as steps:
         with steps.step("sales of 2017 read"):
@@ -27,25 +27,25 @@ def run(console: Console) -> dict[str, Any]:
         if not _is_seeded(target):
             seed.seed_reference(target, sold, steps)
             seed.seed_stock(target, sold, steps)
-            _note_seeded(target)
+            _save_mark(target)
         placed = seed.place_orders(target, sold, steps)
         carried_out = seed.carry_out(target, placed, steps)
         with steps.step("decisions of the routed orders read") as step:
             routed = story.routed(target, placed, step)
-    told = story.tell(target, sold, routed, console)
+    outcome = story.tell(target, sold, routed, console)
     with Steps() as steps, steps.step("laws checked over every position and order"):
         checked = laws.settle(target)
     summary = {
         "sku": next(iter(sold.products)),
         "orders": len(placed.orders),
         "sales": dict(sorted(placed.sales.items())),
-        "refused": len(placed.refused) + told.refused,
+        "refused": len(placed.refused) + outcome.refused,
         "split": routed.split,
         "parcels": routed.parcels,
         "km": round(routed.km, 1),
         "kg_co2e": round(routed.kg_co2e, 2),
         "fulfillments": carried_out,
-        "staleness_seconds": told.staleness_seconds,
+        "staleness_seconds": outcome.staleness_seconds,
         "laws": asdict(checked),
     }
     story.sum_up(summary, target, console)
@@ -58,10 +58,10 @@ def _mark(target: Target) -> str:
 
 
 def _is_seeded(target: Target) -> bool:
-    """Whether this very cloud, with these very tables, has been seeded."""
-    noted = cloud.FOLDER / SEEDED
-    return noted.exists() and noted.read_text() == _mark(target)
+    """Whether the running cloud has been seeded: a restart makes other processes and tables."""
+    saved = cloud.FOLDER / SEEDED
+    return saved.exists() and saved.read_text() == _mark(target)
 
 
-def _note_seeded(target: Target) -> None:
+def _save_mark(target: Target) -> None:
     (cloud.FOLDER / SEEDED).write_text(_mark(target))

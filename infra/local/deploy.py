@@ -1,7 +1,7 @@
-"""From nothing to a deployed local cloud: `cdk synth`, `cdk bootstrap`, `cdk deploy`, local.json.
+"""Deploys the local cloud: starts it, runs the CDK CLI on it, and writes local.json.
 
-The stacks are the ones that `cdk deploy` brings to AWS. Their assembly is kept under the digest of
-the sources it was made from: what has not changed is neither made nor deployed again.
+The stacks are those that `cdk deploy` deploys to AWS. The assembly is cached under a digest of its
+sources, so nothing is synthesized or deployed again without a change.
 """
 
 import hashlib
@@ -41,9 +41,9 @@ KEPT_ASSEMBLIES = 3
 
 
 def up(folder: Path = FOLDER, port: int | None = None, steps: Steps | None = None) -> Target:
-    """A running cloud in ``folder`` with the sources of now deployed, and where to find what.
+    """Make sure that a cloud runs in ``folder`` with the current sources deployed; its addresses.
 
-    Raises CloudFailed with what the tool that failed has said.
+    Raises CloudFailed with the output of the tool that failed.
     """
     steps = steps or Steps()
     wanted = digest()
@@ -52,17 +52,17 @@ def up(folder: Path = FOLDER, port: int | None = None, steps: Steps | None = Non
         steps.console.print(f"the local cloud runs at {running.url} and is up to date")
         return deployed
     with ThreadPoolExecutor(1) as pool, steps:
-        made = pool.submit(assembly, wanted, steps)
+        synthesis = pool.submit(assembly, wanted, steps)
         with steps.step("start the local cloud"):
             running = cloud.start(folder, port)
         (folder / target.NAME).unlink(missing_ok=True)
         if not _is_bootstrapped(running):
             with steps.step("bootstrap it for CDK"):
                 _cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], running)
-        outputs = _deploy(made.result(), running, steps)
-        found = _target(running, outputs, wanted)
-        found.save(folder)
-        return found
+        outputs = _deploy(synthesis.result(), running, steps)
+        addresses = _target(running, outputs, wanted)
+        addresses.save(folder)
+        return addresses
 
 
 def _deployed(folder: Path) -> Target | None:
@@ -73,12 +73,12 @@ def _deployed(folder: Path) -> Target | None:
 
 
 def digest() -> str:
-    """Names everything that the deployed stacks are made from."""
-    found = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()} {STAGE}".encode())
+    """A digest of everything that the deployed stacks are made from."""
+    sources = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()} {STAGE}".encode())
     for path in _sources():
-        found.update(f"\n{path.relative_to(ROOT)}\n".encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+        sources.update(f"\n{path.relative_to(ROOT)}\n".encode())
+        sources.update(path.read_bytes())
+    return sources.hexdigest()[:16]
 
 
 def _sources() -> Iterator[Path]:
@@ -89,31 +89,31 @@ def _sources() -> Iterator[Path]:
 
 
 def assembly(name: str, steps: Steps) -> Path:
-    """The synthesised stacks of the digest ``name``, made when they are not there yet."""
+    """The synthesized stacks of the digest ``name``; made when they are not in the cache."""
     folder = BUNDLES / f"assembly-{name}"
     if folder.exists():
         os.utime(folder)
         return folder
-    making = BUNDLES / f"{folder.name}.{uuid.uuid4().hex[:8]}.building"
-    with steps.step("make the stacks (cdk synth)"):
+    building = BUNDLES / f"{folder.name}.{uuid.uuid4().hex[:8]}.building"
+    with steps.step("synthesize the stacks (cdk synth)"):
         app = f"cd .. && {sys.executable} -m infra.app"
         context = ("-c", "local=true", "-c", f"stage={STAGE}")
         try:
-            _cdk(["synth", "--quiet", "--app", app, "--output", str(making), *context])
+            _cdk(["synth", "--quiet", "--app", app, "--output", str(building), *context])
             try:
-                making.rename(folder)
-            except OSError:  # another run made the same meanwhile
+                building.rename(folder)
+            except OSError:  # another process has made the same assembly
                 if not folder.exists():
                     raise
         finally:
-            shutil.rmtree(making, ignore_errors=True)
-        _forget_old()
+            shutil.rmtree(building, ignore_errors=True)
+        _delete_old()
     return folder
 
 
-def _forget_old() -> None:
-    made = sorted(BUNDLES.glob("assembly-*"), key=lambda path: path.stat().st_mtime)
-    for folder in made[:-KEPT_ASSEMBLIES]:
+def _delete_old() -> None:
+    assemblies = sorted(BUNDLES.glob("assembly-*"), key=lambda path: path.stat().st_mtime)
+    for folder in assemblies[:-KEPT_ASSEMBLIES]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -123,7 +123,7 @@ def _is_bootstrapped(running: Cloud) -> bool:
 
 
 def _deploy(made: Path, running: Cloud, steps: Steps) -> Mapping[str, str]:
-    """Deploy every stack of the assembly; its outputs, by name."""
+    """Deploy every stack of the assembly; the outputs of the stacks by name."""
     written = running.folder / "tmp" / "outputs.json"
     stacks = len(list(made.glob("*.template.json")))
     with steps.step("deploy the stacks (cdk deploy)", total=stacks) as step:
@@ -135,8 +135,8 @@ def _deploy(made: Path, running: Cloud, steps: Steps) -> Mapping[str, str]:
                 step.note(line.rsplit(" | ", 1)[-1].strip())
 
         source = ("--all", "--app", str(made), "--outputs-file", str(written))
-        manner = ("--require-approval", "never", "--concurrency", "4", "--progress", "events")
-        _cdk(["deploy", *source, *manner], running, watch)
+        options = ("--require-approval", "never", "--concurrency", "4", "--progress", "events")
+        _cdk(["deploy", *source, *options], running, watch)
     by_stack: dict[str, dict[str, str]] = json.loads(written.read_text())
     return {name: value for outputs in by_stack.values() for name, value in outputs.items()}
 
@@ -146,9 +146,10 @@ def _cdk(
     running: Cloud | None = None,
     watch: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Run the CDK CLI against the local cloud, or against nothing at all.
+    """Run the CDK CLI against the local cloud, or without any cloud when ``running`` is None.
 
-    A bootstrap runs outside infra/, where there is no cdk.json and thus no app to make first.
+    With a cloud it runs outside infra/: without a cdk.json there, it synthesizes no app first.
+    Raises CloudFailed with the last lines of its output.
     """
     if not CDK.exists():
         raise CloudFailed("the CDK CLI is not installed: run `make setup`")
@@ -162,16 +163,16 @@ def _cdk(
         text=True,
     ) as process:
         assert process.stdout is not None
-        said = deque[str](maxlen=40)
+        output = deque[str](maxlen=40)
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             watch(line)
     if process.returncode:
-        raise CloudFailed(f"`cdk {arguments[0]}` failed:\n{''.join(said)}")
+        raise CloudFailed(f"`cdk {arguments[0]}` failed:\n{''.join(output)}")
 
 
 def _cdk_environment(running: Cloud | None) -> dict[str, str]:
-    """Ours without anything that leads to a real account or a proxy."""
+    """Our environment without the variables that lead to a real AWS account or to a proxy."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -194,9 +195,9 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
     clients = {}
     for output, client_id in outputs.items():
         if output.startswith("Client") and output.endswith("Id"):
-            told = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+            described = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
             clients[output.removeprefix("Client").removesuffix("Id").lower()] = Client(
-                client_id, told["UserPoolClient"]["ClientSecret"]
+                client_id, described["UserPoolClient"]["ClientSecret"]
             )
     host = f"{outputs['ApiId']}.execute-api.localhost:{running.port}"
     return Target(

@@ -1,4 +1,4 @@
-"""Law 1 and law 6 over everything that is stored, recomputed from the tables (design: the laws).
+"""Laws 1 and 6 of the README, recomputed over everything that is stored.
 
 available = on_hand - reserved
 reserved  = units of open holds + units that open fulfillments of orders hold
@@ -19,7 +19,7 @@ from shared.orders.model import LawBroken, Order, units_held
 from shared.orders.model import check as conserve
 from shared.orders.store import order_of_item, units_reserved
 from shared.stock.model.audit import LATE, Place, Units, audit, ledger_of, promised
-from shared.stock.model.ledger import Row
+from shared.stock.model.ledger import LedgerRow
 from shared.stock.model.position import HoldState
 from shared.stock.store import KEPT, hold_of_item, position_of_item, row_of_item
 
@@ -34,9 +34,10 @@ class Checked:
 
 
 def check(target: Target) -> Checked:
-    """Reads the tables whole: for a retailer at rest, and of a demo's size.
+    """Check every position and order. Reads whole tables, so only for small retailers, and while
+    nothing is written to them.
 
-    What is compared with what is the audit's business (shared/stock/audit.py).
+    The comparison itself is that of the audit (shared/stock/audit.py).
     """
     stock = list(_scan(target, "stock"))
     documents = list(_scan(target, "orders"))
@@ -52,10 +53,10 @@ def check(target: Target) -> Checked:
         *((order.hold_id, units_held(order.fulfillments)) for order in orders),
         *((None, units) for units in transfers),
     ]
-    # At rest no row of the ledger is under way any more.
+    # Nothing is written, so every row of the ledger has arrived: the audit's grace time is skipped.
     now = datetime.now(UTC) + LATE
     oldest = now - KEPT
-    rows: dict[Place, list[Row]] = defaultdict(list)
+    rows: dict[Place, list[LedgerRow]] = defaultdict(list)
     for item in stock:
         if item["pk"].startswith("SKU#") and item["sk"].startswith("MOVE#"):
             rows[item["sku"], item["location_id"]].append(row_of_item(item))
@@ -80,7 +81,8 @@ def check(target: Target) -> Checked:
 
 
 def settle(target: Target, seconds: float = 60) -> Checked:
-    """``check`` until nothing is broken: the ledger follows the positions by a second or two."""
+    """``check`` until nothing is broken, for at most ``seconds``: the ledger is written a second or
+    two after the positions."""
     deadline = time.monotonic() + seconds
     while (checked := check(target)).broken and time.monotonic() < deadline:
         time.sleep(1)

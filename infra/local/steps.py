@@ -1,7 +1,7 @@
-"""What people see while they wait: a line per step with its time, bars where there is a count.
+"""Progress display: a line per step with its time, and a bar where the step has a total.
 
-On a terminal the lines live; elsewhere (CI, a pipe) a step is one line when it begins and one when
-it ends. Everything goes to standard error: standard output is for results.
+On a terminal the lines are updated; elsewhere (CI, a pipe) a step prints one line when it begins
+and one when it ends. All goes to standard error, because standard output is for results.
 """
 
 import contextlib
@@ -26,13 +26,14 @@ from rich.table import Column
 from rich.text import Text
 
 PLAIN_SECONDS = 10
+"""Between two progress lines of a step outside a terminal."""
 BAR_WIDTH = 24
 NOTE_WIDTH = 28
 
 
 @dataclass
 class Step:
-    """One piece of work; ``advance`` counts what is done, ``note`` says what is at hand."""
+    """A step that is running: ``advance`` counts finished units, ``note`` shows a short text."""
 
     title: str
     total: int | None
@@ -40,7 +41,7 @@ class Step:
     _task: TaskID | None
     _console: Console
     _done: int = 0
-    _told: float = field(default_factory=time.monotonic)
+    _printed_at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def advance(self, by: int = 1) -> None:
@@ -48,8 +49,8 @@ class Step:
             self._done += by
             if self._progress is not None and self._task is not None:
                 self._progress.advance(self._task, by)
-            elif time.monotonic() - self._told > PLAIN_SECONDS:
-                self._told = time.monotonic()
+            elif time.monotonic() - self._printed_at > PLAIN_SECONDS:
+                self._printed_at = time.monotonic()
                 self._console.print(f"  {self.title}: {self._done} of {self.total}", style="dim")
 
     def note(self, text: str) -> None:
@@ -58,9 +59,9 @@ class Step:
 
 
 class Steps:
-    """The display; a context manager, so that the terminal is given back whatever happens.
+    """The display of all steps, as a context manager that always restores the terminal.
 
-    It may be entered again, inside itself or later.
+    It can be entered again, also inside itself.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -100,7 +101,7 @@ class Steps:
 
     @contextlib.contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Step]:
-        """Shows ``title`` until the block ends; steps may run side by side in threads."""
+        """Show ``title`` until the block ends. Threads can run steps at the same time."""
         task = None
         if self._progress is not None:
             task = self._progress.add_task(title, total=total, note="")
@@ -122,7 +123,7 @@ class Steps:
 
 
 class _CountColumn(ProgressColumn):
-    """A bar with its count, for the steps that have one."""
+    """A bar and a count, for the steps with a total."""
 
     def render(self, task: Task) -> Text:
         if task.total is None or task.total <= 1:

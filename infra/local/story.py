@@ -1,4 +1,4 @@
-"""What happened to Bob, told while it happens; every line comes from an answer of the system."""
+"""The story of Bob, printed while it happens; every line is made from an answer of the API."""
 
 import time
 from collections import Counter
@@ -35,7 +35,7 @@ PROJECTION_SECONDS = 30
 
 @dataclass
 class Routed:
-    """What the stored decisions of the shipped orders add up to; ``example`` is one split order."""
+    """Totals of the routing decisions; ``example`` is one split order with its decision."""
 
     split: int = 0
     parcels: int = 0
@@ -45,14 +45,14 @@ class Routed:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Outcome:
     refused: int
     staleness_seconds: float
 
 
 def routed(target: Target, placed: Placed, step: Step) -> Routed:
-    """Reads the decision of every order through the API."""
-    found = Routed()
+    """Read the decision of every order through the API, and add them up."""
+    totals = Routed()
     decisions: dict[str, dict[str, Any]] = {}
     with channel(target, "ops") as ops:
 
@@ -64,20 +64,20 @@ def routed(target: Target, placed: Placed, step: Step) -> Routed:
     for order in placed.orders:
         decision = decisions[order["order_id"]]
         shipped = [part for part in order["fulfillments"] if part["method"] == "ship"]
-        found.parcels += len(shipped)
-        found.km += decision["plan"]["km"]
-        found.kg_co2e += decision["plan"]["kg_co2e"]
+        totals.parcels += len(shipped)
+        totals.km += decision["plan"]["km"]
+        totals.kg_co2e += decision["plan"]["kg_co2e"]
         if len(shipped) > 1:
-            found.split += 1
-        if not found.example or _tells_more(decision, found.example, shipped):
-            found.example = {"order": order, "decision": decision}
-    return found
+            totals.split += 1
+        if not totals.example or _is_better_example(decision, totals.example, shipped):
+            totals.example = {"order": order, "decision": decision}
+    return totals
 
 
-def _tells_more(
+def _is_better_example(
     decision: dict[str, Any], than: dict[str, Any], shipped: list[dict[str, Any]]
 ) -> bool:
-    """A split order with few candidates shows best why it was split."""
+    """A split order with few candidate locations is the easiest to understand."""
     known = [part for part in than["order"]["fulfillments"] if part["method"] == "ship"]
     return (min(2, len(shipped)), -len(decision["candidates"])) > (
         min(2, len(known)),
@@ -85,33 +85,40 @@ def _tells_more(
     )
 
 
-def tell(target: Target, sold: Retailer, found: Routed, console: Console) -> Told:
-    with channel(target, "web") as web, channel(target, "associate") as associate:
-        return _Story(target, sold, console, web, associate).tell(found)
+def tell(target: Target, sold: Retailer, totals: Routed, console: Console) -> Outcome:
+    """Tell the story on ``console``; what it adds to the summary."""
+    with (
+        channel(target, "web") as web,
+        channel(target, "associate") as associate,
+        channel(target, "ops") as ops,
+    ):
+        return _Story(sold, console, web, associate, ops).tell(totals)
 
 
 @dataclass
 class _Story:
-    target: Target
+    """One HTTP client per channel that acts in the story."""
+
     sold: Retailer
     console: Console
     web: httpx.Client
     associate: httpx.Client
+    ops: httpx.Client
 
-    def tell(self, found: Routed) -> Told:
+    def tell(self, totals: Routed) -> Outcome:
         self._chapter("Why an order went where it went")
-        self._decision(found)
+        self._decision(totals)
         self._chapter("Bob wants one thing, today")
         sku = next(reversed(self.sold.products))
         store_a, store_b, store_c = self._three_stores()
         staleness = self._set_the_scene(sku, {store_a: 0, store_b: 2, store_c: 1})
         bob = self._bob_on_the_web(sku, store_a)
-        place = self._where(sku, store_a)
-        nearest = next(row for row in place if row["location_id"] == store_b)
+        stores = self._stores_with_stock(sku, store_a)
+        nearest = next(row for row in stores if row["location_id"] == store_b)
         order = self._bob_reserves(bob, sku, nearest)
         self._another_buyer(sku, store_c)
         self._at_the_store(store_b, order)
-        return Told(refused=1, staleness_seconds=staleness)
+        return Outcome(refused=1, staleness_seconds=staleness)
 
     def _three_stores(self) -> tuple[str, str, str]:
         """Store A, and the two stocked stores that are nearest to it."""
@@ -127,8 +134,8 @@ class _Story:
         return store_a, store_b, store_c
 
     def _set_the_scene(self, sku: str, units: dict[str, int]) -> float:
-        """Counts of the item everywhere, through the queue; the seconds until all of it shows."""
-        positions = answer(self._ops().get(f"/v1/stock/{sku}"))["positions"]
+        """Count the item at every location; the seconds until availability shows the counts."""
+        positions = answer(self.ops.get(f"/v1/stock/{sku}"))["positions"]
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         counts = [
             counted(
@@ -140,7 +147,7 @@ class _Story:
             )
             for row in positions
         ]
-        answer(self._ops().post("/v1/stock/updates", json={"events": counts}))
+        answer(self.ops.post("/v1/stock/updates", json={"events": counts}))
         started = time.monotonic()
         while self._sellable(sku) != units.get("", sum(units.values())):
             if time.monotonic() - started > PROJECTION_SECONDS:
@@ -149,34 +156,29 @@ class _Story:
         return round(time.monotonic() - started, 2)
 
     def _sellable(self, sku: str) -> int:
-        asked = self.web.get("/v1/availability", params={"sku": sku, "channel": "web"})
-        sellable: int = answer(asked)["items"][0]["sellable"]
+        response = self.web.get("/v1/availability", params={"sku": sku, "channel": "web"})
+        sellable: int = answer(response)["items"][0]["sellable"]
         return sellable
-
-    def _ops(self) -> httpx.Client:
-        if not hasattr(self, "_ops_client"):
-            self._ops_client = channel(self.target, "ops")
-        return self._ops_client
 
     def _bob_on_the_web(self, sku: str, store_a: str) -> str:
         bob: str = answer(self.web.post("/v1/customers/resolve", json=BOB))["profile_id"]
         title = self.sold.products[sku]["title"]
-        seen = {
+        view = {
             "channel": "web",
             "kind": "view",
             "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "data": {"sku": sku, "title": title},
         }
-        answer(self.web.post(f"/v1/customers/{bob}/interactions", json=seen))
+        answer(self.web.post(f"/v1/customers/{bob}/interactions", json=view))
         self._say(
             f"Bob, a gold-level customer, looks at [b]{title}[/b] ({sku}) on the web. "
             f"His store is {self._name(store_a)}: it is [red]sold out[/red] there."
         )
         return bob
 
-    def _where(self, sku: str, store_a: str) -> list[dict[str, Any]]:
+    def _stores_with_stock(self, sku: str, store_a: str) -> list[dict[str, Any]]:
         home = self.sold.locations[store_a]
-        asked = answer(
+        availability = answer(
             self.web.get(
                 "/v1/availability",
                 params={
@@ -187,8 +189,8 @@ class _Story:
                 },
             )
         )
-        rows: list[dict[str, Any]] = asked["items"][0]["locations"]
-        table = Table("store", "units", "km", "ready for pickup by", title="Who really has it")
+        rows: list[dict[str, Any]] = availability["items"][0]["locations"]
+        table = Table("store", "units", "km", "ready for pickup by", title="Stores that have it")
         for row in rows:
             table.add_row(
                 self._name(row["location_id"]),
@@ -253,8 +255,8 @@ class _Story:
 
     def _at_the_store(self, store: str, order: dict[str, Any]) -> None:
         phone = BOB["identifiers"]["phone"]  # type: ignore[index]
-        found = answer(self.associate.get("/v1/customers", params={"phone": phone}))
-        profile = found["profiles"][0]
+        lookup = answer(self.associate.get("/v1/customers", params={"phone": phone}))
+        profile = lookup["profiles"][0]
         name = profile["attributes"]["given_name"]["value"]
         loyalty = next(
             known["value"] for known in profile["identifiers"] if known["type"] == "loyalty_id"
@@ -284,15 +286,15 @@ class _Story:
             "location_id": store,
         }
 
-    def _decision(self, found: Routed) -> None:
-        order, decision = found.example["order"], found.example["decision"]
+    def _decision(self, totals: Routed) -> None:
+        order, decision = totals.example["order"], totals.example["decision"]
         wanted = Counter({line["sku"]: line["quantity"] for line in order["lines"]})
         self._say(
             f"Order {order['order_id']} of channel {order['channel']} wants "
             + ", ".join(f"{units} x {self._title(sku)}" for sku, units in wanted.items())
             + f". Policy version {decision['policy_version']}, {decision['summary']}"
         )
-        table = Table("location", "cost", "taken", "why")
+        table = Table("location", "cost", "chosen", "why")
         ranked = sorted(decision["candidates"], key=lambda row: not row["chosen"])
         for row in ranked[:8]:
             cost = row.get("cost")
@@ -314,7 +316,7 @@ class _Story:
         return f"{self.sold.locations[location_id]['name']} ({location_id})"
 
     def _local(self, location_id: str, instant: str | None) -> str:
-        """An instant on the clock of the location's wall."""
+        """An instant in the time zone of the location."""
         if instant is None:
             return "no pickup"
         zone = ZoneInfo(self.sold.locations[location_id]["time_zone"])
@@ -349,7 +351,7 @@ def sum_up(summary: dict[str, Any], target: Target, console: Console) -> None:
         table.add_row(label, value)
     console.print()
     console.print(Panel(table, title="What happened", title_align="left", expand=False))
-    console.print(f"\nThe cloud goes on: {target.api_url}\n")
+    console.print(f"\nThe cloud is still running: {target.api_url}\n")
     console.print(
         '  curl -H "authorization: Bearer $(.venv/bin/norain token web)" \\\n'
         f'    "{target.api_url}/v1/availability?sku={summary["sku"]}&channel=web"\n',

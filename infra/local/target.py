@@ -1,7 +1,7 @@
-"""A deployment that one can talk to: addresses, clients and tables, as written to local.json.
+"""Addresses, clients and tables of a deployment, as stored in local.json, and clients for them.
 
-``channel`` gives an HTTP client that acts as one of the OAuth clients: it fetches a token, keeps it
-until it expires, and names each POST by an Idempotency-Key of its own.
+``channel`` makes an HTTP client that acts as one of the OAuth clients: it fetches a token, keeps it
+until it expires, and gives each POST an Idempotency-Key.
 """
 
 import json
@@ -36,7 +36,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``api_url`` is for curl, which resolves *.localhost itself. Other clients ask
+    """``api_url`` is for curl, which resolves *.localhost itself. Other clients send requests to
     ``endpoint_url`` with ``api_host`` in the Host header."""
 
     api_url: str
@@ -68,17 +68,25 @@ class Target:
 
     @property
     def sqs(self) -> "SQSClient":
-        found: SQSClient = self.aws("sqs")
-        return found
+        client: SQSClient = self.aws("sqs")
+        return client
 
     @property
     def dynamodb(self) -> "DynamoDBClient":
-        found: DynamoDBClient = self.aws("dynamodb")
-        return found
+        client: DynamoDBClient = self.aws("dynamodb")
+        return client
+
+    def invoke(self, function_name: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a function. Raises CloudFailed with the function's error message."""
+        response = self.aws("lambda").invoke(FunctionName=function_name, Payload=json.dumps(event))
+        answer: dict[str, Any] = json.loads(response["Payload"].read())
+        if "FunctionError" in response:
+            raise CloudFailed(f"{function_name} failed: {answer.get('errorMessage', answer)}")
+        return answer
 
 
 def load(folder: Path = FOLDER) -> Target:
-    """Raises CloudFailed when nothing is deployed there."""
+    """The deployment of a state folder. Raises CloudFailed when there is none."""
     try:
         saved = json.loads((folder / NAME).read_text())
     except FileNotFoundError:
@@ -88,7 +96,7 @@ def load(folder: Path = FOLDER) -> Target:
 
 
 def aws(service: str, endpoint_url: str, region: str) -> Any:
-    """A boto3 client for the local cloud and no other, whatever the environment says."""
+    """A boto3 client for the local cloud; the environment cannot lead it to another one."""
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=endpoint_url,
@@ -100,7 +108,7 @@ def aws(service: str, endpoint_url: str, region: str) -> Any:
 
 
 class Tokens(httpx.Auth):
-    """OAuth 2 client credentials: a token is kept until shortly before it expires."""
+    """OAuth 2 client credentials; a token is kept until shortly before it expires."""
 
     requires_response_body = True
 
@@ -114,16 +122,16 @@ class Tokens(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         with self._lock:
             if time.monotonic() >= self._expires:
-                self._keep((yield self._asking()))
+                self._keep((yield self._token_request()))
         request.headers["authorization"] = f"Bearer {self._token}"
         yield request
 
-    def _asking(self) -> httpx.Request:
+    def _token_request(self) -> httpx.Request:
         basic = httpx.BasicAuth(self._client.client_id, self._client.client_secret)
-        asking = httpx.Request(
+        request = httpx.Request(
             "POST", self._target.token_url, data={"grant_type": "client_credentials"}
         )
-        return next(basic.auth_flow(asking))
+        return next(basic.auth_flow(request))
 
     def _keep(self, response: httpx.Response) -> None:
         if response.is_error:
@@ -134,15 +142,16 @@ class Tokens(httpx.Auth):
 
 
 def credentials(target: Target, client: str) -> Client:
+    """Raises CloudFailed when there is no such client."""
     try:
         return target.clients[client]
     except KeyError:
         known = ", ".join(target.clients)
-        raise CloudFailed(f"there is no client {client}: choose one of {known}") from None
+        raise CloudFailed(f"there is no client {client}: use one of {known}") from None
 
 
 def token(target: Target, client: str) -> str:
-    """A fresh access token of ``client``, with all its scopes."""
+    """A new access token of ``client``, with all scopes of the client."""
     granted = answer(
         httpx.post(
             target.token_url,
@@ -156,22 +165,22 @@ def token(target: Target, client: str) -> str:
 
 
 def channel(target: Target, client: str | None) -> httpx.Client:
-    """An HTTP client of the API that acts as ``client``; None asks without a token.
+    """An HTTP client of the API that acts as ``client``, or sends no token when that is None.
 
-    May be shared by threads. Close it, or use it as a context manager.
+    Threads can share it. Close it, or use it as a context manager.
     """
     return httpx.Client(
         base_url=target.endpoint_url,
         headers={"Host": target.api_host},
         auth=Tokens(target, client) if client else None,
-        event_hooks={"request": [_name]},
+        event_hooks={"request": [_set_idempotency_key]},
         timeout=httpx.Timeout(40, connect=5),
         limits=httpx.Limits(max_connections=64),
         trust_env=False,
     )
 
 
-def _name(request: httpx.Request) -> None:
+def _set_idempotency_key(request: httpx.Request) -> None:
     if request.method == "POST" and request.url.path.startswith("/v1/"):
         request.headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
 
@@ -182,7 +191,7 @@ class Refused(Exception):
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         self.status = status
         self.problem = problem
-        super().__init__(self.told())
+        super().__init__(self.message())
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Refused":
@@ -192,8 +201,8 @@ class Refused(Exception):
             body = {"detail": response.text}
         return cls(response.status_code, body if isinstance(body, dict) else {"detail": body})
 
-    def told(self) -> str:
-        """Title, detail, and a line for each place that was wrong."""
+    def message(self) -> str:
+        """Title and detail, and a line for each JSON path with an error."""
         title = self.problem.get("title") or httpx.codes.get_reason_phrase(self.status)
         detail = next(
             (
@@ -203,12 +212,12 @@ class Refused(Exception):
             ),
             "",
         )
-        places = [f"  {e['path']}: {e['message']}" for e in self.problem.get("errors", [])]
-        return "\n".join([f"{self.status} {title}: {detail}", *places])
+        errors = [f"  {e['path']}: {e['message']}" for e in self.problem.get("errors", [])]
+        return "\n".join([f"{self.status} {title}: {detail}", *errors])
 
 
 def answer(response: httpx.Response) -> Any:
-    """The body of a good answer, None when it has none. Raises Refused for any other."""
+    """The JSON body of a successful response, None when it is empty. Raises Refused for others."""
     if response.is_error:
         raise Refused.of(response)
     return response.json() if response.content else None

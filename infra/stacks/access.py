@@ -1,4 +1,4 @@
-"""Who may call: one OAuth 2 client per channel, each with the scopes that its work needs."""
+"""Authentication: one OAuth 2 client per channel, each with the scopes that its work needs."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from shared.web.auth import REACHES, RESOURCE_SERVER, SCOPES
 
 
 def trusted(*sources: str) -> tuple[str, ...]:
-    """The scopes of a client that speaks for ``sources``, and is trusted with what they verify."""
+    """The scopes of a client that may send records of ``sources``, including verified fields."""
     return tuple(f"source:{source}:trusted" for source in sources)
 
 
@@ -51,7 +51,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """What the gateway needs to verify a token."""
+    """The values by which the gateway verifies a token."""
 
     url: str
     audience: tuple[str, ...]

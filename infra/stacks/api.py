@@ -1,7 +1,7 @@
-"""The HTTP API: one route per operation of the API document, with the scopes that it names.
+"""The HTTP API: one route per operation of the API document, with the operation's scopes.
 
-The document is generated from the routes' own code (infra/openapi.py), so a route cannot be
-deployed without its contract, nor the other way round.
+The document is generated from the code of the routes (infra/openapi.py), so no route is deployed
+without its contract, and no contract without its route.
 """
 
 import json
@@ -25,7 +25,7 @@ RATE = apigateway.ThrottleSettings(rate_limit=3000, burst_limit=5000)
 
 
 class Api(Stack):
-    """``functions`` answers each area's routes, see ``function_of``."""
+    """``functions`` maps the names that ``function_of`` returns to functions."""
 
     def __init__(
         self,
@@ -93,9 +93,9 @@ class Api(Stack):
         alarm(
             self,
             "ServerErrors",
-            "the API answers with server errors: the access log names the routes, the functions' "
-            "logs the errors",
-            self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
+            problem="the API answers with server errors",
+            first_step="the access log names the routes, the functions' logs the errors",
+            metric=self.http.metric_server_error(period=Duration.minutes(1), statistic="Sum"),
             at_least=5,
             periods=2,
             of_periods=3,
@@ -103,7 +103,7 @@ class Api(Stack):
 
 
 def function_of(operation: Mapping[str, Any]) -> str:
-    """Who answers an operation: the function that it names itself, or else its area's."""
+    """The name of the function that answers an operation: its ``x-function``, else its area."""
     named: str = operation.get("x-function", operation["tags"][0])
     return named
 
@@ -118,7 +118,7 @@ def operations(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str,
 
 
 def log_requests(stage: apigateway.HttpStage, group: logs.ILogGroup) -> None:
-    """One line per request; neither path nor query is in it, since they may name a person."""
+    """One log line per request, without path and query, because they may contain personal data."""
     fields = ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage")
     raw = cast("apigateway.CfnStage", stage.node.default_child)
     raw.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(

@@ -5,24 +5,24 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.alarm import alarm, own_metric
+from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
-from infra.stream import Follows
+from infra.stream import StreamSubscription
 from shared import schema
 
 LAG_MS = 5000
 HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEARTBEAT")}}}}
 UNTOLD_SECONDS = 7200
-"""A round looks at some 1,400 SKUs of 500 locations a minute, when all channels are concerned."""
+"""After a change for all channels, 1,400 SKUs at 500 locations are checked per minute."""
 EXPORT_MINUTES = 60
 EXPORT_SECONDS = 900
 EXPORT_CHANNEL = "web"
-"""Whose rules hold for what search engines are told."""
+"""The channel whose stock rules apply to the files for search engines."""
 
 
 class Availability(Stack):
@@ -42,12 +42,12 @@ class Availability(Stack):
             "Project",
             platform,
             handler="functions.availability.project.handler",
-            description="folds the changes of the positions into one item per SKU",
+            description="projects changes of stock positions into one item per SKU",
             timeout_seconds=60,
         )
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
         data.let(project, schema.CATALOG, *READ)
-        Follows(
+        StreamSubscription(
             self,
             "Positions",
             platform,
@@ -60,13 +60,13 @@ class Availability(Stack):
         alarm(
             self,
             "Lag",
-            "availability is too far behind stock, or the projection has fallen silent: is it "
-            "throttled, does its stream retry?",
-            own_metric("AvailabilityLag", "availability", "p99", 1),
+            problem="availability is too far behind stock, or the projection has fallen silent",
+            first_step="is the projector throttled, does its stream retry a record?",
+            metric=logged_metric("AvailabilityLag", "availability", "p99", 1),
             at_least=LAG_MS,
             periods=3,
             of_periods=5,
-            silence_rings=True,
+            missing_rings=True,
         )
 
         publish_events = Function(
@@ -74,13 +74,13 @@ class Availability(Stack):
             "PublishEvents",
             platform,
             handler="functions.availability.publish_events.handler",
-            description="tells the bus that a status has crossed a threshold",
+            description="publishes an event when an availability status changes",
             timeout_seconds=60,
         )
         events.let(publish_events)
         for read in (schema.AVAILABILITY, schema.CONFIG, schema.CATALOG):
             data.let(publish_events, read, *READ)
-        Follows(
+        StreamSubscription(
             self,
             "Told",
             platform,
@@ -96,9 +96,9 @@ class Availability(Stack):
             "TellRules",
             platform,
             handler="functions.availability.tell_rules.handler",
-            description="tells the bus what new rules of channel stock make of every SKU",
+            description="publishes the statuses that changed stock rules cause",
             timeout_seconds=50,
-            memory=1769,  # one whole virtual CPU: it looks at each pack as each channel sees it
+            memory=1769,  # one whole virtual CPU: it evaluates each pack for each channel
         )
         events.let(tell_rules)
         data.let(tell_rules, schema.AVAILABILITY, *READ, "dynamodb:Scan")
@@ -108,8 +108,9 @@ class Availability(Stack):
         alarm(
             self,
             "RulesUntold",
-            "channels still wait to be told of new rules: does the bus take events?",
-            own_metric("RulesUntold", "availability", "Maximum", 5),
+            problem="events of changed stock rules are not published yet",
+            first_step="does tell_rules fail, does the event bus accept events?",
+            metric=logged_metric("RulesUntold", "availability", "Maximum", 5),
             at_least=UNTOLD_SECONDS,
         )
 
@@ -118,7 +119,7 @@ class Availability(Stack):
             "Rebuild",
             platform,
             handler="functions.availability.rebuild.handler",
-            description="makes packs again from the positions, when told to",
+            description="rebuilds the packs from the stock positions, on request",
             timeout_seconds=60,
             memory=1769,  # one whole virtual CPU: it parses what it reads
         )
@@ -134,7 +135,7 @@ class Availability(Stack):
             "Query",
             platform,
             handler="functions.availability.query.handler",
-            description="answers what is available",
+            description="answers availability queries",
             memory=1024,
         )
         data.let(self.query, schema.AVAILABILITY, *READ)
@@ -142,7 +143,7 @@ class Availability(Stack):
         data.let(self.query, schema.CATALOG, *READ)
 
     def _exports(self, platform: Platform, data: Data) -> None:
-        """The files that others fetch, and who writes them."""
+        """The bucket of availability files, and the function that writes them."""
         exports = bucket(
             self,
             "Exports",
@@ -154,7 +155,7 @@ class Availability(Stack):
             "Export",
             platform,
             handler="functions.availability.export.handler",
-            description="writes availability as files that search engines take",
+            description="writes availability as files for search engines",
             environment={
                 "NORAIN_EXPORTS": exports.bucket_name,
                 "NORAIN_EXPORT_CHANNEL": EXPORT_CHANNEL,

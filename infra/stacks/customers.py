@@ -1,11 +1,11 @@
-"""Customers: the feed queue and who works it off, the API, the key of the identifiers' hashes."""
+"""Customers: the feed, the API, the jobs that erase and export a person, and the hashing key."""
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infra.alarm import alarm, own_metric
+from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
@@ -19,7 +19,7 @@ APPLY_SECONDS = 120
 JOB_SECONDS = 300
 """Less than LEASE of shared/customers/store/jobs.py."""
 INDEX_LAG_SECONDS = 900
-"""So far behind an index may be: an erasure looks into it again after that."""
+"""Assumed maximum lag of an index: an erasure reads the index again after this time."""
 LOCAL_LAG_SECONDS = 2
 EXPORT_DAYS = 7
 """As KEPT of shared/customers/files.py."""
@@ -41,7 +41,7 @@ class Customers(Stack):
         self.identity_key = secretsmanager.Secret(
             self,
             "IdentityKey",
-            description="hashes the identifiers of persons; with another key nobody is known again",
+            description="hashes customer identifiers; with another key no customer is found",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
@@ -63,7 +63,7 @@ class Customers(Stack):
             "ApplyRecords",
             platform,
             handler="functions.customers.apply_records.handler",
-            description="works off the customer feed, each event once",
+            description="applies the customer feed, each event once",
             environment={
                 "NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn,
                 "NORAIN_CUSTOMER_FEED_SOURCES": platform.customer_feed_sources,
@@ -72,7 +72,7 @@ class Customers(Stack):
             memory=1024,
         )
         data.let(apply_records, schema.CUSTOMERS, *READ, *WRITE)
-        feed.worked_off_by(apply_records, batch_size=4, window_seconds=1, max_concurrency=5)
+        feed.processed_by(apply_records, batch_size=4, window_seconds=1, max_concurrency=5)
         work_off_jobs = self._jobs(platform, data, events)
 
         for function in (self.api, apply_records, work_off_jobs):
@@ -81,17 +81,16 @@ class Customers(Stack):
         CfnOutput(self, "CustomerFeedDlqUrl", value=feed.dead_letters.queue_url)
 
     def _jobs(self, platform: Platform, data: Data, events: Events) -> Function:
-        """Who erases persons and writes down what is kept of them, and who sees to it that every
-        job is brought to its end."""
+        """The functions that erase and export persons, and that resume interrupted jobs."""
         files = bucket(
             self,
             "Exports",
             platform,
             rules=[s3.LifecycleRule(expiration=Duration.days(EXPORT_DAYS))],
         )
-        asked = Queue(self, "Jobs", platform, worker_timeout_seconds=JOB_SECONDS)
-        where = {
-            "NORAIN_JOBS_QUEUE": asked.queue.queue_url,
+        jobs = Queue(self, "Jobs", platform, worker_timeout_seconds=JOB_SECONDS)
+        environment = {
+            "NORAIN_JOBS_QUEUE": jobs.queue.queue_url,
             "NORAIN_PERSON_EXPORTS": files.bucket_name,
         }
         lag = LOCAL_LAG_SECONDS if platform.local else INDEX_LAG_SECONDS
@@ -100,9 +99,9 @@ class Customers(Stack):
             "WorkOffJobs",
             platform,
             handler="functions.customers.work_off_jobs.handler",
-            description="erases persons in every room, and writes down what is kept of them",
+            description="erases persons from all tables, and exports the data of a person",
             environment={
-                **where,
+                **environment,
                 "NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn,
                 "NORAIN_INDEX_LAG_SECONDS": str(lag),
             },
@@ -119,17 +118,17 @@ class Customers(Stack):
             "dynamodb:BatchWriteItem",
         )
         data.let(work_off_jobs, schema.ORDERS, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
-        data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold of an order
-        data.let(work_off_jobs, schema.CONFIG, *READ)  # where a postal code lies
+        data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold behind an order
+        data.let(work_off_jobs, schema.CONFIG, *READ)  # coordinates of postal codes
         events.let(work_off_jobs)
-        asked.worked_off_by(work_off_jobs, batch_size=1, window_seconds=0, max_concurrency=5)
+        jobs.processed_by(work_off_jobs, batch_size=1, window_seconds=0, max_concurrency=5)
         sweep_jobs = Function(
             self,
             "SweepJobs",
             platform,
             handler="functions.customers.sweep_jobs.handler",
-            description="finds the jobs that somebody has to go on with",
-            environment=where,
+            description="resumes interrupted jobs",
+            environment=environment,
             timeout_seconds=50,
         )
         data.let(sweep_jobs, schema.CUSTOMERS, "dynamodb:Query")
@@ -137,17 +136,18 @@ class Customers(Stack):
         alarm(
             self,
             "OldestJob",
-            "an erasure or an export does not come to its end: the log of work_off_jobs says where "
-            "it breaks off; what is mended goes on by itself",
-            own_metric("OldestPersonJob", "customers", "Maximum", 5),
+            problem="an erasure or an export of a person does not finish",
+            first_step="read the log of work_off_jobs; the job resumes by itself once the cause is "
+            "removed",
+            metric=logged_metric("OldestPersonJob", "customers", "Maximum", 5),
             at_least=OLDEST_JOB_SECONDS,
-            silence_rings=True,
+            missing_rings=True,
         )
-        for setting, value in where.items():
+        for setting, value in environment.items():
             self.api.function.add_environment(setting, value)
-        self.api.allow(["s3:GetObject"], [files.arn_for_objects("*")])  # with which links are made
+        self.api.allow(["s3:GetObject"], [files.arn_for_objects("*")])  # for signed links
         work_off_jobs.allow(["s3:PutObject", "s3:DeleteObject"], [files.arn_for_objects("*")])
         work_off_jobs.allow(["s3:ListBucket"], [files.bucket_arn])
         for function in (self.api, work_off_jobs, sweep_jobs):
-            function.allow(["sqs:SendMessage"], [asked.queue.queue_arn])
+            function.allow(["sqs:SendMessage"], [jobs.queue.queue_arn])
         return work_off_jobs

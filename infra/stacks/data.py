@@ -1,4 +1,4 @@
-"""The tables: what the retailer must never lose, apart from the code that comes and goes."""
+"""The tables, in a stack of their own, so that deployments of code never replace them."""
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -24,7 +24,7 @@ class Data(Stack):
             CfnOutput(self, f"Table{entry.name.capitalize()}", value=self[entry].table_name)
 
     def let(self, function: Function, entry: schema.Table, *actions: str) -> None:
-        """Lets ``function`` do ``actions`` on a table of shared/schema.py."""
+        """Allow ``function`` to do ``actions`` on a table of shared/schema.py."""
         function.reaches(self[entry], entry.name, *actions)
 
     def __getitem__(self, entry: schema.Table) -> dynamodb.Table:

@@ -1,4 +1,4 @@
-"""The bus that tells other systems what has happened: CloudEvents, by their ``detail-type``."""
+"""The event bus for other systems: CloudEvents, routed by their ``detail-type``."""
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_events as events
@@ -18,6 +18,6 @@ class Events(Stack):
         CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
 
     def let(self, function: Function) -> None:
-        """Lets ``function`` put events on the bus."""
+        """Allow ``function`` to put events on the bus."""
         function.function.add_environment("NORAIN_EVENT_BUS", self.bus.event_bus_name)
         function.allow(["events:PutEvents"], [self.bus.event_bus_arn])

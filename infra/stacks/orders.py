@@ -1,4 +1,4 @@
-"""Orders: placement and lifecycle, the pick lists, the sweep of deadlines, what others are told."""
+"""Orders: the API, pick lists, deadlines, waiting and short lines, and the events of orders."""
 
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -10,7 +10,7 @@ from infra.platform import Platform
 from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
-from infra.stream import Follows
+from infra.stream import StreamSubscription
 from shared import schema
 
 SHORT = {
@@ -49,7 +49,7 @@ class Orders(Stack):
             "Sweep",
             platform,
             handler="functions.orders.sweep.handler",
-            description="acts on the deadlines that have passed",
+            description="acts on deadlines that have passed",
             timeout_seconds=50,
         )
         keep_promises = Function(
@@ -57,10 +57,10 @@ class Orders(Stack):
             "KeepPromises",
             platform,
             handler="functions.orders.keep_promises.handler",
-            description="gives what has come to who waits, and finds other units for what is gone",
+            description="fulfils backorders from new stock, and reroutes short orders",
             timeout_seconds=300,
         )
-        Follows(
+        StreamSubscription(
             self,
             "Promises",
             platform,
@@ -77,17 +77,19 @@ class Orders(Stack):
             "Reevaluate",
             platform,
             handler="functions.orders.reevaluate.handler",
-            description="routes again what nobody has begun to pick, where the policy says so",
+            description="reroutes orders that are not being picked, when the policy asks for it",
             timeout_seconds=300,
             memory=1769,
         )
         for function in (self.api, sweep, keep_promises, reevaluate):
             data.let(function, schema.ORDERS, *READ, *WRITE, *DELETE)
-            data.let(function, schema.STOCK, *READ, *WRITE, *DELETE)  # a sale may fold slots
+            data.let(
+                function, schema.STOCK, *READ, *WRITE, *DELETE
+            )  # a sale may merge the slots of a position
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
-        data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # what a what-if has found
+        data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
@@ -99,7 +101,7 @@ class Orders(Stack):
             "ProjectFulfillments",
             platform,
             handler="functions.orders.project_fulfillments.handler",
-            description="keeps pick lists, buyers' timelines, and what transfers bring",
+            description="projects orders into pick lists, timelines and expected stock",
             timeout_seconds=60,
         )
         data.let(project, schema.ORDERS, *READ, *WRITE)
@@ -107,7 +109,7 @@ class Orders(Stack):
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
         data.let(project, schema.CATALOG, *READ)
-        Follows(
+        StreamSubscription(
             self,
             "Documents",
             platform,
@@ -123,11 +125,11 @@ class Orders(Stack):
             "PublishEvents",
             platform,
             handler="functions.orders.publish_events.handler",
-            description="tells the bus what has happened to orders",
+            description="publishes the events of orders and transfers",
             timeout_seconds=60,
         )
         events.let(publish_events)
-        Follows(
+        StreamSubscription(
             self,
             "Told",
             platform,

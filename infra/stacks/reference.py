@@ -1,4 +1,4 @@
-"""What changes seldom: locations, products, routing policies; and the service's own routes."""
+"""Reference data: locations, products, routing policies; and the routes of the service itself."""
 
 from aws_cdk import Environment, Stack
 from constructs import Construct
@@ -47,7 +47,7 @@ class Reference(Stack):
             "LearnDemand",
             platform,
             handler="functions.routing.learn_demand.handler",
-            description="learns which shelves orders will come from",
+            description="estimates the demand at each location, for routing",
             timeout_seconds=900,
             memory=1769,  # one whole virtual CPU: it is arithmetic
         )

@@ -1,19 +1,19 @@
-"""Stock: the feed queue and who works it off, the ledger, the holds, the API."""
+"""Stock: the feeds, the ledger and its archive, the holds, the audit, the API."""
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.alarm import alarm, own_metric
-from infra.bucket import bucket, tells
+from infra.alarm import alarm, logged_metric
+from infra.bucket import bucket, notify
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
 from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
-from infra.stream import Follows
+from infra.stream import StreamSubscription
 from shared import schema
 
 APPLY_SECONDS = 120
@@ -22,7 +22,7 @@ ARCHIVE_SECONDS = 60
 FILE_DAYS = 90
 AUDIT_SECONDS = 290
 AUDIT_MINUTES = 5
-"""A run ends before the next one begins: they share one place to go on from."""
+"""A run ends before the next one begins, because runs share one cursor."""
 EXPIRED_ROW = {
     "eventName": lambda_.FilterRule.is_equal("REMOVE"),
     "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.begins_with("MOVE#")}}},
@@ -56,22 +56,22 @@ class Stock(Stack):
             timeout_seconds=APPLY_SECONDS,
             memory=1024,
         )
-        # A feed, a hold or the schedule folds slots, and deletes them.
+        # Feeds, holds and the schedule merge slots, and delete them.
         data.let(apply_feed, schema.STOCK, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
-        feed.worked_off_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
+        feed.processed_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
 
-        dropped = self._files(platform, data, feed)
+        files_bucket = self._files(platform, data, feed)
 
         record_movements = Function(
             self,
             "RecordMovements",
             platform,
             handler="functions.stock.record_movements.handler",
-            description="writes the ledger, and hands its rows on when they expire",
+            description="writes the ledger, and sends expired rows to the archive queue",
             timeout_seconds=60,
         )
         data.let(record_movements, schema.STOCK, *READ, *WRITE, "dynamodb:BatchWriteItem")
-        Follows(
+        StreamSubscription(
             self,
             "Movements",
             platform,
@@ -88,7 +88,7 @@ class Stock(Stack):
             "ExpireHolds",
             platform,
             handler="functions.stock.expire_holds.handler",
-            description="gives the units of expired holds back",
+            description="releases the units of expired holds",
             timeout_seconds=50,
         )
         data.let(expire_holds, schema.STOCK, *READ, *WRITE)
@@ -99,7 +99,7 @@ class Stock(Stack):
             "FoldSlots",
             platform,
             handler="functions.stock.fold_slots.handler",
-            description="folds split positions that have cooled down",
+            description="merges the slots of positions with little traffic",
             timeout_seconds=50,
         )
         data.let(fold_slots, schema.STOCK, *READ, *WRITE, *DELETE)
@@ -110,23 +110,23 @@ class Stock(Stack):
             "Audit",
             platform,
             handler="functions.stock.audit.handler",
-            description="recomputes law 1 in pieces, tells of drift, and mends it when told to",
+            description="recomputes law 1 in parts, publishes drift, and repairs it on request",
             timeout_seconds=AUDIT_SECONDS,
             memory=1769,  # one whole virtual CPU: it parses what it reads
         )
         data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan")
         data.let(audit, schema.ORDERS, *READ)
-        data.let(audit, schema.CONFIG, "dynamodb:GetItem")  # which rules still count
+        data.let(audit, schema.CONFIG, "dynamodb:GetItem")  # the stock rules in force
         events.let(audit)
         Schedule(self, "AuditInPieces", platform, audit, AUDIT_MINUTES)
         alarm(
             self,
             "Drift",
-            "positions break law 1, or the audit has fallen silent: see the event stock.drift, "
-            "`norain audit`",
-            # A run tells of itself at its end: in a period of one run there may be none or two.
-            own_metric("StockDrift", "stock", "Maximum", 3 * AUDIT_MINUTES),
-            silence_rings=True,
+            problem="positions break law 1, or the audit reports nothing",
+            first_step="see the event stock.drift, run `norain audit`",
+            # A run logs at its end: a period of one run may have no figure, or two.
+            metric=logged_metric("StockDrift", "stock", "Maximum", 3 * AUDIT_MINUTES),
+            missing_rings=True,
         )
 
         self.api = Function(
@@ -140,18 +140,18 @@ class Stock(Stack):
         data.let(self.api, schema.STOCK, *READ, *WRITE, *DELETE)
         data.let(self.api, schema.CONFIG, *READ, *WRITE)
         data.let(self.api, schema.CATALOG, *READ)
-        data.let(self.api, schema.AVAILABILITY, *READ)  # how often picks find what stock shows
+        data.let(self.api, schema.AVAILABILITY, *READ)  # the confidence in a count
         self.api.allow(["sqs:SendMessage"], [feed.queue.queue_arn])
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)
         CfnOutput(self, "StockFeedDlqUrl", value=feed.dead_letters.queue_url)
-        CfnOutput(self, "FeedBucketName", value=dropped.bucket_name)
+        CfnOutput(self, "FeedBucketName", value=files_bucket.bucket_name)
         CfnOutput(self, "StockAudit", value=audit.function.function_name)
         CfnOutput(self, "MovementsArchive", value=archive.bucket_name)
 
     def _archive(self, platform: Platform, record_movements: Function) -> s3.Bucket:
-        """The rows of the ledger that have expired, and who writes them there: behind a queue, so
-        that nothing which hinders him holds up the ledger."""
+        """The bucket of expired ledger rows, and the function that writes them. A queue stands
+        between them, so that a failing archive does not stop the ledger."""
         archive = bucket(
             self,
             "Archive",
@@ -175,20 +175,20 @@ class Stock(Stack):
             "ArchiveRows",
             platform,
             handler="functions.stock.archive_rows.handler",
-            description="writes rows of the ledger that have expired to the archive",
+            description="writes expired rows of the ledger to the archive",
             timeout_seconds=ARCHIVE_SECONDS,
             environment={"NORAIN_ARCHIVE": archive.bucket_name},
         )
         archive_rows.allow(["s3:PutObject"], [archive.arn_for_objects("movements/*")])
-        expired.worked_off_by(archive_rows, batch_size=10, window_seconds=5, max_concurrency=5)
+        expired.processed_by(archive_rows, batch_size=10, window_seconds=5, max_concurrency=5)
         CfnOutput(self, "StockArchiveQueueUrl", value=expired.queue.queue_url)
         CfnOutput(self, "StockArchiveDlqUrl", value=expired.dead_letters.queue_url)
         return archive
 
     def _files(self, platform: Platform, data: Data, feed: Queue) -> s3.Bucket:
-        """The bucket whose files become messages of ``feed``."""
+        """The bucket whose files are sent to the queue ``feed``, event by event."""
         files = Queue(self, "Files", platform, worker_timeout_seconds=INGEST_SECONDS)
-        dropped = bucket(
+        files_bucket = bucket(
             self,
             "FeedFiles",
             platform,
@@ -199,7 +199,7 @@ class Stock(Stack):
                 )
             ],
         )
-        tells(dropped, files.queue)
+        notify(files_bucket, files.queue)
 
         ingest_file = Function(
             self,
@@ -216,8 +216,8 @@ class Stock(Stack):
             },
         )
         data.let(ingest_file, schema.STOCK, *READ, *WRITE)
-        ingest_file.allow(["s3:GetObject", "s3:PutObject"], [dropped.arn_for_objects("*")])
-        ingest_file.allow(["s3:ListBucket"], [dropped.bucket_arn])
+        ingest_file.allow(["s3:GetObject", "s3:PutObject"], [files_bucket.arn_for_objects("*")])
+        ingest_file.allow(["s3:ListBucket"], [files_bucket.bucket_arn])
         ingest_file.allow(["sqs:SendMessage"], [feed.queue.queue_arn, files.queue.queue_arn])
-        files.worked_off_by(ingest_file, batch_size=1, window_seconds=0, max_concurrency=5)
-        return dropped
+        files.processed_by(ingest_file, batch_size=1, window_seconds=0, max_concurrency=5)
+        return files_bucket

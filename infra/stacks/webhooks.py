@@ -1,4 +1,4 @@
-"""Webhooks: from the bus to the receivers that channels have subscribed."""
+"""Webhooks: events from the bus to the URLs that channels have subscribed."""
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_events as bus
@@ -35,20 +35,20 @@ class Webhooks(Stack):
         key = secretsmanager.Secret(
             self,
             "Key",
-            description="the secrets of all webhooks are made from it: another key, other secrets",
+            description="derives the secrets of all webhooks: another key changes every secret",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
             removal_policy=platform.removal_policy,
         )
-        sends = {
+        sender = {
             "NORAIN_WEBHOOK_KEY_ARN": key.secret_arn,
             "NORAIN_WEBHOOK_LOOPBACK": "yes" if platform.local else "no",
         }
 
         rights = {"NORAIN_USER_POOL_ID": access.pool.user_pool_id}
 
-        told = Queue(self, "Told", platform, worker_timeout_seconds=FAN_OUT_SECONDS)
+        events_queue = Queue(self, "Told", platform, worker_timeout_seconds=FAN_OUT_SECONDS)
         bus.Rule(
             self,
             "Events",
@@ -56,8 +56,8 @@ class Webhooks(Stack):
             event_pattern=bus.EventPattern(source=list(SOURCES)),
             targets=[
                 targets.SqsQueue(
-                    told.queue,
-                    dead_letter_queue=told.dead_letters,
+                    events_queue.queue,
+                    dead_letter_queue=events_queue.dead_letters,
                     retry_attempts=185,
                     max_event_age=Duration.hours(24),
                 )
@@ -70,28 +70,28 @@ class Webhooks(Stack):
             "FanOut",
             platform,
             handler="functions.webhooks.fan_out.handler",
-            description="a message for each webhook that wants to hear of an event",
+            description="sends one message per event and subscribed webhook",
             environment={**rights, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
             timeout_seconds=FAN_OUT_SECONDS,
         )
         data.let(fan_out, schema.WEBHOOKS, *READ)
         fan_out.allow(["sqs:SendMessage"], [deliveries.queue.queue_arn])
-        told.worked_off_by(fan_out, batch_size=10, window_seconds=0, max_concurrency=5)
+        events_queue.processed_by(fan_out, batch_size=10, window_seconds=0, max_concurrency=5)
 
         deliver = Function(
             self,
             "Deliver",
             platform,
             handler="functions.webhooks.deliver.handler",
-            description="sends signed messages to webhooks, again when they fail",
-            environment={**sends, **rights, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
+            description="sends signed messages to webhooks, with retries",
+            environment={**sender, **rights, "NORAIN_DELIVERIES": deliveries.queue.queue_url},
             timeout_seconds=DELIVER_SECONDS,
             sends_to_itself=True,
         )
         data.let(deliver, schema.WEBHOOKS, *READ, *WRITE)
-        data.let(deliver, schema.CUSTOMERS, "dynamodb:BatchGetItem")  # who was erased since
+        data.let(deliver, schema.CUSTOMERS, "dynamodb:BatchGetItem")  # erased persons
         deliver.allow(["sqs:SendMessage"], [deliveries.queue.queue_arn])
-        deliveries.worked_off_by(deliver, batch_size=10, window_seconds=0, max_concurrency=20)
+        deliveries.processed_by(deliver, batch_size=10, window_seconds=0, max_concurrency=20)
 
         self.api = Function(
             self,
@@ -99,7 +99,7 @@ class Webhooks(Stack):
             platform,
             handler="functions.webhooks.api.handler",
             description="the API of webhooks",
-            environment=sends,
+            environment=sender,
             timeout_seconds=20,
         )
         data.let(self.api, schema.WEBHOOKS, *READ, *WRITE)

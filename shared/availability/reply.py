@@ -101,13 +101,13 @@ def _point(asked: Parameters) -> Point | None:
     return found
 
 
-_last = query.Places({}, datetime.min.replace(tzinfo=UTC))
+_last = query.KnownPlaces({}, datetime.min.replace(tzinfo=UTC))
 
 
-def _places(at: datetime) -> query.Places:
+def _places(at: datetime) -> query.KnownPlaces:
     global _last  # noqa: PLW0603
     known, waiting = locations.all_locations(), unpicked()
     same = _last.locations is known and _last.unpicked is waiting
     if not same or _last.minute != query.next_minute(at):
-        _last = query.Places(known, at, _last, waiting)
+        _last = query.KnownPlaces(known, at, _last, waiting)
     return _last

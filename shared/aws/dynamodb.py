@@ -97,11 +97,10 @@ def transact(parts: Sequence[Part], token: str | None = None) -> list[Refused]:
 
     Raises Busy when the conflicts do not end.
     """
-    for number in range(ATTEMPTS):
+    for _ in attempts():
         tried = attempt(parts, token)
         if not tried.busy:
             return list(tried.refused)
-        pause(number)
     raise Busy("too many writers on the same items")
 
 
@@ -116,6 +115,18 @@ CONFLICTS = frozenset(
 
 def _passing(codes: Iterable[str]) -> bool:
     return all(code in CONFLICTS or code in THROTTLED or code == "None" for code in codes)
+
+
+def attempts(most: int = ATTEMPTS, slower: int = 0) -> Iterator[int]:
+    """Numbers the rounds of a loop that reads, decides and writes on the condition of what it read.
+
+    Before each round but the first it pauses, ``slower`` times doubled. Whoever loops returns when
+    the write was taken, and raises Busy behind the loop.
+    """
+    for number in range(most):
+        if number:
+            pause(number - 1 + slower)
+        yield number
 
 
 def pause(attempt: int) -> None:
@@ -133,7 +144,7 @@ def write(kind: str, **arguments: Any) -> Refused | None:
 
     A conflict with a transaction that is under way is tried again like one between two of them.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in attempts():
         try:
             getattr(dynamodb(), kind)(**arguments, ReturnValuesOnConditionCheckFailure="ALL_OLD")
         except Throttled:
@@ -146,7 +157,6 @@ def write(kind: str, **arguments: Any) -> Refused | None:
                 raise
         else:
             return None
-        pause(attempt)
     raise Busy("too many writers on the same item")
 
 

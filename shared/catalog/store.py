@@ -79,13 +79,13 @@ def put(product: Product) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ProductPage:
     products: list[Product]
     after: str | None
     """The title_key to go on after."""
 
 
-def page(limit: int, *, beginning: str = "", after: str | None = None) -> Page:
+def page(limit: int, *, beginning: str = "", after: str | None = None) -> ProductPage:
     """At most ``limit`` products whose title begins with ``beginning``, in the order of titles."""
     prefix = folded(beginning)
     more: dict[str, Any] = {"IndexName": "by_title"}
@@ -97,7 +97,7 @@ def page(limit: int, *, beginning: str = "", after: str | None = None) -> Page:
         condition += " AND begins_with(title_key, :prefix)"
         values[":prefix"] = {"S": prefix}
     found = query_page(table_name("catalog"), condition, values, limit, **more)
-    return Page(
+    return ProductPage(
         [product_of_item(item) for item in found.items],
         found.last["title_key"]["S"] if found.last else None,
     )

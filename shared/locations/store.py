@@ -7,13 +7,13 @@
 KEPT_SECONDS: what another process puts is seen here that much later at most.
 """
 
-import time as clock
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any
 
 from shared.aws import dynamodb as tables
+from shared.aws.cache import Cached
 from shared.aws.clients import dynamodb
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
@@ -26,28 +26,19 @@ WRITES = 25
 
 
 @dataclass(slots=True)
-class _Kept:
-    """What this process has read with ``client``; another client knows nothing of it."""
+class KnownLocations:
+    """What this process has read: all locations once one was asked for, postal codes one by one."""
 
-    client: Any
-    until: float = 0.0
     locations: dict[str, Location] = field(default_factory=dict)
     points: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
 
-_kept = _Kept(client=None)
-
-
-def _fresh() -> _Kept:
-    global _kept  # noqa: PLW0603
-    if _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS)
-    return _kept
+known = Cached(KnownLocations, KEPT_SECONDS)
 
 
 def all_locations() -> dict[str, Location]:
     """Every location by its id, in the order of the ids; KEPT_SECONDS old at most."""
-    kept = _fresh()
+    kept = known.get()
     if not kept.locations:
         kept.locations = {location.location_id: location for location in _query()}
     return kept.locations
@@ -64,26 +55,26 @@ def put(location: Location) -> bool:
     before = dynamodb().put_item(
         TableName=table_name("config"), Item=_item(location), ReturnValues="ALL_OLD"
     )
-    _fresh().until = 0.0
+    known.clear()
     return not before.get("Attributes")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LocationPage:
     locations: list[Location]
     after: str | None
     """The location_id to go on after."""
 
 
-def page(limit: int, *, kind: Kind | None = None, after: str | None = None) -> Page:
+def page(limit: int, *, kind: Kind | None = None, after: str | None = None) -> LocationPage:
     """At most ``limit`` locations, of one kind or of all, in the order of their ids."""
     found: list[Location] = []
     for location in _query(after):
         if kind is None or location.type == kind:
             found.append(location)
         if len(found) > limit:
-            return Page(found[:limit], found[limit - 1].location_id)
-    return Page(found, None)
+            return LocationPage(found[:limit], found[limit - 1].location_id)
+    return LocationPage(found, None)
 
 
 def _query(after: str | None = None) -> Iterator[Location]:
@@ -100,7 +91,7 @@ def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
     """Latitude and longitude of a postal code: its stored centroid, or else the middle of the
     locations that have it; None when nobody knows it."""
     key = country, postal_key(code)
-    kept = _fresh()
+    kept = known.get()
     if key not in kept.points:
         found = tables.get(table_name("config"), f"POSTAL#{country}", key[1])
         if found:
@@ -140,12 +131,11 @@ def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) ->
     name = table_name("config")
     for start in range(0, len(rows), WRITES):
         left = rows[start : start + WRITES]
-        for attempt in range(tables.ATTEMPTS):
+        for _ in tables.attempts():
             answer: Any = dynamodb().batch_write_item(RequestItems={name: left})
             left = answer.get("UnprocessedItems", {}).get(name, [])
             if not left:
                 break
-            tables.pause(attempt)
         else:
             raise Busy("the table takes no more postal codes for now")
 

@@ -5,8 +5,8 @@ from functools import partial
 
 from shared.locations.store import all_locations
 from shared.orders import model, placing, sourcing, store
-from shared.orders.model import Change, Order, Taken, supplies
-from shared.orders.model.supplies import Step
+from shared.orders.model import Order, OrderChange, Taken, supplies
+from shared.orders.model.supplies import SupplyStep
 from shared.stock import store as stock
 
 
@@ -25,10 +25,10 @@ def review(sku: str, location_id: str, now: datetime) -> int:
     )
 
 
-def act(step: Step, sku: str, location_id: str, now: datetime) -> str | None:
+def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | None:
     """None when there is nothing left to do."""
 
-    def decide(order: Order) -> Change | None:
+    def decide(order: Order) -> OrderChange | None:
         line = order.line(step.line_id)
         claimed = sum(
             claim.quantity

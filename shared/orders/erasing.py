@@ -29,7 +29,7 @@ from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.locations.store import point_of_postal_code
 from shared.orders import store
-from shared.orders.model import Entry, Order, erased
+from shared.orders.model import Order, OrderEntry, erased
 from shared.orders.model.erased import Person
 from shared.routing.model.erased import stub
 from shared.stock import store as stock
@@ -47,10 +47,10 @@ Row = Mapping[str, Any]
 
 def erase(order_id: str, person: Person, now: datetime) -> bool:
     """Whether it was an order of the person. Raises Busy."""
-    for attempt in range(tables.ATTEMPTS):
+    for _ in tables.attempts():
         rows = list(
             tables.query(
-                store.orders(),
+                store.orders_table(),
                 "pk = :pk",
                 to_item({":pk": f"ORDER#{order_id}"}),
                 ConsistentRead=True,
@@ -64,11 +64,10 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
             return False
         _beside(order, document, rows, person)
         pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
-        tables.delete_many(store.orders(), pieces[ROOM:])
+        tables.delete_many(store.orders_table(), pieces[ROOM:])
         parts = [_document(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
         if not tables.transact(parts):
             return True
-        tables.pause(attempt)
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
@@ -84,7 +83,7 @@ def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) ->
                 parts.append(_set(row["pk"], row["sk"], "fulfillment", kept))
             case "ASKED":
                 requests.append(row["request"])
-    keys = [Key(store.orders(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
+    keys = [Key(store.orders_table(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
     for key, answered in tables.get_many(keys, consistent=True).items():
         text = erased.answer_without(answered["answer"], person.pseudonym)
         parts.append(_set(key.pk, key.sk, "answer", text))
@@ -116,7 +115,7 @@ def _document(
         point = point_of_postal_code(place.country, place.postal_code)
         place = replace(place, latitude=point[0], longitude=point[1]) if point else place
     place = erased.coarse(place, is_open=is_open)
-    entry = Entry(now, EVENT, "norain")
+    entry = OrderEntry(now, EVENT, "norain")
     item = {
         **document,
         "buyer": {"profile_id": person.pseudonym},
@@ -141,7 +140,7 @@ def _decision(kept: bytes | str, rows: Iterable[Row]) -> bytes:
 
 
 def _put(item: Row, condition: str | None = None, values: Row | None = None) -> Part:
-    put: dict[str, Any] = {"TableName": store.orders(), "Item": to_item(item)}
+    put: dict[str, Any] = {"TableName": store.orders_table(), "Item": to_item(item)}
     if condition is not None:
         put["ConditionExpression"] = condition
         put["ExpressionAttributeValues"] = to_item(values or {})
@@ -151,7 +150,7 @@ def _put(item: Row, condition: str | None = None, values: Row | None = None) -> 
 def _set(pk: str, sk: str, name: str, value: Any) -> Part:
     return {
         "Update": {
-            "TableName": store.orders(),
+            "TableName": store.orders_table(),
             "Key": tables.key(pk, sk),
             "UpdateExpression": "SET #name = :value",
             # Holds while it has not expired.
@@ -163,7 +162,7 @@ def _set(pk: str, sk: str, name: str, value: Any) -> Part:
 
 
 def _delete(where: tuple[str, str]) -> Part:
-    return {"Delete": {"TableName": store.orders(), "Key": tables.key(*where)}}
+    return {"Delete": {"TableName": store.orders_table(), "Key": tables.key(*where)}}
 
 
 def erase_placed(
@@ -200,7 +199,7 @@ def placed(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
             }
         )
     rows = tables.query(
-        store.orders(),
+        store.orders_table(),
         "profile_key = :profile",
         to_item({":profile": f"PROFILE#{profile_id}"}),
         IndexName="by_profile",

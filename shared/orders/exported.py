@@ -21,14 +21,14 @@ PART_BYTES = 8 * 1024 * 1024
 """Of a part, compressed, about: all of it that is in memory at once."""
 PART_SECONDS = 45
 
-Page = tuple[list[dict[str, Any]], str | None]
+ExportPage = tuple[list[dict[str, Any]], str | None]
 
 
-def _orders(job: Job, place: str) -> Page:
+def _orders(job: Job, place: str) -> ExportPage:
     return orders.page(job.content["partitions"], place, _person(job))
 
 
-def _interactions(job: Job, place: str) -> Page:
+def _interactions(job: Job, place: str) -> ExportPage:
     """Also the orders that they name and that stand under another's id: an order follows its
     record."""
     lines, following = exporting.interactions(job, place)
@@ -37,7 +37,7 @@ def _interactions(job: Job, place: str) -> Page:
     return [*lines, *more], following
 
 
-SECTIONS: Sequence[Callable[[Job, str], Page]] = (
+SECTIONS: Sequence[Callable[[Job, str], ExportPage]] = (
     exporting.person,
     exporting.records,
     _interactions,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from shared.errors import Conflict
 from shared.orders import model, placing, sourcing, store
-from shared.orders.model import Change, Fulfillment, Order, Taken
+from shared.orders.model import Fulfillment, Order, OrderChange, Taken
 from shared.orders.sourcing import Supply, staying
 from shared.routing.model.decision import Decision
 from shared.routing.model.route import cost_of, route
@@ -17,7 +17,7 @@ from shared.stock.model.rules import Facts
 
 def accepted(
     order: Order, fulfillment_id: str, location_id: str | None, now: datetime, actor: str
-) -> Change:
+) -> OrderChange:
     """``location_id`` accepts; None is the location that it was offered to.
 
     Raises Conflict when a rival has not got the units, or was not asked.
@@ -55,7 +55,7 @@ def improve(order_id: str, now: datetime) -> str | None:
     return placing.change(order_id, lambda order: improved(order, now), now)
 
 
-def improved(order: Order, now: datetime) -> Change | None:
+def improved(order: Order, now: datetime) -> OrderChange | None:
     unpicked = [
         found
         for found in order.fulfillments
@@ -95,7 +95,7 @@ def improved(order: Order, now: datetime) -> Change | None:
 
 def _moved(
     order: Order, moves: staying.Moves, decision: Decision, supply: Supply, now: datetime
-) -> Change:
+) -> OrderChange:
     freed = model.withdraw(order, moves.leaving, now, "router")
     part = replace(decision, plan=replace(decision.plan, units=moves.coming))
     offered = model.offer(freed, sourcing.parcels(part, freed.order, supply, now), now)

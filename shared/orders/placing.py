@@ -10,15 +10,23 @@ from typing import Any
 
 from shared.availability.model.channel import found_in
 from shared.availability.store.unpicked import unpicked
-from shared.aws.dynamodb import WRITE_PARTS, Part, pause
+from shared.aws.dynamodb import WRITE_PARTS, Part, attempts
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
 from shared.locations.store import all_locations, point_of_postal_code
 from shared.orders import model, sourcing, store, yielding
-from shared.orders.model import TERMS, Buyer, Change, Order, Place, Rejection, supplies
+from shared.orders.model import (
+    TIME_LIMITS,
+    Buyer,
+    DeliveryPlace,
+    Order,
+    OrderChange,
+    Rejection,
+    supplies,
+)
 from shared.orders.model.erased import as_kept
-from shared.orders.model.transfers import Moved
+from shared.orders.model.transfers import TransferChange
 from shared.orders.sourcing import Supply, refusing
-from shared.orders.store import Answered, Gathered, transfers
+from shared.orders.store import PlacementInputs, StoredAnswer, transfers
 from shared.routing.model.decision import Decision, Destination
 from shared.routing.model.route import route
 from shared.routing.store import policies
@@ -43,7 +51,7 @@ MOST_CLAIMS = 20
 
 WhoBuys = Callable[[], tuple[Buyer, list[Part]]]
 """Whose order it is, and on what conditions."""
-Answer = Callable[[Order], str]
+ToAnswer = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
 Stock = Mapping[tuple[str, str], Facts]
 """Positions by (location_id, sku), as a lost race has told of them."""
@@ -54,7 +62,7 @@ def place(
     request: Request,
     actor: str,
     now: datetime,
-    answer: Answer,
+    answer: ToAnswer,
     buyer: WhoBuys = lambda: (Buyer(), []),
 ) -> str:
     """Places ``draft`` (lines not open yet) once; the answer, and to a replay the first one.
@@ -79,7 +87,7 @@ def place(
         raise
 
 
-def _first(found: store.Found, request: Request) -> str | None:
+def _first(found: store.OrderLookup, request: Request) -> str | None:
     if found.answered is not None:
         return _again(found.answered, request)
     if found.order is not None:
@@ -91,19 +99,19 @@ def _taken(order_id: str) -> KeyReused:
     return KeyReused(f"there is an order {order_id} already, placed with another key")
 
 
-def _again(answered: Answered, request: Request) -> str:
+def _again(answered: StoredAnswer, request: Request) -> str:
     request.check(answered.digest)
     return answered.answer
 
 
 def _placed(
     draft: Order,
-    gathered: Gathered,
+    gathered: PlacementInputs,
     request: Request,
     *,
     actor: str,
     now: datetime,
-    answer: Answer,
+    answer: ToAnswer,
     buyer: WhoBuys,
 ) -> str:
     who, theirs = buyer()
@@ -125,7 +133,7 @@ def _placed(
             decisions = (hold.promise["decision"],) if "decision" in hold.promise else ()
             start = replace(start, order=replace(start.order, decisions=decisions))
     for race in range(1 + RACES):
-        shrunk: tuple[Moved, ...] = ()
+        shrunk: tuple[TransferChange, ...] = ()
         if gathered.hold is not None:
             parcels = sourcing.held(start.order, gathered.hold, supply, now)
             change = model.offer(start, parcels, now, reserve=False)
@@ -162,15 +170,15 @@ def _placed(
 
 
 def _yielded(
-    start: Change, change: Change, supply: Supply, now: datetime
-) -> tuple[Change, Supply, tuple[Moved, ...]]:
+    start: OrderChange, change: OrderChange, supply: Supply, now: datetime
+) -> tuple[OrderChange, Supply, tuple[TransferChange, ...]]:
     """With the units of transfers that have not left, where it would be short without."""
     if not _unassigned(change):
         return change, supply, ()
     return yielding.to_order(change, supply, lambda known: reserved(start, known, now), now)
 
 
-def _without_gone(change: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
+def _without_gone(change: OrderChange, supply: Supply, now: datetime) -> tuple[OrderChange, Supply]:
     """An order made of a hold whose units are gone since they were held: it keeps what is left of
     them, and the rest comes from elsewhere, or is an exception that somebody owns."""
     places = sorted(
@@ -250,11 +258,11 @@ def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, 
 
 def change(
     order_id: str,
-    decide: Callable[[Order], Change | None],
+    decide: Callable[[Order], OrderChange | None],
     now: datetime,
     *,
     request: Request | None = None,
-    answer: Answer = lambda _: "",
+    answer: ToAnswer = lambda _: "",
 ) -> str | None:
     """Carries ``decide`` out once; the answer, and to a replay the first one.
 
@@ -267,7 +275,7 @@ def change(
     """
     learnt: Stock = {}
     races = 0
-    for attempt in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         found = store.look(order_id, request)
         if request is not None and found.answered is not None:
             return _again(found.answered, request)
@@ -306,13 +314,12 @@ def change(
         if lost.learnt:
             learnt = {**learnt, **lesson(lost.learnt, races)}
             races += 1
-        pause(attempt)
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
 def _rerouted(
-    before: Order, decided: Change, now: datetime, learnt: Stock, *, routed: bool
-) -> tuple[Change, tuple[Moved, ...]]:
+    before: Order, decided: OrderChange, now: datetime, learnt: Stock, *, routed: bool
+) -> tuple[OrderChange, tuple[TransferChange, ...]]:
     order = decided.order
     gathered = store.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
@@ -321,7 +328,7 @@ def _rerouted(
         if effect.on_hand < 0
     }
     supply = supply_of(order, gathered, now).knowing({**corrected, **learnt})
-    shrunk: tuple[Moved, ...] = ()
+    shrunk: tuple[TransferChange, ...] = ()
     if routed:
         asked = decided
         decided, supply = reserved(asked, supply, now)
@@ -335,16 +342,18 @@ def _rerouted(
     return _settled(before, decided, supply, now), shrunk
 
 
-def _unassigned(change: Change) -> int:
+def _unassigned(change: OrderChange) -> int:
     return sum(line.unassigned for line in change.order.lines)
 
 
-def _settled(before: Order | None, change: Change, supply: Supply, now: datetime) -> Change:
+def _settled(
+    before: Order | None, change: OrderChange, supply: Supply, now: datetime
+) -> OrderChange:
     """What found no place gets an owner, and a promise where supply is to come."""
     order = change.order
     waits = {line.line_id: line for line in order.lines if line.backorder and line.unassigned}
     if not waits:
-        return _claiming(before, model.settle(change, now, TERMS), {})
+        return _claiming(before, model.settle(change, now, TIME_LIMITS), {})
     own = {(sku, place) for sku, place, _ in supplies.claimed(before)}
     places = {line.sku: sourcing.awaited(line.sku, supply) for line in waits.values()}
     wanted = own | {(sku, place) for sku, found in places.items() for place in found}
@@ -356,7 +365,7 @@ def _settled(before: Order | None, change: Change, supply: Supply, now: datetime
         for line in waits.values()
     }
     claims = supplies.allot(before, order, positions, reach, now, _room(order))
-    return _claiming(before, model.settle(change, now, TERMS, claims=claims), positions)
+    return _claiming(before, model.settle(change, now, TIME_LIMITS, claims=claims), positions)
 
 
 def _room(order: Order) -> int:
@@ -367,7 +376,9 @@ def _room(order: Order) -> int:
     return max(0, min(MOST_CLAIMS, (WRITE_PARTS - ALWAYS - held) // 2) - claims)
 
 
-def _claiming(before: Order | None, change: Change, known: supplies.Positions) -> Change:
+def _claiming(
+    before: Order | None, change: OrderChange, known: supplies.PositionsByPlace
+) -> OrderChange:
     """With what its claims do to the supplies of their positions."""
     places = supplies.touched(before, change)
     if unread := sorted(place for place in places if place not in known):
@@ -376,7 +387,7 @@ def _claiming(before: Order | None, change: Change, known: supplies.Positions) -
     return replace(change, effects=model.summed((*change.effects, *effects)))
 
 
-def reserved(start: Change, supply: Supply, now: datetime) -> tuple[Change, Supply]:
+def reserved(start: OrderChange, supply: Supply, now: datetime) -> tuple[OrderChange, Supply]:
     """``start`` offered, under floors that the write can enforce; and what is known then.
 
     Where a floor depends on the position, the pack tells what may be had, and the position what
@@ -390,7 +401,7 @@ def reserved(start: Change, supply: Supply, now: datetime) -> tuple[Change, Supp
     return change, supply
 
 
-def _offered(start: Change, supply: Supply, now: datetime) -> Change:
+def _offered(start: OrderChange, supply: Supply, now: datetime) -> OrderChange:
     """The unassigned units of ``start``, routed and offered; with the decision that did it."""
     order = start.order
     decision = route(sourcing.problem(order, supply, now))
@@ -403,7 +414,7 @@ def _offered(start: Change, supply: Supply, now: datetime) -> Change:
     return replace(offered, order=replace(offered.order, decisions=decisions))
 
 
-def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
+def supply_of(order: Order, gathered: PlacementInputs, now: datetime) -> Supply:
     packs, found = gathered.packs, found_in(gathered.packs)
     selling = rules.selling(order.channel, packs, now, found, gathered.products)
     return Supply(
@@ -418,7 +429,7 @@ def supply_of(order: Order, gathered: Gathered, now: datetime) -> Supply:
     )
 
 
-def destination(place: Place | None) -> Destination | None:
+def destination(place: DeliveryPlace | None) -> Destination | None:
     """Where ``place`` is: its own coordinates, else those of its postal code; None when nobody
     knows, and every location is then as near as any other."""
     if place is None:
@@ -432,7 +443,7 @@ def destination(place: Place | None) -> Destination | None:
     return Destination(*point, place.postal_code, place.country)
 
 
-def check_destination(place: Place | None) -> None:
+def check_destination(place: DeliveryPlace | None) -> None:
     """Raises InvalidRequest when nobody knows where ``place`` is: no promise could be kept."""
     if place is not None and destination(place) is None:
         raise invalid(

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 
 from shared.orders import model, placing, store, yielding
-from shared.orders.model import UNPICKED, Change, Order
-from shared.orders.store import At, Pick
+from shared.orders.model import UNPICKED, Order, OrderChange
+from shared.orders.store import PageEnd, PickRow
 from shared.stock import store as stock
 
 BEHIND_SECONDS = 2.0
@@ -42,7 +42,7 @@ def cover(sku: str, location_id: str, now: datetime) -> int:
 
 def _shortened(
     order: Order, fulfillment_id: str, sku: str, location_id: str, now: datetime
-) -> Change | None:
+) -> OrderChange | None:
     return model.fall_short(order, fulfillment_id, sku, _missing(sku, location_id), now)
 
 
@@ -52,8 +52,8 @@ def _missing(sku: str, location_id: str) -> int:
     return max(0, -position.available) if position else 0
 
 
-def _unpicked(sku: str, location_id: str) -> Iterator[Pick]:
-    after: At | None = None
+def _unpicked(sku: str, location_id: str) -> Iterator[PickRow]:
+    after: PageEnd | None = None
     while True:
         page = store.picks(location_id, UNPICKED, 100, after)
         for pick in page.picks:
@@ -65,5 +65,5 @@ def _unpicked(sku: str, location_id: str) -> Iterator[Pick]:
             return
 
 
-def _offered_at(pick: Pick) -> tuple[datetime, str]:
+def _offered_at(pick: PickRow) -> tuple[datetime, str]:
     return pick.fulfillment.offered_at, pick.fulfillment.fulfillment_id

@@ -8,7 +8,14 @@ from shared.availability.model.pack import Pack
 from shared.catalog.model import Product
 from shared.locations.model import Location, distance_km
 from shared.locations.store import all_locations
-from shared.orders.model.rebalancing import Cost, Shelf, Suggested, Suggestion, demand, suggestions
+from shared.orders.model.rebalancing import (
+    Cost,
+    StoreShelf,
+    Suggested,
+    Suggestion,
+    demand,
+    suggestions,
+)
 from shared.orders.store import gather
 from shared.routing.model.filter import band
 from shared.routing.model.policy import Policy
@@ -39,7 +46,7 @@ def suggested(skus: Sequence[str], days: int, now: datetime) -> Suggested:
 
 def _shelves(
     pack: Pack, locations: Mapping[str, Location], days: int, now: datetime
-) -> list[Shelf]:
+) -> list[StoreShelf]:
     """Those of stores: what a warehouse needs, its sales over the counter do not tell."""
     assert pack.prior is not None
     second, until = int(now.timestamp()), int((now + timedelta(days=days)).timestamp())
@@ -50,7 +57,7 @@ def _shelves(
             continue
         shape, watched = sales.posterior(pack.prior, row.sales, second, stocked=row.available > 0)
         shelves.append(
-            Shelf(
+            StoreShelf(
                 location_id,
                 row.available,
                 sum(units for at, units in row.expected if at <= until),

@@ -7,20 +7,20 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.orders import model
-from shared.orders.model import Change, transfers
-from shared.orders.model.transfers import Moved, Transfer
+from shared.orders.model import OrderChange, transfers
+from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.sourcing import Supply
 from shared.orders.store import transfers as transfers_store
 from shared.stock import store as stock
 from shared.stock.model.rules import Facts
 
-Reserve = Callable[[Supply], tuple[Change, Supply]]
+Reserve = Callable[[Supply], tuple[OrderChange, Supply]]
 """An order routed and reserved within a supply."""
 
 
 def to_order(
-    change: Change, supply: Supply, reserve: Reserve, now: datetime
-) -> tuple[Change, Supply, tuple[Moved, ...]]:
+    change: OrderChange, supply: Supply, reserve: Reserve, now: datetime
+) -> tuple[OrderChange, Supply, tuple[TransferChange, ...]]:
     """``change`` with fewer units left unassigned, and the transfers that shrink for it in the same
     transaction; as it is when none can give. Units that wait for a transfer keep those that they
     were promised of it."""
@@ -95,7 +95,7 @@ def _shrunk(
     free: dict[tuple[str, str], int],
     needed: Counter[tuple[str, str]],
     now: datetime,
-) -> list[Moved]:
+) -> list[TransferChange]:
     found = []
     for one in donors:
         units = {}
@@ -109,5 +109,5 @@ def _shrunk(
     return found
 
 
-def _left(change: Change) -> int:
+def _left(change: OrderChange) -> int:
     return sum(line.unassigned for line in change.order.lines)

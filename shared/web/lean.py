@@ -17,11 +17,11 @@ from shared.web.crash import crash
 from shared.web.problem import headers, problem
 
 Event = Mapping[str, Any]
-Answered = tuple[int, Mapping[str, str], str]
+LeanAnswer = tuple[int, Mapping[str, str], str]
 """Status, headers and body."""
 
 
-def serve(route: Callable[[Event], Answered]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def serve(route: Callable[[Event], LeanAnswer]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """The Lambda handler of ``route``: a crash is logged without its words and answered as 500."""
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def serve(route: Callable[[Event], Answered]) -> Callable[[dict[str, Any], Any],
     return handler
 
 
-def _refused(status: HTTPStatus, refusal: Refusal | None) -> Answered:
+def _refused(status: HTTPStatus, refusal: Refusal | None) -> LeanAnswer:
     return status, {"Cache-Control": "no-store", **headers(refusal)}, problem(refusal)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import invalid
 
-State = Literal["active", "disabled", "deleted"]
+WebhookState = Literal["active", "disabled", "deleted"]
 ERASED = "customer.erased"
 
 WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 43_000)
@@ -42,7 +42,7 @@ class Webhook:
     types: frozenset[str]
     channels: frozenset[str]
     created_at: datetime
-    state: State = "active"
+    state: WebhookState = "active"
     failing_since: datetime | None = None
     failures: int = 0
     disabled_at: datetime | None = None

@@ -28,7 +28,7 @@ MEDIA_TYPE = "application/cloudevents+json"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """``status`` is what the receiver has answered, None when nothing came; ``reason`` is why it
     has failed; ``retry_after`` seconds, when the receiver has asked for them."""
 
@@ -41,7 +41,7 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-def send(webhook: Webhook, event: Mapping[str, Any], at: datetime) -> Outcome:
+def send(webhook: Webhook, event: Mapping[str, Any], at: datetime) -> DeliveryOutcome:
     """Sends a CloudEvent, signed at ``at``. A receiver that fails raises nothing."""
     body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
     headers = model.signed(
@@ -51,9 +51,9 @@ def send(webhook: Webhook, event: Mapping[str, Any], at: datetime) -> Outcome:
         parts = checked(webhook.url)
         return _post(parts, {**headers, "content-type": MEDIA_TYPE}, body)
     except InvalidRequest as refusal:
-        return Outcome(None, str(refusal.data["errors"][0]["message"]))
+        return DeliveryOutcome(None, str(refusal.data["errors"][0]["message"]))
     except (OSError, UnicodeError, urllib3.exceptions.HTTPError) as error:
-        return Outcome(None, _reason(error))
+        return DeliveryOutcome(None, _reason(error))
 
 
 def checked(url: str) -> SplitResult:
@@ -70,12 +70,12 @@ def loopback() -> bool:
     return setting("webhook_loopback") == "yes"
 
 
-def _post(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> Outcome:
+def _post(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> DeliveryOutcome:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     address = _address(host, port)
     if address is None:
-        return Outcome(None, "its name leads to an address that is not public")
+        return DeliveryOutcome(None, "its name leads to an address that is not public")
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
     pool: urllib3.HTTPConnectionPool
     if parts.scheme == "https":
@@ -105,7 +105,7 @@ def _post(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> Outcom
         pool.close()
     status = answer.status
     told = answer.headers.get("retry-after", "")
-    return Outcome(
+    return DeliveryOutcome(
         status,
         "" if 200 <= status < 300 else f"the receiver has answered {status}",
         int(told) if told.isdecimal() and len(told) < 9 else None,

@@ -7,13 +7,12 @@ All lie in one partition, which is read whole by whoever tells them: once in KEP
 process. No secret is stored.
 """
 
-import time as clock
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.aws import dynamodb as tables
+from shared.aws.cache import Cached
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item, to_item
 from shared.aws.settings import table_name
@@ -92,25 +91,16 @@ def of_client(client_id: str) -> list[Webhook]:
     return _living(found)
 
 
-@dataclass(slots=True)
-class _Kept:
-    """The webhooks as read with ``client``; another client knows nothing of them."""
-
-    client: Any
-    until: float
-    webhooks: list[Webhook]
+def _read_all() -> list[Webhook]:
+    return _living(tables.query(table_name("webhooks"), "pk = :pk", to_item({":pk": PK})))
 
 
-_kept: _Kept | None = None
+known = Cached(_read_all, KEPT_SECONDS)
 
 
 def every() -> list[Webhook]:
-    """Those of all clients, active or disabled; KEPT_SECONDS old at most."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        found = tables.query(table_name("webhooks"), "pk = :pk", to_item({":pk": PK}))
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, _living(found))
-    return _kept.webhooks
+    """The webhooks of all clients, active or disabled; KEPT_SECONDS old at most."""
+    return known.get()
 
 
 def remove(client_id: str, webhook_id: str, at: datetime) -> bool:

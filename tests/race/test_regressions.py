@@ -250,7 +250,7 @@ def test_who_paid_and_is_short_is_refused_at_once_or_told_by_a_deadline() -> Non
 
 
 def rejecting(order_id: str, reason: Any, key: str, quantity: int = 1) -> Any:
-    def decide(order: model.Order) -> model.Change:
+    def decide(order: model.Order) -> model.OrderChange:
         rows = [Rejection("1", quantity, reason)]
         shelf = placing.shelf(order, f"{order_id}.1", rows)
         return model.reject(order, f"{order_id}.1", rows, shelf, now=LATER, actor="store")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.customers.model.person import Consent, Record, Stated
+from shared.customers.model.person import Consent, SourceRecord, Stated
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -16,6 +16,6 @@ def record(
     verified: tuple[str, ...] = (),
     consents: tuple[Consent, ...] = (),
     **fields: Any,
-) -> Record:
+) -> SourceRecord:
     stated = {name: Stated(value, at, name in verified) for name, value in fields.items()}
-    return Record(source, source_id, at, stated, consents)
+    return SourceRecord(source, source_id, at, stated, consents)

@@ -16,7 +16,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.locations import store as locations
 from shared.orders import model, store
-from shared.orders.model import Line, Method, Order, Payment, Place, transfers
+from shared.orders.model import DeliveryPlace, Line, Method, Order, Payment, transfers
 from shared.orders.model.supplies import claimed
 from shared.orders.store import transfers as transfers_store
 from shared.stock import store as stock
@@ -38,7 +38,7 @@ PLACES = {
         pickup=False,
     ),
 }
-SHIP_TO = Place("80202", "US", 39.7392, -104.9903)
+SHIP_TO = DeliveryPlace("80202", "US", 39.7392, -104.9903)
 
 
 def stocked(units: Mapping[str, Mapping[str, int]]) -> None:

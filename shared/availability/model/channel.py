@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.availability.model.pack import Columns, Pack
-from shared.stock.model.rules import Confidence, Facts, Selling
+from shared.stock.model.rules import ConfidenceOf, Facts, Selling
 
 NOTHING: Mapping[str, int] = {}
 
 
-def found_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> Confidence:
+def found_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> ConfidenceOf:
     """How often picks find a SKU, as its pack says; nothing of one that has no pack."""
 
     def found(sku: str) -> Mapping[str, int]:

@@ -67,7 +67,7 @@ class Picks:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PickOutcome:
     """One pick, or one count that showed what a pick would have met, at ``second`` (epoch).
 
     ``found`` is the share that was there, ``worth`` in picks."""
@@ -93,7 +93,7 @@ class Counting:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ConfidenceRecord:
     """What is known of a location at ``second``; ``seen`` are digests of the latest outcomes."""
 
     groups: Mapping[str, Picks] = field(default_factory=dict)
@@ -108,13 +108,13 @@ def telling(countings: Iterable[Counting]) -> list[Counting]:
     return [one for _, one in sorted(by_digest.items())[:MOST_COUNTS]]
 
 
-def shown(counting: Counting, group: str) -> Outcome:
+def shown(counting: Counting, group: str) -> PickOutcome:
     """What it says of picks of ``group``, that of its SKU; ``believed`` is above 0."""
     found = min(counting.quantity, counting.believed) / counting.believed
-    return Outcome(counting.id, group, found, counting.second, COUNT_WORTH)
+    return PickOutcome(counting.id, group, found, counting.second, COUNT_WORTH)
 
 
-def learn(record: Record, outcomes: Iterable[Outcome]) -> Record | None:
+def learn(record: ConfidenceRecord, outcomes: Iterable[PickOutcome]) -> ConfidenceRecord | None:
     """``record`` after ``outcomes``; None when all of them are known.
 
     An outcome that comes late counts for what it is worth by then.
@@ -130,17 +130,17 @@ def learn(record: Record, outcomes: Iterable[Outcome]) -> Record | None:
         worth = Picks(one.worth * one.found, one.worth * (1 - one.found))
         worth = worth.faded(second - one.second)
         groups[one.group] = Picks(before.found + worth.found, before.missed + worth.missed)
-    return Record(groups, second, (*record.seen, *new)[-REMEMBERED:], record.version)
+    return ConfidenceRecord(groups, second, (*record.seen, *new)[-REMEMBERED:], record.version)
 
 
-def probability(record: Record, group: str) -> float:
+def probability(record: ConfidenceRecord, group: str) -> float:
     found = sum(picks.found for picks in record.groups.values())
     missed = sum(picks.missed for picks in record.groups.values())
     location = _mean(MEAN, Picks(found, missed))
     return _mean(location, record.groups.get(group, Picks()))
 
 
-def thousandths(record: Record, group: str) -> int:
+def thousandths(record: ConfidenceRecord, group: str) -> int:
     return round(probability(record, group) * WHOLE)
 
 

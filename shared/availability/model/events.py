@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.availability.model.pack import Pack, Row
+from shared.availability.model.pack import Pack, PackRow
 from shared.availability.model.query import status
 from shared.instants import rfc3339
 
@@ -135,6 +135,6 @@ def _statuses(pack: Pack | None) -> Mapping[str, str]:
     }
 
 
-def _coming(row: Row, at: datetime) -> bool:
+def _coming(row: PackRow, at: datetime) -> bool:
     """Supply that is overdue is no longer told of."""
     return any(second > at.timestamp() for second, _ in row.expected)

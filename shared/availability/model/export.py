@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.availability.model.pack import Columns
-from shared.availability.model.query import NONE, Places, first_expected, status
+from shared.availability.model.query import NONE, KnownPlaces, first_expected, status
 from shared.catalog.model import GROUP, Product
 from shared.instants import rfc3339
 from shared.locations.model import Location
@@ -65,7 +65,7 @@ class Stores:
     def of(
         locations: Mapping[str, Location], at: datetime, unpicked: Mapping[str, int] = NONE
     ) -> "Stores":
-        places = Places(locations, at, unpicked=unpicked)
+        places = KnownPlaces(locations, at, unpicked=unpicked)
         return Stores(
             locations,
             {name: _sla(one, places.ready_by(name), at) for name, one in locations.items()},

@@ -19,12 +19,12 @@ from shared.availability.model import sales
 from shared.availability.model.sales import Prior, Sale, Sales
 from shared.catalog.model import ORDINARY, Life
 
-Supply = tuple[int, int]
+ExpectedUnits = tuple[int, int]
 """Units that are expected, after the epoch second at which they are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PackRow:
     """``available`` units at a location, as of the position's ``version``; ``expected`` supply in
     the order of its dates; ``sales`` over the counter, once there were any. ``reserved`` units and
     ``counters`` are what floors depend on. ``awaited`` is a digest of the supplies of which units
@@ -33,7 +33,7 @@ class Row:
 
     available: int
     version: int
-    expected: tuple[Supply, ...] = ()
+    expected: tuple[ExpectedUnits, ...] = ()
     sales: Sales | None = None
     reserved: int = 0
     counters: tuple[tuple[str, int], ...] = ()
@@ -51,7 +51,7 @@ class Pack:
     """
 
     sku: str
-    rows: dict[str, Row]
+    rows: dict[str, PackRow]
     as_of: datetime
     version: int = 0
     prior: Prior | None = None
@@ -80,18 +80,18 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PackChange:
     """A position as of its ``version``, changed at ``at``; ``row`` is None when it is no more.
     ``sold`` is what this change has sold over the counter."""
 
     location_id: str
     version: int
-    row: Row | None
+    row: PackRow | None
     at: datetime
     sold: tuple[Sale, ...] = ()
 
 
-def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
+def fold(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> Pack | None:
     """``pack`` after ``changes``, or None when they are all known: nothing is to be written.
 
     A change older than what is known of its location, or as old, changes nothing. A position that
@@ -122,7 +122,7 @@ def fold(sku: str, pack: Pack | None, changes: Iterable[Change]) -> Pack | None:
 
 
 def _next(
-    sku: str, pack: Pack | None, rows: dict[str, Row], as_of: datetime, since: int | None
+    sku: str, pack: Pack | None, rows: dict[str, PackRow], as_of: datetime, since: int | None
 ) -> Pack:
     """``pack`` with other ``rows``: it keeps what they do not tell."""
     prior = _prior(since, rows, as_of)
@@ -131,7 +131,7 @@ def _next(
     return replace(pack, rows=rows, as_of=as_of, prior=prior)
 
 
-def _with_learnt(known: Row | None, change: Change, since: int | None) -> Row:
+def _with_learnt(known: PackRow | None, change: PackChange, since: int | None) -> PackRow:
     """The row of ``change`` with what was learnt of its shelf, from ``known`` on."""
     assert change.row is not None
     confidence = known.confidence if known else None
@@ -148,7 +148,7 @@ def confident(pack: Pack, confidence: Mapping[str, int]) -> Pack:
     return replace(pack, rows=rows)
 
 
-def _sales(known: Row | None, change: Change, since: int | None) -> Sales | None:
+def _sales(known: PackRow | None, change: PackChange, since: int | None) -> Sales | None:
     second = int(change.at.timestamp())
     shelf = known.sales if known else None
     if known is not None and shelf is not None:
@@ -162,7 +162,7 @@ def _sales(known: Row | None, change: Change, since: int | None) -> Sales | None
     return sales.sold(shelf, change.sold) if shelf else None
 
 
-def _prior(since: int | None, rows: Mapping[str, Row], at: datetime) -> Prior | None:
+def _prior(since: int | None, rows: Mapping[str, PackRow], at: datetime) -> Prior | None:
     if since is None:
         return None
     second = int(at.timestamp())
@@ -178,7 +178,7 @@ def _prior(since: int | None, rows: Mapping[str, Row], at: datetime) -> Prior | 
     return sales.prior(since, second, shelves())
 
 
-def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | None:
+def replaced(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pack | None:
     """The pack that says what ``truth`` says, one change for each position there is, all of them
     read after ``pack``; None when it says so already.
 
@@ -187,7 +187,7 @@ def replaced(sku: str, pack: Pack | None, truth: Iterable[Change]) -> Pack | Non
     """
     known = pack.rows if pack else {}
     since = pack.prior.since if pack and pack.prior else None
-    rows: dict[str, Row] = {}
+    rows: dict[str, PackRow] = {}
     as_of = pack.as_of if pack else None
     for change in truth:
         row, before = change.row, known.get(change.location_id)
@@ -213,7 +213,7 @@ def sliced(pack: Pack, of: int) -> list[Slice]:
     is what ``pack`` says. All are later than any version that the pack has had."""
     if of == 1:
         return [Slice(pack)]
-    rows: list[dict[str, Row]] = [{} for _ in range(of)]
+    rows: list[dict[str, PackRow]] = [{} for _ in range(of)]
     for location, row in pack.rows.items():
         rows[slice_of(location, of)][location] = row
     since = pack.prior.since if pack.prior else None
@@ -247,7 +247,7 @@ def whole(slices: Sequence[Pack]) -> Pack:
     """
     if len(slices) == 1:
         return slices[0]
-    rows: dict[str, Row] = {}
+    rows: dict[str, PackRow] = {}
     for part in slices:
         rows.update(part.rows)
     as_of = max(part.as_of for part in slices)
@@ -289,7 +289,7 @@ class Columns:
     life: Life = ORDINARY
 
 
-def in_columns(rows: Mapping[str, Row], as_of: str) -> Columns:
+def in_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
     sure = [rows[location].confidence for location in order]
@@ -336,7 +336,7 @@ def joined(slices: Sequence[Columns]) -> Columns:
     )
 
 
-def encode(rows: Mapping[str, Row], prior: Prior | None = None) -> bytes:
+def encode(rows: Mapping[str, PackRow], prior: Prior | None = None) -> bytes:
     """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
     told = in_columns(rows, "")
     order = told.locations
@@ -410,11 +410,11 @@ def unpack(packed: bytes, as_of: str, life: Life = ORDINARY) -> Columns:
     )
 
 
-def decode(packed: bytes) -> tuple[dict[str, Row], Prior | None]:
+def decode(packed: bytes) -> tuple[dict[str, PackRow], Prior | None]:
     columns = json.loads(zlib.decompress(packed))
     locations = columns["l"]
     rows = {
-        location: Row(available, version)
+        location: PackRow(available, version)
         for location, available, version in zip(locations, columns["a"], columns["v"], strict=True)
     }
     for place, supplies in columns["e"].items():

@@ -2,14 +2,14 @@
 
 import zlib
 
-from shared.availability.model.pack import Change, Row, Supply
+from shared.availability.model.pack import ExpectedUnits, PackChange, PackRow
 from shared.instants import rfc3339
 from shared.stock.model.position import Position
 from shared.stock.model.tidying import standing
 
 
-def row_of(position: Position) -> Row:
-    return Row(
+def row_of(position: Position) -> PackRow:
+    return PackRow(
         position.available,
         position.version,
         _supply(position),
@@ -19,11 +19,11 @@ def row_of(position: Position) -> Row:
     )
 
 
-def change_of(position: Position) -> Change:
-    return Change(position.location_id, position.version, row_of(position), position.updated_at)
+def change_of(position: Position) -> PackChange:
+    return PackChange(position.location_id, position.version, row_of(position), position.updated_at)
 
 
-def _supply(position: Position) -> tuple[Supply, ...]:
+def _supply(position: Position) -> tuple[ExpectedUnits, ...]:
     """What is to come and is promised to nobody; what has been overdue for long is not to come."""
     free = (
         (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))

@@ -86,7 +86,7 @@ UNKNOWN = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
 """Of no instant."""
 
 
-class Places(dict[str, tuple[str, str]]):
+class KnownPlaces(dict[str, tuple[str, str]]):
     """What is said of each location before and after its number of units, until the next minute.
 
     It depends on the location, the units ``unpicked`` there and the minute only, so it is made
@@ -97,7 +97,7 @@ class Places(dict[str, tuple[str, str]]):
         self,
         locations: Mapping[str, Location],
         at: datetime,
-        before: "Places | None" = None,
+        before: "KnownPlaces | None" = None,
         unpicked: Mapping[str, int] = NONE,
     ) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ def next_minute(at: datetime) -> datetime:
 def answer(
     asked: Question,
     packs: Mapping[str, Columns],
-    places: Places,
+    places: KnownPlaces,
     at: datetime,
     floor: int = 0,
     *,
@@ -191,7 +191,7 @@ class Scope:
     distances: Mapping[str, float] | None
 
 
-def scope_of(asked: Question, places: Places) -> Scope:
+def scope_of(asked: Question, places: KnownPlaces) -> Scope:
     order: Iterable[str] | None = None
     distances = None
     named = _named(asked, places.locations)
@@ -241,7 +241,7 @@ def _item(
     asked: Question,
     sku: str,
     pack: Columns,
-    places: Places,
+    places: KnownPlaces,
     *,
     scope: Scope,
     at: datetime,
@@ -281,7 +281,7 @@ def _counted(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
 
 def _rows(
     shown: Iterable[tuple[str, int]],
-    places: Places,
+    places: KnownPlaces,
     distances: Mapping[str, float] | None,
     pack: Columns,
 ) -> str:
@@ -330,7 +330,7 @@ def _variants(
 
 
 def _elsewhere(
-    asked: Question, pack: Columns, places: Places, *, at: datetime, floor: int
+    asked: Question, pack: Columns, places: KnownPlaces, *, at: datetime, floor: int
 ) -> list[str]:
     """The nearest location with something to sell, from the point asked for or from any location
     asked for by name or group; and the first supply, wherever it is expected."""

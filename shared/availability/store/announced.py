@@ -20,7 +20,7 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog.model import Product
 from shared.instants import rfc3339
-from shared.stock.model.rules import Rule, Rules, Selling, began, differing, holding
+from shared.stock.model.rules import ChannelRules, Rule, Selling, began, differing, holding
 from shared.stock.store import rules as rules_store
 from shared.stock.store.rules import CHANNEL_STOCK, NONE
 
@@ -32,7 +32,7 @@ After = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RulesState:
     """A version of the rules, and since when they say what they say: fences of it that have ended
     by then are none."""
 
@@ -45,11 +45,11 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class AnnouncementProgress:
     """All SKUs are ``told``; those through ``after`` are told ``coming``, too."""
 
-    told: State = State()
-    coming: State | None = None
+    told: RulesState = RulesState()
+    coming: RulesState | None = None
     after: After | None = None
 
 
@@ -58,10 +58,10 @@ class Rewritten:
     """The documents of two states: ``before`` of ``was``, ``after`` of ``now``. Where none of the
     rules that have ``changed`` matches, nothing is to be told."""
 
-    before: Rules
-    was: State
-    after: Rules
-    now: State
+    before: ChannelRules
+    was: RulesState
+    after: ChannelRules
+    now: RulesState
     changed: tuple[Rule, ...]
 
     @property
@@ -130,23 +130,25 @@ def _views(
     return views
 
 
-def in_force(at: datetime) -> tuple[Rules, State]:
+def in_force(at: datetime) -> tuple[ChannelRules, RulesState]:
     """The rules as they stand now (strongly consistent), and since when."""
     found = rules_store.published()
     since = began(found.rules, found.at or BEGINNING, at)
-    return found.rules, State(found.rules.version, since)
+    return found.rules, RulesState(found.rules.version, since)
 
 
-def progress() -> Progress | None:
+def progress() -> AnnouncementProgress | None:
     """Strongly consistent; None when nobody has begun to look at the rules."""
     item = tables.get(table_name("config"), CHANNEL_STOCK, TOLD, consistent=True)
     if item is None:
         return None
     coming = item.get("coming")
-    return Progress(_state(item["told"]), _state(coming) if coming else None, item.get("after"))
+    return AnnouncementProgress(
+        _state(item["told"]), _state(coming) if coming else None, item.get("after")
+    )
 
 
-def rewritten(since: State, now: State) -> list[Rewritten]:
+def rewritten(since: RulesState, now: RulesState) -> list[Rewritten]:
     """From each state that there was ``since`` to ``now``; none where both are one. As many
     documents are read as there were: versions are kept for ever."""
     if since == now:
@@ -159,7 +161,7 @@ def rewritten(since: State, now: State) -> list[Rewritten]:
         end = now.since if following is None else following.at or BEGINNING
         ends = {rule.until for rule in one.rules.rules if rule.until and begin < rule.until < end}
         for at in sorted({begin, *ends}):
-            was = State(one.rules.version, at)
+            was = RulesState(one.rules.version, at)
             if was != now:
                 changed = differing(holding(one.rules, at), holding(after, now.since))
                 found.append(Rewritten(one.rules, was, after, now, changed))
@@ -174,7 +176,7 @@ def concerned(changes: Iterable[Rewritten]) -> frozenset[str] | None:
     return frozenset(sku for rule in rules for sku in rule.match.skus)
 
 
-def keep(was: Progress | None, new: Progress) -> bool:
+def keep(was: AnnouncementProgress | None, new: AnnouncementProgress) -> bool:
     """Whether ``new`` was written: not when somebody else has told of all SKUs since ``was``."""
     # Holds while nobody has begun.
     condition = "attribute_not_exists(pk)"
@@ -200,9 +202,9 @@ def keep(was: Progress | None, new: Progress) -> bool:
     return tables.write("put_item", **arguments) is None
 
 
-def _item(state: State) -> dict[str, Any]:
+def _item(state: RulesState) -> dict[str, Any]:
     return {"version": state.version, "since": rfc3339(state.since)}
 
 
-def _state(item: Mapping[str, Any]) -> State:
-    return State(item["version"], datetime.fromisoformat(item["since"]))
+def _state(item: Mapping[str, Any]) -> RulesState:
+    return RulesState(item["version"], datetime.fromisoformat(item["since"]))

@@ -5,24 +5,23 @@
 ``told`` keeps what it has read for KEPT_SECONDS: packs need not be younger.
 """
 
-import time as clock
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.availability.model.confidence import (
     GROUP,
+    ConfidenceRecord,
     Counting,
-    Outcome,
+    PickOutcome,
     Picks,
-    Record,
     learn,
     shown,
     telling,
     thousandths,
 )
 from shared.aws import dynamodb as tables
-from shared.aws.clients import dynamodb
+from shared.aws.cache import Cached
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -36,19 +35,18 @@ NO_GROUP = "-"
 """The group of a product that names none, or is not in the catalog."""
 
 
-def note(location_id: str, outcomes: Sequence[Outcome]) -> bool:
+def note(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
     """Whether there was anything new in ``outcomes``: one strongly consistent read, and one write
     when there is. Repeated, they change nothing.
 
     Raises Busy when others write the same location faster.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         record = learn(find(location_id), outcomes)
         if record is None:
             return False
         if _written(location_id, record):
             return True
-        tables.pause(attempt)
     raise Busy(f"too many writers on the confidence of {location_id}")
 
 
@@ -57,13 +55,13 @@ def note_counts(location_id: str, countings: Iterable[Counting]) -> bool:
     told = telling(countings)
     if not told:
         return False
-    known = groups(one.sku for one in told)
-    return note(location_id, [shown(one, known[one.sku]) for one in told])
+    group_of = groups(one.sku for one in told)
+    return note(location_id, [shown(one, group_of[one.sku]) for one in told])
 
 
-def find(location_id: str) -> Record:
+def find(location_id: str) -> ConfidenceRecord:
     item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
-    return _record(item) if item else Record()
+    return _record(item) if item else ConfidenceRecord()
 
 
 def groups(skus: Iterable[str]) -> dict[str, str]:
@@ -81,7 +79,7 @@ def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
     KEPT_SECONDS old at most; the catalog is asked for SKUs that the process has not met.
     """
-    kept = _all()
+    kept = known.get()
     if not kept.records:
         return {}
     wanted = list(dict.fromkeys(skus))
@@ -102,30 +100,25 @@ def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 @dataclass(slots=True)
-class _Kept:
-    """As read with ``client``; another client knows nothing of it."""
+class KnownConfidence:
+    """The records of all locations; the group of each SKU that was asked for, and by group what
+    each location's record says of it (thousandths)."""
 
-    client: Any
-    until: float
-    records: Mapping[str, Record]
-    groups: dict[str, str]
-    numbers: dict[str, dict[str, int]]
-
-
-_kept: _Kept | None = None
+    records: Mapping[str, ConfidenceRecord]
+    groups: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def _all() -> _Kept:
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
-        records = {row["sk"].removeprefix("LOC#"): _record(row) for row in rows}
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, records, {}, {})
-    return _kept
+def _read_all() -> KnownConfidence:
+    rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
+    return KnownConfidence({row["sk"].removeprefix("LOC#"): _record(row) for row in rows})
 
 
-def _record(item: Mapping[str, Any]) -> Record:
-    return Record(
+known = Cached(_read_all, KEPT_SECONDS)
+
+
+def _record(item: Mapping[str, Any]) -> ConfidenceRecord:
+    return ConfidenceRecord(
         groups={name: Picks(*picks) for name, picks in item["groups"].items()},
         second=item["second"],
         seen=tuple(item["seen"]),
@@ -133,7 +126,7 @@ def _record(item: Mapping[str, Any]) -> Record:
     )
 
 
-def _written(location_id: str, record: Record) -> bool:
+def _written(location_id: str, record: ConfidenceRecord) -> bool:
     values: dict[str, Any] = {}
     # Holds while nobody has written since the read that the record was learnt from.
     condition = "attribute_not_exists(pk)"

@@ -24,9 +24,9 @@ from typing import Any
 
 from shared.availability.model.channel import found_in
 from shared.availability.model.pack import (
-    Change,
     Columns,
     Pack,
+    PackChange,
     Slice,
     confident,
     decode,
@@ -48,7 +48,7 @@ from shared.catalog.model import ORDINARY, Life
 from shared.catalog.store import life_of_item, life_words
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.stock.model.rules import Confidence
+from shared.stock.model.rules import ConfidenceOf
 
 Item = Mapping[str, Any]
 
@@ -105,7 +105,7 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
     return columns_of(tables.get_many(keys).values())
 
 
-def confidence(skus: Iterable[str]) -> Confidence:
+def confidence(skus: Iterable[str]) -> ConfidenceOf:
     """What the packs of ``skus`` say of picks; they are read when the first is asked for."""
     wanted = list(skus)
 
@@ -174,7 +174,7 @@ def pack_of_item(item: Item) -> Pack:
 
 
 def project(
-    sku: str, changes: Sequence[Change], confidence: Mapping[str, int] | None = None
+    sku: str, changes: Sequence[PackChange], confidence: Mapping[str, int] | None = None
 ) -> bool:
     """Folds ``changes`` into the pack of ``sku``; whether there was anything new in them. With
     them goes what is known of the picks at its locations.
@@ -187,9 +187,9 @@ def project(
     Raises Busy when that happens WRITES times.
     """
     left, news, new = list(changes), False, False
-    for attempt in range(WRITES):
+    for _ in tables.attempts(WRITES):
         slices, of = _slices(sku, {change.location_id for change in left})
-        by_slice: dict[int, list[Change]] = defaultdict(list)
+        by_slice: dict[int, list[PackChange]] = defaultdict(list)
         for change in left:
             by_slice[slice_of(change.location_id, of)].append(change)
         left = []
@@ -215,7 +215,6 @@ def project(
             if new:  # a product may have been put behind the look at the catalog
                 put_life(sku, max(change.at for change in changes))
             return news
-        tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
 
 
@@ -239,7 +238,7 @@ def put_life(sku: str, at: datetime) -> bool:
     Raises Busy when others write the pack WRITES times in between.
     """
     news, key = False, pack_key(sku)
-    for attempt in range(WRITES):
+    for _ in tables.attempts(WRITES):
         item = tables.get(key.table, key.pk, key.sk, consistent=True)
         life = life_in_catalog(sku)
         if item is None or life_of_item(item) == life:
@@ -251,8 +250,6 @@ def put_life(sku: str, at: datetime) -> bool:
         else:
             refused = bool(tables.transact([{"Update": update} for update in updates]))
         news = news or not refused
-        if refused:
-            tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
 
 

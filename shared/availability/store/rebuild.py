@@ -39,7 +39,7 @@ def rebuild(sku: str) -> bool:
 
     Raises Busy when others write the pack WRITES times in between.
     """
-    for attempt in range(WRITES):
+    for _ in tables.attempts(WRITES):
         slices = stored(sku)
         before = whole([part.pack for part in slices]) if slices else None
         truth = [
@@ -63,7 +63,6 @@ def rebuild(sku: str) -> bool:
         if written(slices, pack):
             put_life(sku, pack.as_of)
             return True
-        tables.pause(attempt)
     raise Busy(f"too many writers on the availability of {sku}")
 
 

@@ -7,13 +7,10 @@ of the lists. ``unpicked`` keeps what it has read for KEPT_SECONDS: promises cou
 reservation does.
 """
 
-import time as clock
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.clients import dynamodb
+from shared.aws.cache import Cached
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 
@@ -22,14 +19,17 @@ KEPT_SECONDS = 15
 
 
 def unpicked() -> Mapping[str, int]:
-    """By location; nothing of those where none ever waited. One Query in KEPT_SECONDS: 500
-    locations are some 4 read units."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
-        units = {row["sk"].removeprefix("LOC#"): max(0, row["units"]) for row in rows}
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, units)
-    return _kept.units
+    """Units by location, without locations where none ever waited; KEPT_SECONDS old at most."""
+    return known.get()
+
+
+def _read() -> Mapping[str, int]:
+    """One Query: 500 locations are some 4 read units."""
+    rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
+    return {row["sk"].removeprefix("LOC#"): max(0, row["units"]) for row in rows}
+
+
+known = Cached(_read, KEPT_SECONDS)
 
 
 def part(location_id: str, delta: int) -> tables.Part:
@@ -42,15 +42,3 @@ def part(location_id: str, delta: int) -> tables.Part:
             "ExpressionAttributeValues": to_item({":delta": delta}),
         }
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """As read with ``client``; another client knows nothing of it."""
-
-    client: Any
-    until: float
-    units: Mapping[str, int]
-
-
-_kept: _Kept | None = None

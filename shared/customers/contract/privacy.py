@@ -8,7 +8,7 @@ from pydantic import Field
 from shared.customers.contract.profiles import KnownConsent, plain_value
 from shared.customers.contract.statements import CustomerAddress
 from shared.customers.model.job import Job
-from shared.customers.model.person import Record
+from shared.customers.model.person import SourceRecord
 from shared.web.contract import (
     Answer,
     Count,
@@ -103,7 +103,7 @@ def said_answer(row: Mapping[str, Any]) -> SaidOfRecords:
     return SaidOfRecords.model_validate({**row})
 
 
-def statement_answer(record: Record) -> CustomerStatementKept:
+def statement_answer(record: SourceRecord) -> CustomerStatementKept:
     return CustomerStatementKept.model_validate(
         {
             "source": record.source,

@@ -7,8 +7,8 @@ from shared.customers.contract.carts import CustomerCart, cart_answer
 from shared.customers.contract.interactions import CustomerInteraction, interaction_answer
 from shared.customers.contract.statements import ConsentStatus, CustomerAddress
 from shared.customers.model.fold import Golden, consents, golden, identifiers
-from shared.customers.model.person import Address, Profile, Record
-from shared.customers.model.views import Whole
+from shared.customers.model.person import Address, Profile, SourceRecord
+from shared.customers.model.views import WholeProfile
 from shared.web.contract import (
     Answer,
     Channel,
@@ -85,7 +85,7 @@ class CustomerProfile(Answer):
     orders: "list[CustomerInteraction] | None" = None
 
 
-def whole_answer(found: Whole) -> CustomerProfile:
+def whole_answer(found: WholeProfile) -> CustomerProfile:
     """The profile with all that is seen of it at first."""
     return profile_answer(found.profile, found.housemates).model_copy(
         update={
@@ -153,7 +153,7 @@ def plain_value(value: str | Address) -> str | dict[str, str | None]:
     }
 
 
-def record_name(record: Record) -> RecordName:
+def record_name(record: SourceRecord) -> RecordName:
     return RecordName(
         source=record.source, source_id=record.source_id, occurred_at=record.occurred_at
     )

@@ -6,7 +6,7 @@ from annotated_types import Len
 
 from shared.customers.contract.profiles import RecordName, plain_value, record_name
 from shared.customers.contract.statements import CustomerAddress, FieldName
-from shared.customers.model.person import FIELDS, Record
+from shared.customers.model.person import FIELDS, SourceRecord
 from shared.customers.model.views import Review
 from shared.web.contract import (
     Answer,
@@ -49,7 +49,7 @@ def review_answer(review: Review) -> CustomerReview:
     )
 
 
-def _compared(one: Record, other: Record) -> list[ComparedField]:
+def _compared(one: SourceRecord, other: SourceRecord) -> list[ComparedField]:
     found = []
     for name in FIELDS:
         sides = [record.fields.get(name) for record in (one, other)]

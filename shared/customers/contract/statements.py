@@ -14,8 +14,8 @@ from shared.customers.model.person import (
     IDENTIFIERS,
     Address,
     Consent,
-    Outcome,
-    Record,
+    ResolveOutcome,
+    SourceRecord,
     Stated,
 )
 from shared.customers.store.values import milliseconds
@@ -106,7 +106,7 @@ class CustomerIdentity(Input):
 
     def record(
         self, occurred_at: datetime, now: datetime, sources: Sources, path: str = "$"
-    ) -> Record:
+    ) -> SourceRecord:
         """The statement with everything normalised; ``path`` is where it stands in the request.
 
         A phone number without a country code is one of the address's country. Of a source that
@@ -169,7 +169,7 @@ class CustomerIdentity(Input):
                 "nothing is said of the customer",
                 [{"path": f"{path}.identifiers", "message": "give at least one"}],
             )
-        return Record(self.source, self.source_id, at, stated, agreed if trusted else ())
+        return SourceRecord(self.source, self.source_id, at, stated, agreed if trusted else ())
 
     def not_counted(self, sources: Sources) -> list[Uncounted]:
         """What of the statement does not count, because its source is not trusted with it."""
@@ -219,7 +219,7 @@ class ObservedEvent(Input):
 class Observed:
     """What an event tells of a person; ``document`` is the event as it came."""
 
-    record: Record
+    record: SourceRecord
     request: Request
     document: str
 
@@ -247,7 +247,7 @@ class ResolvedCustomer(Answer):
     out to be the same person; ``not_counted`` is what the source is not trusted with."""
 
     profile_id: Id
-    outcome: Outcome
+    outcome: ResolveOutcome
     bits: float | None = None
     reasons: list[str]
     merged: list[Id] | None = None

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.customers.model.person import (
-    Outcome,
     Profile,
-    Record,
     RecordKey,
+    ResolveOutcome,
+    SourceRecord,
     merge,
     newborn,
     with_record,
@@ -17,7 +17,7 @@ from shared.customers.model.score import (
     APART,
     RULES,
     Evidence,
-    Rules,
+    ScoreRules,
     Shared,
     compared,
     reached_apart,
@@ -46,14 +46,14 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class IdentityDecision:
     """``profile`` is what is to be stored; the ids of its tree that stood alone before are merged.
 
     ``changed`` is false when the statement said nothing new.
     """
 
     profile: Profile
-    outcome: Outcome
+    outcome: ResolveOutcome
     bits: float | None
     reasons: tuple[str, ...]
     links: tuple[Link, ...] = ()
@@ -62,7 +62,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class IdentityMatch:
     """``found`` is the evidence of the profile's record ``other``, the strongest. ``support`` is
     the share of its records that reach the review band, of those that say anything."""
 
@@ -71,7 +71,7 @@ class Match:
     found: Evidence
     support: float
 
-    def lonely(self, rules: Rules) -> bool:
+    def lonely(self, rules: ScoreRules) -> bool:
         """Whether a record has little in common with most of a profile of many records: so two
         people of one name and one telephone grow together. What a person has put together is not
         doubted."""
@@ -88,15 +88,15 @@ LONELY = "most of the profile's records do not agree"
 
 def decide(
     key: RecordKey,
-    statement: Record,
+    statement: SourceRecord,
     *,
     standing: Profile | None,
     candidates: Sequence[Profile],
     shared: Shared,
     at: datetime,
     new_profile_id: str,
-    rules: Rules = RULES,
-) -> Decision:
+    rules: ScoreRules = RULES,
+) -> IdentityDecision:
     """``standing`` is the profile that holds the record already; ``candidates`` are others that
     share a key with it.
 
@@ -134,7 +134,7 @@ def decide(
         else:
             profile = merge(profile, match.profile, at)
     best: Link | Doubt | None = next(iter(links), next(iter(doubts), None))
-    return Decision(
+    return IdentityDecision(
         profile=profile or alone,
         outcome=_outcome(standing, links, doubts),
         bits=best.bits if best is not None else None,
@@ -145,7 +145,9 @@ def decide(
     )
 
 
-def _outcome(standing: Profile | None, links: Sequence[Link], doubts: Sequence[Doubt]) -> Outcome:
+def _outcome(
+    standing: Profile | None, links: Sequence[Link], doubts: Sequence[Doubt]
+) -> ResolveOutcome:
     if standing is not None:
         return "updated"
     if links:
@@ -154,8 +156,8 @@ def _outcome(standing: Profile | None, links: Sequence[Link], doubts: Sequence[D
 
 
 def _matches(
-    record: Record, candidates: Iterable[Profile], shared: Shared, rules: Rules
-) -> list[Match]:
+    record: SourceRecord, candidates: Iterable[Profile], shared: Shared, rules: ScoreRules
+) -> list[IdentityMatch]:
     """The best evidence of each candidate, the strongest first, then the older profile."""
     matches = []
     own = traits(record)
@@ -167,7 +169,7 @@ def _matches(
         best, other = max(all_found, key=lambda pair: (pair[0].bits, pair[1]))
         told = [found.bits for found, _ in all_found if found.reasons]
         agree = sum(bits >= rules.review for bits in told)
-        matches.append(Match(profile, other, best, agree / len(told) if told else 0.0))
+        matches.append(IdentityMatch(profile, other, best, agree / len(told) if told else 0.0))
     return sorted(
         matches,
         key=lambda match: (-match.found.bits, match.profile.created_at, match.profile.profile_id),

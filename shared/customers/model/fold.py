@@ -10,7 +10,7 @@ from shared.customers.model.person import (
     STRICTNESS,
     Address,
     Consent,
-    Held,
+    LinkedRecord,
     Profile,
     Stated,
 )
@@ -57,7 +57,7 @@ def golden(profile: Profile) -> dict[str, Golden]:
     return found
 
 
-def _precedence(held: Held, stated: Stated) -> tuple[bool, int, datetime, str, str]:
+def _precedence(held: LinkedRecord, stated: Stated) -> tuple[bool, int, datetime, str, str]:
     rank = RULES.source_rank.get(held.record.source, 0)
     return (stated.verified, rank, stated.at, repr(stated.value), held.key)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-Kind = Literal["erase", "export"]
-State = Literal["open", "done", "gone"]
+JobKind = Literal["erase", "export"]
+JobState = Literal["open", "done", "gone"]
 """``gone``: the person was erased before the job was done."""
 
 
@@ -17,7 +17,7 @@ class Job:
     ``version`` is the stored one that this was read at."""
 
     job_id: str
-    kind: Kind
+    kind: JobKind
     profile_id: str
     actor: str
     asked_at: datetime
@@ -25,7 +25,7 @@ class Job:
     step: str
     content: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
-    state: State = "open"
+    state: JobState = "open"
     ended_at: datetime | None = None
     tries: int = 0
     version: int = 0
@@ -33,6 +33,6 @@ class Job:
     def at(self, step: str, place: str = "", **content: Any) -> "Job":
         return replace(self, step=step, place=place, content={**self.content, **content}, tries=0)
 
-    def over(self, state: State, at: datetime, **content: Any) -> "Job":
+    def over(self, state: JobState, at: datetime, **content: Any) -> "Job":
         """Nothing is kept of it but ``content``."""
         return replace(self, step="", place="", state=state, ended_at=at, content=content)

@@ -8,7 +8,7 @@ import hmac
 
 from shared.customers.model.alike import soundex
 from shared.customers.model.normal import junk
-from shared.customers.model.person import IDENTIFIERS, Record, RecordKey
+from shared.customers.model.person import IDENTIFIERS, RecordKey, SourceRecord
 from shared.customers.model.score import house, plain, traits
 
 HASH_LENGTH = 32
@@ -18,13 +18,13 @@ Found = tuple[str, str]
 """What a key is of: the name of an identifier or of a kind of block, and the value."""
 
 
-def found_by(record: Record) -> list[Found]:
+def found_by(record: SourceRecord) -> list[Found]:
     """At most MOST_KEYS: every identifier that is none of those typed to get on, then blocks."""
     ids = [found for found in record.identifiers.items() if not junk(found[1])]
     return [*ids, *blocks(record)[: MOST_KEYS - len(ids)]]
 
 
-def blocks(record: Record) -> list[Found]:
+def blocks(record: SourceRecord) -> list[Found]:
     """Values that records of one person often have in common, the most telling first.
 
     Names by their sound, given and family name in either order; dates with and without the year.
@@ -49,7 +49,7 @@ def blocks(record: Record) -> list[Found]:
     return [(kind, "\n".join(parts)) for kind, parts in made.items() if all(parts)]
 
 
-def household(record: Record) -> str:
+def household(record: SourceRecord) -> str:
     """The house that the record is of, '' when it does not say: where people live together, never
     a reason to be one person."""
     address = record.address

@@ -21,7 +21,7 @@ Status = Literal["denied", "pending", "granted", "unknown"]
 STRICTNESS: Mapping[str, int] = {"unknown": 0, "granted": 1, "pending": 2, "denied": 3}
 ORDERS = ("purchase", "return")
 """Kinds of interactions that are about orders."""
-Outcome = Literal["created", "linked", "updated", "review"]
+ResolveOutcome = Literal["created", "linked", "updated", "review"]
 RecordKey = str
 """``<source>#<HMAC of source_id>``, see keys.py."""
 
@@ -64,7 +64,7 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SourceRecord:
     """What one source says of one person; ``fields`` by the names of FIELDS, already normalised."""
 
     source: str
@@ -90,7 +90,7 @@ class Record:
         return {name: self.text(name) for name in IDENTIFIERS if name in fields}
 
 
-def joined(one: Record, other: Record) -> Record:
+def joined(one: SourceRecord, other: SourceRecord) -> SourceRecord:
     """Two statements of the same source record as one: field by field, the later wins.
 
     A consent that the source changed is the later one, too; of the same instant the stricter.
@@ -107,7 +107,7 @@ def joined(one: Record, other: Record) -> Record:
         known = latest.get(consent.point)
         if known is None or _lateness(consent) > _lateness(known):
             latest[consent.point] = consent
-    return Record(
+    return SourceRecord(
         source=one.source,
         source_id=one.source_id,
         occurred_at=max(one.occurred_at, other.occurred_at),
@@ -129,12 +129,12 @@ def _lateness(consent: Consent) -> tuple[bool, datetime, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LinkedRecord:
     """A record in a profile. ``home`` is the id of the profile that it was linked to first, and
     stays it through merges; ``homes`` are all it ever had, where its interactions are kept."""
 
     key: RecordKey
-    record: Record
+    record: SourceRecord
     home: str
     homes: tuple[str, ...] = ()
 
@@ -164,7 +164,7 @@ class Profile:
 
     profile_id: str
     members: tuple[Member, ...]
-    records: tuple[Held, ...]
+    records: tuple[LinkedRecord, ...]
     apart: frozenset[tuple[RecordKey, RecordKey]] = frozenset()
     version: int = 0
 
@@ -192,7 +192,7 @@ class Profile:
     def member(self, profile_id: str) -> Member:
         return next(member for member in self.members if member.profile_id == profile_id)
 
-    def held(self, key: RecordKey) -> Held | None:
+    def held(self, key: RecordKey) -> LinkedRecord | None:
         return next((held for held in self.records if held.key == key), None)
 
     def opened_by(self, name: str, value: str) -> bool:
@@ -223,7 +223,7 @@ class Resolution:
     the record when a merge is undone; ``record_key`` names the record itself."""
 
     profile_id: str
-    outcome: Outcome
+    outcome: ResolveOutcome
     home: str
     record_key: RecordKey
     bits: float | None = None
@@ -273,7 +273,7 @@ def weight(profile: Profile) -> int:
     return sum(_record_weight(held) for held in profile.records)
 
 
-def _record_weight(held: Held) -> int:
+def _record_weight(held: LinkedRecord) -> int:
     record = held.record
     texts = [record.source_id, *held.homes]
     for stated in record.fields.values():
@@ -288,27 +288,27 @@ def _record_weight(held: Held) -> int:
     )
 
 
-def newborn(profile_id: str, key: RecordKey, record: Record, at: datetime) -> Profile:
+def newborn(profile_id: str, key: RecordKey, record: SourceRecord, at: datetime) -> Profile:
     return Profile(
         profile_id=profile_id,
         members=(Member(profile_id, at, founders=(key,)),),
-        records=(Held(key, joined(record, record), profile_id, (profile_id,)),),
+        records=(LinkedRecord(key, joined(record, record), profile_id, (profile_id,)),),
     )
 
 
-def with_record(profile: Profile, key: RecordKey, record: Record) -> Profile:
+def with_record(profile: Profile, key: RecordKey, record: SourceRecord) -> Profile:
     """``profile`` with the record joined to what it holds under ``key``, or added."""
     known = profile.held(key)
     held = (
         replace(known, record=joined(known.record, record))
         if known is not None
-        else Held(key, joined(record, record), profile.profile_id, (profile.profile_id,))
+        else LinkedRecord(key, joined(record, record), profile.profile_id, (profile.profile_id,))
     )
     others = (other for other in profile.records if other.key != key)
     return replace(profile, records=_ordered([*others, held]))
 
 
-def _ordered(records: Iterable[Held]) -> tuple[Held, ...]:
+def _ordered(records: Iterable[LinkedRecord]) -> tuple[LinkedRecord, ...]:
     return tuple(sorted(records, key=lambda held: held.key))
 
 
@@ -397,7 +397,9 @@ def _taken_out(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Pr
     return _set_apart(profile, stays, leaves, key)
 
 
-def _alone(profile: Profile, held: Held, new_id: str, at: datetime) -> tuple[Profile, Profile]:
+def _alone(
+    profile: Profile, held: LinkedRecord, new_id: str, at: datetime
+) -> tuple[Profile, Profile]:
     leaves = Profile(
         profile_id=new_id,
         members=(Member(new_id, at, founders=(held.key,)),),

@@ -24,7 +24,7 @@ from shared.customers.model.normal import junk
 from shared.customers.model.person import (
     MOST_BYTES,
     Profile,
-    Record,
+    SourceRecord,
     kept_apart,
     surely_light,
     weight,
@@ -43,7 +43,7 @@ CITY_LEVELS = (0.88,)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ScoreRules:
     """At ``merge`` bits and above a record is linked by itself, from ``review`` on it is queued.
 
     Two that have email addresses, and none in common, are merged from ``bridge`` bits on, and so
@@ -101,10 +101,10 @@ class Rules:
 
 
 @cache
-def rules(name: str) -> Rules:
+def rules(name: str) -> ScoreRules:
     """The rules of that name in the document."""
     found: dict[str, Any] = json.loads(DOCUMENT.read_text())[name]
-    return Rules(**found)
+    return ScoreRules(**found)
 
 
 RULES = rules("retail")
@@ -157,7 +157,7 @@ class Traits:
 HOUSE = re.compile(r"\s*(\d+)\S*\s+(.+)")
 
 
-def traits(record: Record) -> Traits:
+def traits(record: SourceRecord) -> Traits:
     address = record.address
     number, street = house(address.line1)
     given, surname = record.text("given_name"), record.text("family_name")
@@ -188,7 +188,9 @@ def plain(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def evidence(one: Record, other: Record, shared: Shared, rules: Rules = RULES) -> Evidence:
+def evidence(
+    one: SourceRecord, other: SourceRecord, shared: Shared, rules: ScoreRules = RULES
+) -> Evidence:
     """The bits for ``one`` and ``other`` being of one person, and where they come from.
 
     ``one`` is who comes: what they have verified counts. That the owner has verified an address
@@ -197,7 +199,7 @@ def evidence(one: Record, other: Record, shared: Shared, rules: Rules = RULES) -
     return compared(traits(one), traits(other), shared, rules)
 
 
-def compared(one: Traits, other: Traits, shared: Shared, rules: Rules) -> Evidence:
+def compared(one: Traits, other: Traits, shared: Shared, rules: ScoreRules) -> Evidence:
     bits = 0.0
     reasons = []
     differing = 0
@@ -224,7 +226,7 @@ def compared(one: Traits, other: Traits, shared: Shared, rules: Rules) -> Eviden
 
 
 def _worth(
-    name: str, value: str, against: str, rules: Rules, verified: bool, shared: bool
+    name: str, value: str, against: str, rules: ScoreRules, verified: bool, shared: bool
 ) -> tuple[float, str]:
     if value != against:
         if name in rules.near and one_apart(value, against):
@@ -239,7 +241,7 @@ def _worth(
     return rules.same[name], f"same {name}"
 
 
-def name_bits(one: Traits, other: Traits, rules: Rules) -> float:
+def name_bits(one: Traits, other: Traits, rules: ScoreRules) -> float:
     """The agreement of given and family names; 0 when one of the records has no given name.
 
     An initial says little for, and much against. Given and family name may have been swapped.
@@ -247,7 +249,7 @@ def name_bits(one: Traits, other: Traits, rules: Rules) -> float:
     return sum(_name_parts(one, other, rules))
 
 
-def _name_parts(one: Traits, other: Traits, rules: Rules) -> tuple[float, float]:
+def _name_parts(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, float]:
     """The bits of the given names, and of the family names."""
     said = one.romanised or other.romanised
     mine, theirs = (_spoken(one), _spoken(other)) if said else (one.name, other.name)
@@ -332,7 +334,7 @@ def level(one: str, other: str, bounds: Levels, worth: Levels) -> float:
     return worth[-1]
 
 
-def _births(one: Traits, other: Traits, rules: Rules) -> tuple[float, str]:
+def _births(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, str]:
     if not one.born or not other.born:
         return 0.0, ""
     if one.born == other.born:
@@ -342,7 +344,7 @@ def _births(one: Traits, other: Traits, rules: Rules) -> tuple[float, str]:
     return rules.birth_date[2], "birth dates differ"
 
 
-def _addresses(one: Traits, other: Traits, rules: Rules) -> tuple[float, str]:
+def _addresses(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, str]:
     bits = (
         level(one.postal_code, other.postal_code, (), rules.postal_code)
         + level(one.number, other.number, (), rules.number)
@@ -355,7 +357,7 @@ def _addresses(one: Traits, other: Traits, rules: Rules) -> tuple[float, str]:
     return min(bits, rules.address_most), "addresses agree" if bits > 0 else "addresses differ"
 
 
-def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...]:
+def vetoes(one: Profile, other: Profile, rules: ScoreRules = RULES) -> tuple[str, ...]:
     """What forbids that the two be linked without a person looking at it."""
     found = []
     if kept_apart(one, other):
@@ -379,7 +381,7 @@ def vetoes(one: Profile, other: Profile, rules: Rules = RULES) -> tuple[str, ...
     return tuple(found)
 
 
-def too_much(*profiles: Profile, rules: Rules = RULES) -> bool:
+def too_much(*profiles: Profile, rules: ScoreRules = RULES) -> bool:
     """Whether they are more than one item holds."""
     if surely_light(profiles):
         return False
@@ -425,13 +427,13 @@ def _unnumbered(email: str) -> str:
 LEAST_LETTERS = 5
 
 
-def _names_at_odds(one: Profile, other: Profile, rules: Rules) -> bool:
+def _names_at_odds(one: Profile, other: Profile, rules: ScoreRules) -> bool:
     """Whether more than half of the pairs of named records contradict each other."""
     pairs = [_contradict(a, b, rules) for a in _named(one) for b in _named(other)]
     return sum(pairs) * 2 > len(pairs)
 
 
-def _contradict(one: Traits, other: Traits, rules: Rules) -> bool:
+def _contradict(one: Traits, other: Traits, rules: ScoreRules) -> bool:
     """Who is called the same and has another family name may be married."""
     given, surname = _name_parts(one, other, rules)
     return given + surname <= AT_ODDS and given <= 0

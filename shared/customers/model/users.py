@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from shared.customers.model.keys import Found, is_block
 from shared.customers.model.names import letters
-from shared.customers.model.person import Profile, Record
-from shared.customers.model.score import RULES, Rules, Shared
+from shared.customers.model.person import Profile, SourceRecord
+from shared.customers.model.score import RULES, ScoreRules, Shared
 
 MOST_PEOPLE = 40
 """Profiles kept per key; one used by more is as good as none."""
@@ -68,11 +68,13 @@ class Users:
 NOBODY = Users()
 
 
-def initial_of(record: Record) -> str:
+def initial_of(record: SourceRecord) -> str:
     return letters(record.text("given_name"))[:1]
 
 
-def candidates(record: Record, known: Mapping[Found, Users], rules: Rules = RULES) -> list[str]:
+def candidates(
+    record: SourceRecord, known: Mapping[Found, Users], rules: ScoreRules = RULES
+) -> list[str]:
     """The profiles to compare with, CANDIDATES at most: those first that share the most.
 
     A key that a crowd uses finds nobody.
@@ -89,7 +91,7 @@ def candidates(record: Record, known: Mapping[Found, Users], rules: Rules = RULE
     return sorted(worth, key=lambda now: (-worth[now], now))[:CANDIDATES]
 
 
-def shared(record: Record, known: Mapping[Found, Users], rules: Rules = RULES) -> Shared:
+def shared(record: SourceRecord, known: Mapping[Found, Users], rules: ScoreRules = RULES) -> Shared:
     """The identifiers of the record that several people use."""
     own = initial_of(record)
     return frozenset(

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.customers.model.fold import Cart
-from shared.customers.model.person import Interaction, Profile, Record
+from shared.customers.model.person import Interaction, Profile, SourceRecord
 
 NEWEST = 12
 """What is shown of a timeline beside the profile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class WholeProfile:
     """A person at first sight: ``recent`` are the newest interactions of any kind, ``orders`` the
     newest purchases and returns, of all channels and merged ids; NEWEST of each, newest first."""
 
@@ -28,7 +28,7 @@ class Review:
 
     review_id: str
     profile_ids: tuple[str, str]
-    records: tuple[Record, Record]
+    records: tuple[SourceRecord, SourceRecord]
     bits: float
     reasons: tuple[str, ...]
     opened_at: datetime

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 from shared.aws.dynamodb import Key, delete_many, get, get_many, put_many, query, transact
 from shared.aws.items import to_item
 from shared.customers.model.job import Job
-from shared.customers.model.person import Profile, Record, RecordKey, joined, order_named
+from shared.customers.model.person import Profile, RecordKey, SourceRecord, joined, order_named
 from shared.customers.store.households import forsaken, houses_of, houses_of_profile
 from shared.customers.store.jobs import job_put
 from shared.customers.store.profiles import people_of
@@ -224,7 +224,7 @@ def _between(pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
 
 def _forget_keys(said: Iterable[Sequence[Row]], members: Sequence[str], erased_at: str) -> None:
     """Of each record every key that a statement, or all of them together, was ever found by."""
-    told: list[Record] = []
+    told: list[SourceRecord] = []
     for found in said:
         statements = [record_from(row) for row in found if _is_statement(row)]
         if statements:

@@ -35,7 +35,7 @@ FIRST = "write"
 PAGE = 200
 
 Line = dict[str, Any]
-Page = tuple[list[Line], str | None]
+ProfilePage = tuple[list[Line], str | None]
 
 
 def ask(profile_id: str, act: Act, job_id: str, request: Request) -> str:
@@ -73,7 +73,7 @@ def ask(profile_id: str, act: Act, job_id: str, request: Request) -> str:
     return settled(once)
 
 
-def person(job: Job, _: str) -> Page:
+def person(job: Job, _: str) -> ProfilePage:
     """Raises Gone."""
     found = whole(job.profile_id)
     profile = profile_answer(found.profile, found.housemates).model_dump(mode="json")
@@ -81,11 +81,11 @@ def person(job: Job, _: str) -> Page:
     return [{"kind": "profile", **profile}, {"kind": "cart", **cart}], None
 
 
-def records(job: Job, place: str) -> Page:
+def records(job: Job, place: str) -> ProfilePage:
     return _walk([f"RECORD#{name}" for name in job.content["records"]], place, _of_record)
 
 
-def interactions(job: Job, place: str) -> Page:
+def interactions(job: Job, place: str) -> ProfilePage:
     names, members = set(job.content["records"]), set(job.content["members"])
 
     def own(row: Mapping[str, Any]) -> list[Line]:
@@ -99,7 +99,7 @@ def interactions(job: Job, place: str) -> Page:
     return _walk([f"PROFILE#{name}" for name in job.content["partitions"]], place, own)
 
 
-def reads(job: Job, place: str) -> Page:
+def reads(job: Job, place: str) -> ProfilePage:
     def read(row: Mapping[str, Any]) -> list[Line]:
         return [{"kind": "read", **{name: row[name] for name in ("at", "actor", "what")}}]
 
@@ -121,7 +121,9 @@ def _of_record(row: Mapping[str, Any]) -> list[Line]:
     return []
 
 
-def _walk(pks: Sequence[str], place: str, lines: Callable[[Mapping[str, Any]], list[Line]]) -> Page:
+def _walk(
+    pks: Sequence[str], place: str, lines: Callable[[Mapping[str, Any]], list[Line]]
+) -> ProfilePage:
     """The items of the partitions, one after the other."""
     index, after = json.loads(place) if place else (0, None)
     if index >= len(pks):

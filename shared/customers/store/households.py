@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.aws.dynamodb import Key, Part, get_many
 from shared.customers.model.keys import hashed, household
-from shared.customers.model.person import Profile, Record
+from shared.customers.model.person import Profile, SourceRecord
 from shared.customers.store.rows import identity_key, put, table, update
 
 MOST_HOMES = 100
@@ -95,7 +95,7 @@ def houses_of_profile(profile: Profile) -> frozenset[str]:
     return _houses(profile)
 
 
-def houses_of(record: Record) -> frozenset[str]:
+def houses_of(record: SourceRecord) -> frozenset[str]:
     return frozenset({household(record)} - {""})
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from shared.aws.dynamodb import Part, get, get_many, transact
 from shared.customers.model import person
-from shared.customers.model.person import Held, Profile, RecordKey
+from shared.customers.model.person import LinkedRecord, Profile, RecordKey
 from shared.customers.model.score import RULES, evidence, too_much, vetoes
 from shared.customers.model.views import Preview
 from shared.customers.store.households import moved, parted
@@ -135,7 +135,7 @@ def unmerge(
     return settled(once)
 
 
-def _names(held: Held) -> tuple[str, str]:
+def _names(held: LinkedRecord) -> tuple[str, str]:
     return held.record.source, held.record.source_id
 
 

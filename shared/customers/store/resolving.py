@@ -8,9 +8,9 @@ from itertools import count
 from typing import Any
 
 from shared.aws.dynamodb import Key, Part, get_many, transact
-from shared.customers.model.decide import Decision, decide
+from shared.customers.model.decide import IdentityDecision, decide
 from shared.customers.model.keys import Found, is_block, record_key
-from shared.customers.model.person import Record, RecordKey, Resolution
+from shared.customers.model.person import RecordKey, Resolution, SourceRecord
 from shared.customers.model.score import RULES, too_much
 from shared.customers.model.users import CANDIDATES, Users, candidates, shared
 from shared.customers.store.households import moved
@@ -39,7 +39,7 @@ class _Over:
 
 
 def resolve(
-    record: Record,
+    record: SourceRecord,
     request_name: str,
     at: datetime,
     new_profile_id: str,
@@ -70,7 +70,7 @@ def resolve(
 
 
 def _resolve_once(
-    record: Record,
+    record: SourceRecord,
     name: RecordKey,
     request: Request,
     at: datetime,
@@ -132,13 +132,13 @@ def _written(parts: list[Part], moves: list[Part]) -> bool:
     return not refused
 
 
-def _moves(decision: Decision, people: People) -> list[Part]:
+def _moves(decision: IdentityDecision, people: People) -> list[Part]:
     ids = decision.profile.member_ids
     before = [profile for profile in people.living.values() if profile.profile_id in ids]
     return moved(before, decision.profile)
 
 
-def _resolved(name: RecordKey, decision: Decision, people: People) -> Resolution:
+def _resolved(name: RecordKey, decision: IdentityDecision, people: People) -> Resolution:
     held = decision.profile.held(name)
     return Resolution(
         profile_id=decision.profile.profile_id,
@@ -163,7 +163,7 @@ def _resolution(values: Mapping[str, Any]) -> Resolution:
     return Resolution(**{**values, **lists})
 
 
-def _over(name: RecordKey, record: Record, received: str, erased_at: str) -> _Over:
+def _over(name: RecordKey, record: SourceRecord, received: str, erased_at: str) -> _Over:
     """Raises Gone for what came before the person was erased, and for a repetition of it."""
     if received <= erased_at:
         raise Gone("this person was erased; the statement came before that")
@@ -188,16 +188,18 @@ def _refuse_erased_person(known: Mapping[Found, Users], people: People, received
             raise Gone("this person was erased; the statement came before that")
 
 
-def _statement_put(name: RecordKey, record: Record) -> Part:
+def _statement_put(name: RecordKey, record: SourceRecord) -> Part:
     """Its key is its content: put twice, it is the same item."""
     return put(f"RECORD#{name}", _statement_at(record), record_values(record))
 
 
-def _statement_at(record: Record) -> str:
+def _statement_at(record: SourceRecord) -> str:
     return f"AT#{text(record.occurred_at)}#{digest(record)[:16]}"
 
 
-def _log_links(name: RecordKey, decision: Decision, request: Request, at: datetime) -> list[Part]:
+def _log_links(
+    name: RecordKey, decision: IdentityDecision, request: Request, at: datetime
+) -> list[Part]:
     return [
         said(
             "LINK",

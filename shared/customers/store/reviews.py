@@ -9,7 +9,7 @@ from shared.aws.dynamodb import Key, Part, get, get_many, query_page, transact
 from shared.aws.items import to_item
 from shared.customers.model import person
 from shared.customers.model.decide import Doubt
-from shared.customers.model.person import Held, Profile, RecordKey
+from shared.customers.model.person import LinkedRecord, Profile, RecordKey
 from shared.customers.model.views import Review
 from shared.customers.store.merging import merge_parts
 from shared.customers.store.profiles import People, find_both, people_of, profile_put, said
@@ -94,7 +94,10 @@ def _review(item: Mapping[str, Any], homes: Iterable[str], people: People) -> Re
         for profile, name in zip(now, item["pair"], strict=True)
     ]
     match (now, held):
-        case [Profile() as one, Profile() as other], [Held() as first, Held() as second]:
+        case [Profile() as one, Profile() as other], [
+            LinkedRecord() as first,
+            LinkedRecord() as second,
+        ]:
             if one.profile_id == other.profile_id:
                 return None
             return Review(

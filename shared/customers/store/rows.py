@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from shared.aws.dynamodb import Part, get, key, pause, query, transact
+from shared.aws.dynamodb import Part, attempts, get, key, query, transact
 from shared.aws.items import to_item
 from shared.aws.secrets import secret
 from shared.aws.settings import table_name
@@ -106,14 +106,13 @@ def write_all(parts: Sequence[Part]) -> None:
 
 def settled(once: Callable[[], T | None]) -> T:
     """``once`` again until it is not None: each time it reads, decides and tries to write anew."""
-    for attempt in range(ROUNDS):
+    for _ in attempts(ROUNDS, slower=2):
         try:
             found = once()
         except Busy:
             found = None
         if found is not None:
             return found
-        pause(attempt + 2)
     raise Busy("too many writers on the same person")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from shared.aws.dynamodb import Key, Part, key
 from shared.aws.items import to_item
 from shared.customers.model.keys import Found, found_by, identifier_key, is_block
-from shared.customers.model.person import Profile, Record
+from shared.customers.model.person import Profile, SourceRecord
 from shared.customers.model.users import NOBODY, Users, initial_of
 from shared.customers.store.rows import identity_key, put, table
 
@@ -40,7 +40,7 @@ def users_put(where: Key, users: Users) -> Part:
     )
 
 
-def keys_of(record: Record) -> dict[Found, Key]:
+def keys_of(record: SourceRecord) -> dict[Found, Key]:
     """Where everything is kept that the record is found by, eight keys at most."""
     return {found: _key(found) for found in found_by(record)}
 
@@ -51,7 +51,7 @@ def _key(found: Found) -> Key:
 
 
 def users_puts(
-    record: Record,
+    record: SourceRecord,
     keys: Mapping[Found, Key],
     known: Mapping[Found, Users],
     home: str,

@@ -12,12 +12,12 @@ from shared.customers.model.person import (
     FIELDS,
     Address,
     Consent,
-    Held,
     Interaction,
+    LinkedRecord,
     Member,
     Profile,
-    Record,
     RecordKey,
+    SourceRecord,
     Stated,
 )
 
@@ -36,7 +36,7 @@ def instant(stored: str) -> datetime:
     return datetime.fromisoformat(stored)
 
 
-def record_values(record: Record) -> dict[str, Any]:
+def record_values(record: SourceRecord) -> dict[str, Any]:
     return {
         "source": record.source,
         "source_id": record.source_id,
@@ -60,8 +60,8 @@ def _stated_values(stated: Stated) -> dict[str, Any]:
     }
 
 
-def record_from(values: Mapping[str, Any]) -> Record:
-    return Record(
+def record_from(values: Mapping[str, Any]) -> SourceRecord:
+    return SourceRecord(
         source=values["source"],
         source_id=values["source_id"],
         occurred_at=instant(values["at"]),
@@ -81,7 +81,7 @@ def record_from(values: Mapping[str, Any]) -> Record:
     )
 
 
-def digest(record: Record) -> str:
+def digest(record: SourceRecord) -> str:
     """SHA-256 over all that the record states."""
     canonical = json.dumps(record_values(record), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -135,7 +135,7 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
             for member in values["members"]
         ),
         records=tuple(
-            Held(held["key"], record_from(held), held["home"], tuple(held["homes"]))
+            LinkedRecord(held["key"], record_from(held), held["home"], tuple(held["homes"]))
             for held in values["records"]
         ),
         apart=frozenset((one, other) for one, other in values["apart"]),

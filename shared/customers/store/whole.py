@@ -6,7 +6,7 @@ from typing import Any
 from shared.aws.dynamodb import Key, get_many
 from shared.customers.model.fold import one_cart
 from shared.customers.model.person import Interaction, Profile
-from shared.customers.model.views import NEWEST, Whole
+from shared.customers.model.views import NEWEST, WholeProfile
 from shared.customers.store.carts import cart_key
 from shared.customers.store.households import house_keys, housemates
 from shared.customers.store.profiles import profile_key
@@ -18,7 +18,7 @@ from shared.errors import Gone, NotFound
 Items = Mapping[Key, Mapping[str, Any]]
 
 
-def whole(profile_id: str) -> Whole:
+def whole(profile_id: str) -> WholeProfile:
     """Two read calls; one more for an id that was merged. Raises NotFound, Gone."""
     now = profile_id
     while True:
@@ -42,11 +42,11 @@ def _beside(profile_id: str) -> tuple[Key, Key]:
     return cart_key(profile_id), recent_key(profile_id)
 
 
-def _whole(profile: Profile, items: Items) -> Whole:
+def _whole(profile: Profile, items: Items) -> WholeProfile:
     carts = {other: cart_from(items.get(cart_key(other))) for other in profile.member_ids}
     own = carts.pop(profile.profile_id)
     homes = [items[where] for where in house_keys(profile) if where in items]
-    return Whole(
+    return WholeProfile(
         profile=profile,
         cart=one_cart(own, carts),
         recent=_newest(profile, items, "entries"),

@@ -13,7 +13,7 @@ from pydantic import Field
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import Words
-from shared.orders.model import Condition, Entry, Method, Order, OrderState, Reason
+from shared.orders.model import Condition, Method, Order, OrderEntry, OrderState, ReleaseReason
 from shared.orders.model.transfers import SOURCE as TRANSFERS
 from shared.orders.model.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
@@ -69,7 +69,7 @@ class Offered(OfFulfillment):
 
 
 class RejectedPart(TouchedLine):
-    reason: Reason
+    reason: ReleaseReason
 
 
 class Rejected(OfOrder):
@@ -241,14 +241,14 @@ def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
     ]
 
 
-def _event(order: Order, entry: Entry, index: int) -> dict[str, Any]:
+def _event(order: Order, entry: OrderEntry, index: int) -> dict[str, Any]:
     shape, _ = EVENTS[entry.event]
     data = shape.model_validate({**_of_order(order, entry), **_detail(order, entry)})
     return _cloud_event(SOURCE, order.order_id, order.version, index, entry, data)
 
 
 def _cloud_event(
-    source: str, subject: str, version: int, index: int, entry: Entry, data: Answer
+    source: str, subject: str, version: int, index: int, entry: OrderEntry, data: Answer
 ) -> dict[str, Any]:
     return {
         "specversion": "1.0",
@@ -263,7 +263,7 @@ def _cloud_event(
     }
 
 
-def _of_order(order: Order, entry: Entry) -> dict[str, Any]:
+def _of_order(order: Order, entry: OrderEntry) -> dict[str, Any]:
     return {
         "order_id": order.order_id,
         "order_version": order.version,
@@ -274,7 +274,7 @@ def _of_order(order: Order, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _detail(order: Order, entry: Entry) -> dict[str, Any]:
+def _detail(order: Order, entry: OrderEntry) -> dict[str, Any]:
     detail = dict(entry.detail)
     match entry.event:
         case "order.placed":

@@ -5,7 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.orders.contract.common import MOST_LINES, LineUnits, Words
-from shared.orders.model import Fulfillment, LocationReason, Method, Rejection, State, allowed
+from shared.orders.model import (
+    Fulfillment,
+    FulfillmentState,
+    LocationReason,
+    Method,
+    Rejection,
+    allowed,
+)
 from shared.web.contract import (
     Answer,
     Channel,
@@ -33,7 +40,7 @@ class FulfillmentPart(Answer):
     fulfillment_id: str
     location_id: LocationId
     method: Method
-    state: State
+    state: FulfillmentState
     lines: list[PartLine]
     promise: FulfillmentPromise
     deadline: Instant | None = None

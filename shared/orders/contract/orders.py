@@ -14,12 +14,12 @@ from shared.orders.contract.common import MOST_LINES, LineUnits, Ordered, Words
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
 from shared.orders.model import (
     Condition,
+    DeliveryPlace,
     Line,
     Method,
     Order,
     OrderState,
     Payment,
-    Place,
     Returned,
     decision_id,
 )
@@ -87,8 +87,8 @@ class ShipTo(Input):
             raise ValueError("latitude and longitude belong together")
         return self
 
-    def place(self) -> Place:
-        return Place(self.postal_code, self.country, self.latitude, self.longitude)
+    def place(self) -> DeliveryPlace:
+        return DeliveryPlace(self.postal_code, self.country, self.latitude, self.longitude)
 
 
 class OrderLineInput(Input):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.orders.model.change import Change, with_line
+from shared.orders.model.change import OrderChange, with_line
 from shared.orders.model.order import Claim, Line, Order, Parcel
 from shared.stock.model.position import Effect, Supplied
 
@@ -28,7 +28,7 @@ def promise_dates(line: Line, found: Line) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel) -> Change:
+def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel) -> OrderChange:
     """``units`` of a supply have come, and are reserved where ``parcel`` is to begin: they are the
     line's now."""
     line = order.line(line_id)
@@ -45,10 +45,12 @@ def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel)
     )
     taken = Supplied(reference, landed=-units)
     effect = Effect(line.sku, parcel.location_id, 0, 0, supply=(taken,))
-    return Change(order, (effect,), cause="order.filled")
+    return OrderChange(order, (effect,), cause="order.filled")
 
 
-def unpromise(order: Order, line_id: str, location_id: str, reference: str, units: int) -> Change:
+def unpromise(
+    order: Order, line_id: str, location_id: str, reference: str, units: int
+) -> OrderChange:
     """The promise of ``units`` of a supply is broken: they are free to be routed, or promised of
     another."""
     line = order.line(line_id)
@@ -61,7 +63,7 @@ def unpromise(order: Order, line_id: str, location_id: str, reference: str, unit
         expired=(),
         claims=_less_claimed(line.claims, {(location_id, reference): units}),
     )
-    return Change(with_line(order, freed), cause="order.repromised")
+    return OrderChange(with_line(order, freed), cause="order.repromised")
 
 
 def _less_claimed(

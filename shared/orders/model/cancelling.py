@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.errors import Conflict, InvalidTransition
 from shared.orders.model.backorders import first_claims, latest_claimed
 from shared.orders.model.change import (
-    Change,
+    OrderChange,
     fulfillment_detail,
     lines_without,
     with_effects,
@@ -24,7 +24,7 @@ from shared.stock.model.position import Effect, released
 
 def cancel_fulfillment(
     order: Order, fulfillment_id: str, reason: str, now: datetime, actor: str
-) -> Change:
+) -> OrderChange:
     """Its units are released and cancelled: the shopper does not get them."""
     found = order.fulfillment(fulfillment_id)
     next_state(found, "cancel")
@@ -38,7 +38,7 @@ def cancel(
     reason: str,
     now: datetime,
     actor: str,
-) -> Change:
+) -> OrderChange:
     """Units by line, or everything that has not been handed over.
 
     Those that nobody works on go first: unassigned, backordered, then the fulfillments from the
@@ -82,7 +82,7 @@ def cancel_units(
     *,
     now: datetime,
     actor: str,
-) -> Change:
+) -> OrderChange:
     """``loose`` units are held by nobody; ``parts`` are units of fulfillments, to be released."""
     effects: list[Effect] = []
     total: Counter[str] = Counter()
@@ -136,4 +136,4 @@ def cancel_units(
     }
     order = with_entry(order, now, "order.cancelled", actor, detail)
     order = refund_units(order, total, now, reason)
-    return with_effects(Change(order, cause="order.cancelled"), order, effects)
+    return with_effects(OrderChange(order, cause="order.cancelled"), order, effects)

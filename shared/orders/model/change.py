@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from shared.errors import InvalidRequest
-from shared.orders.model.order import Entry, Fulfillment, Held, Line, Order
+from shared.orders.model.order import Fulfillment, FulfillmentLine, Line, Order, OrderEntry
 from shared.stock.model import position as stock
 from shared.stock.model.position import Effect
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OrderChange:
     """``order`` as it is to be stored, and what that does to stock, one Effect per position."""
 
     order: Order
@@ -31,7 +31,7 @@ def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     )
 
 
-def lines_without(found: Fulfillment, units: Mapping[str, int]) -> tuple[Held, ...]:
+def lines_without(found: Fulfillment, units: Mapping[str, int]) -> tuple[FulfillmentLine, ...]:
     """The lines of ``found`` without ``units``, by line."""
     there = {held.line_id: held.quantity for held in found.lines}
     errors = [
@@ -84,11 +84,11 @@ def with_fulfillment(order: Order, changed: Fulfillment) -> Order:
     )
 
 
-def with_effects(change: Change, order: Order, effects: Iterable[Effect]) -> Change:
+def with_effects(change: OrderChange, order: Order, effects: Iterable[Effect]) -> OrderChange:
     return replace(change, order=order, effects=summed((*change.effects, *effects)))
 
 
-def joined(change: Change, following: Change) -> Change:
+def joined(change: OrderChange, following: OrderChange) -> OrderChange:
     """Both, one after the other."""
     return with_effects(change, following.order, following.effects)
 
@@ -96,7 +96,7 @@ def joined(change: Change, following: Change) -> Change:
 def with_entry(
     order: Order, at: datetime, event: str, actor: str, detail: Mapping[str, Any]
 ) -> Order:
-    return replace(order, history=(*order.history, Entry(at, event, actor, detail)))
+    return replace(order, history=(*order.history, OrderEntry(at, event, actor, detail)))
 
 
 def fulfillment_detail(found: Fulfillment) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.orders.model.cancelling import cancel, cancel_units
 from shared.orders.model.change import (
-    Change,
+    OrderChange,
     fulfillment_detail,
     joined,
     with_entry,
@@ -17,12 +17,12 @@ from shared.orders.model.change import (
 from shared.orders.model.fulfilling import reject
 from shared.orders.model.order import (
     IN_HAND,
-    TERMS,
+    TIME_LIMITS,
     Fulfillment,
     LapseReason,
     Order,
     Rejection,
-    Terms,
+    TimeLimits,
 )
 
 Opened = Callable[[str, datetime, timedelta], datetime]
@@ -35,8 +35,8 @@ def always(_: str, at: datetime, passes: timedelta) -> datetime:
 
 
 def overdue(
-    order: Order, now: datetime, terms: Terms = TERMS, opened: Opened = always
-) -> Change | None:
+    order: Order, now: datetime, terms: TimeLimits = TIME_LIMITS, opened: Opened = always
+) -> OrderChange | None:
     """What follows from the deadlines that have passed; None when none has.
 
     Reminders count the time that a location has been open. An offer without an answer goes
@@ -50,7 +50,7 @@ def overdue(
     left = MOST_AT_ONCE
     if order.unpaid and _due(order.payment.deadline, now):
         return _never_paid(order, now, terms)
-    change = Change(order, cause="order.overdue")
+    change = OrderChange(order, cause="order.overdue")
     for found in order.fulfillments:
         if left > 0 and found.is_open and _due(found.deadline, now):
             change = _overdue_fulfillment(change, found, now, terms, opened)
@@ -62,7 +62,7 @@ def overdue(
     return None if change.order is order else change
 
 
-def _never_paid(order: Order, now: datetime, terms: Terms) -> Change:
+def _never_paid(order: Order, now: datetime, terms: TimeLimits) -> OrderChange:
     in_hand = [found for found in order.fulfillments if found.state in IN_HAND]
     waiting = Counter({line.line_id: line.open + line.backordered for line in order.lines})
     for found in in_hand:
@@ -74,7 +74,7 @@ def _never_paid(order: Order, now: datetime, terms: Terms) -> Change:
         order = with_fulfillment(order, stuck)
         order = with_entry(order, now, "fulfillment.exception", "sweep", fulfillment_detail(stuck))
     payment = replace(order.payment, deadline=now + terms.exception)
-    return Change(replace(order, payment=payment), cause="order.overdue")
+    return OrderChange(replace(order, payment=payment), cause="order.overdue")
 
 
 MOST_AT_ONCE = 16
@@ -86,8 +86,8 @@ def _due(deadline: datetime | None, now: datetime) -> bool:
 
 
 def _overdue_fulfillment(
-    change: Change, found: Fulfillment, now: datetime, terms: Terms, opened: Opened
-) -> Change:
+    change: OrderChange, found: Fulfillment, now: datetime, terms: TimeLimits, opened: Opened
+) -> OrderChange:
     order = change.order
     fulfillment_id = found.fulfillment_id
     if found.state in IN_HAND:
@@ -111,7 +111,7 @@ def _overdue_fulfillment(
 
 
 def _still_in_hand(
-    order: Order, found: Fulfillment, now: datetime, terms: Terms, opened: Opened
+    order: Order, found: Fulfillment, now: datetime, terms: TimeLimits, opened: Opened
 ) -> Order:
     late = replace(found, escalations=found.escalations + 1)
     again = now + terms.exception
@@ -124,7 +124,9 @@ def _still_in_hand(
     return with_entry(order, now, event, "sweep", fulfillment_detail(late))
 
 
-def _overdue_line(change: Change, line_id: str, now: datetime, terms: Terms) -> Change:
+def _overdue_line(
+    change: OrderChange, line_id: str, now: datetime, terms: TimeLimits
+) -> OrderChange:
     order = change.order
     line = order.line(line_id)
     # Who was only silent may have the units: that is looked into for as long as a backorder.

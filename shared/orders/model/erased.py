@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.orders.model.order import Buyer, Entry, Fulfillment, Order, Place
+from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry
 
 PSEUDONYM = "erased-"
 WORD = "erased"
@@ -65,7 +65,7 @@ def untracked(found: Fulfillment) -> Fulfillment:
     return found if found.tracking is None else replace(found, tracking=None)
 
 
-def told(entry: Entry) -> Entry:
+def told(entry: OrderEntry) -> OrderEntry:
     gone = {"tracking"} | ({"reference"} if entry.event == "payment.received" else set())
     detail = _worded(entry.detail, gone, free=entry.event in FREE)
     return entry if detail == entry.detail else replace(entry, detail=detail)
@@ -91,7 +91,7 @@ def _worded(value: Any, gone: Collection[str], *, free: bool) -> Any:
     return value
 
 
-def coarse(place: Place | None, *, is_open: bool) -> Place | None:
+def coarse(place: DeliveryPlace | None, *, is_open: bool) -> DeliveryPlace | None:
     """A region: what taxes go by, and as much as parcels that are still to be sent need."""
     if place is None:
         return None
@@ -99,7 +99,7 @@ def coarse(place: Place | None, *, is_open: bool) -> Place | None:
     code = code[: min(3, (len(code) + 1) // 2)]
     point = (place.latitude, place.longitude) if is_open else (None, None)
     latitude, longitude = (None if value is None else float(round(value)) for value in point)
-    return Place(code, place.country, latitude, longitude)
+    return DeliveryPlace(code, place.country, latitude, longitude)
 
 
 def answer_without(answer: str, pseudonym: str) -> str:

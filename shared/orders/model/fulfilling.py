@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from shared.errors import Conflict, InvalidTransition
 from shared.orders.model.change import (
-    Change,
+    OrderChange,
     fulfillment_detail,
     lines_without,
     split,
@@ -19,18 +19,18 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.order import (
     HANDED_OVER,
-    TERMS,
+    TIME_LIMITS,
     TRANSITIONS,
     UNPICKED,
-    Action,
     Fulfillment,
-    Held,
+    FulfillmentAction,
+    FulfillmentLine,
+    FulfillmentState,
     LapseReason,
     Order,
     Rejection,
-    State,
     Taken,
-    Terms,
+    TimeLimits,
 )
 from shared.stock.model.position import Effect, released, take
 
@@ -45,8 +45,8 @@ def act(
     units: Mapping[str, int] | None = None,
     carrier: str | None = None,
     tracking: str | None = None,
-    terms: Terms = TERMS,
-) -> Change:
+    terms: TimeLimits = TIME_LIMITS,
+) -> OrderChange:
     """One step forward. A hand-over of fewer ``units`` (by line) leaves the rest where it was.
 
     Raises InvalidTransition, with what the state allows; Conflict for a hand-over of what nobody
@@ -89,7 +89,7 @@ def act(
             effects.append(Effect(held.sku, found.location_id, -held.quantity, -held.quantity))
     event = f"fulfillment.{state}"
     order = with_entry(order, now, event, actor, fulfillment_detail(moved))
-    return with_effects(Change(order, cause=event), order, effects)
+    return with_effects(OrderChange(order, cause=event), order, effects)
 
 
 def _served(order: Order, accepted: Fulfillment) -> Order:
@@ -123,8 +123,8 @@ def claim(
     taken: Sequence[Taken],
     now: datetime,
     actor: str,
-    terms: Terms = TERMS,
-) -> Change:
+    terms: TimeLimits = TIME_LIMITS,
+) -> OrderChange:
     """A rival accepts: its own units are reserved instead of those of whom it was offered to. What
     was promised to the shopper stays.
 
@@ -136,7 +136,8 @@ def claim(
     ]
     skus = {held.line_id: held.sku for held in found.lines}
     lines = tuple(
-        Held(one.line_id, skus[one.line_id], one.quantity, one.limit.counters) for one in taken
+        FulfillmentLine(one.line_id, skus[one.line_id], one.quantity, one.limit.counters)
+        for one in taken
     )
     effects += [take(one.limit, skus[one.line_id], location_id, one.quantity) for one in taken]
     moved = replace(found, location_id=location_id, lines=lines)
@@ -148,10 +149,10 @@ def claim(
 
 def withdraw(
     order: Order, units: Mapping[str, Mapping[str, int]], now: datetime, actor: str
-) -> Change:
+) -> OrderChange:
     """``units``, by fulfillment and line, are taken back, and free to be routed elsewhere. What a
     location keeps stays in its state, with its dates."""
-    change = Change(order, cause="fulfillment.withdrawn")
+    change = OrderChange(order, cause="fulfillment.withdrawn")
     for fulfillment_id, taken in units.items():
         found = change.order.fulfillment(fulfillment_id)
         next_state(found, "cancel")
@@ -187,7 +188,7 @@ def reject(
     now: datetime,
     actor: str,
     event: str = "fulfillment.rejected",
-) -> Change:
+) -> OrderChange:
     """A location does not serve some units; they are unassigned and not offered to it again, or
     not at once when its offer has only lapsed.
 
@@ -266,12 +267,12 @@ def reject(
                 "believed": believed,
             }
             order = with_entry(order, now, "stock.count_requested", actor, asked)
-    return with_effects(Change(order, cause=event), order, effects)
+    return with_effects(OrderChange(order, cause=event), order, effects)
 
 
 def fall_short(
     order: Order, fulfillment_id: str, sku: str, units: int, now: datetime
-) -> Change | None:
+) -> OrderChange | None:
     """``units`` of ``sku`` at the location are promised and not there: what it has not picked of
     them is to come from elsewhere. None when it has picked, or holds none of them."""
     found = order.fulfillment(fulfillment_id)
@@ -288,18 +289,20 @@ def fall_short(
     return reject(order, fulfillment_id, rows, {}, now=now, actor="norain", event=event)
 
 
-def allowed(found: Fulfillment) -> tuple[Action, ...]:
+def allowed(found: Fulfillment) -> tuple[FulfillmentAction, ...]:
     return tuple(sorted(TRANSITIONS[found.method].get(found.state, {})))
 
 
-def next_state(found: Fulfillment, action: Action) -> State:
+def next_state(found: Fulfillment, action: FulfillmentAction) -> FulfillmentState:
     to = TRANSITIONS[found.method].get(found.state, {}).get(action)
     if to is None:
         raise InvalidTransition(action, found.state, allowed(found))
     return to
 
 
-def _deadline(found: Fulfillment, state: State, now: datetime, terms: Terms) -> datetime | None:
+def _deadline(
+    found: Fulfillment, state: FulfillmentState, now: datetime, terms: TimeLimits
+) -> datetime | None:
     if state in HANDED_OVER:
         return None
     if state == "ready":
@@ -310,7 +313,7 @@ def _deadline(found: Fulfillment, state: State, now: datetime, terms: Terms) -> 
     return now + terms.work
 
 
-def _correction(held: Held, location_id: str, rejection: Rejection) -> Effect:
+def _correction(held: FulfillmentLine, location_id: str, rejection: Rejection) -> Effect:
     units = rejection.quantity
     back = released(held.sku, location_id, units, held.counters)
     match rejection.reason:

@@ -9,7 +9,7 @@ from shared.errors import InvalidTransition
 from shared.instants import rfc3339
 from shared.orders.model.backorders import latest_claimed, promise_dates
 from shared.orders.model.change import (
-    Change,
+    OrderChange,
     fulfillment_detail,
     unassigned_units,
     with_effects,
@@ -18,22 +18,22 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.fulfilling import act
 from shared.orders.model.order import (
-    TERMS,
+    TIME_LIMITS,
     Claim,
-    Entry,
     Fulfillment,
-    Held,
+    FulfillmentLine,
     Line,
     Order,
+    OrderEntry,
     Parcel,
     Payment,
-    Terms,
+    TimeLimits,
 )
 from shared.orders.model.refunds import refund_amount
 from shared.stock.model.position import Effect, take
 
 
-def place(order: Order, now: datetime, actor: str, terms: Terms = TERMS) -> Change:
+def place(order: Order, now: datetime, actor: str, terms: TimeLimits = TIME_LIMITS) -> OrderChange:
     """A new order whose units nobody holds yet."""
     lines = tuple(
         replace(line, open=line.quantity, unassigned=line.quantity) for line in order.lines
@@ -43,9 +43,9 @@ def place(order: Order, now: datetime, actor: str, terms: Terms = TERMS) -> Chan
         payment = replace(payment, deadline=now + terms.payment)
     elif payment.charged is None:
         payment = replace(payment, charged=_worth(lines))
-    placed = Entry(now, "order.placed", actor, {"channel": order.channel})
+    placed = OrderEntry(now, "order.placed", actor, {"channel": order.channel})
     new = replace(order, payment=payment, lines=lines, history=(placed,))
-    return Change(new, cause="order.placed")
+    return OrderChange(new, cause="order.placed")
 
 
 def pay(
@@ -55,7 +55,7 @@ def pay(
     now: datetime,
     actor: str,
     amount: int | None = None,
-) -> Change:
+) -> OrderChange:
     """The payment that the order waited for. ``amount`` is what was charged, in minor units: what
     is left of the order when it is None. Of more than that the rest is due back.
 
@@ -83,7 +83,7 @@ def pay(
         order = refund_amount(
             order, amount - owed, now, "more was charged than is left of the order"
         )
-    return Change(order, cause="payment.received")
+    return OrderChange(order, cause="payment.received")
 
 
 def _worth(lines: Iterable[Line], *, gone: bool = False) -> int:
@@ -95,8 +95,8 @@ def _worth(lines: Iterable[Line], *, gone: bool = False) -> int:
 
 
 def offer(
-    change: Change, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
-) -> Change:
+    change: OrderChange, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
+) -> OrderChange:
     """Unassigned units become fulfillments, each offered to its location, or accepted by it.
 
     With ``reserve`` the units are reserved; without, a hold has already reserved them.
@@ -111,7 +111,7 @@ def offer(
             method=parcel.method,
             state="offered",
             lines=tuple(
-                Held(
+                FulfillmentLine(
                     taken.line_id,
                     order.line(taken.line_id).sku,
                     taken.quantity,
@@ -144,12 +144,12 @@ def offer(
 
 
 def settle(
-    change: Change,
+    change: OrderChange,
     now: datetime,
-    terms: Terms = TERMS,
+    terms: TimeLimits = TIME_LIMITS,
     expected: Mapping[str, datetime] | None = None,
     claims: Mapping[str, Sequence[Claim]] | None = None,
-) -> Change:
+) -> OrderChange:
     """What is still unassigned gets an owner: it is backordered where the line allows that, or an
     exception with a deadline. ``claims`` are the supplies that it is promised of, by line;
     ``expected`` says by line without any when supply arrives. Another date than the one that was
@@ -178,12 +178,12 @@ def settle(
     return replace(change, order=order)
 
 
-def _until_next(waited: timedelta, terms: Terms) -> timedelta:
+def _until_next(waited: timedelta, terms: TimeLimits) -> timedelta:
     """Between two attempts to find stock: longer the longer it has been looked for."""
     return min(max(terms.retry, waited / 8), terms.restock)
 
 
-def retold(before: Order, change: Change, now: datetime) -> Change:
+def retold(before: Order, change: OrderChange, now: datetime) -> OrderChange:
     """With word of each line whose units will arrive, or be ready, later than was told."""
     order = change.order
     told, held = promised(before.fulfillments), promised(order.fulfillments)
@@ -217,7 +217,7 @@ def _waiting(
     claims: Sequence[Claim],
     expected: Mapping[str, datetime],
     now: datetime,
-    terms: Terms,
+    terms: TimeLimits,
 ) -> Line:
     """``line`` with its unassigned units backordered, and with more ``claims``."""
     if not (line.unassigned or line.claims):

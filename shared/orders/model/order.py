@@ -24,7 +24,7 @@ from shared.stock.model.limits import FREE, Limit
 Method = Literal["ship", "pickup"]
 
 
-State = Literal[
+FulfillmentState = Literal[
     "offered",
     "accepted",
     "picked",
@@ -38,7 +38,9 @@ State = Literal[
 ]
 
 
-Action = Literal["accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"]
+FulfillmentAction = Literal[
+    "accept", "reject", "pick", "pack", "ship", "ready", "collect", "cancel"
+]
 
 
 LocationReason = Literal["not_found", "damaged", "no_capacity", "mismatch"]
@@ -50,7 +52,7 @@ LapseReason = Literal["no_answer", "late"]
 It may be asked again."""
 
 
-Reason = Literal[LocationReason, LapseReason, "gone"]
+ReleaseReason = Literal[LocationReason, LapseReason, "gone"]
 """The same, and what a count or a sale over the counter has said of them."""
 
 
@@ -68,10 +70,12 @@ OrderState = Literal[
 ]
 
 
-_ENDS: Mapping[Action, State] = {"reject": "rejected", "cancel": "cancelled"}
+_ENDS: Mapping[FulfillmentAction, FulfillmentState] = {"reject": "rejected", "cancel": "cancelled"}
 
 
-TRANSITIONS: Mapping[Method, Mapping[State, Mapping[Action, State]]] = {
+TRANSITIONS: Mapping[
+    Method, Mapping[FulfillmentState, Mapping[FulfillmentAction, FulfillmentState]]
+] = {
     "ship": {
         "offered": {"accept": "accepted", **_ENDS},
         "accepted": {"pick": "picked", "pack": "packed", "ship": "shipped", **_ENDS},
@@ -88,24 +92,24 @@ TRANSITIONS: Mapping[Method, Mapping[State, Mapping[Action, State]]] = {
 }
 
 
-OPEN: tuple[State, ...] = ("offered", "accepted", "picked", "packed", "ready")
+OPEN: tuple[FulfillmentState, ...] = ("offered", "accepted", "picked", "packed", "ready")
 """The states in which a location holds units for the order, least advanced first."""
 
 
-UNPICKED: tuple[State, ...] = ("offered", "accepted")
+UNPICKED: tuple[FulfillmentState, ...] = ("offered", "accepted")
 """The states in which the units wait to be picked."""
 
 
-IN_HAND: frozenset[State] = frozenset({"picked", "packed", "ready"})
+IN_HAND: frozenset[FulfillmentState] = frozenset({"picked", "packed", "ready"})
 """The states in which somebody has the units in their hands: nothing of it is released by a clock,
 only by a person."""
 
 
-HANDED_OVER: frozenset[State] = frozenset({"shipped", "collected"})
+HANDED_OVER: frozenset[FulfillmentState] = frozenset({"shipped", "collected"})
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TimeLimits:
     """How long each state may last before ``overdue`` acts on it."""
 
     work: timedelta = timedelta(hours=24)
@@ -130,7 +134,7 @@ class Terms:
     give_up_backorder: timedelta = timedelta(days=30)
 
 
-TERMS = Terms()
+TIME_LIMITS = TimeLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class FulfillmentLine:
     """Units of one order line in one fulfillment; ``counters`` of the position count them."""
 
     line_id: str
@@ -196,8 +200,8 @@ class Fulfillment:
     fulfillment_id: str
     location_id: str
     method: Method
-    state: State
-    lines: tuple[Held, ...]
+    state: FulfillmentState
+    lines: tuple[FulfillmentLine, ...]
     offered_at: datetime
     ready_by: datetime | None = None
     deliver_by: datetime | None = None
@@ -216,12 +220,12 @@ class Fulfillment:
     def stuck(self) -> bool:
         """Whether its units are in somebody's hands, who has not handed them over in time: an
         exception that a person has to end."""
-        patience = 0 if self.state == "ready" else TERMS.patience
+        patience = 0 if self.state == "ready" else TIME_LIMITS.patience
         return self.state in IN_HAND and self.escalations > patience
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OrderEntry:
     """What happened. ``event`` is the name under which it leaves the system (`order.placed`)."""
 
     at: datetime
@@ -254,7 +258,7 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeliveryPlace:
     """Where parcels go: WGS84 degrees where the channel knows them."""
 
     postal_code: str
@@ -294,10 +298,10 @@ class Order:
     lines: tuple[Line, ...]
     service_level: ServiceLevel = "standard"
     buyer: Buyer = Buyer()
-    ship_to: Place | None = None
+    ship_to: DeliveryPlace | None = None
     hold_id: str | None = None
     fulfillments: tuple[Fulfillment, ...] = ()
-    history: tuple[Entry, ...] = ()
+    history: tuple[OrderEntry, ...] = ()
     decisions: tuple[bytes | str, ...] = ()
     version: int = 0
     past: Past = NO_PAST
@@ -348,7 +352,7 @@ class Order:
     def next_fulfillment_id(self) -> str:
         return f"{self.order_id}.{self.past.fulfillments + len(self.fulfillments) + 1}"
 
-    def since(self, before: "Order | None") -> tuple[tuple[int, Entry], ...]:
+    def since(self, before: "Order | None") -> tuple[tuple[int, OrderEntry], ...]:
         """The entries that were not there ``before``, each with its number in the whole history."""
         known = before.told if before else 0
         numbered = enumerate(self.history, self.past.entries)
@@ -394,7 +398,7 @@ class Parcel:
 class Rejection:
     line_id: str
     quantity: int
-    reason: Reason
+    reason: ReleaseReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.orders.model.order import Order, State
+from shared.orders.model.order import FulfillmentState, Order
 
-DONE: frozenset[State] = frozenset({"picked", "packed", "ready", "shipped", "collected"})
+DONE: frozenset[FulfillmentState] = frozenset({"picked", "packed", "ready", "shipped", "collected"})
 MISSED = frozenset({"not_found", "mismatch"})
 
 

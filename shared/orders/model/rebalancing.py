@@ -21,7 +21,7 @@ MOST_UNITS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class ShelfDemand:
     """Of ``days`` to come. ``tails[k]`` is P(D > k), down to NEGLIGIBLE."""
 
     tails: tuple[float, ...]
@@ -35,9 +35,9 @@ class Demand:
         return next((k for k, tail in enumerate(self.tails) if tail <= 1 - share), len(self.tails))
 
 
-def demand(shape: float, watched: float, days: float) -> Demand:
+def demand(shape: float, watched: float, days: float) -> ShelfDemand:
     if shape <= 0 or watched <= 0 or days <= 0:
-        return Demand(())
+        return ShelfDemand(())
     p = watched / (watched + days)
     term = math.exp(shape * math.log(p))
     left, tails = 1 - term, []
@@ -47,17 +47,17 @@ def demand(shape: float, watched: float, days: float) -> Demand:
         tails.append(left)
         term *= (k + shape - 1) / k * (1 - p)
         left -= term
-    return Demand(tuple(tails))
+    return ShelfDemand(tuple(tails))
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class StoreShelf:
     """``available`` units now, and ``coming`` within the days that ``demand`` is of."""
 
     location_id: str
     available: int
     coming: int
-    demand: Demand
+    demand: ShelfDemand
 
     @property
     def spare(self) -> int:
@@ -72,7 +72,7 @@ class Shelf:
     def stock(self) -> int:
         return max(0, self.available) + self.coming
 
-    def with_units(self, more: int) -> "Shelf":
+    def with_units(self, more: int) -> "StoreShelf":
         return replace(self, available=self.available + more)
 
 
@@ -101,7 +101,9 @@ Cost = Callable[[str, str, int], int | None]
 """Minor units, of so many units from one location to another; None where nothing goes."""
 
 
-def suggestions(sku: str, shelves: Iterable[Shelf], margin: int, cost: Cost) -> list[Suggestion]:
+def suggestions(
+    sku: str, shelves: Iterable[StoreShelf], margin: int, cost: Cost
+) -> list[Suggestion]:
     """Those that lose most are served first, each from where it pays best."""
     shelves = sorted(shelves, key=lambda shelf: shelf.location_id)
     donors = {shelf.location_id: shelf for shelf in shelves if shelf.spare}
@@ -122,7 +124,7 @@ def suggestions(sku: str, shelves: Iterable[Shelf], margin: int, cost: Cost) -> 
 
 
 def _best(
-    sku: str, receiver: Shelf, donors: Sequence[Shelf], margin: int, cost: Cost
+    sku: str, receiver: StoreShelf, donors: Sequence[StoreShelf], margin: int, cost: Cost
 ) -> Suggestion | None:
     best: Suggestion | None = None
     for donor in donors:
@@ -132,7 +134,9 @@ def _best(
     return best
 
 
-def _each(sku: str, donor: Shelf, receiver: Shelf, margin: int, cost: Cost) -> Iterable[Suggestion]:
+def _each(
+    sku: str, donor: StoreShelf, receiver: StoreShelf, margin: int, cost: Cost
+) -> Iterable[Suggestion]:
     """Of one unit, of two, and so on."""
     earned = 0.0
     for units in range(1, min(donor.spare, receiver.room) + 1):

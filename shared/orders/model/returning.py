@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.errors import Conflict
-from shared.orders.model.change import Change, with_effects, with_entry, with_line
+from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
 from shared.orders.model.order import Order, Returned
 from shared.orders.model.refunds import refund_units
 from shared.stock.model.position import Effect
@@ -19,7 +19,7 @@ def take_back(
     now: datetime,
     actor: str,
     exchange_order_id: str | None = None,
-) -> Change:
+) -> OrderChange:
     """Units come back at any location: sellable ones are on sale there at once. The refund names
     the order of what the shopper takes instead.
 
@@ -57,4 +57,4 @@ def take_back(
     for entry in returns:
         units[entry.line_id] += entry.quantity
     order = refund_units(order, units, now, "returned", exchange_order_id)
-    return with_effects(Change(order, cause="return.received"), order, effects)
+    return with_effects(OrderChange(order, cause="return.received"), order, effects)

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shared.orders.model.change import Change
+from shared.orders.model.change import OrderChange
 from shared.orders.model.order import Claim, Order
 from shared.stock.model.position import Effect, Position, Supplied
 
-Source = tuple[str, str, str]
+SupplyKey = tuple[str, str, str]
 """(SKU, location_id, reference)"""
-Place = tuple[str, str]
+SkuLocation = tuple[str, str]
 """(SKU, location_id)"""
-Positions = Mapping[Place, Position]
+PositionsByPlace = Mapping[SkuLocation, Position]
 
 
-def claimed(order: Order | None) -> Counter[Source]:
+def claimed(order: Order | None) -> Counter[SupplyKey]:
     """Units that the order has claimed of each supply."""
-    units: Counter[Source] = Counter()
+    units: Counter[SupplyKey] = Counter()
     for line in order.lines if order else ():
         for claim in line.claims:
             units[line.sku, claim.location_id, claim.reference] += claim.quantity
@@ -36,7 +36,7 @@ def claimed(order: Order | None) -> Counter[Source]:
 def allot(
     before: Order | None,
     order: Order,
-    positions: Positions,
+    positions: PositionsByPlace,
     reach: Mapping[str, frozenset[str]],
     now: datetime,
     most: int,
@@ -59,7 +59,7 @@ def allot(
                 units = min(units, mine)
             if units > 0:
                 free[sku].append((row.expected_at, location_id, row.reference, units))
-    taken: Counter[Source] = Counter()
+    taken: Counter[SupplyKey] = Counter()
     found: dict[str, tuple[Claim, ...]] = {}
     count = 0
     for line in order.lines:
@@ -81,12 +81,14 @@ def allot(
     return found
 
 
-def touched(before: Order | None, change: Change) -> set[Place]:
+def touched(before: Order | None, change: OrderChange) -> set[SkuLocation]:
     """The positions whose supplies the change claims, or gives up."""
     return {(sku, place) for sku, place, _ in _deltas(before, change)}
 
 
-def effects(before: Order | None, change: Change, positions: Positions) -> tuple[Effect, ...]:
+def effects(
+    before: Order | None, change: OrderChange, positions: PositionsByPlace
+) -> tuple[Effect, ...]:
     """What the claims that the change makes and gives up do to their positions.
 
     Units that have come meanwhile, and are given up, are on sale again.
@@ -109,7 +111,7 @@ def effects(before: Order | None, change: Change, positions: Positions) -> tuple
     return tuple(found)
 
 
-def _deltas(before: Order | None, change: Change) -> Counter[Source]:
+def _deltas(before: Order | None, change: OrderChange) -> Counter[SupplyKey]:
     """Units that are claimed more, or less; without what the change has done itself."""
     units = claimed(change.order)
     units.subtract(claimed(before))
@@ -123,7 +125,7 @@ def _deltas(before: Order | None, change: Change) -> Counter[Source]:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingLine:
     """A claim as it stands in the queue of its position, in the order of ``since``."""
 
     since: datetime
@@ -133,7 +135,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SupplyStep:
     """``fill``: so many units have come, and go to the line. ``free``: the promise of so many
     units is broken, or could be kept at another date: they are to be promised anew."""
 
@@ -144,7 +146,7 @@ class Step:
     units: int
 
 
-def steps(position: Position, queue: Iterable[Waiting]) -> list[Step]:
+def steps(position: Position, queue: Iterable[WaitingLine]) -> list[SupplyStep]:
     """What is to be done about a position's supplies, in the order in which it was promised.
 
     What has come goes to those who have waited longest. When less is to come than is promised,
@@ -153,7 +155,7 @@ def steps(position: Position, queue: Iterable[Waiting]) -> list[Step]:
     landed = Counter(position.landed)
     coming = {row.reference: row for row in position.expected}
     left = Counter({row.reference: row.quantity for row in position.expected})
-    found: list[Step] = []
+    found: list[SupplyStep] = []
     for waiting in sorted(queue, key=lambda row: (row.since, row.order_id, row.line_id)):
         claim = waiting.claim
         reference, units = claim.reference, claim.quantity
@@ -161,12 +163,12 @@ def steps(position: Position, queue: Iterable[Waiting]) -> list[Step]:
         if filled := min(units, landed[reference]):
             landed[reference] -= filled
             units -= filled
-            found.append(Step("fill", *named, filled))
+            found.append(SupplyStep("fill", *named, filled))
         row = coming.get(reference)
         kept = min(units, left[reference]) if row else 0
         if row is not None and row.expected_at != claim.expected_at:
             kept = 0
         left[reference] -= kept
         if units > kept:
-            found.append(Step("free", *named, units - kept))
+            found.append(SupplyStep("free", *named, units - kept))
     return found

@@ -20,13 +20,13 @@ from typing import Any, Literal
 
 from shared.errors import InvalidRequest, InvalidTransition
 from shared.orders.model.laws import LawBroken
-from shared.orders.model.order import Entry
+from shared.orders.model.order import OrderEntry
 from shared.stock.model.events import Announced
 from shared.stock.model.position import Effect
 
-State = Literal["requested", "shipped", "received", "cancelled"]
-Action = Literal["ship", "receive", "cancel"]
-TRANSITIONS: Mapping[State, tuple[Action, ...]] = {
+TransferState = Literal["requested", "shipped", "received", "cancelled"]
+TransferAction = Literal["ship", "receive", "cancel"]
+TRANSITIONS: Mapping[TransferState, tuple[TransferAction, ...]] = {
     "requested": ("cancel", "ship"),
     "shipped": ("receive",),
     "received": (),
@@ -62,15 +62,15 @@ class Transfer:
     lines: tuple[TransferLine, ...]
     requested_at: datetime
     expected_at: datetime
-    state: State = "requested"
+    state: TransferState = "requested"
     deadline: datetime | None = None
     reminders: int = 0
-    history: tuple[Entry, ...] = ()
+    history: tuple[OrderEntry, ...] = ()
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class TransferChange:
     """``transfer`` as it is to be stored, and what that does to stock, one Effect per position."""
 
     transfer: Transfer
@@ -79,19 +79,19 @@ class Moved:
     reason: str
 
 
-def request(transfer: Transfer, now: datetime, actor: str) -> Moved:
+def request(transfer: Transfer, now: datetime, actor: str) -> TransferChange:
     """Its units are reserved at the donor, none below what is available there."""
     asked = replace(transfer, deadline=max(now, transfer.expected_at) + GRACE)
     effects = tuple(
         Effect(line.sku, transfer.from_location_id, 0, line.open, floor=0)
         for line in transfer.lines
     )
-    return Moved(
+    return TransferChange(
         _noted(asked, now, "transfer.requested", actor), effects, "transfer.requested", "reserved"
     )
 
 
-def ship(transfer: Transfer, now: datetime, actor: str) -> Moved:
+def ship(transfer: Transfer, now: datetime, actor: str) -> TransferChange:
     _allow(transfer, "ship")
     shipped = replace(
         transfer, state="shipped", reminders=0, deadline=max(now, transfer.expected_at) + GRACE
@@ -100,7 +100,7 @@ def ship(transfer: Transfer, now: datetime, actor: str) -> Moved:
         Effect(line.sku, transfer.from_location_id, -line.open, -line.open)
         for line in transfer.lines
     )
-    return Moved(
+    return TransferChange(
         _noted(shipped, now, "transfer.shipped", actor), effects, "transfer.shipped", "shipping"
     )
 
@@ -112,7 +112,7 @@ def receive(
     actor: str,
     *,
     final: bool = True,
-) -> Moved:
+) -> TransferChange:
     """``units`` by SKU have arrived, all that is open when it is None. The rest is missing when
     this was the ``final`` delivery, and stays under way when it was not. What was given up as
     missing may still arrive: it is on sale then, and missing no more.
@@ -153,10 +153,12 @@ def receive(
         if quantity
     )
     noted = _noted(came, now, "transfer.received", actor, detail)
-    return Moved(noted, effects, "transfer.received", "receiving")
+    return TransferChange(noted, effects, "transfer.received", "receiving")
 
 
-def _late(transfer: Transfer, units: Mapping[str, int] | None, now: datetime, actor: str) -> Moved:
+def _late(
+    transfer: Transfer, units: Mapping[str, int] | None, now: datetime, actor: str
+) -> TransferChange:
     missing = {line.sku: line.missing for line in transfer.lines}
     arrived = Counter(missing if units is None else units)
     errors = [
@@ -186,10 +188,10 @@ def _late(transfer: Transfer, units: Mapping[str, int] | None, now: datetime, ac
         if quantity
     )
     noted = _noted(replace(transfer, lines=lines), now, "transfer.received", actor, detail)
-    return Moved(noted, effects, "transfer.received", "receiving")
+    return TransferChange(noted, effects, "transfer.received", "receiving")
 
 
-def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> Moved:
+def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> TransferChange:
     """Its units are on sale again where they are; what has left cannot be cancelled."""
     _allow(transfer, "cancel")
     ended = replace(
@@ -204,12 +206,12 @@ def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> Moved:
         Effect(line.sku, transfer.from_location_id, 0, -line.open) for line in transfer.lines
     )
     noted = _noted(ended, now, "transfer.cancelled", actor, {"reason": reason})
-    return Moved(noted, effects, "transfer.cancelled", "reserved")
+    return TransferChange(noted, effects, "transfer.cancelled", "reserved")
 
 
 def shrink(
     transfer: Transfer, units: Mapping[str, int], reason: str, now: datetime, actor: str
-) -> Moved | None:
+) -> TransferChange | None:
     """At most ``units`` by SKU that have not left go to somebody who comes first: they stay where
     they are, reserved no more for the transfer. Without any left it is cancelled. None when it
     has none to give."""
@@ -231,10 +233,10 @@ def shrink(
     effects = tuple(
         Effect(sku, transfer.from_location_id, 0, -taken) for sku, taken in given.items() if taken
     )
-    return Moved(less, effects, "transfer.shrunk", "reserved")
+    return TransferChange(less, effects, "transfer.shrunk", "reserved")
 
 
-def overdue(transfer: Transfer, now: datetime) -> Moved | None:
+def overdue(transfer: Transfer, now: datetime) -> TransferChange | None:
     """What follows from a deadline that has passed: reminders, and in the end the units of a
     request that nobody ships are on sale again, and those that never arrive are missing."""
     if transfer.deadline is None or transfer.deadline > now:
@@ -244,7 +246,9 @@ def overdue(transfer: Transfer, now: datetime) -> Moved | None:
             return cancel(transfer, "never shipped", now, "sweep")
         return receive(transfer, {}, now, "sweep")
     late = replace(transfer, deadline=now + GRACE, reminders=transfer.reminders + 1)
-    return Moved(_noted(late, now, "transfer.late", "sweep"), (), "transfer.late", "reserved")
+    return TransferChange(
+        _noted(late, now, "transfer.late", "sweep"), (), "transfer.late", "reserved"
+    )
 
 
 def announced(transfer: Transfer) -> list[Announced]:
@@ -288,14 +292,14 @@ def _arrived(line: TransferLine, units: int, *, final: bool) -> TransferLine:
     )
 
 
-def allowed(transfer: Transfer) -> tuple[Action, ...]:
+def allowed(transfer: Transfer) -> tuple[TransferAction, ...]:
     """What its state allows; what is missing may still be received."""
     if transfer.state == "received" and any(line.missing for line in transfer.lines):
         return ("receive",)
     return TRANSITIONS[transfer.state]
 
 
-def _allow(transfer: Transfer, action: Action) -> None:
+def _allow(transfer: Transfer, action: TransferAction) -> None:
     possible = allowed(transfer)
     if action not in possible:
         raise InvalidTransition(action, transfer.state, possible)
@@ -312,5 +316,5 @@ def _noted(
     actor: str,
     detail: Mapping[str, Any] | None = None,
 ) -> Transfer:
-    entry = Entry(at, event, actor, detail or {})
+    entry = OrderEntry(at, event, actor, detail or {})
     return replace(transfer, history=(*transfer.history, entry))

@@ -80,8 +80,8 @@ def _passed_over(wanted: Iterable[Line]) -> dict[str, frozenset[str]]:
     return found
 
 
-def routing_line(line: Line, product: Product | None) -> routing.Line:
-    return routing.Line(
+def routing_line(line: Line, product: Product | None) -> routing.RoutingLine:
+    return routing.RoutingLine(
         line_id=line.line_id,
         sku=line.sku,
         quantity=line.unassigned,

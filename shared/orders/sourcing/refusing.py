@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.errors import NoCapacity, NoService, OutOfStock, TooDear, TooLate, TooManyParcels
 from shared.locations.model import ServiceLevel
-from shared.routing.model.decision import Candidate, Line, Problem
+from shared.routing.model.decision import Candidate, Problem, RoutingLine
 from shared.routing.model.policy import Policy, Unfilled
 from shared.routing.model.route import Task, hands_over, route, task_of
 
@@ -90,7 +90,7 @@ def ships(problem: Problem) -> frozenset[str]:
     return frozenset(candidate.location_id for candidate, _ in task_of(problem).offered.kept)
 
 
-def _handing(problem: Problem, line: Line) -> str:
+def _handing(problem: Problem, line: RoutingLine) -> str:
     """A location that hands nothing over says why; else it has not got the units."""
     there = _candidates(problem).get(line.location_id or "")
     if there is None or there.stock.get(line.sku, 0) < line.quantity:

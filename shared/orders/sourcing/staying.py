@@ -14,7 +14,7 @@ from shared.orders.model import OPEN, Fulfillment, Order
 from shared.orders.sourcing.problem import candidate, midnights, shelved
 from shared.orders.sourcing.problem import problem as problem_of
 from shared.orders.sourcing.supply import Supply
-from shared.routing.model.decision import Candidate, Decision, Problem, Units
+from shared.routing.model.decision import Assignment, Candidate, Decision, Problem
 from shared.routing.model.filter import tariff
 from shared.routing.model.route import task_of
 
@@ -28,7 +28,7 @@ class Moves:
     ``apart`` get more beside what they keep: in a parcel of its own."""
 
     leaving: dict[str, dict[str, int]]
-    coming: Units
+    coming: Assignment
     apart: frozenset[str]
 
 
@@ -41,7 +41,7 @@ def units_of(parts: Iterable[Fulfillment]) -> Counter[tuple[str, str]]:
     return found
 
 
-def by_line(parts: Iterable[Fulfillment]) -> Units:
+def by_line(parts: Iterable[Fulfillment]) -> Assignment:
     """By location and line."""
     found: dict[str, Counter[str]] = {}
     for part in parts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.availability.model.pack import Pack, Row
+from shared.availability.model.pack import Pack, PackRow
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.locations.model import (
@@ -12,7 +12,7 @@ from shared.locations.model import (
     distance_km,
     ready_by,
 )
-from shared.orders.model import Change, Order
+from shared.orders.model import Order, OrderChange
 from shared.routing.model.decision import Destination, Expected, Pull, Pulls
 from shared.routing.model.policy import Policy
 from shared.stock.model.limits import Limit
@@ -47,7 +47,7 @@ class Supply:
     def knowing(self, learnt: Mapping[tuple[str, str], Facts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
 
-    def row(self, sku: str, location_id: str) -> Row | None:
+    def row(self, sku: str, location_id: str) -> PackRow | None:
         """What the pack says of a position."""
         pack = self.packs.get(sku)
         return pack.rows.get(location_id) if pack else None
@@ -73,7 +73,7 @@ class Supply:
     def limit(self, sku: str, location_id: str) -> Limit:
         return self.selling[sku, location_id].limit(self.facts(sku, location_id))
 
-    def unread(self, change: Change) -> list[tuple[str, str]]:
+    def unread(self, change: OrderChange) -> list[tuple[str, str]]:
         """The (sku, location_id) that ``change`` takes from under a floor that depends on the
         position, which only a pack has told of: it must be read, and decided anew."""
         return [

@@ -7,15 +7,18 @@ from shared.aws.dynamodb import Part
 from shared.aws.items import to_item
 from shared.instants import rfc3339
 from shared.orders.model import Claim, Order
-from shared.orders.model.supplies import Waiting
-from shared.orders.store.keys import orders
+from shared.orders.model.supplies import WaitingLine
+from shared.orders.store.keys import orders_table
 
 
-def waiting(sku: str, location_id: str) -> list[Waiting]:
+def waiting(sku: str, location_id: str) -> list[WaitingLine]:
     """The claims on the supplies of a position, by those who have waited longest (strongly
     consistent)."""
     rows = tables.query(
-        orders(), "pk = :pk", to_item({":pk": f"SUPPLY#{sku}#{location_id}"}), ConsistentRead=True
+        orders_table(),
+        "pk = :pk",
+        to_item({":pk": f"SUPPLY#{sku}#{location_id}"}),
+        ConsistentRead=True,
     )
     found = []
     for row in rows:
@@ -23,7 +26,7 @@ def waiting(sku: str, location_id: str) -> list[Waiting]:
         claim = Claim(
             location_id, reference, row["quantity"], datetime.fromisoformat(row["expected_at"])
         )
-        found.append(Waiting(datetime.fromisoformat(since), order_id, line_id, claim))
+        found.append(WaitingLine(datetime.fromisoformat(since), order_id, line_id, claim))
     return found
 
 
@@ -33,7 +36,7 @@ def claim_parts(before: Order | None, order: Order) -> list[Part]:
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) == new.get(key):
             continue
-        where = {"TableName": orders(), "Key": tables.key(*key)}
+        where = {"TableName": orders_table(), "Key": tables.key(*key)}
         if (claim := new.get(key)) is None:
             parts.append({"Delete": where})
             continue

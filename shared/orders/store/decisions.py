@@ -4,7 +4,7 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Part
 from shared.aws.items import to_item
 from shared.orders.model import Order, decision_id
-from shared.orders.store.keys import orders
+from shared.orders.store.keys import orders_table
 
 INLINE = 4096
 """Bytes of decisions that are kept in the order: every change writes them again."""
@@ -40,7 +40,7 @@ def decision_parts(order: Order) -> list[Part]:
                 "sk": f"DECISION#{kept}#{number:02d}",
                 "decision": decision[start : start + PIECE],
             }
-            parts.append({"Put": {"TableName": orders(), "Item": to_item(item)}})
+            parts.append({"Put": {"TableName": orders_table(), "Item": to_item(item)}})
     return parts
 
 
@@ -52,7 +52,7 @@ def decision(order_id: str, kept: bytes | str) -> bytes:
     if isinstance(kept, bytes):
         return kept
     rows = tables.query(
-        orders(),
+        orders_table(),
         "pk = :pk AND begins_with(sk, :decision)",
         to_item({":pk": f"ORDER#{order_id}", ":decision": f"DECISION#{kept}#"}),
     )

@@ -8,8 +8,8 @@ from datetime import datetime
 from shared.aws import dynamodb as tables
 from shared.aws.items import Item, to_item
 from shared.instants import rfc3339
-from shared.orders.model import Place
-from shared.orders.store.keys import orders
+from shared.orders.model import DeliveryPlace
+from shared.orders.store.keys import orders_table
 
 PAGE = 500
 
@@ -19,7 +19,7 @@ class Sent:
     """Units by SKU of one order's lines that are sent."""
 
     placed_at: datetime
-    ship_to: Place
+    ship_to: DeliveryPlace
     units: Counter[str]
 
 
@@ -28,7 +28,7 @@ def sent_since(since: datetime) -> Iterator[Sent]:
     after: Item | None = None
     while True:
         page = tables.scan_page(
-            orders(),
+            orders_table(),
             PAGE,
             after,
             FilterExpression="sk = :order AND placed_at >= :since AND attribute_exists(ship_to)",
@@ -43,7 +43,9 @@ def sent_since(since: datetime) -> Iterator[Sent]:
                     units[line["sku"]] += line["quantity"]
             if units:
                 yield Sent(
-                    datetime.fromisoformat(item["placed_at"]), Place(**item["ship_to"]), units
+                    datetime.fromisoformat(item["placed_at"]),
+                    DeliveryPlace(**item["ship_to"]),
+                    units,
                 )
         if page.last is None:
             return

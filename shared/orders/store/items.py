@@ -10,18 +10,18 @@ from shared.orders.model import (
     NO_PAST,
     Buyer,
     Claim,
-    Entry,
+    DeliveryPlace,
     Fulfillment,
-    Held,
+    FulfillmentLine,
     Line,
     Order,
+    OrderEntry,
     Past,
     Payment,
-    Place,
 )
 
 
-def past_of_item(item: Mapping[str, Any]) -> tuple[list[Entry], list[Fulfillment]]:
+def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfillment]]:
     """What of an order one part of its past has."""
     return (
         [entry_of_row(entry) for entry in item["history"]],
@@ -47,7 +47,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         lines=tuple(line_of_row(row) for row in item["lines"]),
         service_level=item["service_level"],
         buyer=Buyer(**item["buyer"]),
-        ship_to=Place(**ship_to) if ship_to else None,
+        ship_to=DeliveryPlace(**ship_to) if ship_to else None,
         hold_id=item.get("hold_id"),
         fulfillments=tuple(fulfillment_of_row(row) for row in item["fulfillments"]),
         history=tuple(entry_of_row(row) for row in item["history"]),
@@ -81,7 +81,7 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
         **{
             **row,
             "lines": tuple(
-                Held(**{**held, "counters": tuple(held.get("counters", ()))})
+                FulfillmentLine(**{**held, "counters": tuple(held.get("counters", ()))})
                 for held in row["lines"]
             ),
             "rivals": tuple(row.get("rivals", ())),
@@ -90,8 +90,8 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
     )
 
 
-def entry_of_row(row: Mapping[str, Any]) -> Entry:
-    return Entry(**{**row, **_instants(row, "at")})
+def entry_of_row(row: Mapping[str, Any]) -> OrderEntry:
+    return OrderEntry(**{**row, **_instants(row, "at")})
 
 
 def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:

@@ -15,16 +15,16 @@ SHARDS = 4
 """Partitions of by_deadline: each takes 1,000 changes of orders a second."""
 
 
-def orders() -> str:
+def orders_table() -> str:
     return table_name("orders")
 
 
 def order_key(order_id: str) -> Key:
-    return Key(orders(), f"ORDER#{order_id}", "ORDER")
+    return Key(orders_table(), f"ORDER#{order_id}", "ORDER")
 
 
 def record_key(request: Request) -> Key:
-    return Key(orders(), f"IDEM#{request.name}", "IDEM")
+    return Key(orders_table(), f"IDEM#{request.name}", "IDEM")
 
 
 def id_of(request: Request) -> str:

@@ -10,13 +10,13 @@ from shared.aws.dynamodb import Part
 from shared.aws.items import to_item
 from shared.errors import HoldClosed, TooMuchAtOnce
 from shared.instants import rfc3339
-from shared.orders.model import Change, Entry, Fulfillment, Order, check, outgrown
+from shared.orders.model import Fulfillment, Order, OrderChange, OrderEntry, check, outgrown
 from shared.orders.model.erased import as_kept
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts, inline_decisions
 from shared.orders.store.items import plain
-from shared.orders.store.keys import id_of, orders, shard
-from shared.orders.store.reads import Answered, first_answer
+from shared.orders.store.keys import id_of, orders_table, shard
+from shared.orders.store.reads import StoredAnswer, first_answer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Hold, summed
 from shared.stock.model.rules import Facts
@@ -32,18 +32,18 @@ REASONS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class NotWritten:
     """Why nothing was written. ``changed``: the order is not as it was read. ``answered``: the
     request has been carried out by somebody else. ``learnt``: by (location_id,
     sku) the positions that refused, as they are."""
 
     changed: bool = False
-    answered: Answered | None = None
+    answered: StoredAnswer | None = None
     learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
 
 
 def commit(
-    change: Change,
+    change: OrderChange,
     now: datetime,
     *,
     request: Request | None = None,
@@ -51,7 +51,7 @@ def commit(
     hold: Hold | None = None,
     before: Order | None = None,
     beside: Sequence[Part] = (),
-) -> Lost | None:
+) -> NotWritten | None:
     """Writes the change as one transaction; None when it was written, else why it was not.
 
     A new order carries its request and answer itself. A record of the request is written too when
@@ -96,17 +96,19 @@ def commit(
         return None
     refused = dict(done.refused)
     if record_at in refused and (record := refused[record_at]):
-        return Lost(answered=Answered(record["digest"], record["answer"]))
+        return NotWritten(answered=StoredAnswer(record["digest"], record["answer"]))
     if 0 in refused:
         document = refused[0]
         mine = new and document and request and document["request"]["name"] == request.name
-        return Lost(changed=True, answered=first_answer(document) if document and mine else None)
+        return NotWritten(
+            changed=True, answered=first_answer(document) if document and mine else None
+        )
     if hold is not None and hold_at in refused:
         item = refused[hold_at]
         if item is None:
             raise HoldClosed(hold.hold_id, "gone")
         stock.check_claim(stock.hold_of_item(item), now, order.payment.reference)
-    return Lost(
+    return NotWritten(
         learnt={
             (effect.location_id, effect.sku): stock.facts_of_item(item)
             for effect, item in done.short
@@ -114,7 +116,7 @@ def commit(
     )
 
 
-def _cause(change: Change) -> Cause:
+def _cause(change: OrderChange) -> Cause:
     order = change.order
     return Cause(
         source="norain/orders",
@@ -125,7 +127,7 @@ def _cause(change: Change) -> Cause:
     )
 
 
-def _new(change: Change, request: Request | None, answer: str) -> Part:
+def _new(change: OrderChange, request: Request | None, answer: str) -> Part:
     order = change.order
     item = {
         "pk": f"ORDER#{order.order_id}",
@@ -144,7 +146,7 @@ def _new(change: Change, request: Request | None, answer: str) -> Part:
     }
     return {
         "Put": {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Item": to_item(item),
             # Holds when no order has this id.
             "ConditionExpression": "attribute_not_exists(pk)",
@@ -152,7 +154,7 @@ def _new(change: Change, request: Request | None, answer: str) -> Part:
     }
 
 
-def _changed(change: Change) -> Part:
+def _changed(change: OrderChange) -> Part:
     order = change.order
     moving = _moving(order)
     gone = [name for name, value in moving.items() if value is None]
@@ -163,7 +165,7 @@ def _changed(change: Change) -> Part:
         update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
     return {
         "Update": {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Key": tables.key(f"ORDER#{order.order_id}", "ORDER"),
             "UpdateExpression": update,
             # Holds while nobody has changed the order since it was read.
@@ -198,7 +200,7 @@ written whole with every change, and an item has at most 400 KB."""
 
 def _size(order: Order) -> int:
     """Of what grows with everything that happens, in bytes, about."""
-    rows: list[Fulfillment | Entry] = [*order.fulfillments, *order.history]
+    rows: list[Fulfillment | OrderEntry] = [*order.fulfillments, *order.history]
     return sum(len(repr(plain(asdict(row)))) for row in rows)
 
 
@@ -211,7 +213,7 @@ def _past_part(gone: Order) -> Part:
         "fulfillments": [plain(asdict(found)) for found in gone.fulfillments],
         "history": [plain(asdict(entry)) for entry in gone.history],
     }
-    return {"Put": {"TableName": orders(), "Item": to_item(item)}}
+    return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}
 
 
 def record_part(request: Request, order_id: str, answer: str, now: datetime) -> Part:
@@ -225,7 +227,7 @@ def record_part(request: Request, order_id: str, answer: str, now: datetime) -> 
     }
     return {
         "Put": {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Item": to_item(item),
             # Holds when the request has not been carried out.
             "ConditionExpression": "attribute_not_exists(pk)",
@@ -242,4 +244,4 @@ def _asked_part(request: Request, order_id: str, now: datetime) -> Part:
         "request": request.name,
         "ttl": int(now.timestamp()) + KEPT_SECONDS,
     }
-    return {"Put": {"TableName": orders(), "Item": to_item(item)}}
+    return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}

@@ -10,15 +10,15 @@ from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.orders.model import OPEN, UNPICKED, Fulfillment, Order, State
+from shared.orders.model import OPEN, UNPICKED, Fulfillment, FulfillmentState, Order
 from shared.orders.store.items import fulfillment_of_row, plain
-from shared.orders.store.keys import order_of, orders
-from shared.orders.store.queries import At
+from shared.orders.store.keys import order_of, orders_table
+from shared.orders.store.queries import PageEnd
 from shared.web.idempotency import KEPT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class PickRow:
     """A row of a pick list: a fulfillment, as of ``order_version`` of its order."""
 
     order_id: str
@@ -28,19 +28,19 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class PickPage:
-    picks: list[Pick]
-    after: At | None
+class PickRowPage:
+    picks: list[PickRow]
+    after: PageEnd | None
 
 
 def picks(
     location_id: str,
-    states: Sequence[State] = OPEN,
+    states: Sequence[FulfillmentState] = OPEN,
     limit: int = 50,
-    after: At | None = None,
-) -> PickPage:
+    after: PageEnd | None = None,
+) -> PickRowPage:
     """Fulfillments of a location, state by state, in each the most urgent first."""
-    found: list[Pick] = []
+    found: list[PickRow] = []
     more: dict[str, Any] = {}
     if after is not None:
         names = [str(name) for name in states]
@@ -52,7 +52,7 @@ def picks(
         }
     for state in states:
         page = tables.query_page(
-            orders(),
+            orders_table(),
             "location_key = :location",
             to_item({":location": f"LOC#{location_id}#{state}"}),
             limit + 1 - len(found),
@@ -64,16 +64,16 @@ def picks(
         if len(found) > limit:
             last = found[limit - 1].fulfillment
             rival = "" if last.location_id == location_id else f"#{location_id}"
-            at = At(last.state, _pick_key(last), last.fulfillment_id + rival)
-            return PickPage(found[:limit], at)
-    return PickPage(found, None)
+            at = PageEnd(last.state, _pick_key(last), last.fulfillment_id + rival)
+            return PickRowPage(found[:limit], at)
+    return PickRowPage(found, None)
 
 
-def unpicked(location_ids: Iterable[str], states: Sequence[State]) -> Iterator[str]:
+def unpicked(location_ids: Iterable[str], states: Sequence[FulfillmentState]) -> Iterator[str]:
     """The orders with fulfillments in ``states``, each once, location by location."""
     seen: set[str] = set()
     for location_id in location_ids:
-        after: At | None = None
+        after: PageEnd | None = None
         while True:
             page = picks(location_id, states, 100, after)
             for pick in page.picks:
@@ -110,8 +110,8 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
     Raises Busy when others write the row at the same time.
     """
     sk = f"FUL#{found.fulfillment_id}"
-    for attempt in range(tables.ATTEMPTS):
-        stored = tables.get(orders(), f"ORDER#{order.order_id}", sk, consistent=True)
+    for _ in tables.attempts():
+        stored = tables.get(orders_table(), f"ORDER#{order.order_id}", sk, consistent=True)
         if stored and stored["order_version"] >= order.version:
             return False
         change = Counter({found.location_id: _unpicked(found)})
@@ -120,7 +120,7 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
             change.subtract({past.location_id: _unpicked(past)})
         counts = [unpicked_part(place, units) for place, units in change.items() if units]
         row: dict[str, Any] = {
-            "TableName": orders(),
+            "TableName": orders_table(),
             "Item": to_item(_pick_row(order, found, sk, found.location_id)),
             # Holds while nobody has written the row since it was read.
             "ConditionExpression": "attribute_not_exists(pk)",
@@ -134,7 +134,6 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
             refused = tables.write("put_item", **row) is not None
         if not refused:
             return True
-        tables.pause(attempt)
     raise Busy(f"too many writers on {found.fulfillment_id}")
 
 
@@ -146,7 +145,7 @@ def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None
     """Without ``location_id`` nobody is asked by this row any more: it is in no list, and goes."""
     refused = tables.write(
         "put_item",
-        TableName=orders(),
+        TableName=orders_table(),
         Item=to_item(_pick_row(order, found, sk, location_id)),
         # Holds when there is no row yet, or one of an older version of the order.
         ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
@@ -176,8 +175,8 @@ def _pick_key(found: Fulfillment) -> str:
     return f"{rfc3339(found.deadline or found.offered_at)}#{found.fulfillment_id}"
 
 
-def _pick(item: Mapping[str, Any]) -> Pick:
-    return Pick(
+def _pick(item: Mapping[str, Any]) -> PickRow:
+    return PickRow(
         order_id=item["order_id"],
         order_version=item["order_version"],
         channel=item["channel"],

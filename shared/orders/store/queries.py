@@ -18,7 +18,7 @@ from shared.orders.model import (
 )
 from shared.orders.store.decisions import decision
 from shared.orders.store.items import fulfillment_of_row, order_of_item, units_reserved
-from shared.orders.store.keys import SHARDS, TRANSFERS_DUE, order_key, orders
+from shared.orders.store.keys import SHARDS, TRANSFERS_DUE, order_key, orders_table
 
 
 def due(now: datetime, page: int) -> Iterator[str]:
@@ -26,7 +26,7 @@ def due(now: datetime, page: int) -> Iterator[str]:
     ``page`` by page. Each time another shard is the first, so that none always waits for others."""
     for number in random.sample(range(SHARDS), SHARDS):
         rows = tables.query(
-            orders(),
+            orders_table(),
             "deadline_key = :key AND deadline <= :now",
             to_item({":key": f"DUE#{number}", ":now": rfc3339(now)}),
             IndexName="by_deadline",
@@ -47,7 +47,7 @@ def open_units(
     consistent). ``named`` are ids of orders and transfers to be looked at beside it.
     """
     ids = frozenset(named)
-    keys = {Key(orders(), f"ORDER#{name}", "ORDER") for name in ids}
+    keys = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
     for number in range(SHARDS):
         keys |= _waiting_for(f"DUE#{number}")
     left = iter(sorted(keys))
@@ -56,7 +56,7 @@ def open_units(
         for item in found.values():
             parts = (fulfillment_of_row(row) for row in item["fulfillments"])
             yield item.get("hold_id"), units_held(parts)
-    keys = {Key(orders(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
+    keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
     left = iter(sorted(keys | _waiting_for(TRANSFERS_DUE)))
     while some := list(islice(left, tables.READ_KEYS)):
         for item in tables.get_many(some, consistent=True).values():
@@ -65,16 +65,16 @@ def open_units(
 
 def _waiting_for(deadline_key: str) -> set[Key]:
     rows = tables.query(
-        orders(),
+        orders_table(),
         "deadline_key = :key",
         to_item({":key": deadline_key}),
         IndexName="by_deadline",
     )
-    return {Key(orders(), row["pk"], row["sk"]) for row in rows}
+    return {Key(orders_table(), row["pk"], row["sk"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class PageEnd:
     """Where a page ended: the index's sort key, the id of the last row, and in a list of several
     states which one it was."""
 
@@ -86,10 +86,10 @@ class At:
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     orders: list[Order]
-    after: At | None
+    after: PageEnd | None
 
 
-def of_profiles(profile_ids: Iterable[str], limit: int, after: At | None = None) -> OrderPage:
+def of_profiles(profile_ids: Iterable[str], limit: int, after: PageEnd | None = None) -> OrderPage:
     """The orders placed under any of these ids of one person, the newest first (eventually
     consistent, like every index)."""
     found: list[Order] = []
@@ -100,18 +100,18 @@ def of_profiles(profile_ids: Iterable[str], limit: int, after: At | None = None)
     last = found[limit - 1] if len(found) > limit else None
     return OrderPage(
         found[:limit],
-        At("profile", rfc3339(last.placed_at), last.order_id) if last else None,
+        PageEnd("profile", rfc3339(last.placed_at), last.order_id) if last else None,
     )
 
 
-def _placed_before(profile_id: str, page: int, after: At | None) -> Iterator[Order]:
+def _placed_before(profile_id: str, page: int, after: PageEnd | None) -> Iterator[Order]:
     condition = "profile_key = :profile"
     values = {":profile": f"PROFILE#{profile_id}"}
     if after is not None:
         condition += " AND placed_at <= :at"
         values[":at"] = after.key
     more: dict[str, Any] = {"IndexName": "by_profile", "ScanIndexForward": False, "Limit": page}
-    for item in tables.query(orders(), condition, to_item(values), **more):
+    for item in tables.query(orders_table(), condition, to_item(values), **more):
         order = order_of_item(item)
         if after is None or _newness(order) < (after.key, after.id):
             yield order
@@ -135,7 +135,7 @@ def decided_since(
     to go on. ``limit`` bounds the items that are looked at: a scan, which costs what it
     reads."""
     page = tables.scan_page(
-        orders(),
+        orders_table(),
         limit,
         tables.key(*after) if after else None,
         FilterExpression="sk = :order AND placed_at >= :since",

@@ -13,7 +13,7 @@ from shared.catalog.model import Product
 from shared.catalog.store import product_key, product_of_item
 from shared.orders.model import NO_PAST, Order
 from shared.orders.store.items import order_of_item, past_of_item
-from shared.orders.store.keys import id_of, order_key, orders, record_key
+from shared.orders.store.keys import id_of, order_key, orders_table, record_key
 from shared.routing.model.decision import Pulls
 from shared.routing.store.pulls import pull_key, pulls_of_item
 from shared.stock import store as stock
@@ -22,7 +22,7 @@ from shared.web.idempotency import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class StoredAnswer:
     """A request that has taken effect: what it was, and the JSON it was given."""
 
     digest: str
@@ -30,31 +30,31 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OrderLookup:
     """The order as it stands, and the answer to the request, if it has been carried out."""
 
     order: Order | None
-    answered: Answered | None
+    answered: StoredAnswer | None
 
 
 def find(order_id: str) -> Order | None:
     """The order as it stands now (strongly consistent)."""
-    item = tables.get(orders(), f"ORDER#{order_id}", "ORDER", consistent=True)
+    item = tables.get(orders_table(), f"ORDER#{order_id}", "ORDER", consistent=True)
     return order_of_item(item) if item else None
 
 
-def look(order_id: str, request: Request | None = None) -> Found:
+def look(order_id: str, request: Request | None = None) -> OrderLookup:
     """The order and the request's record as they stand now (strongly consistent): one call."""
     wanted = _names(order_id, request)
     return _found(tables.get_many(wanted, consistent=True), order_id, request)
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class PlacementInputs:
     """What a placement looks at, read in one call, and one more when the pack of a SKU lies in more
     than one item; it may be stale, the transaction is not."""
 
-    found: Found
+    found: OrderLookup
     packs: dict[str, Pack]
     products: dict[str, Product]
     pulls: dict[str, Pulls]
@@ -66,14 +66,14 @@ def gather(
     order_id: str | None = None,
     request: Request | None = None,
     hold_id: str | None = None,
-) -> Gathered:
+) -> PlacementInputs:
     wanted = list(dict.fromkeys(skus))
     names = _names(order_id, request) if order_id is not None else []
     hold_key = Key(stock.stock(), f"HOLD#{hold_id}", "HOLD")
     keys = [*names, *map(pack_key, wanted), *map(product_key, wanted), *map(pull_key, wanted)]
     items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
     hold = items.get(hold_key)
-    return Gathered(
+    return PlacementInputs(
         found=_found(items, order_id, request),
         packs=packs_of(items[pack_key(sku)] for sku in wanted if pack_key(sku) in items),
         products={
@@ -97,26 +97,26 @@ def _names(order_id: str, request: Request | None) -> list[Key]:
 
 def _found(
     items: Mapping[Key, dict[str, Any]], order_id: str | None, request: Request | None
-) -> Found:
+) -> OrderLookup:
     document = items.get(order_key(order_id)) if order_id is not None else None
-    return Found(
+    return OrderLookup(
         order=order_of_item(document) if document else None,
         answered=_answered(items, request) if request else None,
     )
 
 
-def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> Answered | None:
+def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> StoredAnswer | None:
     if record := items.get(record_key(request)):
-        return Answered(record["digest"], record["answer"])
+        return StoredAnswer(record["digest"], record["answer"])
     placed = items.get(order_key(id_of(request)))
     if placed and placed["request"]["name"] == request.name:
         return first_answer(placed)
     return None
 
 
-def first_answer(item: Mapping[str, Any]) -> Answered:
+def first_answer(item: Mapping[str, Any]) -> StoredAnswer:
     """How the request that placed the order was answered: kept in the order itself."""
-    return Answered(item["request"]["digest"], item["answer"])
+    return StoredAnswer(item["request"]["digest"], item["answer"])
 
 
 def whole(order: Order) -> Order:
@@ -128,7 +128,7 @@ def whole(order: Order) -> Order:
         return order
     rows = list(
         tables.query(
-            orders(),
+            orders_table(),
             "pk = :pk AND sk BETWEEN :first AND :last",
             to_item(
                 {

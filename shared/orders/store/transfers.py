@@ -15,16 +15,16 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.dynamodb import Key, Part, pause
+from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.errors import Busy, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
-from shared.orders.model import Entry, transfers
-from shared.orders.model.transfers import SOURCE, Moved, Transfer, TransferLine
+from shared.orders.model import OrderEntry, transfers
+from shared.orders.model.transfers import SOURCE, Transfer, TransferChange, TransferLine
 from shared.orders.store.items import plain
-from shared.orders.store.keys import TRANSFERS_DUE, orders, record_key
+from shared.orders.store.keys import TRANSFERS_DUE, orders_table, record_key
 from shared.orders.store.orders import record_part
-from shared.orders.store.reads import Answered
+from shared.orders.store.reads import StoredAnswer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect, landing
 from shared.web.idempotency import KEPT_SECONDS, Request
@@ -36,7 +36,7 @@ MOST_GIVING = 50
 
 
 def transfer_key(transfer_id: str) -> Key:
-    return Key(orders(), f"TRANSFER#{transfer_id}", "TRANSFER")
+    return Key(orders_table(), f"TRANSFER#{transfer_id}", "TRANSFER")
 
 
 def find(transfer_id: str) -> Transfer:
@@ -47,7 +47,7 @@ def find(transfer_id: str) -> Transfer:
 
 def change(
     transfer_id: str,
-    decide: Callable[[Transfer], Moved | None],
+    decide: Callable[[Transfer], TransferChange | None],
     now: datetime,
     *,
     request: Request | None = None,
@@ -58,7 +58,7 @@ def change(
 
     Raises what ``decide`` raises; NotFound, KeyReused, Busy.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         found, answered = _look(transfer_id, request)
         if request is not None and answered is not None:
             request.check(answered.digest)
@@ -69,12 +69,11 @@ def change(
         text = answer(_stored(moved.transfer))
         if _committed(moved, now, request, text):
             return text
-        pause(attempt)
     raise Busy(f"transfer {transfer_id} is being changed by too many at once")
 
 
 def request_once(
-    moved: Moved, now: datetime, request: Request, answer: Callable[[Transfer], str]
+    moved: TransferChange, now: datetime, request: Request, answer: Callable[[Transfer], str]
 ) -> str:
     """Stores a new transfer and reserves its units; the answer, and to a replay the first one.
 
@@ -99,7 +98,7 @@ def due(now: datetime, page: int) -> Iterator[str]:
     """Ids of transfers whose deadline has passed, the longest overdue first, read ``page`` by
     page."""
     rows = tables.query(
-        orders(),
+        orders_table(),
         "deadline_key = :key AND deadline <= :now",
         to_item({":key": TRANSFERS_DUE, ":now": rfc3339(now)}),
         IndexName="by_deadline",
@@ -134,7 +133,7 @@ def enlist(transfer: Transfer) -> None:
         }
         tables.write(
             "put_item",
-            TableName=orders(),
+            TableName=orders_table(),
             Item=to_item(item),
             # Holds when there is no row yet, or one of an older version of the transfer.
             ConditionExpression="attribute_not_exists(pk) OR version < :version",
@@ -149,7 +148,9 @@ def giving(sku: str, location_id: str | None = None) -> list[Transfer]:
     if location_id is not None:
         condition += " AND begins_with(sk, :location)"
         values[":location"] = f"{location_id}#"
-    rows = [row for row in tables.query(orders(), condition, to_item(values)) if row["quantity"]]
+    rows = [
+        row for row in tables.query(orders_table(), condition, to_item(values)) if row["quantity"]
+    ]
     keys = [transfer_key(row["sk"].partition("#")[2]) for row in rows[:MOST_GIVING]]
     found = map(transfer_of_item, tables.get_many(keys, consistent=True).values())
     some = (one for one in found if one.state == "requested")
@@ -161,20 +162,20 @@ def _known(transfer_id: str, request: Request) -> bool:
     return bool(tables.get_many(keys, consistent=True))
 
 
-def _look(transfer_id: str, request: Request | None) -> tuple[Transfer, Answered | None]:
+def _look(transfer_id: str, request: Request | None) -> tuple[Transfer, StoredAnswer | None]:
     keys = [transfer_key(transfer_id)]
     if request is not None:
         keys.append(record_key(request))
     items = tables.get_many(keys, consistent=True)
     document = items.get(transfer_key(transfer_id))
     record = items.get(record_key(request)) if request else None
-    answered = Answered(record["digest"], record["answer"]) if record else None
+    answered = StoredAnswer(record["digest"], record["answer"]) if record else None
     if document is None:
         raise NotFound(f"there is no transfer {transfer_id}", transfer_id=transfer_id)
     return transfer_of_item(document), answered
 
 
-def _committed(moved: Moved, now: datetime, request: Request | None, answer: str) -> bool:
+def _committed(moved: TransferChange, now: datetime, request: Request | None, answer: str) -> bool:
     """Whether it was written; not when somebody else was quicker. Raises OutOfStock."""
     transfer = moved.transfer
     transfers.check(transfer)
@@ -200,7 +201,7 @@ def _committed(moved: Moved, now: datetime, request: Request | None, answer: str
     return done.written
 
 
-def _landing(moved: Moved) -> list[Effect]:
+def _landing(moved: TransferChange) -> list[Effect]:
     """Its effects; of units that arrive, those that are promised are reserved for who waits."""
     arriving = [effect for effect in moved.effects if effect.on_hand > 0]
     if not arriving:
@@ -214,7 +215,7 @@ def _landing(moved: Moved) -> list[Effect]:
     ]
 
 
-def part(moved: Moved) -> Part:
+def part(moved: TransferChange) -> Part:
     """What a transaction does to the document of a transfer."""
     transfer = moved.transfer
     item: dict[str, Any] = {
@@ -225,7 +226,7 @@ def part(moved: Moved) -> Part:
         "deadline_key": TRANSFERS_DUE if transfer.deadline else None,
     }
     put: dict[str, Any] = {
-        "TableName": orders(),
+        "TableName": orders_table(),
         "Item": to_item(item),
         # Holds when no transfer has this id.
         "ConditionExpression": "attribute_not_exists(pk)",
@@ -252,7 +253,8 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         deadline=datetime.fromisoformat(due) if due else None,
         reminders=item["reminders"],
         history=tuple(
-            Entry(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in item["history"]
+            OrderEntry(**{**row, "at": datetime.fromisoformat(row["at"])})
+            for row in item["history"]
         ),
         version=item["version"],
     )

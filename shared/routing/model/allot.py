@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import NamedTuple
 
-from shared.routing.model.decision import Candidate, Problem, Units
+from shared.routing.model.decision import Assignment, Candidate, Problem
 from shared.routing.model.instance import Instance, Offer, Runs
 from shared.routing.model.policy import Tariff
 from shared.routing.model.price import SCALE, Demand, parcel_terms, steps, unit_terms, whole
@@ -41,7 +41,7 @@ class Allotment:
     """``units`` by location and line. The costs are thousandths of a minor unit and hold a split
     penalty for each parcel; no allotment costs less than ``lower_bound``."""
 
-    units: Units
+    units: Assignment
     cost: int
     lower_bound: int
 
@@ -397,8 +397,8 @@ def _further(market: _Market, branch: Fixed, handed: Places) -> Iterable[Fixed]:
             yield {**branch, line.line_id: n}
 
 
-def _by_location(places: Places, names: Sequence[str]) -> Units:
-    units: Units = {}
+def _by_location(places: Places, names: Sequence[str]) -> Assignment:
+    units: Assignment = {}
     for n, line_id, taken in sorted(
         (n, line_id, taken) for line_id, row in places.items() for n, taken in row.items()
     ):

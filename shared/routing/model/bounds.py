@@ -19,12 +19,12 @@ demand, cheapest first. Counting all units of a node from the cost of its first 
 price takes from the node's slack."""
 
 
-class Plan(NamedTuple):
+class FirstPlan(NamedTuple):
     cost: int
     opened: list[int]
 
 
-class Bound(NamedTuple):
+class LowerBound(NamedTuple):
     """No plan cheaper than the best known costs less than ``value``, or opens a node that is not
     among ``nodes``; ``prices`` are what proves it."""
 
@@ -145,7 +145,7 @@ def saving(offers: Iterable[tuple[int, Runs]], paid: Sequence[Paid]) -> int:
     return saved
 
 
-def greedy(worth: Worth) -> Plan:
+def greedy(worth: Worth) -> FirstPlan:
     """Open the node that saves most, of equals the first, as long as one does.
 
     Savings only shrink, so a node whose last known saving is not the most need not be looked at.
@@ -169,7 +169,7 @@ def greedy(worth: Worth) -> Plan:
         cost += change
         for i, runs in worth.offers[best]:
             paid[i] = merged_runs(paid[i], runs)
-    return Plan(cost, opened)
+    return FirstPlan(cost, opened)
 
 
 def _cost(worth: Worth, opened: Iterable[int]) -> int:
@@ -209,7 +209,7 @@ def dual_value(worth: Worth, prices: Sequence[int]) -> int:
     )
 
 
-def ascent(worth: Worth, cost: int) -> Bound:
+def ascent(worth: Worth, cost: int) -> LowerBound:
     """Prices at the average cost of a full parcel leave every rho at 0 or above; where that bound
     does not do, dual ascent follows on the nodes it leaves."""
     prices = list(worth.unfilled)
@@ -221,10 +221,10 @@ def ascent(worth: Worth, cost: int) -> Bound:
     rho = reduced_costs(worth, prices, range(len(worth.names)))
     nodes = [n for n in rho if value + rho[n] < cost]
     if not nodes:
-        return Bound(value, prices, nodes)
+        return LowerBound(value, prices, nodes)
     ascended, slack = _ascended(worth, nodes)
     higher = dual_value(worth, ascended)
-    return Bound(max(value, higher), ascended, [n for n in nodes if higher + slack[n] < cost])
+    return LowerBound(max(value, higher), ascended, [n for n in nodes if higher + slack[n] < cost])
 
 
 def _ascended(worth: Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int, int]]:
@@ -274,7 +274,7 @@ def _offers_by_demand(worth: Worth, nodes: Iterable[int]) -> list[list[_Row]]:
     return offers
 
 
-def subgradient(worth: Worth, bound: Bound, plan: Plan) -> tuple[Bound, Plan]:
+def subgradient(worth: Worth, bound: LowerBound, plan: FirstPlan) -> tuple[LowerBound, FirstPlan]:
     """Better prices, and better plans from the nodes that look best on the way."""
     best, prices, nodes = bound.value, bound.prices, bound.nodes
     best_prices, scale, stalled = prices, 1.0, 0
@@ -283,7 +283,7 @@ def subgradient(worth: Worth, bound: Bound, plan: Plan) -> tuple[Bound, Plan]:
         top = sorted((value, n) for n, value in rho.items() if value <= 0)[: worth.packages]
         chosen = [n for _, n in top]
         if step % 3 == 0 and chosen:
-            plan = min(plan, Plan(_cost(worth, chosen), chosen))
+            plan = min(plan, FirstPlan(_cost(worth, chosen), chosen))
         value = dual_value(worth, prices) + sum([part for part, _ in top])
         stalled += 1
         if value > best:
@@ -302,7 +302,7 @@ def subgradient(worth: Worth, bound: Bound, plan: Plan) -> tuple[Bound, Plan]:
             min(most, price + int(stride * units))
             for most, price, units in zip(worth.unfilled, prices, short, strict=True)
         ]
-    return Bound(best, best_prices, nodes), plan
+    return LowerBound(best, best_prices, nodes), plan
 
 
 def _short(worth: Worth, prices: Sequence[int], chosen: Iterable[int]) -> list[int]:

@@ -36,7 +36,7 @@ PULLS_KEPT = timedelta(days=21)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RoutingLine:
     """``quantity`` units to be routed. ``price``, ``margin`` and ``salvage`` are per unit.
 
     A pickup line names its location; a ship line leaves the choice to the router. A line that is
@@ -127,7 +127,7 @@ class Candidate:
 class Problem:
     """All that a decision depends on. ``excluded`` locations have rejected it before."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[RoutingLine, ...]
     candidates: tuple[Candidate, ...]
     policy: Policy
     now: datetime
@@ -164,20 +164,20 @@ class Problem:
         )
 
 
-def _known(value: Line | Candidate) -> Json:
+def _known(value: RoutingLine | Candidate) -> Json:
     """The fields that say something: nothing that is None or empty."""
     found = ((entry.name, getattr(value, entry.name)) for entry in fields(value))
     return {name: content for name, content in found if content is not None and content != {}}
 
 
-def _line_json(line: Line) -> Json:
+def _line_json(line: RoutingLine) -> Json:
     ends = line.season_ends_at
     return {**_known(line), "season_ends_at": ends and ends.isoformat()}
 
 
-def _line(row: Json) -> Line:
+def _line(row: Json) -> RoutingLine:
     ends = row["season_ends_at"]
-    return Line(**{**row, "season_ends_at": datetime.fromisoformat(ends) if ends else None})
+    return RoutingLine(**{**row, "season_ends_at": datetime.fromisoformat(ends) if ends else None})
 
 
 def _candidate(row: Json) -> Candidate:
@@ -189,7 +189,7 @@ def _candidate(row: Json) -> Candidate:
     return Candidate(**{"stock": {}, **row, "pulls": pulls, "expected": expected})
 
 
-Units = dict[str, dict[str, int]]
+Assignment = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Plan:
     the two meet. ``km`` is the sum over the parcels.
     """
 
-    units: Units
+    units: Assignment
     unfilled: dict[str, int]
     terms: dict[str, int]
     cost: int

@@ -11,7 +11,7 @@ from shared.routing.model.allot import hand_out, lines_of
 from shared.routing.model.decision import Candidate, Decision, Plan
 from shared.routing.model.filter import SENTENCES
 from shared.routing.model.policy import Policy, Tariff
-from shared.routing.model.price import SCALE, Terms, in_minor_units
+from shared.routing.model.price import SCALE, CostTerms, in_minor_units
 from shared.routing.model.route import (
     Task,
     handing_terms,
@@ -140,7 +140,7 @@ def _kept(
     return Considered(location_id, False, reason, sentence, alone, total, short, price)
 
 
-def _alone(task: Task, candidate: Candidate, tariff: Tariff, short: Mapping[str, int]) -> Terms:
+def _alone(task: Task, candidate: Candidate, tariff: Tariff, short: Mapping[str, int]) -> CostTerms:
     """The cost if this candidate served all it can and the rest stayed unsent; empty if nothing."""
     lines = priced_as(task)
     units: dict[str, int] = {}

@@ -7,7 +7,7 @@ from typing import Literal
 from shared.routing.model.decision import Candidate, Problem
 from shared.routing.model.policy import Policy, Tariff
 
-Reason = Literal[
+ExclusionReason = Literal[
     "rejected_before",
     "does_not_ship",
     "closed",
@@ -18,7 +18,7 @@ Reason = Literal[
     "too_late",
 ]
 
-SENTENCES: dict[Reason, str] = {
+SENTENCES: dict[ExclusionReason, str] = {
     "rejected_before": "it has rejected this order before",
     "does_not_ship": "it does not ship",
     "closed": "it is closed",
@@ -35,13 +35,13 @@ class Filtered:
     """``kept`` with the tariff of each; ``removed`` with the reason of each, by location."""
 
     kept: tuple[tuple[Candidate, Tariff], ...]
-    removed: dict[str, Reason]
+    removed: dict[str, ExclusionReason]
 
 
 def filtered(problem: Problem, wanted: Mapping[str, int]) -> Filtered:
     """``wanted`` are the units per SKU to be shipped."""
     kept = []
-    removed: dict[str, Reason] = {}
+    removed: dict[str, ExclusionReason] = {}
     for candidate in problem.candidates:
         found = tariff(problem, candidate.km)
         reason = unable(problem, candidate, wanted)
@@ -54,7 +54,9 @@ def filtered(problem: Problem, wanted: Mapping[str, int]) -> Filtered:
     return Filtered(tuple(kept), removed)
 
 
-def unable(problem: Problem, candidate: Candidate, wanted: Mapping[str, int]) -> Reason | None:
+def unable(
+    problem: Problem, candidate: Candidate, wanted: Mapping[str, int]
+) -> ExclusionReason | None:
     if candidate.location_id in problem.excluded:
         return "rejected_before"
     if not candidate.ship:
@@ -71,7 +73,9 @@ def unable(problem: Problem, candidate: Candidate, wanted: Mapping[str, int]) ->
     return "no_capacity" if candidate.free < units else None
 
 
-def _undelivered(problem: Problem, candidate: Candidate, found: Tariff | None) -> Reason | None:
+def _undelivered(
+    problem: Problem, candidate: Candidate, found: Tariff | None
+) -> ExclusionReason | None:
     if found is None:
         return "no_carrier"
     service = problem.policy.services[problem.service_level]

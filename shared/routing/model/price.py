@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
-from shared.routing.model.decision import Candidate, Expected, Line, Problem, Pull
+from shared.routing.model.decision import Candidate, Expected, Problem, Pull, RoutingLine
 from shared.routing.model.policy import Policy, Tariff
 
 SCALE = 1000
@@ -22,7 +22,7 @@ MOST_PRICED = 100
 DAY_SECONDS = 86_400
 NO_PULL = Pull(0.0, 0)
 
-Terms = dict[str, int]
+CostTerms = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Demand:
     """
 
     sku: str
-    line: Line
-    lines: tuple[Line, ...]
+    line: RoutingLine
+    lines: tuple[RoutingLine, ...]
     penalties: tuple[int, ...]
 
     @property
@@ -44,9 +44,9 @@ class Demand:
         return self.line.quantity
 
 
-def demands(lines: tuple[Line, ...], policy: Policy) -> tuple[Demand, ...]:
+def demands(lines: tuple[RoutingLine, ...], policy: Policy) -> tuple[Demand, ...]:
     """The shipped lines by SKU."""
-    by_sku: dict[str, list[Line]] = {}
+    by_sku: dict[str, list[RoutingLine]] = {}
     for line in sorted(lines, key=lambda line: (line.sku, -line.price, line.line_id)):
         if line.method == "ship":
             by_sku.setdefault(line.sku, []).append(line)
@@ -61,16 +61,16 @@ def demands(lines: tuple[Line, ...], policy: Policy) -> tuple[Demand, ...]:
     )
 
 
-def whole(line: Line) -> bool:
+def whole(line: RoutingLine) -> bool:
     """Whether it has several units that must come from one location."""
     return not line.splittable and line.quantity > 1
 
 
-def unfilled(policy: Policy, line: Line) -> int:
+def unfilled(policy: Policy, line: RoutingLine) -> int:
     return _scaled(policy.unfilled.amount + policy.unfilled.share * line.price)
 
 
-def parcel_terms(problem: Problem, candidate: Candidate, tariff: Tariff) -> Terms:
+def parcel_terms(problem: Problem, candidate: Candidate, tariff: Tariff) -> CostTerms:
     """What a parcel costs before anything is in it."""
     policy = problem.policy
     promised = policy.services[problem.service_level].promise_days
@@ -84,7 +84,9 @@ def parcel_terms(problem: Problem, candidate: Candidate, tariff: Tariff) -> Term
     }
 
 
-def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, line: Line) -> Terms:
+def unit_terms(
+    problem: Problem, candidate: Candidate, tariff: Tariff | None, line: RoutingLine
+) -> CostTerms:
     """What each unit costs beside its worth on the shelf; without a tariff it is handed over, not
     sent."""
     policy, sku = problem.policy, line.sku
@@ -99,7 +101,7 @@ def unit_terms(problem: Problem, candidate: Candidate, tariff: Tariff | None, li
     return terms
 
 
-class Shelf(NamedTuple):
+class ShelfPrice(NamedTuple):
     """``stock`` units of one SKU at one location, and what is to come: units per day over the
     counter, ``pull`` of orders, deliveries by their dates."""
 
@@ -109,16 +111,16 @@ class Shelf(NamedTuple):
     expected: tuple[Expected, ...] = ()
 
 
-def shelf(candidate: Candidate, sku: str) -> Shelf | None:
+def shelf(candidate: Candidate, sku: str) -> ShelfPrice | None:
     """None where no demand is known: nothing can be said of what the unit is worth there."""
     rate, pull = candidate.rates.get(sku), candidate.pulls.get(sku)
     if rate is None and pull is None:
         return None
     there = candidate.stock.get(sku, 0) + candidate.kept.get(sku, 0)
-    return Shelf(there, rate or 0.0, pull or NO_PULL, candidate.expected.get(sku, ()))
+    return ShelfPrice(there, rate or 0.0, pull or NO_PULL, candidate.expected.get(sku, ()))
 
 
-class Step(NamedTuple):
+class PriceStep(NamedTuple):
     """``units`` that leave a shelf one after the other, and what each of them costs."""
 
     units: int
@@ -126,7 +128,7 @@ class Step(NamedTuple):
     markdown: int
 
 
-def steps(problem: Problem, candidate: Candidate, line: Line) -> tuple[Step, ...]:
+def steps(problem: Problem, candidate: Candidate, line: RoutingLine) -> tuple[PriceStep, ...]:
     """The worth on the shelf of all units that ``line`` can take there, in the order they go: no
     step is cheaper than the one before, since what is left gets scarcer.
 
@@ -137,7 +139,7 @@ def steps(problem: Problem, candidate: Candidate, line: Line) -> tuple[Step, ...
     if units <= 0:
         return ()
     if (found := shelf(candidate, line.sku)) is None:
-        return (Step(units, 0, 0),)
+        return (PriceStep(units, 0, 0),)
     if units == 1:
         return (_step(problem, line, found, 0, 1),)
     parts = min(units, MOST_PRICED)
@@ -155,16 +157,18 @@ def steps(problem: Problem, candidate: Candidate, line: Line) -> tuple[Step, ...
     return tuple(accumulate(priced, _not_cheaper))
 
 
-def _not_cheaper(before: Step, step: Step) -> Step:
-    return Step(
+def _not_cheaper(before: PriceStep, step: PriceStep) -> PriceStep:
+    return PriceStep(
         step.units,
         max(before.opportunity, step.opportunity),
         max(before.markdown, step.markdown),
     )
 
 
-def _step(problem: Problem, line: Line, found: Shelf, taken: int, units: int) -> Step:
-    return Step(
+def _step(
+    problem: Problem, line: RoutingLine, found: ShelfPrice, taken: int, units: int
+) -> PriceStep:
+    return PriceStep(
         units,
         opportunity(problem, line, found, taken),
         -_markdown(problem, line, found, taken),
@@ -172,8 +176,8 @@ def _step(problem: Problem, line: Line, found: Shelf, taken: int, units: int) ->
 
 
 def goods_terms(
-    problem: Problem, candidate: Candidate, tariff: Tariff | None, line: Line, units: int
-) -> Terms:
+    problem: Problem, candidate: Candidate, tariff: Tariff | None, line: RoutingLine, units: int
+) -> CostTerms:
     """What the first ``units`` that ``line`` takes from the location cost together."""
     terms = {
         name: units * each for name, each in unit_terms(problem, candidate, tariff, line).items()
@@ -195,7 +199,7 @@ def unit_co2e(policy: Policy, km: float, kg: float) -> float:
     return kg / 1000 * km * (carbon.van if km < carbon.van_km else carbon.truck)
 
 
-def opportunity(problem: Problem, line: Line, found: Shelf, taken: int = 0) -> int:
+def opportunity(problem: Problem, line: RoutingLine, found: ShelfPrice, taken: int = 0) -> int:
     """What the next unit would have earned where it lies when ``taken`` are gone, at this moment;
     0 when the product's margin and salvage are unknown.
 
@@ -214,7 +218,7 @@ def opportunity(problem: Problem, line: Line, found: Shelf, taken: int = 0) -> i
     return _scaled(problem.policy.opportunity * (earned + line.salvage))
 
 
-def _most(found: Shelf, ends: list[tuple[float, int]], margin: int, taken: int) -> float:
+def _most(found: ShelfPrice, ends: list[tuple[float, int]], margin: int, taken: int) -> float:
     """What the next unit is worth above its salvage value when ``taken`` are gone already."""
     rate, pull = found.rate, found.pull
     if len(ends) == 1:
@@ -226,7 +230,7 @@ def _most(found: Shelf, ends: list[tuple[float, int]], margin: int, taken: int) 
     )
 
 
-def periods(found: Shelf, now: float, left: float) -> list[tuple[float, int]]:
+def periods(found: ShelfPrice, now: float, left: float) -> list[tuple[float, int]]:
     """The days until each delivery of the next ``left`` days, and until their end, each with the
     units that are there until then. ``now`` is an epoch second."""
     stock, ends = found.stock, []
@@ -238,7 +242,7 @@ def periods(found: Shelf, now: float, left: float) -> list[tuple[float, int]]:
     return [*ends, (left, stock)]
 
 
-def left_over(problem: Problem, line: Line, found: Shelf, taken: int = 0) -> float:
+def left_over(problem: Problem, line: RoutingLine, found: ShelfPrice, taken: int = 0) -> float:
     """The chance that the last unit there when ``taken`` are gone is still there when the season
     ends, or without an end when the policy's ``target_days`` have passed: that it is above what it
     is to hold."""
@@ -249,7 +253,7 @@ def left_over(problem: Problem, line: Line, found: Shelf, taken: int = 0) -> flo
     return 1 - poisson_tail((found.rate + found.pull.rate) * days, stock - taken)
 
 
-def _markdown(problem: Problem, line: Line, found: Shelf, taken: int) -> int:
+def _markdown(problem: Problem, line: RoutingLine, found: ShelfPrice, taken: int) -> int:
     """What taking a unit earns because it need not be marked down: with the chance that it would
     have had to be. Its price then is the salvage value, which ``opportunity`` has charged."""
     markdown = problem.policy.markdown
@@ -277,7 +281,7 @@ def worth(stock: int, walk_in: float, margin: float, orders: float, saving: floa
     return min(margin, saving) * both + abs(margin - saving) * better
 
 
-def days_left(problem: Problem, line: Line) -> float:
+def days_left(problem: Problem, line: RoutingLine) -> float:
     if line.season_ends_at is None:
         return problem.policy.horizon_days
     return max(0.0, (line.season_ends_at - problem.now).total_seconds() / DAY_SECONDS)
@@ -311,7 +315,7 @@ def poisson_tail(mean: float, least: int) -> float:
     return total if above else 1 - total
 
 
-def in_minor_units(terms: Mapping[str, int]) -> Terms:
+def in_minor_units(terms: Mapping[str, int]) -> CostTerms:
     """The terms rounded so that they still add up to their rounded sum (largest remainder)."""
     whole = {name: amount // SCALE for name, amount in terms.items()}
     total = (sum(terms.values()) + SCALE // 2) // SCALE

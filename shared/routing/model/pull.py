@@ -19,9 +19,9 @@ from math import inf
 from operator import add
 
 from shared.locations.model import Kind, distance_km
-from shared.routing.model.decision import Candidate, Line, Problem, Pull
+from shared.routing.model.decision import Candidate, Problem, Pull, RoutingLine
 from shared.routing.model.filter import tariff
-from shared.routing.model.price import SCALE, Shelf, parcel_terms, periods, unit_terms, worth
+from shared.routing.model.price import SCALE, ShelfPrice, parcel_terms, periods, unit_terms, worth
 
 ROUNDS = 6
 SHARED_PARCEL = 0.5
@@ -75,7 +75,7 @@ class Cell:
 def pulls(
     network: Network,
     goods: Goods,
-    shelves: Mapping[int, Shelf],
+    shelves: Mapping[int, ShelfPrice],
     orders: Sequence[float],
     *,
     alone: float,
@@ -177,12 +177,12 @@ def _sending(problem: Problem, place: Place, cell: Cell) -> tuple[float, float, 
     km = distance_km(place.latitude, place.longitude, cell.latitude, cell.longitude)
     candidate = Candidate(place.location_id, place.kind, km, ship=True, pickup=False, stock={})
     found = tariff(problem, km)
-    empty = Line("", "", 1, kg=0.0, price=0)
+    empty = RoutingLine("", "", 1, kg=0.0, price=0)
     picked = sum(unit_terms(problem, candidate, None, empty).values()) / SCALE
     if found is None:
         return inf, 0.0, picked
     parcel = parcel_terms(problem, candidate, found)
-    heavy = unit_terms(problem, candidate, found, Line("", "", 1, kg=1.0, price=0))
+    heavy = unit_terms(problem, candidate, found, RoutingLine("", "", 1, kg=1.0, price=0))
     sent = sum(parcel.values()) / SCALE - problem.policy.split
     return sent, sum(heavy.values()) / SCALE - picked, picked
 

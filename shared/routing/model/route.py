@@ -9,13 +9,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from shared.routing.model.allot import Allotment, allot
-from shared.routing.model.decision import Candidate, Decision, Line, Plan, Problem, Units
+from shared.routing.model.decision import (
+    Assignment,
+    Candidate,
+    Decision,
+    Plan,
+    Problem,
+    RoutingLine,
+)
 from shared.routing.model.filter import Filtered, filtered
 from shared.routing.model.policy import Tariff
 from shared.routing.model.price import (
     SCALE,
+    CostTerms,
     Demand,
-    Terms,
     demands,
     goods_terms,
     in_minor_units,
@@ -56,7 +63,7 @@ def rivals(decision: Decision, location_id: str) -> list[str]:
     return [name for _, name in sorted(costs)]
 
 
-def cost_of(problem: Problem, units: Units, apart: Iterable[str] = ()) -> int | None:
+def cost_of(problem: Problem, units: Assignment, apart: Iterable[str] = ()) -> int | None:
     """What shipping exactly ``units``, by location and line, costs, as ``route`` would price it; a
     location of ``apart`` sends a parcel more. None when one of the locations cannot ship."""
     task = task_of(problem)
@@ -81,7 +88,7 @@ class Task:
     """
 
     problem: Problem
-    collected: Units
+    collected: Assignment
     demands: tuple[Demand, ...]
     offered: Filtered
 
@@ -101,9 +108,9 @@ def task_of(problem: Problem) -> Task:
     return Task(problem, collected, wanted, offered)
 
 
-def _collected(problem: Problem, candidates: Mapping[str, Candidate]) -> Units:
+def _collected(problem: Problem, candidates: Mapping[str, Candidate]) -> Assignment:
     taken: Counter[tuple[str, str]] = Counter()
-    found: Units = {}
+    found: Assignment = {}
     for line in sorted(problem.lines, key=lambda line: line.line_id):
         candidate = candidates.get(line.location_id or "")
         if line.method == "pickup" and candidate and hands_over(problem, candidate):
@@ -124,14 +131,14 @@ def hands_over(problem: Problem, candidate: Candidate) -> bool:
     )
 
 
-def _as_splittable(line: Line, there: int) -> int:
+def _as_splittable(line: RoutingLine, there: int) -> int:
     if there >= line.quantity:
         return line.quantity
     return max(0, there) if line.splittable else 0
 
 
 def _without(
-    candidate: Candidate, units: Mapping[str, int], lines: Mapping[str, Line]
+    candidate: Candidate, units: Mapping[str, int], lines: Mapping[str, RoutingLine]
 ) -> Candidate:
     stock = dict(candidate.stock)
     for line_id, taken in units.items():
@@ -188,7 +195,7 @@ def _plan(task: Task, allotment: Allotment) -> Plan:
     )
 
 
-def priced_as(task: Task) -> dict[str, Line]:
+def priced_as(task: Task) -> dict[str, RoutingLine]:
     """By line id the line whose mass and margin count: one for all shipped lines of a SKU, and of
     their units together."""
     return {line.line_id: line for line in task.problem.lines} | {
@@ -201,8 +208,8 @@ def shipping_terms(
     candidate: Candidate,
     tariff: Tariff,
     units: Mapping[str, int],
-    lines: Mapping[str, Line],
-) -> Terms:
+    lines: Mapping[str, RoutingLine],
+) -> CostTerms:
     """What one parcel with ``units`` by line costs, with the split penalty."""
     terms = Counter(parcel_terms(problem, candidate, tariff))
     for line, taken in _by_sku(units, lines):
@@ -211,8 +218,11 @@ def shipping_terms(
 
 
 def handing_terms(
-    problem: Problem, candidate: Candidate, units: Mapping[str, int], lines: Mapping[str, Line]
-) -> Terms:
+    problem: Problem,
+    candidate: Candidate,
+    units: Mapping[str, int],
+    lines: Mapping[str, RoutingLine],
+) -> CostTerms:
     """What handing ``units`` by line over the counter costs."""
     terms: Counter[str] = Counter()
     for line, taken in _by_sku(units, lines):
@@ -221,11 +231,13 @@ def handing_terms(
     return terms
 
 
-def _by_sku(units: Mapping[str, int], lines: Mapping[str, Line]) -> Iterable[tuple[Line, int]]:
+def _by_sku(
+    units: Mapping[str, int], lines: Mapping[str, RoutingLine]
+) -> Iterable[tuple[RoutingLine, int]]:
     """The units of each SKU together, with one of its lines: each takes from what the one before
     has left on the shelf."""
     taken: Counter[str] = Counter()
-    named: dict[str, Line] = {}
+    named: dict[str, RoutingLine] = {}
     for line_id, many in units.items():
         line = lines[line_id]
         taken[line.sku] += many

@@ -30,8 +30,8 @@ Units of one price are counted, never listed: neither time nor memory grow with 
 from collections.abc import Iterable, Sequence
 
 from shared.routing.model.bounds import (
-    Bound,
-    Plan,
+    FirstPlan,
+    LowerBound,
     Worth,
     ascent,
     dual_value,
@@ -78,7 +78,7 @@ def solve(instance: Instance, most_steps: int = MOST_STEPS) -> Solution:
 class _Search:
     """Depth-first search for plans cheaper than ``plan``, which it replaces by what it finds."""
 
-    def __init__(self, worth: Worth, bound: Bound, plan: Plan, most_steps: int) -> None:
+    def __init__(self, worth: Worth, bound: LowerBound, plan: FirstPlan, most_steps: int) -> None:
         self.plan = plan
         self.steps = 0.0
         self._most_steps = most_steps
@@ -121,7 +121,7 @@ class _Search:
         cost = bound + sum([each for each in over if each > 0])
         with_nothing = 0 if opened else self._worth.nothing
         if cost + with_nothing < self.plan.cost:
-            self.plan = Plan(cost + with_nothing, opened)
+            self.plan = FirstPlan(cost + with_nothing, opened)
         left = self._worth.packages - len(opened)
         if self.steps >= self._most_steps:
             return
@@ -163,7 +163,7 @@ class _Search:
             if bound + self._rho[n] < self.plan.cost:
                 then = cost - self._saving(n, paid)
                 if then < self.plan.cost:
-                    self.plan = Plan(then, [*opened, n])
+                    self.plan = FirstPlan(then, [*opened, n])
 
     def _helpful(
         self, cost: int, cost_of_opened: int, paid: list[Paid], left: int, allowed: Iterable[int]

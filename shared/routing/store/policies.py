@@ -11,12 +11,12 @@ everywhere that much later at most. Version 0 is DEFAULT_POLICY, and not stored.
 """
 
 import json
-import time as clock
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.aws import dynamodb as tables
+from shared.aws.cache import Cached
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
@@ -38,7 +38,7 @@ HIGHEST = 10**8 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedPolicy:
     policy: Policy
     at: datetime | None
     by: str | None
@@ -55,7 +55,7 @@ class Draft:
     published_as: int | None
 
 
-DEFAULT = Published(DEFAULT_POLICY, None, None)
+DEFAULT = PublishedPolicy(DEFAULT_POLICY, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +88,33 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The policies in force as read with ``client``; another client knows nothing of them."""
+class InForce:
+    """The policy in force, and the canary that takes ``share`` of the orders."""
 
-    client: Any
-    until: float
     policy: Policy
     canary: Policy | None
     share: int
 
 
-_kept: _Kept | None = None
+def _read_in_force() -> InForce:
+    now = activation()
+    return InForce(
+        published(now.version).policy,
+        published(now.canary.version).policy if now.canary else None,
+        now.canary.share if now.canary else 0,
+    )
+
+
+in_force = Cached(_read_in_force, KEPT_SECONDS)
 
 
 def active(order_id: str | None = None) -> Policy:
     """The policy in force, for an order perhaps the canary; KEPT_SECONDS old at most."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        found = activation()
-        _kept = _Kept(
-            dynamodb(),
-            clock.monotonic() + KEPT_SECONDS,
-            published(found.version).policy,
-            published(found.canary.version).policy if found.canary else None,
-            found.canary.share if found.canary else 0,
-        )
-    canary = _kept.canary
-    if canary and order_id is not None and takes(order_id, canary.version, _kept.share):
+    current = in_force.get()
+    canary = current.canary
+    if canary and order_id is not None and takes(order_id, canary.version, current.share):
         return canary
-    return _kept.policy
+    return current.policy
 
 
 def activation() -> Activation:
@@ -132,7 +130,7 @@ def active_version() -> int:
     return activation().version
 
 
-def published(version: int) -> Published:
+def published(version: int) -> PublishedPolicy:
     """Raises NotFound when there is no such version."""
     if version == DEFAULT_POLICY.version:
         return DEFAULT
@@ -143,16 +141,16 @@ def published(version: int) -> Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    policies: list[Published]
+class PolicyPage:
+    policies: list[PublishedPolicy]
     before: int | None
     """The version to go on below."""
 
 
-def page(limit: int, before: int | None = None) -> Page:
+def page(limit: int, before: int | None = None) -> PolicyPage:
     """Published policies, the newest first; version 0 comes last."""
     if before is not None and before <= 1:
-        return Page([DEFAULT], None)
+        return PolicyPage([DEFAULT], None)
     last = _sk(before - 1 if before is not None else HIGHEST)
     found = tables.query_page(
         table_name("config"),
@@ -164,8 +162,8 @@ def page(limit: int, before: int | None = None) -> Page:
     )
     policies = [published_of_item(item) for item in found.items]
     if len(policies) < limit:
-        return Page([*policies, DEFAULT], None)
-    return Page(policies, policies[-1].policy.version)
+        return PolicyPage([*policies, DEFAULT], None)
+    return PolicyPage(policies, policies[-1].policy.version)
 
 
 def draft() -> Draft | None:
@@ -178,7 +176,7 @@ def put_draft(policy: Policy, revision: int | None, at: datetime, by: str) -> Dr
 
     Raises VersionMismatch when it is not.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         before = draft()
         found = before.revision if before else 0
         if revision not in {None, found}:
@@ -194,7 +192,6 @@ def put_draft(policy: Policy, revision: int | None, at: datetime, by: str) -> Dr
         )
         if refused is None:
             return made
-        tables.pause(attempt)
     raise Busy("too many writers on the draft")
 
 
@@ -260,7 +257,9 @@ def trial() -> Trial | None:
     )
 
 
-def publish(revision: int | None, at: datetime, by: str, share: int | None = None) -> Published:
+def publish(
+    revision: int | None, at: datetime, by: str, share: int | None = None
+) -> PublishedPolicy:
     """Make the draft the next version, and active; with ``share``, hundredths of a percent of the
     orders, its canary only. The same revision becomes one version only: publishing it again answers
     that version and changes nothing.
@@ -268,7 +267,7 @@ def publish(revision: int | None, at: datetime, by: str, share: int | None = Non
     Raises NotFound without a draft, VersionMismatch when ``revision`` is no longer the draft's,
     NotTried and GuardRailBroken when its guard-rails say so, Conflict while a canary runs.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         found = draft()
         if found is None:
             raise NotFound("there is no draft")
@@ -279,13 +278,12 @@ def publish(revision: int | None, at: datetime, by: str, share: int | None = Non
         check_guard_rails(found, at)
         version = _newest() + 1
         policy = Policy.from_json({**found.policy.to_json(), "version": version})
-        refused = tables.transact(_publication(found, Published(policy, at, by), share))
+        refused = tables.transact(_publication(found, PublishedPolicy(policy, at, by), share))
         if not refused:
-            _forget()
-            return Published(policy, at, by)
+            in_force.clear()
+            return PublishedPolicy(policy, at, by)
         if any(row.index == IN_FORCE for row in refused):
             raise _runs(activation())
-        tables.pause(attempt)
     raise Busy("too many planners publish at once")
 
 
@@ -335,7 +333,9 @@ IN_FORCE = 2
 """The part of a publication that puts it in force."""
 
 
-def _publication(found: Draft, made: Published, share: int | None = None) -> list[tables.Part]:
+def _publication(
+    found: Draft, made: PublishedPolicy, share: int | None = None
+) -> list[tables.Part]:
     name, version = table_name("config"), made.policy.version
     return [
         {
@@ -364,7 +364,7 @@ def _publication(found: Draft, made: Published, share: int | None = None) -> lis
     ]
 
 
-def _in_force(made: Published) -> tables.Part:
+def _in_force(made: PublishedPolicy) -> tables.Part:
     return {
         "Put": {
             "TableName": table_name("config"),
@@ -375,7 +375,7 @@ def _in_force(made: Published) -> tables.Part:
     }
 
 
-def _as_canary(made: Published, share: int) -> tables.Part:
+def _as_canary(made: PublishedPolicy, share: int) -> tables.Part:
     canary = {
         "version": made.policy.version,
         "share": share,
@@ -413,7 +413,7 @@ def promote(at: datetime, by: str) -> int:
     )
     if refused is not None:
         raise NotFound(f"version {found.version} no longer runs as a canary")
-    _forget()
+    in_force.clear()
     return now.version
 
 
@@ -434,7 +434,7 @@ def stop_canary() -> int:
     )
     if refused is not None:
         raise NotFound(f"version {found.version} no longer runs as a canary")
-    _forget()
+    in_force.clear()
     return found.version
 
 
@@ -456,7 +456,7 @@ def roll_back(version: int, at: datetime, by: str) -> int:
         Item=_active_item(version, at, by),
         ReturnValues="ALL_OLD",
     )
-    _forget()
+    in_force.clear()
     found = before.get("Attributes")
     return int(found["version"]["N"]) if found else DEFAULT_POLICY.version
 
@@ -464,11 +464,6 @@ def roll_back(version: int, at: datetime, by: str) -> int:
 def _newest() -> int:
     newest = page(1).policies[0]
     return newest.policy.version
-
-
-def _forget() -> None:
-    global _kept  # noqa: PLW0603
-    _kept = None
 
 
 def _sk(version: int) -> str:
@@ -481,7 +476,7 @@ def _active_item(version: int, at: datetime | None, by: str | None) -> dict[str,
     )
 
 
-def _published_item(made: Published) -> dict[str, Any]:
+def _published_item(made: PublishedPolicy) -> dict[str, Any]:
     return to_item(
         {
             "pk": POLICY,
@@ -493,8 +488,8 @@ def _published_item(made: Published) -> dict[str, Any]:
     )
 
 
-def published_of_item(item: dict[str, Any]) -> Published:
-    return Published(
+def published_of_item(item: dict[str, Any]) -> PublishedPolicy:
+    return PublishedPolicy(
         Policy.from_json(json.loads(item["policy"])),
         datetime.fromisoformat(item["at"]),
         item["by"],

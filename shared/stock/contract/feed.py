@@ -31,7 +31,7 @@ from shared.stock.model.events import (
     Counted,
     Event,
     Moved,
-    Reason,
+    MovementReason,
 )
 from shared.web.contract import (
     Answer,
@@ -124,7 +124,7 @@ class MovedData(_Place):
     """``delta`` units came (above 0) or went; ``reason`` is a word of GS1's CBV."""
 
     delta: Delta
-    reason: Reason
+    reason: MovementReason
     occurred_at: When
     reference: Text | None = None
 

@@ -7,7 +7,7 @@ from pydantic import (
 )
 
 from shared.stock.model.events import AUDITED, COUNTED
-from shared.stock.model.ledger import Row
+from shared.stock.model.ledger import LedgerRow
 from shared.stock.model.position import Position
 from shared.web.contract import (
     Answer,
@@ -86,7 +86,7 @@ class MovementAnswer(Answer):
     reference: str | None = None
 
     @classmethod
-    def of_row(cls, row: Row) -> "list[MovementAnswer]":
+    def of_row(cls, row: LedgerRow) -> "list[MovementAnswer]":
         """What a row of the ledger shows: every change, and counts also without one; newest
         first."""
         shown: list[MovementAnswer] = []

@@ -7,8 +7,8 @@ from annotated_types import Ge, Le
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from shared.errors import InvalidRequest
-from shared.stock.model.rules import WHOLE, Amount, Match, Rule
-from shared.stock.store.rules import Published
+from shared.stock.model.rules import WHOLE, Rule, RuleAmount, RuleMatch
+from shared.stock.store.rules import PublishedRules
 from shared.web.contract import (
     Answer,
     Channel,
@@ -64,9 +64,9 @@ class MatchDocument(_Document):
         "where nobody has picked or counted it does not apply",
     )
 
-    def match(self) -> Match:
+    def match(self) -> RuleMatch:
         below = self.confidence_below
-        return Match(
+        return RuleMatch(
             confidence_below=None if below is None else round(below * 1000),
             location_ids=frozenset(self.location_ids or ()),
             location_types=frozenset(self.location_types or ()),
@@ -79,7 +79,7 @@ class MatchDocument(_Document):
         )
 
     @staticmethod
-    def of(match: Match) -> "MatchDocument":
+    def of(match: RuleMatch) -> "MatchDocument":
         attributes = {name: sorted(values) for name, values in match.product_attributes.items()}
         return MatchDocument.model_validate(
             {
@@ -109,10 +109,10 @@ class _Amount(_Document):
             raise ValueError("a minimum belongs to a ratio")
         return self
 
-    def amount(self) -> Amount:
+    def amount(self) -> RuleAmount:
         if self.ratio is None:
-            return Amount(self.units or 0)
-        return Amount(self.minimum or 0, round(self.ratio * WHOLE))
+            return RuleAmount(self.units or 0)
+        return RuleAmount(self.minimum or 0, round(self.ratio * WHOLE))
 
 
 class SafetyStockDocument(_Amount):
@@ -160,7 +160,7 @@ class RuleDocument(_Document):
         return Rule(
             self.rule_id,
             self.match.match(),
-            self.safety_stock.amount() if self.safety_stock else Amount(),
+            self.safety_stock.amount() if self.safety_stock else RuleAmount(),
         )
 
     @staticmethod
@@ -191,7 +191,7 @@ class RulesAnswer(Answer):
     rules: list[RuleDocument]
 
     @classmethod
-    def of(cls, found: Published) -> Self:
+    def of(cls, found: PublishedRules) -> Self:
         return cls(
             version=found.rules.version,
             changed_at=found.at,
@@ -244,7 +244,7 @@ def _overlapping(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
 
 def _more_than_all(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
     """Of rules with one match and the same channels only the last holds."""
-    shares: list[tuple[Match, dict[frozenset[str], int]]] = []
+    shares: list[tuple[RuleMatch, dict[frozenset[str], int]]] = []
     errors = []
     for place, rule in enumerate(rules):
         if not rule.fenced or not rule.amount.ratio:

@@ -27,7 +27,7 @@ from biip import parse as parse_identifier
 from biip.checksums import gs1_standard_check_digit
 
 from shared.errors import invalid
-from shared.stock.model.events import COUNTED, MOVED, Reason
+from shared.stock.model.events import COUNTED, MOVED, MovementReason
 
 SOURCE = "epcis"
 LONGEST_ID = 128
@@ -117,13 +117,13 @@ def events_of(event: Mapping[str, Any]) -> list[Event]:
 
 def _act(step: str, disposition: str) -> _Act:
     if disposition == "damaged" and step in SPOIL:
-        return _Act(-1, Reason.DAMAGED.value)
+        return _Act(-1, MovementReason.DAMAGED.value)
     if disposition == "returned" and step in {*COME, ""}:
-        return _Act(1, Reason.RETURNED.value)
+        return _Act(1, MovementReason.RETURNED.value)
     if disposition not in ORDINARY and not (disposition == "returned" and step in GO):
         raise invalid("$.disposition", f"{disposition} with this business step is not understood")
     if step in COME:
-        return _Act(1, Reason.RECEIVING.value)
+        return _Act(1, MovementReason.RECEIVING.value)
     if step in GO:
         return _Act(-1, GO[step])
     if step in COUNT:

@@ -39,7 +39,7 @@ Seconds = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class IntakeProgress:
     """``state`` is reading, done or refused (``reason``). ``number`` and ``at`` are where to go on
     (files.Start), ``size`` is that of the object; ``read`` counts its bytes, as far as known."""
 
@@ -63,7 +63,9 @@ def progress_key(bucket: str, key: str, etag: str, as_of: str) -> tuple[str, str
     return f"FILE#{bucket}/{key}", f"{etag}#{as_of}"
 
 
-def ingest(bucket: str, key: str, now: datetime, left: Seconds, spare: float) -> Progress | None:
+def ingest(
+    bucket: str, key: str, now: datetime, left: Seconds, spare: float
+) -> IntakeProgress | None:
     """Reads on until the file ends or only ``spare`` of the seconds that are ``left`` remain.
 
     None when there is no such file, it is one of ours, or another reads it.
@@ -152,7 +154,7 @@ def _parts(taken: Iterable[Read], opened: _Opened) -> Iterator[list[Read]]:
         yield part
 
 
-def _send(so_far: Progress, part: list[Read]) -> Progress:
+def _send(so_far: IntakeProgress, part: list[Read]) -> IntakeProgress:
     messages = 0
     events = [event for one in part for event in one.events]
     for batch in batches_of(events, MOST_BYTES):
@@ -172,7 +174,7 @@ def _send(so_far: Progress, part: list[Read]) -> Progress:
     )
 
 
-def _write_rejects(so_far: Progress, bad: list[Read]) -> None:
+def _write_rejects(so_far: IntakeProgress, bad: list[Read]) -> None:
     """Behind those that were named before this place: what a dead reader wrote is written again."""
     named = [json.dumps({"line": one.row.number, "reason": one.reason}).encode() for one in bad]
     done = so_far.rejected
@@ -190,7 +192,7 @@ def _write_rejects(so_far: Progress, bad: list[Read]) -> None:
         done += len(some)
 
 
-def rejects_keys(progress: Progress) -> list[str]:
+def rejects_keys(progress: IntakeProgress) -> list[str]:
     """The objects that name the rows which were no events, in their order."""
     return [
         rejects_key(progress.key, part) for part in range(-(-progress.rejected // REJECTS_AT_ONCE))
@@ -201,19 +203,19 @@ def rejects_key(key: str, part: int) -> str:
     return f"{key}.{part + 1}{REJECTS}" if part else f"{key}{REJECTS}"
 
 
-def _so_far(found: s3.Object, as_of: str) -> Progress:
-    fresh = Progress(found.bucket, found.key, found.etag, as_of, found.size)
+def _so_far(found: s3.Object, as_of: str) -> IntakeProgress:
+    fresh = IntakeProgress(found.bucket, found.key, found.etag, as_of, found.size)
     pk, sk = progress_key(found.bucket, found.key, found.etag, as_of)
     noted = tables.get(stock(), pk, sk, consistent=True)
     return progress_of_item(noted) if noted else fresh
 
 
-def progress_of_item(item: dict[str, Any]) -> Progress:
-    known = {name: item[name] for name in Progress.__dataclass_fields__ if name in item}
-    return Progress(**known | {"columns": tuple(item.get("columns", ()))})
+def progress_of_item(item: dict[str, Any]) -> IntakeProgress:
+    known = {name: item[name] for name in IntakeProgress.__dataclass_fields__ if name in item}
+    return IntakeProgress(**known | {"columns": tuple(item.get("columns", ()))})
 
 
-def _note(before: Progress, after: Progress, now: datetime) -> bool:
+def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
     """Whether nobody else has noted a place meanwhile."""
     pk, sk = progress_key(after.bucket, after.key, after.etag, after.as_of)
     item = {

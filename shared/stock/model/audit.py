@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.stock.model.events import AUDITED, Reason
-from shared.stock.model.ledger import Entry, Row
+from shared.stock.model.events import AUDITED, MovementReason
+from shared.stock.model.ledger import LedgerEntry, LedgerRow
 from shared.stock.model.position import HoldLine, Position
 
 SOURCE = "norain/audit"
@@ -34,7 +34,7 @@ Place = tuple[str, str]
 Units = Counter[Place]
 
 
-class Kind(StrEnum):
+class DriftKind(StrEnum):
     AVAILABLE = "available"
     RESERVED = "reserved"
     ON_HAND = "on_hand"
@@ -48,7 +48,7 @@ class Drift:
 
     sku: str
     location_id: str
-    kind: Kind
+    kind: DriftKind
     stands: int
     should: int
 
@@ -57,8 +57,8 @@ class Drift:
 class Gap:
     """Rows that are missing between two others; at the end of the ledger there is no ``after``."""
 
-    before: Row | None
-    after: Row | None
+    before: LedgerRow | None
+    after: LedgerRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Ledger:
     on_hand: int = 0
     reserved: int = 0
     gaps: tuple[Gap, ...] = ()
-    last: Row | None = None
+    last: LedgerRow | None = None
 
     @property
     def missing(self) -> int:
@@ -101,11 +101,11 @@ def promised(
     return units
 
 
-def ledger_of(rows: Iterable[Row], version: int, oldest: datetime) -> Ledger:
+def ledger_of(rows: Iterable[LedgerRow], version: int, oldest: datetime) -> Ledger:
     """Folds ``rows``, rising, through ``version``; rows from before ``oldest`` may be gone."""
     count = on_hand = reserved = 0
     gaps: list[Gap] = []
-    last: Row | None = None
+    last: LedgerRow | None = None
     for row in rows:
         if row.version > version:
             break
@@ -140,19 +140,19 @@ def drifts(
     found = []
     balance = position.on_hand - position.reserved
     if position.available != balance:
-        found.append(Drift(*where, Kind.AVAILABLE, position.available, balance))
+        found.append(Drift(*where, DriftKind.AVAILABLE, position.available, balance))
     if position.reserved != promised:
-        found.append(Drift(*where, Kind.RESERVED, position.reserved, promised))
+        found.append(Drift(*where, DriftKind.RESERVED, position.reserved, promised))
     if ledger is None or position.updated_at < oldest:
         return found
     behind = position.version - ledger.version
     if not behind and position.on_hand != ledger.on_hand:
-        found.append(Drift(*where, Kind.ON_HAND, position.on_hand, ledger.on_hand))
+        found.append(Drift(*where, DriftKind.ON_HAND, position.on_hand, ledger.on_hand))
     lost = ledger.missing
     if behind and position.updated_at <= now - LATE:
         lost += behind
     if lost:
-        found.append(Drift(*where, Kind.LEDGER, ledger.rows, ledger.rows + lost))
+        found.append(Drift(*where, DriftKind.LEDGER, ledger.rows, ledger.rows + lost))
     return found
 
 
@@ -170,11 +170,11 @@ def audit(
         place = position.sku, position.location_id
         found += drifts(position, left.pop(place, 0), ledgers.get(place, Ledger()), now, oldest)
     return found + [
-        Drift(*place, Kind.RESERVED, 0, promised) for place, promised in sorted(left.items())
+        Drift(*place, DriftKind.RESERVED, 0, promised) for place, promised in sorted(left.items())
     ]
 
 
-def filled(gap: Gap, position: Position) -> list[Row]:
+def filled(gap: Gap, position: Position) -> list[LedgerRow]:
     """Rows for a gap of the ledger: what its neighbours show to have happened in between, at the
     last of the missing versions, and at the time of that: a count that comes late is compared with
     it.
@@ -204,7 +204,7 @@ def filled(gap: Gap, position: Position) -> list[Row]:
     for version in range(first, last + 1):
         on_hand, reserved = end if version == last else start
         rows.append(
-            Row(
+            LedgerRow(
                 version=version,
                 feed_version=feed_version,
                 on_hand=on_hand,
@@ -236,13 +236,13 @@ def _moved(gap: Gap, position: Position, moved_at: datetime | None, at: datetime
 
 def entry(
     version: int, occurred_at: datetime, delta: int, reference: str, *, own: bool = False
-) -> Entry:
+) -> LedgerEntry:
     """What the audit says of itself in the ledger, at ``version`` of the position."""
-    return Entry(
+    return LedgerEntry(
         id=f"audit-{version}",
         source=SOURCE,
         type=AUDITED,
-        reason=Reason.STOCK_TAKING.value,
+        reason=MovementReason.STOCK_TAKING.value,
         occurred_at=occurred_at,
         delta=delta,
         reference=reference,
@@ -250,5 +250,5 @@ def entry(
     )
 
 
-def _reserved(row: Row) -> int:
+def _reserved(row: LedgerRow) -> int:
     return row.on_hand - row.available

@@ -19,7 +19,7 @@ from shared.stock.model.events import (
     Counted,
     Moved,
 )
-from shared.stock.model.ledger import SKEW, Entry, History, Row
+from shared.stock.model.ledger import SKEW, History, LedgerEntry, LedgerRow
 from shared.stock.model.position import LONGEST_HOLD, Position
 
 
@@ -31,7 +31,7 @@ class Needs:
     since: datetime
     own_since: datetime
 
-    def reached(self, row: Row) -> bool:
+    def reached(self, row: LedgerRow) -> bool:
         """Whether ``row`` and all before it are too old to matter."""
         return (row.moved_at is None or row.moved_at <= self.since) and (
             row.recorded_at + SKEW <= self.own_since
@@ -119,7 +119,7 @@ def by_count(
     return Basis.ADD, count.quantity + later + own - base.available, guard
 
 
-def _occurred(entry: Entry, row: Row) -> datetime:
+def _occurred(entry: LedgerEntry, row: LedgerRow) -> datetime:
     """When it did. What an audit has written down was there before: earlier releases have dated it
     with the instant of the audit."""
     if entry.type == AUDITED:
@@ -140,12 +140,12 @@ def is_so(position: Position | None, basis: Basis, units: int) -> bool:
             return units == position.available
 
 
-def was_feeds(entry: Entry) -> bool:
+def was_feeds(entry: LedgerEntry) -> bool:
     """Whether it is in the place of a lost row that had a feed's movement in it, or a count."""
     return entry.type == AUDITED and not entry.own and bool(entry.delta)
 
 
-def same_feed(position: Position, history: History) -> Row:
+def same_feed(position: Position, history: History) -> LedgerRow:
     """The ledger's newest row, when it shows everything that feeds have written."""
     if not history.rows or history.rows[0].feed_version != position.feed_version:
         raise Busy("the ledger does not show the feed's last write yet")
@@ -176,7 +176,7 @@ def _own_after(through: datetime, history: History) -> int:
     return total
 
 
-def _has_landed(row: Row) -> bool:
+def _has_landed(row: LedgerRow) -> bool:
     """Whether a feed's movement has brought units that were promised already."""
     return any(entry.type == MOVED for entry in row.entries) and not any(
         entry.own for entry in row.entries

@@ -23,7 +23,7 @@ TIDIED = "stock.tidied"
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-class Reason(StrEnum):
+class MovementReason(StrEnum):
     """Why units moved: business steps and dispositions of GS1's Core Business Vocabulary 2.0."""
 
     ACCEPTING = "accepting"

@@ -43,10 +43,10 @@ from shared.stock.model.events import (
     Counted,
     Event,
     Moved,
-    Reason,
+    MovementReason,
     rank,
 )
-from shared.stock.model.ledger import Entry, History
+from shared.stock.model.ledger import History, LedgerEntry
 from shared.stock.model.position import Expected, Position, Seen, Stamp
 from shared.stock.model.tidying import standing
 
@@ -65,7 +65,7 @@ class Landing:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PositionWrite:
     """One write of a position. It holds as long as no other feed has written since it was read
     (``feed_version``), and no order or hold that matters: ``quiet_since`` is when the last of
     them may have changed on_hand, ``own_at`` and ``version`` are those that were read."""
@@ -75,7 +75,7 @@ class Change:
     feed_version: int
     basis: Basis
     units: int
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     quiet_since: datetime | None = None
     own_at: datetime | None = None
     version: int | None = None
@@ -99,18 +99,18 @@ class Skip:
     count: Counted
 
 
-Bound = tuple[datetime, int]
+CountBound = tuple[datetime, int]
 """As the beginning of a Stamp: an instant and a sequence, -1 for none."""
 
 
-def hidden_by(position: Position | None, events: Iterable[Event]) -> Bound | None:
+def hidden_by(position: Position | None, events: Iterable[Event]) -> CountBound | None:
     """A count from here on may hide some of ``events``; None when only the position's own can.
 
     A count that the position stands on already is looked behind as well: whoever wrote it may have
     died before he did.
     """
     known = position.counted if position else None
-    since: list[Bound] = []
+    since: list[CountBound] = []
     for event in events:
         if isinstance(event, Counted) and (known is None or event.stamp >= known):
             since.append((event.as_of, rank(event.sequence)))
@@ -124,7 +124,7 @@ def fold(
     events: Sequence[Event],
     applied: Collection[tuple[str, str]] = (),
     history: History | None = None,
-) -> Change | Skip | Needs | None:
+) -> PositionWrite | Skip | Needs | None:
     """The one write that brings ``events``, all of one position, into it; None when nothing is new.
 
     ``applied`` are the (source, id) of movements without sequence that were applied before.
@@ -175,7 +175,7 @@ def fold(
     seen = _remember(remembered, moves)
     expected = _expected(position, events, moves)
     before = position.seen if position else {}
-    return Change(
+    return PositionWrite(
         sku=events[0].sku,
         location_id=events[0].location_id,
         feed_version=feed_version,
@@ -290,22 +290,22 @@ def _entries(
     believed: int | None,
     moves: Iterable[Moved],
     events: Iterable[Event],
-) -> tuple[Entry, ...]:
+) -> tuple[LedgerEntry, ...]:
     entries = []
     if count is not None:
         entries.append(
-            Entry(
+            LedgerEntry(
                 count.id,
                 count.source,
                 COUNTED,
-                count.reason or Reason.STOCK_TAKING.value,
+                count.reason or MovementReason.STOCK_TAKING.value,
                 count.as_of,
                 quantity=None if believed is None else count.quantity,
                 believed=believed,
             )
         )
     entries += [
-        Entry(
+        LedgerEntry(
             move.id,
             move.source,
             MOVED,
@@ -317,11 +317,11 @@ def _entries(
         for move in moves
     ]
     entries += [
-        Entry(
+        LedgerEntry(
             event.id,
             event.source,
             EXPECTED,
-            Reason.ARRIVING.value,
+            MovementReason.ARRIVING.value,
             event.time,
             0,
             event.reference,

@@ -9,7 +9,7 @@ SKEW = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One cause of one write. The ``delta`` of a count is None until the write has shown it;
     ``own`` marks what an order or a hold did. ``quantity`` is what people have counted, where
     ``believed`` units were thought to be at that instant: with every movement that came before the
@@ -28,7 +28,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LedgerRow:
     """One row of the ledger: what the write that made ``version`` of the position did.
 
     ``on_hand``, ``available``, ``feed_version`` and ``moved_at`` are the position's afterwards.
@@ -44,7 +44,7 @@ class Row:
     reserved_delta: int
     recorded_at: datetime
     moved_at: datetime | None
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     previous_at: datetime | None = None
 
 
@@ -52,5 +52,5 @@ class Row:
 class History:
     """Rows of the ledger without a gap, newest first, and when holds became orders."""
 
-    rows: Sequence[Row]
+    rows: Sequence[LedgerRow]
     converted: Mapping[str, datetime] = field(default_factory=dict)

@@ -52,7 +52,7 @@ WHOLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class RuleAmount:
     """``units``, or ``ratio`` (of WHOLE) of what there is, and never less than ``units``."""
 
     units: int = 0
@@ -66,7 +66,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class RuleMatch:
     """Where a rule applies: everything that is given must fit, by any one of its values."""
 
     location_ids: frozenset[str] = frozenset()
@@ -106,8 +106,8 @@ class Rule:
     """Safety stock; with ``fenced`` channels a ring fence, which ends at ``until``."""
 
     rule_id: str
-    match: Match
-    amount: Amount
+    match: RuleMatch
+    amount: RuleAmount
     fenced: frozenset[str] = frozenset()
     until: datetime | None = None
 
@@ -117,7 +117,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ChannelRules:
     """The document, in its order. Version 0 is none, and has no rules."""
 
     version: int = 0
@@ -132,12 +132,12 @@ class Rules:
         return any(rule.match.location_types or rule.match.location_groups for rule in self.rules)
 
 
-def holding(rules: Rules, at: datetime) -> tuple[Rule, ...]:
+def holding(rules: ChannelRules, at: datetime) -> tuple[Rule, ...]:
     """Those that have not ended."""
     return tuple(rule for rule in rules.rules if rule.until is None or at < rule.until)
 
 
-def began(rules: Rules, put_at: datetime, now: datetime) -> datetime:
+def began(rules: ChannelRules, put_at: datetime, now: datetime) -> datetime:
     """Since when ``rules``, put at ``put_at``, say what they say ``now``: since then, or since the
     last of their fences ended."""
     ended = (rule.until for rule in rules.rules if rule.until is not None and rule.until <= now)
@@ -180,8 +180,8 @@ class Fence:
     """A fence at a position. ``safety`` are the safety stocks of its channels."""
 
     rule_id: str
-    amount: Amount
-    safety: tuple[Amount, ...]
+    amount: RuleAmount
+    safety: tuple[RuleAmount, ...]
 
     def promised(self, facts: Facts) -> int:
         shared = facts.counters.get(f"{SHARED}{self.rule_id}", 0)
@@ -192,11 +192,11 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SellingTerms:
     """What the rules say of one channel at a position: its safety stock, the fences in their rank,
     and the place of its own among them."""
 
-    safety: Amount = Amount()
+    safety: RuleAmount = RuleAmount()
     fences: tuple[Fence, ...] = ()
     own: int | None = None
 
@@ -243,10 +243,10 @@ class Terms:
         return self.limit(facts).sellable(facts.available, facts.counters)
 
 
-FREELY = Terms()
+FREELY = SellingTerms()
 
 
-Confidence = Callable[[str], Mapping[str, int]]
+ConfidenceOf = Callable[[str], Mapping[str, int]]
 """How often picks of a SKU find it, in thousandths by location. Asked only for SKUs of which a rule
 with ``confidence_below`` speaks."""
 
@@ -255,7 +255,7 @@ def _unknown(_: str) -> Mapping[str, int]:
     return {}
 
 
-class Selling(dict[tuple[str, str], Terms]):
+class Selling(dict[tuple[str, str], SellingTerms]):
     """The terms of one channel at one instant, by (sku, location_id): found when first asked for.
 
     ``products`` and ``locations`` are needed where rules ask for them, and ``confidence`` is asked
@@ -264,12 +264,12 @@ class Selling(dict[tuple[str, str], Terms]):
 
     def __init__(
         self,
-        rules: Rules,
+        rules: ChannelRules,
         channel: str,
         now: datetime,
         locations: Mapping[str, Location],
         products: Mapping[str, Product],
-        confidence: Confidence,
+        confidence: ConfidenceOf,
     ) -> None:
         super().__init__()
         self._rules = holding(rules, now)
@@ -277,20 +277,20 @@ class Selling(dict[tuple[str, str], Terms]):
         self._locations = locations
         self._products = products
         self._of_sku: dict[str, list[Rule]] = {}
-        self._terms: dict[tuple[str, ...], Terms] = {}
+        self._terms: dict[tuple[str, ...], SellingTerms] = {}
         self._confidence = confidence
         self._sure: dict[str, Mapping[str, int]] = {}
 
     @staticmethod
     def freely() -> "Selling":
         """Without rules."""
-        return Selling(Rules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _unknown)
+        return Selling(ChannelRules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _unknown)
 
     def free(self, sku: str) -> bool:
         """Whether no rule speaks of this SKU."""
         return not self._matching(sku)
 
-    def __missing__(self, place: tuple[str, str]) -> Terms:
+    def __missing__(self, place: tuple[str, str]) -> SellingTerms:
         sku, location_id = place
         location = self._locations.get(location_id)
         rules = [
@@ -320,7 +320,7 @@ class Selling(dict[tuple[str, str], Terms]):
         return self._of_sku[sku]
 
 
-def terms(rules: Iterable[Rule], channel: str) -> Terms:
+def terms(rules: Iterable[Rule], channel: str) -> SellingTerms:
     """What ``rules``, all of which match the position, say of ``channel``."""
     rules = list(rules)
     fences: dict[frozenset[str], Rule] = {}
@@ -328,8 +328,8 @@ def terms(rules: Iterable[Rule], channel: str) -> Terms:
         if rule.fenced:
             fences.pop(rule.fenced, None)
             fences[rule.fenced] = rule
-    ranked = [rule for rule in fences.values() if rule.amount != Amount()]
-    return Terms(
+    ranked = [rule for rule in fences.values() if rule.amount != RuleAmount()]
+    return SellingTerms(
         safety=_safety(rules, channel),
         fences=tuple(
             Fence(
@@ -343,15 +343,15 @@ def terms(rules: Iterable[Rule], channel: str) -> Terms:
     )
 
 
-def _safety(rules: Iterable[Rule], channel: str) -> Amount:
-    found = Amount()
+def _safety(rules: Iterable[Rule], channel: str) -> RuleAmount:
+    found = RuleAmount()
     for rule in rules:
         if rule.binds(channel):
             found = rule.amount
     return found
 
 
-def _size(amount: Amount) -> tuple[int, int]:
+def _size(amount: RuleAmount) -> tuple[int, int]:
     return amount.units, amount.ratio
 
 
@@ -386,7 +386,7 @@ def from_json(document: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
     return tuple(
         Rule(
             rule_id=row["rule_id"],
-            match=Match(
+            match=RuleMatch(
                 location_ids=frozenset(row["match"]["location_ids"]),
                 location_types=frozenset(row["match"]["location_types"]),
                 location_groups=frozenset(row["match"]["location_groups"]),
@@ -398,7 +398,7 @@ def from_json(document: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
                 channels=frozenset(row["match"]["channels"]),
                 confidence_below=row["match"].get("confidence_below"),
             ),
-            amount=Amount(row["units"], row["ratio"]),
+            amount=RuleAmount(row["units"], row["ratio"]),
             fenced=frozenset(row["fenced"]),
             until=datetime.fromisoformat(row["until"]) if row["until"] else None,
         )

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from shared.stock.model.events import Counted
-from shared.stock.model.feed import Bound
+from shared.stock.model.feed import CountBound
 
 Place = tuple[str, str]
 """(sku, location_id)"""
@@ -31,11 +31,11 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class CountPack:
     """``newest`` is the greatest bound of its counts."""
 
     bucket: int
-    newest: Bound
+    newest: CountBound
     places: bytes
     counts: bytes
 
@@ -44,11 +44,11 @@ def bucket_of(location_id: str) -> int:
     return zlib.crc32(location_id.encode()) % BUCKETS
 
 
-def bound_of(count: Counted) -> Bound:
+def bound_of(count: Counted) -> CountBound:
     return count.stamp.at, count.stamp.sequence
 
 
-def packs(counts: Iterable[Counted]) -> Iterator[Pack]:
+def packs(counts: Iterable[Counted]) -> Iterator[CountPack]:
     """``counts``, one of each place, by bucket."""
     by_bucket: dict[int, list[tuple[bytes, Counted]]] = defaultdict(list)
     for count in counts:
@@ -60,7 +60,7 @@ def packs(counts: Iterable[Counted]) -> Iterator[Pack]:
             yield _pack(bucket, rows[start : start + MOST])
 
 
-def find(pack: Pack, wanted: Collection[Place]) -> dict[Place, Counted]:
+def find(pack: CountPack, wanted: Collection[Place]) -> dict[Place, Counted]:
     """The counts in ``pack`` of the places in ``wanted``."""
     found = {place: row for place in wanted if (row := _row_of(pack.places, place)) is not None}
     if not found:
@@ -79,7 +79,7 @@ def newest_of(found: Iterable[Mapping[Place, Counted]]) -> dict[Place, Counted]:
     return best
 
 
-def _pack(bucket: int, rows: list[tuple[bytes, Counted]]) -> Pack:
+def _pack(bucket: int, rows: list[tuple[bytes, Counted]]) -> CountPack:
     sources = sorted({count.source for _, count in rows})
     numbers = {source: number for number, source in enumerate(sources)}
     written = [
@@ -93,7 +93,7 @@ def _pack(bucket: int, rows: list[tuple[bytes, Counted]]) -> Pack:
         ]
         for _, count in rows
     ]
-    return Pack(
+    return CountPack(
         bucket,
         max(bound_of(count) for _, count in rows),
         b"".join(digest for digest, _ in rows),

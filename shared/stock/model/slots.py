@@ -52,7 +52,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class WholePosition:
     """A position as it is stored: its own ``available``, and what is beside it in slots."""
 
     available: int
@@ -85,7 +85,7 @@ class Instead(Enum):
 
 
 def draw(
-    whole: Whole, units: int, floor: int, start: int, most: int = MOST_SLOTS
+    whole: WholePosition, units: int, floor: int, start: int, most: int = MOST_SLOTS
 ) -> Sequence[Draw] | Instead:
     """Where to take ``units`` so that ``floor`` stay: from a slot that has them, the first from
     ``start`` on; from the position; from several, at most ``most``.

@@ -26,8 +26,8 @@ from shared.stock.model.audit import (
     ledger_of,
     promised,
 )
-from shared.stock.model.events import TIDIED, Reason
-from shared.stock.model.ledger import Entry, Row
+from shared.stock.model.events import TIDIED, MovementReason
+from shared.stock.model.ledger import LedgerEntry, LedgerRow
 from shared.stock.model.position import Hold, HoldState, Position
 from shared.stock.model.tidying import Leftovers
 from shared.stock.store import HOLDS, slot_sales
@@ -152,7 +152,7 @@ def ledger(position: Position, now: datetime) -> Ledger:
     return ledger_of(_rising(position), position.version, now - store.KEPT)
 
 
-def _rising(position: Position) -> Iterator[Row]:
+def _rising(position: Position) -> Iterator[LedgerRow]:
     return map(
         store.row_of_item,
         tables.query(
@@ -200,12 +200,12 @@ def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
     return refused is None
 
 
-def _tidied(position: Position, now: datetime) -> Entry:
-    return Entry(
+def _tidied(position: Position, now: datetime) -> LedgerEntry:
+    return LedgerEntry(
         id=f"tidied-{position.version + 1}",
         source=SOURCE,
         type=TIDIED,
-        reason=Reason.OTHER.value,
+        reason=MovementReason.OTHER.value,
         occurred_at=now,
         delta=0,
     )

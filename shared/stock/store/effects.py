@@ -24,7 +24,7 @@ PATIENT = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EffectOutcome:
     """What hindered a transaction, nothing when it was written.
 
     ``refused`` are the parts beside the effects whose condition was false, with what stands there;
@@ -41,7 +41,7 @@ class Outcome:
 
 def carry_out(
     effects: Iterable[Effect], cause: Cause, at: datetime, beside: Sequence[Part] = ()
-) -> Outcome:
+) -> EffectOutcome:
     """Does ``effects`` and what is ``beside`` them in one transaction, or nothing.
 
     A position that runs hot on the way is split into slots, and sold from them. Every attempt that
@@ -56,13 +56,13 @@ def carry_out(
     most = (tables.WRITE_PARTS - len(beside)) // max(1, len(whole))
     for attempt in range(SALE_ATTEMPTS):
         if short := _looked(whole, draws, hot, at, most, patient=attempt < PATIENT):
-            return _standing(beside) or Outcome(short=short)
+            return _standing(beside) or EffectOutcome(short=short)
         if all(draws):
             owners = [(number, one) for number, drawn in enumerate(draws) for one in drawn]
             parts = [_draw_part(whole[number], one, cause, at) for number, one in owners]
             tried = tables.attempt([*beside, *parts])
             if tried.written:
-                return Outcome()
+                return EffectOutcome()
             if hindered := _hindered(tried, len(beside), whole, owners):
                 return hindered
             for index, (number, one) in enumerate(owners, start=len(beside)):
@@ -102,17 +102,17 @@ def _looked(
 
 def _hindered(
     tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
-) -> Outcome | None:
+) -> EffectOutcome | None:
     """What is final of the refusals: parts beside the effects, and positions without slots."""
     refused = {refused.index: refused.item for refused in tried.refused}
     if mine := {index: item for index, item in refused.items() if index < beside}:
-        return Outcome(refused=mine)
+        return EffectOutcome(refused=mine)
     short = [
         (whole[number], refused[index])
         for index, (number, drawn) in enumerate(owners, start=beside)
         if index in refused and drawn.slot is None and "slots" not in (refused[index] or {})
     ]
-    return Outcome(short=short) if short else None
+    return EffectOutcome(short=short) if short else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def _warm(effect: Effect, at: datetime) -> bool:
     return slots.warm(effect.sku, effect.location_id, at)
 
 
-def _standing(beside: Sequence[Part]) -> Outcome | None:
+def _standing(beside: Sequence[Part]) -> EffectOutcome | None:
     """The refusal of those parts of ``beside`` that put what stands already: a request that has
     been carried out is told so, before it is told that nothing is left."""
     puts = {
@@ -199,7 +199,7 @@ def _standing(beside: Sequence[Part]) -> Outcome | None:
     }
     found = tables.get_many(puts.values(), consistent=True) if puts else {}
     refused = {index: found[key] for index, key in puts.items() if key in found}
-    return Outcome(refused=refused) if refused else None
+    return EffectOutcome(refused=refused) if refused else None
 
 
 def _draw_part(effect: Effect, drawn: Draw, cause: Cause, at: datetime) -> Part:

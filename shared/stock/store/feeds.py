@@ -12,7 +12,7 @@ from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock.model.count import Basis, Needs
 from shared.stock.model.events import Counted, Event, Moved
-from shared.stock.model.feed import Change, Skip, fold, hidden_by
+from shared.stock.model.feed import PositionWrite, Skip, fold, hidden_by
 from shared.stock.model.position import DUE, LANDED, Position
 from shared.stock.model.skipped import Place
 from shared.stock.store import slots
@@ -244,7 +244,7 @@ def _apply_some(
 
 def _decide(
     events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], at: datetime
-) -> Change | Skip | None:
+) -> PositionWrite | Skip | None:
     decided = fold(found, events, known)
     waits = iter(LEDGER_WAITS)
     while isinstance(decided, Needs):
@@ -270,7 +270,7 @@ def _is_net(event: Event) -> bool:
     return isinstance(event, Counted) and event.net_through is not None
 
 
-def _crowded(change: Change, item: Mapping[str, Any]) -> bool:
+def _crowded(change: PositionWrite, item: Mapping[str, Any]) -> bool:
     """Whether it is for the slots of ``item`` that ``change`` was refused."""
     if "slots" not in item:
         return False
@@ -282,7 +282,7 @@ def _crowded(change: Change, item: Mapping[str, Any]) -> bool:
     return True
 
 
-def _write(change: Change, now: datetime) -> Sequence[Refused]:
+def _write(change: PositionWrite, now: datetime) -> Sequence[Refused]:
     update = _feed_update(change, now)
     if not change.marks:
         refused = tables.write("update_item", **update)
@@ -308,7 +308,7 @@ def _write(change: Change, now: datetime) -> Sequence[Refused]:
     return tables.transact([{"Update": update}, *marks])
 
 
-def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
+def _feed_update(change: PositionWrite, now: datetime) -> dict[str, Any]:
     landed = sum(landing.units for landing in change.landings)
     sets = [
         "sku = :sku, location_id = :location_id, location_key = :location_key",
@@ -391,7 +391,7 @@ def _feed_update(change: Change, now: datetime) -> dict[str, Any]:
     }
 
 
-def _feed_condition(change: Change) -> tuple[str, dict[str, Any]]:
+def _feed_condition(change: PositionWrite) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {}
     # Holds while no other feed has written since the position was read.
     conditions = ["attribute_not_exists(feed_version)"]

@@ -22,7 +22,7 @@ from shared.stock.model.position import (
     given_back,
     taken,
 )
-from shared.stock.model.rules import FREELY, Facts, Terms
+from shared.stock.model.rules import FREELY, Facts, SellingTerms
 from shared.stock.store.effects import carry_out, effect_parts, short_of
 from shared.stock.store.positions import positions_of
 from shared.stock.store.rows import HOLD_KEPT, SHARDS, facts_of_item, hold_item, hold_of_item, stock
@@ -97,7 +97,7 @@ def convert_part(
     }
 
 
-def open_hold(hold: Hold, selling: Mapping[tuple[str, str], Terms] | None = None) -> Hold:
+def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None = None) -> Hold:
     """Reserves every line or none: one transaction of the hold and each position once.
 
     ``selling`` are the terms of the hold's channel by (sku, location_id): what it leaves of each

@@ -11,7 +11,7 @@ from shared.errors import Busy
 from shared.stock.model.audit import GONE, LATE, Gap, filled
 from shared.stock.model.count import Needs
 from shared.stock.model.events import AUDITED, COUNTED, HELD
-from shared.stock.model.ledger import History, Row
+from shared.stock.model.ledger import History, LedgerRow
 from shared.stock.model.position import HoldState, Position
 from shared.stock.store import slot_sales
 from shared.stock.store.rows import KEPT, hold_of_item, move_key, row_of_item, stock
@@ -67,7 +67,7 @@ def put_rows(rows: Iterable[Mapping[str, Any]]) -> None:
 
 def ledger(
     sku: str, location_id: str, *, before: int | None = None, consistent: bool = False
-) -> Iterator[Row]:
+) -> Iterator[LedgerRow]:
     """The rows of a position, newest first, those below version ``before`` when it is given."""
     last = "~" if before is None else f"{before - 1:012d}"
     for item in tables.query(
@@ -89,12 +89,12 @@ def ledger(
 
 def movements_page(
     sku: str, location_id: str, limit: int, before: int | None = None
-) -> tuple[list[Row], int | None]:
+) -> tuple[list[LedgerRow], int | None]:
     """Rows that show a change of on_hand or a count, newest first, and the version to go on below.
 
     At most ``limit`` entries, unless one row alone has more.
     """
-    page: list[Row] = []
+    page: list[LedgerRow] = []
     shown = 0
     for row in ledger(sku, location_id, before=before):
         entries = sum(bool(entry.delta) or entry.type in SHOWN for entry in row.entries)
@@ -113,7 +113,7 @@ def history_of(found: Position, needs: Needs, now: datetime) -> History:
 
     Raises Busy when the stream has not brought them all yet.
     """
-    rows: list[Row] = []
+    rows: list[LedgerRow] = []
     for row in _without_gaps(found, now):
         rows.append(row)
         if needs.reached(row):
@@ -142,12 +142,12 @@ def history_of(found: Position, needs: Needs, now: datetime) -> History:
     )
 
 
-def _without_gaps(found: Position, now: datetime) -> Iterator[Row]:
+def _without_gaps(found: Position, now: datetime) -> Iterator[LedgerRow]:
     """The rows of the ledger, newest first, from the position's own version on.
 
     Raises Busy where rows are missing that may still come.
     """
-    last: Row | None = None
+    last: LedgerRow | None = None
     for row in ledger(found.sku, found.location_id, consistent=True):
         yield from _lost(Gap(row, last), found, now)
         yield row
@@ -156,7 +156,7 @@ def _without_gaps(found: Position, now: datetime) -> Iterator[Row]:
         yield from _lost(Gap(None, last), found, now)
 
 
-def _lost(gap: Gap, found: Position, now: datetime) -> Iterator[Row]:
+def _lost(gap: Gap, found: Position, now: datetime) -> Iterator[LedgerRow]:
     """Rows for the gap, newest first; nothing when there is none.
 
     At the end of the ledger rows are only behind, as a rule: whoever needs them waits for them.

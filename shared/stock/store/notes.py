@@ -10,19 +10,19 @@ from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.instants import rfc3339
 from shared.stock.model.events import Counted
-from shared.stock.model.feed import Bound
-from shared.stock.model.skipped import Pack, Place, bound_of, bucket_of, find, newest_of, packs
+from shared.stock.model.feed import CountBound
+from shared.stock.model.skipped import CountPack, Place, bound_of, bucket_of, find, newest_of, packs
 from shared.stock.store.rows import KEPT, stock
 
 Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
-def noted_counts(bounds: Mapping[Place, Bound], each: Each = map) -> dict[Place, Counted]:
+def noted_counts(bounds: Mapping[Place, CountBound], each: Each = map) -> dict[Place, Counted]:
     """The newest count of each place that was skipped, if it is not before the place's bound.
 
     One strongly consistent query of each bucket: 1 read unit when nothing lies behind the bounds.
     """
-    wanted: dict[int, dict[Place, Bound]] = defaultdict(dict)
+    wanted: dict[int, dict[Place, CountBound]] = defaultdict(dict)
     for place, bound in bounds.items():
         wanted[bucket_of(place[1])][place] = bound
     found: dict[Place, Counted] = {}
@@ -31,7 +31,7 @@ def noted_counts(bounds: Mapping[Place, Bound], each: Each = map) -> dict[Place,
     return found
 
 
-def _noted_in(bucket: int, wanted: Mapping[Place, Bound]) -> dict[Place, Counted]:
+def _noted_in(bucket: int, wanted: Mapping[Place, CountBound]) -> dict[Place, Counted]:
     best: dict[Place, Counted] = {}
     for item in tables.query(
         stock(),
@@ -41,7 +41,7 @@ def _noted_in(bucket: int, wanted: Mapping[Place, Bound]) -> dict[Place, Counted
         ConsistentRead=True,
     ):
         at, sequence, _ = item["sk"].split("#")
-        pack = Pack(
+        pack = CountPack(
             bucket,
             (datetime.fromisoformat(at), int(sequence) - 1),
             item["places"],
@@ -81,6 +81,6 @@ def _bucket_key(bucket: int) -> str:
     return f"SKIPPED#{bucket:02d}"
 
 
-def _bound_key(bound: Bound) -> str:
+def _bound_key(bound: CountBound) -> str:
     at, sequence = bound
     return f"{rfc3339(at)}#{sequence + 1:019d}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.aws.settings import table_name
 from shared.instants import rfc3339
-from shared.stock.model.ledger import Entry, Row
+from shared.stock.model.ledger import LedgerEntry, LedgerRow
 from shared.stock.model.limits import SHARED, TAKEN
 from shared.stock.model.position import (
     DUE,
@@ -167,7 +167,7 @@ def expected_item(row: Expected) -> dict[str, Any]:
     )
 
 
-def entry_item(entry: Entry) -> dict[str, Any]:
+def entry_item(entry: LedgerEntry) -> dict[str, Any]:
     return without_none(
         {
             "id": entry.id,
@@ -184,7 +184,7 @@ def entry_item(entry: Entry) -> dict[str, Any]:
     )
 
 
-def row_item(sku: str, location_id: str, row: Row) -> dict[str, Any]:
+def row_item(sku: str, location_id: str, row: LedgerRow) -> dict[str, Any]:
     return {
         "pk": f"SKU#{sku}",
         "sk": move_key(location_id, row.version),
@@ -204,8 +204,8 @@ def row_item(sku: str, location_id: str, row: Row) -> dict[str, Any]:
     }
 
 
-def row_of_item(item: Mapping[str, Any]) -> Row:
-    return Row(
+def row_of_item(item: Mapping[str, Any]) -> LedgerRow:
+    return LedgerRow(
         version=item["version"],
         feed_version=item["feed_version"],
         on_hand=item["on_hand"],
@@ -215,7 +215,7 @@ def row_of_item(item: Mapping[str, Any]) -> Row:
         recorded_at=datetime.fromisoformat(item["recorded_at"]),
         moved_at=_instant(item.get("moved_at")),
         entries=tuple(
-            Entry(
+            LedgerEntry(
                 id=entry["id"],
                 source=entry["source"],
                 type=entry["type"],

@@ -9,7 +9,6 @@ much later at most. Version 0 is the document without rules, and not stored.
 """
 
 import json
-import time as clock
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.clients import dynamodb
+from shared.aws.cache import Cached
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -25,7 +24,7 @@ from shared.catalog.model import Product
 from shared.errors import Busy, NotFound, VersionMismatch, invalid
 from shared.instants import rfc3339
 from shared.locations.store import all_locations
-from shared.stock.model.rules import Confidence, Rule, Rules, Selling, from_json, to_json
+from shared.stock.model.rules import ChannelRules, ConfidenceOf, Rule, Selling, from_json, to_json
 
 CHANNEL_STOCK = "CHANNEL_STOCK"
 ACTIVE = "active"
@@ -35,44 +34,32 @@ MOST_BYTES = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedRules:
     """A version of the document; ``at`` and ``by`` whom it was put, None for version 0."""
 
-    rules: Rules
+    rules: ChannelRules
     at: datetime | None = None
     by: str | None = None
 
 
-NONE = Published(Rules())
+NONE = PublishedRules(ChannelRules())
 
 
-@dataclass(slots=True)
-class _Kept:
-    """The rules as read with ``client``; another client knows nothing of them."""
-
-    client: Any
-    until: float
-    rules: Rules
-
-
-_kept: _Kept | None = None
-
-
-def active() -> Rules:
+def active() -> ChannelRules:
     """The rules in force; KEPT_SECONDS old at most."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or _kept.client is not dynamodb() or _kept.until < clock.monotonic():
-        _kept = _Kept(dynamodb(), clock.monotonic() + KEPT_SECONDS, published().rules)
-    return _kept.rules
+    return in_force.get()
+
+
+in_force = Cached(lambda: published().rules, KEPT_SECONDS)
 
 
 def selling(
     channel: str,
     skus: Iterable[str],
     now: datetime,
-    confidence: Confidence,
+    confidence: ConfidenceOf,
     products: Mapping[str, Product] | None = None,
-    rules: Rules | None = None,
+    rules: ChannelRules | None = None,
 ) -> Selling:
     """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
     not given and a rule asks for them; ``confidence`` is what packs say of picks."""
@@ -83,7 +70,7 @@ def selling(
     return Selling(rules, channel, now, locations, products, confidence)
 
 
-def published(version: int | None = None) -> Published:
+def published(version: int | None = None) -> PublishedRules:
     """The document in force as it stands now, or a version of it (strongly consistent).
 
     Raises NotFound when there is no such version.
@@ -97,8 +84,8 @@ def published(version: int | None = None) -> Published:
             return NONE
         raise NotFound(f"there is no version {version} of the rules", version=version)
     document = json.loads(zlib.decompress(found["rules"]))
-    return Published(
-        Rules(found["version"], from_json(document)),
+    return PublishedRules(
+        ChannelRules(found["version"], from_json(document)),
         datetime.fromisoformat(found["at"]),
         found["by"],
     )
@@ -115,7 +102,7 @@ def spoken_of(since: datetime) -> frozenset[str]:
         found = published(found.rules.version - 1)
 
 
-def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> Published:
+def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> PublishedRules:
     """Makes ``rules`` the next version, and puts it in force; with ``version`` only when that is
     the one in force. Rules that are in force already change nothing.
 
@@ -124,14 +111,14 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
     document = zlib.compress(json.dumps(to_json(rules), separators=(",", ":")).encode(), 9)
     if len(document) > MOST_BYTES:
         raise invalid("$.rules", f"more than {MOST_BYTES} bytes, compressed")
-    for attempt in range(ATTEMPTS):
+    for _ in tables.attempts(ATTEMPTS):
         before = published()
         found = before.rules.version
         if version not in {None, found}:
             raise VersionMismatch("the rules have changed since", version=found)
         if before.rules.rules == rules:
             return before
-        made = Published(Rules(found + 1, rules), at, by)
+        made = PublishedRules(ChannelRules(found + 1, rules), at, by)
         item = to_item(
             {
                 "pk": CHANNEL_STOCK,
@@ -142,9 +129,8 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
             }
         )
         if not tables.transact([_now_in_force(item, found), _kept_as(item, found + 1)]):
-            _forget()
+            in_force.clear()
             return made
-        tables.pause(attempt)
     raise Busy("too many planners change the rules at once")
 
 
@@ -169,11 +155,6 @@ def _kept_as(item: Item, version: int) -> tables.Part:
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
-
-
-def _forget() -> None:
-    global _kept  # noqa: PLW0603
-    _kept = None
 
 
 def _sk(version: int) -> str:

@@ -34,7 +34,7 @@ from shared.stock.model.slots import (
     WINDOW,
     Instead,
     Slot,
-    Whole,
+    WholePosition,
     draw,
     grant,
 )
@@ -60,7 +60,7 @@ def slot_key(sku: str, location_id: str, number: int) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class KnownSlots:
     """``slots`` that had units, for buyers of whom ``kept`` is enough of a floor. Without slots
     the position was contended, or dry: look before writing."""
 
@@ -69,24 +69,26 @@ class Seen:
     slots: tuple[int, ...] = ()
 
 
-_seen: dict[tuple[str, str, str], Seen] = {}
+_seen: dict[tuple[str, str, str], KnownSlots] = {}
 
 
-def seen(sku: str, location_id: str) -> Seen | None:
+def seen(sku: str, location_id: str) -> KnownSlots | None:
     found = _seen.get((stock(), sku, location_id))
     return found if found and found.until > time.monotonic() else None
 
 
-def remember(sku: str, location_id: str, whole: Whole) -> None:
+def remember(sku: str, location_id: str, whole: WholePosition) -> None:
     if len(_seen) >= MOST_KNOWN:
         _seen.clear()
     open_ = tuple(slot.number for slot in whole.slots if slot.available > 0 and not slot.closed)
-    _seen[stock(), sku, location_id] = Seen(time.monotonic() + KNOWN_SECONDS, whole.kept, open_)
+    _seen[stock(), sku, location_id] = KnownSlots(
+        time.monotonic() + KNOWN_SECONDS, whole.kept, open_
+    )
 
 
 def look(
     sku: str, location_id: str, item: Mapping[str, Any] | None = None
-) -> tuple[Mapping[str, Any] | None, Whole]:
+) -> tuple[Mapping[str, Any] | None, WholePosition]:
     """The position's item and the whole of it; without slots one read, the ``item`` that is given.
 
     The slots are read first and the position last, of one split: until then a slot has only lost
@@ -98,13 +100,13 @@ def look(
     item = item or _position(sku, location_id)
     for _ in range(tables.ATTEMPTS):
         if item is None:
-            return None, Whole(0)
+            return None, WholePosition(0)
         if "slots" not in item:
-            return item, Whole(item["available"])
+            return item, WholePosition(item["available"])
         slots = _slots(item)
         again = _position(sku, location_id)
         if slots is not None and again is not None and again.get("epoch") == item["epoch"]:
-            return again, Whole(again["available"], again["kept"], slots)
+            return again, WholePosition(again["available"], again["kept"], slots)
         item = again
     raise Busy("the position is split and folded too often")
 
@@ -259,10 +261,10 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
 
     Raises Busy.
     """
-    for attempt in range(2 * tables.ATTEMPTS):
+    for attempt in tables.attempts(2 * tables.ATTEMPTS):
         item = _position(sku, location_id)
         if item is None or "slots" not in item:
-            remember(sku, location_id, Whole(0))
+            remember(sku, location_id, WholePosition(0))
             return True
         slots = _slots(item)
         if slots is None:
@@ -272,9 +274,8 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
         if (still := _closed(item, slots, at, alone=alone)) is None:
             return False
         if still and tables.attempt(_fold_parts(item, still, at)).written:
-            remember(sku, location_id, Whole(0))
+            remember(sku, location_id, WholePosition(0))
             return True
-        tables.pause(attempt)
     raise Busy("the position is split again all the time")
 
 
@@ -306,7 +307,7 @@ def _closed(
 
 def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
     sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
-    back = Whole(item["available"], item["kept"], tuple(slots)).granted
+    back = WholePosition(item["available"], item["kept"], tuple(slots)).granted
     position: Part = {
         "Update": {
             "TableName": stock(),
@@ -382,7 +383,7 @@ def settle(sku: str, location_id: str, at: datetime) -> bool:
     slots = _slots(item) if item and "slots" in item else None
     if item is None or slots is None:
         return False
-    granted = Whole(item["available"], item["kept"], slots).granted
+    granted = WholePosition(item["available"], item["kept"], slots).granted
     return granted != item["granted"] and _told(item, at, granted=granted)
 
 
@@ -395,7 +396,7 @@ def cool(sku: str, location_id: str, at: datetime) -> bool:
     slots = _slots(item) if item and "slots" in item else None
     if item is None or slots is None:
         return False
-    whole = Whole(item["available"], item["kept"], slots)
+    whole = WholePosition(item["available"], item["kept"], slots)
     sales = sum(slot.sales for slot in slots)
     dry = isinstance(draw(whole, 1, whole.kept, 0), Instead)
     if dry or any(slot.closed for slot in slots) or sales - item["looked"] < COOL:

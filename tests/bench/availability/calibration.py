@@ -16,9 +16,9 @@ from itertools import pairwise
 
 from shared.availability.model.confidence import (
     MEAN,
+    ConfidenceRecord,
     Counting,
-    Outcome,
-    Record,
+    PickOutcome,
     learn,
     probability,
     shown,
@@ -155,10 +155,10 @@ def counted(
 
 
 def _with_counts(history: Sequence[Happened], telling: Telling) -> Iterator[tuple[Foretold, bool]]:
-    records: dict[str, Record] = {}
+    records: dict[str, ConfidenceRecord] = {}
     begin = history[-1].second / 5
     for number, one in enumerate(history):
-        record = records.get(one.store, Record())
+        record = records.get(one.store, ConfidenceRecord())
         if isinstance(one, Count):
             if not one.believed or not telling(one):
                 continue
@@ -167,12 +167,12 @@ def _with_counts(history: Sequence[Happened], telling: Telling) -> Iterator[tupl
         else:
             if one.second >= begin:
                 yield Foretold(probability(record, one.group), one.found, math.nan), one.quiet
-            outcome = Outcome(str(number), one.group, one.found, one.second)
+            outcome = PickOutcome(str(number), one.group, one.found, one.second)
         records[one.store] = learn(record, [outcome]) or record
 
 
 def told(
-    histories: Sequence[Sequence[Pick]], said: Callable[[Record, str], float]
+    histories: Sequence[Sequence[Pick]], said: Callable[[ConfidenceRecord, str], float]
 ) -> list[Foretold]:
     """The picks of all histories but for the first fifth of each."""
     return [row for one in histories for row in replayed(one, said)[len(one) // 5 :]]
@@ -198,14 +198,16 @@ def simulated(stores: int, groups: int, days: int, seed: int) -> list[Pick]:
     return sorted(history, key=lambda pick: (pick.second, pick.store))
 
 
-def replayed(history: Sequence[Pick], said: Callable[[Record, str], float]) -> list[Foretold]:
+def replayed(
+    history: Sequence[Pick], said: Callable[[ConfidenceRecord, str], float]
+) -> list[Foretold]:
     """Each pick foretold from those before it."""
-    records: dict[str, Record] = {}
+    records: dict[str, ConfidenceRecord] = {}
     foretold = []
     for number, pick in enumerate(history):
-        record = records.get(pick.store, Record())
+        record = records.get(pick.store, ConfidenceRecord())
         foretold.append(Foretold(said(record, pick.group), pick.found, pick.truth))
-        outcome = Outcome(str(number), pick.group, pick.found, pick.second)
+        outcome = PickOutcome(str(number), pick.group, pick.found, pick.second)
         records[pick.store] = learn(record, [outcome]) or record
     return foretold
 

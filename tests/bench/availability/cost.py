@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from functions.availability.query import handler
 from shared.availability.model import pack
-from shared.availability.model.pack import Change
+from shared.availability.model.pack import PackChange
 from shared.availability.store import packs
 from shared.aws import dynamodb
 from shared.catalog import store as catalog
@@ -88,10 +88,10 @@ def _changed(stores: int, tell: Tell) -> Row:
     }
 
 
-def _change(place: int, number: int) -> Change:
+def _change(place: int, number: int) -> PackChange:
     version = 1_000_000 + number
     at = AT + timedelta(seconds=number)
-    return Change(f"store-{place:04}", version, pack.Row(number % 40, version), at)
+    return PackChange(f"store-{place:04}", version, pack.PackRow(number % 40, version), at)
 
 
 def _row(title: str, skus: str) -> Row:

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from shared.availability.model.pack import Pack, Row
+from shared.availability.model.pack import Pack, PackRow
 from shared.availability.model.sales import Prior, Sales
 from shared.availability.store import packs
 from shared.aws import clients, settings
@@ -74,7 +74,7 @@ def stock(sku: str, stores: int, extra: int = 0, *, sold: bool = False) -> None:
     chance = random.Random(f"{sku} {extra}")
     now = int(AT.timestamp())
     rows = {
-        f"store-{number:04}": Row(
+        f"store-{number:04}": PackRow(
             chance.randint(1, 40),
             chance.randint(1, 20_000),
             ((1_797_000_000 + number * 60, 12),) if number % 20 == 0 else (),

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from shared.availability.model import events
-from shared.availability.model.pack import Pack, Row
-from shared.availability.store.announced import Rewritten, State
-from shared.stock.model.rules import Amount, Match, Rule, Rules, differing
+from shared.availability.model.pack import Pack, PackRow
+from shared.availability.store.announced import Rewritten, RulesState
+from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, differing
 from shared.web.auth import CHANNELS
 from tests.bench.report import Table, Tell
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 RULES = {
-    "safety stock of one channel": Rule("r", Match(channels=frozenset({"web"})), Amount(3)),
-    "a fence of 30 %": Rule("r", Match(), Amount(ratio=3000), frozenset({"pos"})),
-    "a rule of another SKU": Rule("r", Match(skus=frozenset({"other"})), Amount(3)),
+    "safety stock of one channel": Rule("r", RuleMatch(channels=frozenset({"web"})), RuleAmount(3)),
+    "a fence of 30 %": Rule("r", RuleMatch(), RuleAmount(ratio=3000), frozenset({"pos"})),
+    "a rule of another SKU": Rule("r", RuleMatch(skus=frozenset({"other"})), RuleAmount(3)),
 }
 
 
@@ -25,7 +25,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     packs = [
         Pack(
             f"sku-{sku}",
-            {f"store-{at}": Row(sku * at % 17, 1) for at in range(locations)},
+            {f"store-{at}": PackRow(sku * at % 17, 1) for at in range(locations)},
             AT,
             1,
         )
@@ -40,7 +40,9 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
 
 def _told(rule: Rule, packs: list[Pack]) -> dict[str, float]:
     changed = differing((), (rule,))
-    change = Rewritten(Rules(), State(), Rules(1, (rule,)), State(1, AT), changed)
+    change = Rewritten(
+        ChannelRules(), RulesState(), ChannelRules(1, (rule,)), RulesState(1, AT), changed
+    )
     began = time.process_time()
     views = change.views([(pack, pack) for pack in packs], CHANNELS, {})
     made = sum(len(events.of_rules(seen, change.name, AT)) for seen in views.values())

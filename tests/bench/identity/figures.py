@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.customers.model.score import Rules
+from shared.customers.model.score import ScoreRules
 from tests.bench.identity.judge import Verdict, judged
 from tests.bench.identity.people import People
 from tests.bench.identity.store import Memory, filled
@@ -59,7 +59,7 @@ class Measured:
         return self.memory.deciding_seconds / self.memory.scored * 1e6
 
 
-def ours(name: str, people: People, rules: Rules, order: int | None = None) -> Measured:
+def ours(name: str, people: People, rules: ScoreRules, order: int | None = None) -> Measured:
     memory = filled(people.records, rules, order)
     return Measured(name, memory, judged(memory.clusters(), people.person_of))
 
@@ -72,7 +72,7 @@ def _yes(held: bool) -> str:
     return "yes" if held else "NO"
 
 
-def spread(name: str, people: People, rules: Rules, orders: Sequence[int]) -> Row:
+def spread(name: str, people: People, rules: ScoreRules, orders: Sequence[int]) -> Row:
     """How much it matters who comes first."""
     verdicts = [
         judged(filled(people.records, rules, order).clusters(), people.person_of)

@@ -18,7 +18,7 @@ from shared.customers.model.score import (
     CITY_LEVELS,
     NAME_LEVELS,
     STREET_LEVELS,
-    Rules,
+    ScoreRules,
     Traits,
     level,
     names_swapped,
@@ -71,7 +71,7 @@ def _count(bounds: tuple[float, ...]) -> int:
     return max(3, len(bounds) + 2)
 
 
-def learned(people: People, base: Rules) -> Rules:
+def learned(people: People, base: ScoreRules) -> ScoreRules:
     by_person = defaultdict(list)
     for record in people.records:
         by_person[people.person_of[record.source_id]].append(traits(record))
@@ -119,7 +119,7 @@ def _total(seen: Counter[tuple[str, int]], name: str) -> int:
     return sum(count for (field, _), count in seen.items() if field == name)
 
 
-def banded(people: People, weights: Rules) -> Rules:
+def banded(people: People, weights: ScoreRules) -> ScoreRules:
     """Of all pairs of two persons, less than one is expected to be linked by chance: at t bits and
     above there are at most 2 ** -t of them, by the definition of the weights."""
     records = len(people.records)

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.customers.model.person import Address, Record, Stated
+from shared.customers.model.person import Address, SourceRecord, Stated
 from tests.bench.identity.manners import NICKNAMES, cyrillic, greek
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ class Missing(Exception):
 class People:
     """``person_of`` says whose each record is, by its source id."""
 
-    records: tuple[Record, ...]
+    records: tuple[SourceRecord, ...]
     person_of: Mapping[str, str]
 
 
@@ -51,7 +51,7 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
             yield {key.strip(): (value or "").strip().lower() for key, value in row.items()}
 
 
-def record(row: Mapping[str, str]) -> Record:
+def record(row: Mapping[str, str]) -> SourceRecord:
     """A row of FEBRL, or one of ``shop`` that has some of its columns and identifiers."""
     address = Address(
         line1=f"{row.get('street_number', '')} {row.get('address_1', '')}".strip(),
@@ -70,7 +70,7 @@ def record(row: Mapping[str, str]) -> Record:
     if address != Address(country="AU"):
         values["address"] = address
     stated = {name: Stated(value, AT) for name, value in values.items() if value}
-    return Record(row.get("source", "register"), row["rec_id"], AT, stated)
+    return SourceRecord(row.get("source", "register"), row["rec_id"], AT, stated)
 
 
 IDENTIFIERS = ("email", "phone", "loyalty_id", "device_id", "payment_token")

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from shared.customers.model.normal import junk
-from shared.customers.model.person import Record
+from shared.customers.model.person import SourceRecord
 from shared.customers.model.score import house
 
 
@@ -24,7 +24,7 @@ class Answer:
     pairs: Sequence[tuple[str, str, float]]
     seconds: float
 
-    def clusters(self, records: Iterable[Record], least: float) -> list[list[str]]:
+    def clusters(self, records: Iterable[SourceRecord], least: float) -> list[list[str]]:
         parent = {record.source_id: record.source_id for record in records}
 
         def root(name: str) -> str:
@@ -45,7 +45,7 @@ def importable() -> bool:
     return all(find_spec(name) is not None for name in ("splink", "duckdb", "pandas"))
 
 
-def _columns(record: Record) -> dict[str, str | None]:
+def _columns(record: SourceRecord) -> dict[str, str | None]:
     number, street = house(record.address.line1)
     found = {
         "unique_id": record.source_id,
@@ -64,7 +64,7 @@ def _columns(record: Record) -> dict[str, str | None]:
     return {name: value or None for name, value in {**dict.fromkeys(names, ""), **found}.items()}
 
 
-def register(records: Sequence[Record]) -> Answer:
+def register(records: Sequence[SourceRecord]) -> Answer:
     block_on: Any = import_module("splink").block_on
     cl: Any = import_module("splink.comparison_library")
     return _linked(
@@ -94,7 +94,7 @@ def register(records: Sequence[Record]) -> Answer:
     )
 
 
-def shop(records: Sequence[Record]) -> Answer:
+def shop(records: Sequence[SourceRecord]) -> Answer:
     block_on: Any = import_module("splink").block_on
     cl: Any = import_module("splink.comparison_library")
     names = ("email", "phone", "loyalty_id", "payment_token", "device_id")
@@ -145,7 +145,7 @@ def _names_and_birth(cl: Any) -> list[Any]:
 
 
 def _linked(
-    records: Sequence[Record],
+    records: Sequence[SourceRecord],
     *,
     comparisons: Sequence[Any],
     blocking: Sequence[Any],

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from shared.customers.model.decide import decide
 from shared.customers.model.keys import Found, found_by, identifier_key, record_key
-from shared.customers.model.person import Profile, Record
-from shared.customers.model.score import RULES, Rules
+from shared.customers.model.person import Profile, SourceRecord
+from shared.customers.model.score import RULES, ScoreRules
 from shared.customers.model.users import NOBODY, Users, candidates, initial_of, shared
 
 SECRET = b"the key of a bench"
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 class Memory:
     """What the table holds, and what it cost to fill it."""
 
-    rules: Rules = RULES
+    rules: ScoreRules = RULES
     users: dict[str, Users] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     merged_into: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Memory:
     seconds: float = 0.0
     deciding_seconds: float = 0.0
 
-    def resolve(self, record: Record) -> None:
+    def resolve(self, record: SourceRecord) -> None:
         started = time.process_time()
         self.records += 1
         name = record_key(SECRET, record.source, record.source_id)
@@ -81,7 +81,7 @@ class Memory:
         ]
 
 
-def filled(records: Iterable[Record], rules: Rules, order: int | None = None) -> Memory:
+def filled(records: Iterable[SourceRecord], rules: ScoreRules, order: int | None = None) -> Memory:
     """A store that has resolved ``records``, shuffled by the seed ``order``."""
     arriving = list(records)
     if order is not None:

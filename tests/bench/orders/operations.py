@@ -118,7 +118,7 @@ def _buy(name: str, lines: int, **more: Any) -> str:
     return placing.place(draft, request(name, name), "web", NOW, _answer)
 
 
-def _change(name: str, key: str, decide: Callable[[Order], model.Change]) -> None:
+def _change(name: str, key: str, decide: Callable[[Order], model.OrderChange]) -> None:
     placing.change(_id(name), decide, NOW, request=request(key, key), answer=_answer)
 
 

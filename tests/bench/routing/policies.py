@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from shared.routing.model.decision import Expected, Line, Problem, Pull
+from shared.routing.model.decision import Expected, Problem, Pull, RoutingLine
 from shared.routing.model.instance import Instance
 from shared.routing.model.policy import DEFAULT_POLICY
-from shared.routing.model.price import NO_PULL, SCALE, Shelf, opportunity
+from shared.routing.model.price import NO_PULL, SCALE, ShelfPrice, opportunity
 from shared.routing.model.pull import SHARED_PARCEL, Goods, pulls
 from shared.routing.model.pull import Network as Sending
 from shared.routing.model.solve import solve
@@ -120,11 +120,11 @@ class Newsvendor(Cheapest):
                 prices[i, node] = _mean_opportunity(moment, line, shelf) / UNIT
         return prices
 
-    def shelf(self, product: int, node: int, stock: int) -> Shelf:
-        return Shelf(stock, float(self._rates[product, node]), NO_PULL)
+    def shelf(self, product: int, node: int, stock: int) -> ShelfPrice:
+        return ShelfPrice(stock, float(self._rates[product, node]), NO_PULL)
 
-    def _line(self, product: int, units: int, salvage: float) -> Line:
-        return Line(
+    def _line(self, product: int, units: int, salvage: float) -> RoutingLine:
+        return RoutingLine(
             line_id="",
             sku="",
             quantity=units,
@@ -162,9 +162,9 @@ class Router(Newsvendor):
         self._lone_lines += lines == 1
         return super().decide(at, offer)
 
-    def shelf(self, product: int, node: int, stock: int) -> Shelf:
+    def shelf(self, product: int, node: int, stock: int) -> ShelfPrice:
         pull = self._pulls[product].get(node, NO_PULL)
-        return Shelf(
+        return ShelfPrice(
             stock, float(self._rates[product, node]), pull, self._expected.get((product, node), ())
         )
 
@@ -189,7 +189,7 @@ class Router(Newsvendor):
         )
 
 
-def _mean_opportunity(moment: Problem, line: Line, shelf: Shelf) -> float:
+def _mean_opportunity(moment: Problem, line: RoutingLine, shelf: ShelfPrice) -> float:
     """Per unit of a line that comes whole from one node."""
     units = line.quantity
     return sum(opportunity(moment, line, shelf, taken) for taken in range(units)) / units

@@ -317,7 +317,9 @@ def _read_file(rows: int) -> dict[str, Any]:
         patch.setattr(s3, "look", lambda *_: whole)
         patch.setattr(s3, "pieces", pieces)
         patch.setattr(ingest, "send", send)
-        patch.setattr(ingest, "_so_far", lambda *_: ingest.Progress("b", "f.csv", "e", "", rows))
+        patch.setattr(
+            ingest, "_so_far", lambda *_: ingest.IntakeProgress("b", "f.csv", "e", "", rows)
+        )
         patch.setattr(ingest, "_note", lambda *_: True)
         patch.setenv("NORAIN_FEED_QUEUE", "q")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from functions.availability import api, query
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs, unpicked
 from shared.aws import dynamodb as tables
 from shared.aws import settings
 from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
 from shared.locations import store as locations
-from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
 from tests.support.places import place
 from tests.support.requests import answered, paths, request
@@ -34,7 +34,9 @@ def stocked(fake_tables: None) -> None:
     locations.put(place("boulder", latitude=40.015, longitude=-105.2705, postal_code="80302"))
     locations.put(place("berlin", latitude=52.52, longitude=13.405, country="DE"))
     rows = {"denver": 3, "boulder": 9, "berlin": 30}
-    packs.project("milk-1", [Change(at, 1, Row(units, 1), AT) for at, units in rows.items()])
+    packs.project(
+        "milk-1", [PackChange(at, 1, PackRow(units, 1), AT) for at, units in rows.items()]
+    )
 
 
 def handler(event: dict[str, Any], context: None) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def test_a_product_of_another_day_or_none_is_answered_in_its_words_and_no_call_m
         catalog.put(Product("milk-1", "Milk", 349, "USD", 1.0, life=life))
         packs.put_life("milk-1", AT)
         version = packs.packs(["milk-1"])["milk-1"].rows["denver"].version + 1
-        packs.project("milk-1", [Change("denver", version, Row(units, version), AT)])
+        packs.project("milk-1", [PackChange("denver", version, PackRow(units, version), AT)])
         status, body = ask(query={**asked, "limit": "0"})
         (item,) = body["items"]
         assert (status, item["status"], item["sellable"]) == (200, word, units)
@@ -115,7 +117,7 @@ def test_a_copy_that_is_still_good_is_not_sent_again() -> None:
     second = handler(again, None)
     assert (second["statusCode"], second["body"]) == (304, "")
     assert second["headers"]["ETag"] == tag
-    packs.project("milk-1", [Change("denver", 2, Row(2, 2), AT)])
+    packs.project("milk-1", [PackChange("denver", 2, PackRow(2, 2), AT)])
     third = handler(again, None)
     assert third["statusCode"] == 200
     assert third["headers"]["ETag"] != tag
@@ -191,7 +193,7 @@ def test_every_wrong_parameter_is_named_at_once() -> None:
 
 def test_pickup_in_time_leaves_out_the_locations_that_are_slower() -> None:
     locations.put(place("slow", lead_time_minutes=121))
-    packs.project("milk-1", [Change("slow", 1, Row(50, 1), AT)])
+    packs.project("milk-1", [PackChange("slow", 1, PackRow(50, 1), AT)])
     for minutes, found in (("59", set()), ("60", {"boulder", "denver"}), ("121", {"slow"})):
         status, body = ask(query={"sku": "milk-1", "pickup_within_minutes": minutes})
         assert status == 200
@@ -261,11 +263,11 @@ def test_a_channel_is_told_of_what_the_rules_leave_it_and_another_of_all() -> No
     catalog.put(product("milk-1", item_group_id="milk"))
     catalog.put(product("milk-2", item_group_id="milk"))
     keep = [
-        Rule("few", Match(channels=frozenset({"web"})), Amount(units=4)),
+        Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(units=4)),
         Rule(
             "rockies",
-            Match(location_groups=frozenset({"rockies"})),
-            Amount(units=2),
+            RuleMatch(location_groups=frozenset({"rockies"})),
+            RuleAmount(units=2),
             frozenset({"pos"}),
         ),
     ]

@@ -9,7 +9,7 @@ import pytest
 
 from functions.availability import project, query
 from functions.orders import project_fulfillments
-from shared.availability.model.confidence import Outcome, Picks
+from shared.availability.model.confidence import PickOutcome, Picks
 from shared.availability.store import confidence, rebuild
 from shared.aws.items import to_item
 from shared.catalog import store as catalog
@@ -18,7 +18,7 @@ from shared.orders import model, placing, store
 from shared.orders.contract.orders import order_answer
 from shared.stock import store as stock
 from shared.stock.model.events import Counted
-from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
 from tests.support import shop
 from tests.support.requests import request
@@ -39,8 +39,8 @@ def stocked(fake_tables: None) -> None:
 
 def fresh() -> None:
     """As if a minute had passed."""
-    confidence._kept = None
-    rules._forget()
+    confidence.known.clear()
+    rules.in_force.clear()
 
 
 def bought(name: str) -> str:
@@ -127,28 +127,28 @@ def test_a_missed_pick_is_told_of_every_sku_of_its_group() -> None:
 def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    missed = [Outcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
+    missed = [PickOutcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
     confidence.note("denver", missed)
     fresh()
     projected("A")
     assert {place: units for place, (units, _) in said("A").items()} == {"denver": 5, "omaha": 5}
-    rule = Rule("unsure", Match(confidence_below=800), Amount(10**6))
+    rule = Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(10**6))
     rules.put((rule,), None, NOW, "test")
     fresh()
     assert {place: units for place, (units, _) in said("A").items()} == {"omaha": 5}
     assert bought("o1") == "omaha"
-    rules.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
+    rules.put((Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(4)),), None, NOW, "test")
     fresh()
     assert said("A")["denver"][0] == 1
 
 
 @pytest.mark.parametrize("units", [1, 2])
 def test_a_hold_takes_no_unit_that_a_rule_for_unsure_shelves_keeps(units: int) -> None:
-    missed = [Outcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
+    missed = [PickOutcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
     confidence.note("denver", missed)
     fresh()
     projected("A")
-    rules.put((Rule("unsure", Match(confidence_below=800), Amount(4)),), None, NOW, "test")
+    rules.put((Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(4)),), None, NOW, "test")
     fresh()
     assert said("A")["denver"][0] == 1
     status, answer = held("A", "denver", units)
@@ -166,7 +166,7 @@ def held(sku: str, place: str, units: int) -> tuple[int, Any]:
 
 
 def test_a_rebuild_brings_what_is_known_to_packs_that_nobody_changes() -> None:
-    confidence.note("denver", [Outcome("1", "dairy", False, int(NOW.timestamp()))])
+    confidence.note("denver", [PickOutcome("1", "dairy", False, int(NOW.timestamp()))])
     fresh()
     assert rebuild.rebuild("B")
     assert not rebuild.rebuild("B")

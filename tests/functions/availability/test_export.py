@@ -11,15 +11,15 @@ import boto3
 import pytest
 
 from functions.availability.export import handler
-from shared.availability.model.confidence import Outcome
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.confidence import PickOutcome
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import confidence, packs, rebuild
 from shared.aws import clients, s3
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.errors import Busy
 from shared.locations import store as locations
-from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
 from tests.support.places import place
 
@@ -39,7 +39,7 @@ def exports(fake_tables: None, environment: pytest.MonkeyPatch) -> None:
 
 def stock(sku: str, units: int = 7, **more: Any) -> None:
     rows = {"denver": units, "depot": 50}
-    packs.project(sku, [Change(at, 1, Row(count, 1), AT) for at, count in rows.items()])
+    packs.project(sku, [PackChange(at, 1, PackRow(count, 1), AT) for at, count in rows.items()])
     catalog.put(Product(sku, f"Thing {sku}", 199, "USD", 1.0, **more))
 
 
@@ -64,7 +64,7 @@ def test_every_product_is_in_both_files_page_after_page() -> None:
 
 def test_a_channel_is_exported_by_its_own_rules() -> None:
     stock("milk", 7)
-    rules.put((Rule("few", Match(channels=frozenset({"web"})), Amount(5)),), None, AT, "me")
+    rules.put((Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(5)),), None, AT, "me")
     found = {}
     for channel in ("web", "marketplace"):
         (written,) = handler({"format": "google", "channel": channel}, None)["exports"]
@@ -74,7 +74,7 @@ def test_a_channel_is_exported_by_its_own_rules() -> None:
 
 
 def test_what_is_known_of_picks_lies_beside_the_packs_and_is_none() -> None:
-    confidence.note("denver", [Outcome("1", "dairy", False, int(AT.timestamp()))])
+    confidence.note("denver", [PickOutcome("1", "dairy", False, int(AT.timestamp()))])
     stock("milk", 7)
     assert [one["products"] for one in handler({}, None)["exports"]] == [1, 1]
     assert rebuild.packed_skus(10) == ({"milk"}, None)
@@ -82,7 +82,7 @@ def test_what_is_known_of_picks_lies_beside_the_packs_and_is_none() -> None:
 
 def test_what_has_no_product_is_left_out_and_counted() -> None:
     stock("milk")
-    packs.project("ghost", [Change("denver", 1, Row(5, 1), AT)])
+    packs.project("ghost", [PackChange("denver", 1, PackRow(5, 1), AT)])
     (written,) = handler({"format": "schema.org"}, None)["exports"]
     assert (written["products"], written["left_out"]) == (1, 1)
 

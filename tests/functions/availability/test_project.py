@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.availability.project import handler
-from shared.availability.model.pack import Row
+from shared.availability.model.pack import PackRow
 from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 NONE_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
 ALL = {
     "milk-1": {
-        "denver": Row(7, 2, reserved=3),
-        "boulder": Row(0, 7, ((1_796_025_600, 12),), reserved=4),
+        "denver": PackRow(7, 2, reserved=3),
+        "boulder": PackRow(0, 7, ((1_796_025_600, 12),), reserved=4),
     },
-    "milk-2": {"denver": Row(2, 3)},
+    "milk-2": {"denver": PackRow(2, 3)},
 }
 
 
-def rows() -> dict[str, dict[str, Row]]:
+def rows() -> dict[str, dict[str, PackRow]]:
     return {sku: pack.rows for sku, pack in packs.packs(["milk-1", "milk-2"]).items()}
 
 
@@ -68,7 +68,7 @@ def test_a_poison_record_is_put_away_and_its_neighbours_are_applied(failed_recor
     (record,) = json.loads(kept["payload"])["Records"]
     assert record["dynamodb"]["SequenceNumber"] == "000000000000000000102"
     assert record in batch["Records"]
-    assert rows() == {"milk-1": {"denver": Row(10, 1)}, "milk-2": {"denver": Row(2, 3)}}
+    assert rows() == {"milk-1": {"denver": PackRow(10, 1)}, "milk-2": {"denver": PackRow(2, 3)}}
 
 
 def test_a_sku_that_cannot_be_written_comes_back_from_its_first_record_on() -> None:
@@ -97,7 +97,7 @@ def test_a_position_as_the_stock_writes_it_is_understood() -> None:
     written = dynamodb().get_item(TableName="fake-stock", Key=key("SKU#milk-1", "LOC#denver"))
     record = {"dynamodb": {"NewImage": written["Item"], "SequenceNumber": "1"}}
     assert handler({"Records": [record]}, None) == NONE_FAILED
-    assert rows() == {"milk-1": {"denver": Row(3, 1, reserved=2)}}
+    assert rows() == {"milk-1": {"denver": PackRow(3, 1, reserved=2)}}
 
 
 def lags(output: str) -> list[float]:

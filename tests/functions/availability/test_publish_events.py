@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from functions.availability.publish_events import handler
 from shared.availability.contract.answers import AvailabilityChanged
 from shared.availability.model.events import of_change
-from shared.availability.model.pack import Change, Pack, Row
+from shared.availability.model.pack import Pack, PackChange, PackRow
 from shared.availability.store import packs as packs_store
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
 from tests.support.tables import Kept
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def record(number: int, sku: str, *changes: Change) -> dict[str, Any]:
+def record(number: int, sku: str, *changes: PackChange) -> dict[str, Any]:
     """Projects the changes; what the stream says of it."""
     images = {"OldImage": image(sku)}
     packs_store.project(sku, changes)
@@ -44,8 +44,8 @@ def image(sku: str) -> dict[str, Any]:
     return item
 
 
-def units(location: str, version: int, available: int, *expected: tuple[int, int]) -> Change:
-    return Change(location, version, Row(available, version, expected), AT)
+def units(location: str, version: int, available: int, *expected: tuple[int, int]) -> PackChange:
+    return PackChange(location, version, PackRow(available, version, expected), AT)
 
 
 def test_a_status_that_crosses_a_threshold_is_told_once(heard: list[dict[str, Any]]) -> None:
@@ -82,7 +82,7 @@ def test_a_record_that_comes_again_is_the_same_event(heard: list[dict[str, Any]]
 def test_a_channel_that_rules_keep_units_from_hears_when_it_has_none_left(
     heard: list[dict[str, Any]],
 ) -> None:
-    few = Rule("few", Match(channels=frozenset({"web", "marketplace"})), Amount(units=3))
+    few = Rule("few", RuleMatch(channels=frozenset({"web", "marketplace"})), RuleAmount(units=3))
     rules.put((few,), None, AT, "planner")
     records = [
         record(1, "A", units("denver", 1, 9)),
@@ -113,7 +113,7 @@ def test_a_channel_that_rules_keep_units_from_hears_when_it_has_none_left(
 def test_a_rule_that_speaks_of_other_products_sets_no_channel_apart(
     heard: list[dict[str, Any]],
 ) -> None:
-    few = Rule("few", Match(skus=frozenset({"B"})), Amount(units=3))
+    few = Rule("few", RuleMatch(skus=frozenset({"B"})), RuleAmount(units=3))
     rules.put((few,), None, AT, "planner")
     handler({"Records": [record(1, "A", units("denver", 1, 9))]}, None)
     (event,) = heard
@@ -124,8 +124,10 @@ def test_a_rule_that_speaks_of_attributes_is_told_of_the_products_that_have_them
     heard: list[dict[str, Any]],
 ) -> None:
     catalog.put(Product("A", "Milk", 349, "USD", 1.0, attributes={"season": "2025"}))
-    match = Match(product_attributes={"season": frozenset({"2025"})}, channels=frozenset({"web"}))
-    rules.put((Rule("old", match, Amount(units=20)),), None, AT, "planner")
+    match = RuleMatch(
+        product_attributes={"season": frozenset({"2025"})}, channels=frozenset({"web"})
+    )
+    rules.put((Rule("old", match, RuleAmount(units=20)),), None, AT, "planner")
     records = [record(1, "A", units("denver", 1, 9)), record(2, "B", units("denver", 1, 9))]
     assert handler({"Records": records}, None) == {"batchItemFailures": []}
     assert [(e["subject"], e["data"].get("not_for")) for e in heard] == [
@@ -151,7 +153,7 @@ def test_a_pack_that_is_no_more_is_not_told_of(heard: list[dict[str, Any]]) -> N
 
 
 PACKS = st.dictionaries(
-    st.sampled_from("abc"), st.builds(Row, st.integers(-2, 9), st.just(1)), max_size=3
+    st.sampled_from("abc"), st.builds(PackRow, st.integers(-2, 9), st.just(1)), max_size=3
 ).map(lambda rows: Pack("A", rows, AT, 1))
 
 

@@ -10,13 +10,13 @@ import pytest
 from functions.availability.publish_events import handler
 from functions.orders import keep_promises
 from shared.availability.model import events
-from shared.availability.model.pack import Change, Pack, Row
+from shared.availability.model.pack import Pack, PackChange, PackRow
 from shared.availability.store import packs
 from shared.aws import events as bus
 from shared.aws.clients import client
 from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
-from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
 from tests.functions.availability.stream import Record, Stream
 
@@ -47,8 +47,8 @@ def heard(environment: pytest.MonkeyPatch, fake_tables: None) -> Heard:
     return found
 
 
-def units(place: str, version: int, available: int, **more: Any) -> Change:
-    return Change(place, version, Row(available, version, **more), AT)
+def units(place: str, version: int, available: int, **more: Any) -> PackChange:
+    return PackChange(place, version, PackRow(available, version, **more), AT)
 
 
 def told(records: list[Record]) -> None:
@@ -138,7 +138,7 @@ def test_a_record_that_comes_again_is_the_same_event(stream: Stream, heard: Hear
 
 
 def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: Heard) -> None:
-    few = Rule("few", Match(channels=frozenset({"web"})), Amount(units=1))
+    few = Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(units=1))
     rules.put((few,), None, AT, "planner")
     packs.project("A", [units(place, 1, 1) for place in PLACES])
     told(stream.records())
@@ -185,7 +185,7 @@ def test_an_event_with_many_locations_comes_in_parts_and_calls_that_a_bus_takes(
         "before-parameter-build.events.PutEvents",
         lambda params, **_: calls.append(sum(len(e["Detail"]) for e in params["Entries"])),
     )
-    pack = Pack("A", {place: Row(7, 1) for place in PLACES}, AT, 1)
+    pack = Pack("A", {place: PackRow(7, 1) for place in PLACES}, AT, 1)
     made = events.of_channels(None, pack, {})
     assert [event["id"] for event in made] == ["A#1", "A#1~25", "A#1~50"]
     assert bus.send("norain-test", made) == 3

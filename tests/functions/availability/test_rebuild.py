@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.availability import project, rebuild
-from shared.availability.model.pack import Change, Pack, Row
+from shared.availability.model.pack import Pack, PackChange, PackRow
 from shared.availability.model.sales import Sale
 from shared.availability.store import packs
 from shared.aws.clients import dynamodb
@@ -65,13 +65,16 @@ def test_a_lost_stream_is_made_up_for() -> None:
 def test_a_pack_that_is_wrong_is_replaced_and_its_ghosts_are_gone() -> None:
     receive("A", "denver", 5)
     at = datetime.now(UTC)
-    packs.project("A", [Change("denver", 99, Row(7, 99), at), Change("ghost", 1, Row(3, 1), at)])
+    packs.project(
+        "A",
+        [PackChange("denver", 99, PackRow(7, 99), at), PackChange("ghost", 1, PackRow(3, 1), at)],
+    )
     assert told("A", "nowhere") == {"rebuilt": ["A"], "left": []}
     assert available("A", "nowhere") == {"A": {"denver": 5}}
 
 
 def test_a_pack_of_nothing_says_nothing() -> None:
-    packs.project("A", [Change("ghost", 1, Row(3, 1), datetime.now(UTC))])
+    packs.project("A", [PackChange("ghost", 1, PackRow(3, 1), datetime.now(UTC))])
     assert told("A")["rebuilt"] == ["A"]
     assert available("A") == {"A": {}}
 
@@ -138,7 +141,7 @@ def test_every_sku_is_found_by_its_positions_or_its_pack(
     receive("A", "denver", 5)
     receive("A", "boulder", 5)
     receive("B", "boulder", 5)
-    packs.project("C", [Change("ghost", 1, Row(3, 1), datetime.now(UTC))])
+    packs.project("C", [PackChange("ghost", 1, PackRow(3, 1), datetime.now(UTC))])
     assert _every("positions") == {"A", "B"}
     assert _every("packs") == {"C"}
 
@@ -158,7 +161,7 @@ def test_what_was_learnt_of_sales_outlives_the_rebuild() -> None:
     receive("A", "denver", 5)
     at = datetime.now(UTC)
     sale = Sale(2, int(at.timestamp()))
-    packs.project("A", [Change("denver", 99, Row(7, 99), at, (sale,))])
+    packs.project("A", [PackChange("denver", 99, PackRow(7, 99), at, (sale,))])
     before = packs.packs(["A"])["A"]
     assert told("A")["rebuilt"] == ["A"]
     after = packs.packs(["A"])["A"]

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from functions.availability import publish_events, tell_rules
 from shared.availability.contract.answers import AvailabilityChanged
 from shared.availability.model.channel import of_pack
-from shared.availability.model.confidence import Outcome
-from shared.availability.model.pack import Change, Row, in_columns
+from shared.availability.model.confidence import PickOutcome
+from shared.availability.model.pack import PackChange, PackRow, in_columns
 from shared.availability.model.query import status
 from shared.availability.store import announced, confidence, rebuild
-from shared.availability.store.announced import Progress, State
+from shared.availability.store.announced import AnnouncementProgress, RulesState
 from shared.availability.store.packs import packs
 from shared.aws.clients import dynamodb
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.stock.model.rules import Amount, Match, Rule, Rules, Selling
+from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, Selling
 from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
 from tests.functions.availability.test_publish_events import record, units
@@ -29,7 +29,7 @@ from tests.support.events import event
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
-WEB = Match(channels=frozenset({"web"}))
+WEB = RuleMatch(channels=frozenset({"web"}))
 Heard = list[dict[str, Any]]
 
 
@@ -59,7 +59,7 @@ def clock(environment: pytest.MonkeyPatch, fake_tables: None) -> None:
     Clock.set_to = AT
     environment.setattr(tell_rules, "datetime", Clock)
     environment.setattr(publish_events, "datetime", Clock)
-    rules_store._forget()
+    rules_store.in_force.clear()
     assert told() == {"events": 0, "left": False}
 
 
@@ -75,7 +75,7 @@ def told(pages: int = 1000) -> dict[str, Any]:
     return tell_rules.handler(event("availability/tell_rules"), Context(pages))
 
 
-def through() -> State:
+def through() -> RulesState:
     found = announced.progress()
     assert found is not None
     return found.told
@@ -84,7 +84,7 @@ def through() -> State:
 numbers = itertools.count(1)
 
 
-def published(sku: str, *changes: Change) -> None:
+def published(sku: str, *changes: PackChange) -> None:
     made = [record(next(numbers), sku, *changes)]
     assert publish_events.handler({"Records": made}, None) == {"batchItemFailures": []}
 
@@ -93,7 +93,7 @@ def test_new_rules_are_told_to_the_channels_whose_status_they_change(heard: Hear
     for sku, available in (("A", 9), ("B", 6), ("C", 3)):
         published(sku, units("denver", 1, available))
     heard.clear()
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     assert told() == {"events": 0, "left": True}
     later(2)
     assert told() == {"events": 2, "left": False}
@@ -122,7 +122,7 @@ def test_new_rules_are_told_to_the_channels_whose_status_they_change(heard: Hear
 def test_the_end_of_a_fence_is_told_and_has_an_id_of_its_own(heard: Heard) -> None:
     published("A", units("denver", 1, 9))
     until = AT + timedelta(minutes=30)
-    put(Rule("fence", Match(), Amount(9), frozenset({"pos"}), until))
+    put(Rule("fence", RuleMatch(), RuleAmount(9), frozenset({"pos"}), until))
     later(2)
     assert told() == {"events": 5, "left": False}
     ids = {e["id"] for e in heard}
@@ -143,7 +143,7 @@ def test_a_round_goes_on_where_its_time_was_up_and_where_the_bus_took_no_more(
     for sku in skus:
         published(sku, units("denver", 1, 3))
     heard.clear()
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     later(2)
     assert told(pages=1)["left"]
     with environment.context() as broken:
@@ -151,7 +151,7 @@ def test_a_round_goes_on_where_its_time_was_up_and_where_the_bus_took_no_more(
         before = announced.progress()
         told()
         assert announced.progress() == before
-    put(Rule("few", WEB, Amount(3)), Rule("fewer", Match(), Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)), Rule("fewer", RuleMatch(), RuleAmount(3)))
     runs = 1
     while told(pages=2)["left"]:
         runs += 1
@@ -169,7 +169,7 @@ def test_a_run_that_is_lost_is_told_again_with_the_same_ids(
 ) -> None:
     published("A", units("denver", 1, 3))
     heard.clear()
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     later(2)
     with environment.context() as broken:
         broken.setattr(announced, "keep", lambda *_: False)
@@ -192,7 +192,7 @@ def test_of_a_change_that_names_its_skus_no_other_is_read(
         raise AssertionError("all packs were read")
 
     environment.setattr(rebuild, "packed_skus", scanned)
-    put(Rule("named", Match(skus=frozenset("ACXE")), Amount(3)))
+    put(Rule("named", RuleMatch(skus=frozenset("ACXE")), RuleAmount(3)))
     later(2)
     assert told(pages=1)["left"]
     assert not told()["left"]
@@ -205,14 +205,14 @@ def test_rules_that_ask_for_products_and_for_confidence_are_told(heard: Heard) -
         catalog.put(Product(sku, sku, 1000, "USD", 0.5, attributes={"season": season}))
         published(sku, units("denver", 1, 3))
     heard.clear()
-    put(Rule("old", Match(product_attributes={"season": frozenset({"2025"})}), Amount(3)))
+    put(Rule("old", RuleMatch(product_attributes={"season": frozenset({"2025"})}), RuleAmount(3)))
     later(2)
     told()
     assert {e["subject"] for e in heard} == {"A"}
 
 
 def test_what_was_told_under_rules_in_between_is_put_right(heard: Heard) -> None:
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     published("A", units("denver", 1, 3))
     heard.clear()
     later(0.5)
@@ -223,23 +223,25 @@ def test_what_was_told_under_rules_in_between_is_put_right(heard: Heard) -> None
         "out_of_stock",
         "limited_stock",
     )
-    assert announced.progress() == Progress(State(2, AT + timedelta(minutes=0.5)))
+    assert announced.progress() == AnnouncementProgress(RulesState(2, AT + timedelta(minutes=0.5)))
 
 
 def test_somebody_elses_round_that_has_ended_is_not_taken_up_again() -> None:
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     was = announced.progress()
-    assert announced.keep(was, Progress(State(1, AT)))
-    assert not announced.keep(was, Progress(State(), State(1, AT), {"sku": "A"}))
-    assert not announced.keep(None, Progress())
-    assert announced.progress() == Progress(State(1, AT))
+    assert announced.keep(was, AnnouncementProgress(RulesState(1, AT)))
+    assert not announced.keep(
+        was, AnnouncementProgress(RulesState(), RulesState(1, AT), {"sku": "A"})
+    )
+    assert not announced.keep(None, AnnouncementProgress())
+    assert announced.progress() == AnnouncementProgress(RulesState(1, AT))
 
 
 def test_beside_packs_there_are_other_items(heard: Heard) -> None:
-    confidence.note("denver", [Outcome("1", "dairy", False, int(AT.timestamp()))])
+    confidence.note("denver", [PickOutcome("1", "dairy", False, int(AT.timestamp()))])
     published("A", units("denver", 1, 3))
     heard.clear()
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     later(2)
     assert told() == {"events": 1, "left": False}
 
@@ -249,7 +251,7 @@ def test_a_pack_that_changes_while_rules_are_told_is_told_as_it_differs_from_eit
 ) -> None:
     published("A", units("denver", 1, 3))
     heard.clear()
-    put(Rule("few", WEB, Amount(3)))
+    put(Rule("few", WEB, RuleAmount(3)))
     published("A", units("denver", 2, 0))
     assert [(e["id"], e["data"]["was"], e["data"]["status"]) for e in heard] == [
         ("A#2", "limited_stock", "out_of_stock"),
@@ -267,12 +269,14 @@ RULES = st.lists(
     st.builds(
         Rule,
         st.sampled_from(["a", "b"]),
-        st.sampled_from([Match(), WEB, Match(skus=frozenset("A")), Match(skus=frozenset("B"))]),
-        st.builds(Amount, st.integers(0, 8)),
+        st.sampled_from(
+            [RuleMatch(), WEB, RuleMatch(skus=frozenset("A")), RuleMatch(skus=frozenset("B"))]
+        ),
+        st.builds(RuleAmount, st.integers(0, 8)),
         st.sampled_from([frozenset(), frozenset({"pos"})]),
     ).map(
         lambda r: (
-            r if not r.fenced else Rule(r.rule_id, Match(skus=r.match.skus), r.amount, r.fenced)
+            r if not r.fenced else Rule(r.rule_id, RuleMatch(skus=r.match.skus), r.amount, r.fenced)
         )
     ),
     max_size=2,
@@ -306,7 +310,9 @@ def test_whoever_hears_every_event_knows_every_status_of_every_channel(
         match act:
             case "pack", sku, available:
                 version += 1
-                published(sku, Change("denver", version, Row(available, version), Clock.set_to))
+                published(
+                    sku, PackChange("denver", version, PackRow(available, version), Clock.set_to)
+                )
             case "rules", found:
                 rules = tuple(found)
                 put(*rules)
@@ -319,7 +325,7 @@ def test_whoever_hears_every_event_knows_every_status_of_every_channel(
     known = knowledge(heard)
     for sku, pack in packs("AB").items():
         for channel in CHANNELS:
-            selling = Selling(Rules(1, rules), channel, Clock.set_to, {}, {}, lambda _: {})
+            selling = Selling(ChannelRules(1, rules), channel, Clock.set_to, {}, {}, lambda _: {})
             seen = of_pack(pack, in_columns(pack.rows, ""), selling)
             word = status(max(0, seen.rows["denver"].available), seen.life, seen.as_of)
             assert known.get((sku, channel), "out_of_stock") == word
@@ -340,5 +346,5 @@ def emptied(*names: str) -> None:
     for name in names:
         for item in dynamodb().scan(TableName=name)["Items"]:
             dynamodb().delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
-    rules_store._forget()
+    rules_store.in_force.clear()
     told()

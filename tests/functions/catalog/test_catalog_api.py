@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.catalog.api import handler
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs as availability
 from shared.catalog import store
 from shared.catalog.model import ORDINARY, Life
@@ -44,13 +44,16 @@ def test_a_product_is_created_replaced_and_read() -> None:
 
 
 def test_the_life_of_a_product_reaches_its_pack_before_the_answer() -> None:
-    availability.project("milk-1", [Change("denver", 1, Row(7, 1), AT)])
+    availability.project("milk-1", [PackChange("denver", 1, PackRow(7, 1), AT)])
     begins = {"available_from": "2027-01-01T01:00:00+01:00"}
     status, created = call("put_product", body=begins)
     assert (status, created["available_from"]) == (201, "2027-01-01T00:00:00.000Z")
     assert call("get_product") == (200, created)
     pack = availability.packs(["milk-1"])["milk-1"]
-    assert (pack.life, pack.rows) == (Life(datetime(2027, 1, 1, tzinfo=UTC)), {"denver": Row(7, 1)})
+    assert (pack.life, pack.rows) == (
+        Life(datetime(2027, 1, 1, tzinfo=UTC)),
+        {"denver": PackRow(7, 1)},
+    )
     assert pack.as_of > AT
     assert call("put_product", body={"discontinued": True})[1]["discontinued"] is True
     assert availability.packs(["milk-1"])["milk-1"].life == Life(discontinued=True)

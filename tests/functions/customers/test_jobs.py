@@ -15,7 +15,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
 from shared.aws.settings import table_name
 from shared.customers.model.keys import record_key
-from shared.customers.model.person import Held, Member, Profile
+from shared.customers.model.person import LinkedRecord, Member, Profile
 from shared.customers.model.users import NOBODY
 from shared.customers.store import jobs as job_table
 from shared.customers.store.profiles import head_put, profile_put
@@ -225,7 +225,8 @@ def many(count: int) -> str:
     ]
     names = [record_key(identity_key(), said.source, said.source_id) for said in records]
     held = tuple(
-        Held(name, said, "many", ("many",)) for name, said in zip(names, records, strict=True)
+        LinkedRecord(name, said, "many", ("many",))
+        for name, said in zip(names, records, strict=True)
     )
     profile = Profile("many", (Member("many", now),), held)
     parts = [profile_put(profile)]

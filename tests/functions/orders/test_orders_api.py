@@ -14,7 +14,7 @@ from shared.customers import store as customers
 from shared.errors import Busy
 from shared.orders import store
 from shared.orders.contract.common import MOST_ORDERED
-from shared.orders.model import Change
+from shared.orders.model import OrderChange
 from shared.routing.model.route import replay
 from shared.web.cursor import cursor_of
 from tests.support import shop
@@ -368,7 +368,7 @@ def test_a_record_that_cannot_be_read_is_put_away_and_named_in_the_log(
     record = {"eventID": "e-1", "dynamodb": {**images, "SequenceNumber": "7"}}
     answer = project_fulfillments.handler({"Records": [record]}, None)
     assert answer == {"batchItemFailures": []}
-    (line,) = [line for line in caplog.records if line.message == "not to be read"]
+    (line,) = [line for line in caplog.records if line.message == "unreadable"]
     assert vars(line)["error"] == ["builtins.KeyError"]
     (kept,) = failed_records()
     assert json.loads(kept["payload"]) == {"Records": [record]}
@@ -553,7 +553,7 @@ def _expire(order_id: str) -> None:
     order = store.find(order_id)
     assert order is not None
     past = tuple(replace(f, deadline=shop.NOW - timedelta(days=365)) for f in order.fulfillments)
-    assert store.commit(Change(replace(order, fulfillments=past)), shop.NOW) is None
+    assert store.commit(OrderChange(replace(order, fulfillments=past)), shop.NOW) is None
 
 
 def test_a_quote_reserves_nothing_and_decides_as_the_order_would() -> None:

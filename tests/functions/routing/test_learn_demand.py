@@ -12,7 +12,7 @@ from shared.aws import dynamodb as tables
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.orders import placing, sourcing
-from shared.orders.model import Place
+from shared.orders.model import DeliveryPlace
 from shared.orders.store import gather
 from shared.routing.model.decision import Pull
 from shared.routing.store import pulls as pulls_store
@@ -24,7 +24,7 @@ from tests.support.shop import line, order
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
 NOW = datetime.now(UTC)
-OMAHA = Place("68102", "US", 41.2565, -95.9345)
+OMAHA = DeliveryPlace("68102", "US", 41.2565, -95.9345)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from shared.instants import rfc3339
 from shared.stock import store
 from shared.stock.model.events import Counted, Moved
 from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
-from shared.stock.model.rules import Amount, Match, Rule
+from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules as rules_store
 from shared.stock.store import slots
 from shared.stock.store.audit import Round, keep_round, places_page, round_of
@@ -289,7 +289,7 @@ def names(sku: str, place: str) -> set[str]:
 def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(ledger: Follower) -> None:
     """Of fences that have been in no document for long, and those at 0; what is promised stays."""
     for rules, days in (("old", 60), ("now", 50), ("later", 10)):
-        fence = Rule(rules, Match(), Amount(1), frozenset({"web"}))
+        fence = Rule(rules, RuleMatch(), RuleAmount(1), frozenset({"web"}))
         rules_store.put((fence,), None, NOW - timedelta(days=days), "test")
     counters = {"taken:old": 3, "taken:now": 2, "shared:later": 1, "due:PO1": 2, "landed:PO1": 0}
     put_by_hand("A", "1", **counters, **{"due:PO2": 0, "taken:zero": 0})

@@ -266,7 +266,7 @@ def test_a_checkpoint_holds_so_many_bytes_however_long_the_rows(
     parts = []
     send = ingest._send
 
-    def counted(so_far: ingest.Progress, part: Any) -> ingest.Progress:
+    def counted(so_far: ingest.IntakeProgress, part: Any) -> ingest.IntakeProgress:
         parts.append(len(part))
         return send(so_far, part)
 

@@ -321,7 +321,7 @@ def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time
     assert deliver.handler(delivery(messages=10), None) == NONE_FAILED
     assert len(receiver.got) == 1
     assert sorted((one["delay"], one["attempt"]) for one in anew) == [(5, "2")] + 9 * [(240, "1")]
-    monkeypatch.setattr(store, "_kept", None)
+    store.known.clear()
     monkeypatch.setattr(deliver, "_now", lambda: AT + timedelta(seconds=239))
     assert deliver.handler(delivery(messages=3), None) == NONE_FAILED
     assert len(receiver.got) == 1
@@ -350,7 +350,7 @@ def test_what_arrives_ends_the_rest(receiver: Receiver, monkeypatch: pytest.Monk
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert (len(receiver.got), len(anew)) == (1, 3)
     assert store.of_client("web-client") == [made]
-    monkeypatch.setattr(store, "_kept", None)
+    store.known.clear()
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert (len(receiver.got), len(anew)) == (5, 3)
 
@@ -437,7 +437,7 @@ def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
     receiver.answers = [500]
     assert deliver.handler(delivery(attempt=3), None) == NONE_FAILED
     assert store.of_client("web-client")[0].state == "disabled"
-    monkeypatch.setattr(store, "_kept", None)
+    store.known.clear()
     assert deliver.handler(delivery(attempt=4), None) == NONE_FAILED
     assert len(receiver.got) == 1
     (letter,) = messages(queues["dead-letters"])
@@ -472,5 +472,5 @@ def test_a_receiver_whose_certificate_nobody_vouches_for_gets_nothing(
 ) -> None:
     subscribe(url=receiver.url.replace("http:", "https:"))
     outcome = sending.send(store.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
-    assert outcome == sending.Outcome(None, "its certificate is not good")
+    assert outcome == sending.DeliveryOutcome(None, "its certificate is not good")
     assert receiver.got == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs
 from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
@@ -33,7 +33,7 @@ def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
 
     def change(number: int) -> None:
         for place in range(20):
-            packs.project("A", [Change(f"{number}-{place:03}", 1, Row(place, 1), AT)])
+            packs.project("A", [PackChange(f"{number}-{place:03}", 1, PackRow(place, 1), AT)])
 
     with ThreadPoolExecutor(2 * WRITERS) as pool:
         done = [pool.submit(act, number) for number in range(WRITERS) for act in (put, change)]

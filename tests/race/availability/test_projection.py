@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 
@@ -17,7 +17,9 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 def test_consumers_that_write_the_same_pack_lose_nothing() -> None:
     history = [
-        Change(f"l{place}", version, Row(100 * place + version, version), AT + timedelta(version))
+        PackChange(
+            f"l{place}", version, PackRow(100 * place + version, version), AT + timedelta(version)
+        )
         for place in range(10)
         for version in range(1, 9)
     ]
@@ -26,7 +28,7 @@ def test_consumers_that_write_the_same_pack_lose_nothing() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda batch: packs.project("A", batch), batches))
     pack = packs.packs(["A"])["A"]
-    assert pack.rows == {f"l{place}": Row(100 * place + 8, 8) for place in range(10)}
+    assert pack.rows == {f"l{place}": PackRow(100 * place + 8, 8) for place in range(10)}
     assert pack.as_of == AT + timedelta(8)
     assert pack.version <= len(batches)
 
@@ -35,7 +37,7 @@ def test_five_hundred_locations_cost_half_a_read_unit() -> None:
     skus = [f"s{index}" for index in range(20)]
     for sku in skus:
         changes = [
-            Change(f"store-{at:04}", 10_000 + at, Row(at % 40, 10_000 + at), AT)
+            PackChange(f"store-{at:04}", 10_000 + at, PackRow(at % 40, 10_000 + at), AT)
             for at in range(500)
         ]
         packs.project(sku, changes)

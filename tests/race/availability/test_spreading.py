@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
@@ -41,8 +41,8 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
         for place in [*mine, *chance.choices(mine, k=20)]:
             versions[place] += 1
             version = versions[place]
-            row = Row(chance.randint(0, 10**6), version)
-            told = [Change(place, version, row, AT + timedelta(seconds=version))]
+            row = PackRow(chance.randint(0, 10**6), version)
+            told = [PackChange(place, version, row, AT + timedelta(seconds=version))]
             packs.project("A", told * chance.randint(1, 2))
             with done:
                 written[place] = version

@@ -15,7 +15,7 @@ from shared.errors import Busy, InvalidTransition, OutOfStock
 from shared.orders import backorders, model, placing, promising, store
 from shared.orders.contract.promises import PromiseHeld, PromiseHoldInput
 from shared.orders.model import Order, transfers
-from shared.orders.model.transfers import Moved, Transfer, TransferLine
+from shared.orders.model.transfers import Transfer, TransferChange, TransferLine
 from shared.orders.store import transfers as transfers_store
 from shared.stock import store as stock
 from shared.stock.model.events import Announced
@@ -227,7 +227,7 @@ def test_a_transfer_is_shipped_or_cancelled_and_received_once() -> None:
     assert len({*at_once(same)}) == 1
     shop.laws()
 
-    def move(decide: Callable[[Transfer], Moved], key: str) -> Callable[[], Any]:
+    def move(decide: Callable[[Transfer], TransferChange], key: str) -> Callable[[], Any]:
         return partial(
             transfers_store.change, "t1", decide, LATER, request=request(key), answer=str
         )

@@ -27,10 +27,10 @@ def drafted(split: int) -> int:
 def test_of_32_canaries_of_one_draft_one_runs() -> None:
     drafted(120)
     results = at_once([partial(policies.publish, None, NOW, f"p{n}", 500) for n in range(32)])
-    versions = {row.policy.version for row in results if isinstance(row, policies.Published)}
+    versions = {row.policy.version for row in results if isinstance(row, policies.PublishedPolicy)}
     assert versions == {1}
     # Who comes between the draft and its canary is told that one runs, and nothing else.
-    assert {type(row) for row in results} <= {policies.Published, Conflict}
+    assert {type(row) for row in results} <= {policies.PublishedPolicy, Conflict}
     canary = policies.activation().canary
     assert canary is not None
     assert (canary.version, canary.share) == (1, 500)

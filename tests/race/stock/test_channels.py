@@ -13,15 +13,23 @@ import pytest
 from shared.errors import OutOfStock
 from shared.stock import store
 from shared.stock.model.events import Moved
-from shared.stock.model.rules import Amount, Facts, Match, Rule, Rules, Selling, terms
+from shared.stock.model.rules import (
+    ChannelRules,
+    Facts,
+    Rule,
+    RuleAmount,
+    RuleMatch,
+    Selling,
+    terms,
+)
 from tests.race.stock.test_races import NOW, hold, race, stocked
 from tests.support.stock_laws import Follower, assert_laws
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
-SAFETY = Rule("safe", Match(), Amount(5))
-FENCE = Rule("web", Match(), Amount(30), frozenset({"web"}))
-SHARE = Rule("share", Match(), Amount(ratio=3000), frozenset({"marketplace"}))
+SAFETY = Rule("safe", RuleMatch(), RuleAmount(5))
+FENCE = Rule("web", RuleMatch(), RuleAmount(30), frozenset({"web"}))
+SHARE = Rule("share", RuleMatch(), RuleAmount(ratio=3000), frozenset({"marketplace"}))
 
 
 def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]:
@@ -30,7 +38,9 @@ def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]
 
     def buy() -> int:
         try:
-            store.open_hold(wanted, Selling(Rules(1, rules), channel, NOW, {}, {}, lambda _: {}))
+            store.open_hold(
+                wanted, Selling(ChannelRules(1, rules), channel, NOW, {}, {}, lambda _: {})
+            )
         except OutOfStock:
             return 0
         return units

@@ -21,7 +21,7 @@ from shared.errors import Busy, OutOfStock
 from shared.stock import store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Cause, Effect, Hold, HoldState
-from shared.stock.model.rules import Amount, Terms
+from shared.stock.model.rules import RuleAmount, SellingTerms
 from shared.stock.store import slots as slots_store
 from tests.race.stock.test_races import NOW, START, apply, following, hold, moved, race
 from tests.support.contention import contended
@@ -59,7 +59,7 @@ def is_split() -> bool:
 
 def bought(wanted: Hold, floor: int = 0) -> Hold | None:
     try:
-        terms = Terms(Amount(floor))
+        terms = SellingTerms(RuleAmount(floor))
         return store.open_hold(
             wanted, {(line.sku, line.location_id): terms for line in wanted.lines}
         )

@@ -192,7 +192,7 @@ class Machine(Laws):
     def act(self, which: int, part: int, action: Any) -> None:
         """The next step of a fulfillment; now and then one that its state does not allow."""
 
-        def decide(order: Order) -> model.Change:
+        def decide(order: Order) -> model.OrderChange:
             name = self.part(order, part)
             steps = [step for step in model.allowed(order.fulfillment(name)) if step in ACTIONS]
             step: Any = steps[part % len(steps)] if steps and part % 5 else action
@@ -205,7 +205,7 @@ class Machine(Laws):
     def reject(self, which: int, part: int, reason: Any) -> None:
         now = self.now
 
-        def decide(order: Order) -> model.Change:
+        def decide(order: Order) -> model.OrderChange:
             name = self.part(order, part)
             found = order.fulfillment(name)
             rows = [Rejection(found.lines[0].line_id, 1, reason)] if found.lines else []

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 from botocore.client import BaseClient
 
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs, rebuild
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
@@ -40,7 +40,7 @@ def put(life: Life, at: datetime = AT) -> bool:
 
 
 def project(place: str, version: int = 1) -> None:
-    packs.project("A", [Change(place, version, Row(version, version), AT)])
+    packs.project("A", [PackChange(place, version, PackRow(version, version), AT)])
 
 
 def lives() -> list[Life]:
@@ -90,14 +90,14 @@ def test_a_change_carries_the_life_over_without_asking_the_catalog() -> None:
 def test_every_item_of_a_large_pack_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", 130)
     put(AHEAD)
-    packs.project("A", [Change(f"s-{n:03}", 1, Row(n % 9, n), AT) for n in range(90)])
+    packs.project("A", [PackChange(f"s-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
     assert len(lives()) > 2
     assert set(lives()) == {AHEAD}
     versions = {part.pack.version for part in packs.stored("A")}
     assert put(ENDED)
     assert set(lives()) == {ENDED}
     assert versions.isdisjoint(part.pack.version for part in packs.stored("A"))
-    packs.project("A", [Change(f"t-{n:03}", 1, Row(n % 9, n), AT) for n in range(90)])
+    packs.project("A", [PackChange(f"t-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
     assert set(lives()) == {ENDED}
     assert packs.columns(["A"])["A"].life == packs.packs(["A"])["A"].life == ENDED
 

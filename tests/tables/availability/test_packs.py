@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.client import BaseClient
 
-from shared.availability.model.pack import Change, Row
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many
@@ -15,8 +15,10 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def change(location: str, version: int, available: int) -> Change:
-    return Change(location, version, Row(available, version), AT + timedelta(milliseconds=version))
+def change(location: str, version: int, available: int) -> PackChange:
+    return PackChange(
+        location, version, PackRow(available, version), AT + timedelta(milliseconds=version)
+    )
 
 
 def calls(name: str) -> list[object]:
@@ -34,7 +36,7 @@ def test_changes_of_many_batches_end_in_one_item() -> None:
     assert packs.project("A", [change("denver", 1, 5), change("boulder", 1, 2)])
     assert packs.project("A", [change("denver", 2, 4)])
     pack = packs.packs(["A"])["A"]
-    assert pack.rows == {"denver": Row(4, 2), "boulder": Row(2, 1)}
+    assert pack.rows == {"denver": PackRow(4, 2), "boulder": PackRow(2, 1)}
     assert pack.as_of == AT + timedelta(milliseconds=2)
     assert pack.version == 2
 
@@ -44,7 +46,7 @@ def test_what_is_known_is_read_but_not_written() -> None:
     writes = calls("PutItem")
     assert not packs.project("A", [change("denver", 1, 9), change("denver", 2, 9)])
     assert writes == []
-    assert packs.packs(["A"])["A"].rows == {"denver": Row(5, 2)}
+    assert packs.packs(["A"])["A"].rows == {"denver": PackRow(5, 2)}
 
 
 def test_a_writer_that_was_overtaken_folds_again_and_loses_nothing() -> None:
@@ -62,7 +64,7 @@ def test_a_writer_that_was_overtaken_folds_again_and_loses_nothing() -> None:
     client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
     assert packs.project("A", [change("denver", 2, 4)])
     pack = packs.packs(["A"])["A"]
-    assert pack.rows == {"denver": Row(4, 2), "boulder": Row(2, 1)}
+    assert pack.rows == {"denver": PackRow(4, 2), "boulder": PackRow(2, 1)}
     assert pack.version == 3
 
 

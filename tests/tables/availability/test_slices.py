@@ -10,8 +10,8 @@ from botocore.client import BaseClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model.confidence import Outcome
-from shared.availability.model.pack import Change, Row, encode, slice_of
+from shared.availability.model.confidence import PickOutcome
+from shared.availability.model.pack import PackChange, PackRow, encode, slice_of
 from shared.availability.model.sales import Sale
 from shared.availability.store import confidence, packs, rebuild
 from shared.availability.store.export import stocked
@@ -35,9 +35,9 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "_known", {})
 
 
-def change(place: int, version: int = 1, available: int = 7, **more: Any) -> Change:
-    row = Row(available, version, **more)
-    return Change(f"store-{place:04}", version, row, AT + timedelta(seconds=version))
+def change(place: int, version: int = 1, available: int = 7, **more: Any) -> PackChange:
+    row = PackRow(available, version, **more)
+    return PackChange(f"store-{place:04}", version, row, AT + timedelta(seconds=version))
 
 
 def items(sku: str = "A") -> dict[str, dict[str, Any]]:
@@ -45,7 +45,7 @@ def items(sku: str = "A") -> dict[str, dict[str, Any]]:
     return {key.sk: item for key, item in get_many(keys).items()}
 
 
-def rows(sku: str = "A") -> dict[str, Row]:
+def rows(sku: str = "A") -> dict[str, PackRow]:
     return packs.packs([sku])[sku].rows
 
 
@@ -75,7 +75,7 @@ def test_a_pack_grows_over_items_and_each_tells_how_many_there_are() -> None:
     assert {item["packs"] for item in found.values()} == {len(found)}
     assert all(len(item["pack"]) <= FEW for item in found.values())
     assert len({item["version"] for item in found.values()}) == len(found)
-    assert rows() == {f"store-{place:04}": Row(7, 1) for place in range(100)}
+    assert rows() == {f"store-{place:04}": PackRow(7, 1) for place in range(100)}
     (columns,) = packs.columns(["A"]).values()
     assert columns.locations == [f"store-{place:04}" for place in range(100)]
 
@@ -140,7 +140,7 @@ def test_a_placement_sees_all_locations_in_one_call_more() -> None:
     packs.project("A", [change(place) for place in range(100)])
     week = AT - timedelta(days=20)
     sale = (Sale(2, int(week.timestamp())),)
-    packs.project("A", [Change("store-0003", 2, Row(4, 2), week, sale)])
+    packs.project("A", [PackChange("store-0003", 2, PackRow(4, 2), week, sale)])
     calls = Calls()
     found = gather(["A", "B"])
     assert calls.names() == ["BatchGetItem", "BatchGetItem"]
@@ -180,7 +180,7 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
             assert sorted(gather(["A"]).packs["A"].rows) == everywhere
         case "project":
             assert packs.project("A", [change(place, 2, 9) for place in range(30)])
-            assert rows() == {place: Row(9, 2) for place in everywhere}
+            assert rows() == {place: PackRow(9, 2) for place in everywhere}
     assert spread
     assert len(items()) == 2 * of
 
@@ -216,7 +216,7 @@ def test_a_writer_that_is_overtaken_by_a_spreading_folds_again() -> None:
     client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
     assert packs.project("A", [change(place, 2, 9) for place in range(30)])
     assert len(items()) == 2 * of
-    assert rows() == {f"store-{place:04}": Row(9, 2) for place in range(30)}
+    assert rows() == {f"store-{place:04}": PackRow(9, 2) for place in range(30)}
 
 
 def test_a_spreading_that_is_overtaken_by_a_writer_loses_nothing() -> None:
@@ -234,7 +234,9 @@ def test_a_spreading_that_is_overtaken_by_a_writer_loses_nothing() -> None:
     client.meta.events.register("before-parameter-build.dynamodb.TransactWriteItems", overtake)
     assert packs.project("A", [change(place) for place in range(1, 60)])
     assert overtaken
-    assert rows() == {f"store-{n:04}": Row(9, 2) if n == 0 else Row(7, 1) for n in range(60)}
+    assert rows() == {
+        f"store-{n:04}": PackRow(9, 2) if n == 0 else PackRow(7, 1) for n in range(60)
+    }
 
 
 def test_an_item_that_was_written_too_large_is_spread_by_its_next_change(
@@ -246,7 +248,9 @@ def test_an_item_that_was_written_too_large_is_spread_by_its_next_change(
     monkeypatch.setattr(packs, "MOST_BYTES", FEW)
     packs.project("A", [change(3, 2, 1)])
     assert len(items()) > 1
-    assert rows() == {f"store-{n:04}": Row(1, 2) if n == 3 else Row(7, 1) for n in range(100)}
+    assert rows() == {
+        f"store-{n:04}": PackRow(1, 2) if n == 3 else PackRow(7, 1) for n in range(100)
+    }
 
 
 def test_more_slices_than_a_transaction_has_parts_there_never_are(
@@ -274,7 +278,7 @@ def test_any_order_repetition_and_batching_gives_the_rows_of_one_dict(
 ) -> None:
     sku = f"S{next(numbers)}"
     changes = [change(place, version, 10 * version + place) for place, version in history]
-    expected: dict[str, Row] = {}
+    expected: dict[str, PackRow] = {}
     for one in sorted(changes, key=lambda one: one.version):
         assert one.row is not None
         expected[one.location_id] = one.row
@@ -307,7 +311,7 @@ def test_a_large_pack_is_made_again_from_the_positions() -> None:
     received("A", 100)
     assert rebuild.rebuild("A")
     assert len(items()) > 1
-    expected = {f"store-{n:04}": Row(1, 1) for n in range(100)}
+    expected = {f"store-{n:04}": PackRow(1, 1) for n in range(100)}
     assert rows() == expected
     assert not rebuild.rebuild("A")
     packs.project("A", [change(999, 5), change(3, 99, 12)])
@@ -348,14 +352,16 @@ def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
     client.meta.events.register("before-call.dynamodb.TransactWriteItems", overtake)
     assert rebuild.rebuild("A")
     assert overtaken
-    assert rows() == {f"store-{n:04}": Row(2, 2) if n == 0 else Row(1, 1) for n in range(100)}
+    assert rows() == {
+        f"store-{n:04}": PackRow(2, 2) if n == 0 else PackRow(1, 1) for n in range(100)
+    }
 
 
 def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("shared.availability.store.export.PAGE", 3)
-    confidence.note("store-0001", [Outcome("o", "-", found=True, second=1)])
+    confidence.note("store-0001", [PickOutcome("o", "-", found=True, second=1)])
     packs.project("A", [change(place) for place in range(100)])
     packs.project("B", [change(place) for place in range(40)])
     packs.project("C", [change(0)])
@@ -380,5 +386,5 @@ def test_a_sku_that_is_spread_knows_how_sure_its_counts_are() -> None:
 
 
 def test_the_limit_is_of_what_is_stored() -> None:
-    pack = encode({f"store-{n:04}": Row(7, 1) for n in range(9)})
+    pack = encode({f"store-{n:04}": PackRow(7, 1) for n in range(9)})
     assert len(pack) <= FEW

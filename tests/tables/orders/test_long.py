@@ -11,7 +11,7 @@ from shared.errors import Conflict, NotFound
 from shared.orders import model, placing, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
-from shared.orders.model import Change, Order
+from shared.orders.model import Order, OrderChange
 from tests.support import shop
 from tests.support.requests import answered
 from tests.support.requests import request as sample
@@ -37,7 +37,7 @@ def changed(decide: Any) -> tuple[Order, Order]:
     return before, found()
 
 
-def ship_one(stored: Order) -> Change:
+def ship_one(stored: Order) -> OrderChange:
     (part,) = (part for part in stored.fulfillments if part.is_open)
     one = {"1": 1}
     return model.act(stored, part.fulfillment_id, "ship", NOW, "store", units=one)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.availability.model.pack import Change as Shelved
-from shared.availability.model.pack import Row
+from shared.availability.model.pack import PackChange as Shelved
+from shared.availability.model.pack import PackRow
 from shared.availability.model.sales import Sale
 from shared.availability.store import packs as availability
 from shared.aws import clients
@@ -19,7 +19,8 @@ from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFo
 from shared.locations import store as locations
 from shared.orders import model, placing, sourcing, store
 from shared.orders.contract.orders import order_answer
-from shared.orders.model import Buyer, Change, LawBroken, Method, Order
+from shared.orders.model import Buyer, LawBroken, Method, Order, OrderChange
+from shared.orders.store import decisions
 from shared.routing.model.route import replay
 from shared.stock import store as stock
 from shared.stock.model.position import HoldLine, HoldState
@@ -140,7 +141,7 @@ def test_an_order_that_makes_or_loses_units_is_never_written() -> None:
     assert found is not None
     broken = replace(found, lines=(replace(found.lines[0], open=0),))
     with pytest.raises(LawBroken):
-        store.commit(Change(broken), LATER)
+        store.commit(OrderChange(broken), LATER)
     assert store.find("o-1") == found
 
 
@@ -150,7 +151,7 @@ def test_an_older_version_loses() -> None:
     assert read is not None
     step("o-1", "accept", "a")
     lost = store.commit(model.cancel(read, None, "late", LATER, "web"), LATER)
-    assert lost == store.Lost(changed=True)
+    assert lost == store.NotWritten(changed=True)
     shop.laws()
 
 
@@ -183,7 +184,7 @@ def test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due() -> 
     """vendure#1738: a paid order is short, and nobody is told."""
     place(order("o-1", line("1", "B", 1, "pickup", location_id="denver")))
 
-    def decide(found: Order) -> Change:
+    def decide(found: Order) -> OrderChange:
         rows = [model.Rejection("1", 1, "not_found")]
         believed = placing.shelf(found, "o-1.1", rows)
         return model.reject(found, "o-1.1", rows, believed, now=LATER, actor="store")
@@ -350,7 +351,7 @@ def test_long_decisions_lie_beside_the_order_in_pieces(monkeypatch: pytest.Monke
     assert isinstance(beside, str)
     data = store.decision("o-1", beside)
     assert model.decision_id(data) == beside
-    assert len(data) > 2 * store.PIECE
+    assert len(data) > 2 * decisions.PIECE
     assert replay(data).to_bytes() == data
     monkeypatch.setattr("shared.orders.store.decisions.INLINE", 0)
     place(order("o-2"), "k-2")
@@ -397,7 +398,7 @@ def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
         Shelved(
             "denver",
             pack.rows["denver"].version + day,
-            Row(1, pack.rows["denver"].version + day),
+            PackRow(1, pack.rows["denver"].version + day),
             NOW - timedelta(days=30 - day),
             (Sale(2, int((NOW - timedelta(days=30 - day)).timestamp())),),
         )

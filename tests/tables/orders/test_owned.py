@@ -36,7 +36,7 @@ def found(name: str = "o-1") -> Order:
 
 
 def reject(location_id: str, reason: Any, line_id: str, at: datetime = NOW) -> None:
-    def decide(stored: Order) -> model.Change:
+    def decide(stored: Order) -> model.OrderChange:
         part = next(
             part for part in stored.fulfillments if part.is_open and part.location_id == location_id
         )
@@ -81,7 +81,7 @@ def test_one_unit_not_found_leaves_the_rest_of_the_shelf_on_sale() -> None:
 def test_a_store_that_has_not_seen_a_pickup_is_reminded_and_asked_again() -> None:
     shop.stocked({"A": {"denver": 2}})
     place(line("1", "A", 1, "pickup", location_id="denver"))
-    for _ in range(model.TERMS.patience):
+    for _ in range(model.TIME_LIMITS.patience):
         due = found().deadline
         assert due is not None
         backorders.overdue("o-1", due)
@@ -196,7 +196,7 @@ def test_a_long_order_that_is_never_paid_is_cancelled_piece_by_piece() -> None:
     pending = replace(order("o-1", *(line(sku, sku, 1) for sku in skus)).payment, status="pending")
     draft = replace(order("o-1", *(line(sku, sku, 1) for sku in skus)), payment=pending)
     placing.place(draft, request("k", "o-1"), "web", NOW, answer)
-    at = NOW + model.TERMS.payment
+    at = NOW + model.TIME_LIMITS.payment
     backorders.overdue("o-1", at)
     assert found().state != "cancelled"
     backorders.overdue("o-1", at)

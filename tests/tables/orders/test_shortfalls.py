@@ -109,7 +109,7 @@ def test_what_is_nowhere_else_is_an_exception_that_somebody_owns_and_is_told() -
     assert shortfalls.cover("A", "denver", LATER) == 1
     after = seen("o-1")
     (row,) = after.lines
-    assert (row.open, row.unassigned, row.deadline) == (3, 2, LATER + model.TERMS.retry)
+    assert (row.open, row.unassigned, row.deadline) == (3, 2, LATER + model.TIME_LIMITS.retry)
     assert (after.state, open_parts("o-1")) == ("exception", [("denver", 1)])
     told = events.of_change(before, after)
     assert [event["type"] for event in told] == ["fulfillment.short", "order.exception"]
@@ -124,7 +124,7 @@ def test_what_turns_up_again_goes_to_the_order_that_lost_it() -> None:
     act("o-1", "accept")
     counted(1)
     shortfalls.cover("A", "denver", LATER)
-    retry = LATER + model.TERMS.retry
+    retry = LATER + model.TIME_LIMITS.retry
     after = LATER + timedelta(minutes=1)
     fed(Moved("wms", "back", None, "A", "denver", 2, "receiving", after, "PO-9"))
     assert placing.change("o-1", lambda found: model.overdue(found, retry), retry) is not None

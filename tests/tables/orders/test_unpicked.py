@@ -40,7 +40,7 @@ def step(name: str, action: Any, number: int = 1) -> Order:
     return stored(name)
 
 
-def acted(found: Order, fulfillment_id: str, action: Any) -> model.Change:
+def acted(found: Order, fulfillment_id: str, action: Any) -> model.OrderChange:
     if action == "cancel":
         return model.cancel(found, None, "changed my mind", LATER, "web")
     return model.act(found, fulfillment_id, action, LATER, "store")
@@ -124,6 +124,6 @@ def test_the_next_order_is_promised_behind_those_that_wait(
     first = buy("o-1", line("1", "A", 20, "pickup", location_id="denver"))
     assert first.fulfillments[0].ready_by == NOW + timedelta(hours=2)
     store.project(first, None)
-    monkeypatch.setattr(unpicked, "_kept", None)
+    unpicked.known.clear()
     second = buy("o-2", line("1", "A", 10, "pickup", location_id="denver"))
     assert second.fulfillments[0].ready_by == NOW + timedelta(hours=3)

@@ -174,7 +174,7 @@ def test_a_canary_that_loses_the_race_to_another_is_not_written() -> None:
     draft = policies.draft()
     assert draft is not None
     publish(100)
-    made = policies.Published(replace(draft.policy, version=9), NOW, "another")
+    made = policies.PublishedPolicy(replace(draft.policy, version=9), NOW, "another")
     refused = transact(policies._publication(draft, made, 200))
     assert {0, policies.IN_FORCE} <= {row.index for row in refused}
     assert policies.activation().version == 0

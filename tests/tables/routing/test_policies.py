@@ -26,7 +26,7 @@ def publish(split: int) -> int:
 
 def test_without_any_policy_the_default_is_in_force() -> None:
     assert policies.active() == DEFAULT_POLICY
-    assert policies.page(10) == policies.Page([policies.DEFAULT], None)
+    assert policies.page(10) == policies.PolicyPage([policies.DEFAULT], None)
     assert policies.draft() is None
 
 
@@ -34,7 +34,7 @@ def test_a_draft_is_not_in_force_until_it_is_published() -> None:
     policies.put_draft(policy(120), None, NOW, "planner")
     assert policies.active() == DEFAULT_POLICY
     made = policies.publish(None, NOW, "planner")
-    assert made == policies.Published(replace(policy(120), version=1), NOW, "planner")
+    assert made == policies.PublishedPolicy(replace(policy(120), version=1), NOW, "planner")
     assert policies.published(1) == made
     assert policies.active() == made.policy
 
@@ -111,7 +111,7 @@ def test_policies_are_listed_the_newest_first_page_by_page() -> None:
 
 def test_a_publication_that_loses_the_race_for_its_version_is_not_written() -> None:
     draft = policies.put_draft(policy(120), None, NOW, "planner")
-    made = policies.Published(replace(policy(120), version=1), NOW, "planner")
+    made = policies.PublishedPolicy(replace(policy(120), version=1), NOW, "planner")
     parts = policies._publication(draft, made)
     assert transact(parts) == []
     (draft_refused, version_refused) = transact(parts)

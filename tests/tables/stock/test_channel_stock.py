@@ -10,15 +10,24 @@ from shared.errors import InvalidRequest, NotFound, OutOfStock, VersionMismatch
 from shared.stock import store
 from shared.stock.model.events import Counted, Moved
 from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState, take
-from shared.stock.model.rules import Amount, Facts, Match, Rule, Rules, Selling, Terms, terms
+from shared.stock.model.rules import (
+    ChannelRules,
+    Facts,
+    Rule,
+    RuleAmount,
+    RuleMatch,
+    Selling,
+    SellingTerms,
+    terms,
+)
 from shared.stock.store import rules as rules_store
 from tests.support.stock_laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-SAFETY = Rule("safe", Match(), Amount(5))
-FENCE = Rule("web", Match(), Amount(30), frozenset({"web"}))
-SHARE = Rule("share", Match(), Amount(ratio=3000), frozenset({"marketplace"}))
+SAFETY = Rule("safe", RuleMatch(), RuleAmount(5))
+FENCE = Rule("web", RuleMatch(), RuleAmount(30), frozenset({"web"}))
+SHARE = Rule("share", RuleMatch(), RuleAmount(ratio=3000), frozenset({"marketplace"}))
 BOTH = (SAFETY, FENCE)
 
 
@@ -27,7 +36,7 @@ def stocked(quantity: int, sku: str = "A") -> None:
 
 
 def selling(channel: str, *rules: Rule) -> Selling:
-    return Selling(Rules(1, rules), channel, NOW, {}, {}, lambda _: {})
+    return Selling(ChannelRules(1, rules), channel, NOW, {}, {}, lambda _: {})
 
 
 def hold(name: str, quantity: int, channel: str = "web", sku: str = "A") -> Hold:
@@ -86,7 +95,7 @@ def test_nobody_holds_what_is_set_aside_or_safety_stock(local_tables: None) -> N
 def test_a_channel_takes_of_its_fence_where_there_is_not_enough_for_all(
     local_tables: None,
 ) -> None:
-    rules = (SAFETY, FENCE, Rule("m", Match(), Amount(30), frozenset({"marketplace"})))
+    rules = (SAFETY, FENCE, Rule("m", RuleMatch(), RuleAmount(30), frozenset({"marketplace"})))
     stocked(35)
     with pytest.raises(OutOfStock):
         opened("h1", 1, "marketplace", *rules)
@@ -161,7 +170,7 @@ def test_a_floor_is_left_by_whoever_read_it_before_others_took(local_tables: Non
 
 
 def test_two_lines_of_one_position_are_one_demand_on_the_fence(local_tables: None) -> None:
-    rules = (FENCE, Rule("m", Match(), Amount(30), frozenset({"marketplace"})))
+    rules = (FENCE, Rule("m", RuleMatch(), RuleAmount(30), frozenset({"marketplace"})))
     stocked(40)
     lines = (HoldLine("A", "1", 20), HoldLine("A", "1", 11))
     wanted = hold("h", 1)
@@ -187,20 +196,20 @@ def test_without_rules_nothing_is_counted_or_left(local_tables: None) -> None:
     stocked(3)
     opened("h", 3, "pos")
     assert counters() == {}
-    assert selling("pos")["A", "1"] == Terms()
+    assert selling("pos")["A", "1"] == SellingTerms()
 
 
 # The document
 
 
 def test_rules_are_versions_and_the_one_in_force_is_what_was_put(local_tables: None) -> None:
-    assert rules_store.active() == Rules()
+    assert rules_store.active() == ChannelRules()
     first = rules_store.put(BOTH, 0, NOW, "planner")
-    assert (first.rules.version, rules_store.active()) == (1, Rules(1, BOTH))
+    assert (first.rules.version, rules_store.active()) == (1, ChannelRules(1, BOTH))
     second = rules_store.put((FENCE,), 1, LATER, "other")
     assert rules_store.published() == second
     assert rules_store.published(1) == first
-    assert rules_store.published(0).rules == Rules()
+    assert rules_store.published(0).rules == ChannelRules()
     with pytest.raises(NotFound):
         rules_store.published(3)
 

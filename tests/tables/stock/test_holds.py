@@ -11,7 +11,7 @@ from shared.errors import Conflict, HoldClosed, OutOfStock
 from shared.stock import store
 from shared.stock.model.events import Counted
 from shared.stock.model.position import LONGEST_HOLD, Hold, HoldLine, HoldState
-from shared.stock.model.rules import Amount, Terms
+from shared.stock.model.rules import RuleAmount, SellingTerms
 from tests.support.stock_laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_the_same_hold_again_is_the_first_one(local_tables: None) -> None:
 def test_a_floor_is_not_held(local_tables: None) -> None:
     stocked(5, ("A", "1"))
     with pytest.raises(OutOfStock) as refused:
-        store.open_hold(hold("h", [("A", "1", 4)]), {("A", "1"): Terms(Amount(2))})
+        store.open_hold(hold("h", [("A", "1", 4)]), {("A", "1"): SellingTerms(RuleAmount(2))})
     assert refused.value.data["short"][0]["sellable"] == 3
 
 

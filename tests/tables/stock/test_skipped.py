@@ -9,7 +9,7 @@ import pytest
 
 from shared.stock import store
 from shared.stock.model.events import Counted
-from shared.stock.model.feed import Change
+from shared.stock.model.feed import PositionWrite
 from shared.stock.store import feeds
 from shared.stock.store.notes import note_down
 from tests.support.stock_laws import Follower, assert_laws, items
@@ -24,7 +24,7 @@ def _quick(local_tables: None, environment: pytest.MonkeyPatch) -> None:
     environment.setattr(feeds, "LEDGER_WAITS", (0.0,))
 
     # The ledger is written at once, as if the stream were no slower than a write.
-    def write(change: Change, now: Any) -> Any:
+    def write(change: PositionWrite, now: Any) -> Any:
         result = WRITE(change, now)
         Follower().follow()
         return result
@@ -157,7 +157,7 @@ def test_who_dies_before_he_looks_again_makes_up_for_it_when_the_message_comes_a
     feed(counted(10, 0))
     write = feeds._write
 
-    def write_and_die(change: Change, now: Any) -> Any:
+    def write_and_die(change: PositionWrite, now: Any) -> Any:
         patch.setattr(feeds, "_write", write)
         skip()
         result = write(change, now)

@@ -15,10 +15,10 @@ from shared.availability.model.confidence import (
     MOST_COUNTS,
     REMEMBERED,
     WEIGHT,
+    ConfidenceRecord,
     Counting,
-    Outcome,
+    PickOutcome,
     Picks,
-    Record,
     learn,
     probability,
     shown,
@@ -26,9 +26,9 @@ from shared.availability.model.confidence import (
     thousandths,
 )
 from shared.availability.model.pack import (
-    Change,
     Pack,
-    Row,
+    PackChange,
+    PackRow,
     confident,
     decode,
     encode,
@@ -36,25 +36,25 @@ from shared.availability.model.pack import (
     replaced,
     unpack,
 )
-from shared.availability.model.query import Places, answer, question
-from shared.stock.model.rules import Amount, Match, Rule, Rules, Selling
+from shared.availability.model.query import KnownPlaces, answer, question
+from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, Selling
 from tests.support.places import place
 
 NOW = 1_795_000_000
 AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
 
 
-def outcomes(found: int, missed: int, group: str = "dairy", start: int = 0) -> list[Outcome]:
+def outcomes(found: int, missed: int, group: str = "dairy", start: int = 0) -> list[PickOutcome]:
     results = [True] * found + [False] * missed
-    return [Outcome(f"{group}-{start + n}", group, hit, NOW) for n, hit in enumerate(results)]
+    return [PickOutcome(f"{group}-{start + n}", group, hit, NOW) for n, hit in enumerate(results)]
 
 
-def known(*more: Outcome) -> Record:
-    return learn(Record(), more) or Record()
+def known(*more: PickOutcome) -> ConfidenceRecord:
+    return learn(ConfidenceRecord(), more) or ConfidenceRecord()
 
 
 def test_a_location_that_has_never_picked_is_believed_like_the_prior() -> None:
-    assert probability(Record(), "dairy") == pytest.approx(MEAN)
+    assert probability(ConfidenceRecord(), "dairy") == pytest.approx(MEAN)
 
 
 def test_the_posterior_is_the_formula_that_is_stated() -> None:
@@ -82,10 +82,10 @@ def test_what_is_told_twice_counts_once() -> None:
 
 def test_what_was_long_ago_counts_less_and_late_news_too() -> None:
     then = known(*outcomes(0, 10))
-    later = learn(then, [Outcome("new", "dairy", True, NOW + HALF_LIFE)])
+    later = learn(then, [PickOutcome("new", "dairy", True, NOW + HALF_LIFE)])
     assert later is not None
     assert (later.groups["dairy"].missed, later.groups["dairy"].found) == (5, 1)
-    late = learn(later, [Outcome("late", "dairy", True, NOW)])
+    late = learn(later, [PickOutcome("late", "dairy", True, NOW)])
     assert late is not None
     assert (late.groups["dairy"].found, late.second) == (1.5, NOW + HALF_LIFE)
 
@@ -97,9 +97,9 @@ def test_what_was_long_ago_counts_less_and_late_news_too() -> None:
 def test_it_is_a_probability_whatever_comes_in_whatever_order(
     told: list[tuple[str, bool, int]],
 ) -> None:
-    made = [Outcome(str(n), group, hit, NOW + at) for n, (group, hit, at) in enumerate(told)]
-    together = learn(Record(), made) or Record()
-    one_by_one = Record()
+    made = [PickOutcome(str(n), group, hit, NOW + at) for n, (group, hit, at) in enumerate(told)]
+    together = learn(ConfidenceRecord(), made) or ConfidenceRecord()
+    one_by_one = ConfidenceRecord()
     for outcome in reversed(made):
         one_by_one = learn(one_by_one, [outcome]) or one_by_one
     for group in "abc":
@@ -149,18 +149,18 @@ def test_of_a_whole_store_some_counts_teach_and_the_same_ones_again() -> None:
 # In packs and answers
 
 
-def rows(**units: int) -> dict[str, Row]:
-    return {location: Row(available, 1) for location, available in units.items()}
+def rows(**units: int) -> dict[str, PackRow]:
+    return {location: PackRow(available, 1) for location, available in units.items()}
 
 
 def test_a_pack_keeps_it_while_its_positions_change() -> None:
     pack = confident(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
     assert confident(pack, {"denver": 912, "elsewhere": 1}) is pack
-    changed = fold("A", pack, [Change("denver", 2, Row(1, 2), AT)])
+    changed = fold("A", pack, [PackChange("denver", 2, PackRow(1, 2), AT)])
     assert changed is not None
     assert (changed.rows["denver"].confidence, changed.rows["boulder"].confidence) == (912, None)
     truth = [
-        Change(location, row.version, Row(row.available, 1), AT)
+        PackChange(location, row.version, PackRow(row.available, 1), AT)
         for location, row in rows(denver=3, boulder=4).items()
     ]
     assert replaced("A", pack, truth) is None
@@ -171,7 +171,7 @@ def test_a_pack_keeps_it_while_its_positions_change() -> None:
 def test_an_answer_says_it_where_it_is_known() -> None:
     pack = confident(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
     columns = unpack(encode(pack.rows), "2026-11-23T16:59:00.000Z")
-    places = Places({"denver": place("denver"), "boulder": place("boulder")}, AT)
+    places = KnownPlaces({"denver": place("denver"), "boulder": place("boulder")}, AT)
     for near in (None, (39.7, -105.0)):
         text = answer(question(["A"], "web", near=near), {"A": columns}, places, AT)
         (item,) = json.loads(text)["items"]
@@ -187,14 +187,14 @@ def test_a_pack_without_picks_has_not_a_byte_more() -> None:
 
 
 def selling(confidence: dict[str, int], units: int = 2) -> Selling:
-    rule = Rule("unsure", Match(confidence_below=900), Amount(units))
+    rule = Rule("unsure", RuleMatch(confidence_below=900), RuleAmount(units))
     known = {"A": confidence}
-    return Selling(Rules(1, (rule,)), "web", AT, {}, {}, lambda sku: known.get(sku, {}))
+    return Selling(ChannelRules(1, (rule,)), "web", AT, {}, {}, lambda sku: known.get(sku, {}))
 
 
 def test_a_rule_buffers_where_picks_are_missed_and_nowhere_else() -> None:
     made = selling({"denver": 899, "boulder": 900})
-    assert made["A", "denver"].safety == Amount(2)
-    assert made["A", "boulder"].safety == Amount()
-    assert made["A", "unknown"].safety == Amount()
-    assert made["B", "denver"].safety == Amount()
+    assert made["A", "denver"].safety == RuleAmount(2)
+    assert made["A", "boulder"].safety == RuleAmount()
+    assert made["A", "unknown"].safety == RuleAmount()
+    assert made["B", "denver"].safety == RuleAmount()

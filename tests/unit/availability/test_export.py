@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.availability.model.export import GOOGLE_COLUMNS, Stores, decimal, google, schema_org
-from shared.availability.model.pack import Columns, Row
+from shared.availability.model.pack import Columns, PackRow
 from shared.catalog.model import Life, Product
 from tests.support.places import hours, place
 from tests.unit.availability.test_query import pack
@@ -118,7 +118,7 @@ def test_schema_org_is_told_of_what_ships_and_of_each_store_that_hands_over() ->
 
 
 def test_schema_org_is_told_when_it_comes_and_that_it_does_not() -> None:
-    (coming,) = offers(pack(denver=Row(0, 1, ((SOON, 4),))))
+    (coming,) = offers(pack(denver=PackRow(0, 1, ((SOON, 4),))))
     assert coming["availability"] == "https://schema.org/BackOrder"
     assert coming["availabilityStarts"] == "2026-11-24T17:00:30.000Z"
     (none,) = offers(pack(denver=0))
@@ -137,7 +137,7 @@ def test_products_that_are_sold_ahead_or_discontinued() -> None:
     for offer in (shipped, store):
         assert offer["availability"] == "https://schema.org/PreOrder"
         assert offer["availabilityStarts"] == "2026-12-01T00:00:00.000Z"
-    coming = pack(denver=Row(0, 1, ((SOON, 4),)))
+    coming = pack(denver=PackRow(0, 1, ((SOON, 4),)))
     (early,) = offers(replace(coming, life=Life(AT + timedelta(hours=1))))
     assert early["availability"] == "https://schema.org/PreOrder"
     assert early["availabilityStarts"] == "2026-11-24T17:00:30.000Z"

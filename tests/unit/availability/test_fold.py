@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model.pack import Change, Pack, Row, decode, encode, fold, unpack
+from shared.availability.model.pack import Pack, PackChange, PackRow, decode, encode, fold, unpack
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def change(location: str, version: int, available: int, expected: tuple[int, ...] = ()) -> Change:
-    row = Row(available, version, tuple((second, 1) for second in expected))
-    return Change(location, version, row, START + timedelta(seconds=version))
+def change(
+    location: str, version: int, available: int, expected: tuple[int, ...] = ()
+) -> PackChange:
+    row = PackRow(available, version, tuple((second, 1) for second in expected))
+    return PackChange(location, version, row, START + timedelta(seconds=version))
 
 
 HISTORIES = st.lists(
@@ -24,7 +26,7 @@ HISTORIES = st.lists(
 @settings(deadline=None, max_examples=200)
 @given(HISTORIES, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_any_order_repetition_and_batching_gives_the_same_pack(
-    history: list[Change], chance: random.Random, size: int
+    history: list[PackChange], chance: random.Random, size: int
 ) -> None:
     whole = fold("A", None, history)
     again = history * 2
@@ -39,7 +41,7 @@ def test_any_order_repetition_and_batching_gives_the_same_pack(
 
 @settings(deadline=None, max_examples=100)
 @given(HISTORIES)
-def test_what_is_known_is_not_written_again(history: list[Change]) -> None:
+def test_what_is_known_is_not_written_again(history: list[PackChange]) -> None:
     pack = fold("A", None, history)
     assert fold("A", pack, history) is None
 
@@ -50,23 +52,23 @@ def test_an_older_or_equal_version_changes_nothing() -> None:
     assert fold("A", pack, [change("a", 5, 9)]) is None
     newer = fold("A", pack, [change("a", 6, 9)])
     assert newer is not None
-    assert newer.rows == {"a": Row(9, 6)}
+    assert newer.rows == {"a": PackRow(9, 6)}
 
 
 def test_a_position_that_is_no_more_leaves_the_pack_and_may_come_back() -> None:
     pack = fold("A", None, [change("a", 5, 7), change("b", 1, 1)])
-    gone = fold("A", pack, [Change("a", 5, None, START)])
+    gone = fold("A", pack, [PackChange("a", 5, None, START)])
     assert gone is not None
     assert set(gone.rows) == {"b"}
-    assert fold("A", gone, [Change("a", 5, None, START)]) is None
+    assert fold("A", gone, [PackChange("a", 5, None, START)]) is None
     back = fold("A", gone, [change("a", 1, 3)])
     assert back is not None
-    assert back.rows["a"] == Row(3, 1)
+    assert back.rows["a"] == PackRow(3, 1)
 
 
 def test_the_end_of_an_older_life_does_not_end_a_newer_one() -> None:
     pack = fold("A", None, [change("a", 6, 7)])
-    assert fold("A", pack, [Change("a", 5, None, START)]) is None
+    assert fold("A", pack, [PackChange("a", 5, None, START)]) is None
 
 
 def test_a_pack_is_as_of_its_newest_change_and_never_goes_back() -> None:
@@ -79,7 +81,7 @@ def test_a_pack_is_as_of_its_newest_change_and_never_goes_back() -> None:
 ROWS = st.dictionaries(
     st.text("abc-0", min_size=1, max_size=6),
     st.builds(
-        Row,
+        PackRow,
         st.integers(-(10**9), 10**9),
         st.integers(1, 10**9),
         st.lists(st.tuples(st.integers(0, 2**33), st.integers(1, 10**9)), max_size=2).map(tuple),
@@ -90,7 +92,7 @@ ROWS = st.dictionaries(
 
 @settings(deadline=None, max_examples=100)
 @given(ROWS)
-def test_what_is_packed_comes_out_again(rows: dict[str, Row]) -> None:
+def test_what_is_packed_comes_out_again(rows: dict[str, PackRow]) -> None:
     assert decode(encode(rows)) == (rows, None)
     assert unpack(encode(rows), "").locations == sorted(rows)
 
@@ -98,7 +100,7 @@ def test_what_is_packed_comes_out_again(rows: dict[str, Row]) -> None:
 def test_five_hundred_locations_fit_into_eight_kilobytes() -> None:
     chance = random.Random(7)
     worst = {
-        f"{chance.getrandbits(48):012x}": Row(
+        f"{chance.getrandbits(48):012x}": PackRow(
             chance.randint(0, 999),
             chance.randint(1, 10**6),
             ((1_790_000_000 + chance.randint(0, 10**7), chance.randint(1, 99)),)
@@ -107,6 +109,6 @@ def test_five_hundred_locations_fit_into_eight_kilobytes() -> None:
         )
         for index in range(500)
     }
-    usual = {f"store-{index:04}": Row(chance.randint(0, 99), index) for index in range(500)}
+    usual = {f"store-{index:04}": PackRow(chance.randint(0, 99), index) for index in range(500)}
     assert len(encode(worst)) < 8_000
     assert len(encode(usual)) < 4_000

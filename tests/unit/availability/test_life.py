@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from shared.availability.contract.answers import AvailabilityChanged
 from shared.availability.model.events import of_change
 from shared.availability.model.pack import (
-    Change,
     Columns,
     Pack,
-    Row,
+    PackChange,
+    PackRow,
     Slice,
     encode,
     fold,
@@ -26,7 +26,7 @@ from shared.availability.model.pack import (
     whole,
     with_slice,
 )
-from shared.availability.model.query import Places, answer, question, status
+from shared.availability.model.query import KnownPlaces, answer, question, status
 from shared.catalog.model import ORDINARY, Life, Variant
 from shared.instants import rfc3339
 from tests.unit.availability.test_query import AT, LOCATIONS, SOON, ask, pack
@@ -34,10 +34,10 @@ from tests.unit.availability.test_query import AT, LOCATIONS, SOON, ask, pack
 DAY = timedelta(days=1)
 AHEAD, BEGUN = Life(AT + DAY), Life(AT - DAY)
 ENDED = Life(discontinued=True)
-COMING = Row(0, 1, ((SOON, 4),))
+COMING = PackRow(0, 1, ((SOON, 4),))
 
 
-def living(life: Life, /, **rows: int | Row) -> Columns:
+def living(life: Life, /, **rows: int | PackRow) -> Columns:
     return replace(pack(**rows), life=life)
 
 
@@ -76,7 +76,7 @@ def test_a_preorder_says_from_when_on_it_is_sold() -> None:
 def test_nothing_is_written_for_the_day_to_come() -> None:
     asked, packs = question(("A",), "web"), {"A": living(AHEAD, denver=7)}
     said = [
-        answer(asked, packs, Places(LOCATIONS, at), at).split('"status":"')[1].split('"')[0]
+        answer(asked, packs, KnownPlaces(LOCATIONS, at), at).split('"status":"')[1].split('"')[0]
         for at in (AT + DAY - timedelta(milliseconds=1), AT + DAY)
     ]
     assert said == ["preorder", "in_stock"]
@@ -100,7 +100,9 @@ def test_variants_have_words_of_their_own() -> None:
         "D": living(ENDED, denver=0),
     }
     others = [Variant(sku, sku, {}) for sku in "BCD"]
-    text = answer(question(("A",), "web"), packs, Places(LOCATIONS, AT), AT, variants={"A": others})
+    text = answer(
+        question(("A",), "web"), packs, KnownPlaces(LOCATIONS, AT), AT, variants={"A": others}
+    )
     assert '"sku":"B","title":"B","attributes":{},"status":"preorder"' in text
     assert '"sku":"C","title":"C","attributes":{},"status":"limited_stock"' in text
     assert '"sku":"D"' not in text
@@ -113,7 +115,7 @@ LIVES = st.builds(
 )
 ROWS = st.dictionaries(
     st.sampled_from("abcdefgh"),
-    st.builds(Row, st.integers(-1, 8), st.just(1), st.sampled_from([(), ((SOON, 4),)])),
+    st.builds(PackRow, st.integers(-1, 8), st.just(1), st.sampled_from([(), ((SOON, 4),)])),
     max_size=8,
 )
 
@@ -121,14 +123,14 @@ ROWS = st.dictionaries(
 @settings(deadline=None, max_examples=150)
 @given(ROWS, LIVES, LIVES, st.sampled_from([1, 2, 4]))
 def test_an_event_says_what_is_answered_and_the_first_slice_tells_of_life(
-    rows: dict[str, Row], before: Life, after: Life, of: int
+    rows: dict[str, PackRow], before: Life, after: Life, of: int
 ) -> None:
     was = Pack("A", rows, AT, 1, life=before)
     now = replace(was, version=2, life=after)
     text = answer(
         question(("A",), "web"),
         {"A": unpack(encode(rows), rfc3339(AT), after)},
-        Places(LOCATIONS, AT),
+        KnownPlaces(LOCATIONS, AT),
         AT,
     )
     if event := of_change(was, now):
@@ -145,10 +147,10 @@ def test_an_event_says_what_is_answered_and_the_first_slice_tells_of_life(
 
 @given(ROWS, LIVES, st.sampled_from([1, 2, 4]))
 def test_whoever_makes_a_pack_of_a_pack_keeps_the_life(
-    rows: dict[str, Row], life: Life, of: int
+    rows: dict[str, PackRow], life: Life, of: int
 ) -> None:
     one = Pack("A", rows, AT, 3, life=life)
-    change = Change("z", 9, Row(2, 9), AT)
+    change = PackChange("z", 9, PackRow(2, 9), AT)
     parts = sliced(one, of)
     assert {part.pack.life for part in parts} == {life}
     assert whole([part.pack for part in parts]).life == life
@@ -161,7 +163,7 @@ def test_whoever_makes_a_pack_of_a_pack_keeps_the_life(
 
 
 def test_an_event_tells_of_the_day_with_the_first_change_behind_it() -> None:
-    one = Pack("A", {"a": Row(7, 1)}, AT, 1, life=AHEAD)
+    one = Pack("A", {"a": PackRow(7, 1)}, AT, 1, life=AHEAD)
     assert of_change(one, replace(one, version=2)) is None
     event = of_change(one, replace(one, as_of=AT + DAY, version=2))
     assert event

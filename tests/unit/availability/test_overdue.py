@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.model.events import of_change
-from shared.availability.model.pack import Pack, Row, encode, unpack
+from shared.availability.model.pack import Pack, PackRow, encode, unpack
 from shared.availability.model.query import first_expected, status
 from shared.catalog.model import ORDINARY
 from shared.instants import rfc3339
@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 def test_supply_that_is_overdue_makes_no_backorder() -> None:
     due = AT + timedelta(days=1)
-    coming = Pack("A", {"a": Row(0, 1, ((int(due.timestamp()), 4),))}, AT, 1)
+    coming = Pack("A", {"a": PackRow(0, 1, ((int(due.timestamp()), 4),))}, AT, 1)
     first = of_change(None, coming)
     assert first
     assert first["data"]["status"] == first["data"]["locations"][0]["status"] == "backorder"
@@ -35,7 +35,7 @@ SUPPLIES = st.lists(
     max_size=2,
 ).map(lambda rows: tuple(sorted(rows)))
 SUPPLIED = st.dictionaries(
-    st.sampled_from("abc"), st.builds(Row, st.integers(-1, 8), st.just(1), SUPPLIES), max_size=3
+    st.sampled_from("abc"), st.builds(PackRow, st.integers(-1, 8), st.just(1), SUPPLIES), max_size=3
 ).map(lambda rows: Pack("A", rows, AT, 1))
 
 

@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.contract.answers import AvailabilityAnswer
-from shared.availability.model.pack import Columns, Row, encode, unpack
-from shared.availability.model.query import Places, answer, empty, etag, matches, question, scope_of
+from shared.availability.model.pack import Columns, PackRow, encode, unpack
+from shared.availability.model.query import (
+    KnownPlaces,
+    answer,
+    empty,
+    etag,
+    matches,
+    question,
+    scope_of,
+)
 from shared.catalog.model import Variant
 from shared.errors import InvalidRequest
 from shared.locations.model import Location, distance_km
@@ -29,8 +37,8 @@ LOCATIONS = {
 }
 
 
-def pack(as_of: str = "2026-11-23T16:59:00.000Z", /, **rows: int | Row) -> Columns:
-    full = {at: row if isinstance(row, Row) else Row(row, 1) for at, row in rows.items()}
+def pack(as_of: str = "2026-11-23T16:59:00.000Z", /, **rows: int | PackRow) -> Columns:
+    full = {at: row if isinstance(row, PackRow) else PackRow(row, 1) for at, row in rows.items()}
     return unpack(encode(full), as_of)
 
 
@@ -42,7 +50,7 @@ def ask(
     **more: Any,
 ) -> dict[str, Any]:
     asked = question(skus or ("A",), "web", **more)
-    text = answer(asked, packs, Places(locations, AT), AT, floor)
+    text = answer(asked, packs, KnownPlaces(locations, AT), AT, floor)
     AvailabilityAnswer.model_validate_json(text)
     found: dict[str, Any] = json.loads(text)
     return found
@@ -118,7 +126,7 @@ def test_variants_are_told_of_where_it_was_asked_and_only_those_that_are_sellabl
     ]
     packs = {"A-red": pack(denver=2, boulder=9), "A-blue": pack(boulder=1)}
     asked = question(("A", "B"), "web", location_ids=["denver"])
-    text = answer(asked, packs, Places(LOCATIONS, AT), AT, variants={"A": variants})
+    text = answer(asked, packs, KnownPlaces(LOCATIONS, AT), AT, variants={"A": variants})
     AvailabilityAnswer.model_validate_json(text)
     first, second = json.loads(text)["items"]
     assert first["instead"] == {
@@ -139,7 +147,7 @@ def test_the_skus_without_anything_are_known_before_the_answer_is_written() -> N
     packs = {"A": pack(denver=0, boulder=-1), "B": pack(denver=1), "C": pack(boulder=1)}
     for named, found in (([], ["A", "D"]), (["denver"], ["A", "C", "D"])):
         asked = question(("A", "B", "C", "D"), "web", location_ids=named)
-        assert empty(asked, packs, scope_of(asked, Places(LOCATIONS, AT))) == found
+        assert empty(asked, packs, scope_of(asked, KnownPlaces(LOCATIONS, AT))) == found
 
 
 def item(*args: Any, **more: Any) -> dict[str, Any]:
@@ -201,12 +209,12 @@ def test_few_units_are_limited_stock(units: int, word: str) -> None:
 
 def test_expected_supply_makes_it_a_backorder_until_it_is_overdue() -> None:
     supply = ((SOON - 7200, 50), (SOON, 4), (SOON + 60, 9))
-    coming = {"A": pack(denver=Row(0, 1, supply), boulder=Row(0, 1, ((SOON, 2),)))}
+    coming = {"A": pack(denver=PackRow(0, 1, supply), boulder=PackRow(0, 1, ((SOON, 2),)))}
     found = item(coming)
     assert found["status"] == "backorder"
     assert found["next_expected"] == {"quantity": 6, "expected_at": "2026-11-23T18:00:30.000Z"}
     assert item(coming, location_ids=["denver"])["next_expected"]["quantity"] == 4
-    overdue = item({"A": pack(denver=Row(0, 1, supply[:1]))})
+    overdue = item({"A": pack(denver=PackRow(0, 1, supply[:1]))})
     assert overdue["status"] == "out_of_stock"
     assert "next_expected" not in overdue
 
@@ -284,7 +292,7 @@ def test_within_a_minute_the_answer_stays_the_same() -> None:
     asked = question(["A"], "web")
     packs = {"A": pack(denver=1)}
     texts = [
-        answer(asked, packs, Places(LOCATIONS, at), at)
+        answer(asked, packs, KnownPlaces(LOCATIONS, at), at)
         for at in (AT, AT + timedelta(seconds=29), AT + timedelta(seconds=31))
     ]
     assert etag(texts[0]) == etag(texts[1]) != etag(texts[2])
@@ -333,13 +341,15 @@ def test_pickup_in_time_crosses_midnight_and_the_change_of_the_clocks() -> None:
     night = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)  # 01:00 in Denver, for the first time
     club = {"club": place("club", hours=hours(sat="22:00-02:30"), lead_time_minutes=120)}
     asked = question(["A"], "web", pickup_within=121)
-    told = json.loads(answer(asked, {"A": pack(club=1)}, Places(club, night), night))
+    told = json.loads(answer(asked, {"A": pack(club=1)}, KnownPlaces(club, night), night))
     (row,) = told["items"][0]["locations"]
     assert row["pickup"] == {"ready_by": "2026-11-01T09:01:00.000Z"}
 
 
 def test_out_of_stock_where_asked_the_nearest_units_and_the_first_supply_are_named() -> None:
-    stock = {"A": pack(boulder=7, depot=1, denver=Row(0, 1), elsewhere=Row(9, 1, ((SOON, 4),)))}
+    stock = {
+        "A": pack(boulder=7, depot=1, denver=PackRow(0, 1), elsewhere=PackRow(9, 1, ((SOON, 4),)))
+    }
     found = item(stock, near=HERE, radius_km=1)
     assert (found["status"], found["locations"]) == ("out_of_stock", [])
     nearest = found["instead"]["nearest"]
@@ -381,9 +391,9 @@ def test_what_is_kept_from_minute_to_minute_is_what_would_be_worked_out(minutes:
         "night": place("night", hours=hours(every="20:00-03:00"), time_zone="Europe/Berlin"),
         "always": place("always"),
     }
-    kept = Places(stores, AT)
+    kept = KnownPlaces(stores, AT)
     for minute in minutes:
         at = AT + timedelta(minutes=minute)
-        kept = Places(stores, at, kept)
-        fresh = Places(stores, at)
+        kept = KnownPlaces(stores, at, kept)
+        fresh = KnownPlaces(stores, at)
         assert {name: kept[name] for name in stores} == {name: fresh[name] for name in stores}

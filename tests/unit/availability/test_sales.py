@@ -9,20 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model.pack import Change, Pack, Row, decode, encode, fold
+from shared.availability.model.pack import Pack, PackChange, PackRow, decode, encode, fold
 from shared.availability.model.sales import HALF_LIFE, LEAST_DAYS, Prior, Sale, Sales
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
 
-def sale(version: int, at: datetime, units: int = 1, place: str = "a", left: int = 50) -> Change:
-    return Change(place, version, Row(left, version), at, (Sale(units, int(at.timestamp())),))
+def sale(
+    version: int, at: datetime, units: int = 1, place: str = "a", left: int = 50
+) -> PackChange:
+    return PackChange(
+        place, version, PackRow(left, version), at, (Sale(units, int(at.timestamp())),)
+    )
 
 
 def selling(rates: dict[str, float], days: int, seed: int = 1) -> Pack:
     """A pack after ``days`` of Poisson sales at each place, changed once an hour at most."""
     chance = random.Random(seed)
-    pack = fold("A", None, [Change(place, 1, Row(500, 1), START) for place in rates])
+    pack = fold("A", None, [PackChange(place, 1, PackRow(500, 1), START) for place in rates])
     versions = dict.fromkeys(rates, 1)
     for hour in range(24 * days):
         at = START + timedelta(hours=hour)
@@ -64,7 +68,7 @@ def test_an_empty_shelf_says_nothing_of_the_demand() -> None:
     sold_out = [
         sale(n, START + timedelta(days=n), 1, "a", left=0 if n == 20 else 9) for n in range(2, 21)
     ]
-    pack = fold("A", None, [Change("a", 1, Row(9, 1), START), *sold_out])
+    pack = fold("A", None, [PackChange("a", 1, PackRow(9, 1), START), *sold_out])
     assert pack is not None
     soon, late = (pack.rate("a", START + timedelta(days=days)) for days in (21, 60))
     assert soon == pytest.approx(1.0, rel=0.25)
@@ -79,7 +83,7 @@ def test_nothing_is_said_before_a_week_of_watching() -> None:
     assert rate is not None
     assert rate < 1
     assert pack.rate("elsewhere", START + timedelta(days=30)) is None
-    unsold = fold("A", None, [Change("a", 1, Row(9, 1), START)])
+    unsold = fold("A", None, [PackChange("a", 1, PackRow(9, 1), START)])
     assert unsold is not None
     assert unsold.rate("a", START + timedelta(days=30)) is None
 
@@ -150,13 +154,13 @@ shelves = st.none() | st.builds(
 @settings(deadline=None, max_examples=100)
 @given(st.lists(shelves, max_size=8))
 def test_sales_come_out_as_they_were_packed(known: list[Sales | None]) -> None:
-    rows = {f"l{place}": Row(1, 1, sales=shelf) for place, shelf in enumerate(known)}
+    rows = {f"l{place}": PackRow(1, 1, sales=shelf) for place, shelf in enumerate(known)}
     prior = Prior(1_700_000_000, 1_800_000_000, 1.5, 2.5, 3, 4.0)
     assert decode(encode(rows, prior)) == (rows, prior)
 
 
 def test_sales_that_were_packed_row_by_row_are_still_understood() -> None:
-    rows = {"a": Row(1, 1), "b": Row(1, 1, sales=Sales(1.5, 2.25, 1_799_999_990))}
+    rows = {"a": PackRow(1, 1), "b": PackRow(1, 1, sales=Sales(1.5, 2.25, 1_799_999_990))}
     prior = Prior(1_700_000_000, 1_800_000_000, 1.5, 2.5, 3, 4.0)
     columns = json.loads(zlib.decompress(encode(rows, prior)))
     columns["s"] = {"1": [1.5, 2.25, 1_799_999_990]}
@@ -166,7 +170,7 @@ def test_sales_that_were_packed_row_by_row_are_still_understood() -> None:
 def test_500_locations_that_have_all_sold_cost_one_read_unit() -> None:
     chance = random.Random(11)
     rows = {
-        f"store-{number:04}": Row(
+        f"store-{number:04}": PackRow(
             chance.randint(0, 40),
             chance.randint(1, 20_000),
             ((1_797_000_000 + number * 60, 12),) if number % 20 == 0 else (),

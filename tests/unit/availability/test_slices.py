@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.model.pack import (
-    Change,
     Pack,
-    Row,
+    PackChange,
+    PackRow,
     Slice,
     encode,
     fold,
@@ -31,7 +31,7 @@ POWERS = st.sampled_from([1, 2, 4, 8, 16])
 ROWS = st.dictionaries(
     st.text("abc-09", min_size=1, max_size=6),
     st.builds(
-        Row,
+        PackRow,
         st.integers(-9, 99),
         st.integers(1, 10**6),
         st.lists(st.tuples(st.integers(0, 2**33), st.integers(1, 99)), max_size=2).map(tuple),
@@ -46,7 +46,7 @@ ROWS = st.dictionaries(
 
 @settings(deadline=None, max_examples=150)
 @given(ROWS, POWERS)
-def test_slices_put_together_are_the_pack(rows: dict[str, Row], of: int) -> None:
+def test_slices_put_together_are_the_pack(rows: dict[str, PackRow], of: int) -> None:
     slices = sliced(Pack("A", rows, AT, 7), of)
     assert [part.number for part in slices] == list(range(of))
     assert whole([part.pack for part in slices]).rows == rows
@@ -57,7 +57,7 @@ def test_slices_put_together_are_the_pack(rows: dict[str, Row], of: int) -> None
 @settings(deadline=None, max_examples=150)
 @given(ROWS, st.lists(st.tuples(st.booleans(), st.integers(0, 63)), max_size=30))
 def test_no_two_writes_of_a_sku_have_one_version(
-    rows: dict[str, Row], steps: list[tuple[bool, int]]
+    rows: dict[str, PackRow], steps: list[tuple[bool, int]]
 ) -> None:
     slices = [Slice(Pack("A", rows, AT, 1))]
     seen = {1}
@@ -81,7 +81,7 @@ def test_no_two_writes_of_a_sku_have_one_version(
 @settings(deadline=None, max_examples=100)
 @given(ROWS, ROWS, POWERS, st.integers(0, 15))
 def test_one_slice_of_another_time_changes_its_own_locations_alone(
-    rows: dict[str, Row], other: dict[str, Row], of: int, number: int
+    rows: dict[str, PackRow], other: dict[str, PackRow], of: int, number: int
 ) -> None:
     part = sliced(Pack("A", other, AT, 1), of)[number % of]
     found = with_slice(Pack("A", rows, AT, 1), part).rows
@@ -91,7 +91,7 @@ def test_one_slice_of_another_time_changes_its_own_locations_alone(
 
 
 def test_as_many_slices_as_it_takes_and_no_more() -> None:
-    pack = Pack("A", {f"store-{n:04}": Row(n % 40, n) for n in range(400)}, AT)
+    pack = Pack("A", {f"store-{n:04}": PackRow(n % 40, n) for n in range(400)}, AT)
     of = slices_for(pack, 1, 800, 64)
     assert of in (4, 8)
     assert max(len(encode(part.pack.rows)) for part in sliced(pack, of)) <= 800
@@ -103,7 +103,7 @@ def test_as_many_slices_as_it_takes_and_no_more() -> None:
 def test_two_thousand_locations_are_one_item() -> None:
     chance = random.Random(5)
     rows = {
-        f"store-{n:04}": Row(
+        f"store-{n:04}": PackRow(
             chance.randint(1, 40),
             chance.randint(1, 20_000),
             ((1_797_000_000 + n * 60, 12),) if n % 20 == 0 else (),
@@ -120,7 +120,9 @@ def test_the_pace_of_a_shelf_is_the_same_from_slices() -> None:
     for day in range(30):
         at = AT + timedelta(days=day)
         changes = [
-            Change(f"s{n}", day + 1, Row(50, day + 1), at, (Sale(1 + n % 3, int(at.timestamp())),))
+            PackChange(
+                f"s{n}", day + 1, PackRow(50, day + 1), at, (Sale(1 + n % 3, int(at.timestamp())),)
+            )
             for n in range(40)
             if chance.random() < 0.3 or day == 0
         ]

@@ -14,7 +14,7 @@ from shared.customers.model.fold import consents, golden, identifiers, may_conta
 from shared.customers.model.person import (
     Consent,
     Profile,
-    Record,
+    SourceRecord,
     joined,
     kept_apart,
     merge,
@@ -39,7 +39,7 @@ consent = st.builds(
 
 
 @st.composite
-def statements(draw: st.DrawFn, source: str = "web", source_id: str = "1") -> Record:
+def statements(draw: st.DrawFn, source: str = "web", source_id: str = "1") -> SourceRecord:
     fields = draw(
         st.dictionaries(
             st.sampled_from(["email", "phone", "given_name", "birth_date"]),
@@ -65,8 +65,8 @@ def view(profile: Profile) -> str:
 
 @FAST
 @given(st.lists(statements(), min_size=1, max_size=5), st.randoms())
-def test_statements_of_a_record_are_joined_in_any_order(said: list[Record], rnd: Any) -> None:
-    def fold(records: list[Record]) -> Record:
+def test_statements_of_a_record_are_joined_in_any_order(said: list[SourceRecord], rnd: Any) -> None:
+    def fold(records: list[SourceRecord]) -> SourceRecord:
         whole = records[0]
         for other in records[1:]:
             whole = joined(whole, other)

@@ -6,7 +6,7 @@ import pytest
 
 from shared.customers.model import names
 from shared.customers.model.alike import soundex
-from shared.customers.model.person import Record
+from shared.customers.model.person import SourceRecord
 from shared.customers.model.score import RULES, evidence, name_bits, rules, traits
 from tests.support.people import record
 from tests.unit.customers.test_score import NONE, alone, decided
@@ -82,7 +82,7 @@ def test_a_nickname_does_not_make_one_of_father_and_son() -> None:
 
 
 def test_namesakes_whom_their_provider_tells_apart_by_a_number_are_looked_at() -> None:
-    def said(number: int) -> Record:
+    def said(number: int) -> SourceRecord:
         return record(
             "web",
             str(number),

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from shared.customers.contract.statements import CustomerIdentity
 from shared.customers.model import names, normal
 from shared.customers.model.alike import jaro_winkler, one_apart, soundex
-from shared.customers.model.decide import Decision, decide
+from shared.customers.model.decide import IdentityDecision, decide
 from shared.customers.model.keys import identifier_key, record_key
-from shared.customers.model.person import Profile, Record, newborn, set_apart, with_record
+from shared.customers.model.person import Profile, SourceRecord, newborn, set_apart, with_record
 from shared.customers.model.score import evidence, vetoes
 from shared.errors import InvalidRequest
 from shared.web.auth import Sources
@@ -21,7 +21,7 @@ TRUSTED = Sources.of(["all:trusted"])
 NONE: frozenset[tuple[str, str]] = frozenset()
 
 
-def alone(said: Record, profile_id: str = "p") -> Profile:
+def alone(said: SourceRecord, profile_id: str = "p") -> Profile:
     return newborn(profile_id, f"{said.source}#{said.source_id}", said, NOON)
 
 
@@ -148,7 +148,7 @@ def test_vetoes() -> None:
     assert vetoes(set_apart(bob, [("pos#2", "web#1")]), typo) == ("said to be two people",)
 
 
-def decided(said: Record, *candidates: Profile) -> Decision:
+def decided(said: SourceRecord, *candidates: Profile) -> IdentityDecision:
     key = f"{said.source}#{said.source_id}"
     return decide(
         key,
@@ -194,7 +194,7 @@ def test_an_initial_is_not_enough_beside_a_phone() -> None:
 
 
 def test_two_of_one_name_and_one_telephone_do_not_grow_together() -> None:
-    def said(number: int, **more: Any) -> Record:
+    def said(number: int, **more: Any) -> SourceRecord:
         return record("web", str(number), given_name="Nils", family_name="Talick", **more)
 
     father = alone(said(1, email="old@x.test", phone="+1"))

@@ -81,7 +81,7 @@ def test_a_taken_port_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setenv("NORAIN_PORT", str(taken.getsockname()[1]))
-        with pytest.raises(CloudFailed, match="is taken"):
+        with pytest.raises(CloudFailed, match="is in use"):
             cloud.start(tmp_path)
     assert cloud.state(tmp_path) is None
 

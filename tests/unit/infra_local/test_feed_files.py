@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.cli.feed import Bad, batches, read
+from infra.cli.stock_files import batches, read
+from infra.local.bad_row import BadRow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WRITTEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -48,7 +49,7 @@ def test_every_wrong_row_is_named_by_its_line_and_the_others_are_taken() -> None
     feed = read((text).encode(), "s", WRITTEN, NOW)
     assert [event["data"]["sku"] for event in feed.events] == ["A", "E"]
     assert [bad.line for bad in feed.bad] == [3, 4, 6]
-    assert feed.bad[0] == Bad(3, "quantity: 'many' is not a whole number")
+    assert feed.bad[0] == BadRow(3, "quantity: 'many' is not a whole number")
     assert "$.data.location_id" in feed.bad[1].reason
     assert "$.data.quantity" in feed.bad[2].reason
 
@@ -66,7 +67,7 @@ def test_json_lines_may_be_events_or_flat_rows() -> None:
 def test_a_json_array_is_a_batch() -> None:
     feed = read((json.dumps([COUNT, 7])).encode(), "s", WRITTEN, NOW)
     assert feed.events == [COUNT]
-    assert feed.bad == [Bad(2, "not a JSON object")]
+    assert feed.bad == [BadRow(2, "not a JSON object")]
 
 
 def test_an_event_of_the_far_future_is_not_sent() -> None:

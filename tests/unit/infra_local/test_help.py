@@ -1,3 +1,5 @@
+from importlib.metadata import version
+
 import pytest
 from typer.testing import CliRunner
 
@@ -15,8 +17,8 @@ COMMANDS = (
     "replay",
     "what-if",
     "audit",
-    "rebuild",
     "export",
+    "rebuild",
     "postal-codes",
 )
 
@@ -35,3 +37,12 @@ def test_json_may_stand_before_or_after_the_command() -> None:
 
 def test_an_unknown_command_is_a_mistake_of_usage() -> None:
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_the_version_is_printed_without_a_command() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.stdout.strip()) == (0, version("norain"))
+
+
+def test_every_command_is_in_the_list() -> None:
+    assert [command.name for command in app.registered_commands] == list(COMMANDS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.cli.people import read
+from infra.cli.customer_files import read
 from shared.customers.contract.statements import observed
 from shared.web.auth import Sources
 

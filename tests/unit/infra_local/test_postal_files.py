@@ -1,7 +1,7 @@
 """What becomes of a file of GeoNames, and of the ZIP codes of the United States."""
 
-from infra.cli.feed import Bad
-from infra.cli.postal import Code, of_geonames, of_the_us
+from infra.local.bad_row import BadRow
+from infra.local.postal import Code, of_geonames, of_the_us
 
 FILE = (
     'DE\t80331\tMünchen "Altstadt"\tBayern\tBY\t\t\t\t\t48.14\t11.57\t4\n'
@@ -20,7 +20,7 @@ def test_a_code_of_several_places_lies_in_the_middle_of_them() -> None:
     assert codes[1] == Code("GB", "SW1A 1AA", 51.501, -0.142)
     assert [one.line for one in bad] == [4, 5, 6]
     assert bad[0].reason.startswith("latitude: ")
-    assert bad[1] == Bad(5, "fewer than 11 fields")
+    assert bad[1] == BadRow(5, "fewer than 11 fields")
 
 
 def test_the_zip_codes_of_the_us_come_with_their_places() -> None:

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from infra.cli import dead_letters
-from infra.cli.dead_letters import Place
+from infra.cli.dead_letters import DeadLetterQueue
 from infra.local.cloud import CloudFailed
 
 
@@ -50,13 +50,13 @@ def cloud(environment: pytest.MonkeyPatch) -> Any:
         yield sqs
 
 
-def place(sqs: Any, name: str) -> Place:
-    (found,) = dead_letters.chosen(dead_letters.places(sqs, "dev"), [name])
+def place(sqs: Any, name: str) -> DeadLetterQueue:
+    (found,) = dead_letters.chosen(dead_letters.queues(sqs, "dev"), [name])
     return found
 
 
 def test_every_queue_has_a_way_back_by_its_name(cloud: Any) -> None:
-    found = dead_letters.places(cloud, "dev")
+    found = dead_letters.queues(cloud, "dev")
     assert [(one.name, one.source is not None) for one in found] == [
         ("data-failedrecords", False),
         ("stock-feed", True),
@@ -71,7 +71,7 @@ def test_a_letter_goes_back_to_the_queue_that_it_came_from(cloud: Any) -> None:
     where = place(cloud, "webhooks-deliveries")
     cloud.send_message(QueueUrl=where.url, MessageBody='{"webhook_id":"w"}')
     letters = dead_letters.receive(cloud, where.url)
-    assert dead_letters.redrive(aws, where, letters, {}) == []
+    assert dead_letters.send_back(aws, where, letters, {}) == []
     (message,) = cloud.receive_message(QueueUrl=where.source, MessageAttributeNames=["All"])[
         "Messages"
     ]
@@ -87,7 +87,7 @@ def test_a_letter_keeps_when_its_message_first_came(cloud: Any) -> None:
     cloud.send_message(QueueUrl=where.url, MessageBody="{}", MessageAttributes=first)
     letters = dead_letters.receive(cloud, where.url)
     assert [letter.received_at for letter in letters] == ["2026-11-26T09:00:00Z"]
-    dead_letters.redrive(aws, where, letters, {})
+    dead_letters.send_back(aws, where, letters, {})
     (message,) = cloud.receive_message(QueueUrl=where.source, MessageAttributeNames=["All"])[
         "Messages"
     ]
@@ -116,7 +116,7 @@ def test_a_failed_record_goes_to_its_worker_and_stays_when_that_fails(
     def with_workers(service: str) -> Any:
         return workers if service == "lambda" else aws(service)
 
-    stay = dead_letters.redrive(with_workers, where, letters, {})
+    stay = dead_letters.send_back(with_workers, where, letters, {})
     assert workers.got == [("project", payload)]
     assert stay == (letters if failures else [])
     left = s3.list_objects_v2(Bucket="failed").get("Contents", [])
@@ -128,4 +128,4 @@ def test_the_trial_message_of_a_bucket_is_told_as_such_and_goes(cloud: Any) -> N
     cloud.send_message(QueueUrl=where.url, MessageBody='{"Event": "s3:TestEvent"}')
     letters = dead_letters.receive(cloud, where.url)
     assert [letter.code for letter in letters] == ["bucket_set_up"]
-    assert dead_letters.redrive(aws, where, letters, {}) == []
+    assert dead_letters.send_back(aws, where, letters, {}) == []

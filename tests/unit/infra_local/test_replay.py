@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from infra.cli.replay import replay
+from infra.cli.replay import replayed
 from infra.local.target import Target
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 def run() -> dict[str, Any]:
     tables = {"orders": table_name("orders")}
     target = cast("Target", SimpleNamespace(dynamodb=dynamodb(), tables=tables))
-    rows, _ = replay(target, "o-1")
+    rows, _ = replayed(target, "o-1")
     return rows
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import httpx
 
-from infra.cli.dead_letters import mended_bodies
+from infra.cli.dead_letters import corrected_bodies
 from infra.cli.status import short
 from infra.local.target import Client, Refused, Target, channel, load
 
@@ -83,10 +83,10 @@ def test_a_refusal_of_the_gateway_or_a_proxy_is_told_too() -> None:
     assert str(Refused.of(httpx.Response(502, text="bad"))) == "502 Bad Gateway: bad"
 
 
-def test_mended_letters_come_as_array_or_as_lines() -> None:
+def test_corrected_letters_come_as_array_or_as_lines() -> None:
     rows = '{"message_id": "1", "body": {"a": 1}}\n{"message_id": "2", "body": "x"}\n'
-    assert mended_bodies(rows) == {"1": {"a": 1}, "2": "x"}
-    assert mended_bodies('[{"message_id": "1", "body": []}]') == {"1": []}
+    assert corrected_bodies(rows) == {"1": {"a": 1}, "2": "x"}
+    assert corrected_bodies('[{"message_id": "1", "body": []}]') == {"1": []}
 
 
 def test_a_generated_name_is_told_short() -> None:

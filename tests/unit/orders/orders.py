@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from shared.orders.model import (
-    Change,
+    DeliveryPlace,
     Line,
     Method,
     Order,
+    OrderChange,
     Parcel,
     Payment,
-    Place,
     Taken,
     offer,
     place,
@@ -30,7 +30,7 @@ def order(*lines: Line, status: str = "paid") -> Order:
         placed_at=NOW,
         payment=Payment(status),  # type: ignore[arg-type]
         lines=lines or (line("1", "A", 3),),
-        ship_to=Place("94103", "US"),
+        ship_to=DeliveryPlace("94103", "US"),
     )
 
 
@@ -45,5 +45,5 @@ def parcel(location_id: str, method: Method = "ship", /, **units: int) -> Parcel
     )
 
 
-def placed(of: Order, *parcels: Parcel) -> Change:
+def placed(of: Order, *parcels: Parcel) -> OrderChange:
     return settle(offer(place(of, NOW, "web"), parcels, NOW), NOW)

@@ -13,13 +13,13 @@ from shared.errors import Refusal
 from shared.orders.model import (
     HANDED_OVER,
     IN_HAND,
-    Change,
-    Held,
+    FulfillmentLine,
+    FulfillmentState,
     Order,
+    OrderChange,
     Parcel,
     Rejection,
     Returned,
-    State,
     Taken,
     act,
     cancel,
@@ -76,7 +76,7 @@ class Life(RuleBasedStateMachine):
         )
         self.commit(self.routed(place(order(*lines, status=payment), self.now, "web")))
 
-    def routed(self, change: Change) -> Change:
+    def routed(self, change: OrderChange) -> OrderChange:
         """The first location that has something and has not rejected it, line by line."""
         shelf = {
             position: self.on_hand[position] - self.reserved[position] for position in self.on_hand
@@ -103,7 +103,7 @@ class Life(RuleBasedStateMachine):
                     )
         return settle(offer(change, parcels, self.now), self.now)
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: OrderChange) -> None:
         check(change.order)
         for effect in change.effects:
             position = (effect.sku, effect.location_id)
@@ -115,7 +115,7 @@ class Life(RuleBasedStateMachine):
         assert len(change.effects) == len({(e.sku, e.location_id) for e in change.effects})
         self.order: Order = change.order
 
-    def tried(self, decide: Callable[[], Change]) -> None:
+    def tried(self, decide: Callable[[], OrderChange]) -> None:
         try:
             change = decide()
         except Refusal:
@@ -224,7 +224,7 @@ class Life(RuleBasedStateMachine):
             assert self.order.deadline is None
 
 
-def _in_hand(order: Order) -> list[tuple[str, State, tuple[Held, ...]]]:
+def _in_hand(order: Order) -> list[tuple[str, FulfillmentState, tuple[FulfillmentLine, ...]]]:
     return [
         (part.fulfillment_id, part.state, part.lines)
         for part in order.fulfillments

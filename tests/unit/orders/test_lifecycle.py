@@ -7,7 +7,7 @@ import pytest
 from shared.errors import Conflict, InvalidRequest, InvalidTransition, NotFound
 from shared.orders.contract.events import of_change
 from shared.orders.model import (
-    TERMS,
+    TIME_LIMITS,
     TRANSITIONS,
     LawBroken,
     Order,
@@ -333,7 +333,7 @@ def test_it_is_reminded_before_its_promise_breaks_and_then() -> None:
         change = overdue(start, start.deadline)
         assert change is not None
         start = change.order
-    assert told == [ready - TERMS.warning, ready, ready + TERMS.escalate]
+    assert told == [ready - TIME_LIMITS.warning, ready, ready + TIME_LIMITS.escalate]
 
 
 def test_nothing_is_handed_over_that_is_not_paid() -> None:
@@ -361,7 +361,7 @@ def test_what_is_not_collected_waits_for_a_person() -> None:
 def test_what_is_picked_is_never_put_back_on_sale_by_the_clock(actions: tuple[str, ...]) -> None:
     """A packed parcel that the carrier had not taken by midnight was on sale again."""
     start = walked(placed(order(), parcel("S1", l1=3)).order, *actions)
-    start = _watched(start, "fulfillment.late", TERMS.patience)
+    start = _watched(start, "fulfillment.late", TIME_LIMITS.patience)
     start = _watched(start, "fulfillment.exception", 10)
     done = act(start, "o1.1", "ship", NOW, "store").order
     assert (done.state, done.deadline) == ("fulfilled", None)
@@ -376,7 +376,7 @@ def test_what_is_picked_and_never_paid_waits_for_a_person() -> None:
     start = walked(start, "accept", "pick")
     kept = replace(start.fulfillments[0], deadline=NOW + timedelta(days=99))
     start = replace(start, fulfillments=(kept, start.fulfillments[1]))
-    due = NOW + TERMS.payment
+    due = NOW + TIME_LIMITS.payment
     given_up = overdue(start, due)
     assert given_up is not None
     check(given_up.order)
@@ -418,7 +418,11 @@ def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
         start = settle(change, at).order
         check(start)
     assert start.state == "cancelled"
-    assert TERMS.give_up_backorder <= at - NOW <= TERMS.give_up_backorder + timedelta(days=1)
+    assert (
+        TIME_LIMITS.give_up_backorder
+        <= at - NOW
+        <= TIME_LIMITS.give_up_backorder + timedelta(days=1)
+    )
     assert start.history[-1].event == "refund.due"
 
 
@@ -485,7 +489,7 @@ def test_what_is_never_paid_is_cancelled_and_nothing_is_due_back() -> None:
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
     due = change.order.payment.deadline
     assert due is not None
-    assert due == NOW + TERMS.payment
+    assert due == NOW + TIME_LIMITS.payment
     accepted = act(change.order, "o1.1", "accept", NOW, "S1").order
     patient = replace(accepted.fulfillments[0], deadline=due + timedelta(days=1))
     waiting = replace(accepted, fulfillments=(patient,))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from shared.orders.model.rebalancing import (
     DONOR_LEVEL,
     RECEIVER_LEVEL,
-    Demand,
-    Shelf,
+    ShelfDemand,
+    StoreShelf,
     demand,
     suggestions,
 )
@@ -45,7 +45,7 @@ def test_a_level_suffices_as_often_as_it_says_and_one_less_does_not() -> None:
 
 
 def test_what_lies_idle_goes_to_where_it_sells() -> None:
-    idle, empty = Shelf("idle", 30, 0, QUIET), Shelf("empty", 0, 0, BUSY)
+    idle, empty = StoreShelf("idle", 30, 0, QUIET), StoreShelf("empty", 0, 0, BUSY)
     (found,) = suggestions("A", [idle, empty], 500, free)
     assert (found.from_location_id, found.to_location_id) == ("idle", "empty")
     assert found.quantity == min(BUSY.level(RECEIVER_LEVEL), 30 - QUIET.level(DONOR_LEVEL))
@@ -53,28 +53,28 @@ def test_what_lies_idle_goes_to_where_it_sells() -> None:
 
 
 def test_what_comes_within_the_days_is_not_sent_again() -> None:
-    idle = Shelf("idle", 30, 0, QUIET)
-    assert suggestions("A", [idle, Shelf("b", 0, 40, BUSY)], 500, free) == []
+    idle = StoreShelf("idle", 30, 0, QUIET)
+    assert suggestions("A", [idle, StoreShelf("b", 0, 40, BUSY)], 500, free) == []
 
 
 def test_what_costs_more_than_it_gains_stays() -> None:
-    idle, empty = Shelf("idle", 30, 0, QUIET), Shelf("empty", 0, 0, BUSY)
+    idle, empty = StoreShelf("idle", 30, 0, QUIET), StoreShelf("empty", 0, 0, BUSY)
     assert suggestions("A", [idle, empty], 500, lambda *_: 1_000_000) == []
 
 
 def test_where_nothing_goes_nothing_is_suggested() -> None:
-    idle, empty = Shelf("idle", 30, 0, QUIET), Shelf("empty", 0, 0, BUSY)
+    idle, empty = StoreShelf("idle", 30, 0, QUIET), StoreShelf("empty", 0, 0, BUSY)
     assert suggestions("A", [idle, empty], 500, lambda *_: None) == []
 
 
 def test_units_on_their_way_are_not_given_away() -> None:
-    coming = Shelf("coming", 2, 40, QUIET)
-    (found,) = suggestions("A", [coming, Shelf("empty", 0, 0, BUSY)], 500, free)
+    coming = StoreShelf("coming", 2, 40, QUIET)
+    (found,) = suggestions("A", [coming, StoreShelf("empty", 0, 0, BUSY)], 500, free)
     assert found.quantity == 2
 
 
 def test_a_fixed_cost_is_paid_once_for_many_units() -> None:
-    idle, empty = Shelf("idle", 40, 0, QUIET), Shelf("empty", 0, 0, BUSY)
+    idle, empty = StoreShelf("idle", 40, 0, QUIET), StoreShelf("empty", 0, 0, BUSY)
     found = suggestions("A", [idle, empty], 500, lambda *_: 900)
     assert [one.quantity for one in found] == [BUSY.level(RECEIVER_LEVEL)]
 
@@ -82,13 +82,13 @@ def test_a_fixed_cost_is_paid_once_for_many_units() -> None:
 demands = st.builds(demand, st.floats(0.05, 30), st.floats(1, 40), st.integers(1, 14).map(float))
 shelves = st.lists(
     st.tuples(st.integers(0, 40), st.integers(0, 10), demands), min_size=2, max_size=8
-).map(lambda rows: [Shelf(f"s{n}", *row) for n, row in enumerate(rows)])
+).map(lambda rows: [StoreShelf(f"s{n}", *row) for n, row in enumerate(rows)])
 
 
 @settings(deadline=None, max_examples=200)
 @given(shelves, st.integers(1, 2_000), st.integers(0, 3_000))
 def test_each_pays_and_nobody_gives_what_he_may_need(
-    shelves: list[Shelf], margin: int, fixed: int
+    shelves: list[StoreShelf], margin: int, fixed: int
 ) -> None:
     found = suggestions("A", shelves, margin, lambda *_: fixed)
     after = {shelf.location_id: shelf.available for shelf in shelves}
@@ -111,5 +111,5 @@ def test_each_pays_and_nobody_gives_what_he_may_need(
 
 
 def test_no_demand_needs_nothing() -> None:
-    assert demand(0, 10, 7) == Demand(())
+    assert demand(0, 10, 7) == ShelfDemand(())
     assert demand(0, 10, 7).level(DONOR_LEVEL) == 0

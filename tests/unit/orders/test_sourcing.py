@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from shared.availability.model.pack import Pack, Row
+from shared.availability.model.pack import Pack, PackRow
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.locations.model import ServiceLevel
@@ -29,7 +29,7 @@ DUE = NOW + timedelta(days=3)
 
 def supply(*, expected: int = 0, **units: int) -> Supply:
     coming = ((int(DUE.timestamp()), expected),) if expected else ()
-    rows = {at: Row(available, 1, coming) for at, available in units.items()}
+    rows = {at: PackRow(available, 1, coming) for at, available in units.items()}
     return Supply(
         locations={found.location_id: found for found in (STORE, FAR)},
         packs={"A": Pack("A", rows, NOW)},

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.availability.model.pack import Pack, Row
+from shared.availability.model.pack import Pack, PackRow
 from shared.catalog.model import Product
 from shared.orders import model, sourcing
 from shared.orders.sourcing import MOST_DELIVERIES, Supply
@@ -11,7 +11,7 @@ from shared.routing.model.decision import Candidate, Expected, Pull, Pulls
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.model.price import shelf
 from shared.routing.model.route import route
-from shared.stock.model.rules import Amount, Match, Rule, Rules, Selling
+from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, Selling
 from tests.support.places import place
 from tests.unit.orders.orders import line, order
 
@@ -20,7 +20,7 @@ SECOND = int(NOW.timestamp())
 PLACES = {name: place(name) for name in ("denver", "omaha")}
 
 
-def supply(**rows: Row) -> Supply:
+def supply(**rows: PackRow) -> Supply:
     return Supply(
         locations=PLACES,
         packs={"A": Pack("A", rows, NOW)},
@@ -38,7 +38,7 @@ def candidates(found: Supply) -> dict[str, Candidate]:
 def test_deliveries_to_come_are_known_and_past_ones_are_not() -> None:
     days = range(-1, MOST_DELIVERIES + 2)
     coming = tuple((SECOND + 86_400 * day, day + 5) for day in reversed(days))
-    found = candidates(supply(denver=Row(3, 1, coming), omaha=Row(3, 1)))
+    found = candidates(supply(denver=PackRow(3, 1, coming), omaha=PackRow(3, 1)))
     assert found["denver"].expected["A"] == tuple(
         Expected(SECOND + 86_400 * day, day + 5) for day in range(1, MOST_DELIVERIES + 1)
     )
@@ -47,7 +47,7 @@ def test_deliveries_to_come_are_known_and_past_ones_are_not() -> None:
 
 def test_the_orders_to_come_are_known_while_they_are_fresh() -> None:
     pulls = Pulls(NOW - timedelta(days=20), {"denver": Pull(0.3, 250)})
-    stocked = supply(denver=Row(3, 1), omaha=Row(3, 1))
+    stocked = supply(denver=PackRow(3, 1), omaha=PackRow(3, 1))
     found = candidates(replace(stocked, pulls={"A": pulls}))
     assert (found["denver"].pulls, found["omaha"].pulls) == ({"A": Pull(0.3, 250)}, {})
     old = replace(pulls, at=NOW - timedelta(days=22))
@@ -55,10 +55,10 @@ def test_the_orders_to_come_are_known_while_they_are_fresh() -> None:
 
 
 def test_a_location_that_often_does_not_find_its_goods_is_dearer() -> None:
-    stocked = supply(denver=Row(3, 1, confidence=600), omaha=Row(3, 1, confidence=990))
+    stocked = supply(denver=PackRow(3, 1, confidence=600), omaha=PackRow(3, 1, confidence=990))
     found = candidates(stocked)
     assert found["denver"].confidence == {"A": 0.6}
-    assert candidates(supply(denver=Row(3, 1)))["denver"].confidence == {}
+    assert candidates(supply(denver=PackRow(3, 1)))["denver"].confidence == {}
     start = model.place(order(line("1", "A", 1)), NOW, "web").order
     plan = route(sourcing.problem(start, stocked, NOW)).plan
     assert set(plan.units) == {"omaha"}
@@ -66,9 +66,9 @@ def test_a_location_that_often_does_not_find_its_goods_is_dearer() -> None:
 
 
 def test_units_that_a_channel_must_leave_count_for_those_who_may_have_them() -> None:
-    safety = Rule("safety", Match(), Amount(2))
-    selling = Selling(Rules(1, (safety,)), "web", NOW, PLACES, {}, lambda _: {})
-    found = candidates(replace(supply(denver=Row(5, 1), omaha=Row(2, 1)), selling=selling))
+    safety = Rule("safety", RuleMatch(), RuleAmount(2))
+    selling = Selling(ChannelRules(1, (safety,)), "web", NOW, PLACES, {}, lambda _: {})
+    found = candidates(replace(supply(denver=PackRow(5, 1), omaha=PackRow(2, 1)), selling=selling))
     assert set(found) == {"denver"}
     assert (found["denver"].stock, found["denver"].kept) == ({"A": 3}, {"A": 2})
     known = shelf(replace(found["denver"], rates={"A": 0.1}), "A")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.orders import model
 from shared.orders.model import Claim, Order, supplies
-from shared.orders.model.supplies import Step, Waiting
+from shared.orders.model.supplies import SupplyStep, WaitingLine
 from shared.stock.model.position import Effect, Expected, Position, Supplied, landing
 from tests.unit.orders.orders import NOW, line, order
 
@@ -70,7 +70,7 @@ def test_of_an_overdue_supply_only_ones_own_promise_is_kept() -> None:
     assert allotted(wanted(2), late) == {"0": [("depot", "PO-2", 2)]}
     claims = (Claim("depot", "PO-1", 2, NOW - DAY),)
     before = wanted(2)
-    had = model.settle(model.Change(before), NOW, claims={"0": claims}).order
+    had = model.settle(model.OrderChange(before), NOW, claims={"0": claims}).order
     assert allotted(wanted(2), late, before=had) == {"0": [("depot", "PO-1", 2)]}
 
 
@@ -88,10 +88,10 @@ def test_no_more_supplies_are_promised_than_a_transaction_can_give_up() -> None:
     assert [claim.reference for claim in found["0"]] == ["PO-0", "PO-1", "PO-2"]
 
 
-def waiting(*claims: tuple[str, str, int, int]) -> list[Waiting]:
+def waiting(*claims: tuple[str, str, int, int]) -> list[WaitingLine]:
     """(order, reference, units, days), the longest wait first."""
     return [
-        Waiting(
+        WaitingLine(
             NOW + n * timedelta(minutes=1), name, "1", Claim("depot", ref, units, NOW + d * DAY)
         )
         for n, (name, ref, units, d) in enumerate(claims)
@@ -102,16 +102,16 @@ def test_what_has_come_goes_to_those_who_have_waited_longest() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-1", 2, 2), ("o3", "PO-1", 2, 2))
     came = position(("PO-1", 3, 2), landed={"PO-1": 3}, due={"PO-1": 3})
     assert supplies.steps(came, reversed(queue)) == [
-        Step("fill", "o1", "1", "PO-1", 2),
-        Step("fill", "o2", "1", "PO-1", 1),
+        SupplyStep("fill", "o1", "1", "PO-1", 2),
+        SupplyStep("fill", "o2", "1", "PO-1", 1),
     ]
 
 
 def test_when_less_is_to_come_the_latest_promises_are_broken() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-1", 2, 2), ("o3", "PO-1", 2, 2))
     assert supplies.steps(position(("PO-1", 3, 2)), queue) == [
-        Step("free", "o2", "1", "PO-1", 1),
-        Step("free", "o3", "1", "PO-1", 2),
+        SupplyStep("free", "o2", "1", "PO-1", 1),
+        SupplyStep("free", "o3", "1", "PO-1", 2),
     ]
     assert [step.units for step in supplies.steps(position(("PO-1", 0, 2)), queue)] == [2, 2, 2]
     assert [step.kind for step in supplies.steps(position(), queue)] == ["free"] * 3
@@ -120,7 +120,7 @@ def test_when_less_is_to_come_the_latest_promises_are_broken() -> None:
 def test_a_date_that_has_changed_breaks_every_promise_of_its_supply() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-2", 2, 3))
     slipped = position(("PO-1", 9, 4), ("PO-2", 2, 3))
-    assert supplies.steps(slipped, queue) == [Step("free", "o1", "1", "PO-1", 2)]
+    assert supplies.steps(slipped, queue) == [SupplyStep("free", "o1", "1", "PO-1", 2)]
 
 
 def test_nothing_is_done_while_promises_can_be_kept() -> None:
@@ -141,7 +141,7 @@ def test_units_that_come_by_transfer_are_reserved_for_those_promised() -> None:
 
 
 def test_another_date_is_told_once_with_the_one_before() -> None:
-    start = model.Change(wanted(2))
+    start = model.OrderChange(wanted(2))
     first = model.settle(start, NOW, claims={"0": [Claim("depot", "PO-1", 2, NOW + DAY)]}).order
     assert first.lines[0].expected_at == NOW + DAY
     assert [entry.event for entry in first.history] == ["order.placed", "order.backordered"]
@@ -168,14 +168,14 @@ def test_another_date_is_told_once_with_the_one_before() -> None:
 
 
 def test_units_without_a_promise_leave_the_line_without_a_date() -> None:
-    start = model.Change(wanted(3))
+    start = model.OrderChange(wanted(3))
     found = model.settle(start, NOW, claims={"0": [Claim("depot", "PO-1", 2, NOW + DAY)]}).order
     assert (found.lines[0].backordered, found.lines[0].expected_at) == (3, None)
 
 
 def test_cancelling_gives_up_the_latest_promises() -> None:
     claims = [Claim("depot", "PO-1", 2, NOW + DAY), Claim("depot", "PO-2", 2, NOW + 2 * DAY)]
-    first = model.settle(model.Change(wanted(4)), NOW, claims={"0": claims}).order
+    first = model.settle(model.OrderChange(wanted(4)), NOW, claims={"0": claims}).order
     left = model.cancel(first, {"0": 3}, "too late", NOW, "web").order
     assert [(claim.reference, claim.quantity) for claim in left.lines[0].claims] == [("PO-1", 1)]
     model.check(left)
@@ -186,7 +186,7 @@ def test_cancelling_gives_up_the_latest_promises() -> None:
 def test_a_preorder_is_not_given_up_before_its_date() -> None:
     due = NOW + 90 * DAY
     claims = {"0": [Claim("depot", "PO-1", 1, due)]}
-    waits = model.settle(model.Change(wanted(1)), NOW, claims=claims).order
+    waits = model.settle(model.OrderChange(wanted(1)), NOW, claims=claims).order
     assert model.overdue(waits, NOW + 60 * DAY) is None
     freed = model.overdue(waits, due)
     assert freed is not None
@@ -212,7 +212,7 @@ def test_no_unit_of_a_supply_is_promised_twice(
     rows = [
         (name, units, n + 1) for n, (name, units) in enumerate(zip(names, quantities, strict=True))
     ]
-    queue: list[Waiting] = []
+    queue: list[WaitingLine] = []
     for n, units in enumerate(asked):
         made = supplies.allot(
             None,
@@ -224,7 +224,7 @@ def test_no_unit_of_a_supply_is_promised_twice(
         )
         for claim in made.get("0", ()):
             due[claim.reference] += claim.quantity
-            queue.append(Waiting(NOW + n * timedelta(minutes=1), f"o{n}", "0", claim))
+            queue.append(WaitingLine(NOW + n * timedelta(minutes=1), f"o{n}", "0", claim))
     assert all(due[name] <= units for name, units in zip(names, quantities, strict=True))
     assert due.total() == min(sum(asked), sum(quantities))
     after = [(name, short[n], n + 1) for n, (name, _, _) in enumerate(rows)]
@@ -238,6 +238,6 @@ def test_no_unit_of_a_supply_is_promised_twice(
 
 def test_a_position_that_was_not_read_is_a_fault_and_not_a_guess() -> None:
     claims = {"0": [Claim("depot", "PO-1", 1, NOW + DAY)]}
-    change = model.settle(model.Change(wanted(1)), NOW, claims=claims)
+    change = model.settle(model.OrderChange(wanted(1)), NOW, claims=claims)
     with pytest.raises(LookupError):
         supplies.effects(None, change, {})

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from shared.errors import Refusal
 from shared.orders.model.transfers import (
-    Moved,
     Transfer,
+    TransferChange,
     TransferLine,
     announced,
     cancel,
@@ -34,7 +34,7 @@ ACTS = st.lists(
 )
 
 
-def carried_out(transfer: Transfer, act: tuple[object, ...], day: int) -> Moved | None:
+def carried_out(transfer: Transfer, act: tuple[object, ...], day: int) -> TransferChange | None:
     now = NOW + timedelta(days=day)
     match act:
         case ("ship",):
@@ -62,7 +62,7 @@ def test_units_are_at_one_end_or_on_the_way_or_missing(
         NOW,
         NOW + timedelta(days=2),
     )
-    moved: Moved | None = request(draft, NOW, "x")
+    moved: TransferChange | None = request(draft, NOW, "x")
     transfer = draft
     for day, act in enumerate([("request",), *acts]):
         if day:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
-from shared.routing.model.decision import Candidate, Line, Problem, Pull
+from shared.routing.model.decision import Candidate, Problem, Pull, RoutingLine
 from shared.routing.model.filter import filtered
 from shared.routing.model.policy import Markdown, Tariff, Unfilled
 from shared.routing.model.price import (
@@ -124,7 +124,7 @@ def _curve(asked: Problem, place: Candidate, tariff: Tariff, sku: str) -> list[i
     return costs
 
 
-def _ways(asked: Line, places: list[Candidate]) -> Iterator[tuple[int, ...]]:
+def _ways(asked: RoutingLine, places: list[Candidate]) -> Iterator[tuple[int, ...]]:
     """Units of the line by place."""
     for way in itertools.product(range(asked.quantity + 1), repeat=len(places)):
         if sum(way) <= asked.quantity and (

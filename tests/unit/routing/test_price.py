@@ -16,8 +16,8 @@ from shared.routing.model.price import (
     MOST_SUMMED,
     NO_PULL,
     SCALE,
-    Shelf,
-    Step,
+    PriceStep,
+    ShelfPrice,
     left_over,
     opportunity,
     poisson_tail,
@@ -30,7 +30,7 @@ from tests.unit.routing.worlds import NOW, candidate, line, policy, problem
 SOLD = line(margin=1500, salvage=200)
 RATES = st.floats(0, 3)
 SHELVES = st.builds(
-    Shelf,
+    ShelfPrice,
     stock=st.integers(1, 12),
     rate=RATES,
     pull=st.builds(Pull, rate=RATES, saving=st.integers(0, 3000)),
@@ -46,36 +46,38 @@ SHELVES = st.builds(
 MOST = 1500 - 200
 
 
-def price(found: Shelf, asked: Problem | None = None) -> float:
+def price(found: ShelfPrice, asked: Problem | None = None) -> float:
     """Minor units."""
     return opportunity(asked or problem([SOLD], []), SOLD, found) / SCALE
 
 
 @given(SHELVES)
-def test_a_unit_is_worth_its_salvage_at_least_and_its_best_use_at_most(found: Shelf) -> None:
+def test_a_unit_is_worth_its_salvage_at_least_and_its_best_use_at_most(found: ShelfPrice) -> None:
     assert 200 <= price(found) <= 200 + max(MOST, found.pull.saving) + 1e-9
 
 
 @given(SHELVES, st.integers(1, 5))
-def test_the_more_there_is_the_less_each_is_worth(found: Shelf, more: int) -> None:
+def test_the_more_there_is_the_less_each_is_worth(found: ShelfPrice, more: int) -> None:
     assert price(found._replace(stock=found.stock + more)) <= price(found)
 
 
 @given(SHELVES, RATES)
-def test_the_more_is_sold_over_the_counter_the_more_it_is_worth(found: Shelf, more: float) -> None:
+def test_the_more_is_sold_over_the_counter_the_more_it_is_worth(
+    found: ShelfPrice, more: float
+) -> None:
     assert price(found._replace(rate=found.rate + more)) >= price(found)
 
 
 @given(SHELVES, RATES, st.integers(0, 500))
 def test_the_more_orders_are_to_come_and_save_the_more_it_is_worth(
-    found: Shelf, more: float, saved: int
+    found: ShelfPrice, more: float, saved: int
 ) -> None:
     pull = Pull(found.pull.rate + more, found.pull.saving + saved)
     assert price(found._replace(pull=pull)) >= price(found)
 
 
 @given(SHELVES, st.integers(1, 60))
-def test_nearer_to_the_end_of_the_season_a_unit_is_worth_less(found: Shelf, days: int) -> None:
+def test_nearer_to_the_end_of_the_season_a_unit_is_worth_less(found: ShelfPrice, days: int) -> None:
     bare = found._replace(expected=())
     ends = replace(SOLD, season_ends_at=NOW + timedelta(days=90))
     sooner = replace(SOLD, season_ends_at=NOW + timedelta(days=90 - days))
@@ -84,19 +86,19 @@ def test_nearer_to_the_end_of_the_season_a_unit_is_worth_less(found: Shelf, days
 
 
 @given(SHELVES)
-def test_when_the_season_is_over_a_unit_is_worth_its_salvage(found: Shelf) -> None:
+def test_when_the_season_is_over_a_unit_is_worth_its_salvage(found: ShelfPrice) -> None:
     over = replace(SOLD, season_ends_at=NOW - timedelta(days=1))
     assert opportunity(problem([over], []), over, found) == 200 * SCALE
 
 
 @given(SHELVES)
-def test_a_delivery_never_makes_the_units_before_it_dearer(found: Shelf) -> None:
+def test_a_delivery_never_makes_the_units_before_it_dearer(found: ShelfPrice) -> None:
     assert price(found) <= price(found._replace(expected=()))
 
 
 def test_a_unit_that_is_short_before_the_delivery_is_dear_all_the_same() -> None:
     tomorrow = Expected(int(NOW.timestamp()) + 86_400, 1000)
-    plenty = Shelf(1, 2.0, NO_PULL, (tomorrow,))
+    plenty = ShelfPrice(1, 2.0, NO_PULL, (tomorrow,))
     assert price(plenty) == pytest.approx(200 + MOST * poisson_tail(2.0, 1), abs=1e-3)
 
 
@@ -120,7 +122,7 @@ def test_what_orders_save_is_weighed_as_what_the_counter_earns() -> None:
 
 
 def test_of_a_product_whose_margin_nobody_knows_nothing_is_said() -> None:
-    assert opportunity(problem([line()], []), line(), Shelf(1, 2.0, Pull(1.0, 500))) == 0
+    assert opportunity(problem([line()], []), line(), ShelfPrice(1, 2.0, Pull(1.0, 500))) == 0
 
 
 def test_units_that_orders_will_come_for_are_left_to_them() -> None:
@@ -171,7 +173,7 @@ def test_stock_above_its_target_earns_what_marking_it_down_would_cost() -> None:
 
 
 def test_the_nearer_the_end_of_its_season_the_more_a_unit_is_left_over() -> None:
-    asked, shelf = problem([], [], policy=MARKED_DOWN), Shelf(4, 0.2, NO_PULL)
+    asked, shelf = problem([], [], policy=MARKED_DOWN), ShelfPrice(4, 0.2, NO_PULL)
     chances = [
         left_over(asked, replace(SOLD, season_ends_at=NOW + timedelta(days=days)), shelf)
         for days in (60, 20, 5, 0)
@@ -182,7 +184,7 @@ def test_the_nearer_the_end_of_its_season_the_more_a_unit_is_left_over() -> None
 
 
 @given(SHELVES, st.integers(1, 5))
-def test_the_more_there_is_the_likelier_it_is_left_over(found: Shelf, more: int) -> None:
+def test_the_more_there_is_the_likelier_it_is_left_over(found: ShelfPrice, more: int) -> None:
     asked = problem([], [], policy=MARKED_DOWN)
     fuller = found._replace(stock=found.stock + more)
     assert left_over(asked, SOLD, found) <= left_over(asked, SOLD, fuller)
@@ -193,7 +195,7 @@ def test_a_policy_without_a_price_of_markdowns_charges_none() -> None:
     assert "markdown" not in route(problem([SOLD], [place])).plan.terms
 
 
-def on_the_shelf(found: Shelf, units: int) -> tuple[Step, ...]:
+def on_the_shelf(found: ShelfPrice, units: int) -> tuple[PriceStep, ...]:
     place = candidate(
         "X",
         {"A": found.stock},
@@ -206,7 +208,7 @@ def on_the_shelf(found: Shelf, units: int) -> tuple[Step, ...]:
 
 @given(SHELVES, st.integers(1, 300))
 def test_no_unit_is_cheaper_than_the_one_before_and_all_are_priced(
-    found: Shelf, units: int
+    found: ShelfPrice, units: int
 ) -> None:
     priced = on_the_shelf(found._replace(stock=found.stock + units - 1), units)
     costs = [step.opportunity + step.markdown for step in priced]
@@ -215,7 +217,9 @@ def test_no_unit_is_cheaper_than_the_one_before_and_all_are_priced(
 
 
 @given(SHELVES, st.integers(1, MOST_PRICED))
-def test_up_to_the_most_that_are_priced_each_unit_has_its_own(found: Shelf, units: int) -> None:
+def test_up_to_the_most_that_are_priced_each_unit_has_its_own(
+    found: ShelfPrice, units: int
+) -> None:
     fuller = found._replace(stock=found.stock + units, expected=())
     alone = [
         opportunity(problem([], []), SOLD, fuller._replace(stock=fuller.stock - taken))
@@ -246,7 +250,7 @@ def test_two_units_are_charged_for_the_last_two_whatever_line_they_are_of() -> N
 def test_of_more_units_the_mean_is_within_a_percent_of_the_most_a_unit_earns(
     units: int, left: int, rate: float, pull: Pull
 ) -> None:
-    found = Shelf(units + left, rate, pull)
+    found = ShelfPrice(units + left, rate, pull)
     days, most = float(DEFAULT_POLICY.horizon_days), max(MOST, pull.saving)
     exact = sum(
         worth(found.stock - taken, rate * days, MOST, pull.rate * days, pull.saving)
@@ -266,7 +270,7 @@ def test_a_line_of_a_billion_units_is_priced_as_fast_as_one_of_a_hundred(
         return poisson_tail(mean, least)
 
     monkeypatch.setattr(pricing, "poisson_tail", counted)
-    assert on_the_shelf(Shelf(10**9, 3.0, NO_PULL), 10**9)
+    assert on_the_shelf(ShelfPrice(10**9, 3.0, NO_PULL), 10**9)
     assert len(priced) <= 3 * MOST_PRICED
 
 

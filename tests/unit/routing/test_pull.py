@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.locations.model import distance_km
 from shared.routing.model.decision import Pull
 from shared.routing.model.policy import DEFAULT_POLICY
-from shared.routing.model.price import NO_PULL, Shelf
+from shared.routing.model.price import NO_PULL, ShelfPrice
 from shared.routing.model.pull import (
     MOST_CELLS,
     Cell,
@@ -24,7 +24,7 @@ from shared.routing.model.pull import (
 from shared.routing.model.route import route
 from tests.unit.routing.worlds import candidate, line, problem
 
-COUNTER = Shelf(5, 0.0, NO_PULL)
+COUNTER = ShelfPrice(5, 0.0, NO_PULL)
 NEAR_AND_FAR = Network(
     alone=[[500, 900], [900, 500]],
     together=[[500, 900], [900, 500]],
@@ -35,7 +35,7 @@ NEAR_AND_FAR = Network(
 
 def pulled(
     network: Network = NEAR_AND_FAR,
-    shelves: dict[int, Shelf] | None = None,
+    shelves: dict[int, ShelfPrice] | None = None,
     orders: tuple[float, ...] = (1.0, 0.5),
     **changes: Any,
 ) -> dict[int, Pull]:
@@ -67,7 +67,7 @@ def test_a_shelf_that_is_empty_is_nobodys_choice() -> None:
 
 
 def test_a_shelf_that_sells_out_over_the_counter_leaves_orders_to_the_other() -> None:
-    busy = Shelf(1, 2.0, NO_PULL)
+    busy = ShelfPrice(1, 2.0, NO_PULL)
     found = pulled(shelves={0: busy, 1: COUNTER._replace(stock=500)}, margin=2000)
     assert found[1].rate == pytest.approx(1.5)
     assert 0 not in found

@@ -6,15 +6,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.routing.model.decision import Candidate, Destination, Expected, Line, Problem, Pull
+from shared.routing.model.decision import (
+    Candidate,
+    Destination,
+    Expected,
+    Problem,
+    Pull,
+    RoutingLine,
+)
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOME = Destination(45.52, -122.68, "97201", "US")
 
 
-def line(line_id: str = "1", sku: str = "A", quantity: int = 1, **more: Any) -> Line:
-    return Line(line_id, sku, quantity, **{"kg": 0.5, "price": 2000, **more})
+def line(line_id: str = "1", sku: str = "A", quantity: int = 1, **more: Any) -> RoutingLine:
+    return RoutingLine(line_id, sku, quantity, **{"kg": 0.5, "price": 2000, **more})
 
 
 def candidate(location_id: str, stock: dict[str, int], km: float = 10, **more: Any) -> Candidate:
@@ -31,7 +38,7 @@ def candidate(location_id: str, stock: dict[str, int], km: float = 10, **more: A
     )
 
 
-def problem(lines: list[Line], candidates: list[Candidate], **more: Any) -> Problem:
+def problem(lines: list[RoutingLine], candidates: list[Candidate], **more: Any) -> Problem:
     values: dict[str, Any] = {"policy": DEFAULT_POLICY, "now": NOW, "destination": HOME, **more}
     return Problem(tuple(lines), tuple(candidates), **values)
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from shared.stock.model.count import Basis, Needs
 from shared.stock.model.events import COUNTED, Counted, Event
-from shared.stock.model.feed import Change, Skip, fold, hidden_by
-from shared.stock.model.ledger import Entry, History, Row
+from shared.stock.model.feed import PositionWrite, Skip, fold, hidden_by
+from shared.stock.model.ledger import History, LedgerEntry, LedgerRow
 from shared.stock.model.position import Cause, Effect, Position
 from shared.stock.model.skipped import bound_of, find, newest_of, packs
 
@@ -15,7 +15,7 @@ from shared.stock.model.skipped import bound_of, find, newest_of, packs
 @dataclass
 class Book:
     position: Position | None = None
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LedgerRow] = field(default_factory=list)
     marks: set[tuple[str, str]] = field(default_factory=set)
     converted: dict[str, datetime] = field(default_factory=dict)
     skipped: list[Counted] = field(default_factory=list)
@@ -30,12 +30,12 @@ class Book:
             decided = self._decide([*events, count])
         if isinstance(decided, Skip):
             self.skipped.append(decided.count)
-        if not isinstance(decided, Change):
+        if not isinstance(decided, PositionWrite):
             return False
         self._write(decided, now)
         return True
 
-    def _decide(self, events: Sequence[Event]) -> Change | Skip | Needs | None:
+    def _decide(self, events: Sequence[Event]) -> PositionWrite | Skip | Needs | None:
         decided = fold(self.position, events, self.marks)
         if isinstance(decided, Needs):
             self.asked += 1
@@ -60,7 +60,7 @@ class Book:
 
     def act(self, effect: Effect, cause: Cause, at: datetime) -> None:
         before = self.position or _nothing(effect.sku, effect.location_id, at)
-        entry = Entry(
+        entry = LedgerEntry(
             cause.id,
             cause.source,
             cause.type,
@@ -82,7 +82,7 @@ class Book:
         )
         self._record(before, after, (entry,))
 
-    def _write(self, change: Change, now: datetime) -> None:
+    def _write(self, change: PositionWrite, now: datetime) -> None:
         before = self.position or _nothing(change.sku, change.location_id, now)
         assert change.feed_version == before.feed_version
         assert change.version in (None, before.version)
@@ -110,7 +110,7 @@ class Book:
         self.marks |= set(change.marks)
         self._record(before, after, change.entries)
 
-    def _record(self, before: Position, after: Position, entries: tuple[Entry, ...]) -> None:
+    def _record(self, before: Position, after: Position, entries: tuple[LedgerEntry, ...]) -> None:
         delta = after.on_hand - before.on_hand
         told = sum(entry.delta or 0 for entry in entries)
         entries = tuple(
@@ -119,7 +119,7 @@ class Book:
         )
         self.position = after
         self.rows.append(
-            Row(
+            LedgerRow(
                 after.version,
                 after.feed_version,
                 after.on_hand,

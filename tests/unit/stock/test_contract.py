@@ -14,7 +14,7 @@ from shared.documents import batches_of
 from shared.errors import FromTheFuture, Refusal
 from shared.instants import rfc3339
 from shared.stock.contract.feed import event_of
-from shared.stock.model.events import Announced, Counted, Moved, Reason
+from shared.stock.model.events import Announced, Counted, Moved, MovementReason
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def test_a_net_count_without_net_through_is_net_as_of_itself() -> None:
 def test_a_movement_in_utc_and_whole_milliseconds() -> None:
     event = event_of(MOVED, NOW)
     assert isinstance(event, Moved)
-    assert (event.sequence, event.delta, event.reason) == (7, -2, Reason.RETAIL_SELLING)
+    assert (event.sequence, event.delta, event.reason) == (7, -2, MovementReason.RETAIL_SELLING)
     assert event.occurred_at == datetime(2026, 3, 1, 9, 30, 0, 123_000, tzinfo=UTC)
 
 

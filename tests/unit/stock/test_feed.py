@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.errors import Busy
 from shared.stock.model.count import Basis, Needs
 from shared.stock.model.events import COUNTED, HELD, RELEASED, Announced, Counted, Event, Moved
-from shared.stock.model.feed import REMEMBERED, Change, fold
+from shared.stock.model.feed import REMEMBERED, PositionWrite, fold
 from shared.stock.model.ledger import History
 from shared.stock.model.position import Cause, Effect
 from tests.unit.stock.book import Book
@@ -276,7 +276,7 @@ def test_a_reservation_that_the_ledger_lacks_hinders_no_count_of_long_ago() -> N
     behind = list(book.rows)
     book.act(Effect("A", "1", 0, 1), order(1), at(12))
     change = fold(book.position, [counted(50, 5)], history=History(behind))
-    assert isinstance(change, Change)
+    assert isinstance(change, PositionWrite)
     assert (change.basis, change.units, change.version) == (Basis.ADD, 50, None)
 
 

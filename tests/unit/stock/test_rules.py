@@ -15,13 +15,13 @@ from shared.stock.model.limits import Limit
 from shared.stock.model.position import Effect, take
 from shared.stock.model.rules import (
     WHOLE,
-    Amount,
+    ChannelRules,
     Facts,
-    Match,
     Rule,
-    Rules,
+    RuleAmount,
+    RuleMatch,
     Selling,
-    Terms,
+    SellingTerms,
     began,
     differing,
     from_json,
@@ -40,12 +40,12 @@ TENT = Product("tent", "Tent", 1000, "USD", 2.0, attributes={"brand": "Alp", "se
 
 
 def safety(units: int = 0, *, ratio: float = 0, name: str = "s", **match: Any) -> Rule:
-    return Rule(name, Match(**match), Amount(units, round(ratio * WHOLE)))
+    return Rule(name, RuleMatch(**match), RuleAmount(units, round(ratio * WHOLE)))
 
 
 def fence(units: int = 0, *channels: str, ratio: float = 0, name: str = "f", **more: Any) -> Rule:
-    amount = Amount(units, round(ratio * WHOLE))
-    return Rule(name, Match(), amount, frozenset(channels or ("web",)), **more)
+    amount = RuleAmount(units, round(ratio * WHOLE))
+    return Rule(name, RuleMatch(), amount, frozenset(channels or ("web",)), **more)
 
 
 def sellable(channel: str, facts: Facts | int, *rules: Rule) -> int:
@@ -58,8 +58,8 @@ def unknown(_: str) -> Mapping[str, int]:
 
 
 def bound(rule: Rule, sku: str = "tent", at: str = "denver", channel: str = "web") -> bool:
-    rules = Rules(1, (rule,))
-    return Selling(rules, channel, NOW, PLACES, {"tent": TENT}, unknown)[sku, at] != Terms()
+    rules = ChannelRules(1, (rule,))
+    return Selling(rules, channel, NOW, PLACES, {"tent": TENT}, unknown)[sku, at] != SellingTerms()
 
 
 # Where a rule applies
@@ -99,20 +99,20 @@ def test_a_place_that_nobody_knows_matches_by_its_id_only() -> None:
 
 
 def test_what_two_documents_differ_in_is_what_may_change_anything() -> None:
-    one, two, three = (Rule(name, Match(), Amount(1)) for name in "abc")
+    one, two, three = (Rule(name, RuleMatch(), RuleAmount(1)) for name in "abc")
     assert differing((one, two), (one, two)) == ()
     assert differing((one, two), (two, three)) == (one, three)
     assert differing((one, two), (two, one)) == (one, two, two, one)
-    more = replace(two, amount=Amount(2))
+    more = replace(two, amount=RuleAmount(2))
     assert differing((one, two), (one, more)) == (two, more)
 
 
 def test_a_document_says_something_else_from_the_end_of_a_fence_on() -> None:
     put_at = datetime(2026, 3, 1, tzinfo=UTC)
     early, late = (put_at + timedelta(days=days) for days in (-1, 5))
-    ended = Rule("ended", Match(), Amount(1), frozenset({"pos"}), early)
-    ends = Rule("ends", Match(), Amount(1), frozenset({"pos"}), late)
-    rules = Rules(1, (ended, ends))
+    ended = Rule("ended", RuleMatch(), RuleAmount(1), frozenset({"pos"}), early)
+    ends = Rule("ends", RuleMatch(), RuleAmount(1), frozenset({"pos"}), late)
+    rules = ChannelRules(1, (ended, ends))
     for at, since, left in (
         (put_at, put_at, (ends,)),
         (late - timedelta(seconds=1), put_at, (ends,)),
@@ -212,7 +212,7 @@ def test_a_ratio_is_never_less_than_its_minimum() -> None:
 
 
 def test_a_fence_is_open_to_all_from_its_date_on() -> None:
-    rules = Rules(1, (fence(30, until=NOW),))
+    rules = ChannelRules(1, (fence(30, until=NOW),))
 
     def told(at: datetime) -> int:
         return Selling(rules, "pos", at, {}, {}, unknown)["tent", "denver"].sellable(
@@ -242,18 +242,18 @@ def test_a_floor_that_depends_on_the_position_needs_it() -> None:
 # Laws
 
 CHANNELS = ("web", "marketplace", "pos")
-amounts = st.builds(Amount, st.integers(0, 15), st.sampled_from([0, 0, 1000, 3000, 5000]))
+amounts = st.builds(RuleAmount, st.integers(0, 15), st.sampled_from([0, 0, 1000, 3000, 5000]))
 safeties = st.builds(
     Rule,
     st.just("s"),
-    st.builds(Match, channels=st.frozensets(st.sampled_from(CHANNELS), max_size=2)),
+    st.builds(RuleMatch, channels=st.frozensets(st.sampled_from(CHANNELS), max_size=2)),
     amounts,
 )
 documents = st.builds(
     lambda rules, a, b, swap: [*rules, *([b, a] if swap else [a, b])],
     st.lists(safeties, max_size=3),
-    amounts.map(lambda amount: Rule("f", Match(), amount, frozenset({"web"}))),
-    amounts.map(lambda amount: Rule("m", Match(), amount, frozenset({"marketplace"}))),
+    amounts.map(lambda amount: Rule("f", RuleMatch(), amount, frozenset({"web"}))),
+    amounts.map(lambda amount: Rule("m", RuleMatch(), amount, frozenset({"marketplace"}))),
     st.booleans(),
 )
 
@@ -329,7 +329,7 @@ class Channels(RuleBasedStateMachine):
         self.facts = facts
         self.read.append(facts)
 
-    def terms(self, channel: str) -> Terms:
+    def terms(self, channel: str) -> SellingTerms:
         return terms(self.document, channel)
 
     @rule(channel=st.sampled_from(CHANNELS), units=st.integers(1, 12), ago=st.integers(0, 3))

@@ -11,7 +11,7 @@ from shared.stock.model.slots import (
     Grant,
     Instead,
     Slot,
-    Whole,
+    WholePosition,
     draw,
     grant,
 )
@@ -23,13 +23,13 @@ slots = st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=MOST_SLO
         Slot(number, available, closed=closed) for number, (available, closed) in enumerate(rows)
     )
 )
-split = st.builds(Whole, st.integers(0, 60), st.integers(0, 60), slots)
-whole = st.builds(Whole, st.integers(-20, 200)) | split
+split = st.builds(WholePosition, st.integers(0, 60), st.integers(0, 60), slots)
+whole = st.builds(WholePosition, st.integers(-20, 200)) | split
 
 
 @given(whole, units, floors, st.integers(0, 1 << 16), st.integers(1, MOST_SLOTS))
 def test_a_draw_is_the_demand_from_slots_that_have_it_and_leaves_the_floor(
-    whole: Whole, wanted: int, floor: int, start: int, most: int
+    whole: WholePosition, wanted: int, floor: int, start: int, most: int
 ) -> None:
     drawn = draw(whole, wanted, floor, start, most)
     if drawn is Instead.SHORT:
@@ -55,7 +55,9 @@ def test_a_draw_is_the_demand_from_slots_that_have_it_and_leaves_the_floor(
 
 
 @given(split, units, st.integers(0, 1 << 16))
-def test_one_slot_that_has_enough_is_taken_alone(whole: Whole, wanted: int, start: int) -> None:
+def test_one_slot_that_has_enough_is_taken_alone(
+    whole: WholePosition, wanted: int, start: int
+) -> None:
     enough = any(slot.available >= wanted and not slot.closed for slot in whole.slots)
     drawn = draw(whole, wanted, whole.kept, start)
     if enough:
@@ -65,12 +67,12 @@ def test_one_slot_that_has_enough_is_taken_alone(whole: Whole, wanted: int, star
 
 @given(st.integers(1, 8), st.integers(0, 1 << 16))
 def test_where_to_begin_is_spread_over_the_slots(count: int, start: int) -> None:
-    whole = Whole(0, 0, tuple(Slot(number, 5) for number in range(count)))
+    whole = WholePosition(0, 0, tuple(Slot(number, 5) for number in range(count)))
     assert draw(whole, 1, 0, start) == [Draw(start % count, 1)]
 
 
 def test_a_demand_larger_than_any_slot_is_taken_from_the_fullest() -> None:
-    whole = Whole(4, 0, (Slot(0, 3), Slot(1, 5), Slot(2, 1), Slot(3, 9, closed=True)))
+    whole = WholePosition(4, 0, (Slot(0, 3), Slot(1, 5), Slot(2, 1), Slot(3, 9, closed=True)))
     assert draw(whole, 6, 0, 0) == [Draw(1, 5), Draw(0, 1)]
     assert draw(whole, 13, 0, 0) == [Draw(1, 5), Draw(0, 3), Draw(2, 1), Draw(None, 4)]
     assert draw(whole, 13, 0, 0, most=3) is Instead.FOLD
@@ -79,12 +81,12 @@ def test_a_demand_larger_than_any_slot_is_taken_from_the_fullest() -> None:
 
 
 def test_dry_slots_are_folded() -> None:
-    assert draw(Whole(7, 0, (Slot(0, 0), Slot(1, 0))), 1, 0, 0) is Instead.FOLD
-    assert draw(Whole(0, 0, (Slot(0, 0), Slot(1, 0))), 1, 0, 0) is Instead.SHORT
+    assert draw(WholePosition(7, 0, (Slot(0, 0), Slot(1, 0))), 1, 0, 0) is Instead.FOLD
+    assert draw(WholePosition(0, 0, (Slot(0, 0), Slot(1, 0))), 1, 0, 0) is Instead.SHORT
 
 
 def test_a_floor_above_what_is_kept_is_for_the_position_to_judge() -> None:
-    whole = Whole(20, 5, (Slot(0, 30),))
+    whole = WholePosition(20, 5, (Slot(0, 30),))
     assert draw(whole, 10, 5, 0) == [Draw(0, 10)]
     assert draw(whole, 10, 6, 0) == [Draw(None, 10)]
     assert draw(whole, 15, 6, 0) is Instead.FOLD

@@ -1,8 +1,8 @@
-"""Files of customers for the feed queue: what sources state of persons, as CloudEvents.
+"""Files of customer records as CloudEvents for the customer feed.
 
-A row is a CloudEvent (customer.observed), a statement as POST /v1/customers/resolve takes it, or
-flat: source, source_id, occurred_at, the identifiers, the names, birth_date and the address's
-parts by their names. CSV with a header, JSON lines or a JSON array.
+A file is CSV with a header, JSON lines or a JSON array. A row is a CloudEvent (customer.observed),
+a statement (the body of POST /v1/customers/resolve), or flat, with the columns source, source_id,
+occurred_at, and those of IDENTIFIERS, NAMES and ADDRESS.
 """
 
 import csv
@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from infra.cli.feed import Bad, Feed
+from infra.cli.stock_files import Feed
+from infra.local.bad_row import BadRow
 from shared.customers.contract.statements import CustomerAddress, CustomerIdentifiers, observed
 from shared.errors import Refusal
 from shared.instants import rfc3339
@@ -21,15 +22,16 @@ from shared.web.auth import Sources
 from shared.web.problem import summary
 
 ANY_SOURCE = Sources.of(["all:trusted"])
-"""The feed itself knows for which ones it speaks."""
+"""The worker of the feed knows which sources it accepts; the file is only checked for its form."""
 IDENTIFIERS = tuple(CustomerIdentifiers.model_fields)
 ADDRESS = tuple(CustomerAddress.model_fields)
 NAMES = ("given_name", "family_name", "birth_date")
 
 
 def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
-    """The events of a file. ``source`` names it in events that are made of rows; a row without
-    occurred_at is as of ``as_of``. A reason never repeats a value."""
+    """The events of a file. ``source`` becomes the CloudEvents source of rows that are no events,
+    ``as_of`` the instant of rows without occurred_at. Reasons never repeat a value, because values
+    are personal data."""
     feed = Feed([], [])
     try:
         for line, row in _rows(content.decode("utf-8-sig")):
@@ -37,11 +39,13 @@ def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
                 event = _event(row, source, as_of)
                 observed(event, now, ANY_SOURCE)
             except Refusal as refusal:
-                feed.bad.append(Bad(line, summary(refusal)["detail"]))
+                feed.bad.append(BadRow(line, summary(refusal)["detail"]))
             else:
                 feed.events.append(event)
     except (ValueError, csv.Error):
-        feed.bad.append(Bad(1, "neither CSV with a header, JSON lines nor a JSON array, in UTF-8"))
+        feed.bad.append(
+            BadRow(1, "neither CSV with a header, JSON lines nor a JSON array, in UTF-8")
+        )
     return feed
 
 
@@ -76,13 +80,14 @@ def _event(row: Any, source: str, as_of: datetime) -> Any:
 
 
 def _statement(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row as a statement; what it is not made of stays where it is, to be named as unknown."""
+    """A flat row as a statement. Unknown columns are kept, so that the contract refuses them by
+    their path."""
     flat = {*IDENTIFIERS, *NAMES, *ADDRESS}
     if not flat & row.keys():
         return dict(row)
-    told = {name: value for name, value in row.items() if name not in flat}
-    told["identifiers"] = {name: row[name] for name in IDENTIFIERS if name in row}
+    statement = {name: value for name, value in row.items() if name not in flat}
+    statement["identifiers"] = {name: row[name] for name in IDENTIFIERS if name in row}
     attributes: dict[str, Any] = {name: row[name] for name in NAMES if name in row}
     if address := {name: row[name] for name in ADDRESS if name in row}:
         attributes["address"] = address
-    return {**told, "attributes": attributes}
+    return {**statement, "attributes": attributes}

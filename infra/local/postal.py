@@ -6,7 +6,7 @@ UTF-8, without a header:
     country code, postal code, place name, 3 x (admin name, admin code), latitude, longitude,
     accuracy
 
-A code that names several places has a row for each, and lies in the middle of them.
+A postal code with several places has a row for each place; its centroid is their mean.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ import httpx
 import zipcodes
 from pydantic import ValidationError
 
-from infra.cli.feed import Bad
+from infra.local.bad_row import BadRow
 from infra.local.target import answer
 from shared.locations.contract import MOST_CODES, PostalCodeInput
 
@@ -35,20 +35,20 @@ class Code:
     longitude: float
 
 
-def of_geonames(lines: Iterable[str]) -> tuple[list[Code], list[Bad]]:
-    """The codes of a file, and the lines that are none, with their reasons."""
+def of_geonames(lines: Iterable[str]) -> tuple[list[Code], list[BadRow]]:
+    """The codes of a GeoNames file, and its wrong lines with their reasons."""
     places: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    bad: list[Bad] = []
+    bad: list[BadRow] = []
     for number, line in enumerate(lines, 1):
         row = line.rstrip("\r\n").split("\t")
         try:
-            point = _checked(row)
+            code = _checked(row)
         except ValueError as error:
-            bad.append(Bad(number, _reason(error)))
+            bad.append(BadRow(number, _reason(error)))
         else:
-            places[row[COUNTRY], point.postal_code].append((point.latitude, point.longitude))
+            places[row[COUNTRY], code.postal_code].append((code.latitude, code.longitude))
     return [
-        Code(country, code, fmean(at for at, _ in points), fmean(at for _, at in points))
+        Code(country, code, fmean(lat for lat, _ in points), fmean(lon for _, lon in points))
         for (country, code), points in places.items()
     ], bad
 
@@ -75,7 +75,7 @@ def _reason(error: ValueError) -> str:
 
 
 def of_the_us() -> list[Code]:
-    """Every ZIP code that the package zipcodes knows the place of."""
+    """Every ZIP code that has coordinates in the package zipcodes."""
     return [
         Code("US", row["zip_code"], float(row["lat"]), float(row["long"]))
         for row in zipcodes.list_all()
@@ -84,17 +84,17 @@ def of_the_us() -> list[Code]:
 
 
 def load(ops: httpx.Client, codes: Iterable[Code]) -> Iterator[int]:
-    """Through the API, country by country; how many have been stored by each call."""
+    """Store the codes through the API, country by country. Yields how many each call stored."""
     for country, rows in groupby(sorted(codes, key=attrgetter("country")), attrgetter("country")):
-        found = list(rows)
-        for start in range(0, len(found), MOST_CODES):
-            piece = [
+        batch = list(rows)
+        for start in range(0, len(batch), MOST_CODES):
+            codes_of_call = [
                 {
                     "postal_code": code.postal_code,
                     "latitude": code.latitude,
                     "longitude": code.longitude,
                 }
-                for code in found[start : start + MOST_CODES]
+                for code in batch[start : start + MOST_CODES]
             ]
-            stored = answer(ops.put(f"/v1/postal-codes/{country}", json={"codes": piece}))
+            stored = answer(ops.put(f"/v1/postal-codes/{country}", json={"codes": codes_of_call}))
             yield int(stored["stored"])
