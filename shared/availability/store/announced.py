@@ -16,6 +16,7 @@ from shared.availability.model.channel import found_in, of_pack, told
 from shared.availability.model.events import View
 from shared.availability.model.pack import Pack, in_columns
 from shared.aws import dynamodb as tables
+from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog.model import Product
@@ -178,28 +179,24 @@ def concerned(changes: Iterable[Rewritten]) -> frozenset[str] | None:
 
 def keep(was: AnnouncementProgress | None, new: AnnouncementProgress) -> bool:
     """Whether ``new`` was written: not when somebody else has told of all SKUs since ``was``."""
-    # Holds while nobody has begun.
-    condition = "attribute_not_exists(pk)"
-    values: dict[str, Any] = {}
-    if was is not None:
-        # Holds while all SKUs have been told of the rules that they had been when it was read.
-        condition, values = "told = :told", {":told": _item(was.told)}
-    arguments: dict[str, Any] = {
-        "TableName": table_name("config"),
-        "Item": to_item(
-            {
-                "pk": CHANNEL_STOCK,
-                "sk": TOLD,
-                "told": _item(new.told),
-                "coming": _item(new.coming) if new.coming else None,
-                "after": new.after,
-            }
-        ),
-        "ConditionExpression": condition,
+    condition = Condition()
+    if was is None:
+        # Holds while no announcement has begun.
+        condition.require("attribute_not_exists(pk)")
+    else:
+        # Holds while the rules that all SKUs have been announced under are those that were read.
+        condition.require("told = {}", _item(was.told))
+    item = {
+        "pk": CHANNEL_STOCK,
+        "sk": TOLD,
+        "told": _item(new.told),
+        "coming": _item(new.coming) if new.coming else None,
+        "after": new.after,
     }
-    if values:
-        arguments["ExpressionAttributeValues"] = to_item(values)
-    return tables.write("put_item", **arguments) is None
+    refused = tables.write(
+        "put_item", TableName=table_name("config"), Item=to_item(item), **condition.arguments()
+    )
+    return refused is None
 
 
 def _item(state: RulesState) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from shared.availability.model.confidence import (
 )
 from shared.aws import dynamodb as tables
 from shared.aws.cache import Cached
+from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -127,12 +128,13 @@ def _record(item: Mapping[str, Any]) -> ConfidenceRecord:
 
 
 def _written(location_id: str, record: ConfidenceRecord) -> bool:
-    values: dict[str, Any] = {}
-    # Holds while nobody has written since the read that the record was learnt from.
-    condition = "attribute_not_exists(pk)"
+    condition = Condition()
     if record.version:
-        condition = "version = :read"
-        values["ExpressionAttributeValues"] = to_item({":read": record.version})
+        # Holds while nobody has written since the record was read.
+        condition.require("version = {}", record.version)
+    else:
+        # Holds while nobody has written a record of this location.
+        condition.require("attribute_not_exists(pk)")
     refused = tables.write(
         "put_item",
         TableName=table_name("availability"),
@@ -149,7 +151,6 @@ def _written(location_id: str, record: ConfidenceRecord) -> bool:
                 "version": record.version + 1,
             }
         ),
-        ConditionExpression=condition,
-        **values,
+        **condition.arguments(),
     )
     return refused is None

@@ -41,6 +41,7 @@ from shared.availability.model.pack import (
 )
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
+from shared.aws.expression import Condition, Update
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -255,27 +256,18 @@ def put_life(sku: str, at: datetime) -> bool:
 
 def _living(item: Item, life: Life, at: datetime) -> dict[str, Any]:
     """The arguments of an update of ``item``, which leaves its locations as they are."""
-    words = life_words(life)
-    told = {f":{name}": value for name, value in words.items() if value is not None}
-    gone = [name for name, value in words.items() if value is None]
-    sets = ["version = :next", "as_of = :as_of", *(f"{name[1:]} = {name}" for name in told)]
-    removes = f" REMOVE {', '.join(gone)}" if gone else ""
-    return {
-        "TableName": table_name("availability"),
-        "Key": to_item({"pk": item["pk"], "sk": item["sk"]}),
-        "UpdateExpression": f"SET {', '.join(sets)}{removes}",
-        # Holds while nobody has written the item since it was read. It gets the next version, so
-        # that whoever has read it before, and would put it back without this, reads it again.
-        "ConditionExpression": "version = :read",
-        "ExpressionAttributeValues": to_item(
-            {
-                ":read": item["version"],
-                ":next": item["version"] + _of(item),
-                ":as_of": max(item["as_of"], rfc3339(at)),
-                **told,
-            }
-        ),
-    }
+    update = Update()
+    update.set("version", item["version"] + _of(item))
+    update.set("as_of", max(item["as_of"], rfc3339(at)))
+    for name, value in life_words(life).items():
+        if value is None:
+            update.remove(name)
+        else:
+            update.set(name, value)
+    # Holds while nobody has written the item since it was read. The new version makes a writer that
+    # has read the item without this change read it again.
+    update.require("version = {}", item["version"])
+    return update.request(table_name("availability"), item["pk"], item["sk"])
 
 
 def stored(sku: str) -> list[Slice]:
@@ -389,16 +381,16 @@ def _put(item: Item, before: Slice | None) -> bool:
 
 def _guarded(item: Item, before: Slice | None) -> dict[str, Any]:
     """The arguments of a put of ``item``, which was made of ``before``."""
-    arguments: dict[str, Any] = {"TableName": table_name("availability"), "Item": to_item(item)}
+    condition = Condition()
     if before is None:
         # Holds for the first writer of the item.
-        arguments["ConditionExpression"] = "attribute_not_exists(pk)"
+        condition.require("attribute_not_exists(pk)")
     else:
-        # Holds while nobody has written since the read that the item was made of: neither a
-        # change of its locations nor a spreading, which writes all items of the SKU.
-        arguments["ConditionExpression"] = "version = :read"
-        arguments["ExpressionAttributeValues"] = to_item({":read": before.pack.version})
-    return arguments
+        # Holds while nobody has written since the item was read: neither a change of its locations
+        # nor a spreading, which writes all items of the SKU.
+        condition.require("version = {}", before.pack.version)
+    table = table_name("availability")
+    return {"TableName": table, "Item": to_item(item), **condition.arguments()}
 
 
 def slice_of_item(item: Item) -> Slice:

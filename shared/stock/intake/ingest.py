@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from shared.aws import dynamodb as tables
 from shared.aws import s3
+from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
@@ -226,13 +227,12 @@ def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
         "updated_at": rfc3339(now),
         "ttl": int((now + KEPT).timestamp()),
     }
-    # Holds while nobody has begun.
-    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    condition = Condition()
     if before.number:
-        # Holds while the file is where this reader has found it.
-        condition = {
-            "ConditionExpression": "#number = :number AND #state = :state",
-            "ExpressionAttributeNames": {"#number": "number", "#state": "state"},
-            "ExpressionAttributeValues": to_item({":number": before.number, ":state": "reading"}),
-        }
-    return tables.write("put_item", TableName=stock(), Item=to_item(item), **condition) is None
+        # Holds while the file has been read as far as this reader has found it.
+        condition.require("#number = {} AND #state = {}", before.number, "reading")
+    else:
+        # Holds while nobody has begun to read the file.
+        condition.require("attribute_not_exists(pk)")
+    arguments = {"TableName": stock(), "Item": to_item(item), **condition.arguments()}
+    return tables.write("put_item", **arguments) is None

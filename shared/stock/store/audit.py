@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
+from shared.aws.expression import Update
 from shared.aws.items import Item, to_item
 from shared.instants import rfc3339
 from shared.stock import store
@@ -172,32 +173,22 @@ def _rising(position: Position) -> Iterator[LedgerRow]:
 
 def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
     """Takes away what the position need not keep; whether nobody has written it meanwhile."""
-    names = {"#last": "last"}
-    update = "SET version = version + :one, updated_at = :now, #last = :last"
-    values: dict[str, Any] = {
-        ":one": 1,
-        ":now": rfc3339(now),
-        ":version": position.version,
-        ":last": [store.entry_item(_tidied(position, now))],
-    }
+    update = Update()
+    update.add("version", 1)
+    update.set("updated_at", rfc3339(now))
+    update.set("last", [store.entry_item(_tidied(position, now))])
     if left.expected is not None:
-        update += ", expected = :expected"
-        values[":expected"] = [store.expected_item(row) for row in left.expected]
-    if left.counters:
-        gone = {f"#gone{index}": name for index, name in enumerate(left.counters)}
-        names |= gone
-        update += f" REMOVE {', '.join(gone)}"
-    refused = tables.write(
-        "update_item",
-        TableName=store.stock(),
-        Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
-        UpdateExpression=update,
-        # Holds while the position is as it was read.
-        ConditionExpression="version = :version AND attribute_not_exists(slots)",
-        ExpressionAttributeNames=names,
-        ExpressionAttributeValues=to_item(values),
-    )
-    return refused is None
+        update.set("expected", [store.expected_item(row) for row in left.expected])
+    update.remove(*left.counters)
+    # Holds while nobody has written since the position was read.
+    update.require("version = {}", position.version)
+    # Holds while the position is not split.
+    update.require("attribute_not_exists(slots)")
+    return tables.write("update_item", **_request(position, update)) is None
+
+
+def _request(position: Position, update: Update) -> dict[str, Any]:
+    return update.request(store.stock(), f"SKU#{position.sku}", f"LOC#{position.location_id}")
 
 
 def _tidied(position: Position, now: datetime) -> LedgerEntry:
@@ -239,40 +230,22 @@ def correct(position: Position, promised: int, ledger: Ledger, now: datetime) ->
         **store.entry_item(entry(position.version + 1, now, 0, reference)),
         "reserved_delta": promised - ledger.reserved,
     }
-    return (
-        tables.write(
-            "update_item",
-            TableName=store.stock(),
-            Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
-            UpdateExpression=(
-                "SET on_hand = :on_hand, reserved = :reserved, available = :available,"
-                " version = version + :one, updated_at = :now, #last = :last"
-            ),
-            # Holds while nobody has written since the position was read: neither we, nor a hand
-            # that leaves the version as it is.
-            ConditionExpression=(
-                "attribute_not_exists(slots) AND version = :version AND on_hand = :stood_on_hand"
-                " AND reserved = :stood_reserved AND available = :stood_available"
-                # Holds while it takes no units from those to whom they are promised: what was
-                # promised a moment ago may not be seen yet.
-                " AND (reserved <= :reserved OR updated_at <= :rested)"
-            ),
-            ExpressionAttributeNames={"#last": "last"},
-            ExpressionAttributeValues=to_item(
-                {
-                    ":on_hand": on_hand,
-                    ":reserved": promised,
-                    ":available": on_hand - promised,
-                    ":one": 1,
-                    ":now": rfc3339(now),
-                    ":rested": rfc3339(now - RESTED),
-                    ":last": [last],
-                    ":version": position.version,
-                    ":stood_on_hand": position.on_hand,
-                    ":stood_reserved": position.reserved,
-                    ":stood_available": position.available,
-                }
-            ),
-        )
-        is None
-    )
+    update = Update()
+    update.set("on_hand", on_hand)
+    update.set("reserved", promised)
+    update.set("available", on_hand - promised)
+    update.add("version", 1)
+    update.set("updated_at", rfc3339(now))
+    update.set("last", [last])
+    # Holds while the position is not split.
+    update.require("attribute_not_exists(slots)")
+    # Holds while nobody has written since the position was read.
+    update.require("version = {}", position.version)
+    # Holds while nobody has changed the units by hand, which leaves the version as it is.
+    update.require("on_hand = {}", position.on_hand)
+    update.require("reserved = {}", position.reserved)
+    update.require("available = {}", position.available)
+    # Holds while no reserved units are freed, or nobody has written within RESTED: the promise of
+    # a moment ago may not be visible yet.
+    update.require("reserved <= {} OR updated_at <= {}", promised, rfc3339(now - RESTED))
+    return tables.write("update_item", **_request(position, update)) is None

@@ -7,12 +7,13 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.expression import Attribute, Update
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock.model.count import Basis, Needs
 from shared.stock.model.events import Counted, Event, Moved
-from shared.stock.model.feed import PositionWrite, Skip, fold, hidden_by
+from shared.stock.model.feed import Landing, PositionWrite, Skip, fold, hidden_by
 from shared.stock.model.position import DUE, LANDED, Position
 from shared.stock.model.skipped import Place
 from shared.stock.store import slots
@@ -309,117 +310,88 @@ def _write(change: PositionWrite, now: datetime) -> Sequence[Refused]:
 
 
 def _feed_update(change: PositionWrite, now: datetime) -> dict[str, Any]:
+    """The arguments of ``update_item`` that write ``change``."""
+    update = Update()
+    update.set("sku", change.sku)
+    update.set("location_id", change.location_id)
+    update.set("location_key", f"LOC#{change.location_id}")
+    _set_units(update, change)
+    update.add("damaged", 0)
+    update.add("version", 1)
+    update.add("feed_version", 1)
+    update.set("updated_at", rfc3339(now))
+    update.set("last", [entry_item(entry) for entry in change.entries])
+    if change.counted is not None:
+        update.set("counted", stamp_item(change.counted))
+    if change.moved_at is not None:
+        update.set("moved_at", rfc3339(change.moved_at))
+    if change.expected is not None:
+        update.set("expected", [expected_item(row) for row in change.expected])
+    for source, seen in change.seen.items():
+        update.set(f"{SEEN}{source}", [seen.floor, *seen.sequences])
+    update.remove(*(f"{SEEN}{source}" for source in change.forgotten))
+    _require_same_feed(update, change)
+    for landing in change.landings:
+        _land(update, landing)
+    return update.request(stock(), f"SKU#{change.sku}", f"LOC#{change.location_id}")
+
+
+def _set_units(update: Update, change: PositionWrite) -> None:
+    """Sets on_hand, reserved and available; the position's slots must stay covered."""
     landed = sum(landing.units for landing in change.landings)
-    sets = [
-        "sku = :sku, location_id = :location_id, location_key = :location_key",
-        "reserved = if_not_exists(reserved, :zero) + :landed",
-        "damaged = if_not_exists(damaged, :zero)",
-        "version = if_not_exists(version, :zero) + :one",
-        "feed_version = if_not_exists(feed_version, :zero) + :one",
-        "updated_at = :now, #last = :last",
-    ]
-    names = {"#last": "last"}
-    values: dict[str, Any] = {
-        ":sku": change.sku,
-        ":location_id": change.location_id,
-        ":location_key": f"LOC#{change.location_id}",
-        ":units": change.units,
-        ":landed": landed,
-        ":free": change.units - landed,
-        ":zero": 0,
-        ":one": 1,
-        ":now": rfc3339(now),
-        ":last": [entry_item(entry) for entry in change.entries],
-    }
+    update.add("reserved", landed)
+    free = change.units - landed
     match change.basis:
         case Basis.ADD:
-            sets += [
-                "on_hand = if_not_exists(on_hand, :zero) + :units",
-                "available = if_not_exists(available, :zero) + :free",
-            ]
+            update.add("on_hand", change.units)
+            update.add("available", free)
+            if change.units < 0:
+                # Holds while there are no slots, or the position covers the loss without them.
+                update.require("attribute_not_exists(slots) OR available >= {}", -change.units)
         case Basis.ON_HAND:
-            sets += ["on_hand = :units", "available = :free - if_not_exists(reserved, :zero)"]
+            update.set("on_hand", change.units)
+            update.assign("available = {} - if_not_exists(reserved, {})", free, 0)
+            # Holds while there are no slots, or the count covers what they may sell.
+            update.require("attribute_not_exists(slots) OR reserved <= {}", change.units)
         case Basis.AVAILABLE:
-            sets += ["available = :free", "on_hand = :units + if_not_exists(reserved, :zero)"]
-    if change.counted is not None:
-        sets.append("counted = :counted")
-        values[":counted"] = stamp_item(change.counted)
-    if change.moved_at is not None:
-        sets.append("moved_at = :moved_at")
-        values[":moved_at"] = rfc3339(change.moved_at)
-    if change.expected is not None:
-        sets.append("expected = :expected")
-        values[":expected"] = [expected_item(row) for row in change.expected]
-    for index, (source, seen) in enumerate(change.seen.items()):
-        sets.append(f"#seen{index} = :seen{index}")
-        names[f"#seen{index}"] = f"{SEEN}{source}"
-        values[f":seen{index}"] = [seen.floor, *seen.sequences]
-    standing = []
-    for index, landing in enumerate(change.landings):
-        names[f"#due{index}"] = f"{DUE}{landing.reference}"
-        values[f":due{index}"] = landing.due
-        # Holds while nobody has been promised more of the supply, or less.
-        standing.append(
-            f"#due{index} = :due{index}"
-            if landing.due
-            else f"(attribute_not_exists(#due{index}) OR #due{index} = :due{index})"
-        )
-        if landing.units:
-            names[f"#landed{index}"] = f"{LANDED}{landing.reference}"
-            values |= {f":left{index}": landing.due - landing.units, f":in{index}": landing.units}
-            sets.append(
-                f"#due{index} = :left{index},"
-                f" #landed{index} = if_not_exists(#landed{index}, :zero) + :in{index}"
-            )
-    update = "SET " + ", ".join(sets)
-    if change.forgotten:
-        removed = {
-            f"#gone{index}": f"{SEEN}{source}" for index, source in enumerate(change.forgotten)
-        }
-        names |= removed
-        update += " REMOVE " + ", ".join(removed)
-
-    condition, compared = _feed_condition(change)
-    values |= compared
-    return {
-        "TableName": stock(),
-        "Key": tables.key(f"SKU#{change.sku}", f"LOC#{change.location_id}"),
-        "UpdateExpression": update,
-        "ConditionExpression": " AND ".join([condition, *standing]),
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": to_item(values),
-    }
+            update.set("available", free)
+            update.assign("on_hand = {} + if_not_exists(reserved, {})", change.units, 0)
+            # Holds while there are no slots.
+            update.require("attribute_not_exists(slots)")
 
 
-def _feed_condition(change: PositionWrite) -> tuple[str, dict[str, Any]]:
-    values: dict[str, Any] = {}
-    # Holds while no other feed has written since the position was read.
-    conditions = ["attribute_not_exists(feed_version)"]
+def _require_same_feed(update: Update, change: PositionWrite) -> None:
+    """Requires that nothing which ``change`` depends on was written since the position was read."""
     if change.feed_version:
-        conditions = ["feed_version = :feed_version"]
-        values[":feed_version"] = change.feed_version
+        # Holds while no other feed has written since the position was read.
+        update.require("feed_version = {}", change.feed_version)
+    else:
+        # Holds while no feed has written the position.
+        update.require("attribute_not_exists(feed_version)")
     if change.quiet_since is not None:
-        # Holds while every hand-over and return is contained in the count.
-        conditions.append("(attribute_not_exists(handled_at) OR handled_at <= :quiet_since)")
-        values[":quiet_since"] = rfc3339(change.quiet_since)
-    if change.basis is Basis.AVAILABLE and change.own_at is None:
-        # Holds while no order and no hold has touched the position.
-        conditions.append("attribute_not_exists(own_at)")
-    elif change.own_at is not None:
-        # Holds while none has touched it since it was read.
-        conditions.append("own_at = :own_at")
-        values[":own_at"] = rfc3339(change.own_at)
+        # Holds while the count contains every hand-over and every return.
+        update.require(
+            "attribute_not_exists(handled_at) OR handled_at <= {}", rfc3339(change.quiet_since)
+        )
+    if change.own_at is not None:
+        # Holds while no order and no hold has written since the position was read.
+        update.require("own_at = {}", rfc3339(change.own_at))
+    elif change.basis is Basis.AVAILABLE:
+        # Holds while no order and no hold has ever written the position.
+        update.require("attribute_not_exists(own_at)")
     if change.version is not None:
         # Holds while nobody has written since the ledger was read.
-        conditions.append("version = :version")
-        values[":version"] = change.version
-    # Holds while there are no slots, or none of what they sell is taken from under them.
-    match change.basis:
-        case Basis.ADD if change.units < 0:
-            conditions.append("(attribute_not_exists(slots) OR available >= :taken)")
-            values[":taken"] = -change.units
-        case Basis.ON_HAND:
-            conditions.append("(attribute_not_exists(slots) OR reserved <= :units)")
-        case Basis.AVAILABLE:
-            conditions.append("attribute_not_exists(slots)")
-    return " AND ".join(conditions), values
+        update.require("version = {}", change.version)
+
+
+def _land(update: Update, landing: Landing) -> None:
+    """Turns promised units of a supply that has arrived from due into landed."""
+    due = Attribute(f"{DUE}{landing.reference}")
+    # Holds while the number of promised units is the one that was read.
+    if landing.due:
+        update.require("{} = {}", due, landing.due)
+    else:
+        update.require("attribute_not_exists({0}) OR {0} = {1}", due, 0)
+    if landing.units:
+        update.set(due, landing.due - landing.units)
+        update.add(f"{LANDED}{landing.reference}", landing.units)

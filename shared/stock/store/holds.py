@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.expression import Update
 from shared.aws.items import to_item
 from shared.errors import Busy, Conflict, HoldClosed, NotFound, OutOfStock
 from shared.instants import rfc3339
@@ -52,49 +53,38 @@ def known_hold(hold_id: str) -> Hold:
 
 def forget_promise(hold_id: str, order_id: str) -> None:
     """Takes from a hold that has become the order what was promised with it, and to whom."""
-    tables.write(
-        "update_item",
-        TableName=stock(),
-        Key=tables.key(f"HOLD#{hold_id}", "HOLD"),
-        UpdateExpression="REMOVE promise, payment_reference",
-        # Holds while it is there, and is that order's.
-        ConditionExpression="order_id = :order",
-        ExpressionAttributeValues=to_item({":order": order_id}),
-    )
+    update = Update()
+    update.remove("promise", "payment_reference")
+    # Holds while the hold exists and belongs to this order.
+    update.require("order_id = {}", order_id)
+    tables.write("update_item", **update.request(stock(), f"HOLD#{hold_id}", "HOLD"))
 
 
 def convert_part(
     hold: Hold, order_id: str, at: datetime, payment_reference: str | None = None
 ) -> Part:
     """Makes the hold an order: its units stay reserved, and are the order's from now on."""
-    paid_for = "attribute_not_exists(payment_reference)"
-    values = {}
-    if payment_reference is not None:
-        paid_for = f"({paid_for} OR payment_reference = :payment)"
-        values[":payment"] = payment_reference
-    return {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-            "UpdateExpression": (
-                "SET #state = :converted, order_id = :order_id, closed_at = :at"
-                " REMOVE deadline_key, deadline"
-            ),
-            # Holds while nobody has released, swept or converted it, and it has not expired:
-            # the sweep may be late, the clock is not. A bound hold is for its own payment.
-            "ConditionExpression": f"#state = :open AND expires_at > :at AND {paid_for}",
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":converted": HoldState.CONVERTED.value,
-                    ":open": HoldState.OPEN.value,
-                    ":order_id": order_id,
-                    ":at": rfc3339(at),
-                    **values,
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.set("state", HoldState.CONVERTED.value)
+    update.set("order_id", order_id)
+    update.set("closed_at", rfc3339(at))
+    update.remove("deadline_key", "deadline")
+    # Holds while nobody has released, expired or converted the hold.
+    update.require("#state = {}", HoldState.OPEN.value)
+    # Holds before the expiry: the worker that expires holds may be late.
+    update.require("expires_at > {}", rfc3339(at))
+    # Holds while the hold is bound to no payment, or to this one.
+    if payment_reference is None:
+        update.require("attribute_not_exists(payment_reference)")
+    else:
+        _require_payment(update, payment_reference)
+    return {"Update": update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD")}
+
+
+def _require_payment(update: Update, payment_reference: str) -> None:
+    update.require(
+        "attribute_not_exists(payment_reference) OR payment_reference = {}", payment_reference
+    )
 
 
 def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None = None) -> Hold:
@@ -168,26 +158,24 @@ def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
     Raises HoldClosed when it has expired or is closed.
     """
     until = min(expires_at, hold.opened_at + LONGEST_HOLD)
-    refused = tables.write(
-        "update_item",
-        TableName=stock(),
-        Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-        UpdateExpression="SET expires_at = :until, deadline = :until, #ttl = :ttl",
-        # Holds while it is open, not expired, and would expire earlier.
-        ConditionExpression="#state = :open AND expires_at > :now AND expires_at < :until",
-        ExpressionAttributeNames={"#state": "state", "#ttl": "ttl"},
-        ExpressionAttributeValues=to_item(
-            {
-                ":open": HoldState.OPEN.value,
-                ":now": rfc3339(now),
-                ":until": rfc3339(until),
-                ":ttl": int((until + HOLD_KEPT).timestamp()),
-            }
-        ),
-    )
+    update = Update()
+    _set_expiry(update, until)
+    # Holds while the hold is open.
+    update.require("#state = {}", HoldState.OPEN.value)
+    # Holds before the expiry.
+    update.require("expires_at > {}", rfc3339(now))
+    # Holds while the hold would expire earlier.
+    update.require("expires_at < {}", rfc3339(until))
+    refused = tables.write("update_item", **update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD"))
     stands = known_hold(hold.hold_id) if refused is None else _hold_of(refused, hold.hold_id)
     check_claim(stands, now, stands.payment_reference)
     return stands
+
+
+def _set_expiry(update: Update, until: datetime) -> None:
+    update.set("expires_at", rfc3339(until))
+    update.set("deadline", rfc3339(until))
+    update.set("ttl", int((until + HOLD_KEPT).timestamp()))
 
 
 def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: datetime) -> Hold:
@@ -199,32 +187,20 @@ def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: dat
     """
     until = min(expires_at, hold.opened_at + LONGEST_HOLD)
     for longer in (True, False):
-        update = "SET payment_reference = :payment"
-        values: dict[str, Any] = {
-            ":open": HoldState.OPEN.value,
-            ":now": rfc3339(now),
-            ":until": rfc3339(until),
-            ":payment": payment_reference,
-        }
-        names = {"#state": "state"}
+        update = Update()
+        update.set("payment_reference", payment_reference)
         if longer:
-            update += ", expires_at = :until, deadline = :until, #ttl = :ttl"
-            values[":ttl"] = int((until + HOLD_KEPT).timestamp())
-            names["#ttl"] = "ttl"
+            _set_expiry(update, until)
+        # Holds while the hold is open.
+        update.require("#state = {}", HoldState.OPEN.value)
+        # Holds before the expiry.
+        update.require("expires_at > {}", rfc3339(now))
+        # Holds while the hold is bound to no other payment.
+        _require_payment(update, payment_reference)
+        # Holds while the hold would expire earlier; the second attempt leaves the expiry as it is.
+        update.require(f"expires_at {'<' if longer else '>='} {{}}", rfc3339(until))
         refused = tables.write(
-            "update_item",
-            TableName=stock(),
-            Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-            UpdateExpression=update,
-            # Holds while it is open, not expired, and bound to no other payment; at first also
-            # while it would expire earlier.
-            ConditionExpression=(
-                "#state = :open AND expires_at > :now"
-                " AND (attribute_not_exists(payment_reference) OR payment_reference = :payment)"
-                f" AND expires_at {'<' if longer else '>='} :until"
-            ),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=to_item(values),
+            "update_item", **update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD")
         )
         if refused is None:
             return known_hold(hold.hold_id)
@@ -302,29 +278,16 @@ def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
 def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
     """Closes the hold and gives its units back, in one transaction; Refused when another was
     quicker."""
-    condition = "#state = :open"
+    update = Update()
+    update.set("state", state.value)
+    update.set("closed_at", rfc3339(now))
+    update.remove("deadline_key", "deadline")
+    # Holds while nobody has released, expired or converted the hold.
+    update.require("#state = {}", HoldState.OPEN.value)
     if state is HoldState.EXPIRED:
-        condition += " AND expires_at <= :at"
-    close: Part = {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-            "UpdateExpression": (
-                "SET #state = :state, closed_at = :at REMOVE deadline_key, deadline"
-            ),
-            # Holds while nobody has released, swept or converted it; for the sweep, also while
-            # nobody has extended it.
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":state": state.value,
-                    ":open": HoldState.OPEN.value,
-                    ":at": rfc3339(now),
-                }
-            ),
-        }
-    }
+        # Holds while nobody has extended the hold.
+        update.require("expires_at <= {}", rfc3339(now))
+    close: Part = {"Update": update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD")}
     cause = Cause(HOLDS, hold.hold_id, RELEASED, "reserved", hold.hold_id)
     _, parts = effect_parts(given_back(hold.lines), cause, now)
     return next(iter(tables.transact([close, *parts])), None)

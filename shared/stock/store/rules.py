@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.cache import Cached
+from shared.aws.expression import Condition
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -135,15 +135,15 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
 
 
 def _now_in_force(item: Item, found: int) -> tables.Part:
-    put: dict[str, Any] = {"TableName": table_name("config"), "Item": {**item, "sk": {"S": ACTIVE}}}
+    condition = Condition()
     if found:
-        # Holds while the version that was read is the one in force.
-        put["ConditionExpression"] = "version = :found"
-        put["ExpressionAttributeValues"] = {":found": {"N": str(found)}}
+        # Holds while the version that was read is in force.
+        condition.require("version = {}", found)
     else:
-        # Holds while there is none.
-        put["ConditionExpression"] = "attribute_not_exists(pk)"
-    return {"Put": put}
+        # Holds while no document is in force.
+        condition.require("attribute_not_exists(pk)")
+    active = {**item, "sk": {"S": ACTIVE}}
+    return {"Put": {"TableName": table_name("config"), "Item": active, **condition.arguments()}}
 
 
 def _kept_as(item: Item, version: int) -> tables.Part:

@@ -22,6 +22,7 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
+from shared.aws.expression import Update
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.errors import Busy
@@ -148,31 +149,18 @@ def sale_part(
 ) -> Part:
     """Takes ``units`` from a slot; ``entry`` is what the ledger will say."""
     key = slot_key(sku, location_id, number)
-    return {
-        "Update": {
-            "TableName": key.table,
-            "Key": tables.key(key.pk, key.sk),
-            "UpdateExpression": (
-                "SET available = available - :units, version = version + :one,"
-                " updated_at = :at, #last = :last"
-            ),
-            # Holds while the slot has the units, does not wait to be folded, and what is kept
-            # unsold is enough of a floor for this buyer. A slot that is folded has nothing.
-            "ConditionExpression": (
-                "available >= :units AND kept >= :floor AND attribute_not_exists(closed_at)"
-            ),
-            "ExpressionAttributeNames": {"#last": "last"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":units": units,
-                    ":floor": floor,
-                    ":one": 1,
-                    ":at": rfc3339(at),
-                    ":last": [entry],
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.assign("available = available - {}", units)
+    update.assign("version = version + {}", 1)
+    update.set("updated_at", rfc3339(at))
+    update.set("last", [entry])
+    # Holds while the slot has the units. A slot that was folded does not exist and has none.
+    update.require("available >= {}", units)
+    # Holds while the units that the split keeps unsold cover this buyer's floor.
+    update.require("kept >= {}", floor)
+    # Holds while nobody is folding the slot.
+    update.require("attribute_not_exists(closed_at)")
+    return {"Update": update.request(key.table, key.pk, key.sk)}
 
 
 def warm(sku: str, location_id: str, at: datetime) -> bool:
@@ -193,39 +181,25 @@ def split(item: Mapping[str, Any], floor: int, at: datetime, *, rest: timedelta 
         return False
     sku, location_id = item["sku"], item["location_id"]
     epoch = uuid.uuid4().hex[:12]
-    position: Part = {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"SKU#{sku}", f"LOC#{location_id}"),
-            "UpdateExpression": (
-                "SET reserved = reserved + :granted, available = available - :granted,"
-                " granted = :granted, kept = :kept, slots = :slots, epoch = :epoch,"
-                " deadline_key = :split, deadline = :deadline, looked = :zero,"
-                " version = version + :one, updated_at = :at, own_at = :at, #last = :last"
-            ),
-            # Holds while it is not split, has had its rest, and has the units.
-            "ConditionExpression": (
-                "attribute_not_exists(slots) AND available >= :granted"
-                " AND (attribute_not_exists(folded_at) OR folded_at <= :rested)"
-            ),
-            "ExpressionAttributeNames": {"#last": "last"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":granted": granted.granted,
-                    ":kept": granted.kept,
-                    ":slots": granted.slots,
-                    ":epoch": epoch,
-                    ":split": "SPLIT",
-                    ":deadline": rfc3339(at + LOOK),
-                    ":rested": rfc3339(at - rest),
-                    ":at": rfc3339(at),
-                    ":zero": 0,
-                    ":one": 1,
-                    ":last": [_entry(SPLIT, epoch, at)],
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.assign("reserved = reserved + {}", granted.granted)
+    update.assign("available = available - {}", granted.granted)
+    update.set("granted", granted.granted)
+    update.set("kept", granted.kept)
+    update.set("slots", granted.slots)
+    update.set("epoch", epoch)
+    update.set("deadline_key", "SPLIT")
+    update.set("deadline", rfc3339(at + LOOK))
+    update.set("looked", 0)
+    update.set("own_at", rfc3339(at))
+    _record_split_event(update, SPLIT, epoch, at)
+    # Holds while the position is not split.
+    update.require("attribute_not_exists(slots)")
+    # Holds while the position has the units.
+    update.require("available >= {}", granted.granted)
+    # Holds when the last fold is at least ``rest`` ago.
+    update.require("attribute_not_exists(folded_at) OR folded_at <= {}", rfc3339(at - rest))
+    position: Part = {"Update": update.request(stock(), f"SKU#{sku}", f"LOC#{location_id}")}
     slots: list[Part] = [
         {
             "Put": {
@@ -289,15 +263,13 @@ def _closed(
         if slot.closed:
             continue
         key = slot_key(sku, location_id, slot.number)
-        refused = tables.write(
-            "update_item",
-            TableName=key.table,
-            Key=tables.key(key.pk, key.sk),
-            UpdateExpression="SET closed_at = :at",
-            # Holds while it is a slot of this split, and nobody has closed it.
-            ConditionExpression="epoch = :epoch AND attribute_not_exists(closed_at)",
-            ExpressionAttributeValues=to_item({":at": rfc3339(at), ":epoch": item["epoch"]}),
-        )
+        update = Update()
+        update.set("closed_at", rfc3339(at))
+        # Holds while it is a slot of this split.
+        update.require("epoch = {}", item["epoch"])
+        # Holds while nobody has closed it.
+        update.require("attribute_not_exists(closed_at)")
+        refused = tables.write("update_item", **update.request(key.table, key.pk, key.sk))
         if refused and alone and slot.number == 0:
             return None
         if refused and (refused.item is None or refused.item["epoch"] != item["epoch"]):
@@ -308,30 +280,16 @@ def _closed(
 def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
     sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
     back = WholePosition(item["available"], item["kept"], tuple(slots)).granted
-    position: Part = {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"SKU#{sku}", f"LOC#{location_id}"),
-            "UpdateExpression": (
-                "SET reserved = reserved - :back, available = available + :back,"
-                " version = version + :one, updated_at = :at, own_at = :at, folded_at = :at,"
-                " #last = :last"
-                " REMOVE slots, kept, granted, epoch, looked, deadline_key, deadline"
-            ),
-            # Holds while nobody has folded this split.
-            "ConditionExpression": "epoch = :epoch",
-            "ExpressionAttributeNames": {"#last": "last"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":back": back,
-                    ":one": 1,
-                    ":at": rfc3339(at),
-                    ":epoch": epoch,
-                    ":last": [_entry(FOLDED, epoch, at)],
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.assign("reserved = reserved - {}", back)
+    update.assign("available = available + {}", back)
+    update.set("own_at", rfc3339(at))
+    update.set("folded_at", rfc3339(at))
+    update.remove("slots", "kept", "granted", "epoch", "looked", "deadline_key", "deadline")
+    _record_split_event(update, FOLDED, epoch, at)
+    # Holds while nobody has folded this split.
+    update.require("epoch = {}", epoch)
+    position: Part = {"Update": update.request(stock(), f"SKU#{sku}", f"LOC#{location_id}")}
     gone: list[Part] = [
         {
             "Delete": {
@@ -362,8 +320,9 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
     return [position, *gone, mark]
 
 
-def _entry(kind: str, epoch: str, at: datetime) -> dict[str, Any]:
-    return {
+def _record_split_event(update: Update, kind: str, epoch: str, at: datetime) -> None:
+    """Raises the position's version; ``kind`` is what the ledger says of the write."""
+    entry = {
         "id": f"{kind}@{epoch}",
         "source": "norain/slots",
         "type": kind,
@@ -371,6 +330,9 @@ def _entry(kind: str, epoch: str, at: datetime) -> dict[str, Any]:
         "occurred_at": rfc3339(at),
         "delta": 0,
     }
+    update.assign("version = version + {}", 1)
+    update.set("updated_at", rfc3339(at))
+    update.set("last", [entry])
 
 
 def settle(sku: str, location_id: str, at: datetime) -> bool:
@@ -406,28 +368,14 @@ def cool(sku: str, location_id: str, at: datetime) -> bool:
 
 
 def _told(item: Mapping[str, Any], at: datetime, **news: int | str) -> bool:
-    refused = tables.write(
-        "update_item",
-        TableName=stock(),
-        Key=tables.key(item["pk"], item["sk"]),
-        UpdateExpression=(
-            "SET version = version + :one, updated_at = :at, #last = :last, "
-            + ", ".join(f"{name} = :{name}" for name in news)
-        ),
-        # Holds while it is the same split.
-        ConditionExpression="epoch = :epoch",
-        ExpressionAttributeNames={"#last": "last"},
-        ExpressionAttributeValues=to_item(
-            {
-                **{f":{name}": value for name, value in news.items()},
-                ":one": 1,
-                ":at": rfc3339(at),
-                ":epoch": item["epoch"],
-                ":last": [_entry(SETTLED, item["epoch"], at)],
-            }
-        ),
-    )
-    return refused is None
+    """Sets ``news`` in a split position; whether it was written."""
+    update = Update()
+    for name, value in news.items():
+        update.set(name, value)
+    _record_split_event(update, SETTLED, item["epoch"], at)
+    # Holds while the split is the one that was read.
+    update.require("epoch = {}", item["epoch"])
+    return tables.write("update_item", **update.request(stock(), item["pk"], item["sk"])) is None
 
 
 def due(now: datetime) -> Iterator[tuple[str, str]]:
