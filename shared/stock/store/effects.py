@@ -11,15 +11,15 @@ from shared.aws.dynamodb import Key, Part, Tried
 from shared.aws.expression import Attribute, Update
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.stock.model.limits import Within
-from shared.stock.model.position import DUE, LANDED, Cause, Effect, summed
-from shared.stock.model.slots import Draw, Instead, draw
+from shared.stock.model.limits import OwnFence
+from shared.stock.model.position import DUE, LANDED, Cause, Effect, sum_effects
+from shared.stock.model.slots import Draw, NoDraw, plan_draws
 from shared.stock.store import slots
-from shared.stock.store.rows import counters_of, expected_item, stock, without_none
+from shared.stock.store.rows import counters_of, expected_item, stock_table, without_none
 
 SALE_ATTEMPTS = 12
 """About 2.5 s in all: half of the pauses, and what the attempts themselves take."""
-PATIENT = 6
+PATIENT_ATTEMPTS = 6
 """Attempts for which a buyer leaves a fold to whoever has begun it."""
 
 
@@ -39,7 +39,7 @@ class EffectOutcome:
         return not self.refused and not self.short
 
 
-def carry_out(
+def commit_effects(
     effects: Iterable[Effect], cause: Cause, at: datetime, beside: Sequence[Part] = ()
 ) -> EffectOutcome:
     """Does ``effects`` and what is ``beside`` them in one transaction, or nothing.
@@ -50,27 +50,27 @@ def carry_out(
 
     Raises Busy.
     """
-    whole = summed(effects)
+    whole = sum_effects(effects)
     draws = [_first_draws(effect) for effect in whole]
     hot: set[int] = set()
     most = (tables.WRITE_PARTS - len(beside)) // max(1, len(whole))
     for attempt in range(SALE_ATTEMPTS):
-        if short := _looked(whole, draws, hot, at, most, patient=attempt < PATIENT):
-            return _standing(beside) or EffectOutcome(short=short)
+        if short := _refresh_draws(whole, draws, hot, at, most, patient=attempt < PATIENT_ATTEMPTS):
+            return _already_stored(beside) or EffectOutcome(short=short)
         if all(draws):
             owners = [(number, one) for number, drawn in enumerate(draws) for one in drawn]
             parts = [_draw_part(whole[number], one, cause, at) for number, one in owners]
             tried = tables.attempt([*beside, *parts])
             if tried.written:
                 return EffectOutcome()
-            if hindered := _hindered(tried, len(beside), whole, owners):
+            if hindered := _final_refusal(tried, len(beside), whole, owners):
                 return hindered
             for index, (number, one) in enumerate(owners, start=len(beside)):
                 if index not in tried.busy or not _may_split(whole[number]):
                     continue
                 # Another was at that slot: any other does. At the position, look what it is.
                 draws[number] = [] if one.slot is None else _first_draws(whole[number])
-                if one.slot is None and _warm(whole[number], at):
+                if one.slot is None and _runs_hot(whole[number], at):
                     hot.add(number)
             for refused in tried.refused:
                 draws[owners[refused.index - len(beside)][0]] = []
@@ -78,7 +78,7 @@ def carry_out(
     raise Busy("too many writers on the same items")
 
 
-def _looked(
+def _refresh_draws(
     whole: Sequence[Effect],
     draws: list[Sequence[Draw]],
     hot: Collection[int],
@@ -92,15 +92,15 @@ def _looked(
     for number, effect in enumerate(whole):
         if draws[number]:
             continue
-        found = _draws(effect, at, most, hot=number in hot, patient=patient)
-        if isinstance(found, _Short):
+        found = _read_and_plan(effect, at, most, hot=number in hot, patient=patient)
+        if isinstance(found, _Shortage):
             short.append((effect, found.item))
         else:
             draws[number] = found
     return short
 
 
-def _hindered(
+def _final_refusal(
     tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
 ) -> EffectOutcome | None:
     """What is final of the refusals: parts beside the effects, and positions without slots."""
@@ -116,7 +116,7 @@ def _hindered(
 
 
 @dataclass(frozen=True, slots=True)
-class _Short:
+class _Shortage:
     item: Mapping[str, Any] | None
 
 
@@ -136,17 +136,17 @@ def _may_split(effect: Effect) -> bool:
 def _first_draws(effect: Effect) -> Sequence[Draw]:
     """Where to begin: at the position, unless this process has seen it split or contended; then
     at a slot, or nowhere before looking."""
-    seen = slots.seen(effect.sku, effect.location_id)
+    seen = slots.cached_slots(effect.sku, effect.location_id)
     if seen is None or effect.floor is None or not _may_split(effect):
         return [Draw(None, effect.reserved)]
     if seen.slots and effect.floor <= seen.kept:
-        return [Draw(seen.slots[slots.start() % len(seen.slots)], effect.reserved)]
+        return [Draw(seen.slots[slots.random_start() % len(seen.slots)], effect.reserved)]
     return []
 
 
-def _draws(
+def _read_and_plan(
     effect: Effect, at: datetime, most: int, *, hot: bool, patient: bool
-) -> Sequence[Draw] | _Short:
+) -> Sequence[Draw] | _Shortage:
     """Where to take what ``effect`` needs, as it stands now; nowhere while it is being folded.
     At most ``most`` draws.
 
@@ -155,41 +155,41 @@ def _draws(
     sku, location_id = effect.sku, effect.location_id
     if effect.floor is None or not _may_split(effect):
         # It brings the position's own units below what is safe with slots.
-        return _folded(effect, at, patient=patient)
-    item, whole = slots.look(sku, location_id)
+        return _fold_and_draw(effect, at, patient=patient)
+    item, whole = slots.read_whole(sku, location_id)
     if hot and item is not None and slots.split(item, effect.floor, at):
-        item, whole = slots.look(sku, location_id)
-    slots.remember(sku, location_id, whole)
-    found = draw(whole, effect.reserved, effect.floor, slots.start(), most)
-    if not isinstance(found, Instead):
+        item, whole = slots.read_whole(sku, location_id)
+    slots.cache_slots(sku, location_id, whole)
+    found = plan_draws(whole, effect.reserved, effect.floor, slots.random_start(), most)
+    if not isinstance(found, NoDraw):
         return found
-    if found is Instead.SHORT:
+    if found is NoDraw.SHORT:
         if whole.slots and not any(slot.available for slot in whole.slots):
             # Nothing hangs on it: whole, the position answers the next ones with less effort.
             with suppress(Busy):
                 slots.fold(sku, location_id, at, alone=True)
-        return _Short({**item, "available": whole.sellable} if item else None)
-    drawn = _folded(effect, at, patient=patient)
+        return _Shortage({**item, "available": whole.sellable} if item else None)
+    drawn = _fold_and_draw(effect, at, patient=patient)
     if drawn and effect.floor > whole.kept and any(slot.available for slot in whole.slots):
         # It is hot still: with more kept, new slots serve this buyer's like and the others.
-        item, _ = slots.look(sku, location_id)
+        item, _ = slots.read_whole(sku, location_id)
         if item is not None:
             slots.split(item, effect.floor, at, rest=timedelta())
         return []
     return drawn
 
 
-def _folded(effect: Effect, at: datetime, *, patient: bool) -> Sequence[Draw]:
+def _fold_and_draw(effect: Effect, at: datetime, *, patient: bool) -> Sequence[Draw]:
     if slots.fold(effect.sku, effect.location_id, at, alone=patient):
         return [Draw(None, effect.reserved)]
     return []
 
 
-def _warm(effect: Effect, at: datetime) -> bool:
-    return slots.warm(effect.sku, effect.location_id, at)
+def _runs_hot(effect: Effect, at: datetime) -> bool:
+    return slots.record_conflict(effect.sku, effect.location_id, at)
 
 
-def _standing(beside: Sequence[Part]) -> EffectOutcome | None:
+def _already_stored(beside: Sequence[Part]) -> EffectOutcome | None:
     """The refusal of those parts of ``beside`` that put what stands already: a request that has
     been carried out is told so, before it is told that nothing is left."""
     puts = {
@@ -225,11 +225,11 @@ def effect_parts(
     for everybody. ``at`` is the instant of the act by our own clock. They are refused where a
     position is split and only its slots have enough: carry_out takes from those.
     """
-    whole = summed(effects)
+    whole = sum_effects(effects)
     return whole, [_effect_part(effect, cause, at) for effect in whole]
 
 
-def short_of(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any]:
+def shortage(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any]:
     """One line of OutOfStock, from the ``effect`` and the item that ``refused`` it (or None)."""
     available = refused["available"] if refused else 0
     return {
@@ -286,7 +286,7 @@ def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
     if units > 0 and (effect.floor is None or effect.floor < 0):
         # Holds while there are no slots, or the position covers the units without them.
         update.require("attribute_not_exists(slots) OR available >= {}", units)
-    request = update.request(stock(), f"SKU#{effect.sku}", f"LOC#{effect.location_id}")
+    request = update.request(stock_table(), f"SKU#{effect.sku}", f"LOC#{effect.location_id}")
     return {"Update": request}
 
 
@@ -365,6 +365,6 @@ def _require_stored(update: Update, name: str, value: int) -> None:
         update.require(f"attribute_not_exists({name})")
 
 
-def _room(own: Within, effect: Effect) -> int:
+def _room(own: OwnFence, effect: Effect) -> int:
     """What its counter may be at most, for all of the units to lie within the fence."""
     return own.promised - dict(effect.counters).get(own.counter, 0)

@@ -20,13 +20,21 @@ from shared.stock.model.position import (
     Hold,
     HoldLine,
     HoldState,
-    given_back,
-    taken,
+    PositionKey,
+    hold_effects,
+    release_effects,
 )
-from shared.stock.model.rules import FREELY, Facts, SellingTerms
-from shared.stock.store.effects import carry_out, effect_parts, short_of
+from shared.stock.model.rules import UNRESTRICTED, FloorFacts, SellingTerms
+from shared.stock.store.effects import commit_effects, effect_parts, shortage
 from shared.stock.store.positions import positions_of
-from shared.stock.store.rows import HOLD_KEPT, SHARDS, facts_of_item, hold_item, hold_of_item, stock
+from shared.stock.store.rows import (
+    HOLD_KEPT,
+    SHARDS,
+    facts_of_item,
+    hold_item,
+    hold_of_item,
+    stock_table,
+)
 
 HOLDS = "norain/holds"
 """The source of what holds do, in the ledger."""
@@ -39,11 +47,11 @@ HOLD_ATTEMPTS = 20
 
 def find_hold(hold_id: str) -> Hold | None:
     """The hold as it stands now (strongly consistent)."""
-    found = tables.get(stock(), f"HOLD#{hold_id}", "HOLD", consistent=True)
+    found = tables.get(stock_table(), f"HOLD#{hold_id}", "HOLD", consistent=True)
     return hold_of_item(found) if found else None
 
 
-def known_hold(hold_id: str) -> Hold:
+def get_hold(hold_id: str) -> Hold:
     """Raises NotFound."""
     hold = find_hold(hold_id)
     if hold is None:
@@ -57,7 +65,7 @@ def forget_promise(hold_id: str, order_id: str) -> None:
     update.remove("promise", "payment_reference")
     # Holds while the hold exists and belongs to this order.
     update.require("order_id = {}", order_id)
-    tables.write("update_item", **update.request(stock(), f"HOLD#{hold_id}", "HOLD"))
+    tables.write("update_item", **update.request(stock_table(), f"HOLD#{hold_id}", "HOLD"))
 
 
 def convert_part(
@@ -78,7 +86,7 @@ def convert_part(
         update.require("attribute_not_exists(payment_reference)")
     else:
         _require_payment(update, payment_reference)
-    return {"Update": update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD")}
+    return {"Update": update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")}
 
 
 def _require_payment(update: Update, payment_reference: str) -> None:
@@ -87,7 +95,7 @@ def _require_payment(update: Update, payment_reference: str) -> None:
     )
 
 
-def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None = None) -> Hold:
+def open_hold(hold: Hold, selling: Mapping[PositionKey, SellingTerms] | None = None) -> Hold:
     """Reserves every line or none: one transaction of the hold and each position once.
 
     ``selling`` are the terms of the hold's channel by (sku, location_id): what it leaves of each
@@ -99,14 +107,14 @@ def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None
     Raises OutOfStock with every short position, Busy.
     """
     places = {(line.sku, line.location_id) for line in hold.lines}
-    terms = {place: FREELY if selling is None else selling[place] for place in places}
-    known: dict[tuple[str, str], Facts] = {}
+    terms = {place: UNRESTRICTED if selling is None else selling[place] for place in places}
+    known: dict[PositionKey, FloorFacts] = {}
     if moving := [place for place in places if terms[place].moves]:
         found = positions_of(moving, consistent=True)
-        known = {place: Facts.of(found.get(place)) for place in moving}
+        known = {place: FloorFacts.of(found.get(place)) for place in moving}
     for attempt in range(HOLD_ATTEMPTS):
         limits = {place: terms[place].limit(known.get(place)) for place in places}
-        wanted = replace(hold, lines=_counted(hold.lines, limits))
+        wanted = replace(hold, lines=_with_counters(hold.lines, limits))
         refusals = _open(wanted, limits)
         if isinstance(refusals, Hold):
             return refusals
@@ -116,15 +124,15 @@ def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None
             known[place] = facts_of_item(item)
             sellable = terms[place].sellable(known[place])
             if sellable < effect.reserved:
-                short.append({**short_of(effect, item), "sellable": sellable})
+                short.append({**shortage(effect, item), "sellable": sellable})
         if short:
             raise OutOfStock(short)
         tables.pause(attempt)
     raise Busy("too many writers on the same positions")
 
 
-def _counted(
-    lines: Iterable[HoldLine], limits: Mapping[tuple[str, str], Limit]
+def _with_counters(
+    lines: Iterable[HoldLine], limits: Mapping[PositionKey, Limit]
 ) -> tuple[HoldLine, ...]:
     return tuple(
         replace(line, counters=limits[line.sku, line.location_id].counters) for line in lines
@@ -132,19 +140,19 @@ def _counted(
 
 
 def _open(
-    hold: Hold, limits: Mapping[tuple[str, str], Limit]
+    hold: Hold, limits: Mapping[PositionKey, Limit]
 ) -> Hold | Sequence[tuple[Effect, Mapping[str, Any] | None]]:
     """The hold that stands then, or the effects that were refused, with the positions' items."""
     put: Part = {
         "Put": {
-            "TableName": stock(),
+            "TableName": stock_table(),
             "Item": to_item(hold_item(hold)),
             # Holds when this request has not been carried out before.
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
     cause = Cause(HOLDS, hold.hold_id, HELD, "reserved", hold.hold_id)
-    done = carry_out(taken(hold.lines, limits), cause, hold.opened_at, [put])
+    done = commit_effects(hold_effects(hold.lines, limits), cause, hold.opened_at, [put])
     if done.written:
         return hold
     if stands := done.refused.get(0):
@@ -166,8 +174,10 @@ def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
     update.require("expires_at > {}", rfc3339(now))
     # Holds while the hold would expire earlier.
     update.require("expires_at < {}", rfc3339(until))
-    refused = tables.write("update_item", **update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD"))
-    stands = known_hold(hold.hold_id) if refused is None else _hold_of(refused, hold.hold_id)
+    refused = tables.write(
+        "update_item", **update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")
+    )
+    stands = get_hold(hold.hold_id) if refused is None else _refusing_hold(refused, hold.hold_id)
     check_claim(stands, now, stands.payment_reference)
     return stands
 
@@ -200,11 +210,11 @@ def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: dat
         # Holds while the hold would expire earlier; the second attempt leaves the expiry as it is.
         update.require(f"expires_at {'<' if longer else '>='} {{}}", rfc3339(until))
         refused = tables.write(
-            "update_item", **update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD")
+            "update_item", **update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")
         )
         if refused is None:
-            return known_hold(hold.hold_id)
-        check_claim(_hold_of(refused, hold.hold_id), now, payment_reference)
+            return get_hold(hold.hold_id)
+        check_claim(_refusing_hold(refused, hold.hold_id), now, payment_reference)
     raise Busy(f"hold {hold.hold_id} is being changed by too many at once")
 
 
@@ -227,7 +237,7 @@ def release_hold(hold: Hold, now: datetime) -> None:
     """
     stands = hold
     if hold.state is HoldState.OPEN and (refused := _close(hold, HoldState.RELEASED, now)):
-        stands = _hold_of(refused, hold.hold_id)
+        stands = _refusing_hold(refused, hold.hold_id)
     if stands.state is HoldState.CONVERTED:
         raise HoldClosed(hold.hold_id, stands.state.value)
 
@@ -237,11 +247,11 @@ def expire_hold(hold: Hold, now: datetime) -> bool:
     return _close(hold, HoldState.EXPIRED, now) is None
 
 
-Unread = Callable[[str], None]
+OnUnreadable = Callable[[str], None]
 """Told of what cannot be read, from within the handling of the error."""
 
 
-def due_holds(now: datetime, unread: Unread | None = None) -> Iterator[Hold]:
+def due_holds(now: datetime, unread: OnUnreadable | None = None) -> Iterator[Hold]:
     """The open holds whose expiry has passed, as the index shows them; each is read again. What
     cannot be read is told to ``unread``, and keeps no other waiting; without, it raises."""
     for shard in range(SHARDS):
@@ -266,12 +276,12 @@ def due_holds(now: datetime, unread: Unread | None = None) -> Iterator[Hold]:
 
 def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
     rows = tables.query(
-        stock(),
+        stock_table(),
         "deadline_key = :shard AND deadline <= :now",
         to_item({":shard": shard, ":now": rfc3339(now)}),
         IndexName="by_deadline",
     )
-    keys = [Key(stock(), row["pk"], row["sk"]) for row in rows]
+    keys = [Key(stock_table(), row["pk"], row["sk"]) for row in rows]
     return tables.get_many(keys, consistent=True).values()
 
 
@@ -287,13 +297,13 @@ def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
     if state is HoldState.EXPIRED:
         # Holds while nobody has extended the hold.
         update.require("expires_at <= {}", rfc3339(now))
-    close: Part = {"Update": update.request(stock(), f"HOLD#{hold.hold_id}", "HOLD")}
+    close: Part = {"Update": update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")}
     cause = Cause(HOLDS, hold.hold_id, RELEASED, "reserved", hold.hold_id)
-    _, parts = effect_parts(given_back(hold.lines), cause, now)
+    _, parts = effect_parts(release_effects(hold.lines), cause, now)
     return next(iter(tables.transact([close, *parts])), None)
 
 
-def _hold_of(refused: Refused, hold_id: str) -> Hold:
+def _refusing_hold(refused: Refused, hold_id: str) -> Hold:
     if refused.item is None:
         raise NotFound(f"there is no hold {hold_id}")
     return hold_of_item(refused.item)

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 def fed(event: Event, now: datetime = NOW) -> None:
     """As the feed's worker applies it; and the pack follows."""
     found = stock.position(event.sku, event.location_id)
-    stock.apply([event], found, stock.applied_of([event]), now)
+    stock.apply_events([event], found, stock.applied_movements([event]), now)
     shop.project(event.sku)
 
 
