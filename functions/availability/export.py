@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger
 
 from shared.availability.model import export
 from shared.availability.model.export import Stores
-from shared.availability.store.export import stocked
+from shared.availability.store.export import sellable_products
 from shared.availability.store.unpicked import unpicked
 from shared.aws.s3 import put_stream
 from shared.aws.settings import setting
@@ -75,7 +75,7 @@ def _lines(form: str, channel: str, stores: Stores, counts: Counts, context: Any
     """A text for each product."""
     if form == "google":
         yield export.google_header()
-    for _, product, pack in stocked(channel, stores.at):
+    for _, product, pack in sellable_products(channel, stores.at):
         if context is not None and context.get_remaining_time_in_millis() < SPARE_MS:
             raise Busy("time does not suffice for all products")
         if product is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.availability.model.confidence import Counting
+from shared.availability.model.confidence import ShelfCount
 from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.model.positions import row_of
 from shared.availability.model.sales import Sale
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     changes: dict[str, list[PackChange]] = defaultdict(list)
     first: dict[str, str] = {}
-    counted: dict[str, list[tuple[str, Counting]]] = defaultdict(list)
+    counted: dict[str, list[tuple[str, ShelfCount]]] = defaultdict(list)
     failed: list[str] = []
     records = event["Records"]
     # A heartbeat is measured, and folded into nothing.
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if countings:
             counted[change.location_id] += ((number, counting) for counting in countings)
     written = 0
-    sure = confidence.told(changes)
+    sure = confidence.confidence_of(changes)
     for sku, folded in changes.items():
         try:
             written += packs.project(sku, folded, sure.get(sku, {}))
@@ -67,14 +67,14 @@ def _sort_key(record: StreamRecord) -> str | None:
     return key
 
 
-def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[Counting]]:
+def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[ShelfCount]]:
     """The SKU, what became of its position (without a new image it is no more), and the counts."""
     images = record["dynamodb"]
     image = from_item(images.get("NewImage") or images["OldImage"])
     position = position_of_item(image)
     row: PackRow | None = None
     sold: tuple[Sale, ...] = ()
-    counted: tuple[Counting, ...] = ()
+    counted: tuple[ShelfCount, ...] = ()
     if "NewImage" in images:
         row = row_of(position)
         sold = _sold(image.get("last", ()))
@@ -92,10 +92,10 @@ def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
     )
 
 
-def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[Counting, ...]:
+def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[ShelfCount, ...]:
     """What people have counted, and what had been believed, as a write says."""
     return tuple(
-        Counting(
+        ShelfCount(
             id=f"{entry['source']} {entry['id']}",
             sku=position.sku,
             location_id=position.location_id,
@@ -108,12 +108,12 @@ def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[
     )
 
 
-def _learn(counted: Mapping[str, Sequence[tuple[str, Counting]]]) -> list[str]:
+def _learn(counted: Mapping[str, Sequence[tuple[str, ShelfCount]]]) -> list[str]:
     """The numbers of the records from which nothing could be learnt for now."""
     failed = []
     for location_id, rows in counted.items():
         try:
-            confidence.note_counts(location_id, (counting for _, counting in rows))
+            confidence.learn_counts(location_id, (counting for _, counting in rows))
         except Exception:
             logger.exception("the confidence was not written", extra={"location_id": location_id})
             failed.append(rows[0][0])

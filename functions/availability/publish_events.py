@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.availability.model import events
-from shared.availability.model.channel import found_in, of_pack
-from shared.availability.model.events import View
-from shared.availability.model.pack import Pack, in_columns
+from shared.availability.model.channel import confidence_in, sellable_pack
+from shared.availability.model.events import PackViews
+from shared.availability.model.pack import Pack, to_columns
 from shared.availability.store import announced
-from shared.availability.store.announced import Rewritten
+from shared.availability.store.announced import RulesChange
 from shared.availability.store.stream import whole_packs, write_of
 from shared.catalog import store as catalog
 from shared.instants import rfc3339
@@ -38,12 +38,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return publish(readable(event["Records"], events_of))
 
 
-def _rules(now: datetime) -> tuple[ChannelRules, list[Rewritten]]:
+def _rules(now: datetime) -> tuple[ChannelRules, list[RulesChange]]:
     """Those in force, and their change while it is being told. Strongly consistent: whoever tells
     of a pack knows all that was known to whoever told of the one before."""
-    rules, state = announced.in_force(now)
-    known = announced.progress()
-    return rules, announced.rewritten(known.told, state) if known else []
+    rules, state = announced.current_rules(now)
+    known = announced.read_progress()
+    return rules, announced.rules_changes(known.announced, state) if known else []
 
 
 def _events(
@@ -52,7 +52,7 @@ def _events(
     known: dict[str, Pack],
     now: datetime,
     rules: ChannelRules,
-    changes: Sequence[Rewritten],
+    changes: Sequence[RulesChange],
 ) -> list[dict[str, Any]]:
     """Nothing for a pack that is no more, nor for one that was only spread over more items."""
     write = write_of(images)
@@ -60,14 +60,14 @@ def _events(
         return []
     before, pack = whole_packs(write, later, known)
     seen = _views(before, pack, now, rules)
-    told = events.of_channels(before, pack, seen)
+    told = events.channel_events(before, pack, seen)
     for change in changes if before else ():
         told += _of_rules(change, before or pack, pack, seen)
     return told
 
 
 def _of_rules(
-    change: Rewritten, before: Pack, pack: Pack, seen: Mapping[str, View]
+    change: RulesChange, before: Pack, pack: Pack, seen: Mapping[str, PackViews]
 ) -> list[dict[str, Any]]:
     """For the channels that may have heard of ``before`` otherwise than they have ``seen`` it."""
     products = catalog.products([pack.sku]) if change.asks_for_products else {}
@@ -77,22 +77,24 @@ def _of_rules(
         for channel, view in views.items()
         if view[0] != seen.get(channel, (before, pack))[0]
     }
-    return events.of_rules(other, change.name, change.now.since)
+    return events.rule_change_events(other, change.name, change.now.since)
 
 
-def _views(before: Pack | None, pack: Pack, now: datetime, rules: ChannelRules) -> dict[str, View]:
+def _views(
+    before: Pack | None, pack: Pack, now: datetime, rules: ChannelRules
+) -> dict[str, PackViews]:
     """What rules of channel stock make of the packs, for each channel of which they speak."""
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}
-    columns = {id(one): in_columns(one.rows, rfc3339(one.as_of)) for one in (before, pack) if one}
-    views: dict[str, View] = {}
+    columns = {id(one): to_columns(one.rows, rfc3339(one.as_of)) for one in (before, pack) if one}
+    views: dict[str, PackViews] = {}
     for channel in CHANNELS:
 
         def seen(pack: Pack, channel: str = channel) -> Pack:
-            found = found_in({pack.sku: pack})
+            found = confidence_in({pack.sku: pack})
             selling = rules_store.selling(channel, [pack.sku], now, found, products, rules)
-            return of_pack(pack, columns[id(pack)], selling)
+            return sellable_pack(pack, columns[id(pack)], selling)
 
         views[channel] = seen(before) if before else None, seen(pack)
     return views

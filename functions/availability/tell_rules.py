@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from shared.availability.model import events
 from shared.availability.store import announced, rebuild
 from shared.availability.store import packs as packs_store
-from shared.availability.store.announced import After, AnnouncementProgress, Rewritten, RulesState
+from shared.availability.store.announced import After, AnnouncementProgress, RulesChange, RulesState
 from shared.aws.events import send
 from shared.aws.items import from_item, to_item
 from shared.aws.settings import setting
@@ -32,13 +32,13 @@ logger = Logger(service="norain", utc=True)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    _, state = announced.in_force(now)
-    was = announced.progress()
+    _, state = announced.current_rules(now)
+    was = announced.read_progress()
     if was is None:
-        announced.keep(None, AnnouncementProgress(state))  # from here on changes are told
+        announced.save_progress(None, AnnouncementProgress(state))  # from here on changes are told
         return {"events": 0, "left": False}
     coming = was.coming or state
-    waited = now - coming.since if coming != was.told else timedelta()
+    waited = now - coming.since if coming != was.announced else timedelta()
     with single_metric(
         namespace="NoRain",
         name="RulesUntold",
@@ -47,18 +47,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     ) as metric:
         metric.add_dimension("service", "availability")
     if waited < SETTLED:
-        return {"events": 0, "left": coming != was.told}
-    found = _tell(announced.rewritten(was.told, coming), coming, was, context)
+        return {"events": 0, "left": coming != was.announced}
+    found = _tell(announced.rules_changes(was.announced, coming), coming, was, context)
     logger.info("told", extra={"rules": coming.name, **found})
     return found
 
 
 def _tell(
-    changes: Sequence[Rewritten], coming: RulesState, was: AnnouncementProgress, context: Any
+    changes: Sequence[RulesChange], coming: RulesState, was: AnnouncementProgress, context: Any
 ) -> dict[str, Any]:
     """Page by page, until all is told, the bus takes no more, or time is up."""
     told, left = 0, True
-    for skus, after in _pages(announced.concerned(changes), was.after):
+    for skus, after in _pages(announced.affected_skus(changes), was.after):
         new = _events(changes, skus)
         taken = send(setting("event_bus"), new)
         told += taken
@@ -67,9 +67,14 @@ def _tell(
             break
         left = after is not None
         through = (
-            AnnouncementProgress(was.told, coming, after) if left else AnnouncementProgress(coming)
+            AnnouncementProgress(was.announced, coming, after)
+            if left
+            else AnnouncementProgress(coming)
         )
-        if not announced.keep(was, through) or context.get_remaining_time_in_millis() < SPARE_MS:
+        if (
+            not announced.save_progress(was, through)
+            or context.get_remaining_time_in_millis() < SPARE_MS
+        ):
             break
     return {"events": told, "left": left}
 
@@ -92,7 +97,7 @@ def _pages(
             return
 
 
-def _events(changes: Sequence[Rewritten], skus: Collection[str]) -> list[dict[str, Any]]:
+def _events(changes: Sequence[RulesChange], skus: Collection[str]) -> list[dict[str, Any]]:
     packs = packs_store.packs(skus)
     asked = packs and any(change.asks_for_products for change in changes)
     products = catalog.products(packs) if asked else {}
@@ -101,5 +106,5 @@ def _events(changes: Sequence[Rewritten], skus: Collection[str]) -> list[dict[st
         event
         for change in changes
         for seen in change.views(pairs, CHANNELS, products).values()
-        for event in events.of_rules(seen, change.name, change.now.since)
+        for event in events.rule_change_events(seen, change.name, change.now.since)
     ]

@@ -66,11 +66,11 @@ def note(found: Sequence[Pick]) -> None:
     """What the picks say of the counts of their locations."""
     if not found:
         return
-    groups = confidence.groups(pick.sku for pick in found)
+    groups = confidence.product_groups(pick.sku for pick in found)
     for location_id in sorted({pick.location_id for pick in found}):
         outcomes = [
             PickOutcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
             for pick in found
             if pick.location_id == location_id
         ]
-        confidence.note(location_id, outcomes)
+        confidence.learn_outcomes(location_id, outcomes)

@@ -6,7 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from shared.availability.store.packs import confidence
+from shared.availability.store.packs import lazy_confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.documents import batches_of
@@ -23,7 +23,7 @@ from shared.stock.contract.positions import (
 )
 from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
 from shared.stock.model.position import Hold
-from shared.stock.model.rules import Selling
+from shared.stock.model.rules import ChannelTerms
 from shared.stock.store import rules
 from shared.stock.store.rules import PublishedRules
 from shared.web.api import api, idempotent, serve, who
@@ -88,7 +88,7 @@ def get_rules(
 def put_rules(
     body: RulesInput, if_match: Annotated[str | None, Header(alias="If-Match")] = None
 ) -> Response[RulesAnswer]:
-    made = rules.put(rules_of(body), _etag(if_match), _now(), who(app).actor)
+    made = rules.put_rules(rules_of(body), _etag(if_match), _now(), who(app).actor)
     return _rules(made)
 
 
@@ -180,7 +180,7 @@ def open_hold(body: HoldInput) -> Response[HoldAnswer]:
 )
 def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer:
     now = _now()
-    hold = store.known_hold(hold_id)
+    hold = store.get_hold(hold_id)
     who(app).must_see(hold.channel)
     return HoldAnswer.of(
         store.extend_hold(hold, now + timedelta(seconds=body.expires_in_seconds), now)
@@ -198,7 +198,7 @@ def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer
 )
 def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
     now = _now()
-    hold = store.known_hold(hold_id)
+    hold = store.get_hold(hold_id)
     who(app).must_see(hold.channel)
     until = now + timedelta(seconds=body.expires_in_seconds)
     return HoldAnswer.of(store.bind_hold(hold, body.payment_reference, until, now))
@@ -212,15 +212,15 @@ def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
     " one that has become an order is not (409): cancel the order.",
 )
 def release_hold(hold_id: Annotated[Id, Path()]) -> Response[None]:
-    hold = store.known_hold(hold_id)
+    hold = store.get_hold(hold_id)
     who(app).must_see(hold.channel)
     store.release_hold(hold, _now())
     return Response(status_code=204)
 
 
-def _selling(hold: Hold) -> Selling:
+def _selling(hold: Hold) -> ChannelTerms:
     skus = [line.sku for line in hold.lines]
-    return rules.selling(hold.channel, skus, hold.opened_at, confidence(skus))
+    return rules.selling(hold.channel, skus, hold.opened_at, lazy_confidence(skus))
 
 
 def _rules(found: PublishedRules) -> Response[RulesAnswer]:

@@ -16,6 +16,7 @@ from shared.errors import MalformedRequest, Refusal
 from shared.stock import store
 from shared.stock.contract.feed import event_of
 from shared.stock.model.events import Event
+from shared.stock.model.position import PositionKey
 from shared.web.batch import again
 from shared.web.problem import summary
 
@@ -42,7 +43,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     messages = [_read(record, now) for record in event["Records"]]
-    by_position: dict[tuple[str, str], list[tuple[str, Event]]] = defaultdict(list)
+    by_position: dict[PositionKey, list[tuple[str, Event]]] = defaultdict(list)
     for message in messages:
         for one in message.events:
             by_position[one.sku, one.location_id].append((message.message_id, one))
@@ -84,14 +85,14 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
 
 
 def _apply(
-    by_position: dict[tuple[str, str], list[tuple[str, Event]]], now: datetime
+    by_position: dict[PositionKey, list[tuple[str, Event]]], now: datetime
 ) -> tuple[set[str], int]:
     """The messages whose events were not all applied, and the number of writes."""
     events = {place: [event for _, event in rows] for place, rows in by_position.items()}
     if not events:
         return set(), 0
     found = store.positions_of(events)
-    applied = store.applied_of(event for rows in events.values() for event in rows)
+    applied = store.applied_movements(event for rows in events.values() for event in rows)
     with ThreadPoolExecutor(WRITERS) as pool:
         written = store.apply_batch(events, found, applied, now, pool.map)
     failed = set()

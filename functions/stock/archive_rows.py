@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 
 from shared.aws import s3
 from shared.aws.settings import setting
-from shared.stock.model.archive import files
+from shared.stock.model.archive import archive_files
 from shared.web.batch import each_message
 
 logger = Logger(service="norain", utc=True)
@@ -20,6 +20,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _archive(message: str) -> None:
     expired = json.loads(message)
-    for key, body in files(expired):
+    for key, body in archive_files(expired):
         s3.put(setting("archive"), key, body, ContentType="application/gzip")
     logger.info("archived", extra={"rows": len(expired)})

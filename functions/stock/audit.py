@@ -20,8 +20,8 @@ from shared.aws.settings import setting
 from shared.orders.store import open_units
 from shared.stock import store
 from shared.stock.model import tidying
-from shared.stock.model.audit import Drift, DriftKind, Gap, Ledger, Place, Units, drifts
-from shared.stock.model.position import Position
+from shared.stock.model.audit import Drift, DriftKind, Gap, Ledger, Units, find_drifts
+from shared.stock.model.position import Position, PositionKey
 from shared.stock.store import audit, rules
 
 READERS = 16
@@ -63,8 +63,8 @@ class Found:
 
     positions: int = 0
     drifts: list[Drift] = field(default_factory=list)
-    mended: list[Place] = field(default_factory=list)
-    unsettled: list[Place] = field(default_factory=list)
+    mended: list[PositionKey] = field(default_factory=list)
+    unsettled: list[PositionKey] = field(default_factory=list)
     after: Item | None = None
 
 
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _scheduled(until: float) -> dict[str, Any]:
     """Goes on with the round that is under way; a new one begins with the next run."""
-    walked = audit.round_of(_now())
+    walked = audit.current_round(_now())
     found = _walk(_pages(walked.after), until, repair=False, tidy=True)
     walked = replace(
         walked,
@@ -86,7 +86,7 @@ def _scheduled(until: float) -> dict[str, Any]:
         positions=walked.positions + found.positions,
         drifts=walked.drifts + len(found.drifts),
     )
-    audit.keep_round(walked)
+    audit.save_round(walked)
     if walked.after is None:
         took = (_now() - walked.began_at).total_seconds()
         _measure("StockAuditRound", took, MetricUnit.Seconds)
@@ -96,23 +96,23 @@ def _scheduled(until: float) -> dict[str, Any]:
 def _asked(asked: Mapping[str, Any], until: float) -> dict[str, Any]:
     if sku := asked.get("sku"):
         places = [(sku, position.location_id) for position in store.positions(sku)]
-        pages: Iterable[tuple[list[Place], Item | None]] = [(places, None)]
+        pages: Iterable[tuple[list[PositionKey], Item | None]] = [(places, None)]
     else:
         pages = _pages(asked.get("after"))
     settle = asked.get("settle_seconds", SETTLE_SECONDS)
     return _told(_walk(pages, until, repair=asked.get("repair", False), settle=settle))
 
 
-def _pages(after: Item | None) -> Iterator[tuple[list[Place], Item | None]]:
+def _pages(after: Item | None) -> Iterator[tuple[list[PositionKey], Item | None]]:
     while True:
-        places, after = audit.places_page(PAGE, after)
+        places, after = audit.position_keys_page(PAGE, after)
         yield places, after
         if after is None:
             return
 
 
 def _walk(
-    pages: Iterable[tuple[list[Place], Item | None]],
+    pages: Iterable[tuple[list[PositionKey], Item | None]],
     until: float,
     *,
     repair: bool,
@@ -123,7 +123,7 @@ def _walk(
     read again. With ``tidy`` positions that are in order lose what they need not keep."""
     found = Found()
     promised = _promised(())
-    seeming: dict[Place, Look] = {}
+    seeming: dict[PositionKey, Look] = {}
     for places, after in pages:
         looks = _look(places, lambda _: promised)
         found.unsettled += (place for place, look in looks.items() if look.position.slots)
@@ -144,7 +144,7 @@ def _walk(
 def _tidy(positions: Iterable[Position]) -> None:
     now, kept = _now(), list(positions)
     counted = any(position.counters for position in kept)
-    rule_ids = rules.spoken_of(now - tidying.KEPT) if counted else frozenset()
+    rule_ids = rules.rule_ids_since(now - tidying.TIDY_AFTER) if counted else frozenset()
     untidy = [
         (position, left)
         for position in kept
@@ -158,35 +158,37 @@ def _tidy(positions: Iterable[Position]) -> None:
 
 def _promised(positions: Iterable[Position]) -> Units:
     """Exact at ``positions``; elsewhere as the indexes show it, which may be behind."""
-    return audit.promised_now(open_units, positions)
+    return audit.promised_units(open_units, positions)
 
 
 def _look(
-    places: Iterable[Place], promised: Callable[[Iterable[Position]], Units]
-) -> dict[Place, Look]:
+    places: Iterable[PositionKey], promised: Callable[[Iterable[Position]], Units]
+) -> dict[PositionKey, Look]:
     """What is promised is asked for when the positions have been read: an order or a hold that is
     newer than that has raised the version, and is seen by the next look."""
     positions = store.positions_of(places, consistent=True)
     units = promised(positions.values())
     now = _now()
     with ThreadPoolExecutor(READERS) as pool:
-        ledgers = pool.map(lambda position: audit.ledger(position, now), positions.values())
+        ledgers = pool.map(lambda position: audit.read_ledger(position, now), positions.values())
         return {
             place: Look(
                 position,
                 units[place],
                 ledger,
-                tuple(drifts(position, units[place], ledger, now, now - store.KEPT)),
+                tuple(find_drifts(position, units[place], ledger, now, now - store.LEDGER_KEPT)),
             )
             for (place, position), ledger in zip(positions.items(), ledgers, strict=True)
         }
 
 
-def _confirmed(seeming: dict[Place, Look], settle: float, found: Found) -> dict[Place, Look]:
+def _confirmed(
+    seeming: dict[PositionKey, Look], settle: float, found: Found
+) -> dict[PositionKey, Look]:
     """Those that two looks in succession show alike. Reads are no snapshot: most of what seems to
     have drifted was only being written. Some was promised by what an index did not show yet, so
     that now also the ledgers are asked who has reserved anything."""
-    confirmed: dict[Place, Look] = {}
+    confirmed: dict[PositionKey, Look] = {}
     for _ in range(1, LOOKS):
         if not seeming:
             return confirmed
@@ -204,15 +206,15 @@ def _mended(look: Look) -> bool:
     position, ledger, now = look.position, look.ledger, _now()
     if any(drift.kind is DriftKind.LEDGER for drift in look.drifts):
         for gap in ledger.gaps:
-            audit.fill(position, gap)
+            audit.fill_gap(position, gap)
         if ledger.version < position.version:
-            audit.fill(position, Gap(ledger.last, None))
-        ledger = audit.ledger(position, now)
-    left = drifts(position, look.promised, ledger, now, now - store.KEPT)
+            audit.fill_gap(position, Gap(ledger.last, None))
+        ledger = audit.read_ledger(position, now)
+    left = find_drifts(position, look.promised, ledger, now, now - store.LEDGER_KEPT)
     if not left:
         return True
     # A ledger that is only behind does not say yet what the position should be.
-    return ledger.version == position.version and audit.correct(
+    return ledger.version == position.version and audit.correct_position(
         position, look.promised, ledger, now
     )
 

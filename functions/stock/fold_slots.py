@@ -21,12 +21,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     now = datetime.now(UTC)
     heartbeat.beat(now)
     looked = folded = 0
-    for sku, location_id in slots.due(now):
+    for sku, location_id in slots.split_positions_due(now):
         if context.get_remaining_time_in_millis() < SPARE_MS:
             break
         looked += 1
         try:
-            folded += slots.cool(sku, location_id, now)
+            folded += slots.fold_if_cool(sku, location_id, now)
         except Busy:
             logger.warning("still hot", extra={"sku": sku, "location_id": location_id})
     logger.info("looked", extra={"looked": looked, "folded": folded})

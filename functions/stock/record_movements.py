@@ -13,12 +13,14 @@ from shared.aws.sqs import MOST_BYTES, send
 from shared.aws.streams import put_away
 from shared.documents import batches_of
 from shared.stock import store
+from shared.stock.model.position import PositionKey
 from shared.stock.store import slot_sales, slots
 from shared.web.batch import StreamRecord, again, readable
 
 logger = Logger(service="norain", utc=True)
 
-Key = tuple[str, str]
+ItemKey = tuple[str, str]
+"""(pk, sk)"""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -29,8 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Raises Busy when the table takes no more; the whole batch comes again.
     """
-    rows: dict[Key, dict[str, Any]] = {}
-    sold: set[tuple[str, str]] = set()
+    rows: dict[ItemKey, dict[str, Any]] = {}
+    sold: set[PositionKey] = set()
     expired: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
     for record, read in readable(event["Records"], _read):
         match read:
@@ -44,9 +46,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             case _, row:
                 pass
         rows[row["pk"], row["sk"]] = row
-    store.put_rows(rows.values())
+    store.put_ledger_rows(rows.values())
     for place in sold:
-        slots.settle(*place, datetime.now(UTC))
+        slots.refresh_granted(*place, datetime.now(UTC))
     _archive(expired)
     logger.info(
         "recorded",
@@ -65,9 +67,9 @@ def _read(record: StreamRecord) -> tuple[str, dict[str, Any]] | None:
     if old is not None and old.get("version") == new["version"]:
         return None  # no write of ours: somebody mended an attribute by hand
     if new["sk"] != "SLOT":
-        return "moved", store.record(old, new)
+        return "moved", store.ledger_item(old, new)
     # What a split has made, the position's row says.
-    return None if old is None else ("sold", slot_sales.sale_row(old, new))
+    return None if old is None else ("sold", slot_sales.sale_item(old, new))
 
 
 def _archive(expired: list[tuple[Mapping[str, Any], dict[str, Any]]]) -> None:

@@ -27,8 +27,8 @@ def read(content: bytes, source: str, as_of: datetime, now: datetime) -> Feed:
     the instant of counts that name none."""
     feed = Feed([], [])
     try:
-        form, pieces = files.opened(files.unpacked([content]))
-        for one in files.read(form, files.rows(form, pieces), source, as_of, now):
+        form, pieces = files.detect_form(files.gunzipped([content]))
+        for one in files.read_events(form, files.rows(form, pieces), source, as_of, now):
             feed.events.extend(one.events)
             if one.reason:
                 feed.bad.append(BadRow(one.row.number, one.reason))

@@ -18,10 +18,10 @@ from shared.aws.items import from_item
 from shared.orders.model import LawBroken, Order, units_held
 from shared.orders.model import check as conserve
 from shared.orders.store import order_of_item, units_reserved
-from shared.stock.model.audit import LATE, Place, Units, audit, ledger_of, promised
+from shared.stock.model.audit import LEDGER_LAG, Units, audit_positions, ledger_of, promised
 from shared.stock.model.ledger import LedgerRow
-from shared.stock.model.position import HoldState
-from shared.stock.store import KEPT, hold_of_item, position_of_item, row_of_item
+from shared.stock.model.position import HoldState, PositionKey
+from shared.stock.store import LEDGER_KEPT, hold_of_item, position_of_item, row_of_item
 
 Item = dict[str, Any]
 
@@ -54,9 +54,9 @@ def check(target: Target) -> Checked:
         *((None, units) for units in transfers),
     ]
     # Nothing is written, so every row of the ledger has arrived: the audit's grace time is skipped.
-    now = datetime.now(UTC) + LATE
-    oldest = now - KEPT
-    rows: dict[Place, list[LedgerRow]] = defaultdict(list)
+    now = datetime.now(UTC) + LEDGER_LAG
+    oldest = now - LEDGER_KEPT
+    rows: dict[PositionKey, list[LedgerRow]] = defaultdict(list)
     for item in stock:
         if item["pk"].startswith("SKU#") and item["sk"].startswith("MOVE#"):
             rows[item["sku"], item["location_id"]].append(row_of_item(item))
@@ -75,7 +75,7 @@ def check(target: Target) -> Checked:
     broken += [
         f"law 1: {drift.kind}: {drift.sku} at {drift.location_id}: "
         f"{drift.stands}, not {drift.should}"
-        for drift in audit(positions, promised(holds, held), ledgers, now, oldest)
+        for drift in audit_positions(positions, promised(holds, held), ledgers, now, oldest)
     ]
     return Checked(len(positions), len(orders), tuple(broken))
 

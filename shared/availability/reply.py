@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from shared.availability.contract.parameters import Parameters
-from shared.availability.model import query
-from shared.availability.model.channel import found_in, told
+from shared.availability.model import answer
+from shared.availability.model.channel import confidence_in, sellable_columns
 from shared.availability.model.pack import Columns
 from shared.availability.store import packs as packs_store
 from shared.availability.store.unpicked import unpicked
@@ -36,7 +36,7 @@ class Reply:
 
 def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: datetime) -> Reply:
     """Raises InvalidRequest and Forbidden."""
-    question = query.question(
+    question = answer.question(
         asked.skus,
         _channel(caller, asked.channel),
         location_ids=asked.location_ids,
@@ -46,17 +46,17 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         limit=asked.limit,
         pickup_within=asked.pickup_within_minutes,
     )
-    packs = _told(packs_store.columns(question.skus), question.channel, at)
+    packs = _sellable(packs_store.columns(question.skus), question.channel, at)
     places = _places(at)
-    scope = query.scope_of(question, places)
+    scope = answer.scope_of(question, places)
     variants: dict[str, list[Variant]] = {}
-    if question.limit and (empty := query.empty(question, packs, scope)):
+    if question.limit and (empty := answer.unsellable_skus(question, packs, scope)):
         variants, others = _variants(empty[:MOST_EMPTY], question.channel, at)
         packs = {**others, **packs}
-    text = query.answer(question, packs, places, at, scope=scope, variants=variants)
-    tag = query.etag(text)
+    text = answer.answer_text(question, packs, places, at, scope=scope, variants=variants)
+    tag = answer.etag(text)
     headers = {"ETag": tag, **(OWN if asked.channel is None else SHARED)}
-    if query.matches(if_none_match, tag):
+    if answer.etag_matches(if_none_match, tag):
         return Reply(HTTPStatus.NOT_MODIFIED, headers, "")
     return Reply(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, text)
 
@@ -69,11 +69,11 @@ def _variants(
     others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
     if not others:
         return {}, {}
-    return variants, _told(packs_store.columns(others), channel, at)
+    return variants, _sellable(packs_store.columns(others), channel, at)
 
 
-def _told(packs: Mapping[str, Columns], channel: str, at: datetime) -> dict[str, Columns]:
-    return told(packs, rules.selling(channel, packs, at, found_in(packs)))
+def _sellable(packs: Mapping[str, Columns], channel: str, at: datetime) -> dict[str, Columns]:
+    return sellable_columns(packs, rules.selling(channel, packs, at, confidence_in(packs)))
 
 
 def _channel(caller: Caller, channel: str | None) -> str:
@@ -101,13 +101,13 @@ def _point(asked: Parameters) -> Point | None:
     return found
 
 
-_last = query.KnownPlaces({}, datetime.min.replace(tzinfo=UTC))
+_last = answer.LocationTexts({}, datetime.min.replace(tzinfo=UTC))
 
 
-def _places(at: datetime) -> query.KnownPlaces:
+def _places(at: datetime) -> answer.LocationTexts:
     global _last  # noqa: PLW0603
     known, waiting = locations.all_locations(), unpicked()
     same = _last.locations is known and _last.unpicked is waiting
-    if not same or _last.minute != query.next_minute(at):
-        _last = query.KnownPlaces(known, at, _last, waiting)
+    if not same or _last.minute != answer.next_minute(at):
+        _last = answer.LocationTexts(known, at, _last, waiting)
     return _last

@@ -12,7 +12,7 @@ from shared.orders.sourcing import Supply, staying
 from shared.routing.model.decision import Decision
 from shared.routing.model.route import cost_of, route
 from shared.stock import store as stock
-from shared.stock.model.rules import Facts
+from shared.stock.model.rules import FloorFacts
 
 
 def accepted(
@@ -43,7 +43,7 @@ def _known(order: Order, found: Fulfillment, location_id: str, now: datetime) ->
     skus = sorted({held.sku for held in found.lines})
     positions = stock.positions_of([(sku, location_id) for sku in skus], consistent=True)
     return placing.supply_of(order, store.gather(skus), now).knowing(
-        {(location_id, sku): Facts.of(positions.get((sku, location_id))) for sku in skus}
+        {(location_id, sku): FloorFacts.of(positions.get((sku, location_id))) for sku in skus}
     )
 
 
@@ -70,7 +70,7 @@ def improved(order: Order, now: datetime) -> OrderChange | None:
     if least is None:
         return None
     supply = supply.knowing(
-        {(place, sku): Facts.of(positions.get((sku, place))) for place, sku in own}
+        {(place, sku): FloorFacts.of(positions.get((sku, place))) for place, sku in own}
     )
     while True:
         problem = staying.problem(order, unpicked, supply, now)
@@ -88,7 +88,7 @@ def improved(order: Order, now: datetime) -> OrderChange | None:
             break
         known = stock.positions_of(unread, consistent=True)
         supply = supply.knowing(
-            {(place, sku): Facts.of(known.get((sku, place))) for sku, place in unread}
+            {(place, sku): FloorFacts.of(known.get((sku, place))) for sku, place in unread}
         )
     return change if _in_time(unpicked, change.order.fulfillments) else None
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.availability.model.channel import found_in
+from shared.availability.model.channel import confidence_in
 from shared.availability.store.unpicked import unpicked
 from shared.aws.dynamodb import WRITE_PARTS, Part, attempts
 from shared.errors import Busy, HoldClosed, KeyReused, NotFound, OutOfStock, TooMuchAtOnce, invalid
@@ -31,7 +31,7 @@ from shared.routing.model.decision import Decision, Destination
 from shared.routing.model.route import route
 from shared.routing.store import policies
 from shared.stock import store as stock
-from shared.stock.model.rules import Facts
+from shared.stock.model.rules import FloorFacts
 from shared.stock.store import rules
 from shared.web.idempotency import Request
 
@@ -53,7 +53,7 @@ WhoBuys = Callable[[], tuple[Buyer, list[Part]]]
 """Whose order it is, and on what conditions."""
 ToAnswer = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
-Stock = Mapping[tuple[str, str], Facts]
+Stock = Mapping[tuple[str, str], FloorFacts]
 """Positions by (location_id, sku), as a lost race has told of them."""
 
 
@@ -200,7 +200,7 @@ def _without_gone(change: OrderChange, supply: Supply, now: datetime) -> tuple[O
                     change = model.joined(change, less)
     if not any(line.unassigned for line in change.order.lines):
         return change, supply
-    known = {(place, sku): Facts.of(there) for (sku, place), there in found.items()}
+    known = {(place, sku): FloorFacts.of(there) for (sku, place), there in found.items()}
     return reserved(change, supply.knowing(known), now)
 
 
@@ -210,7 +210,7 @@ def lesson(learnt: Stock, race: int) -> Stock:
     if not race or not learnt:
         return learnt
     there = {
-        (position.location_id, position.sku): Facts.of(position)
+        (position.location_id, position.sku): FloorFacts.of(position)
         for sku in sorted({sku for _, sku in learnt})
         for position in stock.positions(sku)
     }
@@ -323,7 +323,7 @@ def _rerouted(
     order = decided.order
     gathered = store.gather(line.sku for line in order.lines if line.unassigned)
     corrected = {
-        (effect.location_id, effect.sku): Facts(0, 0)
+        (effect.location_id, effect.sku): FloorFacts(0, 0)
         for effect in decided.effects
         if effect.on_hand < 0
     }
@@ -396,7 +396,7 @@ def reserved(start: OrderChange, supply: Supply, now: datetime) -> tuple[OrderCh
     while unread := supply.unread(change := _offered(start, supply, now)):
         found = stock.positions_of(unread, consistent=True)
         supply = supply.knowing(
-            {(place, sku): Facts.of(found.get((sku, place))) for sku, place in unread}
+            {(place, sku): FloorFacts.of(found.get((sku, place))) for sku, place in unread}
         )
     return change, supply
 
@@ -415,7 +415,7 @@ def _offered(start: OrderChange, supply: Supply, now: datetime) -> OrderChange:
 
 
 def supply_of(order: Order, gathered: PlacementInputs, now: datetime) -> Supply:
-    packs, found = gathered.packs, found_in(gathered.packs)
+    packs, found = gathered.packs, confidence_in(gathered.packs)
     selling = rules.selling(order.channel, packs, now, found, gathered.products)
     return Supply(
         locations=all_locations(),

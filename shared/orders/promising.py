@@ -35,7 +35,7 @@ from shared.routing.model.decision import Plan
 from shared.routing.model.route import route
 from shared.stock import store as stock
 from shared.stock.model.position import Hold, HoldLine, HoldState
-from shared.stock.model.rules import Facts
+from shared.stock.model.rules import FloorFacts
 from shared.web.contract import Money
 from shared.web.idempotency import Request
 
@@ -191,7 +191,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
         except OutOfStock:
             places = [(line.sku, line.location_id) for line in wanted.lines]
             found = stock.positions_of(places, consistent=True)
-            learnt = {(place, sku): Facts.of(found.get((sku, place))) for sku, place in places}
+            learnt = {(place, sku): FloorFacts.of(found.get((sku, place))) for sku, place in places}
             supply = supply.knowing(lesson(learnt, race))
         else:
             request.check(stands.digest)

@@ -12,7 +12,7 @@ from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.sourcing import Supply
 from shared.orders.store import transfers as transfers_store
 from shared.stock import store as stock
-from shared.stock.model.rules import Facts
+from shared.stock.model.rules import FloorFacts
 
 Reserve = Callable[[Supply], tuple[OrderChange, Supply]]
 """An order routed and reserved within a supply."""
@@ -32,7 +32,7 @@ def to_order(
     free = _free(donors, skus)
     places = sorted({(sku, found[name].from_location_id) for name, sku in free})
     positions = stock.positions_of(places, consistent=True)
-    known = {(place, sku): Facts.of(positions.get((sku, place))) for sku, place in places}
+    known = {(place, sku): FloorFacts.of(positions.get((sku, place))) for sku, place in places}
     more: Counter[tuple[str, str]] = Counter()
     for (name, sku), units in free.items():
         more[found[name].from_location_id, sku] += units

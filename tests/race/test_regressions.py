@@ -184,14 +184,14 @@ def test_a_hold_that_expires_during_payment_is_the_orders_or_nobodys() -> None:
         return placing.place(draft, request(f"o-{n}"), "web", NOW, answer)
 
     def sweep(n: int) -> Any:
-        return stock.expire_hold(stock.known_hold(f"h-{n}"), at_expiry)
+        return stock.expire_hold(stock.get_hold(f"h-{n}"), at_expiry)
 
     acts = [partial(what, n) for n in range(16) for what in (pay, sweep)]
     random.Random(3).shuffle(acts)
     at_once(acts)
     placed = {found.order_id for found in shop.all_orders()}
     for n in range(16):
-        state = stock.known_hold(f"h-{n}").state
+        state = stock.get_hold(f"h-{n}").state
         assert state is (HoldState.CONVERTED if f"o-{n}" in placed else HoldState.EXPIRED)
     assert shop.counts("A", "denver")[1] == len(placed)
     shop.laws()
@@ -434,7 +434,9 @@ def test_a_net_count_that_is_late_or_repeated_subtracts_no_order_twice() -> None
     counts are net of orders already."""
     start = NOW - timedelta(hours=2)
     shop.stocked({})
-    stock.apply([Counted("erp", "c-0", None, "A", "denver", 50, start, start)], None, (), start)
+    stock.apply_events(
+        [Counted("erp", "c-0", None, "A", "denver", 50, start, start)], None, (), start
+    )
     shop.project("A")
     counts = [
         Counted(
@@ -455,7 +457,7 @@ def test_a_net_count_that_is_late_or_repeated_subtracts_no_order_twice() -> None
         for _ in range(60):
             found = stock.positions_of([("A", "denver")]).get(("A", "denver"))
             try:
-                return stock.apply([event], found, (), NOW)
+                return stock.apply_events([event], found, (), NOW)
             except Busy:
                 with guard:
                     follower.follow()

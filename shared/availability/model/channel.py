@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.availability.model.pack import Columns, Pack
-from shared.stock.model.rules import ConfidenceOf, Facts, Selling
+from shared.stock.model.rules import ChannelTerms, ConfidenceOf, FloorFacts
 
 NOTHING: Mapping[str, int] = {}
 
 
-def found_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> ConfidenceOf:
+def confidence_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> ConfidenceOf:
     """How often picks find a SKU, as its pack says; nothing of one that has no pack."""
 
     def found(sku: str) -> Mapping[str, int]:
@@ -25,18 +25,20 @@ def found_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> ConfidenceOf:
     return found
 
 
-def told(packs: Mapping[str, Columns], selling: Selling) -> dict[str, Columns]:
+def sellable_columns(packs: Mapping[str, Columns], selling: ChannelTerms) -> dict[str, Columns]:
     """The packs by SKU with the units that the channel may sell in the place of those available:
     by the same terms that bound it when it takes."""
     return {
-        sku: pack if selling.free(sku) else replace(pack, available=_sellable(sku, pack, selling))
+        sku: pack
+        if selling.is_unrestricted(sku)
+        else replace(pack, available=_sellable(sku, pack, selling))
         for sku, pack in packs.items()
     }
 
 
-def of_pack(pack: Pack, columns: Columns, selling: Selling) -> Pack:
+def sellable_pack(pack: Pack, columns: Columns, selling: ChannelTerms) -> Pack:
     """The pack, whose columns are given too, with the units that the channel may sell."""
-    seen = told({pack.sku: columns}, selling)[pack.sku]
+    seen = sellable_columns({pack.sku: columns}, selling)[pack.sku]
     if seen is columns:
         return pack
     units = dict(zip(seen.locations, seen.available, strict=True))
@@ -44,10 +46,10 @@ def of_pack(pack: Pack, columns: Columns, selling: Selling) -> Pack:
     return replace(pack, rows=rows)
 
 
-def _sellable(sku: str, pack: Columns, selling: Selling) -> list[int]:
+def _sellable(sku: str, pack: Columns, selling: ChannelTerms) -> list[int]:
     return [
         selling[sku, location].sellable(
-            Facts(
+            FloorFacts(
                 available,
                 available + pack.reserved.get(str(place), 0),
                 pack.counters.get(str(place), NOTHING),

@@ -80,7 +80,7 @@ class PickOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class ShelfCount:
     """People have counted ``quantity`` units at ``second``, where ``believed`` were thought to be.
     ``id`` names the count for ever."""
 
@@ -102,13 +102,13 @@ class ConfidenceRecord:
     version: int = 0
 
 
-def telling(countings: Iterable[Counting]) -> list[Counting]:
+def teaching_counts(countings: Iterable[ShelfCount]) -> list[ShelfCount]:
     """Those of the counts of one location that teach: the same ones when they come again."""
     by_digest = {_digest(one.id): one for one in countings if one.believed > 0}
     return [one for _, one in sorted(by_digest.items())[:MOST_COUNTS]]
 
 
-def shown(counting: Counting, group: str) -> PickOutcome:
+def outcome_of_count(counting: ShelfCount, group: str) -> PickOutcome:
     """What it says of picks of ``group``, that of its SKU; ``believed`` is above 0."""
     found = min(counting.quantity, counting.believed) / counting.believed
     return PickOutcome(counting.id, group, found, counting.second, COUNT_WORTH)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from shared.availability.model.answer import status
 from shared.availability.model.pack import Pack, PackRow
-from shared.availability.model.query import status
 from shared.instants import rfc3339
 
 SOURCE = "norain/availability"
@@ -23,18 +23,20 @@ MOST_LOCATIONS = 1000
 once when its product does."""
 
 
-View = tuple[Pack | None, Pack]
+PackViews = tuple[Pack | None, Pack]
 """A pack and the one before it, as a channel is told of them."""
 
 
-def of_channels(before: Pack | None, pack: Pack, views: Mapping[str, View]) -> list[dict[str, Any]]:
+def channel_events(
+    before: Pack | None, pack: Pack, views: Mapping[str, PackViews]
+) -> list[dict[str, Any]]:
     """The CloudEvents of a pack that was written over ``before``: one for all channels but those
     that rules of channel stock tell something else, and one for each of these."""
-    whole = of_change(before, pack)
+    whole = change_event(before, pack)
     apart: list[str] = []
     own: list[dict[str, Any]] = []
     for channel, (was, now) in sorted(views.items()):
-        told = of_change(was, now)
+        told = change_event(was, now)
         if (told and told["data"]) == (whole and whole["data"]):
             continue
         apart.append(channel)
@@ -48,14 +50,16 @@ def of_channels(before: Pack | None, pack: Pack, views: Mapping[str, View]) -> l
     return _in_parts([whole, *own])
 
 
-def of_rules(views: Mapping[str, View], rules: str, since: datetime) -> list[dict[str, Any]]:
+def rule_change_events(
+    views: Mapping[str, PackViews], rules: str, since: datetime
+) -> list[dict[str, Any]]:
     """The CloudEvents of a pack after the rules of channel stock have changed: one for each channel
     whose view, under the rules before and under those ``since``, has crossed a threshold.
 
     ``rules`` names both for ever."""
     events = []
     for channel, (was, now) in sorted(views.items()):
-        if told := of_change(was, now):
+        if told := change_event(was, now):
             name = f"{told['id']}@{channel}~rules{rules}"
             data = {**told["data"], "channel": channel}
             time = rfc3339(max(now.as_of, since))
@@ -75,7 +79,7 @@ def _in_parts(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return parts
 
 
-def of_change(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
+def change_event(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
     """The CloudEvent of a pack that was written over ``before``; None when no status has changed.
 
     It counts what the packs say is available.

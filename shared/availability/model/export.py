@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.availability.model.answer import NO_UNITS, LocationTexts, first_expected, status
 from shared.availability.model.pack import Columns
-from shared.availability.model.query import NONE, KnownPlaces, first_expected, status
 from shared.catalog.model import GROUP, Product
 from shared.instants import rfc3339
 from shared.locations.model import Location
@@ -63,9 +63,9 @@ class Stores:
 
     @staticmethod
     def of(
-        locations: Mapping[str, Location], at: datetime, unpicked: Mapping[str, int] = NONE
+        locations: Mapping[str, Location], at: datetime, unpicked: Mapping[str, int] = NO_UNITS
     ) -> "Stores":
-        places = KnownPlaces(locations, at, unpicked=unpicked)
+        places = LocationTexts(locations, at, unpicked=unpicked)
         return Stores(
             locations,
             {name: _sla(one, places.ready_by(name), at) for name, one in locations.items()},

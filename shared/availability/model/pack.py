@@ -91,7 +91,7 @@ class PackChange:
     sold: tuple[Sale, ...] = ()
 
 
-def fold(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> Pack | None:
+def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> Pack | None:
     """``pack`` after ``changes``, or None when they are all known: nothing is to be written.
 
     A change older than what is known of its location, or as old, changes nothing. A position that
@@ -138,7 +138,7 @@ def _with_learnt(known: PackRow | None, change: PackChange, since: int | None) -
     return replace(change.row, sales=_sales(known, change, since), confidence=confidence)
 
 
-def confident(pack: Pack, confidence: Mapping[str, int]) -> Pack:
+def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
     """``pack`` with what is known of the picks at its locations; itself when it says so already."""
     if all(row.confidence == confidence.get(place) for place, row in pack.rows.items()):
         return pack
@@ -155,11 +155,11 @@ def _sales(known: PackRow | None, change: PackChange, since: int | None) -> Sale
         stocked = change.row is not None and change.row.available > 0
         if stocked == (known.available > 0) and second - shelf.second < sales.DAY_SECONDS:
             # Told as of the same second again: what is rounded with every write gets lost.
-            return sales.sold(shelf, change.sold)
-        shelf = sales.later(shelf, second, stocked=known.available > 0)
+            return sales.with_sales(shelf, change.sold)
+        shelf = sales.faded_to(shelf, second, stocked=known.available > 0)
     elif change.sold and since is not None:
-        shelf = sales.watched(since, second)
-    return sales.sold(shelf, change.sold) if shelf else None
+        shelf = sales.never_sold(since, second)
+    return sales.with_sales(shelf, change.sold) if shelf else None
 
 
 def _prior(since: int | None, rows: Mapping[str, PackRow], at: datetime) -> Prior | None:
@@ -171,14 +171,14 @@ def _prior(since: int | None, rows: Mapping[str, PackRow], at: datetime) -> Prio
         for row in rows.values():
             stocked = row.available > 0
             if row.sales is not None:
-                yield sales.later(row.sales, second, stocked=stocked), stocked
+                yield sales.faded_to(row.sales, second, stocked=stocked), stocked
             elif stocked:
-                yield sales.watched(since, second), stocked
+                yield sales.never_sold(since, second), stocked
 
     return sales.prior(since, second, shelves())
 
 
-def replaced(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pack | None:
+def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pack | None:
     """The pack that says what ``truth`` says, one change for each position there is, all of them
     read after ``pack``; None when it says so already.
 
@@ -208,7 +208,7 @@ def slice_of(location_id: str, of: int) -> int:
     return zlib.crc32(location_id.encode()) % of
 
 
-def sliced(pack: Pack, of: int) -> list[Slice]:
+def split_pack(pack: Pack, of: int) -> list[Slice]:
     """``pack`` in ``of`` slices, each at the version from which it goes on: what they say together
     is what ``pack`` says. All are later than any version that the pack has had."""
     if of == 1:
@@ -228,17 +228,17 @@ def sliced(pack: Pack, of: int) -> list[Slice]:
     ]
 
 
-def slices_for(pack: Pack, of: int, most_bytes: int, most: int) -> int:
+def slices_needed(pack: Pack, of: int, most_bytes: int, most: int) -> int:
     """How many slices ``pack`` needs so that none is larger than ``most_bytes``: ``of`` at least,
     ``most`` at most."""
     while of < most and any(
-        len(encode(part.pack.rows, part.pack.prior)) > most_bytes for part in sliced(pack, of)
+        len(encode(part.pack.rows, part.pack.prior)) > most_bytes for part in split_pack(pack, of)
     ):
         of *= 2
     return of
 
 
-def whole(slices: Sequence[Pack]) -> Pack:
+def merge_slices(slices: Sequence[Pack]) -> Pack:
     """The pack that lies in ``slices``.
 
     The prior over all shelves is made of their rows: stored, it would have to be written with a
@@ -289,7 +289,7 @@ class Columns:
     life: Life = ORDINARY
 
 
-def in_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
+def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
     sure = [rows[location].confidence for location in order]
@@ -305,7 +305,7 @@ def in_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
     )
 
 
-def joined(slices: Sequence[Columns]) -> Columns:
+def merge_columns(slices: Sequence[Columns]) -> Columns:
     """The columns of the pack that lies in ``slices``."""
     if len(slices) == 1:
         return slices[0]
@@ -338,7 +338,7 @@ def joined(slices: Sequence[Columns]) -> Columns:
 
 def encode(rows: Mapping[str, PackRow], prior: Prior | None = None) -> bytes:
     """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
-    told = in_columns(rows, "")
+    told = to_columns(rows, "")
     order = told.locations
     columns: dict[str, object] = {
         "l": order,

@@ -5,7 +5,7 @@ import zlib
 from shared.availability.model.pack import ExpectedUnits, PackChange, PackRow
 from shared.instants import rfc3339
 from shared.stock.model.position import Position
-from shared.stock.model.tidying import standing
+from shared.stock.model.tidying import current_supply
 
 
 def row_of(position: Position) -> PackRow:
@@ -27,7 +27,7 @@ def _supply(position: Position) -> tuple[ExpectedUnits, ...]:
     """What is to come and is promised to nobody; what has been overdue for long is not to come."""
     free = (
         (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))
-        for entry in standing(position.expected, position.due, position.updated_at)
+        for entry in current_supply(position.expected, position.due, position.updated_at)
     )
     return tuple(sorted(supply for supply in free if supply[1] > 0))
 

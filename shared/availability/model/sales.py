@@ -62,12 +62,12 @@ class Sale:
     second: int
 
 
-def watched(since: int, second: int) -> Sales:
+def never_sold(since: int, second: int) -> Sales:
     """A shelf that was never empty, and never sold, between the two."""
     return Sales(0.0, LIFE * (1 - _faded(second - since)), second)
 
 
-def later(sales: Sales, second: int, *, stocked: bool) -> Sales:
+def faded_to(sales: Sales, second: int, *, stocked: bool) -> Sales:
     """The same at a later ``second`` without another sale; ``stocked`` when there was something to
     sell in between."""
     if second <= sales.second:
@@ -77,7 +77,7 @@ def later(sales: Sales, second: int, *, stocked: bool) -> Sales:
     return Sales(sales.sold * left, days, second)
 
 
-def sold(sales: Sales, more: Iterable[Sale]) -> Sales:
+def with_sales(sales: Sales, more: Iterable[Sale]) -> Sales:
     """With more sales, each as what it counts at ``sales.second``: faded since it was made, or to
     be faded from then on."""
     units = sum(
@@ -118,9 +118,9 @@ def posterior(
     worth. Without ``sales`` the shelf has been watched like all."""
     if sales is None:
         # Of a shelf that is empty it is not known how long it was full.
-        shelf = watched(known.since, second) if stocked else Sales(0.0, 0.0, second)
+        shelf = never_sold(known.since, second) if stocked else Sales(0.0, 0.0, second)
     else:
-        shelf = later(sales, second, stocked=stocked)
+        shelf = faded_to(sales, second, stocked=stocked)
     return known.mean(second) * known.weight + shelf.sold, known.weight + shelf.days
 
 

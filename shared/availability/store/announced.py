@@ -12,17 +12,25 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
-from shared.availability.model.channel import found_in, of_pack, told
-from shared.availability.model.events import View
-from shared.availability.model.pack import Pack, in_columns
+from shared.availability.model.channel import confidence_in, sellable_columns, sellable_pack
+from shared.availability.model.events import PackViews
+from shared.availability.model.pack import Pack, to_columns
 from shared.aws import dynamodb as tables
+from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog.model import Product
 from shared.instants import rfc3339
-from shared.stock.model.rules import ChannelRules, Rule, Selling, began, differing, holding
+from shared.stock.model.rules import (
+    ChannelRules,
+    ChannelTerms,
+    Rule,
+    changed_rules,
+    in_force_since,
+    rules_not_ended,
+)
 from shared.stock.store import rules as rules_store
-from shared.stock.store.rules import CHANNEL_STOCK, NONE
+from shared.stock.store.rules import CHANNEL_STOCK, NO_RULES
 
 TOLD = "told"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +44,7 @@ class RulesState:
     """A version of the rules, and since when they say what they say: fences of it that have ended
     by then are none."""
 
-    version: int = NONE.rules.version
+    version: int = NO_RULES.rules.version
     since: datetime = BEGINNING
 
     @property
@@ -48,13 +56,13 @@ class RulesState:
 class AnnouncementProgress:
     """All SKUs are ``told``; those through ``after`` are told ``coming``, too."""
 
-    told: RulesState = RulesState()
+    announced: RulesState = RulesState()
     coming: RulesState | None = None
     after: After | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
+class RulesChange:
     """The documents of two states: ``before`` of ``was``, ``after`` of ``now``. Where none of the
     rules that have ``changed`` matches, nothing is to be told."""
 
@@ -83,13 +91,13 @@ class Rewritten:
         pairs: Iterable[tuple[Pack, Pack]],
         channels: Iterable[str],
         products: Mapping[str, Product],
-    ) -> dict[str, dict[str, View]]:
+    ) -> dict[str, dict[str, PackViews]]:
         """By SKU and channel, of the packs that the change can concern: the first of each pair
         under the rules before, the second under those of now."""
-        views: dict[str, dict[str, View]] = {}
+        views: dict[str, dict[str, PackViews]] = {}
         pairs = list(pairs)
-        was = found_in({before.sku: before for before, _ in pairs})
-        now = found_in({pack.sku: pack for _, pack in pairs})
+        was = confidence_in({before.sku: before for before, _ in pairs})
+        now = confidence_in({pack.sku: pack for _, pack in pairs})
         sellings = {
             channel: (
                 rules_store.selling(channel, (), self.was.since, was, products, self.before),
@@ -101,43 +109,43 @@ class Rewritten:
         for before, pack in pairs:
             product = products.get(pack.sku)
             attributes = product.attributes if product else {}
-            if any(rule.match.product(pack.sku, attributes) for rule in self.changed):
+            if any(rule.match.fits_product(pack.sku, attributes) for rule in self.changed):
                 views[pack.sku] = _views(before, pack, sellings)
         return views
 
 
 def _views(
-    before: Pack, pack: Pack, sellings: Mapping[str, tuple[Selling, Selling]]
-) -> dict[str, View]:
+    before: Pack, pack: Pack, sellings: Mapping[str, tuple[ChannelTerms, ChannelTerms]]
+) -> dict[str, PackViews]:
     """By channel, but for those that are told the same as before of the same pack. Channels that
     are told alike share a view: to make one takes longer than to see what is in it."""
-    columns = in_columns(before.rows, rfc3339(before.as_of))
-    columns_now = columns if before is pack else in_columns(pack.rows, rfc3339(pack.as_of))
-    made: dict[tuple[tuple[int, ...], tuple[int, ...]], View] = {}
-    views: dict[str, View] = {}
+    columns = to_columns(before.rows, rfc3339(before.as_of))
+    columns_now = columns if before is pack else to_columns(pack.rows, rfc3339(pack.as_of))
+    made: dict[tuple[tuple[int, ...], tuple[int, ...]], PackViews] = {}
+    views: dict[str, PackViews] = {}
     for channel, (selling, selling_now) in sellings.items():
-        was = told({pack.sku: columns}, selling)[pack.sku].available
-        now = told({pack.sku: columns_now}, selling_now)[pack.sku].available
+        was = sellable_columns({pack.sku: columns}, selling)[pack.sku].available
+        now = sellable_columns({pack.sku: columns_now}, selling_now)[pack.sku].available
         if before is pack and was == now:
             continue
         key = tuple(was), tuple(now)
         if key not in made:
             made[key] = (
-                of_pack(before, columns, selling),
-                of_pack(pack, columns_now, selling_now),
+                sellable_pack(before, columns, selling),
+                sellable_pack(pack, columns_now, selling_now),
             )
         views[channel] = made[key]
     return views
 
 
-def in_force(at: datetime) -> tuple[ChannelRules, RulesState]:
+def current_rules(at: datetime) -> tuple[ChannelRules, RulesState]:
     """The rules as they stand now (strongly consistent), and since when."""
     found = rules_store.published()
-    since = began(found.rules, found.at or BEGINNING, at)
+    since = in_force_since(found.rules, found.at or BEGINNING, at)
     return found.rules, RulesState(found.rules.version, since)
 
 
-def progress() -> AnnouncementProgress | None:
+def read_progress() -> AnnouncementProgress | None:
     """Strongly consistent; None when nobody has begun to look at the rules."""
     item = tables.get(table_name("config"), CHANNEL_STOCK, TOLD, consistent=True)
     if item is None:
@@ -148,7 +156,7 @@ def progress() -> AnnouncementProgress | None:
     )
 
 
-def rewritten(since: RulesState, now: RulesState) -> list[Rewritten]:
+def rules_changes(since: RulesState, now: RulesState) -> list[RulesChange]:
     """From each state that there was ``since`` to ``now``; none where both are one. As many
     documents are read as there were: versions are kept for ever."""
     if since == now:
@@ -163,12 +171,14 @@ def rewritten(since: RulesState, now: RulesState) -> list[Rewritten]:
         for at in sorted({begin, *ends}):
             was = RulesState(one.rules.version, at)
             if was != now:
-                changed = differing(holding(one.rules, at), holding(after, now.since))
-                found.append(Rewritten(one.rules, was, after, now, changed))
+                changed = changed_rules(
+                    rules_not_ended(one.rules, at), rules_not_ended(after, now.since)
+                )
+                found.append(RulesChange(one.rules, was, after, now, changed))
     return found
 
 
-def concerned(changes: Iterable[Rewritten]) -> frozenset[str] | None:
+def affected_skus(changes: Iterable[RulesChange]) -> frozenset[str] | None:
     """The SKUs that any of ``changes`` can concern; None when it may be any."""
     rules = [rule for change in changes for rule in change.changed]
     if any(not rule.match.skus for rule in rules):
@@ -176,30 +186,26 @@ def concerned(changes: Iterable[Rewritten]) -> frozenset[str] | None:
     return frozenset(sku for rule in rules for sku in rule.match.skus)
 
 
-def keep(was: AnnouncementProgress | None, new: AnnouncementProgress) -> bool:
+def save_progress(was: AnnouncementProgress | None, new: AnnouncementProgress) -> bool:
     """Whether ``new`` was written: not when somebody else has told of all SKUs since ``was``."""
-    # Holds while nobody has begun.
-    condition = "attribute_not_exists(pk)"
-    values: dict[str, Any] = {}
-    if was is not None:
-        # Holds while all SKUs have been told of the rules that they had been when it was read.
-        condition, values = "told = :told", {":told": _item(was.told)}
-    arguments: dict[str, Any] = {
-        "TableName": table_name("config"),
-        "Item": to_item(
-            {
-                "pk": CHANNEL_STOCK,
-                "sk": TOLD,
-                "told": _item(new.told),
-                "coming": _item(new.coming) if new.coming else None,
-                "after": new.after,
-            }
-        ),
-        "ConditionExpression": condition,
+    condition = Condition()
+    if was is None:
+        # Holds while no announcement has begun.
+        condition.require("attribute_not_exists(pk)")
+    else:
+        # Holds while the rules that all SKUs have been announced under are those that were read.
+        condition.require("told = {}", _item(was.announced))
+    item = {
+        "pk": CHANNEL_STOCK,
+        "sk": TOLD,
+        "told": _item(new.announced),
+        "coming": _item(new.coming) if new.coming else None,
+        "after": new.after,
     }
-    if values:
-        arguments["ExpressionAttributeValues"] = to_item(values)
-    return tables.write("put_item", **arguments) is None
+    refused = tables.write(
+        "put_item", TableName=table_name("config"), Item=to_item(item), **condition.arguments()
+    )
+    return refused is None
 
 
 def _item(state: RulesState) -> dict[str, Any]:

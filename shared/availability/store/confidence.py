@@ -12,16 +12,17 @@ from typing import Any
 from shared.availability.model.confidence import (
     GROUP,
     ConfidenceRecord,
-    Counting,
     PickOutcome,
     Picks,
+    ShelfCount,
     learn,
-    shown,
-    telling,
+    outcome_of_count,
+    teaching_counts,
     thousandths,
 )
 from shared.aws import dynamodb as tables
 from shared.aws.cache import Cached
+from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -29,20 +30,20 @@ from shared.errors import Busy
 
 PARTITION = "CONFIDENCE"
 ATTEMPTS = 8
-KEPT_SECONDS = 60
-MOST_GROUPS_KEPT = 50_000
+CACHE_SECONDS = 60
+MOST_GROUPS_CACHED = 50_000
 NO_GROUP = "-"
 """The group of a product that names none, or is not in the catalog."""
 
 
-def note(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
+def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
     """Whether there was anything new in ``outcomes``: one strongly consistent read, and one write
     when there is. Repeated, they change nothing.
 
     Raises Busy when others write the same location faster.
     """
     for _ in tables.attempts(ATTEMPTS):
-        record = learn(find(location_id), outcomes)
+        record = learn(read_record(location_id), outcomes)
         if record is None:
             return False
         if _written(location_id, record):
@@ -50,21 +51,21 @@ def note(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
     raise Busy(f"too many writers on the confidence of {location_id}")
 
 
-def note_counts(location_id: str, countings: Iterable[Counting]) -> bool:
+def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
     """``note``, of what people have counted at the location."""
-    told = telling(countings)
+    told = teaching_counts(countings)
     if not told:
         return False
-    group_of = groups(one.sku for one in told)
-    return note(location_id, [shown(one, group_of[one.sku]) for one in told])
+    group_of = product_groups(one.sku for one in told)
+    return learn_outcomes(location_id, [outcome_of_count(one, group_of[one.sku]) for one in told])
 
 
-def find(location_id: str) -> ConfidenceRecord:
+def read_record(location_id: str) -> ConfidenceRecord:
     item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
     return _record(item) if item else ConfidenceRecord()
 
 
-def groups(skus: Iterable[str]) -> dict[str, str]:
+def product_groups(skus: Iterable[str]) -> dict[str, str]:
     """The product group of each SKU: one call per 100."""
     wanted = list(dict.fromkeys(skus))
     products = catalog.products(wanted)
@@ -74,20 +75,20 @@ def groups(skus: Iterable[str]) -> dict[str, str]:
     }
 
 
-def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
+def confidence_of(skus: Iterable[str]) -> dict[str, dict[str, int]]:
     """By SKU and location, in thousandths, what packs say; nothing of locations without picks.
 
     KEPT_SECONDS old at most; the catalog is asked for SKUs that the process has not met.
     """
-    kept = known.get()
+    kept = cache.get()
     if not kept.records:
         return {}
     wanted = list(dict.fromkeys(skus))
     if new := [sku for sku in wanted if sku not in kept.groups]:
-        if len(kept.groups) > MOST_GROUPS_KEPT:
+        if len(kept.groups) > MOST_GROUPS_CACHED:
             kept.groups.clear()
             new = wanted
-        kept.groups.update(groups(new))
+        kept.groups.update(product_groups(new))
     found = {}
     for sku in wanted:
         group = kept.groups[sku]
@@ -100,7 +101,7 @@ def told(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 @dataclass(slots=True)
-class KnownConfidence:
+class CachedConfidence:
     """The records of all locations; the group of each SKU that was asked for, and by group what
     each location's record says of it (thousandths)."""
 
@@ -109,12 +110,12 @@ class KnownConfidence:
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def _read_all() -> KnownConfidence:
+def _read_all() -> CachedConfidence:
     rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
-    return KnownConfidence({row["sk"].removeprefix("LOC#"): _record(row) for row in rows})
+    return CachedConfidence({row["sk"].removeprefix("LOC#"): _record(row) for row in rows})
 
 
-known = Cached(_read_all, KEPT_SECONDS)
+cache = Cached(_read_all, CACHE_SECONDS)
 
 
 def _record(item: Mapping[str, Any]) -> ConfidenceRecord:
@@ -127,12 +128,13 @@ def _record(item: Mapping[str, Any]) -> ConfidenceRecord:
 
 
 def _written(location_id: str, record: ConfidenceRecord) -> bool:
-    values: dict[str, Any] = {}
-    # Holds while nobody has written since the read that the record was learnt from.
-    condition = "attribute_not_exists(pk)"
+    condition = Condition()
     if record.version:
-        condition = "version = :read"
-        values["ExpressionAttributeValues"] = to_item({":read": record.version})
+        # Holds while nobody has written since the record was read.
+        condition.require("version = {}", record.version)
+    else:
+        # Holds while nobody has written a record of this location.
+        condition.require("attribute_not_exists(pk)")
     refused = tables.write(
         "put_item",
         TableName=table_name("availability"),
@@ -149,7 +151,6 @@ def _written(location_id: str, record: ConfidenceRecord) -> bool:
                 "version": record.version + 1,
             }
         ),
-        ConditionExpression=condition,
-        **values,
+        **condition.arguments(),
     )
     return refused is None

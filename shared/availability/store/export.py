@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from shared.availability.model.channel import found_in, told
+from shared.availability.model.channel import confidence_in, sellable_columns
 from shared.availability.model.pack import Columns
 from shared.availability.store.packs import columns_of, is_first
 from shared.aws import dynamodb as tables
@@ -16,7 +16,7 @@ PAGE = 100
 """Items of one page: a call for their products, and about a megabyte of memory."""
 
 
-def stocked(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, Columns]]:
+def sellable_products(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, Columns]]:
     """Every SKU with a pack, its product if there is one, and what ``channel`` is told of it.
 
     A Scan, each pack once, as it is when its page is read: 0.5 read units per 4 KB. One that lies
@@ -28,8 +28,8 @@ def stocked(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, C
         page = tables.scan_page(table_name("availability"), PAGE, after)
         packs = columns_of(item for item in page.items if is_first(item))
         products = catalog.products(packs) if packs else {}
-        selling = rules.selling(channel, packs, at, found_in(packs), products)
-        for sku, pack in told(packs, selling).items():
+        selling = rules.selling(channel, packs, at, confidence_in(packs), products)
+        for sku, pack in sellable_columns(packs, selling).items():
             yield sku, products.get(sku), pack
         after = page.last
         if after is None:

@@ -22,25 +22,26 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from shared.availability.model.channel import found_in
+from shared.availability.model.channel import confidence_in
 from shared.availability.model.pack import (
     Columns,
     Pack,
     PackChange,
     Slice,
-    confident,
     decode,
     encode,
-    fold,
-    joined,
+    fold_changes,
+    merge_columns,
+    merge_slices,
     slice_of,
-    sliced,
-    slices_for,
+    slices_needed,
+    split_pack,
     unpack,
-    whole,
+    with_confidence,
 )
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
+from shared.aws.expression import Condition, Update
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -58,9 +59,9 @@ MOST_BYTES = 32_000
 """Of one ``pack``: about 4,000 locations, 2,000 when all have sold. A change writes all of it."""
 MOST_SLICES = 64
 """A transaction has 100 parts and 4 MB: beyond these (190,000 locations) slices grow."""
-MOST_KNOWN = 10_000
+MOST_REMEMBERED = 10_000
 
-_known: dict[str, int] = {}
+_slice_counts: dict[str, int] = {}
 """How many items the packs lie in that do not lie in one, as this process has last seen it. It
 saves reading PACK#0 to know; what it says is compared with every item that is read."""
 
@@ -91,8 +92,8 @@ def packs_of(first: Iterable[Item], *, consistent: bool = False) -> dict[str, Pa
     Raises Busy as ``packs``.
     """
     return {
-        sku: whole([pack_of_item(item) for item in items])
-        for sku, items in _complete(first, consistent=consistent).items()
+        sku: merge_slices([pack_of_item(item) for item in items])
+        for sku, items in _with_other_slices(first, consistent=consistent).items()
     }
 
 
@@ -105,7 +106,7 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
     return columns_of(tables.get_many(keys).values())
 
 
-def confidence(skus: Iterable[str]) -> ConfidenceOf:
+def lazy_confidence(skus: Iterable[str]) -> ConfidenceOf:
     """What the packs of ``skus`` say of picks; they are read when the first is asked for."""
     wanted = list(skus)
 
@@ -114,7 +115,7 @@ def confidence(skus: Iterable[str]) -> ConfidenceOf:
         return columns(wanted)
 
     def found(sku: str) -> Mapping[str, int]:
-        return found_in(read())(sku)
+        return confidence_in(read())(sku)
 
     return found
 
@@ -122,19 +123,21 @@ def confidence(skus: Iterable[str]) -> ConfidenceOf:
 def columns_of(first: Iterable[Item]) -> dict[str, Columns]:
     """As ``packs_of``."""
     return {
-        sku: joined([unpack(item["pack"], item["as_of"], life_of_item(item)) for item in items])
-        for sku, items in _complete(first).items()
+        sku: merge_columns(
+            [unpack(item["pack"], item["as_of"], life_of_item(item)) for item in items]
+        )
+        for sku, items in _with_other_slices(first).items()
     }
 
 
-def _complete(first: Iterable[Item], *, consistent: bool = False) -> dict[str, list[Item]]:
+def _with_other_slices(first: Iterable[Item], *, consistent: bool = False) -> dict[str, list[Item]]:
     """By SKU all items of the packs whose first items are given, in their order.
 
     No call when each is the only one, else one for all others. Those that do not belong together
     are read again: consistently, for a copy that lags may lag for long.
     """
     found = {_sku(item): [item] for item in first}
-    left = {sku: _of(item) for sku, (item,) in found.items() if _of(item) > 1}
+    left = {sku: _slice_count(item) for sku, (item,) in found.items() if _slice_count(item) > 1}
     for attempt in range(READS):
         if not left:
             break
@@ -148,9 +151,9 @@ def _complete(first: Iterable[Item], *, consistent: bool = False) -> dict[str, l
         )
         for sku, keys in asked.items():
             items = [*found[sku][:known], *(read[key] for key in keys if key in read)]
-            of = max(map(_of, items), default=1)
+            of = max(map(_slice_count, items), default=1)
             # Holds when no item is of another spreading, and none is missing.
-            if len(items) == of == min(map(_of, items), default=1):
+            if len(items) == of == min(map(_slice_count, items), default=1):
                 found[sku] = items
                 del left[sku]
             else:
@@ -195,17 +198,17 @@ def project(
         left = []
         for number, folded in by_slice.items():
             before = slices.get(number)
-            pack = fold(sku, before.pack if before else None, folded)
+            pack = fold_changes(sku, before.pack if before else None, folded)
             if pack is None:
                 continue
             if before is None:
                 pack, new = replace(pack, life=life_in_catalog(sku)), True
             if confidence is not None:
-                pack = confident(pack, confidence)
+                pack = with_confidence(pack, confidence)
             after = Slice(pack, number, of)
             item = _item(after, after.next_version)
             if len(item["pack"]) > MOST_BYTES and of < MOST_SLICES:
-                needed = slices_for(pack, 2 * of, MOST_BYTES, MOST_SLICES)
+                needed = slices_needed(pack, 2 * of, MOST_BYTES, MOST_SLICES)
                 _spread(sku, pack.as_of, needed, pack.life)
             elif _put(item, before):
                 news = True
@@ -243,8 +246,8 @@ def put_life(sku: str, at: datetime) -> bool:
         life = life_in_catalog(sku)
         if item is None or life_of_item(item) == life:
             return news
-        others = _complete([item], consistent=True)[sku][1:]
-        updates = [_living(one, life, at) for one in (item, *others)]
+        others = _with_other_slices([item], consistent=True)[sku][1:]
+        updates = [_life_update(one, life, at) for one in (item, *others)]
         if len(updates) == 1:  # half the price of a transaction
             refused = tables.write("update_item", **updates[0]) is not None
         else:
@@ -253,60 +256,51 @@ def put_life(sku: str, at: datetime) -> bool:
     raise Busy(f"too many writers on the availability of {sku}")
 
 
-def _living(item: Item, life: Life, at: datetime) -> dict[str, Any]:
+def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
     """The arguments of an update of ``item``, which leaves its locations as they are."""
-    words = life_words(life)
-    told = {f":{name}": value for name, value in words.items() if value is not None}
-    gone = [name for name, value in words.items() if value is None]
-    sets = ["version = :next", "as_of = :as_of", *(f"{name[1:]} = {name}" for name in told)]
-    removes = f" REMOVE {', '.join(gone)}" if gone else ""
-    return {
-        "TableName": table_name("availability"),
-        "Key": to_item({"pk": item["pk"], "sk": item["sk"]}),
-        "UpdateExpression": f"SET {', '.join(sets)}{removes}",
-        # Holds while nobody has written the item since it was read. It gets the next version, so
-        # that whoever has read it before, and would put it back without this, reads it again.
-        "ConditionExpression": "version = :read",
-        "ExpressionAttributeValues": to_item(
-            {
-                ":read": item["version"],
-                ":next": item["version"] + _of(item),
-                ":as_of": max(item["as_of"], rfc3339(at)),
-                **told,
-            }
-        ),
-    }
+    update = Update()
+    update.set("version", item["version"] + _slice_count(item))
+    update.set("as_of", max(item["as_of"], rfc3339(at)))
+    for name, value in life_words(life).items():
+        if value is None:
+            update.remove(name)
+        else:
+            update.set(name, value)
+    # Holds while nobody has written the item since it was read. The new version makes a writer that
+    # has read the item without this change read it again.
+    update.require("version = {}", item["version"])
+    return update.request(table_name("availability"), item["pk"], item["sk"])
 
 
-def stored(sku: str) -> list[Slice]:
+def stored_slices(sku: str) -> list[Slice]:
     """All slices of the pack as it stands now (strongly consistent); none when there is no pack.
 
     Raises Busy as ``packs``.
     """
     key = pack_key(sku)
     item = tables.get(key.table, key.pk, key.sk, consistent=True)
-    items = _complete([item], consistent=True)[sku] if item else []
+    items = _with_other_slices([item], consistent=True)[sku] if item else []
     return [slice_of_item(one) for one in items]
 
 
-def written(before: Sequence[Slice], pack: Pack) -> bool:
+def replace_slices(before: Sequence[Slice], pack: Pack) -> bool:
     """Whether ``pack``, which was made of the stored slices ``before``, now stands in their place:
     all of it, in one transaction over the slices that it changes.
 
     What needs more slices is spread before that.
     """
-    of = slices_for(pack, max(1, len(before)), MOST_BYTES, MOST_SLICES)
+    of = slices_needed(pack, max(1, len(before)), MOST_BYTES, MOST_SLICES)
     if of > max(1, len(before)):
         spread = _spread_from(before, pack.sku, pack.as_of, of, pack.life)
         if spread is None:
             return False
         before = spread
     parts: list[tables.Part] = []
-    for part in sliced(pack, of):
+    for part in split_pack(pack, of):
         old = before[part.number] if before else None
         if old is None or old.pack.rows != part.pack.rows:
             version = old.next_version if old else 1
-            parts.append({"Put": _guarded(_item(part, version), old)})
+            parts.append({"Put": _put_request(_item(part, version), old)})
     if len(parts) == 1:  # half the price of a transaction
         return tables.write("put_item", **parts[0]["Put"]) is None
     return not parts or not tables.transact(parts)
@@ -318,7 +312,7 @@ def _slices(sku: str, locations: Iterable[str]) -> tuple[dict[int, Slice], int]:
 
     Raises Busy as ``packs``.
     """
-    wanted, of = list(locations), _known.get(sku, 1)
+    wanted, of = list(locations), _slice_counts.get(sku, 1)
     for _ in range(READS):
         numbers = sorted({slice_of(location, of) for location in wanted})
         if len(numbers) == 1:
@@ -328,26 +322,26 @@ def _slices(sku: str, locations: Iterable[str]) -> tuple[dict[int, Slice], int]:
         else:
             keys = [pack_key(sku, number) for number in numbers]
             items = list(tables.get_many(keys, consistent=True).values())
-        told = {_of(item) for item in items}
+        told = {_slice_count(item) for item in items}
         # Holds when these are the items that have the locations; what has no pack yet has one.
         if (told == {of} and len(items) == len(numbers)) or (not told and of == 1):
             return {part.number: part for part in map(slice_of_item, items)}, of
         of = max(told, default=1)
-        _know(sku, of)
+        _remember_slice_count(sku, of)
     raise Busy(f"the availability of {sku} is being spread")
 
 
-def _know(sku: str, of: int) -> None:
-    if len(_known) > MOST_KNOWN:
-        _known.clear()
-    _known[sku] = of
+def _remember_slice_count(sku: str, of: int) -> None:
+    if len(_slice_counts) > MOST_REMEMBERED:
+        _slice_counts.clear()
+    _slice_counts[sku] = of
 
 
 def _spread(sku: str, as_of: datetime, of: int, life: Life = ORDINARY) -> None:
     """Spreads the pack over ``of`` items, unless it is by now, or another writer comes between."""
-    before = stored(sku)
+    before = stored_slices(sku)
     if len(before) < of and _spread_from(before, sku, as_of, of, life):
-        _know(sku, of)
+        _remember_slice_count(sku, of)
 
 
 def _spread_from(
@@ -357,12 +351,12 @@ def _spread_from(
     transaction; None when another writer has come between. A pack that is not there yet has
     nothing in any of them, ``as_of`` then, and has the ``life``."""
     was = [part.pack for part in before]
-    pack = whole(was) if was else Pack(sku, {}, as_of, life=life)
-    after = sliced(pack, of)
+    pack = merge_slices(was) if was else Pack(sku, {}, as_of, life=life)
+    after = split_pack(pack, of)
     parts: list[tables.Part] = []
     for part in after:
         old = before[part.number] if part.number < len(before) else None
-        parts.append({"Put": _guarded(_item(part, part.pack.version), old)})
+        parts.append({"Put": _put_request(_item(part, part.pack.version), old)})
     return None if tables.transact(parts) else after
 
 
@@ -384,28 +378,28 @@ def _item(part: Slice, version: int) -> dict[str, Any]:
 
 
 def _put(item: Item, before: Slice | None) -> bool:
-    return tables.write("put_item", **_guarded(item, before)) is None
+    return tables.write("put_item", **_put_request(item, before)) is None
 
 
-def _guarded(item: Item, before: Slice | None) -> dict[str, Any]:
+def _put_request(item: Item, before: Slice | None) -> dict[str, Any]:
     """The arguments of a put of ``item``, which was made of ``before``."""
-    arguments: dict[str, Any] = {"TableName": table_name("availability"), "Item": to_item(item)}
+    condition = Condition()
     if before is None:
         # Holds for the first writer of the item.
-        arguments["ConditionExpression"] = "attribute_not_exists(pk)"
+        condition.require("attribute_not_exists(pk)")
     else:
-        # Holds while nobody has written since the read that the item was made of: neither a
-        # change of its locations nor a spreading, which writes all items of the SKU.
-        arguments["ConditionExpression"] = "version = :read"
-        arguments["ExpressionAttributeValues"] = to_item({":read": before.pack.version})
-    return arguments
+        # Holds while nobody has written since the item was read: neither a change of its locations
+        # nor a spreading, which writes all items of the SKU.
+        condition.require("version = {}", before.pack.version)
+    table = table_name("availability")
+    return {"TableName": table, "Item": to_item(item), **condition.arguments()}
 
 
 def slice_of_item(item: Item) -> Slice:
-    return Slice(pack_of_item(item), int(item["sk"].removeprefix("PACK#")), _of(item))
+    return Slice(pack_of_item(item), int(item["sk"].removeprefix("PACK#")), _slice_count(item))
 
 
-def _of(item: Item) -> int:
+def _slice_count(item: Item) -> int:
     """How many items the pack of which it is one lies in."""
     return int(item.get("packs", 1))
 

@@ -6,7 +6,7 @@ place, and a pack that says what the positions say is not written at all.
 
 from dataclasses import replace
 
-from shared.availability.model.pack import confident, replaced, whole
+from shared.availability.model.pack import merge_slices, rebuilt_pack, with_confidence
 from shared.availability.model.positions import change_of
 from shared.availability.store import confidence
 from shared.availability.store.packs import (
@@ -14,8 +14,8 @@ from shared.availability.store.packs import (
     is_first,
     life_in_catalog,
     put_life,
-    stored,
-    written,
+    replace_slices,
+    stored_slices,
 )
 from shared.aws import dynamodb as tables
 from shared.aws.items import Item, to_item
@@ -40,8 +40,8 @@ def rebuild(sku: str) -> bool:
     Raises Busy when others write the pack WRITES times in between.
     """
     for _ in tables.attempts(WRITES):
-        slices = stored(sku)
-        before = whole([part.pack for part in slices]) if slices else None
+        slices = stored_slices(sku)
+        before = merge_slices([part.pack for part in slices]) if slices else None
         truth = [
             change_of(position_of_item(item))
             for item in tables.query(
@@ -51,16 +51,16 @@ def rebuild(sku: str) -> bool:
                 ConsistentRead=True,
             )
         ]
-        pack = replaced(sku, before, truth) or before
+        pack = rebuilt_pack(sku, before, truth) or before
         if pack is not None and before is None:
             pack = replace(pack, life=life_in_catalog(sku))
         if pack is not None:
-            pack = confident(pack, confidence.told([sku]).get(sku, {}))
+            pack = with_confidence(pack, confidence.confidence_of([sku]).get(sku, {}))
         if pack is None:
             return False
         if pack is before:
             return put_life(sku, pack.as_of)
-        if written(slices, pack):
+        if replace_slices(slices, pack):
             put_life(sku, pack.as_of)
             return True
     raise Busy(f"too many writers on the availability of {sku}")
@@ -68,7 +68,7 @@ def rebuild(sku: str) -> bool:
 
 def stocked_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
     """The SKUs of about ``limit`` positions behind ``after``, and the key to go on after."""
-    places, last = audit.places_page(limit, after)
+    places, last = audit.position_keys_page(limit, after)
     return {sku for sku, _ in places}, last
 
 

@@ -10,7 +10,7 @@ from shared.aws.items import from_item
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class ItemWrite:
     """One write of an item: what stood there, if anything did, and what stands there then."""
 
     before: Slice | None
@@ -22,16 +22,16 @@ class Write:
         return self.after.of != (self.before.of if self.before else 1)
 
 
-def write_of(images: Mapping[str, Any]) -> Write | None:
+def write_of(images: Mapping[str, Any]) -> ItemWrite | None:
     """None for an item that is no more."""
     if "NewImage" not in images:
         return None
     before = slice_of_item(from_item(images["OldImage"])) if "OldImage" in images else None
-    return Write(before, slice_of_item(from_item(images["NewImage"])))
+    return ItemWrite(before, slice_of_item(from_item(images["NewImage"])))
 
 
 def whole_packs(
-    write: Write, later: Iterable[Mapping[str, Any]], known: dict[str, Pack]
+    write: ItemWrite, later: Iterable[Mapping[str, Any]], known: dict[str, Pack]
 ) -> tuple[Pack | None, Pack]:
     """The whole pack before ``write`` and after it. ``known``, empty for the first record of a
     batch, is what the records so far have left; ``later`` are the images of those that follow.

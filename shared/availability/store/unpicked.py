@@ -15,12 +15,12 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 
 PARTITION = "UNPICKED"
-KEPT_SECONDS = 15
+CACHE_SECONDS = 15
 
 
 def unpicked() -> Mapping[str, int]:
     """Units by location, without locations where none ever waited; KEPT_SECONDS old at most."""
-    return known.get()
+    return cache.get()
 
 
 def _read() -> Mapping[str, int]:
@@ -29,10 +29,10 @@ def _read() -> Mapping[str, int]:
     return {row["sk"].removeprefix("LOC#"): max(0, row["units"]) for row in rows}
 
 
-known = Cached(_read, KEPT_SECONDS)
+cache = Cached(_read, CACHE_SECONDS)
 
 
-def part(location_id: str, delta: int) -> tables.Part:
+def count_part(location_id: str, delta: int) -> tables.Part:
     """What a transaction does to the units of a location."""
     return {
         "Update": {

@@ -19,7 +19,7 @@ from shared.orders.model.change import (
 from shared.orders.model.fulfilling import next_state
 from shared.orders.model.order import OPEN, Fulfillment, Order
 from shared.orders.model.refunds import refund_units
-from shared.stock.model.position import Effect, released
+from shared.stock.model.position import Effect, release
 
 
 def cancel_fulfillment(
@@ -116,7 +116,7 @@ def cancel_units(
                 order,
                 replace(line, open=line.open - quantity, cancelled=line.cancelled + quantity),
             )
-            effects.append(released(line.sku, found.location_id, quantity, counted[line_id]))
+            effects.append(release(line.sku, found.location_id, quantity, counted[line_id]))
             total[line_id] += quantity
         if not kept:
             order = with_entry(

@@ -27,7 +27,7 @@ def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     """
     return tuple(
         effect if effect.reserved > effect.on_hand else effect.unconditional()
-        for effect in stock.summed(effects)
+        for effect in stock.sum_effects(effects)
     )
 
 

@@ -32,7 +32,7 @@ from shared.orders.model.order import (
     Taken,
     TimeLimits,
 )
-from shared.stock.model.position import Effect, released, take
+from shared.stock.model.position import Effect, release, take
 
 
 def act(
@@ -132,7 +132,7 @@ def claim(
     """
     found = asked(order, fulfillment_id, location_id)
     effects = [
-        released(held.sku, found.location_id, held.quantity, held.counters) for held in found.lines
+        release(held.sku, found.location_id, held.quantity, held.counters) for held in found.lines
     ]
     skus = {held.line_id: held.sku for held in found.lines}
     lines = tuple(
@@ -173,7 +173,7 @@ def withdraw(
         told = fulfillment_detail(replace(found, lines=tuple(gone)))
         taken_back = with_entry(taken_back, now, "fulfillment.withdrawn", actor, told)
         effects = (
-            released(held.sku, found.location_id, held.quantity, held.counters) for held in gone
+            release(held.sku, found.location_id, held.quantity, held.counters) for held in gone
         )
         change = with_effects(change, taken_back, effects)
     return change
@@ -315,7 +315,7 @@ def _deadline(
 
 def _correction(held: FulfillmentLine, location_id: str, rejection: Rejection) -> Effect:
     units = rejection.quantity
-    back = released(held.sku, location_id, units, held.counters)
+    back = release(held.sku, location_id, units, held.counters)
     match rejection.reason:
         case "no_capacity" | "no_answer" | "late" | "gone":
             return back

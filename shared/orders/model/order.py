@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from shared.errors import Conflict, NotFound
 from shared.locations.model import ServiceLevel
-from shared.stock.model.limits import FREE, Limit
+from shared.stock.model.limits import NO_LIMIT, Limit
 
 Method = Literal["ship", "pickup"]
 
@@ -376,7 +376,7 @@ class Taken:
 
     line_id: str
     quantity: int
-    limit: Limit = FREE
+    limit: Limit = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shared.orders.model import Order, OrderChange
 from shared.routing.model.decision import Destination, Expected, Pull, Pulls
 from shared.routing.model.policy import Policy
 from shared.stock.model.limits import Limit
-from shared.stock.model.rules import Facts, Selling
+from shared.stock.model.rules import ChannelTerms, FloorFacts
 
 MOST_DELIVERIES = 6
 """Announced ones that a price looks at, per SKU and location."""
@@ -39,12 +39,12 @@ class Supply:
     products: Mapping[str, Product]
     policy: Policy
     destination: Destination | None = None
-    learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
-    selling: Selling = field(default_factory=Selling.freely)
+    learnt: Mapping[tuple[str, str], FloorFacts] = field(default_factory=dict)
+    selling: ChannelTerms = field(default_factory=ChannelTerms.unrestricted)
     pulls: Mapping[str, Pulls] = field(default_factory=dict)
     unpicked: Mapping[str, int] = field(default_factory=dict)
 
-    def knowing(self, learnt: Mapping[tuple[str, str], Facts]) -> "Supply":
+    def knowing(self, learnt: Mapping[tuple[str, str], FloorFacts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
 
     def row(self, sku: str, location_id: str) -> PackRow | None:
@@ -57,14 +57,14 @@ class Supply:
         product = self.products.get(sku)
         return product is not None and product.life.discontinued
 
-    def facts(self, sku: str, location_id: str) -> Facts:
+    def facts(self, sku: str, location_id: str) -> FloorFacts:
         known = self.learnt.get((location_id, sku))
         if known is not None:
             return known
         row = self.row(sku, location_id)
         if row is None:
-            return Facts(0, 0)
-        return Facts(row.available, row.available + row.reserved, dict(row.counters))
+            return FloorFacts(0, 0)
+        return FloorFacts(row.available, row.available + row.reserved, dict(row.counters))
 
     def sellable(self, sku: str, location_id: str) -> int:
         """Units that the order's channel may take."""

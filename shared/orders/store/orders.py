@@ -18,8 +18,8 @@ from shared.orders.store.items import plain
 from shared.orders.store.keys import id_of, orders_table, shard
 from shared.orders.store.reads import StoredAnswer, first_answer
 from shared.stock import store as stock
-from shared.stock.model.position import Cause, Hold, summed
-from shared.stock.model.rules import Facts
+from shared.stock.model.position import Cause, Hold, sum_effects
+from shared.stock.model.rules import FloorFacts
 from shared.web.idempotency import KEPT_SECONDS, Request
 
 REASONS: Mapping[str, str] = {
@@ -39,7 +39,7 @@ class NotWritten:
 
     changed: bool = False
     answered: StoredAnswer | None = None
-    learnt: Mapping[tuple[str, str], Facts] = field(default_factory=dict)
+    learnt: Mapping[tuple[str, str], FloorFacts] = field(default_factory=dict)
 
 
 def commit(
@@ -85,13 +85,13 @@ def commit(
     parts += claim_parts(before, order)
     parts += decision_parts(order)
     parts += [*aside, *beside]
-    effects = summed(change.effects)
+    effects = sum_effects(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise TooMuchAtOnce(
             f"the order touches {len(effects)} stock positions, more than can change at once",
             [{"path": "$.lines", "message": "place fewer lines in one order"}],
         )
-    done = stock.carry_out(effects, _cause(change), now, parts)
+    done = stock.commit_effects(effects, _cause(change), now, parts)
     if done.written:
         return None
     refused = dict(done.refused)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared.availability.store.unpicked import part as unpicked_part
+from shared.availability.store.unpicked import count_part as unpicked_part
 from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.errors import Busy

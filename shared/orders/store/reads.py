@@ -69,7 +69,7 @@ def gather(
 ) -> PlacementInputs:
     wanted = list(dict.fromkeys(skus))
     names = _names(order_id, request) if order_id is not None else []
-    hold_key = Key(stock.stock(), f"HOLD#{hold_id}", "HOLD")
+    hold_key = Key(stock.stock_table(), f"HOLD#{hold_id}", "HOLD")
     keys = [*names, *map(pack_key, wanted), *map(product_key, wanted), *map(pull_key, wanted)]
     items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
     hold = items.get(hold_key)

@@ -26,7 +26,7 @@ from shared.orders.store.keys import TRANSFERS_DUE, orders_table, record_key
 from shared.orders.store.orders import record_part
 from shared.orders.store.reads import StoredAnswer
 from shared.stock import store as stock
-from shared.stock.model.position import Cause, Effect, landing
+from shared.stock.model.position import Cause, Effect, receive_supply
 from shared.web.idempotency import KEPT_SECONDS, Request
 
 ATTEMPTS = 8
@@ -116,7 +116,7 @@ def announce(transfer: Transfer, now: datetime) -> None:
     events = transfers.announced(transfer)
     found = stock.positions_of((event.sku, event.location_id) for event in events)
     for event in events:
-        stock.apply([event], found.get((event.sku, event.location_id)), (), now)
+        stock.apply_events([event], found.get((event.sku, event.location_id)), (), now)
 
 
 def enlist(transfer: Transfer) -> None:
@@ -193,11 +193,11 @@ def _committed(moved: TransferChange, now: datetime, request: Request | None, an
         reason=moved.reason,
         reference=transfer.transfer_id,
     )
-    done = stock.carry_out(_landing(moved), cause, now, parts)
+    done = stock.commit_effects(_landing(moved), cause, now, parts)
     if any(effect.supply for effect, _ in done.short):
         return False
     if done.short:
-        raise OutOfStock([stock.short_of(effect, item) for effect, item in done.short])
+        raise OutOfStock([stock.shortage(effect, item) for effect, item in done.short])
     return done.written
 
 
@@ -210,7 +210,7 @@ def _landing(moved: TransferChange) -> list[Effect]:
     positions = stock.positions_of(places, consistent=True)
     reference = moved.transfer.transfer_id
     return [
-        landing(effect, positions.get((effect.sku, effect.location_id)), reference)
+        receive_supply(effect, positions.get((effect.sku, effect.location_id)), reference)
         for effect in moved.effects
     ]
 

@@ -39,13 +39,13 @@ PIECE = 256 * 1024
 HEAD = 64 * 1024
 GZIP = b"\x1f\x8b"
 BOM = "\ufeff"
-LONGEST_TOLD = 40
+LONGEST_QUOTE = 40
 """Characters of a cell that a reason repeats."""
 BLANK = " \t\r\n"
 FILLER = 1024 * 1024
 """Bytes without a row after which a place to go on from is told all the same."""
-FREELY = 64 * 1024 * 1024
-MOST_TIMES = 200
+UNPACK_ALLOWANCE = 64 * 1024 * 1024
+MOST_UNPACK_RATIO = 200
 """What is unpacked may be so many times as large as what it was packed in, and FREELY more."""
 NUMBER = "+-.0123456789Ee"
 EPCIS = ("epcisBody", "eventList")
@@ -91,7 +91,7 @@ class Read:
     reason: str = ""
 
 
-def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """``pieces`` of what gzip has packed, unpacked; others as they are.
 
     Raises Refusal (a reason for the file as a whole) when they are damaged, or when they unpack to
@@ -120,8 +120,8 @@ def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
             begun = True
             if piece := unpack.decompress(data, PIECE):
                 given += len(piece)
-                if given > FREELY + MOST_TIMES * taken:
-                    raise Refusal(f"it unpacks to more than {MOST_TIMES} times its size")
+                if given > UNPACK_ALLOWANCE + MOST_UNPACK_RATIO * taken:
+                    raise Refusal(f"it unpacks to more than {MOST_UNPACK_RATIO} times its size")
                 yield piece
             data = unpack.unconsumed_tail
             if unpack.eof:
@@ -136,7 +136,7 @@ def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
         raise zlib.error("it ends in the middle")
 
 
-def opened(pieces: Iterable[bytes]) -> tuple[Form, Iterator[bytes]]:
+def detect_form(pieces: Iterable[bytes]) -> tuple[Form, Iterator[bytes]]:
     """The form of what is unpacked, and all of its pieces."""
     waiting = iter(pieces)
     head = b""
@@ -169,7 +169,7 @@ def rows(form: Form, pieces: Iterable[bytes], start: Start = Start()) -> Iterato
                 match line:
                     case None:
                         yield Row(number, None, behind)
-                    case _Wrong():
+                    case _BadLine():
                         yield Row(number, line.reason, behind)
                     case _ if line.strip(BOM + BLANK):
                         yield Row(number, _json(line.strip(BOM + BLANK)), behind)
@@ -183,7 +183,7 @@ def rows(form: Form, pieces: Iterable[bytes], start: Start = Start()) -> Iterato
                 raise Refusal(f"not a JSON document: {error}") from None
 
 
-def read(
+def read_events(
     form: Form, found: Iterable[Row], source: str, as_of: datetime, now: datetime
 ) -> Iterator[Read]:
     """The events of ``found``, checked as the queue's worker will check them.
@@ -212,13 +212,13 @@ def read(
 
 
 @dataclass(frozen=True, slots=True)
-class _Wrong:
+class _BadLine:
     reason: str
 
 
 def _lines(
     pieces: Iterable[bytes], start: Start
-) -> Iterator[tuple[int, str | _Wrong | None, Start]]:
+) -> Iterator[tuple[int, str | _BadLine | None, Start]]:
     """Number, text and end of each line that is not empty; one that is too long, or no UTF-8, says
     so. None behind FILLER bytes of empty ones."""
     rest, number, at, dropped, told = b"", start.number, start.at, False, start.at
@@ -243,13 +243,13 @@ def _lines(
         )
 
 
-def _text(line: bytes, *, dropped: bool) -> str | _Wrong:
+def _text(line: bytes, *, dropped: bool) -> str | _BadLine:
     if dropped or len(line) > MOST_BYTES:
-        return _Wrong(f"longer than {MOST_BYTES} bytes")
+        return _BadLine(f"longer than {MOST_BYTES} bytes")
     try:
         return line.removesuffix(b"\r").decode()
     except UnicodeDecodeError:
-        return _Wrong("not UTF-8")
+        return _BadLine("not UTF-8")
 
 
 def _csv(pieces: Iterable[bytes], start: Start) -> Iterator[Row]:
@@ -258,7 +258,7 @@ def _csv(pieces: Iterable[bytes], start: Start) -> Iterator[Row]:
         if line is None:
             yield Row(number, None, replace(behind, columns=columns))
             continue
-        cells = line.reason if isinstance(line, _Wrong) else _cells(line)
+        cells = line.reason if isinstance(line, _BadLine) else _cells(line)
         if not columns:
             if isinstance(cells, str):
                 raise Refusal(f"the header, line {number}: {cells}")
@@ -295,7 +295,7 @@ def _typed(columns: Sequence[str], cells: Sequence[str]) -> Event | str:
             try:
                 row[name] = int(text)
             except ValueError:
-                return f"{name}: {text[:LONGEST_TOLD]!r} is not a whole number"
+                return f"{name}: {text[:LONGEST_QUOTE]!r} is not a whole number"
     return row
 
 

@@ -19,14 +19,24 @@ from urllib.parse import quote
 
 from shared.aws import dynamodb as tables
 from shared.aws import s3
+from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.documents import batches_of
 from shared.errors import Refusal
 from shared.instants import rfc3339
-from shared.stock.intake.files import GZIP, Form, Read, Start, opened, read, rows, unpacked
-from shared.stock.store import stock
+from shared.stock.intake.files import (
+    GZIP,
+    Form,
+    Read,
+    Start,
+    detect_form,
+    gunzipped,
+    read_events,
+    rows,
+)
+from shared.stock.store import stock_table
 
 REJECTS = ".rejects.jsonl"
 REJECTS_AT_ONCE = 10_000
@@ -81,7 +91,9 @@ def ingest(
     try:
         opened = _Opened(found, so_far.at)
         start = Start(so_far.number, so_far.at, so_far.columns)
-        taken = read(opened.form, rows(opened.form, opened.pieces, start), source, as_of, now)
+        taken = read_events(
+            opened.form, rows(opened.form, opened.pieces, start), source, as_of, now
+        )
         for part in _parts(taken, opened):
             after = replace(_send(so_far, part), read=opened.read)
             if not _note(so_far, after, now):
@@ -104,8 +116,8 @@ class _Opened:
         self.read = self.unpacked = 0
         packed = self._counted(s3.pieces(found))
         first = next(packed, b"")
-        whole = self._unpacking(unpacked(chain([first], packed)))
-        self.form, self.pieces = opened(whole)
+        whole = self._unpacking(gunzipped(chain([first], packed)))
+        self.form, self.pieces = detect_form(whole)
         if self.form not in {Form.CSV, Form.LINES}:
             return
         if at and not first.startswith(GZIP):
@@ -206,7 +218,7 @@ def rejects_key(key: str, part: int) -> str:
 def _so_far(found: s3.Object, as_of: str) -> IntakeProgress:
     fresh = IntakeProgress(found.bucket, found.key, found.etag, as_of, found.size)
     pk, sk = progress_key(found.bucket, found.key, found.etag, as_of)
-    noted = tables.get(stock(), pk, sk, consistent=True)
+    noted = tables.get(stock_table(), pk, sk, consistent=True)
     return progress_of_item(noted) if noted else fresh
 
 
@@ -226,13 +238,12 @@ def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
         "updated_at": rfc3339(now),
         "ttl": int((now + KEPT).timestamp()),
     }
-    # Holds while nobody has begun.
-    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    condition = Condition()
     if before.number:
-        # Holds while the file is where this reader has found it.
-        condition = {
-            "ConditionExpression": "#number = :number AND #state = :state",
-            "ExpressionAttributeNames": {"#number": "number", "#state": "state"},
-            "ExpressionAttributeValues": to_item({":number": before.number, ":state": "reading"}),
-        }
-    return tables.write("put_item", TableName=stock(), Item=to_item(item), **condition) is None
+        # Holds while the file has been read as far as this reader has found it.
+        condition.require("#number = {} AND #state = {}", before.number, "reading")
+    else:
+        # Holds while nobody has begun to read the file.
+        condition.require("attribute_not_exists(pk)")
+    arguments = {"TableName": stock_table(), "Item": to_item(item), **condition.arguments()}
+    return tables.write("put_item", **arguments) is None

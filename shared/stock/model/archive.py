@@ -14,15 +14,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-LEFT_OUT = {"pk", "sk", "ttl", "feed_version", "moved_at", "previous_at"}
+TABLE_ONLY = {"pk", "sk", "ttl", "feed_version", "moved_at", "previous_at"}
 """What only the table needs."""
 
 
-def files(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, bytes]]:
+def archive_files(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, bytes]]:
     """Keys and bodies: one file for each day. The same rows give the same files."""
     days: dict[str, list[str]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["pk"], row["sk"])):
-        kept = {name: value for name, value in row.items() if name not in LEFT_OUT}
+        kept = {name: value for name, value in row.items() if name not in TABLE_ONLY}
         days[row["recorded_at"][:10]].append(json.dumps(kept, separators=(",", ":")))
     for day, lines in sorted(days.items()):
         text = "\n".join([*lines, ""]).encode()

@@ -18,20 +18,18 @@ from enum import StrEnum
 
 from shared.stock.model.events import AUDITED, MovementReason
 from shared.stock.model.ledger import LedgerEntry, LedgerRow
-from shared.stock.model.position import HoldLine, Position
+from shared.stock.model.position import HoldLine, Position, PositionKey
 
 SOURCE = "norain/audit"
-LATE = timedelta(minutes=15)
+LEDGER_LAG = timedelta(minutes=15)
 """How long a row of the ledger may be under way before it counts as lost."""
-RESTED = timedelta(minutes=15)
+REPAIR_REST = timedelta(minutes=15)
 """How long a position must not have been written before a repair may lower what it has reserved."""
 
-GONE = timedelta(hours=24)
+STREAM_KEPT = timedelta(hours=24)
 """How long a stream keeps what has happened: what is not in the ledger by then never comes."""
 
-Place = tuple[str, str]
-"""(SKU, location)"""
-Units = Counter[Place]
+Units = Counter[PositionKey]
 
 
 class DriftKind(StrEnum):
@@ -125,7 +123,7 @@ def ledger_of(rows: Iterable[LedgerRow], version: int, oldest: datetime) -> Ledg
     return Ledger(last.version if last else 0, count, on_hand, reserved, tuple(gaps), last)
 
 
-def drifts(
+def find_drifts(
     position: Position, promised: int, ledger: Ledger | None, now: datetime, oldest: datetime
 ) -> list[Drift]:
     """Where ``position`` breaks law 1; without ``ledger`` it is not compared with one.
@@ -149,17 +147,17 @@ def drifts(
     if not behind and position.on_hand != ledger.on_hand:
         found.append(Drift(*where, DriftKind.ON_HAND, position.on_hand, ledger.on_hand))
     lost = ledger.missing
-    if behind and position.updated_at <= now - LATE:
+    if behind and position.updated_at <= now - LEDGER_LAG:
         lost += behind
     if lost:
         found.append(Drift(*where, DriftKind.LEDGER, ledger.rows, ledger.rows + lost))
     return found
 
 
-def audit(
+def audit_positions(
     positions: Iterable[Position],
-    units: Mapping[Place, int],
-    ledgers: Mapping[Place, Ledger],
+    units: Mapping[PositionKey, int],
+    ledgers: Mapping[PositionKey, Ledger],
     now: datetime,
     oldest: datetime,
 ) -> list[Drift]:
@@ -168,13 +166,15 @@ def audit(
     left = {place: promised for place, promised in units.items() if promised}
     for position in positions:
         place = position.sku, position.location_id
-        found += drifts(position, left.pop(place, 0), ledgers.get(place, Ledger()), now, oldest)
+        found += find_drifts(
+            position, left.pop(place, 0), ledgers.get(place, Ledger()), now, oldest
+        )
     return found + [
         Drift(*place, DriftKind.RESERVED, 0, promised) for place, promised in sorted(left.items())
     ]
 
 
-def filled(gap: Gap, position: Position) -> list[LedgerRow]:
+def missing_rows(gap: Gap, position: Position) -> list[LedgerRow]:
     """Rows for a gap of the ledger: what its neighbours show to have happened in between, at the
     last of the missing versions, and at the time of that: a count that comes late is compared with
     it.
@@ -198,8 +198,8 @@ def filled(gap: Gap, position: Position) -> list[LedgerRow]:
     began = gap.before.recorded_at if gap.before else at
     # What a split has set aside and a fold given back was promised to nobody.
     own = ours and (position.folded_at is None or position.folded_at < began)
-    occurred_at = at if ours else _moved(gap, position, moved_at, at)
-    lost = entry(last, occurred_at, end[0] - start[0], "the row was lost", own=own)
+    occurred_at = at if ours else _moved_at(gap, position, moved_at, at)
+    lost = audit_entry(last, occurred_at, end[0] - start[0], "the row was lost", own=own)
     rows = []
     for version in range(first, last + 1):
         on_hand, reserved = end if version == last else start
@@ -220,7 +220,7 @@ def filled(gap: Gap, position: Position) -> list[LedgerRow]:
     return rows
 
 
-def _moved(gap: Gap, position: Position, moved_at: datetime | None, at: datetime) -> datetime:
+def _moved_at(gap: Gap, position: Position, moved_at: datetime | None, at: datetime) -> datetime:
     """When what a feed has written in the gap can have happened: at the latest of its movements,
     or when it was written, if that was earlier. Without any movement it was a count, which every
     later count contains; and so was most of it where the ledger begins."""
@@ -234,7 +234,7 @@ def _moved(gap: Gap, position: Position, moved_at: datetime | None, at: datetime
     return min(known)
 
 
-def entry(
+def audit_entry(
     version: int, occurred_at: datetime, delta: int, reference: str, *, own: bool = False
 ) -> LedgerEntry:
     """What the audit says of itself in the ledger, at ``version`` of the position."""

@@ -24,7 +24,7 @@ from shared.stock.model.position import LONGEST_HOLD, Position
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class LedgerNeeds:
     """To decide, the ledger is needed back to where no feed's movement is later than ``since``
     and no own act later than ``own_since``."""
 
@@ -56,11 +56,11 @@ class WriteGuard:
 
 def ledger_needs(
     position: Position | None, count: Counted | None, doubtful: Sequence[Moved]
-) -> Needs | None:
+) -> LedgerNeeds | None:
     if position is None:
         return None
     since, own_since = LATEST, LATEST
-    if count is not None and not _stands_alone(position, count):
+    if count is not None and not _is_on_time(position, count):
         since = count.as_of
         own_since = (
             count.as_of
@@ -69,10 +69,10 @@ def ledger_needs(
         )
     for move in doubtful:
         since = min(since, move.occurred_at - timedelta(milliseconds=1))
-    return None if since is LATEST else Needs(since, own_since)
+    return None if since is LATEST else LedgerNeeds(since, own_since)
 
 
-def _stands_alone(position: Position, count: Counted) -> bool:
+def _is_on_time(position: Position, count: Counted) -> bool:
     """Whether the position alone shows that nothing happened which the count does not contain."""
     if position.moved_at is not None and position.moved_at > count.as_of:
         return False
@@ -83,17 +83,17 @@ def _stands_alone(position: Position, count: Counted) -> bool:
     )
 
 
-def by_count(
+def resolve_count(
     position: Position | None, count: Counted, history: History | None
 ) -> tuple[Basis, int, WriteGuard]:
-    if position is None or _stands_alone(position, count):
+    if position is None or _is_on_time(position, count):
         if count.net_through is None:
             return Basis.ON_HAND, count.quantity, WriteGuard(quiet_since=count.as_of - SKEW)
         own_at = position.own_at if position else None
         return Basis.AVAILABLE, count.quantity, WriteGuard(own_at=own_at)
     if history is None:  # fold has asked for it
         raise AssertionError("a count that does not stand alone needs the ledger")
-    base = same_feed(position, history)
+    base = newest_feed_row(position, history)
     contained = count.as_of if count.net_through is None else count.net_through
     guard = WriteGuard()
     if base.recorded_at - SKEW <= contained:
@@ -106,20 +106,22 @@ def by_count(
             entry.delta or 0
             for row in history.rows
             for entry in row.entries
-            if entry.type != COUNTED and _occurred(entry, row) > count.as_of
+            if entry.type != COUNTED and _occurred_at(entry, row) > count.as_of
         )
         return Basis.ADD, count.quantity + later - base.on_hand, guard
     later = sum(
         entry.delta or 0
         for row in history.rows
         for entry in row.entries
-        if entry.type in {MOVED, AUDITED} and not entry.own and _occurred(entry, row) > count.as_of
+        if entry.type in {MOVED, AUDITED}
+        and not entry.own
+        and _occurred_at(entry, row) > count.as_of
     )
-    own = _own_after(count.net_through, history)
+    own = _own_changes_after(count.net_through, history)
     return Basis.ADD, count.quantity + later + own - base.available, guard
 
 
-def _occurred(entry: LedgerEntry, row: LedgerRow) -> datetime:
+def _occurred_at(entry: LedgerEntry, row: LedgerRow) -> datetime:
     """When it did. What an audit has written down was there before: earlier releases have dated it
     with the instant of the audit."""
     if entry.type == AUDITED:
@@ -127,7 +129,7 @@ def _occurred(entry: LedgerEntry, row: LedgerRow) -> datetime:
     return entry.occurred_at
 
 
-def is_so(position: Position | None, basis: Basis, units: int) -> bool:
+def already_stored(position: Position | None, basis: Basis, units: int) -> bool:
     """Whether the position is already as the write would leave it."""
     if position is None:
         return False
@@ -140,19 +142,19 @@ def is_so(position: Position | None, basis: Basis, units: int) -> bool:
             return units == position.available
 
 
-def was_feeds(entry: LedgerEntry) -> bool:
+def replaces_lost_feed_row(entry: LedgerEntry) -> bool:
     """Whether it is in the place of a lost row that had a feed's movement in it, or a count."""
     return entry.type == AUDITED and not entry.own and bool(entry.delta)
 
 
-def same_feed(position: Position, history: History) -> LedgerRow:
+def newest_feed_row(position: Position, history: History) -> LedgerRow:
     """The ledger's newest row, when it shows everything that feeds have written."""
     if not history.rows or history.rows[0].feed_version != position.feed_version:
         raise Busy("the ledger does not show the feed's last write yet")
     return history.rows[0]
 
 
-def _own_after(through: datetime, history: History) -> int:
+def _own_changes_after(through: datetime, history: History) -> int:
     """What own orders did to ``available`` after ``through``, in the eyes of the source.
 
     The units of a hold are an order's from its conversion on; until then, and when it was given
@@ -161,12 +163,12 @@ def _own_after(through: datetime, history: History) -> int:
     held = {entry.reference for row in history.rows for entry in row.entries if entry.type == HELD}
     total = 0
     for row in history.rows:
-        if _has_landed(row) and row.recorded_at > through:
+        if _landed_promised_units(row) and row.recorded_at > through:
             total -= row.reserved_delta
         for entry in row.entries:
             if not entry.own:
                 continue
-            known_from = _occurred(entry, row)
+            known_from = _occurred_at(entry, row)
             if entry.type == HELD:
                 known_from = history.converted.get(entry.reference or "", LATEST)
             elif entry.type == RELEASED:
@@ -176,7 +178,7 @@ def _own_after(through: datetime, history: History) -> int:
     return total
 
 
-def _has_landed(row: LedgerRow) -> bool:
+def _landed_promised_units(row: LedgerRow) -> bool:
     """Whether a feed's movement has brought units that were promised already."""
     return any(entry.type == MOVED for entry in row.entries) and not any(
         entry.own for entry in row.entries

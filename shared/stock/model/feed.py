@@ -27,13 +27,13 @@ from datetime import datetime
 from shared.errors import Busy
 from shared.stock.model.count import (
     Basis,
-    Needs,
+    LedgerNeeds,
     WriteGuard,
-    by_count,
-    is_so,
+    already_stored,
     ledger_needs,
-    same_feed,
-    was_feeds,
+    newest_feed_row,
+    replaces_lost_feed_row,
+    resolve_count,
 )
 from shared.stock.model.events import (
     COUNTED,
@@ -48,7 +48,7 @@ from shared.stock.model.events import (
 )
 from shared.stock.model.ledger import History, LedgerEntry
 from shared.stock.model.position import Expected, Position, Seen, Stamp
-from shared.stock.model.tidying import standing
+from shared.stock.model.tidying import current_supply
 
 REMEMBERED = 16
 """Sequences that a position remembers per source; older ones are looked up in the ledger."""
@@ -103,7 +103,7 @@ CountBound = tuple[datetime, int]
 """As the beginning of a Stamp: an instant and a sequence, -1 for none."""
 
 
-def hidden_by(position: Position | None, events: Iterable[Event]) -> CountBound | None:
+def hiding_bound(position: Position | None, events: Iterable[Event]) -> CountBound | None:
     """A count from here on may hide some of ``events``; None when only the position's own can.
 
     A count that the position stands on already is looked behind as well: whoever wrote it may have
@@ -119,12 +119,12 @@ def hidden_by(position: Position | None, events: Iterable[Event]) -> CountBound 
     return min(since, default=None)
 
 
-def fold(
+def fold_events(
     position: Position | None,
     events: Sequence[Event],
     applied: Collection[tuple[str, str]] = (),
     history: History | None = None,
-) -> PositionWrite | Skip | Needs | None:
+) -> PositionWrite | Skip | LedgerNeeds | None:
     """The one write that brings ``events``, all of one position, into it; None when nothing is new.
 
     ``applied`` are the (source, id) of movements without sequence that were applied before.
@@ -144,7 +144,7 @@ def fold(
         and (move.source, move.id) not in applied
         and move.sequence not in remembered.get(move.source, Seen()).sequences
     ]
-    doubtful = [move for move in moves if _doubtful(move, position, remembered)]
+    doubtful = [move for move in moves if _may_be_forgotten(move, position, remembered)]
     expected = _expected(position, events)
     if count is None and not moves and expected is None:
         return None
@@ -153,8 +153,8 @@ def fold(
     if needs is not None and history is None:
         return needs
     if doubtful and position is not None and history is not None:
-        same_feed(position, history)
-        if any(was_feeds(entry) for row in history.rows for entry in row.entries):
+        newest_feed_row(position, history)
+        if any(replaces_lost_feed_row(entry) for row in history.rows for entry in row.entries):
             raise Busy("whether the movement was applied stood in a row of the ledger that is lost")
         in_ledger = {(entry.source, entry.id) for row in history.rows for entry in row.entries}
         moves = [move for move in moves if (move.source, move.id) not in in_ledger]
@@ -166,8 +166,8 @@ def fold(
     basis, units, guard = Basis.ADD, moved, WriteGuard()
     believed: int | None = None
     if count is not None:
-        basis, units, guard = by_count(position, count, history)
-        idle = not moves and expected is None and is_so(position, basis, units)
+        basis, units, guard = resolve_count(position, count, history)
+        idle = not moves and expected is None and already_stored(position, basis, units)
         if idle and count.reason is None:
             return Skip(count)
         believed = _believed(position, count, basis, units, events, applied)
@@ -224,7 +224,9 @@ def _remembered(position: Position | None, count: Counted | None) -> Mapping[str
     return position.seen
 
 
-def _doubtful(move: Moved, position: Position | None, remembered: Mapping[str, Seen]) -> bool:
+def _may_be_forgotten(
+    move: Moved, position: Position | None, remembered: Mapping[str, Seen]
+) -> bool:
     """Whether it may have been applied so long ago that the position has forgotten it."""
     if position is None or move.sequence is None:
         return False
@@ -271,13 +273,13 @@ def _believed(
         for move in _distinct(event for event in events if isinstance(event, Moved))
         if position.counted.at < move.occurred_at <= count.as_of
         and (move.source, move.id) not in applied
-        and not _known(move, position)
+        and not _is_remembered(move, position)
     )
     base = position.on_hand if basis is Basis.ON_HAND else count.quantity - units
     return base + contained
 
 
-def _known(move: Moved, position: Position) -> bool:
+def _is_remembered(move: Moved, position: Position) -> bool:
     """Whether the position remembers it, or may have forgotten that it has."""
     seen = position.seen.get(move.source, Seen())
     return move.sequence is not None and (
@@ -376,5 +378,5 @@ def _expected(
     if not changed:
         return None
     newest = max(row.stamp.at for row in supply.values() if row.stamp)
-    kept = standing(supply.values(), position.due if position else {}, newest)
+    kept = current_supply(supply.values(), position.due if position else {}, newest)
     return kept if position is None or kept != position.expected else None

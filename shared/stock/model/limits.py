@@ -10,7 +10,7 @@ taken since it began, ``shared:<rule_id>`` what all have. See rules.py."""
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class OwnFence:
     """The taker's own ring fence: until ``counter`` says that it has had ``promised`` units,
     only ``floor`` must stay available."""
 
@@ -28,7 +28,7 @@ class Limit:
     """
 
     floor: int = 0
-    within: Within | None = None
+    within: OwnFence | None = None
     moves: bool = False
     since: tuple[int, int] | None = None
     counters: tuple[str, ...] = ()
@@ -37,12 +37,12 @@ class Limit:
         return units_left(self.floor, self.within, available, counters)
 
 
-FREE = Limit()
+NO_LIMIT = Limit()
 """Nothing is to be left, and nothing counted."""
 
 
 def units_left(
-    floor: int, within: Within | None, available: int, counters: Mapping[str, int]
+    floor: int, within: OwnFence | None, available: int, counters: Mapping[str, int]
 ) -> int:
     units = available - floor
     if within is not None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.stock.model.limits import FREE, Limit, Within, units_left
+from shared.stock.model.limits import NO_LIMIT, Limit, OwnFence, units_left
 
 MOST_HOLD = timedelta(hours=4)
 """The longest time that one request may ask for."""
@@ -22,6 +22,10 @@ DUE, LANDED = "due:", "landed:"
 ``landed:<reference>`` those of them that have come: reserved there, until their orders take them.
 
     due + landed of a reference = what orders have claimed of it"""
+
+
+PositionKey = tuple[str, str]
+"""What names a position: (sku, location_id), in this order."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,7 +133,7 @@ class Effect:
     reserved: int
     floor: int | None = None
     damaged: int = 0
-    within: Within | None = None
+    within: OwnFence | None = None
     since: tuple[int, int] | None = None
     counters: tuple[tuple[str, int], ...] = ()
     supply: tuple[Supplied, ...] = ()
@@ -172,13 +176,13 @@ class Cause:
     reference: str | None = None
 
 
-def summed(effects: Iterable[Effect]) -> list[Effect]:
+def sum_effects(effects: Iterable[Effect]) -> list[Effect]:
     """One effect per position, in the order of (sku, location_id); of the conditions the strictest.
 
     A transaction may touch an item once only, and a demand must be checked as a whole: two lines
     of one SKU are each small enough, and together too much.
     """
-    sums: dict[tuple[str, str], Effect] = {}
+    sums: dict[PositionKey, Effect] = {}
     for effect in effects:
         key = effect.sku, effect.location_id
         so_far = sums.get(key)
@@ -193,12 +197,12 @@ def summed(effects: Iterable[Effect]) -> list[Effect]:
             location_id=effect.location_id,
             on_hand=so_far.on_hand + effect.on_hand,
             reserved=so_far.reserved + effect.reserved,
-            floor=_strictest(so_far.floor, effect.floor),
+            floor=_strictest_floor(so_far.floor, effect.floor),
             damaged=so_far.damaged + effect.damaged,
             within=_within(so_far, effect),
             since=_since(so_far.since, effect.since),
             counters=tuple(sorted((name, n) for name, n in counters.items() if n)),
-            supply=_supplied((*so_far.supply, *effect.supply)),
+            supply=_sum_supplied((*so_far.supply, *effect.supply)),
             expected=effect.expected if so_far.expected is None else so_far.expected,
         )
     return [
@@ -210,7 +214,7 @@ def summed(effects: Iterable[Effect]) -> list[Effect]:
     ]
 
 
-def _supplied(parts: Iterable[Supplied]) -> tuple[Supplied, ...]:
+def _sum_supplied(parts: Iterable[Supplied]) -> tuple[Supplied, ...]:
     """One for each reference."""
     sums: dict[str, Supplied] = {}
     for part in parts:
@@ -231,11 +235,11 @@ def _supplied(parts: Iterable[Supplied]) -> tuple[Supplied, ...]:
     return tuple(part for _, part in sorted(sums.items()) if part.due or part.landed)
 
 
-def _strictest(one: int | None, other: int | None) -> int | None:
+def _strictest_floor(one: int | None, other: int | None) -> int | None:
     return max((floor for floor in (one, other) if floor is not None), default=None)
 
 
-def _within(one: Effect, other: Effect) -> Within | None:
+def _within(one: Effect, other: Effect) -> OwnFence | None:
     if one.floor is None or other.floor is None:
         return one.within or other.within
     return one.within if one.within == other.within else None
@@ -245,13 +249,13 @@ def _since(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[
     """Both must hold: of two different ones nothing can have been since."""
     if one is None or other is None:
         return one or other
-    return one if one == other else NEVER
+    return one if one == other else UNREACHABLE
 
 
-NEVER = (-1, -1)
+UNREACHABLE = (-1, -1)
 
 
-def landing(effect: Effect, position: Position | None, reference: str) -> Effect:
+def receive_supply(effect: Effect, position: Position | None, reference: str) -> Effect:
     """``effect``, which brings units of a supply: those that are promised are reserved at once,
     and what has come is no more expected. It is refused when a feed has written since."""
     due = position.due.get(reference, 0) if position else 0
@@ -315,14 +319,14 @@ class Hold:
         return self.state is HoldState.OPEN and self.expires_at > now
 
 
-def taken(
-    lines: Iterable[HoldLine], limits: Mapping[tuple[str, str], Limit] | None = None
+def hold_effects(
+    lines: Iterable[HoldLine], limits: Mapping[PositionKey, Limit] | None = None
 ) -> list[Effect]:
     """What opening a hold does: every line reserved, within the limit of its position."""
     known = limits or {}
-    return summed(
+    return sum_effects(
         take(
-            known.get((line.sku, line.location_id), FREE),
+            known.get((line.sku, line.location_id), NO_LIMIT),
             line.sku,
             line.location_id,
             line.quantity,
@@ -331,13 +335,13 @@ def taken(
     )
 
 
-def given_back(lines: Iterable[HoldLine]) -> list[Effect]:
+def release_effects(lines: Iterable[HoldLine]) -> list[Effect]:
     """What releasing a hold does, or its expiry."""
-    return summed(
-        released(line.sku, line.location_id, line.quantity, line.counters) for line in lines
+    return sum_effects(
+        release(line.sku, line.location_id, line.quantity, line.counters) for line in lines
     )
 
 
-def released(sku: str, location_id: str, units: int, counters: Iterable[str]) -> Effect:
+def release(sku: str, location_id: str, units: int, counters: Iterable[str]) -> Effect:
     """``units`` that nobody wants any more, subtracted from the counters that have counted them."""
     return Effect(sku, location_id, 0, -units, counters=tuple((name, -units) for name in counters))

@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 from shared.catalog.model import Product
 from shared.instants import rfc3339
 from shared.locations.model import Location
-from shared.stock.model.limits import FREE, SHARED, TAKEN, Limit, Within
+from shared.stock.model.limits import NO_LIMIT, SHARED, TAKEN, Limit, OwnFence
 
 if TYPE_CHECKING:  # with it the import takes a fifth longer
     from shared.stock.model.position import Position
@@ -78,18 +78,18 @@ class RuleMatch:
     confidence_below: int | None = None
     """In thousandths: where picks find less often what the stock shows (availability)."""
 
-    def sure(self, confidence: int | None) -> bool:
+    def fits_confidence(self, confidence: int | None) -> bool:
         """Whether it fits where ``confidence`` is known, or nothing is (None)."""
         if self.confidence_below is None:
             return True
         return confidence is not None and confidence < self.confidence_below
 
-    def product(self, sku: str, attributes: Mapping[str, str]) -> bool:
+    def fits_product(self, sku: str, attributes: Mapping[str, str]) -> bool:
         return (not self.skus or sku in self.skus) and all(
             attributes.get(name) in values for name, values in self.product_attributes.items()
         )
 
-    def location(self, location_id: str, location: Location | None) -> bool:
+    def fits_location(self, location_id: str, location: Location | None) -> bool:
         if self.location_ids and location_id not in self.location_ids:
             return False
         if not self.location_types and not self.location_groups:
@@ -132,19 +132,19 @@ class ChannelRules:
         return any(rule.match.location_types or rule.match.location_groups for rule in self.rules)
 
 
-def holding(rules: ChannelRules, at: datetime) -> tuple[Rule, ...]:
+def rules_not_ended(rules: ChannelRules, at: datetime) -> tuple[Rule, ...]:
     """Those that have not ended."""
     return tuple(rule for rule in rules.rules if rule.until is None or at < rule.until)
 
 
-def began(rules: ChannelRules, put_at: datetime, now: datetime) -> datetime:
+def in_force_since(rules: ChannelRules, put_at: datetime, now: datetime) -> datetime:
     """Since when ``rules``, put at ``put_at``, say what they say ``now``: since then, or since the
     last of their fences ended."""
     ended = (rule.until for rule in rules.rules if rule.until is not None and rule.until <= now)
     return max([put_at, *ended])
 
 
-def differing(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def changed_rules(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """The rules that are in one of both only; all of them when those in both have changed places.
     Where none of them matches, all is as it was."""
     kept, still = [r for r in before if r in after], [r for r in after if r in before]
@@ -154,7 +154,7 @@ def differing(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> tuple[Rule, 
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FloorFacts:
     """What a floor is computed from. ``since`` is None where a projection has told it."""
 
     available: int
@@ -163,11 +163,11 @@ class Facts:
     since: tuple[int, int] | None = None
 
     @staticmethod
-    def of(position: "Position | None") -> "Facts":
+    def of(position: "Position | None") -> "FloorFacts":
         """Of a position that was read; None is one that is not there."""
         if position is None:
-            return Facts(0, 0, {}, (0, 0))
-        return Facts(
+            return FloorFacts(0, 0, {}, (0, 0))
+        return FloorFacts(
             position.available,
             position.on_hand,
             position.counters,
@@ -183,11 +183,11 @@ class Fence:
     amount: RuleAmount
     safety: tuple[RuleAmount, ...]
 
-    def promised(self, facts: Facts) -> int:
+    def promised(self, facts: FloorFacts) -> int:
         shared = facts.counters.get(f"{SHARED}{self.rule_id}", 0)
         return self.amount.down(facts.available + shared)
 
-    def left(self, facts: Facts) -> int:
+    def left(self, facts: FloorFacts) -> int:
         return max(0, self.promised(facts) - facts.counters.get(f"{TAKEN}{self.rule_id}", 0))
 
 
@@ -205,7 +205,7 @@ class SellingTerms:
         """Whether the floor depends on the position."""
         return bool(self.safety.ratio) or len(self.fences) > (self.own is not None)
 
-    def limit(self, facts: Facts | None) -> Limit:
+    def limit(self, facts: FloorFacts | None) -> Limit:
         """How far the channel may take; without ``facts`` only where the floor does not move.
 
         Raises ValueError when it does.
@@ -217,7 +217,7 @@ class SellingTerms:
             if counts
         )
         if not self.moves:
-            return Limit(self.safety.units, counters=counters) if self != FREELY else FREE
+            return Limit(self.safety.units, counters=counters) if self != UNRESTRICTED else NO_LIMIT
         if facts is None:
             raise ValueError("the floor depends on the position")
         floor = self._floor(facts, (f for at, f in enumerate(self.fences) if at != self.own))
@@ -227,10 +227,10 @@ class SellingTerms:
             lower = self._floor(facts, self.fences[: self.own])
             promised = fence.promised(facts)
             if lower < floor and promised:
-                within = Within(f"{TAKEN}{fence.rule_id}", promised, lower)
+                within = OwnFence(f"{TAKEN}{fence.rule_id}", promised, lower)
         return Limit(floor, within, moves=True, since=facts.since, counters=counters)
 
-    def _floor(self, facts: Facts, fences: Iterable[Fence]) -> int:
+    def _floor(self, facts: FloorFacts, fences: Iterable[Fence]) -> int:
         """Safety stock and what is left of ``fences``."""
         safety, left = self.safety.up(facts.on_hand), 0
         for fence in fences:
@@ -239,11 +239,11 @@ class SellingTerms:
                 safety = max(safety, *(amount.up(facts.on_hand) for amount in fence.safety))
         return safety + left
 
-    def sellable(self, facts: Facts) -> int:
+    def sellable(self, facts: FloorFacts) -> int:
         return self.limit(facts).sellable(facts.available, facts.counters)
 
 
-FREELY = SellingTerms()
+UNRESTRICTED = SellingTerms()
 
 
 ConfidenceOf = Callable[[str], Mapping[str, int]]
@@ -251,11 +251,11 @@ ConfidenceOf = Callable[[str], Mapping[str, int]]
 with ``confidence_below`` speaks."""
 
 
-def _unknown(_: str) -> Mapping[str, int]:
+def _no_confidence(_: str) -> Mapping[str, int]:
     return {}
 
 
-class Selling(dict[tuple[str, str], SellingTerms]):
+class ChannelTerms(dict[tuple[str, str], SellingTerms]):
     """The terms of one channel at one instant, by (sku, location_id): found when first asked for.
 
     ``products`` and ``locations`` are needed where rules ask for them, and ``confidence`` is asked
@@ -272,7 +272,7 @@ class Selling(dict[tuple[str, str], SellingTerms]):
         confidence: ConfidenceOf,
     ) -> None:
         super().__init__()
-        self._rules = holding(rules, now)
+        self._rules = rules_not_ended(rules, now)
         self._channel = channel
         self._locations = locations
         self._products = products
@@ -282,11 +282,13 @@ class Selling(dict[tuple[str, str], SellingTerms]):
         self._sure: dict[str, Mapping[str, int]] = {}
 
     @staticmethod
-    def freely() -> "Selling":
+    def unrestricted() -> "ChannelTerms":
         """Without rules."""
-        return Selling(ChannelRules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _unknown)
+        return ChannelTerms(
+            ChannelRules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _no_confidence
+        )
 
-    def free(self, sku: str) -> bool:
+    def is_unrestricted(self, sku: str) -> bool:
         """Whether no rule speaks of this SKU."""
         return not self._matching(sku)
 
@@ -296,12 +298,15 @@ class Selling(dict[tuple[str, str], SellingTerms]):
         rules = [
             rule
             for rule in self._matching(sku)
-            if rule.match.location(location_id, location)
-            and (rule.match.confidence_below is None or rule.match.sure(self._found(*place)))
+            if rule.match.fits_location(location_id, location)
+            and (
+                rule.match.confidence_below is None
+                or rule.match.fits_confidence(self._found(*place))
+            )
         ]
         named = tuple(rule.rule_id for rule in rules)
         if named not in self._terms:
-            self._terms[named] = terms(rules, self._channel)
+            self._terms[named] = terms_of(rules, self._channel)
         self[place] = self._terms[named]
         return self[place]
 
@@ -315,12 +320,12 @@ class Selling(dict[tuple[str, str], SellingTerms]):
             product = self._products.get(sku)
             attributes = product.attributes if product else {}
             self._of_sku[sku] = [
-                rule for rule in self._rules if rule.match.product(sku, attributes)
+                rule for rule in self._rules if rule.match.fits_product(sku, attributes)
             ]
         return self._of_sku[sku]
 
 
-def terms(rules: Iterable[Rule], channel: str) -> SellingTerms:
+def terms_of(rules: Iterable[Rule], channel: str) -> SellingTerms:
     """What ``rules``, all of which match the position, say of ``channel``."""
     rules = list(rules)
     fences: dict[frozenset[str], Rule] = {}

@@ -16,15 +16,13 @@ from typing import Any
 
 from shared.stock.model.events import Counted
 from shared.stock.model.feed import CountBound
-
-Place = tuple[str, str]
-"""(sku, location_id)"""
+from shared.stock.model.position import PositionKey
 
 BUCKETS = 64
 """A file sorted by SKU touches all buckets with every batch, and pays each by the whole KB; what
 comes late reads its bucket. So many divide both well: 3,400 rows of a batch are 53 a pack."""
 DIGEST = 8
-MOST = 5000
+MOST_COUNTS = 5000
 """Counts of a pack: below half of what an item may hold."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -48,7 +46,7 @@ def bound_of(count: Counted) -> CountBound:
     return count.stamp.at, count.stamp.sequence
 
 
-def packs(counts: Iterable[Counted]) -> Iterator[CountPack]:
+def pack_counts(counts: Iterable[Counted]) -> Iterator[CountPack]:
     """``counts``, one of each place, by bucket."""
     by_bucket: dict[int, list[tuple[bytes, Counted]]] = defaultdict(list)
     for count in counts:
@@ -56,11 +54,11 @@ def packs(counts: Iterable[Counted]) -> Iterator[CountPack]:
         by_bucket[bucket_of(count.location_id)].append((digest, count))
     for bucket, rows in by_bucket.items():
         rows.sort(key=lambda row: row[0])
-        for start in range(0, len(rows), MOST):
-            yield _pack(bucket, rows[start : start + MOST])
+        for start in range(0, len(rows), MOST_COUNTS):
+            yield _pack(bucket, rows[start : start + MOST_COUNTS])
 
 
-def find(pack: CountPack, wanted: Collection[Place]) -> dict[Place, Counted]:
+def find_counts(pack: CountPack, wanted: Collection[PositionKey]) -> dict[PositionKey, Counted]:
     """The counts in ``pack`` of the places in ``wanted``."""
     found = {place: row for place in wanted if (row := _row_of(pack.places, place)) is not None}
     if not found:
@@ -69,9 +67,9 @@ def find(pack: CountPack, wanted: Collection[Place]) -> dict[Place, Counted]:
     return {place: _counted(place, sources, rows[row]) for place, row in found.items()}
 
 
-def newest_of(found: Iterable[Mapping[Place, Counted]]) -> dict[Place, Counted]:
+def newest_counts(found: Iterable[Mapping[PositionKey, Counted]]) -> dict[PositionKey, Counted]:
     """Of each place the count with the greatest stamp."""
-    best: dict[Place, Counted] = {}
+    best: dict[PositionKey, Counted] = {}
     for counts in found:
         for place, count in counts.items():
             if place not in best or best[place].stamp < count.stamp:
@@ -101,7 +99,7 @@ def _pack(bucket: int, rows: list[tuple[bytes, Counted]]) -> CountPack:
     )
 
 
-def _counted(place: Place, sources: Sequence[str], row: Sequence[Any]) -> Counted:
+def _counted(place: PositionKey, sources: Sequence[str], row: Sequence[Any]) -> Counted:
     source, sequence, as_of, net_through, quantity, name = row
     return Counted(
         sources[source],
@@ -114,7 +112,7 @@ def _counted(place: Place, sources: Sequence[str], row: Sequence[Any]) -> Counte
     )
 
 
-def _row_of(places: bytes, place: Place) -> int | None:
+def _row_of(places: bytes, place: PositionKey) -> int | None:
     digest = _digest(place)
     low, high = 0, len(places) // DIGEST
     while low < high:
@@ -126,5 +124,5 @@ def _row_of(places: bytes, place: Place) -> int | None:
     return low if places[low * DIGEST : (low + 1) * DIGEST] == digest else None
 
 
-def _digest(place: Place) -> bytes:
+def _digest(place: PositionKey) -> bytes:
     return blake2b("\n".join(place).encode(), digest_size=DIGEST).digest()

@@ -28,13 +28,13 @@ MOST_SLOTS = 32
 LEAST_SLOTS = 4
 LEAST_UNITS = 8
 """A slot of fewer is dry at once; what is left over is sold by the position."""
-WINDOW = timedelta(seconds=10)
-HOT = 12
+CONFLICT_WINDOW = timedelta(seconds=10)
+HOT_CONFLICTS = 12
 """Conflicts at a position, or throttled writes, within one WINDOW that make it hot."""
-REST = timedelta(seconds=2)
+REST_AFTER_FOLD = timedelta(seconds=2)
 """After a fold it is not split again for so long."""
-LOOK = timedelta(minutes=1)
-COOL = 60
+SPLIT_CHECK = timedelta(minutes=1)
+LEAST_SALES = 60
 """Sales of all slots within LOOK, below which a position has cooled down."""
 
 
@@ -77,31 +77,31 @@ class Draw:
     units: int
 
 
-class Instead(Enum):
+class NoDraw(Enum):
     SHORT = "short"
     """The whole has not enough."""
     FOLD = "fold"
     """The whole has enough, but only the position can tell who gets it."""
 
 
-def draw(
+def plan_draws(
     whole: WholePosition, units: int, floor: int, start: int, most: int = MOST_SLOTS
-) -> Sequence[Draw] | Instead:
+) -> Sequence[Draw] | NoDraw:
     """Where to take ``units`` so that ``floor`` stay: from a slot that has them, the first from
     ``start`` on; from the position; from several, at most ``most``.
 
     When every slot is dry there is no use for them any more: FOLD.
     """
     if whole.sellable - units < floor:
-        return Instead.SHORT
+        return NoDraw.SHORT
     if not whole.slots:
         return [Draw(None, units)]
     selling = [slot for slot in whole.slots if slot.available > 0 and not slot.closed]
     own = whole.available - max(0, floor)
     if not selling:
-        return Instead.FOLD
+        return NoDraw.FOLD
     if floor > whole.kept:
-        return [Draw(None, units)] if own >= units else Instead.FOLD
+        return [Draw(None, units)] if own >= units else NoDraw.FOLD
     first = start % len(selling)
     for slot in [*selling[first:], *selling[:first]]:
         if slot.available >= units:
@@ -116,11 +116,11 @@ def draw(
             break
     if left and left <= own:
         drawn, left = [*drawn, Draw(None, left)], 0
-    return drawn if not left and len(drawn) <= most else Instead.FOLD
+    return drawn if not left and len(drawn) <= most else NoDraw.FOLD
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class SplitPlan:
     """``slots`` of ``units`` each, and ``kept`` units that none of them sells."""
 
     slots: int
@@ -132,7 +132,7 @@ class Grant:
         return self.kept + self.slots * self.units
 
 
-def grant(available: int, floor: int) -> Grant | None:
+def plan_split(available: int, floor: int) -> SplitPlan | None:
     """How to split a position with ``available`` units, for buyers that leave ``floor``.
 
     The position keeps a share for itself: what feeds take away needs no fold. None when there is
@@ -142,4 +142,4 @@ def grant(available: int, floor: int) -> Grant | None:
     slots = min(MOST_SLOTS, (available - kept) // LEAST_UNITS - 1)
     if slots < LEAST_SLOTS:
         return None
-    return Grant(slots, (available - kept) // (slots + 1), kept)
+    return SplitPlan(slots, (available - kept) // (slots + 1), kept)

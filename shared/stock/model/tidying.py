@@ -15,20 +15,20 @@ from datetime import datetime, timedelta
 
 from shared.stock.model.position import Expected, Position
 
-KEPT = timedelta(days=45)
+TIDY_AFTER = timedelta(days=45)
 """Longer than any message may wait in a queue, or a lorry on its way."""
 
 
-def standing(
+def current_supply(
     supply: Iterable[Expected], due: Mapping[str, int], at: datetime
 ) -> tuple[Expected, ...]:
     """The supply that is still worth knowing at ``at``, by date."""
-    since = at - KEPT
-    kept = [row for row in supply if due.get(row.reference) or _stands(row, since)]
+    since = at - TIDY_AFTER
+    kept = [row for row in supply if due.get(row.reference) or _is_current(row, since)]
     return tuple(sorted(kept, key=lambda row: (row.expected_at, row.reference)))
 
 
-def _stands(row: Expected, since: datetime) -> bool:
+def _is_current(row: Expected, since: datetime) -> bool:
     if row.quantity:
         return row.expected_at > since
     # What came, or was cancelled, is kept so that an older message does not revive it.
@@ -52,7 +52,7 @@ def leftovers(position: Position, rule_ids: Collection[str], now: datetime) -> L
     if position.slots:
         return Leftovers()
     gone = [name for name in position.counters if name.partition(":")[2] not in rule_ids]
-    kept = standing(position.expected, position.due, now)
+    kept = current_supply(position.expected, position.due, now)
     return Leftovers(
         tuple(sorted([*position.zeroed, *gone])),
         kept if len(kept) < len(position.expected) else None,

@@ -16,8 +16,8 @@ Every write of a position raises its ``version`` and leaves in ``last`` what it 
 stream (old image, new image, ``last``) tells the ledger and availability everything.
 """
 
-from shared.stock.store.effects import carry_out, effect_parts, short_of
-from shared.stock.store.feeds import applied_of, apply, apply_batch
+from shared.stock.store.effects import commit_effects, effect_parts, shortage
+from shared.stock.store.feeds import applied_movements, apply_batch, apply_events
 from shared.stock.store.holds import (
     HOLDS,
     bind_hold,
@@ -28,15 +28,15 @@ from shared.stock.store.holds import (
     extend_hold,
     find_hold,
     forget_promise,
-    known_hold,
+    get_hold,
     open_hold,
     release_hold,
 )
-from shared.stock.store.ledgers import ledger, movements_page, put_rows, record
-from shared.stock.store.notes import noted_counts
+from shared.stock.store.ledgers import ledger_item, ledger_rows, movements_page, put_ledger_rows
+from shared.stock.store.notes import skipped_counts
 from shared.stock.store.positions import position, positions, positions_of, positions_page
 from shared.stock.store.rows import (
-    KEPT,
+    LEDGER_KEPT,
     SHARDS,
     entry_item,
     expected_item,
@@ -45,19 +45,19 @@ from shared.stock.store.rows import (
     position_of_item,
     row_item,
     row_of_item,
-    stock,
+    stock_table,
 )
 
 __all__ = [
     "HOLDS",
-    "KEPT",
+    "LEDGER_KEPT",
     "SHARDS",
-    "applied_of",
-    "apply",
+    "applied_movements",
     "apply_batch",
+    "apply_events",
     "bind_hold",
-    "carry_out",
     "check_claim",
+    "commit_effects",
     "convert_part",
     "due_holds",
     "effect_parts",
@@ -68,22 +68,22 @@ __all__ = [
     "facts_of_item",
     "find_hold",
     "forget_promise",
+    "get_hold",
     "hold_of_item",
-    "known_hold",
-    "ledger",
+    "ledger_item",
+    "ledger_rows",
     "movements_page",
-    "noted_counts",
     "open_hold",
     "position",
     "position_of_item",
     "positions",
     "positions_of",
     "positions_page",
-    "put_rows",
-    "record",
+    "put_ledger_rows",
     "release_hold",
     "row_item",
     "row_of_item",
-    "short_of",
-    "stock",
+    "shortage",
+    "skipped_counts",
+    "stock_table",
 ]

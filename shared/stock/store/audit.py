@@ -11,24 +11,24 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
+from shared.aws.expression import Update
 from shared.aws.items import Item, to_item
 from shared.instants import rfc3339
 from shared.stock import store
 from shared.stock.model.audit import (
-    RESTED,
+    REPAIR_REST,
     SOURCE,
     Gap,
     Ledger,
-    Place,
     Units,
-    entry,
-    filled,
+    audit_entry,
     ledger_of,
+    missing_rows,
     promised,
 )
 from shared.stock.model.events import TIDIED, MovementReason
 from shared.stock.model.ledger import LedgerEntry, LedgerRow
-from shared.stock.model.position import Hold, HoldState, Position
+from shared.stock.model.position import Hold, HoldState, Position, PositionKey
 from shared.stock.model.tidying import Leftovers
 from shared.stock.store import HOLDS, slot_sales
 
@@ -36,7 +36,7 @@ CURSOR = Key("", "AUDIT", "AUDIT")
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class AuditRound:
     """A walk over all positions: ``after`` is where it goes on, None at its beginning."""
 
     began_at: datetime
@@ -45,12 +45,12 @@ class Round:
     drifts: int = 0
 
 
-def round_of(now: datetime) -> Round:
+def current_round(now: datetime) -> AuditRound:
     """The round that is under way, or a new one."""
-    found = tables.get(store.stock(), CURSOR.pk, CURSOR.sk, consistent=True)
+    found = tables.get(store.stock_table(), CURSOR.pk, CURSOR.sk, consistent=True)
     if found is None or not found.get("after"):
-        return Round(now)
-    return Round(
+        return AuditRound(now)
+    return AuditRound(
         datetime.fromisoformat(found["began_at"]),
         to_item(found["after"]),
         found["positions"],
@@ -58,11 +58,11 @@ def round_of(now: datetime) -> Round:
     )
 
 
-def keep_round(walked: Round) -> None:
+def save_round(walked: AuditRound) -> None:
     after = {name: value["S"] for name, value in (walked.after or {}).items()}
     tables.write(
         "put_item",
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Item=to_item(
             {
                 "pk": CURSOR.pk,
@@ -76,10 +76,12 @@ def keep_round(walked: Round) -> None:
     )
 
 
-def places_page(limit: int, after: Item | None = None) -> tuple[list[Place], Item | None]:
+def position_keys_page(
+    limit: int, after: Item | None = None
+) -> tuple[list[PositionKey], Item | None]:
     """Places of about ``limit`` positions behind ``after``, and the key to go on after: one read
     unit per 100 or so, because the index holds keys only."""
-    page = tables.scan_page(store.stock(), limit, after, IndexName="by_location")
+    page = tables.scan_page(store.stock_table(), limit, after, IndexName="by_location")
     return [
         (item["pk"].removeprefix("SKU#"), item["sk"].removeprefix("LOC#"))
         for item in page.items
@@ -87,12 +89,12 @@ def places_page(limit: int, after: Item | None = None) -> tuple[list[Place], Ite
     ], page.last
 
 
-Orders = Callable[[Iterable[str]], Iterable[tuple[str | None, Units]]]
+OpenOrders = Callable[[Iterable[str]], Iterable[tuple[str | None, Units]]]
 """What open orders and transfers hold, each with the hold that it has taken over: those that an
 index shows, and those that are named."""
 
 
-def promised_now(orders: Orders, positions: Iterable[Position] = ()) -> Units:
+def promised_units(orders: OpenOrders, positions: Iterable[Position] = ()) -> Units:
     """Units promised by open holds, and by ``orders``, which are read after the holds, as they
     must be.
 
@@ -100,7 +102,7 @@ def promised_now(orders: Orders, positions: Iterable[Position] = ()) -> Units:
     At ``positions`` it is exact also while an index is behind: whatever has reserved units there
     stands in the ledger by its name, and is looked at too.
     """
-    named = {acted for position in positions for acted in _acted(position)}
+    named = {acted for position in positions for acted in _writers_of(position)}
     holds = _holds({name for source, name in named if source == HOLDS})
     converted = {hold.order_id for hold in holds.values() if hold.order_id}
     open_ = {name: hold.lines for name, hold in holds.items() if hold.state is HoldState.OPEN}
@@ -111,12 +113,12 @@ def promised_now(orders: Orders, positions: Iterable[Position] = ()) -> Units:
 def _holds(named: Iterable[str]) -> dict[str, Hold]:
     """The holds that the index of deadlines shows, or that are ``named``, by id; an expired one is
     open until it is swept."""
-    keys = {Key(store.stock(), f"HOLD#{name}", "HOLD") for name in named}
+    keys = {Key(store.stock_table(), f"HOLD#{name}", "HOLD") for name in named}
     for shard in range(store.SHARDS):
         keys |= {
-            Key(store.stock(), row["pk"], row["sk"])
+            Key(store.stock_table(), row["pk"], row["sk"])
             for row in tables.query(
-                store.stock(),
+                store.stock_table(),
                 "deadline_key = :shard",
                 to_item({":shard": f"HOLD#{shard}"}),
                 IndexName="by_deadline",
@@ -126,13 +128,13 @@ def _holds(named: Iterable[str]) -> dict[str, Hold]:
     return {hold.hold_id: hold for hold in map(store.hold_of_item, items.values())}
 
 
-def _acted(position: Position) -> set[tuple[str, str]]:
+def _writers_of(position: Position) -> set[tuple[str, str]]:
     """(source, id) of every hold, order and transfer that has written the position or its slots,
     as the ledger says (strongly consistent). A hold that became an order names that."""
-    rows = _rising(position)
+    rows = _rows_rising(position)
     if position.folded_at is not None:
         rows = chain(
-            rows, map(store.row_of_item, slot_sales.sales(position.sku, position.location_id))
+            rows, map(store.row_of_item, slot_sales.all_sales(position.sku, position.location_id))
         )
     return {
         (entry.source, entry.reference)
@@ -142,21 +144,21 @@ def _acted(position: Position) -> set[tuple[str, str]]:
     }
 
 
-def ledger(position: Position, now: datetime) -> Ledger:
+def read_ledger(position: Position, now: datetime) -> Ledger:
     """What the ledger says through the version of ``position`` (strongly consistent).
 
     Of a position that has rested for longer than rows are kept, it says what stands there.
     """
-    if position.updated_at < now - store.KEPT:
+    if position.updated_at < now - store.LEDGER_KEPT:
         return Ledger(position.version, 0, position.on_hand, position.reserved)
-    return ledger_of(_rising(position), position.version, now - store.KEPT)
+    return ledger_of(_rows_rising(position), position.version, now - store.LEDGER_KEPT)
 
 
-def _rising(position: Position) -> Iterator[LedgerRow]:
+def _rows_rising(position: Position) -> Iterator[LedgerRow]:
     return map(
         store.row_of_item,
         tables.query(
-            store.stock(),
+            store.stock_table(),
             "pk = :pk AND sk BETWEEN :first AND :last",
             to_item(
                 {
@@ -172,35 +174,25 @@ def _rising(position: Position) -> Iterator[LedgerRow]:
 
 def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
     """Takes away what the position need not keep; whether nobody has written it meanwhile."""
-    names = {"#last": "last"}
-    update = "SET version = version + :one, updated_at = :now, #last = :last"
-    values: dict[str, Any] = {
-        ":one": 1,
-        ":now": rfc3339(now),
-        ":version": position.version,
-        ":last": [store.entry_item(_tidied(position, now))],
-    }
+    update = Update()
+    update.add("version", 1)
+    update.set("updated_at", rfc3339(now))
+    update.set("last", [store.entry_item(_tidying_entry(position, now))])
     if left.expected is not None:
-        update += ", expected = :expected"
-        values[":expected"] = [store.expected_item(row) for row in left.expected]
-    if left.counters:
-        gone = {f"#gone{index}": name for index, name in enumerate(left.counters)}
-        names |= gone
-        update += f" REMOVE {', '.join(gone)}"
-    refused = tables.write(
-        "update_item",
-        TableName=store.stock(),
-        Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
-        UpdateExpression=update,
-        # Holds while the position is as it was read.
-        ConditionExpression="version = :version AND attribute_not_exists(slots)",
-        ExpressionAttributeNames=names,
-        ExpressionAttributeValues=to_item(values),
-    )
-    return refused is None
+        update.set("expected", [store.expected_item(row) for row in left.expected])
+    update.remove(*left.counters)
+    # Holds while nobody has written since the position was read.
+    update.require("version = {}", position.version)
+    # Holds while the position is not split.
+    update.require("attribute_not_exists(slots)")
+    return tables.write("update_item", **_request(position, update)) is None
 
 
-def _tidied(position: Position, now: datetime) -> LedgerEntry:
+def _request(position: Position, update: Update) -> dict[str, Any]:
+    return update.request(store.stock_table(), f"SKU#{position.sku}", f"LOC#{position.location_id}")
+
+
+def _tidying_entry(position: Position, now: datetime) -> LedgerEntry:
     return LedgerEntry(
         id=f"tidied-{position.version + 1}",
         source=SOURCE,
@@ -211,19 +203,19 @@ def _tidied(position: Position, now: datetime) -> LedgerEntry:
     )
 
 
-def fill(position: Position, gap: Gap) -> None:
+def fill_gap(position: Position, gap: Gap) -> None:
     """Writes the rows that are missing; one that has come meanwhile is left as it is."""
-    for row in filled(gap, position):
+    for row in missing_rows(gap, position):
         tables.write(
             "put_item",
-            TableName=store.stock(),
+            TableName=store.stock_table(),
             Item=to_item(store.row_item(position.sku, position.location_id, row)),
             # Holds while the row is still missing.
             ConditionExpression="attribute_not_exists(pk)",
         )
 
 
-def correct(position: Position, promised: int, ledger: Ledger, now: datetime) -> bool:
+def correct_position(position: Position, promised: int, ledger: Ledger, now: datetime) -> bool:
     """Sets the position to what the ledger and the promises say, as a movement of its own.
 
     Whether it was written: not when anybody has written since ``position`` was read, nor when
@@ -236,43 +228,25 @@ def correct(position: Position, promised: int, ledger: Ledger, now: datetime) ->
     reference = f"{was}, available {position.available} -> {on_hand}, {promised}"
     last: dict[str, Any] = {
         # The ledger has it right already: this movement only says so.
-        **store.entry_item(entry(position.version + 1, now, 0, reference)),
+        **store.entry_item(audit_entry(position.version + 1, now, 0, reference)),
         "reserved_delta": promised - ledger.reserved,
     }
-    return (
-        tables.write(
-            "update_item",
-            TableName=store.stock(),
-            Key=tables.key(f"SKU#{position.sku}", f"LOC#{position.location_id}"),
-            UpdateExpression=(
-                "SET on_hand = :on_hand, reserved = :reserved, available = :available,"
-                " version = version + :one, updated_at = :now, #last = :last"
-            ),
-            # Holds while nobody has written since the position was read: neither we, nor a hand
-            # that leaves the version as it is.
-            ConditionExpression=(
-                "attribute_not_exists(slots) AND version = :version AND on_hand = :stood_on_hand"
-                " AND reserved = :stood_reserved AND available = :stood_available"
-                # Holds while it takes no units from those to whom they are promised: what was
-                # promised a moment ago may not be seen yet.
-                " AND (reserved <= :reserved OR updated_at <= :rested)"
-            ),
-            ExpressionAttributeNames={"#last": "last"},
-            ExpressionAttributeValues=to_item(
-                {
-                    ":on_hand": on_hand,
-                    ":reserved": promised,
-                    ":available": on_hand - promised,
-                    ":one": 1,
-                    ":now": rfc3339(now),
-                    ":rested": rfc3339(now - RESTED),
-                    ":last": [last],
-                    ":version": position.version,
-                    ":stood_on_hand": position.on_hand,
-                    ":stood_reserved": position.reserved,
-                    ":stood_available": position.available,
-                }
-            ),
-        )
-        is None
-    )
+    update = Update()
+    update.set("on_hand", on_hand)
+    update.set("reserved", promised)
+    update.set("available", on_hand - promised)
+    update.add("version", 1)
+    update.set("updated_at", rfc3339(now))
+    update.set("last", [last])
+    # Holds while the position is not split.
+    update.require("attribute_not_exists(slots)")
+    # Holds while nobody has written since the position was read.
+    update.require("version = {}", position.version)
+    # Holds while nobody has changed the units by hand, which leaves the version as it is.
+    update.require("on_hand = {}", position.on_hand)
+    update.require("reserved = {}", position.reserved)
+    update.require("available = {}", position.available)
+    # Holds while no reserved units are freed, or nobody has written within RESTED: the promise of
+    # a moment ago may not be visible yet.
+    update.require("reserved <= {} OR updated_at <= {}", promised, rfc3339(now - REPAIR_REST))
+    return tables.write("update_item", **_request(position, update)) is None

@@ -8,18 +8,18 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part, Tried
-from shared.aws.items import to_item
+from shared.aws.expression import Attribute, Update
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.stock.model.limits import Within
-from shared.stock.model.position import DUE, LANDED, Cause, Effect, summed
-from shared.stock.model.slots import Draw, Instead, draw
+from shared.stock.model.limits import OwnFence
+from shared.stock.model.position import DUE, LANDED, Cause, Effect, sum_effects
+from shared.stock.model.slots import Draw, NoDraw, plan_draws
 from shared.stock.store import slots
-from shared.stock.store.rows import counters_of, expected_item, stock, without_none
+from shared.stock.store.rows import counters_of, expected_item, stock_table, without_none
 
 SALE_ATTEMPTS = 12
 """About 2.5 s in all: half of the pauses, and what the attempts themselves take."""
-PATIENT = 6
+PATIENT_ATTEMPTS = 6
 """Attempts for which a buyer leaves a fold to whoever has begun it."""
 
 
@@ -39,7 +39,7 @@ class EffectOutcome:
         return not self.refused and not self.short
 
 
-def carry_out(
+def commit_effects(
     effects: Iterable[Effect], cause: Cause, at: datetime, beside: Sequence[Part] = ()
 ) -> EffectOutcome:
     """Does ``effects`` and what is ``beside`` them in one transaction, or nothing.
@@ -50,27 +50,27 @@ def carry_out(
 
     Raises Busy.
     """
-    whole = summed(effects)
+    whole = sum_effects(effects)
     draws = [_first_draws(effect) for effect in whole]
     hot: set[int] = set()
     most = (tables.WRITE_PARTS - len(beside)) // max(1, len(whole))
     for attempt in range(SALE_ATTEMPTS):
-        if short := _looked(whole, draws, hot, at, most, patient=attempt < PATIENT):
-            return _standing(beside) or EffectOutcome(short=short)
+        if short := _refresh_draws(whole, draws, hot, at, most, patient=attempt < PATIENT_ATTEMPTS):
+            return _already_stored(beside) or EffectOutcome(short=short)
         if all(draws):
             owners = [(number, one) for number, drawn in enumerate(draws) for one in drawn]
             parts = [_draw_part(whole[number], one, cause, at) for number, one in owners]
             tried = tables.attempt([*beside, *parts])
             if tried.written:
                 return EffectOutcome()
-            if hindered := _hindered(tried, len(beside), whole, owners):
+            if hindered := _final_refusal(tried, len(beside), whole, owners):
                 return hindered
             for index, (number, one) in enumerate(owners, start=len(beside)):
                 if index not in tried.busy or not _may_split(whole[number]):
                     continue
                 # Another was at that slot: any other does. At the position, look what it is.
                 draws[number] = [] if one.slot is None else _first_draws(whole[number])
-                if one.slot is None and _warm(whole[number], at):
+                if one.slot is None and _runs_hot(whole[number], at):
                     hot.add(number)
             for refused in tried.refused:
                 draws[owners[refused.index - len(beside)][0]] = []
@@ -78,7 +78,7 @@ def carry_out(
     raise Busy("too many writers on the same items")
 
 
-def _looked(
+def _refresh_draws(
     whole: Sequence[Effect],
     draws: list[Sequence[Draw]],
     hot: Collection[int],
@@ -92,15 +92,15 @@ def _looked(
     for number, effect in enumerate(whole):
         if draws[number]:
             continue
-        found = _draws(effect, at, most, hot=number in hot, patient=patient)
-        if isinstance(found, _Short):
+        found = _read_and_plan(effect, at, most, hot=number in hot, patient=patient)
+        if isinstance(found, _Shortage):
             short.append((effect, found.item))
         else:
             draws[number] = found
     return short
 
 
-def _hindered(
+def _final_refusal(
     tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
 ) -> EffectOutcome | None:
     """What is final of the refusals: parts beside the effects, and positions without slots."""
@@ -116,7 +116,7 @@ def _hindered(
 
 
 @dataclass(frozen=True, slots=True)
-class _Short:
+class _Shortage:
     item: Mapping[str, Any] | None
 
 
@@ -136,17 +136,17 @@ def _may_split(effect: Effect) -> bool:
 def _first_draws(effect: Effect) -> Sequence[Draw]:
     """Where to begin: at the position, unless this process has seen it split or contended; then
     at a slot, or nowhere before looking."""
-    seen = slots.seen(effect.sku, effect.location_id)
+    seen = slots.cached_slots(effect.sku, effect.location_id)
     if seen is None or effect.floor is None or not _may_split(effect):
         return [Draw(None, effect.reserved)]
     if seen.slots and effect.floor <= seen.kept:
-        return [Draw(seen.slots[slots.start() % len(seen.slots)], effect.reserved)]
+        return [Draw(seen.slots[slots.random_start() % len(seen.slots)], effect.reserved)]
     return []
 
 
-def _draws(
+def _read_and_plan(
     effect: Effect, at: datetime, most: int, *, hot: bool, patient: bool
-) -> Sequence[Draw] | _Short:
+) -> Sequence[Draw] | _Shortage:
     """Where to take what ``effect`` needs, as it stands now; nowhere while it is being folded.
     At most ``most`` draws.
 
@@ -155,41 +155,41 @@ def _draws(
     sku, location_id = effect.sku, effect.location_id
     if effect.floor is None or not _may_split(effect):
         # It brings the position's own units below what is safe with slots.
-        return _folded(effect, at, patient=patient)
-    item, whole = slots.look(sku, location_id)
+        return _fold_and_draw(effect, at, patient=patient)
+    item, whole = slots.read_whole(sku, location_id)
     if hot and item is not None and slots.split(item, effect.floor, at):
-        item, whole = slots.look(sku, location_id)
-    slots.remember(sku, location_id, whole)
-    found = draw(whole, effect.reserved, effect.floor, slots.start(), most)
-    if not isinstance(found, Instead):
+        item, whole = slots.read_whole(sku, location_id)
+    slots.cache_slots(sku, location_id, whole)
+    found = plan_draws(whole, effect.reserved, effect.floor, slots.random_start(), most)
+    if not isinstance(found, NoDraw):
         return found
-    if found is Instead.SHORT:
+    if found is NoDraw.SHORT:
         if whole.slots and not any(slot.available for slot in whole.slots):
             # Nothing hangs on it: whole, the position answers the next ones with less effort.
             with suppress(Busy):
                 slots.fold(sku, location_id, at, alone=True)
-        return _Short({**item, "available": whole.sellable} if item else None)
-    drawn = _folded(effect, at, patient=patient)
+        return _Shortage({**item, "available": whole.sellable} if item else None)
+    drawn = _fold_and_draw(effect, at, patient=patient)
     if drawn and effect.floor > whole.kept and any(slot.available for slot in whole.slots):
         # It is hot still: with more kept, new slots serve this buyer's like and the others.
-        item, _ = slots.look(sku, location_id)
+        item, _ = slots.read_whole(sku, location_id)
         if item is not None:
             slots.split(item, effect.floor, at, rest=timedelta())
         return []
     return drawn
 
 
-def _folded(effect: Effect, at: datetime, *, patient: bool) -> Sequence[Draw]:
+def _fold_and_draw(effect: Effect, at: datetime, *, patient: bool) -> Sequence[Draw]:
     if slots.fold(effect.sku, effect.location_id, at, alone=patient):
         return [Draw(None, effect.reserved)]
     return []
 
 
-def _warm(effect: Effect, at: datetime) -> bool:
-    return slots.warm(effect.sku, effect.location_id, at)
+def _runs_hot(effect: Effect, at: datetime) -> bool:
+    return slots.record_conflict(effect.sku, effect.location_id, at)
 
 
-def _standing(beside: Sequence[Part]) -> EffectOutcome | None:
+def _already_stored(beside: Sequence[Part]) -> EffectOutcome | None:
     """The refusal of those parts of ``beside`` that put what stands already: a request that has
     been carried out is told so, before it is told that nothing is left."""
     puts = {
@@ -211,7 +211,7 @@ def _draw_part(effect: Effect, drawn: Draw, cause: Cause, at: datetime) -> Part:
         drawn.slot,
         drawn.units,
         effect.floor or 0,
-        _effect_entry(effect, cause, at),
+        _effect_entry(effect, cause, rfc3339(at)),
         at,
     )
 
@@ -225,11 +225,11 @@ def effect_parts(
     for everybody. ``at`` is the instant of the act by our own clock. They are refused where a
     position is split and only its slots have enough: carry_out takes from those.
     """
-    whole = summed(effects)
+    whole = sum_effects(effects)
     return whole, [_effect_part(effect, cause, at) for effect in whole]
 
 
-def short_of(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any]:
+def shortage(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any]:
     """One line of OutOfStock, from the ``effect`` and the item that ``refused`` it (or None)."""
     available = refused["available"] if refused else 0
     return {
@@ -240,14 +240,14 @@ def short_of(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any
     }
 
 
-def _effect_entry(effect: Effect, cause: Cause, at: datetime) -> dict[str, Any]:
+def _effect_entry(effect: Effect, cause: Cause, occurred_at: str) -> dict[str, Any]:
     entry = {
         "id": cause.id,
         "source": cause.source,
         "type": cause.type,
         "reason": cause.reason,
         "reference": cause.reference,
-        "occurred_at": rfc3339(at),
+        "occurred_at": occurred_at,
         "delta": effect.on_hand,
         "own": True,
     }
@@ -255,90 +255,63 @@ def _effect_entry(effect: Effect, cause: Cause, at: datetime) -> dict[str, Any]:
 
 
 def _effect_part(effect: Effect, cause: Cause, at: datetime) -> Part:
-    values: dict[str, Any] = {
-        ":sku": effect.sku,
-        ":location_id": effect.location_id,
-        ":location_key": f"LOC#{effect.location_id}",
-        ":on_hand": effect.on_hand,
-        ":reserved": effect.reserved,
-        ":available": effect.on_hand - effect.reserved,
-        ":damaged": effect.damaged,
-        ":at": rfc3339(at),
-        ":last": [_effect_entry(effect, cause, at)],
-        ":zero": 0,
-        ":one": 1,
-    }
-    update = (
-        "SET sku = :sku, location_id = :location_id, location_key = :location_key,"
-        " on_hand = if_not_exists(on_hand, :zero) + :on_hand,"
-        " reserved = if_not_exists(reserved, :zero) + :reserved,"
-        " available = if_not_exists(available, :zero) + :available,"
-        " damaged = if_not_exists(damaged, :zero) + :damaged,"
-        " version = if_not_exists(version, :zero) + :one,"
-        " updated_at = :at, own_at = :at, #last = :last"
-    )
-    names = {"#last": "last"}
+    """The part of a transaction that writes ``effect`` into the position."""
+    instant = rfc3339(at)
+    update = Update()
+    update.set("sku", effect.sku)
+    update.set("location_id", effect.location_id)
+    update.set("location_key", f"LOC#{effect.location_id}")
+    update.add("on_hand", effect.on_hand)
+    update.add("reserved", effect.reserved)
+    update.add("available", effect.on_hand - effect.reserved)
+    update.add("damaged", effect.damaged)
+    update.add("version", 1)
+    update.set("updated_at", instant)
+    update.set("own_at", instant)
+    update.set("last", [_effect_entry(effect, cause, instant)])
     if effect.on_hand:
-        update += ", handled_at = :at"
+        update.set("handled_at", instant)
     if not _only_takes(effect) and not _only_promises(effect):
-        update += ", freed = if_not_exists(freed, :zero) + :one"
-    for index, (name, delta) in enumerate(effect.counters):
-        # A counter that is gone has nothing left to give back.
-        update += f", #counter{index} = if_not_exists(#counter{index}, :from{index}) + :by{index}"
-        names[f"#counter{index}"] = name
-        values |= {f":from{index}": max(0, -delta), f":by{index}": delta}
-    supplied, conditions = _supply_part(effect, names, values)
-    arguments: dict[str, Any] = {
-        "TableName": stock(),
-        "Key": tables.key(f"SKU#{effect.sku}", f"LOC#{effect.location_id}"),
-        "UpdateExpression": update + supplied,
-        "ExpressionAttributeNames": names,
-    }
-    takes = effect.reserved - effect.on_hand
+        update.add("freed", 1)
+    for counter, delta in effect.counters:
+        # A counter that was tidied away starts so high that it does not fall below 0.
+        update.add(counter, delta, start=max(0, -delta))
+    _change_supply(update, effect)
+    units = effect.reserved - effect.on_hand
     if effect.floor is not None:
-        conditions.append(_floor_condition(effect, names, values))
+        _require_floor(update, effect)
     elif min(effect.on_hand, effect.reserved, effect.damaged) < 0:
-        # Holds when there is something to take from; goods may come where none have been.
-        conditions.append("attribute_exists(pk)")
-    if takes > 0 and (effect.floor is None or effect.floor < 0):
-        # Holds while there are no slots, or none of what they sell is taken from under them.
-        conditions.append("(attribute_not_exists(slots) OR available >= :takes)")
-        values[":takes"] = takes
-    if conditions:
-        arguments["ConditionExpression"] = " AND ".join(conditions)
-    return {"Update": {**arguments, "ExpressionAttributeValues": to_item(values)}}
+        # Holds while the position exists: only an arrival of goods may create it.
+        update.require("attribute_exists(pk)")
+    if units > 0 and (effect.floor is None or effect.floor < 0):
+        # Holds while there are no slots, or the position covers the units without them.
+        update.require("attribute_not_exists(slots) OR available >= {}", units)
+    request = update.request(stock_table(), f"SKU#{effect.sku}", f"LOC#{effect.location_id}")
+    return {"Update": request}
 
 
-def _supply_part(
-    effect: Effect, names: dict[str, str], values: dict[str, Any]
-) -> tuple[str, list[str]]:
-    """What is set, and on which conditions, for the promised units of supplies."""
-    update = ""
-    conditions = []
-    for index, part in enumerate(effect.supply):
+def _change_supply(update: Update, effect: Effect) -> None:
+    """Changes the promised units of supplies, and the supply itself when some of it has arrived."""
+    for part in effect.supply:
         for kind, delta in ((DUE, part.due), (LANDED, part.landed)):
             if not delta:
                 continue
-            name = f"{kind[:-1]}{index}"
-            names[f"#{name}"] = f"{kind}{part.reference}"
-            values[f":{name}"] = delta
-            update += f", #{name} = if_not_exists(#{name}, :zero) + :{name}"
+            counter = Attribute(f"{kind}{part.reference}")
+            update.add(counter, delta)
             if delta < 0:
-                # Holds while as many are promised.
-                conditions.append(f"#{name} >= :{name}_least")
-                values[f":{name}_least"] = -delta
+                # Holds while at least as many units are promised as are taken away.
+                update.require("{} >= {}", counter, -delta)
             elif kind == DUE:
-                # Holds while so many of the supply are not promised.
-                conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :{name}_most)")
-                values[f":{name}_most"] = part.quantity - delta
+                # Holds while the supply has enough units that are not promised.
+                update.require(
+                    "attribute_not_exists({0}) OR {0} <= {1}", counter, part.quantity - delta
+                )
         if part.feed_version is not None:
-            # Holds while the supply is as it was read: no feed has written since.
-            conditions.append("feed_version = :supply_read")
-            values[":supply_read"] = part.feed_version
+            # Holds while no feed has written since the supply was read.
+            update.require("feed_version = {}", part.feed_version)
     if effect.expected is not None:
-        update += ", expected = :expected, feed_version = if_not_exists(feed_version, :zero) + :one"
-        values[":expected"] = [expected_item(row) for row in effect.expected]
-    return update, list(dict.fromkeys(conditions))
+        update.set("expected", [expected_item(row) for row in effect.expected])
+        update.add("feed_version", 1)
 
 
 def _only_promises(effect: Effect) -> bool:
@@ -355,37 +328,43 @@ def _only_takes(effect: Effect) -> bool:
     )
 
 
-def _floor_condition(effect: Effect, names: dict[str, str], values: dict[str, Any]) -> str:
-    """Holds while enough is left after the write, for everybody or within the taker's own fence.
+def _require_floor(update: Update, effect: Effect) -> None:
+    """Requires that the write leaves the floor, or stays within the channel's own fence.
 
-    A position that is not there has no available, and every comparison is false.
+    A position that does not exist has no ``available``: every comparison with it is false.
     """
     units = effect.reserved - effect.on_hand
-    condition = "available >= :needed"
-    values[":needed"] = (effect.floor or 0) + units
-    if (own := effect.within) is not None and (room := _room(own, effect)) >= 0:
-        # Holds while its channels have not had what was promised to them. Without a counter they
-        # have had nothing.
-        condition = (
-            f"({condition} OR (available >= :inside"
-            " AND (attribute_not_exists(#own) OR #own <= :room)))"
+    needed = (effect.floor or 0) + units
+    own = effect.within
+    if own is not None and (room := _room(own, effect)) >= 0:
+        # Holds while the floor is left; or while the fence's channels have not taken all that was
+        # promised to them. They have taken nothing while the counter does not exist.
+        update.require(
+            "available >= {0} OR (available >= {1} AND (attribute_not_exists({2}) OR {2} <= {3}))",
+            needed,
+            own.floor + units,
+            Attribute(own.counter),
+            room,
         )
-        names["#own"] = own.counter
-        values |= {":inside": own.floor + units, ":room": room}
+    else:
+        # Holds while the floor is left.
+        update.require("available >= {}", needed)
     if effect.since is not None:
-        # Holds while nothing but takes has been written since the floor was computed: takes raise
-        # no floor, anything else may.
-        feeds, freed = effect.since
-        condition += " AND feed_version = :feeds" if feeds else NO_FEED
-        condition += " AND freed = :freed" if freed else " AND attribute_not_exists(freed)"
-        values |= {":feeds": feeds} if feeds else {}
-        values |= {":freed": freed} if freed else {}
-    return condition
+        # Holds while nothing but takes was written since the floor was computed: a take raises no
+        # floor, any other write may.
+        feed_version, freed = effect.since
+        _require_stored(update, "feed_version", feed_version)
+        _require_stored(update, "freed", freed)
 
 
-NO_FEED = " AND attribute_not_exists(feed_version)"
+def _require_stored(update: Update, name: str, value: int) -> None:
+    """Requires that the attribute has ``value``; 0 stands for an attribute that does not exist."""
+    if value:
+        update.require(f"{name} = {{}}", value)
+    else:
+        update.require(f"attribute_not_exists({name})")
 
 
-def _room(own: Within, effect: Effect) -> int:
+def _room(own: OwnFence, effect: Effect) -> int:
     """What its counter may be at most, for all of the units to lie within the fence."""
     return own.promised - dict(effect.counters).get(own.counter, 0)

@@ -7,30 +7,30 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.expression import Attribute, Update
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.stock.model.count import Basis, Needs
+from shared.stock.model.count import Basis, LedgerNeeds
 from shared.stock.model.events import Counted, Event, Moved
-from shared.stock.model.feed import PositionWrite, Skip, fold, hidden_by
-from shared.stock.model.position import DUE, LANDED, Position
-from shared.stock.model.skipped import Place
+from shared.stock.model.feed import Landing, PositionWrite, Skip, fold_events, hiding_bound
+from shared.stock.model.position import DUE, LANDED, Position, PositionKey
 from shared.stock.store import slots
-from shared.stock.store.ledgers import history_of
-from shared.stock.store.notes import Each, note_down, noted_counts
+from shared.stock.store.ledgers import read_history
+from shared.stock.store.notes import ParallelMap, save_skipped_counts, skipped_counts
 from shared.stock.store.positions import position, positions_of
 from shared.stock.store.rows import (
-    KEPT,
+    LEDGER_KEPT,
     SEEN,
     entry_item,
     expected_item,
     mark_key,
     position_of_item,
     stamp_item,
-    stock,
+    stock_table,
 )
 
-FOLDED = 50
+EVENTS_PER_WRITE = 50
 """Events in one write: each without sequence takes a part of the transaction."""
 LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between the looks at a ledger that is behind; then the message comes again."""
@@ -39,17 +39,17 @@ LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
 # Feeds
 
 
-def applied_of(events: Iterable[Event]) -> set[tuple[str, str]]:
+def applied_movements(events: Iterable[Event]) -> set[tuple[str, str]]:
     """The (source, id) among ``events`` that are marked as applied: one call per 100."""
     marked = {
-        Key(stock(), *mark_key(event.source, event.id)): (event.source, event.id)
+        Key(stock_table(), *mark_key(event.source, event.id)): (event.source, event.id)
         for event in events
         if isinstance(event, Moved) and event.sequence is None
     }
     return {marked[key] for key in tables.get_many(marked)}
 
 
-def apply(
+def apply_events(
     events: Sequence[Event],
     found: Position | None,
     applied: Iterable[tuple[str, str]],
@@ -68,12 +68,12 @@ def apply(
 
 
 def apply_batch(
-    batch: Mapping[Place, Sequence[Event]],
-    found: Mapping[Place, Position],
+    batch: Mapping[PositionKey, Sequence[Event]],
+    found: Mapping[PositionKey, Position],
     applied: Iterable[tuple[str, str]],
     now: datetime,
-    each: Each = map,
-) -> dict[Place, int | Exception]:
+    each: ParallelMap = map,
+) -> dict[PositionKey, int | Exception]:
     """Brings the events of each place into its position. Answers the number of its writes, or what
     hindered it, which does not hinder the others.
 
@@ -90,37 +90,37 @@ def apply_batch(
     between them, it comes again, and they are made up for.
     """
     known = set(applied)
-    done: dict[Place, int | Exception] = dict.fromkeys(batch, 0)
-    noted: dict[Place, Counted] = {}
+    done: dict[PositionKey, int | Exception] = dict.fromkeys(batch, 0)
+    noted: dict[PositionKey, Counted] = {}
     positions = dict(found)
-    skipped, left = _skipped(batch, positions, known, noted)
+    skipped, left = _sort_out_skipped(batch, positions, known, noted)
     for attempt in range(tables.ATTEMPTS):
-        skipped |= _bring(left, positions, known, now, each, noted, done)
+        skipped |= _write_positions(left, positions, known, now, each, noted, done)
         if not skipped:
             return done
         if attempt:
             tables.pause(attempt)
-        note_down(skipped.values(), now)
+        save_skipped_counts(skipped.values(), now)
         noted |= skipped
         positions = positions_of(skipped, consistent=True)
-        skipped, left = _skipped(
+        skipped, left = _sort_out_skipped(
             {place: batch[place] for place in skipped}, positions, known, noted
         )
     hindered = Busy("counts and movements keep overtaking each other")
     return done | dict.fromkeys([*skipped, *left], hindered)
 
 
-def _skipped(
-    batch: Mapping[Place, Sequence[Event]],
-    found: Mapping[Place, Position],
+def _sort_out_skipped(
+    batch: Mapping[PositionKey, Sequence[Event]],
+    found: Mapping[PositionKey, Position],
     known: Collection[tuple[str, str]],
-    noted: Mapping[Place, Counted],
-) -> tuple[dict[Place, Counted], dict[Place, Sequence[Event]]]:
+    noted: Mapping[PositionKey, Counted],
+) -> tuple[dict[PositionKey, Counted], dict[PositionKey, Sequence[Event]]]:
     """The counts to be noted, and the events that take more than that."""
-    skipped: dict[Place, Counted] = {}
-    left: dict[Place, Sequence[Event]] = {}
+    skipped: dict[PositionKey, Counted] = {}
+    left: dict[PositionKey, Sequence[Event]] = {}
     for place, events in batch.items():
-        decided = fold(found.get(place), events, known)
+        decided = fold_events(found.get(place), events, known)
         if not isinstance(decided, Skip) or any(isinstance(event, Moved) for event in events):
             left[place] = events
         elif decided.count != noted.get(place):
@@ -128,37 +128,39 @@ def _skipped(
     return skipped, left
 
 
-def _bring(
-    batch: Mapping[Place, Sequence[Event]],
-    found: Mapping[Place, Position],
+def _write_positions(
+    batch: Mapping[PositionKey, Sequence[Event]],
+    found: Mapping[PositionKey, Position],
     known: set[tuple[str, str]],
     now: datetime,
-    each: Each,
-    noted: dict[Place, Counted],
-    done: dict[Place, int | Exception],
-) -> dict[Place, Counted]:
+    each: ParallelMap,
+    noted: dict[PositionKey, Counted],
+    done: dict[PositionKey, int | Exception],
+) -> dict[PositionKey, Counted]:
     """Writes what is to be written, counts it in ``done``, and answers what is to be noted.
 
     What hides some of the events is looked for before the write, and again behind it.
     """
-    skipped: dict[Place, Counted] = {}
+    skipped: dict[PositionKey, Counted] = {}
     events, positions, left = dict(batch), dict(found), list(batch)
 
-    def write(place: Place) -> int | Skip | Exception:
+    def write(place: PositionKey) -> int | Skip | Exception:
         try:
-            return _apply(events[place], positions.get(place), known, now, noted.get(place))
+            return _apply_to_position(
+                events[place], positions.get(place), known, now, noted.get(place)
+            )
         except Exception as hindered:
             return hindered
 
     bounds = {
         place: bound
         for place in left
-        if (bound := hidden_by(positions.get(place), events[place])) is not None
+        if (bound := hiding_bound(positions.get(place), events[place])) is not None
     }
     for attempt in range(tables.ATTEMPTS):
         hiding = {
             place: count
-            for place, count in noted_counts(bounds, each).items()
+            for place, count in skipped_counts(bounds, each).items()
             if count not in events[place]
         }
         positions.update(positions_of(hiding, consistent=True))
@@ -166,7 +168,7 @@ def _bring(
         events.update({place: [*events[place], count] for place, count in hiding.items()})
         if attempt:
             left = list(hiding)
-        results: dict[Place, int | Skip | Exception] = dict(
+        results: dict[PositionKey, int | Skip | Exception] = dict(
             zip(left, each(write, left), strict=True)
         )
         for place, result in results.items():
@@ -175,7 +177,7 @@ def _bring(
             elif isinstance(result, Exception):
                 done[place] = result
             else:
-                done[place] = _writes(done[place]) + result
+                done[place] = _write_count(done[place]) + result
         bounds = {
             place: bounds[place]
             for place, result in results.items()
@@ -187,11 +189,11 @@ def _bring(
     return skipped
 
 
-def _writes(so_far: int | Exception) -> int:
+def _write_count(so_far: int | Exception) -> int:
     return so_far if isinstance(so_far, int) else 0
 
 
-def _apply(
+def _apply_to_position(
     events: Sequence[Event],
     found: Position | None,
     known: set[tuple[str, str]],
@@ -207,10 +209,12 @@ def _apply(
     others = [event for event in events if event not in newest]
     writes = 0
     skip: Skip | None = None
-    for start in range(0, max(1, len(others)), FOLDED):
+    for start in range(0, max(1, len(others)), EVENTS_PER_WRITE):
         if start:
             found = position(events[0].sku, events[0].location_id)
-        result = _apply_some([*newest, *others[start : start + FOLDED]], found, known, now)
+        result = _apply_in_one_write(
+            [*newest, *others[start : start + EVENTS_PER_WRITE]], found, known, now
+        )
         if isinstance(result, int):
             writes += result
         elif result.count != noted:
@@ -218,7 +222,7 @@ def _apply(
     return skip if skip and not writes else writes
 
 
-def _apply_some(
+def _apply_in_one_write(
     events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], now: datetime
 ) -> int | Skip:
     """One write, none or Skip; ``known`` takes up what others have marked meanwhile."""
@@ -235,7 +239,7 @@ def _apply_some(
             if refused.index:
                 known.add(decided.marks[refused.index - 1])
             elif refused.item:
-                if _crowded(decided, refused.item):
+                if _blocked_by_slots(decided, refused.item):
                     slots.fold(decided.sku, decided.location_id, now)
                 found = position_of_item(refused.item)
         tables.pause(attempt)
@@ -245,19 +249,19 @@ def _apply_some(
 def _decide(
     events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], at: datetime
 ) -> PositionWrite | Skip | None:
-    decided = fold(found, events, known)
+    decided = fold_events(found, events, known)
     waits = iter(LEDGER_WAITS)
-    while isinstance(decided, Needs):
+    while isinstance(decided, LedgerNeeds):
         now = position(events[0].sku, events[0].location_id)
         if now is not None and now.slots and any(map(_is_net, events)):
             # Only folded, the ledger shows every sale of the slots.
             slots.fold(now.sku, now.location_id, at)
             now = position(events[0].sku, events[0].location_id)
-        decided = fold(now, events, known)
-        if now is None or not isinstance(decided, Needs):
+        decided = fold_events(now, events, known)
+        if now is None or not isinstance(decided, LedgerNeeds):
             continue
         try:
-            decided = fold(now, events, known, history_of(now, decided, at))
+            decided = fold_events(now, events, known, read_history(now, decided, at))
         except Busy:
             wait = next(waits, None)
             if wait is None:
@@ -270,7 +274,7 @@ def _is_net(event: Event) -> bool:
     return isinstance(event, Counted) and event.net_through is not None
 
 
-def _crowded(change: PositionWrite, item: Mapping[str, Any]) -> bool:
+def _blocked_by_slots(change: PositionWrite, item: Mapping[str, Any]) -> bool:
     """Whether it is for the slots of ``item`` that ``change`` was refused."""
     if "slots" not in item:
         return False
@@ -290,13 +294,13 @@ def _write(change: PositionWrite, now: datetime) -> Sequence[Refused]:
     marks: list[Part] = [
         {
             "Put": {
-                "TableName": stock(),
+                "TableName": stock_table(),
                 "Item": to_item(
                     {
                         **dict(zip(("pk", "sk"), mark_key(source, mark), strict=True)),
                         "source": source,
                         "id": mark,
-                        "ttl": int((now + KEPT).timestamp()),
+                        "ttl": int((now + LEDGER_KEPT).timestamp()),
                     }
                 ),
                 # Holds when this movement has not been applied by anybody.
@@ -309,117 +313,88 @@ def _write(change: PositionWrite, now: datetime) -> Sequence[Refused]:
 
 
 def _feed_update(change: PositionWrite, now: datetime) -> dict[str, Any]:
+    """The arguments of ``update_item`` that write ``change``."""
+    update = Update()
+    update.set("sku", change.sku)
+    update.set("location_id", change.location_id)
+    update.set("location_key", f"LOC#{change.location_id}")
+    _set_units(update, change)
+    update.add("damaged", 0)
+    update.add("version", 1)
+    update.add("feed_version", 1)
+    update.set("updated_at", rfc3339(now))
+    update.set("last", [entry_item(entry) for entry in change.entries])
+    if change.counted is not None:
+        update.set("counted", stamp_item(change.counted))
+    if change.moved_at is not None:
+        update.set("moved_at", rfc3339(change.moved_at))
+    if change.expected is not None:
+        update.set("expected", [expected_item(row) for row in change.expected])
+    for source, seen in change.seen.items():
+        update.set(f"{SEEN}{source}", [seen.floor, *seen.sequences])
+    update.remove(*(f"{SEEN}{source}" for source in change.forgotten))
+    _require_same_feed(update, change)
+    for landing in change.landings:
+        _land(update, landing)
+    return update.request(stock_table(), f"SKU#{change.sku}", f"LOC#{change.location_id}")
+
+
+def _set_units(update: Update, change: PositionWrite) -> None:
+    """Sets on_hand, reserved and available; the position's slots must stay covered."""
     landed = sum(landing.units for landing in change.landings)
-    sets = [
-        "sku = :sku, location_id = :location_id, location_key = :location_key",
-        "reserved = if_not_exists(reserved, :zero) + :landed",
-        "damaged = if_not_exists(damaged, :zero)",
-        "version = if_not_exists(version, :zero) + :one",
-        "feed_version = if_not_exists(feed_version, :zero) + :one",
-        "updated_at = :now, #last = :last",
-    ]
-    names = {"#last": "last"}
-    values: dict[str, Any] = {
-        ":sku": change.sku,
-        ":location_id": change.location_id,
-        ":location_key": f"LOC#{change.location_id}",
-        ":units": change.units,
-        ":landed": landed,
-        ":free": change.units - landed,
-        ":zero": 0,
-        ":one": 1,
-        ":now": rfc3339(now),
-        ":last": [entry_item(entry) for entry in change.entries],
-    }
+    update.add("reserved", landed)
+    free = change.units - landed
     match change.basis:
         case Basis.ADD:
-            sets += [
-                "on_hand = if_not_exists(on_hand, :zero) + :units",
-                "available = if_not_exists(available, :zero) + :free",
-            ]
+            update.add("on_hand", change.units)
+            update.add("available", free)
+            if change.units < 0:
+                # Holds while there are no slots, or the position covers the loss without them.
+                update.require("attribute_not_exists(slots) OR available >= {}", -change.units)
         case Basis.ON_HAND:
-            sets += ["on_hand = :units", "available = :free - if_not_exists(reserved, :zero)"]
+            update.set("on_hand", change.units)
+            update.assign("available = {} - if_not_exists(reserved, {})", free, 0)
+            # Holds while there are no slots, or the count covers what they may sell.
+            update.require("attribute_not_exists(slots) OR reserved <= {}", change.units)
         case Basis.AVAILABLE:
-            sets += ["available = :free", "on_hand = :units + if_not_exists(reserved, :zero)"]
-    if change.counted is not None:
-        sets.append("counted = :counted")
-        values[":counted"] = stamp_item(change.counted)
-    if change.moved_at is not None:
-        sets.append("moved_at = :moved_at")
-        values[":moved_at"] = rfc3339(change.moved_at)
-    if change.expected is not None:
-        sets.append("expected = :expected")
-        values[":expected"] = [expected_item(row) for row in change.expected]
-    for index, (source, seen) in enumerate(change.seen.items()):
-        sets.append(f"#seen{index} = :seen{index}")
-        names[f"#seen{index}"] = f"{SEEN}{source}"
-        values[f":seen{index}"] = [seen.floor, *seen.sequences]
-    standing = []
-    for index, landing in enumerate(change.landings):
-        names[f"#due{index}"] = f"{DUE}{landing.reference}"
-        values[f":due{index}"] = landing.due
-        # Holds while nobody has been promised more of the supply, or less.
-        standing.append(
-            f"#due{index} = :due{index}"
-            if landing.due
-            else f"(attribute_not_exists(#due{index}) OR #due{index} = :due{index})"
-        )
-        if landing.units:
-            names[f"#landed{index}"] = f"{LANDED}{landing.reference}"
-            values |= {f":left{index}": landing.due - landing.units, f":in{index}": landing.units}
-            sets.append(
-                f"#due{index} = :left{index},"
-                f" #landed{index} = if_not_exists(#landed{index}, :zero) + :in{index}"
-            )
-    update = "SET " + ", ".join(sets)
-    if change.forgotten:
-        removed = {
-            f"#gone{index}": f"{SEEN}{source}" for index, source in enumerate(change.forgotten)
-        }
-        names |= removed
-        update += " REMOVE " + ", ".join(removed)
-
-    condition, compared = _feed_condition(change)
-    values |= compared
-    return {
-        "TableName": stock(),
-        "Key": tables.key(f"SKU#{change.sku}", f"LOC#{change.location_id}"),
-        "UpdateExpression": update,
-        "ConditionExpression": " AND ".join([condition, *standing]),
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": to_item(values),
-    }
+            update.set("available", free)
+            update.assign("on_hand = {} + if_not_exists(reserved, {})", change.units, 0)
+            # Holds while there are no slots.
+            update.require("attribute_not_exists(slots)")
 
 
-def _feed_condition(change: PositionWrite) -> tuple[str, dict[str, Any]]:
-    values: dict[str, Any] = {}
-    # Holds while no other feed has written since the position was read.
-    conditions = ["attribute_not_exists(feed_version)"]
+def _require_same_feed(update: Update, change: PositionWrite) -> None:
+    """Requires that nothing which ``change`` depends on was written since the position was read."""
     if change.feed_version:
-        conditions = ["feed_version = :feed_version"]
-        values[":feed_version"] = change.feed_version
+        # Holds while no other feed has written since the position was read.
+        update.require("feed_version = {}", change.feed_version)
+    else:
+        # Holds while no feed has written the position.
+        update.require("attribute_not_exists(feed_version)")
     if change.quiet_since is not None:
-        # Holds while every hand-over and return is contained in the count.
-        conditions.append("(attribute_not_exists(handled_at) OR handled_at <= :quiet_since)")
-        values[":quiet_since"] = rfc3339(change.quiet_since)
-    if change.basis is Basis.AVAILABLE and change.own_at is None:
-        # Holds while no order and no hold has touched the position.
-        conditions.append("attribute_not_exists(own_at)")
-    elif change.own_at is not None:
-        # Holds while none has touched it since it was read.
-        conditions.append("own_at = :own_at")
-        values[":own_at"] = rfc3339(change.own_at)
+        # Holds while the count contains every hand-over and every return.
+        update.require(
+            "attribute_not_exists(handled_at) OR handled_at <= {}", rfc3339(change.quiet_since)
+        )
+    if change.own_at is not None:
+        # Holds while no order and no hold has written since the position was read.
+        update.require("own_at = {}", rfc3339(change.own_at))
+    elif change.basis is Basis.AVAILABLE:
+        # Holds while no order and no hold has ever written the position.
+        update.require("attribute_not_exists(own_at)")
     if change.version is not None:
         # Holds while nobody has written since the ledger was read.
-        conditions.append("version = :version")
-        values[":version"] = change.version
-    # Holds while there are no slots, or none of what they sell is taken from under them.
-    match change.basis:
-        case Basis.ADD if change.units < 0:
-            conditions.append("(attribute_not_exists(slots) OR available >= :taken)")
-            values[":taken"] = -change.units
-        case Basis.ON_HAND:
-            conditions.append("(attribute_not_exists(slots) OR reserved <= :units)")
-        case Basis.AVAILABLE:
-            conditions.append("attribute_not_exists(slots)")
-    return " AND ".join(conditions), values
+        update.require("version = {}", change.version)
+
+
+def _land(update: Update, landing: Landing) -> None:
+    """Turns promised units of a supply that has arrived from due into landed."""
+    due = Attribute(f"{DUE}{landing.reference}")
+    # Holds while the number of promised units is the one that was read.
+    if landing.due:
+        update.require("{} = {}", due, landing.due)
+    else:
+        update.require("attribute_not_exists({0}) OR {0} = {1}", due, 0)
+    if landing.units:
+        update.set(due, landing.due - landing.units)
+        update.add(f"{LANDED}{landing.reference}", landing.units)

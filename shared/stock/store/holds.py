@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part, Refused
+from shared.aws.expression import Update
 from shared.aws.items import to_item
 from shared.errors import Busy, Conflict, HoldClosed, NotFound, OutOfStock
 from shared.instants import rfc3339
@@ -19,13 +20,21 @@ from shared.stock.model.position import (
     Hold,
     HoldLine,
     HoldState,
-    given_back,
-    taken,
+    PositionKey,
+    hold_effects,
+    release_effects,
 )
-from shared.stock.model.rules import FREELY, Facts, SellingTerms
-from shared.stock.store.effects import carry_out, effect_parts, short_of
+from shared.stock.model.rules import UNRESTRICTED, FloorFacts, SellingTerms
+from shared.stock.store.effects import commit_effects, effect_parts, shortage
 from shared.stock.store.positions import positions_of
-from shared.stock.store.rows import HOLD_KEPT, SHARDS, facts_of_item, hold_item, hold_of_item, stock
+from shared.stock.store.rows import (
+    HOLD_KEPT,
+    SHARDS,
+    facts_of_item,
+    hold_item,
+    hold_of_item,
+    stock_table,
+)
 
 HOLDS = "norain/holds"
 """The source of what holds do, in the ledger."""
@@ -38,11 +47,11 @@ HOLD_ATTEMPTS = 20
 
 def find_hold(hold_id: str) -> Hold | None:
     """The hold as it stands now (strongly consistent)."""
-    found = tables.get(stock(), f"HOLD#{hold_id}", "HOLD", consistent=True)
+    found = tables.get(stock_table(), f"HOLD#{hold_id}", "HOLD", consistent=True)
     return hold_of_item(found) if found else None
 
 
-def known_hold(hold_id: str) -> Hold:
+def get_hold(hold_id: str) -> Hold:
     """Raises NotFound."""
     hold = find_hold(hold_id)
     if hold is None:
@@ -52,52 +61,41 @@ def known_hold(hold_id: str) -> Hold:
 
 def forget_promise(hold_id: str, order_id: str) -> None:
     """Takes from a hold that has become the order what was promised with it, and to whom."""
-    tables.write(
-        "update_item",
-        TableName=stock(),
-        Key=tables.key(f"HOLD#{hold_id}", "HOLD"),
-        UpdateExpression="REMOVE promise, payment_reference",
-        # Holds while it is there, and is that order's.
-        ConditionExpression="order_id = :order",
-        ExpressionAttributeValues=to_item({":order": order_id}),
-    )
+    update = Update()
+    update.remove("promise", "payment_reference")
+    # Holds while the hold exists and belongs to this order.
+    update.require("order_id = {}", order_id)
+    tables.write("update_item", **update.request(stock_table(), f"HOLD#{hold_id}", "HOLD"))
 
 
 def convert_part(
     hold: Hold, order_id: str, at: datetime, payment_reference: str | None = None
 ) -> Part:
     """Makes the hold an order: its units stay reserved, and are the order's from now on."""
-    paid_for = "attribute_not_exists(payment_reference)"
-    values = {}
-    if payment_reference is not None:
-        paid_for = f"({paid_for} OR payment_reference = :payment)"
-        values[":payment"] = payment_reference
-    return {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-            "UpdateExpression": (
-                "SET #state = :converted, order_id = :order_id, closed_at = :at"
-                " REMOVE deadline_key, deadline"
-            ),
-            # Holds while nobody has released, swept or converted it, and it has not expired:
-            # the sweep may be late, the clock is not. A bound hold is for its own payment.
-            "ConditionExpression": f"#state = :open AND expires_at > :at AND {paid_for}",
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":converted": HoldState.CONVERTED.value,
-                    ":open": HoldState.OPEN.value,
-                    ":order_id": order_id,
-                    ":at": rfc3339(at),
-                    **values,
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.set("state", HoldState.CONVERTED.value)
+    update.set("order_id", order_id)
+    update.set("closed_at", rfc3339(at))
+    update.remove("deadline_key", "deadline")
+    # Holds while nobody has released, expired or converted the hold.
+    update.require("#state = {}", HoldState.OPEN.value)
+    # Holds before the expiry: the worker that expires holds may be late.
+    update.require("expires_at > {}", rfc3339(at))
+    # Holds while the hold is bound to no payment, or to this one.
+    if payment_reference is None:
+        update.require("attribute_not_exists(payment_reference)")
+    else:
+        _require_payment(update, payment_reference)
+    return {"Update": update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")}
 
 
-def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None = None) -> Hold:
+def _require_payment(update: Update, payment_reference: str) -> None:
+    update.require(
+        "attribute_not_exists(payment_reference) OR payment_reference = {}", payment_reference
+    )
+
+
+def open_hold(hold: Hold, selling: Mapping[PositionKey, SellingTerms] | None = None) -> Hold:
     """Reserves every line or none: one transaction of the hold and each position once.
 
     ``selling`` are the terms of the hold's channel by (sku, location_id): what it leaves of each
@@ -109,14 +107,14 @@ def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None
     Raises OutOfStock with every short position, Busy.
     """
     places = {(line.sku, line.location_id) for line in hold.lines}
-    terms = {place: FREELY if selling is None else selling[place] for place in places}
-    known: dict[tuple[str, str], Facts] = {}
+    terms = {place: UNRESTRICTED if selling is None else selling[place] for place in places}
+    known: dict[PositionKey, FloorFacts] = {}
     if moving := [place for place in places if terms[place].moves]:
         found = positions_of(moving, consistent=True)
-        known = {place: Facts.of(found.get(place)) for place in moving}
+        known = {place: FloorFacts.of(found.get(place)) for place in moving}
     for attempt in range(HOLD_ATTEMPTS):
         limits = {place: terms[place].limit(known.get(place)) for place in places}
-        wanted = replace(hold, lines=_counted(hold.lines, limits))
+        wanted = replace(hold, lines=_with_counters(hold.lines, limits))
         refusals = _open(wanted, limits)
         if isinstance(refusals, Hold):
             return refusals
@@ -126,15 +124,15 @@ def open_hold(hold: Hold, selling: Mapping[tuple[str, str], SellingTerms] | None
             known[place] = facts_of_item(item)
             sellable = terms[place].sellable(known[place])
             if sellable < effect.reserved:
-                short.append({**short_of(effect, item), "sellable": sellable})
+                short.append({**shortage(effect, item), "sellable": sellable})
         if short:
             raise OutOfStock(short)
         tables.pause(attempt)
     raise Busy("too many writers on the same positions")
 
 
-def _counted(
-    lines: Iterable[HoldLine], limits: Mapping[tuple[str, str], Limit]
+def _with_counters(
+    lines: Iterable[HoldLine], limits: Mapping[PositionKey, Limit]
 ) -> tuple[HoldLine, ...]:
     return tuple(
         replace(line, counters=limits[line.sku, line.location_id].counters) for line in lines
@@ -142,19 +140,19 @@ def _counted(
 
 
 def _open(
-    hold: Hold, limits: Mapping[tuple[str, str], Limit]
+    hold: Hold, limits: Mapping[PositionKey, Limit]
 ) -> Hold | Sequence[tuple[Effect, Mapping[str, Any] | None]]:
     """The hold that stands then, or the effects that were refused, with the positions' items."""
     put: Part = {
         "Put": {
-            "TableName": stock(),
+            "TableName": stock_table(),
             "Item": to_item(hold_item(hold)),
             # Holds when this request has not been carried out before.
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
     cause = Cause(HOLDS, hold.hold_id, HELD, "reserved", hold.hold_id)
-    done = carry_out(taken(hold.lines, limits), cause, hold.opened_at, [put])
+    done = commit_effects(hold_effects(hold.lines, limits), cause, hold.opened_at, [put])
     if done.written:
         return hold
     if stands := done.refused.get(0):
@@ -168,26 +166,26 @@ def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
     Raises HoldClosed when it has expired or is closed.
     """
     until = min(expires_at, hold.opened_at + LONGEST_HOLD)
+    update = Update()
+    _set_expiry(update, until)
+    # Holds while the hold is open.
+    update.require("#state = {}", HoldState.OPEN.value)
+    # Holds before the expiry.
+    update.require("expires_at > {}", rfc3339(now))
+    # Holds while the hold would expire earlier.
+    update.require("expires_at < {}", rfc3339(until))
     refused = tables.write(
-        "update_item",
-        TableName=stock(),
-        Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-        UpdateExpression="SET expires_at = :until, deadline = :until, #ttl = :ttl",
-        # Holds while it is open, not expired, and would expire earlier.
-        ConditionExpression="#state = :open AND expires_at > :now AND expires_at < :until",
-        ExpressionAttributeNames={"#state": "state", "#ttl": "ttl"},
-        ExpressionAttributeValues=to_item(
-            {
-                ":open": HoldState.OPEN.value,
-                ":now": rfc3339(now),
-                ":until": rfc3339(until),
-                ":ttl": int((until + HOLD_KEPT).timestamp()),
-            }
-        ),
+        "update_item", **update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")
     )
-    stands = known_hold(hold.hold_id) if refused is None else _hold_of(refused, hold.hold_id)
+    stands = get_hold(hold.hold_id) if refused is None else _refusing_hold(refused, hold.hold_id)
     check_claim(stands, now, stands.payment_reference)
     return stands
+
+
+def _set_expiry(update: Update, until: datetime) -> None:
+    update.set("expires_at", rfc3339(until))
+    update.set("deadline", rfc3339(until))
+    update.set("ttl", int((until + HOLD_KEPT).timestamp()))
 
 
 def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: datetime) -> Hold:
@@ -199,36 +197,24 @@ def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: dat
     """
     until = min(expires_at, hold.opened_at + LONGEST_HOLD)
     for longer in (True, False):
-        update = "SET payment_reference = :payment"
-        values: dict[str, Any] = {
-            ":open": HoldState.OPEN.value,
-            ":now": rfc3339(now),
-            ":until": rfc3339(until),
-            ":payment": payment_reference,
-        }
-        names = {"#state": "state"}
+        update = Update()
+        update.set("payment_reference", payment_reference)
         if longer:
-            update += ", expires_at = :until, deadline = :until, #ttl = :ttl"
-            values[":ttl"] = int((until + HOLD_KEPT).timestamp())
-            names["#ttl"] = "ttl"
+            _set_expiry(update, until)
+        # Holds while the hold is open.
+        update.require("#state = {}", HoldState.OPEN.value)
+        # Holds before the expiry.
+        update.require("expires_at > {}", rfc3339(now))
+        # Holds while the hold is bound to no other payment.
+        _require_payment(update, payment_reference)
+        # Holds while the hold would expire earlier; the second attempt leaves the expiry as it is.
+        update.require(f"expires_at {'<' if longer else '>='} {{}}", rfc3339(until))
         refused = tables.write(
-            "update_item",
-            TableName=stock(),
-            Key=tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-            UpdateExpression=update,
-            # Holds while it is open, not expired, and bound to no other payment; at first also
-            # while it would expire earlier.
-            ConditionExpression=(
-                "#state = :open AND expires_at > :now"
-                " AND (attribute_not_exists(payment_reference) OR payment_reference = :payment)"
-                f" AND expires_at {'<' if longer else '>='} :until"
-            ),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=to_item(values),
+            "update_item", **update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")
         )
         if refused is None:
-            return known_hold(hold.hold_id)
-        check_claim(_hold_of(refused, hold.hold_id), now, payment_reference)
+            return get_hold(hold.hold_id)
+        check_claim(_refusing_hold(refused, hold.hold_id), now, payment_reference)
     raise Busy(f"hold {hold.hold_id} is being changed by too many at once")
 
 
@@ -251,7 +237,7 @@ def release_hold(hold: Hold, now: datetime) -> None:
     """
     stands = hold
     if hold.state is HoldState.OPEN and (refused := _close(hold, HoldState.RELEASED, now)):
-        stands = _hold_of(refused, hold.hold_id)
+        stands = _refusing_hold(refused, hold.hold_id)
     if stands.state is HoldState.CONVERTED:
         raise HoldClosed(hold.hold_id, stands.state.value)
 
@@ -261,11 +247,11 @@ def expire_hold(hold: Hold, now: datetime) -> bool:
     return _close(hold, HoldState.EXPIRED, now) is None
 
 
-Unread = Callable[[str], None]
+OnUnreadable = Callable[[str], None]
 """Told of what cannot be read, from within the handling of the error."""
 
 
-def due_holds(now: datetime, unread: Unread | None = None) -> Iterator[Hold]:
+def due_holds(now: datetime, unread: OnUnreadable | None = None) -> Iterator[Hold]:
     """The open holds whose expiry has passed, as the index shows them; each is read again. What
     cannot be read is told to ``unread``, and keeps no other waiting; without, it raises."""
     for shard in range(SHARDS):
@@ -290,47 +276,34 @@ def due_holds(now: datetime, unread: Unread | None = None) -> Iterator[Hold]:
 
 def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
     rows = tables.query(
-        stock(),
+        stock_table(),
         "deadline_key = :shard AND deadline <= :now",
         to_item({":shard": shard, ":now": rfc3339(now)}),
         IndexName="by_deadline",
     )
-    keys = [Key(stock(), row["pk"], row["sk"]) for row in rows]
+    keys = [Key(stock_table(), row["pk"], row["sk"]) for row in rows]
     return tables.get_many(keys, consistent=True).values()
 
 
 def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
     """Closes the hold and gives its units back, in one transaction; Refused when another was
     quicker."""
-    condition = "#state = :open"
+    update = Update()
+    update.set("state", state.value)
+    update.set("closed_at", rfc3339(now))
+    update.remove("deadline_key", "deadline")
+    # Holds while nobody has released, expired or converted the hold.
+    update.require("#state = {}", HoldState.OPEN.value)
     if state is HoldState.EXPIRED:
-        condition += " AND expires_at <= :at"
-    close: Part = {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"HOLD#{hold.hold_id}", "HOLD"),
-            "UpdateExpression": (
-                "SET #state = :state, closed_at = :at REMOVE deadline_key, deadline"
-            ),
-            # Holds while nobody has released, swept or converted it; for the sweep, also while
-            # nobody has extended it.
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":state": state.value,
-                    ":open": HoldState.OPEN.value,
-                    ":at": rfc3339(now),
-                }
-            ),
-        }
-    }
+        # Holds while nobody has extended the hold.
+        update.require("expires_at <= {}", rfc3339(now))
+    close: Part = {"Update": update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")}
     cause = Cause(HOLDS, hold.hold_id, RELEASED, "reserved", hold.hold_id)
-    _, parts = effect_parts(given_back(hold.lines), cause, now)
+    _, parts = effect_parts(release_effects(hold.lines), cause, now)
     return next(iter(tables.transact([close, *parts])), None)
 
 
-def _hold_of(refused: Refused, hold_id: str) -> Hold:
+def _refusing_hold(refused: Refused, hold_id: str) -> Hold:
     if refused.item is None:
         raise NotFound(f"there is no hold {hold_id}")
     return hold_of_item(refused.item)

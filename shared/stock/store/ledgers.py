@@ -8,15 +8,15 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.items import to_item
 from shared.errors import Busy
-from shared.stock.model.audit import GONE, LATE, Gap, filled
-from shared.stock.model.count import Needs
+from shared.stock.model.audit import LEDGER_LAG, STREAM_KEPT, Gap, missing_rows
+from shared.stock.model.count import LedgerNeeds
 from shared.stock.model.events import AUDITED, COUNTED, HELD
 from shared.stock.model.ledger import History, LedgerRow
 from shared.stock.model.position import HoldState, Position
 from shared.stock.store import slot_sales
-from shared.stock.store.rows import KEPT, hold_of_item, move_key, row_of_item, stock
+from shared.stock.store.rows import LEDGER_KEPT, hold_of_item, move_key, row_of_item, stock_table
 
-SHOWN = (COUNTED, AUDITED)
+LISTED_TYPES = (COUNTED, AUDITED)
 """What the list of movements shows also when it has changed nothing."""
 LEDGER_PAGE = 100
 
@@ -24,7 +24,7 @@ LEDGER_PAGE = 100
 # The ledger
 
 
-def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+def ledger_item(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
     """The ledger's row for the write that made the image ``new`` of ``old`` (plain values).
 
     The same images give the same row: to write it twice is to write it once. What an audit
@@ -56,22 +56,22 @@ def record(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, A
         "previous_at": before.get("updated_at"),
         "moved_at": new.get("moved_at"),
         "entries": entries,
-        "ttl": int((recorded_at + KEPT).timestamp()),
+        "ttl": int((recorded_at + LEDGER_KEPT).timestamp()),
     }
 
 
-def put_rows(rows: Iterable[Mapping[str, Any]]) -> None:
+def put_ledger_rows(rows: Iterable[Mapping[str, Any]]) -> None:
     """Raises Busy when the table does not take them all; all may be put again."""
-    tables.put_many(stock(), [to_item(row) for row in rows])
+    tables.put_many(stock_table(), [to_item(row) for row in rows])
 
 
-def ledger(
+def ledger_rows(
     sku: str, location_id: str, *, before: int | None = None, consistent: bool = False
 ) -> Iterator[LedgerRow]:
     """The rows of a position, newest first, those below version ``before`` when it is given."""
     last = "~" if before is None else f"{before - 1:012d}"
     for item in tables.query(
-        stock(),
+        stock_table(),
         "pk = :pk AND sk BETWEEN :first AND :last",
         to_item(
             {
@@ -96,8 +96,8 @@ def movements_page(
     """
     page: list[LedgerRow] = []
     shown = 0
-    for row in ledger(sku, location_id, before=before):
-        entries = sum(bool(entry.delta) or entry.type in SHOWN for entry in row.entries)
+    for row in ledger_rows(sku, location_id, before=before):
+        entries = sum(bool(entry.delta) or entry.type in LISTED_TYPES for entry in row.entries)
         if not entries:
             continue
         if page and shown + entries > limit:
@@ -107,21 +107,21 @@ def movements_page(
     return page, None
 
 
-def history_of(found: Position, needs: Needs, now: datetime) -> History:
+def read_history(found: Position, needs: LedgerNeeds, now: datetime) -> History:
     """The rows back to where nothing is needed any more, without a gap. In the place of rows that
     are lost stands what their neighbours show.
 
     Raises Busy when the stream has not brought them all yet.
     """
     rows: list[LedgerRow] = []
-    for row in _without_gaps(found, now):
+    for row in _rows_without_gaps(found, now):
         rows.append(row)
         if needs.reached(row):
             break
     if found.folded_at is not None and found.folded_at > needs.own_since:
         told = {entry.id for row in rows for entry in row.entries}
         place = found.sku, found.location_id
-        sales = slot_sales.sales_since(*place, needs.own_since, told, now - GONE)
+        sales = slot_sales.sales_since(*place, needs.own_since, told, now - STREAM_KEPT)
         rows += map(row_of_item, sales)
     holds = {
         entry.reference
@@ -130,7 +130,7 @@ def history_of(found: Position, needs: Needs, now: datetime) -> History:
         if entry.type == HELD and entry.reference
     }
     items = tables.get_many(
-        (Key(stock(), f"HOLD#{hold_id}", "HOLD") for hold_id in holds), consistent=True
+        (Key(stock_table(), f"HOLD#{hold_id}", "HOLD") for hold_id in holds), consistent=True
     )
     return History(
         rows,
@@ -142,30 +142,30 @@ def history_of(found: Position, needs: Needs, now: datetime) -> History:
     )
 
 
-def _without_gaps(found: Position, now: datetime) -> Iterator[LedgerRow]:
+def _rows_without_gaps(found: Position, now: datetime) -> Iterator[LedgerRow]:
     """The rows of the ledger, newest first, from the position's own version on.
 
     Raises Busy where rows are missing that may still come.
     """
     last: LedgerRow | None = None
-    for row in ledger(found.sku, found.location_id, consistent=True):
-        yield from _lost(Gap(row, last), found, now)
+    for row in ledger_rows(found.sku, found.location_id, consistent=True):
+        yield from _lost_rows(Gap(row, last), found, now)
         yield row
         last = row
-    if last is None or (last.previous_at is not None and last.previous_at >= now - KEPT):
-        yield from _lost(Gap(None, last), found, now)
+    if last is None or (last.previous_at is not None and last.previous_at >= now - LEDGER_KEPT):
+        yield from _lost_rows(Gap(None, last), found, now)
 
 
-def _lost(gap: Gap, found: Position, now: datetime) -> Iterator[LedgerRow]:
+def _lost_rows(gap: Gap, found: Position, now: datetime) -> Iterator[LedgerRow]:
     """Rows for the gap, newest first; nothing when there is none.
 
     At the end of the ledger rows are only behind, as a rule: whoever needs them waits for them.
     """
     first = gap.before.version + 1 if gap.before else 1
     if gap.after is None:
-        if found.version >= first and found.updated_at <= now - GONE and not found.slots:
-            yield from reversed(filled(gap, found))
+        if found.version >= first and found.updated_at <= now - STREAM_KEPT and not found.slots:
+            yield from reversed(missing_rows(gap, found))
     elif gap.after.version > first:
-        if (gap.after.previous_at or gap.after.recorded_at) > now - LATE:
+        if (gap.after.previous_at or gap.after.recorded_at) > now - LEDGER_LAG:
             raise Busy("the ledger has a gap")
-        yield from reversed(filled(gap, found))
+        yield from reversed(missing_rows(gap, found))

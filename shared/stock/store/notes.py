@@ -11,30 +11,42 @@ from shared.aws.items import to_item
 from shared.instants import rfc3339
 from shared.stock.model.events import Counted
 from shared.stock.model.feed import CountBound
-from shared.stock.model.skipped import CountPack, Place, bound_of, bucket_of, find, newest_of, packs
-from shared.stock.store.rows import KEPT, stock
+from shared.stock.model.position import PositionKey
+from shared.stock.model.skipped import (
+    CountPack,
+    bound_of,
+    bucket_of,
+    find_counts,
+    newest_counts,
+    pack_counts,
+)
+from shared.stock.store.rows import LEDGER_KEPT, stock_table
 
-Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
-def noted_counts(bounds: Mapping[Place, CountBound], each: Each = map) -> dict[Place, Counted]:
+def skipped_counts(
+    bounds: Mapping[PositionKey, CountBound], each: ParallelMap = map
+) -> dict[PositionKey, Counted]:
     """The newest count of each place that was skipped, if it is not before the place's bound.
 
     One strongly consistent query of each bucket: 1 read unit when nothing lies behind the bounds.
     """
-    wanted: dict[int, dict[Place, CountBound]] = defaultdict(dict)
+    wanted: dict[int, dict[PositionKey, CountBound]] = defaultdict(dict)
     for place, bound in bounds.items():
         wanted[bucket_of(place[1])][place] = bound
-    found: dict[Place, Counted] = {}
-    for counts in each(lambda bucket: _noted_in(bucket, wanted[bucket]), wanted):
+    found: dict[PositionKey, Counted] = {}
+    for counts in each(lambda bucket: _skipped_in_bucket(bucket, wanted[bucket]), wanted):
         found |= counts
     return found
 
 
-def _noted_in(bucket: int, wanted: Mapping[Place, CountBound]) -> dict[Place, Counted]:
-    best: dict[Place, Counted] = {}
+def _skipped_in_bucket(
+    bucket: int, wanted: Mapping[PositionKey, CountBound]
+) -> dict[PositionKey, Counted]:
+    best: dict[PositionKey, Counted] = {}
     for item in tables.query(
-        stock(),
+        stock_table(),
         "pk = :pk AND sk >= :since",
         to_item({":pk": _bucket_key(bucket), ":since": _bound_key(min(wanted.values()))}),
         ScanIndexForward=False,
@@ -54,14 +66,14 @@ def _noted_in(bucket: int, wanted: Mapping[Place, CountBound]) -> dict[Place, Co
         ]
         if not missing:
             break
-        best = newest_of([best, find(pack, missing)])
+        best = newest_counts([best, find_counts(pack, missing)])
     return {place: count for place, count in best.items() if bound_of(count) >= wanted[place]}
 
 
-def note_down(counts: Iterable[Counted], now: datetime) -> None:
+def save_skipped_counts(counts: Iterable[Counted], now: datetime) -> None:
     """Keeps counts that were skipped, one of each place: an item per bucket and batch."""
     items = []
-    for pack in packs(counts):
+    for pack in pack_counts(counts):
         content = hashlib.sha256(pack.places + pack.counts).hexdigest()[:16]
         items.append(
             to_item(
@@ -70,11 +82,11 @@ def note_down(counts: Iterable[Counted], now: datetime) -> None:
                     "sk": f"{_bound_key(pack.newest)}#{content}",
                     "places": pack.places,
                     "counts": pack.counts,
-                    "ttl": int((now + KEPT).timestamp()),
+                    "ttl": int((now + LEDGER_KEPT).timestamp()),
                 }
             )
         )
-    tables.put_many(stock(), items)
+    tables.put_many(stock_table(), items)
 
 
 def _bucket_key(bucket: int) -> str:

@@ -6,22 +6,22 @@ from typing import Any
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.items import to_item
-from shared.stock.model.position import Position
+from shared.stock.model.position import Position, PositionKey
 from shared.stock.store import slots
-from shared.stock.store.rows import position_of_item, stock
+from shared.stock.store.rows import position_of_item, stock_table
 
 # Positions
 
 
 def position(sku: str, location_id: str, *, consistent: bool = True) -> Position | None:
-    found = tables.get(stock(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
+    found = tables.get(stock_table(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
     return _whole(found) if found else None
 
 
 def positions(sku: str) -> Iterator[Position]:
     """Every position of ``sku``, by location: one Query of its item collection."""
     for item in tables.query(
-        stock(),
+        stock_table(),
         "pk = :pk AND begins_with(sk, :loc)",
         to_item({":pk": f"SKU#{sku}", ":loc": "LOC#"}),
     ):
@@ -34,7 +34,7 @@ def positions_page(
     """At most ``limit`` positions of ``sku`` behind location ``after``, and the location to go on
     after."""
     page = tables.query_page(
-        stock(),
+        stock_table(),
         "pk = :pk AND sk BETWEEN :first AND :last",
         to_item(
             {
@@ -50,14 +50,14 @@ def positions_page(
 
 
 def positions_of(
-    places: Iterable[tuple[str, str]], *, consistent: bool = False
-) -> dict[tuple[str, str], Position]:
+    places: Iterable[PositionKey], *, consistent: bool = False
+) -> dict[PositionKey, Position]:
     """The positions that exist among ``places`` (sku, location_id): one call per 100."""
-    keys = [Key(stock(), f"SKU#{sku}", f"LOC#{location_id}") for sku, location_id in places]
+    keys = [Key(stock_table(), f"SKU#{sku}", f"LOC#{location_id}") for sku, location_id in places]
     found = map(_whole, tables.get_many(keys, consistent=consistent).values())
     return {(row.sku, row.location_id): row for row in found}
 
 
 def _whole(item: Mapping[str, Any]) -> Position:
     """The position of ``item`` with what its slots have: read only when there are any."""
-    return position_of_item(slots.whole_item(item["sku"], item["location_id"], item))
+    return position_of_item(slots.item_with_granted(item["sku"], item["location_id"], item))

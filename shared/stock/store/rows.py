@@ -21,19 +21,19 @@ from shared.stock.model.position import (
     Seen,
     Stamp,
 )
-from shared.stock.model.rules import Facts
+from shared.stock.model.rules import FloorFacts
 
 SEEN = "seq:"
 """``seq:<source>``: the sequences of that source's movements, see model.Seen."""
 COUNTERS = (DUE, LANDED, TAKEN, SHARED)
-KEPT = timedelta(days=400)
+LEDGER_KEPT = timedelta(days=400)
 """How long the ledger and the marks of applied movements are kept: 13 months."""
 HOLD_KEPT = timedelta(days=45)
 SHARDS = 4
 """Keys of the index of deadlines, so that no one of them takes the writes of all holds."""
 
 
-def stock() -> str:
+def stock_table() -> str:
     return table_name("stock")
 
 
@@ -94,12 +94,12 @@ def _of_supplies(item: Mapping[str, Any], kind: str) -> dict[str, int]:
     }
 
 
-def facts_of_item(item: Mapping[str, Any] | None) -> Facts:
+def facts_of_item(item: Mapping[str, Any] | None) -> FloorFacts:
     """What a floor depends on, of the item of an Outcome that was short."""
     if item is None:
-        return Facts.of(None)
+        return FloorFacts.of(None)
     since = item.get("feed_version", 0), item.get("freed", 0)
-    return Facts(item["available"], item["on_hand"], counters_of(item), since)
+    return FloorFacts(item["available"], item["on_hand"], counters_of(item), since)
 
 
 def counters_of(item: Mapping[str, Any]) -> dict[str, int]:
@@ -200,7 +200,7 @@ def row_item(sku: str, location_id: str, row: LedgerRow) -> dict[str, Any]:
         "previous_at": rfc3339(row.previous_at) if row.previous_at else None,
         "moved_at": rfc3339(row.moved_at) if row.moved_at else None,
         "entries": [entry_item(entry) for entry in row.entries],
-        "ttl": int((row.recorded_at + KEPT).timestamp()),
+        "ttl": int((row.recorded_at + LEDGER_KEPT).timestamp()),
     }
 
 

@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.cache import Cached
+from shared.aws.expression import Condition
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
@@ -24,11 +24,18 @@ from shared.catalog.model import Product
 from shared.errors import Busy, NotFound, VersionMismatch, invalid
 from shared.instants import rfc3339
 from shared.locations.store import all_locations
-from shared.stock.model.rules import ChannelRules, ConfidenceOf, Rule, Selling, from_json, to_json
+from shared.stock.model.rules import (
+    ChannelRules,
+    ChannelTerms,
+    ConfidenceOf,
+    Rule,
+    from_json,
+    to_json,
+)
 
 CHANNEL_STOCK = "CHANNEL_STOCK"
 ACTIVE = "active"
-KEPT_SECONDS = 30
+CACHE_SECONDS = 30
 ATTEMPTS = 5
 MOST_BYTES = 300_000
 
@@ -42,15 +49,15 @@ class PublishedRules:
     by: str | None = None
 
 
-NONE = PublishedRules(ChannelRules())
+NO_RULES = PublishedRules(ChannelRules())
 
 
-def active() -> ChannelRules:
+def active_rules() -> ChannelRules:
     """The rules in force; KEPT_SECONDS old at most."""
-    return in_force.get()
+    return active_cache.get()
 
 
-in_force = Cached(lambda: published().rules, KEPT_SECONDS)
+active_cache = Cached(lambda: published().rules, CACHE_SECONDS)
 
 
 def selling(
@@ -60,14 +67,14 @@ def selling(
     confidence: ConfidenceOf,
     products: Mapping[str, Product] | None = None,
     rules: ChannelRules | None = None,
-) -> Selling:
+) -> ChannelTerms:
     """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
     not given and a rule asks for them; ``confidence`` is what packs say of picks."""
-    rules = active() if rules is None else rules
+    rules = active_rules() if rules is None else rules
     if products is None:
         products = catalog.products(skus) if rules.asks_for_products else {}
     locations = all_locations() if rules.asks_for_locations else {}
-    return Selling(rules, channel, now, locations, products, confidence)
+    return ChannelTerms(rules, channel, now, locations, products, confidence)
 
 
 def published(version: int | None = None) -> PublishedRules:
@@ -75,13 +82,13 @@ def published(version: int | None = None) -> PublishedRules:
 
     Raises NotFound when there is no such version.
     """
-    if version == NONE.rules.version:
-        return NONE
+    if version == NO_RULES.rules.version:
+        return NO_RULES
     sk = ACTIVE if version is None else _sk(version)
     found = tables.get(table_name("config"), CHANNEL_STOCK, sk, consistent=True)
     if found is None:
         if version is None:
-            return NONE
+            return NO_RULES
         raise NotFound(f"there is no version {version} of the rules", version=version)
     document = json.loads(zlib.decompress(found["rules"]))
     return PublishedRules(
@@ -91,7 +98,7 @@ def published(version: int | None = None) -> PublishedRules:
     )
 
 
-def spoken_of(since: datetime) -> frozenset[str]:
+def rule_ids_since(since: datetime) -> frozenset[str]:
     """The ids of all rules that have been in force at any time after ``since``: a read for each
     document there was."""
     found, ids = published(), set[str]()
@@ -102,7 +109,9 @@ def spoken_of(since: datetime) -> frozenset[str]:
         found = published(found.rules.version - 1)
 
 
-def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> PublishedRules:
+def put_rules(
+    rules: tuple[Rule, ...], version: int | None, at: datetime, by: str
+) -> PublishedRules:
     """Makes ``rules`` the next version, and puts it in force; with ``version`` only when that is
     the one in force. Rules that are in force already change nothing.
 
@@ -128,25 +137,25 @@ def put(rules: tuple[Rule, ...], version: int | None, at: datetime, by: str) -> 
                 "by": by,
             }
         )
-        if not tables.transact([_now_in_force(item, found), _kept_as(item, found + 1)]):
-            in_force.clear()
+        if not tables.transact([_put_active(item, found), _put_version(item, found + 1)]):
+            active_cache.clear()
             return made
     raise Busy("too many planners change the rules at once")
 
 
-def _now_in_force(item: Item, found: int) -> tables.Part:
-    put: dict[str, Any] = {"TableName": table_name("config"), "Item": {**item, "sk": {"S": ACTIVE}}}
+def _put_active(item: Item, found: int) -> tables.Part:
+    condition = Condition()
     if found:
-        # Holds while the version that was read is the one in force.
-        put["ConditionExpression"] = "version = :found"
-        put["ExpressionAttributeValues"] = {":found": {"N": str(found)}}
+        # Holds while the version that was read is in force.
+        condition.require("version = {}", found)
     else:
-        # Holds while there is none.
-        put["ConditionExpression"] = "attribute_not_exists(pk)"
-    return {"Put": put}
+        # Holds while no document is in force.
+        condition.require("attribute_not_exists(pk)")
+    active = {**item, "sk": {"S": ACTIVE}}
+    return {"Put": {"TableName": table_name("config"), "Item": active, **condition.arguments()}}
 
 
-def _kept_as(item: Item, version: int) -> tables.Part:
+def _put_version(item: Item, version: int) -> tables.Part:
     return {
         "Put": {
             "TableName": table_name("config"),

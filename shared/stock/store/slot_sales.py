@@ -9,10 +9,11 @@ from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock.model.slots import MOST_SLOTS
-from shared.stock.store.slots import FOLDED, KEPT, slot_key, stock
+from shared.stock.store.rows import LEDGER_KEPT, stock_table
+from shared.stock.store.slots import FOLDED, slot_key
 
 
-def sale_row(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def sale_item(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The ledger's row for the sale that made the image ``new`` of ``old``; like table.record."""
     recorded_at = datetime.fromisoformat(new["updated_at"])
     return {
@@ -30,7 +31,7 @@ def sale_row(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         "reserved_delta": old["available"] - new["available"],
         "recorded_at": new["updated_at"],
         "entries": new["last"],
-        "ttl": int((recorded_at + KEPT).timestamp()),
+        "ttl": int((recorded_at + LEDGER_KEPT).timestamp()),
     }
 
 
@@ -44,7 +45,7 @@ def sales_since(
     What has not come of a fold before ``gone`` is lost, and nobody waits for it.
     """
     for mark in tables.query(
-        stock(),
+        stock_table(),
         "pk = :pk AND sk > :since",
         to_item({":pk": f"SLOTS#{sku}#{location_id}", ":since": f"FOLD#{rfc3339(since)}"}),
         ConsistentRead=True,
@@ -56,7 +57,7 @@ def sales_since(
             row
             for number in range(mark["slots"])
             for row in tables.query(
-                stock(),
+                stock_table(),
                 "pk = :pk AND begins_with(sk, :epoch)",
                 to_item(
                     {
@@ -72,11 +73,11 @@ def sales_since(
         yield from rows
 
 
-def sales(sku: str, location_id: str) -> Iterator[dict[str, Any]]:
+def all_sales(sku: str, location_id: str) -> Iterator[dict[str, Any]]:
     """The rows of all slots there have ever been, as far as they are kept (strongly consistent)."""
     for number in range(MOST_SLOTS):
         yield from tables.query(
-            stock(),
+            stock_table(),
             "pk = :pk AND begins_with(sk, :move)",
             to_item({":pk": slot_key(sku, location_id, number).pk, ":move": "MOVE#"}),
             ConsistentRead=True,

@@ -22,45 +22,38 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
+from shared.aws.expression import Update
 from shared.aws.items import to_item
-from shared.aws.settings import table_name
 from shared.errors import Busy
 from shared.instants import rfc3339
+from shared.stock.model.position import PositionKey
 from shared.stock.model.slots import (
-    COOL,
-    HOT,
-    LOOK,
-    REST,
-    WINDOW,
-    Instead,
+    CONFLICT_WINDOW,
+    HOT_CONFLICTS,
+    LEAST_SALES,
+    REST_AFTER_FOLD,
+    SPLIT_CHECK,
+    NoDraw,
     Slot,
     WholePosition,
-    draw,
-    grant,
+    plan_draws,
+    plan_split,
 )
+from shared.stock.store.rows import LEDGER_KEPT, stock_table
 
 SPLIT, FOLDED, SETTLED = "stock.split", "stock.folded", "stock.settled"
 
 
-KEPT = timedelta(days=400)
-
-
-KNOWN_SECONDS = 5.0
-
-
-MOST_KNOWN = 1000
-
-
-def stock() -> str:
-    return table_name("stock")
+CACHE_SECONDS = 5.0
+MOST_CACHED = 1000
 
 
 def slot_key(sku: str, location_id: str, number: int) -> Key:
-    return Key(stock(), f"SLOT#{sku}#{location_id}#{number}", "SLOT")
+    return Key(stock_table(), f"SLOT#{sku}#{location_id}#{number}", "SLOT")
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSlots:
+class CachedSlots:
     """``slots`` that had units, for buyers of whom ``kept`` is enough of a floor. Without slots
     the position was contended, or dry: look before writing."""
 
@@ -69,24 +62,24 @@ class KnownSlots:
     slots: tuple[int, ...] = ()
 
 
-_seen: dict[tuple[str, str, str], KnownSlots] = {}
+_cache: dict[tuple[str, str, str], CachedSlots] = {}
 
 
-def seen(sku: str, location_id: str) -> KnownSlots | None:
-    found = _seen.get((stock(), sku, location_id))
+def cached_slots(sku: str, location_id: str) -> CachedSlots | None:
+    found = _cache.get((stock_table(), sku, location_id))
     return found if found and found.until > time.monotonic() else None
 
 
-def remember(sku: str, location_id: str, whole: WholePosition) -> None:
-    if len(_seen) >= MOST_KNOWN:
-        _seen.clear()
+def cache_slots(sku: str, location_id: str, whole: WholePosition) -> None:
+    if len(_cache) >= MOST_CACHED:
+        _cache.clear()
     open_ = tuple(slot.number for slot in whole.slots if slot.available > 0 and not slot.closed)
-    _seen[stock(), sku, location_id] = KnownSlots(
-        time.monotonic() + KNOWN_SECONDS, whole.kept, open_
+    _cache[stock_table(), sku, location_id] = CachedSlots(
+        time.monotonic() + CACHE_SECONDS, whole.kept, open_
     )
 
 
-def look(
+def read_whole(
     sku: str, location_id: str, item: Mapping[str, Any] | None = None
 ) -> tuple[Mapping[str, Any] | None, WholePosition]:
     """The position's item and the whole of it; without slots one read, the ``item`` that is given.
@@ -97,33 +90,33 @@ def look(
 
     Raises Busy when it is split and folded all the time.
     """
-    item = item or _position(sku, location_id)
+    item = item or _read_position(sku, location_id)
     for _ in range(tables.ATTEMPTS):
         if item is None:
             return None, WholePosition(0)
         if "slots" not in item:
             return item, WholePosition(item["available"])
-        slots = _slots(item)
-        again = _position(sku, location_id)
+        slots = _read_slots(item)
+        again = _read_position(sku, location_id)
         if slots is not None and again is not None and again.get("epoch") == item["epoch"]:
             return again, WholePosition(again["available"], again["kept"], slots)
         item = again
     raise Busy("the position is split and folded too often")
 
 
-def whole_item(sku: str, location_id: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
+def item_with_granted(sku: str, location_id: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The position's ``item`` with all that is unsold in its slots now as ``granted``."""
     if "slots" not in item:
         return item
-    found, whole = look(sku, location_id, item)
+    found, whole = read_whole(sku, location_id, item)
     return {**(found or item), "granted": whole.granted}
 
 
-def _position(sku: str, location_id: str) -> dict[str, Any] | None:
-    return tables.get(stock(), f"SKU#{sku}", f"LOC#{location_id}", consistent=True)
+def _read_position(sku: str, location_id: str) -> dict[str, Any] | None:
+    return tables.get(stock_table(), f"SKU#{sku}", f"LOC#{location_id}", consistent=True)
 
 
-def _slots(item: Mapping[str, Any]) -> tuple[Slot, ...] | None:
+def _read_slots(item: Mapping[str, Any]) -> tuple[Slot, ...] | None:
     """The slots of the split that ``item`` shows; None when they are folded meanwhile."""
     keys = [slot_key(item["sku"], item["location_id"], number) for number in range(item["slots"])]
     found = tables.get_many(keys, consistent=True)
@@ -148,88 +141,63 @@ def sale_part(
 ) -> Part:
     """Takes ``units`` from a slot; ``entry`` is what the ledger will say."""
     key = slot_key(sku, location_id, number)
-    return {
-        "Update": {
-            "TableName": key.table,
-            "Key": tables.key(key.pk, key.sk),
-            "UpdateExpression": (
-                "SET available = available - :units, version = version + :one,"
-                " updated_at = :at, #last = :last"
-            ),
-            # Holds while the slot has the units, does not wait to be folded, and what is kept
-            # unsold is enough of a floor for this buyer. A slot that is folded has nothing.
-            "ConditionExpression": (
-                "available >= :units AND kept >= :floor AND attribute_not_exists(closed_at)"
-            ),
-            "ExpressionAttributeNames": {"#last": "last"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":units": units,
-                    ":floor": floor,
-                    ":one": 1,
-                    ":at": rfc3339(at),
-                    ":last": [entry],
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.assign("available = available - {}", units)
+    update.assign("version = version + {}", 1)
+    update.set("updated_at", rfc3339(at))
+    update.set("last", [entry])
+    # Holds while the slot has the units. A slot that was folded does not exist and has none.
+    update.require("available >= {}", units)
+    # Holds while the units that the split keeps unsold cover this buyer's floor.
+    update.require("kept >= {}", floor)
+    # Holds while nobody is folding the slot.
+    update.require("attribute_not_exists(closed_at)")
+    return {"Update": update.request(key.table, key.pk, key.sk)}
 
 
-def warm(sku: str, location_id: str, at: datetime) -> bool:
+def record_conflict(sku: str, location_id: str, at: datetime) -> bool:
     """Marks a conflict, or a throttled write, at the position; whether it runs hot."""
-    window = int(at.timestamp()) // int(WINDOW.total_seconds())
-    ttl = int((at + 10 * WINDOW).timestamp())
-    units = tables.add(stock(), f"HEAT#{sku}#{location_id}#{window}", "HEAT", ttl)
-    return units >= HOT
+    window = int(at.timestamp()) // int(CONFLICT_WINDOW.total_seconds())
+    ttl = int((at + 10 * CONFLICT_WINDOW).timestamp())
+    units = tables.add(stock_table(), f"HEAT#{sku}#{location_id}#{window}", "HEAT", ttl)
+    return units >= HOT_CONFLICTS
 
 
-def split(item: Mapping[str, Any], floor: int, at: datetime, *, rest: timedelta = REST) -> bool:
+def split(
+    item: Mapping[str, Any], floor: int, at: datetime, *, rest: timedelta = REST_AFTER_FOLD
+) -> bool:
     """Spreads the position over slots, for buyers that leave ``floor``: one transaction.
 
     Whether it did: not when it is split, has been folded for less than ``rest``, or has too little.
     """
-    granted = None if "slots" in item else grant(item["available"], floor)
+    granted = None if "slots" in item else plan_split(item["available"], floor)
     if granted is None:
         return False
     sku, location_id = item["sku"], item["location_id"]
     epoch = uuid.uuid4().hex[:12]
-    position: Part = {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"SKU#{sku}", f"LOC#{location_id}"),
-            "UpdateExpression": (
-                "SET reserved = reserved + :granted, available = available - :granted,"
-                " granted = :granted, kept = :kept, slots = :slots, epoch = :epoch,"
-                " deadline_key = :split, deadline = :deadline, looked = :zero,"
-                " version = version + :one, updated_at = :at, own_at = :at, #last = :last"
-            ),
-            # Holds while it is not split, has had its rest, and has the units.
-            "ConditionExpression": (
-                "attribute_not_exists(slots) AND available >= :granted"
-                " AND (attribute_not_exists(folded_at) OR folded_at <= :rested)"
-            ),
-            "ExpressionAttributeNames": {"#last": "last"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":granted": granted.granted,
-                    ":kept": granted.kept,
-                    ":slots": granted.slots,
-                    ":epoch": epoch,
-                    ":split": "SPLIT",
-                    ":deadline": rfc3339(at + LOOK),
-                    ":rested": rfc3339(at - rest),
-                    ":at": rfc3339(at),
-                    ":zero": 0,
-                    ":one": 1,
-                    ":last": [_entry(SPLIT, epoch, at)],
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.assign("reserved = reserved + {}", granted.granted)
+    update.assign("available = available - {}", granted.granted)
+    update.set("granted", granted.granted)
+    update.set("kept", granted.kept)
+    update.set("slots", granted.slots)
+    update.set("epoch", epoch)
+    update.set("deadline_key", "SPLIT")
+    update.set("deadline", rfc3339(at + SPLIT_CHECK))
+    update.set("looked", 0)
+    update.set("own_at", rfc3339(at))
+    _record_split_event(update, SPLIT, epoch, at)
+    # Holds while the position is not split.
+    update.require("attribute_not_exists(slots)")
+    # Holds while the position has the units.
+    update.require("available >= {}", granted.granted)
+    # Holds when the last fold is at least ``rest`` ago.
+    update.require("attribute_not_exists(folded_at) OR folded_at <= {}", rfc3339(at - rest))
+    position: Part = {"Update": update.request(stock_table(), f"SKU#{sku}", f"LOC#{location_id}")}
     slots: list[Part] = [
         {
             "Put": {
-                "TableName": stock(),
+                "TableName": stock_table(),
                 "Item": to_item(
                     {
                         "pk": slot_key(sku, location_id, number).pk,
@@ -262,24 +230,24 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
     Raises Busy.
     """
     for attempt in tables.attempts(2 * tables.ATTEMPTS):
-        item = _position(sku, location_id)
+        item = _read_position(sku, location_id)
         if item is None or "slots" not in item:
-            remember(sku, location_id, WholePosition(0))
+            cache_slots(sku, location_id, WholePosition(0))
             return True
-        slots = _slots(item)
+        slots = _read_slots(item)
         if slots is None:
             continue
         if alone and attempt == 0 and slots[0].closed:
             return False
-        if (still := _closed(item, slots, at, alone=alone)) is None:
+        if (still := _close_slots(item, slots, at, alone=alone)) is None:
             return False
         if still and tables.attempt(_fold_parts(item, still, at)).written:
-            remember(sku, location_id, WholePosition(0))
+            cache_slots(sku, location_id, WholePosition(0))
             return True
     raise Busy("the position is split again all the time")
 
 
-def _closed(
+def _close_slots(
     item: Mapping[str, Any], slots: Iterable[Slot], at: datetime, *, alone: bool
 ) -> Sequence[Slot] | None:
     """The slots as they stand, closed; nothing when they are folded meanwhile, None when another
@@ -289,53 +257,37 @@ def _closed(
         if slot.closed:
             continue
         key = slot_key(sku, location_id, slot.number)
-        refused = tables.write(
-            "update_item",
-            TableName=key.table,
-            Key=tables.key(key.pk, key.sk),
-            UpdateExpression="SET closed_at = :at",
-            # Holds while it is a slot of this split, and nobody has closed it.
-            ConditionExpression="epoch = :epoch AND attribute_not_exists(closed_at)",
-            ExpressionAttributeValues=to_item({":at": rfc3339(at), ":epoch": item["epoch"]}),
-        )
+        update = Update()
+        update.set("closed_at", rfc3339(at))
+        # Holds while it is a slot of this split.
+        update.require("epoch = {}", item["epoch"])
+        # Holds while nobody has closed it.
+        update.require("attribute_not_exists(closed_at)")
+        refused = tables.write("update_item", **update.request(key.table, key.pk, key.sk))
         if refused and alone and slot.number == 0:
             return None
         if refused and (refused.item is None or refused.item["epoch"] != item["epoch"]):
             return ()
-    return _slots(item) or ()
+    return _read_slots(item) or ()
 
 
 def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
     sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
     back = WholePosition(item["available"], item["kept"], tuple(slots)).granted
-    position: Part = {
-        "Update": {
-            "TableName": stock(),
-            "Key": tables.key(f"SKU#{sku}", f"LOC#{location_id}"),
-            "UpdateExpression": (
-                "SET reserved = reserved - :back, available = available + :back,"
-                " version = version + :one, updated_at = :at, own_at = :at, folded_at = :at,"
-                " #last = :last"
-                " REMOVE slots, kept, granted, epoch, looked, deadline_key, deadline"
-            ),
-            # Holds while nobody has folded this split.
-            "ConditionExpression": "epoch = :epoch",
-            "ExpressionAttributeNames": {"#last": "last"},
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":back": back,
-                    ":one": 1,
-                    ":at": rfc3339(at),
-                    ":epoch": epoch,
-                    ":last": [_entry(FOLDED, epoch, at)],
-                }
-            ),
-        }
-    }
+    update = Update()
+    update.assign("reserved = reserved - {}", back)
+    update.assign("available = available + {}", back)
+    update.set("own_at", rfc3339(at))
+    update.set("folded_at", rfc3339(at))
+    update.remove("slots", "kept", "granted", "epoch", "looked", "deadline_key", "deadline")
+    _record_split_event(update, FOLDED, epoch, at)
+    # Holds while nobody has folded this split.
+    update.require("epoch = {}", epoch)
+    position: Part = {"Update": update.request(stock_table(), f"SKU#{sku}", f"LOC#{location_id}")}
     gone: list[Part] = [
         {
             "Delete": {
-                "TableName": stock(),
+                "TableName": stock_table(),
                 "Key": tables.key(slot_key(sku, location_id, slot.number).pk, "SLOT"),
                 # Holds for a slot of this split that sells no more: it is as it was read.
                 "ConditionExpression": "epoch = :epoch AND attribute_exists(closed_at)",
@@ -346,7 +298,7 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
     ]
     mark: Part = {
         "Put": {
-            "TableName": stock(),
+            "TableName": stock_table(),
             "Item": to_item(
                 {
                     "pk": f"SLOTS#{sku}#{location_id}",
@@ -354,7 +306,7 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
                     "epoch": epoch,
                     "slots": len(slots),
                     "sales": sum(slot.sales for slot in slots),
-                    "ttl": int((at + KEPT).timestamp()),
+                    "ttl": int((at + LEDGER_KEPT).timestamp()),
                 }
             ),
         }
@@ -362,8 +314,9 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
     return [position, *gone, mark]
 
 
-def _entry(kind: str, epoch: str, at: datetime) -> dict[str, Any]:
-    return {
+def _record_split_event(update: Update, kind: str, epoch: str, at: datetime) -> None:
+    """Raises the position's version; ``kind`` is what the ledger says of the write."""
+    entry = {
         "id": f"{kind}@{epoch}",
         "source": "norain/slots",
         "type": kind,
@@ -371,69 +324,60 @@ def _entry(kind: str, epoch: str, at: datetime) -> dict[str, Any]:
         "occurred_at": rfc3339(at),
         "delta": 0,
     }
+    update.assign("version = version + {}", 1)
+    update.set("updated_at", rfc3339(at))
+    update.set("last", [entry])
 
 
-def settle(sku: str, location_id: str, at: datetime) -> bool:
+def refresh_granted(sku: str, location_id: str, at: datetime) -> bool:
     """Writes into the position what is unsold in its slots now, so that whoever follows it sees
     the whole; whether there was anything to tell.
 
     Once per batch of sales, whatever their number. Nothing is decided on it.
     """
-    item = _position(sku, location_id)
-    slots = _slots(item) if item and "slots" in item else None
+    item = _read_position(sku, location_id)
+    slots = _read_slots(item) if item and "slots" in item else None
     if item is None or slots is None:
         return False
     granted = WholePosition(item["available"], item["kept"], slots).granted
-    return granted != item["granted"] and _told(item, at, granted=granted)
+    return granted != item["granted"] and _update_split(item, at, granted=granted)
 
 
-def cool(sku: str, location_id: str, at: datetime) -> bool:
+def fold_if_cool(sku: str, location_id: str, at: datetime) -> bool:
     """Folds a split position that sells little, or has little left; else looks again in a while.
 
     Whether it was folded. Raises Busy.
     """
-    item = _position(sku, location_id)
-    slots = _slots(item) if item and "slots" in item else None
+    item = _read_position(sku, location_id)
+    slots = _read_slots(item) if item and "slots" in item else None
     if item is None or slots is None:
         return False
     whole = WholePosition(item["available"], item["kept"], slots)
     sales = sum(slot.sales for slot in slots)
-    dry = isinstance(draw(whole, 1, whole.kept, 0), Instead)
-    if dry or any(slot.closed for slot in slots) or sales - item["looked"] < COOL:
+    dry = isinstance(plan_draws(whole, 1, whole.kept, 0), NoDraw)
+    if dry or any(slot.closed for slot in slots) or sales - item["looked"] < LEAST_SALES:
         return fold(sku, location_id, at)
-    _told(item, at, granted=whole.granted, looked=sales, deadline=rfc3339(at + LOOK))
+    _update_split(item, at, granted=whole.granted, looked=sales, deadline=rfc3339(at + SPLIT_CHECK))
     return False
 
 
-def _told(item: Mapping[str, Any], at: datetime, **news: int | str) -> bool:
-    refused = tables.write(
-        "update_item",
-        TableName=stock(),
-        Key=tables.key(item["pk"], item["sk"]),
-        UpdateExpression=(
-            "SET version = version + :one, updated_at = :at, #last = :last, "
-            + ", ".join(f"{name} = :{name}" for name in news)
-        ),
-        # Holds while it is the same split.
-        ConditionExpression="epoch = :epoch",
-        ExpressionAttributeNames={"#last": "last"},
-        ExpressionAttributeValues=to_item(
-            {
-                **{f":{name}": value for name, value in news.items()},
-                ":one": 1,
-                ":at": rfc3339(at),
-                ":epoch": item["epoch"],
-                ":last": [_entry(SETTLED, item["epoch"], at)],
-            }
-        ),
+def _update_split(item: Mapping[str, Any], at: datetime, **news: int | str) -> bool:
+    """Sets ``news`` in a split position; whether it was written."""
+    update = Update()
+    for name, value in news.items():
+        update.set(name, value)
+    _record_split_event(update, SETTLED, item["epoch"], at)
+    # Holds while the split is the one that was read.
+    update.require("epoch = {}", item["epoch"])
+    return (
+        tables.write("update_item", **update.request(stock_table(), item["pk"], item["sk"])) is None
     )
-    return refused is None
 
 
-def due(now: datetime) -> Iterator[tuple[str, str]]:
+def split_positions_due(now: datetime) -> Iterator[PositionKey]:
     """The split positions (sku, location_id) that are to be looked at, as the index shows them."""
     for row in tables.query(
-        stock(),
+        stock_table(),
         "deadline_key = :split AND deadline <= :now",
         to_item({":split": "SPLIT", ":now": rfc3339(now)}),
         IndexName="by_deadline",
@@ -441,6 +385,6 @@ def due(now: datetime) -> Iterator[tuple[str, str]]:
         yield row["pk"].removeprefix("SKU#"), row["sk"].removeprefix("LOC#")
 
 
-def start() -> int:
+def random_start() -> int:
     """Where to begin among the slots."""
     return random.randrange(1 << 16)

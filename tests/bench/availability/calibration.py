@@ -17,11 +17,11 @@ from itertools import pairwise
 from shared.availability.model.confidence import (
     MEAN,
     ConfidenceRecord,
-    Counting,
     PickOutcome,
+    ShelfCount,
     learn,
+    outcome_of_count,
     probability,
-    shown,
 )
 from tests.bench.availability import counting
 from tests.bench.availability.chance import poisson
@@ -162,8 +162,8 @@ def _with_counts(history: Sequence[Happened], telling: Telling) -> Iterator[tupl
         if isinstance(one, Count):
             if not one.believed or not telling(one):
                 continue
-            made = Counting(str(number), "", one.store, one.quantity, one.believed, one.second)
-            outcome = shown(made, one.group)
+            made = ShelfCount(str(number), "", one.store, one.quantity, one.believed, one.second)
+            outcome = outcome_of_count(made, one.group)
         else:
             if one.second >= begin:
                 yield Foretold(probability(record, one.group), one.found, math.nan), one.quiet

@@ -76,7 +76,7 @@ def _changed(stores: int, tell: Tell) -> Row:
     with metered() as units:
         for number in range(CHANGES):
             assert packs.project(sku, [_change(chance.randrange(stores), 1 + number)])
-    slices = packs.stored(sku)
+    slices = packs.stored_slices(sku)
     return {
         "locations": stores,
         "items": len(slices),
@@ -84,7 +84,9 @@ def _changed(stores: int, tell: Tell) -> Row:
         "writes": units.writes / CHANGES,
         "read units": units.read / CHANGES,
         "write units": units.write / CHANGES,
-        "as one item, bytes": len(pack.encode(pack.whole([one.pack for one in slices]).rows)),
+        "as one item, bytes": len(
+            pack.encode(pack.merge_slices([one.pack for one in slices]).rows)
+        ),
     }
 
 

@@ -86,7 +86,7 @@ def stock(sku: str, stores: int, extra: int = 0, *, sold: bool = False) -> None:
         for number in range(stores)
     }
     prior = Prior(now - 10**7, now, stores * 10.0, stores * 20.0, stores, 30.0) if sold else None
-    packs.written([], Pack(sku, rows, AT, prior=prior))
+    packs.replace_slices([], Pack(sku, rows, AT, prior=prior))
 
 
 def question(**query: str) -> dict[str, Any]:

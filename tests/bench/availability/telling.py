@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from shared.availability.model import events
 from shared.availability.model.pack import Pack, PackRow
-from shared.availability.store.announced import Rewritten, RulesState
-from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, differing
+from shared.availability.store.announced import RulesChange, RulesState
+from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, changed_rules
 from shared.web.auth import CHANNELS
 from tests.bench.report import Table, Tell
 
@@ -39,12 +39,12 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
 
 
 def _told(rule: Rule, packs: list[Pack]) -> dict[str, float]:
-    changed = differing((), (rule,))
-    change = Rewritten(
+    changed = changed_rules((), (rule,))
+    change = RulesChange(
         ChannelRules(), RulesState(), ChannelRules(1, (rule,)), RulesState(1, AT), changed
     )
     began = time.process_time()
     views = change.views([(pack, pack) for pack in packs], CHANNELS, {})
-    made = sum(len(events.of_rules(seen, change.name, AT)) for seen in views.values())
+    made = sum(len(events.rule_change_events(seen, change.name, AT)) for seen in views.values())
     milliseconds = (time.process_time() - began) / len(packs) * 1000
     return {"CPU ms per SKU": milliseconds, "events per SKU": made / len(packs)}

@@ -90,13 +90,13 @@ def _open(lines: int) -> None:
 def _holds() -> Iterator[Row]:
     for lines in (1, 5, 20):
         yield _measured(f"hold {lines} lines", partial(_open, lines))
-    held = stock.known_hold("h5")
+    held = stock.get_hold("h5")
     later = NOW + timedelta(minutes=30)
     yield _measured("extend a hold", lambda: stock.extend_hold(held, later, NOW))
     latest = later + timedelta(minutes=30)
     yield _measured("bind a hold", lambda: stock.bind_hold(held, "payment", latest, NOW))
     yield _measured(
-        "release a hold of 20 lines", lambda: stock.release_hold(stock.known_hold("h20"), NOW)
+        "release a hold of 20 lines", lambda: stock.release_hold(stock.get_hold("h20"), NOW)
     )
     yield _measured("one position", lambda: stock.position("S00", "denver"))
 

@@ -21,8 +21,8 @@ from shared.aws import clients, dynamodb, settings
 from shared.errors import Busy, OutOfStock
 from shared.stock import store
 from shared.stock.model.events import HELD, Counted
-from shared.stock.model.position import Cause, Hold, HoldLine, HoldState, taken
-from shared.stock.model.slots import HOT
+from shared.stock.model.position import Cause, Hold, HoldLine, HoldState, hold_effects
+from shared.stock.model.slots import HOT_CONFLICTS
 from shared.stock.store import slots
 from tests.bench.report import Row, Table, Tell
 from tests.support.contention import contended
@@ -60,13 +60,13 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         patch.setattr(clients, "CONFIG", clients.CONFIG.merge(Config(read_timeout=60)))
         clients.client.cache_clear()
         for name, hot, buy in (
-            ("slots", HOT, store.open_hold),
+            ("slots", HOT_CONFLICTS, store.open_hold),
             ("no slots", NEVER, store.open_hold),
             ("no slots, blind", NEVER, blindly),
         ):
             make_tables(patch, prefix=name.replace(" ", "").replace(",", ""))
             settings.setting.cache_clear()
-            patch.setattr(slots, "HOT", hot)
+            patch.setattr(slots, "HOT_CONFLICTS", hot)
             rows.append(sale(name, buy, buyers, units, tell))
     clients.client.cache_clear()
     settings.setting.cache_clear()
@@ -84,7 +84,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
 
 
 def sale(name: str, buy: Buy, buyers: int, units: int, tell: Tell) -> Row:
-    store.apply([Counted("wms", "c", None, "A", "1", units, START)], None, (), START)
+    store.apply_events([Counted("wms", "c", None, "A", "1", units, START)], None, (), START)
     outcomes: Counter[str] = Counter()
     tries: Counter[str] = Counter()
     client = clients.dynamodb()
@@ -128,15 +128,18 @@ def sale(name: str, buy: Buy, buyers: int, units: int, tell: Tell) -> Row:
 
 def blindly(hold: Hold) -> None:
     """As a hold is opened without looking why an attempt failed."""
-    put: Any = {"TableName": store.stock(), "Item": dynamodb.key(f"HOLD#{hold.hold_id}", "HOLD")}
+    put: Any = {
+        "TableName": store.stock_table(),
+        "Item": dynamodb.key(f"HOLD#{hold.hold_id}", "HOLD"),
+    }
     cause = Cause("norain/holds", hold.hold_id, HELD, "reserved", hold.hold_id)
-    effects, parts = store.effect_parts(taken(hold.lines), cause, hold.opened_at)
+    effects, parts = store.effect_parts(hold_effects(hold.lines), cause, hold.opened_at)
     try:
         refused = dynamodb.transact([{"Put": put}, *parts])
     except ClientError as error:
         raise Busy("DynamoDB Local gave up on the lock of the item") from error
     if refused:
-        raise OutOfStock([store.short_of(effects[0], None)])
+        raise OutOfStock([store.shortage(effects[0], None)])
 
 
 def hold(number: int, now: datetime) -> Hold:

@@ -203,7 +203,7 @@ def test_pickup_in_time_leaves_out_the_locations_that_are_slower() -> None:
 
 def test_where_much_waits_to_be_picked_it_is_ready_later() -> None:
     """At 60 units an hour."""
-    assert not tables.transact([unpicked.part("denver", 150)])
+    assert not tables.transact([unpicked.count_part("denver", 150)])
     _, body = ask(query={"sku": "milk-1", "channel": "web", "location_id": "denver,boulder"})
     ready = {row["location_id"]: row["pickup"]["ready_by"] for row in body["items"][0]["locations"]}
     assert ready == {
@@ -271,7 +271,7 @@ def test_a_channel_is_told_of_what_the_rules_leave_it_and_another_of_all() -> No
             frozenset({"pos"}),
         ),
     ]
-    rules.put(tuple(keep), None, AT, "planner")
+    rules.put_rules(tuple(keep), None, AT, "planner")
     found = {}
     for channel in ("web", "pos"):
         query = {"sku": "milk-1", "channel": channel, "location_group": "rockies"}

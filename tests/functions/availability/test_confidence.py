@@ -39,8 +39,8 @@ def stocked(fake_tables: None) -> None:
 
 def fresh() -> None:
     """As if a minute had passed."""
-    confidence.known.clear()
-    rules.in_force.clear()
+    confidence.cache.clear()
+    rules.active_cache.clear()
 
 
 def bought(name: str) -> str:
@@ -116,7 +116,7 @@ def test_a_missed_pick_is_told_of_every_sku_of_its_group() -> None:
     old, new = rejected("o1")
     for _ in range(2):
         streamed(old, new)
-    assert confidence.find("denver").groups["dairy"].missed == 1
+    assert confidence.read_record("denver").groups["dairy"].missed == 1
     fresh()
     projected("B")
     (told,) = said("B").values()
@@ -128,16 +128,18 @@ def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
     environment: pytest.MonkeyPatch,
 ) -> None:
     missed = [PickOutcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
-    confidence.note("denver", missed)
+    confidence.learn_outcomes("denver", missed)
     fresh()
     projected("A")
     assert {place: units for place, (units, _) in said("A").items()} == {"denver": 5, "omaha": 5}
     rule = Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(10**6))
-    rules.put((rule,), None, NOW, "test")
+    rules.put_rules((rule,), None, NOW, "test")
     fresh()
     assert {place: units for place, (units, _) in said("A").items()} == {"omaha": 5}
     assert bought("o1") == "omaha"
-    rules.put((Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(4)),), None, NOW, "test")
+    rules.put_rules(
+        (Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(4)),), None, NOW, "test"
+    )
     fresh()
     assert said("A")["denver"][0] == 1
 
@@ -145,10 +147,12 @@ def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(
 @pytest.mark.parametrize("units", [1, 2])
 def test_a_hold_takes_no_unit_that_a_rule_for_unsure_shelves_keeps(units: int) -> None:
     missed = [PickOutcome(str(n), "dairy", False, int(NOW.timestamp())) for n in range(30)]
-    confidence.note("denver", missed)
+    confidence.learn_outcomes("denver", missed)
     fresh()
     projected("A")
-    rules.put((Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(4)),), None, NOW, "test")
+    rules.put_rules(
+        (Rule("unsure", RuleMatch(confidence_below=800), RuleAmount(4)),), None, NOW, "test"
+    )
     fresh()
     assert said("A")["denver"][0] == 1
     status, answer = held("A", "denver", units)
@@ -166,7 +170,7 @@ def held(sku: str, place: str, units: int) -> tuple[int, Any]:
 
 
 def test_a_rebuild_brings_what_is_known_to_packs_that_nobody_changes() -> None:
-    confidence.note("denver", [PickOutcome("1", "dairy", False, int(NOW.timestamp()))])
+    confidence.learn_outcomes("denver", [PickOutcome("1", "dairy", False, int(NOW.timestamp()))])
     fresh()
     assert rebuild.rebuild("B")
     assert not rebuild.rebuild("B")
@@ -180,7 +184,7 @@ def counted_by_hand(sku: str, quantity: int, number: int = 1) -> Json:
     count = Counted(
         "wms", f"{sku}-{number}", number, sku, "denver", quantity, as_of, reason="cycle_counting"
     )
-    assert stock.apply([count], stock.position(sku, "denver"), (), as_of) == 1
+    assert stock.apply_events([count], stock.position(sku, "denver"), (), as_of) == 1
     (row,) = (
         row
         for row in shop.items("stock")
@@ -194,7 +198,7 @@ def known_counts() -> None:
     for sku in ("A", "B"):
         as_of = NOW + timedelta(minutes=10)
         first = Counted("erp", f"first-{sku}", 1, sku, "denver", 4, as_of)
-        assert stock.apply([first], stock.position(sku, "denver"), (), as_of) == 1
+        assert stock.apply_events([first], stock.position(sku, "denver"), (), as_of) == 1
 
 
 def test_counts_by_people_teach_once_and_say_it_of_their_group() -> None:
@@ -202,7 +206,7 @@ def test_counts_by_people_teach_once_and_say_it_of_their_group() -> None:
     records = [counted_by_hand("A", 1), counted_by_hand("B", 4)]
     for batch in (records, records[:1], records[::-1]):
         assert project.handler({"Records": batch}, None) == {"batchItemFailures": []}
-    found = confidence.find("denver")
+    found = confidence.read_record("denver")
     assert found.groups == {"dairy": Picks(0.25 * 1.25, 0.25 * 0.75)}
     assert found.version == 1
 
@@ -212,7 +216,7 @@ def test_copies_of_a_book_and_own_acts_teach_nothing_and_cost_nothing() -> None:
     projected("A")
     assert bought("o1")
     projected("A")
-    assert confidence.find("denver").version == 0
+    assert confidence.read_record("denver").version == 0
 
 
 def test_a_count_that_is_poison_is_put_away_and_its_neighbours_teach(failed_records: Kept) -> None:
@@ -222,7 +226,7 @@ def test_a_count_that_is_poison_is_put_away_and_its_neighbours_teach(failed_reco
     assert project.handler({"Records": [good, poison]}, None) == {"batchItemFailures": []}
     (kept,) = failed_records()
     assert json.loads(kept["payload"]) == {"Records": [poison]}
-    assert confidence.find("denver").groups["dairy"].missed == 0.25 * 0.75
+    assert confidence.read_record("denver").groups["dairy"].missed == 0.25 * 0.75
 
 
 def test_a_location_that_cannot_be_written_comes_again_and_packs_are_written(
@@ -237,15 +241,15 @@ def test_a_location_that_cannot_be_written_comes_again_and_packs_are_written(
         }
     assert said("A")["denver"] == (1, None)
     assert project.handler({"Records": [record]}, None) == {"batchItemFailures": []}
-    assert confidence.find("denver").groups["dairy"].missed == 0.25 * 0.75
+    assert confidence.read_record("denver").groups["dairy"].missed == 0.25 * 0.75
 
 
 def test_without_any_pick_the_catalog_is_not_asked(environment: pytest.MonkeyPatch) -> None:
     def asked(_: Any) -> Any:
         raise AssertionError("the catalog was asked")
 
-    environment.setattr(confidence, "groups", asked)
-    assert confidence.told(["A", "B"]) == {}
+    environment.setattr(confidence, "product_groups", asked)
+    assert confidence.confidence_of(["A", "B"]) == {}
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,9 @@ def test_every_product_is_in_both_files_page_after_page() -> None:
 
 def test_a_channel_is_exported_by_its_own_rules() -> None:
     stock("milk", 7)
-    rules.put((Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(5)),), None, AT, "me")
+    rules.put_rules(
+        (Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(5)),), None, AT, "me"
+    )
     found = {}
     for channel in ("web", "marketplace"):
         (written,) = handler({"format": "google", "channel": channel}, None)["exports"]
@@ -74,7 +76,7 @@ def test_a_channel_is_exported_by_its_own_rules() -> None:
 
 
 def test_what_is_known_of_picks_lies_beside_the_packs_and_is_none() -> None:
-    confidence.note("denver", [PickOutcome("1", "dairy", False, int(AT.timestamp()))])
+    confidence.learn_outcomes("denver", [PickOutcome("1", "dairy", False, int(AT.timestamp()))])
     stock("milk", 7)
     assert [one["products"] for one in handler({}, None)["exports"]] == [1, 1]
     assert rebuild.packed_skus(10) == ({"milk"}, None)

@@ -168,7 +168,7 @@ def test_a_full_batch_publishes_as_many_lags_as_it_has_records(
 def changed() -> dict[str, Any]:
     """The record of the newest write of milk-1's position in denver."""
     image = dynamodb().get_item(
-        TableName=stock.stock(), Key=key("SKU#milk-1", "LOC#denver"), ConsistentRead=True
+        TableName=stock.stock_table(), Key=key("SKU#milk-1", "LOC#denver"), ConsistentRead=True
     )["Item"]
     return {"dynamodb": {"NewImage": image, "SequenceNumber": image["version"]["N"]}}
 
@@ -185,7 +185,7 @@ def test_a_sale_over_the_counter_is_learnt_once_and_our_own_hand_over_never() ->
     assert handler({"Records": [changed()]}, None) == NONE_FAILED
     assert rows()["milk-1"]["denver"].sales is None
     sold = Moved("pos", "receipt-1", 1, "milk-1", "denver", -3, "retail_selling", now)
-    assert stock.apply([sold], stock.position("milk-1", "denver"), (), now) == 1
+    assert stock.apply_events([sold], stock.position("milk-1", "denver"), (), now) == 1
     for _ in range(2):
         assert handler({"Records": [changed()]}, None) == NONE_FAILED
     found = rows()["milk-1"]["denver"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.availability.publish_events import handler
 from shared.availability.contract.answers import AvailabilityChanged
-from shared.availability.model.events import of_change
+from shared.availability.model.events import change_event
 from shared.availability.model.pack import Pack, PackChange, PackRow
 from shared.availability.store import packs as packs_store
 from shared.aws.clients import dynamodb
@@ -83,7 +83,7 @@ def test_a_channel_that_rules_keep_units_from_hears_when_it_has_none_left(
     heard: list[dict[str, Any]],
 ) -> None:
     few = Rule("few", RuleMatch(channels=frozenset({"web", "marketplace"})), RuleAmount(units=3))
-    rules.put((few,), None, AT, "planner")
+    rules.put_rules((few,), None, AT, "planner")
     records = [
         record(1, "A", units("denver", 1, 9)),
         record(2, "A", units("denver", 2, 8)),
@@ -114,7 +114,7 @@ def test_a_rule_that_speaks_of_other_products_sets_no_channel_apart(
     heard: list[dict[str, Any]],
 ) -> None:
     few = Rule("few", RuleMatch(skus=frozenset({"B"})), RuleAmount(units=3))
-    rules.put((few,), None, AT, "planner")
+    rules.put_rules((few,), None, AT, "planner")
     handler({"Records": [record(1, "A", units("denver", 1, 9))]}, None)
     (event,) = heard
     assert "not_for" not in event["data"]
@@ -127,7 +127,7 @@ def test_a_rule_that_speaks_of_attributes_is_told_of_the_products_that_have_them
     match = RuleMatch(
         product_attributes={"season": frozenset({"2025"})}, channels=frozenset({"web"})
     )
-    rules.put((Rule("old", match, RuleAmount(units=20)),), None, AT, "planner")
+    rules.put_rules((Rule("old", match, RuleAmount(units=20)),), None, AT, "planner")
     records = [record(1, "A", units("denver", 1, 9)), record(2, "B", units("denver", 1, 9))]
     assert handler({"Records": records}, None) == {"batchItemFailures": []}
     assert [(e["subject"], e["data"].get("not_for")) for e in heard] == [
@@ -164,7 +164,7 @@ def test_whoever_hears_every_event_knows_every_status(packs: list[Pack]) -> None
     whole = "out_of_stock"
     before = None
     for pack in packs:
-        event = of_change(before, pack)
+        event = change_event(before, pack)
         if event:
             assert event["data"]["was"] == whole
             whole = event["data"]["status"]

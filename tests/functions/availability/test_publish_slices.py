@@ -75,7 +75,7 @@ def test_a_spreading_is_no_event(stream: Stream, heard: Heard) -> None:
 def test_the_whole_sku_is_told_of_and_each_location_once(stream: Stream, heard: Heard) -> None:
     packs.project("A", [units(place, 1, 7) for place in PLACES])
     told(stream.records())
-    assert len(packs.stored("A")) > 2
+    assert len(packs.stored_slices("A")) > 2
     told_of = [row["location_id"] for event in heard for row in event["data"]["locations"]]
     assert sorted(told_of) == PLACES
     assert statuses(heard)[0] == ("out_of_stock", "in_stock")
@@ -110,7 +110,7 @@ def test_whoever_hears_every_event_of_a_batch_knows_every_status(
         if step in (9, 19):
             packs._spread("A", AT, step // 9 * 2)
     told(stream.records())
-    assert len(packs.stored("A")) >= 4
+    assert len(packs.stored_slices("A")) >= 4
     whole, known = "out_of_stock", dict.fromkeys(available, "out_of_stock")
     for event in heard:
         assert event["data"]["was"] == whole
@@ -139,7 +139,7 @@ def test_a_record_that_comes_again_is_the_same_event(stream: Stream, heard: Hear
 
 def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: Heard) -> None:
     few = Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(units=1))
-    rules.put((few,), None, AT, "planner")
+    rules.put_rules((few,), None, AT, "planner")
     packs.project("A", [units(place, 1, 1) for place in PLACES])
     told(stream.records())
     heard.clear()
@@ -155,7 +155,7 @@ def test_the_life_of_a_product_is_told_once_whatever_number_of_items_has_it(
 ) -> None:
     packs.project("A", [units(place, 1, 7) for place in PLACES])
     packs.project("A", [units(place, 2, 0) for place in PLACES[1:]])
-    assert len(packs.stored("A")) > 2
+    assert len(packs.stored_slices("A")) > 2
     stream.records()
     for life, words in [
         (Life(datetime(2027, 1, 1, tzinfo=UTC)), ("in_stock", "preorder")),
@@ -186,7 +186,7 @@ def test_an_event_with_many_locations_comes_in_parts_and_calls_that_a_bus_takes(
         lambda params, **_: calls.append(sum(len(e["Detail"]) for e in params["Entries"])),
     )
     pack = Pack("A", {place: PackRow(7, 1) for place in PLACES}, AT, 1)
-    made = events.of_channels(None, pack, {})
+    made = events.channel_events(None, pack, {})
     assert [event["id"] for event in made] == ["A#1", "A#1~25", "A#1~50"]
     assert bus.send("norain-test", made) == 3
     assert heard == made

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from functions.availability import publish_events, tell_rules
 from shared.availability.contract.answers import AvailabilityChanged
-from shared.availability.model.channel import of_pack
+from shared.availability.model.answer import status
+from shared.availability.model.channel import sellable_pack
 from shared.availability.model.confidence import PickOutcome
-from shared.availability.model.pack import PackChange, PackRow, in_columns
-from shared.availability.model.query import status
+from shared.availability.model.pack import PackChange, PackRow, to_columns
 from shared.availability.store import announced, confidence, rebuild
 from shared.availability.store.announced import AnnouncementProgress, RulesState
 from shared.availability.store.packs import packs
 from shared.aws.clients import dynamodb
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, Selling
+from shared.stock.model.rules import ChannelRules, ChannelTerms, Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
 from tests.functions.availability.test_publish_events import record, units
@@ -59,7 +59,7 @@ def clock(environment: pytest.MonkeyPatch, fake_tables: None) -> None:
     Clock.set_to = AT
     environment.setattr(tell_rules, "datetime", Clock)
     environment.setattr(publish_events, "datetime", Clock)
-    rules_store.in_force.clear()
+    rules_store.active_cache.clear()
     assert told() == {"events": 0, "left": False}
 
 
@@ -68,7 +68,7 @@ def later(minutes: float) -> None:
 
 
 def put(*rules: Rule) -> None:
-    rules_store.put(rules, None, Clock.set_to, "planner")
+    rules_store.put_rules(rules, None, Clock.set_to, "planner")
 
 
 def told(pages: int = 1000) -> dict[str, Any]:
@@ -76,9 +76,9 @@ def told(pages: int = 1000) -> dict[str, Any]:
 
 
 def through() -> RulesState:
-    found = announced.progress()
+    found = announced.read_progress()
     assert found is not None
-    return found.told
+    return found.announced
 
 
 numbers = itertools.count(1)
@@ -148,9 +148,9 @@ def test_a_round_goes_on_where_its_time_was_up_and_where_the_bus_took_no_more(
     assert told(pages=1)["left"]
     with environment.context() as broken:
         broken.setattr(tell_rules, "send", lambda *_: 0)
-        before = announced.progress()
+        before = announced.read_progress()
         told()
-        assert announced.progress() == before
+        assert announced.read_progress() == before
     put(Rule("few", WEB, RuleAmount(3)), Rule("fewer", RuleMatch(), RuleAmount(3)))
     runs = 1
     while told(pages=2)["left"]:
@@ -223,22 +223,24 @@ def test_what_was_told_under_rules_in_between_is_put_right(heard: Heard) -> None
         "out_of_stock",
         "limited_stock",
     )
-    assert announced.progress() == AnnouncementProgress(RulesState(2, AT + timedelta(minutes=0.5)))
+    assert announced.read_progress() == AnnouncementProgress(
+        RulesState(2, AT + timedelta(minutes=0.5))
+    )
 
 
 def test_somebody_elses_round_that_has_ended_is_not_taken_up_again() -> None:
     put(Rule("few", WEB, RuleAmount(3)))
-    was = announced.progress()
-    assert announced.keep(was, AnnouncementProgress(RulesState(1, AT)))
-    assert not announced.keep(
+    was = announced.read_progress()
+    assert announced.save_progress(was, AnnouncementProgress(RulesState(1, AT)))
+    assert not announced.save_progress(
         was, AnnouncementProgress(RulesState(), RulesState(1, AT), {"sku": "A"})
     )
-    assert not announced.keep(None, AnnouncementProgress())
-    assert announced.progress() == AnnouncementProgress(RulesState(1, AT))
+    assert not announced.save_progress(None, AnnouncementProgress())
+    assert announced.read_progress() == AnnouncementProgress(RulesState(1, AT))
 
 
 def test_beside_packs_there_are_other_items(heard: Heard) -> None:
-    confidence.note("denver", [PickOutcome("1", "dairy", False, int(AT.timestamp()))])
+    confidence.learn_outcomes("denver", [PickOutcome("1", "dairy", False, int(AT.timestamp()))])
     published("A", units("denver", 1, 3))
     heard.clear()
     put(Rule("few", WEB, RuleAmount(3)))
@@ -325,8 +327,10 @@ def test_whoever_hears_every_event_knows_every_status_of_every_channel(
     known = knowledge(heard)
     for sku, pack in packs("AB").items():
         for channel in CHANNELS:
-            selling = Selling(ChannelRules(1, rules), channel, Clock.set_to, {}, {}, lambda _: {})
-            seen = of_pack(pack, in_columns(pack.rows, ""), selling)
+            selling = ChannelTerms(
+                ChannelRules(1, rules), channel, Clock.set_to, {}, {}, lambda _: {}
+            )
+            seen = sellable_pack(pack, to_columns(pack.rows, ""), selling)
             word = status(max(0, seen.rows["denver"].available), seen.life, seen.as_of)
             assert known.get((sku, channel), "out_of_stock") == word
 
@@ -346,5 +350,5 @@ def emptied(*names: str) -> None:
     for name in names:
         for item in dynamodb().scan(TableName=name)["Items"]:
             dynamodb().delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
-    rules_store.in_force.clear()
+    rules_store.active_cache.clear()
     told()

@@ -164,7 +164,7 @@ def test_an_expired_hold_is_refused_by_its_name_and_frees_the_goods() -> None:
     answer = held(told())
     past = datetime.now(UTC) - timedelta(seconds=1)
     dynamodb().update_item(
-        TableName=stock.stock(),
+        TableName=stock.stock_table(),
         Key=tables.key(f"HOLD#{answer['hold_id']}", "HOLD"),
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues=to_item({":past": past.isoformat(timespec="milliseconds")}),
@@ -287,7 +287,7 @@ def announced(units: int, days: float, at: str = "depot", reference: str = "PO-1
     """When they come, as it is told."""
     due = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
     event = Announced("erp", reference, None, "A", at, shop.NOW, units, due, reference)
-    stock.apply([event], stock.position("A", at), (), shop.NOW)
+    stock.apply_events([event], stock.position("A", at), (), shop.NOW)
     shop.project("A")
     return due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

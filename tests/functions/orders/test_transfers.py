@@ -307,16 +307,16 @@ def sold_over_the_counter(at: datetime) -> None:
     """Two weeks in which Boulder sold what it had, and Denver next to nothing."""
     since = int((at - timedelta(days=14)).timestamp())
     second = int(at.timestamp())
-    boulder = sales.sold(sales.watched(since, second), [Sale(30, second - 1_000)])
+    boulder = sales.with_sales(sales.never_sold(since, second), [Sale(30, second - 1_000)])
     pack = availability.packs(["A"])["A"]
     rows = {
         name: replace(row, sales=boulder) if name == "boulder" else row
         for name, row in pack.rows.items()
     }
-    shelves = [(row.sales or sales.watched(since, second), True) for row in rows.values()]
+    shelves = [(row.sales or sales.never_sold(since, second), True) for row in rows.values()]
     prior = sales.prior(since, second, shelves)
     sold = replace(pack, rows=rows, as_of=at, prior=prior)
-    availability.written(availability.stored("A"), sold)
+    availability.replace_slices(availability.stored_slices("A"), sold)
 
 
 def test_transfers_are_moved_by_who_works_at_their_locations() -> None:

@@ -21,7 +21,7 @@ from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
 from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules as rules_store
 from shared.stock.store import slots
-from shared.stock.store.audit import Round, keep_round, places_page, round_of
+from shared.stock.store.audit import AuditRound, current_round, position_keys_page, save_round
 from tests.support import shop
 from tests.support.buyers import buy
 from tests.support.events import event
@@ -58,10 +58,10 @@ def ledger(bus: Any) -> Follower:
     """A at 1 with a sale, a hold of 3 and a movement; B at 2 that nobody touches."""
     follower = Follower()
     for sku, place in (("A", "1"), ("B", "2")):
-        store.apply([Counted("wms", "c", None, sku, place, 10, EARLIER)], None, (), EARLIER)
+        store.apply_events([Counted("wms", "c", None, sku, place, 10, EARLIER)], None, (), EARLIER)
     hold("h", 3)
     sold = Moved("pos", "m", 1, "A", "1", -2, "retail_selling", EARLIER + timedelta(minutes=1))
-    store.apply([sold], store.position("A", "1"), (), EARLIER)
+    store.apply_events([sold], store.position("A", "1"), (), EARLIER)
     hold("h2", 1)
     follower.follow()
     assert_laws(follower=follower)
@@ -81,7 +81,7 @@ def audit(**asked: Any) -> dict[str, Any]:
 def by_hand(**values: int) -> None:
     """Somebody sets attributes of A at 1 without telling anybody."""
     dynamodb().update_item(
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Key=tables.key("SKU#A", "LOC#1"),
         UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
         ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
@@ -91,7 +91,7 @@ def by_hand(**values: int) -> None:
 def lose(*versions: int) -> None:
     for version in versions:
         key = tables.key("SKU#A", f"MOVE#1#{version:012d}")
-        dynamodb().delete_item(TableName=store.stock(), Key=key)
+        dynamodb().delete_item(TableName=store.stock_table(), Key=key)
 
 
 def kinds(told: dict[str, Any]) -> dict[str, tuple[int, int]]:
@@ -147,7 +147,7 @@ def test_drift_of_each_kind_is_found_told_and_mended(case: str, ledger: Follower
     assert bus() == []
     marks = [
         entry
-        for row in store.ledger("A", "1")
+        for row in store.ledger_rows("A", "1")
         for entry in row.entries
         if entry.type == "stock.audited"
     ]
@@ -161,7 +161,7 @@ def test_a_mended_position_goes_on_as_if_nothing_had_been(ledger: Follower) -> N
     hold("h3", 4)
     ledger.follow()
     count = Counted("wms", "c2", None, "A", "1", 50, EARLIER + timedelta(seconds=1))
-    store.apply([count], store.position("A", "1"), (), NOW)
+    store.apply_events([count], store.position("A", "1"), (), NOW)
     found = assert_laws(follower=ledger)["A", "1"]
     assert (found["on_hand"], found["available"]) == (48, 40)
 
@@ -224,9 +224,9 @@ def test_a_lost_row_of_the_ledger_neither_blocks_a_late_count_nor_bends_it(
 
     def moved(name: str, delta: int, minute: int) -> None:
         move = Moved("pos", name, None, "L", "1", delta, "other", at(minute))
-        store.apply([move], store.position("L", "1"), (), at(minute))
+        store.apply_events([move], store.position("L", "1"), (), at(minute))
 
-    store.apply([Counted("wms", "c", None, "L", "1", 26, long_ago)], None, (), long_ago)
+    store.apply_events([Counted("wms", "c", None, "L", "1", 26, long_ago)], None, (), long_ago)
     moved("sold", -6, 1)
     lines = (HoldLine("L", "1", 2),)
     end = NOW + timedelta(hours=1)
@@ -235,11 +235,11 @@ def test_a_lost_row_of_the_ledger_neither_blocks_a_late_count_nor_bends_it(
     ledger.follow()
     for version in lost:
         key = tables.key("SKU#L", f"MOVE#1#{version:012d}")
-        dynamodb().delete_item(TableName=store.stock(), Key=key)
+        dynamodb().delete_item(TableName=store.stock_table(), Key=key)
     if repaired:
         assert audit(repair=True)["mended"] == [{"sku": "L", "location_id": "1"}]
     late = Counted("wms", "late", None, "L", "1", 20, at(5))
-    assert store.apply([late], store.position("L", "1"), (), NOW) in (0, 1)
+    assert store.apply_events([late], store.position("L", "1"), (), NOW) in (0, 1)
     found = store.position("L", "1")
     assert found is not None
     # Without any row nobody knows what has come since.
@@ -250,18 +250,18 @@ def test_a_lost_row_of_the_ledger_neither_blocks_a_late_count_nor_bends_it(
 def test_a_movement_that_may_stand_in_a_lost_row_is_not_applied_again(ledger: Follower) -> None:
     """Its sequence is older than those that the position remembers."""
     start = NOW - timedelta(days=2)
-    store.apply([Counted("wms", "c", None, "L", "1", 50, start)], None, (), start)
+    store.apply_events([Counted("wms", "c", None, "L", "1", 50, start)], None, (), start)
     moves = [
         Moved("pos", f"m{n}", n, "L", "1", -1, "other", start + timedelta(minutes=n))
         for n in range(1, 25)
     ]
     for move in moves:
-        store.apply([move], store.position("L", "1"), (), move.occurred_at)
+        store.apply_events([move], store.position("L", "1"), (), move.occurred_at)
     ledger.follow()
     key = tables.key("SKU#L", f"MOVE#1#{4:012d}")
-    dynamodb().delete_item(TableName=store.stock(), Key=key)
+    dynamodb().delete_item(TableName=store.stock_table(), Key=key)
     with pytest.raises(Busy):
-        store.apply(moves[2:3], store.position("L", "1"), (), NOW)
+        store.apply_events(moves[2:3], store.position("L", "1"), (), NOW)
     found = store.position("L", "1")
     assert found is not None
     assert found.on_hand == 26
@@ -269,7 +269,7 @@ def test_a_movement_that_may_stand_in_a_lost_row_is_not_applied_again(ledger: Fo
 
 def put_by_hand(sku: str, place: str, **values: int) -> None:
     dynamodb().update_item(
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Key=tables.key(f"SKU#{sku}", f"LOC#{place}"),
         UpdateExpression="SET "
         + ", ".join(f"#n{index} = :n{index}" for index, _ in enumerate(values)),
@@ -281,7 +281,7 @@ def put_by_hand(sku: str, place: str, **values: int) -> None:
 
 
 def names(sku: str, place: str) -> set[str]:
-    item = tables.get(store.stock(), f"SKU#{sku}", f"LOC#{place}", consistent=True)
+    item = tables.get(store.stock_table(), f"SKU#{sku}", f"LOC#{place}", consistent=True)
     assert item is not None
     return {name for name in item if ":" in name and not name.startswith("seq:")}
 
@@ -290,7 +290,7 @@ def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(ledger: Fol
     """Of fences that have been in no document for long, and those at 0; what is promised stays."""
     for rules, days in (("old", 60), ("now", 50), ("later", 10)):
         fence = Rule(rules, RuleMatch(), RuleAmount(1), frozenset({"web"}))
-        rules_store.put((fence,), None, NOW - timedelta(days=days), "test")
+        rules_store.put_rules((fence,), None, NOW - timedelta(days=days), "test")
     counters = {"taken:old": 3, "taken:now": 2, "shared:later": 1, "due:PO1": 2, "landed:PO1": 0}
     put_by_hand("A", "1", **counters, **{"due:PO2": 0, "taken:zero": 0})
     version = store.position("A", "1").version  # type: ignore[union-attr]
@@ -311,7 +311,7 @@ def test_the_schedule_takes_away_supply_that_never_came(ledger: Follower) -> Non
     ]
     put_by_hand("A", "1", **{"due:promised": 1})
     dynamodb().update_item(
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Key=tables.key("SKU#A", "LOC#1"),
         UpdateExpression="SET expected = :expected",
         ExpressionAttributeValues=to_item({":expected": supply}),
@@ -349,13 +349,13 @@ def test_a_lagging_index_never_lowers_reserved(lagging: None) -> None:
     for name in ("h-8", "h-9"):
         store.open_hold(Hold(name, lines, "web", HoldState.OPEN, shop.NOW, end, "", "{}"))
     buy("o-2", line("1", "C", 1), hold_id="h-9")
-    item, _ = slots.look("C", "denver")
+    item, _ = slots.read_whole("C", "denver")
     assert item is not None
     assert slots.split(item, 0, shop.NOW)
-    item, whole = slots.look("C", "denver")
-    slots.remember("C", "denver", whole)
+    item, whole = slots.read_whole("C", "denver")
+    slots.cache_slots("C", "denver", whole)
     buy("o-3", line("1", "C", 5))
-    assert slots.look("C", "denver")[1].sellable == 500 - 2 - 1 - 1 - 5
+    assert slots.read_whole("C", "denver")[1].sellable == 500 - 2 - 1 - 1 - 5
     assert slots.fold("C", "denver", shop.NOW)
     Follower().follow()
     told = audit(repair=True)
@@ -369,15 +369,15 @@ def test_reserved_of_a_position_written_a_moment_ago_is_not_lowered(ledger: Foll
     now = datetime.now(UTC)
     end = now + timedelta(hours=1)
     store.open_hold(Hold("h-7", lines, "web", HoldState.OPEN, now, end, "digest", "{}"))
-    store.apply([Moved("pos", "m2", 1, "B", "2", -2, "retail_selling", now)], None, (), now)
+    store.apply_events([Moved("pos", "m2", 1, "B", "2", -2, "retail_selling", now)], None, (), now)
     ledger.follow()
     dynamodb().update_item(
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Key=tables.key("HOLD#h-7", "HOLD"),
         UpdateExpression="REMOVE deadline_key",
     )
     row = tables.key("SKU#B", "MOVE#2#000000000002")
-    dynamodb().delete_item(TableName=store.stock(), Key=row)
+    dynamodb().delete_item(TableName=store.stock_table(), Key=row)
     told = audit(repair=True)
     assert [drift["kind"] for drift in told["drifts"]] == ["reserved", "ledger"]
     assert (told["mended"], told["unsettled"]) == ([], [{"sku": "B", "location_id": "2"}])
@@ -388,7 +388,7 @@ def test_reserved_of_a_position_written_a_moment_ago_is_raised(ledger: Follower)
     hold("h-7", 2)
     ledger.follow()
     dynamodb().update_item(
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Key=tables.key("SKU#A", "LOC#1"),
         UpdateExpression="SET reserved = :none, available = :all, updated_at = :now",
         ExpressionAttributeValues=to_item(
@@ -400,9 +400,9 @@ def test_reserved_of_a_position_written_a_moment_ago_is_raised(ledger: Follower)
 
 
 def test_rows_that_have_expired_are_no_drift() -> None:
-    old = NOW - store.KEPT - timedelta(days=1)
+    old = NOW - store.LEDGER_KEPT - timedelta(days=1)
     dynamodb().update_item(
-        TableName=store.stock(),
+        TableName=store.stock_table(),
         Key=tables.key("SKU#A", "MOVE#1#000000000003"),
         UpdateExpression="SET previous_at = :old",
         ExpressionAttributeValues=to_item({":old": old.isoformat()}),
@@ -417,22 +417,22 @@ def test_rows_that_have_expired_are_no_drift() -> None:
 
 def test_the_schedule_walks_in_rounds_and_mends_nothing(bus: Any) -> None:
     by_hand(available=7)
-    before = round_of(NOW)
+    before = current_round(NOW)
     assert before.after is None
     told = handler(event("stock/audit"), Context())
     assert (told["positions"], len(told["drifts"]), told["mended"]) == (2, 1, [])
     assert len(bus()) == 1
-    assert round_of(NOW).after is None
+    assert current_round(NOW).after is None
     found = store.position("A", "1")
     assert found is not None
     assert found.available == 7
 
 
 def test_a_walk_goes_on_where_it_was_left(ledger: Follower) -> None:
-    seen, after = places_page(1)
-    keep_round(Round(NOW, after, 1, 0))
-    walked = round_of(NOW)
+    seen, after = position_keys_page(1)
+    save_round(AuditRound(NOW, after, 1, 0))
+    walked = current_round(NOW)
     assert (walked.after, walked.positions) == (after, 1)
-    rest, after = places_page(10, walked.after)
+    rest, after = position_keys_page(10, walked.after)
     assert sorted(seen + rest) == [("A", "1"), ("B", "2")]
     assert after is None

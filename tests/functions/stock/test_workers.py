@@ -23,7 +23,7 @@ from tests.support.stock_laws import assert_laws, items
 
 def test_every_write_of_a_position_has_a_row(fake_tables: None) -> None:
     assert record_movements(event("stock/record_movements"), None) == {"batchItemFailures": []}
-    handed_over, held, counted = store.ledger("TENT-2P", "store-12")
+    handed_over, held, counted = store.ledger_rows("TENT-2P", "store-12")
     assert (counted.version, counted.delta, counted.on_hand) == (1, 9, 9)
     assert [(entry.id, entry.delta) for entry in counted.entries] == [
         ("count-1", 10),
@@ -51,7 +51,7 @@ def test_a_row_goes_after_thirteen_months(fake_tables: None) -> None:
 def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> None:
     now = datetime.now(UTC)
     count = Counted("wms", "c", None, "A", "1", 10, now - timedelta(hours=9))
-    store.apply([count], None, (), now)
+    store.apply_events([count], None, (), now)
     for name, hours in [("old", 5), ("young", 0)]:
         opened = now - timedelta(hours=hours)
         lines = (HoldLine("A", "1", 2),)
@@ -65,8 +65,8 @@ def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> N
 def test_a_position_that_has_cooled_down_is_folded_by_the_clock(fake_tables: None) -> None:
     """Nobody may sell from slots that are closed: who folds them has to end what it began."""
     began = datetime.now(UTC) - timedelta(hours=1)
-    store.apply([Counted("wms", "c", None, "A", "1", 300, began)], None, (), began)
-    item, _ = slots.look("A", "1")
+    store.apply_events([Counted("wms", "c", None, "A", "1", 300, began)], None, (), began)
+    item, _ = slots.read_whole("A", "1")
     assert item is not None
     assert slots.split(item, 0, began)
     assert fold_slots({}, Context()) == {"looked": 1, "folded": 1}
@@ -81,7 +81,7 @@ def test_one_hold_that_fails_does_not_end_the_sweep_for_the_others(
 ) -> None:
     now = datetime.now(UTC)
     count = Counted("wms", "c", None, "A", "1", 20, now - timedelta(hours=9))
-    store.apply([count], None, (), now)
+    store.apply_events([count], None, (), now)
     opened = now - timedelta(hours=5)
     for number in range(9):
         lines = (HoldLine("A", "1", 2),)
@@ -103,7 +103,7 @@ def test_one_hold_that_fails_does_not_end_the_sweep_for_the_others(
         ExpressionAttributeValues={":odd": {"S": "odd"}},
     )
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 7, "failed": 2}
-    assert store.known_hold("h-4").state is HoldState.OPEN
+    assert store.get_hold("h-4").state is HoldState.OPEN
 
 
 def test_a_shard_that_cannot_be_listed_does_not_end_the_sweep_for_the_others(

@@ -21,7 +21,7 @@ def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", 100)
-    monkeypatch.setattr(packs, "_known", {})
+    monkeypatch.setattr(packs, "_slice_counts", {})
 
     def put(number: int) -> None:
         chance = random.Random(number)
@@ -41,7 +41,7 @@ def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
             one.result()
     product = catalog.find("A")
     assert product is not None
-    parts = packs.stored("A")
+    parts = packs.stored_slices("A")
     assert len(parts) > 1
     assert {part.pack.life for part in parts} == {product.life}
     places = {place for part in parts for place in part.pack.rows}

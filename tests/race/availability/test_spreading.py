@@ -28,7 +28,7 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
     after the last. A location that a writer has brought is in every reading that begins later, and
     its version never goes back."""
     monkeypatch.setattr(packs, "MOST_BYTES", 200)
-    monkeypatch.setattr(packs, "_known", {})
+    monkeypatch.setattr(packs, "_slice_counts", {})
     done, over = threading.Lock(), threading.Event()
     written: dict[str, int] = {}
     faults: list[str] = []
@@ -65,7 +65,7 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
                 if versions.get(place, 0) < max(version, newest.get(place, 0)):
                     faults.append(f"{place}: {versions.get(place)} after {version}")
             newest = versions
-            spreadings.add(packs._known.get("A", 1))
+            spreadings.add(packs._slice_counts.get("A", 1))
 
     with ThreadPoolExecutor(WRITERS + READERS) as pool, contended(dynamodb(), 0.005):
         readers = [pool.submit(read, number) for number in range(READERS)]
@@ -77,7 +77,7 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
     assert faults == []
     assert {place: row.version for place, row in packs.packs(["A"])["A"].rows.items()} == written
     assert set(written) == set(PLACES)
-    slices = packs.stored("A")
+    slices = packs.stored_slices("A")
     assert len(slices) >= 8
     assert len(spreadings) >= 3
     keys = [packs.pack_key("A", number) for number in range(len(slices))]

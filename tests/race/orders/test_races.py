@@ -301,7 +301,7 @@ def announced(quantity: int, number: int = 0, days: int = 9) -> None:
     time = NOW + timedelta(seconds=number)
     due = NOW + timedelta(days=days)
     event = Announced("erp", f"PO-{number}", None, "A", "depot", time, quantity, due, "PO-1")
-    stock.apply([event], stock.position("A", "depot"), (), time)
+    stock.apply_events([event], stock.position("A", "depot"), (), time)
     shop.project("A")
 
 
@@ -331,7 +331,7 @@ def test_a_supply_that_comes_while_others_buy_and_cancel_goes_to_who_waited() ->
     def receipt(number: int) -> int:
         at = NOW + timedelta(minutes=1 + number)
         moved = Came("erp", f"r-{number}", None, "A", "depot", 3, "receiving", at, "PO-1")
-        return stock.apply([moved], stock.position("A", "depot"), (), at)
+        return stock.apply_events([moved], stock.position("A", "depot"), (), at)
 
     acts: list[Callable[[], Any]] = [partial(receipt, n) for n in range(4)]
     acts += [partial(cancel, f"w-{n:02}", f"c-{n}") for n in range(4)]

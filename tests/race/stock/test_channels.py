@@ -15,12 +15,12 @@ from shared.stock import store
 from shared.stock.model.events import Moved
 from shared.stock.model.rules import (
     ChannelRules,
-    Facts,
+    ChannelTerms,
+    FloorFacts,
     Rule,
     RuleAmount,
     RuleMatch,
-    Selling,
-    terms,
+    terms_of,
 )
 from tests.race.stock.test_races import NOW, hold, race, stocked
 from tests.support.stock_laws import Follower, assert_laws
@@ -39,7 +39,7 @@ def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]
     def buy() -> int:
         try:
             store.open_hold(
-                wanted, Selling(ChannelRules(1, rules), channel, NOW, {}, {}, lambda _: {})
+                wanted, ChannelTerms(ChannelRules(1, rules), channel, NOW, {}, {}, lambda _: {})
             )
         except OutOfStock:
             return 0
@@ -48,8 +48,8 @@ def buys(name: str, channel: str, units: int, *rules: Rule) -> Callable[[], int]
     return buy
 
 
-def facts() -> Facts:
-    return Facts.of(store.position("A", "1"))
+def facts() -> FloorFacts:
+    return FloorFacts.of(store.position("A", "1"))
 
 
 def test_two_channels_over_the_same_units_sell_to_their_floors_and_no_further() -> None:
@@ -81,11 +81,11 @@ def test_fences_by_ratio_hold_while_goods_arrive_and_holds_are_released() -> Non
 
     def deliver(n: int) -> int:
         move = Moved("wms", f"d{n}", None, "A", "1", 10, "receiving", NOW)
-        return 0 * store.apply([move], store.position("A", "1"), (), NOW)
+        return 0 * store.apply_events([move], store.position("A", "1"), (), NOW)
 
     def come_and_go(n: int) -> int:
         if buys(f"g{n}", "marketplace", 2, SHARE)():
-            store.release_hold(store.known_hold(f"g{n}"), NOW)
+            store.release_hold(store.get_hold(f"g{n}"), NOW)
         return 0
 
     work: list[Callable[[], int]] = [
@@ -101,7 +101,7 @@ def test_fences_by_ratio_hold_while_goods_arrive_and_holds_are_released() -> Non
     assert sold <= 105
     counted = {name: units for name, units in found.counters.items() if units}
     assert counted == {"shared:share": sold}
-    assert terms([SHARE], "marketplace").sellable(found) >= 45
+    assert terms_of([SHARE], "marketplace").sellable(found) >= 45
     last = sum(race([buys(f"m{n}", "marketplace", 1, SHARE) for n in range(64)], 48))
     assert last >= 45
     assert_laws(follower=Follower())

@@ -47,7 +47,7 @@ def stocked(quantity: int) -> None:
 
 
 def split(floor: int = 0, at: datetime = NOW) -> bool:
-    item, _ = slots_store.look(*PLACE)
+    item, _ = slots_store.read_whole(*PLACE)
     assert item is not None
     return slots_store.split(item, floor, at)
 
@@ -130,7 +130,7 @@ def watched() -> Iterator[None]:
 
 def _snapshot() -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """None when it was split or folded before all could be read at one instant."""
-    item = dynamodb.get(store.stock(), "SKU#A", "LOC#1", consistent=True)
+    item = dynamodb.get(store.stock_table(), "SKU#A", "LOC#1", consistent=True)
     assert item is not None
     keys = [("SKU#A", "LOC#1")]
     for number in range(item.get("slots", 0)):
@@ -139,7 +139,8 @@ def _snapshot() -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     try:
         answer: Any = clients.dynamodb().transact_get_items(
             TransactItems=[
-                {"Get": {"TableName": store.stock(), "Key": dynamodb.key(*key)}} for key in keys
+                {"Get": {"TableName": store.stock_table(), "Key": dynamodb.key(*key)}}
+                for key in keys
             ]
         )
     except clients.dynamodb().exceptions.TransactionCanceledException:
@@ -282,7 +283,7 @@ def test_holds_expire_while_the_position_is_split() -> None:
     random.Random(5).shuffle(work)
     with contended(clients.dynamodb()), following() as follower, watched():
         race(work, THREADS)
-    states = [store.known_hold(f"h{number}").state for number in range(60)]
+    states = [store.get_hold(f"h{number}").state for number in range(60)]
     assert states == [HoldState.EXPIRED] * 60
     sold = sum(store.find_hold(f"n{number}") is not None for number in range(70))
     assert sold >= 40
@@ -296,7 +297,7 @@ def test_units_that_leave_without_asking_are_not_taken_from_under_a_slot() -> No
     cause = Cause("norain/orders", "o", "fulfillment.rejected", "stock_taking")
 
     def lose() -> bool:
-        assert store.carry_out([Effect(*PLACE, -90, 0)], cause, NOW).written
+        assert store.commit_effects([Effect(*PLACE, -90, 0)], cause, NOW).written
         return False
 
     with contended(clients.dynamodb()):
@@ -336,7 +337,7 @@ def test_the_same_request_for_the_last_unit_is_answered_with_its_hold() -> None:
 
 def test_carts_over_split_positions_are_all_or_nothing() -> None:
     for sku in ("A", "B"):
-        store.apply([Counted("wms", "c0", None, sku, "1", 100, START)], None, (), NOW)
+        store.apply_events([Counted("wms", "c0", None, sku, "1", 100, START)], None, (), NOW)
     assert split()
 
     def buy(number: int) -> bool:

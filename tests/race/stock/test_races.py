@@ -73,7 +73,7 @@ def at(second: int) -> datetime:
 
 def stocked(quantity: int, *skus: str) -> None:
     for sku in skus:
-        store.apply([Counted("wms", "c0", None, sku, "1", quantity, START)], None, (), NOW)
+        store.apply_events([Counted("wms", "c0", None, sku, "1", quantity, START)], None, (), NOW)
 
 
 def moved(number: int, *, sequenced: bool) -> Moved:
@@ -83,7 +83,7 @@ def moved(number: int, *, sequenced: bool) -> Moved:
 
 def apply(*events: Event) -> int:
     found = store.positions_of([("A", "1")]).get(("A", "1"))
-    return store.apply(events, found, store.applied_of(events), NOW)
+    return store.apply_events(events, found, store.applied_movements(events), NOW)
 
 
 def brought(event: Event) -> int:
@@ -197,12 +197,12 @@ def test_release_expiry_and_order_of_one_hold_have_one_winner() -> None:
         work: list[Callable[[], str]] = [release, sweep, convert] * 11
         random.Random(round_).shuffle(work)
         results = race(work)
-        state = store.known_hold(opened.hold_id).state
+        state = store.get_hold(opened.hold_id).state
         assert results.count("converted") == (state is HoldState.CONVERTED)
         assert results.count("expired") == (state is HoldState.EXPIRED)
         assert results.count("released") >= (state is HoldState.RELEASED)
     converted = sum(
-        5 for round_ in range(4) if store.known_hold(f"h{round_}").state is HoldState.CONVERTED
+        5 for round_ in range(4) if store.get_hold(f"h{round_}").state is HoldState.CONVERTED
     )
     assert_laws({("A", "1"): converted}, Follower())
 

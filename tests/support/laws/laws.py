@@ -265,7 +265,7 @@ class Laws(RuleBasedStateMachine):
         try:
             with self.weather.role(FEED):
                 found = stock_store.positions_of(by_place)
-                applied = stock_store.applied_of(events)
+                applied = stock_store.applied_movements(events)
                 for place, batch in by_place.items():
                     self.apply(place, batch, found.get(place), applied)
         except Busy:
@@ -287,7 +287,7 @@ class Laws(RuleBasedStateMachine):
         applied: Any,
     ) -> None:
         try:
-            stock_store.apply(batch, known, applied, self.now)
+            stock_store.apply_events(batch, known, applied, self.now)
         except Busy:
             if self.weather.storm is not None:
                 raise

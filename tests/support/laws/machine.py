@@ -29,7 +29,7 @@ from shared.orders import store as orders
 from shared.orders.model import Line, Order, Payment, Rejection, Returned
 from shared.stock import store as stock_store
 from shared.stock.contract.feed import event_of
-from shared.stock.model.audit import LATE, drifts
+from shared.stock.model.audit import LEDGER_LAG, find_drifts
 from shared.stock.model.events import Counted, Moved
 from shared.stock.model.position import Hold, HoldLine, HoldState
 from shared.stock.store import audit as audit_store
@@ -257,7 +257,7 @@ class Machine(Laws):
     @rule(place=places)
     def heat_up_or_cool_down(self, place: tuple[str, str]) -> None:
         """Its units are spread over slots, as when it runs hot; or folded back."""
-        item, whole = slots.look(*place)
+        item, whole = slots.read_whole(*place)
         if whole.slots:
             with self.weather.role(FOLDS):
                 slots.fold(*place, self.now)
@@ -275,12 +275,16 @@ class Machine(Laws):
             found for place in PLACES if (found := stock_store.position(*place)) is not None
         ]
         with self.weather.role(AUDITS):
-            promised = audit_store.promised_now(orders.open_units, positions)
+            promised = audit_store.promised_units(orders.open_units, positions)
             for found in positions:
-                now = min(self.now, found.updated_at + LATE / 2)  # the stream is not that late
-                ledger = audit_store.ledger(found, now)
+                now = min(
+                    self.now, found.updated_at + LEDGER_LAG / 2
+                )  # the stream is not that late
+                ledger = audit_store.read_ledger(found, now)
                 units = promised[found.sku, found.location_id]
-                assert drifts(found, units, ledger, now, now - stock_store.KEPT) == [], (
+                assert (
+                    find_drifts(found, units, ledger, now, now - stock_store.LEDGER_KEPT) == []
+                ), (
                     found,
                     ledger,
                 )

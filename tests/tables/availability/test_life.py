@@ -30,7 +30,7 @@ BOTH = Life(LATER, discontinued=True)
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "pause", lambda attempt: None)
-    monkeypatch.setattr(packs, "_known", {})
+    monkeypatch.setattr(packs, "_slice_counts", {})
 
 
 def put(life: Life, at: datetime = AT) -> bool:
@@ -93,10 +93,10 @@ def test_every_item_of_a_large_pack_has_it(monkeypatch: pytest.MonkeyPatch) -> N
     packs.project("A", [PackChange(f"s-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
     assert len(lives()) > 2
     assert set(lives()) == {AHEAD}
-    versions = {part.pack.version for part in packs.stored("A")}
+    versions = {part.pack.version for part in packs.stored_slices("A")}
     assert put(ENDED)
     assert set(lives()) == {ENDED}
-    assert versions.isdisjoint(part.pack.version for part in packs.stored("A"))
+    assert versions.isdisjoint(part.pack.version for part in packs.stored_slices("A"))
     packs.project("A", [PackChange(f"t-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
     assert set(lives()) == {ENDED}
     assert packs.columns(["A"])["A"].life == packs.packs(["A"])["A"].life == ENDED
@@ -138,7 +138,7 @@ def beginning(items: int) -> None:
         key = packs.pack_key("A", number)
         client.delete_item(TableName=key.table, Key=tables.key(key.pk, key.sk))
     client.delete_item(TableName=table_name("catalog"), Key=tables.key("SKU#A", "PRODUCT"))
-    packs._known.clear()
+    packs._slice_counts.clear()
     if items:
         put(ENDED)
         project("denver")

@@ -14,7 +14,7 @@ from shared.availability.model.confidence import PickOutcome
 from shared.availability.model.pack import PackChange, PackRow, encode, slice_of
 from shared.availability.model.sales import Sale
 from shared.availability.store import confidence, packs, rebuild
-from shared.availability.store.export import stocked
+from shared.availability.store.export import sellable_products
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many, transact
 from shared.errors import Busy
@@ -32,7 +32,7 @@ FEW = 130
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", FEW)
-    monkeypatch.setattr(packs, "_known", {})
+    monkeypatch.setattr(packs, "_slice_counts", {})
 
 
 def change(place: int, version: int = 1, available: int = 7, **more: Any) -> PackChange:
@@ -112,11 +112,11 @@ def test_a_process_that_knows_nothing_or_the_wrong_number_asks_once_more() -> No
     packs.project("A", [change(place) for place in range(100)])
     of = len(items())
     for wrong in (1, 2, 64):
-        packs._known["A"] = wrong
+        packs._slice_counts["A"] = wrong
         calls = Calls()
         assert not packs.project("A", [change(42)])
         assert set(calls.names()) == {"GetItem"}
-        assert packs._known["A"] == of
+        assert packs._slice_counts["A"] == of
 
 
 def test_readers_call_once_more_for_the_packs_that_lie_in_more_items_alone() -> None:
@@ -174,7 +174,7 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
         case "packs":
             assert sorted(packs.packs(["A"])["A"].rows) == everywhere
         case "stored":
-            found = [place for part in packs.stored("A") for place in part.pack.rows]
+            found = [place for part in packs.stored_slices("A") for place in part.pack.rows]
             assert sorted(found) == everywhere
         case "gather":
             assert sorted(gather(["A"]).packs["A"].rows) == everywhere
@@ -288,7 +288,7 @@ def test_any_order_repetition_and_batching_gives_the_rows_of_one_dict(
         patch.setattr(packs, "MOST_BYTES", most_bytes)
         for start in range(0, len(again), size):
             if chance.random() < 0.3:
-                packs._known.clear()
+                packs._slice_counts.clear()
             packs.project(sku, again[start : start + size])
             if chance.random() < 0.3:
                 assert set(rows(sku)) <= set(expected)
@@ -361,11 +361,11 @@ def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("shared.availability.store.export.PAGE", 3)
-    confidence.note("store-0001", [PickOutcome("o", "-", found=True, second=1)])
+    confidence.learn_outcomes("store-0001", [PickOutcome("o", "-", found=True, second=1)])
     packs.project("A", [change(place) for place in range(100)])
     packs.project("B", [change(place) for place in range(40)])
     packs.project("C", [change(0)])
-    found = [(sku, len(pack.locations)) for sku, _, pack in stocked("web", AT)]
+    found = [(sku, len(pack.locations)) for sku, _, pack in sellable_products("web", AT)]
     assert sorted(found) == [("A", 100), ("B", 40), ("C", 1)]
     listed: list[str] = []
     after = None

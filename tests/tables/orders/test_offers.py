@@ -79,7 +79,7 @@ def test_a_rival_that_has_sold_its_units_meanwhile_is_refused() -> None:
     buy(line("1", "A", 2))
     sold = Counted("wms", "c", None, "A", "boulder", 1, LATER)
     known = stock.positions_of([("A", "boulder")])["A", "boulder"]
-    assert stock.apply([sold], known, (), LATER)
+    assert stock.apply_events([sold], known, (), LATER)
     with pytest.raises(Conflict, match="has not got the units"):
         accept("boulder")
     shop.laws()

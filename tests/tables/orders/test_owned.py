@@ -14,7 +14,7 @@ from shared.orders.model import Line, Order, Rejection
 from shared.stock import store as stock
 from shared.stock.model.events import Announced
 from shared.stock.model.position import Hold, HoldLine, HoldState
-from shared.stock.model.rules import Selling
+from shared.stock.model.rules import ChannelTerms
 from tests.support import shop
 from tests.support.shop import NOW, line, order, request
 
@@ -51,7 +51,7 @@ def held(units: Iterable[tuple[str, str, int]]) -> None:
     lines = tuple(HoldLine(*row) for row in units)
     until = NOW + timedelta(hours=1)
     hold = Hold("h-1", lines, "web", HoldState.OPEN, NOW, until, "digest", "{}")
-    stock.open_hold(hold, Selling.freely())
+    stock.open_hold(hold, ChannelTerms.unrestricted())
 
 
 @pytest.mark.parametrize("reason", ["not_found", "no_capacity"])
@@ -149,7 +149,9 @@ def test_an_order_that_waits_for_much_can_still_be_cancelled() -> None:
         for at in ("depot", "omaha"):
             due = NOW + timedelta(days=10)
             event = Announced("erp", f"{sku}{at}", None, sku, at, NOW, 1, due, "PO")
-            stock.apply([event], stock.position(sku, at), stock.applied_of([event]), NOW)
+            stock.apply_events(
+                [event], stock.position(sku, at), stock.applied_movements([event]), NOW
+            )
         shop.project(sku)
     place(*(line(sku, sku, 2, backorder=True) for sku in skus))
     for _ in range(3):
@@ -173,7 +175,9 @@ def test_what_is_left_of_a_backorder_has_its_own_date() -> None:
     for reference, days in (("PO-1", 2), ("PO-2", 10)):
         due = NOW + timedelta(days=days)
         event = Announced("erp", reference, None, "A", "depot", NOW, 1, due, reference)
-        stock.apply([event], stock.position("A", "depot"), stock.applied_of([event]), NOW)
+        stock.apply_events(
+            [event], stock.position("A", "depot"), stock.applied_movements([event]), NOW
+        )
     shop.project("A")
     place(line("1", "A", 2, backorder=True))
     assert found().lines[0].expected_at == NOW + timedelta(days=10)

@@ -48,7 +48,7 @@ def seen(name: str) -> Order:
 
 def fed(event: Event) -> None:
     found = stock.position(event.sku, event.location_id)
-    stock.apply([event], found, stock.applied_of([event]), LATER)
+    stock.apply_events([event], found, stock.applied_movements([event]), LATER)
     shop.project(event.sku)
 
 
@@ -92,7 +92,7 @@ def test_a_pack_that_is_behind_does_not_offer_the_units_to_the_same_place_again(
     shop.project("A")
     found = stock.position("A", "denver")
     event = Counted("wms", "recount", None, "A", "denver", 0, LATER)
-    stock.apply([event], found, {}, LATER)
+    stock.apply_events([event], found, {}, LATER)
     # As far as packs know, denver would have them again.
     believed = replace(shop.position("A", "denver"), on_hand=12, available=9)
     availability.project("A", [replace(change_of(believed), at=NOW)])

@@ -124,6 +124,6 @@ def test_the_next_order_is_promised_behind_those_that_wait(
     first = buy("o-1", line("1", "A", 20, "pickup", location_id="denver"))
     assert first.fulfillments[0].ready_by == NOW + timedelta(hours=2)
     store.project(first, None)
-    unpicked.known.clear()
+    unpicked.cache.clear()
     second = buy("o-2", line("1", "A", 10, "pickup", location_id="denver"))
     assert second.fulfillments[0].ready_by == NOW + timedelta(hours=3)

@@ -105,7 +105,9 @@ def test_a_shortfall_takes_from_the_transfer_before_it_takes_from_a_customer() -
     shop.project("A")
     asked(3)
     count = Counted("wms", "c", None, "A", "denver", 3, LATER)
-    stock.apply([count], stock.position("A", "denver"), stock.applied_of([count]), LATER)
+    stock.apply_events(
+        [count], stock.position("A", "denver"), stock.applied_movements([count]), LATER
+    )
     assert shop.counts("A", "denver") == (3, 5, -2, 0)
     assert shortfalls.cover("A", "denver", LATER) == 1
     assert store.find("o-1") == bought
@@ -136,7 +138,9 @@ def test_those_who_wait_for_the_transfer_keep_what_they_were_promised() -> None:
     coming = transfers.announced(transfers_store.find("t-1"))
     for event in coming:
         assert isinstance(event, Announced)
-        stock.apply([event], stock.position("A", "omaha"), stock.applied_of([event]), NOW)
+        stock.apply_events(
+            [event], stock.position("A", "omaha"), stock.applied_movements([event]), NOW
+        )
     shop.project("A")
     wants = line("1", "A", 2, "pickup", location_id="omaha", backorder=True)
     waits = buy("o-1", wants)

@@ -90,7 +90,7 @@ def test_what_expires_is_not_written_again_and_nothing_else_is_archived() -> Non
     before = items()
     record_movements(expired(), None)
     assert items() == before
-    assert len(list(store.ledger("TENT-2P", "store-12"))) == 3
+    assert len(list(store.ledger_rows("TENT-2P", "store-12"))) == 3
 
 
 def both() -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_an_archive_that_fails_does_not_hold_up_the_ledger(environment: pytest.M
     environment.setenv("NORAIN_ARCHIVE", "is-no-bucket")
     setting.cache_clear()
     assert record_movements(both(), None) == {"batchItemFailures": []}
-    assert len(list(store.ledger("TENT-2P", "store-12"))) == 3
+    assert len(list(store.ledger_rows("TENT-2P", "store-12"))) == 3
     assert len(archived()) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_queue_that_fails_does_not_hold_up_the_ledger_and_no_row_is_lost(
     environment.setenv("NORAIN_ARCHIVE_QUEUE", "https://sqs.eu-central-1.amazonaws.com/1/no")
     setting.cache_clear()
     assert record_movements(both(), None) == {"batchItemFailures": []}
-    assert len(list(store.ledger("TENT-2P", "store-12"))) == 3
+    assert len(list(store.ledger_rows("TENT-2P", "store-12"))) == 3
     kept = [json.loads(one["payload"])["Records"] for one in failed_records()]
     assert kept == [[record] for record in expired()["Records"]]
 
@@ -121,6 +121,6 @@ def test_a_record_that_cannot_be_read_is_put_away_and_holds_up_none(failed_recor
     changes = event("stock/record_movements")["Records"]
     poison = {"eventID": "x", "dynamodb": {"NewImage": {"sk": {"S": "LOC#1"}}}}
     assert record_movements({"Records": [poison, *changes]}, None) == {"batchItemFailures": []}
-    assert len(list(store.ledger("TENT-2P", "store-12"))) == 3
+    assert len(list(store.ledger_rows("TENT-2P", "store-12"))) == 3
     (kept,) = failed_records()
     assert json.loads(kept["payload"]) == {"Records": [poison]}

@@ -12,13 +12,13 @@ from shared.stock.model.events import Counted, Moved
 from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState, take
 from shared.stock.model.rules import (
     ChannelRules,
-    Facts,
+    ChannelTerms,
+    FloorFacts,
     Rule,
     RuleAmount,
     RuleMatch,
-    Selling,
     SellingTerms,
-    terms,
+    terms_of,
 )
 from shared.stock.store import rules as rules_store
 from tests.support.stock_laws import Follower, assert_laws, items
@@ -32,11 +32,11 @@ BOTH = (SAFETY, FENCE)
 
 
 def stocked(quantity: int, sku: str = "A") -> None:
-    store.apply([Counted("wms", f"c-{sku}", None, sku, "1", quantity, NOW)], None, (), NOW)
+    store.apply_events([Counted("wms", f"c-{sku}", None, sku, "1", quantity, NOW)], None, (), NOW)
 
 
-def selling(channel: str, *rules: Rule) -> Selling:
-    return Selling(ChannelRules(1, rules), channel, NOW, {}, {}, lambda _: {})
+def selling(channel: str, *rules: Rule) -> ChannelTerms:
+    return ChannelTerms(ChannelRules(1, rules), channel, NOW, {}, {}, lambda _: {})
 
 
 def hold(name: str, quantity: int, channel: str = "web", sku: str = "A") -> Hold:
@@ -57,7 +57,7 @@ def opened(name: str, quantity: int, channel: str, *rules: Rule) -> Hold:
 
 
 def told(channel: str, *rules: Rule) -> int:
-    return terms(rules, channel).sellable(Facts.of(store.position("A", "1")))
+    return terms_of(rules, channel).sellable(FloorFacts.of(store.position("A", "1")))
 
 
 def counters() -> dict[str, int]:
@@ -117,11 +117,11 @@ def test_what_a_fence_counts_goes_back_with_the_hold_and_stays_with_the_order(
     opened("other", 2, "marketplace", *rules)
     opened("before", 1, "pos")
     assert counters() == {"taken:web": 12, "shared:share": 14, "taken:share": 2}
-    store.release_hold(store.known_hold("released"), NOW)
-    store.release_hold(store.known_hold("released"), NOW)
-    assert store.expire_hold(store.known_hold("expired"), LATER)
-    assert not dynamodb.transact([store.convert_part(store.known_hold("ordered"), "o1", NOW)])
-    store.release_hold(store.known_hold("before"), NOW)
+    store.release_hold(store.get_hold("released"), NOW)
+    store.release_hold(store.get_hold("released"), NOW)
+    assert store.expire_hold(store.get_hold("expired"), LATER)
+    assert not dynamodb.transact([store.convert_part(store.get_hold("ordered"), "o1", NOW)])
+    store.release_hold(store.get_hold("before"), NOW)
     assert counters() == {"taken:web": 4, "shared:share": 6, "taken:share": 2}
     assert_laws({("A", "1"): 4}, Follower())
 
@@ -133,20 +133,27 @@ def test_a_floor_that_has_risen_since_it_was_read_refuses_the_write(
     """30 % of 100 are 30. With 100 more they are 60, and units of the others must not go below."""
     stocked(100)
     opened("h1", 20, "marketplace", SHARE)
-    believed = terms([SHARE], "pos").limit(Facts.of(store.position("A", "1")))
+    believed = terms_of([SHARE], "pos").limit(FloorFacts.of(store.position("A", "1")))
     assert believed.floor == 10
     match event:
         case "count":
             move = Moved("wms", "m", None, "A", "1", 100, "receiving", LATER)
-            store.apply([move], store.position("A", "1"), (), LATER)
+            store.apply_events([move], store.position("A", "1"), (), LATER)
         case "release":
-            store.release_hold(store.known_hold("h1"), NOW)
+            store.release_hold(store.get_hold("h1"), NOW)
         case "return":
             do(Effect("A", "1", 100, 0))
     short = do(take(believed, "A", "1", 65))
     assert len(short) == 1
     assert (
-        do(take(terms([SHARE], "pos").limit(Facts.of(store.position("A", "1"))), "A", "1", 65))
+        do(
+            take(
+                terms_of([SHARE], "pos").limit(FloorFacts.of(store.position("A", "1"))),
+                "A",
+                "1",
+                65,
+            )
+        )
         == []
     )
 
@@ -159,10 +166,10 @@ def do(*effects: Effect) -> list[dynamodb.Refused]:
 
 def test_a_floor_is_left_by_whoever_read_it_before_others_took(local_tables: None) -> None:
     stocked(100)
-    before = Facts.of(store.position("A", "1"))
+    before = FloorFacts.of(store.position("A", "1"))
     opened("h1", 40, "pos", *BOTH)
     opened("h2", 10, "web", *BOTH)
-    late = terms(BOTH, "pos").limit(before)
+    late = terms_of(BOTH, "pos").limit(before)
     assert do(take(late, "A", "1", 16)) != []
     assert do(take(late, "A", "1", 15)) == []
     assert told("web", *BOTH) == 30
@@ -203,10 +210,10 @@ def test_without_rules_nothing_is_counted_or_left(local_tables: None) -> None:
 
 
 def test_rules_are_versions_and_the_one_in_force_is_what_was_put(local_tables: None) -> None:
-    assert rules_store.active() == ChannelRules()
-    first = rules_store.put(BOTH, 0, NOW, "planner")
-    assert (first.rules.version, rules_store.active()) == (1, ChannelRules(1, BOTH))
-    second = rules_store.put((FENCE,), 1, LATER, "other")
+    assert rules_store.active_rules() == ChannelRules()
+    first = rules_store.put_rules(BOTH, 0, NOW, "planner")
+    assert (first.rules.version, rules_store.active_rules()) == (1, ChannelRules(1, BOTH))
+    second = rules_store.put_rules((FENCE,), 1, LATER, "other")
     assert rules_store.published() == second
     assert rules_store.published(1) == first
     assert rules_store.published(0).rules == ChannelRules()
@@ -215,12 +222,12 @@ def test_rules_are_versions_and_the_one_in_force_is_what_was_put(local_tables: N
 
 
 def test_rules_in_force_are_not_put_again_nor_over_others(local_tables: None) -> None:
-    rules_store.put(BOTH, None, NOW, "planner")
-    assert rules_store.put(BOTH, None, LATER, "planner").rules.version == 1
+    rules_store.put_rules(BOTH, None, NOW, "planner")
+    assert rules_store.put_rules(BOTH, None, LATER, "planner").rules.version == 1
     with pytest.raises(VersionMismatch) as refused:
-        rules_store.put((FENCE,), 0, LATER, "planner")
+        rules_store.put_rules((FENCE,), 0, LATER, "planner")
     assert refused.value.data["version"] == 1
-    assert rules_store.active().rules == BOTH
+    assert rules_store.active_rules().rules == BOTH
 
 
 def test_a_document_that_is_too_long_is_refused(
@@ -228,4 +235,4 @@ def test_a_document_that_is_too_long_is_refused(
 ) -> None:
     monkeypatch.setattr(rules_store, "MOST_BYTES", 10)
     with pytest.raises(InvalidRequest):
-        rules_store.put(BOTH, None, NOW, "planner")
+        rules_store.put_rules(BOTH, None, NOW, "planner")

@@ -17,7 +17,7 @@ ORDER = Cause("norain/orders", "o1", "order.placed", "reserved", "o1")
 def stocked(*places: tuple[str, str], quantity: int = 10) -> None:
     for sku, location_id in places:
         count = Counted("wms", f"c-{sku}-{location_id}", None, sku, location_id, quantity, NOW)
-        assert store.apply([count], None, (), NOW) == 1
+        assert store.apply_events([count], None, (), NOW) == 1
 
 
 def do(*effects: Effect) -> list[Effect]:
@@ -65,7 +65,7 @@ def test_the_refused_are_all_named_with_what_they_have(local_tables: None) -> No
         Effect("A", "1", 0, 2, floor=0),
     ]
     whole, parts = store.effect_parts(effects, ORDER, NOW)
-    short = [store.short_of(whole[at.index], at.item) for at in dynamodb.transact(parts)]
+    short = [store.shortage(whole[at.index], at.item) for at in dynamodb.transact(parts)]
     assert short == [
         {"sku": "B", "location_id": "1", "wanted": 3, "sellable": 1},
         {"sku": "C", "location_id": "1", "wanted": 1, "sellable": 0},
@@ -121,7 +121,7 @@ def test_a_write_leaves_who_did_it_for_the_ledger(local_tables: None) -> None:
     _, parts = store.effect_parts([Effect("A", "1", -1, 0)], ORDER, later)
     dynamodb.transact(parts)
     Follower().follow()
-    newest, first = store.ledger("A", "1")
+    newest, first = store.ledger_rows("A", "1")
     assert (newest.version, newest.delta, newest.on_hand) == (2, -1, 9)
     (entry,) = newest.entries
     assert (entry.id, entry.type, entry.own, entry.occurred_at) == (

@@ -32,7 +32,7 @@ def moved(delta: int, minute: float, sequence: int | None = None) -> Moved:
 def feed(*events: Event) -> int:
     """The number of writes, after reading what the worker reads."""
     found = store.positions_of([("A", "1")])
-    return store.apply(events, found.get(("A", "1")), store.applied_of(events), NOW)
+    return store.apply_events(events, found.get(("A", "1")), store.applied_movements(events), NOW)
 
 
 def act(on_hand: int, reserved: int, minute: float) -> None:
@@ -65,8 +65,8 @@ def test_a_repeated_batch_writes_nothing(local_tables: None) -> None:
 
 def test_a_repetition_is_known_even_when_the_reads_were_stale(local_tables: None) -> None:
     batch = [moved(-1, 1, 1), moved(-2, 2)]
-    assert store.apply(batch, None, (), NOW) == 1
-    assert store.apply(batch, None, (), NOW) == 0
+    assert store.apply_events(batch, None, (), NOW) == 1
+    assert store.apply_events(batch, None, (), NOW) == 0
     assert on_hand() == -3
 
 
@@ -117,7 +117,7 @@ def test_a_count_that_was_decided_before_a_hand_over_is_decided_anew(local_table
     act(0, 3, 10)
     act(-3, -3, 10)
     Follower().follow()
-    assert store.apply([counted(9, 5)], stale, (), NOW) == 1
+    assert store.apply_events([counted(9, 5)], stale, (), NOW) == 1
     assert on_hand() == 6
 
 
@@ -135,7 +135,7 @@ def test_a_first_net_count_of_a_reserved_position_is_decided_anew(local_tables: 
     act(4, 0, 0)
     stale = None
     Follower().follow()
-    assert store.apply([counted(9, 5, net_through=5)], stale, (), NOW) == 1
+    assert store.apply_events([counted(9, 5, net_through=5)], stale, (), NOW) == 1
     assert on_hand() == 9
 
 

@@ -22,7 +22,7 @@ LATER = NOW + timedelta(minutes=20)
 def stocked(quantity: int, *places: tuple[str, str]) -> None:
     for sku, location_id in places:
         count = Counted("wms", f"c-{sku}-{location_id}", None, sku, location_id, quantity, NOW)
-        store.apply([count], None, (), NOW)
+        store.apply_events([count], None, (), NOW)
 
 
 def hold(name: str, lines: Iterable[tuple[str, str, int]], minutes: int = 15) -> Hold:
@@ -43,7 +43,7 @@ def available(sku: str = "A") -> int:
 
 
 def state(name: str) -> HoldState:
-    return store.known_hold(name).state
+    return store.get_hold(name).state
 
 
 def test_a_hold_reserves_every_line(local_tables: None) -> None:
@@ -93,7 +93,7 @@ def test_a_floor_is_not_held(local_tables: None) -> None:
 def test_a_released_hold_gives_its_units_back_once(local_tables: None) -> None:
     stocked(5, ("A", "1"))
     opened = store.open_hold(hold("h", [("A", "1", 3)]))
-    for stands in (opened, opened, store.known_hold("h")):
+    for stands in (opened, opened, store.get_hold("h")):
         store.release_hold(stands, SOON)
     assert available() == 5
     assert state("h") is HoldState.RELEASED
@@ -103,7 +103,7 @@ def test_the_sweep_gives_back_what_expired_and_nothing_else(local_tables: None) 
     stocked(9, ("A", "1"))
     for name, minutes in [("short", 5), ("long", 60), ("gone", 5)]:
         store.open_hold(hold(name, [("A", "1", 2)], minutes))
-    store.release_hold(store.known_hold("gone"), SOON)
+    store.release_hold(store.get_hold("gone"), SOON)
     due = list(store.due_holds(LATER))
     assert [found.hold_id for found in due] == ["short"]
     assert store.expire_hold(due[0], LATER)
@@ -111,7 +111,7 @@ def test_the_sweep_gives_back_what_expired_and_nothing_else(local_tables: None) 
     assert available() == 7
     assert state("short") is HoldState.EXPIRED
     assert list(store.due_holds(LATER)) == []
-    store.release_hold(store.known_hold("short"), LATER)
+    store.release_hold(store.get_hold("short"), LATER)
 
 
 def test_the_sweep_leaves_a_hold_that_was_extended_meanwhile(local_tables: None) -> None:
@@ -144,7 +144,7 @@ def test_a_converted_hold_keeps_its_units_reserved_for_the_order(local_tables: N
     opened = store.open_hold(hold("h", [("A", "1", 3)]))
     assert dynamodb.transact([store.convert_part(opened, "o1", SOON)]) == []
     assert_laws({("A", "1"): 3}, Follower())
-    stands = store.known_hold("h")
+    stands = store.get_hold("h")
     assert (stands.state, stands.order_id, stands.closed_at) == (HoldState.CONVERTED, "o1", SOON)
     with pytest.raises(HoldClosed):
         store.release_hold(stands, SOON)
@@ -196,10 +196,10 @@ def test_a_bound_hold_is_released_and_expires_at_last(local_tables: None) -> Non
     stocked(9, ("A", "1"))
     for name in ("released", "expired"):
         store.bind_hold(store.open_hold(hold(name, [("A", "1", 3)])), "pay", LATER, SOON)
-    store.release_hold(store.known_hold("released"), SOON)
+    store.release_hold(store.get_hold("released"), SOON)
     end = LATER + timedelta(hours=1)
     with pytest.raises(HoldClosed):
-        store.bind_hold(store.known_hold("expired"), "pay", end + timedelta(hours=1), end)
+        store.bind_hold(store.get_hold("expired"), "pay", end + timedelta(hours=1), end)
     (due,) = store.due_holds(end)
     assert store.expire_hold(due, end)
     assert available() == 9

@@ -11,7 +11,7 @@ from shared.stock import store
 from shared.stock.model.events import Counted
 from shared.stock.model.feed import PositionWrite
 from shared.stock.store import feeds
-from shared.stock.store.notes import note_down
+from shared.stock.store.notes import save_skipped_counts
 from tests.support.stock_laws import Follower, assert_laws, items
 from tests.tables.stock.test_feeds import NOW, act, at, counted, feed, moved, on_hand
 
@@ -107,18 +107,18 @@ def test_many_unchanged_places_are_one_note_of_a_bucket(environment: pytest.Monk
 def test_notes_of_many_hours_are_searched_from_the_newest_on() -> None:
     feed(counted(10, 0))
     other = Counted("wms", "o", None, "B", "1", 1, at(0))
-    store.apply([other], None, (), NOW)
+    store.apply_events([other], None, (), NOW)
     for minute in range(1, 30):
         feed(counted(10, minute))
         later = Counted("wms", f"o{minute}", None, "B", "1", 1, at(minute + 0.5))
-        store.apply([later], store.position("B", "1"), (), NOW)
+        store.apply_events([later], store.position("B", "1"), (), NOW)
     bounds = {("A", "1"): (at(3), -1), ("B", "1"): (at(29.5), -1), ("C", "1"): (at(3), -1)}
-    found = store.noted_counts(bounds)
+    found = store.skipped_counts(bounds)
     assert {place: count.as_of for place, count in found.items()} == {
         ("A", "1"): at(29),
         ("B", "1"): at(29.5),
     }
-    assert store.noted_counts({("A", "1"): (at(29), 0)}) == {}
+    assert store.skipped_counts({("A", "1"): (at(29), 0)}) == {}
 
 
 LATE = {
@@ -145,7 +145,7 @@ def test_a_count_is_skipped_while_something_late_is_written(late: Callable[[], i
 def test_something_late_is_written_while_a_count_is_skipped(late: Callable[[], int]) -> None:
     """The count was decided on the old position: whoever has noted it looks at the new one."""
     feed(counted(10, 0))
-    with first("note_down", late):
+    with first("save_skipped_counts", late):
         assert skip() == 1
     assert (on_hand(), version()) == (10, 3)
 
@@ -161,7 +161,7 @@ def test_who_dies_before_he_looks_again_makes_up_for_it_when_the_message_comes_a
         patch.setattr(feeds, "_write", write)
         skip()
         result = write(change, now)
-        patch.setattr(feeds, "noted_counts", die)
+        patch.setattr(feeds, "skipped_counts", die)
         return result
 
     with environment.context() as patch:
@@ -179,7 +179,7 @@ def test_who_dies_with_a_count_noted_makes_up_for_it_when_the_message_comes_agai
     late: Callable[[], int], environment: pytest.MonkeyPatch
 ) -> None:
     feed(counted(10, 0))
-    note = note_down
+    note = save_skipped_counts
 
     def note_and_die(counts: Any, now: Any) -> None:
         late()
@@ -187,7 +187,7 @@ def test_who_dies_with_a_count_noted_makes_up_for_it_when_the_message_comes_agai
         raise Died
 
     with environment.context() as patch:
-        patch.setattr(feeds, "note_down", note_and_die)
+        patch.setattr(feeds, "save_skipped_counts", note_and_die)
         with pytest.raises(Died):
             skip()
     assert on_hand() != 10

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.availability.model.answer import LocationTexts, answer_text, question
 from shared.availability.model.confidence import (
     COUNT_WORTH,
     HALF_LIFE,
@@ -16,28 +17,27 @@ from shared.availability.model.confidence import (
     REMEMBERED,
     WEIGHT,
     ConfidenceRecord,
-    Counting,
     PickOutcome,
     Picks,
+    ShelfCount,
     learn,
+    outcome_of_count,
     probability,
-    shown,
-    telling,
+    teaching_counts,
     thousandths,
 )
 from shared.availability.model.pack import (
     Pack,
     PackChange,
     PackRow,
-    confident,
     decode,
     encode,
-    fold,
-    replaced,
+    fold_changes,
+    rebuilt_pack,
     unpack,
+    with_confidence,
 )
-from shared.availability.model.query import KnownPlaces, answer, question
-from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, Selling
+from shared.stock.model.rules import ChannelRules, ChannelTerms, Rule, RuleAmount, RuleMatch
 from tests.support.places import place
 
 NOW = 1_795_000_000
@@ -110,8 +110,8 @@ def test_it_is_a_probability_whatever_comes_in_whatever_order(
 # Counts
 
 
-def counting(number: int, quantity: int, believed: int) -> Counting:
-    return Counting(f"wms {number}", "A", "denver", quantity, believed, NOW)
+def counting(number: int, quantity: int, believed: int) -> ShelfCount:
+    return ShelfCount(f"wms {number}", "A", "denver", quantity, believed, NOW)
 
 
 @pytest.mark.parametrize(
@@ -120,29 +120,29 @@ def counting(number: int, quantity: int, believed: int) -> Counting:
 def test_a_count_is_the_share_of_the_believed_units_that_were_there(
     quantity: int, believed: int, found: float
 ) -> None:
-    record = known(shown(counting(1, quantity, believed), "dairy"))
+    record = known(outcome_of_count(counting(1, quantity, believed), "dairy"))
     picks = record.groups["dairy"]
     assert picks == Picks(COUNT_WORTH * found, COUNT_WORTH * (1 - found))
 
 
 def test_counts_that_confirm_raise_what_is_believed_and_those_that_correct_lower_it() -> None:
     for quantity, rises in ((4, True), (0, False)):
-        record = known(shown(counting(1, quantity, 4), "dairy"))
+        record = known(outcome_of_count(counting(1, quantity, 4), "dairy"))
         assert (probability(record, "dairy") > MEAN) is rises
 
 
 def test_where_nothing_was_believed_a_count_says_nothing_of_picks() -> None:
-    assert telling([counting(1, 5, 0), counting(2, 0, 0), counting(3, 5, -1)]) == []
+    assert teaching_counts([counting(1, 5, 0), counting(2, 0, 0), counting(3, 5, -1)]) == []
 
 
 def test_of_a_whole_store_some_counts_teach_and_the_same_ones_again() -> None:
     whole = [counting(n, n % 3, 2) for n in range(500)]
-    chosen = telling(whole)
+    chosen = teaching_counts(whole)
     assert len(chosen) == MOST_COUNTS
-    assert telling([*reversed(whole), *whole]) == chosen
-    once = known(*(shown(one, "dairy") for one in chosen))
-    assert learn(once, [shown(one, "dairy") for one in telling(whole)]) is None
-    of_half = {one.id for one in telling(whole[:250])}
+    assert teaching_counts([*reversed(whole), *whole]) == chosen
+    once = known(*(outcome_of_count(one, "dairy") for one in chosen))
+    assert learn(once, [outcome_of_count(one, "dairy") for one in teaching_counts(whole)]) is None
+    of_half = {one.id for one in teaching_counts(whole[:250])}
     assert {one.id for one in chosen if one in whole[:250]} <= of_half
 
 
@@ -154,26 +154,26 @@ def rows(**units: int) -> dict[str, PackRow]:
 
 
 def test_a_pack_keeps_it_while_its_positions_change() -> None:
-    pack = confident(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
-    assert confident(pack, {"denver": 912, "elsewhere": 1}) is pack
-    changed = fold("A", pack, [PackChange("denver", 2, PackRow(1, 2), AT)])
+    pack = with_confidence(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
+    assert with_confidence(pack, {"denver": 912, "elsewhere": 1}) is pack
+    changed = fold_changes("A", pack, [PackChange("denver", 2, PackRow(1, 2), AT)])
     assert changed is not None
     assert (changed.rows["denver"].confidence, changed.rows["boulder"].confidence) == (912, None)
     truth = [
         PackChange(location, row.version, PackRow(row.available, 1), AT)
         for location, row in rows(denver=3, boulder=4).items()
     ]
-    assert replaced("A", pack, truth) is None
+    assert rebuilt_pack("A", pack, truth) is None
     stored, _ = decode(encode(changed.rows))
     assert stored == changed.rows
 
 
 def test_an_answer_says_it_where_it_is_known() -> None:
-    pack = confident(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
+    pack = with_confidence(Pack("A", rows(denver=3, boulder=4), AT), {"denver": 912})
     columns = unpack(encode(pack.rows), "2026-11-23T16:59:00.000Z")
-    places = KnownPlaces({"denver": place("denver"), "boulder": place("boulder")}, AT)
+    places = LocationTexts({"denver": place("denver"), "boulder": place("boulder")}, AT)
     for near in (None, (39.7, -105.0)):
-        text = answer(question(["A"], "web", near=near), {"A": columns}, places, AT)
+        text = answer_text(question(["A"], "web", near=near), {"A": columns}, places, AT)
         (item,) = json.loads(text)["items"]
         said = {row["location_id"]: row.get("confidence") for row in item["locations"]}
         assert said == {"denver": 0.912, "boulder": None}
@@ -186,10 +186,10 @@ def test_a_pack_without_picks_has_not_a_byte_more() -> None:
 # What a policy makes of it
 
 
-def selling(confidence: dict[str, int], units: int = 2) -> Selling:
+def selling(confidence: dict[str, int], units: int = 2) -> ChannelTerms:
     rule = Rule("unsure", RuleMatch(confidence_below=900), RuleAmount(units))
     known = {"A": confidence}
-    return Selling(ChannelRules(1, (rule,)), "web", AT, {}, {}, lambda sku: known.get(sku, {}))
+    return ChannelTerms(ChannelRules(1, (rule,)), "web", AT, {}, {}, lambda sku: known.get(sku, {}))
 
 
 def test_a_rule_buffers_where_picks_are_missed_and_nowhere_else() -> None:

@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model.pack import Pack, PackChange, PackRow, decode, encode, fold, unpack
+from shared.availability.model.pack import (
+    Pack,
+    PackChange,
+    PackRow,
+    decode,
+    encode,
+    fold_changes,
+    unpack,
+)
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -28,12 +36,12 @@ HISTORIES = st.lists(
 def test_any_order_repetition_and_batching_gives_the_same_pack(
     history: list[PackChange], chance: random.Random, size: int
 ) -> None:
-    whole = fold("A", None, history)
+    whole = fold_changes("A", None, history)
     again = history * 2
     chance.shuffle(again)
     pack: Pack | None = None
     for start in range(0, len(again), size):
-        pack = fold("A", pack, again[start : start + size]) or pack
+        pack = fold_changes("A", pack, again[start : start + size]) or pack
     assert pack == whole
     newest = {entry.location_id: entry for entry in sorted(history, key=lambda e: e.version)}
     assert (pack.rows if pack else {}) == {place: entry.row for place, entry in newest.items()}
@@ -42,38 +50,38 @@ def test_any_order_repetition_and_batching_gives_the_same_pack(
 @settings(deadline=None, max_examples=100)
 @given(HISTORIES)
 def test_what_is_known_is_not_written_again(history: list[PackChange]) -> None:
-    pack = fold("A", None, history)
-    assert fold("A", pack, history) is None
+    pack = fold_changes("A", None, history)
+    assert fold_changes("A", pack, history) is None
 
 
 def test_an_older_or_equal_version_changes_nothing() -> None:
-    pack = fold("A", None, [change("a", 5, 7)])
-    assert fold("A", pack, [change("a", 4, 9)]) is None
-    assert fold("A", pack, [change("a", 5, 9)]) is None
-    newer = fold("A", pack, [change("a", 6, 9)])
+    pack = fold_changes("A", None, [change("a", 5, 7)])
+    assert fold_changes("A", pack, [change("a", 4, 9)]) is None
+    assert fold_changes("A", pack, [change("a", 5, 9)]) is None
+    newer = fold_changes("A", pack, [change("a", 6, 9)])
     assert newer is not None
     assert newer.rows == {"a": PackRow(9, 6)}
 
 
 def test_a_position_that_is_no_more_leaves_the_pack_and_may_come_back() -> None:
-    pack = fold("A", None, [change("a", 5, 7), change("b", 1, 1)])
-    gone = fold("A", pack, [PackChange("a", 5, None, START)])
+    pack = fold_changes("A", None, [change("a", 5, 7), change("b", 1, 1)])
+    gone = fold_changes("A", pack, [PackChange("a", 5, None, START)])
     assert gone is not None
     assert set(gone.rows) == {"b"}
-    assert fold("A", gone, [PackChange("a", 5, None, START)]) is None
-    back = fold("A", gone, [change("a", 1, 3)])
+    assert fold_changes("A", gone, [PackChange("a", 5, None, START)]) is None
+    back = fold_changes("A", gone, [change("a", 1, 3)])
     assert back is not None
     assert back.rows["a"] == PackRow(3, 1)
 
 
 def test_the_end_of_an_older_life_does_not_end_a_newer_one() -> None:
-    pack = fold("A", None, [change("a", 6, 7)])
-    assert fold("A", pack, [PackChange("a", 5, None, START)]) is None
+    pack = fold_changes("A", None, [change("a", 6, 7)])
+    assert fold_changes("A", pack, [PackChange("a", 5, None, START)]) is None
 
 
 def test_a_pack_is_as_of_its_newest_change_and_never_goes_back() -> None:
-    pack = fold("A", None, [change("a", 9, 7)])
-    later = fold("A", pack, [change("b", 2, 7)])
+    pack = fold_changes("A", None, [change("a", 9, 7)])
+    later = fold_changes("A", pack, [change("b", 2, 7)])
     assert later is not None
     assert later.as_of == START + timedelta(seconds=9)
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.contract.answers import AvailabilityChanged
-from shared.availability.model.events import of_change
+from shared.availability.model.answer import LocationTexts, answer_text, question, status
+from shared.availability.model.events import change_event
 from shared.availability.model.pack import (
     Columns,
     Pack,
@@ -17,16 +18,15 @@ from shared.availability.model.pack import (
     PackRow,
     Slice,
     encode,
-    fold,
-    in_columns,
-    joined,
-    replaced,
-    sliced,
+    fold_changes,
+    merge_columns,
+    merge_slices,
+    rebuilt_pack,
+    split_pack,
+    to_columns,
     unpack,
-    whole,
     with_slice,
 )
-from shared.availability.model.query import KnownPlaces, answer, question, status
 from shared.catalog.model import ORDINARY, Life, Variant
 from shared.instants import rfc3339
 from tests.unit.availability.test_query import AT, LOCATIONS, SOON, ask, pack
@@ -76,7 +76,9 @@ def test_a_preorder_says_from_when_on_it_is_sold() -> None:
 def test_nothing_is_written_for_the_day_to_come() -> None:
     asked, packs = question(("A",), "web"), {"A": living(AHEAD, denver=7)}
     said = [
-        answer(asked, packs, KnownPlaces(LOCATIONS, at), at).split('"status":"')[1].split('"')[0]
+        answer_text(asked, packs, LocationTexts(LOCATIONS, at), at)
+        .split('"status":"')[1]
+        .split('"')[0]
         for at in (AT + DAY - timedelta(milliseconds=1), AT + DAY)
     ]
     assert said == ["preorder", "in_stock"]
@@ -100,8 +102,8 @@ def test_variants_have_words_of_their_own() -> None:
         "D": living(ENDED, denver=0),
     }
     others = [Variant(sku, sku, {}) for sku in "BCD"]
-    text = answer(
-        question(("A",), "web"), packs, KnownPlaces(LOCATIONS, AT), AT, variants={"A": others}
+    text = answer_text(
+        question(("A",), "web"), packs, LocationTexts(LOCATIONS, AT), AT, variants={"A": others}
     )
     assert '"sku":"B","title":"B","attributes":{},"status":"preorder"' in text
     assert '"sku":"C","title":"C","attributes":{},"status":"limited_stock"' in text
@@ -127,19 +129,19 @@ def test_an_event_says_what_is_answered_and_the_first_slice_tells_of_life(
 ) -> None:
     was = Pack("A", rows, AT, 1, life=before)
     now = replace(was, version=2, life=after)
-    text = answer(
+    text = answer_text(
         question(("A",), "web"),
         {"A": unpack(encode(rows), rfc3339(AT), after)},
-        KnownPlaces(LOCATIONS, AT),
+        LocationTexts(LOCATIONS, AT),
         AT,
     )
-    if event := of_change(was, now):
+    if event := change_event(was, now):
         AvailabilityChanged.model_validate(event["data"])
         assert f'"status":"{event["data"]["status"]}"' in text
     told, seen = [], was
-    for part in sliced(now, of):
+    for part in split_pack(now, of):
         following = with_slice(seen, part)
-        told.append(of_change(seen, following))
+        told.append(change_event(seen, following))
         seen = following
     assert (told[0] and told[0]["data"]) == (event and event["data"])
     assert not any(told[1:])
@@ -151,12 +153,12 @@ def test_whoever_makes_a_pack_of_a_pack_keeps_the_life(
 ) -> None:
     one = Pack("A", rows, AT, 3, life=life)
     change = PackChange("z", 9, PackRow(2, 9), AT)
-    parts = sliced(one, of)
+    parts = split_pack(one, of)
     assert {part.pack.life for part in parts} == {life}
-    assert whole([part.pack for part in parts]).life == life
-    columns = [replace(in_columns(part.pack.rows, ""), life=life) for part in parts]
-    assert joined(columns).life == life
-    for made in (fold("A", one, [change]), replaced("A", one, [change])):
+    assert merge_slices([part.pack for part in parts]).life == life
+    columns = [replace(to_columns(part.pack.rows, ""), life=life) for part in parts]
+    assert merge_columns(columns).life == life
+    for made in (fold_changes("A", one, [change]), rebuilt_pack("A", one, [change])):
         assert made is not None
         assert made.life == life
         assert with_slice(made, Slice(one)).life == life
@@ -164,8 +166,8 @@ def test_whoever_makes_a_pack_of_a_pack_keeps_the_life(
 
 def test_an_event_tells_of_the_day_with_the_first_change_behind_it() -> None:
     one = Pack("A", {"a": PackRow(7, 1)}, AT, 1, life=AHEAD)
-    assert of_change(one, replace(one, version=2)) is None
-    event = of_change(one, replace(one, as_of=AT + DAY, version=2))
+    assert change_event(one, replace(one, version=2)) is None
+    event = change_event(one, replace(one, as_of=AT + DAY, version=2))
     assert event
     assert (event["data"]["was"], event["data"]["status"]) == ("preorder", "in_stock")
     assert [row["status"] for row in event["data"]["locations"]] == ["in_stock"]

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.availability.contract.answers import AvailabilityAnswer
-from shared.availability.model.pack import Columns, PackRow, encode, unpack
-from shared.availability.model.query import (
-    KnownPlaces,
-    answer,
-    empty,
+from shared.availability.model.answer import (
+    LocationTexts,
+    answer_text,
     etag,
-    matches,
+    etag_matches,
     question,
     scope_of,
+    unsellable_skus,
 )
+from shared.availability.model.pack import Columns, PackRow, encode, unpack
 from shared.catalog.model import Variant
 from shared.errors import InvalidRequest
 from shared.locations.model import Location, distance_km
@@ -50,7 +50,7 @@ def ask(
     **more: Any,
 ) -> dict[str, Any]:
     asked = question(skus or ("A",), "web", **more)
-    text = answer(asked, packs, KnownPlaces(locations, AT), AT, floor)
+    text = answer_text(asked, packs, LocationTexts(locations, AT), AT, floor)
     AvailabilityAnswer.model_validate_json(text)
     found: dict[str, Any] = json.loads(text)
     return found
@@ -126,7 +126,7 @@ def test_variants_are_told_of_where_it_was_asked_and_only_those_that_are_sellabl
     ]
     packs = {"A-red": pack(denver=2, boulder=9), "A-blue": pack(boulder=1)}
     asked = question(("A", "B"), "web", location_ids=["denver"])
-    text = answer(asked, packs, KnownPlaces(LOCATIONS, AT), AT, variants={"A": variants})
+    text = answer_text(asked, packs, LocationTexts(LOCATIONS, AT), AT, variants={"A": variants})
     AvailabilityAnswer.model_validate_json(text)
     first, second = json.loads(text)["items"]
     assert first["instead"] == {
@@ -147,7 +147,7 @@ def test_the_skus_without_anything_are_known_before_the_answer_is_written() -> N
     packs = {"A": pack(denver=0, boulder=-1), "B": pack(denver=1), "C": pack(boulder=1)}
     for named, found in (([], ["A", "D"]), (["denver"], ["A", "C", "D"])):
         asked = question(("A", "B", "C", "D"), "web", location_ids=named)
-        assert empty(asked, packs, scope_of(asked, KnownPlaces(LOCATIONS, AT))) == found
+        assert unsellable_skus(asked, packs, scope_of(asked, LocationTexts(LOCATIONS, AT))) == found
 
 
 def item(*args: Any, **more: Any) -> dict[str, Any]:
@@ -292,7 +292,7 @@ def test_within_a_minute_the_answer_stays_the_same() -> None:
     asked = question(["A"], "web")
     packs = {"A": pack(denver=1)}
     texts = [
-        answer(asked, packs, KnownPlaces(LOCATIONS, at), at)
+        answer_text(asked, packs, LocationTexts(LOCATIONS, at), at)
         for at in (AT, AT + timedelta(seconds=29), AT + timedelta(seconds=31))
     ]
     assert etag(texts[0]) == etag(texts[1]) != etag(texts[2])
@@ -300,12 +300,12 @@ def test_within_a_minute_the_answer_stays_the_same() -> None:
 
 @pytest.mark.parametrize("header", ['"x"', 'W/"x"', '"y", "x"', "*"])
 def test_a_copy_that_is_still_good_matches(header: str) -> None:
-    assert matches(header, '"x"')
+    assert etag_matches(header, '"x"')
 
 
 @pytest.mark.parametrize("header", [None, "", '"y"', "x"])
 def test_any_other_copy_does_not(header: str | None) -> None:
-    assert not matches(header, '"x"')
+    assert not etag_matches(header, '"x"')
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_pickup_in_time_crosses_midnight_and_the_change_of_the_clocks() -> None:
     night = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)  # 01:00 in Denver, for the first time
     club = {"club": place("club", hours=hours(sat="22:00-02:30"), lead_time_minutes=120)}
     asked = question(["A"], "web", pickup_within=121)
-    told = json.loads(answer(asked, {"A": pack(club=1)}, KnownPlaces(club, night), night))
+    told = json.loads(answer_text(asked, {"A": pack(club=1)}, LocationTexts(club, night), night))
     (row,) = told["items"][0]["locations"]
     assert row["pickup"] == {"ready_by": "2026-11-01T09:01:00.000Z"}
 
@@ -391,9 +391,9 @@ def test_what_is_kept_from_minute_to_minute_is_what_would_be_worked_out(minutes:
         "night": place("night", hours=hours(every="20:00-03:00"), time_zone="Europe/Berlin"),
         "always": place("always"),
     }
-    kept = KnownPlaces(stores, AT)
+    kept = LocationTexts(stores, AT)
     for minute in minutes:
         at = AT + timedelta(minutes=minute)
-        kept = KnownPlaces(stores, at, kept)
-        fresh = KnownPlaces(stores, at)
+        kept = LocationTexts(stores, at, kept)
+        fresh = LocationTexts(stores, at)
         assert {name: kept[name] for name in stores} == {name: fresh[name] for name in stores}

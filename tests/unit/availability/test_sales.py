@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.availability.model.pack import Pack, PackChange, PackRow, decode, encode, fold
+from shared.availability.model.pack import Pack, PackChange, PackRow, decode, encode, fold_changes
 from shared.availability.model.sales import HALF_LIFE, LEAST_DAYS, Prior, Sale, Sales
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -26,14 +26,16 @@ def sale(
 def selling(rates: dict[str, float], days: int, seed: int = 1) -> Pack:
     """A pack after ``days`` of Poisson sales at each place, changed once an hour at most."""
     chance = random.Random(seed)
-    pack = fold("A", None, [PackChange(place, 1, PackRow(500, 1), START) for place in rates])
+    pack = fold_changes(
+        "A", None, [PackChange(place, 1, PackRow(500, 1), START) for place in rates]
+    )
     versions = dict.fromkeys(rates, 1)
     for hour in range(24 * days):
         at = START + timedelta(hours=hour)
         for place, rate in rates.items():
             if chance.random() < rate / 24:
                 versions[place] += 1
-                pack = fold("A", pack, [sale(versions[place], at, 1, place, 500)]) or pack
+                pack = fold_changes("A", pack, [sale(versions[place], at, 1, place, 500)]) or pack
     assert pack is not None
     return pack
 
@@ -68,7 +70,7 @@ def test_an_empty_shelf_says_nothing_of_the_demand() -> None:
     sold_out = [
         sale(n, START + timedelta(days=n), 1, "a", left=0 if n == 20 else 9) for n in range(2, 21)
     ]
-    pack = fold("A", None, [PackChange("a", 1, PackRow(9, 1), START), *sold_out])
+    pack = fold_changes("A", None, [PackChange("a", 1, PackRow(9, 1), START), *sold_out])
     assert pack is not None
     soon, late = (pack.rate("a", START + timedelta(days=days)) for days in (21, 60))
     assert soon == pytest.approx(1.0, rel=0.25)
@@ -76,14 +78,14 @@ def test_an_empty_shelf_says_nothing_of_the_demand() -> None:
 
 
 def test_nothing_is_said_before_a_week_of_watching() -> None:
-    pack = fold("A", None, [sale(1, START)])
+    pack = fold_changes("A", None, [sale(1, START)])
     assert pack is not None
     assert pack.rate("a", START + timedelta(days=LEAST_DAYS - 1)) is None
     rate = pack.rate("a", START + timedelta(days=LEAST_DAYS))
     assert rate is not None
     assert rate < 1
     assert pack.rate("elsewhere", START + timedelta(days=30)) is None
-    unsold = fold("A", None, [PackChange("a", 1, PackRow(9, 1), START)])
+    unsold = fold_changes("A", None, [PackChange("a", 1, PackRow(9, 1), START)])
     assert unsold is not None
     assert unsold.rate("a", START + timedelta(days=30)) is None
 
@@ -100,12 +102,12 @@ def test_a_sale_counts_once_however_often_and_in_what_batches_it_comes(
         sale(version, START + timedelta(days=day), units)
         for version, (day, units) in enumerate(sorted(told), start=1)
     ]
-    whole = fold("A", None, history)
+    whole = fold_changes("A", None, history)
     pack: Pack | None = None
     for start in range(0, len(history), size):
         batch = history[start : start + size]
-        pack = fold("A", pack, batch + batch) or pack
-        assert fold("A", pack, history[: start + size]) is None
+        pack = fold_changes("A", pack, batch + batch) or pack
+        assert fold_changes("A", pack, history[: start + size]) is None
     now = START + timedelta(days=90)
     assert pack is not None
     assert whole is not None
@@ -129,13 +131,13 @@ def test_sales_are_packed_and_500_locations_still_fit() -> None:
 
 def test_what_sells_all_day_loses_nothing_by_being_packed_with_every_sale() -> None:
     """A sale every five minutes: less than the days are rounded to."""
-    kept = told = fold("A", None, [sale(1, START, 0)])
+    kept = told = fold_changes("A", None, [sale(1, START, 0)])
     for number in range(2, 5000):
         change = sale(number, START + timedelta(minutes=5 * number))
-        kept = fold("A", kept, [change]) or kept
+        kept = fold_changes("A", kept, [change]) or kept
         assert told is not None
         rows, prior = decode(encode(told.rows, told.prior))
-        told = fold("A", Pack("A", rows, told.as_of, 1, prior), [change]) or told
+        told = fold_changes("A", Pack("A", rows, told.as_of, 1, prior), [change]) or told
     now = START + timedelta(minutes=5 * 5000)
     assert kept is not None
     assert told is not None

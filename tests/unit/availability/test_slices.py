@@ -13,14 +13,14 @@ from shared.availability.model.pack import (
     PackRow,
     Slice,
     encode,
-    fold,
-    in_columns,
-    joined,
+    fold_changes,
+    merge_columns,
+    merge_slices,
     slice_of,
-    sliced,
-    slices_for,
+    slices_needed,
+    split_pack,
+    to_columns,
     unpack,
-    whole,
     with_slice,
 )
 from shared.availability.model.sales import Sale
@@ -47,11 +47,11 @@ ROWS = st.dictionaries(
 @settings(deadline=None, max_examples=150)
 @given(ROWS, POWERS)
 def test_slices_put_together_are_the_pack(rows: dict[str, PackRow], of: int) -> None:
-    slices = sliced(Pack("A", rows, AT, 7), of)
+    slices = split_pack(Pack("A", rows, AT, 7), of)
     assert [part.number for part in slices] == list(range(of))
-    assert whole([part.pack for part in slices]).rows == rows
+    assert merge_slices([part.pack for part in slices]).rows == rows
     packed = [encode(part.pack.rows, part.pack.prior) for part in slices]
-    assert joined([unpack(one, "t") for one in packed]) == in_columns(rows, "t")
+    assert merge_columns([unpack(one, "t") for one in packed]) == to_columns(rows, "t")
 
 
 @settings(deadline=None, max_examples=150)
@@ -63,7 +63,7 @@ def test_no_two_writes_of_a_sku_have_one_version(
     seen = {1}
     for spreads, place in steps:
         if spreads and len(slices) < 16:
-            slices = sliced(whole([part.pack for part in slices]), 2 * len(slices))
+            slices = split_pack(merge_slices([part.pack for part in slices]), 2 * len(slices))
             written = slices
         else:
             number = place % len(slices)
@@ -83,7 +83,7 @@ def test_no_two_writes_of_a_sku_have_one_version(
 def test_one_slice_of_another_time_changes_its_own_locations_alone(
     rows: dict[str, PackRow], other: dict[str, PackRow], of: int, number: int
 ) -> None:
-    part = sliced(Pack("A", other, AT, 1), of)[number % of]
+    part = split_pack(Pack("A", other, AT, 1), of)[number % of]
     found = with_slice(Pack("A", rows, AT, 1), part).rows
     for place in rows.keys() | other.keys():
         source = other if slice_of(place, of) == part.number else rows
@@ -92,12 +92,12 @@ def test_one_slice_of_another_time_changes_its_own_locations_alone(
 
 def test_as_many_slices_as_it_takes_and_no_more() -> None:
     pack = Pack("A", {f"store-{n:04}": PackRow(n % 40, n) for n in range(400)}, AT)
-    of = slices_for(pack, 1, 800, 64)
+    of = slices_needed(pack, 1, 800, 64)
     assert of in (4, 8)
-    assert max(len(encode(part.pack.rows)) for part in sliced(pack, of)) <= 800
-    assert max(len(encode(part.pack.rows)) for part in sliced(pack, of // 2)) > 800
-    assert slices_for(pack, 1, 1, 16) == 16
-    assert slices_for(pack, 4, 10**6, 64) == 4
+    assert max(len(encode(part.pack.rows)) for part in split_pack(pack, of)) <= 800
+    assert max(len(encode(part.pack.rows)) for part in split_pack(pack, of // 2)) > 800
+    assert slices_needed(pack, 1, 1, 16) == 16
+    assert slices_needed(pack, 4, 10**6, 64) == 4
 
 
 def test_two_thousand_locations_are_one_item() -> None:
@@ -126,9 +126,9 @@ def test_the_pace_of_a_shelf_is_the_same_from_slices() -> None:
             for n in range(40)
             if chance.random() < 0.3 or day == 0
         ]
-        pack = fold("A", pack, changes) or pack
+        pack = fold_changes("A", pack, changes) or pack
     assert pack is not None
-    apart = whole([part.pack for part in sliced(pack, 4)])
+    apart = merge_slices([part.pack for part in split_pack(pack, 4)])
     now = AT + timedelta(days=40)
     assert pack.rate("s3", now) is not None
     for place in pack.rows:

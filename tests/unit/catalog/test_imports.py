@@ -14,7 +14,7 @@ HEAVY = {"aws_lambda_powertools", "biip", "boto3", "botocore", "pydantic"}
         "shared.locations.model",
         "shared.catalog.model",
         "shared.availability.model.pack",
-        "shared.availability.model.query",
+        "shared.availability.model.answer",
     ],
 )
 def test_a_model_needs_nothing_heavy(module: str) -> None:

@@ -16,7 +16,7 @@ from shared.routing.model.decision import Destination
 from shared.routing.model.filter import filtered
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.model.route import route
-from shared.stock.model.rules import Facts
+from shared.stock.model.rules import FloorFacts
 from tests.support.places import hours, place
 from tests.unit.orders.orders import line, order
 
@@ -45,10 +45,10 @@ def started(*lines: model.Line) -> Order:
 
 def test_what_a_refused_write_has_told_is_newer_than_the_packs() -> None:
     packs = supply(denver=5, omaha=2)
-    learnt = packs.knowing({("denver", "A"): Facts(0, 0), ("omaha", "A"): Facts(-3, 0)})
+    learnt = packs.knowing({("denver", "A"): FloorFacts(0, 0), ("omaha", "A"): FloorFacts(-3, 0)})
     assert packs.places("A") == {"denver": 5, "omaha": 2}
     assert learnt.places("A") == {}
-    assert learnt.knowing({("omaha", "A"): Facts(1, 1)}).places("A") == {"omaha": 1}
+    assert learnt.knowing({("omaha", "A"): FloorFacts(1, 1)}).places("A") == {"omaha": 1}
 
 
 def test_stock_at_a_place_that_nobody_knows_is_not_sold() -> None:

@@ -11,7 +11,7 @@ from shared.routing.model.decision import Candidate, Expected, Pull, Pulls
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.model.price import shelf
 from shared.routing.model.route import route
-from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, Selling
+from shared.stock.model.rules import ChannelRules, ChannelTerms, Rule, RuleAmount, RuleMatch
 from tests.support.places import place
 from tests.unit.orders.orders import line, order
 
@@ -67,7 +67,7 @@ def test_a_location_that_often_does_not_find_its_goods_is_dearer() -> None:
 
 def test_units_that_a_channel_must_leave_count_for_those_who_may_have_them() -> None:
     safety = Rule("safety", RuleMatch(), RuleAmount(2))
-    selling = Selling(ChannelRules(1, (safety,)), "web", NOW, PLACES, {}, lambda _: {})
+    selling = ChannelTerms(ChannelRules(1, (safety,)), "web", NOW, PLACES, {}, lambda _: {})
     found = candidates(replace(supply(denver=PackRow(5, 1), omaha=PackRow(2, 1)), selling=selling))
     assert set(found) == {"denver"}
     assert (found["denver"].stock, found["denver"].kept) == ({"A": 3}, {"A": 2})

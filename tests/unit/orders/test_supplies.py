@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.orders import model
 from shared.orders.model import Claim, Order, supplies
 from shared.orders.model.supplies import SupplyStep, WaitingLine
-from shared.stock.model.position import Effect, Expected, Position, Supplied, landing
+from shared.stock.model.position import Effect, Expected, Position, Supplied, receive_supply
 from tests.unit.orders.orders import NOW, line, order
 
 DAY = timedelta(days=1)
@@ -130,14 +130,14 @@ def test_nothing_is_done_while_promises_can_be_kept() -> None:
 
 def test_units_that_come_by_transfer_are_reserved_for_those_promised() -> None:
     there = position(("T-1", 5, 1), due={"T-1": 3})
-    came = landing(Effect("A", "depot", 4, 0), there, "T-1")
+    came = receive_supply(Effect("A", "depot", 4, 0), there, "T-1")
     assert (came.on_hand, came.reserved) == (4, 3)
     assert came.supply == (Supplied("T-1", -3, 3, feed_version=1),)
     assert came.expected is not None
     assert [row.quantity for row in came.expected] == [1]
     plain = Effect("A", "depot", 4, 0)
-    assert landing(plain, position(("T-1", 5, 1)), "T-1") is plain
-    assert landing(plain, None, "T-1") is plain
+    assert receive_supply(plain, position(("T-1", 5, 1)), "T-1") is plain
+    assert receive_supply(plain, None, "T-1") is plain
 
 
 def test_another_date_is_told_once_with_the_one_before() -> None:

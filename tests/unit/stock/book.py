@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.stock.model.count import Basis, Needs
+from shared.stock.model.count import Basis, LedgerNeeds
 from shared.stock.model.events import COUNTED, Counted, Event
-from shared.stock.model.feed import PositionWrite, Skip, fold, hidden_by
+from shared.stock.model.feed import PositionWrite, Skip, fold_events, hiding_bound
 from shared.stock.model.ledger import History, LedgerEntry, LedgerRow
 from shared.stock.model.position import Cause, Effect, Position
-from shared.stock.model.skipped import bound_of, find, newest_of, packs
+from shared.stock.model.skipped import bound_of, find_counts, newest_counts, pack_counts
 
 
 @dataclass
@@ -35,26 +35,28 @@ class Book:
         self._write(decided, now)
         return True
 
-    def _decide(self, events: Sequence[Event]) -> PositionWrite | Skip | Needs | None:
-        decided = fold(self.position, events, self.marks)
-        if isinstance(decided, Needs):
+    def _decide(self, events: Sequence[Event]) -> PositionWrite | Skip | LedgerNeeds | None:
+        decided = fold_events(self.position, events, self.marks)
+        if isinstance(decided, LedgerNeeds):
             self.asked += 1
             rows = []
             for row in reversed(self.rows):
                 rows.append(row)
                 if decided.reached(row):
                     break
-            decided = fold(self.position, events, self.marks, History(rows, self.converted))
-            assert not isinstance(decided, Needs)
+            decided = fold_events(self.position, events, self.marks, History(rows, self.converted))
+            assert not isinstance(decided, LedgerNeeds)
         return decided
 
     def _hiding(self, events: Sequence[Event]) -> Counted | None:
         """What was skipped and may hide some of ``events``, by way of its pack."""
-        bound = hidden_by(self.position, events)
+        bound = hiding_bound(self.position, events)
         if bound is None:
             return None
         place = events[0].sku, events[0].location_id
-        noted = newest_of(find(pack, [place]) for count in self.skipped for pack in packs([count]))
+        noted = newest_counts(
+            find_counts(pack, [place]) for count in self.skipped for pack in pack_counts([count])
+        )
         found = noted.get(place)
         return found if found and bound_of(found) >= bound else None
 

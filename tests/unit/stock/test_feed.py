@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Busy
-from shared.stock.model.count import Basis, Needs
+from shared.stock.model.count import Basis, LedgerNeeds
 from shared.stock.model.events import COUNTED, HELD, RELEASED, Announced, Counted, Event, Moved
-from shared.stock.model.feed import REMEMBERED, PositionWrite, fold
+from shared.stock.model.feed import REMEMBERED, PositionWrite, fold_events
 from shared.stock.model.ledger import History
 from shared.stock.model.position import Cause, Effect
 from tests.unit.stock.book import Book
@@ -263,11 +263,11 @@ def test_a_ledger_that_is_behind_is_waited_for() -> None:
     behind = list(book.rows)
     book.feed([moved(-1, 12)], at(13))
     late = [counted(50, 5)]
-    assert isinstance(fold(book.position, late), Needs)
+    assert isinstance(fold_events(book.position, late), LedgerNeeds)
     with pytest.raises(Busy):
-        fold(book.position, late, history=History(behind))
+        fold_events(book.position, late, history=History(behind))
     with pytest.raises(Busy):
-        fold(book.position, late, history=History([]))
+        fold_events(book.position, late, history=History([]))
 
 
 def test_a_reservation_that_the_ledger_lacks_hinders_no_count_of_long_ago() -> None:
@@ -275,7 +275,7 @@ def test_a_reservation_that_the_ledger_lacks_hinders_no_count_of_long_ago() -> N
     book.feed([moved(-2, 10)], at(11))
     behind = list(book.rows)
     book.act(Effect("A", "1", 0, 1), order(1), at(12))
-    change = fold(book.position, [counted(50, 5)], history=History(behind))
+    change = fold_events(book.position, [counted(50, 5)], history=History(behind))
     assert isinstance(change, PositionWrite)
     assert (change.basis, change.units, change.version) == (Basis.ADD, 50, None)
 
@@ -286,7 +286,7 @@ def test_a_hand_over_that_the_ledger_lacks_is_waited_for_when_the_count_may_cont
     behind = list(book.rows)
     book.act(Effect("A", "1", -1, 0), order(1), at(12))
     with pytest.raises(Busy):
-        fold(book.position, [counted(50, 12)], history=History(behind))
+        fold_events(book.position, [counted(50, 12)], history=History(behind))
     book.feed([counted(50, 12)], at(12))
     assert on_hand(book) == 50
 

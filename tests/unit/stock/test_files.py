@@ -19,11 +19,11 @@ from shared.stock.intake.files import (
     Read,
     Row,
     Start,
+    detect_form,
     form_of,
-    opened,
-    read,
+    gunzipped,
+    read_events,
     rows,
-    unpacked,
 )
 from tests.support.events import EVENTS
 
@@ -38,13 +38,13 @@ def cut(content: bytes, size: int) -> Iterator[bytes]:
 
 
 def rows_of(content: bytes, size: int = 1 << 16, start: Start | None = None) -> list[Row]:
-    form, pieces = opened(unpacked(cut(content, size)))
+    form, pieces = detect_form(gunzipped(cut(content, size)))
     return list(rows(form, pieces, start or Start()))
 
 
 def events_of(content: bytes) -> list[Read]:
     form = form_of(content)
-    return list(read(form, rows(form, [content]), "file:x", AS_OF, NOW))
+    return list(read_events(form, rows(form, [content]), "file:x", AS_OF, NOW))
 
 
 def documents(count: int) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.stock.model.limits import FREE, Limit
-from shared.stock.model.position import Effect, HoldLine, given_back, summed, taken
+from shared.stock.model.limits import NO_LIMIT, Limit
+from shared.stock.model.position import Effect, HoldLine, hold_effects, release_effects, sum_effects
 
 effects = st.builds(
     Effect,
@@ -22,7 +22,7 @@ effects = st.builds(
 @settings(deadline=None, max_examples=200)
 @given(st.lists(effects, max_size=8))
 def test_the_sum_touches_each_position_once_and_loses_nothing(many: list[Effect]) -> None:
-    whole = summed(many)
+    whole = sum_effects(many)
     places = [(effect.sku, effect.location_id) for effect in whole]
     assert places == sorted(set(places))
     for name in ("on_hand", "reserved", "damaged"):
@@ -45,7 +45,7 @@ def test_the_sum_touches_each_position_once_and_loses_nothing(many: list[Effect]
 
 def test_what_a_hold_takes_it_gives_back() -> None:
     lines = [HoldLine("A", "1", 2), HoldLine("A", "1", 1), HoldLine("B", "2", 1)]
-    limits = {("A", "1"): FREE, ("B", "2"): Limit(2, counters=("taken:web",))}
+    limits = {("A", "1"): NO_LIMIT, ("B", "2"): Limit(2, counters=("taken:web",))}
     counted = [*lines[:2], HoldLine("B", "2", 1, ("taken:web",))]
-    assert summed([*taken(lines, limits), *given_back(counted)]) == []
-    assert [effect.reserved for effect in taken(lines, limits)] == [3, 1]
+    assert sum_effects([*hold_effects(lines, limits), *release_effects(counted)]) == []
+    assert [effect.reserved for effect in hold_effects(lines, limits)] == [3, 1]

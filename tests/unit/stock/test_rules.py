@@ -16,17 +16,17 @@ from shared.stock.model.position import Effect, take
 from shared.stock.model.rules import (
     WHOLE,
     ChannelRules,
-    Facts,
+    ChannelTerms,
+    FloorFacts,
     Rule,
     RuleAmount,
     RuleMatch,
-    Selling,
     SellingTerms,
-    began,
-    differing,
+    changed_rules,
     from_json,
-    holding,
-    terms,
+    in_force_since,
+    rules_not_ended,
+    terms_of,
     to_json,
 )
 from tests.support.places import place
@@ -48,9 +48,9 @@ def fence(units: int = 0, *channels: str, ratio: float = 0, name: str = "f", **m
     return Rule(name, RuleMatch(), amount, frozenset(channels or ("web",)), **more)
 
 
-def sellable(channel: str, facts: Facts | int, *rules: Rule) -> int:
-    known = facts if isinstance(facts, Facts) else Facts(facts, facts)
-    return terms(rules, channel).sellable(known)
+def sellable(channel: str, facts: FloorFacts | int, *rules: Rule) -> int:
+    known = facts if isinstance(facts, FloorFacts) else FloorFacts(facts, facts)
+    return terms_of(rules, channel).sellable(known)
 
 
 def unknown(_: str) -> Mapping[str, int]:
@@ -59,7 +59,10 @@ def unknown(_: str) -> Mapping[str, int]:
 
 def bound(rule: Rule, sku: str = "tent", at: str = "denver", channel: str = "web") -> bool:
     rules = ChannelRules(1, (rule,))
-    return Selling(rules, channel, NOW, PLACES, {"tent": TENT}, unknown)[sku, at] != SellingTerms()
+    return (
+        ChannelTerms(rules, channel, NOW, PLACES, {"tent": TENT}, unknown)[sku, at]
+        != SellingTerms()
+    )
 
 
 # Where a rule applies
@@ -100,11 +103,11 @@ def test_a_place_that_nobody_knows_matches_by_its_id_only() -> None:
 
 def test_what_two_documents_differ_in_is_what_may_change_anything() -> None:
     one, two, three = (Rule(name, RuleMatch(), RuleAmount(1)) for name in "abc")
-    assert differing((one, two), (one, two)) == ()
-    assert differing((one, two), (two, three)) == (one, three)
-    assert differing((one, two), (two, one)) == (one, two, two, one)
+    assert changed_rules((one, two), (one, two)) == ()
+    assert changed_rules((one, two), (two, three)) == (one, three)
+    assert changed_rules((one, two), (two, one)) == (one, two, two, one)
     more = replace(two, amount=RuleAmount(2))
-    assert differing((one, two), (one, more)) == (two, more)
+    assert changed_rules((one, two), (one, more)) == (two, more)
 
 
 def test_a_document_says_something_else_from_the_end_of_a_fence_on() -> None:
@@ -119,8 +122,8 @@ def test_a_document_says_something_else_from_the_end_of_a_fence_on() -> None:
         (late, late, ()),
         (late + timedelta(days=9), late, ()),
     ):
-        assert began(rules, put_at, at) == since
-        assert holding(rules, at) == holding(rules, since) == left
+        assert in_force_since(rules, put_at, at) == since
+        assert rules_not_ended(rules, at) == rules_not_ended(rules, since) == left
 
 
 def test_safety_stock_is_of_the_channels_that_it_names() -> None:
@@ -141,7 +144,7 @@ def test_of_the_safety_stocks_that_match_the_last_one_holds() -> None:
 
 @pytest.mark.parametrize(("on_hand", "kept"), [(100, 10), (99, 10), (91, 10), (90, 9), (11, 3)])
 def test_safety_stock_by_ratio_is_of_what_is_on_hand_rounded_up(on_hand: int, kept: int) -> None:
-    facts = Facts(on_hand - 1, on_hand)
+    facts = FloorFacts(on_hand - 1, on_hand)
     assert sellable("web", facts, safety(3, ratio=0.1)) == on_hand - 1 - kept
 
 
@@ -161,9 +164,9 @@ def test_a_fence_is_a_floor_for_every_other_channel() -> None:
 
 
 def test_what_its_channel_has_taken_is_no_longer_set_aside() -> None:
-    taken = Facts(80, 100, {"taken:f": 20})
+    taken = FloorFacts(80, 100, {"taken:f": 20})
     assert sellable("pos", taken, fence(30)) == 70
-    assert sellable("pos", Facts(60, 100, {"taken:f": 40}), fence(30)) == 60
+    assert sellable("pos", FloorFacts(60, 100, {"taken:f": 40}), fence(30)) == 60
 
 
 def test_safety_stock_is_honoured_inside_and_outside_of_a_fence() -> None:
@@ -199,11 +202,11 @@ def test_of_the_fences_of_the_same_channels_the_last_one_holds() -> None:
 def test_a_ratio_is_of_what_there_was_to_share_since_the_fence_began() -> None:
     rule = fence(ratio=0.3)
     assert sellable("pos", 100, rule) == 70
-    sold = Facts(40, 100, {"shared:f": 60})
+    sold = FloorFacts(40, 100, {"shared:f": 60})
     assert sellable("pos", sold, rule) == 10
-    mixed = Facts(40, 100, {"shared:f": 60, "taken:f": 20})
+    mixed = FloorFacts(40, 100, {"shared:f": 60, "taken:f": 20})
     assert sellable("pos", mixed, rule) == 30
-    delivered = Facts(140, 200, {"shared:f": 60, "taken:f": 20})
+    delivered = FloorFacts(140, 200, {"shared:f": 60, "taken:f": 20})
     assert sellable("pos", delivered, rule) == 100
 
 
@@ -215,8 +218,8 @@ def test_a_fence_is_open_to_all_from_its_date_on() -> None:
     rules = ChannelRules(1, (fence(30, until=NOW),))
 
     def told(at: datetime) -> int:
-        return Selling(rules, "pos", at, {}, {}, unknown)["tent", "denver"].sellable(
-            Facts(100, 100)
+        return ChannelTerms(rules, "pos", at, {}, {}, unknown)["tent", "denver"].sellable(
+            FloorFacts(100, 100)
         )
 
     assert told(NOW - timedelta(milliseconds=1)) == 70
@@ -225,18 +228,18 @@ def test_a_fence_is_open_to_all_from_its_date_on() -> None:
 
 def test_only_those_who_count_are_counted() -> None:
     rules = fence(30), fence(0, "marketplace", ratio=0.2, name="m")
-    facts = Facts(100, 100, {}, (1, 0))
-    assert terms(rules, "web").limit(facts).counters == ("taken:f", "shared:m")
-    assert terms(rules, "marketplace").limit(facts).counters == ("taken:m", "shared:m")
-    assert terms(rules, "pos").limit(facts).counters == ("shared:m",)
+    facts = FloorFacts(100, 100, {}, (1, 0))
+    assert terms_of(rules, "web").limit(facts).counters == ("taken:f", "shared:m")
+    assert terms_of(rules, "marketplace").limit(facts).counters == ("taken:m", "shared:m")
+    assert terms_of(rules, "pos").limit(facts).counters == ("shared:m",)
 
 
 def test_a_floor_that_depends_on_the_position_needs_it() -> None:
-    assert terms([safety(3)], "pos").limit(None) == Limit(3)
-    assert terms([safety(3), fence(5)], "web").limit(None) == Limit(3, counters=("taken:f",))
+    assert terms_of([safety(3)], "pos").limit(None) == Limit(3)
+    assert terms_of([safety(3), fence(5)], "web").limit(None) == Limit(3, counters=("taken:f",))
     for rules in ([fence(3)], [safety(ratio=0.1)]):
         with pytest.raises(ValueError, match="depends"):
-            terms(rules, "pos").limit(None)
+            terms_of(rules, "pos").limit(None)
 
 
 # Laws
@@ -263,24 +266,24 @@ documents = st.builds(
 def test_what_all_channels_together_sell_is_there(
     rules: list[Rule], available: int, buyers: list[str], data: st.DataObject
 ) -> None:
-    facts = Facts(available, available, {}, (1, 0))
+    facts = FloorFacts(available, available, {}, (1, 0))
     sold = 0
     for channel in [*buyers, *CHANNELS]:
-        told = terms(rules, channel).sellable(facts)
+        told = terms_of(rules, channel).sellable(facts)
         units = told if len(buyers) < 3 else data.draw(st.integers(0, told))
-        facts = after(take(terms(rules, channel).limit(facts), "A", "1", units), facts)
+        facts = after(take(terms_of(rules, channel).limit(facts), "A", "1", units), facts)
         sold += units
         kept = _safety_of(rules, channel, facts)
         assert not units or facts.available >= kept
     assert sold <= max(0, available)
 
 
-def _safety_of(rules: list[Rule], channel: str, facts: Facts) -> int:
+def _safety_of(rules: list[Rule], channel: str, facts: FloorFacts) -> int:
     binding = [rule for rule in rules if rule.binds(channel)]
     return binding[-1].amount.up(facts.on_hand) if binding else 0
 
 
-def after(effect: Effect, facts: Facts) -> Facts:
+def after(effect: Effect, facts: FloorFacts) -> FloorFacts:
     """As table.py writes it."""
     counters = dict(facts.counters)
     for name, delta in effect.counters:
@@ -291,7 +294,7 @@ def after(effect: Effect, facts: Facts) -> Facts:
         and effect.reserved > 0
         and all(delta == effect.reserved for _, delta in effect.counters)
     )
-    return Facts(
+    return FloorFacts(
         facts.available + effect.on_hand - effect.reserved,
         facts.on_hand + effect.on_hand,
         counters,
@@ -299,7 +302,7 @@ def after(effect: Effect, facts: Facts) -> Facts:
     )
 
 
-def passes(effect: Effect, facts: Facts) -> bool:
+def passes(effect: Effect, facts: FloorFacts) -> bool:
     """The condition of the write, as table.py states it."""
     if effect.since is not None and effect.since != facts.since:
         return False
@@ -320,17 +323,17 @@ class Channels(RuleBasedStateMachine):
     @initialize(rules=documents, units=st.integers(0, 60))
     def start(self, rules: list[Rule], units: int) -> None:
         self.document = rules
-        self.facts = Facts(units, units, {}, (1, 0))
+        self.facts = FloorFacts(units, units, {}, (1, 0))
         self.read = [self.facts]
         self.open: list[Effect] = []
         self.all_takes: dict[str, int] = {}
 
-    def becomes(self, facts: Facts) -> None:
+    def becomes(self, facts: FloorFacts) -> None:
         self.facts = facts
         self.read.append(facts)
 
     def terms(self, channel: str) -> SellingTerms:
-        return terms(self.document, channel)
+        return terms_of(self.document, channel)
 
     @rule(channel=st.sampled_from(CHANNELS), units=st.integers(1, 12), ago=st.integers(0, 3))
     def take(self, channel: str, units: int, ago: int) -> None:

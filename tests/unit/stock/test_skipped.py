@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.stock.model.events import Counted, Event
 from shared.stock.model.position import Effect
-from shared.stock.model.skipped import MOST, bound_of, bucket_of, find, packs
+from shared.stock.model.skipped import MOST_COUNTS, bound_of, bucket_of, find_counts, pack_counts
 from tests.unit.stock.book import Book
 from tests.unit.stock.test_feed import (
     SOURCES,
@@ -140,11 +140,11 @@ def test_in_any_order_skipped_counts_hide_what_they_contain(
     )
 )
 def test_what_is_packed_is_found_again_and_nothing_else(counts: list[Counted]) -> None:
-    made = list(packs(counts))
+    made = list(pack_counts(counts))
     places = {(count.sku, count.location_id): count for count in counts}
     found: dict[tuple[str, str], Counted] = {}
     for pack in made:
-        here = find(pack, [*places, ("Z", "1")])
+        here = find_counts(pack, [*places, ("Z", "1")])
         assert {bucket_of(location_id) for _, location_id in here} == {pack.bucket}
         assert max(map(bound_of, here.values())) == pack.newest
         found |= here
@@ -154,9 +154,9 @@ def test_what_is_packed_is_found_again_and_nothing_else(counts: list[Counted]) -
 def test_a_pack_is_far_below_the_size_of_an_item_and_takes_some_25_bytes_a_count() -> None:
     counts = [
         Counted("urn:wms", f"{n * 2654435761 % 2**64:016x}", n, f"SKU{n}", "1", n % 30, at(n / 600))
-        for n in range(MOST + 1)
+        for n in range(MOST_COUNTS + 1)
     ]
-    made = list(packs(counts))
+    made = list(pack_counts(counts))
     sizes = [len(pack.places) + len(pack.counts) for pack in made]
     assert len(made) == 2
     assert sum(sizes) / len(counts) < 32
@@ -167,5 +167,5 @@ def test_a_pack_is_far_below_the_size_of_an_item_and_takes_some_25_bytes_a_count
 def test_milliseconds_survive(milliseconds: int) -> None:
     instant = at(0) + timedelta(milliseconds=milliseconds)
     count = Counted("s", "c", None, "A", "1", 1, instant)
-    (pack,) = packs([count])
-    assert find(pack, [("A", "1")]) == {("A", "1"): count}
+    (pack,) = pack_counts([count])
+    assert find_counts(pack, [("A", "1")]) == {("A", "1"): count}

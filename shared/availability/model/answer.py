@@ -81,12 +81,12 @@ def question(
     )
 
 
-NONE: Mapping[str, int] = {}
-UNKNOWN = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
+NO_UNITS: Mapping[str, int] = {}
+UNKNOWN_READINESS = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
 """Of no instant."""
 
 
-class KnownPlaces(dict[str, tuple[str, str]]):
+class LocationTexts(dict[str, tuple[str, str]]):
     """What is said of each location before and after its number of units, until the next minute.
 
     It depends on the location, the units ``unpicked`` there and the minute only, so it is made
@@ -97,8 +97,8 @@ class KnownPlaces(dict[str, tuple[str, str]]):
         self,
         locations: Mapping[str, Location],
         at: datetime,
-        before: "KnownPlaces | None" = None,
-        unpicked: Mapping[str, int] = NONE,
+        before: "LocationTexts | None" = None,
+        unpicked: Mapping[str, int] = NO_UNITS,
     ) -> None:
         super().__init__()
         self.locations, self.unpicked = locations, unpicked
@@ -126,7 +126,7 @@ class KnownPlaces(dict[str, tuple[str, str]]):
         if location is None or not location.pickup:
             return None
         waiting = self.unpicked.get(location_id, 0)
-        behind, known = self._known.get(location_id, UNKNOWN)
+        behind, known = self._known.get(location_id, UNKNOWN_READINESS)
         if behind != waiting or not known.at <= self.minute < known.until:
             known = readiness(location, self.minute, waiting + 1)
             self._known[location_id] = waiting, known
@@ -138,10 +138,10 @@ def next_minute(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
-def answer(
+def answer_text(
     asked: Question,
     packs: Mapping[str, Columns],
-    places: KnownPlaces,
+    places: LocationTexts,
     at: datetime,
     floor: int = 0,
     *,
@@ -191,7 +191,7 @@ class Scope:
     distances: Mapping[str, float] | None
 
 
-def scope_of(asked: Question, places: KnownPlaces) -> Scope:
+def scope_of(asked: Question, places: LocationTexts) -> Scope:
     order: Iterable[str] | None = None
     distances = None
     named = _named(asked, places.locations)
@@ -226,29 +226,29 @@ def _named(asked: Question, known: Mapping[str, Location]) -> frozenset[str] | N
     return members & asked.location_ids if asked.location_ids else members
 
 
-def empty(asked: Question, packs: Mapping[str, Columns], scope: Scope) -> list[str]:
+def unsellable_skus(asked: Question, packs: Mapping[str, Columns], scope: Scope) -> list[str]:
     """The SKUs asked for of which nothing is sellable there."""
-    return [sku for sku in asked.skus if not _any(packs.get(sku, NOTHING), scope)]
+    return [sku for sku in asked.skus if not _any_sellable(packs.get(sku, NOTHING), scope)]
 
 
-def _any(pack: Columns, scope: Scope) -> bool:
+def _any_sellable(pack: Columns, scope: Scope) -> bool:
     if scope.order is None:
         return any(units > 0 for units in pack.available)
-    return any(units > 0 for _, units in _counted(pack, scope, 0))
+    return any(units > 0 for _, units in _sellable_by_location(pack, scope, 0))
 
 
 def _item(
     asked: Question,
     sku: str,
     pack: Columns,
-    places: KnownPlaces,
+    places: LocationTexts,
     *,
     scope: Scope,
     at: datetime,
     floor: int,
     others: str,
 ) -> str:
-    counted = _counted(pack, scope, floor)
+    counted = _sellable_by_location(pack, scope, floor)
     shown = [row for row in counted if row[1] > 0]
     if asked.location_ids:
         shown = [(location, max(0, units)) for location, units in counted]
@@ -270,7 +270,7 @@ def _item(
     )
 
 
-def _counted(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
+def _sellable_by_location(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
     """What each location asked for has to sell; below 0 where there is less than the floor."""
     if scope.order is None:
         available = [units - floor for units in pack.available] if floor else pack.available
@@ -281,7 +281,7 @@ def _counted(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
 
 def _rows(
     shown: Iterable[tuple[str, int]],
-    places: KnownPlaces,
+    places: LocationTexts,
     distances: Mapping[str, float] | None,
     pack: Columns,
 ) -> str:
@@ -290,17 +290,20 @@ def _rows(
         return ",".join([f"{head}{units}{tail}" for (head, tail), units in said])
     sure = dict(zip(pack.locations, pack.confidence, strict=False))
     if distances is None:
-        told = [(places[location], units, SURE[sure.get(location)]) for location, units in shown]
+        told = [
+            (places[location], units, CONFIDENCE_TEXTS[sure.get(location)])
+            for location, units in shown
+        ]
         return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in told])
     rows = []
     for location, units in shown:
         head, tail = places[location]
-        known = SURE[sure.get(location)]
+        known = CONFIDENCE_TEXTS[sure.get(location)]
         rows.append(f'{head}{units},"distance_km":{distances[location]:.3f}{known}{tail}')
     return ",".join(rows)
 
 
-SURE: dict[int | None, str] = {
+CONFIDENCE_TEXTS: dict[int | None, str] = {
     None: "",
     **{known: f',"confidence":{known / 1000:g}' for known in range(1001)},
 }
@@ -319,7 +322,7 @@ def _variants(
     rows = []
     for variant in variants:
         pack = packs.get(variant.sku, NOTHING)
-        counted = _counted(pack, scope, floor)
+        counted = _sellable_by_location(pack, scope, floor)
         if sellable := sum([units for _, units in counted if units > 0]):
             rows.append(
                 f'{{"sku":{dumps(variant.sku)},"title":{dumps(variant.title)},'
@@ -330,7 +333,7 @@ def _variants(
 
 
 def _elsewhere(
-    asked: Question, pack: Columns, places: KnownPlaces, *, at: datetime, floor: int
+    asked: Question, pack: Columns, places: LocationTexts, *, at: datetime, floor: int
 ) -> list[str]:
     """The nearest location with something to sell, from the point asked for or from any location
     asked for by name or group; and the first supply, wherever it is expected."""
@@ -452,7 +455,7 @@ def etag(text: str) -> str:
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
-def matches(if_none_match: str | None, tag: str) -> bool:
+def etag_matches(if_none_match: str | None, tag: str) -> bool:
     """Whether the caller's copy, told by If-None-Match (RFC 9110, 13.1.2), is this one."""
     if not if_none_match:
         return False
