@@ -15,7 +15,7 @@ from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
 from shared.errors import Busy, InvalidTransition, OutOfStock, Refusal
-from shared.orders import backorders, model, placing, promising, store
+from shared.orders import backorders, changing, model, placing, promising, store
 from shared.orders.contract.orders import order_answer
 from shared.orders.contract.promises import PromiseHeld, PromiseHoldInput
 from shared.orders.model import Line, Order, transfers
@@ -66,7 +66,7 @@ def stored(name: str) -> Order:
 
 
 def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.act(found, f"{order_id}.{number}", action, LATER, key),
         LATER,
@@ -76,7 +76,7 @@ def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
 
 
 def cancel(order_id: str, key: str) -> str | None:
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.cancel(found, None, "changed my mind", LATER, key),
         LATER,
@@ -87,7 +87,7 @@ def cancel(order_id: str, key: str) -> str | None:
 
 def reject(order_id: str, at: datetime) -> str | None:
     rows = [model.Rejection("1", 1, "no_capacity")]
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.reject(found, f"{order_id}.1", rows, {}, now=at, actor="store"),
         at,
@@ -223,7 +223,7 @@ def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> N
         at_once(
             [
                 partial(reject, name, late),
-                partial(placing.change, name, partial(model.overdue, now=late), late),
+                partial(changing.change, name, partial(model.overdue, now=late), late),
             ]
         )
         found = store.find(name)

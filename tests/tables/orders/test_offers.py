@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import model, offers, placing, store
+from shared.orders import changing, model, offers, placing, store
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Fulfillment, Order
 from shared.routing.model.policy import DEFAULT_POLICY, Handling, Offers, Policy
@@ -55,7 +55,7 @@ def found(name: str = "o-1", number: int = 1) -> Fulfillment:
 
 
 def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
-    placing.change(
+    changing.change(
         name,
         lambda stored: offers.accepted(stored, f"{name}.1", location_id, LATER, "store"),
         LATER,
@@ -237,7 +237,7 @@ def test_what_is_being_picked_stays() -> None:
     shop.stocked({"A": {"omaha": 3}})
     buy()
     accept(None)
-    placing.change("o-1", lambda stored: model.act(stored, "o-1.1", "pick", LATER, "store"), LATER)
+    changing.change("o-1", lambda stored: model.act(stored, "o-1.1", "pick", LATER, "store"), LATER)
     shop.stocked({"A": {"denver": 5}})
     assert offers.improve("o-1", LATER) is None
 
