@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import NotFound, invalid
 from shared.locations.store import find as find_location
-from shared.orders import buyers, model, offers, placing, promising, store, suggesting
+from shared.orders import buyers, changing, model, offers, placing, promising, store, suggesting
 from shared.orders.contract.common import units
 from shared.orders.contract.decisions import (
     DecisionAnswer,
@@ -273,7 +273,7 @@ def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
     rejections = [line.rejection() for line in body.lines]
 
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
-        believed = placing.shelf(order, fulfillment_id, rejections)
+        believed = changing.believed_available(order, fulfillment_id, rejections)
         return model.reject(order, fulfillment_id, rejections, believed, now=now, actor=actor)
 
     return _fulfill(fulfillment_id, decide)
@@ -517,7 +517,7 @@ def _change(order_id: str, decide: Decide) -> OrderAnswer:
         caller.must_see(order.channel)
         return decide(order, now, caller.actor)
 
-    text = placing.change(order_id, decided, now, request=request, answer=_answer)
+    text = changing.change(order_id, decided, now, request=request, answer=_answer)
     return OrderAnswer.model_validate_json(text or "")
 
 

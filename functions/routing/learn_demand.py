@@ -18,7 +18,7 @@ from shared.availability.store.rebuild import packed_skus
 from shared.catalog.model import Product
 from shared.catalog.store import products
 from shared.locations.store import all_locations
-from shared.orders.placing import destination
+from shared.orders.reading import destination
 from shared.orders.store.demand import Sent, sent_since
 from shared.routing.model.decision import Expected, Problem, Pull, RoutingLine
 from shared.routing.model.price import NO_PULL, SCALE, ShelfPrice, days_left, unfilled

@@ -1,20 +1,23 @@
-"""What has come goes to those who wait for it, and broken promises are made anew."""
+"""Give arrived supply to the backorders that wait for it, and renew promises that broke."""
 
 from datetime import datetime
 from functools import partial
 
 from shared.locations.store import all_locations
-from shared.orders import model, placing, sourcing, store
+from shared.orders import changing, model, sourcing, store
 from shared.orders.model import Order, OrderChange, Taken, supplies
 from shared.orders.model.supplies import SupplyStep
+from shared.orders.reading import supply_for
 from shared.stock import store as stock
 
 
 def review(sku: str, location_id: str, now: datetime) -> int:
-    """Carries out what follows from the supplies of a position; the number of steps that did.
+    """Carry out the steps that the supplies of a position call for, and return how many changed an
+    order.
 
-    In the order of the promises, each order in a transaction of its own. Repeated or late, it does
-    what is left to do: units that have come stay reserved until their order takes them.
+    Steps follow the order of the promises; each order changes in a transaction of its own. A
+    repeated or late review does what remains: arrived units stay reserved until their order takes
+    them.
     """
     queue = store.waiting(sku, location_id)
     position = stock.position(sku, location_id) if queue else None
@@ -26,7 +29,7 @@ def review(sku: str, location_id: str, now: datetime) -> int:
 
 
 def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | None:
-    """None when there is nothing left to do."""
+    """Carry out one step; None when the order no longer needs it."""
 
     def decide(order: Order) -> OrderChange | None:
         line = order.line(step.line_id)
@@ -42,7 +45,7 @@ def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | No
             return None
         if step.kind == "free":
             return model.unpromise(order, step.line_id, location_id, step.reference, units)
-        supply = placing.supply_of(order, store.gather([sku]), now)
+        supply = supply_for(order, store.gather([sku]), now)
         parcel = sourcing.parcel(
             location_id,
             line.method,
@@ -55,20 +58,23 @@ def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | No
         offered = model.offer(landed, [parcel], now, reserve=False)
         return model.settle(offered, now)
 
-    return placing.change(step.order_id, decide, now)
+    return changing.change(step.order_id, decide, now)
 
 
 def _landed(sku: str, location_id: str, reference: str) -> int:
+    """Units of the supply that have arrived and are reserved for backorders."""
     position = stock.position(sku, location_id)
     return position.landed.get(reference, 0) if position else 0
 
 
 def overdue(order_id: str, now: datetime) -> str | None:
-    """What follows from the deadlines of an order that have passed; first it gets what has come."""
+    """Act on the passed deadlines of an order, after its lines got the supply that has arrived."""
     order = store.find(order_id)
     for line in order.lines if order else ():
         if line.deadline is not None and line.deadline <= now:
             for location_id in sorted({claim.location_id for claim in line.claims}):
                 review(line.sku, location_id, now)
     opened = partial(sourcing.opened, all_locations())
-    return placing.change(order_id, lambda found: model.overdue(found, now, opened=opened), now)
+    return changing.change(
+        order_id, lambda current: model.overdue(current, now, opened=opened), now
+    )

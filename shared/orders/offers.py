@@ -1,109 +1,54 @@
-"""Who serves what has been offered: a rival that is faster, or somebody for whom it costs less."""
+"""Change who serves an offer: a rival that accepts first, or a location where it costs less."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from shared.errors import Conflict
-from shared.orders import model, placing, sourcing, store
+from shared.orders import changing, model, sourcing, store
 from shared.orders.model import Fulfillment, Order, OrderChange, Taken
-from shared.orders.sourcing import Supply, staying
-from shared.routing.model.decision import Decision
-from shared.routing.model.route import cost_of, route
-from shared.stock import store as stock
-from shared.stock.model.rules import FloorFacts
+from shared.orders.reading import facts_at, read, supply_for
+from shared.orders.sourcing import Inputs, Needs, Supply
 
 
 def accepted(
     order: Order, fulfillment_id: str, location_id: str | None, now: datetime, actor: str
 ) -> OrderChange:
-    """``location_id`` accepts; None is the location that it was offered to.
+    """``location_id`` accepts the offer; None stands for the location that it was made to.
 
-    Raises Conflict when a rival has not got the units, or was not asked.
+    Raises Conflict when a rival was not asked, or no longer has the units.
     """
     if location_id in (None, order.fulfillment(fulfillment_id).location_id):
         return model.act(order, fulfillment_id, "accept", now, actor)
-    found = model.asked(order, fulfillment_id, location_id)
-    supply = _known(order, found, location_id, now)
+    fulfillment = model.asked(order, fulfillment_id, location_id)
+    supply = _supply_at(order, fulfillment, location_id, now)
     wanted: Counter[str] = Counter()
-    for held in found.lines:
-        wanted[held.sku] += held.quantity
+    for line in fulfillment.lines:
+        wanted[line.sku] += line.quantity
     if short := [sku for sku, units in wanted.items() if supply.sellable(sku, location_id) < units]:
         raise Conflict(f"{location_id} has not got the units any more", skus=short)
     taken = [
-        Taken(held.line_id, held.quantity, supply.limit(held.sku, location_id))
-        for held in found.lines
+        Taken(line.line_id, line.quantity, supply.limit(line.sku, location_id))
+        for line in fulfillment.lines
     ]
     return model.claim(order, fulfillment_id, location_id, taken, now, actor)
 
 
-def _known(order: Order, found: Fulfillment, location_id: str, now: datetime) -> Supply:
-    """With the positions of the location as they are now."""
-    skus = sorted({held.sku for held in found.lines})
-    positions = stock.positions_of([(sku, location_id) for sku in skus], consistent=True)
-    return placing.supply_of(order, store.gather(skus), now).knowing(
-        {(location_id, sku): FloorFacts.of(positions.get((sku, location_id))) for sku in skus}
+def _supply_at(order: Order, fulfillment: Fulfillment, location_id: str, now: datetime) -> Supply:
+    """The supply with the current positions of the fulfillment's SKUs at the location."""
+    skus = sorted({line.sku for line in fulfillment.lines})
+    return supply_for(order, store.gather(skus), now).knowing(
+        facts_at((sku, location_id) for sku in skus)
     )
 
 
 def improve(order_id: str, now: datetime) -> str | None:
-    """Routes again what nobody has begun to pick, and moves what costs less elsewhere, when that
-    saves enough and arrives no later than the shopper was told (Xu, Allgor and Graves, Benefits of
-    Reevaluating Real-Time Order Fulfillment Decisions, 2009). What stays is not touched. None when
-    all of it stays where it is."""
-    return placing.change(order_id, lambda order: improved(order, now), now)
+    """Move the units of an order that nobody has begun to pick, where that pays (see
+    sourcing.plan_improvement). None when everything stays where it is."""
 
+    def decide(order: Order) -> OrderChange | None:
+        inputs = Inputs()
+        while isinstance(plan := sourcing.plan_improvement(order, inputs, now), Needs):
+            inputs = read(plan, inputs, order, now)
+        return plan
 
-def improved(order: Order, now: datetime) -> OrderChange | None:
-    unpicked = [
-        found
-        for found in order.fulfillments
-        if found.state in model.UNPICKED and found.method == "ship" and not found.rivals
-    ]
-    if not unpicked or any(line.unassigned for line in order.lines):
-        return None
-    own = staying.units_of(unpicked)
-    positions = stock.positions_of([(sku, place) for place, sku in own], consistent=True)
-    supply = placing.supply_of(order, store.gather(sorted({sku for _, sku in own})), now)
-    least = supply.policy.offers.saving
-    if least is None:
-        return None
-    supply = supply.knowing(
-        {(place, sku): FloorFacts.of(positions.get((sku, place))) for place, sku in own}
-    )
-    while True:
-        problem = staying.problem(order, unpicked, supply, now)
-        stays = cost_of(problem, staying.by_line(unpicked))
-        decision = route(problem)
-        moves = staying.moves(unpicked, decision)
-        goes = cost_of(problem, decision.plan.units, moves.apart)
-        if stays is None or goes is None or decision.plan.unfilled or not moves.leaving:
-            return None
-        if stays - goes < max(1, least):
-            return None
-        change = _moved(order, moves, decision, supply, now)
-        unread = supply.unread(change)
-        if not unread:
-            break
-        known = stock.positions_of(unread, consistent=True)
-        supply = supply.knowing(
-            {(place, sku): FloorFacts.of(known.get((sku, place))) for sku, place in unread}
-        )
-    return change if _in_time(unpicked, change.order.fulfillments) else None
-
-
-def _moved(
-    order: Order, moves: staying.Moves, decision: Decision, supply: Supply, now: datetime
-) -> OrderChange:
-    freed = model.withdraw(order, moves.leaving, now, "router")
-    part = replace(decision, plan=replace(decision.plan, units=moves.coming))
-    offered = model.offer(freed, sourcing.parcels(part, freed.order, supply, now), now)
-    decisions = (*order.decisions, decision.to_bytes())
-    return replace(offered, order=replace(offered.order, decisions=decisions))
-
-
-def _in_time(before: Iterable[Fulfillment], after: Iterable[Fulfillment]) -> bool:
-    """Whether no line arrives later than it was promised."""
-    promised, now = model.promised(before), model.promised(after)
-    return all(now.get(line_id, at) <= at for line_id, at in promised.items())
+    return changing.change(order_id, decide, now)

@@ -1,5 +1,7 @@
-"""What a cart can be promised: the router asked once per service level, nothing reserved; and one
-of these options held, so that the order which names the hold is that plan, whatever happens."""
+"""Promise a cart: the options of every service level, and a hold on one of them.
+
+Options reserve nothing. A held option is the plan of the order that names the hold: locations,
+units, dates and cost."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,31 +24,27 @@ from shared.orders.contract.promises import (
     PromiseWait,
 )
 from shared.orders.model import Fulfillment, Method, Order
-from shared.orders.placing import (
-    RACES,
-    check_destination,
-    lesson,
-    refuse_short,
-    reserved,
-    supply_of,
-)
-from shared.orders.sourcing import Supply
+from shared.orders.placing import RACES
+from shared.orders.reading import after_lost_race, check_destination, facts_at, supply_for
+from shared.orders.sourcing import Needs, Supply
 from shared.routing.model.decision import Plan
 from shared.routing.model.route import route
 from shared.stock import store as stock
 from shared.stock.model.position import Hold, HoldLine, HoldState
-from shared.stock.model.rules import FloorFacts
 from shared.web.contract import Money
 from shared.web.idempotency import Request
 
 SERVICES: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
-OUR_COST = ("package", "pick", "carrier")
-"""The terms of a plan's cost that are paid, as opposed to weighed."""
-TOLD_FOR = timedelta(minutes=30)
-"""How long an option is counted from when it was told; then from when it is held."""
+PAID_TERMS = ("package", "pick", "carrier")
+"""The terms of a plan's cost that are paid in money; the others only weigh plans."""
+OPTION_AGE = timedelta(minutes=30)
+"""An option up to this old is held with the dates of when it was offered."""
 
 
 def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
+    """The options of a cart, those without a wait first; by SKU what is short when there is none.
+
+    One read call; the router runs once per option."""
     wanted: list[tuple[Method, ServiceLevel, str | None]] = []
     if cart.ship_to is not None:
         wanted += [("ship", service, None) for service in SERVICES]
@@ -54,29 +52,29 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
         wanted.append(("pickup", "standard", cart.pickup_at))
     drafts = [cart.draft(method, service, now) for method, service, _ in wanted]
     gathered = orders_store.gather(line.sku for line in drafts[0].lines)
-    supply = supply_of(drafts[0], gathered, now)
+    supply = supply_for(drafts[0], gathered, now)
     check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
     options: list[PromiseOption] = []
     later: list[PromiseOption] = []
     missing: list[dict[str, int]] = []
     near = sourcing.nearby(drafts[-1], supply, cart.pickup_nearby)
-    for store in near:
-        wanted.append(("pickup", "standard", store))
-        drafts.append(cart.draft("pickup", "standard", now, store))
+    for location_id in near:
+        wanted.append(("pickup", "standard", location_id))
+        drafts.append(cart.draft("pickup", "standard", now, location_id))
     for (method, service, place), draft in zip(wanted, drafts, strict=True):
         routed, plan = _routed(draft, supply, now)
-        left = {line.sku: line.unassigned for line in routed.lines if line.unassigned}
-        if left:
-            missing.append(left)
+        unfilled = {line.sku: line.unassigned for line in routed.lines if line.unassigned}
+        if unfilled:
+            missing.append(unfilled)
             later += _waiting(method, service, routed, plan, supply=supply, now=now)
             continue
-        made = _option(method, service, routed, plan, supply)
-        options.append(made.model_copy(update={"distance_km": near.get(place or "")}))
-        if made.splits:
-            whole, plan = _routed(draft, _in_parcels(supply, 1), now)
-            if not any(line.unassigned for line in whole.lines):
-                options.append(_option(method, service, whole, plan, supply))
+        option = _option(method, service, routed, plan, supply)
+        options.append(option.model_copy(update={"distance_km": near.get(place or "")}))
+        if option.splits:
+            unsplit, plan = _routed(draft, _with_max_packages(supply, 1), now)
+            if not any(line.unassigned for line in unsplit.lines):
+                options.append(_option(method, service, unsplit, plan, supply))
     short = [] if options else list(_short(drafts, missing, supply, now))
     return PromisesAnswer(as_of=now, options=options + later, short=short)
 
@@ -88,8 +86,8 @@ def _routed(draft: Order, supply: Supply, now: datetime) -> tuple[Order, Plan]:
     return model.offer(start, parcels, now).order, decision.plan
 
 
-def _in_parcels(supply: Supply, most: int) -> Supply:
-    """The same, for a shopper who wants it in at most so many parcels."""
+def _with_max_packages(supply: Supply, most: int) -> Supply:
+    """The supply with a policy that allows at most so many parcels."""
     policy = supply.policy
     return replace(supply, policy=replace(policy, max_packages=min(policy.max_packages, most)))
 
@@ -103,8 +101,8 @@ def _waiting(
     supply: Supply,
     now: datetime,
 ) -> Iterator[PromiseOption]:
-    """What is there at once and the rest as it comes, as an order with backorders would have it;
-    nothing when too little is to come."""
+    """The option to ship what is in stock at once and the rest when its supply arrives, as an order
+    with backorders would; no option when too little supply is announced."""
     waits = sourcing.waits(routed, supply, now)
     if waits is None:
         return
@@ -113,17 +111,17 @@ def _waiting(
         return
     parcels = [parcel for parcel, _ in arrivals]
     parts = routed.fulfillments
-    told = _option(method, service, routed, plan, supply)
-    yield told.model_copy(
+    at_once = _option(method, service, routed, plan, supply)
+    yield at_once.model_copy(
         update={
             "location_id": parcels[0].location_id if method == "pickup" else None,
-            "deliver_by": _latest(told.deliver_by, *(parcel.deliver_by for parcel in parcels)),
-            "ready_by": _latest(told.ready_by, *(parcel.ready_by for parcel in parcels))
+            "deliver_by": _latest(at_once.deliver_by, *(parcel.deliver_by for parcel in parcels)),
+            "ready_by": _latest(at_once.ready_by, *(parcel.ready_by for parcel in parcels))
             if method == "pickup"
             else None,
             "splits": len(parts) + len(parcels) - 1,
             "cost": Money(
-                amount=sum(_paid(one) for one in (plan, *(more for _, more in arrivals))),
+                amount=sum(map(_paid, (plan, *(more for _, more in arrivals)))),
                 currency=supply.policy.currency,
             ),
             "kg_co2e": round(plan.kg_co2e + sum(more.kg_co2e for _, more in arrivals), 3),
@@ -145,57 +143,56 @@ def _latest(*instants: datetime | None) -> datetime | None:
 
 
 def _paid(plan: Plan) -> int:
-    return sum(plan.terms.get(name, 0) for name in OUR_COST)
+    return sum(plan.terms.get(name, 0) for name in PAID_TERMS)
 
 
 def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
-    """Holds the chosen option once; the JSON that answers it, and to a replay the first one.
+    """Hold the chosen option once and return the JSON answer; a replay gets the first one.
 
-    It is routed as of when the option was told: while nothing has changed it is the same plan,
+    The option is routed as of when it was offered: while nothing has changed the plan is the same,
     with the same dates. When stock has gone meanwhile, another plan that is no later and no dearer
-    does as well.
+    is held instead.
 
-    Raises OutOfStock, PromiseChanged with what can be had instead, KeyReused, Busy.
+    Raises OutOfStock, PromiseChanged with the option that is possible now, KeyReused, Busy.
     """
     hold_id = f"hold-{request.name}"
-    if (stands := stock.find_hold(hold_id)) is not None:
-        request.check(stands.digest)
-        return stands.answer
-    at = cart.as_of if now - TOLD_FOR <= cart.as_of <= now else now
+    if (opened := stock.find_hold(hold_id)) is not None:
+        request.check(opened.digest)
+        return opened.answer
+    at = cart.as_of if now - OPTION_AGE <= cart.as_of <= now else now
     method, service = cart.option.method, cart.option.service_level or "standard"
     draft = cart.draft(method, service, at, cart.option.location_id)
     draft = replace(draft, order_id=cart.cart_id(cart.as_of))
     gathered = orders_store.gather(line.sku for line in draft.lines)
-    supply = supply_of(draft, gathered, now)
+    supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     policy = supply.policy
     if cart.option.splits is not None:
-        supply = _in_parcels(supply, cart.option.splits + 1)
+        supply = _with_max_packages(supply, cart.option.splits + 1)
     start = model.place(draft, at, "promise")
     for race in range(1 + RACES):
-        change, supply = reserved(start, supply, at)
+        while isinstance(change := sourcing.reserve(start, supply, at), Needs):
+            supply = supply.knowing(facts_at(change.stock))
         routed, plan = change.order, sourcing.decided(change.order).plan
         if any(line.unassigned for line in routed.lines):
             routed, plan = _routed(draft, replace(supply, policy=policy), at)
-        refuse_short(start.order, routed, supply, now)
+        sourcing.refuse_short(start.order, routed, supply, now)
         option = _option(method, service, routed, plan, supply)
         if routed is not change.order or not cart.option.is_kept_by(option):
             raise PromiseChanged(
                 "the option cannot be had any more as it was told",
                 option=option.model_dump(mode="json"),
             )
-        wanted = _hold(hold_id, cart, request, change.order, option, now)
+        planned = _hold(hold_id, cart, request, change.order, option, now)
         try:
-            stands = stock.open_hold(wanted, supply.selling)
+            opened = stock.open_hold(planned, supply.selling)
         except OutOfStock:
-            places = [(line.sku, line.location_id) for line in wanted.lines]
-            found = stock.positions_of(places, consistent=True)
-            learnt = {(place, sku): FloorFacts.of(found.get((sku, place))) for sku, place in places}
-            supply = supply.knowing(lesson(learnt, race))
+            facts = facts_at((line.sku, line.location_id) for line in planned.lines)
+            supply = supply.knowing(after_lost_race(facts, race))
         else:
-            request.check(stands.digest)
-            return stands.answer
+            request.check(opened.digest)
+            return opened.answer
     raise Busy("too many buyers of the same goods; trying again is safe")
 
 
@@ -207,8 +204,8 @@ def _hold(
     option: PromiseOption,
     now: datetime,
 ) -> Hold:
-    """``order`` is the cart as it was routed. The hold ends before anything of it should lie
-    ready: a promise is not made of a date that has passed."""
+    """The hold of ``order``, the cart as it was routed. It ends before the first part should be
+    ready, because its dates must not have passed when it becomes an order."""
     expires_at = now + timedelta(seconds=cart.expires_in_seconds)
     ready = [part.ready_by for part in order.fulfillments if part.ready_by and part.ready_by > now]
     expires_at = min([expires_at, *ready])
@@ -265,9 +262,9 @@ def _option(
 def _short(
     drafts: list[Order], missing: list[dict[str, int]], supply: Supply, now: datetime
 ) -> Iterator[PromiseShort]:
-    """By SKU, what the best of the ways still lacks."""
+    """The units of each SKU that are missing even with the fullest option."""
     for line in drafts[0].lines:
-        least = min(left.get(line.sku, 0) for left in missing)
+        least = min(unfilled.get(line.sku, 0) for unfilled in missing)
         if least:
             yield PromiseShort(
                 sku=line.sku,

@@ -22,7 +22,7 @@ from shared.availability.store import packs as availability
 from shared.aws import clients
 from shared.aws import dynamodb as tables
 from shared.errors import Busy, Conflict, HoldClosed, InvalidTransition, OutOfStock
-from shared.orders import model, placing
+from shared.orders import changing, model, placing
 from shared.orders import store as orders
 from shared.orders.model import Payment, Rejection
 from shared.stock import store as stock
@@ -239,7 +239,7 @@ def test_who_paid_and_is_short_is_refused_at_once_or_told_by_a_deadline() -> Non
     end = LATER + timedelta(days=3)
     at_once(
         [
-            partial(placing.change, found.order_id, lambda order: model.overdue(order, end), end)
+            partial(changing.change, found.order_id, lambda order: model.overdue(order, end), end)
             for _ in range(THREADS)
         ]
     )
@@ -252,10 +252,10 @@ def test_who_paid_and_is_short_is_refused_at_once_or_told_by_a_deadline() -> Non
 def rejecting(order_id: str, reason: Any, key: str, quantity: int = 1) -> Any:
     def decide(order: model.Order) -> model.OrderChange:
         rows = [Rejection("1", quantity, reason)]
-        shelf = placing.shelf(order, f"{order_id}.1", rows)
+        shelf = changing.believed_available(order, f"{order_id}.1", rows)
         return model.reject(order, f"{order_id}.1", rows, shelf, now=LATER, actor="store")
 
-    return placing.change(order_id, decide, LATER, request=request(key), answer=answer)
+    return changing.change(order_id, decide, LATER, request=request(key), answer=answer)
 
 
 REJECTED = {  # on_hand, reserved, available, damaged of 6 units, 2 of them sold and rejected
@@ -311,7 +311,7 @@ def test_a_hand_over_takes_the_units_of_the_location_that_reserved_them() -> Non
 
 
 def ship_some(order_id: str, quantity: int, key: str) -> Any:
-    return placing.change(
+    return changing.change(
         order_id,
         lambda order: model.act(
             order, f"{order_id}.1", "ship", LATER, "store", units={"1": quantity}

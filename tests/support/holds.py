@@ -24,7 +24,7 @@ def hold(*lines: HoldLine, minutes: int = 60, channel: str = "web") -> Hold:
         "",
     )
     cause = stock_model.Cause("norain/holds", "h-1", "hold.opened", "reserved")
-    _, parts = stock.effect_parts(stock_model.taken(lines), cause, NOW)
+    _, parts = stock.effect_parts(stock_model.hold_effects(lines), cause, NOW)
     item = {
         "pk": "HOLD#h-1",
         "sk": "HOLD",
@@ -39,6 +39,6 @@ def hold(*lines: HoldLine, minutes: int = 60, channel: str = "web") -> Hold:
         "digest": "",
         "answer": "",
     }
-    put = {"Put": {"TableName": stock.stock(), "Item": to_item(item)}}
+    put = {"Put": {"TableName": stock.stock_table(), "Item": to_item(item)}}
     assert tables.transact([put, *parts]) == []
     return made

@@ -15,7 +15,7 @@ from tests.support.shop import NOW, line, order, request
 def fed(event: Event, now: datetime = NOW) -> None:
     """As the feed's worker applies it; and the pack follows."""
     found = stock.position(event.sku, event.location_id)
-    stock.apply([event], found, stock.applied_of([event]), now)
+    stock.apply_events([event], found, stock.applied_movements([event]), now)
     shop.project(event.sku)
 
 

@@ -6,12 +6,36 @@ from typing import Any
 
 from shared.instants import rfc3339
 from shared.orders.model import Line, Order
+from shared.orders.sourcing import refusing
+from shared.orders.sourcing.problem import problem
 from shared.orders.sourcing.refusing import Why, levels
 from shared.orders.sourcing.supply import Supply, destination_at, km_to
 from shared.orders.sourcing.waiting import expected
 from shared.routing.model.decision import Destination, Problem
 
 MOST_ALTERNATIVES = 10
+
+
+def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
+    """Refuse an order of which ``routed`` leaves units without a location.
+
+    Lines that may be backordered are not short, unless their product is discontinued.
+
+    Raises OutOfStock, or the subclass that says why.
+    """
+    unfilled = {
+        line.line_id: line.unassigned
+        for line in routed.lines
+        if line.unassigned and (not line.backorder or supply.ends(line.sku))
+    }
+    if unfilled:
+        asked = problem(wanted, supply, now)
+        why = refusing.why(asked, unfilled)
+        raise refusing.refusal(
+            why,
+            short(wanted, supply, unfilled, now, asked, why),
+            alternatives(wanted, supply, unfilled, now, refusing.ships(asked), why),
+        )
 
 
 def short(

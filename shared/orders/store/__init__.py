@@ -20,7 +20,7 @@ supply. All of them are written or none is.
 """
 
 from shared.orders.store.claims import waiting
-from shared.orders.store.decisions import PIECE, decision
+from shared.orders.store.decisions import decision
 from shared.orders.store.items import order_of_item, past_of_item, plain, units_reserved
 from shared.orders.store.keys import id_of, order_of, orders_table
 from shared.orders.store.orders import NotWritten, commit
@@ -37,7 +37,6 @@ from shared.orders.store.reads import (
 )
 
 __all__ = [
-    "PIECE",
     "NotWritten",
     "OrderLookup",
     "PageEnd",

@@ -9,7 +9,7 @@ import pytest
 
 from shared.aws import clients, settings
 from shared.customers import store as customers
-from shared.orders import model, placing, store
+from shared.orders import changing, model, placing, store
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
 from shared.stock import store as stock
@@ -119,7 +119,7 @@ def _buy(name: str, lines: int, **more: Any) -> str:
 
 
 def _change(name: str, key: str, decide: Callable[[Order], model.OrderChange]) -> None:
-    placing.change(_id(name), decide, NOW, request=request(key, key), answer=_answer)
+    changing.change(_id(name), decide, NOW, request=request(key, key), answer=_answer)
 
 
 def _act(name: str, action: Literal["accept", "pick", "ship"]) -> None:

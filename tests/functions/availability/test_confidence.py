@@ -14,7 +14,7 @@ from shared.availability.store import confidence, rebuild
 from shared.aws.items import to_item
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.orders import model, placing, store
+from shared.orders import changing, model, placing, store
 from shared.orders.contract.orders import order_answer
 from shared.stock import store as stock
 from shared.stock.model.events import Counted
@@ -79,7 +79,7 @@ def streamed(old: Json, new: Json) -> None:
 def rejected(name: str) -> tuple[Json, Json]:
     old = image(name)
     rows = [model.Rejection("1", 1, "not_found")]
-    placing.change(
+    changing.change(
         name, lambda o: model.reject(o, f"{name}.1", rows, {}, now=NOW, actor="store"), NOW
     )
     return old, image(name)

@@ -11,7 +11,7 @@ from functions.orders import api
 from shared.customers import store as customers
 from shared.customers.store import Act
 from shared.locations import store as locations
-from shared.orders import buyers, erasing, model, placing, store
+from shared.orders import buyers, changing, erasing, model, store
 from shared.orders.model import Order
 from shared.schema import TABLES
 from tests.functions.customers.conftest import Jobs
@@ -222,7 +222,7 @@ def test_an_open_order_of_the_erased_is_served_and_stays_without_them(jobs: Jobs
     assert (order.ship_to.latitude, order.ship_to.longitude) == (40.0, -105.0)
     (part,) = order.fulfillments
     lost = [model.Rejection("1", 2, "damaged")]
-    placing.change(
+    changing.change(
         "o-77",
         lambda one: model.reject(one, part.fulfillment_id, lost, {}, now=shop.NOW, actor="store"),
         shop.NOW,

@@ -11,7 +11,7 @@ from functions.orders import publish_events
 from infra import asyncapi
 from shared.aws import events
 from shared.aws.items import to_item
-from shared.orders import placing, store
+from shared.orders import changing, placing, store
 from shared.orders.model import Rejection, act, cancel, reject
 from tests.support import shop
 from tests.support.shop import NOW, line, order, request
@@ -87,7 +87,7 @@ def place(*lines: Any) -> None:
 
 
 def change(decide: Any) -> None:
-    placing.change("o1", decide, NOW)
+    changing.change("o1", decide, NOW)
 
 
 def test_each_change_of_state_reaches_the_listener_once_in_order_and_as_documented(

@@ -11,7 +11,7 @@ from shared.availability.store import packs as availability
 from shared.aws import dynamodb as tables
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.orders import placing, sourcing
+from shared.orders import placing, reading, sourcing
 from shared.orders.model import DeliveryPlace
 from shared.orders.store import gather
 from shared.routing.model.decision import Pull
@@ -75,7 +75,7 @@ def test_a_sku_that_lies_in_many_items_is_learnt_once_and_from_all_of_them() -> 
 def test_the_next_routing_knows_of_them_and_an_old_run_is_forgotten() -> None:
     handler(event("routing/learn_demand"), Context())
     draft = order("next", line("1", "A", 1))
-    supply = placing.supply_of(draft, gather(["A"]), NOW)
+    supply = reading.supply_for(draft, gather(["A"]), NOW)
     asked = sourcing.problem(
         replace(draft, lines=(replace(draft.lines[0], unassigned=1),)), supply, NOW
     )

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import offers, placing
+from shared.orders import changing, offers
 from shared.orders import store as orders_store
 from tests.race.orders.test_races import LATER, kinds
 from tests.support import shop
@@ -20,7 +20,7 @@ STORES = ("denver", "boulder", "omaha", "depot")
 
 
 def accept(order_id: str, location_id: str, thread: int) -> str:
-    placing.change(
+    changing.change(
         order_id,
         lambda found: offers.accepted(found, f"{order_id}.1", location_id, LATER, location_id),
         LATER,

@@ -12,7 +12,7 @@ import pytest
 from shared.aws import dynamodb as tables
 from shared.aws.settings import table_name
 from shared.errors import Busy, InvalidTransition, OutOfStock
-from shared.orders import backorders, model, placing, promising, store
+from shared.orders import backorders, changing, model, placing, promising, store
 from shared.orders.contract.promises import PromiseHeld, PromiseHoldInput
 from shared.orders.model import Order, transfers
 from shared.orders.model.transfers import Transfer, TransferChange, TransferLine
@@ -38,7 +38,7 @@ def stored(name: str) -> Order:
 
 
 def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.act(found, f"{order_id}.{number}", action, LATER, key),
         LATER,
@@ -48,7 +48,7 @@ def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
 
 
 def cancel(order_id: str, key: str) -> str | None:
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.cancel(found, None, "changed my mind", LATER, key),
         LATER,
@@ -59,7 +59,7 @@ def cancel(order_id: str, key: str) -> str | None:
 
 def reject(order_id: str, at: datetime) -> str | None:
     rows = [model.Rejection("1", 1, "no_capacity")]
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.reject(found, f"{order_id}.1", rows, {}, now=at, actor="store"),
         at,
@@ -195,7 +195,7 @@ def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> N
         at_once(
             [
                 partial(reject, name, late),
-                partial(placing.change, name, partial(model.overdue, now=late), late),
+                partial(changing.change, name, partial(model.overdue, now=late), late),
             ]
         )
         found = store.find(name)

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from functions.stock import audit
 from shared.aws import settings
 from shared.errors import Busy, Refusal
-from shared.orders import model, placing, shortfalls
+from shared.orders import changing, model, placing, shortfalls
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order, Payment
 from shared.stock import store as stock_store
@@ -356,7 +356,7 @@ class Laws(RuleBasedStateMachine):
         now = self.now
 
         def change() -> str | None:
-            return placing.change(order_id, decide, now, request=shop.request(key), answer=answer)
+            return changing.change(order_id, decide, now, request=shop.request(key), answer=answer)
 
         self.by_order = True
         if (first := self.done(change)) is not None:

@@ -24,7 +24,7 @@ from functions.stock import audit
 from shared.errors import FromTheFuture
 from shared.instants import rfc3339
 from shared.locations import store as locations
-from shared.orders import model, placing, shortfalls
+from shared.orders import changing, model, shortfalls
 from shared.orders import store as orders
 from shared.orders.model import Line, Order, Payment, Rejection, Returned
 from shared.stock import store as stock_store
@@ -209,7 +209,7 @@ class Machine(Laws):
             name = self.part(order, part)
             found = order.fulfillment(name)
             rows = [Rejection(found.lines[0].line_id, 1, reason)] if found.lines else []
-            shelf = placing.shelf(order, name, rows)
+            shelf = changing.believed_available(order, name, rows)
             return model.reject(order, name, rows, shelf, now=now, actor="store")
 
         self.changed(which, decide)
@@ -315,7 +315,7 @@ class Machine(Laws):
             due = list(orders.due(now, 5))
         for order_id in due:
             overdue = partial(model.overdue, now=now)
-            self.done(partial(placing.change, order_id, overdue, now), SWEEPS)
+            self.done(partial(changing.change, order_id, overdue, now), SWEEPS)
 
     # A bad day
 

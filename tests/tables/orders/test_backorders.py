@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.orders import backorders, model, placing
+from shared.orders import backorders, changing, model
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import transfers
@@ -192,7 +192,7 @@ def test_a_cancelled_order_gives_its_promise_up_before_and_after_it_has_come() -
 
 def cancelled(name: str) -> None:
     now = NOW + timedelta(minutes=80)
-    placing.change(name, lambda o: model.cancel(o, None, "no more", now, "web"), now)
+    changing.change(name, lambda o: model.cancel(o, None, "no more", now, "web"), now)
     shop.project("A")
     shop.laws()
 

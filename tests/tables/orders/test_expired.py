@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.locations import store as locations
-from shared.orders import backorders, model, placing, store
+from shared.orders import backorders, changing, model, placing, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
@@ -57,7 +57,7 @@ def test_who_has_rejected_is_not_asked_again_and_who_was_silent_is() -> None:
     shop.stocked({"A": {"denver": 9, "omaha": 9}})
     place(line("1", "A", 1))
     no = [model.Rejection("1", 1, "no_capacity")]
-    placing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="store"), NOW)
+    changing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="store"), NOW)
     for _ in range(4):
         backorders.overdue("o-1", due())
     assert [(part.location_id, part.state) for part in found().fulfillments] == [
@@ -99,7 +99,7 @@ def test_reminders_wait_for_the_morning_too() -> None:
     locations.put(replace(shop.PLACES["denver"], hours=hours(every="09:00-18:00")))
     evening = datetime.fromisoformat("2026-11-20T17:00:00-07:00")
     place(line("1", "A", 1, "pickup", location_id="denver"), at=evening)
-    placing.change("o-1", lambda o: model.act(o, "o-1.1", "accept", evening, "store"), evening)
+    changing.change("o-1", lambda o: model.act(o, "o-1.1", "accept", evening, "store"), evening)
     until = due() + timedelta(days=3)
     told = []
     while due() < until and found().fulfillments[-1].state == "accepted":

@@ -8,7 +8,7 @@ import pytest
 
 from functions.orders import api
 from shared.errors import Conflict, NotFound
-from shared.orders import model, placing, store
+from shared.orders import changing, model, placing, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order, OrderChange
@@ -33,7 +33,7 @@ def found() -> Order:
 
 def changed(decide: Any) -> tuple[Order, Order]:
     before = found()
-    placing.change("o-1", decide, NOW)
+    changing.change("o-1", decide, NOW)
     return before, found()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders import model, offers, placing, store
+from shared.orders import changing, model, offers, store
 from shared.routing.model.policy import DEFAULT_POLICY, Handling
 from shared.stock import store as stock
 from shared.stock.model.events import Counted
@@ -21,7 +21,7 @@ DEAR_STORES = {**DEFAULT_POLICY.handling, "store": Handling(package=1_500, unit=
 
 
 def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
-    placing.change(
+    changing.change(
         name,
         lambda stored: offers.accepted(stored, f"{name}.1", location_id, LATER, "store"),
         LATER,
@@ -196,7 +196,7 @@ def test_what_is_being_picked_stays() -> None:
     shop.stocked({"A": {"omaha": 3}})
     buy()
     accept(None)
-    placing.change("o-1", lambda stored: model.act(stored, "o-1.1", "pick", LATER, "store"), LATER)
+    changing.change("o-1", lambda stored: model.act(stored, "o-1.1", "pick", LATER, "store"), LATER)
     shop.stocked({"A": {"denver": 5}})
     assert offers.improve("o-1", LATER) is None
 

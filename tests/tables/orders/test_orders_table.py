@@ -17,7 +17,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.errors import Conflict, HoldClosed, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.locations import store as locations
-from shared.orders import model, placing, sourcing, store
+from shared.orders import changing, model, placing, sourcing, store
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Buyer, LawBroken, Method, Order, OrderChange
 from shared.orders.store import decisions
@@ -45,7 +45,7 @@ def place(draft: Order, key: str = "k") -> str:
 
 
 def step(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
-    return placing.change(
+    return changing.change(
         order_id,
         lambda found: model.act(found, f"{order_id}.{number}", action, LATER, "store"),
         LATER,
@@ -186,10 +186,10 @@ def test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due() -> 
 
     def decide(found: Order) -> OrderChange:
         rows = [model.Rejection("1", 1, "not_found")]
-        believed = placing.shelf(found, "o-1.1", rows)
+        believed = changing.believed_available(found, "o-1.1", rows)
         return model.reject(found, "o-1.1", rows, believed, now=LATER, actor="store")
 
-    placing.change("o-1", decide, LATER, request=request("r"), answer=answer)
+    changing.change("o-1", decide, LATER, request=request("r"), answer=answer)
     found = store.find("o-1")
     assert found is not None
     assert (found.state, found.deadline) == ("exception", LATER + timedelta(minutes=30))
@@ -201,7 +201,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due()
     due = LATER + timedelta(minutes=30)
     for _ in range(3):
-        placing.change("o-1", partial(model.overdue, now=due), due)
+        changing.change("o-1", partial(model.overdue, now=due), due)
         found = store.find("o-1")
         assert found is not None
         assert found.state == "exception"
@@ -211,7 +211,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     assert len(found.history) == 4
     assert len(found.decisions) == 2
     end = due + timedelta(days=3)
-    placing.change("o-1", lambda found: model.overdue(found, end), end)
+    changing.change("o-1", lambda found: model.overdue(found, end), end)
     found = store.find("o-1")
     assert found is not None
     assert (found.state, found.deadline) == ("cancelled", None)
@@ -223,7 +223,7 @@ def test_a_request_is_carried_out_once_and_its_key_is_not_for_another() -> None:
     first = step("o-1", "accept", "a")
     assert step("o-1", "accept", "a") == first
     with pytest.raises(KeyReused):
-        placing.change("o-1", lambda _: None, LATER, request=request("a", "other"))
+        changing.change("o-1", lambda _: None, LATER, request=request("a", "other"))
     with pytest.raises(NotFound):
         step("o-9", "accept", "b")
 
@@ -231,9 +231,9 @@ def test_a_request_is_carried_out_once_and_its_key_is_not_for_another() -> None:
 def test_a_repeated_deadline_index_row_changes_nothing() -> None:
     place(order("o-1"))
     late = NOW + timedelta(hours=1)
-    assert placing.change("o-1", lambda found: model.overdue(found, late), late) is not None
+    assert changing.change("o-1", lambda found: model.overdue(found, late), late) is not None
     found = store.find("o-1")
-    assert placing.change("o-1", lambda order: model.overdue(order, late), late) is None
+    assert changing.change("o-1", lambda order: model.overdue(order, late), late) is None
     assert store.find("o-1") == found
 
 
@@ -340,7 +340,7 @@ def test_long_decisions_lie_beside_the_order_in_pieces(monkeypatch: pytest.Monke
     monkeypatch.setattr("shared.orders.store.decisions.PIECE", 100)
     place(order("o-1"), "k-1")
     again = [model.Rejection("1", 1, "no_capacity")]
-    placing.change(
+    changing.change(
         "o-1", lambda o: model.reject(o, "o-1.1", again, {}, now=LATER, actor="store"), LATER
     )
     step("o-1", "accept", "a", 2)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.orders import backorders, model, placing, store
+from shared.orders import backorders, changing, model, placing, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order, Rejection
+from shared.orders.sourcing import planning
 from shared.stock import store as stock
 from shared.stock.model.events import Announced
 from shared.stock.model.position import Hold, HoldLine, HoldState
@@ -41,10 +42,10 @@ def reject(location_id: str, reason: Any, line_id: str, at: datetime = NOW) -> N
             part for part in stored.fulfillments if part.is_open and part.location_id == location_id
         )
         rows = [Rejection(line_id, 1, reason)]
-        shelf = placing.shelf(stored, part.fulfillment_id, rows)
+        shelf = changing.believed_available(stored, part.fulfillment_id, rows)
         return model.reject(stored, part.fulfillment_id, rows, shelf, now=at, actor="store")
 
-    placing.change("o-1", decide, at)
+    changing.change("o-1", decide, at)
 
 
 def held(units: Iterable[tuple[str, str, int]]) -> None:
@@ -158,8 +159,8 @@ def test_an_order_that_waits_for_much_can_still_be_cancelled() -> None:
         until = found().deadline
         assert until is not None
         backorders.overdue("o-1", until)
-    assert sum(len(row.claims) for row in found().lines) == placing.MOST_CLAIMS
-    placing.change(
+    assert sum(len(row.claims) for row in found().lines) == planning.MOST_CLAIMS
+    changing.change(
         "o-1",
         lambda stored: model.cancel(stored, None, "too long", NOW, "web"),
         NOW,
@@ -181,7 +182,7 @@ def test_what_is_left_of_a_backorder_has_its_own_date() -> None:
     shop.project("A")
     place(line("1", "A", 2, backorder=True))
     assert found().lines[0].expected_at == NOW + timedelta(days=10)
-    placing.change("o-1", lambda o: model.cancel(o, {"1": 1}, "one will do", NOW, "web"), NOW)
+    changing.change("o-1", lambda o: model.cancel(o, {"1": 1}, "one will do", NOW, "web"), NOW)
     (row,) = found().lines
     assert (row.expected_at, row.deadline) == (NOW + timedelta(days=2),) * 2
     shop.laws()

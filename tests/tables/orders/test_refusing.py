@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import OutOfStock
 from shared.locations import store as locations
-from shared.orders import model, placing, store
+from shared.orders import changing, model, placing, store
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
 from shared.routing.model.policy import DEFAULT_POLICY, Policy, Unfilled
@@ -97,7 +97,7 @@ def test_a_placed_order_is_served_dearly_rather_than_not() -> None:
     place(line("1", "A", 1))
     policy(CHEAP_TO_REFUSE)
     no = [model.Rejection("1", 1, "no_capacity")]
-    placing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="store"), NOW)
+    changing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="store"), NOW)
     stored = store.find("o-1")
     assert stored is not None
     assert [(part.location_id, part.state) for part in stored.fulfillments] == [

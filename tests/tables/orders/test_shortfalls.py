@@ -8,7 +8,7 @@ import pytest
 
 from shared.availability.model.positions import change_of
 from shared.availability.store import packs as availability
-from shared.orders import model, placing, promising, shortfalls, store
+from shared.orders import changing, model, placing, promising, shortfalls, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
 from shared.orders.contract.promises import PromiseHeld, PromiseHoldInput
@@ -57,7 +57,9 @@ def counted(units: int) -> None:
 
 
 def act(name: str, action: Any) -> None:
-    placing.change(name, lambda found: model.act(found, f"{name}.1", action, LATER, "store"), LATER)
+    changing.change(
+        name, lambda found: model.act(found, f"{name}.1", action, LATER, "store"), LATER
+    )
     seen(name)
 
 
@@ -127,7 +129,7 @@ def test_what_turns_up_again_goes_to_the_order_that_lost_it() -> None:
     retry = LATER + model.TIME_LIMITS.retry
     after = LATER + timedelta(minutes=1)
     fed(Moved("wms", "back", None, "A", "denver", 2, "receiving", after, "PO-9"))
-    assert placing.change("o-1", lambda found: model.overdue(found, retry), retry) is not None
+    assert changing.change("o-1", lambda found: model.overdue(found, retry), retry) is not None
     assert open_parts("o-1") == [("denver", 1), ("denver", 2)]
     shop.laws()
 
@@ -217,6 +219,6 @@ def test_an_order_that_is_no_more_is_left_alone() -> None:
     buy("o-1", line("1", "A", 1))
     counted(0)
     at: datetime = LATER
-    placing.change("o-1", lambda o: model.cancel(o, None, "changed my mind", at, "web"), at)
+    changing.change("o-1", lambda o: model.cancel(o, None, "changed my mind", at, "web"), at)
     assert shortfalls.cover("A", "denver", LATER) == 0
     shop.laws()

@@ -10,7 +10,7 @@ from shared.aws import dynamodb as tables
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.locations import store as locations
-from shared.orders import model, offers, placing, sourcing, store
+from shared.orders import changing, model, offers, sourcing, store
 from shared.orders.model import Order
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect
@@ -102,7 +102,7 @@ def test_a_place_that_has_rejected_some_units_keeps_those_that_it_accepted() -> 
     shop.stocked({"A": {"denver": 3, "omaha": 9}})
     buy(line("1", "A", 3))
     reject = [model.Rejection("1", 1, "damaged")]
-    placing.change(
+    changing.change(
         "o-1",
         lambda order: model.reject(order, "o-1.1", reject, {}, now=NOW, actor="store"),
         NOW,

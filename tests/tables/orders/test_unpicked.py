@@ -12,7 +12,7 @@ import pytest
 from shared.availability.store import unpicked
 from shared.errors import InvalidTransition
 from shared.locations import store as locations
-from shared.orders import model, placing, store
+from shared.orders import changing, model, placing, store
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order
 from tests.support import shop
@@ -36,7 +36,7 @@ def stored(name: str) -> Order:
 
 
 def step(name: str, action: Any, number: int = 1) -> Order:
-    placing.change(name, lambda o: acted(o, f"{name}.{number}", action), LATER)
+    changing.change(name, lambda o: acted(o, f"{name}.{number}", action), LATER)
     return stored(name)
 
 
@@ -103,7 +103,7 @@ def test_what_is_counted_is_what_the_orders_say(seed: int) -> None:
         part = dice.choice(found.fulfillments).fulfillment_id
         action = dice.choice(["accept", "pick", "pack", "ship", "cancel"])
         try:
-            placing.change(
+            changing.change(
                 found.order_id, partial(acted, fulfillment_id=part, action=action), LATER
             )
         except InvalidTransition:

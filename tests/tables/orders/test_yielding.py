@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import OutOfStock
-from shared.orders import model, placing, shortfalls, store
+from shared.orders import changing, model, placing, shortfalls, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order, transfers
@@ -124,7 +124,7 @@ def test_a_rerouted_order_has_the_units_too() -> None:
     shop.stocked({"A": {"denver": 3}})
     asked(3)
     no = [model.Rejection("1", 2, "no_capacity")]
-    placing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="x"), NOW)
+    changing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="x"), NOW)
     now = store.find("o-1")
     assert now is not None
     assert (now.fulfillments[-1].location_id, now.state) == ("denver", "placed")

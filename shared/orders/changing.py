@@ -1,0 +1,98 @@
+"""Change an order: read, decide, plan (sourcing/planning.py), commit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from shared.aws.dynamodb import attempts
+from shared.errors import Busy, NotFound, TooMuchAtOnce
+from shared.orders import sourcing, store
+from shared.orders.model import Order, OrderChange, Rejection
+from shared.orders.placing import AnswerOf, as_stored, replayed
+from shared.orders.reading import Stock, after_lost_race, read
+from shared.orders.sourcing import Inputs, Needs
+from shared.orders.store import transfers
+from shared.stock import store as stock
+from shared.web.idempotency import Request
+
+REROUTES = 3
+"""How often units without a location are routed, before they become an exception."""
+ATTEMPTS = 8
+"""How often an order that somebody else has just changed is read and decided again."""
+
+
+def change(
+    order_id: str,
+    decide: Callable[[Order], OrderChange | None],
+    now: datetime,
+    *,
+    request: Request | None = None,
+    answer: AnswerOf = lambda _: "",
+) -> str | None:
+    """Change the order once as ``decide`` says and return the answer; a replay gets the first one.
+
+    ``decide`` runs again when somebody else has changed the order meanwhile; its None changes
+    nothing. Units that it leaves unassigned are routed and reserved in the same transaction. They
+    become an exception when there is no stock for them, when three races for it are lost, or when
+    all together are more than one transaction holds.
+
+    Raises what ``decide`` raises; NotFound, KeyReused, Busy.
+    """
+    learnt: Stock = {}
+    races = 0
+    for _ in attempts(ATTEMPTS):
+        lookup = store.look(order_id, request)
+        if request is not None and lookup.answered is not None:
+            return replayed(lookup.answered, request)
+        before = lookup.order
+        if before is None:
+            raise NotFound(f"there is no order {order_id}", order_id=order_id)
+        decided = decide(before)
+        if decided is None:
+            return None
+        routing = races < REROUTES and any(line.unassigned for line in decided.order.lines)
+        inputs = Inputs(learnt=learnt)
+        while isinstance(
+            plan := sourcing.plan_change(before, decided, inputs, now, routing=routing), Needs
+        ):
+            inputs = read(plan, inputs, decided.order, now)
+        text = answer(as_stored(plan.change.order))
+        try:
+            refused = store.commit(
+                plan.change,
+                now,
+                request=request,
+                answer=text,
+                before=before,
+                beside=list(map(transfers.part, plan.transfers)),
+            )
+        except TooMuchAtOnce:
+            if not routing:
+                raise
+            races = REROUTES
+            continue
+        if refused is None:
+            return text
+        if refused.answered is not None and request is not None:
+            return replayed(refused.answered, request)
+        if refused.learnt:
+            learnt = {**learnt, **after_lost_race(refused.learnt, races)}
+            races += 1
+    raise Busy(f"order {order_id} is being changed by too many at once")
+
+
+def believed_available(
+    order: Order, fulfillment_id: str, rejections: Sequence[Rejection]
+) -> Mapping[tuple[str, str], int]:
+    """The available units by (SKU, location_id) that the stock shows where units were not found
+    (strongly consistent)."""
+    fulfillment = order.fulfillment(fulfillment_id)
+    not_found = {row.line_id for row in rejections if row.reason == "not_found"}
+    places = [
+        (line.sku, fulfillment.location_id)
+        for line in fulfillment.lines
+        if line.line_id in not_found
+    ]
+    if not places:
+        return {}
+    positions = stock.positions_of(places, consistent=True)
+    return {place: position.available for place, position in positions.items()}
