@@ -1,4 +1,4 @@
-"""The code of a route lies in the folder of its area, also when another area's Lambda answers it."""
+"""The code of a route lies in the folder of its area, even when another Lambda answers it."""
 
 import importlib
 
