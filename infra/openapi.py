@@ -25,11 +25,32 @@ AREAS = (
     "webhooks",
     "service",
 )
+AREA_OF_PATH = {
+    "locations": "locations",
+    "postal-codes": "locations",
+    "products": "catalog",
+    "stock": "stock",
+    "holds": "stock",
+    "availability": "availability",
+    "routing": "routing",
+    "orders": "orders",
+    "fulfillments": "orders",
+    "transfers": "orders",
+    "customers": "customers",
+    "webhooks": "webhooks",
+    "health": "service",
+    "openapi.json": "service",
+    "asyncapi.json": "service",
+}
+"""The area of a route, by the first segment of its path behind /v1."""
 VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1 of the routes of all areas; the tag of an operation is its area."""
+    """OpenAPI 3.1 of the routes of all areas; the tag of an operation is its area.
+
+    ``x-function`` names the Lambda that answers an operation when that is not the one of its area.
+    """
     whole: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -45,9 +66,10 @@ def document() -> dict[str, Any]:
     for area in AREAS:
         part = _part(area)
         for path, operations in part["paths"].items():
-            for method, operation in operations.items():
-                operation["tags"] = [area]
-                operation["operationId"] = _operation_id(method, path)
+            for operation in operations.values():
+                operation["tags"] = [area_of(path)]
+                if area_of(path) != area:
+                    operation["x-function"] = area
                 _name_problems(operation)
             whole["paths"].setdefault(_gateway_path(path), {}).update(operations)
         _add_schemas(whole["components"]["schemas"], part, area)
@@ -55,6 +77,11 @@ def document() -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         whole["components"]["schemas"].pop(unused, None)
     return whole
+
+
+def area_of(path: str) -> str:
+    """The area that a route belongs to; its code lies in functions/<area>."""
+    return AREA_OF_PATH[path.removeprefix("/v1/").split("/")[0]]
 
 
 def _add_schemas(known: dict[str, Any], part: dict[str, Any], area: str) -> None:
@@ -107,12 +134,6 @@ def _oauth() -> dict[str, Any]:
 
 def _gateway_path(path: str) -> str:
     return path.replace("<", "{").replace(">", "}")
-
-
-def _operation_id(method: str, path: str) -> str:
-    words = path.removeprefix("/v1/").replace("<", "{").replace(">", "}").split("/")
-    name = "".join(word.strip("{}").replace("_", " ").title().replace(" ", "") for word in words)
-    return method.lower() + "".join(c for c in name if c.isalnum())
 
 
 def _name_problems(operation: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The route of availability as it is told to callers; query.py answers it, without these types."""
+"""The route of availability for the API document. query.py answers it without loading pydantic."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -24,39 +24,62 @@ app = api()
 
 @app.get(
     "/v1/availability",
+    operation_id="getAvailability",
     security=needs("availability:read"),
-    summary="What is available, where, and by when",
-    description="Up to 100 SKUs in one answer; a SKU that nobody has is out of stock. A client of "
-    "one channel may leave out `channel`. What the rules of channel stock keep from the channel is "
-    "not counted. `near` is latitude,longitude. Locations come in the "
-    "order of their distance, or else of their ids. `pickup_within_minutes` asks for locations "
-    "that hand over by then, counted in whole minutes. When nothing is sellable where it was asked "
-    "for, `instead` names the nearest units, the first supply, and the variants of the product "
-    "that are sellable there. Of `location_id`, `location_group` and `near` a location has to fit "
-    "all that are given.",
+    summary="Ask what is available, where, and by when",
+    description="Answers for up to 100 SKUs; an unknown SKU is out of stock. Units that the rules "
+    "of channel stock withhold from the channel are not counted. Locations are ordered by distance "
+    "when the request names a place, otherwise by id. A location must match every one of "
+    "`location_id`, `location_group` and `near` that is given. When nothing is sellable there, "
+    "`instead` has the nearest units, the next supply, and the variants of the product that are "
+    "sellable there.",
     openapi_extensions={"x-function": "availability.query"},
     responses={
         200: {
-            "description": "what is available",
+            "description": "The availability of each SKU.",
             "content": {"application/json": {"model": AvailabilityAnswer}},
         },
-        304: {"description": "what If-None-Match names is still the answer"},
+        304: {"description": "The answer that If-None-Match names is still current."},
     },
 )
 def get_availability(
     *,
-    sku: Annotated[list[Sku], Query()],
-    channel: Annotated[Channel | None, Query()] = None,
-    location_id: Annotated[list[LocationId] | None, Query()] = None,
-    location_group: Annotated[list[Id] | None, Query()] = None,
-    near: Annotated[list[float] | None, Query()] = None,
-    postal_code: Annotated[str | None, Query(max_length=16)] = None,
-    country: Annotated[Country | None, Query()] = None,
-    radius_km: Annotated[float | None, Query(ge=0, le=MOST_KM)] = None,
-    pickup_within_minutes: Annotated[int | None, Query(ge=0, le=MOST_MINUTES)] = None,
-    limit: Annotated[int, Query(ge=0, le=MOST_LIMIT)] = LIMIT,
+    sku: Annotated[list[Sku], Query(description="The SKUs, 1 to 100.")],
+    channel: Annotated[
+        Channel | None,
+        Query(description="The selling channel; a client of one channel can leave it out."),
+    ] = None,
+    location_id: Annotated[
+        list[LocationId] | None, Query(description="Only these locations.")
+    ] = None,
+    location_group: Annotated[
+        list[Id] | None, Query(description="Only locations of these groups.")
+    ] = None,
+    near: Annotated[
+        list[float] | None, Query(description="A point as latitude,longitude (WGS84).")
+    ] = None,
+    postal_code: Annotated[
+        str | None,
+        Query(max_length=16, description="A postal code instead of `near`; needs `country`."),
+    ] = None,
+    country: Annotated[Country | None, Query(description="The country of `postal_code`.")] = None,
+    radius_km: Annotated[
+        float | None,
+        Query(ge=0, le=MOST_KM, description="Largest distance from the place, inclusive."),
+    ] = None,
+    pickup_within_minutes: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=MOST_MINUTES,
+            description="Only locations where an order is ready for pickup within this time.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=0, le=MOST_LIMIT, description="Most locations to list for each SKU.")
+    ] = LIMIT,
 ) -> Response[Any]:
-    asked = Parameters(
+    parameters = Parameters(
         skus=tuple(sku),
         channel=channel,
         location_ids=tuple(location_id or ()),
@@ -69,8 +92,8 @@ def get_availability(
         limit=limit,
     )
     if_none_match = app.current_event.headers.get("if-none-match")
-    made = reply(asked, who(app), if_none_match, datetime.now(UTC))
-    return Response(status_code=made.status, headers=dict(made.headers), body=made.body)
+    answer = reply(parameters, who(app), if_none_match, datetime.now(UTC))
+    return Response(status_code=answer.status, headers=dict(answer.headers), body=answer.body)
 
 
 handler = serve(app)

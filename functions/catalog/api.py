@@ -17,19 +17,33 @@ from shared.web.auth import needs
 from shared.web.contract import ID, Sku
 from shared.web.cursor import cursor_of, key_of
 
+SkuPath = Annotated[Sku, Path(description="The SKU of the product.")]
+
 app = api()
 
 
 @app.put(
     "/v1/products/<sku>",
+    operation_id="putProduct",
     security=needs("catalog:write"),
     summary="Create or replace a product",
-    description="Answers 201 when the product is new, 200 when it replaces what was there.",
+    description="Replaces all fields of the product. Answers 201 when the product is new, 200 when "
+    "it was replaced.",
+    responses={
+        200: {
+            "description": "The product was replaced.",
+            "content": {"application/json": {"model": ProductAnswer}},
+        },
+        201: {
+            "description": "The product was created.",
+            "content": {"application/json": {"model": ProductAnswer}},
+        },
+    },
 )
-def put_product(sku: Annotated[Sku, Path()], body: PutProduct) -> Response[ProductAnswer]:
+def put_product(sku: SkuPath, body: PutProduct) -> Response[ProductAnswer]:
     product = body.named(sku)
     created = store.put(product)
-    # Behind every write: one that was cut off here is mended by its repetition.
+    # After every write, new or not: repeating a request that stopped before this line completes it.
     put_life(sku, datetime.now(UTC))
     return Response(
         status_code=201 if created else 200,
@@ -38,8 +52,14 @@ def put_product(sku: Annotated[Sku, Path()], body: PutProduct) -> Response[Produ
     )
 
 
-@app.get("/v1/products/<sku>", security=needs("catalog:read"), summary="Read a product")
-def get_product(sku: Annotated[Sku, Path()]) -> ProductAnswer:
+@app.get(
+    "/v1/products/<sku>",
+    operation_id="getProduct",
+    security=needs("catalog:read"),
+    summary="Read a product",
+    description="Returns the product with its price, mass and attributes.",
+)
+def get_product(sku: SkuPath) -> ProductAnswer:
     product = store.find(sku)
     if product is None:
         raise NotFound(f"there is no product {sku}", sku=sku)
@@ -48,22 +68,30 @@ def get_product(sku: Annotated[Sku, Path()]) -> ProductAnswer:
 
 @app.get(
     "/v1/products",
+    operation_id="listProducts",
     security=needs("catalog:read"),
     summary="List products by title",
-    description="In the order of the titles. `query` is how the title begins, in upper or lower "
-    "case.",
+    description="Returns products ordered by title. With `query`, only products whose title begins "
+    "with it.",
 )
 def list_products(
-    query: Annotated[str, Field(max_length=200), Query()] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query()] = None,
+    query: Annotated[
+        str,
+        Field(max_length=200),
+        Query(description="The beginning of the title, in upper or lower case."),
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=200, description="Number of products on a page.")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(description="`next_cursor` of the previous page; leave it out for the first page."),
+    ] = None,
 ) -> ProductsAnswer:
-    beginning = store.folded(query)
-    after = key_of(cursor, rf"(?s){re.escape(beginning)}.*#{ID}") if cursor else None
-    found = store.page(limit, beginning=query, after=after)
+    folded_query = store.folded(query)
+    after = key_of(cursor, rf"(?s){re.escape(folded_query)}.*#{ID}") if cursor else None
+    page = store.page(limit, beginning=query, after=after)
     return ProductsAnswer(
-        products=[ProductAnswer.of(product) for product in found.products],
-        next_cursor=cursor_of(found.after) if found.after else None,
+        products=[ProductAnswer.of(product) for product in page.products],
+        next_cursor=cursor_of(page.after) if page.after else None,
     )
 
 

@@ -24,19 +24,31 @@ from shared.web.cursor import cursor_of, key_of
 
 app = api()
 
-PLACE = rf"[0-9.e-]{{1,30}} {ID}"
-"""km and location_id"""
+DISTANCE_PAGE = rf"[0-9.e-]{{1,30}} {ID}"
+"""The decoded cursor of a list by distance: kilometres and location_id of its last row."""
+LocationPath = Annotated[LocationId, Path(description="The id of the location.")]
+CountryPath = Annotated[Country, Path(description="The country, as an ISO 3166-1 alpha-2 code.")]
 
 
 @app.put(
     "/v1/locations/<location_id>",
+    operation_id="putLocation",
     security=needs("locations:write"),
     summary="Create or replace a location",
-    description="Answers 201 when the location is new, 200 when it replaces what was there.",
+    description="Replaces all fields of the location. Answers 201 when the location is new, 200 "
+    "when it was replaced.",
+    responses={
+        200: {
+            "description": "The location was replaced.",
+            "content": {"application/json": {"model": LocationAnswer}},
+        },
+        201: {
+            "description": "The location was created.",
+            "content": {"application/json": {"model": LocationAnswer}},
+        },
+    },
 )
-def put_location(
-    location_id: Annotated[LocationId, Path()], body: PutLocation
-) -> Response[LocationAnswer]:
+def put_location(location_id: LocationPath, body: PutLocation) -> Response[LocationAnswer]:
     location = body.named(location_id)
     created = store.put(location)
     return Response(
@@ -46,8 +58,14 @@ def put_location(
     )
 
 
-@app.get("/v1/locations/<location_id>", security=needs("locations:read"), summary="Read a location")
-def get_location(location_id: Annotated[LocationId, Path()]) -> LocationAnswer:
+@app.get(
+    "/v1/locations/<location_id>",
+    operation_id="getLocation",
+    security=needs("locations:read"),
+    summary="Read a location",
+    description="Returns a store, warehouse or vendor with its hours and capabilities.",
+)
+def get_location(location_id: LocationPath) -> LocationAnswer:
     location = store.find(location_id)
     if location is None:
         raise NotFound(f"there is no location {location_id}", location_id=location_id)
@@ -56,39 +74,50 @@ def get_location(location_id: Annotated[LocationId, Path()]) -> LocationAnswer:
 
 @app.get(
     "/v1/locations",
+    operation_id="listLocations",
     security=needs("locations:read"),
     summary="List locations",
-    description="In the order of their ids, or of their distance when `near` (latitude,longitude) "
-    "is given; `radius_km` is inclusive. With `near`, a change is seen after 30 s at most.",
+    description="Returns locations ordered by id, or by distance when `near` is given. With "
+    "`near`, a change of a location is visible after at most 30 s.",
 )
 def list_locations(
-    type: Annotated[Kind | None, Query()] = None,  # noqa: A002
-    near: Annotated[list[float] | None, Query()] = None,
-    radius_km: Annotated[float | None, Query(ge=0, le=20_038)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query()] = None,
+    type: Annotated[  # noqa: A002
+        Kind | None, Query(description="Only locations of this type.")
+    ] = None,
+    near: Annotated[
+        list[float] | None, Query(description="A point as latitude,longitude (WGS84).")
+    ] = None,
+    radius_km: Annotated[
+        float | None,
+        Query(ge=0, le=20_038, description="Largest distance from `near`, inclusive."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Number of locations on a page.")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(description="`next_cursor` of the previous page; leave it out for the first page."),
+    ] = None,
 ) -> LocationsAnswer:
     if near is not None:
         return _near(point(near), type, radius_km, limit, cursor)
     if radius_km is not None:
-        raise invalid("query.radius_km", "needs near")
-    found = store.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
+        raise invalid("query.radius_km", "radius_km needs near")
+    page = store.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
     return LocationsAnswer(
-        locations=[LocationAnswer.of(location) for location in found.locations],
-        next_cursor=cursor_of(found.after) if found.after else None,
+        locations=[LocationAnswer.of(location) for location in page.locations],
+        next_cursor=cursor_of(page.after) if page.after else None,
     )
 
 
 @app.put(
     "/v1/postal-codes/<country>",
+    operation_id="putPostalCodes",
     security=needs("locations:write"),
     summary="Load postal codes with their centroids",
-    description="Addresses and questions that name a postal code and no coordinates are placed by "
-    "them. Codes that are not named stay as they are; a change is seen after 30 s at most.",
+    description="An address or request with a postal code and no coordinates is placed at the "
+    "centroid of the code. Codes that are not in the request stay as they are. A change is visible "
+    "after at most 30 s.",
 )
-def put_postal_codes(
-    country: Annotated[Country, Path()], body: PostalCodesInput
-) -> PostalCodesAnswer:
+def put_postal_codes(country: CountryPath, body: PostalCodesInput) -> PostalCodesAnswer:
     points = body.points()
     store.put_postal_codes(country, points)
     return PostalCodesAnswer(country=country, stored=len(points))
@@ -96,16 +125,19 @@ def put_postal_codes(
 
 @app.get(
     "/v1/postal-codes/<country>/<postal_code>",
+    operation_id="getPostalCode",
     security=needs("locations:read"),
-    summary="Where a postal code lies",
-    description="Its centroid, or the middle of the locations that have it.",
+    summary="Read the coordinates of a postal code",
+    description="Returns the loaded centroid, or else the mean position of the locations with this "
+    "postal code.",
 )
 def get_postal_code(
-    country: Annotated[Country, Path()], postal_code: Annotated[PostalCode, Path()]
+    country: CountryPath,
+    postal_code: Annotated[PostalCode, Path(description="The postal code.")],
 ) -> PostalCodeAnswer:
     point = store.point_of_postal_code(country, postal_code)
     if point is None:
-        raise NotFound(f"no postal code {postal_code} is known in {country}", country=country)
+        raise NotFound(f"postal code {postal_code} of {country} is not loaded", country=country)
     latitude, longitude = point
     return PostalCodeAnswer(
         country=country, postal_code=postal_code, latitude=latitude, longitude=longitude
@@ -115,30 +147,34 @@ def get_postal_code(
 def _near(
     point: Point, kind: Kind | None, radius_km: float | None, limit: int, cursor: str | None
 ) -> LocationsAnswer:
-    wanted = [
+    candidates = [
         location
         for location in store.all_locations().values()
         if kind is None or location.type == kind
     ]
-    found = around(wanted, point, radius_km)
+    by_distance = around(candidates, point, radius_km)
     if cursor:
-        km, location_id = _place(key_of(cursor, PLACE))
-        found = [entry for entry in found if (entry[0], entry[1].location_id) > (km, location_id)]
-    shown = found[:limit]
+        km, location_id = _last_row(key_of(cursor, DISTANCE_PAGE))
+        by_distance = [
+            (distance, location)
+            for distance, location in by_distance
+            if (distance, location.location_id) > (km, location_id)
+        ]
+    page = by_distance[:limit]
     return LocationsAnswer(
-        locations=[LocationAnswer.of(location, km) for km, location in shown],
-        next_cursor=cursor_of(f"{shown[-1][0]!r} {shown[-1][1].location_id}")
-        if len(found) > limit
+        locations=[LocationAnswer.of(location, km) for km, location in page],
+        next_cursor=cursor_of(f"{page[-1][0]!r} {page[-1][1].location_id}")
+        if len(by_distance) > limit
         else None,
     )
 
 
-def _place(key: str) -> tuple[float, str]:
+def _last_row(key: str) -> tuple[float, str]:
     km, _, location_id = key.partition(" ")
     try:
         return float(km), location_id
     except ValueError:
-        raise invalid("query.cursor", "not a cursor of this list") from None
+        raise invalid("query.cursor", "this is not a cursor of this list") from None
 
 
 handler = serve(app)

@@ -23,42 +23,49 @@ from shared.web.api import api, serve, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
 
-IfMatch = Annotated[str | None, Header(alias="If-Match")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="The ETag of the draft that you read.")
+]
 MOST_VERSION = 10**8 - 1
-"""Its key has 8 digits."""
+"""The key of a version has 8 digits."""
 
 app = api()
 
 
 @app.get(
     "/v1/routing/policies",
+    operation_id="listPolicies",
     security=needs("policy:read"),
-    summary="The routing policies",
-    description="The published versions, the newest first; which of them is in force, and the "
-    "draft. The policy in force is read again every 30 s.",
+    summary="List the routing policies",
+    description="Returns the published versions, newest first, the version in force, the canary "
+    "and the draft. The order router reads the policy in force every 30 s.",
 )
 def list_policies(
-    limit: Annotated[int, Query(ge=1, le=50)] = 10,
-    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=50, description="Number of versions on a page.")] = 10,
+    cursor: Annotated[
+        str | None,
+        Query(description="`next_cursor` of the previous page; leave it out for the first page."),
+    ] = None,
 ) -> PoliciesAnswer:
-    now = policies.activation()
-    active = now.version
-    found = policies.page(limit, int(key_of(cursor, "[0-9]{1,8}")) if cursor else None)
+    activation = policies.activation()
+    active = activation.version
+    page = policies.page(limit, int(key_of(cursor, "[0-9]{1,8}")) if cursor else None)
     draft = policies.draft()
     return PoliciesAnswer(
         active=active,
-        canary=_canary(now.canary) if now.canary else None,
+        canary=_canary(activation.canary) if activation.canary else None,
         draft=_draft(draft) if draft else None,
-        policies=[_policy(entry, active) for entry in found.policies],
-        next_cursor=cursor_of(str(found.before)) if found.before is not None else None,
+        policies=[_policy(entry, active) for entry in page.policies],
+        next_cursor=cursor_of(str(page.before)) if page.before is not None else None,
     )
 
 
 @app.get(
     "/v1/routing/policies/schema",
+    operation_id="getPolicySchema",
     security=needs("policy:read"),
-    summary="The JSON Schema of a policy",
-    description="Draft 2020-12: what a draft has to fit, every key with its unit.",
+    summary="Read the JSON Schema of a policy",
+    description="JSON Schema Draft 2020-12 of a draft, with the unit of every key.",
 )
 def get_schema() -> dict[str, Any]:
     return {
@@ -69,52 +76,58 @@ def get_schema() -> dict[str, Any]:
 
 @app.put(
     "/v1/routing/policies/draft",
+    operation_id="putDraft",
     security=needs("policy:write"),
-    summary="Write the draft",
-    description="The whole policy: nothing has a default. The ETag is what PUT and publish take "
-    "as If-Match; without it the last writer wins.",
+    summary="Replace the draft policy",
+    description="Send the whole policy: weights have no defaults. Send the ETag of the answer as "
+    "If-Match when you replace or publish the draft; without it the last writer wins.",
 )
 def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftAnswer]:
     policy = body.policy(DEFAULT_POLICY.version)
-    made = policies.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).actor)
+    draft = policies.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).actor)
     return Response(
         status_code=200,
         content_type="application/json",
-        body=_draft(made),
-        headers={"ETag": f'"{made.revision}"'},
+        body=_draft(draft),
+        headers={"ETag": f'"{draft.revision}"'},
     )
 
 
 @app.post(
     "/v1/routing/policies/draft/publish",
+    operation_id="publishDraft",
     security=needs("policy:write"),
-    summary="Put the draft in force",
-    description="It becomes the next version, in force everywhere within 30 s. Publishing the same "
-    "draft again answers the version that it has become. With guard-rails it needs a what-if, and "
-    "is refused (`what_if_missing`, `guard_rail`) with the figures that break them.",
+    summary="Publish the draft policy",
+    description="The draft becomes the next version and is in force everywhere within 30 s. "
+    "Publishing the same draft again returns the version that it became. A draft with guard-rails "
+    "needs a complete what-if (`what_if_missing`) whose figures keep within them (`guard_rail`).",
 )
 def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
-    made = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor)
-    return _policy(made, policies.active_version())
+    policy = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor)
+    return _policy(policy, policies.active_version())
 
 
 @app.post(
     "/v1/routing/policies/draft/canary",
+    operation_id="startCanary",
     security=needs("policy:write"),
-    summary="Try the draft on a share of the orders",
-    description="It becomes the next version, and routes the orders whose ids fall into the share; "
-    "their decisions name it. One canary at a time; guard-rails hold as for publishing.",
+    summary="Publish the draft for a share of the orders",
+    description="The draft becomes the next version and routes a share of the orders, chosen by "
+    "order id; their decisions name the version. There is one canary at a time. Guard-rails apply "
+    "as for publishing.",
 )
 def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     share = round(body.percent * 100)
-    made = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor, share)
-    return _policy(made, policies.active_version())
+    policy = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor, share)
+    return _policy(policy, policies.active_version())
 
 
 @app.post(
     "/v1/routing/policies/canary/promote",
+    operation_id="promoteCanary",
     security=needs("policy:write"),
     summary="Put the canary in force for all orders",
+    description="The canary's version routes all orders within 30 s, and the canary ends.",
 )
 def promote_canary() -> ActiveAnswer:
     before = policies.promote(datetime.now(UTC), who(app).actor)
@@ -123,9 +136,11 @@ def promote_canary() -> ActiveAnswer:
 
 @app.post(
     "/v1/routing/policies/canary/stop",
+    operation_id="stopCanary",
     security=needs("policy:write"),
-    summary="Take the canary back",
-    description="All orders are routed by the policy in force again; `before` is what was tried.",
+    summary="End the canary",
+    description="The policy in force routes all orders again. `before` is the version of the "
+    "canary.",
 )
 def stop_canary() -> ActiveAnswer:
     before = policies.stop_canary()
@@ -134,48 +149,53 @@ def stop_canary() -> ActiveAnswer:
 
 @app.post(
     "/v1/routing/policies/<version>/rollback",
+    operation_id="rollBackPolicy",
     security=needs("policy:write"),
     summary="Put a published version in force again",
-    description="For all orders, at once: a canary ends.",
+    description="The version routes all orders within 30 s, and a canary ends.",
 )
-def roll_back(version: Annotated[int, Path(ge=0, le=MOST_VERSION)]) -> ActiveAnswer:
+def roll_back(
+    version: Annotated[
+        int, Path(ge=0, le=MOST_VERSION, description="The version of the policy; 0 is built in.")
+    ],
+) -> ActiveAnswer:
     before = policies.roll_back(version, datetime.now(UTC), who(app).actor)
     return ActiveAnswer(active=version, before=before)
 
 
 def _revision(if_match: str | None) -> int | None:
-    """The revision that If-Match names; None for none, and for ``*``."""
+    """The revision in If-Match; None when it is absent or ``*``."""
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
     if not (text.isascii() and text.isdecimal() and len(text) <= 8):
-        raise invalid("header.If-Match", "not an ETag of the draft")
+        raise invalid("header.If-Match", "this is not an ETag of the draft")
     return int(text)
 
 
-def _canary(found: Canary) -> CanaryAnswer:
+def _canary(canary: Canary) -> CanaryAnswer:
     return CanaryAnswer(
-        version=found.version, percent=found.share / 100, since=found.at, by=found.by
+        version=canary.version, percent=canary.share / 100, since=canary.at, by=canary.by
     )
 
 
-def _policy(found: PublishedPolicy, active: int) -> PolicyAnswer:
+def _policy(published: PublishedPolicy, active: int) -> PolicyAnswer:
     return PolicyAnswer(
-        version=found.policy.version,
-        active=found.policy.version == active,
-        published_at=found.at,
-        published_by=found.by,
-        policy=PolicyDocument.of(found.policy),
+        version=published.policy.version,
+        active=published.policy.version == active,
+        published_at=published.at,
+        published_by=published.by,
+        policy=PolicyDocument.of(published.policy),
     )
 
 
-def _draft(found: Draft) -> DraftAnswer:
+def _draft(draft: Draft) -> DraftAnswer:
     return DraftAnswer(
-        revision=found.revision,
-        changed_at=found.at,
-        changed_by=found.by,
-        published_as=found.published_as,
-        policy=PolicyDocument.of(found.policy),
+        revision=draft.revision,
+        changed_at=draft.at,
+        changed_by=draft.by,
+        published_as=draft.published_as,
+        policy=PolicyDocument.of(draft.policy),
     )
 
 

@@ -1,10 +1,10 @@
-"""Whether the service answers, and what it can be asked."""
+"""The routes of the service itself: health, the API document and the event document."""
 
 from functools import cache
 from pathlib import Path
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.web.api import api, serve
 
@@ -15,19 +15,28 @@ EVENTS = Path(__file__).with_name("asyncapi.json")
 
 
 class Health(BaseModel):
-    status: str
+    """The service answers requests."""
+
+    status: str = Field(description="Always `ok`.")
 
 
-@app.get("/v1/health", security=[], summary="Whether the service answers")
+@app.get(
+    "/v1/health",
+    operation_id="getHealth",
+    security=[],
+    summary="Check that the service answers",
+    description="Answers without a token and without reading a table.",
+)
 def get_health() -> Health:
     return Health(status="ok")
 
 
 @app.get(
     "/v1/openapi.json",
+    operation_id="getApiDocument",
     security=[],
-    summary="The API document",
-    description="OpenAPI 3.1 of every route.",
+    summary="Read the API document",
+    description="Returns the OpenAPI 3.1 document of every route.",
     responses={200: {"description": "OpenAPI 3.1", "content": {"application/json": {}}}},
 )
 def get_document() -> Response[str]:
@@ -36,9 +45,10 @@ def get_document() -> Response[str]:
 
 @app.get(
     "/v1/asyncapi.json",
+    operation_id="getEventDocument",
     security=[],
-    summary="The document of the events",
-    description="AsyncAPI 3 of what goes to the event bus, and of what the stock feed takes.",
+    summary="Read the event document",
+    description="Returns the AsyncAPI 3 document of the events that NoRain sends and receives.",
     responses={200: {"description": "AsyncAPI 3", "content": {"application/json": {}}}},
 )
 def get_events() -> Response[str]:

@@ -33,111 +33,131 @@ from shared.web.cursor import cursor_of, key_of
 from shared.web.problem import summary
 
 MOST_VERSION = 10**8 - 1
-"""Its key has 8 digits."""
+"""The key of a version has 8 digits."""
+SkuPath = Annotated[Sku, Path(description="The SKU.")]
+LocationPath = Annotated[LocationId, Path(description="The id of the location.")]
+HoldPath = Annotated[Id, Path(description="The id of the hold.")]
+Cursor = Annotated[
+    str | None,
+    Query(description="`next_cursor` of the previous page; leave it out for the first page."),
+]
 
 app = api()
 
 
 @app.post(
     "/v1/stock/updates",
+    operation_id="sendStockUpdates",
+    status_code=202,
     security=needs("stock:write"),
     summary="Send stock events",
-    description="The events of the stock feed, 1 to 100. Each stands or falls alone: what fits its "
-    "schema goes on the feed's queue, what does not is named with its place. An event may be sent "
-    "again: `source` and `id` name it for ever, and it counts once.",
+    description="Takes 1 to 100 events of the stock feed. Valid events go to the feed's queue; "
+    "each invalid one is listed in `rejected` and does not stop the others. `source` and `id` "
+    "identify an event for ever: an event that is sent again is applied once.",
 )
 def send_updates(body: Updates) -> Response[UpdatesAnswer]:
-    good, rejected = [], []
+    accepted, rejected = [], []
     for index, document in enumerate(body.events):
         try:
             event_of(document, _now())
         except Refusal as refusal:
             rejected.append(RejectedEvent(index=index, **summary(refusal)))
         else:
-            good.append(document)
-    for batch in batches_of(good, MOST_BYTES):
+            accepted.append(document)
+    for batch in batches_of(accepted, MOST_BYTES):
         send(setting("feed_queue"), batch)
     return Response(
         status_code=202,
         content_type="application/json",
-        body=UpdatesAnswer(accepted=len(good), rejected=rejected),
+        body=UpdatesAnswer(accepted=len(accepted), rejected=rejected),
     )
 
 
 @app.get(
     "/v1/stock/rules",
+    operation_id="getStockRules",
     security=needs("stock:read", "policy:read"),
-    summary="The rules of channel stock",
-    description="Safety stock and ring fences, in the order in which they count; those in force, "
-    "or an earlier `version`. A change is in force everywhere within 30 s.",
+    summary="Read the rules of channel stock",
+    description="Returns safety stocks and ring fences in the order in which they apply: the rules "
+    "in force, or those of an earlier `version`. A change is in force everywhere within 30 s.",
 )
 def get_rules(
-    version: Annotated[int | None, Query(ge=0, le=MOST_VERSION)] = None,
+    version: Annotated[
+        int | None, Query(ge=0, le=MOST_VERSION, description="An earlier version of the rules.")
+    ] = None,
 ) -> Response[RulesAnswer]:
     return _rules(rules.published(version))
 
 
 @app.put(
     "/v1/stock/rules",
+    operation_id="putStockRules",
     security=needs("policy:write"),
-    summary="Change the rules of channel stock",
-    description="The whole document. Of the safety stocks that match a channel the last one holds; "
-    "of the fences of the same channels too. The ETag is what PUT takes as If-Match; without it "
-    "the last writer wins.",
+    summary="Replace the rules of channel stock",
+    description="Send all rules. When several safety stocks match a channel the last one applies; "
+    "the same holds for ring fences of the same channels. Send the ETag of the rules that you read "
+    "as If-Match; without it the last writer wins.",
 )
 def put_rules(
-    body: RulesInput, if_match: Annotated[str | None, Header(alias="If-Match")] = None
+    body: RulesInput,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", description="The ETag of the rules that you read.")
+    ] = None,
 ) -> Response[RulesAnswer]:
-    made = rules.put_rules(rules_of(body), _etag(if_match), _now(), who(app).actor)
-    return _rules(made)
+    published = rules.put_rules(rules_of(body), _etag(if_match), _now(), who(app).actor)
+    return _rules(published)
 
 
 @app.get(
     "/v1/stock/<sku>",
+    operation_id="listPositions",
     security=needs("stock:read"),
-    summary="List the positions of a SKU",
-    description="Every location that has or had it, by location. A SKU that nobody has, has none.",
+    summary="List the stock positions of a SKU",
+    description="Returns the position at each location that has or had the SKU, ordered by "
+    "location. An unknown SKU has an empty list.",
 )
 def list_positions(
-    sku: Annotated[Sku, Path()],
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Query()] = None,
+    sku: SkuPath,
+    limit: Annotated[int, Query(ge=1, le=500, description="Number of positions on a page.")] = 100,
+    cursor: Cursor = None,
 ) -> Positions:
-    found, after = store.positions_page(sku, limit, key_of(cursor, ID) if cursor else None)
+    positions, after = store.positions_page(sku, limit, key_of(cursor, ID) if cursor else None)
     return Positions(
         sku=sku,
-        positions=[PositionAnswer.of(position) for position in found],
+        positions=[PositionAnswer.of(position) for position in positions],
         next_cursor=cursor_of(after) if after else None,
     )
 
 
 @app.get(
     "/v1/stock/<sku>/<location_id>",
+    operation_id="getPosition",
     security=needs("stock:read"),
-    summary="Read a position",
-    description="Strongly consistent: it shows every write that was answered before.",
+    summary="Read a stock position",
+    description="Returns the stock of a SKU at a location. The read is strongly consistent: it "
+    "shows every write that was answered before.",
 )
-def get_position(
-    sku: Annotated[Sku, Path()], location_id: Annotated[LocationId, Path()]
-) -> OnePosition:
-    found = store.position(sku, location_id)
-    if found is None:
+def get_position(sku: SkuPath, location_id: LocationPath) -> OnePosition:
+    position = store.position(sku, location_id)
+    if position is None:
         raise NotFound(f"{location_id} has no position of {sku}", sku=sku, location_id=location_id)
-    return OnePosition.of(found)
+    return OnePosition.of(position)
 
 
 @app.get(
     "/v1/stock/<sku>/<location_id>/movements",
+    operation_id="listMovements",
     security=needs("stock:read"),
     summary="List the movements of a position",
-    description="The ledger, newest first: every change of on_hand and every count, with what it "
-    "left. Kept for 13 months; a change is seen here some seconds after it was made.",
+    description="Returns the ledger, newest first: every change of on_hand and every count, with "
+    "the on_hand that resulted. Movements are kept for 13 months and appear here some seconds "
+    "after the change.",
 )
 def list_movements(
-    sku: Annotated[Sku, Path()],
-    location_id: Annotated[LocationId, Path()],
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query()] = None,
+    sku: SkuPath,
+    location_id: LocationPath,
+    limit: Annotated[int, Query(ge=1, le=200, description="Number of movements on a page.")] = 50,
+    cursor: Cursor = None,
 ) -> Movements:
     rows, before = store.movements_page(
         sku, location_id, limit, int(key_of(cursor, "[0-9]{1,12}")) if cursor else None
@@ -152,33 +172,36 @@ def list_movements(
 
 @app.post(
     "/v1/holds",
+    operation_id="openHold",
+    status_code=201,
     security=needs("stock:write", "orders:write"),
     summary="Hold stock",
-    description="Reserves every line, or none, until it expires, is released or becomes an order. "
-    "What is short is named line by line. What the rules of channel stock keep from the channel, "
-    "it cannot hold.",
+    description="Reserves all lines or none, until the hold expires, is released or becomes an "
+    "order. When units are missing, the problem `out_of_stock` lists every short line. Units that "
+    "the rules of channel stock withhold from the channel cannot be held.",
 )
 def open_hold(body: HoldInput) -> Response[HoldAnswer]:
     who(app).must_see(body.channel)
     request = idempotent(app)
     hold = hold_of(body, request, _now())
-    stands = store.find_hold(hold.hold_id) or store.open_hold(hold, _selling(hold))
-    request.check(stands.digest)
+    stored_hold = store.find_hold(hold.hold_id) or store.open_hold(hold, _selling(hold))
+    request.check(stored_hold.digest)
     return Response(
         status_code=201,
         content_type="application/json",
-        body=HoldAnswer.model_validate_json(stands.answer),
+        body=HoldAnswer.model_validate_json(stored_hold.answer),
     )
 
 
 @app.post(
     "/v1/holds/<hold_id>/extend",
+    operation_id="extendHold",
     security=needs("stock:write", "orders:write"),
     summary="Extend a hold",
-    description="It expires so many seconds from now, 24 hours after it was opened at the latest. "
-    "Never makes it shorter; one that has expired stays so.",
+    description="Moves the expiry to `expires_in_seconds` from now, at most 24 hours after the "
+    "hold was opened. A hold is never shortened, and an expired hold cannot be extended.",
 )
-def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer:
+def extend_hold(hold_id: HoldPath, body: ExtendInput) -> HoldAnswer:
     now = _now()
     hold = store.get_hold(hold_id)
     who(app).must_see(hold.channel)
@@ -189,14 +212,15 @@ def extend_hold(hold_id: Annotated[Id, Path()], body: ExtendInput) -> HoldAnswer
 
 @app.post(
     "/v1/holds/<hold_id>/bind",
+    operation_id="bindHold",
     security=needs("stock:write", "orders:write"),
     summary="Bind a hold to a payment",
-    description="Call it before the shopper pays: the hold then lives as long as the payment may "
-    "take (4 hours unless `expires_in_seconds` says less; 24 hours after it was opened at the "
-    "latest), and only an order with the same payment reference takes it. It may be repeated; it "
-    "never makes the hold shorter.",
+    description="Call this before the shopper pays. The hold then lasts as long as the payment may "
+    "take (4 hours unless `expires_in_seconds` is less; at most 24 hours after it was opened), and "
+    "only an order with the same payment reference can use it. The request can be repeated; it "
+    "never shortens the hold.",
 )
-def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
+def bind_hold(hold_id: HoldPath, body: BindInput) -> HoldAnswer:
     now = _now()
     hold = store.get_hold(hold_id)
     who(app).must_see(hold.channel)
@@ -206,12 +230,14 @@ def bind_hold(hold_id: Annotated[Id, Path()], body: BindInput) -> HoldAnswer:
 
 @app.delete(
     "/v1/holds/<hold_id>",
+    operation_id="releaseHold",
+    status_code=204,
     security=needs("stock:write", "orders:write"),
     summary="Release a hold",
-    description="Gives the units back. It may be repeated, and an expired hold is released as well;"
-    " one that has become an order is not (409): cancel the order.",
+    description="Makes the units available again. The request can be repeated, also for an expired "
+    "hold. A hold that has become an order is refused with 409: cancel the order instead.",
 )
-def release_hold(hold_id: Annotated[Id, Path()]) -> Response[None]:
+def release_hold(hold_id: HoldPath) -> Response[None]:
     hold = store.get_hold(hold_id)
     who(app).must_see(hold.channel)
     store.release_hold(hold, _now())
@@ -223,22 +249,22 @@ def _selling(hold: Hold) -> ChannelTerms:
     return rules.selling(hold.channel, skus, hold.opened_at, lazy_confidence(skus))
 
 
-def _rules(found: PublishedRules) -> Response[RulesAnswer]:
+def _rules(published: PublishedRules) -> Response[RulesAnswer]:
     return Response(
         status_code=200,
         content_type="application/json",
-        body=RulesAnswer.of(found),
-        headers={"ETag": f'"{found.rules.version}"'},
+        body=RulesAnswer.of(published),
+        headers={"ETag": f'"{published.rules.version}"'},
     )
 
 
 def _etag(if_match: str | None) -> int | None:
-    """The version that If-Match names; None for none, and for ``*``."""
+    """The version in If-Match; None when it is absent or ``*``."""
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
     if not (text.isascii() and text.isdecimal() and len(text) <= 8):
-        raise invalid("header.If-Match", "not an ETag of the rules")
+        raise invalid("header.If-Match", "this is not an ETag of the rules")
     return int(text)
 
 

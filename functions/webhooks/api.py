@@ -1,4 +1,4 @@
-"""The routes of webhooks. A client sees and touches its own only."""
+"""The routes of webhooks. A client can read and change only its own webhooks."""
 
 import uuid
 from datetime import UTC, datetime
@@ -27,30 +27,33 @@ from shared.webhooks.model import Webhook
 
 SOURCE = "norain/webhooks"
 PING = "webhook.ping"
+WebhookPath = Annotated[Id, Path(description="The id of the webhook.")]
 
 app = api()
 
 
 @app.post(
     "/v1/webhooks",
+    operation_id="subscribeWebhook",
+    status_code=201,
     security=needs("webhooks:write"),
     summary="Subscribe to events",
-    description="Events of these types are sent to `url` from a few seconds later on, as "
+    description="NoRain sends events of these types to `url`, starting within a few seconds, as "
     "CloudEvents (JSON) with the headers of Standard Webhooks: `webhook-id`, `webhook-timestamp`, "
-    "`webhook-signature`. At least once, in no certain order; a message keeps its `webhook-id`. "
-    "Answer 2xx within 8 seconds. What fails is sent again for 29 hours; 410 ends it. Events of "
-    "orders are told to whoever sees their channel; `availability.changed` counts what the channel "
-    "may sell. Needs an Idempotency-Key.",
+    "`webhook-signature`. Delivery is at least once and in no particular order; a repeated message "
+    "keeps its `webhook-id`. Answer 2xx within 8 seconds. A failed message is retried for 29 "
+    "hours; answer 410 to end the subscription. Events of orders are sent to clients that may see "
+    "their channel; `availability.changed` counts the units that the channel may sell.",
     responses={
         201: {
-            "description": "subscribed",
+            "description": "The webhook was created.",
             "content": {"application/json": {"model": WebhookSubscribed}},
         }
     },
 )
 def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
     request, caller = idempotent(app), who(app)
-    _must_hear(caller, body.types)
+    _check_scopes(caller, body.types)
     sending.checked(body.url)
     webhook = store.subscribe(
         Webhook(
@@ -72,27 +75,39 @@ def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
     )
 
 
-@app.get("/v1/webhooks", security=needs("webhooks:read"), summary="List own webhooks")
+@app.get(
+    "/v1/webhooks",
+    operation_id="listWebhooks",
+    security=needs("webhooks:read"),
+    summary="List the webhooks of the client",
+    description="Returns the webhooks of the calling client, oldest first.",
+)
 def list_webhooks() -> WebhooksAnswer:
-    found = store.of_client(who(app).client_id)
-    return WebhooksAnswer(
-        webhooks=[WebhookAnswer.of(one) for one in sorted(found, key=lambda one: one.created_at)]
-    )
+    webhooks = sorted(store.of_client(who(app).client_id), key=lambda webhook: webhook.created_at)
+    return WebhooksAnswer(webhooks=[WebhookAnswer.of(webhook) for webhook in webhooks])
 
 
-@app.get("/v1/webhooks/<webhook_id>", security=needs("webhooks:read"), summary="Read a webhook")
-def get_webhook(webhook_id: Annotated[Id, Path()]) -> WebhookAnswer:
-    return WebhookAnswer.of(_found(webhook_id))
+@app.get(
+    "/v1/webhooks/<webhook_id>",
+    operation_id="getWebhook",
+    security=needs("webhooks:read"),
+    summary="Read a webhook",
+    description="Returns the webhook with its state. The secret is not shown again.",
+)
+def get_webhook(webhook_id: WebhookPath) -> WebhookAnswer:
+    return WebhookAnswer.of(_own_webhook(webhook_id))
 
 
 @app.delete(
     "/v1/webhooks/<webhook_id>",
+    operation_id="deleteWebhook",
+    status_code=204,
     security=needs("webhooks:write"),
     summary="Delete a webhook",
-    description="Nothing is sent to it from a few seconds later on. May be repeated.",
-    responses={204: {"description": "it is gone"}},
+    description="Deliveries stop within a few seconds. The request can be repeated.",
+    responses={204: {"description": "The webhook was deleted."}},
 )
-def delete_webhook(webhook_id: Annotated[Id, Path()]) -> Response[None]:
+def delete_webhook(webhook_id: WebhookPath) -> Response[None]:
     if not store.remove(who(app).client_id, webhook_id, _now()):
         raise _unknown(webhook_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -100,13 +115,14 @@ def delete_webhook(webhook_id: Annotated[Id, Path()]) -> Response[None]:
 
 @app.post(
     "/v1/webhooks/<webhook_id>/ping",
+    operation_id="pingWebhook",
     security=needs("webhooks:write"),
     summary="Send a test message",
-    description="A signed event `webhook.ping`, sent at once and only once. One that arrives makes "
-    "a disabled webhook active again.",
+    description="Sends one signed event `webhook.ping` at once, without retries. A delivered ping "
+    "makes a disabled webhook active again.",
 )
-def ping(webhook_id: Annotated[Id, Path()]) -> PingAnswer:
-    webhook, now = _found(webhook_id), _now()
+def ping(webhook_id: WebhookPath) -> PingAnswer:
+    webhook, now = _own_webhook(webhook_id), _now()
     outcome = sending.send(
         webhook,
         {
@@ -128,14 +144,14 @@ def ping(webhook_id: Annotated[Id, Path()]) -> PingAnswer:
     )
 
 
-def _must_hear(caller: Caller, types: list[str]) -> None:
-    """Raises Forbidden: who may not ask may not be told either."""
-    missing = sorted({TYPES[one] for one in types} - caller.scopes)
+def _check_scopes(caller: Caller, types: list[str]) -> None:
+    """Raises Forbidden when the caller lacks the read scope of one of the event types."""
+    missing = sorted({TYPES[event_type] for event_type in types} - caller.scopes)
     if missing:
-        raise Forbidden(f"these types take the scope {' and '.join(missing)}", scopes=missing)
+        raise Forbidden(f"these types require the scope {' and '.join(missing)}", scopes=missing)
 
 
-def _found(webhook_id: str) -> Webhook:
+def _own_webhook(webhook_id: str) -> Webhook:
     webhook = store.find(who(app).client_id, webhook_id)
     if webhook is None:
         raise _unknown(webhook_id)

@@ -1,4 +1,4 @@
-"""Products as planners and channels send and see them."""
+"""Requests and answers of the catalog."""
 
 from typing import Annotated, Self
 
@@ -8,6 +8,7 @@ from biip.gtin import Gtin
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ConfigDict,
     Field,
     Strict,
     StringConstraints,
@@ -23,7 +24,7 @@ def _checked_gtin(value: str) -> str:
     try:
         Gtin.parse(value)
     except ParseError as error:
-        raise ValueError(f"not a GTIN: {error}") from error
+        raise ValueError(f"this is not a GTIN: {error}") from error
     return value
 
 
@@ -34,32 +35,34 @@ CheckedGtin = Annotated[
 
 
 class _Described(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     title: Annotated[str, StringConstraints(min_length=1, max_length=400, strip_whitespace=True)]
-    kg: Annotated[float, Ge(0), Le(10_000), Field(allow_inf_nan=False)] = Field(
-        description="mass of one unit, packed for sale"
-    )
-    gtin: CheckedGtin | None = Field(default=None, description="GS1 Global Trade Item Number")
-    season_ends_at: InstantInput | None = Field(
-        default=None, description="from then on a unit is worth its salvage"
-    )
+    """Title of the product."""
+    kg: Annotated[float, Ge(0), Le(10000), Field(allow_inf_nan=False)]
+    """Mass of one unit, packed for sale, in kg."""
+    gtin: CheckedGtin | None = None
+    """GS1 Global Trade Item Number."""
+    season_ends_at: InstantInput | None = None
+    """End of the season: from then on a unit is worth its `salvage`."""
     attributes: Annotated[dict[Text, Text], Field(max_length=50)] = Field(default_factory=dict)
-    available_from: InstantInput | None = Field(
-        default=None, description="before it the product is sold ahead only: it is a `preorder`"
-    )
-    discontinued: Annotated[bool, Strict()] = Field(
-        default=False,
-        description="what is left is sold off; then it is `discontinued`, and not backordered",
-    )
+    """Attributes such as colour and size. Products with the same `item_group_id` are variants."""
+    available_from: InstantInput | None = None
+    """Before this time the product is sold as a `preorder` only."""
+    discontinued: Annotated[bool, Strict()] = False
+    """Whether remaining units are sold off without backorders; without stock the product is then
+    `discontinued`."""
 
 
 class PutProduct(Input, _Described):
+    """A product."""
+
     price: Price
-    margin: MoneyInput | None = Field(
-        default=None, description="what one unit earns; in the currency of the price"
-    )
-    salvage: MoneyInput | None = Field(
-        default=None, description="what one unit left over is worth; in the currency of the price"
-    )
+    """Price of one unit."""
+    margin: MoneyInput | None = None
+    """Margin of one unit, in the currency of the price."""
+    salvage: MoneyInput | None = None
+    """Value of one unit that is left over, in the currency of the price."""
 
     @field_validator("margin", "salvage")
     @classmethod
@@ -68,7 +71,7 @@ class PutProduct(Input, _Described):
     ) -> MoneyInput | None:
         price = info.data.get("price")
         if money is not None and price is not None and money.currency != price.currency:
-            raise ValueError(f"has the currency of the price: {price.currency}")
+            raise ValueError(f"use the currency of the price: {price.currency}")
         return money
 
     def named(self, sku: str) -> Product:
@@ -88,10 +91,15 @@ class PutProduct(Input, _Described):
 
 
 class ProductAnswer(Answer, _Described):
+    """A product."""
+
     sku: Sku
     price: Price
+    """Price of one unit."""
     margin: Money | None = None
+    """Margin of one unit."""
     salvage: Money | None = None
+    """Value of one unit that is left over."""
 
     @classmethod
     def of(cls, product: Product) -> Self:
@@ -112,8 +120,12 @@ class ProductAnswer(Answer, _Described):
 
 
 class ProductsAnswer(Answer):
+    """A page of products."""
+
     products: list[ProductAnswer]
+    """The products of this page."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
 def _money(amount: int | None, currency: str) -> Money | None:

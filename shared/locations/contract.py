@@ -1,4 +1,4 @@
-"""Locations as channels and operators send and see them."""
+"""Requests and answers of locations and postal codes."""
 
 from datetime import date, time
 from typing import Annotated, Literal, Self
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from annotated_types import Ge, Le
 from biip import ParseError
 from biip.gln import Gln
-from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 from shared.locations.model import Kind, Location, ServiceLevel, postal_key
 from shared.web.contract import Answer, Country, Id, Input, LocationId
@@ -15,7 +15,7 @@ from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError("not an IANA time zone")
+        raise ValueError("this is not an IANA time zone, such as America/Denver")
     ZoneInfo(name)
     return name
 
@@ -24,7 +24,7 @@ def _checked_gln(value: str) -> str:
     try:
         Gln.parse(value)
     except ParseError as error:
-        raise ValueError(f"not a GLN: {error}") from error
+        raise ValueError(f"this is not a GLN: {error}") from error
     return value
 
 
@@ -39,51 +39,52 @@ PostalCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -
 
 
 class _Place(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """Name of the location."""
     type: Kind
+    """Type of the location."""
     latitude: Latitude
+    """WGS84 latitude."""
     longitude: Longitude
+    """WGS84 longitude."""
     postal_code: PostalCode
+    """Postal code of the location."""
     country: Country
-    time_zone: TimeZone = Field(description="IANA name, such as America/Denver")
-    hours: Hours = Field(
-        default_factory=dict,
-        description="opening and closing per day, HH:MM in the location's own time zone; an end "
-        "that is not after its start is on the next day. A day left out is closed; without any "
-        "hours it is always open",
-    )
-    closed_on: Annotated[list[date], Field(max_length=400)] = Field(
-        default_factory=list, description="dates on which it does not open"
-    )
-    pickup: Annotated[bool, Strict()] = Field(description="hands over to shoppers")
-    ship: Annotated[bool, Strict()] = Field(description="ships parcels")
-    lead_time_minutes: Annotated[int, Strict(), Ge(0), Le(60 * 24 * 30)] = Field(
-        description="opening time from an order to its being ready"
-    )
-    capacity_per_hour: Annotated[int, Strict(), Ge(0), Le(10**6)] = Field(
-        description="units it can pick in an hour of opening; 0 takes no orders"
-    )
-    most_unpicked: Annotated[int, Strict(), Ge(0), Le(10**6)] | None = Field(
-        default=None,
-        description="units that may wait there to be picked, before nothing more is sent from it; "
-        "left out, they only wait longer",
-    )
-    cut_offs: dict[ServiceLevel, Clock] = Field(
-        default_factory=dict,
-        description="when the carrier of a service level calls, HH:MM in the location's own time "
-        "zone, on each day it opens; of a level left out it calls whenever a parcel is ready",
-    )
-    auto_accept: Annotated[bool, Strict()] = Field(
-        default=False, description="it accepts what it is offered at once, and nobody has to answer"
-    )
-    gln: CheckedGln | None = Field(default=None, description="GS1 Global Location Number")
-    groups: Annotated[list[Id], Field(max_length=50)] = Field(
-        default_factory=list,
-        description="names of your own, such as a region: rules speak of many locations by them",
-    )
+    """Country of the location."""
+    time_zone: TimeZone
+    """IANA time zone, such as America/Denver."""
+    hours: Hours = Field(default_factory=dict)
+    """Opening and closing times per weekday, HH:MM in the location's time zone. An end that is not
+    after its start is on the next day. A weekday that is left out is closed; without any hours the
+    location is always open."""
+    closed_on: Annotated[list[date], Field(max_length=400)] = Field(default_factory=list)
+    """Dates on which the location is closed."""
+    pickup: Annotated[bool, Strict()]
+    """Whether the location offers pickup."""
+    ship: Annotated[bool, Strict()]
+    """Whether the location ships parcels."""
+    lead_time_minutes: Annotated[int, Strict(), Ge(0), Le(60 * 24 * 30)]
+    """Minutes of opening time from an order until it is ready."""
+    capacity_per_hour: Annotated[int, Strict(), Ge(0), Le(10**6)]
+    """Units that the location can pick per opening hour; 0: it takes no orders."""
+    most_unpicked: Annotated[int, Strict(), Ge(0), Le(10**6)] | None = None
+    """Largest backlog of units to pick; above it nothing more is routed here. Default: no limit."""
+    cut_offs: dict[ServiceLevel, Clock] = Field(default_factory=dict)
+    """When the carrier collects, HH:MM in the location's time zone, by service level. Default:
+    whenever a parcel is ready."""
+    auto_accept: Annotated[bool, Strict()] = False
+    """Whether offers are accepted automatically."""
+    gln: CheckedGln | None = None
+    """GS1 Global Location Number."""
+    groups: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
+    """Your own names for groups of locations, such as a region; rules can refer to them."""
 
 
 class PutLocation(Input, _Place):
+    """A location."""
+
     def named(self, location_id: str) -> Location:
         return Location(
             location_id=location_id,
@@ -112,8 +113,11 @@ class PutLocation(Input, _Place):
 
 
 class LocationAnswer(Answer, _Place):
+    """A location."""
+
     location_id: LocationId
-    distance_km: float | None = Field(default=None, description="from the point asked for")
+    distance_km: float | None = None
+    """Distance from the point in the request."""
 
     @classmethod
     def of(cls, location: Location, distance_km: float | None = None) -> Self:
@@ -145,39 +149,59 @@ class LocationAnswer(Answer, _Place):
 
 
 class LocationsAnswer(Answer):
+    """A page of locations."""
+
     locations: list[LocationAnswer]
+    """The locations of this page."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
 MOST_CODES = 1000
 
 
 class PostalCodeInput(Input):
+    """The centroid of a postal code."""
+
     postal_code: PostalCode
+    """The postal code."""
     latitude: Latitude
+    """WGS84 latitude of the centroid."""
     longitude: Longitude
+    """WGS84 longitude of the centroid."""
 
 
 class PostalCodesInput(Input):
-    """Centroids; a code that is known already is replaced."""
+    """Centroids to store; stored centroids of the same codes are replaced."""
 
     codes: Annotated[list[PostalCodeInput], Field(min_length=1, max_length=MOST_CODES)]
+    """The centroids to store."""
 
     def points(self) -> dict[str, tuple[float, float]]:
-        """By the code as it is looked up; of a code that stands twice the last one."""
-        return {postal_key(one.postal_code): (one.latitude, one.longitude) for one in self.codes}
+        """Latitude and longitude by look-up key; the last one of a repeated code."""
+        return {
+            postal_key(code.postal_code): (code.latitude, code.longitude) for code in self.codes
+        }
 
 
 class PostalCodesAnswer(Answer):
+    """How many centroids were stored."""
+
     country: Country
     stored: int
+    """Number of stored centroids."""
 
 
 class PostalCodeAnswer(Answer):
+    """The coordinates of a postal code."""
+
     country: Country
     postal_code: PostalCode
+    """The postal code."""
     latitude: float
+    """WGS84 latitude."""
     longitude: float
+    """WGS84 longitude."""
 
 
 def _clock(text: str) -> time:

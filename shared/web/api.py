@@ -12,6 +12,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
@@ -76,12 +77,12 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
     return handler
 
 
-def who(app: APIGatewayHttpResolver) -> Caller:
-    """The caller of the request that ``app`` is answering."""
+def who(app: BaseRouter) -> Caller:
+    """The caller of the request that ``app`` (a resolver, or a router in it) is answering."""
     return caller(app.current_event.raw_event)
 
 
-def idempotent(app: APIGatewayHttpResolver) -> Request:
+def idempotent(app: BaseRouter) -> Request:
     """The name and digest of the request that ``app`` is answering.
 
     Raises KeyMissing without an Idempotency-Key.

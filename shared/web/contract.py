@@ -1,8 +1,10 @@
-"""The words every area's contract is made of: strict input, money, identifiers, instants.
+"""The types that every contract uses: strict input, answers, money, identifiers, instants.
 
-Input refuses what it does not know. An answer leaves out what it does not have.
+The docstring below a field is its description in the API document. A type with ``Described``
+describes every field that has no docstring.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -32,43 +34,67 @@ def _in_utc(instant: datetime) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError:
-        raise ValueError("no instant of the calendar") from None
+        raise ValueError("this instant is outside the calendar") from None
 
 
-def _of_our_time(instant: datetime) -> datetime:
+def _in_range(instant: datetime) -> datetime:
     if not EARLIEST <= instant < LATEST:
-        raise ValueError(f"not from {EARLIEST.year} to {LATEST.year - 1}")
+        raise ValueError(f"use a year from {EARLIEST.year} to {LATEST.year - 1}")
     return instant
 
 
 Instant = Annotated[
     AwareDatetime, AfterValidator(_in_utc), PlainSerializer(rfc3339, return_type=str)
 ]
-InstantInput = Annotated[Instant, AfterValidator(_of_our_time)]
-"""What comes from outside has room for what is added to it or taken from it."""
+InstantInput = Annotated[Instant, AfterValidator(_in_range)]
+"""An instant of a request, in a range that leaves room for adding and subtracting durations."""
 MOST_UNITS = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The description of a type in the API document; the docstring of a field replaces it."""
+
+    text: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "description": self.text}
+
+
 Count = Annotated[int, Strict(), Ge(0), Le(MOST_UNITS)]
 Units = Annotated[int, Strict(), Ge(1), Le(MOST_UNITS)]
 Delta = Annotated[int, Strict(), Ge(-MOST_UNITS), Le(MOST_UNITS)]
 ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 Id = Annotated[str, StringConstraints(pattern=f"^{ID}$")]
-Sku = Id
-LocationId = Id
-Channel = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Sku = Annotated[Id, Described("The SKU of a product.")]
+LocationId = Annotated[Id, Described("The id of a location.")]
+Channel = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$"),
+    Described("A selling channel, such as web or pos."),
+]
+Currency = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{3}$"), Described("An ISO 4217 currency code.")
+]
+Country = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{2}$"),
+    Described("An ISO 3166-1 alpha-2 country code."),
+]
 
 
 class Input(BaseModel):
-    """What comes from outside: frozen, and an unknown field is an error."""
+    """A part of a request. An unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Answer(BaseModel):
-    """What goes out: frozen, and a field that is None is not there."""
+    """A part of an answer. Fields that are None are left out."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     @model_serializer(mode="wrap")
     def _present(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -78,14 +104,15 @@ class Answer(BaseModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The fields as they are declared; what ``_present`` leaves out is not required anyway."""
+        """The schema of the declared fields; fields that ``_present`` drops are not required."""
         return handler({name: part for name, part in schema.items() if name != "serialization"})
 
 
 class Money(Input):
-    """``amount`` in minor units (cents) of an ISO 4217 ``currency``."""
+    """An amount of money."""
 
     amount: Annotated[int, Strict()]
+    """Amount in minor units (cents) of `currency`."""
     currency: Currency
 
 
@@ -93,14 +120,16 @@ MOST_MINOR_UNITS = 10**12
 
 
 class MoneyInput(Input):
-    """``amount`` in minor units (cents) of an ISO 4217 ``currency``; it may be below 0."""
+    """An amount of money that can be negative."""
 
     amount: Annotated[int, Strict(), Ge(-MOST_MINOR_UNITS), Le(MOST_MINOR_UNITS)]
+    """Amount in minor units (cents) of `currency`; it can be negative."""
     currency: Currency
 
 
 class Price(Input):
-    """``amount`` in minor units (cents) of an ISO 4217 ``currency``."""
+    """A price, which is never negative."""
 
     amount: Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)]
+    """Amount in minor units (cents) of `currency`."""
     currency: Currency

@@ -1,4 +1,5 @@
-"""The cursor of a paged list: opaque to the client, the key of the last row to us."""
+"""Cursors of paged lists: the key of the last row of a page, encoded so that clients treat it as
+opaque."""
 
 import base64
 import re
@@ -6,16 +7,16 @@ import re
 from shared.errors import invalid
 
 MOST_BYTES = 1024
-"""Of a key: as many as DynamoDB's sort keys have."""
+"""Longest key in bytes: the limit of DynamoDB sort keys."""
 
 
 def cursor_of(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def key_of(cursor: str, form: str, path: str = "query.cursor") -> str:
-    """The key in a ``cursor`` that ``cursor_of`` made; ``form`` is the regular expression that the
-    keys of the list fit, ``path`` where the cursor stands.
+def key_of(cursor: str, pattern: str, path: str = "query.cursor") -> str:
+    """Decodes a cursor of ``cursor_of``. ``pattern`` is the regular expression of the keys of the
+    list, ``path`` the JSON path of the cursor in the request.
 
     Raises InvalidRequest for any other text.
     """
@@ -24,6 +25,8 @@ def key_of(cursor: str, form: str, path: str = "query.cursor") -> str:
         key = text.decode()
     except ValueError:
         key = ""
-    if len(key.encode()) > MOST_BYTES or not re.fullmatch(form, key):
-        raise invalid(path, "not a cursor of this list: take next_cursor of the answer before")
+    if len(key.encode()) > MOST_BYTES or not re.fullmatch(pattern, key):
+        raise invalid(
+            path, "this is not a cursor of the list: use next_cursor of the previous page"
+        )
     return key

@@ -1,4 +1,4 @@
-"""Webhooks as channels send and see them."""
+"""Requests and answers of webhooks."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -16,39 +16,49 @@ TYPES: Mapping[str, str] = {
     "stock.count_requested": "stock:read",
     ERASED: "customers:read",
 }
-"""Each type of event that can be subscribed to, and the scope that it takes."""
+"""The event types that can be subscribed to, with the scope that each requires."""
 MOST_WEBHOOKS = 20
 
 
-def _known(name: str) -> str:
+def _event_type(name: str) -> str:
     if name not in TYPES:
-        raise ValueError(f"not a type of event: {', '.join(TYPES)}")
+        raise ValueError(f"use one of these event types: {', '.join(TYPES)}")
     return name
 
 
-EventType = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(TYPES)})]
+EventType = Annotated[
+    str, AfterValidator(_event_type), Field(json_schema_extra={"enum": list(TYPES)})
+]
 
 
 class SubscribeWebhook(Input):
-    url: str = Field(description="https, to a host of the public Internet")
-    types: Annotated[list[EventType], Field(min_length=1, max_length=50)] = Field(
-        description="`availability.changed` takes the scope availability:read, "
-        "`stock.count_requested` stock:read, `customer.erased` customers:read, all others "
-        "orders:read"
-    )
+    """A new webhook."""
+
+    url: str
+    """An https URL on the public Internet."""
+    types: Annotated[list[EventType], Field(min_length=1, max_length=50)]
+    """Event types. `availability.changed` requires the scope availability:read,
+    `stock.count_requested` stock:read, `customer.erased` customers:read, all others orders:read."""
 
 
 class WebhookAnswer(Answer):
+    """A webhook."""
+
     webhook_id: str
+    """The id of the webhook."""
     url: str
+    """Where events are sent."""
     types: list[EventType]
-    state: Literal["active", "disabled"] = Field(
-        description="disabled after 24 hours of failures, or by a 410 of the receiver; a ping that "
-        "arrives makes it active again"
-    )
+    """The subscribed event types."""
+    state: Literal["active", "disabled"]
+    """`disabled` after 24 hours of failures or a 410 of the receiver; a delivered ping makes it
+    active again."""
     created_at: Instant
+    """When the webhook was created."""
     failing_since: Instant | None = None
+    """When the current run of failures started."""
     disabled_at: Instant | None = None
+    """When the webhook was disabled."""
 
     @classmethod
     def of(cls, webhook: Webhook) -> Self:
@@ -64,11 +74,18 @@ class WebhookAnswer(Answer):
 
 
 class WebhookSubscribed(Answer):
+    """A new webhook with its secret."""
+
     webhook_id: str
+    """The id of the webhook."""
     url: str
+    """Where events are sent."""
     types: list[EventType]
+    """The subscribed event types."""
     created_at: Instant
-    secret: str = Field(description="whsec_...: signs each message; it is told here only")
+    """When the webhook was created."""
+    secret: str
+    """Signing secret (whsec_...) of the messages. It is shown only here."""
 
     @classmethod
     def of(cls, webhook: Webhook, secret: str) -> Self:
@@ -82,10 +99,18 @@ class WebhookSubscribed(Answer):
 
 
 class WebhooksAnswer(Answer):
+    """The webhooks of a client."""
+
     webhooks: list[WebhookAnswer]
+    """The webhooks, oldest first."""
 
 
 class PingAnswer(Answer):
+    """The result of a ping."""
+
     delivered: bool
-    status: int | None = Field(default=None, description="what the receiver has answered")
-    reason: str | None = Field(default=None, description="why it has failed")
+    """Whether the receiver answered 2xx."""
+    status: int | None = None
+    """HTTP status of the receiver."""
+    reason: str | None = None
+    """Why the delivery failed."""

@@ -1,8 +1,6 @@
-"""The shapes of the availability API, for its document; query.py writes them."""
+"""Answers of the availability API, for its document; query.py writes the JSON itself."""
 
 from typing import Literal
-
-from pydantic import Field
 
 from shared.web.contract import Answer, Channel, Count, Instant, LocationId, Sku
 
@@ -12,92 +10,116 @@ Status = Literal[
 
 
 class AvailabilityPickup(Answer):
-    ready_by: Instant = Field(description="ordered now, it lies ready by then; whole minutes")
+    """Pickup at a location."""
+
+    ready_by: Instant
+    """When an order placed now is ready for pickup; whole minutes."""
 
 
 class AvailabilityAtLocation(Answer):
+    """The availability of a SKU at a location."""
+
     location_id: LocationId
     sellable: Count
-    distance_km: float | None = Field(default=None, description="from the point asked for")
-    confidence: float | None = Field(
-        default=None,
-        description="how likely a pick there finds what the stock shows, from the picks and counts "
-        "of its product group; left out where there were none",
-    )
-    pickup: AvailabilityPickup | None = Field(
-        description="null when it does not hand over to shoppers"
-    )
+    """Units that the channel can sell at this location."""
+    distance_km: float | None = None
+    """Distance from the place in the request."""
+    confidence: float | None = None
+    """How likely a pick there finds the stock, learned from picks and counts of the product group;
+    absent without such data."""
+    pickup: AvailabilityPickup | None
+    """When a pickup is ready; null when the location does not offer pickup."""
     ship: bool
+    """Whether the location ships parcels."""
 
 
 class NextExpected(Answer):
+    """The next announced supply."""
+
     quantity: Count
+    """Number of expected units."""
     expected_at: Instant
+    """When the units are expected."""
 
 
 class AvailabilityOfVariant(Answer):
-    """Another product with the same attribute ``item_group_id``, sellable where it was asked."""
+    """A variant that is sellable in the requested place: a product with the same attribute
+    `item_group_id`."""
 
     sku: Sku
     title: str
+    """Title of the product."""
     attributes: dict[str, str]
+    """Attributes of the product in the catalog."""
     status: Status
+    """Availability of the variant in the requested place."""
     sellable: Count
+    """Units that the channel can sell in the requested place."""
 
 
 class AvailabilityInstead(Answer):
-    """What can be done when nothing is sellable where it was asked for."""
+    """Alternatives when nothing is sellable in the requested place."""
 
-    nearest: AvailabilityAtLocation | None = Field(
-        default=None, description="the nearest location with something to sell"
-    )
-    next_expected: NextExpected | None = Field(
-        default=None, description="the first supply, wherever it is expected"
-    )
-    variants: list[AvailabilityOfVariant] | None = Field(
-        default=None,
-        description="of the first five SKUs without stock, unless `limit` is 0",
-    )
+    nearest: AvailabilityAtLocation | None = None
+    """The nearest location with units to sell."""
+    next_expected: NextExpected | None = None
+    """The next supply at any location."""
+    variants: list[AvailabilityOfVariant] | None = None
+    """Sellable variants, for the first five SKUs without stock; absent when `limit` is 0."""
 
 
 class AvailabilityItem(Answer):
+    """The availability of a SKU."""
+
     sku: Sku
     status: Status
-    sellable: Count = Field(description="over all locations asked for, named below or not")
-    available_from: Instant | None = Field(
-        default=None, description="there while it is a `preorder`: from then on it is sold"
-    )
-    next_expected: NextExpected | None = Field(
-        default=None, description="the first supply for the locations asked for"
-    )
-    instead: AvailabilityInstead | None = Field(
-        default=None, description="there when nothing is sellable where it was asked for"
-    )
-    locations: list[AvailabilityAtLocation] = Field(
-        description="those with something to sell, or asked for by location_id"
-    )
+    """Availability of the SKU."""
+    sellable: Count
+    """Units that the channel can sell at all requested locations, listed below or not."""
+    available_from: Instant | None = None
+    """When the sale of a `preorder` product starts."""
+    next_expected: NextExpected | None = None
+    """The next supply at the requested locations."""
+    instead: AvailabilityInstead | None = None
+    """Alternatives when nothing is sellable in the requested place."""
+    locations: list[AvailabilityAtLocation]
+    """Locations with units to sell, and locations named in the request."""
 
 
 class AvailabilityChange(Answer):
+    """The changed availability of a SKU at a location."""
+
     location_id: LocationId
     sellable: Count
+    """Units that can be sold at the location."""
     status: Status
+    """New status at the location."""
     was: Status
+    """Previous status at the location."""
 
 
 class AvailabilityChanged(Answer):
-    """``availability.changed``: what all channels may sell, but those of ``not_for``: these have
-    events of their own, with their ``channel``."""
+    """The changed availability of a SKU, for one channel or for all channels except `not_for`."""
 
     sku: Sku
     channel: Channel | None = None
+    """The channel that the event is for; absent: all channels except `not_for`."""
     not_for: list[Channel] | None = None
+    """Channels with rules of their own, which get their own events."""
     status: Status
+    """New status of the SKU."""
     was: Status
+    """Previous status of the SKU."""
     sellable: Count
-    locations: list[AvailabilityChange] = Field(description="those whose own status has changed")
+    """Units that can be sold at all locations."""
+    locations: list[AvailabilityChange]
+    """Locations whose own status changed."""
 
 
 class AvailabilityAnswer(Answer):
-    as_of: Instant = Field(description="when the stock last changed; the oldest of the items")
+    """The availability of the requested SKUs."""
+
+    as_of: Instant
+    """When the stock of the items last changed; the oldest of the items counts."""
     items: list[AvailabilityItem]
+    """One item for each requested SKU."""

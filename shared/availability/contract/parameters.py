@@ -1,7 +1,7 @@
-"""The parameters of GET /v1/availability, checked by hand: what pydantic would take longer to load.
+"""The parameters of GET /v1/availability, checked without pydantic because it loads slowly.
 
-functions/availability/api.py declares the same route with types, for the API document; a test asks
-both the same, and wants the same places refused. Pure.
+functions/availability/api.py declares the same parameters with types for the API document; a test
+sends the same requests to both and expects the same refused fields. Pure.
 """
 
 import re
@@ -17,7 +17,7 @@ COUNTRY = re.compile(r"[A-Z]{2}")
 POSTAL_CODE = re.compile(r".{0,16}", re.DOTALL)
 WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 MOST_KM = 20_038
-"""Half the equator: no two places are farther apart."""
+"""Half the equator, the largest distance between two places."""
 MOST_MINUTES = 7 * 24 * 60
 MOST_LIMIT = 1000
 LIMIT = 50
@@ -27,7 +27,7 @@ Problems = list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What was asked for, each well-formed by itself; None or () was not asked for."""
+    """The parameters, each well-formed by itself; None or () stands for an absent one."""
 
     skus: tuple[str, ...]
     channel: str | None = None
@@ -42,16 +42,16 @@ class Parameters:
 
 
 def parse(query: Mapping[str, str]) -> Parameters:
-    """``query`` as the gateway gives it: a parameter that came several times is joined by commas.
+    """Parses ``query`` as the gateway passes it: repeated parameters are joined by commas.
 
-    Raises InvalidRequest, which names every parameter that is wrong.
+    Raises InvalidRequest naming every wrong parameter.
     """
     wrong: Problems = []
     skus = _texts(query, "sku", ID, wrong)
     if not skus:
         wrong.append({"path": "query.sku", "message": "Field required"})
     limit = _whole(query, "limit", MOST_LIMIT, wrong)
-    found = Parameters(
+    parameters = Parameters(
         skus=skus,
         channel=_text(query, "channel", CHANNEL, wrong),
         location_ids=_texts(query, "location_id", ID, wrong),
@@ -65,41 +65,41 @@ def parse(query: Mapping[str, str]) -> Parameters:
     )
     if wrong:
         raise InvalidRequest("the request does not fit its schema", wrong)
-    return found
+    return parameters
 
 
 def _texts(
-    query: Mapping[str, str], name: str, form: re.Pattern[str], wrong: Problems
+    query: Mapping[str, str], name: str, pattern: re.Pattern[str], wrong: Problems
 ) -> tuple[str, ...]:
     if name not in query:
         return ()
-    found = query[name].split(",")
-    for index, text in enumerate(found):
-        if not form.fullmatch(text):
-            wrong.append(_unlike(f"query.{name}[{index}]", form))
-    return tuple(found)
+    texts = query[name].split(",")
+    for index, text in enumerate(texts):
+        if not pattern.fullmatch(text):
+            wrong.append(_mismatch(f"query.{name}[{index}]", pattern))
+    return tuple(texts)
 
 
 def _text(
-    query: Mapping[str, str], name: str, form: re.Pattern[str], wrong: Problems
+    query: Mapping[str, str], name: str, pattern: re.Pattern[str], wrong: Problems
 ) -> str | None:
     text = _first(query, name)
-    if text is not None and not form.fullmatch(text):
-        wrong.append(_unlike(f"query.{name}", form))
+    if text is not None and not pattern.fullmatch(text):
+        wrong.append(_mismatch(f"query.{name}", pattern))
     return text
 
 
 def _numbers(query: Mapping[str, str], name: str, wrong: Problems) -> tuple[float, ...] | None:
     if name not in query:
         return None
-    found = []
+    numbers = []
     for index, text in enumerate(query[name].split(",")):
         number = _float(text)
         if number is None:
-            wrong.append({"path": f"query.{name}[{index}]", "message": "it is no number"})
+            wrong.append({"path": f"query.{name}[{index}]", "message": "this is not a number"})
         else:
-            found.append(number)
-    return tuple(found)
+            numbers.append(number)
+    return tuple(numbers)
 
 
 def _kilometres(query: Mapping[str, str], name: str, wrong: Problems) -> float | None:
@@ -108,7 +108,7 @@ def _kilometres(query: Mapping[str, str], name: str, wrong: Problems) -> float |
         return None
     number = _float(text)
     if number is None or not (isfinite(number) and 0 <= number <= MOST_KM):
-        wrong.append({"path": f"query.{name}", "message": f"a number from 0 to {MOST_KM}"})
+        wrong.append({"path": f"query.{name}", "message": f"use a number from 0 to {MOST_KM}"})
     return number
 
 
@@ -118,7 +118,7 @@ def _whole(query: Mapping[str, str], name: str, most: int, wrong: Problems) -> i
         return None
     number = int(text) if WHOLE.fullmatch(text) else -1
     if not 0 <= number <= most:
-        wrong.append({"path": f"query.{name}", "message": f"a whole number from 0 to {most}"})
+        wrong.append({"path": f"query.{name}", "message": f"use a whole number from 0 to {most}"})
     return number
 
 
@@ -134,5 +134,5 @@ def _float(text: str) -> float | None:
         return None
 
 
-def _unlike(path: str, form: re.Pattern[str]) -> dict[str, str]:
-    return {"path": path, "message": f"it does not fit {form.pattern}"}
+def _mismatch(path: str, pattern: re.Pattern[str]) -> dict[str, str]:
+    return {"path": path, "message": f"this does not match the pattern {pattern.pattern}"}

@@ -1,4 +1,4 @@
-"""The cart of a person."""
+"""The cart of a customer."""
 
 from typing import Annotated
 
@@ -18,26 +18,39 @@ from shared.web.contract import (
 
 
 class CartLine(Input):
+    """Units of a SKU in a cart."""
+
     sku: Sku
     quantity: Annotated[Count, Field(ge=1)]
+    """Number of units."""
 
 
 def _once(lines: list[CartLine]) -> list[CartLine]:
     if len({line.sku for line in lines}) < len(lines):
-        raise ValueError("a sku may stand in one line only")
+        raise ValueError("a sku can have one line only")
     return lines
 
 
 class CartContent(Input):
+    """The new content of a cart."""
+
     lines: Annotated[list[CartLine], Len(max_length=200), AfterValidator(_once)]
+    """The lines of the cart; they replace all lines."""
     channel: Channel | None = None
+    """The channel that changed the cart."""
 
 
 class CustomerCart(Answer):
+    """The cart that all channels share."""
+
     profile_id: Id
+    """The id of the customer's profile."""
     lines: list[CartLine]
+    """The lines of the cart."""
     channel: Channel | None = None
+    """The channel that changed the cart last."""
     updated_at: Instant | None = None
+    """When the cart was changed."""
 
 
 def cart_answer(profile_id: str, cart: Cart) -> CustomerCart:

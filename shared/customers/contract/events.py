@@ -1,9 +1,7 @@
-"""What is told of persons to other systems: that somebody was erased, so that they erase too."""
+"""The event that a person was erased, so that other systems erase the person too."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from pydantic import Field
 
 from shared.customers.model.job import Job
 from shared.instants import rfc3339
@@ -15,31 +13,34 @@ AT_ONCE = 100
 
 
 class ErasedRecord(Answer):
-    """What a source called the person."""
+    """A record of the erased person."""
 
     source: str
+    """The source of the record."""
     source_id: str
+    """The source's own id of the person."""
 
 
 class CustomerErased(Answer):
-    """Nothing else is told: who has the person under one of these ids knows whom to erase. A person
-    of many records is told of in several events."""
+    """The ids of an erased person, and nothing else: a system that stores the person under one of
+    them erases the person too. A person with more than 100 records has several events."""
 
-    profile_ids: list[Id] = Field(description="every id that the person has had here")
-    records: list[ErasedRecord] = Field(
-        description="what the sources called the person; a webhook is told of those of its own "
-        "sources only (scopes `source:<name>`)"
-    )
+    profile_ids: list[Id]
+    """Every profile id that the person has had."""
+    records: list[ErasedRecord]
+    """The records of the person. A webhook gets only records of its own sources (scopes
+    `source:<name>`)."""
     erased_at: Instant
+    """When the person was erased."""
 
 
 EVENTS: Mapping[str, tuple[type[Answer], str]] = {
-    ERASED: (CustomerErased, "A person was erased, and is to be erased by whoever hears of it."),
+    ERASED: (CustomerErased, "A person was erased: receivers must erase the person too."),
 }
 
 
 def of_erasure(job: Job) -> Iterator[dict[str, Any]]:
-    """The CloudEvents of a job; repeated, they have the ids that they had."""
+    """The CloudEvents of an erasure job; repeated events keep their ids."""
     named = [(source, name) for _, source, name in job.content["records"] if source]
     for number, start in enumerate(range(0, max(1, len(named)), AT_ONCE)):
         data = CustomerErased(

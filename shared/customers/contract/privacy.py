@@ -1,9 +1,7 @@
-"""Erasure, export and the record of who read a profile."""
+"""Answers of erasure, export and the audit of reads."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
-
-from pydantic import Field
 
 from shared.customers.contract.profiles import KnownConsent, plain_value
 from shared.customers.contract.statements import CustomerAddress
@@ -18,69 +16,100 @@ from shared.web.contract import (
 
 
 class CustomerStatementKept(Answer):
-    """A statement of a source as it is kept: fields by name, and what it says of consent."""
+    """A stored statement of a source (line of an export)."""
 
     source: str
+    """The source of the record."""
     source_id: str
+    """The source's own id of the person."""
     occurred_at: Instant
+    """When the statement was true."""
     fields: dict[str, str | CustomerAddress]
+    """The stated values by field."""
     consents: list[KnownConsent]
+    """The stated consents."""
 
 
 class SaidOfRecords(Answer):
-    """That two records are, or are not, one person: by which rules or whom, and why."""
+    """A decision that two records are or are not one person (line of an export)."""
 
     kind: Literal["link", "cannot"]
+    """`link`: one person; `cannot`: different people."""
     at: Instant
+    """When it was decided."""
     actor: str
+    """The person, client or part of NoRain that did this."""
     rules: str | None = None
+    """Version of the rules that decided; absent when a person did."""
     bits: float | None = None
+    """Weight of evidence in bits."""
     reasons: list[str]
+    """Why."""
 
 
 class ProfileRead(Answer):
+    """A read of a profile."""
+
     at: Instant
+    """When the profile was read."""
     actor: str
+    """The person, client or part of NoRain that did this."""
     what: str
+    """The request that read it."""
 
 
 class ProfileReads(Answer):
-    """Who has read the profile under this id, newest first."""
+    """A page of the audit of a profile id."""
 
     profile_id: Id
+    """The id of the customer's profile."""
     reads: list[ProfileRead]
+    """The reads of this page, newest first."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
 class JobAsked(Answer):
-    """What was asked for goes on by itself: ``status_url`` tells how far it has come."""
+    """A started job. Poll `status_url` for its progress."""
 
     job_id: Id
+    """The id of the job."""
     status_url: str
+    """Path of the job's progress."""
 
 
 class ExportedFile(Answer):
-    """JSON lines, gzip: a document each, with its ``kind``. Whoever has the ``url`` can fetch it
-    for 15 minutes."""
+    """A file of JSON Lines, compressed with gzip; `kind` names the type of each line."""
 
     url: str
+    """Link to the file; valid for 15 minutes."""
     bytes: Count
+    """Size of the compressed file in bytes."""
     lines: Count
+    """Number of JSON documents in the file."""
 
 
 class CustomerJob(Answer):
-    """``gone``: the person was erased before it was done. Known for 30 days after its end.
-    ``files`` are there when an export is done, and until ``files_until``."""
+    """The progress of an erasure or export. A job can be read for 30 days after its end."""
 
     job_id: Id
+    """The id of the job."""
     kind: Literal["erase", "export"]
+    """Kind of job."""
     profile_id: Id
+    """The id of the customer's profile."""
     state: Literal["open", "done", "gone"]
-    step: str | None = Field(default=None, description="what is being done")
+    """`gone`: the person was erased before the job ended."""
+    step: str | None = None
+    """The step that is running."""
     asked_at: Instant
+    """When the job was requested."""
     ended_at: Instant | None = None
+    """When the job ended."""
     files: list[ExportedFile] | None = None
+    """Files of a finished export, until `files_until`."""
     files_until: Instant | None = None
+    """When the files are deleted."""
 
 
 def job_asked(job_id: str) -> JobAsked:

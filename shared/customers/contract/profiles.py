@@ -1,4 +1,4 @@
-"""Profiles as channels see them."""
+"""Answers of profiles."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -18,80 +18,124 @@ from shared.web.contract import (
 
 
 class GoldenText(Answer):
+    """The best known value of an attribute, with its source."""
+
     value: str
+    """The value."""
     source: str
+    """The source of the value."""
     source_id: str
+    """The source's own id of the person."""
     at: Instant
+    """When the value was stated."""
     verified: bool
+    """Whether a trusted source has verified the value."""
 
 
 class GoldenAddress(Answer):
+    """The best known address, with its source."""
+
     value: CustomerAddress
+    """The address."""
     source: str
+    """The source of the value."""
     source_id: str
+    """The source's own id of the person."""
     at: Instant
+    """When the value was stated."""
     verified: bool
+    """Whether a trusted source has verified the value."""
 
 
 class GoldenAttributes(Answer):
+    """The best known attributes of a person."""
+
     given_name: GoldenText | None = None
+    """Given name."""
     family_name: GoldenText | None = None
+    """Family name."""
     birth_date: GoldenText | None = None
+    """Date of birth, ISO 8601."""
     address: GoldenAddress | None = None
+    """Postal address."""
 
 
 class KnownIdentifier(Answer):
+    """An identifier of a person."""
+
     type: Literal["email", "phone", "loyalty_id", "device_id", "payment_token"]
+    """Type of identifier."""
     value: str
+    """The normalized value."""
     verified: bool
+    """Whether a trusted source has verified the value."""
     sources: list[str]
+    """The sources that stated the value."""
 
 
 class KnownConsent(Answer):
+    """A consent of a person."""
+
     channel: Channel
+    """The channel of contact, such as email or sms."""
     purpose: Channel
+    """What the contact is for, such as marketing."""
     contact: str
+    """The address or number that the consent is for."""
     status: ConsentStatus
+    """State of the consent."""
     at: Instant
+    """When the consent was given or denied."""
 
 
 class RecordName(Answer):
+    """A source record of a profile."""
+
     source: str
+    """The source of the record."""
     source_id: str
+    """The source's own id of the person."""
     occurred_at: Instant
+    """When the record was true."""
 
 
 class CustomerProfile(Answer):
-    """``merged_from`` are the ids that lead here; each attribute names the record it is from.
-
-    Of one profile that is asked for by its id: ``households`` are other people who live at the
-    same address, by the ids that they moved in with; ``cart`` is the one of all channels;
-    ``recent`` are the newest interactions and ``orders`` the newest purchases and returns of all
-    channels, 12 each: the timeline and GET /v1/orders go on from there. ``tier`` is "none": there
-    is no loyalty programme yet.
-    """
+    """A person. `households`, `cart`, `recent` and `orders` are included only when one profile is
+    read by its id."""
 
     profile_id: Id
+    """The id of the customer's profile."""
     created_at: Instant
+    """When the profile was created."""
     merged_from: list[Id]
+    """Ids of merged profiles that lead to this one."""
     identifiers: list[KnownIdentifier]
+    """Identifiers of the person."""
     attributes: GoldenAttributes
+    """The best known value of each attribute, with its source."""
     consents: list[KnownConsent]
+    """The consents in force."""
     records: list[RecordName]
+    """The source records of the profile."""
     households: list[Id]
+    """Profiles of other people at the same address."""
     tier: Literal["none"] = "none"
+    """Loyalty tier; always `none`, because there is no loyalty programme yet."""
     cart: "CustomerCart | None" = None
+    """The cart of all channels."""
     recent: "list[CustomerInteraction] | None" = None
+    """The 12 newest interactions; the timeline has the others."""
     orders: "list[CustomerInteraction] | None" = None
+    """The 12 newest purchases and returns; GET /v1/orders has the others."""
 
 
-def whole_answer(found: WholeProfile) -> CustomerProfile:
-    """The profile with all that is seen of it at first."""
-    return profile_answer(found.profile, found.housemates).model_copy(
+def whole_answer(view: WholeProfile) -> CustomerProfile:
+    """The profile with its household, cart, newest interactions and newest orders."""
+    return profile_answer(view.profile, view.housemates).model_copy(
         update={
-            "cart": cart_answer(found.profile.profile_id, found.cart),
-            "recent": [interaction_answer(entry) for entry in found.recent],
-            "orders": [interaction_answer(entry) for entry in found.orders],
+            "cart": cart_answer(view.profile.profile_id, view.cart),
+            "recent": [interaction_answer(entry) for entry in view.recent],
+            "orders": [interaction_answer(entry) for entry in view.orders],
         }
     )
 
@@ -105,16 +149,16 @@ def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> Customer
         identifiers=[
             KnownIdentifier.model_validate(
                 {
-                    "type": found.type,
-                    "value": found.value,
-                    "verified": found.verified,
-                    "sources": list(found.sources),
+                    "type": identifier.type,
+                    "value": identifier.value,
+                    "verified": identifier.verified,
+                    "sources": list(identifier.sources),
                 }
             )
-            for found in identifiers(profile)
+            for identifier in identifiers(profile)
         ],
         attributes=GoldenAttributes.model_validate(
-            {name: _golden_values(found) for name, found in best.items()}
+            {name: _golden_values(value) for name, value in best.items()}
         ),
         consents=[
             KnownConsent(
@@ -131,13 +175,13 @@ def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> Customer
     )
 
 
-def _golden_values(found: Golden) -> dict[str, Any]:
+def _golden_values(golden: Golden) -> dict[str, Any]:
     return {
-        "value": plain_value(found.value),
-        "source": found.source,
-        "source_id": found.source_id,
-        "at": found.at,
-        "verified": found.verified,
+        "value": plain_value(golden.value),
+        "source": golden.source,
+        "source_id": golden.source_id,
+        "at": golden.at,
+        "verified": golden.verified,
     }
 
 
@@ -160,6 +204,7 @@ def record_name(record: SourceRecord) -> RecordName:
 
 
 class CustomerProfiles(Answer):
-    """Everybody whose the identifier is: more than one for a shared phone or mailbox."""
+    """The profiles with an identifier."""
 
     profiles: list[CustomerProfile]
+    """The profiles with this identifier: more than one for a shared phone or mailbox."""

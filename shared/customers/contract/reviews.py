@@ -1,4 +1,4 @@
-"""Pairs of records that may be one person, for a person to judge."""
+"""Requests and answers of reviews: pairs of records that may be one person."""
 
 from typing import Annotated, Literal
 
@@ -17,24 +17,34 @@ from shared.web.contract import (
 
 
 class ComparedField(Answer):
-    """What the two records say, in the order of the review's ``profile_ids``."""
+    """A field of the two records side by side."""
 
     field: FieldName
+    """The compared field."""
     values: Annotated[list[str | CustomerAddress | None], Len(2, 2)]
+    """The two values, in the order of `profile_ids` of the review; null when a record has none."""
     verdict: Literal["same", "different", "one_sided"]
+    """Whether the values are equal; `one_sided` when only one record has a value."""
 
 
 class CustomerReview(Answer):
-    """Two records that may be one person; ``profile_ids`` are the profiles that hold them now."""
+    """Two records that may be one person."""
 
     compared: list[ComparedField]
+    """The fields of both records side by side."""
     records: list[RecordName]
+    """The two records."""
 
     review_id: Id
+    """The id of the review."""
     profile_ids: list[Id]
+    """The profiles that hold the two records now."""
     bits: float
+    """Weight of evidence in bits."""
     reasons: list[str]
+    """The evidence that the two are one person."""
     opened_at: Instant
+    """When the pair was found."""
 
 
 def review_answer(review: Review) -> CustomerReview:
@@ -50,7 +60,7 @@ def review_answer(review: Review) -> CustomerReview:
 
 
 def _compared(one: SourceRecord, other: SourceRecord) -> list[ComparedField]:
-    found = []
+    compared = []
     for name in FIELDS:
         sides = [record.fields.get(name) for record in (one, other)]
         values = [plain_value(side.value) if side is not None else None for side in sides]
@@ -59,22 +69,34 @@ def _compared(one: SourceRecord, other: SourceRecord) -> list[ComparedField]:
         verdict = "same" if values[0] == values[1] else "different"
         if None in values:
             verdict = "one_sided"
-        found.append(
+        compared.append(
             ComparedField.model_validate({"field": name, "values": values, "verdict": verdict})
         )
-    return found
+    return compared
 
 
 class CustomerReviews(Answer):
+    """A page of reviews."""
+
     reviews: list[CustomerReview]
+    """The pairs of this page, oldest first."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
 class Verdict(Input):
+    """The verdict on a pair of records."""
+
     verdict: Literal["same", "different"]
+    """`same` merges the two profiles, `different` keeps them apart."""
 
 
 class JudgedReview(Answer):
+    """A judged review."""
+
     review_id: Id
+    """The id of the review."""
     verdict: Literal["same", "different"]
+    """The verdict."""
     profile_ids: list[Id]
+    """The profiles after the verdict."""

@@ -62,58 +62,88 @@ ConsentStatus = Literal["granted", "pending", "denied", "unknown"]
 
 
 class CustomerIdentifiers(Input):
-    """What a person is found by. Blank is the same as absent."""
+    """Identifiers of a person. A blank value is the same as none."""
 
     email: Text | None = None
+    """Email address."""
     phone: Text | None = None
+    """Phone number; without country code it is read as a number of the address's country."""
     loyalty_id: Text | None = None
+    """Loyalty number."""
     device_id: Text | None = None
+    """Id of a browser or app installation."""
     payment_token: Text | None = None
+    """The payment provider's token of a card."""
 
 
 class CustomerAddress(Input):
+    """A postal address."""
+
     line1: Text = ""
+    """Street and house number."""
     city: Text = ""
+    """City."""
     region: Text = ""
+    """State or province."""
     postal_code: Text = ""
+    """Postal code."""
     country: Country | None = None
 
 
 class CustomerAttributes(Input):
+    """Attributes of a person."""
+
     given_name: Text | None = None
+    """Given name."""
     family_name: Text | None = None
+    """Family name."""
     birth_date: date | None = None
+    """Date of birth."""
     address: CustomerAddress | None = None
+    """Postal address."""
 
 
 class StatedConsent(Input):
+    """A consent that a person gave or denied."""
+
     channel: Channel
+    """The channel of contact, such as email or sms."""
     purpose: Channel
+    """What the contact is for, such as marketing."""
     contact: Required
+    """The address or number that the consent is for."""
     status: ConsentStatus
+    """State of the consent."""
     at: InstantInput
+    """When the consent was given or denied."""
 
 
 class CustomerIdentity(Input):
-    """A person as one source knows them: what an order says of its customer."""
+    """What one source knows about a person."""
 
     source: Source
+    """The system that states this; the client needs the scope `source:<name>`."""
     source_id: Required
+    """The source's own id of the person."""
     identifiers: CustomerIdentifiers = CustomerIdentifiers()
+    """Identifiers of the person."""
     attributes: CustomerAttributes = CustomerAttributes()
+    """Name, date of birth and address of the person."""
     verified: Annotated[list[FieldName], Len(max_length=9)] = Field(default=[])
+    """Fields that the source has verified; they count for trusted sources only."""
     consents: Annotated[list[StatedConsent], Len(max_length=50)] = Field(default=[])
+    """Consents of the person; they count for trusted sources only."""
 
     def record(
         self, occurred_at: datetime, now: datetime, sources: Sources, path: str = "$"
     ) -> SourceRecord:
-        """The statement with everything normalised; ``path`` is where it stands in the request.
+        """The normalized record; ``path`` is the JSON path of the statement in the request.
 
-        A phone number without a country code is one of the address's country. Of a source that
-        ``sources`` do not trust nothing counts as verified, and no consent counts.
+        A phone number without country code is read as a number of the address's country. When
+        ``sources`` do not trust the source, its consents and verified fields do not count.
 
-        Raises InvalidRequest naming every identifier that is none, FromTheFuture, Forbidden when
-        the source is not among ``sources``.
+        Raises InvalidRequest naming every invalid identifier, FromTheFuture, and Forbidden when the
+        source is not one of ``sources``.
         """
         sources.must_state(self.source, f"{path}.source")
         trusted = sources.trust(self.source)
@@ -163,16 +193,21 @@ class CustomerIdentity(Input):
             for index, consent in enumerate(self.consents)
         )
         if errors:
-            raise InvalidRequest("the customer has identifiers that are none", errors)
+            raise InvalidRequest("the customer has invalid identifiers", errors)
         if not stated:
             raise InvalidRequest(
-                "nothing is said of the customer",
-                [{"path": f"{path}.identifiers", "message": "give at least one"}],
+                "the statement is empty",
+                [
+                    {
+                        "path": f"{path}.identifiers",
+                        "message": "give at least one identifier or attribute",
+                    }
+                ],
             )
         return SourceRecord(self.source, self.source_id, at, stated, agreed if trusted else ())
 
     def not_counted(self, sources: Sources) -> list[Uncounted]:
-        """What of the statement does not count, because its source is not trusted with it."""
+        """The parts of the statement that do not count because the source is not trusted."""
         if sources.trust(self.source):
             return []
         given: dict[Uncounted, Any] = {"verified": self.verified, "consents": self.consents}
@@ -188,9 +223,9 @@ class CustomerIdentity(Input):
         if given.birth_date is not None:
             values["birth_date"] = given.birth_date.isoformat()
         if given.address is not None:
-            found = given.address
+            stated = given.address
             address = Address(
-                found.line1, found.city, found.region, found.postal_code, found.country or ""
+                stated.line1, stated.city, stated.region, stated.postal_code, stated.country or ""
             )
             if address != Address():
                 values["address"] = address
@@ -198,26 +233,34 @@ class CustomerIdentity(Input):
 
 
 class CustomerStatement(CustomerIdentity):
-    """What a source states of a person, and when it was so."""
+    """What a source states about a person."""
 
     occurred_at: InstantInput
+    """When the statement was true."""
 
 
 class ObservedEvent(Input):
-    """A CloudEvents 1.0 event of the customer feed: ``source`` and ``id`` name it for ever."""
+    """A CloudEvents 1.0 event of the customer feed. `source` and `id` identify it for ever."""
 
     specversion: Literal["1.0"]
+    """Version of CloudEvents."""
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    """The id of the event, unique in its source."""
     source: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    """The system that sends the event."""
     type: Literal["customer.observed"]
+    """The type of the event."""
     time: InstantInput
+    """When the event was created."""
     datacontenttype: Literal["application/json"] | None = None
+    """Media type of `data`."""
     data: CustomerStatement
+    """What the source states about the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What an event tells of a person; ``document`` is the event as it came."""
+    """A parsed event of the customer feed; ``document`` is the received JSON."""
 
     record: SourceRecord
     request: Request
@@ -225,11 +268,14 @@ class Observed:
 
 
 def observed(document: Any, now: datetime, sources: Sources) -> Observed:
-    """Raises InvalidRequest naming every wrong place by its path in the event, and no value;
-    Forbidden when the feed may not speak for the source."""
+    """Parses an event of the customer feed.
+
+    Raises InvalidRequest naming every wrong field by its JSON path, without values; Forbidden when
+    the feed is not allowed to state records of the source.
+    """
     if not isinstance(document, dict):
         raise MalformedRequest(
-            "an event is a JSON object", [{"path": "$", "message": "not an object"}]
+            "an event must be a JSON object", [{"path": "$", "message": "this is not an object"}]
         )
     try:
         event = ObservedEvent.model_validate(document)
@@ -243,12 +289,17 @@ def observed(document: Any, now: datetime, sources: Sources) -> Observed:
 
 
 class ResolvedCustomer(Answer):
-    """``bits`` and ``reasons`` are of the strongest match; ``merged`` are profiles that turned
-    out to be the same person; ``not_counted`` is what the source is not trusted with."""
+    """The profile of a record."""
 
     profile_id: Id
+    """The id of the customer's profile."""
     outcome: ResolveOutcome
+    """What happened with the record."""
     bits: float | None = None
+    """Weight of evidence of the strongest match, in bits."""
     reasons: list[str]
+    """The evidence of the strongest match."""
     merged: list[Id] | None = None
+    """Profiles that turned out to be the same person and were merged."""
     not_counted: list[Uncounted] | None = None
+    """Parts of the statement that did not count because the source is not trusted."""

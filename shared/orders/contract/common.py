@@ -14,27 +14,31 @@ from shared.web.contract import (
 )
 
 MOST_LINES = 45
-"""Packs, products, pulls, the hold and the replay are one batch read of 100 keys up to 32 lines,
-and two beyond."""
+"""Most lines of an order. Up to 32 lines, an order reads its packs, products, transfers, hold and
+stored request in one batch of 100 keys; beyond, in two."""
 
 
 MOST_ORDERED = 100_000
 
 
 Ordered = Annotated[int, Strict(), Ge(1), Le(MOST_ORDERED)]
-"""Units of a line that somebody wants to buy; stock may have more."""
+"""Units of one line of an order or cart. (Stock quantities can be larger.)"""
 
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class LineUnits(Input):
+    """Units of one line of an order."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     quantity: Units
+    """Number of units of this line."""
 
 
 def units(lines: Sequence[LineUnits] | None) -> dict[str, int] | None:
-    """Units by line, lines that are there twice added up."""
+    """Units by line; repeated lines are added up. None stands for all units."""
     if lines is None:
         return None
     total: Counter[str] = Counter()

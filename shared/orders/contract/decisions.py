@@ -1,10 +1,10 @@
-"""Routing decisions, quotes and what-ifs as planners see them."""
+"""Answers of routing decisions, quotes and what-ifs."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import Field, Strict
+from pydantic import Strict
 
 from shared.orders.contract.fulfillments import FulfillmentPart
 from shared.orders.model import Order, decision_id
@@ -26,52 +26,73 @@ from shared.web.contract import (
 
 
 class CandidateAnswer(Answer):
-    """``terms`` of the cost in minor units, which only `policy:read` shows; ``short`` what it
-    lacks to serve all lines itself."""
+    """A location that the router considered."""
 
     location_id: LocationId
+    """The candidate location."""
     chosen: bool
+    """Whether the plan uses this location."""
     reason: str
+    """Machine-readable reason why the location was or was not chosen."""
     sentence: str
+    """The reason as an English sentence."""
     cost: Money | None = None
+    """Cost of serving what this location can serve. Only with scope `policy:read`."""
     terms: dict[str, int] | None = None
+    """Terms of the cost in minor units. Only with scope `policy:read`."""
     short: dict[str, int]
+    """Units by line that the location lacks to serve all lines alone."""
 
 
 class PlanAnswer(Answer):
-    """``units`` by location and line. No plan costs less than ``lower_bound``. Only `policy:read`
-    shows what it costs."""
+    """Which location serves which units."""
 
     units: dict[str, dict[str, int]]
+    """Units by location and line."""
     unfilled: dict[str, int]
+    """Units by line that the plan does not serve."""
     cost: Money | None = None
+    """Cost of the plan. Only with scope `policy:read`."""
     terms: dict[str, int] | None = None
+    """Terms of the cost in minor units. Only with scope `policy:read`."""
     lower_bound: Money | None = None
+    """No plan can cost less than this. Only with scope `policy:read`."""
     proven_optimal: bool
+    """Whether it is proven that no cheaper plan exists."""
     km: float
+    """Kilometres that the parcels travel."""
     kg_co2e: float
+    """Emissions of the delivery in kg CO2e."""
 
 
 class DecisionAnswer(Answer):
+    """A routing decision with its reasons."""
+
     decision_id: str
+    """The id of the routing decision."""
     order_id: Id | None = None
+    """The order; absent in a quote."""
     decided_at: Instant
+    """When the decision was taken."""
     policy_version: int
+    """The version of the routing policy that decided."""
     service_level: str
+    """The service level of the delivery."""
     summary: str
+    """The decision in one English sentence."""
     plan: PlanAnswer
+    """The chosen plan."""
     candidates: list[CandidateAnswer]
-    decisions: list[str] | None = Field(
-        default=None, description="every routing that shaped the order, the oldest first"
-    )
+    """Every location that was considered."""
+    decisions: list[str] | None = None
+    """The ids of all routing decisions of the order, oldest first."""
 
 
 def decision_answer(data: bytes, order: Order | None = None, *, costs: bool) -> DecisionAnswer:
-    """``data`` as it is stored, which its id is made of; ``order`` is the one that it is stored in,
-    None for a quote. Without ``costs`` it says where and why, and not what that costs the
-    retailer."""
+    """The answer of a stored decision. ``data`` are the stored bytes, from which the decision id is
+    derived; ``order`` is None for a quote. ``costs`` includes the retailer's costs."""
     decision = Decision.from_bytes(data)
-    problem, plan, told = decision.problem, decision.plan, explain(decision)
+    problem, plan, explanation = decision.problem, decision.plan, explain(decision)
     currency = problem.policy.currency
     return DecisionAnswer(
         decision_id=decision_id(data),
@@ -79,7 +100,7 @@ def decision_answer(data: bytes, order: Order | None = None, *, costs: bool) -> 
         decided_at=problem.now,
         policy_version=problem.policy.version,
         service_level=problem.service_level,
-        summary=told.summary if costs else told.words,
+        summary=explanation.summary if costs else explanation.words,
         plan=PlanAnswer(
             units=plan.units,
             unfilled={name: quantity for name, quantity in plan.unfilled.items() if quantity},
@@ -90,8 +111,8 @@ def decision_answer(data: bytes, order: Order | None = None, *, costs: bool) -> 
             km=round(plan.km, 1),
             kg_co2e=round(plan.kg_co2e, 3),
         ),
-        candidates=[_candidate_answer(row, currency, costs) for row in told.considered],
-        decisions=[decision_id(kept) for kept in order.decisions] if order else None,
+        candidates=[_candidate_answer(row, currency, costs) for row in explanation.considered],
+        decisions=[decision_id(stored) for stored in order.decisions] if order else None,
     )
 
 
@@ -109,81 +130,118 @@ def _candidate_answer(row: Considered, currency: str, costs: bool) -> CandidateA
 
 
 class QuoteAnswer(DecisionAnswer):
+    """The routing decision that an order would get now."""
+
     fulfillments: list[FulfillmentPart]
+    """The fulfillments that the order would get."""
     short: list[dict[str, Any]]
+    """Lines that cannot be served completely, with the reason."""
 
 
 class WhatIfInput(Input):
-    days: Annotated[int, Strict(), Ge(1), Le(366)] = Field(
-        description="orders placed in the last so many days"
-    )
-    cursor: str | None = Field(default=None, description="next_cursor of the page before")
+    """Which past orders to route again under the draft."""
+
+    days: Annotated[int, Strict(), Ge(1), Le(366)]
+    """Orders placed in the last so many days."""
+    cursor: str | None = None
+    """`next_cursor` of the previous page; leave it out for the first page."""
 
 
 class WhatIfTotals(Answer):
-    """``splits`` are parcels after an order's first, ``load`` is units by location."""
+    """Totals over the orders of a what-if."""
 
     orders: Count
+    """Number of orders."""
     parcels: Count
+    """Number of parcels."""
     splits: Count
+    """Parcels after the first one of each order."""
     late_parcels: Count
+    """Parcels that arrive after the promised date."""
     unfilled_units: Count
-    overstock_units: Count = Field(
-        description="taken where they would more likely than not have been left over"
-    )
-    paid: Money = Field(description="for packing, picking and carrying")
+    """Units that could not be served."""
+    overstock_units: Count
+    """Units taken from locations where they would probably have been left over."""
+    paid: Money
+    """Cost of packing, picking and shipping."""
     km: float
+    """Kilometres that the parcels travel."""
     kg_co2e: float
+    """Emissions in kg CO2e."""
     load: dict[str, int]
+    """Units by location."""
 
 
 class OrderDifference(Answer):
+    """An order that the draft would serve from other locations."""
+
     order_id: Id
+    """The id of the order."""
     before: list[LocationId]
+    """Locations that served the order."""
     after: list[LocationId]
-    paid: Money = Field(description="more than before; below 0, less")
+    """Locations that would have served it under the draft."""
+    paid: Money
+    """Cost under the draft minus the cost before."""
     kg_co2e: float
+    """Emissions under the draft minus the emissions before, in kg CO2e."""
 
 
 class Broken(Answer):
+    """A guard-rail of the draft that the what-if breaks."""
+
     guard_rail: str
+    """Name of the guard-rail."""
     limit: float
+    """The limit that the guard-rail sets."""
     measured: float
+    """The figure that the what-if measured."""
     sentence: str
+    """The violation as an English sentence."""
     location_id: LocationId | None = None
+    """The location that breaks the guard-rail, for guard-rails of single locations."""
 
 
 class TrialAnswer(Answer):
-    """What the pages so far have found together."""
+    """The totals of all pages of a what-if so far."""
 
     days: int
-    through: bool = Field(description="all pages have been asked for")
+    """Days that the what-if looks back."""
+    through: bool
+    """Whether all pages have been read."""
     before: WhatIfTotals
+    """Totals of all pages so far under the policies that decided."""
     after: WhatIfTotals
-    broken: list[Broken] = Field(description="the guard-rails of the draft that this breaks")
+    """Totals of all pages so far under the draft."""
+    broken: list[Broken]
+    """Guard-rails of the draft that the totals break."""
 
 
 class WhatIfAnswer(Answer):
-    """Of one page of orders: the totals of several pages add up."""
+    """The result for one page of orders. Add up the totals of several pages."""
 
     draft_revision: int
+    """The revision of the draft that was tried."""
     before: WhatIfTotals
+    """Totals of this page under the policies that decided."""
     after: WhatIfTotals
+    """Totals of this page under the draft."""
     differences: list[OrderDifference]
-    trial: TrialAnswer | None = Field(
-        default=None, description="absent when another what-if has begun meanwhile"
-    )
+    """Orders of this page that the draft would serve differently."""
+    trial: TrialAnswer | None = None
+    """Totals of all pages so far; absent when another what-if has started since."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
 def what_if_answer(
-    found: WhatIf, draft: Draft, next_cursor: str | None, trial: Trial | None
+    result: WhatIf, draft: Draft, next_cursor: str | None, trial: Trial | None
 ) -> WhatIfAnswer:
     currency = draft.policy.currency
     return WhatIfAnswer(
         draft_revision=draft.revision,
-        before=_totals(found.before, currency),
-        after=_totals(found.after, currency),
+        before=_totals(result.before, currency),
+        after=_totals(result.after, currency),
         differences=[
             OrderDifference(
                 order_id=row.order_id,
@@ -192,35 +250,35 @@ def what_if_answer(
                 paid=Money(amount=row.paid, currency=currency),
                 kg_co2e=row.kg_co2e,
             )
-            for row in found.differences
+            for row in result.differences
         ],
         trial=_trial(trial, draft.policy) if trial else None,
         next_cursor=next_cursor,
     )
 
 
-def _trial(found: Trial, policy: Policy) -> TrialAnswer:
+def _trial(trial: Trial, policy: Policy) -> TrialAnswer:
     rails = policy.guard_rails
-    broken = breaches(rails, found.before, found.after) if rails else []
+    broken = breaches(rails, trial.before, trial.after) if rails else []
     return TrialAnswer(
-        days=found.days,
-        through=found.cursor is None,
-        before=_totals(found.before, policy.currency),
-        after=_totals(found.after, policy.currency),
+        days=trial.days,
+        through=trial.cursor is None,
+        before=_totals(trial.before, policy.currency),
+        after=_totals(trial.after, policy.currency),
         broken=[Broken(**asdict(row)) for row in broken],
     )
 
 
-def _totals(found: Totals, currency: str) -> WhatIfTotals:
+def _totals(totals: Totals, currency: str) -> WhatIfTotals:
     return WhatIfTotals(
-        orders=found.orders,
-        parcels=found.parcels,
-        splits=found.splits,
-        late_parcels=found.late,
-        unfilled_units=found.unfilled,
-        overstock_units=found.overstock,
-        paid=Money(amount=found.paid, currency=currency),
-        km=round(found.km, 1),
-        kg_co2e=round(found.kg_co2e, 3),
-        load=dict(sorted(found.load.items())),
+        orders=totals.orders,
+        parcels=totals.parcels,
+        splits=totals.splits,
+        late_parcels=totals.late,
+        unfilled_units=totals.unfilled,
+        overstock_units=totals.overstock,
+        paid=Money(amount=totals.paid, currency=currency),
+        km=round(totals.km, 1),
+        kg_co2e=round(totals.kg_co2e, 3),
+        load=dict(sorted(totals.load.items())),
     )

@@ -1,14 +1,12 @@
-"""What orders and transfers tell other systems: a CloudEvent for each new entry of their history.
+"""Events of orders and transfers: one CloudEvent for each new entry of their history.
 
-The id of an event is the order's id, the version that the entry came with, and its place among the
-new entries: a repeated event has the id it had before, and the pair (order_version, index), which
-``sequence`` is a text of, puts the events of one order in order.
+An event id has the id of the order, the version of the change, and the index of the entry in the
+change, so a repeated event has the same id. ``sequence`` is (order_version, index) as text: it
+sorts the events of one order.
 """
 
 from collections.abc import Mapping
 from typing import Any
-
-from pydantic import Field
 
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
@@ -22,185 +20,283 @@ SOURCE = "norain/orders"
 
 
 class OfOrder(Answer):
-    """``order_version`` and ``state`` are of the order after the change that the event is of."""
+    """What every event of an order has."""
 
     order_id: Id
+    """The id of the order."""
     order_version: Count
+    """Version of the order after this change."""
     channel: Channel
     state: OrderState
+    """State of the order after this change."""
     profile_id: Id | None = None
-    actor: str = Field(description="the client, or the part of NoRain, that did it")
+    """The id of the customer's profile."""
+    actor: str
+    """The person, client or part of NoRain that did this."""
 
 
 class BoughtLine(Answer):
+    """A line of the order."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     sku: Sku
     quantity: Units
     unit_price: Money
+    """Price of one unit."""
     method: Method
+    """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None
+    """The location where a pickup line is collected."""
 
 
 class Placed(OfOrder):
+    """The order is stored and its units are reserved."""
+
     placed_at: Instant
+    """When the order was placed."""
     service_level: ServiceLevel
+    """The service level of the delivery."""
     lines: list[BoughtLine]
+    """The lines of the order."""
 
 
 class TouchedLine(Answer):
+    """The units of a line that an event is about."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     quantity: Units
+    """Number of units that the event is about."""
 
 
 class OfFulfillment(OfOrder):
+    """What every event of a fulfillment has."""
+
     fulfillment_id: str
+    """The id of the fulfillment."""
     location_id: LocationId
+    """The location of the fulfillment."""
     method: Method
+    """How the shopper gets the units: `ship` or `pickup`."""
     lines: list[TouchedLine]
+    """The units of the fulfillment."""
     carrier: Words | None = None
+    """The carrier, once shipped."""
     tracking: Words | None = None
+    """The carrier's tracking number, once shipped."""
 
 
 class Offered(OfFulfillment):
-    """``ready_by`` and ``deliver_by`` are the promise that goes with it."""
+    """A location is asked to serve units, with the dates that were promised."""
 
     ready_by: Instant | None = None
+    """When a pickup is promised to be ready."""
     deliver_by: Instant | None = None
+    """When the delivery is promised."""
 
 
 class RejectedPart(TouchedLine):
+    """Units that a location does not serve, with the reason."""
+
     reason: ReleaseReason
+    """Why the location does not serve the units."""
 
 
 class Rejected(OfOrder):
-    """The units are routed elsewhere at once: an offer follows, a backorder or an exception."""
+    """A location does not serve units. They are routed again at once: an offer, a backorder or an
+    exception follows."""
 
     fulfillment_id: str
+    """The id of the fulfillment."""
     location_id: LocationId
+    """The location that does not serve the units."""
     lines: list[RejectedPart]
+    """The units that the location does not serve."""
 
 
 class CountRequested(OfOrder):
-    """``not_found`` units were looked for in vain, though ``believed`` more should be on sale."""
+    """A picker did not find `not_found` units although the stock shows `believed` units there."""
 
     fulfillment_id: str
+    """The id of the fulfillment."""
     location_id: LocationId
+    """The location that should count."""
     sku: Sku
     not_found: Units
+    """Units that were looked for and not found."""
     believed: Units
+    """Units that the stock still shows on sale there."""
 
 
 class Waiting(OfOrder):
+    """Units of a line that wait."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     sku: Sku
     quantity: Units
+    """Number of units that wait."""
 
 
 class Repromised(Waiting):
-    """``quantity`` units of the line, which wait for a supply or come from elsewhere. Without
-    ``expected_at`` no supply is known; without ``was`` none was promised before."""
+    """`quantity` units of the line have a new promised date: they wait for another supply or come
+    from another location."""
 
     expected_at: Instant | None = None
+    """The new promised date; absent when no supply is known."""
     was: Instant | None = None
+    """The previous promised date; absent when there was none."""
 
 
 class Cancelled(OfOrder):
+    """Units of the order are cancelled."""
+
     lines: list[TouchedLine]
+    """The cancelled units."""
     reason: str
+    """Why the units were cancelled."""
 
 
 class ReturnedPart(TouchedLine):
+    """Returned units of a line."""
+
     condition: Condition
+    """Whether the units can be sold again."""
     reason: str
+    """Why the shopper returned the units."""
 
 
 class ReturnReceived(OfOrder):
+    """A location has received returned units."""
+
     location_id: LocationId
+    """The location that received the units."""
     lines: list[ReturnedPart]
+    """The returned units."""
 
 
 class RefundDue(OfOrder):
-    """Of what was paid or authorized; whoever holds the money pays it back, once per event id."""
+    """Money that was paid or authorized is due back. The payment system pays it once per event
+    id."""
 
     refund: Money
+    """The amount to pay back."""
     reason: str
+    """Why the refund is due."""
     exchange_order_id: str | None = None
+    """The order that replaces the returned units, when there is one."""
 
 
 class PaymentReceived(OfOrder):
+    """A pending order was paid or authorized."""
+
     status: str
+    """Whether the payment is authorized or paid."""
     reference: str | None = None
+    """The payment provider's reference."""
     charged: Money | None = None
+    """The amount that was charged."""
 
 
 EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
-    "order.placed": (Placed, "An order is stored, and its units are reserved."),
+    "order.placed": (Placed, "An order is stored and its units are reserved."),
     "fulfillment.offered": (Offered, "A location is asked to serve units of an order."),
-    "fulfillment.accepted": (OfFulfillment, "The location will serve them."),
-    "fulfillment.rejected": (Rejected, "The location does not serve units, for a reason."),
-    "fulfillment.expired": (Rejected, "The location has not answered, or stayed late too long."),
+    "fulfillment.accepted": (OfFulfillment, "The location will serve the units."),
+    "fulfillment.rejected": (Rejected, "The location does not serve units and gives the reason."),
+    "fulfillment.expired": (
+        Rejected,
+        "The location did not answer in time, or was late for too long.",
+    ),
     "fulfillment.short": (
         Rejected,
-        "A count, or a sale over the counter, says that units which it was to serve are gone.",
+        "A count or a sale in the store shows that units of the fulfillment are gone.",
     ),
     "stock.count_requested": (
         CountRequested,
-        "Units were not found where more should lie: the location is asked to count them.",
+        "A picker did not find units although the stock shows more: the location is asked to count.",
     ),
-    "fulfillment.withdrawn": (OfFulfillment, "Its units go elsewhere: that costs less."),
-    "fulfillment.late": (OfFulfillment, "The location is reminded: it is late, or will be."),
+    "fulfillment.withdrawn": (
+        OfFulfillment,
+        "The units move to another location because that costs less.",
+    ),
+    "fulfillment.late": (OfFulfillment, "The location is late or will be late: a reminder."),
     "fulfillment.exception": (
         OfFulfillment,
-        "Units that are picked are late: told every day, until a person hands over or cancels.",
+        "Picked units are late. The event repeats daily until a person hands over or cancels.",
     ),
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
-    "fulfillment.shipped": (OfFulfillment, "The carrier has the parcel."),
-    "fulfillment.ready": (OfFulfillment, "The units wait for the shopper."),
-    "fulfillment.collected": (OfFulfillment, "The shopper has the units."),
-    "fulfillment.cancelled": (OfFulfillment, "The location need not serve them any more."),
-    "order.backordered": (Waiting, "Units are to come with a later supply."),
+    "fulfillment.shipped": (OfFulfillment, "The carrier has collected the parcel."),
+    "fulfillment.ready": (OfFulfillment, "The units are ready for pickup."),
+    "fulfillment.collected": (OfFulfillment, "The shopper has collected the units."),
+    "fulfillment.cancelled": (
+        OfFulfillment,
+        "The fulfillment is cancelled: the location no longer serves its units.",
+    ),
+    "order.backordered": (Waiting, "Units wait for a later supply."),
     "order.repromised": (
         Repromised,
-        "Units are promised for another date than they were.",
+        "The promised date of units has changed.",
     ),
-    "order.exception": (Waiting, "Units are open, and no location has them: looked at again."),
-    "order.cancelled": (Cancelled, "Units are cancelled; those that were reserved are on sale."),
+    "order.exception": (Waiting, "No location can serve open units; the router tries again."),
+    "order.cancelled": (Cancelled, "Units are cancelled; reserved ones are on sale again."),
     "payment.received": (PaymentReceived, "A pending order is authorized or paid."),
-    "return.received": (ReturnReceived, "Units have come back."),
+    "return.received": (ReturnReceived, "A location has received returned units."),
     "refund.due": (RefundDue, "Money is due back to the shopper."),
 }
 
 
 class SkuUnits(Answer):
+    """Units of a SKU."""
+
     sku: Sku
     quantity: Units
+    """Number of units."""
 
 
 class OfTransfer(Answer):
+    """The transfer after the change."""
+
     transfer_id: Id
+    """The id of the transfer."""
     transfer_version: Count
+    """Version of the transfer after this change."""
     state: str
+    """State of the transfer after this change."""
     from_location_id: LocationId
+    """The location that sends the units."""
     to_location_id: LocationId
+    """The location that receives the units."""
     expected_at: Instant
+    """When the units are expected to arrive."""
     actor: str
-    open: list[SkuUnits] = Field(description="reserved at the donor, or under way")
-    received: list[SkuUnits] | None = Field(default=None, description="with this delivery")
+    """The person, client or part of NoRain that did this."""
+    open: list[SkuUnits]
+    """Units that are reserved at the sending location or under way."""
+    received: list[SkuUnits] | None = None
+    """Units received with this delivery."""
     missing: list[SkuUnits] | None = None
-    shrunk: list[SkuUnits] | None = Field(
-        default=None, description="stay at the donor: a customer came first"
-    )
+    """Units that did not arrive."""
+    shrunk: list[SkuUnits] | None = None
+    """Units that stay at the sending location because a customer order needed them."""
     reason: str | None = None
+    """Why the transfer changed."""
 
 
 TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
-    "transfer.requested": (OfTransfer, "Units are reserved, to go to another location."),
-    "transfer.shipped": (OfTransfer, "They have left."),
-    "transfer.shrunk": (OfTransfer, "Units that had not left go to a customer instead."),
-    "transfer.received": (OfTransfer, "Units have arrived, or are missing."),
-    "transfer.cancelled": (OfTransfer, "They stay where they are, and are on sale there."),
-    "transfer.late": (OfTransfer, "They should have been there; somebody has to look for them."),
+    "transfer.requested": (OfTransfer, "Units are reserved for a transfer to another location."),
+    "transfer.shipped": (OfTransfer, "The units have left the sending location."),
+    "transfer.shrunk": (OfTransfer, "A customer order needed units that had not left yet."),
+    "transfer.received": (OfTransfer, "Units have arrived or are missing."),
+    "transfer.cancelled": (
+        OfTransfer,
+        "The units stay at the sending location and are on sale there.",
+    ),
+    "transfer.late": (
+        OfTransfer,
+        "The units did not arrive in time: somebody has to look for them.",
+    ),
 }
 
 
@@ -233,7 +329,7 @@ def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]
 
 
 def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
-    """The CloudEvents of what has happened between two images of an order, the oldest first."""
+    """The CloudEvents between two versions of an order, oldest first."""
     return [
         _event(after, entry, index)
         for index, (_, entry) in enumerate(after.since(before))

@@ -1,4 +1,4 @@
-"""Fulfillments as locations send and see them."""
+"""Requests and answers of fulfillments."""
 
 from typing import Annotated
 
@@ -26,97 +26,141 @@ from shared.web.contract import (
 
 
 class PartLine(Answer):
+    """Units of an order line in a fulfillment."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     sku: Sku
     quantity: Units
+    """Number of units of the line in this fulfillment."""
 
 
 class FulfillmentPromise(Answer):
+    """The promised dates."""
+
     ready_by: Instant | None = None
+    """When a pickup is promised to be ready."""
     deliver_by: Instant | None = None
+    """When the delivery is promised."""
 
 
 class FulfillmentPart(Answer):
+    """The part of an order that one location serves."""
+
     fulfillment_id: str
+    """The id of the fulfillment."""
     location_id: LocationId
+    """The location that serves the units."""
     method: Method
+    """How the shopper gets the units: `ship` or `pickup`."""
     state: FulfillmentState
+    """State of the fulfillment."""
     lines: list[PartLine]
+    """The units of the fulfillment."""
     promise: FulfillmentPromise
+    """The dates that were promised to the shopper."""
     deadline: Instant | None = None
-    allowed: list[str] = Field(description="the actions that its state allows")
+    """When the fulfillment is escalated if nothing happens; only while it is open."""
+    allowed: list[str]
+    """Actions that are possible in this state."""
     carrier: str | None = None
+    """The carrier, once shipped."""
     tracking: str | None = None
-    rivals: list[LocationId] | None = Field(
-        default=None, description="who else may accept it: the first that does has it"
-    )
+    """The carrier's tracking number, once shipped."""
+    rivals: list[LocationId] | None = None
+    """Other locations that may accept it; the first one to accept gets it."""
 
 
-def part_answer(found: Fulfillment) -> FulfillmentPart:
+def part_answer(fulfillment: Fulfillment) -> FulfillmentPart:
     return FulfillmentPart(
-        fulfillment_id=found.fulfillment_id,
-        location_id=found.location_id,
-        method=found.method,
-        state=found.state,
+        fulfillment_id=fulfillment.fulfillment_id,
+        location_id=fulfillment.location_id,
+        method=fulfillment.method,
+        state=fulfillment.state,
         lines=[
-            PartLine(line_id=held.line_id, sku=held.sku, quantity=held.quantity)
-            for held in found.lines
+            PartLine(line_id=line.line_id, sku=line.sku, quantity=line.quantity)
+            for line in fulfillment.lines
         ],
         promise=FulfillmentPromise(
-            ready_by=found.ready_by if found.method == "pickup" else None,
-            deliver_by=found.deliver_by,
+            ready_by=fulfillment.ready_by if fulfillment.method == "pickup" else None,
+            deliver_by=fulfillment.deliver_by,
         ),
-        deadline=found.deadline if found.is_open else None,
-        allowed=list(allowed(found)),
-        carrier=found.carrier,
-        tracking=found.tracking,
-        rivals=list(found.rivals) or None,
+        deadline=fulfillment.deadline if fulfillment.is_open else None,
+        allowed=list(allowed(fulfillment)),
+        carrier=fulfillment.carrier,
+        tracking=fulfillment.tracking,
+        rivals=list(fulfillment.rivals) or None,
     )
 
 
 class RejectedLine(Input):
+    """Units that the location does not serve, with the reason."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     quantity: Units
+    """Number of units that the location does not serve."""
     reason: LocationReason
+    """Why the location does not serve the units; the reason corrects its stock."""
 
     def rejection(self) -> Rejection:
         return Rejection(self.line_id, self.quantity, self.reason)
 
 
 class RejectInput(Input):
+    """The units that the location does not serve."""
+
     lines: Annotated[list[RejectedLine], Field(min_length=1, max_length=MOST_LINES)]
+    """The units that the location does not serve."""
 
 
 class AcceptInput(Input):
-    location_id: LocationId | None = Field(
-        default=None, description="who accepts; left out, the location that it was offered to"
-    )
+    """Which location accepts the fulfillment."""
+
+    location_id: LocationId | None = None
+    """The location that accepts; default: the location that the fulfillment was offered to."""
 
 
 class HandOverInput(Input):
-    """Without ``lines`` all is handed over; units left out stay as a fulfillment of their own."""
+    """The units that are handed over."""
 
     lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None
+    """The units handed over; default: all. Units left out stay as a fulfillment of their own."""
 
 
 class ShipInput(HandOverInput):
+    """The parcel that is handed to the carrier."""
+
     carrier: Words
+    """Name of the carrier."""
     tracking: Words
+    """The carrier's tracking number."""
 
 
 class CancelFulfillmentInput(Input):
+    """Why the fulfillment is cancelled."""
+
     reason: Words = "cancelled"
+    """Why the fulfillment is cancelled."""
 
 
 class FulfillmentAnswer(FulfillmentPart):
+    """A fulfillment in a pick list."""
+
     order_id: Id
+    """The id of the order."""
     channel: Channel
+    """The channel of the order."""
 
 
 class FulfillmentsAnswer(Answer):
+    """A page of fulfillments."""
+
     fulfillments: list[FulfillmentAnswer]
+    """The fulfillments of this page, most urgent first."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
-def fulfillment_answer(order_id: str, channel: str, found: Fulfillment) -> FulfillmentAnswer:
-    return FulfillmentAnswer(order_id=order_id, channel=channel, **dict(part_answer(found)))
+def fulfillment_answer(order_id: str, channel: str, fulfillment: Fulfillment) -> FulfillmentAnswer:
+    return FulfillmentAnswer(order_id=order_id, channel=channel, **dict(part_answer(fulfillment)))

@@ -1,4 +1,4 @@
-"""Orders as channels send and see them."""
+"""Requests and answers of orders."""
 
 from collections import Counter
 from datetime import datetime
@@ -41,50 +41,67 @@ OrderId = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,59}$",
-        description="the channel's own id; derived from the Idempotency-Key when left out",
     ),
 ]
 
 
 class KnownCustomer(Input):
-    profile_id: Annotated[
-        Id, Field(description="A profile that the caller may read: takes `customers:read` (403).")
-    ]
+    """A customer whose profile the channel knows."""
+
+    profile_id: Annotated[Id, Field()]
+    """A profile id from POST /v1/customers/resolve or GET /v1/customers. Requires the scope
+    `customers:read` (403 otherwise)."""
 
 
 class PaymentInput(Input):
+    """The payment of a new order."""
+
     status: Literal["authorized", "paid", "pending"]
+    """`authorized` or `paid`; a `pending` order waits for POST /v1/orders/{order_id}/payment."""
     reference: Annotated[str, StringConstraints(max_length=200)] | None = None
+    """The payment provider's reference."""
 
 
 class PaymentReceived(Input):
+    """The payment of a pending order."""
+
     status: Literal["authorized", "paid"]
+    """Whether the payment is authorized or paid."""
     reference: Annotated[str, StringConstraints(max_length=200)] | None = None
-    amount: Price | None = Field(
-        default=None, description="what was charged; what is left of the order when left out"
-    )
+    """The payment provider's reference."""
+    amount: Price | None = None
+    """The charged amount; default: the value of the remaining units."""
 
     def charged(self, order: Order) -> int | None:
-        """In minor units. Raises InvalidRequest for another currency than the order's."""
+        """The charged amount in minor units; None when the request has none.
+
+        Raises InvalidRequest when its currency is not that of the order.
+        """
         if self.amount is None:
             return None
         if self.amount.currency != order.lines[0].currency:
-            raise invalid("$.amount.currency", f"the order is in {order.lines[0].currency}")
+            raise invalid(
+                "$.amount.currency", f"use the currency of the order: {order.lines[0].currency}"
+            )
         return self.amount.amount
 
 
 class ShipTo(Input):
-    """Latitude and longitude are of WGS84; without them the postal code's centroid is taken."""
+    """A delivery address."""
 
     postal_code: PostalCode
+    """Postal code of the address."""
     country: Country
+    """Country of the address."""
     latitude: Latitude | None = None
+    """WGS84 latitude; default: the centroid of the postal code."""
     longitude: Longitude | None = None
+    """WGS84 longitude; give it together with `latitude`."""
 
     @model_validator(mode="after")
     def _both(self) -> Self:
         if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude belong together")
+            raise ValueError("give both latitude and longitude, or neither")
         return self
 
     def place(self) -> DeliveryPlace:
@@ -92,66 +109,77 @@ class ShipTo(Input):
 
 
 class OrderLineInput(Input):
+    """A line of a new order."""
+
     line_id: Id
+    """The channel's id of the line, unique in the order."""
     sku: Sku
     quantity: Ordered
+    """Number of units."""
     unit_price: Price
+    """Price of one unit; all lines have the same currency."""
     method: Method
-    location_id: LocationId | None = Field(
-        default=None, description="where a pickup line is collected; a ship line names none"
-    )
-    backorder: bool = Field(
-        default=False, description="what cannot be had now may come later, instead of a refusal"
-    )
+    """`ship` to `ship_to`, or `pickup` at `location_id`."""
+    location_id: LocationId | None = None
+    """Where a pickup line is collected. Leave it out for a ship line."""
+    backorder: bool = False
+    """Whether units without stock may wait for a later supply instead of refusing the order."""
 
     @model_validator(mode="after")
     def _placed(self) -> Self:
         if self.method == "pickup" and self.location_id is None:
-            raise ValueError("a pickup line names its location_id")
+            raise ValueError("a pickup line needs location_id")
         if self.method == "ship" and self.location_id is not None:
-            raise ValueError("where a ship line comes from is for the router to say")
+            raise ValueError("a ship line has no location_id: the router chooses the location")
         return self
 
 
 class OrderInput(Input):
+    """A new order."""
+
     order_id: OrderId | None = None
+    """The channel's own order id; default: an id derived from the Idempotency-Key."""
     channel: Channel
-    customer: KnownCustomer | CustomerIdentity | None = Field(
-        default=None, description="a profile, or what the channel knows of the person; else a guest"
-    )
-    hold_id: Id | None = Field(
-        default=None, description="the order takes exactly what is held, where it is held"
-    )
+    """The selling channel; the client needs the scope `channel:<name>`."""
+    customer: KnownCustomer | CustomerIdentity | None = None
+    """A profile, or what the channel knows about the person; leave it out for a guest."""
+    hold_id: Id | None = None
+    """Use the units of this hold, exactly as they are held."""
     payment: PaymentInput
+    """The payment of the order."""
     lines: Annotated[list[OrderLineInput], Field(min_length=1, max_length=MOST_LINES)]
+    """The lines of the order."""
     ship_to: ShipTo | None = None
+    """The delivery address; required when a line is shipped."""
     service_level: ServiceLevel = "standard"
+    """The service level of the delivery."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        twice = [name for name, n in Counter(line.line_id for line in self.lines).items() if n > 1]
-        if twice:
-            raise ValueError(f"line_id is there more than once: {', '.join(twice)}")
+        counts = Counter(line.line_id for line in self.lines)
+        repeated = [line_id for line_id, count in counts.items() if count > 1]
+        if repeated:
+            raise ValueError(f"line_id must be unique; repeated: {', '.join(repeated)}")
         if self.ship_to is None and any(line.method == "ship" for line in self.lines):
-            raise ValueError("ship lines need ship_to")
+            raise ValueError("an order with ship lines needs ship_to")
         return self
 
     def order(self, order_id: str, now: datetime) -> Order:
-        """The order as a draft: no line is open yet.
+        """The order as a draft, before its lines are open.
 
-        Raises InvalidRequest for each line in another currency than the first.
+        Raises InvalidRequest naming each line whose currency is not that of the first line.
         """
         currency = self.lines[0].unit_price.currency
         errors = [
             {
                 "path": f"$.lines[{number}].unit_price.currency",
-                "message": f"an order has one currency: {currency}",
+                "message": f"all lines must have the same currency: {currency}",
             }
             for number, line in enumerate(self.lines)
             if line.unit_price.currency != currency
         ]
         if errors:
-            raise InvalidRequest("the order is in two currencies", errors)
+            raise InvalidRequest("the order has more than one currency", errors)
         return Order(
             order_id=order_id,
             channel=self.channel,
@@ -178,56 +206,80 @@ class OrderInput(Input):
 
 
 class Awaited(Answer):
-    """Units of a supply that are promised to the line."""
+    """Units of a supply that are promised to a line."""
 
     quantity: Units
+    """Number of units of the supply that are promised to the line."""
     location_id: LocationId
+    """The location where the supply is expected."""
     expected_at: Instant
+    """When the supply is expected."""
 
 
 class OrderLine(Answer):
-    """quantity = open + fulfilled + cancelled + backordered. ``unassigned`` units are open, and no
-    location has them yet: the line is an exception, looked at again at ``deadline``."""
+    """A line of an order: quantity = open + fulfilled + cancelled + backordered."""
 
     line_id: Id
+    """The id of the order line, as the channel named it."""
     sku: Sku
     quantity: Units
     method: Method
+    """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None
+    """Where a pickup line is collected."""
     open: Count
+    """Units that are not handed over yet."""
     fulfilled: Count
+    """Units that were shipped or collected."""
     cancelled: Count
+    """Units that were cancelled."""
     backordered: Count
+    """Units that wait for a supply."""
     returned: Count
+    """Units of `fulfilled` that were returned."""
     unassigned: Count | None = None
-    expected_at: Instant | None = Field(
-        default=None, description="by when all that is backordered is promised"
-    )
+    """Open units that no location serves yet; the router retries at `deadline`."""
+    expected_at: Instant | None = None
+    """When all backordered units are promised to be available."""
     awaits: list[Awaited] | None = None
+    """The supplies that backordered units wait for."""
     deadline: Instant | None = None
+    """When the router looks at waiting units again."""
 
 
 class PaymentAnswer(Answer):
-    """An order that is still pending at its ``deadline`` is cancelled."""
+    """The payment of an order. An order that is still pending at `deadline` is cancelled."""
 
     status: Literal["authorized", "paid", "pending"]
+    """State of the payment."""
     reference: str | None = None
+    """The payment provider's reference."""
     deadline: Instant | None = None
+    """When a pending order is cancelled without payment."""
 
 
 class OrderAnswer(Answer):
+    """The current state of an order."""
+
     order_id: Id
+    """The id of the order."""
     channel: Channel
     state: OrderState
+    """State of the order."""
     placed_at: Instant
+    """When the order was placed."""
     payment: PaymentAnswer | None = None
+    """The payment of the order."""
     profile_id: Id | None = None
+    """The customer's profile; absent for a guest."""
     lines: list[OrderLine]
+    """The lines of the order."""
     fulfillments: list[FulfillmentPart]
-    decision_id: str | None = Field(
-        default=None, description="the latest routing; none when a hold was the plan"
-    )
+    """The parts of the order by location."""
+    decision_id: str | None = None
+    """The latest routing decision; absent when the order was placed from a hold."""
     version: int
+    """Increases with every change of the order."""
 
 
 def order_answer(order: Order) -> OrderAnswer:
@@ -243,7 +295,7 @@ def order_answer(order: Order) -> OrderAnswer:
         ),
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line) for line in order.lines],
-        fulfillments=[part_answer(found) for found in order.fulfillments],
+        fulfillments=[part_answer(fulfillment) for fulfillment in order.fulfillments],
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
     )
@@ -278,20 +330,34 @@ def _line_answer(line: Line) -> OrderLine:
 
 
 class OrdersAnswer(Answer):
+    """A page of orders."""
+
     orders: list[OrderAnswer]
+    """The orders of this page."""
     next_cursor: str | None = None
+    """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
 class HistoryEntry(Answer):
+    """An event in the history of an order or transfer."""
+
     at: Instant
+    """When it happened."""
     event: str
+    """Type of the event."""
     actor: str
+    """The person, client or part of NoRain that did this."""
     detail: dict[str, Any]
+    """Data of the event; the fields depend on its type."""
 
 
 class HistoryAnswer(Answer):
+    """The history of an order."""
+
     order_id: Id
+    """The id of the order."""
     entries: list[HistoryEntry]
+    """The events, oldest first."""
 
 
 def history_answer(order: Order) -> HistoryAnswer:
@@ -307,27 +373,37 @@ def history_answer(order: Order) -> HistoryAnswer:
 
 
 class CancelInput(Input):
-    lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = Field(
-        default=None, description="left out, everything that has not been handed over"
-    )
+    """What to cancel of an order, and why."""
+
+    lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None
+    """The units to cancel; default: everything that has not been handed over."""
     reason: Words
+    """Why the units are cancelled."""
 
 
 class ReturnedLine(Input):
+    """Returned units of a line."""
+
     line_id: Id
+    """The id of the order line, as the channel named it."""
     quantity: Units
+    """Number of returned units."""
     condition: Condition
+    """`sellable` units go on sale again; `damaged` ones do not."""
     reason: Words
+    """Why the shopper returned the units."""
 
     def returned(self) -> Returned:
         return Returned(self.line_id, self.quantity, self.condition, self.reason)
 
 
 class ReturnInput(Input):
-    location_id: LocationId = Field(description="where the goods came back: any location")
+    """Units that a shopper returns."""
+
+    location_id: LocationId
+    """Where the goods were returned; any location."""
     lines: Annotated[list[ReturnedLine], Field(min_length=1, max_length=MOST_LINES)]
-    exchange_order_id: Id | None = Field(
-        default=None,
-        description="the order of what the shopper takes instead: the refund that is due names it, "
-        "so that one can be set off against the other",
-    )
+    """The returned units."""
+    exchange_order_id: Id | None = None
+    """The order of the goods that the shopper takes instead. The refund names it, so that the two
+    amounts can be set off."""

@@ -1,4 +1,4 @@
-"""Promises: what a cart asks, the options offered, and the hold of a chosen option."""
+"""Promises: the request for a cart, the options in the answer, and the hold of an option."""
 
 from collections import Counter
 from datetime import datetime
@@ -34,29 +34,35 @@ from shared.web.contract import (
 
 
 class PromiseLine(Input):
+    """A line of a cart."""
+
     sku: Sku
     quantity: Ordered
+    """Number of units."""
 
 
 class PromiseInput(Input):
+    """A cart, and where the shopper wants it: give `ship_to`, `pickup_at` or both."""
+
     channel: Channel
+    """The selling channel; the client needs the scope `channel:<name>`."""
     lines: Annotated[list[PromiseLine], Field(min_length=1, max_length=MOST_LINES)]
+    """The lines of the cart."""
     ship_to: ShipTo | None = None
+    """Where the cart could be delivered."""
     pickup_at: LocationId | None = None
-    pickup_nearby: Annotated[int, Strict(), Ge(0), Le(10)] = Field(
-        default=0,
-        description="so many more locations where all of it can be collected, those nearest to "
-        "pickup_at, or else to ship_to",
-    )
+    """The location where the shopper would collect the cart."""
+    pickup_nearby: Annotated[int, Strict(), Ge(0), Le(10)] = 0
+    """Number of additional pickup locations to offer, nearest to `pickup_at` or else `ship_to`."""
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
         if self.ship_to is None and self.pickup_at is None:
-            raise ValueError("say where: ship_to, pickup_at or both")
+            raise ValueError("give ship_to, pickup_at or both")
         return self
 
     def cart_id(self, as_of: datetime) -> str:
-        """A name of the cart as it was told at ``as_of``: the same when an option of it is held."""
+        """The id of the cart in the answer of ``as_of``; a hold of its options has the same id."""
         return f"promise-{self.channel}-{rfc3339(as_of)}"
 
     def draft(
@@ -66,11 +72,11 @@ class PromiseInput(Input):
         now: datetime,
         location_id: str | None = None,
     ) -> Order:
-        """The cart as an order that is never placed, collected at ``location_id`` or where it says;
-        lines of one SKU are added up."""
-        cart: Counter[str] = Counter()
+        """The cart as an order that is never placed. A pickup is at ``location_id``, or else at
+        ``pickup_at``; lines of the same SKU are added up."""
+        units: Counter[str] = Counter()
         for line in self.lines:
-            cart[line.sku] += line.quantity
+            units[line.sku] += line.quantity
         return Order(
             order_id=self.cart_id(now),
             channel=self.channel,
@@ -87,7 +93,7 @@ class PromiseInput(Input):
                     open=0,
                     location_id=(location_id or self.pickup_at) if method == "pickup" else None,
                 )
-                for sku, quantity in cart.items()
+                for sku, quantity in units.items()
             ),
             service_level=service_level,
             ship_to=self.ship_to.place() if self.ship_to else None,
@@ -95,114 +101,155 @@ class PromiseInput(Input):
 
 
 class PromiseWait(Answer):
-    """Units that are sent, or lie ready, when an announced supply has come."""
+    """Units that wait for an announced supply."""
 
     sku: Sku
     quantity: Units
+    """Number of units that wait for the supply."""
     location_id: LocationId
+    """The location where the supply is expected."""
     expected_at: Instant
+    """When the supply is expected."""
 
 
 class PromiseOption(Answer):
+    """One way to deliver or collect the whole cart."""
+
     method: Method
+    """How the shopper gets the units: `ship` or `pickup`."""
     service_level: ServiceLevel | None = None
+    """The service level of a delivery."""
     location_id: LocationId | None = None
-    distance_km: float | None = Field(
-        default=None, description="of a location nearby, from where it was asked for"
-    )
+    """The location of a pickup."""
+    distance_km: float | None = None
+    """Distance of an additional pickup location from the place in the request."""
     deliver_by: Instant | None = None
+    """When a delivery arrives at the latest."""
     ready_by: Instant | None = None
-    splits: Count = Field(description="parcels after the first")
-    cost: Money = Field(description="of packing, picking and carrying")
+    """When a pickup is ready at the latest."""
+    splits: Count
+    """Parcels after the first one."""
+    cost: Money
+    """Cost of packing, picking and shipping for the retailer."""
     kg_co2e: float
-    waits: list[PromiseWait] | None = Field(
-        default=None,
-        description="what is not there yet: an order whose lines are `backorder` waits for it. "
-        "Such an option cannot be held",
-    )
+    """Emissions of the delivery in kg CO2e."""
+    waits: list[PromiseWait] | None = None
+    """Units without stock that wait for a supply. An order needs `backorder` on these lines, and
+    the option cannot be held."""
 
 
 class PromiseShort(Answer):
+    """A SKU of the cart without enough stock."""
+
     sku: Sku
     wanted: Units
+    """Units in the cart."""
     sellable: Count
-    expected_at: Instant | None = Field(
-        default=None, description="when the next supply comes that is promised to nobody"
-    )
+    """Units that can be sold now."""
+    expected_at: Instant | None = None
+    """When the next supply that is not promised to others arrives."""
 
 
 class PromisesAnswer(Answer):
-    as_of: Instant = Field(description="from when the dates of the options are counted")
+    """The options for a cart, and the units that none of them can serve at once."""
+
+    as_of: Instant
+    """The time from which the dates of the options are computed."""
     options: list[PromiseOption]
-    short: list[PromiseShort] = Field(description="what no option serves at once")
+    """The options; copy one to `option` to hold it."""
+    short: list[PromiseShort]
+    """Units that no option can serve at once."""
 
 
 HoldSeconds = Annotated[int, Strict(), Ge(1), Le(int(MOST_HOLD.total_seconds()))]
 
 
 class ChosenOption(Input):
-    """An option as it was answered. What is held is the same or better, never worse."""
+    """The chosen option, copied from the answer. The held option is the same or better."""
 
     method: Method
+    """How the shopper gets the units: `ship` or `pickup`."""
     service_level: ServiceLevel | None = None
+    """`service_level` of the option."""
     location_id: LocationId | None = None
+    """`location_id` of the option."""
     distance_km: float | None = None
+    """`distance_km` of the option; it is not checked."""
     deliver_by: InstantInput | None = None
+    """`deliver_by` of the option; the hold is never later."""
     ready_by: InstantInput | None = None
+    """`ready_by` of the option; the hold is never later."""
     splits: Count | None = None
+    """`splits` of the option; the hold never has more."""
     cost: Money | None = None
+    """`cost` of the option; the hold never costs more."""
     kg_co2e: float | None = None
-    waits: list[Any] | None = Field(
-        default=None, max_length=0, description="an option that waits cannot be held"
-    )
+    """`kg_co2e` of the option; it is not checked."""
+    waits: list[Any] | None = Field(default=None, max_length=0)
+    """Must be absent or empty: an option that waits for a supply cannot be held."""
 
-    def is_kept_by(self, found: PromiseOption) -> bool:
-        """Whether ``found`` is nowhere later, no dearer, and in no more parcels."""
+    def is_kept_by(self, current: PromiseOption) -> bool:
+        """Whether ``current`` is not later, does not cost more, and has no more parcels."""
         return (
-            (self.splits is None or found.splits <= self.splits)
-            and _no_later(found.deliver_by, self.deliver_by)
-            and _no_later(found.ready_by, self.ready_by)
-            and (self.cost is None or found.cost.amount <= self.cost.amount)
+            (self.splits is None or current.splits <= self.splits)
+            and _no_later(current.deliver_by, self.deliver_by)
+            and _no_later(current.ready_by, self.ready_by)
+            and (self.cost is None or current.cost.amount <= self.cost.amount)
         )
 
 
-def _no_later(found: datetime | None, chosen: datetime | None) -> bool:
-    return chosen is None or (found is not None and found <= chosen)
+def _no_later(current: datetime | None, chosen: datetime | None) -> bool:
+    return chosen is None or (current is not None and current <= chosen)
 
 
 class PromiseHoldInput(PromiseInput):
-    """The cart of POST /v1/availability/promises again, with the option that was chosen from its
-    answer and the ``as_of`` of that answer."""
+    """The cart of POST /v1/availability/promises again, with the chosen option and the `as_of` of
+    its answer."""
 
     option: ChosenOption
+    """The chosen option, copied from the answer."""
     as_of: InstantInput
+    """`as_of` of the same answer."""
     expires_in_seconds: HoldSeconds
+    """How long to hold the units, in seconds."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if self.option.method == "ship" and self.ship_to is None:
-            raise ValueError("an option that is shipped needs ship_to")
+            raise ValueError("a ship option needs ship_to")
         if self.option.method == "pickup" and not (self.option.location_id or self.pickup_at):
-            raise ValueError("an option that is collected needs its location_id, or pickup_at")
+            raise ValueError("a pickup option needs option.location_id or pickup_at")
         return self
 
 
 class HeldLine(Answer):
+    """Held units of a SKU."""
+
     sku: Sku
     quantity: Units
+    """Number of held units."""
 
 
 class HeldPart(Answer):
+    """The units that one location holds."""
+
     location_id: LocationId
+    """The location that holds the units."""
     lines: list[HeldLine]
+    """The held units."""
     promise: FulfillmentPromise
+    """The dates promised for these units."""
 
 
 class PromiseHeld(Answer):
-    """An order with this ``hold_id``, of the same channel, goods and address, becomes exactly
-    this: these units at these locations, with these dates and this cost."""
+    """A held option. An order with this `hold_id` and the same channel, goods and address gets
+    exactly these units, locations, dates and cost."""
 
     hold_id: str
+    """The id of the hold."""
     expires_at: Instant
+    """When the hold expires."""
     option: PromiseOption
+    """The option that is held: the chosen one or a better one."""
     parts: list[HeldPart]
+    """The held units by location."""

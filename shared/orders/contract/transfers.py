@@ -1,4 +1,4 @@
-"""Transfers as locations and planners send and see them."""
+"""Requests and answers of transfers."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -30,24 +30,33 @@ MOST_TRANSFER_LINES = 90
 
 
 class TransferLineInput(Input):
+    """Units of a SKU to transfer."""
+
     sku: Sku
     quantity: Units
+    """Number of units."""
 
 
 class TransferInput(Input):
+    """A new transfer."""
+
     from_location_id: LocationId
+    """The location that sends the units."""
     to_location_id: LocationId
+    """The location that receives the units."""
     lines: Annotated[list[TransferLineInput], Field(min_length=1, max_length=MOST_TRANSFER_LINES)]
-    expected_at: InstantInput = Field(description="when it should be there")
+    """The units to transfer."""
+    expected_at: InstantInput
+    """When the units should arrive."""
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
         if self.from_location_id == self.to_location_id:
-            raise ValueError("a transfer goes from one location to another")
+            raise ValueError("from_location_id and to_location_id must differ")
         return self
 
     def transfer(self, transfer_id: str, now: datetime) -> Transfer:
-        """Lines of one SKU are added up."""
+        """The requested transfer; lines of the same SKU are added up."""
         total: Counter[str] = Counter()
         for line in self.lines:
             total[line.sku] += line.quantity
@@ -62,17 +71,20 @@ class TransferInput(Input):
 
 
 class ArrivedLine(Input):
+    """Received units of a SKU."""
+
     sku: Sku
     quantity: Count
+    """Number of received units."""
 
 
 class ReceiveInput(Input):
-    """Without ``lines`` all that is under way has arrived."""
+    """The units that have arrived."""
 
     lines: Annotated[list[ArrivedLine], Field(max_length=MOST_TRANSFER_LINES)] | None = None
-    final: bool = Field(
-        default=True, description="what has not arrived is missing; false: it is still under way"
-    )
+    """The received units; default: everything that is under way."""
+    final: bool = True
+    """Whether units that are not in `lines` are missing; false: they are still under way."""
 
     def units(self) -> dict[str, int] | None:
         if self.lines is None:
@@ -84,59 +96,95 @@ class ReceiveInput(Input):
 
 
 class CancelTransferInput(Input):
+    """Why the transfer is cancelled."""
+
     reason: Words = "cancelled"
+    """Why the transfer is cancelled."""
 
 
 class TransferLineAnswer(Answer):
-    """quantity = open + received + missing + cancelled."""
+    """A line of a transfer: quantity = open + received + missing + cancelled."""
 
     sku: Sku
     quantity: Units
-    open: Count = Field(description="reserved at the donor, or under way once it is shipped")
+    """Number of requested units."""
+    open: Count
+    """Units reserved at the sending location, or under way once shipped."""
     received: Count
+    """Units that arrived."""
     missing: Count
+    """Units that did not arrive."""
     cancelled: Count
+    """Units that stayed at the sending location."""
 
 
 class TransferAnswer(Answer):
+    """The current state of a transfer."""
+
     transfer_id: Id
+    """The id of the transfer."""
     state: Literal["requested", "shipped", "received", "cancelled"]
+    """State of the transfer."""
     from_location_id: LocationId
+    """The location that sends the units."""
     to_location_id: LocationId
+    """The location that receives the units."""
     lines: list[TransferLineAnswer]
+    """The lines of the transfer."""
     requested_at: Instant
+    """When the transfer was requested."""
     expected_at: Instant
+    """When the units are expected to arrive."""
     deadline: Instant | None = None
-    allowed: list[str] = Field(description="the actions that its state allows")
+    """When the transfer is escalated if nothing happens."""
+    allowed: list[str]
+    """Actions that are possible in this state."""
     history: list[HistoryEntry]
+    """The events of the transfer, oldest first."""
     version: int
+    """Increases with every change of the transfer."""
 
 
 class SuggestedTransfer(Answer):
+    """A transfer that would earn more than it costs."""
+
     sku: Sku
     from_location_id: LocationId
+    """The location that sends the units."""
     to_location_id: LocationId
+    """The location that receives the units."""
     quantity: int
-    gain: int = Field(description="margin expected in addition, minor units")
-    cost: int = Field(description="of the transfer, minor units")
+    """Number of units to move."""
+    gain: int
+    """Expected additional margin in minor units."""
+    cost: int
+    """Cost of the transfer in minor units."""
 
 
 class Unjudged(Answer):
+    """A SKU that could not be compared."""
+
     sku: Sku
     reason: str
+    """Why the SKU could not be compared."""
 
 
 class SuggestionsAnswer(Answer):
+    """Suggested transfers."""
+
     currency: str
-    suggestions: list[SuggestedTransfer] = Field(description="what pays most comes first")
+    """Currency of all amounts (ISO 4217)."""
+    suggestions: list[SuggestedTransfer]
+    """The suggested transfers, most profitable first."""
     unjudged: list[Unjudged]
+    """SKUs that could not be compared."""
 
 
-def suggestions_answer(found: Suggested) -> SuggestionsAnswer:
+def suggestions_answer(suggested: Suggested) -> SuggestionsAnswer:
     return SuggestionsAnswer(
-        currency=found.currency,
-        suggestions=[SuggestedTransfer(**asdict(one)) for one in found.suggestions],
-        unjudged=[Unjudged(sku=sku, reason=why) for sku, why in found.unjudged.items()],
+        currency=suggested.currency,
+        suggestions=[SuggestedTransfer(**asdict(row)) for row in suggested.suggestions],
+        unjudged=[Unjudged(sku=sku, reason=why) for sku, why in suggested.unjudged.items()],
     )
 
 

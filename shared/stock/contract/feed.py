@@ -1,4 +1,4 @@
-"""Events of a stock feed, as sources send them."""
+"""Events of the stock feed, as sources send them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,6 @@ from biip.gtin import Gtin
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Field,
     Strict,
     StringConstraints,
     ValidationError,
@@ -52,7 +51,7 @@ TIME = re.compile(r"^[12]\d{3}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-
 
 def _is_text(value: Any) -> Any:
     if not isinstance(value, str) or not TIME.match(value):
-        raise ValueError("an instant is RFC 3339 with an offset: 2026-03-01T09:30:00Z")
+        raise ValueError("use RFC 3339 with an offset, such as 2026-03-01T09:30:00Z")
     return value
 
 
@@ -78,7 +77,7 @@ def _is_gtin(sku: str) -> str:
         try:
             Gtin.parse(claimed)
         except ParseError:
-            raise ValueError("not a GTIN: the check digit or the length is wrong") from None
+            raise ValueError("this is not a GTIN: check its length and check digit") from None
     return sku
 
 
@@ -88,67 +87,88 @@ def _is_gln(location_id: str) -> str:
         try:
             Gln.parse(claimed)
         except ParseError:
-            raise ValueError("not a GLN: the check digit or the length is wrong") from None
+            raise ValueError("this is not a GLN: check its length and check digit") from None
     return location_id
 
 
 class _Place(Input):
     sku: Annotated[Sku, AfterValidator(_is_gtin)]
+    """The SKU; a GTIN is checked for its check digit."""
     location_id: Annotated[LocationId, AfterValidator(_is_gln)]
+    """The location; a `gln:` id is checked for its check digit."""
 
 
 class CountedData(_Place):
-    """``quantity`` units as of an instant. A ``net`` count has NoRain's own orders subtracted
-    already, up to ``net_through`` (without it: up to ``as_of``)."""
+    """A count of a SKU at a location."""
 
     quantity: Count
+    """Number of counted units."""
     as_of: When
+    """When the units were counted."""
     basis: Literal["physical", "net"]
+    """`physical`: units on the shelf. `net`: units minus NoRain's own open orders."""
     net_through: When | None = None
-    reason: Literal["cycle_counting", "stock_taking"] | None = Field(
-        default=None,
-        description="people went and counted, by plan: it teaches how sure a count is. Left out of "
-        "what one system copies from another, and of a count made because something seemed wrong",
-    )
+    """Orders up to this time are subtracted from a `net` count; default: `as_of`."""
+    reason: Literal["cycle_counting", "stock_taking"] | None = None
+    """Give it when people counted by plan: such counts measure how reliable the stock is. Leave it
+    out for copies of another system's stock and for counts after a suspicion."""
 
     @model_validator(mode="after")
     def _one_basis_only(self) -> "CountedData":
         if self.basis == "physical" and self.net_through is not None:
-            raise ValueError("net_through belongs to a count of basis net")
+            raise ValueError("net_through needs basis net")
         if self.basis == "net" and self.reason is not None:
-            raise ValueError("reason belongs to a count of basis physical")
+            raise ValueError("reason needs basis physical")
         return self
 
 
 class MovedData(_Place):
-    """``delta`` units came (above 0) or went; ``reason`` is a word of GS1's CBV."""
+    """Units that arrived at a location or left it."""
 
     delta: Delta
+    """Units that arrived (above 0) or left (below 0)."""
     reason: MovementReason
+    """Business step of GS1's Core Business Vocabulary."""
     occurred_at: When
+    """When the units moved."""
     reference: Text | None = None
+    """The source's document, such as a receipt or delivery note."""
 
 
 class ExpectedData(_Place):
-    """``quantity`` units will come with ``reference``; 0 cancels them."""
+    """Units that are expected at a location."""
 
     quantity: Count
+    """Number of expected units; 0 cancels the announcement."""
     expected_at: When
+    """When the units are expected."""
     reference: Text
+    """The supply, such as a purchase order: a later event with the same reference replaces this
+    one."""
 
 
 class _Envelope(Input):
     specversion: Literal["1.0"]
+    """Version of CloudEvents."""
     id: Text
+    """The id of the event, unique in its source."""
     source: Source
+    """The system that sends the event."""
     time: When
+    """When the event was created."""
     datacontenttype: Literal["application/json"] | None = None
+    """Media type of `data`."""
     sequence: Sequence | None = None
+    """Order of the source's events; a later event of the source wins."""
 
 
 class CountedEvent(_Envelope):
+    """A CloudEvent: a SKU was counted at a location."""
+
     type: Literal["stock.counted"]
+    """The type of the event."""
     data: CountedData
+    """The count."""
 
     def event(self) -> Event:
         data = self.data
@@ -167,8 +187,12 @@ class CountedEvent(_Envelope):
 
 
 class MovedEvent(_Envelope):
+    """A CloudEvent: units arrived at a location or left it."""
+
     type: Literal["stock.moved"]
+    """The type of the event."""
     data: MovedData
+    """The movement."""
 
     def event(self) -> Event:
         data = self.data
@@ -186,8 +210,12 @@ class MovedEvent(_Envelope):
 
 
 class ExpectedEvent(_Envelope):
+    """A CloudEvent: units are expected at a location."""
+
     type: Literal["stock.expected"]
+    """The type of the event."""
     data: ExpectedData
+    """The announced supply."""
 
     def event(self) -> Event:
         data = self.data
@@ -212,20 +240,20 @@ EVENTS: Mapping[str, type[CountedEvent | MovedEvent | ExpectedEvent]] = {
 
 
 def event_of(document: Any, now: datetime) -> Event:
-    """The feed message that a CloudEvent carries; an instant a little ahead of ``now`` is ``now``.
+    """Parses a CloudEvent of the feed. An instant slightly after ``now`` becomes ``now``.
 
-    Raises InvalidRequest naming every wrong place by its JSON path, relative to the event.
+    Raises InvalidRequest naming every wrong field by its JSON path in the event.
     """
     if not isinstance(document, dict):
         raise MalformedRequest(
-            "an event is a JSON object", [{"path": "$", "message": "not an object"}]
+            "an event must be a JSON object", [{"path": "$", "message": "this is not an object"}]
         )
     kind = document.get("type")
     model = EVENTS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        known = ", ".join(EVENTS)
+        types = ", ".join(EVENTS)
         raise InvalidRequest(
-            "the type of the event is unknown", [{"path": "$.type", "message": f"one of {known}"}]
+            "the event type is unknown", [{"path": "$.type", "message": f"use one of {types}"}]
         )
     try:
         event = model.model_validate(document).event()
@@ -247,7 +275,7 @@ def _passed(event: Event, now: datetime) -> Event:
 
 
 def _instants(event: Event) -> Iterator[tuple[str, datetime]]:
-    """Every instant of an event at which something has happened, by its path."""
+    """The instants of an event that must lie in the past, with their JSON paths."""
     match event:
         case Counted():
             yield "data.as_of", event.as_of
@@ -268,14 +296,35 @@ CloudEvent = Annotated[
             "description": "A CloudEvents 1.0 event of the stock feed.",
             "required": ["specversion", "id", "source", "type", "time", "data"],
             "properties": {
-                "specversion": {"const": "1.0"},
-                "id": {"type": "string"},
-                "source": {"type": "string", "format": "uri-reference"},
-                "type": {"enum": list(EVENTS)},
-                "time": {"type": "string", "format": "date-time"},
-                "datacontenttype": {"const": "application/json"},
-                "sequence": {"type": "integer", "minimum": 0},
-                "data": {"type": "object"},
+                "specversion": {"const": "1.0", "description": "Version of CloudEvents."},
+                "id": {
+                    "type": "string",
+                    "description": "The id of the event, unique in its source.",
+                },
+                "source": {
+                    "type": "string",
+                    "format": "uri-reference",
+                    "description": "The system that sends the event.",
+                },
+                "type": {"enum": list(EVENTS), "description": "The type of the event."},
+                "time": {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "When the event was created.",
+                },
+                "datacontenttype": {
+                    "const": "application/json",
+                    "description": "Media type of `data`.",
+                },
+                "sequence": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Order of the source's events; a later event wins.",
+                },
+                "data": {
+                    "type": "object",
+                    "description": "Data of the event; /v1/asyncapi.json has the fields by type.",
+                },
             },
             "additionalProperties": False,
         }
@@ -284,17 +333,27 @@ CloudEvent = Annotated[
 
 
 class Updates(Input):
+    """Events of the stock feed."""
+
     events: Annotated[list[CloudEvent], MinLen(1), MaxLen(MOST_UPDATES)]
+    """CloudEvents of the types `stock.counted`, `stock.moved` and `stock.expected`."""
 
 
 class RejectedEvent(Answer):
-    """The event at ``index`` was not taken; ``detail`` names what is wrong by its JSON path."""
+    """An event that was not queued."""
 
     index: int
+    """Position of the event in the request, from 0."""
     code: str
+    """The problem code."""
     detail: str
+    """What is wrong, with its JSON path."""
 
 
 class UpdatesAnswer(Answer):
+    """Which events were queued."""
+
     accepted: int
+    """Number of events that were queued."""
     rejected: list[RejectedEvent]
+    """Events that were not queued."""

@@ -1,4 +1,4 @@
-"""The rules of channel stock as planners send and see them. What they mean stands in rules.py."""
+"""Requests and answers of the rules of channel stock; stock/model/rules.py applies them."""
 
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
@@ -32,37 +32,38 @@ Kind = Literal["warehouse", "store", "vendor"]
 
 
 class _Document(Answer):
-    """Comes in as strictly as any input, and goes out without what it does not say."""
+    """A part of the rules: strict as input, and without absent fields as answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class MatchDocument(_Document):
-    """Where a rule applies. All that is given must fit, each by any one of its values; what is
-    left out fits always."""
+    """Where a rule applies: every field that is given must match one of its values."""
 
     location_ids: Annotated[list[LocationId], Field(min_length=1, max_length=MOST_NAMES)] | None = (
         None
     )
+    """The rule applies at these locations."""
     location_types: Annotated[list[Kind], Field(min_length=1)] | None = None
+    """The rule applies at locations of these types."""
     location_groups: Annotated[list[Id], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    """The rule applies at locations of these groups."""
     skus: Annotated[list[Sku], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    """The rule applies to these SKUs."""
     product_attributes: (
         Annotated[
             dict[Text, Annotated[list[Text], Field(min_length=1, max_length=100)]],
             Field(min_length=1, max_length=20),
         ]
         | None
-    ) = Field(default=None, description="of the catalog: the values that fit, by attribute")
-    channels: Annotated[list[Channel], Field(min_length=1, max_length=50)] | None = Field(
-        default=None, description="whose safety stock it is; a fence names its own channels"
-    )
+    ) = None
+    """The rule applies to products whose catalog attributes have one of these values."""
+    channels: Annotated[list[Channel], Field(min_length=1, max_length=50)] | None = None
+    """Channels of a safety stock; a ring fence names its own channels."""
 
-    confidence_below: Confidence | None = Field(
-        default=None,
-        description="where picks of the product's group find less often what the stock shows; "
-        "where nobody has picked or counted it does not apply",
-    )
+    confidence_below: Confidence | None = None
+    """The rule applies where picks of the product group find the stock less often than this share.
+    It does not apply where nobody has picked or counted yet."""
 
     def match(self) -> RuleMatch:
         below = self.confidence_below
@@ -98,15 +99,18 @@ class MatchDocument(_Document):
 
 class _Amount(_Document):
     units: Count | None = None
-    ratio: Ratio | None = Field(default=None, description="at most four decimals")
-    minimum: Count | None = Field(default=None, description="units; beside a ratio")
+    """Number of units; give either `units` or `ratio`."""
+    ratio: Ratio | None = None
+    """Share of the units, with at most four decimals."""
+    minimum: Count | None = None
+    """Least number of units beside a ratio."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.units is None) == (self.ratio is None):
-            raise ValueError("either units or ratio")
+            raise ValueError("give either units or ratio")
         if self.minimum is not None and self.ratio is None:
-            raise ValueError("a minimum belongs to a ratio")
+            raise ValueError("minimum needs ratio")
         return self
 
     def amount(self) -> RuleAmount:
@@ -116,36 +120,39 @@ class _Amount(_Document):
 
 
 class SafetyStockDocument(_Amount):
-    """Units that a channel may not sell, or their share of what is on hand."""
+    """Units, or a share of the units on hand, that a channel may not sell."""
 
 
 class RingFenceDocument(_Amount):
-    """Units set aside for ``channels``, or their share of what there is to share since the fence
-    began."""
+    """Units, or a share of the units since the fence began, that only `channels` may sell."""
 
     channels: Annotated[list[Channel], Field(min_length=1, max_length=50)]
-    until: InstantInput | None = Field(
-        default=None, description="from then on it is open to all again"
-    )
+    """The channels that may sell the fenced units."""
+    until: InstantInput | None = None
+    """From then on all channels may sell the units again."""
 
 
 class RuleDocument(_Document):
-    rule_id: RuleId = Field(
-        description="what a fence counts, it counts under this name: a fence that starts anew "
-        "needs a new one"
-    )
+    """A safety stock or a ring fence, and where it applies."""
+
+    rule_id: RuleId
+    """Name of the rule. A ring fence counts its sold units under this name: give a fence that
+    starts anew a new name."""
     match: MatchDocument = MatchDocument()
+    """Where the rule applies; default: everywhere."""
     safety_stock: SafetyStockDocument | None = None
+    """Units that a channel may not sell; give either this or `ring_fence`."""
     ring_fence: RingFenceDocument | None = None
+    """Units that only some channels may sell."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.safety_stock is None) == (self.ring_fence is None):
-            raise ValueError("either safety_stock or ring_fence")
+            raise ValueError("give either safety_stock or ring_fence")
         if self.ring_fence is not None and self.match.confidence_below is not None:
-            raise ValueError("a fence begins and ends with its rule, not with how sure a count is")
+            raise ValueError("a ring fence cannot depend on confidence_below")
         if self.ring_fence is not None and self.match.channels is not None:
-            raise ValueError("a fence is for ring_fence.channels, and bounds all others")
+            raise ValueError("name the channels of a ring fence in ring_fence.channels")
         return self
 
     def rule(self) -> Rule:
@@ -181,31 +188,41 @@ class RuleDocument(_Document):
 
 
 class RulesInput(Input):
+    """All rules of channel stock."""
+
     rules: Annotated[list[RuleDocument], Field(max_length=MOST_RULES)]
+    """All rules, in the order in which they apply."""
 
 
 class RulesAnswer(Answer):
-    version: int = Field(description="the ETag; 0 is the document that nobody has written")
+    """A version of the rules of channel stock."""
+
+    version: int
+    """Version of the rules, also in the ETag; 0: no rules were written yet."""
     changed_at: Instant | None = None
+    """When the rules were written."""
     changed_by: str | None = None
+    """Who wrote the rules."""
     rules: list[RuleDocument]
+    """The rules, in the order in which they apply."""
 
     @classmethod
-    def of(cls, found: PublishedRules) -> Self:
+    def of(cls, published: PublishedRules) -> Self:
         return cls(
-            version=found.rules.version,
-            changed_at=found.at,
-            changed_by=found.by,
-            rules=[RuleDocument.of(rule) for rule in found.rules.rules],
+            version=published.rules.version,
+            changed_at=published.at,
+            changed_by=published.by,
+            rules=[RuleDocument.of(rule) for rule in published.rules.rules],
         )
 
 
 def rules_of(body: RulesInput) -> tuple[Rule, ...]:
-    """Raises InvalidRequest naming every rule that does not go together with those before it."""
+    """The rules of a request. Raises InvalidRequest naming every rule that contradicts an earlier
+    one."""
     rules = tuple(document.rule() for document in body.rules)
     errors = [*_repeated(rules), *_overlapping(rules), *_more_than_all(rules)]
     if errors:
-        raise InvalidRequest("the rules do not go together", errors)
+        raise InvalidRequest("the rules contradict each other", errors)
     return rules
 
 
@@ -218,14 +235,14 @@ def _repeated(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
             errors.append(
                 {
                     "path": f"$.rules[{place}].rule_id",
-                    "message": f"there is a rule {rule.rule_id} before",
+                    "message": f"an earlier rule has the name {rule.rule_id} too",
                 }
             )
     return errors
 
 
 def _overlapping(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
-    """A unit is taken from one fence: no channel may be in two."""
+    """Errors of channels in two different fences: a sold unit counts in one fence only."""
     fenced: dict[str, Rule] = {}
     errors = []
     for place, rule in enumerate(rules):
@@ -235,21 +252,22 @@ def _overlapping(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
                 errors.append(
                     {
                         "path": f"$.rules[{place}].ring_fence.channels",
-                        "message": f"{channel} is fenced in rule {before.rule_id} with other "
-                        "channels: the channels of two fences are the same, or all different",
+                        "message": f"rule {before.rule_id} fences {channel} with other "
+                        "channels: two fences must have the same channels or none in common",
                     }
                 )
     return errors
 
 
 def _more_than_all(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
-    """Of rules with one match and the same channels only the last holds."""
+    """Errors of fences that share more than all units. Of rules with the same match and channels
+    only the last one applies."""
     shares: list[tuple[RuleMatch, dict[frozenset[str], int]]] = []
     errors = []
     for place, rule in enumerate(rules):
         if not rule.fenced or not rule.amount.ratio:
             continue
-        by_channels = next((found for match, found in shares if match == rule.match), None)
+        by_channels = next((ratios for match, ratios in shares if match == rule.match), None)
         if by_channels is None:
             by_channels = {}
             shares.append((rule.match, by_channels))
@@ -259,7 +277,7 @@ def _more_than_all(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
             errors.append(
                 {
                     "path": f"$.rules[{place}].ring_fence.ratio",
-                    "message": f"the fences of this match would be {total / WHOLE:.4g} of all",
+                    "message": f"the ratios of these fences add up to {total / WHOLE:.4g}, not to 1",
                 }
             )
     return errors

@@ -87,7 +87,7 @@ def test_a_price_on_carbon_brings_orders_nearer_and_says_what_it_costs() -> None
 
 def test_pages_add_up(environment: pytest.MonkeyPatch) -> None:
     drafted(DEFAULT_POLICY)
-    environment.setattr(api, "WHAT_IF_ITEMS", 3)
+    environment.setattr("functions.routing.what_if.WHAT_IF_ITEMS", 3)
     pages, cursor = 0, None
     orders = 0
     while True:

@@ -51,7 +51,7 @@ def told(parts: list[Any]) -> str:
 def test_the_pages_of_a_draft_from_a_file_are_one_result(
     http: httpx.Client, environment: pytest.MonkeyPatch
 ) -> None:
-    environment.setattr("functions.orders.api.WHAT_IF_ITEMS", 3)
+    environment.setattr("functions.routing.what_if.WHAT_IF_ITEMS", 3)
     handling = {kind: {"package": row.package, "unit": row.unit} for kind, row in DEAR.items()}
     rails = {"days": 2, "orders": 1, "splits": 0.5}
     found = together(pages(http, 2, policy(handling=handling, split=0, guard_rails=rails)))

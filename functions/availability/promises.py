@@ -1,0 +1,47 @@
+"""The routes of promises. They run the order router, so the orders Lambda answers them."""
+
+from aws_lambda_powertools.event_handler.router import Router
+
+from functions.orders.requests import now_in_milliseconds
+from shared.orders import promising
+from shared.orders.contract.promises import (
+    PromiseHeld,
+    PromiseHoldInput,
+    PromiseInput,
+    PromisesAnswer,
+)
+from shared.web.api import idempotent, who
+from shared.web.auth import needs
+
+router = Router()
+
+
+@router.post(
+    "/v1/availability/promises",
+    operation_id="promiseCart",
+    security=needs("availability:read"),
+    summary="List the options to deliver or collect a cart",
+    description="Asks the router that also places orders, and returns each option with its date, "
+    "cost and number of parcels. Nothing is reserved.",
+)
+def promise(body: PromiseInput) -> PromisesAnswer:
+    who(router).must_see(body.channel)
+    return promising.promises(body, now_in_milliseconds())
+
+
+@router.post(
+    "/v1/availability/promises/hold",
+    operation_id="holdPromise",
+    status_code=201,
+    security=needs("orders:write", "stock:write"),
+    summary="Hold one of the promised options",
+    description="Reserves the option until `expires_at`, which is never later than the time when "
+    "its first units have to be ready. An order with this `hold_id` gets exactly this plan: "
+    "locations, units, dates and cost, even when a cheaper plan has appeared. When the option is "
+    "no longer available as promised, the request is refused with `promise_changed` and the option "
+    "that is available now.",
+)
+def hold_promise(body: PromiseHoldInput) -> PromiseHeld:
+    caller, request = who(router), idempotent(router)
+    caller.must_see(body.channel)
+    return PromiseHeld.model_validate_json(promising.hold(body, request, now_in_milliseconds()))

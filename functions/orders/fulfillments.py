@@ -1,0 +1,226 @@
+"""The routes of fulfillments: the pick list of a location, and what the location does with it."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.router import Router
+
+from functions.orders.requests import (
+    LOCATION_PAGE,
+    Cursor,
+    Decide,
+    FulfillmentPath,
+    change_order,
+    next_cursor,
+    page_end,
+    states,
+)
+from shared.orders import changing, model, offers, store
+from shared.orders.contract.common import units
+from shared.orders.contract.fulfillments import (
+    AcceptInput,
+    CancelFulfillmentInput,
+    FulfillmentsAnswer,
+    HandOverInput,
+    RejectInput,
+    ShipInput,
+    fulfillment_answer,
+)
+from shared.orders.contract.orders import OrderAnswer
+from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.web.api import idempotent, who
+from shared.web.auth import needs
+from shared.web.contract import LocationId
+
+READ = needs("fulfillments:read")
+WRITE = needs("fulfillments:write")
+FULFILLMENT = "/v1/fulfillments/<fulfillment_id>"
+
+router = Router()
+
+
+@router.get(
+    "/v1/fulfillments",
+    operation_id="listFulfillments",
+    security=READ,
+    summary="Read the pick list of a location",
+    description="Lists the open fulfillments of a location (or those in `state`), most urgent "
+    "first. The caller must work at the location.",
+)
+def list_fulfillments(
+    location_id: Annotated[LocationId, Query(description="The location that picks.")],
+    state: Annotated[
+        FulfillmentState | None,
+        Query(description="Only fulfillments in this state; default: all open ones."),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=200, description="Number of fulfillments on a page.")
+    ] = 50,
+    cursor: Cursor = None,
+) -> FulfillmentsAnswer:
+    caller = who(router)
+    caller.must_work_at(location_id)
+    page = store.picks(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
+    return FulfillmentsAnswer(
+        fulfillments=[
+            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
+            for pick in page.picks
+            if caller.sees(pick.channel)
+        ],
+        next_cursor=next_cursor(page.after),
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/accept",
+    operation_id="acceptFulfillment",
+    security=WRITE,
+    summary="Accept an offered fulfillment",
+    description="The location agrees to serve the units. When several locations were asked "
+    "(`rivals`), the first one to accept gets the fulfillment and reserves its own units; later "
+    "ones are refused with `invalid_transition`.",
+)
+def accept(fulfillment_id: FulfillmentPath, body: AcceptInput | None = None) -> OrderAnswer:
+    location_id = (body or AcceptInput()).location_id
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: offers.accepted(order, fulfillment_id, location_id, now, actor),
+        location_id,
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/reject",
+    operation_id="rejectFulfillment",
+    security=WRITE,
+    summary="Reject units of a fulfillment",
+    description="The location does not serve these units, and the reason corrects its stock: "
+    "`not_found` and `mismatch` take the units off its stock, `damaged` moves them to damaged, "
+    "`no_capacity` leaves the stock as it is. The units are routed elsewhere at once. When the "
+    "stock shows more units than those not found, the event `stock.count_requested` asks for a "
+    "count.",
+)
+def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
+    rejections = [line.rejection() for line in body.lines]
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        believed = changing.believed_available(order, fulfillment_id, rejections)
+        return model.reject(order, fulfillment_id, rejections, believed, now=now, actor=actor)
+
+    return _change(fulfillment_id, decide)
+
+
+@router.post(
+    f"{FULFILLMENT}/pick",
+    operation_id="pickFulfillment",
+    security=WRITE,
+    summary="Mark a fulfillment as picked",
+    description="All units of the fulfillment have been taken from the shelf.",
+)
+def pick(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "pick")
+
+
+@router.post(
+    f"{FULFILLMENT}/pack",
+    operation_id="packFulfillment",
+    security=WRITE,
+    summary="Mark a fulfillment as packed",
+    description="All units of a fulfillment to ship are in the parcel.",
+)
+def pack(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "pack")
+
+
+@router.post(
+    f"{FULFILLMENT}/ready",
+    operation_id="readyFulfillment",
+    security=WRITE,
+    summary="Mark a fulfillment as ready for pickup",
+    description="The units of a pickup fulfillment wait for the shopper.",
+)
+def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    return _step(fulfillment_id, "ready")
+
+
+@router.post(
+    f"{FULFILLMENT}/ship",
+    operation_id="shipFulfillment",
+    security=WRITE,
+    summary="Hand a parcel to the carrier",
+    description="The units leave the stock of the location. With `lines` only some units are "
+    "shipped; the others stay as a fulfillment of their own.",
+)
+def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: model.act(
+            order,
+            fulfillment_id,
+            "ship",
+            now,
+            actor,
+            units=units(body.lines),
+            carrier=body.carrier,
+            tracking=body.tracking,
+        ),
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/collect",
+    operation_id="collectFulfillment",
+    security=WRITE,
+    summary="Hand units to the shopper",
+    description="The shopper has collected the units, and they leave the stock of the location. "
+    "With `lines` only some units are handed over; the others stay as a fulfillment of their own.",
+)
+def collect(fulfillment_id: FulfillmentPath, body: HandOverInput | None = None) -> OrderAnswer:
+    return _step(fulfillment_id, "collect", body)
+
+
+@router.post(
+    f"{FULFILLMENT}/cancel",
+    operation_id="cancelFulfillment",
+    security=WRITE,
+    summary="Cancel a fulfillment",
+    description="Cancels the units of the fulfillment in the order; they are on sale again at "
+    "once.",
+)
+def cancel_fulfillment(
+    fulfillment_id: FulfillmentPath, body: CancelFulfillmentInput | None = None
+) -> OrderAnswer:
+    reason = (body or CancelFulfillmentInput()).reason
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: model.cancel_fulfillment(
+            order, fulfillment_id, reason, now, actor
+        ),
+    )
+
+
+def _step(
+    fulfillment_id: str,
+    action: Literal["pick", "pack", "ready", "collect"],
+    body: HandOverInput | None = None,
+) -> OrderAnswer:
+    handed_over = units(body.lines) if body else None
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: model.act(
+            order, fulfillment_id, action, now, actor, units=handed_over
+        ),
+    )
+
+
+def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None) -> OrderAnswer:
+    """Changes the order of a fulfillment. The caller must work at ``location_id``, or else at the
+    location of the fulfillment."""
+    caller = who(router)
+
+    def checked(order: Order, now: datetime, actor: str) -> OrderChange:
+        caller.must_work_at(location_id or order.fulfillment(fulfillment_id).location_id)
+        return decide(order, now, actor)
+
+    return change_order(store.order_of(fulfillment_id), checked, caller, idempotent(router))

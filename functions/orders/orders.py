@@ -1,0 +1,230 @@
+"""The routes of orders."""
+
+from datetime import datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.router import Router
+
+from functions.orders.requests import (
+    LOCATION_PAGE,
+    SHOPPER_PAGE,
+    Cursor,
+    Decide,
+    OrderPath,
+    answer_text,
+    change_order,
+    next_cursor,
+    now_in_milliseconds,
+    page_end,
+    readable_order,
+    states,
+)
+from shared.errors import NotFound, invalid
+from shared.locations.store import find as find_location
+from shared.orders import buyers, model, placing, store
+from shared.orders.contract.common import units
+from shared.orders.contract.decisions import DecisionAnswer, decision_answer
+from shared.orders.contract.orders import (
+    CancelInput,
+    HistoryAnswer,
+    OrderAnswer,
+    OrderInput,
+    OrdersAnswer,
+    PaymentReceived,
+    ReturnInput,
+    history_answer,
+    order_answer,
+)
+from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.web.api import idempotent, who
+from shared.web.auth import needs
+from shared.web.contract import Id, LocationId
+
+READ = needs("orders:read")
+WRITE = needs("orders:write")
+
+router = Router()
+
+
+@router.post(
+    "/v1/orders",
+    operation_id="placeOrder",
+    status_code=201,
+    security=WRITE,
+    summary="Place an order",
+    description="Routes the order, reserves its units and stores it in one transaction: every unit "
+    "in the answer is reserved, except units that wait as a backorder. When units are missing the "
+    "order is refused as a whole; the problem lists every short line with its reason and the "
+    "alternatives. The code is `out_of_stock` when there is no stock, and `no_service`, "
+    "`too_late`, `no_capacity`, `too_many_parcels` or `too_dear` when there is stock that this "
+    "order cannot use. Send the same Idempotency-Key again after a timeout: an order is placed "
+    "once per key.",
+)
+def place_order(body: OrderInput) -> OrderAnswer:
+    caller, request, now = who(router), idempotent(router), now_in_milliseconds()
+    caller.must_see(body.channel)
+    draft = body.order(body.order_id or store.id_of(request), now)
+    text = placing.place(
+        draft,
+        request,
+        caller.actor,
+        now,
+        answer_text,
+        buyer=lambda: buyers.buyer(body.customer, request, now, caller),
+    )
+    return OrderAnswer.model_validate_json(text)
+
+
+@router.get(
+    "/v1/orders/<order_id>",
+    operation_id="getOrder",
+    security=READ,
+    summary="Read an order",
+    description="Returns the current state of an order with its lines and fulfillments. The read "
+    "is strongly consistent.",
+)
+def get_order(order_id: OrderPath) -> OrderAnswer:
+    return order_answer(store.whole(readable_order(order_id, who(router))))
+
+
+@router.get(
+    "/v1/orders",
+    operation_id="listOrders",
+    security=READ,
+    summary="List the orders of a shopper or of a location",
+    description="Give `profile_id` for the orders of a shopper, newest first, or `location_id` "
+    "(with or without `state`) for the orders that a location fulfils, most urgent first. The list "
+    "is a few seconds behind. Reads by `profile_id` are recorded in the audit of the profile.",
+)
+def list_orders(
+    profile_id: Annotated[
+        Id | None, Query(description="The shopper's profile; excludes `location_id` and `state`.")
+    ] = None,
+    location_id: Annotated[
+        LocationId | None, Query(description="The location that fulfils the orders.")
+    ] = None,
+    state: Annotated[
+        FulfillmentState | None,
+        Query(description="The state of the fulfillments at the location; default: open ones."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Number of orders on a page.")] = 50,
+    cursor: Cursor = None,
+) -> OrdersAnswer:
+    caller = who(router)
+    if profile_id is not None and location_id is None and state is None:
+        names = buyers.names_read(profile_id, caller.actor, now_in_milliseconds())
+        rows = store.of_profiles(names, limit, page_end(cursor, SHOPPER_PAGE))
+        orders, end = rows.orders, rows.after
+    elif location_id is not None and profile_id is None:
+        page = store.picks(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
+        orders, end = store.of_ids(pick.order_id for pick in page.picks), page.after
+    else:
+        raise invalid("query", "give either profile_id, or location_id with or without state")
+    return OrdersAnswer(
+        orders=[order_answer(order) for order in orders if caller.sees(order.channel)],
+        next_cursor=next_cursor(end),
+    )
+
+
+@router.get(
+    "/v1/orders/<order_id>/decision",
+    operation_id="getOrderDecision",
+    security=READ,
+    summary="Explain a routing decision of an order",
+    description="Returns the latest routing decision of the order, or the one named by "
+    "`decision_id`: every candidate location with its cost terms, and the reason why it was or was "
+    "not chosen. Costs are included only for clients with the scope `policy:read`.",
+)
+def get_decision(
+    order_id: OrderPath,
+    decision_id: Annotated[
+        str | None, Query(description="An earlier decision, from `decisions` of this answer.")
+    ] = None,
+) -> DecisionAnswer:
+    order = readable_order(order_id, who(router))
+    stored_decision = _stored_decision(order, decision_id)
+    return decision_answer(stored_decision, order, costs="policy:read" in who(router).scopes)
+
+
+@router.get(
+    "/v1/orders/<order_id>/history",
+    operation_id="getOrderHistory",
+    security=READ,
+    summary="Read the history of an order",
+    description="Returns every event of the order, oldest first, with its time and actor.",
+)
+def get_history(order_id: OrderPath) -> HistoryAnswer:
+    return history_answer(store.whole(readable_order(order_id, who(router))))
+
+
+@router.post(
+    "/v1/orders/<order_id>/cancel",
+    operation_id="cancelOrder",
+    security=WRITE,
+    summary="Cancel an order, some of its lines, or some units",
+    description="Cancels units that have not been handed over. The units are on sale again at "
+    "once. Without `lines` it cancels everything that has not been handed over.",
+)
+def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
+    return _change(
+        order_id,
+        lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
+    )
+
+
+@router.post(
+    "/v1/orders/<order_id>/payment",
+    operation_id="payOrder",
+    security=WRITE,
+    summary="Report the payment of a pending order",
+    description="An order placed with payment status `pending` waits for this call and is "
+    "cancelled at `payment.deadline` without it. Units cancelled before the payment are not "
+    "charged; when `amount` exceeds the value of the remaining units, a refund of the difference "
+    "is due.",
+)
+def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
+    return _change(
+        order_id,
+        lambda order, now, actor: model.pay(
+            order, body.status, body.reference, now, actor, body.charged(order)
+        ),
+    )
+
+
+@router.post(
+    "/v1/orders/<order_id>/returns",
+    operation_id="returnOrder",
+    security=WRITE,
+    summary="Return units of an order at any location",
+    description="Sellable units are on sale at that location at once; damaged units are stored as "
+    "damaged. An exchange is a new order: name it in `exchange_order_id`.",
+)
+def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
+    if find_location(body.location_id) is None:
+        raise invalid("$.location_id", "this location does not exist")
+    returned = [line.returned() for line in body.lines]
+    exchange = body.exchange_order_id
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        if exchange is not None:
+            buyers.check_exchange(order, store.find(exchange))
+        return model.take_back(order, body.location_id, returned, now, actor, exchange)
+
+    return _change(order_id, decide)
+
+
+def _change(order_id: str, decide: Decide) -> OrderAnswer:
+    return change_order(order_id, decide, who(router), idempotent(router))
+
+
+def _stored_decision(order: Order, decision_id: str | None) -> bytes:
+    """The latest decision of ``order``, or the named one, as it is stored."""
+    for reference in reversed(order.decisions):
+        if decision_id is None or model.decision_id(reference) == decision_id:
+            return store.decision(order.order_id, reference)
+    raise NotFound(
+        f"order {order.order_id} has no decision {decision_id}"
+        if decision_id
+        else f"order {order.order_id} has no routing decision: it was placed from a hold"
+    )

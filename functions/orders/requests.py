@@ -1,0 +1,77 @@
+"""What the routes of orders and of fulfillments share: changes of an order, and pages of lists."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from shared.errors import NotFound
+from shared.orders import changing, store
+from shared.orders.contract.orders import OrderAnswer, order_answer
+from shared.orders.model import OPEN, FulfillmentState, Order, OrderChange
+from shared.web.auth import Caller
+from shared.web.contract import ID, Id
+from shared.web.cursor import cursor_of, key_of
+from shared.web.idempotency import Request
+
+INSTANT = r"[0-9TZ:.-]{24}"
+SHOPPER_PAGE = rf"profile\n{INSTANT}\n{ID}"
+LOCATION_PAGE = rf"[a-z_]{{1,20}}\n{INSTANT}#{ID}\n{ID}(#{ID})?"
+"""The regular expressions that a decoded cursor of a list must match: see store.PageEnd."""
+
+OrderPath = Annotated[Id, Path(description="The id of the order.")]
+FulfillmentPath = Annotated[Id, Path(description="The id of the fulfillment.")]
+Cursor = Annotated[
+    str | None,
+    Query(description="`next_cursor` of the previous page; leave it out for the first page."),
+]
+Decide = Callable[[Order, datetime, str], OrderChange]
+"""(order, now, actor) -> the change of the order."""
+
+
+def now_in_milliseconds() -> datetime:
+    """The current time in the precision in which instants are stored."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def readable_order(order_id: str, caller: Caller) -> Order:
+    """Raises NotFound, or Forbidden when the caller may not see the order's channel."""
+    order = store.find(order_id)
+    if order is None:
+        raise NotFound(f"there is no order {order_id}", order_id=order_id)
+    caller.must_see(order.channel)
+    return order
+
+
+def change_order(order_id: str, decide: Decide, caller: Caller, request: Request) -> OrderAnswer:
+    """Decides and stores a change of an order once per ``request``; a repeated request gets the
+    first answer again."""
+    now = now_in_milliseconds()
+
+    def checked(order: Order) -> OrderChange:
+        caller.must_see(order.channel)
+        return decide(order, now, caller.actor)
+
+    text = changing.change(order_id, checked, now, request=request, answer=answer_text)
+    return OrderAnswer.model_validate_json(text or "")
+
+
+def answer_text(order: Order) -> str:
+    """The answer as JSON: it is stored with the request, for its repetitions."""
+    return order_answer(order).model_dump_json()
+
+
+def states(state: FulfillmentState | None) -> tuple[FulfillmentState, ...]:
+    """The states of fulfillments that a list shows: the open ones unless one is named."""
+    return OPEN if state is None else (state,)
+
+
+def page_end(cursor: str | None, pattern: str) -> store.PageEnd | None:
+    """Where the previous page ended. Raises InvalidRequest unless the cursor fits ``pattern``."""
+    return None if cursor is None else store.PageEnd(*key_of(cursor, pattern).split("\n"))
+
+
+def next_cursor(end: store.PageEnd | None) -> str | None:
+    return cursor_of(f"{end.group}\n{end.key}\n{end.id}") if end else None

@@ -1,0 +1,34 @@
+"""The route of quotes. It runs the order router, so the orders Lambda answers it."""
+
+from aws_lambda_powertools.event_handler.router import Router
+
+from functions.orders.requests import now_in_milliseconds
+from shared.orders import placing
+from shared.orders.contract.decisions import QuoteAnswer, decision_answer
+from shared.orders.contract.fulfillments import part_answer
+from shared.orders.contract.orders import OrderInput
+from shared.web.api import who
+from shared.web.auth import needs
+
+router = Router()
+
+
+@router.post(
+    "/v1/routing/quotes",
+    operation_id="quoteOrder",
+    security=needs("policy:read", "orders:write"),
+    summary="Show the routing decision that an order would get now",
+    description="Routes the order without reserving or storing anything. Costs are included only "
+    "for clients with the scope `policy:read`.",
+)
+def quote_order(body: OrderInput) -> QuoteAnswer:
+    caller, now = who(router), now_in_milliseconds()
+    caller.must_see(body.channel)
+    draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
+    decision, order, short = placing.quote(draft, draft.placed_at)
+    costs = "policy:read" in caller.scopes
+    return QuoteAnswer(
+        **dict(decision_answer(decision.to_bytes(), costs=costs)),
+        fulfillments=[part_answer(fulfillment) for fulfillment in order.fulfillments],
+        short=short,
+    )
