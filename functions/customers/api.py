@@ -42,8 +42,8 @@ from shared.customers.contract.profiles import (
 )
 from shared.customers.contract.reviews import CustomerReviews, JudgedReview, Verdict, review_answer
 from shared.customers.contract.statements import CustomerStatement, ResolvedCustomer
-from shared.customers.model import normal
-from shared.customers.model.fold import Cart
+from shared.customers.model import normalize
+from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import Interaction, Profile
 from shared.customers.store import Act, erasing, exporting, files, jobs
 from shared.customers.store.values import milliseconds
@@ -81,7 +81,7 @@ app = api()
 def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     request, sources, now = idempotent(app), who(app).sources, _now()
     record = statement.record(statement.occurred_at, now, sources)
-    found = store.resolve(record, request.name, now, store.fresh_id(), request.digest)
+    found = store.resolve(record, request.name, now, store.new_id(), request.digest)
     answer = ResolvedCustomer(
         profile_id=found.profile_id,
         outcome=found.outcome,
@@ -140,7 +140,7 @@ def look_up(
         raise InvalidRequest("give one of email, phone and loyalty_id")
     ((name, value),) = asked.items()
     try:
-        profiles = store.find_by(name, normal.identifier(name, _sent(name, value), country))
+        profiles = store.find_by(name, normalize.identifier(name, _sent(name, value), country))
     except ValueError as error:
         raise InvalidRequest(
             "it cannot be looked up", [{"path": f"query.{name}", "message": str(error)}]
@@ -156,7 +156,7 @@ def look_up(
     description="An id that was merged answers with the survivor. Every read is noted.",
 )
 def profile(profile_id: ProfilePath) -> CustomerProfile:
-    found = store.whole(profile_id)
+    found = store.profile_overview(profile_id)
     _note([found.profile.profile_id], "profile")
     return whole_answer(found)
 
@@ -172,7 +172,7 @@ def profile(profile_id: ProfilePath) -> CustomerProfile:
     "its `status_url` has links to the files, which are kept for 7 days.",
 )
 def export(profile_id: ProfilePath) -> Response[JobAsked]:
-    job_id = exporting.ask(profile_id, _act("export"), store.fresh_id(), idempotent(app))
+    job_id = exporting.request_export(profile_id, _act("export"), store.new_id(), idempotent(app))
     _note([store.find(profile_id).profile_id], "export")
     _begin(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
@@ -187,7 +187,7 @@ def export(profile_id: ProfilePath) -> Response[JobAsked]:
 def reads(
     profile_id: ProfilePath, limit: Limit = 50, cursor: Annotated[str | None, Query()] = None
 ) -> ProfileReads:
-    found, more = store.reads(profile_id, limit, key_of(cursor, NOTED) if cursor else None)
+    found, more = store.read_log(profile_id, limit, key_of(cursor, NOTED) if cursor else None)
     return ProfileReads(
         profile_id=profile_id,
         reads=[ProfileRead.model_validate(dict(row)) for row in found],
@@ -205,7 +205,7 @@ def reads(
     "is refused with 410 when it comes again; who comes back later begins anew.",
 )
 def erase(profile_id: ProfilePath) -> Response[JobAsked]:
-    job_id = erasing.ask(profile_id, _act("erase"), store.fresh_id())
+    job_id = erasing.request_erasure(profile_id, _act("erase"), store.new_id())
     _begin(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
 
@@ -224,7 +224,7 @@ def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
     if f"customers:{found.kind}" not in who(app).scopes:
         raise Forbidden(f"this takes the scope customers:{found.kind}")
     answer = job_answer(found)
-    until = found.ended_at + files.KEPT if found.ended_at else None
+    until = found.ended_at + files.FILES_KEPT if found.ended_at else None
     if found.kind == "export" and found.state == "done" and until and _now() < until:
         _note([store.find(found.profile_id).profile_id], "export link")
         links = [ExportedFile.model_validate(row) for row in files.links(found)]
@@ -244,7 +244,7 @@ def merge(profile_id: ProfilePath, wanted: MergeRequest) -> MergedCustomer:
     summary="See what a merge would make, without making it",
 )
 def preview(profile_id: ProfilePath, wanted: MergePreviewRequest) -> MergePreview:
-    found = store.preview(profile_id, wanted.other_profile_id)
+    found = store.preview_merge(profile_id, wanted.other_profile_id)
     _note(sorted(found.profile.member_ids), "merge preview")
     return preview_answer(found)
 
@@ -260,7 +260,7 @@ def unmerge(profile_id: ProfilePath, wanted: UnmergeRequest) -> UnmergedCustomer
     stays, leaves = store.unmerge(
         profile_id,
         (wanted.record.source, wanted.record.source_id),
-        store.fresh_id(),
+        store.new_id(),
         _act(wanted.reason),
         idempotent(app),
     )
@@ -359,7 +359,7 @@ def _begin(job_id: str) -> None:
 
 
 def _note(profile_ids: list[str], what: str) -> None:
-    store.audit(profile_ids, who(app).actor, what, _now(), store.fresh_id())
+    store.record_reads(profile_ids, who(app).actor, what, _now(), store.new_id())
 
 
 def _act(reason: str) -> Act:

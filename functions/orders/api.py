@@ -58,7 +58,7 @@ from shared.orders.model import FulfillmentState, Order, OrderChange, transfers
 from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.store import transfers as transfers_store
 from shared.routing.model.decision import Decision
-from shared.routing.model.erased import is_stub
+from shared.routing.model.erased import is_erased_stub
 from shared.routing.model.whatif import what_if
 from shared.routing.store import policies
 from shared.web.api import api, idempotent, serve, who
@@ -446,10 +446,10 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     pk, _, sk = key.partition("\n")
     since = _now() - timedelta(days=body.days)
     page, last = store.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
-    decided = ((name, Decision.from_bytes(data)) for name, data in page if not is_stub(data))
+    decided = ((name, Decision.from_bytes(data)) for name, data in page if not is_erased_stub(data))
     found = what_if(decided, draft.policy)
     following = cursor_of("\n".join(last)) if last else None
-    trial = policies.tried(
+    trial = policies.add_trial_page(
         draft.revision,
         body.days,
         body.cursor,

@@ -10,7 +10,7 @@ from shared.orders import model, placing, sourcing, store
 from shared.orders.model import Fulfillment, Order, OrderChange, Taken
 from shared.orders.sourcing import Supply, staying
 from shared.routing.model.decision import Decision
-from shared.routing.model.route import cost_of, route
+from shared.routing.model.route import route, shipping_cost
 from shared.stock import store as stock
 from shared.stock.model.rules import Facts
 
@@ -74,10 +74,10 @@ def improved(order: Order, now: datetime) -> OrderChange | None:
     )
     while True:
         problem = staying.problem(order, unpicked, supply, now)
-        stays = cost_of(problem, staying.by_line(unpicked))
+        stays = shipping_cost(problem, staying.by_line(unpicked))
         decision = route(problem)
         moves = staying.moves(unpicked, decision)
-        goes = cost_of(problem, decision.plan.units, moves.apart)
+        goes = shipping_cost(problem, decision.plan.units, moves.apart)
         if stays is None or goes is None or decision.plan.unfilled or not moves.leaving:
             return None
         if stays - goes < max(1, least):

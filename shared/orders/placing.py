@@ -422,7 +422,7 @@ def supply_of(order: Order, gathered: PlacementInputs, now: datetime) -> Supply:
         packs=gathered.packs,
         products=gathered.products,
         pulls=gathered.pulls,
-        policy=policies.active(order.order_id),
+        policy=policies.active_policy(order.order_id),
         destination=destination(order.ship_to),
         selling=selling,
         unpicked=unpicked(),

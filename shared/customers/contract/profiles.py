@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from shared.customers.contract.carts import CustomerCart, cart_answer
 from shared.customers.contract.interactions import CustomerInteraction, interaction_answer
-from shared.customers.contract.statements import ConsentStatus, CustomerAddress
-from shared.customers.model.fold import Golden, consents, golden, identifiers
-from shared.customers.model.person import Address, Profile, SourceRecord
-from shared.customers.model.views import WholeProfile
+from shared.customers.contract.statements import CustomerAddress
+from shared.customers.model.golden_record import GoldenValue, consents, golden_record, identifiers
+from shared.customers.model.person import Address, ConsentStatus, Profile, SourceRecord
+from shared.customers.model.views import ProfileOverview
 from shared.web.contract import (
     Answer,
     Channel,
@@ -85,7 +85,7 @@ class CustomerProfile(Answer):
     orders: "list[CustomerInteraction] | None" = None
 
 
-def whole_answer(found: WholeProfile) -> CustomerProfile:
+def whole_answer(found: ProfileOverview) -> CustomerProfile:
     """The profile with all that is seen of it at first."""
     return profile_answer(found.profile, found.housemates).model_copy(
         update={
@@ -97,7 +97,7 @@ def whole_answer(found: WholeProfile) -> CustomerProfile:
 
 
 def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> CustomerProfile:
-    best = golden(profile)
+    best = golden_record(profile)
     return CustomerProfile(
         profile_id=profile.profile_id,
         created_at=profile.created_at,
@@ -131,7 +131,7 @@ def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> Customer
     )
 
 
-def _golden_values(found: Golden) -> dict[str, Any]:
+def _golden_values(found: GoldenValue) -> dict[str, Any]:
     return {
         "value": plain_value(found.value),
         "source": found.source,

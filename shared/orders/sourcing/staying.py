@@ -15,8 +15,8 @@ from shared.orders.sourcing.problem import candidate, midnights, shelved
 from shared.orders.sourcing.problem import problem as problem_of
 from shared.orders.sourcing.supply import Supply
 from shared.routing.model.decision import Assignment, Candidate, Decision, Problem
-from shared.routing.model.filter import tariff
-from shared.routing.model.route import task_of
+from shared.routing.model.filter import carrier_tariff
+from shared.routing.model.route import routing_task
 
 Own = Mapping[tuple[str, str], int]
 """Units that the order holds, by (location_id, SKU)."""
@@ -57,7 +57,7 @@ def problem(order: Order, parts: Sequence[Fulfillment], supply: Supply, now: dat
     own = units_of(parts)
     freed = _with_own(supply, own)
     asked = problem_of(_unassigned(order, parts), freed, now)
-    removed = task_of(asked).offered.removed
+    removed = routing_task(asked).filtered.refused
     found = {candidate.location_id: candidate for candidate in asked.candidates}
     for place in sorted({part.location_id for part in parts} & supply.locations.keys()):
         mine = {sku: units for (at, sku), units in own.items() if at == place}
@@ -131,7 +131,7 @@ def _as_promised(
     there: Candidate, parts: Iterable[Fulfillment], supply: Supply, asked: Problem, now: datetime
 ) -> Candidate:
     """It can do what it is to do, and the carrier has it when that was promised."""
-    found = tariff(asked, there.km)
+    found = carrier_tariff(asked, there.km)
     location = supply.locations[there.location_id]
     leaves = [
         part.deliver_by - timedelta(days=found.days if found else 0)
