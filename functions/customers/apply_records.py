@@ -114,7 +114,7 @@ def _resolve(message: Message, one: Observed, now: datetime) -> Exception | None
             one.record,
             one.request.name,
             now,
-            store.fresh_id(),
+            store.new_id(),
             one.request.digest,
             message.received_at,
         )

@@ -84,7 +84,7 @@ def merge(profile_id: ProfilePath, body: MergeRequest) -> MergedCustomer:
     description="Returns the profile that the merge would make, without making it.",
 )
 def preview(profile_id: ProfilePath, body: MergePreviewRequest) -> MergePreview:
-    preview = store.preview(profile_id, body.other_profile_id)
+    preview = store.preview_merge(profile_id, body.other_profile_id)
     record_reads(sorted(preview.profile.member_ids), "merge preview", who(router))
     return preview_answer(preview)
 
@@ -101,7 +101,7 @@ def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
     remaining_id, separated_id = store.unmerge(
         profile_id,
         (body.record.source, body.record.source_id),
-        store.fresh_id(),
+        store.new_id(),
         act_of(who(router), body.reason),
         idempotent(router),
     )

@@ -53,7 +53,7 @@ router = Router()
 )
 def export(profile_id: ProfilePath) -> Response[JobAsked]:
     caller, request = who(router), idempotent(router)
-    job_id = exporting.ask(profile_id, act_of(caller, "export"), store.fresh_id(), request)
+    job_id = exporting.request_export(profile_id, act_of(caller, "export"), store.new_id(), request)
     record_reads([store.find(profile_id).profile_id], "export", caller)
     _start(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
@@ -69,7 +69,7 @@ def export(profile_id: ProfilePath) -> Response[JobAsked]:
 )
 def list_reads(profile_id: ProfilePath, limit: Limit = 50, cursor: Cursor = None) -> ProfileReads:
     before = key_of(cursor, TIMELINE_KEY) if cursor else None
-    rows, more = store.reads(profile_id, limit, before)
+    rows, more = store.read_log(profile_id, limit, before)
     return ProfileReads(
         profile_id=profile_id,
         reads=[ProfileRead.model_validate(dict(row)) for row in rows],
@@ -89,7 +89,7 @@ def list_reads(profile_id: ProfilePath, limit: Limit = 50, cursor: Cursor = None
     "person who returns later gets a new profile.",
 )
 def erase(profile_id: ProfilePath) -> Response[JobAsked]:
-    job_id = erasing.ask(profile_id, act_of(who(router), "erase"), store.fresh_id())
+    job_id = erasing.request_erasure(profile_id, act_of(who(router), "erase"), store.new_id())
     _start(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
 
@@ -110,7 +110,7 @@ def get_job(job_id: Annotated[Id, Path(description="The id of the job.")]) -> Cu
     if f"customers:{job.kind}" not in caller.scopes:
         raise Forbidden(f"this job requires the scope customers:{job.kind}")
     answer = job_answer(job)
-    until = job.ended_at + files.KEPT if job.ended_at else None
+    until = job.ended_at + files.FILES_KEPT if job.ended_at else None
     if job.kind == "export" and job.state == "done" and until and now_in_milliseconds() < until:
         record_reads([store.find(job.profile_id).profile_id], "export link", caller)
         links = [ExportedFile.model_validate(row) for row in files.links(job)]

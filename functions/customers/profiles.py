@@ -30,8 +30,8 @@ from shared.customers.contract.profiles import (
     whole_answer,
 )
 from shared.customers.contract.statements import CustomerStatement, ResolvedCustomer
-from shared.customers.model import normal
-from shared.customers.model.fold import Cart
+from shared.customers.model import normalize
+from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import Interaction, Profile
 from shared.customers.store.values import milliseconds
 from shared.errors import InvalidRequest
@@ -69,7 +69,7 @@ router = Router()
 def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
     request, sources, now = idempotent(router), who(router).sources, now_in_milliseconds()
     record = statement.record(statement.occurred_at, now, sources)
-    resolved = store.resolve(record, request.name, now, store.fresh_id(), request.digest)
+    resolved = store.resolve(record, request.name, now, store.new_id(), request.digest)
     answer = ResolvedCustomer(
         profile_id=resolved.profile_id,
         outcome=resolved.outcome,
@@ -108,7 +108,7 @@ def find_customers(
         raise InvalidRequest("give exactly one of email, phone and loyalty_id")
     ((name, value),) = given.items()
     try:
-        identifier = normal.identifier(name, _with_plus(name, value), country)
+        identifier = normalize.identifier(name, _with_plus(name, value), country)
         profiles = store.find_by(name, identifier)
     except ValueError as error:
         raise InvalidRequest(
@@ -129,7 +129,7 @@ def find_customers(
     "recorded in the audit of the profile.",
 )
 def get_customer(profile_id: ProfilePath) -> CustomerProfile:
-    profile = store.whole(profile_id)
+    profile = store.profile_overview(profile_id)
     record_reads([profile.profile.profile_id], "profile", who(router))
     return whole_answer(profile)
 

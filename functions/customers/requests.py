@@ -33,7 +33,7 @@ def now_in_milliseconds() -> datetime:
 
 def record_reads(profile_ids: Iterable[str], what: str, caller: Caller) -> None:
     """Writes to the audit of each profile that ``caller`` has read it."""
-    store.audit(list(profile_ids), caller.actor, what, now_in_milliseconds(), store.fresh_id())
+    store.record_reads(list(profile_ids), caller.actor, what, now_in_milliseconds(), store.new_id())
 
 
 def act_of(caller: Caller, reason: str) -> Act:

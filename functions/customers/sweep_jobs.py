@@ -19,9 +19,9 @@ logger = Logger(service="norain", utc=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """A job that is told of twice is taken once."""
     now = datetime.now(UTC)
-    due = list(islice(jobs.due(now), MOST))
+    due = list(islice(jobs.due_job_ids(now), MOST))
     left = send_many(setting("jobs_queue"), due)
-    since = jobs.oldest()
+    since = jobs.oldest_request()
     age = (now - since).total_seconds() if since else 0.0
     with single_metric(
         namespace="NoRain", name="OldestPersonJob", unit=MetricUnit.Seconds, value=age

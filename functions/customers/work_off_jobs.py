@@ -26,7 +26,7 @@ from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
 from shared.customers.contract.events import of_erasure
 from shared.customers.model.job import Job
-from shared.customers.store import erasing, exporting, files, jobs, not_erased
+from shared.customers.store import erasing, exporting, files, jobs, not_erased_condition
 from shared.customers.store.values import instant, milliseconds
 from shared.errors import Busy, Gone
 from shared.orders import erasing as order_erasing
@@ -116,25 +116,25 @@ def carry_on(job: Job, until: float) -> Job:
     """Step by step, until the job is over, or has to wait; what is left is for a later message."""
     while job.state == "open":
         if time.monotonic() > until:
-            job = jobs.note(job, _now(), due_at=_now())
+            job = jobs.save_progress(job, _now(), due_at=_now())
             send(setting("jobs_queue"), job.job_id)
             return job
         try:
             done = STEPS[job.kind][job.step](job)
         except Gone:
             files.forget([job.profile_id])
-            job = jobs.note(job.over("gone", _now()), _now())
+            job = jobs.save_progress(job.ended("gone", _now()), _now())
             break
         if isinstance(done, datetime):
-            job = jobs.note(job, _now(), due_at=done)
+            job = jobs.save_progress(job, _now(), due_at=done)
             seconds = int((done - _now()).total_seconds()) + 1
             send_later(setting("jobs_queue"), [Later(job.job_id, seconds, {})])
             return job
         job, place = done if isinstance(done, tuple) else (job, done)
         job = _after(job, place)
         # Nothing is handed out of somebody who was erased meanwhile.
-        also = [not_erased(job.profile_id)] if job.kind == "export" else []
-        job = jobs.note(job, _now(), also=also)
+        also = [not_erased_condition(job.profile_id)] if job.kind == "export" else []
+        job = jobs.save_progress(job, _now(), also=also)
     logger.info("a job is over", extra={"job_id": job.job_id, "kind": job.kind})
     return job
 
@@ -144,11 +144,11 @@ def _after(job: Job, place: str | None) -> Job:
     steps = list(STEPS[job.kind])
     following = steps[steps.index(job.step) + 1 :]
     if place is not None:
-        return job.at(job.step, place)
+        return job.at_step(job.step, place)
     if following:
-        return job.at(following[0])
+        return job.at_step(following[0])
     kept = {"files": job.content["files"]} if job.kind == "export" else {}
-    return job.over("done", _now(), **kept)
+    return job.ended("done", _now(), **kept)
 
 
 def _now() -> datetime:

@@ -23,7 +23,7 @@ logger = Logger(service="norain", utc=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     now, until = datetime.now(UTC), time.monotonic() + SECONDS
     moved = looked = 0
-    if policies.active().offers.saving is not None:
+    if policies.active_policy().offers.saving is not None:
         places = list(all_locations())
         random.shuffle(places)
         for order_id in store.unpicked(places, UNPICKED):

@@ -1,7 +1,7 @@
-"""Learns from the orders of the last weeks how many each shelf is the first choice of (daily).
+"""Forecast the future orders of each shelf from the orders of the last weeks (runs daily).
 
-Two numbers per SKU and location (shared/routing/pull.py), which the router makes a price of with
-the stock of the moment. A run without time left is gone on with by the next.
+It stores two numbers per SKU and location (shared/routing/model/future_orders.py), from which the
+router computes a price with the current stock. A run that is out of time is continued by the next.
 """
 
 from collections import Counter
@@ -20,11 +20,25 @@ from shared.catalog.store import products
 from shared.locations.store import all_locations
 from shared.orders.reading import destination
 from shared.orders.store.demand import Sent, sent_since
-from shared.routing.model.decision import Expected, Problem, Pull, RoutingLine
-from shared.routing.model.price import NO_PULL, SCALE, ShelfPrice, days_left, unfilled
-from shared.routing.model.pull import Cell, Goods, Network, Place, cells, network_of, pulls
+from shared.routing.model.decision import Expected, FutureOrders, Problem, RoutingLine
+from shared.routing.model.future_orders import (
+    DemandCell,
+    ShippingLocation,
+    ShippingNetwork,
+    SkuEconomics,
+    demand_cells,
+    future_orders,
+    shipping_network,
+)
+from shared.routing.model.price import (
+    NO_FUTURE_ORDERS,
+    SCALE,
+    ShelfState,
+    selling_days,
+    unfilled_penalty,
+)
+from shared.routing.store import future_orders as future_orders_store
 from shared.routing.store import policies
-from shared.routing.store import pulls as pulls_store
 
 WATCHED = timedelta(days=28)
 LEAST_DAYS = 7.0
@@ -36,75 +50,76 @@ logger = Logger(service="norain", utc=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """Units per day by SKU, where they go, and the share of lines without another beside them."""
+class Demand:
+    """Orders of the last weeks: units per day by SKU, the cells they go to, and the share of
+    single-line orders among the lines (``alone``)."""
 
     rates: Mapping[str, float]
-    cells: tuple[Cell, ...]
+    cells: tuple[DemandCell, ...]
     alone: float
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """All that one SKU's pulls depend on beside the SKU."""
+    """Everything that the future orders of a SKU depend on, besides the SKU itself."""
 
     problem: Problem
-    places: Sequence[Place]
-    network: Network
-    ordered: Ordered
+    places: Sequence[ShippingLocation]
+    network: ShippingNetwork
+    demand: Demand
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    problem = Problem((), (), policies.active(), now)
-    ordered = ordered_in(sent_since(now - WATCHED), now)
+    problem = Problem((), (), policies.active_policy(), now)
+    demand = demand_of(sent_since(now - WATCHED), now)
     places = [
-        Place(found.location_id, found.type, found.latitude, found.longitude)
-        for found in sorted(all_locations().values(), key=lambda found: found.location_id)
-        if found.ship and found.capacity_per_hour
+        ShippingLocation(location.location_id, location.type, location.latitude, location.longitude)
+        for location in sorted(all_locations().values(), key=lambda row: row.location_id)
+        if location.ship and location.capacity_per_hour
     ]
-    market = Market(problem, places, network_of(problem, places, ordered.cells), ordered)
-    done, after = 0, pulls_store.stopped_at()
+    market = Market(problem, places, shipping_network(problem, places, demand.cells), demand)
+    done, after = 0, future_orders_store.resume_key()
     while True:
         skus, after = packed_skus(PAGE, after)
-        known = products(skus)
-        found = {
-            sku: pulled(pack, known[sku], market)
+        by_sku = products(skus)
+        forecasts = {
+            sku: forecast(pack, by_sku[sku], market)
             for sku, pack in packs(skus).items()
-            if sku in known
+            if sku in by_sku
         }
-        pulls_store.put(found, now)
-        done += len(found)
+        future_orders_store.put(forecasts, now)
+        done += len(forecasts)
         if after is None or context.get_remaining_time_in_millis() < SPARE_MS:
             break
-    pulls_store.stop_at(after)
+    future_orders_store.save_resume_key(after)
     logger.info("learnt", extra={"skus": done, "through": after is None})
     return {"skus": done, "through": after is None}
 
 
-def ordered_in(sent: Iterable[Sent], now: datetime) -> Ordered:
+def demand_of(orders: Iterable[Sent], now: datetime) -> Demand:
     units: Counter[str] = Counter()
     points: Counter[tuple[float, float]] = Counter()
-    lines = lone = 0
+    lines = single_lines = 0
     first = now
-    for order in sent:
+    for order in orders:
         units.update(order.units)
         lines += len(order.units)
-        lone += len(order.units) == 1
+        single_lines += len(order.units) == 1
         first = min(first, order.placed_at)
         if (point := destination(order.ship_to)) is not None:
             points[point.latitude, point.longitude] += order.units.total()
     days = max(LEAST_DAYS, (now - first).total_seconds() / DAY_SECONDS)
-    return Ordered(
+    return Demand(
         rates={sku: count / days for sku, count in units.items()},
-        cells=cells(points),
-        alone=lone / lines if lines else 1.0,
+        cells=demand_cells(points),
+        alone=single_lines / lines if lines else 1.0,
     )
 
 
-def pulled(pack: Pack, product: Product, market: Market) -> dict[str, Pull]:
-    """By location; empty for a SKU whose margin is unknown: nothing is made of it."""
-    rate, places = market.ordered.rates.get(pack.sku, 0.0), market.places
+def forecast(pack: Pack, product: Product, market: Market) -> dict[str, FutureOrders]:
+    """The future orders of the SKU by location; empty for a SKU whose margin is unknown."""
+    rate, places = market.demand.rates.get(pack.sku, 0.0), market.places
     if product.margin is None or product.salvage is None or not rate:
         return {}
     problem, now = market.problem, market.problem.now
@@ -112,27 +127,27 @@ def pulled(pack: Pack, product: Product, market: Market) -> dict[str, Pull]:
         "", pack.sku, 1, product.kg, product.price, season_ends_at=product.season_ends_at
     )
     shelves = {
-        index: ShelfPrice(
+        index: ShelfState(
             row.available,
             pack.rate(place.location_id, now) or 0.0,
-            NO_PULL,
+            NO_FUTURE_ORDERS,
             tuple(Expected(*each) for each in row.expected),
         )
         for index, place in enumerate(places)
         if (row := pack.rows.get(place.location_id)) is not None
     }
-    found = pulls(
+    by_place = future_orders(
         market.network,
-        Goods(
+        SkuEconomics(
             kg=product.kg,
             margin=product.margin,
             salvage=[product.salvage] * len(places),
-            unserved=unfilled(problem.policy, line) / SCALE,
+            unserved=unfilled_penalty(problem.policy, line) / SCALE,
         ),
         shelves,
-        [rate * cell.share for cell in market.ordered.cells],
-        alone=market.ordered.alone,
-        days=days_left(problem, line),
+        [rate * cell.share for cell in market.demand.cells],
+        alone=market.demand.alone,
+        days=selling_days(problem, line),
         now=now.timestamp(),
     )
-    return {places[index].location_id: pull for index, pull in found.items()}
+    return {places[index].location_id: pull for index, pull in by_place.items()}

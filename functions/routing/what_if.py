@@ -9,7 +9,7 @@ from shared.errors import NotFound
 from shared.orders import store
 from shared.orders.contract.decisions import WhatIfAnswer, WhatIfInput, what_if_answer
 from shared.routing.model.decision import Decision
-from shared.routing.model.erased import is_stub
+from shared.routing.model.erased import is_erased_stub
 from shared.routing.model.whatif import what_if
 from shared.routing.store import policies
 from shared.web.api import who
@@ -43,10 +43,12 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     pk, _, sk = key.partition("\n")
     since = now_in_milliseconds() - timedelta(days=body.days)
     page, last = store.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
-    decisions = ((name, Decision.from_bytes(data)) for name, data in page if not is_stub(data))
+    decisions = (
+        (name, Decision.from_bytes(data)) for name, data in page if not is_erased_stub(data)
+    )
     result = what_if(decisions, draft.policy)
     next_cursor = cursor_of("\n".join(last)) if last else None
-    trial = policies.tried(
+    trial = policies.add_trial_page(
         draft.revision,
         body.days,
         body.cursor,

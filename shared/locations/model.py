@@ -11,6 +11,8 @@ from shared.errors import invalid
 
 Kind = Literal["warehouse", "store", "vendor"]
 ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
+Method = Literal["ship", "pickup"]
+"""How the shopper gets the units of a line: a carrier brings them, or the shopper collects them."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_DAY = ((time(0), time(0)),)
 HORIZON_DAYS = 400

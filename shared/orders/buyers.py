@@ -8,12 +8,12 @@ from shared.aws.dynamodb import Part
 from shared.customers.contract.statements import CustomerIdentity
 from shared.customers.model.person import Interaction
 from shared.customers.store import (
-    audit,
     find,
-    fresh_id,
-    not_erased,
+    new_id,
+    not_erased_condition,
     profile_exists,
     record_interaction,
+    record_reads,
     resolve,
 )
 from shared.errors import Forbidden, Gone, NotFound, invalid
@@ -53,14 +53,14 @@ def buyer(
         found = profile_exists(customer.profile_id)
         if found is None:
             raise invalid("$.customer.profile_id", "there is no such profile")
-        return Buyer(found, found), [not_erased(found)]
+        return Buyer(found, found), [not_erased_condition(found)]
     record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
         record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
     )
     return (
         Buyer(resolved.profile_id, resolved.home, resolved.record_key),
-        [not_erased(resolved.profile_id)],
+        [not_erased_condition(resolved.profile_id)],
     )
 
 
@@ -85,7 +85,7 @@ def names_read(profile_id: str, actor: str, at: datetime) -> frozenset[str]:
         person = find(profile_id)
     except NotFound:
         return frozenset({profile_id})
-    audit([person.profile_id], actor, "orders", at, fresh_id())
+    record_reads([person.profile_id], actor, "orders", at, new_id())
     return person.member_ids
 
 

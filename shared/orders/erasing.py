@@ -31,7 +31,7 @@ from shared.locations.store import point_of_postal_code
 from shared.orders import store
 from shared.orders.model import Order, OrderEntry, erased
 from shared.orders.model.erased import Person
-from shared.routing.model.erased import stub
+from shared.routing.model.erased import erased_stub
 from shared.stock import store as stock
 
 PAGE = 25
@@ -124,7 +124,7 @@ def _document(
         "payment": store.plain(asdict(kept.payment)),
         "fulfillments": [store.plain(asdict(found)) for found in kept.fulfillments],
         "history": [store.plain(asdict(one)) for one in (*kept.history, entry)],
-        "decisions": [stub(_decision(one, rows)) for one in order.decisions],
+        "decisions": [erased_stub(_decision(one, rows)) for one in order.decisions],
         "answer": erased.answer_without(document["answer"], person.pseudonym),
         "version": order.version + 1,
     }

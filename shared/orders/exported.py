@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.customers import store
 from shared.customers.model.job import Job
-from shared.customers.model.person import order_named
+from shared.customers.model.person import order_id_of
 from shared.customers.store import exporting, files
 from shared.orders import exporting as orders
 from shared.orders.model.erased import Person
@@ -32,7 +32,7 @@ def _interactions(job: Job, place: str) -> ExportPage:
     """Also the orders that they name and that stand under another's id: an order follows its
     record."""
     lines, following = exporting.interactions(job, place)
-    order_ids = sorted({name for line in lines if (name := order_named(line["data"]))})
+    order_ids = sorted({name for line in lines if (name := order_id_of(line["data"]))})
     more = orders.elsewhere(order_ids, job.content["partitions"], _person(job))
     return [*lines, *more], following
 

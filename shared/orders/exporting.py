@@ -19,10 +19,12 @@ from shared.routing.model.decision import Decision
 
 PAGE = 10
 
-Line = dict[str, Any]
+ExportLine = dict[str, Any]
 
 
-def page(profile_ids: Iterable[str], place: str, person: Person) -> tuple[list[Line], str | None]:
+def page(
+    profile_ids: Iterable[str], place: str, person: Person
+) -> tuple[list[ExportLine], str | None]:
     """Of the orders that the index shows under the ids, from ``place`` on; where to go on."""
     every = sorted(profile_ids)
     index, after = json.loads(place) if place else (0, "")
@@ -37,7 +39,7 @@ def page(profile_ids: Iterable[str], place: str, person: Person) -> tuple[list[L
 
 def elsewhere(
     order_ids: Sequence[str], profile_ids: Iterable[str], person: Person
-) -> Iterator[Line]:
+) -> Iterator[ExportLine]:
     """Those of the orders that are the person's, and stand under none of the ids."""
     known = set(profile_ids)
     for order in store.of_ids(order_ids):
@@ -45,13 +47,13 @@ def elsewhere(
             yield from _told(order)
 
 
-def _lines(order_ids: Sequence[str], person: Person) -> Iterator[Line]:
+def _lines(order_ids: Sequence[str], person: Person) -> Iterator[ExportLine]:
     for order in store.of_ids(order_ids):
         if person.bought(order.buyer):
             yield from _told(order)
 
 
-def _told(order: Order) -> Iterator[Line]:
+def _told(order: Order) -> Iterator[ExportLine]:
     whole = replace(store.whole(order), decisions=())
     yield {"kind": "order", "state": order.state, **store.plain(asdict(whole))}
     for kept in order.decisions:

@@ -76,7 +76,7 @@ def supply_for(order: Order, gathered: PlacementInputs, now: datetime) -> Supply
         packs=packs,
         products=gathered.products,
         pulls=gathered.pulls,
-        policy=policies.active(order.order_id),
+        policy=policies.active_policy(order.order_id),
         destination=destination(order.ship_to),
         selling=rules.selling(order.channel, packs, now, found, gathered.products),
         unpicked=unpicked(),

@@ -17,7 +17,7 @@ from shared.orders.model.rebalancing import (
     suggestions,
 )
 from shared.orders.store import gather
-from shared.routing.model.filter import band
+from shared.routing.model.filter import distance_band
 from shared.routing.model.policy import Policy
 from shared.routing.model.price import unit_co2e
 from shared.routing.store import policies
@@ -27,7 +27,7 @@ SERVICE = "standard"
 
 def suggested(skus: Sequence[str], days: int, now: datetime) -> Suggested:
     """One read call. ``days`` is what a shelf is to last for."""
-    gathered, policy, locations = gather(skus), policies.active(), all_locations()
+    gathered, policy, locations = gather(skus), policies.active_policy(), all_locations()
     found: list[Suggestion] = []
     unjudged: dict[str, str] = {}
     for sku in dict.fromkeys(skus):
@@ -73,7 +73,7 @@ def _cost(policy: Policy, locations: Mapping[str, Location], product: Product) -
     def cost(donor: str, receiver: str, units: int) -> int | None:
         start, end = locations[donor], locations[receiver]
         km = distance_km(start.latitude, start.longitude, end.latitude, end.longitude)
-        tariff = policy.services[SERVICE].bands[band(policy, km)]
+        tariff = policy.services[SERVICE].bands[distance_band(policy, km)]
         if tariff is None:
             return None
         handling, kg = policy.handling[start.type], units * product.kg

@@ -4,7 +4,7 @@ leaves there. The whole job is tests/functions/customers/test_jobs.py."""
 from collections.abc import Callable
 
 from shared.customers.model.job import Job
-from shared.customers.store import Act, erasing, fresh_id, jobs
+from shared.customers.store import Act, erasing, jobs, new_id
 
 STEPS: tuple[Callable[[Job], str | None], ...] = (
     erasing.forget_records,
@@ -13,12 +13,12 @@ STEPS: tuple[Callable[[Job], str | None], ...] = (
 
 
 def erase(profile_id: str, act: Act) -> None:
-    job = jobs.find_job(erasing.ask(profile_id, act, fresh_id()))
+    job = jobs.find_job(erasing.request_erasure(profile_id, act, new_id()))
     assert job is not None
     if job.state != "open":
         return
     for step in STEPS:
-        job = job.at("a step")
+        job = job.at_step("a step")
         while (place := step(job)) is not None:
-            job = job.at("a step", place)
-    jobs.note(job.over("done", act.at), act.at)
+            job = job.at_step("a step", place)
+    jobs.save_progress(job.ended("done", act.at), act.at)

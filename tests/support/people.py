@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.customers.model.person import Consent, SourceRecord, Stated
+from shared.customers.model.person import Consent, SourceRecord, StatedValue
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -17,5 +17,5 @@ def record(
     consents: tuple[Consent, ...] = (),
     **fields: Any,
 ) -> SourceRecord:
-    stated = {name: Stated(value, at, name in verified) for name, value in fields.items()}
+    stated = {name: StatedValue(value, at, name in verified) for name, value in fields.items()}
     return SourceRecord(source, source_id, at, stated, consents)

@@ -5,7 +5,7 @@ from typing import Annotated
 from annotated_types import Len
 from pydantic import AfterValidator, Field
 
-from shared.customers.model.fold import Cart
+from shared.customers.model.golden_record import Cart
 from shared.web.contract import (
     Answer,
     Channel,

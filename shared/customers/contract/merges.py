@@ -2,7 +2,7 @@
 
 from shared.customers.contract.profiles import CustomerProfile, profile_answer
 from shared.customers.contract.statements import Required, Source
-from shared.customers.model.views import Preview
+from shared.customers.model.views import ExpectedMerge
 from shared.web.contract import (
     Answer,
     Id,
@@ -49,7 +49,7 @@ class MergePreview(Answer):
     """Evidence that keeps the rules from merging; a person may merge anyway."""
 
 
-def preview_answer(preview: Preview) -> MergePreview:
+def preview_answer(preview: ExpectedMerge) -> MergePreview:
     return MergePreview(
         profile=profile_answer(preview.profile),
         bits=preview.bits,

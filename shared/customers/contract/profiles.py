@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from shared.customers.contract.carts import CustomerCart, cart_answer
 from shared.customers.contract.interactions import CustomerInteraction, interaction_answer
-from shared.customers.contract.statements import ConsentStatus, CustomerAddress
-from shared.customers.model.fold import Golden, consents, golden, identifiers
-from shared.customers.model.person import Address, Profile, SourceRecord
-from shared.customers.model.views import WholeProfile
+from shared.customers.contract.statements import CustomerAddress
+from shared.customers.model.golden_record import GoldenValue, consents, golden_record, identifiers
+from shared.customers.model.person import Address, ConsentStatus, Profile, SourceRecord
+from shared.customers.model.views import ProfileOverview
 from shared.web.contract import (
     Answer,
     Channel,
@@ -129,7 +129,7 @@ class CustomerProfile(Answer):
     """The 12 newest purchases and returns; GET /v1/orders has the others."""
 
 
-def whole_answer(view: WholeProfile) -> CustomerProfile:
+def whole_answer(view: ProfileOverview) -> CustomerProfile:
     """The profile with its household, cart, newest interactions and newest orders."""
     return profile_answer(view.profile, view.housemates).model_copy(
         update={
@@ -141,7 +141,7 @@ def whole_answer(view: WholeProfile) -> CustomerProfile:
 
 
 def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> CustomerProfile:
-    best = golden(profile)
+    best = golden_record(profile)
     return CustomerProfile(
         profile_id=profile.profile_id,
         created_at=profile.created_at,
@@ -175,7 +175,7 @@ def profile_answer(profile: Profile, housemates: Sequence[str] = ()) -> Customer
     )
 
 
-def _golden_values(golden: Golden) -> dict[str, Any]:
+def _golden_values(golden: GoldenValue) -> dict[str, Any]:
     return {
         "value": plain_value(golden.value),
         "source": golden.source,

@@ -9,14 +9,15 @@ from typing import Annotated, Any, Literal
 from annotated_types import Len
 from pydantic import Field, StringConstraints, ValidationError
 
-from shared.customers.model import normal
+from shared.customers.model import normalize
 from shared.customers.model.person import (
     IDENTIFIERS,
     Address,
     Consent,
+    ConsentStatus,
     ResolveOutcome,
     SourceRecord,
-    Stated,
+    StatedValue,
 )
 from shared.customers.store.values import milliseconds
 from shared.errors import InvalidRequest, MalformedRequest
@@ -56,9 +57,6 @@ FieldName = Literal[
 
 
 Uncounted = Literal["verified", "consents"]
-
-
-ConsentStatus = Literal["granted", "pending", "denied", "unknown"]
 
 
 class CustomerIdentifiers(Input):
@@ -173,10 +171,12 @@ class CustomerIdentity(Input):
         for name in IDENTIFIERS:
             given = getattr(self.identifiers, name)
             if given:
-                values[name] = read(f"identifiers.{name}", normal.identifier, name, given, country)
+                values[name] = read(
+                    f"identifiers.{name}", normalize.identifier, name, given, country
+                )
         values |= self._attributes()
         stated = {
-            name: Stated(value, at, trusted and name in self.verified)
+            name: StatedValue(value, at, trusted and name in self.verified)
             for name, value in values.items()
             if value
         }
@@ -185,7 +185,7 @@ class CustomerIdentity(Input):
                 channel=consent.channel,
                 purpose=consent.purpose,
                 contact=read(
-                    f"consents[{index}].contact", normal.contact, consent.contact, country
+                    f"consents[{index}].contact", normalize.contact, consent.contact, country
                 ),
                 status=consent.status,
                 at=milliseconds(consent.at),

@@ -1,4 +1,4 @@
-"""Who a record is: one decision on what was read, with its reasons. Pure."""
+"""Decide which person a record belongs to, with reasons. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from shared.customers.model.person import (
     RecordKey,
     ResolveOutcome,
     SourceRecord,
+    add_record,
     merge,
-    newborn,
-    with_record,
+    new_profile,
 )
 from shared.customers.model.score import (
-    APART,
+    KEPT_APART,
     RULES,
     Evidence,
     ScoreRules,
-    Shared,
-    compared,
-    reached_apart,
+    SharedIdentifiers,
+    compare_traits,
+    no_common_email,
     traits,
     vetoes,
 )
@@ -28,7 +28,7 @@ from shared.customers.model.score import (
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A statement that the record and another of the profile are one person."""
+    """The record and the record ``other`` of the profile are one person."""
 
     other: RecordKey
     bits: float
@@ -36,8 +36,8 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A pair of records for a person to look at."""
+class PossibleLink:
+    """A pair of records for manual review."""
 
     record: RecordKey
     other: RecordKey
@@ -47,9 +47,9 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class IdentityDecision:
-    """``profile`` is what is to be stored; the ids of its tree that stood alone before are merged.
+    """``profile`` is the profile to store; profiles that it now contains are merged into it.
 
-    ``changed`` is false when the statement said nothing new.
+    ``changed`` is False when the statement added nothing new.
     """
 
     profile: Profile
@@ -57,120 +57,130 @@ class IdentityDecision:
     bits: float | None
     reasons: tuple[str, ...]
     links: tuple[Link, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
+    possible_links: tuple[PossibleLink, ...] = ()
     changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityMatch:
-    """``found`` is the evidence of the profile's record ``other``, the strongest. ``support`` is
-    the share of its records that reach the review band, of those that say anything."""
+    """``evidence`` is the strongest evidence of the profile, from its record ``other``. ``support``
+    is the share of its records in the review band or above, among those with any evidence."""
 
     profile: Profile
     other: RecordKey
-    found: Evidence
+    evidence: Evidence
     support: float
 
-    def lonely(self, rules: ScoreRules) -> bool:
-        """Whether a record has little in common with most of a profile of many records: so two
-        people of one name and one telephone grow together. What a person has put together is not
-        doubted."""
+    def lacks_support(self, rules: ScoreRules) -> bool:
+        """Whether the record agrees with too few records of a large profile, as happens when two
+        people of one name share a telephone. Profiles merged by hand are not questioned."""
         return (
-            not self.profile.confirmed
+            not self.profile.merged_by_hand
             and len(self.profile.records) >= rules.many
             and self.support < rules.support
-            and not any(f"same {name}" in self.found.reasons for name in rules.sure)
+            and not any(f"same {name}" in self.evidence.reasons for name in rules.sure)
         )
 
 
-LONELY = "most of the profile's records do not agree"
+LITTLE_SUPPORT = "too few records of the profile agree"
 
 
 def decide(
     key: RecordKey,
     statement: SourceRecord,
     *,
-    standing: Profile | None,
+    current: Profile | None,
     candidates: Sequence[Profile],
-    shared: Shared,
+    shared: SharedIdentifiers,
     at: datetime,
     new_profile_id: str,
     rules: ScoreRules = RULES,
 ) -> IdentityDecision:
-    """``standing`` is the profile that holds the record already; ``candidates`` are others that
-    share a key with it.
+    """Decide which profile takes in the record ``key``.
 
-    The best candidate in the merge band takes the record in; further ones are merged with it. A
-    veto turns a link into a doubt, and so do bits below the merge band.
+    ``current`` is the profile that already holds the record; ``candidates`` are other profiles that
+    share a key with it. The best candidate in the merge band takes the record in, and further ones
+    are merged with it. A veto, or a score between ``review`` and the merge band, makes a possible
+    link for review instead.
     """
-    profile = with_record(standing, key, statement) if standing is not None else None
-    held = profile.held(key) if profile is not None else None
-    whole = held.record if held is not None else statement
-    alone = newborn(new_profile_id, key, statement, at)
+    profile = add_record(current, key, statement) if current is not None else None
+    held = profile.linked_record(key) if profile is not None else None
+    record = held.record if held is not None else statement
+    alone = new_profile(new_profile_id, key, statement, at)
     links: list[Link] = []
-    doubts: list[Doubt] = []
-    matches = _matches(whole, candidates, shared, rules)
-    only_one = sum(match.found.bits >= rules.bare for match in matches) == 1
+    possible_links: list[PossibleLink] = []
+    matches = _rank_candidates(record, candidates, shared, rules)
+    only_one = sum(match.evidence.bits >= rules.bare for match in matches) == 1
     for match in matches:
-        found = match.found
-        enough = rules.merge if found.named or not only_one else rules.bare
-        if profile is not None and reached_apart(profile, match.profile):
-            enough = max(enough, rules.bridge if found.differing < 2 else rules.wide_bridge)
-        elif found.differing > 1:
-            enough = max(enough, rules.bridge)
-        if found.bits < rules.review:
+        evidence = match.evidence
+        required = rules.merge if evidence.named or not only_one else rules.bare
+        if profile is not None and no_common_email(profile, match.profile):
+            required = max(required, rules.bridge if evidence.differing < 2 else rules.wide_bridge)
+        elif evidence.differing > 1:
+            required = max(required, rules.bridge)
+        if evidence.bits < rules.review:
             break
-        against = vetoes(profile or alone, match.profile, rules)
-        if APART in against:
+        objections = vetoes(profile or alone, match.profile, rules)
+        if KEPT_APART in objections:
             continue
-        if match.lonely(rules):
-            against = (*against, LONELY)
-        if against or found.bits < enough:
-            doubts.append(Doubt(key, match.other, found.bits, (*found.reasons, *against)))
+        if match.lacks_support(rules):
+            objections = (*objections, LITTLE_SUPPORT)
+        if objections or evidence.bits < required:
+            possible_links.append(
+                PossibleLink(key, match.other, evidence.bits, (*evidence.reasons, *objections))
+            )
             continue
-        links.append(Link(match.other, found.bits, found.reasons))
+        links.append(Link(match.other, evidence.bits, evidence.reasons))
         if profile is None:
-            profile = with_record(match.profile, key, statement)
+            profile = add_record(match.profile, key, statement)
         else:
             profile = merge(profile, match.profile, at)
-    best: Link | Doubt | None = next(iter(links), next(iter(doubts), None))
+    best: Link | PossibleLink | None = next(iter(links), next(iter(possible_links), None))
     return IdentityDecision(
         profile=profile or alone,
-        outcome=_outcome(standing, links, doubts),
+        outcome=_outcome(current, links, possible_links),
         bits=best.bits if best is not None else None,
         reasons=best.reasons if best is not None else (),
         links=tuple(links),
-        doubts=tuple(doubts),
-        changed=profile is None or profile != standing,
+        possible_links=tuple(possible_links),
+        changed=profile is None or profile != current,
     )
 
 
 def _outcome(
-    standing: Profile | None, links: Sequence[Link], doubts: Sequence[Doubt]
+    current: Profile | None, links: Sequence[Link], doubts: Sequence[PossibleLink]
 ) -> ResolveOutcome:
-    if standing is not None:
+    if current is not None:
         return "updated"
     if links:
         return "linked"
     return "review" if doubts else "created"
 
 
-def _matches(
-    record: SourceRecord, candidates: Iterable[Profile], shared: Shared, rules: ScoreRules
+def _rank_candidates(
+    record: SourceRecord,
+    candidates: Iterable[Profile],
+    shared: SharedIdentifiers,
+    rules: ScoreRules,
 ) -> list[IdentityMatch]:
     """The best evidence of each candidate, the strongest first, then the older profile."""
     matches = []
-    own = traits(record)
+    record_traits = traits(record)
     for profile in candidates:
-        all_found = [
-            (compared(own, traits(held.record), shared, rules), held.key)
+        comparisons = [
+            (compare_traits(record_traits, traits(held.record), shared, rules), held.key)
             for held in profile.records
         ]
-        best, other = max(all_found, key=lambda pair: (pair[0].bits, pair[1]))
-        told = [found.bits for found, _ in all_found if found.reasons]
-        agree = sum(bits >= rules.review for bits in told)
-        matches.append(IdentityMatch(profile, other, best, agree / len(told) if told else 0.0))
+        best, other = max(comparisons, key=lambda pair: (pair[0].bits, pair[1]))
+        scores = [evidence.bits for evidence, _ in comparisons if evidence.reasons]
+        agreeing = sum(bits >= rules.review for bits in scores)
+        support = agreeing / len(scores) if scores else 0.0
+        matches.append(IdentityMatch(profile, other, best, support))
     return sorted(
         matches,
-        key=lambda match: (-match.found.bits, match.profile.created_at, match.profile.profile_id),
+        key=lambda match: (
+            -match.evidence.bits,
+            match.profile.created_at,
+            match.profile.profile_id,
+        ),
     )

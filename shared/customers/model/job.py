@@ -1,4 +1,4 @@
-"""A job on all that is kept of a person: to erase it, or to write it down for the person."""
+"""A job on all data of a person: erase it, or export it for the person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,9 +12,9 @@ JobState = Literal["open", "done", "gone"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``step`` is what is done next, from ``place`` on, '' for its beginning; ``content`` is what
-    the steps need to know. ``tries`` count how often it was taken since it came on.
-    ``version`` is the stored one that this was read at."""
+    """``step`` is the next step, to continue at ``place`` ('' is its beginning). ``content`` is the
+    input of the steps. ``tries`` counts the attempts since the last progress. ``version`` is the
+    stored version that was read."""
 
     job_id: str
     kind: JobKind
@@ -30,9 +30,9 @@ class Job:
     tries: int = 0
     version: int = 0
 
-    def at(self, step: str, place: str = "", **content: Any) -> "Job":
+    def at_step(self, step: str, place: str = "", **content: Any) -> "Job":
         return replace(self, step=step, place=place, content={**self.content, **content}, tries=0)
 
-    def over(self, state: JobState, at: datetime, **content: Any) -> "Job":
-        """Nothing is kept of it but ``content``."""
+    def ended(self, state: JobState, at: datetime, **content: Any) -> "Job":
+        """The ended job. Only ``content`` is kept."""
         return replace(self, step="", place="", state=state, ended_at=at, content=content)

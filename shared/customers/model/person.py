@@ -1,9 +1,9 @@
-"""What is known of a person: immutable source records, and the profile that is a fold over them.
+"""The data model of a person: immutable source records, and the profile that links them.
 
 A source states fields of a person at an instant. Statements of one source record are joined field
-by field, the later one wins: a join that is commutative, associative and idempotent, so that the
-order of arrival does not matter. A profile holds records and the tree of the profile ids that
-were merged into it. Nothing is ever overwritten by a merge, so a merge can be undone exactly.
+by field, and the later value wins. The join is commutative, associative and idempotent, so the
+order of arrival does not matter. A profile holds its records and the tree of profile ids that were
+merged into it. A merge overwrites nothing, so it can be undone exactly.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ from typing import Literal
 IDENTIFIERS = ("loyalty_id", "payment_token", "email", "phone", "device_id")
 ATTRIBUTES = ("given_name", "family_name", "birth_date", "address")
 FIELDS = IDENTIFIERS + ATTRIBUTES
-KNOWN_BY = ("loyalty_id", "email", "phone", "given_name", "family_name")
-"""A profile with none of these is anonymous: a device, or a card that paid once."""
+IDENTIFYING_FIELDS = ("loyalty_id", "email", "phone", "given_name", "family_name")
+"""A profile without any of these fields is anonymous: a device, or a card that paid once."""
 
-Status = Literal["denied", "pending", "granted", "unknown"]
+ConsentStatus = Literal["granted", "pending", "denied", "unknown"]
 STRICTNESS: Mapping[str, int] = {"unknown": 0, "granted": 1, "pending": 2, "denied": 3}
 ORDERS = ("purchase", "return")
-"""Kinds of interactions that are about orders."""
+"""The kinds of interactions that concern orders."""
 ResolveOutcome = Literal["created", "linked", "updated", "review"]
 RecordKey = str
 """``<source>#<HMAC of source_id>``, see keys.py."""
@@ -36,26 +36,26 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """One field's value, as a source stated it at ``at``."""
+class StatedValue:
+    """The value of one field, as a source stated it at ``at``."""
 
     value: str | Address
     at: datetime
     verified: bool = False
 
     @property
-    def weight(self) -> tuple[datetime, bool, str]:
+    def precedence(self) -> tuple[datetime, bool, str]:
         return (self.at, self.verified, repr(self.value))
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Whether a person may be contacted at one contact point, on a channel, for a purpose."""
+    """Whether a person may be contacted at a contact point, by a channel, for a purpose."""
 
     channel: str
     purpose: str
     contact: str
-    status: Status
+    status: ConsentStatus
     at: datetime
 
     @property
@@ -65,24 +65,24 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """What one source says of one person; ``fields`` by the names of FIELDS, already normalised."""
+    """What one source states about one person: ``fields`` by name (FIELDS), already normalized."""
 
     source: str
     source_id: str
     occurred_at: datetime
-    fields: Mapping[str, Stated] = field(default_factory=dict)
+    fields: Mapping[str, StatedValue] = field(default_factory=dict)
     consents: tuple[Consent, ...] = ()
 
     def text(self, name: str) -> str:
-        """The value of a field that is a text, or '' when it was not stated."""
+        """The value of a text field; '' when it was not stated."""
         stated = self.fields.get(name)
         return stated.value if stated is not None and isinstance(stated.value, str) else ""
 
     @property
     def address(self) -> Address:
         stated = self.fields.get("address")
-        found = stated.value if stated is not None else None
-        return found if isinstance(found, Address) else Address()
+        value = stated.value if stated is not None else None
+        return value if isinstance(value, Address) else Address()
 
     @property
     def identifiers(self) -> dict[str, str]:
@@ -90,22 +90,22 @@ class SourceRecord:
         return {name: self.text(name) for name in IDENTIFIERS if name in fields}
 
 
-def joined(one: SourceRecord, other: SourceRecord) -> SourceRecord:
-    """Two statements of the same source record as one: field by field, the later wins.
+def join_statements(one: SourceRecord, other: SourceRecord) -> SourceRecord:
+    """Join two statements of one source record: for each field, the later value wins.
 
-    A consent that the source changed is the later one, too; of the same instant the stricter.
+    For each consent the later statement wins as well; of the same instant, the stricter one.
     """
     if one is other and not one.consents:
         return one
     fields = {
-        name: _later(one.fields.get(name), other.fields.get(name))
+        name: _later_value(one.fields.get(name), other.fields.get(name))
         for name in FIELDS
         if name in one.fields or name in other.fields
     }
     latest: dict[tuple[str, str, str], Consent] = {}
     for consent in (*one.consents, *other.consents):
-        known = latest.get(consent.point)
-        if known is None or _lateness(consent) > _lateness(known):
+        current = latest.get(consent.point)
+        if current is None or _lateness(consent) > _lateness(current):
             latest[consent.point] = consent
     return SourceRecord(
         source=one.source,
@@ -116,12 +116,12 @@ def joined(one: SourceRecord, other: SourceRecord) -> SourceRecord:
     )
 
 
-def _later(one: Stated | None, other: Stated | None) -> Stated:
+def _later_value(one: StatedValue | None, other: StatedValue | None) -> StatedValue:
     if one is None or other is None or one is other:
-        found = one or other
-        assert found is not None
-        return found
-    return max(one, other, key=lambda stated: stated.weight)
+        only = one or other
+        assert only is not None
+        return only
+    return max(one, other, key=lambda stated: stated.precedence)
 
 
 def _lateness(consent: Consent) -> tuple[bool, datetime, int]:
@@ -130,8 +130,8 @@ def _lateness(consent: Consent) -> tuple[bool, datetime, int]:
 
 @dataclass(frozen=True, slots=True)
 class LinkedRecord:
-    """A record in a profile. ``home`` is the id of the profile that it was linked to first, and
-    stays it through merges; ``homes`` are all it ever had, where its interactions are kept."""
+    """A record in a profile. ``home`` is the profile id that it was first linked to; merges do not
+    change it. ``homes`` are all homes that it ever had, under which its interactions are stored."""
 
     key: RecordKey
     record: SourceRecord
@@ -141,10 +141,11 @@ class LinkedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A profile id of the tree; ``parent`` is the id that it was merged into, None at the root.
+    """A profile id in the tree of merges; ``parent`` is the id that it was merged into, None at the
+    root.
 
-    ``by_hand`` says that a person did that, and not the rules. ``founders`` are the records that
-    the profile began with: one, or all that it held when that was not yet noted.
+    ``by_hand``: a person made the merge, not the rules. ``founders`` are the records that the
+    profile started with: one, or all of its records if it was stored before founders were noted.
     """
 
     profile_id: str
@@ -157,9 +158,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A person. ``version`` is the stored one that this was read at, 0 when it is new.
+    """A person. ``version`` is the stored version that was read, 0 for a new profile.
 
-    ``apart`` are pairs of records that somebody has said are not one person (cannot-links).
+    ``apart`` are the cannot-links: pairs of records that somebody has declared to be two people.
     """
 
     profile_id: str
@@ -181,46 +182,49 @@ class Profile:
         return frozenset(held.key for held in self.records)
 
     @property
-    def confirmed(self) -> bool:
-        """Whether a person has put together what the rules would perhaps not have."""
+    def merged_by_hand(self) -> bool:
+        """Whether a person made any of the merges, perhaps one that the rules would not make."""
         return any(member.by_hand for member in self.members)
 
     @property
     def known(self) -> bool:
-        return any(held.record.text(name) for held in self.records for name in KNOWN_BY)
+        return any(held.record.text(name) for held in self.records for name in IDENTIFYING_FIELDS)
 
     def member(self, profile_id: str) -> Member:
         return next(member for member in self.members if member.profile_id == profile_id)
 
-    def held(self, key: RecordKey) -> LinkedRecord | None:
+    def linked_record(self, key: RecordKey) -> LinkedRecord | None:
         return next((held for held in self.records if held.key == key), None)
 
-    def opened_by(self, name: str, value: str) -> bool:
-        """Whether the identifier is a key to the person: somebody verified it, or it stands in a
-        record that founded the profile. Whoever states an address of somebody else and a
-        telephone of their own is linked to them, and is not let in by that telephone."""
-        said = [held for held in self.records if held.record.text(name) == value]
+    def can_be_found_by(self, name: str, value: str) -> bool:
+        """Whether a look-up by the identifier may return this person: it is verified, or stands in
+        a record that founded the profile.
+
+        Somebody who states another person's email address and an own telephone number may be linked
+        to that person; the telephone number must not open the profile.
+        """
+        stating = [held for held in self.records if held.record.text(name) == value]
         founders = self._founders
-        return any(held.record.fields[name].verified or held.key in founders for held in said)
+        return any(held.record.fields[name].verified or held.key in founders for held in stating)
 
     @property
     def _founders(self) -> set[RecordKey]:
-        """Of the id that the person is known by, and of those that people have put to it."""
+        """The founders of the profile id, and of the ids that people merged into it by hand."""
         members = {member.profile_id: member for member in self.members}
-        ours = {self.profile_id}
+        own_ids = {self.profile_id}
         while more := {
             member.profile_id
             for member in members.values()
-            if member.by_hand and member.parent in ours and member.profile_id not in ours
+            if member.by_hand and member.parent in own_ids and member.profile_id not in own_ids
         }:
-            ours |= more
-        return {key for profile_id in ours for key in members[profile_id].founders}
+            own_ids |= more
+        return {key for profile_id in own_ids for key in members[profile_id].founders}
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The answer of a resolve. ``home`` is the id to attach interactions to, so that they follow
-    the record when a merge is undone; ``record_key`` names the record itself."""
+    """The result of resolving a record. Interactions are stored under ``home``, so that they follow
+    the record when a merge is undone. ``merged`` are the profile ids that were merged."""
 
     profile_id: str
     outcome: ResolveOutcome
@@ -233,7 +237,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """Something a person did. ``record_key`` is the source record it came with, if any."""
+    """Something that a person did. ``record_key`` is the source record it came with, if any."""
 
     interaction_id: str
     channel: str
@@ -243,37 +247,39 @@ class Interaction:
     record_key: RecordKey | None = None
 
 
-LONGEST_ORDER_ID = 60
+MAX_ORDER_ID_LENGTH = 60
 
 
-def order_named(data: Mapping[str, object]) -> str | None:
-    """The order that an interaction with ``data`` is about, as whoever noted it says."""
-    name = data.get("order_id")
-    return name if isinstance(name, str) and 0 < len(name) <= LONGEST_ORDER_ID else None
+def order_id_of(data: Mapping[str, object]) -> str | None:
+    """The order id in the ``data`` of an interaction; None without a valid one."""
+    order_id = data.get("order_id")
+    if isinstance(order_id, str) and 0 < len(order_id) <= MAX_ORDER_ID_LENGTH:
+        return order_id
+    return None
 
 
-MOST_BYTES = 300_000
-"""Of a profile's records together: DynamoDB holds 400 KB in an item, and takes 4 MB at once."""
+MAX_PROFILE_BYTES = 300_000
+"""Limit on a profile's records: DynamoDB allows 400 KB in an item and 4 MB in a transaction."""
 
 
-MOST_RECORD_BYTES = 12_000
-"""Of a record without consents, whatever it says: 13 texts of 200 characters, and their names."""
-MOST_CONSENT_BYTES = 1_000
+MAX_RECORD_BYTES = 12_000
+"""The largest record without consents: 13 texts of 200 characters, and their names."""
+MAX_CONSENT_BYTES = 1_000
 
 
-def surely_light(profiles: Sequence[Profile]) -> bool:
-    """Whether they take less than MOST_BYTES whatever their texts are."""
+def certainly_fits(profiles: Sequence[Profile]) -> bool:
+    """Whether the profiles take less than MAX_PROFILE_BYTES however long their texts are."""
     records = [held.record for profile in profiles for held in profile.records]
     consents = sum(len(record.consents) for record in records)
-    return len(records) * MOST_RECORD_BYTES + consents * MOST_CONSENT_BYTES < MOST_BYTES
+    return len(records) * MAX_RECORD_BYTES + consents * MAX_CONSENT_BYTES < MAX_PROFILE_BYTES
 
 
-def weight(profile: Profile) -> int:
-    """About how many bytes the profile's records take in an item, rather too many than too few."""
-    return sum(_record_weight(held) for held in profile.records)
+def stored_bytes(profile: Profile) -> int:
+    """An upper estimate of the bytes that the profile's records take in an item."""
+    return sum(_record_bytes(held) for held in profile.records)
 
 
-def _record_weight(held: LinkedRecord) -> int:
+def _record_bytes(held: LinkedRecord) -> int:
     record = held.record
     texts = [record.source_id, *held.homes]
     for stated in record.fields.values():
@@ -288,32 +294,35 @@ def _record_weight(held: LinkedRecord) -> int:
     )
 
 
-def newborn(profile_id: str, key: RecordKey, record: SourceRecord, at: datetime) -> Profile:
+def new_profile(profile_id: str, key: RecordKey, record: SourceRecord, at: datetime) -> Profile:
     return Profile(
         profile_id=profile_id,
         members=(Member(profile_id, at, founders=(key,)),),
-        records=(LinkedRecord(key, joined(record, record), profile_id, (profile_id,)),),
+        records=(LinkedRecord(key, join_statements(record, record), profile_id, (profile_id,)),),
     )
 
 
-def with_record(profile: Profile, key: RecordKey, record: SourceRecord) -> Profile:
-    """``profile`` with the record joined to what it holds under ``key``, or added."""
-    known = profile.held(key)
+def add_record(profile: Profile, key: RecordKey, record: SourceRecord) -> Profile:
+    """``profile`` with the record added, or joined to its record of that ``key``."""
+    stored = profile.linked_record(key)
     held = (
-        replace(known, record=joined(known.record, record))
-        if known is not None
-        else LinkedRecord(key, joined(record, record), profile.profile_id, (profile.profile_id,))
+        replace(stored, record=join_statements(stored.record, record))
+        if stored is not None
+        else LinkedRecord(
+            key, join_statements(record, record), profile.profile_id, (profile.profile_id,)
+        )
     )
     others = (other for other in profile.records if other.key != key)
-    return replace(profile, records=_ordered([*others, held]))
+    return replace(profile, records=_sorted_records([*others, held]))
 
 
-def _ordered(records: Iterable[LinkedRecord]) -> tuple[LinkedRecord, ...]:
+def _sorted_records(records: Iterable[LinkedRecord]) -> tuple[LinkedRecord, ...]:
     return tuple(sorted(records, key=lambda held: held.key))
 
 
-def survivor(one: Profile, other: Profile) -> tuple[Profile, Profile]:
-    """Who keeps the id, and who redirects: the known before the anonymous, then the older."""
+def survivor_and_merged(one: Profile, other: Profile) -> tuple[Profile, Profile]:
+    """The profile that keeps its id, and the one that redirects to it. The survivor is the
+    identified one before the anonymous one, then the older one."""
     first, second = sorted(
         (one, other),
         key=lambda profile: (not profile.known, profile.created_at, profile.profile_id),
@@ -322,55 +331,57 @@ def survivor(one: Profile, other: Profile) -> tuple[Profile, Profile]:
 
 
 def merge(one: Profile, other: Profile, at: datetime, *, by_hand: bool = False) -> Profile:
-    """Both as one person, under the id of the survivor, with the survivor's version.
+    """One profile for both, with the id and version of the survivor.
 
-    A pair that was said to be apart and is together now has been overruled.
+    Cannot-links between records that are now in one profile are overruled and dropped.
     """
-    stays, goes = survivor(one, other)
+    survivor, merged = survivor_and_merged(one, other)
     root = replace(
-        goes.member(goes.profile_id), parent=stays.profile_id, merged_at=at, by_hand=by_hand
+        merged.member(merged.profile_id), parent=survivor.profile_id, merged_at=at, by_hand=by_hand
     )
-    rest = (member for member in goes.members if member.profile_id != goes.profile_id)
-    records = _ordered([*stays.records, *goes.records])
+    rest = (member for member in merged.members if member.profile_id != merged.profile_id)
+    records = _sorted_records([*survivor.records, *merged.records])
     keys = {held.key for held in records}
     return replace(
-        stays,
-        members=_by_id([*stays.members, root, *rest]),
+        survivor,
+        members=_sorted_members([*survivor.members, root, *rest]),
         records=records,
         apart=frozenset(
-            pair for pair in stays.apart | goes.apart if not (pair[0] in keys and pair[1] in keys)
+            pair
+            for pair in survivor.apart | merged.apart
+            if not (pair[0] in keys and pair[1] in keys)
         ),
     )
 
 
-def _by_id(members: Iterable[Member]) -> tuple[Member, ...]:
+def _sorted_members(members: Iterable[Member]) -> tuple[Member, ...]:
     return tuple(sorted(members, key=lambda member: member.profile_id))
 
 
 def unmerge(profile: Profile, key: RecordKey, new_id: str, at: datetime) -> tuple[Profile, Profile]:
-    """``profile`` without the person that record ``key`` stands for, and that person.
+    """Split the person of record ``key`` off. Returns the remaining profile and the split-off one.
 
-    A record that came with a merged profile takes that profile out again, with all that was
-    merged into it: the merge is undone. The record that is all that the survivor had of its own
-    undoes the latest merge. Any other record leaves alone, as the new profile ``new_id``.
+    If the record came with a merged profile, that merge is undone: the profile leaves with
+    everything that was merged into it. If the record is the survivor's only own record, the latest
+    merge is undone. Any other record leaves alone, as the new profile ``new_id``.
 
-    Raises KeyError when the record is not here, ValueError when it is the only one.
+    Raises KeyError when the profile does not have the record, ValueError when it is the only one.
     """
-    held = profile.held(key)
+    held = profile.linked_record(key)
     if held is None:
         raise KeyError(key)
     if held.home != profile.profile_id:
-        return _taken_out(profile, held.home, key)
+        return _split_off_profile(profile, held.home, key)
     if any(other.home == held.home and other.key != key for other in profile.records):
-        return _alone(profile, held, new_id, at)
+        return _split_off_record(profile, held, new_id, at)
     merged = [member for member in profile.members if member.parent == profile.profile_id]
     if not merged:
         raise ValueError("the only record of the profile")
     latest = max(merged, key=lambda member: (member.merged_at or at, member.profile_id))
-    return _taken_out(profile, latest.profile_id, key)
+    return _split_off_profile(profile, latest.profile_id, key)
 
 
-def _taken_out(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Profile]:
+def _split_off_profile(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Profile]:
     gone = {root}
     while more := {
         member.profile_id
@@ -380,7 +391,7 @@ def _taken_out(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Pr
         gone |= more
     leaves = Profile(
         profile_id=root,
-        members=_by_id(
+        members=_sorted_members(
             replace(member, parent=None, merged_at=None, by_hand=False)
             if member.profile_id == root
             else member
@@ -394,10 +405,10 @@ def _taken_out(profile: Profile, root: str, key: RecordKey) -> tuple[Profile, Pr
         members=tuple(member for member in profile.members if member.profile_id not in gone),
         records=tuple(held for held in profile.records if held.home not in gone),
     )
-    return _set_apart(profile, stays, leaves, key)
+    return _keep_apart(profile, stays, leaves, key)
 
 
-def _alone(
+def _split_off_record(
     profile: Profile, held: LinkedRecord, new_id: str, at: datetime
 ) -> tuple[Profile, Profile]:
     leaves = Profile(
@@ -408,49 +419,52 @@ def _alone(
     stays = replace(
         profile,
         members=tuple(
-            _founded_anew(member, profile, held.key) if held.key in member.founders else member
+            _without_founder(member, profile, held.key) if held.key in member.founders else member
             for member in profile.members
         ),
         records=tuple(other for other in profile.records if other.key != held.key),
     )
-    return _set_apart(profile, stays, leaves, held.key)
+    return _keep_apart(profile, stays, leaves, held.key)
 
 
-def _founded_anew(member: Member, profile: Profile, gone: RecordKey) -> Member:
-    """``member`` without the founder ``gone``. A record that is left alone with its id founds it;
-    of several nobody knows which one may speak for the others."""
+def _without_founder(member: Member, profile: Profile, gone: RecordKey) -> Member:
+    """``member`` without the founder ``gone``. If one record of the id remains, it becomes the
+    founder; of several records, none can stand in for the others."""
     others = [
         held.key for held in profile.records if held.home == member.profile_id and held.key != gone
     ]
-    left = tuple(key for key in member.founders if key != gone)
-    return replace(member, founders=tuple(others) if len(others) == 1 else left)
+    remaining = tuple(key for key in member.founders if key != gone)
+    return replace(member, founders=tuple(others) if len(others) == 1 else remaining)
 
 
-MOST_APART = 20
+MAX_CANNOT_LINKS = 20
 
 
-def _set_apart(
+def _keep_apart(
     profile: Profile, stays: Profile, leaves: Profile, key: RecordKey
 ) -> tuple[Profile, Profile]:
-    """Both sides with the cannot-links between the record and the other side, 20 at most."""
+    """Both sides, with cannot-links between the record and at most MAX_CANNOT_LINKS records of the
+    other side."""
     other = leaves if key in stays.keys else stays
-    apart = profile.apart | {paired(key, held.key) for held in other.records[:MOST_APART]}
-    return set_apart(stays, apart), set_apart(leaves, apart)
+    apart = profile.apart | {
+        record_pair(key, held.key) for held in other.records[:MAX_CANNOT_LINKS]
+    }
+    return add_cannot_links(stays, apart), add_cannot_links(leaves, apart)
 
 
-def paired(one: RecordKey, other: RecordKey) -> tuple[RecordKey, RecordKey]:
+def record_pair(one: RecordKey, other: RecordKey) -> tuple[RecordKey, RecordKey]:
     return (one, other) if one < other else (other, one)
 
 
-def set_apart(profile: Profile, pairs: Iterable[tuple[RecordKey, RecordKey]]) -> Profile:
-    """``profile`` with those of ``pairs`` that concern one of its records."""
+def add_cannot_links(profile: Profile, pairs: Iterable[tuple[RecordKey, RecordKey]]) -> Profile:
+    """``profile`` with the cannot-links of ``pairs`` that concern one of its records."""
     keys = profile.keys
     concerned = {pair for pair in pairs if pair[0] in keys or pair[1] in keys}
     return replace(profile, apart=profile.apart | concerned)
 
 
-def kept_apart(one: Profile, other: Profile) -> bool:
-    """Whether somebody has said that a record of one and a record of the other are two persons."""
+def has_cannot_link(one: Profile, other: Profile) -> bool:
+    """Whether a cannot-link stands between a record of ``one`` and a record of ``other``."""
     return any(
         (a in one.keys and b in other.keys) or (a in other.keys and b in one.keys)
         for a, b in one.apart | other.apart

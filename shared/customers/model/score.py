@@ -1,12 +1,12 @@
-"""How strongly two records speak for one person, in bits, and what forbids it whatever the bits.
+"""Score whether two records belong to one person, in bits, and list the vetoes against a link.
 
-A bit is log2 of how much likelier the agreement is between two records of one person than of two
-(Fellegi and Sunter 1969). The weights are a versioned document, rules.json: every link names the
-version that it was made by.
+A score is a sum of log-likelihood ratios in bits: log2 of how much likelier an agreement is between
+two records of one person than between records of two people (Fellegi and Sunter 1969). The weights
+are a versioned document, rules.json; every link names the version that made it.
 
-    retail    what the shop's channels state: identifiers that families share, and little else.
+    retail    statements of the shop's channels: identifiers that families share, and little else.
               Set by hand, calibrated on synthetic households (tests/bench/identity/retail.py)
-    register  records that each have a name, a birth date and an address, and no identifier.
+    register  records that each have a name, a birth date and an address, but no identifier.
               Learned from FEBRL 2 (tests/bench/identity/learn.py)
 """
 
@@ -18,52 +18,58 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shared.customers.model.alike import jaro_winkler, one_apart
-from shared.customers.model.names import consonants, initials, letters, nicknamed, romanised, spoken
-from shared.customers.model.normal import junk
+from shared.customers.model.names import (
+    consonants,
+    is_romanised,
+    latin_letters,
+    nickname_degree,
+    phonetic_spelling,
+    possible_initials,
+)
+from shared.customers.model.normalize import is_placeholder
 from shared.customers.model.person import (
-    MOST_BYTES,
+    MAX_PROFILE_BYTES,
     Profile,
     SourceRecord,
-    kept_apart,
-    surely_light,
-    weight,
+    certainly_fits,
+    has_cannot_link,
+    stored_bytes,
 )
+from shared.customers.model.similarity import jaro_winkler, within_one_edit
 
 DOCUMENT = Path(__file__).with_name("rules.json")
 
 Levels = Sequence[float]
-"""Bits from 'the same' down to 'differs'."""
+"""Bits by degree of agreement, from 'the same' down to 'differs'."""
 
 NAME_LEVELS = (0.92, 0.85, 0.75)
-SPOKEN_LEVELS = (0.88, 0.78, 0.65)
-"""Of names in two scripts: to romanise is to lose something."""
+PHONETIC_LEVELS = (0.88, 0.78, 0.65)
+"""For names in two scripts; lower, since romanisation loses information."""
 STREET_LEVELS = (0.9, 0.75)
 CITY_LEVELS = (0.88,)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRules:
-    """At ``merge`` bits and above a record is linked by itself, from ``review`` on it is queued.
+    """Thresholds and weights, in bits.
 
-    Two that have email addresses, and none in common, are merged from ``bridge`` bits on, and so
-    are two whose records differ in two identifiers; if both is so, from ``wide_bridge`` on.
-    A profile of ``many`` records takes in only what the share ``support`` of them speaks for, or
-    what has an identifier in common with it that is ``sure``.
+    Thresholds: at ``merge`` bits a record is linked automatically, at ``review`` bits it is queued
+    for review. ``bridge`` replaces ``merge`` for profiles that have email addresses but none in
+    common, and for records that differ in two identifiers; ``wide_bridge`` applies when both is the
+    case. When one side has no given name, only identifiers can agree: then ``bare`` bits suffice,
+    if exactly one profile reaches them. A profile of at least ``many`` records takes in a record
+    only if the share ``support`` of its records agree, or if both have an identifier of a kind in
+    ``sure`` in common.
 
-    Where one side has no name, nothing but the identifier can speak: ``bare`` bits are enough then,
-    if one profile alone reaches them.
+    Weights: a value used by people with more than ``initials`` different first initials is shared
+    and counts ``shared`` bits. The parts of an address depend on each other and together count at
+    most ``address_most`` bits. ``nickname`` has two weights: one name is short for the other, or
+    both are short for the same name; empty means that nicknames differ. ``swapped_half`` has two
+    weights: the names are swapped and one is a nickname or an initial, or the only name stands in
+    the wrong field. ``contradictions`` says whether contradicting names or birth dates are vetoes.
 
-    A value that people with more than ``initials`` different first initials have used is shared:
-    it counts ``shared`` bits. The parts of an address are seldom wrong by themselves: together they
-    count ``address_most`` bits at most. ``nickname`` is worth a name that is short for the other,
-    and two that are short for the same; where it is empty nicknames differ. ``swapped_half`` is
-    worth that the names are swapped and one is a nickname or an initial, and that the only name
-    stands in the wrong place. ``contradictions`` says whether names or birth dates at odds forbid a
-    link.
-
-    A person has ``most_records`` records and ``most_members`` merged ids at most: they stand in one
-    item and change in one transaction. What would be more goes to review.
+    Limits: a person has at most ``most_records`` records and ``most_members`` merged ids, which are
+    stored in one item and change in one transaction. Anything larger goes to review.
     """
 
     version: str
@@ -102,9 +108,9 @@ class ScoreRules:
 
 @cache
 def rules(name: str) -> ScoreRules:
-    """The rules of that name in the document."""
-    found: dict[str, Any] = json.loads(DOCUMENT.read_text())[name]
-    return ScoreRules(**found)
+    """The rule set of that name in rules.json."""
+    values: dict[str, Any] = json.loads(DOCUMENT.read_text())[name]
+    return ScoreRules(**values)
 
 
 RULES = rules("retail")
@@ -112,10 +118,11 @@ RULES = rules("retail")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``reasons`` name fields, never their values: they are kept, logged and shown.
+    """The result of a comparison. ``reasons`` contain field names but no values, since they are
+    stored, logged and shown.
 
-    ``named`` says whether both records have a given name; ``differing`` is the number of
-    identifiers that both have, and that are not the same.
+    ``named``: both records have a given name. ``differing``: the number of identifier kinds that
+    both have with different values.
     """
 
     bits: float
@@ -124,8 +131,8 @@ class Evidence:
     differing: int = 0
 
 
-Shared = frozenset[tuple[str, str]]
-"""The identifiers, by name and value, that several people use."""
+SharedIdentifiers = frozenset[tuple[str, str]]
+"""(name, value) of the identifiers that several people use."""
 
 
 class Name(NamedTuple):
@@ -135,7 +142,7 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What of a record is compared, made comparable once."""
+    """The comparable form of a record, computed once."""
 
     given: str
     surname: str
@@ -159,47 +166,49 @@ HOUSE = re.compile(r"\s*(\d+)\S*\s+(.+)")
 
 def traits(record: SourceRecord) -> Traits:
     address = record.address
-    number, street = house(address.line1)
+    number, street = split_house_number(address.line1)
     given, surname = record.text("given_name"), record.text("family_name")
     return Traits(
-        letters(given),
-        letters(surname),
+        latin_letters(given),
+        latin_letters(surname),
         record.text("birth_date"),
-        plain(address.postal_code),
+        alphanumeric(address.postal_code),
         number,
         street,
-        plain(address.city),
-        plain(address.region),
+        alphanumeric(address.city),
+        alphanumeric(address.region),
         record.identifiers,
         tuple(name for name, stated in record.fields.items() if stated.verified),
-        romanised(given) or romanised(surname),
+        is_romanised(given) or is_romanised(surname),
     )
 
 
 @lru_cache(maxsize=4096)
-def house(line: str) -> tuple[str, str]:
-    """The number and the street, comparable; the number is '' when the line starts with none."""
-    found = HOUSE.fullmatch(line)
-    return (found[1], plain(found[2])) if found else ("", plain(line))
+def split_house_number(line: str) -> tuple[str, str]:
+    """The house number and the comparable street; the number is '' if the line starts without."""
+    match = HOUSE.fullmatch(line)
+    return (match[1], alphanumeric(match[2])) if match else ("", alphanumeric(line))
 
 
 @lru_cache(maxsize=4096)
-def plain(text: str) -> str:
+def alphanumeric(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def evidence(
-    one: SourceRecord, other: SourceRecord, shared: Shared, rules: ScoreRules = RULES
+def compare_records(
+    one: SourceRecord, other: SourceRecord, shared: SharedIdentifiers, rules: ScoreRules = RULES
 ) -> Evidence:
-    """The bits for ``one`` and ``other`` being of one person, and where they come from.
+    """The bits in favour of ``one`` and ``other`` being one person, with their reasons.
 
-    ``one`` is who comes: what they have verified counts. That the owner has verified an address
-    says nothing of somebody else who types it.
+    ``one`` is the incoming record, whose verified identifiers count more. Verification by the
+    stored record does not count: it says nothing about somebody else who types the same address.
     """
-    return compared(traits(one), traits(other), shared, rules)
+    return compare_traits(traits(one), traits(other), shared, rules)
 
 
-def compared(one: Traits, other: Traits, shared: Shared, rules: ScoreRules) -> Evidence:
+def compare_traits(
+    one: Traits, other: Traits, shared: SharedIdentifiers, rules: ScoreRules
+) -> Evidence:
     bits = 0.0
     reasons = []
     differing = 0
@@ -209,31 +218,33 @@ def compared(one: Traits, other: Traits, shared: Shared, rules: ScoreRules) -> E
             continue
         differing += value != against
         shared_value = (name, value) in shared
-        worth, reason = _worth(name, value, against, rules, name in one.verified, shared_value)
-        bits += worth
+        part, reason = _identifier_bits(
+            name, value, against, rules, name in one.verified, shared_value
+        )
+        bits += part
         if reason:
             reasons.append(reason)
     names = name_bits(one, other, rules)
     if names:
         bits += names
         reasons.append("names agree" if names > 0 else "names differ")
-    for worth, reason in (_births(one, other, rules), _addresses(one, other, rules)):
-        bits += worth
+    for part, reason in (_birth_date_bits(one, other, rules), _address_bits(one, other, rules)):
+        bits += part
         if reason:
             reasons.append(reason)
     named = bool(one.given and other.given)
     return Evidence(round(bits, 2), tuple(reasons), named, differing)
 
 
-def _worth(
+def _identifier_bits(
     name: str, value: str, against: str, rules: ScoreRules, verified: bool, shared: bool
 ) -> tuple[float, str]:
     if value != against:
-        if name in rules.near and one_apart(value, against):
+        if name in rules.near and within_one_edit(value, against):
             return rules.near[name], f"{name} one keystroke apart"
         return rules.differs.get(name, 0.0), f"{name} differs" if name in rules.differs else ""
-    if junk(value):
-        return 0.0, f"{name} is no real one"
+    if is_placeholder(value):
+        return 0.0, f"{name} is a placeholder"
     if shared:
         return rules.shared, f"same {name}, which several people use"
     if verified and name in rules.verified:
@@ -242,90 +253,97 @@ def _worth(
 
 
 def name_bits(one: Traits, other: Traits, rules: ScoreRules) -> float:
-    """The agreement of given and family names; 0 when one of the records has no given name.
+    """The bits of the given and family names; 0 for given names when one record has none.
 
-    An initial says little for, and much against. Given and family name may have been swapped.
+    A matching initial counts little, a different one counts much. Given and family name may have
+    been swapped.
     """
     return sum(_name_parts(one, other, rules))
 
 
 def _name_parts(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, float]:
-    """The bits of the given names, and of the family names."""
-    said = one.romanised or other.romanised
-    mine, theirs = (_spoken(one), _spoken(other)) if said else (one.name, other.name)
-    surnames = _named_bits(mine.surname, theirs.surname, said, rules.family_name)
-    if not mine.given or not theirs.given:
+    """The bits of the given names, and those of the family names."""
+    phonetic = one.romanised or other.romanised
+    name, other_name = (
+        (_phonetic_name(one), _phonetic_name(other)) if phonetic else (one.name, other.name)
+    )
+    surnames = _name_similarity_bits(name.surname, other_name.surname, phonetic, rules.family_name)
+    if not name.given or not other_name.given:
         return 0.0, surnames
-    if mine.given != theirs.given:
-        if names_swapped(mine, theirs):
+    if name.given != other_name.given:
+        if names_swapped(name, other_name):
             return rules.swapped, 0.0
-        if rules.nickname and (half := _half_swapped(mine, theirs, said)) is not None:
+        if rules.nickname and (half := _half_swapped(name, other_name, phonetic)) is not None:
             return rules.swapped_half[half], 0.0
-    if len(mine.given) == 1 or len(theirs.given) == 1:
-        return rules.initial[not _same_initial(mine.given, theirs.given, said)], surnames
-    given = _named_bits(mine.given, theirs.given, said, rules.given_name)
+    if len(name.given) == 1 or len(other_name.given) == 1:
+        return rules.initial[not _same_initial(name.given, other_name.given, phonetic)], surnames
+    given = _name_similarity_bits(name.given, other_name.given, phonetic, rules.given_name)
     if given < rules.given_name[0] and rules.nickname:
-        short = nicknamed(mine.given, theirs.given, said=said)
+        short = nickname_degree(name.given, other_name.given, phonetic=phonetic)
         given = max(given, rules.nickname[short - 1]) if short else given
     return given, surnames
 
 
-def _spoken(one: Traits) -> Name:
-    return Name(spoken(one.given), spoken(one.surname))
+def _phonetic_name(one: Traits) -> Name:
+    return Name(phonetic_spelling(one.given), phonetic_spelling(one.surname))
 
 
-def _same_initial(one: str, other: str, said: bool) -> bool:
-    return not initials(one, said=said).isdisjoint(initials(other, said=said))
+def _same_initial(one: str, other: str, phonetic: bool) -> bool:
+    return not possible_initials(one, phonetic=phonetic).isdisjoint(
+        possible_initials(other, phonetic=phonetic)
+    )
 
 
-def _half_swapped(one: Name, other: Name, said: bool) -> int | None:
-    """0 when the names are swapped and a nickname or an initial, 1 when the one that is there
-    stands in the wrong place."""
-    for mine, theirs in ((one, other), (other, one)):
-        if not theirs.surname or not _close(mine.given, theirs.surname):
+def _half_swapped(one: Name, other: Name, phonetic: bool) -> int | None:
+    """The index into ``swapped_half``: 0 when the names are swapped and one is a nickname or an
+    initial, 1 when the only name stands in the wrong field; else None."""
+    for first, second in ((one, other), (other, one)):
+        if not second.surname or not _nearly_same(first.given, second.surname):
             continue
-        if not mine.surname:
+        if not first.surname:
             return 1
-        short = 1 in {len(mine.surname), len(theirs.given)}
+        short = 1 in {len(first.surname), len(second.given)}
         if (
-            _same_initial(mine.surname, theirs.given, said)
+            _same_initial(first.surname, second.given, phonetic)
             if short
-            else nicknamed(mine.surname, theirs.given, said=said)
+            else nickname_degree(first.surname, second.given, phonetic=phonetic)
         ):
             return 0
     return None
 
 
-def _named_bits(one: str, other: str, said: bool, worth: Levels) -> float:
-    """``said``: of a name that was romanised from a script without vowels, the consonants count."""
-    bits = level(one, other, SPOKEN_LEVELS if said else NAME_LEVELS, worth)
-    if not said or not one or not other or bits >= worth[1]:
+def _name_similarity_bits(one: str, other: str, phonetic: bool, worth: Levels) -> float:
+    """The bits of the similarity of two names. For ``phonetic`` names, which may come from a script
+    without vowels, equal consonants are enough."""
+    bits = similarity_bits(one, other, PHONETIC_LEVELS if phonetic else NAME_LEVELS, worth)
+    if not phonetic or not one or not other or bits >= worth[1]:
         return bits
-    mine, theirs = consonants(one), consonants(other)
-    unvoiced = mine == one or theirs == other
-    return worth[2] if unvoiced and mine == theirs else bits
+    one_consonants, other_consonants = consonants(one), consonants(other)
+    unvoiced = one_consonants == one or other_consonants == other
+    return worth[2] if unvoiced and one_consonants == other_consonants else bits
 
 
 def names_swapped(one: Name, other: Name) -> bool:
     return bool(
         one.surname
         and other.surname
-        and _close(one.given, other.surname)
-        and _close(one.surname, other.given)
+        and _nearly_same(one.given, other.surname)
+        and _nearly_same(one.surname, other.given)
     )
 
 
-def _close(one: str, other: str) -> bool:
-    return one_apart(one, other) or jaro_winkler(one, other) >= NAME_LEVELS[0]
+def _nearly_same(one: str, other: str) -> bool:
+    return within_one_edit(one, other) or jaro_winkler(one, other) >= NAME_LEVELS[0]
 
 
-def level(one: str, other: str, bounds: Levels, worth: Levels) -> float:
-    """0 when one is missing; one letter apart is on the second level whatever its likeness."""
+def similarity_bits(one: str, other: str, bounds: Levels, worth: Levels) -> float:
+    """The bits of the similarity of two texts: 0 when one is missing; the second level when they
+    are within one edit, whatever their similarity."""
     if not one or not other:
         return 0.0
     if one == other:
         return worth[0]
-    if one_apart(one, other):
+    if within_one_edit(one, other):
         return worth[1]
     likeness = jaro_winkler(one, other)
     for level, bound in enumerate(bounds, 1):
@@ -334,23 +352,23 @@ def level(one: str, other: str, bounds: Levels, worth: Levels) -> float:
     return worth[-1]
 
 
-def _births(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, str]:
+def _birth_date_bits(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, str]:
     if not one.born or not other.born:
         return 0.0, ""
     if one.born == other.born:
         return rules.birth_date[0], "same birth date"
-    if one_apart(one.born, other.born):
+    if within_one_edit(one.born, other.born):
         return rules.birth_date[1], "birth dates one keystroke apart"
     return rules.birth_date[2], "birth dates differ"
 
 
-def _addresses(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, str]:
+def _address_bits(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, str]:
     bits = (
-        level(one.postal_code, other.postal_code, (), rules.postal_code)
-        + level(one.number, other.number, (), rules.number)
-        + level(one.street, other.street, STREET_LEVELS, rules.street)
-        + level(one.city, other.city, CITY_LEVELS, rules.city)
-        + level(one.region, other.region, (), rules.region)
+        similarity_bits(one.postal_code, other.postal_code, (), rules.postal_code)
+        + similarity_bits(one.number, other.number, (), rules.number)
+        + similarity_bits(one.street, other.street, STREET_LEVELS, rules.street)
+        + similarity_bits(one.city, other.city, CITY_LEVELS, rules.city)
+        + similarity_bits(one.region, other.region, (), rules.region)
     )
     if bits == 0:
         return 0.0, ""
@@ -358,89 +376,93 @@ def _addresses(one: Traits, other: Traits, rules: ScoreRules) -> tuple[float, st
 
 
 def vetoes(one: Profile, other: Profile, rules: ScoreRules = RULES) -> tuple[str, ...]:
-    """What forbids that the two be linked without a person looking at it."""
-    found = []
-    if kept_apart(one, other):
-        found.append(APART)
+    """The reasons that forbid an automatic link of the two profiles."""
+    reasons = []
+    if has_cannot_link(one, other):
+        reasons.append(KEPT_APART)
     loyalty, loyalty2 = _values(one, "loyalty_id"), _values(other, "loyalty_id")
     if loyalty and loyalty2 and not loyalty & loyalty2:
-        found.append("two loyalty ids")
+        reasons.append("two loyalty ids")
     if rules.contradictions:
         births, births2 = _values(one, "birth_date"), _values(other, "birth_date")
-        if births and births2 and not any(one_apart(a, b) for a in births for b in births2):
-            found.append("two birth dates")
+        if births and births2 and not any(within_one_edit(a, b) for a in births for b in births2):
+            reasons.append("two birth dates")
         same_member = loyalty & loyalty2 and births & births2
-        if not same_member and _names_at_odds(one, other, rules):
-            found.append("names at odds")
-        if _numbered_apart(one, other):
-            found.append("email addresses of one name with two numbers")
-    if too_much(one, other, rules=rules):
-        found.append("too many records for one person")
+        if not same_member and _names_contradict(one, other, rules):
+            reasons.append("names contradict")
+        if _differ_by_number(one, other):
+            reasons.append("email addresses differ only by a number")
+    if exceeds_limits(one, other, rules=rules):
+        reasons.append("too many records for one person")
     if len(one.members) + len(other.members) > rules.most_members:
-        found.append("too many merged profiles for one person")
-    return tuple(found)
+        reasons.append("too many merged profiles for one person")
+    return tuple(reasons)
 
 
-def too_much(*profiles: Profile, rules: ScoreRules = RULES) -> bool:
-    """Whether they are more than one item holds."""
-    if surely_light(profiles):
+def exceeds_limits(*profiles: Profile, rules: ScoreRules = RULES) -> bool:
+    """Whether the profiles together exceed the limits of one item."""
+    if certainly_fits(profiles):
         return False
     records = sum(len(profile.records) for profile in profiles)
-    return records > rules.most_records or sum(map(weight, profiles)) > MOST_BYTES
+    return records > rules.most_records or sum(map(stored_bytes, profiles)) > MAX_PROFILE_BYTES
 
 
-APART = "said to be two people"
-AT_ODDS = -1.0
+KEPT_APART = "marked as two people"
+CONTRADICTION_BITS = -1.0
 
 
 def _values(profile: Profile, name: str) -> set[str]:
     return {held.record.text(name) for held in profile.records if held.record.text(name)}
 
 
-def reached_apart(one: Profile, other: Profile) -> bool:
+def no_common_email(one: Profile, other: Profile) -> bool:
     """Whether both have email addresses, and none in common."""
     mails, mails2 = _values(one, "email"), _values(other, "email")
     return bool(mails and mails2) and not mails & mails2
 
 
-def _numbered_apart(one: Profile, other: Profile) -> bool:
-    """Whether both have an address of the same letters at the same provider, with numbers that are
-    no slip of the finger: so providers tell people of one name apart."""
-    if not reached_apart(one, other):
+def _differ_by_number(one: Profile, other: Profile) -> bool:
+    """Whether both have an email address with the same letters and provider, but with numbers that
+    differ by more than one edit: providers distinguish people of one name by such numbers."""
+    if not no_common_email(one, other):
         return False
-    theirs = _values(other, "email")
+    other_emails = _values(other, "email")
     return any(
-        _unnumbered(a) == _unnumbered(b) != "" and not one_apart(a, b)
+        _without_digits(a) == _without_digits(b) != "" and not within_one_edit(a, b)
         for a in _values(one, "email")
-        for b in theirs
+        for b in other_emails
     )
 
 
 @lru_cache(maxsize=4096)
-def _unnumbered(email: str) -> str:
-    """The address without digits, '' when nothing else tells it from others."""
+def _without_digits(email: str) -> str:
+    """The address without digits; '' when fewer than MIN_LETTERS letters remain."""
     local, _, provider = email.rpartition("@")
-    found = "".join(c for c in local if not c.isdigit())
-    return f"{found}@{provider}" if sum(c.isalpha() for c in found) >= LEAST_LETTERS else ""
+    letters = "".join(c for c in local if not c.isdigit())
+    return f"{letters}@{provider}" if sum(c.isalpha() for c in letters) >= MIN_LETTERS else ""
 
 
-LEAST_LETTERS = 5
+MIN_LETTERS = 5
 
 
-def _names_at_odds(one: Profile, other: Profile, rules: ScoreRules) -> bool:
+def _names_contradict(one: Profile, other: Profile, rules: ScoreRules) -> bool:
     """Whether more than half of the pairs of named records contradict each other."""
-    pairs = [_contradict(a, b, rules) for a in _named(one) for b in _named(other)]
+    pairs = [
+        _traits_contradict(a, b, rules)
+        for a in _distinct_names(one)
+        for b in _distinct_names(other)
+    ]
     return sum(pairs) * 2 > len(pairs)
 
 
-def _contradict(one: Traits, other: Traits, rules: ScoreRules) -> bool:
-    """Who is called the same and has another family name may be married."""
+def _traits_contradict(one: Traits, other: Traits, rules: ScoreRules) -> bool:
+    """Different family names alone are no contradiction: the person may have married."""
     given, surname = _name_parts(one, other, rules)
-    return given + surname <= AT_ODDS and given <= 0
+    return given + surname <= CONTRADICTION_BITS and given <= 0
 
 
-def _named(profile: Profile) -> Iterable[Traits]:
-    """One record for each way that the name is written."""
+def _distinct_names(profile: Profile) -> Iterable[Traits]:
+    """The traits of one record for each spelling of the name."""
     written = {
         (held.record.text("given_name"), held.record.text("family_name")): held.record
         for held in profile.records

@@ -1,19 +1,20 @@
-"""What is shown of people beside the profile: pairs to judge, a merge before it is made, all."""
+"""Views of people beside the profile: overview, review, expected merge."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.customers.model.fold import Cart
+from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import Interaction, Profile, SourceRecord
 
-NEWEST = 12
-"""What is shown of a timeline beside the profile."""
+RECENT_ENTRIES = 12
+"""Number of timeline entries in the overview."""
 
 
 @dataclass(frozen=True, slots=True)
-class WholeProfile:
-    """A person at first sight: ``recent`` are the newest interactions of any kind, ``orders`` the
-    newest purchases and returns, of all channels and merged ids; NEWEST of each, newest first."""
+class ProfileOverview:
+    """A person at a glance. ``recent`` are the newest interactions of any kind, ``orders`` the
+    newest purchases and returns, over all channels and merged ids; at most RECENT_ENTRIES of each,
+    newest first. ``housemates`` are the profile ids of people in the same household."""
 
     profile: Profile
     cart: Cart
@@ -24,7 +25,8 @@ class WholeProfile:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """``records`` are the two as they are known now, in the order of ``profile_ids``."""
+    """Two records that may be one person. ``records`` are their current versions, in the order of
+    ``profile_ids``, the profiles that hold them."""
 
     review_id: str
     profile_ids: tuple[str, str]
@@ -35,8 +37,9 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What a merge would make, what speaks for it, and what forbids it to the rules."""
+class ExpectedMerge:
+    """The profile that a merge would make, the evidence for the merge, and the vetoes against an
+    automatic one."""
 
     profile: Profile
     bits: float

@@ -1,4 +1,4 @@
-"""Who read of whom."""
+"""The log of who read which profile."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -10,11 +10,11 @@ from shared.customers.store.rows import put, table, write_all
 from shared.customers.store.values import text
 
 
-def reads(
+def read_log(
     profile_id: str, limit: int, before: str | None
 ) -> tuple[list[Mapping[str, Any]], str | None]:
-    """Who has read the profile under this id, the newest first, also of somebody who was erased;
-    the key to go on before."""
+    """Reads of the profile under this id, newest first, and the key before which the next page
+    starts. It works for erased people too."""
     page = query_page(
         table(),
         "pk = :pk AND sk BETWEEN :from AND :to",
@@ -26,12 +26,14 @@ def reads(
 
 
 def _below(key: str | None) -> str:
-    """The greatest text that comes before ``key``, of those that are keys."""
+    """The greatest possible sort key below ``key``."""
     return f"{key[:-1]}{chr(ord(key[-1]) - 1)}~" if key else "AT#~"
 
 
-def audit(profile_ids: Iterable[str], actor: str, what: str, at: datetime, audit_id: str) -> None:
-    """Notes who read the profiles, and by which question."""
+def record_reads(
+    profile_ids: Iterable[str], actor: str, what: str, at: datetime, audit_id: str
+) -> None:
+    """Log that ``actor`` read the profiles, and by which request (``what``)."""
     write_all(
         [
             put(

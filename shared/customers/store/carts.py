@@ -1,24 +1,24 @@
-"""One cart over all channels."""
+"""The cart of a person, shared by all channels."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
 from shared.aws.dynamodb import Key, get_many, transact
-from shared.customers.model.fold import Cart, one_cart
+from shared.customers.model.golden_record import Cart, merge_carts
 from shared.customers.model.person import Profile
-from shared.customers.store.profiles import find, living
-from shared.customers.store.rows import put, settled, table
+from shared.customers.store.profiles import find, living_condition
+from shared.customers.store.rows import put, retry_until_written, table
 from shared.customers.store.values import cart_from, cart_values, milliseconds
 from shared.errors import VersionMismatch
 
 
 def cart(profile_id: str) -> tuple[Profile, Cart, str]:
-    """The profile, its one cart, and the version to send back as If-Match."""
+    """The profile, its merged cart, and the cart version for If-Match."""
     profile = find(profile_id)
     carts = _carts(profile)
     own = carts.pop(profile.profile_id)
-    return profile, one_cart(own, carts), _cart_version(own, carts)
+    return profile, merge_carts(own, carts), _cart_version(own, carts)
 
 
 def put_cart(
@@ -28,9 +28,9 @@ def put_cart(
     if_match: str | None,
     at: datetime,
 ) -> tuple[Profile, Cart, str]:
-    """Replaces the cart. Without ``if_match`` the last writer wins.
+    """Replace the cart. Without ``if_match`` the last writer wins.
 
-    Raises VersionMismatch when it has changed since that version was read, NotFound, Gone, Busy.
+    Raises VersionMismatch when the cart no longer has that version, NotFound, Gone, Busy.
     """
 
     def once() -> tuple[Profile, Cart, str] | None:
@@ -43,18 +43,18 @@ def put_cart(
         covers = {other_id: other.version for other_id, other in carts.items() if other.version}
         new = Cart(dict(lines), own.version + 1, milliseconds(at), channel, covers)
         parts = [
-            living(profile.profile_id),
+            living_condition(profile.profile_id),
             put(
                 *_cart_at(profile.profile_id),
                 cart_values(new),
-                # holds when the cart is as it was when it was read
+                # Holds when the cart has not changed since it was read.
                 condition="version = :v" if own.version else "attribute_not_exists(pk)",
                 values={":v": own.version} if own.version else {},
             ),
         ]
         return None if transact(parts) else (profile, new, _cart_version(new, carts))
 
-    return settled(once)
+    return retry_until_written(once)
 
 
 def _carts(profile: Profile) -> dict[str, Cart]:
@@ -72,7 +72,7 @@ def _cart_at(profile_id: str) -> tuple[str, str]:
 
 
 def _cart_version(own: Cart, others: Mapping[str, Cart]) -> str:
-    """Changes when any of the carts does, and when the merged profiles do."""
+    """A version that changes with any of the carts, and with the set of merged profiles."""
     merged = [f"{other_id}.{others[other_id].version}" for other_id in sorted(others)]
     short = hashlib.sha256("\n".join(merged).encode()).hexdigest()[:8] if merged else ""
     return f"{own.version}-{short}" if short else str(own.version)

@@ -1,22 +1,22 @@
-"""Erase a person for good: the rooms of the customers table.
+"""Erase a person: the items of the customers table.
 
-    room                                what is left of a person
+    item                                what remains
     PROFILE#<id> PROFILE                that the id was erased, when, and by which job
     RECORD#<key> HEAD                   that the record was erased, and when
     RECORD#<key> GONE#<hash>            a keyed hash of each statement, which refuses a repetition
-    RECORD#<key> AT#, LINK#, CANNOT#, REVIEW#, ASKED#       nothing, on the other record neither
-    REVIEW#<id>, IDEM#<name>            nothing: found by what stands under the records
-    PROFILE#<id> AT#, CART, RECENT      nothing; of somebody else's, what came with the records
-    ID#<type>#<hash>                    when nobody else uses it: that it was erased, and when
+    RECORD#<key> AT#, LINK#, CANNOT#, REVIEW#, ASKED#   nothing, nor on the other record
+    REVIEW#<id>, IDEM#<name>            nothing; found by the references under the records
+    PROFILE#<id> AT#, CART, RECENT      nothing; under other profiles, nothing of the records
+    ID#<type>#<hash>                    without other users: that it was erased, and when
     BLOCK#, HOUSE#                      nothing of the person
-    AUDIT#<id>                          who has read of the person, which tells nothing of them
-    JOB#<id>                            that it was done, for 30 days
+    AUDIT#<id>                          who read the profile, which reveals nothing of the person
+    JOB#<id>                            the ended job, for 30 days
 
-``ask`` closes the profile in one transaction: from then on nobody finds the person, and the job
-stands. The rest are steps of the job: each takes a place to begin at and gives the one to go on
-from, None when the step is done. Whatever they do may be done again.
+``request_erasure`` closes the profile and creates the job in one transaction; from then on nobody
+finds the person. The other functions are steps of the job. Each continues at the job's ``place``
+and returns the next place, None at its end. All of them are idempotent.
 
-The rooms of other areas: shared/orders/erasing.py, functions/customers/work_off_jobs.py.
+Other areas: shared/orders/erasing.py, functions/customers/work_off_jobs.py.
 """
 
 import re
@@ -29,25 +29,31 @@ from typing import Any, TypeVar
 from shared.aws.dynamodb import Key, delete_many, get, get_many, put_many, query, transact
 from shared.aws.items import to_item
 from shared.customers.model.job import Job
-from shared.customers.model.person import Profile, RecordKey, SourceRecord, joined, order_named
-from shared.customers.store.households import forsaken, houses_of, houses_of_profile
+from shared.customers.model.person import (
+    Profile,
+    RecordKey,
+    SourceRecord,
+    join_statements,
+    order_id_of,
+)
+from shared.customers.store.households import houses_of_profile, houses_of_record, leave_house
 from shared.customers.store.jobs import job_put
+from shared.customers.store.key_usage import forget_usage, key_usage_of_item, lookup_item_keys
 from shared.customers.store.profiles import people_of
 from shared.customers.store.recent import recent_key, recent_without
 from shared.customers.store.rows import (
     Act,
-    fresh_id,
-    gone_at,
+    erased_statement_at,
     head_at,
+    new_id,
     profile_at,
     put,
+    retry_until_written,
     rows,
-    settled,
     table,
     write_all,
 )
 from shared.customers.store.timeline import partitions
-from shared.customers.store.users import forgotten, keys_of, users_of
 from shared.customers.store.values import interaction_from, record_from, text
 from shared.errors import NotFound
 
@@ -55,53 +61,58 @@ T = TypeVar("T")
 
 FIRST = "tell"
 RECORDS = 25
-"""Records that are taken away in one go, and rows of a timeline."""
+"""Records erased in one step."""
 ROWS = 200
-USERS = 25
-"""Keys in one transaction: others write them at the same time."""
+"""Rows of a timeline read in one step."""
+KEYS_PER_WRITE = 25
+"""Keys in one transaction; few, since other writers change them at the same time."""
 REQUEST = re.compile(r"[0-9a-f]{32}")
-"""An interaction that a client has noted is named by its request."""
+"""An interaction that a client recorded has the name of its request as id."""
 
 Row = Mapping[str, Any]
 
 
-def ask(profile_id: str, act: Act, job_id: str) -> str:
-    """The id of the job that erases the person: ``job_id``, or that of whoever asked before.
+def request_erasure(profile_id: str, act: Act, job_id: str) -> str:
+    """Close the profile and create its erasure job. Returns ``job_id``, or the id of the job of an
+    earlier request.
 
     Raises NotFound, Busy.
     """
 
     def close() -> str | None:
         people = people_of([profile_id])
-        now = people.now.get(profile_id)
-        if now is None:
+        current_id = people.current_id.get(profile_id)
+        if current_id is None:
             raise NotFound("there is no such profile", profile_id=profile_id)
-        if now in people.erased:
-            return _asked_before(now, profile_id, act, job_id)
-        profile = people.living[now]
-        others = sorted(profile.member_ids - {now})
-        job = _job(job_id, act, now, text(act.at), profile)
+        if current_id in people.erased:
+            return _earlier_job(current_id, profile_id, act, job_id)
+        profile = people.living[current_id]
+        others = sorted(profile.member_ids - {current_id})
+        job = _erasure_job(job_id, act, current_id, text(act.at), profile)
         closed = put(
-            *profile_at(now),
+            *profile_at(current_id),
             {"erased_at": text(act.at), "job_id": job_id, "version": profile.version + 1},
-            # holds when no record was taken in, and nothing merged, since the profile was read
+            # Holds when the profile has taken in no record and was not merged since it was read.
             condition="version = :v",
             values={":v": profile.version},
         )
-        # An order that is being placed asks the id that it knows the person by.
-        led_here = [
-            put(*profile_at(other), {"merged_into": now, "erased_at": text(act.at), "version": 0})
+        # An order being placed checks the id under which it knows the person.
+        merged_ids = [
+            put(
+                *profile_at(other),
+                {"merged_into": current_id, "erased_at": text(act.at), "version": 0},
+            )
             for other in others
         ]
-        moved_out = [
-            forsaken(house, profile.member_ids) for house in sorted(houses_of_profile(profile))
+        households = [
+            leave_house(house, profile.member_ids) for house in sorted(houses_of_profile(profile))
         ]
-        return None if transact([closed, job_put(job), *led_here, *moved_out]) else job_id
+        return None if transact([closed, job_put(job), *merged_ids, *households]) else job_id
 
-    return settled(close)
+    return retry_until_written(close)
 
 
-def _job(job_id: str, act: Act, profile_id: str, erased_at: str, profile: Profile) -> Job:
+def _erasure_job(job_id: str, act: Act, profile_id: str, erased_at: str, profile: Profile) -> Job:
     return Job(
         job_id=job_id,
         kind="erase",
@@ -117,32 +128,33 @@ def _job(job_id: str, act: Act, profile_id: str, erased_at: str, profile: Profil
             "records": [
                 [held.key, held.record.source, held.record.source_id] for held in profile.records
             ],
-            # of chance, and forgotten with the job: nothing leads back from it
-            "pseudonym": f"erased-{fresh_id()}",
+            # Random and deleted with the job, so that nothing leads back from the pseudonym.
+            "pseudonym": f"erased-{new_id()}",
         },
     )
 
 
-def _asked_before(now: str, profile_id: str, act: Act, job_id: str) -> str | None:
-    """One that was erased by older code has no job: it gets one, for what that code has left."""
-    item = get(table(), *profile_at(now), consistent=True) or {}
+def _earlier_job(current_id: str, profile_id: str, act: Act, job_id: str) -> str | None:
+    """The job of an earlier request. A person erased by older code has no job and gets one, for the
+    items which that code left over."""
+    item = get(table(), *profile_at(current_id), consistent=True) or {}
     if "job_id" in item:
-        found: str = item["job_id"]
-        return found
-    left = item.get("left", {})
-    ids = sorted({now, profile_id})
-    empty = Profile(now, (), ())
-    job = _job(job_id, act, now, item["erased_at"], empty)
-    job = job.at(
+        earlier_id: str = item["job_id"]
+        return earlier_id
+    leftovers = item.get("left", {})
+    ids = sorted({current_id, profile_id})
+    empty = Profile(current_id, (), ())
+    job = _erasure_job(job_id, act, current_id, item["erased_at"], empty)
+    job = job.at_step(
         FIRST,
-        members=left.get("members", ids),
-        partitions=left.get("partitions", ids),
-        records=[[name, "", ""] for name in left.get("records", ())],
+        members=leftovers.get("members", ids),
+        partitions=leftovers.get("partitions", ids),
+        records=[[name, "", ""] for name in leftovers.get("records", ())],
     )
     closed = put(
-        *profile_at(now),
+        *profile_at(current_id),
         {"erased_at": item["erased_at"], "job_id": job_id, "version": item["version"] + 1},
-        # holds when nobody else has asked since it was read
+        # Holds when nobody else has requested the erasure since the item was read.
         condition="version = :v",
         values={":v": item["version"]},
     )
@@ -150,14 +162,14 @@ def _asked_before(now: str, profile_id: str, act: Act, job_id: str) -> str | Non
 
 
 def forget_records(job: Job) -> str | None:
-    """What sources have said, and every key that the person was found by."""
+    """Erase the statements of sources, and every key by which the person was found."""
     start = int(job.place or 0)
-    every = [name for name, _, _ in job.content["records"]]
-    names = every[start : start + RECORDS]
-    said = {name: [row for row in rows(f"RECORD#{name}") if _said(row)] for name in names}
+    all_records = [name for name, _, _ in job.content["records"]]
+    names = all_records[start : start + RECORDS]
+    rows_of = {name: [row for row in rows(f"RECORD#{name}") if _to_delete(row)] for name in names}
     erased_at, members = job.content["erased_at"], job.content["members"]
-    _forget_beside(said, set(every))
-    _forget_keys(said.values(), members, erased_at)
+    _forget_references(rows_of, set(all_records))
+    _forget_keys(rows_of.values(), members, erased_at)
     put_many(
         table(),
         [
@@ -165,21 +177,21 @@ def forget_records(job: Job) -> str | None:
             for pk, sk in [
                 *map(head_at, names),
                 *(
-                    gone_at(name, row["sk"])
-                    for name, found in said.items()
-                    for row in found
+                    erased_statement_at(name, row["sk"])
+                    for name, rows_ in rows_of.items()
+                    for row in rows_
                     if _is_statement(row)
                 ),
             ]
         ],
     )
-    # The statements say by what the person was found: they go after all that they lead to.
-    delete_many(table(), [(row["pk"], row["sk"]) for found in said.values() for row in found])
+    # The statements lead to all other items, so they are deleted last.
+    delete_many(table(), [(row["pk"], row["sk"]) for rows_ in rows_of.values() for row in rows_])
     following = start + RECORDS
-    return str(following) if following < len(every) else None
+    return str(following) if following < len(all_records) else None
 
 
-def _said(row: Row) -> bool:
+def _to_delete(row: Row) -> bool:
     return not (row["sk"] == "HEAD" or row["sk"].startswith("GONE#"))
 
 
@@ -187,33 +199,37 @@ def _is_statement(row: Row) -> bool:
     return bool(row["sk"].startswith("AT#"))
 
 
-def _forget_beside(said: Mapping[RecordKey, Sequence[Row]], own: Collection[RecordKey]) -> None:
-    """Answers to requests about the records, reviews of them, and what stands of them under records
-    of others: a reason may tell of the erased."""
+def _forget_references(
+    rows_of: Mapping[RecordKey, Sequence[Row]], own: Collection[RecordKey]
+) -> None:
+    """Delete the answers to requests about the records, their reviews, and the links and
+    cannot-links to them under other records, whose reasons may mention the erased person."""
     gone: list[tuple[str, str]] = []
     others: set[RecordKey] = set()
-    for row in (row for found in said.values() for row in found):
+    for row in (row for record_rows in rows_of.values() for row in record_rows):
         if "request" in row:
             gone.append((f"IDEM#{row['request']}", "IDEM"))
         if "review" in row:
             gone.append((f"REVIEW#{row['review']}", "REVIEW"))
-            others |= set(_pair_of(row["review"]))
+            others |= set(_review_pair(row["review"]))
         if "other" in row:
             others.add(row["other"])
-    reviews = {row["review"] for found in said.values() for row in found if "review" in row}
+    reviews = {
+        row["review"] for record_rows in rows_of.values() for row in record_rows if "review" in row
+    }
     for other in sorted(others.difference(own)):
         gone += [
             (row["pk"], row["sk"])
             for row in _between(f"RECORD#{other}", "CANNOT#", "REVIEW#~")
-            if row.get("other") in said or row.get("review") in reviews
+            if row.get("other") in rows_of or row.get("review") in reviews
         ]
     delete_many(table(), gone)
 
 
-def _pair_of(review_id: str) -> Sequence[RecordKey]:
+def _review_pair(review_id: str) -> Sequence[RecordKey]:
     item = get(table(), f"REVIEW#{review_id}", "REVIEW")
-    found: Sequence[RecordKey] = item["pair"] if item else ()
-    return found
+    pair: Sequence[RecordKey] = item["pair"] if item else ()
+    return pair
 
 
 def _between(pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
@@ -222,85 +238,90 @@ def _between(pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
     return query(table(), condition, values, ConsistentRead=True)
 
 
-def _forget_keys(said: Iterable[Sequence[Row]], members: Sequence[str], erased_at: str) -> None:
-    """Of each record every key that a statement, or all of them together, was ever found by."""
-    told: list[SourceRecord] = []
-    for found in said:
-        statements = [record_from(row) for row in found if _is_statement(row)]
+def _forget_keys(
+    rows_by_record: Iterable[Sequence[Row]], members: Sequence[str], erased_at: str
+) -> None:
+    """Remove the person from every key that a single statement or the joined record ever had."""
+    records: list[SourceRecord] = []
+    for rows_ in rows_by_record:
+        statements = [record_from(row) for row in rows_ if _is_statement(row)]
         if statements:
-            told += [*statements, reduce(joined, statements)]
-    keys = {where for record in told for where in keys_of(record).values()}
-    for some in _in_pieces(sorted(keys), USERS):
-        _forget_users(some, members, erased_at)
-    houses = {house for record in told for house in houses_of(record)}
-    write_all([forsaken(house, members) for house in sorted(houses)])
+            records += [*statements, reduce(join_statements, statements)]
+    keys = {where for record in records for where in lookup_item_keys(record).values()}
+    for chunk in _chunks(sorted(keys), KEYS_PER_WRITE):
+        _forget_usages(chunk, members, erased_at)
+    houses = {house for record in records for house in houses_of_record(record)}
+    write_all([leave_house(house, members) for house in sorted(houses)])
 
 
-def _forget_users(some: Sequence[Key], members: Sequence[str], erased_at: str) -> None:
+def _forget_usages(chunk: Sequence[Key], members: Sequence[str], erased_at: str) -> None:
     def once() -> bool | None:
-        items = get_many(some, consistent=True)
-        known = {where: users_of(items.get(where)) for where in some}
+        items = get_many(chunk, consistent=True)
+        usages = {where: key_usage_of_item(items.get(where)) for where in chunk}
         parts = [
             part
-            for where, users in known.items()
-            if (part := forgotten(where, users, members, erased_at))
+            for where, usage in usages.items()
+            if (part := forget_usage(where, usage, members, erased_at))
         ]
         return None if parts and transact(parts) else True
 
-    settled(once)
+    retry_until_written(once)
 
 
-def forget_timeline(job: Job, sold: Callable[[Sequence[str]], None]) -> str | None:
-    """Interactions, carts and what else stands under the person's ids; the orders that the
-    interactions name are handed to ``sold`` before."""
-    every: list[str] = job.content["partitions"]
+def forget_timeline(job: Job, erase_orders: Callable[[Sequence[str]], None]) -> str | None:
+    """Erase interactions, carts and everything else under the person's ids. The orders that the
+    interactions name are passed to ``erase_orders`` first."""
+    partitions_: list[str] = job.content["partitions"]
     number, _, after = job.place.partition("\n")
     index = int(number or 0)
-    if index >= len(every):
+    if index >= len(partitions_):
         return None
-    partition = every[index]
+    partition = partitions_[index]
     records = {name for name, _, _ in job.content["records"]}
     members = set(job.content["members"])
-    found = list(islice(_between(f"PROFILE#{partition}", f"{after}!" if after else " ", "~"), ROWS))
-    own = [row for row in found if _own(row, partition, members, records)]
-    if orders := sorted({name for row in own if (name := _order_of(row))}):
-        sold(orders)
-    gone = [(row["pk"], row["sk"]) for row in own]
+    page = list(islice(_between(f"PROFILE#{partition}", f"{after}!" if after else " ", "~"), ROWS))
+    person_rows = [row for row in page if _belongs_to_person(row, partition, members, records)]
+    if orders := sorted({name for row in person_rows if (name := _order_id(row))}):
+        erase_orders(orders)
+    gone = [(row["pk"], row["sk"]) for row in person_rows]
     gone += [
         (f"IDEM#{row['interaction_id']}", "IDEM")
-        for row in own
+        for row in person_rows
         if REQUEST.fullmatch(row.get("interaction_id", ""))
     ]
-    gone += [(f"JOB#{row['job_id']}", "JOB") for row in own if row["sk"].startswith("JOB#")]
+    gone += [(f"JOB#{row['job_id']}", "JOB") for row in person_rows if row["sk"].startswith("JOB#")]
     delete_many(table(), gone)
-    if len(found) == ROWS:
-        return f"{index}\n{found[-1]['sk']}"
+    if len(page) == ROWS:
+        return f"{index}\n{page[-1]['sk']}"
     if partition not in members:
         _forget_recent(partition, records)
-    return str(index + 1) if index + 1 < len(every) else None
+    return str(index + 1) if index + 1 < len(partitions_) else None
 
 
-def _own(row: Row, partition: str, members: Collection[str], records: Collection[str]) -> bool:
+def _belongs_to_person(
+    row: Row, partition: str, members: Collection[str], records: Collection[str]
+) -> bool:
     if row["sk"] == "PROFILE":
         return False
     name = row.get("record_key")
     return name in records if name is not None else partition in members
 
 
-def _order_of(row: Row) -> str | None:
-    return order_named(interaction_from(row).data) if row["sk"].startswith("AT#") else None
+def _order_id(row: Row) -> str | None:
+    return order_id_of(interaction_from(row).data) if row["sk"].startswith("AT#") else None
 
 
 def _forget_recent(partition: str, records: set[str]) -> None:
-    """Of somebody else, with whom a record of the erased once was."""
+    """Erase the records' interactions from the newest ones of another profile, which once held one
+    of the records."""
 
     def once() -> bool | None:
         item = get(*astuple(recent_key(partition)), consistent=True)
         return None if item and transact([recent_without(partition, item, records)]) else True
 
-    settled(once)
+    retry_until_written(once)
 
 
-def _in_pieces(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(values), size):
         yield values[start : start + size]

@@ -1,15 +1,15 @@
-"""Everything that the customers table has of a person, for the person: page by page, a JSON
-document with its ``kind`` for each thing.
+"""Export everything that the customers table has of a person, page by page: JSON documents of a
+``kind`` each.
 
-    profile       who it is: identifiers, attributes with their sources, consents, merged ids, house
-    cart          the one cart of all channels
-    statement     what a source has said, word by word
-    link, cannot  what was decided on two records, by whom and why
-    review        that a person was to judge, or has judged, whether two records are one person
+    profile       identifiers, attributes with their sources, consents, merged ids, household
+    cart          the cart of all channels
+    statement     a statement of a source, verbatim
+    link, cannot  a link or cannot-link between two records, by whom and why
+    review        a review of whether two records are one person, with its verdict
     interaction   what the person did
-    read          who has read of the person, when, and by which question
+    read          who read the profile, when, and by which request
 
-A page begins at a place and gives the one to go on from, None at the end of its section.
+A page starts at a place and returns the next place, None at the end of its section.
 """
 
 import json
@@ -24,27 +24,34 @@ from shared.customers.contract.privacy import said_answer, statement_answer
 from shared.customers.contract.profiles import profile_answer
 from shared.customers.model.job import Job
 from shared.customers.store.jobs import job_put
-from shared.customers.store.profiles import find, living
-from shared.customers.store.rows import Act, put, remember, replayed, settled, table
+from shared.customers.store.overview import profile_overview
+from shared.customers.store.profiles import find, living_condition
+from shared.customers.store.rows import (
+    Act,
+    answer_put,
+    put,
+    retry_until_written,
+    stored_answer,
+    table,
+)
 from shared.customers.store.timeline import partitions
 from shared.customers.store.values import interaction_from, record_from
-from shared.customers.store.whole import whole
 from shared.web.idempotency import Request
 
 FIRST = "write"
 PAGE = 200
 
-Line = dict[str, Any]
-ProfilePage = tuple[list[Line], str | None]
+ExportLine = dict[str, Any]
+ProfilePage = tuple[list[ExportLine], str | None]
 
 
-def ask(profile_id: str, act: Act, job_id: str, request: Request) -> str:
-    """The id of the job that writes everything down. Raises NotFound, Gone, KeyReused, Busy."""
+def request_export(profile_id: str, act: Act, job_id: str, request: Request) -> str:
+    """Create the export job and return its id. Raises NotFound, Gone, KeyReused, Busy."""
 
     def once() -> str | None:
-        if answered := replayed(request):
-            found: str = answered["job_id"]
-            return found
+        if answered := stored_answer(request):
+            earlier_id: str = answered["job_id"]
+            return earlier_id
         profile = find(profile_id)
         job = Job(
             job_id=job_id,
@@ -62,69 +69,69 @@ def ask(profile_id: str, act: Act, job_id: str, request: Request) -> str:
             },
         )
         parts = [
-            remember(request, {"job_id": job_id}, act.at),
+            answer_put(request, {"job_id": job_id}, act.at),
             job_put(job),
-            living(profile.profile_id),
-            # by which an erasure finds the job, and what it has written
+            living_condition(profile.profile_id),
+            # An erasure finds the job and its files by this item.
             put(f"PROFILE#{profile.profile_id}", f"JOB#{job_id}", {"job_id": job_id}),
         ]
         return None if transact(parts) else job_id
 
-    return settled(once)
+    return retry_until_written(once)
 
 
 def person(job: Job, _: str) -> ProfilePage:
     """Raises Gone."""
-    found = whole(job.profile_id)
-    profile = profile_answer(found.profile, found.housemates).model_dump(mode="json")
-    cart = cart_answer(found.profile.profile_id, found.cart).model_dump(mode="json")
+    overview = profile_overview(job.profile_id)
+    profile = profile_answer(overview.profile, overview.housemates).model_dump(mode="json")
+    cart = cart_answer(overview.profile.profile_id, overview.cart).model_dump(mode="json")
     return [{"kind": "profile", **profile}, {"kind": "cart", **cart}], None
 
 
 def records(job: Job, place: str) -> ProfilePage:
-    return _walk([f"RECORD#{name}" for name in job.content["records"]], place, _of_record)
+    return _page([f"RECORD#{name}" for name in job.content["records"]], place, _record_lines)
 
 
 def interactions(job: Job, place: str) -> ProfilePage:
     names, members = set(job.content["records"]), set(job.content["members"])
 
-    def own(row: Mapping[str, Any]) -> list[Line]:
+    def own(row: Mapping[str, Any]) -> list[ExportLine]:
         if not row["sk"].startswith("AT#"):
             return []
         key = row.get("record_key")
         mine = key in names if key is not None else row["pk"].partition("#")[2] in members
-        told = interaction_answer(interaction_from(row)).model_dump(mode="json")
-        return [{"kind": "interaction", "did": told.pop("kind"), **told}] if mine else []
+        answer = interaction_answer(interaction_from(row)).model_dump(mode="json")
+        return [{"kind": "interaction", "did": answer.pop("kind"), **answer}] if mine else []
 
-    return _walk([f"PROFILE#{name}" for name in job.content["partitions"]], place, own)
+    return _page([f"PROFILE#{name}" for name in job.content["partitions"]], place, own)
 
 
 def reads(job: Job, place: str) -> ProfilePage:
-    def read(row: Mapping[str, Any]) -> list[Line]:
+    def read(row: Mapping[str, Any]) -> list[ExportLine]:
         return [{"kind": "read", **{name: row[name] for name in ("at", "actor", "what")}}]
 
-    return _walk([f"AUDIT#{name}" for name in job.content["members"]], place, read)
+    return _page([f"AUDIT#{name}" for name in job.content["members"]], place, read)
 
 
-def _of_record(row: Mapping[str, Any]) -> list[Line]:
+def _record_lines(row: Mapping[str, Any]) -> list[ExportLine]:
     if row["sk"].startswith("AT#"):
-        told = statement_answer(record_from(row)).model_dump(mode="json")
-        return [{"kind": "statement", **told}]
+        answer = statement_answer(record_from(row)).model_dump(mode="json")
+        return [{"kind": "statement", **answer}]
     if "review" in row:
         review = get(table(), f"REVIEW#{row['review']}", "REVIEW")
-        named = ("review_id", "opened_at", "bits", "reasons", "verdict", "judged_at", "judged_by")
+        shown = ("review_id", "opened_at", "bits", "reasons", "verdict", "judged_at", "judged_by")
         return (
-            [{"kind": "review", **{n: review[n] for n in named if n in review}}] if review else []
+            [{"kind": "review", **{n: review[n] for n in shown if n in review}}] if review else []
         )
     if "kind" in row:
         return [said_answer(row).model_dump(mode="json")]
     return []
 
 
-def _walk(
-    pks: Sequence[str], place: str, lines: Callable[[Mapping[str, Any]], list[Line]]
+def _page(
+    pks: Sequence[str], place: str, lines: Callable[[Mapping[str, Any]], list[ExportLine]]
 ) -> ProfilePage:
-    """The items of the partitions, one after the other."""
+    """One page of the items of the partitions, in order."""
     index, after = json.loads(place) if place else (0, None)
     if index >= len(pks):
         return [], None
@@ -132,7 +139,7 @@ def _walk(
     page = query_page(
         table(), "pk = :pk", to_item({":pk": pks[index]}), PAGE, ConsistentRead=True, **more
     )
-    found = [line for row in page.items for line in lines(row)]
+    page_lines = [line for row in page.items for line in lines(row)]
     if page.last is not None:
-        return found, json.dumps([index, page.items[-1]["sk"]])
-    return found, json.dumps([index + 1, None]) if index + 1 < len(pks) else None
+        return page_lines, json.dumps([index, page.items[-1]["sk"]])
+    return page_lines, json.dumps([index + 1, None]) if index + 1 < len(pks) else None

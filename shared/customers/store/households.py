@@ -1,4 +1,5 @@
-"""Who lives in one house: edges of their own, that no merge makes and no merge loses.
+"""Households: people who live at one address. A household is independent of merges: no merge makes
+or loses one.
 
 HOUSE#<hash>    HOUSE    homes: the ids of the profiles that state the address, one for each person
 """
@@ -7,57 +8,60 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from shared.aws.dynamodb import Key, Part, get_many
-from shared.customers.model.keys import hashed, household
+from shared.customers.model.keys import household_address, keyed_hash
 from shared.customers.model.person import Profile, SourceRecord
 from shared.customers.store.rows import identity_key, put, table, update
 
-MOST_HOMES = 100
-"""More at one address is a dormitory or an office; nobody reads that list."""
-MOST_HOUSES = 5
+MAX_HOMES = 100
+"""More people at one address are a dormitory or an office; such a list is useless."""
+MAX_HOUSES = 5
 HOUSEMATES_SHOWN = 25
 
 
-def moved(before: Collection[Profile], after: Profile) -> list[Part]:
-    """What changes in the houses when ``before`` become ``after``: one of its ids is at each
-    address that it states, none at any other."""
+def household_updates(before: Collection[Profile], after: Profile) -> list[Part]:
+    """The writes when the profiles ``before`` become ``after``: each address that ``after`` states
+    lists one of its ids, other addresses list none."""
     parts = []
     stated = _houses(after)
     for house in sorted(stated.union(*map(_houses, before))):
-        there = [profile for profile in before if house in _houses(profile)]
+        residents = [profile for profile in before if house in _houses(profile)]
         if house not in stated:
-            parts.append(_without(house, there))
-        elif not there:
-            parts.append(_with(house, after.profile_id))
-        elif len(there) > 1:
-            stays = next((p for p in there if p.profile_id == after.profile_id), there[0])
-            parts.append(_without(house, [p for p in there if p is not stays]))
+            parts.append(_leave_house(house, residents))
+        elif not residents:
+            parts.append(_join_house(house, after.profile_id))
+        elif len(residents) > 1:
+            stays = next((p for p in residents if p.profile_id == after.profile_id), residents[0])
+            parts.append(_leave_house(house, [p for p in residents if p is not stays]))
     return parts
 
 
-def parted(before: Profile, after: Collection[Profile]) -> list[Part]:
-    """The houses when one profile becomes two: read and replaced, as they hold one of its ids."""
+def household_splits(before: Profile, after: Collection[Profile]) -> list[Part]:
+    """The writes when one profile becomes two. The houses are read and replaced, because each lists
+    only one of its ids."""
     stated = {house for profile in after for house in _houses(profile)}
     items = get_many((_house_key(house) for house in stated), consistent=True)
     parts = []
     for house in sorted(stated):
-        known = items.get(_house_key(house), {}).get("homes", frozenset())
-        there = {profile.profile_id for profile in after if house in _houses(profile)}
-        homes = (known - before.member_ids) | there
+        stored_homes = items.get(_house_key(house), {}).get("homes", frozenset())
+        residents = {profile.profile_id for profile in after if house in _houses(profile)}
+        homes = (stored_homes - before.member_ids) | residents
         parts.append(
             put(
-                *_place(house),
+                *_house_at(house),
                 {"homes": homes},
-                # holds when nobody moved in or out since it was read
-                condition="homes = :known" if known else "attribute_not_exists(homes)",
-                values={":known": known} if known else None,
+                # Holds when the household has not changed since it was read.
+                condition="homes = :known" if stored_homes else "attribute_not_exists(homes)",
+                values={":known": stored_homes} if stored_homes else None,
             )
         )
     return parts
 
 
-def forsaken(address: str, member_ids: Iterable[str]) -> Part:
-    """The house without the erased."""
-    return update(*_place(address), "DELETE homes :gone", values={":gone": frozenset(member_ids)})
+def leave_house(address: str, member_ids: Iterable[str]) -> Part:
+    """The write that removes the ids from the household of the address."""
+    return update(
+        *_house_at(address), "DELETE homes :gone", values={":gone": frozenset(member_ids)}
+    )
 
 
 def house_keys(profile: Profile) -> list[Key]:
@@ -65,43 +69,43 @@ def house_keys(profile: Profile) -> list[Key]:
 
 
 def housemates(profile: Profile, items: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Other people of the houses ``items``, by the ids that they moved in with."""
+    """The other people of the households ``items``, by the profile ids listed there."""
     homes = {home for item in items for home in item.get("homes", ())}
     return tuple(sorted(homes - profile.member_ids)[:HOUSEMATES_SHOWN])
 
 
-def _with(house: str, profile_id: str) -> Part:
+def _join_house(house: str, profile_id: str) -> Part:
     return update(
-        *_place(house),
+        *_house_at(house),
         "ADD homes :one",
-        values={":one": frozenset({profile_id}), ":id": profile_id, ":most": MOST_HOMES},
-        # holds when there is room, or the profile is there already
+        values={":one": frozenset({profile_id}), ":id": profile_id, ":most": MAX_HOMES},
+        # Holds when the household has room or already lists the profile.
         condition="attribute_not_exists(homes) OR size(homes) < :most OR contains(homes, :id)",
     )
 
 
-def _without(house: str, profiles: Iterable[Profile]) -> Part:
-    return forsaken(house, {member for profile in profiles for member in profile.member_ids})
+def _leave_house(house: str, profiles: Iterable[Profile]) -> Part:
+    return leave_house(house, {member for profile in profiles for member in profile.member_ids})
 
 
 def _houses(profile: Profile) -> frozenset[str]:
-    """MOST_HOUSES at most: they stand in one transaction with all else that a merge changes."""
-    stated = {household(held.record) for held in profile.records} - {""}
-    return frozenset(sorted(stated)[:MOST_HOUSES])
+    """At most MAX_HOUSES addresses, since they are written in the transaction of a merge."""
+    stated = {household_address(held.record) for held in profile.records} - {""}
+    return frozenset(sorted(stated)[:MAX_HOUSES])
 
 
 def houses_of_profile(profile: Profile) -> frozenset[str]:
-    """Those that the profile stands in."""
+    """The addresses whose households list the profile."""
     return _houses(profile)
 
 
-def houses_of(record: SourceRecord) -> frozenset[str]:
-    return frozenset({household(record)} - {""})
+def houses_of_record(record: SourceRecord) -> frozenset[str]:
+    return frozenset({household_address(record)} - {""})
 
 
-def _place(house: str) -> tuple[str, str]:
-    return f"HOUSE#{hashed(identity_key(), 'house', house)}", "HOUSE"
+def _house_at(house: str) -> tuple[str, str]:
+    return f"HOUSE#{keyed_hash(identity_key(), 'house', house)}", "HOUSE"
 
 
 def _house_key(house: str) -> Key:
-    return Key(table(), *_place(house))
+    return Key(table(), *_house_at(house))

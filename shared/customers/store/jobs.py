@@ -1,10 +1,10 @@
-"""Jobs on all that is kept of a person: to erase it, or to write it down for the person.
+"""Jobs on all data of a person: erase it, or export it for the person.
 
-    JOB#<id>    JOB    what is wanted, how far it has come, by when somebody has to go on with it
+    JOB#<id>    JOB    the job: what to do, its progress, and until when its worker holds it
 
-A job is worked off in steps, each of which may be done again. Whoever takes it has it until
-``due_at``, and notes after each step how far it has come. One that nobody goes on with stands in
-the index by_job, where the sweep finds it when it is due again.
+A job consists of steps, each of which is idempotent. A worker holds the job until ``due_at`` and
+saves the progress after each step. An abandoned job is found by the sweep in the index by_job once
+it is due again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ from shared.errors import Busy
 
 OPEN = "OPEN"
 LEASE = timedelta(minutes=6)
-"""Longer than a worker runs (infra/stacks/customers.py)."""
+"""Longer than the time limit of a worker (infra/stacks/customers.py)."""
 LONGEST_LEASE = timedelta(hours=1)
-KEPT = timedelta(days=30)
-"""Of a job that is over."""
+ENDED_JOBS_KEPT = timedelta(days=30)
+"""How long an ended job is kept."""
 
 
 def job_at(job_id: str) -> tuple[str, str]:
@@ -52,9 +52,9 @@ def job_put(job: Job) -> Part:
             "ended_at": text(job.ended_at) if job.ended_at else None,
             "tries": job.tries,
             "version": job.version + 1,
-            "ttl": None if is_open else int((ended + KEPT).timestamp()),
+            "ttl": None if is_open else int((ended + ENDED_JOBS_KEPT).timestamp()),
         },
-        # holds when nobody else has taken it since it was read
+        # Holds when no other worker has taken the job since it was read.
         condition="version = :v" if job.version else "attribute_not_exists(pk)",
         values={":v": job.version} if job.version else None,
     )
@@ -66,20 +66,20 @@ def find_job(job_id: str) -> Job | None:
 
 
 def take(job_id: str, now: datetime) -> Job | None:
-    """The job, for whoever goes on with it now; None when it is over, or somebody else has it.
+    """Take the job for the caller; None when it has ended or another worker holds it.
 
-    Each time that it is taken in vain it rests longer.
+    The lease doubles with each attempt that made no progress.
     """
-    known = find_job(job_id)
-    if known is None or known.state != "open":
+    job = find_job(job_id)
+    if job is None or job.state != "open":
         return None
-    lease = min(LONGEST_LEASE, LEASE * 2 ** min(known.tries, 8))
+    lease = min(LONGEST_LEASE, LEASE * 2 ** min(job.tries, 8))
     try:
         answer = dynamodb().update_item(
             TableName=table(),
             Key=key(*job_at(job_id)),
             UpdateExpression="SET due_at = :until ADD version :one, tries :one",
-            # holds when it is due, and is as it was read
+            # Holds when the job is due and unchanged since it was read.
             ConditionExpression="job_key = :open AND due_at <= :now AND version = :v",
             ExpressionAttributeValues=to_item(
                 {
@@ -87,7 +87,7 @@ def take(job_id: str, now: datetime) -> Job | None:
                     ":one": 1,
                     ":open": OPEN,
                     ":now": text(now),
-                    ":v": known.version,
+                    ":v": job.version,
                 }
             ),
             ReturnValues="ALL_NEW",
@@ -97,19 +97,21 @@ def take(job_id: str, now: datetime) -> Job | None:
     return _job(from_item(answer["Attributes"]))
 
 
-def note(job: Job, now: datetime, due_at: datetime | None = None, also: Sequence[Part] = ()) -> Job:
-    """The job as it stands now, kept for another LEASE, or due again at ``due_at``.
+def save_progress(
+    job: Job, now: datetime, due_at: datetime | None = None, also: Sequence[Part] = ()
+) -> Job:
+    """Store the job's progress and hold it for another LEASE, or make it due at ``due_at``.
 
-    Raises Busy when somebody else has taken it meanwhile, or ``also`` is refused.
+    Raises Busy when another worker has taken it meanwhile, or a condition of ``also`` fails.
     """
-    kept = replace(job, due_at=due_at or now + LEASE)
-    if transact([job_put(kept), *also]):
-        raise Busy("somebody else works on this job")
-    return replace(kept, version=kept.version + 1)
+    saved = replace(job, due_at=due_at or now + LEASE)
+    if transact([job_put(saved), *also]):
+        raise Busy("another worker holds this job")
+    return replace(saved, version=saved.version + 1)
 
 
-def due(now: datetime) -> Iterator[str]:
-    """Ids of jobs that somebody has to go on with, those that wait longest first."""
+def due_job_ids(now: datetime) -> Iterator[str]:
+    """The ids of jobs that wait for a worker, the longest waiting first."""
     rows = query(
         table(),
         "job_key = :open AND due_at <= :now",
@@ -120,8 +122,8 @@ def due(now: datetime) -> Iterator[str]:
         yield row["pk"].removeprefix("JOB#")
 
 
-def oldest() -> datetime | None:
-    """When the oldest of the open jobs was asked for, about."""
+def oldest_request() -> datetime | None:
+    """The request time of about the oldest open job: the oldest of the first 100 in the index."""
     rows = query(
         table(), "job_key = :open", to_item({":open": OPEN}), IndexName="by_job", Limit=100
     )

@@ -1,4 +1,4 @@
-"""Profiles as they are stored: found through merges, written on the condition of their version."""
+"""Stored profiles: found through merges, written on condition of their version."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,42 +9,43 @@ from typing import Any
 from shared.aws.dynamodb import Key, Part, get, get_many, key
 from shared.customers.model.keys import identifier_key
 from shared.customers.model.person import Profile, RecordKey
+from shared.customers.store.key_usage import key_usage_of_item
 from shared.customers.store.rows import (
     head_at,
     identity_key,
     profile_at,
     put,
-    settled,
+    retry_until_written,
     table,
     update,
 )
-from shared.customers.store.users import users_of
 from shared.customers.store.values import profile_from, profile_values, text
 from shared.errors import Gone, NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What was read of some profile ids: ``now`` is where each leads, in one hop."""
+    """The profiles of some ids. ``current_id`` maps each id to the profile that it is now part of;
+    ``living`` and ``erased`` (time of the erasure) are by that current id."""
 
-    now: dict[str, str]
+    current_id: dict[str, str]
     living: dict[str, Profile]
     erased: dict[str, str]
 
     @property
-    def torn(self) -> bool:
-        """Whether a merge went on between the reads, so that one id is seen in two profiles."""
-        seen = [member_id for profile in self.living.values() for member_id in profile.member_ids]
-        return len(set(seen)) < len(seen)
+    def inconsistent(self) -> bool:
+        """Whether a merge happened between the reads, so that one id appears in two profiles."""
+        ids = [member_id for profile in self.living.values() for member_id in profile.member_ids]
+        return len(set(ids)) < len(ids)
 
 
 def find(profile_id: str) -> Profile:
     """The profile, or the one that it was merged into. Raises NotFound, Gone."""
-    return _found(people_of([profile_id]), profile_id)
+    return _profile_in(people_of([profile_id]), profile_id)
 
 
 def profile_exists(profile_id: str) -> str | None:
-    """The id under which the profile lives now (after merges), None when there is none.
+    """The current id of the profile (after merges); None when there is no such profile.
 
     Raises Gone when it was erased.
     """
@@ -55,63 +56,69 @@ def profile_exists(profile_id: str) -> str | None:
 
 
 def find_both(one_id: str, other_id: str) -> tuple[Profile, Profile]:
-    """Both as they stood at one time. Raises NotFound, Gone, Busy."""
+    """Both profiles as of one moment. Raises NotFound, Gone, Busy."""
 
     def once() -> tuple[Profile, Profile] | None:
         people = people_of([one_id, other_id])
-        return None if people.torn else (_found(people, one_id), _found(people, other_id))
+        return (
+            None
+            if people.inconsistent
+            else (_profile_in(people, one_id), _profile_in(people, other_id))
+        )
 
-    return settled(once)
+    return retry_until_written(once)
 
 
-def _found(people: People, profile_id: str) -> Profile:
-    now = people.now.get(profile_id)
-    if now is None:
+def _profile_in(people: People, profile_id: str) -> Profile:
+    current_id = people.current_id.get(profile_id)
+    if current_id is None:
         raise NotFound("there is no such profile", profile_id=profile_id)
-    if now in people.erased:
+    if current_id in people.erased:
         raise Gone("this profile was erased", profile_id=profile_id)
-    return people.living[now]
+    return people.living[current_id]
 
 
 def find_by(name: str, value: str) -> list[Profile]:
-    """Everybody whom the normalised identifier is a key to, the oldest first: verified, or of
-    those who founded the profile (Profile.opened_by)."""
+    """The profiles that a look-up by the normalized identifier returns (Profile.can_be_found_by),
+    the oldest first."""
     where = f"ID#{identifier_key(identity_key(), name, value)}"
-    users = users_of(get(table(), where, "ID"))
-    people = people_of(users.now.values())
+    usage = key_usage_of_item(get(table(), where, "ID"))
+    people = people_of(usage.profile_of.values())
     return sorted(
-        (profile for profile in people.living.values() if profile.opened_by(name, value)),
+        (profile for profile in people.living.values() if profile.can_be_found_by(name, value)),
         key=lambda profile: (profile.created_at, profile.profile_id),
     )
 
 
 def people_of(profile_ids: Iterable[str]) -> People:
     people = People({}, {}, {})
-    asked = {profile_id: profile_id for profile_id in profile_ids}
-    while asked:
-        items = get_many((profile_key(now) for now in asked.values()), consistent=True)
-        onward = {}
-        for profile_id, now in asked.items():
-            item = items.get(profile_key(now))
+    pending = {profile_id: profile_id for profile_id in profile_ids}
+    while pending:
+        items = get_many(
+            (profile_key(current_id) for current_id in pending.values()), consistent=True
+        )
+        merged = {}
+        for profile_id, current_id in pending.items():
+            item = items.get(profile_key(current_id))
             if item is None:
                 continue
             if "merged_into" in item:
-                onward[profile_id] = item["merged_into"]
+                merged[profile_id] = item["merged_into"]
                 continue
-            people.now[profile_id] = now
+            people.current_id[profile_id] = current_id
             if "erased_at" in item:
-                people.erased[now] = item["erased_at"]
+                people.erased[current_id] = item["erased_at"]
             else:
-                people.living[now] = profile_from(item)
-        asked = onward
+                people.living[current_id] = profile_from(item)
+        pending = merged
     return people
 
 
 def erased_among(profile_ids: Iterable[str]) -> set[str]:
-    """Those of the ids whose person was erased: one read call."""
+    """The ids whose person was erased. Takes one read call."""
     keys = {profile_key(profile_id): profile_id for profile_id in profile_ids}
-    found = get_many(keys, consistent=True, only=("erased_at",)) if keys else {}
-    return {keys[where] for where, item in found.items() if "erased_at" in item}
+    items = get_many(keys, consistent=True, only=("erased_at",)) if keys else {}
+    return {keys[where] for where, item in items.items() if "erased_at" in item}
 
 
 def profile_key(profile_id: str) -> Key:
@@ -119,7 +126,7 @@ def profile_key(profile_id: str) -> Key:
 
 
 def profile_puts(profile: Profile, people: People) -> list[Part]:
-    """The profile, and a redirect from each profile of ``people`` that is now a part of it."""
+    """The writes of the profile, and of redirects from those of ``people`` merged into it."""
     parts = [profile_put(profile)]
     for other in people.living.values():
         if other.profile_id in profile.member_ids and other.profile_id != profile.profile_id:
@@ -132,26 +139,26 @@ def profile_put(profile: Profile) -> Part:
     return put(
         *profile_at(profile.profile_id),
         values,
-        # holds when nothing was decided on this profile since it was read
+        # Holds when the profile has not changed since it was read.
         condition="version = :v" if profile.version else "attribute_not_exists(pk)",
         values={":v": profile.version} if profile.version else {},
     )
 
 
-def _redirects(goes: Profile, survivor_id: str) -> list[Part]:
-    """From ``goes``, and from what redirected to it before: never more than one hop."""
+def _redirects(merged: Profile, survivor_id: str) -> list[Part]:
+    """The redirects of ``merged`` and of all ids that redirected to it: always a single hop."""
     own = put(
-        *profile_at(goes.profile_id),
-        {"merged_into": survivor_id, "version": goes.version + 1},
-        # holds when the profile is as it was when the merge was decided, and no redirect yet
+        *profile_at(merged.profile_id),
+        {"merged_into": survivor_id, "version": merged.version + 1},
+        # Holds when the profile has not changed since the merge was decided, and is no redirect.
         condition="version = :v AND attribute_not_exists(merged_into)",
-        values={":v": goes.version},
+        values={":v": merged.version},
     )
     return [
         own,
         *(
-            redirect(member_id, goes.profile_id, survivor_id)
-            for member_id in sorted(goes.member_ids - {goes.profile_id})
+            redirect(member_id, merged.profile_id, survivor_id)
+            for member_id in sorted(merged.member_ids - {merged.profile_id})
         ),
     ]
 
@@ -160,31 +167,32 @@ def redirect(profile_id: str, before: str, after: str) -> Part:
     return update(
         *profile_at(profile_id),
         "SET merged_into = :after ADD version :one",
-        # holds as long as the id is a part of the profile that it was read in
+        # Holds while the id is still merged into the profile it was read with.
         condition="merged_into = :before",
         values={":after": after, ":before": before, ":one": 1},
     )
 
 
-def living(profile_id: str) -> Part:
+def living_condition(profile_id: str) -> Part:
+    """A condition for a transaction: the profile was neither erased nor merged."""
     return {
         "ConditionCheck": {
             "TableName": table(),
             "Key": key(*profile_at(profile_id)),
-            # holds when the profile was neither erased nor merged since it was read
+            # Holds when the profile was neither erased nor merged since it was read.
             "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(erased_at)"
             " AND attribute_not_exists(merged_into)",
         }
     }
 
 
-def not_erased(profile_id: str) -> Part:
-    """A condition for a transaction: whoever was found under the id, merged or not, is there."""
+def not_erased_condition(profile_id: str) -> Part:
+    """A condition for a transaction: the person of the id, merged or not, was not erased."""
     return {
         "ConditionCheck": {
             "TableName": table(),
             "Key": key(*profile_at(profile_id)),
-            # holds until the person is erased: every id of the person says so from then on
+            # Holds until the person is erased, which marks all of the person's ids.
             "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(erased_at)",
         }
     }
@@ -194,16 +202,16 @@ def head_put(name: RecordKey, home: str, before: str | None = None) -> Part:
     return put(
         *head_at(name),
         {"profile": home},
-        # holds when nobody took the record in (or moved it) since it was read
+        # Holds when no profile has taken the record in (or moved it) since it was read.
         condition="profile = :before" if before else "attribute_not_exists(pk)",
         values={":before": before} if before else {},
     )
 
 
-def said(
+def link_statement(
     kind: str, name: RecordKey, other: RecordKey, request_name: str, at: datetime, **more: Any
 ) -> Part:
-    """An append-only statement on two records: LINK or CANNOT."""
+    """The write of a link (LINK) or cannot-link (CANNOT) between two records, append-only."""
     short = hashlib.sha256(f"{request_name}\n{other}".encode()).hexdigest()[:16]
     return put(
         f"RECORD#{name}",

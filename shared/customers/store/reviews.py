@@ -1,4 +1,4 @@
-"""Pairs of records that may be one person, for a person to judge."""
+"""Reviews: pairs of records that may be one person, for a person to judge."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -8,31 +8,39 @@ from typing import Any
 from shared.aws.dynamodb import Key, Part, get, get_many, query_page, transact
 from shared.aws.items import to_item
 from shared.customers.model import person
-from shared.customers.model.decide import Doubt
+from shared.customers.model.decide import PossibleLink
 from shared.customers.model.person import LinkedRecord, Profile, RecordKey
 from shared.customers.model.views import Review
 from shared.customers.store.merging import merge_parts
-from shared.customers.store.profiles import People, find_both, people_of, profile_put, said
-from shared.customers.store.rows import Act, head_at, put, settled, table, update
+from shared.customers.store.profiles import (
+    People,
+    find_both,
+    link_statement,
+    people_of,
+    profile_put,
+)
+from shared.customers.store.rows import Act, head_at, put, retry_until_written, table, update
 from shared.customers.store.values import instant, text
 from shared.errors import Conflict, Gone, NotFound
 
 
-def open_review(doubt: Doubt, at: datetime) -> list[Part]:
-    """The review, and under each of the two records that there is one."""
-    pair = person.paired(doubt.record, doubt.other)
+def open_review(doubt: PossibleLink, at: datetime) -> list[Part]:
+    """The writes of a review and of the references to it under both records."""
+    pair = person.record_pair(doubt.record, doubt.other)
     review_id = hashlib.sha256("\n".join(pair).encode()).hexdigest()[:26]
     return [
-        _opened(review_id, pair, doubt, at),
+        _review_put(review_id, pair, doubt, at),
         *(put(f"RECORD#{name}", f"REVIEW#{review_id}", {"review": review_id}) for name in pair),
     ]
 
 
-def _opened(review_id: str, pair: tuple[RecordKey, RecordKey], doubt: Doubt, at: datetime) -> Part:
+def _review_put(
+    review_id: str, pair: tuple[RecordKey, RecordKey], doubt: PossibleLink, at: datetime
+) -> Part:
     return update(
         f"REVIEW#{review_id}",
         "REVIEW",
-        # a review that has been judged is not opened again
+        # Keeps the state of a review that exists: a judged review is not opened again.
         "SET review_key = if_not_exists(review_key, :open),"
         " opened_at = if_not_exists(opened_at, :at), review_id = :id, pair = :pair,"
         " bits = :bits, reasons = :reasons",
@@ -48,8 +56,8 @@ def _opened(review_id: str, pair: tuple[RecordKey, RecordKey], doubt: Doubt, at:
 
 
 def open_reviews(limit: int, after: str | None) -> tuple[list[Review], str | None]:
-    """The oldest open reviews with the profiles that hold the records now, and the key to go on
-    after. One that merges have settled since, or that was erased, is not shown."""
+    """The oldest open reviews with the current profiles of their records, and the key after which
+    the next page starts. Omits reviews of records that are in one profile by now, or erased."""
     page = query_page(
         table(),
         "review_key = :open",
@@ -87,13 +95,13 @@ def _review_key(after: str) -> dict[str, Any]:
 
 
 def _review(item: Mapping[str, Any], homes: Iterable[str], people: People) -> Review | None:
-    """None when the pair is one by now, or one of the two is gone."""
-    now = [people.living.get(people.now.get(home, "")) for home in homes]
+    """None when both records are in one profile by now, or one of them was erased."""
+    profiles = [people.living.get(people.current_id.get(home, "")) for home in homes]
     held = [
-        profile.held(name) if profile is not None else None
-        for profile, name in zip(now, item["pair"], strict=True)
+        profile.linked_record(name) if profile is not None else None
+        for profile, name in zip(profiles, item["pair"], strict=True)
     ]
-    match (now, held):
+    match (profiles, held):
         case [Profile() as one, Profile() as other], [
             LinkedRecord() as first,
             LinkedRecord() as second,
@@ -112,11 +120,11 @@ def _review(item: Mapping[str, Any], homes: Iterable[str], people: People) -> Re
 
 
 def judge(review_id: str, verdict: str, act: Act) -> tuple[str, ...]:
-    """Merges the two ('same') or keeps them apart for ever ('different'), and closes the review.
+    """Merge both records ('same') or set a cannot-link ('different'), and close the review.
 
-    The profiles that hold the records afterwards. The same verdict again changes nothing.
+    Returns the profiles that hold the records afterwards. Repeating a verdict changes nothing.
 
-    Raises NotFound, Gone, Conflict when it was judged otherwise, Busy.
+    Raises NotFound, Gone, Busy, and Conflict when the review has another verdict.
     """
 
     def once() -> tuple[str, ...] | None:
@@ -124,36 +132,41 @@ def judge(review_id: str, verdict: str, act: Act) -> tuple[str, ...]:
         if item is None:
             raise NotFound("there is no such review", review_id=review_id)
         if item.get("verdict", verdict) != verdict:
-            raise Conflict("the review was judged otherwise", verdict=item["verdict"])
-        one, other = find_both(*(_holder(name) for name in item["pair"]))
-        now = tuple(dict.fromkeys((one.profile_id, other.profile_id)))
+            raise Conflict("the review already has another verdict", verdict=item["verdict"])
+        one, other = find_both(*(_holding_profile(name) for name in item["pair"]))
+        profile_ids = tuple(dict.fromkeys((one.profile_id, other.profile_id)))
         if "verdict" in item:
-            return now
+            return profile_ids
         parts = [_close_review(review_id, verdict, act)]
         if verdict == "same":
-            if len(now) == 2:
-                together = person.merge(one, other, act.at, by_hand=True)
-                parts += merge_parts(one, other, together, act, review_id)
-                now = (together.profile_id,)
-        elif len(now) == 2:
-            pair = person.paired(*item["pair"])
-            parts += [profile_put(person.set_apart(side, [pair])) for side in (one, other)]
+            if len(profile_ids) == 2:
+                merged = person.merge(one, other, act.at, by_hand=True)
+                parts += merge_parts(one, other, merged, act, review_id)
+                profile_ids = (merged.profile_id,)
+        elif len(profile_ids) == 2:
+            pair = person.record_pair(*item["pair"])
+            parts += [profile_put(person.add_cannot_links(side, [pair])) for side in (one, other)]
             parts += [
-                said("CANNOT", a, b, review_id, act.at, actor=act.actor, reasons=[act.reason])
+                link_statement(
+                    "CANNOT", a, b, review_id, act.at, actor=act.actor, reasons=[act.reason]
+                )
                 for a, b in (pair, pair[::-1])
             ]
         else:
-            raise Conflict("they are one profile by now: unmerge the record", profile_id=now[0])
-        return None if transact(parts) else now
+            raise Conflict(
+                "the records are in one profile by now: unmerge one of them",
+                profile_id=profile_ids[0],
+            )
+        return None if transact(parts) else profile_ids
 
-    return settled(once)
+    return retry_until_written(once)
 
 
-def _holder(name: RecordKey) -> str:
+def _holding_profile(name: RecordKey) -> str:
     head = get(table(), *head_at(name), consistent=True)
     refuse_erased(head)
     if head is None:
-        raise NotFound("the record of the review is not there")
+        raise NotFound("the record of the review does not exist")
     profile_id: str = head["profile"]
     return profile_id
 
@@ -163,7 +176,7 @@ def _close_review(review_id: str, verdict: str, act: Act) -> Part:
         f"REVIEW#{review_id}",
         "REVIEW",
         "SET review_key = :closed, verdict = :verdict, judged_at = :at, judged_by = :by",
-        # holds when nobody has judged it meanwhile
+        # Holds when nobody has judged the review meanwhile.
         condition="attribute_exists(pk) AND attribute_not_exists(verdict)",
         values={":closed": "CLOSED", ":verdict": verdict, ":at": text(act.at), ":by": act.actor},
     )
@@ -171,4 +184,4 @@ def _close_review(review_id: str, verdict: str, act: Act) -> Part:
 
 def refuse_erased(head: Mapping[str, Any] | None) -> None:
     if head is not None and "erased_at" in head:
-        raise Gone("this person was erased; the record cannot come back")
+        raise Gone("this person was erased; the record cannot be used again")

@@ -1,4 +1,4 @@
-"""Items of the customers table: their keys, their writes, and requests answered once."""
+"""Items of the customers table: keys, writes, retries and idempotent requests."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from shared.aws.dynamodb import Part, attempts, get, key, query, transact
 from shared.aws.items import to_item
 from shared.aws.secrets import secret
 from shared.aws.settings import table_name
-from shared.customers.model.keys import hashed
+from shared.customers.model.keys import keyed_hash
 from shared.customers.model.person import RecordKey
 from shared.errors import Busy
 from shared.web.idempotency import KEPT_SECONDS, Request
@@ -25,7 +25,7 @@ WRITE_PARTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who does something by hand, when, and the reason that they give."""
+    """A manual action: who, when, and the reason given."""
 
     actor: str
     at: datetime
@@ -40,8 +40,8 @@ def identity_key() -> bytes:
     return secret("identity_key")
 
 
-def fresh_id() -> str:
-    """48 bits of time and 80 random ones, in hex: ids of one moment lie together."""
+def new_id() -> str:
+    """48 bits of time and 80 random bits, in hex, so that ids of one moment are adjacent."""
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
@@ -104,19 +104,21 @@ def write_all(parts: Sequence[Part]) -> None:
         transact(parts[start : start + 100])
 
 
-def settled(once: Callable[[], T | None]) -> T:
-    """``once`` again until it is not None: each time it reads, decides and tries to write anew."""
+def retry_until_written(once: Callable[[], T | None]) -> T:
+    """Call ``once`` until it returns a value. Each call reads, decides and tries to write; None
+    means that a condition failed. Raises Busy after ROUNDS calls."""
     for _ in attempts(ROUNDS, slower=2):
         try:
-            found = once()
+            result = once()
         except Busy:
-            found = None
-        if found is not None:
-            return found
-    raise Busy("too many writers on the same person")
+            result = None
+        if result is not None:
+            return result
+    raise Busy("too many requests change this person at once; try again")
 
 
-def replayed(request: Request) -> dict[str, Any] | None:
+def stored_answer(request: Request) -> dict[str, Any] | None:
+    """The answer to an earlier, identical request; None for a new one. Raises KeyReused."""
     item = get(table(), f"IDEM#{request.name}", "IDEM", consistent=True)
     return answer_of(item, request) if item is not None else None
 
@@ -127,13 +129,14 @@ def answer_of(item: Mapping[str, Any], request: Request) -> dict[str, Any]:
     return answer
 
 
-def remember(
+def answer_put(
     request: Request,
     answer: Mapping[str, Any],
     at: datetime,
     instead: Mapping[str, Any] | None = None,
 ) -> Part:
-    """``instead`` is what was read there of somebody who has been erased since."""
+    """The write that stores the answer. ``instead`` is a stored answer to replace, about somebody
+    who was erased since."""
     return put(
         f"IDEM#{request.name}",
         "IDEM",
@@ -142,19 +145,19 @@ def remember(
             "answer": json.dumps(answer, separators=(",", ":")),
             "ttl": int(at.timestamp()) + KEPT_SECONDS,
         },
-        # holds when the request was not answered yet, or still as it was read
+        # Holds when the request has no answer yet, or still the one that was read.
         condition="answer = :was" if instead else "attribute_not_exists(pk)",
         values={":was": instead["answer"]} if instead else None,
     )
 
 
-def asked(name: RecordKey, request: Request, at: datetime) -> Part:
-    """Which requests were about the record, for as long as their answers are kept: whoever erases
-    the person finds those answers by it."""
+def request_reference_put(name: RecordKey, request: Request, at: datetime) -> Part:
+    """The write that notes a request under the record, for as long as its answer is kept, so that
+    an erasure finds the answer."""
     ttl = int(at.timestamp()) + KEPT_SECONDS
     return put(f"RECORD#{name}", f"ASKED#{request.name}", {"request": request.name, "ttl": ttl})
 
 
-def gone_at(name: RecordKey, statement: str) -> tuple[str, str]:
-    """What is left of an erased statement, whose sort key was ``statement``: that it was there."""
-    return f"RECORD#{name}", f"GONE#{hashed(identity_key(), 'statement', statement)}"
+def erased_statement_at(name: RecordKey, statement: str) -> tuple[str, str]:
+    """The key of the item that marks an erased statement; ``statement`` was its sort key."""
+    return f"RECORD#{name}", f"GONE#{keyed_hash(identity_key(), 'statement', statement)}"

@@ -1,4 +1,4 @@
-"""What a person did, in every channel."""
+"""The timeline: what a person did, in every channel."""
 
 import heapq
 import itertools
@@ -9,23 +9,23 @@ from datetime import datetime
 from shared.aws.dynamodb import Part, get, query, transact
 from shared.aws.items import to_item
 from shared.customers.model.person import Interaction, Profile
-from shared.customers.store.profiles import find, living
+from shared.customers.store.profiles import find, living_condition
 from shared.customers.store.recent import recent_key, recent_put
-from shared.customers.store.rows import put, remember, replayed, settled, table
+from shared.customers.store.rows import answer_put, put, retry_until_written, stored_answer, table
 from shared.customers.store.values import interaction_from, interaction_values, text
 from shared.errors import Gone
 from shared.web.idempotency import Request
 
 
 def interaction_part(profile_id: str, interaction: Interaction) -> Part:
-    """A Put for a transaction: one entry of the timeline of ``profile_id``.
+    """The write of one entry in the timeline of ``profile_id``, for a transaction.
 
-    Take Resolution.home and .record_key, so that the entry follows its record through an unmerge.
+    Pass Resolution.home and .record_key, so that the entry follows its record through an unmerge.
     """
-    return put(*_place(profile_id, interaction), interaction_values(interaction))
+    return put(*_entry_at(profile_id, interaction), interaction_values(interaction))
 
 
-def _place(profile_id: str, interaction: Interaction) -> tuple[str, str]:
+def _entry_at(profile_id: str, interaction: Interaction) -> tuple[str, str]:
     at = f"AT#{text(interaction.occurred_at)}#{interaction.interaction_id}"
     return f"PROFILE#{profile_id}", at
 
@@ -36,40 +36,41 @@ def record_interaction(
     request: Request | None = None,
     at: datetime | None = None,
 ) -> Interaction:
-    """Puts one entry into the timeline; repeated, it changes nothing. Raises NotFound, Gone."""
+    """Add one entry to the timeline; idempotent. Raises NotFound, Gone."""
 
     def once() -> Interaction | None:
-        if request is not None and (answered := replayed(request)):
-            return _first(*answered["place"])
-        _, place = _place(profile_id, interaction)
+        if request is not None and (answered := stored_answer(request)):
+            return _stored_interaction(*answered["place"])
+        _, place = _entry_at(profile_id, interaction)
         recent = get(*astuple(recent_key(profile_id)), consistent=True)
         parts = [
-            living(find(profile_id).profile_id),
+            living_condition(find(profile_id).profile_id),
             interaction_part(profile_id, interaction),
             recent_put(profile_id, recent, place, interaction),
         ]
         if request is not None:
-            answer = {"place": _place(profile_id, interaction)}
-            parts.append(remember(request, answer, at or interaction.occurred_at))
+            answer = {"place": _entry_at(profile_id, interaction)}
+            parts.append(answer_put(request, answer, at or interaction.occurred_at))
         return None if transact(parts) else interaction
 
-    return settled(once)
+    return retry_until_written(once)
 
 
-def _first(pk: str, sk: str) -> Interaction:
+def _stored_interaction(pk: str, sk: str) -> Interaction:
     item = get(table(), pk, sk, consistent=True)
     if item is None:
-        raise Gone("the person was erased, and the interaction with them")
+        raise Gone("the person was erased together with the interaction")
     return interaction_from(item)
 
 
 def timeline(
     profile_id: str, limit: int, before: str | None
 ) -> tuple[Profile, list[Interaction], str | None]:
-    """The newest interactions of a person over all ids and records; the key to go on before.
+    """The newest interactions of a person over all ids and records, and the key before which the
+    next page starts.
 
-    An interaction that came with a record belongs to whoever holds the record now; any other to
-    whoever holds the id that it was sent to.
+    An interaction that came with a record belongs to the profile that holds the record now; any
+    other belongs to the profile that holds the id it was sent to.
     """
     profile = find(profile_id)
     pages = [
@@ -77,12 +78,13 @@ def timeline(
         for partition in sorted(partitions(profile))
     ]
     newest = heapq.merge(*pages, key=lambda entry: entry[0], reverse=True)
-    found = list(itertools.islice(newest, limit + 1))
-    more = found[limit - 1][0] if len(found) > limit else None
-    return profile, [interaction for _, interaction in found[:limit]], more
+    entries = list(itertools.islice(newest, limit + 1))
+    more = entries[limit - 1][0] if len(entries) > limit else None
+    return profile, [interaction for _, interaction in entries[:limit]], more
 
 
 def partitions(profile: Profile) -> set[str]:
+    """The profile ids under which interactions of the person may be stored."""
     return {*profile.member_ids, *(home for held in profile.records for home in held.homes)}
 
 
@@ -100,11 +102,11 @@ def _interactions(
         if row["sk"] == before:
             continue
         interaction = interaction_from(row)
-        if belongs(interaction, partition, profile):
+        if belongs_to(interaction, partition, profile):
             yield row["sk"], interaction
 
 
-def belongs(interaction: Interaction, partition: str, profile: Profile) -> bool:
+def belongs_to(interaction: Interaction, partition: str, profile: Profile) -> bool:
     if interaction.record_key is not None:
         return interaction.record_key in profile.keys
     return partition in profile.member_ids

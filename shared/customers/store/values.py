@@ -1,4 +1,4 @@
-"""Records and profiles as plain values in items, and back; the same value always the same text."""
+"""Serialise records and profiles to item values and back. Equal values give equal text."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.customers.model.fold import Cart
+from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import (
     FIELDS,
     Address,
@@ -18,17 +18,17 @@ from shared.customers.model.person import (
     Profile,
     RecordKey,
     SourceRecord,
-    Stated,
+    StatedValue,
 )
 
 
 def text(instant: datetime) -> str:
-    """UTC with milliseconds and ``Z``: of equal length, so that the order of texts is of times."""
+    """UTC with milliseconds and ``Z``: of fixed length, so that texts sort by time."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def milliseconds(at: datetime) -> datetime:
-    """What is stored of an instant."""
+    """The instant in the stored precision."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
@@ -51,7 +51,7 @@ def record_values(record: SourceRecord) -> dict[str, Any]:
     }
 
 
-def _stated_values(stated: Stated) -> dict[str, Any]:
+def _stated_values(stated: StatedValue) -> dict[str, Any]:
     value = stated.value
     return {
         "value": asdict(value) if isinstance(value, Address) else value,
@@ -66,7 +66,7 @@ def record_from(values: Mapping[str, Any]) -> SourceRecord:
         source_id=values["source_id"],
         occurred_at=instant(values["at"]),
         fields={
-            name: Stated(
+            name: StatedValue(
                 value=Address(**stated["value"])
                 if isinstance(stated["value"], Mapping)
                 else stated["value"],
@@ -82,13 +82,13 @@ def record_from(values: Mapping[str, Any]) -> SourceRecord:
 
 
 def digest(record: SourceRecord) -> str:
-    """SHA-256 over all that the record states."""
+    """SHA-256 over everything that the record states."""
     canonical = json.dumps(record_values(record), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def profile_values(profile: Profile) -> dict[str, Any]:
-    """Everything of a profile but its version."""
+    """The profile without its version."""
     return {
         "profile_id": profile.profile_id,
         "members": [_member_values(member) for member in profile.members],
@@ -135,8 +135,8 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
             for member in values["members"]
         ),
         records=tuple(
-            LinkedRecord(held["key"], record_from(held), held["home"], tuple(held["homes"]))
-            for held in values["records"]
+            LinkedRecord(linked["key"], record_from(linked), linked["home"], tuple(linked["homes"]))
+            for linked in values["records"]
         ),
         apart=frozenset((one, other) for one, other in values["apart"]),
         version=values["version"],
@@ -144,7 +144,7 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
 
 
 def _all_of(profile_id: str, values: Mapping[str, Any]) -> list[RecordKey]:
-    """The founders of an id that was stored before they were noted: all records that it held."""
+    """The founders of an id that was stored before founders were noted: all of its records."""
     return [held["key"] for held in values["records"] if held["home"] == profile_id]
 
 

@@ -9,7 +9,7 @@ from pydantic import Strict
 from shared.orders.contract.fulfillments import FulfillmentPart
 from shared.orders.model import Order, decision_id
 from shared.routing.model.decision import Decision
-from shared.routing.model.explain import Considered, explain
+from shared.routing.model.explain import CandidateExplanation, explain
 from shared.routing.model.guard import breaches
 from shared.routing.model.policy import Policy
 from shared.routing.model.whatif import Totals, WhatIf
@@ -116,7 +116,7 @@ def decision_answer(data: bytes, order: Order | None = None, *, costs: bool) -> 
     )
 
 
-def _candidate_answer(row: Considered, currency: str, costs: bool) -> CandidateAnswer:
+def _candidate_answer(row: CandidateExplanation, currency: str, costs: bool) -> CandidateAnswer:
     priced = costs and row.total is not None
     return CandidateAnswer(
         location_id=row.location_id,

@@ -9,6 +9,7 @@ The store writes both in one transaction.
                 └── route again <──┘   units that no location holds are `unassigned` in between
 """
 
+from shared.locations.model import Method
 from shared.orders.model.backorders import land, unpromise
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
 from shared.orders.model.change import OrderChange, joined, summed
@@ -33,7 +34,6 @@ from shared.orders.model.order import (
     FulfillmentState,
     Line,
     LocationReason,
-    Method,
     Order,
     OrderEntry,
     OrderState,

@@ -18,11 +18,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.errors import Conflict, NotFound
-from shared.locations.model import ServiceLevel
+from shared.locations.model import Method, ServiceLevel
 from shared.stock.model.limits import NO_LIMIT, Limit
-
-Method = Literal["ship", "pickup"]
-
 
 FulfillmentState = Literal[
     "offered",

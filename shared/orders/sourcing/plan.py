@@ -13,9 +13,9 @@ from shared.locations.model import (
 from shared.orders.model import Method, Order, Parcel, Taken
 from shared.orders.sourcing.supply import Supply, km_to
 from shared.routing.model.decision import Decision
-from shared.routing.model.filter import band
+from shared.routing.model.filter import distance_band
 from shared.routing.model.policy import Policy
-from shared.routing.model.route import rivals
+from shared.routing.model.route import rival_locations
 
 ANSWER_WITHIN = timedelta(minutes=30)
 """Of opening time: how long a location has to accept an offer."""
@@ -44,7 +44,7 @@ def _rivals(
 ) -> tuple[str, ...]:
     """Who else can be asked for the parcel, and would keep the date that it promises."""
     found = []
-    for name in rivals(decision, made.location_id):
+    for name in rival_locations(decision, made.location_id):
         theirs = parcel(name, made.method, made.lines, order.service_level, supply=supply, now=now)
         if made.deliver_by and theirs.deliver_by and theirs.deliver_by <= made.deliver_by:
             found.append(name)
@@ -93,7 +93,7 @@ def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int 
     service = policy.services.get(service_level)
     if service is None:
         return None
-    tariff = service.bands[band(policy, km)]
+    tariff = service.bands[distance_band(policy, km)]
     return tariff.days if tariff else None
 
 

@@ -109,7 +109,7 @@ def candidate(
     that are picked behind ``unpicked`` others."""
     ready = ready_by(location, now, units + unpicked)
     leaves = handed_over(location, ready, service_level) if ready else None
-    unable: routing.Unable | None = None
+    unable: routing.Obstacle | None = None
     if leaves is None:
         unable = "closed" if location.capacity_per_hour else "no_capacity"
     delay = midnights(location, now, leaves) if leaves else 0
@@ -134,7 +134,7 @@ def _delayed_by(
     units: int,
     ready: datetime | None,
     leaves: datetime | None,
-) -> routing.Unable | None:
+) -> routing.Obstacle | None:
     """Why what is ready at ``ready`` leaves on a later day than it might."""
     if ready is None or leaves is None:
         return None

@@ -17,7 +17,7 @@ from shared.errors import NoCapacity, NoService, OutOfStock, TooDear, TooLate, T
 from shared.locations.model import ServiceLevel
 from shared.routing.model.decision import Candidate, Problem, RoutingLine
 from shared.routing.model.policy import Policy, Unfilled
-from shared.routing.model.route import Task, hands_over, route, task_of
+from shared.routing.model.route import RoutingTask, offers_pickup, route, routing_task
 
 AT_ANY_PRICE = Unfilled(amount=10**9, share=0.0)
 """A penalty that no plan is dearer than."""
@@ -50,7 +50,7 @@ def at_any_price(policy: Policy) -> Policy:
 
 def why(problem: Problem, unfilled: Mapping[str, int]) -> dict[str, str]:
     """Of each line with ``unfilled`` units. ``problem`` is the one that left them so."""
-    task = task_of(problem)
+    task = routing_task(problem)
     lines = {line.line_id: line for line in problem.lines}
     found = {}
     anyway: Mapping[str, int] | None = None
@@ -87,7 +87,9 @@ def levels(problem: Problem, line_id: str) -> list[str]:
 
 def ships(problem: Problem) -> frozenset[str]:
     """The locations that could send a parcel as it is asked for."""
-    return frozenset(candidate.location_id for candidate, _ in task_of(problem).offered.kept)
+    return frozenset(
+        candidate.location_id for candidate, _ in routing_task(problem).filtered.eligible
+    )
 
 
 def _handing(problem: Problem, line: RoutingLine) -> str:
@@ -95,15 +97,15 @@ def _handing(problem: Problem, line: RoutingLine) -> str:
     there = _candidates(problem).get(line.location_id or "")
     if there is None or there.stock.get(line.sku, 0) < line.quantity:
         return "out_of_stock"
-    if not hands_over(problem, there) and there.unable is not None:
+    if not offers_pickup(problem, there) and there.unable is not None:
         return there.unable
     return "out_of_stock"
 
 
-def _shipping(task: Task, sku: str) -> str | None:
+def _shipping(task: RoutingTask, sku: str) -> str | None:
     """None when those that can ship have the units."""
     (demand,) = (demand for demand in task.demands if demand.sku == sku)
-    kept = {candidate.location_id for candidate, _ in task.offered.kept}
+    kept = {candidate.location_id for candidate, _ in task.filtered.eligible}
     can = missed = 0
     by_reason: Counter[str] = Counter()
     for place, candidate in _candidates(task.problem).items():
@@ -112,7 +114,7 @@ def _shipping(task: Task, sku: str) -> str | None:
             can += units
             continue
         missed += units
-        by_reason[task.offered.removed[place]] += units
+        by_reason[task.filtered.refused[place]] += units
     if can >= demand.quantity:
         return None
     by_reason.pop("rejected_before", None)

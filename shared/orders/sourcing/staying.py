@@ -20,8 +20,8 @@ from shared.orders.sourcing.problem import candidate, midnights, shelved
 from shared.orders.sourcing.problem import problem as problem_of
 from shared.orders.sourcing.supply import Supply
 from shared.routing.model.decision import Assignment, Candidate, Decision, Problem
-from shared.routing.model.filter import tariff
-from shared.routing.model.route import cost_of, route, task_of
+from shared.routing.model.filter import carrier_tariff
+from shared.routing.model.route import route, routing_task, shipping_cost
 
 HeldUnits = Mapping[tuple[str, str], int]
 """Units that the order holds, by (location_id, SKU)."""
@@ -57,8 +57,8 @@ def plan_improvement(order: Order, inputs: Inputs, now: datetime) -> OrderChange
     asked = problem(order, unpicked, supply, now)
     decision = route(asked)
     planned = moves(unpicked, decision)
-    cost_now = cost_of(asked, by_line(unpicked))
-    cost_then = cost_of(asked, decision.plan.units, planned.apart)
+    cost_now = shipping_cost(asked, by_line(unpicked))
+    cost_then = shipping_cost(asked, decision.plan.units, planned.apart)
     if cost_now is None or cost_then is None or decision.plan.unfilled or not planned.leaving:
         return None
     if cost_now - cost_then < max(1, least_saving):
@@ -110,7 +110,7 @@ def problem(order: Order, parts: Sequence[Fulfillment], supply: Supply, now: dat
     held = units_of(parts)
     freed = _with_held_units(supply, held)
     asked = problem_of(_unassigned(order, parts), freed, now)
-    removed = task_of(asked).offered.removed
+    removed = routing_task(asked).filtered.refused
     candidates = {candidate.location_id: candidate for candidate in asked.candidates}
     for location_id in sorted({part.location_id for part in parts} & supply.locations.keys()):
         own = {sku: units for (place, sku), units in held.items() if place == location_id}
@@ -186,7 +186,7 @@ def _as_promised(
 ) -> Candidate:
     """The candidate without limits on what it has accepted, and with a delay that reaches the dates
     that were promised."""
-    rates = tariff(asked, current.km)
+    rates = carrier_tariff(asked, current.km)
     location = supply.locations[current.location_id]
     hand_overs = [
         part.deliver_by - timedelta(days=rates.days if rates else 0)

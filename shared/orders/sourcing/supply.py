@@ -13,7 +13,7 @@ from shared.locations.model import (
     ready_by,
 )
 from shared.orders.model import Order, OrderChange
-from shared.routing.model.decision import Destination, Expected, Pull, Pulls
+from shared.routing.model.decision import Destination, Expected, FutureOrders, SkuFutureOrders
 from shared.routing.model.policy import Policy
 from shared.stock.model.limits import Limit
 from shared.stock.model.rules import ChannelTerms, FloorFacts
@@ -41,7 +41,7 @@ class Supply:
     destination: Destination | None = None
     learnt: Mapping[tuple[str, str], FloorFacts] = field(default_factory=dict)
     selling: ChannelTerms = field(default_factory=ChannelTerms.unrestricted)
-    pulls: Mapping[str, Pulls] = field(default_factory=dict)
+    pulls: Mapping[str, SkuFutureOrders] = field(default_factory=dict)
     unpicked: Mapping[str, int] = field(default_factory=dict)
 
     def knowing(self, learnt: Mapping[tuple[str, str], FloorFacts]) -> "Supply":
@@ -94,7 +94,9 @@ class Supply:
         known = ((sku, self.packs[sku].rate(location_id, now)) for sku in skus if sku in self.packs)
         return {sku: round(rate, RATE_DIGITS) for sku, rate in known if rate is not None}
 
-    def pulls_at(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, Pull]:
+    def pulls_at(
+        self, location_id: str, skus: Iterable[str], now: datetime
+    ) -> dict[str, FutureOrders]:
         """The orders to come from there, of the SKUs of which they are known."""
         known = ((sku, self.pulls[sku].of(location_id, now)) for sku in skus if sku in self.pulls)
         return {sku: pull for sku, pull in known if pull is not None}

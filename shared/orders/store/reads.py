@@ -14,8 +14,8 @@ from shared.catalog.store import product_key, product_of_item
 from shared.orders.model import NO_PAST, Order
 from shared.orders.store.items import order_of_item, past_of_item
 from shared.orders.store.keys import id_of, order_key, orders_table, record_key
-from shared.routing.model.decision import Pulls
-from shared.routing.store.pulls import pull_key, pulls_of_item
+from shared.routing.model.decision import SkuFutureOrders
+from shared.routing.store.future_orders import future_orders_key, future_orders_of_item
 from shared.stock import store as stock
 from shared.stock.model.position import Hold
 from shared.web.idempotency import Request
@@ -57,7 +57,7 @@ class PlacementInputs:
     found: OrderLookup
     packs: dict[str, Pack]
     products: dict[str, Product]
-    pulls: dict[str, Pulls]
+    pulls: dict[str, SkuFutureOrders]
     hold: Hold | None
 
 
@@ -70,7 +70,12 @@ def gather(
     wanted = list(dict.fromkeys(skus))
     names = _names(order_id, request) if order_id is not None else []
     hold_key = Key(stock.stock_table(), f"HOLD#{hold_id}", "HOLD")
-    keys = [*names, *map(pack_key, wanted), *map(product_key, wanted), *map(pull_key, wanted)]
+    keys = [
+        *names,
+        *map(pack_key, wanted),
+        *map(product_key, wanted),
+        *map(future_orders_key, wanted),
+    ]
     items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
     hold = items.get(hold_key)
     return PlacementInputs(
@@ -82,7 +87,9 @@ def gather(
             if product_key(sku) in items
         },
         pulls={
-            sku: pulls_of_item(items[pull_key(sku)]) for sku in wanted if pull_key(sku) in items
+            sku: future_orders_of_item(items[future_orders_key(sku)])
+            for sku in wanted
+            if future_orders_key(sku) in items
         },
         hold=stock.hold_of_item(hold) if hold else None,
     )

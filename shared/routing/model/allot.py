@@ -1,14 +1,14 @@
-"""Which location ships which units of which line: the cheapest way, with its proof. Pure.
+"""Decide which location ships which units of which line: the cheapest way, with its proof. Pure.
 
-Lines of one SKU share its stock, so they are one demand of the solver. A unit costs what it costs
-where it lies, each one more than the one before as the shelf gets emptier; a unit that stays
-unfilled costs what its line says. Both are convex, which the solver takes as it is.
+Lines of one SKU share its stock, so they are one demand of the solver. Each unit of a shelf costs
+at least as much as the one before, as the shelf gets emptier; an unfilled unit costs the penalty of
+its line. Both costs are convex, as the solver needs them.
 
-A line that may not be split and shares its SKU with others (``whole``) is not convex. The solver
-first treats it as if it could be split. Where its units then come from two places, a branch and
-bound search (best bound first) fixes where the line comes from, place by place, or that it stays
-unfilled; a location that ships a fixed line sends a parcel anyway, and its other units are free of
-that cost.
+The cost of an unsplittable line that shares its SKU with other lines (``whole``) is not convex. The
+solver first treats such a line as splittable. Where its units then come from two locations, a
+branch and bound search (best bound first) fixes the line to each possible location in turn, or
+leaves it unfilled. A location that ships a fixed line sends a parcel anyway, so its other units are
+free of the parcel's cost.
 """
 
 import math
@@ -21,24 +21,31 @@ from typing import NamedTuple
 from shared.routing.model.decision import Assignment, Candidate, Problem
 from shared.routing.model.instance import Instance, Offer, Runs
 from shared.routing.model.policy import Tariff
-from shared.routing.model.price import SCALE, Demand, parcel_terms, steps, unit_terms, whole
+from shared.routing.model.price import (
+    SCALE,
+    Demand,
+    must_stay_whole,
+    parcel_terms,
+    price_steps,
+    unit_terms,
+)
 from shared.routing.model.solve import solve
 
-MOST_WORK = 20_000
-"""Places and lines that are looked at in all branches together: half a second, some 100 branches
-over 200 places."""
-MOST_TRIALS = 300
-"""Choices of a place for a whole line that are tried in one branch."""
+MAX_WORK = 20_000
+"""Limit on locations plus lines over all branches: half a second, about 100 branches over 200
+locations."""
+MAX_TRIALS = 300
+"""Limit on the placements of whole lines that are tried in one branch."""
 
 Places = dict[str, dict[int, int]]
-"""Units by line id and place."""
-Fixed = Mapping[str, int | None]
-"""A branch: the places of lines by id, None for a line that is to stay unfilled."""
+"""Units by line id and index of the location."""
+Branch = Mapping[str, int | None]
+"""The index of the location to which a line id is fixed; None for a line fixed as unfilled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """``units`` by location and line. The costs are thousandths of a minor unit and hold a split
+    """``units`` by location and line. Costs are in thousandths of a minor unit and include a split
     penalty for each parcel; no allotment costs less than ``lower_bound``."""
 
     units: Assignment
@@ -50,8 +57,8 @@ class Allotment:
         return self.lower_bound == self.cost
 
 
-class Wanted(NamedTuple):
-    """A line as far as it matters where it comes from; ``penalty`` is of each unit."""
+class AllotmentLine(NamedTuple):
+    """A line as the allotment needs it; ``penalty`` is the cost of each unfilled unit."""
 
     line_id: str
     quantity: int
@@ -61,18 +68,19 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Market:
-    """What places (by index) ask for a parcel, and for the units of each demand."""
+    """The cost of a parcel (``opening``) and of the units of each demand (``shelves``), by index of
+    the location."""
 
-    lines: tuple[tuple[Wanted, ...], ...]
+    lines: tuple[tuple[AllotmentLine, ...], ...]
     opening: tuple[int, ...]
     shelves: tuple[dict[int, Runs], ...]
     packages: int
     split: int
 
 
-class _Relaxed(NamedTuple):
-    """Units by demand and place beside the fixed lines; what the branch costs at least, and at
-    most if the lines come out whole."""
+class _RelaxedSolution(NamedTuple):
+    """``units`` of the lines that are not fixed, by demand and location. The branch costs at least
+    ``lower_bound``, and ``cost`` if the whole lines stay whole in it."""
 
     units: dict[int, dict[int, int]]
     cost: int
@@ -80,108 +88,109 @@ class _Relaxed(NamedTuple):
 
 
 def allot(
-    problem: Problem, demands: Sequence[Demand], kept: Sequence[tuple[Candidate, Tariff]]
+    problem: Problem, demands: Sequence[Demand], eligible: Sequence[tuple[Candidate, Tariff]]
 ) -> Allotment:
-    """``kept`` are the locations that can ship, with the tariff of each."""
-    market = _market(problem, demands, kept)
+    """The cheapest allotment to the ``eligible`` locations, given with their tariffs."""
+    market = _market(problem, demands, eligible)
     order = count()
-    waiting: list[tuple[float, int, Fixed]] = [(-math.inf, next(order), {})]
+    waiting: list[tuple[float, int, Branch]] = [(-math.inf, next(order), {})]
     best: Places = {}
     cost = _cost(market, best)
     unproven = cost
-    size = len(kept) + sum(map(len, market.lines))
-    for _ in range(max(1, MOST_WORK // size if size else 0)):
+    size = len(eligible) + sum(map(len, market.lines))
+    for _ in range(max(1, MAX_WORK // size if size else 0)):
         if not waiting or waiting[0][0] >= cost:
             break
         bound, _, branch = heappop(waiting)
-        relaxed = _relaxed(market, branch)
+        relaxed = _solve_relaxation(market, branch)
         lower_bound = int(max(bound, relaxed.lower_bound))
         if lower_bound >= cost:
             continue
-        handed = _handed(market, branch, relaxed)
-        reached = _cost(market, handed)
+        places = _feasible_places(market, branch, relaxed)
+        reached = _cost(market, places)
         if reached < cost:
-            best, cost = handed, reached
+            best, cost = places, reached
         if reached == relaxed.cost:
             unproven = min(unproven, lower_bound)
             continue
-        for further in _further(market, branch, handed):
-            heappush(waiting, (lower_bound, next(order), further))
+        for child in _child_branches(market, branch, places):
+            heappush(waiting, (lower_bound, next(order), child))
     lower_bound = min([cost, unproven, *(int(bound) for bound, _, _ in waiting[:1])])
-    names = [candidate.location_id for candidate, _ in kept]
+    names = [candidate.location_id for candidate, _ in eligible]
     return Allotment(_by_location(best, names), cost, lower_bound)
 
 
-def lines_of(demand: Demand) -> tuple[Wanted, ...]:
+def allotment_lines(demand: Demand) -> tuple[AllotmentLine, ...]:
     return tuple(
-        Wanted(line.line_id, line.quantity, whole(line), penalty)
+        AllotmentLine(line.line_id, line.quantity, must_stay_whole(line), penalty)
         for line, penalty in zip(demand.lines, demand.penalties, strict=True)
     )
 
 
-def hand_out(lines: Sequence[Wanted], there: Mapping[int, int]) -> Places:
-    """The units ``there``, by place, to the lines so that the penalties of the rest are least;
-    whole lines stay whole. Of many lines that must, not every way is tried."""
-    together = sorted(
+def distribute_units(lines: Sequence[AllotmentLine], stock: Mapping[int, int]) -> Places:
+    """Distribute the ``stock`` of the locations to the lines with the lowest penalties for unfilled
+    units. Whole lines stay whole; with many of them, not every combination is tried."""
+    whole_lines = sorted(
         (line for line in lines if line.whole), key=lambda line: -line.penalty * line.quantity
     )
-    loose = [line for line in lines if not line.whole]
-    if not together:
-        return _loose(loose, there)
+    splittable = [line for line in lines if not line.whole]
+    if not whole_lines:
+        return _distribute_splittable(splittable, stock)
     best: tuple[int, Places] | None = None
     trials = 0
 
-    def place(at: int, left: dict[int, int], chosen: Places, lost: int) -> None:
+    def place(at: int, remaining: dict[int, int], chosen: Places, lost: int) -> None:
         nonlocal best, trials
         trials += 1
-        if best is not None and (lost >= best[0] or trials > MOST_TRIALS):
+        if best is not None and (lost >= best[0] or trials > MAX_TRIALS):
             return
-        if at == len(together):
-            given = chosen | _loose(loose, left)
-            total = lost + _lost(loose, given)
+        if at == len(whole_lines):
+            places = chosen | _distribute_splittable(splittable, remaining)
+            total = lost + _unfilled_cost(splittable, places)
             if best is None or total < best[0]:
-                best = total, given
+                best = total, places
             return
-        line = together[at]
-        # Two places with as many units left are one choice; the tightest is tried first.
+        line = whole_lines[at]
+        # Locations with equally many remaining units are equivalent; the tightest fit goes first.
         for units, n in sorted(
-            {units: n for n, units in sorted(left.items(), reverse=True)}.items()
+            {units: n for n, units in sorted(remaining.items(), reverse=True)}.items()
         ):
             if units >= line.quantity:
-                less = {**left, n: units - line.quantity}
+                less = {**remaining, n: units - line.quantity}
                 place(at + 1, less, {**chosen, line.line_id: {n: line.quantity}}, lost)
-        place(at + 1, left, chosen, lost + line.quantity * line.penalty)
+        place(at + 1, remaining, chosen, lost + line.quantity * line.penalty)
 
-    place(0, dict(there), {}, 0)
+    place(0, dict(stock), {}, 0)
     return best[1] if best is not None else {}
 
 
-def _loose(lines: Iterable[Wanted], there: Mapping[int, int]) -> Places:
-    """Place by place, to the first lines first: those whose units cost most when left unfilled."""
-    wanted = {line.line_id: line.quantity for line in lines}
-    given: Places = {}
-    for n, units in sorted(there.items()):
-        left = units
-        for line_id, missing in wanted.items():
-            if taken := min(left, missing):
-                given.setdefault(line_id, {})[n] = taken
-                wanted[line_id] -= taken
-                left -= taken
-    return given
+def _distribute_splittable(lines: Iterable[AllotmentLine], stock: Mapping[int, int]) -> Places:
+    """Location by location, to the lines with the highest penalty (which come first)."""
+    unserved = {line.line_id: line.quantity for line in lines}
+    places: Places = {}
+    for n, units in sorted(stock.items()):
+        remaining = units
+        for line_id, missing in unserved.items():
+            if taken := min(remaining, missing):
+                places.setdefault(line_id, {})[n] = taken
+                unserved[line_id] -= taken
+                remaining -= taken
+    return places
 
 
-def _lost(lines: Iterable[Wanted], given: Places) -> int:
+def _unfilled_cost(lines: Iterable[AllotmentLine], places: Places) -> int:
     return sum(
-        line.penalty * (line.quantity - sum(given.get(line.line_id, {}).values())) for line in lines
+        line.penalty * (line.quantity - sum(places.get(line.line_id, {}).values()))
+        for line in lines
     )
 
 
 def _market(
-    problem: Problem, demands: Sequence[Demand], kept: Sequence[tuple[Candidate, Tariff]]
+    problem: Problem, demands: Sequence[Demand], eligible: Sequence[tuple[Candidate, Tariff]]
 ) -> _Market:
     index = {demand.sku: i for i, demand in enumerate(demands)}
     opening, shelves = [], []
-    for candidate, tariff in kept:
+    for candidate, tariff in eligible:
         opening.append(sum(parcel_terms(problem, candidate, tariff).values()))
         row: dict[int, Runs] = {}
         for sku, units in candidate.stock.items():
@@ -189,22 +198,22 @@ def _market(
             if i is not None and units > 0:
                 line = demands[i].line
                 each = sum(unit_terms(problem, candidate, tariff, line).values())
-                row[i] = _merged(
+                row[i] = _merge_equal_costs(
                     (each + step.opportunity + step.markdown, step.units)
-                    for step in steps(problem, candidate, line)
+                    for step in price_steps(problem, candidate, line)
                 )
         shelves.append(row)
     return _Market(
-        lines=tuple(map(lines_of, demands)),
+        lines=tuple(map(allotment_lines, demands)),
         opening=tuple(opening),
         shelves=tuple(shelves),
         packages=problem.policy.max_packages,
-        # Every parcel is charged the split penalty, the first one too: so is having none.
+        # Every parcel is charged the split penalty, including the first. So is a plan without one.
         split=SCALE * problem.policy.split,
     )
 
 
-def _merged(runs: Iterable[tuple[int, int]]) -> Runs:
+def _merge_equal_costs(runs: Iterable[tuple[int, int]]) -> Runs:
     merged: list[tuple[int, int]] = []
     for each, units in runs:
         if merged and merged[-1][0] == each:
@@ -214,8 +223,8 @@ def _merged(runs: Iterable[tuple[int, int]]) -> Runs:
     return tuple(merged)
 
 
-def _charged(runs: Runs, units: int) -> int:
-    """What the first ``units`` cost."""
+def _cost_of_first(runs: Runs, units: int) -> int:
+    """The cost of the first ``units``."""
     cost = 0
     for each, most in runs:
         cost += each * min(units, most)
@@ -223,42 +232,42 @@ def _charged(runs: Runs, units: int) -> int:
     return cost
 
 
-def _after(runs: Runs, units: int) -> Runs:
-    """What is left when the first ``units`` are gone."""
-    left = []
+def _without_first(runs: Runs, units: int) -> Runs:
+    """The runs without the first ``units``."""
+    remaining = []
     for each, most in runs:
         gone = min(units, most)
         units -= gone
         if gone < most:
-            left.append((each, most - gone))
-    return tuple(left)
+            remaining.append((each, most - gone))
+    return tuple(remaining)
 
 
 def _cost(market: _Market, places: Places) -> int:
     taken: dict[int, dict[int, int]] = {}
     cost = 0
     for i, lines in enumerate(market.lines):
-        cost += _lost(lines, places)
+        cost += _unfilled_cost(lines, places)
         for line in lines:
             for n, units in places.get(line.line_id, {}).items():
                 row = taken.setdefault(n, {})
                 row[i] = row.get(i, 0) + units
     for n, row in taken.items():
         cost += market.opening[n]
-        cost += sum(_charged(market.shelves[n][i], units) for i, units in row.items())
+        cost += sum(_cost_of_first(market.shelves[n][i], units) for i, units in row.items())
     return cost if taken else cost + market.split
 
 
-def _relaxed(market: _Market, branch: Fixed) -> _Relaxed:
-    """The branch solved as if every line that is not fixed could be split, but for one that is
-    alone with its SKU."""
-    rest = _rest(market, branch)
+def _solve_relaxation(market: _Market, branch: Branch) -> _RelaxedSolution:
+    """Solve the branch as if every line that is not fixed could be split, except a line that is
+    the only one of its SKU."""
+    rest = _branch_problem(market, branch)
     packages = market.packages - len(rest.sending)
     nodes = [n for n in range(len(market.opening)) if n not in rest.sending] if packages else []
     free: list[tuple[Offer, int | None]] = [
         (offer, n) for n in rest.sending for offer in _offers(market, rest, n)
     ]
-    free += _lesser(rest)
+    free += _cheaper_penalties(rest)
     unfilled = tuple(
         lines[0].penalty * size for lines, size in zip(rest.lines, rest.sizes, strict=True)
     )
@@ -275,31 +284,31 @@ def _relaxed(market: _Market, branch: Fixed) -> _Relaxed:
         )
     )
     units: dict[int, dict[int, int]] = {}
-    left = list(rest.lots)
+    unserved = list(rest.lots)
     for n, taken in solution.take.items():
         for at, lots in taken.items():
             units.setdefault(rest.demands[at], {})[nodes[n]] = lots * rest.sizes[at]
-            left[at] -= lots
+            unserved[at] -= lots
     for (at, each, most), place in sorted(free, key=lambda row: row[0][1]):
-        if each < unfilled[at] and (lots := min(left[at], most)):
-            left[at] -= lots
+        if each < unfilled[at] and (lots := min(unserved[at], most)):
+            unserved[at] -= lots
             if place is not None:
-                there = units.setdefault(rest.demands[at], {})
-                there[place] = there.get(place, 0) + lots * rest.sizes[at]
-    return _Relaxed(units, rest.cost + solution.cost, rest.cost + solution.lower_bound)
+                by_location = units.setdefault(rest.demands[at], {})
+                by_location[place] = by_location.get(place, 0) + lots * rest.sizes[at]
+    return _RelaxedSolution(units, rest.cost + solution.cost, rest.cost + solution.lower_bound)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rest:
-    """What is left to solve beside the fixed lines: ``demands`` that have other ``lines``, in
-    ``lots`` of some ``sizes`` (a whole line that is alone is one lot).
+class _BranchProblem:
+    """The part of a branch that is not fixed: ``demands`` with their remaining ``lines``, counted
+    in ``lots`` of ``sizes`` units (a whole line that is alone is one lot).
 
-    ``gone`` are the units that fixed lines take, by place and demand; the places ``sending`` them
-    send a parcel, which is in ``cost``.
+    ``gone`` are the units of fixed lines by location and demand. The locations ``sending`` them
+    send a parcel, which ``cost`` includes.
     """
 
     demands: tuple[int, ...]
-    lines: tuple[tuple[Wanted, ...], ...]
+    lines: tuple[tuple[AllotmentLine, ...], ...]
     sizes: tuple[int, ...]
     lots: tuple[int, ...]
     gone: Mapping[tuple[int, int], int]
@@ -307,13 +316,13 @@ class _Rest:
     cost: int
 
 
-def _rest(market: _Market, fixed: Fixed) -> _Rest:
+def _branch_problem(market: _Market, fixed: Branch) -> _BranchProblem:
     gone: dict[tuple[int, int], int] = {}
     demands, rest, cost = [], [], 0
     for i, lines in enumerate(market.lines):
-        if left := tuple(line for line in lines if line.line_id not in fixed):
+        if open_lines := tuple(line for line in lines if line.line_id not in fixed):
             demands.append(i)
-            rest.append(left)
+            rest.append(open_lines)
         for line in lines if fixed else ():
             if (n := fixed.get(line.line_id)) is not None:
                 gone[n, i] = gone.get((n, i), 0) + line.quantity
@@ -321,9 +330,9 @@ def _rest(market: _Market, fixed: Fixed) -> _Rest:
                 cost += line.penalty * line.quantity
     sending = tuple(sorted({n for n, _ in gone}))
     cost += sum(market.opening[n] for n in sending)
-    cost += sum(_charged(market.shelves[n][i], units) for (n, i), units in gone.items())
+    cost += sum(_cost_of_first(market.shelves[n][i], units) for (n, i), units in gone.items())
     sizes = tuple(lines[0].quantity if len(lines) == 1 and lines[0].whole else 1 for lines in rest)
-    return _Rest(
+    return _BranchProblem(
         demands=tuple(demands),
         lines=tuple(rest),
         sizes=sizes,
@@ -337,23 +346,24 @@ def _rest(market: _Market, fixed: Fixed) -> _Rest:
     )
 
 
-def _offers(market: _Market, rest: _Rest, n: int) -> list[Offer]:
+def _offers(market: _Market, rest: _BranchProblem, n: int) -> list[Offer]:
     offers: list[Offer] = []
     shelves = market.shelves[n]
     for at, i in enumerate(rest.demands):
         if i in shelves:
-            there = shelves[i]
+            runs = shelves[i]
             if (n, i) in rest.gone:
-                there = _after(there, rest.gone[n, i])
+                runs = _without_first(runs, rest.gone[n, i])
             if (size := rest.sizes[at]) == 1:
-                offers += [(at, each, units) for each, units in there]
-            elif sum(units for _, units in there) >= size:
-                offers.append((at, _charged(there, size), 1))
+                offers += [(at, each, units) for each, units in runs]
+            elif sum(units for _, units in runs) >= size:
+                offers.append((at, _cost_of_first(runs, size), 1))
     return offers
 
 
-def _lesser(rest: _Rest) -> list[tuple[Offer, None]]:
-    """Leaving the units of a line unfilled that costs less than leaving those of the first."""
+def _cheaper_penalties(rest: _BranchProblem) -> list[tuple[Offer, None]]:
+    """The unfilled units of lines whose penalty is below that of the demand's first line, as offers
+    that need no location."""
     return [
         ((at, line.penalty, line.quantity), None)
         for at, lines in enumerate(rest.lines)
@@ -362,20 +372,22 @@ def _lesser(rest: _Rest) -> list[tuple[Offer, None]]:
     ]
 
 
-def _handed(market: _Market, branch: Fixed, relaxed: _Relaxed) -> Places:
-    """The fixed lines where they are, the others as far as they come out whole."""
+def _feasible_places(market: _Market, branch: Branch, relaxed: _RelaxedSolution) -> Places:
+    """A feasible solution: fixed lines at their location, the others where the relaxation leaves
+    them whole."""
     places: Places = {}
     for i, lines in enumerate(market.lines):
         for line in lines:
             if (n := branch.get(line.line_id)) is not None:
                 places[line.line_id] = {n: line.quantity}
-        left = [line for line in lines if line.line_id not in branch]
-        places |= hand_out(left, relaxed.units.get(i, {}))
+        open_lines = [line for line in lines if line.line_id not in branch]
+        places |= distribute_units(open_lines, relaxed.units.get(i, {}))
     return places
 
 
-def _further(market: _Market, branch: Fixed, handed: Places) -> Iterable[Fixed]:
-    """One more line fixed, in each possible way: the greatest of those that did not come out."""
+def _child_branches(market: _Market, branch: Branch, handed: Places) -> Iterable[Branch]:
+    """The branch with one more line fixed, in each possible way: the line with the most units among
+    those that ``handed`` does not serve."""
     open_lines = [
         (line.line_id in handed, -line.quantity, line.line_id, i, line)
         for i, lines in enumerate(market.lines)
@@ -392,8 +404,8 @@ def _further(market: _Market, branch: Fixed, handed: Places) -> Iterable[Fixed]:
             taken[n] = taken.get(n, 0) + other.quantity
     yield {**branch, line.line_id: None}
     for n, shelves in enumerate(market.shelves):
-        there = sum(units for _, units in shelves.get(i, ())) - taken.get(n, 0)
-        if there >= line.quantity and (n in sending or len(sending) < market.packages):
+        stock = sum(units for _, units in shelves.get(i, ())) - taken.get(n, 0)
+        if stock >= line.quantity and (n in sending or len(sending) < market.packages):
             yield {**branch, line.line_id: n}
 
 

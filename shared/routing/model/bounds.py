@@ -1,4 +1,5 @@
-"""A first plan and lower bounds for an instance: greedy opening, dual ascent, subgradient steps."""
+"""The first plan and the lower bounds of an instance: greedy opening, dual ascent and subgradient
+steps. ``rho`` is the reduced cost of a node."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ BREAKPOINTS = 16
 
 
 _Row = tuple[int, int, int, int, int]
-"""(cost of one unit, node, units, cost of the node's first unit, its units up to these) of a
-demand, cheapest first. Counting all units of a node from the cost of its first bounds what a higher
+"""(cost of a unit, node, units, cost of the node's first unit, its cumulated units) of a demand,
+cheapest first. Charging all units of a node from the cost of its first unit bounds what a higher
 price takes from the node's slack."""
 
 
@@ -25,8 +26,8 @@ class FirstPlan(NamedTuple):
 
 
 class LowerBound(NamedTuple):
-    """No plan cheaper than the best known costs less than ``value``, or opens a node that is not
-    among ``nodes``; ``prices`` are what proves it."""
+    """Every plan that is cheaper than the best known one costs at least ``value`` and opens only
+    ``nodes``. The dual ``prices`` prove both."""
 
     value: int
     prices: list[int]
@@ -34,12 +35,12 @@ class LowerBound(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """The instance with demands in lots, and only the nodes that can pay for themselves.
+class ReducedInstance:
+    """The instance with demands in lots, and only the nodes that can pay for their opening.
 
-    A demand that no one would serve in parts is one lot; then most demands are a single unit.
-    ``base`` is what its units cost while no node is open; ``offers`` are those of each node, by
-    demand.
+    A demand that no node would serve in parts is one lot, so that most demands are a single unit.
+    ``base`` are the costs of a demand's units while no node is open; ``offers`` are those of each
+    node, by demand.
     """
 
     base: list[Paid]
@@ -50,11 +51,11 @@ class Worth:
     offers: list[list[tuple[int, Runs]]]
     names: list[int]
     gains: list[int]
-    """What each node saves when it is opened first, above what ``nothing`` costs."""
+    """The saving of each node when it is opened first, ``nothing`` included."""
 
 
 def lot_sizes(instance: Instance) -> list[int]:
-    """Units per demand that always go together."""
+    """The number of units of each demand that always go together."""
     lots = list(instance.quantity)
     for row in instance.offers:
         last = None
@@ -67,7 +68,8 @@ def lot_sizes(instance: Instance) -> list[int]:
     return lots
 
 
-def worth_opening(instance: Instance, lots: Sequence[int]) -> Worth:
+def reduce_instance(instance: Instance, lots: Sequence[int]) -> ReducedInstance:
+    """Count demands in lots and drop the nodes that cannot pay for their opening."""
     unfilled = [each * lot for each, lot in zip(instance.unfilled, lots, strict=True)]
     quantity = [units // lot for units, lot in zip(instance.quantity, lots, strict=True)]
     base: list[Paid] = [((cost, units),) for cost, units in zip(unfilled, quantity, strict=True)]
@@ -75,7 +77,7 @@ def worth_opening(instance: Instance, lots: Sequence[int]) -> Worth:
         if units:
             base[i] = merged_runs(base[i], ((unit, min(units, quantity[i])),))
     packages, nothing = instance.packages, instance.nothing
-    worth = Worth(base, unfilled, packages, nothing, [], [], [], [])
+    reduced = ReducedInstance(base, unfilled, packages, nothing, [], [], [], [])
     for n, row in enumerate(instance.offers):
         runs: dict[int, list[tuple[int, int]]] = {}
         for i, unit, units in sorted(row):
@@ -83,13 +85,13 @@ def worth_opening(instance: Instance, lots: Sequence[int]) -> Worth:
             if most and cost < unfilled[i]:
                 runs.setdefault(i, []).append((cost, most))
         useful = [(i, tuple(found)) for i, found in runs.items()]
-        gain = nothing - instance.opening[n] + saving(useful, base)
+        gain = nothing - instance.opening[n] + opening_saving(useful, base)
         if useful and gain > 0:
-            worth.opening.append(instance.opening[n])
-            worth.offers.append(useful)
-            worth.names.append(n)
-            worth.gains.append(gain)
-    return worth
+            reduced.opening.append(instance.opening[n])
+            reduced.offers.append(useful)
+            reduced.names.append(n)
+            reduced.gains.append(gain)
+    return reduced
 
 
 def total_paid(paid: Iterable[Paid]) -> int:
@@ -97,7 +99,7 @@ def total_paid(paid: Iterable[Paid]) -> int:
 
 
 def merged_runs(paid: Paid, runs: Runs) -> Paid:
-    """``paid`` with the units of ``runs`` too, and as many of the dearest dropped."""
+    """``paid`` plus the units of ``runs``, minus as many of the dearest units."""
     if runs[0][0] >= paid[-1][0]:
         return paid
     if len(paid) == len(runs) == 1:
@@ -107,35 +109,35 @@ def merged_runs(paid: Paid, runs: Runs) -> Paid:
 
 
 def replaced_runs(paid: Paid, runs: Runs) -> tuple[Paid, Paid]:
-    """``paid`` with the units of ``runs`` too, and the dearest that are dropped for them."""
+    """``paid`` plus the units of ``runs``, minus as many of the dearest units; and those units."""
     kept, dropped = sorted((*paid, *runs)), []
-    left = sum([units for _, units in runs])
-    while left:
+    excess = sum([units for _, units in runs])
+    while excess:
         price, most = kept.pop()
-        taken = min(most, left)
+        taken = min(most, excess)
         dropped.append((price, taken))
         if taken < most:
             kept.append((price, most - taken))
-        left -= taken
+        excess -= taken
     return tuple(kept), tuple(dropped)
 
 
-def saving(offers: Iterable[tuple[int, Runs]], paid: Sequence[Paid]) -> int:
-    """What the units of a node's ``offers`` save, each in place of one that is dearer."""
+def opening_saving(offers: Iterable[tuple[int, Runs]], paid: Sequence[Paid]) -> int:
+    """The saving when the units of a node's ``offers`` replace dearer ones of ``paid``."""
     saved = 0
     for i, runs in offers:
         replaced = paid[i]
         at = len(replaced) - 1
         dearest, most = replaced[at]
         for unit, units in runs:
-            left = units
+            remaining = units
             while unit < dearest:
-                if left <= most:
-                    saved += left * (dearest - unit)
-                    most -= left
+                if remaining <= most:
+                    saved += remaining * (dearest - unit)
+                    most -= remaining
                     break
                 saved += most * (dearest - unit)
-                left -= most
+                remaining -= most
                 at -= 1
                 if at < 0:
                     break
@@ -145,20 +147,21 @@ def saving(offers: Iterable[tuple[int, Runs]], paid: Sequence[Paid]) -> int:
     return saved
 
 
-def greedy(worth: Worth) -> FirstPlan:
-    """Open the node that saves most, of equals the first, as long as one does.
+def greedy_plan(reduced: ReducedInstance) -> FirstPlan:
+    """Open the node with the highest saving (the first of equals) as long as there is a saving.
 
-    Savings only shrink, so a node whose last known saving is not the most need not be looked at.
+    Savings only shrink as nodes open, so only the node with the highest last known saving needs to
+    be computed again.
     """
-    paid = list(worth.base)
+    paid = list(reduced.base)
     opened: list[int] = []
-    cost = total_paid(paid) + worth.nothing
-    known = [(-gain, n) for n, gain in enumerate(worth.gains)]
+    cost = total_paid(paid) + reduced.nothing
+    known = [(-gain, n) for n, gain in enumerate(reduced.gains)]
     heapify(known)
-    while known and len(opened) < worth.packages:
+    while known and len(opened) < reduced.packages:
         change, best = known[0]
         if opened:
-            now = worth.opening[best] - saving(worth.offers[best], paid)
+            now = reduced.opening[best] - opening_saving(reduced.offers[best], paid)
             if now != change:
                 heapreplace(known, (now, best))
                 continue
@@ -167,72 +170,80 @@ def greedy(worth: Worth) -> FirstPlan:
         heappop(known)
         opened.append(best)
         cost += change
-        for i, runs in worth.offers[best]:
+        for i, runs in reduced.offers[best]:
             paid[i] = merged_runs(paid[i], runs)
     return FirstPlan(cost, opened)
 
 
-def _cost(worth: Worth, opened: Iterable[int]) -> int:
-    """What the plan with exactly these nodes (at least one) open costs."""
-    paid = list(worth.base)
+def _plan_cost(reduced: ReducedInstance, opened: Iterable[int]) -> int:
+    """The cost of the plan that opens exactly these nodes (at least one)."""
+    paid = list(reduced.base)
     cost = 0
     for n in opened:
-        cost += worth.opening[n]
-        for i, runs in worth.offers[n]:
+        cost += reduced.opening[n]
+        for i, runs in reduced.offers[n]:
             paid[i] = merged_runs(paid[i], runs)
     return cost + total_paid(paid)
 
 
-def reduced_costs(worth: Worth, prices: Sequence[int], nodes: Iterable[int]) -> dict[int, int]:
-    """rho of each of ``nodes``."""
-    found = {}
+def reduced_costs(
+    reduced: ReducedInstance, prices: Sequence[int], nodes: Iterable[int]
+) -> dict[int, int]:
+    """The reduced cost rho of each of ``nodes``."""
+    rho_of = {}
     for n in nodes:
-        rho = worth.opening[n]
-        for i, runs in worth.offers[n]:
+        rho = reduced.opening[n]
+        for i, runs in reduced.offers[n]:
             price = prices[i]
             for unit, units in runs:
                 if unit >= price:
                     break
                 rho -= units * (price - unit)
-        found[n] = rho
-    return found
+        rho_of[n] = rho
+    return rho_of
 
 
-def dual_value(worth: Worth, prices: Sequence[int]) -> int:
-    """What the demands cost where a unit is had at its price, or free when that is cheaper."""
+def dual_value(reduced: ReducedInstance, prices: Sequence[int]) -> int:
+    """The cost of all demands when each unit costs its price, or less as a cheaper free unit."""
     return sum(
         [
             units * min(price, cost)
-            for runs, price in zip(worth.base, prices, strict=True)
+            for runs, price in zip(reduced.base, prices, strict=True)
             for cost, units in runs
         ]
     )
 
 
-def ascent(worth: Worth, cost: int) -> LowerBound:
-    """Prices at the average cost of a full parcel leave every rho at 0 or above; where that bound
-    does not do, dual ascent follows on the nodes it leaves."""
-    prices = list(worth.unfilled)
-    for n, row in enumerate(worth.offers):
-        share = worth.opening[n] // sum([units for _, runs in row for _, units in runs])
+def dual_ascent(reduced: ReducedInstance, cost: int) -> LowerBound:
+    """A lower bound from dual prices.
+
+    Prices at the average cost of a full parcel keep every rho at 0 or above. If that bound leaves
+    nodes open, dual ascent raises the prices for those nodes.
+    """
+    prices = list(reduced.unfilled)
+    for n, row in enumerate(reduced.offers):
+        share = reduced.opening[n] // sum([units for _, runs in row for _, units in runs])
         for i, runs in row:
             prices[i] = min(prices[i], runs[0][0] + share)
-    value = dual_value(worth, prices)
-    rho = reduced_costs(worth, prices, range(len(worth.names)))
+    value = dual_value(reduced, prices)
+    rho = reduced_costs(reduced, prices, range(len(reduced.names)))
     nodes = [n for n in rho if value + rho[n] < cost]
     if not nodes:
         return LowerBound(value, prices, nodes)
-    ascended, slack = _ascended(worth, nodes)
-    higher = dual_value(worth, ascended)
+    ascended, slack = _raise_prices(reduced, nodes)
+    higher = dual_value(reduced, ascended)
     return LowerBound(max(value, higher), ascended, [n for n in nodes if higher + slack[n] < cost])
 
 
-def _ascended(worth: Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int, int]]:
-    """Prices raised in turn, each to the next unit cost, until a node's rho would go below 0."""
-    offers = _offers_by_demand(worth, nodes)
-    slack = {n: worth.opening[n] for n in nodes}
+def _raise_prices(
+    reduced: ReducedInstance, nodes: Iterable[int]
+) -> tuple[list[int], dict[int, int]]:
+    """Raise the prices in turn, each to the next unit cost, until a node's rho would fall below 0.
+    Returns the prices and the remaining slack (rho) of each node."""
+    offers = _offers_by_demand(reduced, nodes)
+    slack = {n: reduced.opening[n] for n in nodes}
     prices = [
-        rows[0][0] if rows else most for rows, most in zip(offers, worth.unfilled, strict=True)
+        rows[0][0] if rows else most for rows, most in zip(offers, reduced.unfilled, strict=True)
     ]
     reached = [0] * len(prices)
     rising = [i for i, rows in enumerate(offers) if rows]
@@ -244,7 +255,7 @@ def _ascended(worth: Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int, 
                 k += 1
             k = min(len(rows), k + len(rows) // BREAKPOINTS)
             reached[i] = k
-            risen = rows[k][0] if k < len(rows) else worth.unfilled[i]
+            risen = rows[k][0] if k < len(rows) else reduced.unfilled[i]
             blocked = False
             for _, n, _, first, together in rows[:k]:
                 most = max(first, price) + slack[n] // together
@@ -255,16 +266,16 @@ def _ascended(worth: Worth, nodes: Iterable[int]) -> tuple[list[int], dict[int, 
                     if unit < risen:
                         slack[n] -= units * (risen - max(unit, price))
                 prices[i] = risen
-            if not blocked and prices[i] < worth.unfilled[i]:
+            if not blocked and prices[i] < reduced.unfilled[i]:
                 still.append(i)
         rising = still
     return prices, slack
 
 
-def _offers_by_demand(worth: Worth, nodes: Iterable[int]) -> list[list[_Row]]:
-    offers: list[list[_Row]] = [[] for _ in worth.base]
+def _offers_by_demand(reduced: ReducedInstance, nodes: Iterable[int]) -> list[list[_Row]]:
+    offers: list[list[_Row]] = [[] for _ in reduced.base]
     for n in nodes:
-        for i, runs in worth.offers[n]:
+        for i, runs in reduced.offers[n]:
             first, together = runs[0][0], 0
             for unit, units in runs:
                 together += units
@@ -274,46 +285,51 @@ def _offers_by_demand(worth: Worth, nodes: Iterable[int]) -> list[list[_Row]]:
     return offers
 
 
-def subgradient(worth: Worth, bound: LowerBound, plan: FirstPlan) -> tuple[LowerBound, FirstPlan]:
-    """Better prices, and better plans from the nodes that look best on the way."""
+def subgradient_steps(
+    reduced: ReducedInstance, bound: LowerBound, plan: FirstPlan
+) -> tuple[LowerBound, FirstPlan]:
+    """Improve the prices by subgradient steps, and the plan with the most negative nodes on the
+    way."""
     best, prices, nodes = bound.value, bound.prices, bound.nodes
     best_prices, scale, stalled = prices, 1.0, 0
     for step in range(SUBGRADIENT_STEPS):
-        rho = reduced_costs(worth, prices, nodes)
-        top = sorted((value, n) for n, value in rho.items() if value <= 0)[: worth.packages]
+        rho = reduced_costs(reduced, prices, nodes)
+        top = sorted((value, n) for n, value in rho.items() if value <= 0)[: reduced.packages]
         chosen = [n for _, n in top]
         if step % 3 == 0 and chosen:
-            plan = min(plan, FirstPlan(_cost(worth, chosen), chosen))
-        value = dual_value(worth, prices) + sum([part for part, _ in top])
+            plan = min(plan, FirstPlan(_plan_cost(reduced, chosen), chosen))
+        value = dual_value(reduced, prices) + sum([part for part, _ in top])
         stalled += 1
         if value > best:
             best, best_prices, stalled = value, prices, 0
         elif stalled == 3:
             scale, stalled = scale / 2, 0
-        # Opening a node beside a full set closes the weakest of them.
-        weakest = top[-1][0] if len(top) == worth.packages else 0
+        # When the set is full, opening another node closes the weakest one.
+        weakest = top[-1][0] if len(top) == reduced.packages else 0
         nodes = [n for n in nodes if value + max(0, rho[n] - weakest) < plan.cost]
-        short = _short(worth, prices, chosen)
+        short = _unserved_units(reduced, prices, chosen)
         length = sum([units * units for units in short])
         if not nodes or not length:
             break
         stride = scale * (1.02 * plan.cost - value) / length
         prices = [
             min(most, price + int(stride * units))
-            for most, price, units in zip(worth.unfilled, prices, short, strict=True)
+            for most, price, units in zip(reduced.unfilled, prices, short, strict=True)
         ]
     return LowerBound(best, best_prices, nodes), plan
 
 
-def _short(worth: Worth, prices: Sequence[int], chosen: Iterable[int]) -> list[int]:
-    """Units per demand that the relaxed plan serves too few (or, below 0, too many)."""
+def _unserved_units(
+    reduced: ReducedInstance, prices: Sequence[int], chosen: Iterable[int]
+) -> list[int]:
+    """The units of each demand that the relaxed plan does not serve (below 0: serves too often)."""
     served = [0] * len(prices)
     for n in chosen:
-        for i, runs in worth.offers[n]:
+        for i, runs in reduced.offers[n]:
             served[i] += sum([units for unit, units in runs if unit < prices[i]])
     short = []
-    for runs, price, units in zip(worth.base, prices, served, strict=True):
-        # Units that cost just the price without a node may be served or not.
+    for runs, price, units in zip(reduced.base, prices, served, strict=True):
+        # A unit whose cost without a node equals the price may be served or not.
         least = sum([many for cost, many in runs if cost > price])
         most = sum([many for cost, many in runs if cost >= price])
         short.append(max(0, least - units) or min(0, most - units))

@@ -1,8 +1,8 @@
-"""The values of a routing decision: what it depends on, and what came out. Pure, and plain JSON.
+"""A routing decision: its Problem (input) and its Plan (result). Pure, serialised as JSON.
 
-Money is integer minor units of the policy's currency, mass kg, distance km. Everything that a
-decision depends on is inside its Problem, distances and the instant too, so that it can be run
-again to the same bytes.
+Money is in integer minor units of the policy's currency, mass in kg, distance in km. The Problem
+contains everything that the decision depends on, including distances and the time, so that a
+decision can be run again to the same bytes.
 """
 
 import json
@@ -13,34 +13,31 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from shared.errors import Gone
-from shared.locations.model import Kind, ServiceLevel
+from shared.locations.model import Kind, Method, ServiceLevel
 from shared.routing.model.policy import Json, Policy
 
-Method = Literal["ship", "pickup"]
-
-
-Unable = Literal["closed", "cut_off", "no_capacity"]
+Obstacle = Literal["closed", "cut_off", "no_capacity"]
 
 
 FORMAT = "norain-decision/2"
-"""2: each unit is charged its own worth on the shelf, and each line its own penalty; 1 charged the
-mean of both. A decision of format 1 with several units of one SKU is read and explained, but taken
-again it may come out cheaper."""
+"""Format 2 charges each unit its own shelf value and each line its own penalty; format 1 charged
+the mean of both. A decision of format 1 can be read and explained, but with several units of one
+SKU, running it again may give a cheaper plan."""
 
 
 ERASED_FORMAT = "norain-decision-erased/1"
-"""Of what is left of a decision whose shopper was erased: shared/routing/erased.py."""
+"""The format of the stub of a decision whose shopper was erased (erased.py)."""
 
 
-PULLS_KEPT = timedelta(days=21)
+FUTURE_ORDERS_KEPT = timedelta(days=21)
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingLine:
-    """``quantity`` units to be routed. ``price``, ``margin`` and ``salvage`` are per unit.
+    """``quantity`` units to route. ``price``, ``margin`` and ``salvage`` are per unit.
 
-    A pickup line names its location; a ship line leaves the choice to the router. A line that is
-    not ``splittable`` comes whole from one location, or not at all.
+    A pickup line names its location; the router chooses the locations of a ship line. All units of
+    a line that is not ``splittable`` come from one location, or none does.
     """
 
     line_id: str
@@ -64,28 +61,28 @@ class Destination:
     country: str
 
 
-class Pull(NamedTuple):
-    """Orders whose first choice a location is: ``rate`` units per day, and ``saving`` minor units
-    on each against its next best. shared/routing/pull.py makes it."""
+class FutureOrders(NamedTuple):
+    """Future orders whose first choice is a location: ``rate`` in units per day, and ``saving`` in
+    minor units per unit against the second choice. Computed by future_orders.py."""
 
     rate: float
     saving: int
 
 
 @dataclass(frozen=True, slots=True)
-class Pulls:
-    """Of one SKU, by location, as of ``at``."""
+class SkuFutureOrders:
+    """The future orders of one SKU by location, computed at ``at``."""
 
     at: datetime
-    by_location: Mapping[str, Pull]
+    by_location: Mapping[str, FutureOrders]
 
-    def of(self, location_id: str, now: datetime) -> Pull | None:
-        """None where no order comes from, or when the job that tells has not run for too long."""
-        return self.by_location.get(location_id) if now - self.at <= PULLS_KEPT else None
+    def of(self, location_id: str, now: datetime) -> FutureOrders | None:
+        """None without future orders, or when they are older than FUTURE_ORDERS_KEPT."""
+        return self.by_location.get(location_id) if now - self.at <= FUTURE_ORDERS_KEPT else None
 
 
 class Expected(NamedTuple):
-    """``units`` announced for the epoch ``second``."""
+    """A delivery of ``units`` announced for the epoch ``second``."""
 
     second: int
     units: int
@@ -93,16 +90,17 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A location that might serve; ``km`` from it to the destination (0 without one).
+    """A location that might serve the order. ``km`` is its distance to the destination (0 without
+    a destination).
 
-    ``stock`` holds the units per SKU that may be taken, ``kept`` those there that this channel must
-    leave to others. ``unable`` says why it can do nothing in time; ``free`` units more it may be
-    asked to pick, None where that has no bound. ``delay_days`` pass before the carrier has the
-    parcel, and ``delayed_by`` says why, where a cut-off or the units before it are the reason.
-    ``rates`` are units per day sold over the counter, ``pulls`` the orders to come from it,
-    ``expected`` its deliveries by their dates, ``credits`` what taking a unit earns (stock that
-    should go), ``confidence`` the share of picks that succeed (1 where nothing is known); each per
-    SKU, and absent where nothing is known.
+    ``stock`` are the units per SKU that may be taken; ``kept`` are further units that this channel
+    must leave to other channels. ``unable`` says why the location can do nothing in time. It may
+    pick ``free`` more units; None is no limit. The carrier gets the parcel after ``delay_days``;
+    ``delayed_by`` is the reason when a cut-off or the pick backlog causes the delay.
+
+    By SKU, and absent where unknown: ``rates`` are units per day sold over the counter, ``pulls``
+    the future orders, ``expected`` the deliveries by date, ``credits`` the reward for taking a unit
+    (stock to clear), ``confidence`` the share of picks that succeed (1 if unknown).
     """
 
     location_id: str
@@ -111,13 +109,13 @@ class Candidate:
     ship: bool
     pickup: bool
     stock: dict[str, int]
-    unable: Unable | None = None
+    unable: Obstacle | None = None
     delay_days: int = 0
-    delayed_by: Unable | None = None
+    delayed_by: Obstacle | None = None
     free: int | None = None
     kept: dict[str, int] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
-    pulls: dict[str, Pull] = field(default_factory=dict)
+    pulls: dict[str, FutureOrders] = field(default_factory=dict)
     expected: dict[str, tuple[Expected, ...]] = field(default_factory=dict)
     credits: dict[str, int] = field(default_factory=dict)
     confidence: dict[str, float] = field(default_factory=dict)
@@ -125,7 +123,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """All that a decision depends on. ``excluded`` locations have rejected it before."""
+    """Everything that a decision depends on. ``excluded`` locations have rejected the order."""
 
     lines: tuple[RoutingLine, ...]
     candidates: tuple[Candidate, ...]
@@ -136,11 +134,11 @@ class Problem:
     excluded: frozenset[str] = frozenset()
 
     def to_json(self) -> Json:
-        """The same text for the same problem, in whatever order it was put together."""
+        """Equal problems give equal JSON, whatever the order of lines and candidates."""
         return {
             "lines": [_line_json(line) for line in sorted(self.lines, key=lambda x: x.line_id)],
             "candidates": [
-                _known(candidate)
+                _stated_fields(candidate)
                 for candidate in sorted(self.candidates, key=lambda x: x.location_id)
             ],
             "policy": self.policy.to_json(),
@@ -164,15 +162,15 @@ class Problem:
         )
 
 
-def _known(value: RoutingLine | Candidate) -> Json:
-    """The fields that say something: nothing that is None or empty."""
-    found = ((entry.name, getattr(value, entry.name)) for entry in fields(value))
-    return {name: content for name, content in found if content is not None and content != {}}
+def _stated_fields(value: RoutingLine | Candidate) -> Json:
+    """The fields of ``value`` that are neither None nor an empty mapping."""
+    pairs = ((entry.name, getattr(value, entry.name)) for entry in fields(value))
+    return {name: content for name, content in pairs if content is not None and content != {}}
 
 
 def _line_json(line: RoutingLine) -> Json:
     ends = line.season_ends_at
-    return {**_known(line), "season_ends_at": ends and ends.isoformat()}
+    return {**_stated_fields(line), "season_ends_at": ends and ends.isoformat()}
 
 
 def _line(row: Json) -> RoutingLine:
@@ -181,7 +179,7 @@ def _line(row: Json) -> RoutingLine:
 
 
 def _candidate(row: Json) -> Candidate:
-    pulls = {sku: Pull(*pull) for sku, pull in row.get("pulls", {}).items()}
+    pulls = {sku: FutureOrders(*pull) for sku, pull in row.get("pulls", {}).items()}
     expected = {
         sku: tuple(Expected(*each) for each in rows)
         for sku, rows in row.get("expected", {}).items()
@@ -194,10 +192,10 @@ Assignment = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``units`` by location and line, ``unfilled`` units by line, ``terms`` of the cost by name.
+    """``units`` by location and line, ``unfilled`` units by line, cost ``terms`` by name.
 
-    The terms add up to ``cost``; no plan costs less than ``lower_bound``, and ``proven`` says that
-    the two meet. ``km`` is the sum over the parcels.
+    The terms add up to ``cost``. No plan costs less than ``lower_bound``; ``proven`` says that both
+    are equal. ``km`` is the sum over the parcels.
     """
 
     units: Assignment
@@ -219,7 +217,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Only what cannot be computed again; shared/routing/explain.py puts it into words."""
+    """A problem with its plan, as stored. explain.py derives the explanation from it."""
 
     problem: Problem
     plan: Plan
@@ -230,44 +228,44 @@ class Decision:
             "problem": self.problem.to_json(),
             "plan": self.plan.to_json(),
         }
-        return zlib.compress(canonical(document), level=9)
+        return zlib.compress(canonical_json(document), level=9)
 
     @staticmethod
     def from_bytes(data: bytes) -> "Decision":
-        """Raises Gone for one whose shopper was erased, with what is left of it."""
+        """Raises Gone, with the rest of the decision, when its shopper was erased."""
         document = json.loads(zlib.decompress(data))
         if document.get("format") == ERASED_FORMAT:
-            left = {name: value for name, value in document.items() if name != "format"}
-            left["plan"] = {name: left["plan"][name] for name in ("units", "unfilled")}
+            rest = {name: value for name, value in document.items() if name != "format"}
+            rest["plan"] = {name: rest["plan"][name] for name in ("units", "unfilled")}
             raise Gone(
-                "the shopper was erased, and with them what the decision was made of: it cannot be "
+                "the shopper was erased together with the input of this decision, so it cannot be "
                 "run again",
-                **left,
+                **rest,
             )
         return Decision(Problem.from_json(document["problem"]), Plan.from_json(document["plan"]))
 
 
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """JSON of which there is one for each content: sorted, without blanks, UTF-8."""
+def canonical_json(document: Mapping[str, Any]) -> bytes:
+    """Canonical JSON: sorted keys, no whitespace, UTF-8."""
     return json.dumps(
         document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
 
 
-def without(problem: Problem, location_ids: frozenset[str]) -> Problem:
+def excluding(problem: Problem, location_ids: frozenset[str]) -> Problem:
     """The same problem after more locations have rejected it."""
     return replace(problem, excluded=problem.excluded | location_ids)
 
 
-def with_stock(problem: Problem, known: Mapping[tuple[str, str], int]) -> Problem:
-    """The same problem after a lost race: units by (location_id, sku) as they really stand."""
+def with_stock(problem: Problem, actual: Mapping[tuple[str, str], int]) -> Problem:
+    """The same problem with the actual stock after a lost race: units by (location_id, sku)."""
     return replace(
         problem,
         candidates=tuple(
             replace(
                 candidate,
                 stock={
-                    sku: known.get((candidate.location_id, sku), units)
+                    sku: actual.get((candidate.location_id, sku), units)
                     for sku, units in candidate.stock.items()
                 },
             )

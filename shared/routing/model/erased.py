@@ -1,34 +1,34 @@
-"""What is kept of a decision when its shopper is erased. Pure.
+"""The stub that replaces a decision when its shopper is erased. Pure.
 
-Where the parcel went cannot be taken out of a decision that can still be run again: the distances
-of some hundred locations lead back to it. So the problem goes, and what it came to stays: units by
-location, what was left unfilled, the policy and the costs. It is kept as what it is, in a format of
-its own, and says that it cannot be run again; its id is that of these bytes.
+A decision that can be run again reveals its destination, because the distances of some hundred
+locations lead back to it. So the problem is deleted and the result stays: units by location,
+unfilled units, policy version and costs. The stub has its own format, which says that it cannot be
+run again, and its own id, made from its bytes.
 """
 
 import json
 import zlib
 from typing import Any
 
-from shared.routing.model.decision import ERASED_FORMAT, canonical
+from shared.routing.model.decision import ERASED_FORMAT, canonical_json
 
 
-def stub(data: bytes) -> bytes:
-    """``data`` are the bytes of a decision; those of a stub stay as they are."""
+def erased_stub(data: bytes) -> bytes:
+    """The bytes of the stub of the decision ``data``; a stub is returned unchanged."""
     document = json.loads(zlib.decompress(data))
     if document.get("format") == ERASED_FORMAT:
         return data
     problem, plan = document["problem"], document["plan"]
-    kept = {
+    stub = {
         "format": ERASED_FORMAT,
         "decided_at": problem["now"],
         "policy_version": problem["policy"]["version"],
         "service_level": problem["service_level"],
         "plan": {name: plan[name] for name in ("units", "unfilled", "terms", "cost")},
     }
-    return zlib.compress(canonical(kept), level=9)
+    return zlib.compress(canonical_json(stub), level=9)
 
 
-def is_stub(data: bytes) -> bool:
+def is_erased_stub(data: bytes) -> bool:
     document: dict[str, Any] = json.loads(zlib.decompress(data))
     return document.get("format") == ERASED_FORMAT

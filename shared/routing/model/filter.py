@@ -1,4 +1,4 @@
-"""Which candidates may ship anything at all, and in one word why the others may not. Pure."""
+"""Refuse the candidates that cannot ship, each with its reason. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 from shared.routing.model.decision import Candidate, Problem
 from shared.routing.model.policy import Policy, Tariff
 
-ExclusionReason = Literal[
+RefusalReason = Literal[
     "rejected_before",
     "does_not_ship",
     "closed",
@@ -18,82 +18,84 @@ ExclusionReason = Literal[
     "too_late",
 ]
 
-SENTENCES: dict[ExclusionReason, str] = {
+REFUSAL_SENTENCES: dict[RefusalReason, str] = {
     "rejected_before": "it has rejected this order before",
     "does_not_ship": "it does not ship",
     "closed": "it is closed",
-    "cut_off": "its cut-off passes before it could have the goods ready",
-    "no_capacity": "it has too much to pick before it",
-    "no_stock": "it has none of what is to be shipped",
+    "cut_off": "its carrier cut-off passes before it could have the goods ready",
+    "no_capacity": "it has too many units to pick already",
+    "no_stock": "it has no stock of the items to ship",
     "no_carrier": "no carrier goes that far with this service",
-    "too_late": "what it sends would arrive later than promised",
+    "too_late": "its parcel would arrive later than promised",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered:
-    """``kept`` with the tariff of each; ``removed`` with the reason of each, by location."""
+class FilteredCandidates:
+    """``eligible`` candidates with their tariffs; reasons of the ``refused`` ones by location."""
 
-    kept: tuple[tuple[Candidate, Tariff], ...]
-    removed: dict[str, ExclusionReason]
+    eligible: tuple[tuple[Candidate, Tariff], ...]
+    refused: dict[str, RefusalReason]
 
 
-def filtered(problem: Problem, wanted: Mapping[str, int]) -> Filtered:
-    """``wanted`` are the units per SKU to be shipped."""
-    kept = []
-    removed: dict[str, ExclusionReason] = {}
+def filter_candidates(problem: Problem, to_ship: Mapping[str, int]) -> FilteredCandidates:
+    """``to_ship`` are the units to ship, by SKU."""
+    eligible = []
+    refused: dict[str, RefusalReason] = {}
     for candidate in problem.candidates:
-        found = tariff(problem, candidate.km)
-        reason = unable(problem, candidate, wanted)
+        tariff = carrier_tariff(problem, candidate.km)
+        reason = refusal_reason(problem, candidate, to_ship)
         if reason is None:
-            reason = _undelivered(problem, candidate, found)
+            reason = _delivery_refusal(problem, candidate, tariff)
         if reason is not None:
-            removed[candidate.location_id] = reason
-        elif found is not None:
-            kept.append((candidate, found))
-    return Filtered(tuple(kept), removed)
+            refused[candidate.location_id] = reason
+        elif tariff is not None:
+            eligible.append((candidate, tariff))
+    return FilteredCandidates(tuple(eligible), refused)
 
 
-def unable(
-    problem: Problem, candidate: Candidate, wanted: Mapping[str, int]
-) -> ExclusionReason | None:
+def refusal_reason(
+    problem: Problem, candidate: Candidate, to_ship: Mapping[str, int]
+) -> RefusalReason | None:
+    """Why the location cannot ship any of ``to_ship``, apart from its carrier; None if it can."""
     if candidate.location_id in problem.excluded:
         return "rejected_before"
     if not candidate.ship:
         return "does_not_ship"
     if candidate.unable is not None:
         return candidate.unable
-    there = candidate.stock
-    if not any(there.get(sku, 0) > 0 for sku in wanted):
+    stock = candidate.stock
+    if not any(stock.get(sku, 0) > 0 for sku in to_ship):
         return "no_stock"
     if candidate.free is None:
         return None
-    # All that it has of the order must fit: a part that does is not looked for.
-    units = sum(min(units, max(0, there.get(sku, 0))) for sku, units in wanted.items())
+    # The capacity must suffice for everything that the location has of the order: a smaller part
+    # that would fit is not considered.
+    units = sum(min(units, max(0, stock.get(sku, 0))) for sku, units in to_ship.items())
     return "no_capacity" if candidate.free < units else None
 
 
-def _undelivered(
-    problem: Problem, candidate: Candidate, found: Tariff | None
-) -> ExclusionReason | None:
-    if found is None:
+def _delivery_refusal(
+    problem: Problem, candidate: Candidate, tariff: Tariff | None
+) -> RefusalReason | None:
+    if tariff is None:
         return "no_carrier"
     service = problem.policy.services[problem.service_level]
-    if not service.strict or found.days + candidate.delay_days <= service.promise_days:
+    if not service.strict or tariff.days + candidate.delay_days <= service.promise_days:
         return None
-    if candidate.delayed_by is not None and found.days <= service.promise_days:
+    if candidate.delayed_by is not None and tariff.days <= service.promise_days:
         return candidate.delayed_by
     return "too_late"
 
 
-def band(policy: Policy, km: float) -> int:
-    """The index of the distance band that ``km`` falls in."""
+def distance_band(policy: Policy, km: float) -> int:
+    """The index of the policy's distance band for ``km``."""
     return next(
-        (index for index, most in enumerate(policy.bands_km) if km <= most), len(policy.bands_km)
+        (index for index, limit in enumerate(policy.bands_km) if km <= limit), len(policy.bands_km)
     )
 
 
-def tariff(problem: Problem, km: float) -> Tariff | None:
-    """What the carrier asks over ``km``, None where it does not go with this service level."""
+def carrier_tariff(problem: Problem, km: float) -> Tariff | None:
+    """The carrier's tariff for ``km``; None where it does not offer the order's service level."""
     service = problem.policy.services.get(problem.service_level)
-    return service.bands[band(problem.policy, km)] if service else None
+    return service.bands[distance_band(problem.policy, km)] if service else None

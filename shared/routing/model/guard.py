@@ -1,4 +1,4 @@
-"""What a policy's guard-rails say of its what-if, and which orders a canary takes. Pure."""
+"""Check a policy's guard rails against its what-if, and pick the orders of a canary. Pure."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from shared.routing.model.policy import GuardRails
 from shared.routing.model.whatif import Totals
 
-WHOLE = 10_000
-"""Hundredths of a percent of the orders."""
+ALL_ORDERS = 10_000
+"""All orders, in hundredths of a percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """``guard_rail`` by its name in the policy, ``limit`` and ``measured`` in its own measure."""
+    """A violated guard rail: its field name in the policy, its ``limit`` and the ``measured`` value
+    in the same unit."""
 
     guard_rail: str
     limit: float
@@ -23,8 +24,9 @@ class Breach:
 
 
 def breaches(rails: GuardRails, before: Totals, after: Totals) -> list[Breach]:
-    """``before`` and ``after`` are of the same orders; without any there is nothing to measure."""
-    return [found for found in _measured(rails, before, after) if found.measured > found.limit]
+    """The guard rails that the totals ``before`` and ``after`` of the same orders violate; none
+    without orders."""
+    return [rail for rail in _measured(rails, before, after) if rail.measured > rail.limit]
 
 
 def _measured(rails: GuardRails, before: Totals, after: Totals) -> Iterator[Breach]:
@@ -35,7 +37,7 @@ def _measured(rails: GuardRails, before: Totals, after: Totals) -> Iterator[Brea
             "paid_increase",
             rails.paid_increase,
             round(more, 6),
-            f"{_percent(more)} more is paid, the most is {_percent(rails.paid_increase)}",
+            f"costs paid rise by {_percent(more)}; the limit is {_percent(rails.paid_increase)}",
         )
     if rails.unfilled_increase is not None and units:
         more = (after.unfilled - before.unfilled) / units
@@ -43,7 +45,7 @@ def _measured(rails: GuardRails, before: Totals, after: Totals) -> Iterator[Brea
             "unfilled_increase",
             rails.unfilled_increase,
             round(more, 6),
-            f"{_percent(more)} more units are not sent, the most is "
+            f"unfilled units rise by {_percent(more)} of all units; the limit is "
             f"{_percent(rails.unfilled_increase)}",
         )
     if rails.splits is not None and after.orders:
@@ -52,7 +54,7 @@ def _measured(rails: GuardRails, before: Totals, after: Totals) -> Iterator[Brea
             "splits",
             rails.splits,
             round(each, 6),
-            f"{each:.3f} parcels per order after the first, the most is {rails.splits:g}",
+            f"{each:.3f} additional parcels per order; the limit is {rails.splits:g}",
         )
     if rails.late is not None and after.parcels:
         share = after.late / after.parcels
@@ -60,16 +62,16 @@ def _measured(rails: GuardRails, before: Totals, after: Totals) -> Iterator[Brea
             "late",
             rails.late,
             round(share, 6),
-            f"{_percent(share)} of the parcels are late, the most is {_percent(rails.late)}",
+            f"{_percent(share)} of the parcels are late; the limit is {_percent(rails.late)}",
         )
-    whole = sum(after.load.values())
+    total = sum(after.load.values())
     for location_id, taken in sorted(after.load.items()):
         if rails.load is not None:
             yield Breach(
                 "load",
                 rails.load,
-                round(taken / whole, 6),
-                f"{_percent(taken / whole)} of the units come from {location_id}, the most is "
+                round(taken / total, 6),
+                f"{_percent(taken / total)} of the units come from {location_id}; the limit is "
                 f"{_percent(rails.load)}",
                 location_id,
             )
@@ -79,8 +81,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def takes(order_id: str, version: int, share: int) -> bool:
-    """Whether the canary ``version`` routes the order: ``share`` hundredths of a percent of all,
-    the same ones however often they are asked for, and others for each version."""
+def canary_takes(order_id: str, version: int, share: int) -> bool:
+    """Whether the canary ``version`` routes the order. ``share`` is in hundredths of a percent of
+    all orders. The answer for an order and a version never changes; each version takes others."""
     digest = hashlib.sha256(f"{version}/{order_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) % WHOLE < share
+    return int.from_bytes(digest[:8]) % ALL_ORDERS < share

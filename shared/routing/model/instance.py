@@ -1,4 +1,4 @@
-"""An instance of the facility location problem that a routing decision solves, and its solution."""
+"""The facility location problem that a routing decision solves, and its solution."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,27 @@ CLOSED = -1
 
 
 Offer = tuple[int, int, int]
-"""(demand, cost of one unit, units that may be taken)"""
+"""(demand, cost of a unit, units available at this cost)"""
 
 
 Runs = tuple[tuple[int, int], ...]
-"""(cost of one unit, units that cost it), cheapest first."""
+"""(cost of a unit, number of units at this cost), cheapest first."""
 
 
 Paid = Runs
-"""What the units of a demand cost now, the unfilled ones their penalty. At first these are the free
-units and the unfilled ones; each open node adds its own."""
+"""The current costs of a demand's units; an unfilled unit costs its penalty. Initially these are
+the free and the unfilled units; each opened node adds its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Unit costs may be negative, opening costs not.
+    """Unit costs may be negative, opening costs may not.
 
-    ``offers[n]`` and ``free`` may name a demand several times, each with units of another cost; one
-    that may not be split is named at most once by each node, and not by ``free``. ``free`` are
-    units that need no node: leaving the units of a less important line unfilled, or taking them
-    from a location that sends a parcel anyway. ``nothing`` is added to the cost of the plan without
-    a node; it is at most the least opening.
+    ``offers[n]`` and ``free`` may list a demand several times, with units of different costs. An
+    unsplittable demand is listed at most once by each node, and not by ``free``. ``free`` are units
+    that need no node: unfilled units of a less important line, or units of a location that sends a
+    parcel anyway. ``nothing`` is added to the cost of the plan without any node; it is at most the
+    lowest opening cost.
     """
 
     quantity: tuple[int, ...]
@@ -41,8 +41,8 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """``take[n][i]`` units of demand i from node n; the others are free or unfilled, whichever is
-    cheaper. No plan costs less than ``lower_bound``."""
+    """``take[n][i]`` units of demand i come from node n; the others are free or unfilled units,
+    whichever are cheaper. No plan costs less than ``lower_bound``."""
 
     take: dict[int, dict[int, int]]
     cost: int

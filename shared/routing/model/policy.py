@@ -1,4 +1,4 @@
-"""A routing policy: what planners decide about costs, limits and service levels."""
+"""A routing policy: the costs, limits and service levels that planners set."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,12 +7,12 @@ Json = dict[str, Any]
 
 
 NO_MARKDOWN: Json = {"amount": 0, "share": 0.0, "target_days": 56}
-"""Of policies that were stored before there was one."""
+"""The markdown of policies that were stored before policies had one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What the carrier asks for a parcel, and per kg in it; it takes ``days`` to arrive."""
+    """A carrier's price per ``parcel`` and per ``kg``, and its transit time in ``days``."""
 
     parcel: int
     kg: int
@@ -21,9 +21,9 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One tariff per distance band, None where the carrier does not go. Later than
-    ``promise_days`` after the order is late; from where it would be late nothing is sent when the
-    promise is ``strict``."""
+    """One tariff per distance band; None where the carrier does not deliver. A parcel that arrives
+    more than ``promise_days`` after the order is late. With ``strict``, no location ships a parcel
+    that would be late."""
 
     promise_days: int
     bands: tuple[Tariff | None, ...]
@@ -38,8 +38,8 @@ class Handling:
 
 @dataclass(frozen=True, slots=True)
 class Carbon:
-    """kg CO2e: ``van`` per tonne-km up to ``van_km``, ``truck`` beyond, ``stop`` per parcel.
-    ``price`` is per kg CO2e."""
+    """Emissions in kg CO2e: ``van`` per tonne-km for distances below ``van_km``, ``truck`` per
+    tonne-km from there on, ``stop`` per parcel. ``price`` is per kg CO2e."""
 
     price: int
     van: float
@@ -50,7 +50,7 @@ class Carbon:
 
 @dataclass(frozen=True, slots=True)
 class Unfilled:
-    """What not sending one unit costs: an amount, and a share of the line's price."""
+    """The cost of a unit that is not sent: an amount plus a share of the line's price."""
 
     amount: int
     share: float
@@ -58,9 +58,9 @@ class Unfilled:
 
 @dataclass(frozen=True, slots=True)
 class Markdown:
-    """What a unit costs that is left over, beyond what its salvage value says: an amount, and a
-    share of its price. Left over is what the season's end, or the demand of ``target_days``,
-    leaves."""
+    """The cost of a leftover unit beyond the loss down to its salvage value: an amount plus a share
+    of its price. A unit is left over when it is unsold at the end of the season, or after
+    ``target_days`` for a product without season."""
 
     amount: int
     share: float
@@ -69,9 +69,9 @@ class Markdown:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """``rivals`` further locations are asked for each parcel, and the first that accepts has it.
-    An order that nobody has begun to pick is routed again now and then, and goes elsewhere when
-    that saves ``saving`` minor units; None leaves it where it is."""
+    """Each parcel is offered to ``rivals`` further locations; the first to accept gets it. An order
+    that is not picked yet is routed again from time to time and moves when that saves at least
+    ``saving`` minor units; None never moves it."""
 
     rivals: int = 0
     saving: int | None = None
@@ -79,10 +79,10 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class GuardRails:
-    """What a what-if over ``days`` and at least ``orders`` orders must not find, or the policy is
-    not published: ``paid_increase`` is a share of what is paid now, ``unfilled_increase`` of the
-    orders' units, ``splits`` parcels after the first per order, ``late`` a share of the parcels,
-    ``load`` a share of all units from one location. None is no limit."""
+    """Limits on the what-if over ``days`` and at least ``orders`` orders; a policy that exceeds one
+    is not published. ``paid_increase`` is a share of the costs paid now, ``unfilled_increase`` a
+    share of all units, ``splits`` are parcels after the first per order, ``late`` is a share of the
+    parcels, ``load`` a share of all units from one location. None is no limit."""
 
     days: int
     orders: int
@@ -95,11 +95,11 @@ class GuardRails:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What planners decide. ``bands_km`` are the upper ends of the distance bands; one more band
-    lies beyond the last. ``split`` is charged for each parcel after the first, ``late_day`` per
-    parcel and day, ``rejection`` per unit that a location is expected not to find.
-    ``opportunity`` scales the opportunity cost; ``horizon_days`` stands in for the end of a season
-    that a product does not have."""
+    """A routing policy. ``bands_km`` are the upper limits of the distance bands; one more band lies
+    beyond the last limit. ``split`` is charged for each parcel after the first, ``late_day`` per
+    parcel and late day, ``rejection`` per unit that a location is expected not to find.
+    ``opportunity`` scales the opportunity cost; ``horizon_days`` replaces the time until the end of
+    the season for products without one."""
 
     version: int
     currency: str
@@ -186,5 +186,5 @@ DEFAULT_POLICY = Policy(
     opportunity=1.0,
     horizon_days=28,
 )
-"""In force until a planner publishes one. The figures are ours, of no real carrier's contract:
-orders of magnitude as routing studies use them, in cents."""
+"""In force until a planner publishes a policy. The figures, in cents, have the order of magnitude
+of routing studies; they are not from a real carrier's contract."""

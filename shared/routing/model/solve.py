@@ -1,30 +1,32 @@
-"""The cheapest way to serve demands from nodes that charge for being opened: exact. Pure integers.
+"""Serve demands from nodes with opening costs at the lowest total cost: exact, in integers.
 
     min  sum_n opening[n] y_n + sum_ni unit_ni x_ni + sum_i unfilled_i z_i
          sum_n x_ni + z_i = quantity_i      0 <= x_ni <= units_ni y_n      sum_n y_n <= packages
 
-x, y, z integer, y 0 or 1; a demand that may not be split has x_ni in {0, quantity_i}. Units of one
-node may cost more one after the other, and some units of a demand may be had without a node
-(``Instance.free``): both only make the cost of a demand a convex function. Given the open nodes the
-demands fall apart (cheapest open unit first), so only the open nodes are searched.
+x, y, z integer, y 0 or 1; an unsplittable demand has x_ni in {0, quantity_i}. Later units of a node
+may cost more than earlier ones, and some units of a demand need no node (``Instance.free``); the
+cost of a demand stays a convex function. Once the open nodes are known, the demands are independent
+(cheapest open unit first), so the search is over the sets of open nodes only.
 
-1. Greedy opening gives a plan.
+1. Greedy opening gives a first plan.
 2. Lagrangian relaxation of the demand rows at prices v gives a bound:
    L(v) = sum_i value_i(v_i) + the ``packages`` most negative of
    rho_n = opening_n - sum_i units_ni max(0, v_i - unit_ni),        v_i <= unfilled_i,
    where value_i(v_i) is quantity_i v_i, less what the free units below v_i save.
-   Prices come from dual ascent (Erlenkotter 1978: raise each price until a node is about to pay
-   for itself) and, when nodes are left, from subgradient steps (Held, Wolfe, Crowder 1974).
-3. A node whose opening takes L(v) to the plan's cost is out.
-4. What is left is searched depth first: take the demand whose price is exceeded most, open each
-   node that could serve it cheaper in turn, then none of them. The bound of a set of open nodes is
-   sum quantity v + sum rho, plus what units that two of them would serve were counted twice, plus
-   by how much the demands that were closed exceed their price. Savings are submodular, which
-   bounds what is left from the other side, and the last node is simply the one that saves most.
+   The reduced cost of node n is rho_n. Prices come from dual ascent (Erlenkotter 1978: raise each
+   price until a node would pay for itself) and, if nodes remain, from subgradient steps (Held,
+   Wolfe, Crowder 1974).
+3. A node is discarded when opening it raises L(v) to the plan's cost.
+4. The remaining nodes are searched depth first: take the demand whose cost exceeds its price most,
+   open each node that could serve it cheaper in turn, then none of them. The bound of a set of open
+   nodes is sum quantity v + sum rho, plus a correction for units that two of them would serve
+   (counted twice), plus the excess over the price of the demands that were closed. Savings are
+   submodular, which bounds the remaining gain from the other side; the last node is the one with
+   the highest saving.
 
-All bounds hold for any integers v, so the arithmetic is exact, and the plan found is optimal
-unless the search was cut off after ``MOST_STEPS``; then the bound of step 2 is what is proven.
-Units of one price are counted, never listed: neither time nor memory grow with the quantities.
+All bounds hold for any integers v, so the arithmetic is exact. The plan is optimal unless the
+search ends after ``MAX_STEPS``; then the bound of step 2 is proven. Units of equal price are
+counted, not listed, so neither time nor memory grows with the quantities.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,24 +34,24 @@ from collections.abc import Iterable, Sequence
 from shared.routing.model.bounds import (
     FirstPlan,
     LowerBound,
-    Worth,
-    ascent,
+    ReducedInstance,
+    dual_ascent,
     dual_value,
-    greedy,
+    greedy_plan,
     lot_sizes,
+    opening_saving,
+    reduce_instance,
     reduced_costs,
     replaced_runs,
-    saving,
-    subgradient,
-    worth_opening,
+    subgradient_steps,
 )
 from shared.routing.model.instance import CLOSED, Instance, Paid, Solution
 
-MOST_STEPS = 20_000
+MAX_STEPS = 20_000
 
 
 RUNS_PER_STEP = 1_000
-"""Looking at so many runs of offers takes as long as a step of the search does otherwise."""
+"""Visiting this many runs of offers takes as long as one step of the search."""
 
 
 FEW_NODES = 8
@@ -58,50 +60,54 @@ FEW_NODES = 8
 MANY_NODES = 40
 
 
-def solve(instance: Instance, most_steps: int = MOST_STEPS) -> Solution:
+def solve(instance: Instance, max_steps: int = MAX_STEPS) -> Solution:
+    """The cheapest solution, with its lower bound."""
     lots = lot_sizes(instance)
-    worth = worth_opening(instance, lots)
-    plan = greedy(worth)
-    bound = ascent(worth, plan.cost)
+    reduced = reduce_instance(instance, lots)
+    plan = greedy_plan(reduced)
+    bound = dual_ascent(reduced, plan.cost)
     if len(bound.nodes) > FEW_NODES:
-        bound, plan = subgradient(worth, bound, plan)
+        bound, plan = subgradient_steps(reduced, bound, plan)
     complete = True
     if bound.nodes:
-        search = _Search(worth, bound, plan, most_steps)
+        search = _Search(reduced, bound, plan, max_steps)
         search.run()
-        plan, complete = search.plan, search.steps < most_steps
-    take, cost = _assigned(worth, plan.opened, lots)
+        plan, complete = search.plan, search.steps < max_steps
+    take, cost = _assign_units(reduced, plan.opened, lots)
     proven = complete or bound.value >= cost
     return Solution(take, cost, cost if proven else bound.value, proven)
 
 
 class _Search:
-    """Depth-first search for plans cheaper than ``plan``, which it replaces by what it finds."""
+    """Depth-first search. ``plan`` is the cheapest plan so far."""
 
-    def __init__(self, worth: Worth, bound: LowerBound, plan: FirstPlan, most_steps: int) -> None:
+    def __init__(
+        self, reduced: ReducedInstance, bound: LowerBound, plan: FirstPlan, max_steps: int
+    ) -> None:
         self.plan = plan
         self.steps = 0.0
-        self._most_steps = most_steps
-        self._worth = worth
+        self._max_steps = max_steps
+        self._reduced = reduced
         self._prices = bound.prices
         self._nodes = bound.nodes
         self._size = {
-            n: sum([len(runs) for _, runs in worth.offers[n]]) / RUNS_PER_STEP for n in bound.nodes
+            n: sum([len(runs) for _, runs in reduced.offers[n]]) / RUNS_PER_STEP
+            for n in bound.nodes
         }
-        self._rho = reduced_costs(worth, bound.prices, bound.nodes)
+        self._rho = reduced_costs(reduced, bound.prices, bound.nodes)
         self._any_negative = any(rho < 0 for rho in self._rho.values())
         self._unit: list[dict[int, int]] = [{} for _ in bound.prices]
         for n in bound.nodes:
-            for i, runs in worth.offers[n]:
+            for i, runs in reduced.offers[n]:
                 self._unit[i][n] = runs[0][0]
 
     def run(self) -> None:
-        base = self._worth.base
+        base = self._reduced.base
         over = [
             sum([units * (cost - price) for cost, units in runs if cost > price])
             for runs, price in zip(base, self._prices, strict=True)
         ]
-        bound = dual_value(self._worth, self._prices)
+        bound = dual_value(self._reduced, self._prices)
         self._below([], bound, list(base), over, self._nodes)
 
     def _below(
@@ -112,35 +118,35 @@ class _Search:
         over: list[int],
         allowed: list[int],
     ) -> None:
-        """Try every set that holds ``opened`` and beside them only ``allowed`` nodes.
+        """Try every set of nodes that contains ``opened`` and otherwise only ``allowed`` nodes.
 
-        ``over`` is by how much the units of a demand cost more than its price; it becomes part of
-        ``bound``, and CLOSED, when no further node may serve the demand cheaper.
+        ``over`` is the excess of each demand's cost over its price. When no further node may serve
+        a demand cheaper, its excess is added to ``bound`` and replaced by CLOSED.
         """
         self.steps += 1
         cost = bound + sum([each for each in over if each > 0])
-        with_nothing = 0 if opened else self._worth.nothing
+        with_nothing = 0 if opened else self._reduced.nothing
         if cost + with_nothing < self.plan.cost:
             self.plan = FirstPlan(cost + with_nothing, opened)
-        left = self._worth.packages - len(opened)
-        if self.steps >= self._most_steps:
+        remaining = self._reduced.packages - len(opened)
+        if self.steps >= self._max_steps:
             return
-        if left == 1:
+        if remaining == 1:
             self._last(opened, cost, paid, allowed, bound)
             return
         if len(allowed) > MANY_NODES:
-            allowed = self._helpful(cost + with_nothing, cost, paid, left, allowed)
-        while left and self.steps < self._most_steps:
-            # What the nodes still to open could gain, were it not for what is double.
-            gains = self._gains(allowed)[:left] if self._any_negative else []
-            gain, gain_after_one = sum(gains), sum(gains[: left - 1])
+            allowed = self._helpful(cost + with_nothing, cost, paid, remaining, allowed)
+        while remaining and self.steps < self._max_steps:
+            # The highest gain of the nodes still to open, ignoring units that are counted twice.
+            gains = self._gains(allowed)[:remaining] if self._any_negative else []
+            gain, gain_after_one = sum(gains), sum(gains[: remaining - 1])
             if bound + gain >= self.plan.cost:
                 return
             limit = self.plan.cost - bound - gain_after_one
             within = [n for n in allowed if self._rho[n] < limit]
             demand, branches = self._branches(paid, over, within)
             for n in branches:
-                if self.steps >= self._most_steps:
+                if self.steps >= self._max_steps:
                     return
                 allowed = [other for other in allowed if other != n]
                 if bound + self._rho[n] + gain_after_one < self.plan.cost:
@@ -158,7 +164,7 @@ class _Search:
     def _last(
         self, opened: list[int], cost: int, paid: list[Paid], allowed: Iterable[int], bound: int
     ) -> None:
-        """Try every set of ``opened``, at ``cost``, and one node more."""
+        """Try every set of ``opened`` (at ``cost``) plus one node."""
         for n in allowed:
             if bound + self._rho[n] < self.plan.cost:
                 then = cost - self._saving(n, paid)
@@ -166,23 +172,28 @@ class _Search:
                     self.plan = FirstPlan(then, [*opened, n])
 
     def _helpful(
-        self, cost: int, cost_of_opened: int, paid: list[Paid], left: int, allowed: Iterable[int]
+        self,
+        cost: int,
+        cost_of_opened: int,
+        paid: list[Paid],
+        remaining: int,
+        allowed: Iterable[int],
     ) -> list[int]:
-        """The nodes that could be part of a cheaper plan with ``left`` more nodes.
+        """The nodes that could be part of a cheaper plan with ``remaining`` more nodes.
 
-        What a node saves only shrinks when others are opened first (savings are submodular), so
-        one that saves nothing now never will, and ``left`` nodes together save at most what the
-        ``left`` that save most would save one by one.
+        The saving of a node only shrinks when others open first (savings are submodular). So a node
+        without a saving now never has one, and ``remaining`` nodes together save at most the sum
+        of the ``remaining`` highest savings.
         """
         savings = [(self._saving(n, paid), n) for n in allowed]
-        others = sum(sorted([saving for saving, _ in savings if saving > 0])[1 - left :])
+        others = sum(sorted([saving for saving, _ in savings if saving > 0])[1 - remaining :])
         least = max(cost_of_opened - cost, cost_of_opened - others - self.plan.cost)
         return [n for saving, n in savings if saving > least]
 
     def _saving(self, n: int, paid: list[Paid]) -> int:
-        """What opening ``n`` saves; below 0 if it costs more than it brings."""
+        """The saving of opening ``n``; below 0 if the opening costs more."""
         self.steps += self._size[n]
-        return saving(self._worth.offers[n], paid) - self._worth.opening[n]
+        return opening_saving(self._reduced.offers[n], paid) - self._reduced.opening[n]
 
     def _gains(self, allowed: Iterable[int]) -> list[int]:
         rho = self._rho
@@ -191,28 +202,28 @@ class _Search:
     def _branches(
         self, paid: list[Paid], over: list[int], allowed: list[int]
     ) -> tuple[int | None, list[int]]:
-        """A demand that is far above its price and that few nodes could serve cheaper, and those
-        nodes; without such a demand the nodes that gain by themselves. The best rho first."""
+        """The demand to branch on (far above its price, few nodes could serve it cheaper) and those
+        nodes; without such a demand, the nodes with a negative rho. Lowest rho first."""
         rho = self._rho
-        demand, found, most = None, [n for n in allowed if rho[n] < 0], 0.0
+        demand, branch_nodes, most = None, [n for n in allowed if rho[n] < 0], 0.0
         for i, above in enumerate(over):
             if above > 0:
                 dearest, unit = paid[i][-1][0], self._unit[i]
                 serving = [n for n in allowed if n in unit and unit[n] < dearest]
                 score = above / (len(serving) + 1)
                 if score > most:
-                    demand, found, most = i, serving, score
-        return demand, sorted(found, key=lambda n: (rho[n], n))
+                    demand, branch_nodes, most = i, serving, score
+        return demand, sorted(branch_nodes, key=lambda n: (rho[n], n))
 
     def _opening(
         self, n: int, bound: int, paid: list[Paid], over: list[int]
     ) -> tuple[int, list[Paid], list[int]]:
-        """Bound, paid and over with ``n`` open too. A unit that is dropped below its price was
-        counted twice in the bound."""
+        """Bound, paid and over after opening ``n``. A dropped unit that cost less than its price
+        was counted twice in the bound, which is corrected here."""
         self.steps += self._size[n]
         bound += self._rho[n]
         paid, over = list(paid), list(over)
-        for i, runs in self._worth.offers[n]:
+        for i, runs in self._reduced.offers[n]:
             price, before = self._prices[i], paid[i]
             dearest, most = before[-1]
             unit, units = runs[0]
@@ -230,29 +241,30 @@ class _Search:
         return bound, paid, over
 
 
-def _assigned(
-    worth: Worth, opened: Iterable[int], lots: Sequence[int]
+def _assign_units(
+    reduced: ReducedInstance, opened: Iterable[int], lots: Sequence[int]
 ) -> tuple[dict[int, dict[int, int]], int]:
-    """Each demand from the cheapest of the open nodes, of equals from the first; and the cost."""
+    """Serve each demand from the cheapest of the open nodes (the first of equals). Returns the
+    units by node and demand, and the cost."""
     take: dict[int, dict[int, int]] = {}
-    offers: list[list[tuple[int, int, int]]] = [[] for _ in worth.base]
+    offers: list[list[tuple[int, int, int]]] = [[] for _ in reduced.base]
     for n in opened:
-        for i, found in worth.offers[n]:
-            offers[i] += [(unit, n, units) for unit, units in found]
+        for i, node_runs in reduced.offers[n]:
+            offers[i] += [(unit, n, units) for unit, units in node_runs]
     cost = 0
-    for i, runs in enumerate(worth.base):
+    for i, runs in enumerate(reduced.base):
         paid = list(runs)
         for unit, n, units in sorted(offers[i]):
-            left = units
-            while left and paid and unit < paid[-1][0]:
+            remaining = units
+            while remaining and paid and unit < paid[-1][0]:
                 dearest, most = paid.pop()
-                taken = min(left, most)
+                taken = min(remaining, most)
                 if taken < most:
                     paid.append((dearest, most - taken))
                 take.setdefault(n, {}).setdefault(i, 0)
                 take[n][i] += taken * lots[i]
                 cost += taken * unit
-                left -= taken
+                remaining -= taken
         cost += sum([units * each for each, units in paid])
-    cost += sum(worth.opening[n] for n in take) if take else worth.nothing
-    return {worth.names[n]: take[n] for n in sorted(take)}, cost
+    cost += sum(reduced.opening[n] for n in take) if take else reduced.nothing
+    return {reduced.names[n]: take[n] for n in sorted(take)}, cost

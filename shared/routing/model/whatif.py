@@ -1,6 +1,6 @@
-"""What orders would have become under another policy: their stored problems, routed again. Pure.
+"""Simulate another policy: route the stored problems of past orders again. Pure.
 
-The stock, the distances and the instant are those that the decision saw; only the policy differs.
+Stock, distances and time are those of the original decision; only the policy differs.
 """
 
 from collections import Counter
@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from shared.routing.model.decision import Decision, Plan, Problem
-from shared.routing.model.filter import tariff
+from shared.routing.model.filter import carrier_tariff
 from shared.routing.model.policy import Policy
-from shared.routing.model.price import left_over, shelf
+from shared.routing.model.price import leftover_probability, shelf_state
 from shared.routing.model.route import route
 
 PAID = ("package", "pick", "carrier")
-"""The terms of a plan's cost that are paid, as opposed to weighed."""
+"""The cost terms that are paid in money, as opposed to weights of the optimisation."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """``paid`` in minor units; ``late`` are parcels that arrive after their promise; ``load`` is
-    units by location. A split is a parcel after an order's first. ``overstock`` are units that
-    would more likely than not have been left over where they were taken."""
+    """Totals over many orders. ``paid`` is in minor units. ``splits`` are parcels after an order's
+    first, ``late`` are parcels that arrive after their promise, ``load`` are units by location.
+    ``overstock`` are units taken from a shelf where they would probably have been left over."""
 
     orders: int = 0
     parcels: int = 0
@@ -49,12 +49,12 @@ class Totals:
             self.overstock += _overstock(problem, location_id, units)
 
     def plus(self, more: "Totals") -> "Totals":
-        found = {
+        sums = {
             name: value + getattr(more, name)
             for name, value in asdict(self).items()
             if name != "load"
         }
-        return Totals(**found, load=self.load + more.load)
+        return Totals(**sums, load=self.load + more.load)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "load": dict(self.load)}
@@ -66,7 +66,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An order that would have come from elsewhere. ``paid`` is how much more it would cost."""
+    """An order that other locations would have shipped. ``paid`` is the increase of its paid
+    costs."""
 
     order_id: str
     before: tuple[str, ...]
@@ -83,29 +84,29 @@ class WhatIf:
 
 
 def what_if(decided: Iterable[tuple[str, Decision]], policy: Policy) -> WhatIf:
-    """Of decisions by order id; what they were, what they would be under ``policy``, and where
-    the two differ, the order that would cost most more first."""
+    """Route the ``decided`` orders (order id, decision) again under ``policy``. Differences are
+    sorted by the increase of paid costs, highest first."""
     before, after = Totals(), Totals()
     differences = []
     for order_id, decision in decided:
-        other = rerouted(decision, policy)
+        rerouted = reroute(decision, policy)
         before.add(decision.problem, decision.plan)
-        after.add(other.problem, other.plan)
-        if other.plan.units != decision.plan.units:
+        after.add(rerouted.problem, rerouted.plan)
+        if rerouted.plan.units != decision.plan.units:
             differences.append(
                 Difference(
                     order_id=order_id,
                     before=tuple(decision.plan.units),
-                    after=tuple(other.plan.units),
-                    paid=_paid(other.plan) - _paid(decision.plan),
-                    kg_co2e=round(other.plan.kg_co2e - decision.plan.kg_co2e, 4),
+                    after=tuple(rerouted.plan.units),
+                    paid=_paid(rerouted.plan) - _paid(decision.plan),
+                    kg_co2e=round(rerouted.plan.kg_co2e - decision.plan.kg_co2e, 4),
                 )
             )
     differences.sort(key=lambda row: (-row.paid, row.order_id))
     return WhatIf(before, after, differences)
 
 
-def rerouted(decision: Decision, policy: Policy) -> Decision:
+def reroute(decision: Decision, policy: Policy) -> Decision:
     return route(replace(decision.problem, policy=policy))
 
 
@@ -118,18 +119,18 @@ def _is_late(problem: Problem, plan: Plan, location_id: str) -> bool:
     if not any(methods[line_id] == "ship" for line_id in plan.units[location_id]):
         return False
     (candidate,) = (row for row in problem.candidates if row.location_id == location_id)
-    found = tariff(problem, candidate.km)
+    tariff = carrier_tariff(problem, candidate.km)
     promised = problem.policy.services[problem.service_level].promise_days
-    return found is not None and found.days + candidate.delay_days > promised
+    return tariff is not None and tariff.days + candidate.delay_days > promised
 
 
 def _overstock(problem: Problem, location_id: str, units: Mapping[str, int]) -> int:
     (candidate,) = (row for row in problem.candidates if row.location_id == location_id)
     lines = {line.line_id: line for line in problem.lines}
-    found = 0
+    overstock = 0
     for line_id, taken in units.items():
         line = lines[line_id]
-        known = shelf(candidate, line.sku)
-        if known is not None and left_over(problem, line, known) > 1 / 2:
-            found += taken
-    return found
+        shelf = shelf_state(candidate, line.sku)
+        if shelf is not None and leftover_probability(problem, line, shelf) > 1 / 2:
+            overstock += taken
+    return overstock

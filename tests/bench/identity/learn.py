@@ -20,9 +20,9 @@ from shared.customers.model.score import (
     STREET_LEVELS,
     ScoreRules,
     Traits,
-    level,
     names_swapped,
     rules,
+    similarity_bits,
     traits,
 )
 from tests.bench.identity.people import People, febrl
@@ -59,10 +59,10 @@ def levels(one: Traits, other: Traits) -> dict[str, int]:
         if name == "given_name" and a and b and 1 in {len(a), len(b)}:
             found["initial"] = 1 + (a[0] != b[0])
             continue
-        if at := level(a, b, bounds, PLACES[: _count(bounds)]):
+        if at := similarity_bits(a, b, bounds, PLACES[: _count(bounds)]):
             found[name] = int(at)
     if one.born and other.born:
-        found["birth_date"] = int(level(one.born, other.born, (), PLACES[:3]))
+        found["birth_date"] = int(similarity_bits(one.born, other.born, (), PLACES[:3]))
     return found
 
 

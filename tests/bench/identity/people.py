@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.customers.model.person import Address, SourceRecord, Stated
+from shared.customers.model.person import Address, SourceRecord, StatedValue
 from tests.bench.identity.manners import NICKNAMES, cyrillic, greek
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def record(row: Mapping[str, str]) -> SourceRecord:
     }
     if address != Address(country="AU"):
         values["address"] = address
-    stated = {name: Stated(value, AT) for name, value in values.items() if value}
+    stated = {name: StatedValue(value, AT) for name, value in values.items() if value}
     return SourceRecord(row.get("source", "register"), row["rec_id"], AT, stated)
 
 

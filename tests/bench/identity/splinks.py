@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from shared.customers.model.normal import junk
+from shared.customers.model.normalize import is_placeholder
 from shared.customers.model.person import SourceRecord
-from shared.customers.model.score import house
+from shared.customers.model.score import split_house_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def importable() -> bool:
 
 
 def _columns(record: SourceRecord) -> dict[str, str | None]:
-    number, street = house(record.address.line1)
+    number, street = split_house_number(record.address.line1)
     found = {
         "unique_id": record.source_id,
         "given": record.text("given_name"),
@@ -56,7 +56,7 @@ def _columns(record: SourceRecord) -> dict[str, str | None]:
         "street": street,
         "postcode": record.address.postal_code,
         "state": record.address.region,
-        **{name: value for name, value in record.identifiers.items() if not junk(value)},
+        **{name: value for name, value in record.identifiers.items() if not is_placeholder(value)},
     }
     if found.get("device_id", "").startswith("kiosk"):
         found["device_id"] = ""

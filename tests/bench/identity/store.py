@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.customers.model.decide import decide
-from shared.customers.model.keys import Found, found_by, identifier_key, record_key
+from shared.customers.model.key_usage import (
+    UNUSED,
+    KeyUsage,
+    candidate_profiles,
+    initial_of,
+    shared_identifiers,
+)
+from shared.customers.model.keys import LookupKey, identifier_key, lookup_keys, record_key
 from shared.customers.model.person import Profile, SourceRecord
 from shared.customers.model.score import RULES, ScoreRules
-from shared.customers.model.users import NOBODY, Users, candidates, initial_of, shared
 
 SECRET = b"the key of a bench"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -21,7 +27,7 @@ class Memory:
     """What the table holds, and what it cost to fill it."""
 
     rules: ScoreRules = RULES
-    users: dict[str, Users] = field(default_factory=dict)
+    users: dict[str, KeyUsage] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     merged_into: dict[str, str] = field(default_factory=dict)
     records: int = 0
@@ -35,19 +41,19 @@ class Memory:
         started = time.process_time()
         self.records += 1
         name = record_key(SECRET, record.source, record.source_id)
-        keys = {found: identifier_key(SECRET, *found) for found in found_by(record)}
-        known: dict[Found, Users] = {
-            found: self.users.get(key, NOBODY) for found, key in keys.items()
+        keys = {found: identifier_key(SECRET, *found) for found in lookup_keys(record)}
+        known: dict[LookupKey, KeyUsage] = {
+            found: self.users.get(key, UNUSED) for found, key in keys.items()
         }
-        near = {self._now(found) for found in candidates(record, known, self.rules)}
+        near = {self._now(found) for found in candidate_profiles(record, known, self.rules)}
         people = [self.profiles[profile_id] for profile_id in sorted(near)]
         deciding = time.process_time()
         decision = decide(
             name,
             record,
-            standing=None,
+            current=None,
             candidates=people,
-            shared=shared(record, known, self.rules),
+            shared=shared_identifiers(record, known, self.rules),
             at=NOW,
             new_profile_id=f"p{self.records:07}",
             rules=self.rules,
@@ -59,14 +65,14 @@ class Memory:
                 del self.profiles[other.profile_id]
                 self.merged_into[other.profile_id] = profile.profile_id
         self.profiles[profile.profile_id] = profile
-        held = profile.held(name)
+        held = profile.linked_record(name)
         assert held is not None
         for found, key in keys.items():
-            self.users[key] = known[found].used_by(held.home, initial_of(record), profile)
+            self.users[key] = known[found].with_use(held.home, initial_of(record), profile)
         self.seconds += time.process_time() - started
         self.keys += len(keys)
         self.scored += sum(len(other.records) for other in people)
-        self.reviews += bool(decision.doubts)
+        self.reviews += bool(decision.possible_links)
 
     def _now(self, profile_id: str) -> str:
         while profile_id in self.merged_into:

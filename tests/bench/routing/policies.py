@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from shared.routing.model.decision import Expected, Problem, Pull, RoutingLine
+from shared.routing.model.decision import Expected, FutureOrders, Problem, RoutingLine
+from shared.routing.model.future_orders import SHARED_PARCEL, SkuEconomics, future_orders
+from shared.routing.model.future_orders import ShippingNetwork as Sending
 from shared.routing.model.instance import Instance
 from shared.routing.model.policy import DEFAULT_POLICY
-from shared.routing.model.price import NO_PULL, SCALE, ShelfPrice, opportunity
-from shared.routing.model.pull import SHARED_PARCEL, Goods, pulls
-from shared.routing.model.pull import Network as Sending
+from shared.routing.model.price import NO_FUTURE_ORDERS, SCALE, ShelfState, opportunity_cost
 from shared.routing.model.solve import solve
 from tests.bench.routing.season import Floats, Ints, Network, Offer, Order
 
@@ -120,8 +120,8 @@ class Newsvendor(Cheapest):
                 prices[i, node] = _mean_opportunity(moment, line, shelf) / UNIT
         return prices
 
-    def shelf(self, product: int, node: int, stock: int) -> ShelfPrice:
-        return ShelfPrice(stock, float(self._rates[product, node]), NO_PULL)
+    def shelf(self, product: int, node: int, stock: int) -> ShelfState:
+        return ShelfState(stock, float(self._rates[product, node]), NO_FUTURE_ORDERS)
 
     def _line(self, product: int, units: int, salvage: float) -> RoutingLine:
         return RoutingLine(
@@ -138,7 +138,7 @@ class Newsvendor(Cheapest):
 
 class Router(Newsvendor):
     """The router as it ships: deliveries that are announced, and once a week the job of
-    ``shared.routing.pull`` on the orders to come. Forecasts are taken as they are told."""
+    ``shared.routing.model.future_orders``. Forecasts are taken as they are given."""
 
     def start(self, network: Network) -> None:
         super().start(network)
@@ -146,7 +146,7 @@ class Router(Newsvendor):
         self._salvage = (100 * network.salvage).round().astype(int).tolist()
         self._expected = _expected(network.deliveries)
         self._online = network.online / network.days
-        self._pulls: list[dict[int, Pull]] = [{} for _ in network.online]
+        self._pulls: list[dict[int, FutureOrders]] = [{} for _ in network.online]
         self._lines = self._lone_lines = 0
         self._day = 0.0
 
@@ -162,23 +162,23 @@ class Router(Newsvendor):
         self._lone_lines += lines == 1
         return super().decide(at, offer)
 
-    def shelf(self, product: int, node: int, stock: int) -> ShelfPrice:
-        pull = self._pulls[product].get(node, NO_PULL)
-        return ShelfPrice(
+    def shelf(self, product: int, node: int, stock: int) -> ShelfState:
+        pull = self._pulls[product].get(node, NO_FUTURE_ORDERS)
+        return ShelfState(
             stock, float(self._rates[product, node]), pull, self._expected.get((product, node), ())
         )
 
-    def _pulled(self, product: int, stock: Ints) -> dict[int, Pull]:
+    def _pulled(self, product: int, stock: Ints) -> dict[int, FutureOrders]:
         network = self._network
         places = [*range(len(stock))]
         shelves = {node: self.shelf(product, node, int(stock[node])) for node in places}
-        goods = Goods(
+        goods = SkuEconomics(
             kg=float(network.kg[product]),
             margin=round(100 * float(network.walk_in_margin[product])),
             salvage=self._salvage[product],
             unserved=100 * float(network.online_margin[product]),
         )
-        return pulls(
+        return future_orders(
             self._sending,
             goods,
             shelves,
@@ -189,10 +189,10 @@ class Router(Newsvendor):
         )
 
 
-def _mean_opportunity(moment: Problem, line: RoutingLine, shelf: ShelfPrice) -> float:
+def _mean_opportunity(moment: Problem, line: RoutingLine, shelf: ShelfState) -> float:
     """Per unit of a line that comes whole from one node."""
     units = line.quantity
-    return sum(opportunity(moment, line, shelf, taken) for taken in range(units)) / units
+    return sum(opportunity_cost(moment, line, shelf, taken) for taken in range(units)) / units
 
 
 def _lines(order: Order) -> tuple[list[int], list[int]]:

@@ -276,7 +276,7 @@ def test_a_doubt_is_listed_and_judged() -> None:
     _, listed = call("list_reviews")
     (review,) = listed["reviews"]
     assert found["profile_id"] in review["profile_ids"]
-    assert "names at odds" in review["reasons"]
+    assert "names contradict" in review["reasons"]
     compared = {row["field"]: row for row in review["compared"]}
     assert compared["phone"]["verdict"] == "same"
     assert compared["given_name"]["verdict"] == "different"

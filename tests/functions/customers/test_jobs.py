@@ -14,13 +14,13 @@ from shared.aws import settings
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
 from shared.aws.settings import table_name
+from shared.customers.model.key_usage import UNUSED
 from shared.customers.model.keys import record_key
 from shared.customers.model.person import LinkedRecord, Member, Profile
-from shared.customers.model.users import NOBODY
 from shared.customers.store import jobs as job_table
+from shared.customers.store.key_usage import key_usage_puts, lookup_item_keys
 from shared.customers.store.profiles import head_put, profile_put
 from shared.customers.store.rows import identity_key, put, write_all
-from shared.customers.store.users import keys_of, users_puts
 from shared.customers.store.values import digest, record_values, text
 from shared.errors import Busy
 from tests.functions.customers.conftest import Jobs
@@ -172,8 +172,8 @@ def test_two_workers_do_not_have_one_job(jobs: Jobs) -> None:
     second = job_table.take(job_id, now)
     assert second is not None
     with pytest.raises(Busy):
-        job_table.note(first.at("records"), now)
-    assert job_table.note(second.at("records"), now).step == "records"
+        job_table.save_progress(first.at_step("records"), now)
+    assert job_table.save_progress(second.at_step("records"), now).step == "records"
 
 
 def test_a_bus_that_takes_nothing_holds_the_erasure_and_loses_nothing(jobs: Jobs) -> None:
@@ -231,11 +231,11 @@ def many(count: int) -> str:
     profile = Profile("many", (Member("many", now),), held)
     parts = [profile_put(profile)]
     for name, said in zip(names, records, strict=True):
-        keys = keys_of(said)
+        keys = lookup_item_keys(said)
         parts += [
             head_put(name, "many"),
             put(f"RECORD#{name}", f"AT#{text(now)}#{digest(said)[:16]}", record_values(said)),
-            *users_puts(said, keys, dict.fromkeys(keys, NOBODY), "many", profile),
+            *key_usage_puts(said, keys, dict.fromkeys(keys, UNUSED), "many", profile),
         ]
     write_all(parts)
     return "many"

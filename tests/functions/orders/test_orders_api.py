@@ -524,7 +524,7 @@ def test_what_came_back_stands_in_the_timeline_of_the_buyer(
     assert call("return_order", {"location_id": "omaha", "lines": lines}, path)[0] == 200
     for _ in range(2):
         projected()
-    seen = customers.whole(order["profile_id"])
+    seen = customers.profile_overview(order["profile_id"])
     assert [entry.kind for entry in seen.orders] == ["return", "purchase"]
     assert seen.orders[0].data == {
         "order_id": order["order_id"],

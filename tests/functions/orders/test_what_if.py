@@ -11,7 +11,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.orders import placing, store
-from shared.routing.model.erased import stub
+from shared.routing.model.erased import erased_stub
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
 from shared.routing.store import policies
 from tests.support import shop
@@ -62,7 +62,7 @@ def test_orders_of_the_erased_are_left_out() -> None:
     """What is left of their decisions cannot be taken again."""
     drafted(DEFAULT_POLICY)
     (item,) = (row for row in shop.items("orders") if row["pk"] == "ORDER#o1")
-    item["decisions"] = [stub(store.decision("o1", kept)) for kept in item["decisions"]]
+    item["decisions"] = [erased_stub(store.decision("o1", kept)) for kept in item["decisions"]]
     dynamodb().put_item(TableName=table_name("orders"), Item=to_item(item))
     status, found = tried()
     assert (status, found["before"]["orders"]) == (200, 3)

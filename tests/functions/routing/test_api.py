@@ -31,14 +31,14 @@ def test_a_policy_goes_from_draft_to_force_and_back() -> None:
     assert status == 200
     assert (made["version"], made["active"], made["published_by"]) == (1, True, "planner-client")
     assert made["policy"] == DOCUMENT
-    assert policies.active().split == DOCUMENT["split"] == 120
+    assert policies.active_policy().split == DOCUMENT["split"] == 120
     status, listed = call("list_policies")
     assert status == 200
     assert listed["active"] == 1
     assert listed["draft"]["published_as"] == 1
     assert [entry["version"] for entry in listed["policies"]] == [1, 0]
     assert call("roll_back") == (200, {"active": 0, "before": 1})
-    assert policies.active() == DEFAULT_POLICY
+    assert policies.active_policy() == DEFAULT_POLICY
 
 
 def test_the_default_policy_fits_the_schema_and_is_listed() -> None:

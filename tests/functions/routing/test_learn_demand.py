@@ -14,8 +14,8 @@ from shared.catalog.model import Product
 from shared.orders import placing, reading, sourcing
 from shared.orders.model import DeliveryPlace
 from shared.orders.store import gather
-from shared.routing.model.decision import Pull
-from shared.routing.store import pulls as pulls_store
+from shared.routing.model.decision import FutureOrders
+from shared.routing.store import future_orders as future_orders_store
 from tests.support import shop
 from tests.support.events import event
 from tests.support.requests import Context
@@ -48,10 +48,10 @@ def bought(fake_tables: None) -> None:
     shop.project("A")
 
 
-def pulls_of(sku: str) -> dict[str, Pull]:
-    found = tables.get_many([pulls_store.pull_key(sku)])
+def pulls_of(sku: str) -> dict[str, FutureOrders]:
+    found = tables.get_many([future_orders_store.future_orders_key(sku)])
     (item,) = found.values()
-    return dict(pulls_store.pulls_of_item(item).by_location)
+    return dict(future_orders_store.future_orders_of_item(item).by_location)
 
 
 def test_a_shelf_is_pulled_by_the_orders_it_is_nearest_to() -> None:

@@ -60,7 +60,7 @@ def test_the_pages_of_a_draft_from_a_file_are_one_result(
     assert [row["guard_rail"] for row in found["broken"]] == ["splits"]
     text = told(drawn(found))
     assert "4, of which 4 would come from elsewhere" in text
-    assert "1.000 parcels per order after the first, the most is 0.5" in text
+    assert "1.000 additional parcels per order; the limit is 0.5" in text
     assert "depot" in text
 
 

@@ -287,14 +287,14 @@ def test_orders_of_a_person_and_the_cart_are_read_under_audit() -> None:
     assert call("orders", "list_orders", scopes("ops"), query=query)[0] == 200
     path = f"/v1/customers/{profile_id}/cart"
     assert call("customers", "get_cart", scopes("ops"), path=path)[0] == 200
-    seen, _ = customers.reads(profile_id, 10, None)
+    seen, _ = customers.read_log(profile_id, 10, None)
     assert {row["what"] for row in seen} == {"orders", "cart"}
 
 
 def test_whoever_asks_for_the_orders_of_nobody_leaves_no_trace() -> None:
     query = {"profile_id": "nobody"}
     assert call("orders", "list_orders", scopes("ops"), query=query)[1]["orders"] == []
-    assert list(customers.reads("nobody", 10, None)[0]) == []
+    assert list(customers.read_log("nobody", 10, None)[0]) == []
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_what_waits_while_its_shopper_is_erased_is_delivered_without_them(
     }
     made["Records"][0]["body"] = json.dumps(told)
     assert deliver.handler(made, None) == NONE_FAILED
-    erasing.ask("bob", Act("ops", NOON, "asked for"), "job")
+    erasing.request_erasure("bob", Act("ops", NOON, "asked for"), "job")
     assert deliver.handler(made, None) == NONE_FAILED
     first, second = (json.loads(body)["data"] for _, body in receiver.got)
     assert (first["profile_id"], first["reason"]) == ("bob", "moved to 7 Quill Lane")

@@ -80,7 +80,7 @@ def test_an_order_during_an_erasure_is_erased_too_or_of_a_new_account(
         gate.wait()
         if number < BUYERS:
             return buy(number)
-        job_id = erasing.ask(old, Act("ops", datetime.now(UTC), "asked for"), "job")
+        job_id = erasing.request_erasure(old, Act("ops", datetime.now(UTC), "asked for"), "job")
         job = jobs.take(job_id, work_off_jobs._now())
         assert job is not None
         return work_off_jobs.carry_on(job, float("inf")).state

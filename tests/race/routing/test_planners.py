@@ -53,7 +53,7 @@ def test_a_canary_is_promoted_or_stopped_but_not_both() -> None:
 
 def test_a_page_that_32_ask_for_at_once_is_counted_once() -> None:
     revision = drafted(120)
-    page = partial(policies.tried, revision, 7, before=PAGE, after=PAGE, at=NOW)
+    page = partial(policies.add_trial_page, revision, 7, before=PAGE, after=PAGE, at=NOW)
     page(None, "2")
     results = at_once([partial(page, "2", "3") for _ in range(32)])
     assert sum(row is not None for row in results) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from shared.customers import store
 from shared.customers.contract.profiles import profile_answer
-from shared.customers.model.fold import may_contact
+from shared.customers.model.golden_record import may_contact
 from shared.customers.model.person import Consent, Interaction, Resolution
 from shared.customers.store import Act
 from shared.errors import Gone

@@ -56,7 +56,7 @@ def bob_twice(fake_tables: None) -> None:
 def test_merge_and_unmerge_give_the_same_profiles_back(source_id: str) -> None:
     before = view("p-web"), view("p-pos")
     merged = store.merge("p-pos", "p-web", ACT, request("merge"))
-    assert merged == store.Merged("p-web", ("p-pos",))
+    assert merged == store.MergeResult("p-web", ("p-pos",))
     assert store.profile_exists("p-pos") == "p-web"
     assert len(store.find("p-pos").records) == 4
     split = store.unmerge("p-web", (source_id, source_id), "new", ACT, request("unmerge"))
@@ -307,13 +307,13 @@ def test_who_comes_back_after_the_erasure_begins_anew() -> None:
 def test_who_comes_back_while_the_job_runs_begins_anew_and_stays() -> None:
     old = resolve("1", email="bob@shop.test", given_name="Bobby")
     at = NOON + timedelta(days=9)
-    job = jobs.find_job(erasing.ask("p-1", Act("ops", at, "asked for"), "j"))
+    job = jobs.find_job(erasing.request_erasure("p-1", Act("ops", at, "asked for"), "j"))
     assert job is not None
     said = record("web", "1", at=at + timedelta(seconds=1), email="bob@shop.test", given_name="Rob")
     new = store.resolve(said, "r", at + timedelta(seconds=1), "q")
     assert new.outcome == "created"
-    assert erasing.forget_records(job.at("records")) is None
-    assert erasing.forget_timeline(job.at("timeline"), lambda _: None) is None
+    assert erasing.forget_records(job.at_step("records")) is None
+    assert erasing.forget_timeline(job.at_step("timeline"), lambda _: None) is None
     assert [one.profile_id for one in store.find_by("email", "bob@shop.test")] == [new.profile_id]
     assert "bobby" not in str(everything()).casefold()
     assert store.profile_exists(new.profile_id) == new.profile_id
@@ -325,13 +325,13 @@ def test_a_statement_from_before_the_erasure_is_a_replay_whenever_it_is_sent() -
     """A row of a file, sent again after the erasure under another name."""
     resolve("1", email="bob@shop.test", given_name="Bobby")
     at = NOON + timedelta(days=9)
-    job = jobs.find_job(erasing.ask("p-1", Act("ops", at, "asked for"), "j"))
+    job = jobs.find_job(erasing.request_erasure("p-1", Act("ops", at, "asked for"), "j"))
     assert job is not None
     later = at + timedelta(days=1)
     said = record("web", "1", email="bob@shop.test", given_name="Bobby")
     with pytest.raises(Gone, match="from before that"):  # the job has not begun
         store.resolve(said, "another", later, "q")
-    erasing.forget_records(job.at("records"))
+    erasing.forget_records(job.at_step("records"))
     with pytest.raises(Gone, match="from before that"):
         store.resolve(said, "another", later, "q")
 
@@ -351,9 +351,9 @@ def test_a_person_is_in_no_house_from_the_answer_on() -> None:
     home = Address("12 Main Street", "Springfield", "IL", "62704", "US")
     resolve("ann", given_name="Ann", family_name="Miller", address=home, email="ann@shop.test")
     resolve("bob", given_name="Bob", family_name="Miller", address=home, email="bob@shop.test")
-    assert store.whole("p-ann").housemates == ("p-bob",)
-    erasing.ask("p-bob", Act("ops", NOON + timedelta(days=9), "asked for"), "j")
-    assert store.whole("p-ann").housemates == ()
+    assert store.profile_overview("p-ann").housemates == ("p-bob",)
+    erasing.request_erasure("p-bob", Act("ops", NOON + timedelta(days=9), "asked for"), "j")
+    assert store.profile_overview("p-ann").housemates == ()
     assert store.find_by("email", "bob@shop.test") == []
 
 
@@ -379,7 +379,7 @@ def test_no_review_and_no_answer_is_left_of_the_erased() -> None:
 
 
 def test_reads_leave_an_audit_entry_without_personal_data() -> None:
-    store.audit(["p-1"], "associate", "look-up by phone", NOON, "x")
+    store.record_reads(["p-1"], "associate", "look-up by phone", NOON, "x")
     (entry,) = everything()
     assert entry["pk"] == "AUDIT#p-1"
     assert entry["actor"] == "associate"

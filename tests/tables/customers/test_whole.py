@@ -10,9 +10,9 @@ from shared.aws.clients import dynamodb
 from shared.aws.settings import table_name
 from shared.customers import store
 from shared.customers.model.person import Address, Consent, Interaction, Resolution
-from shared.customers.model.views import NEWEST
+from shared.customers.model.views import RECENT_ENTRIES
 from shared.customers.store import Act
-from shared.customers.store.households import MOST_HOMES
+from shared.customers.store.households import MAX_HOMES
 from shared.errors import Conflict
 from shared.web.idempotency import Request
 from tests.support.erasure import erase
@@ -37,7 +37,7 @@ def named(source_id: str, address: Address = HOME, *, days: int = 0) -> Resoluti
 
 
 def housemates(profile_id: str) -> tuple[str, ...]:
-    return store.whole(profile_id).housemates
+    return store.profile_overview(profile_id).housemates
 
 
 def merge(one: str, other: str, name: str = "m") -> None:
@@ -79,10 +79,10 @@ def test_a_record_that_leaves_alone_takes_its_address_with_it() -> None:
 
 
 def test_nobody_is_kept_from_being_known_by_a_house_that_is_full() -> None:
-    for number in range(MOST_HOMES + 2):
+    for number in range(MAX_HOMES + 2):
         found = resolve(str(number), device_id=f"d{number}", address=HOME)
         assert found.outcome == "created"
-    assert 0 < len(housemates("p-101")) <= MOST_HOMES
+    assert 0 < len(housemates("p-101")) <= MAX_HOMES
 
 
 def test_the_newest_is_shown_and_purchases_are_not_lost_among_views() -> None:
@@ -91,9 +91,9 @@ def test_the_newest_is_shown_and_purchases_are_not_lost_among_views() -> None:
     for number in range(1, 20):
         note("p-bob", number)
     note("p-bob", 19)
-    seen = store.whole("p-bob")
+    seen = store.profile_overview("p-bob")
     assert [entry.interaction_id for entry in seen.recent] == [
-        f"i{number:03}" for number in range(19, 19 - NEWEST, -1)
+        f"i{number:03}" for number in range(19, 19 - RECENT_ENTRIES, -1)
     ]
     assert [entry.data for entry in seen.orders] == [{"order_id": "O-1"}]
 
@@ -105,14 +105,17 @@ def test_what_is_shown_follows_the_records_of_an_unmerged_person() -> None:
     note("p-bob", 2)
     merge("p-ann", "p-bob")
     note("p-bob", 3)
-    assert [entry.interaction_id for entry in store.whole("p-ann").recent] == [
+    assert [entry.interaction_id for entry in store.profile_overview("p-ann").recent] == [
         "i003",
         "i002",
         "i001",
     ]
     store.unmerge("p-ann", ("web", "bob"), "new", ACT, Request("u", "u"))
-    assert [entry.interaction_id for entry in store.whole("p-ann").recent] == ["i001"]
-    assert [entry.interaction_id for entry in store.whole("p-bob").recent] == ["i003", "i002"]
+    assert [entry.interaction_id for entry in store.profile_overview("p-ann").recent] == ["i001"]
+    assert [entry.interaction_id for entry in store.profile_overview("p-bob").recent] == [
+        "i003",
+        "i002",
+    ]
 
 
 def test_what_came_with_an_erased_record_is_shown_nowhere() -> None:
@@ -122,11 +125,11 @@ def test_what_came_with_an_erased_record_is_shown_nowhere() -> None:
     said = Interaction("i", "web", "purchase", NOON, {"sku": "SECRETBUY"}, bob.record_key)
     store.record_interaction(bob.home, said)
     store.unmerge("p-ann", ("web", "2"), "new", ACT, Request("u", "u"))
-    assert [entry.interaction_id for entry in store.whole("new").orders] == ["i"]
+    assert [entry.interaction_id for entry in store.profile_overview("new").orders] == ["i"]
     erase("new", Act("ops", NOON + timedelta(days=9), "asked for"))
     items = dynamodb().scan(TableName=table_name("customers"))["Items"]
     assert "SECRETBUY" not in str(items)
-    assert [entry.interaction_id for entry in store.whole("p-ann").recent] == ["i001"]
+    assert [entry.interaction_id for entry in store.profile_overview("p-ann").recent] == ["i001"]
 
 
 def consents(number: int) -> tuple[Consent, ...]:

@@ -11,6 +11,7 @@ from shared.errors import Conflict, GuardRailBroken, NotFound, NotTried
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails
 from shared.routing.model.whatif import Totals
 from shared.routing.store import policies
+from shared.routing.store.policies import publishing
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -33,7 +34,9 @@ def tried(
     after: Totals = HALF,
     at: datetime = NOW,
 ) -> policies.Trial | None:
-    return policies.tried(revision, days, cursor, following, before=HALF, after=after, at=at)
+    return policies.add_trial_page(
+        revision, days, cursor, following, before=HALF, after=after, at=at
+    )
 
 
 def publish(share: int | None = None) -> int:
@@ -41,7 +44,7 @@ def publish(share: int | None = None) -> int:
 
 
 def routed() -> Counter[int]:
-    return Counter(policies.active(order_id).version for order_id in ORDERS)
+    return Counter(policies.active_policy(order_id).version for order_id in ORDERS)
 
 
 def test_a_draft_with_guard_rails_is_published_after_a_what_if_that_they_allow() -> None:
@@ -59,7 +62,7 @@ def test_a_draft_with_guard_rails_is_published_after_a_what_if_that_they_allow()
     assert whole is not None
     assert (whole.before.orders, whole.cursor) == (120, None)
     assert publish() == 1
-    assert policies.active().split == 120
+    assert policies.active_policy().split == 120
 
 
 def test_what_a_guard_rail_forbids_is_not_published_and_it_is_said_why() -> None:
@@ -76,7 +79,7 @@ def test_what_a_guard_rail_forbids_is_not_published_and_it_is_said_why() -> None
             0.05,
         )
         assert broken["load"]["location_id"] == "A"
-        assert "10.00 % more is paid" in refused.value.detail
+        assert "costs paid rise by 10.00 %" in refused.value.detail
     assert policies.active_version() == 0
     assert [entry.policy.version for entry in policies.page(10).policies] == [0]
 
@@ -130,7 +133,7 @@ def test_a_canary_routes_its_share_of_the_orders_until_it_is_promoted() -> None:
     assert set(shares) == {1, 2}
     assert shares[2] / len(ORDERS) == pytest.approx(0.25, abs=0.07)
     assert routed() == shares
-    assert policies.active().version == 1
+    assert policies.active_policy().version == 1
     assert policies.promote(NOW, "planner") == 1
     assert set(routed()) == {2}
     assert policies.activation() == policies.Activation(2)
@@ -175,6 +178,6 @@ def test_a_canary_that_loses_the_race_to_another_is_not_written() -> None:
     assert draft is not None
     publish(100)
     made = policies.PublishedPolicy(replace(draft.policy, version=9), NOW, "another")
-    refused = transact(policies._publication(draft, made, 200))
-    assert {0, policies.IN_FORCE} <= {row.index for row in refused}
+    refused = transact(publishing.publication(draft, made, 200))
+    assert {0, publishing.ACTIVATION_PART} <= {row.index for row in refused}
     assert policies.activation().version == 0

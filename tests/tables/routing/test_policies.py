@@ -9,6 +9,7 @@ from shared.aws.dynamodb import transact
 from shared.errors import NotFound, VersionMismatch
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
 from shared.routing.store import policies
+from shared.routing.store.policies import publishing
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -25,18 +26,18 @@ def publish(split: int) -> int:
 
 
 def test_without_any_policy_the_default_is_in_force() -> None:
-    assert policies.active() == DEFAULT_POLICY
+    assert policies.active_policy() == DEFAULT_POLICY
     assert policies.page(10) == policies.PolicyPage([policies.DEFAULT], None)
     assert policies.draft() is None
 
 
 def test_a_draft_is_not_in_force_until_it_is_published() -> None:
     policies.put_draft(policy(120), None, NOW, "planner")
-    assert policies.active() == DEFAULT_POLICY
+    assert policies.active_policy() == DEFAULT_POLICY
     made = policies.publish(None, NOW, "planner")
     assert made == policies.PublishedPolicy(replace(policy(120), version=1), NOW, "planner")
-    assert policies.published(1) == made
-    assert policies.active() == made.policy
+    assert policies.published_policy(1) == made
+    assert policies.active_policy() == made.policy
 
 
 def test_the_same_draft_becomes_one_version_however_often_it_is_published() -> None:
@@ -82,10 +83,10 @@ def test_rolling_back_puts_an_older_version_in_force_and_keeps_the_newer() -> No
     assert publish(120) == 1
     assert publish(130) == 2
     assert policies.roll_back(1, NOW, "planner") == 2
-    assert policies.active().split == 120
+    assert policies.active_policy().split == 120
     assert policies.roll_back(0, NOW, "planner") == 1
-    assert policies.active() == DEFAULT_POLICY
-    assert policies.published(2).policy.split == 130
+    assert policies.active_policy() == DEFAULT_POLICY
+    assert policies.published_policy(2).policy.split == 130
     assert publish(140) == 3
 
 
@@ -112,7 +113,7 @@ def test_policies_are_listed_the_newest_first_page_by_page() -> None:
 def test_a_publication_that_loses_the_race_for_its_version_is_not_written() -> None:
     draft = policies.put_draft(policy(120), None, NOW, "planner")
     made = policies.PublishedPolicy(replace(policy(120), version=1), NOW, "planner")
-    parts = policies._publication(draft, made)
+    parts = publishing.publication(draft, made)
     assert transact(parts) == []
     (draft_refused, version_refused) = transact(parts)
     assert (draft_refused.index, version_refused.index) == (0, 1)

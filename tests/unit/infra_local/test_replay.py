@@ -11,7 +11,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.orders import placing, store
-from shared.routing.model.erased import stub
+from shared.routing.model.erased import erased_stub
 from tests.support import shop
 from tests.support.shop import NOW, line, order, request
 
@@ -32,7 +32,7 @@ def test_a_decision_whose_shopper_was_erased_is_not_run_again_and_says_so() -> N
     ((taken,), same) = (run()["decisions"], run()["same"])
     assert (taken["same"], same) == (True, True)
     (item,) = (row for row in shop.items("orders") if row["sk"] == "ORDER")
-    item["decisions"] = [stub(store.decision("o-1", kept)) for kept in item["decisions"]]
+    item["decisions"] = [erased_stub(store.decision("o-1", kept)) for kept in item["decisions"]]
     dynamodb().put_item(TableName=table_name("orders"), Item=to_item(item))
     ((left,), same) = (run()["decisions"], run()["same"])
     assert same is None

@@ -22,10 +22,10 @@ from shared.orders.model import transfers
 from shared.orders.store import order_of_item, past_of_item
 from shared.orders.store.transfers import transfer_of_item
 from shared.routing.model.decision import Decision
-from shared.routing.model.erased import is_stub, stub
+from shared.routing.model.erased import erased_stub, is_erased_stub
 from shared.routing.model.explain import explain
 from shared.routing.model.route import replay
-from shared.routing.store.policies import published_of_item
+from shared.routing.store.policies import policy_of_item
 from shared.stock.store.rows import hold_of_item, position_of_item, row_of_item
 from tests.support.events import EVENTS
 
@@ -37,7 +37,7 @@ READ: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "movement": row_of_item,
     "pack": pack_of_item,
     "location": location_of_item,
-    "policy": published_of_item,
+    "policy": policy_of_item,
 }
 RECORDS = sorted(EVENTS.glob("*/stored/*.json"))
 
@@ -158,8 +158,8 @@ def test_a_decision_whose_shopper_was_erased_says_that_it_cannot_be_taken_again(
     kept = record(path)
     data = b64decode(kept["bytes"])
     assert model.decision_id(data) == kept["id"]
-    assert is_stub(data)
-    assert stub(data) == data
+    assert is_erased_stub(data)
+    assert erased_stub(data) == data
     for again in (replay, lambda found: decision_answer(found, costs=True)):
         with pytest.raises(Gone) as refused:
             again(data)
@@ -171,7 +171,7 @@ def test_a_decision_whose_shopper_was_erased_says_that_it_cannot_be_taken_again(
 @pytest.mark.parametrize("path", of("decision"), ids=lambda path: path.name)
 def test_what_is_left_of_a_decision_leads_to_no_place(path: Path) -> None:
     data = b64decode(record(path)["bytes"])
-    left = json.loads(zlib.decompress(stub(data)))
+    left = json.loads(zlib.decompress(erased_stub(data)))
     plan = json.loads(zlib.decompress(data))["plan"]
     assert left["plan"] == {name: plan[name] for name in ("units", "unfilled", "terms", "cost")}
     assert not {"destination", "candidates", "problem"} & left.keys()

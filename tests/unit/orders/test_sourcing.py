@@ -13,7 +13,7 @@ from shared.orders import model, sourcing
 from shared.orders.model import Order
 from shared.orders.sourcing import Supply, refusing
 from shared.routing.model.decision import Destination
-from shared.routing.model.filter import filtered
+from shared.routing.model.filter import filter_candidates
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.model.route import route
 from shared.stock.model.rules import FloorFacts
@@ -121,12 +121,14 @@ def test_what_leaves_too_late_for_a_strict_promise_says_why() -> None:
         policy=replace(DEFAULT_POLICY, services=strict),
     )
     asked = sourcing.problem(started(line("1", "A", 1)), stock, NOW)
-    assert filtered(asked, {"A": 1}).removed == {"denver": "cut_off"}
+    assert filter_candidates(asked, {"A": 1}).refused == {"denver": "cut_off"}
     soon = replace(stock, locations={"denver": STORE})
-    assert not filtered(sourcing.problem(started(line("1", "A", 1)), soon, NOW), {"A": 1}).removed
+    assert not filter_candidates(
+        sourcing.problem(started(line("1", "A", 1)), soon, NOW), {"A": 1}
+    ).refused
     busy = replace(soon, unpicked={"denver": 6 * 60 + 59})
     asked = sourcing.problem(started(line("1", "A", 1)), busy, NOW)
-    assert filtered(asked, {"A": 1}).removed == {"denver": "no_capacity"}
+    assert filter_candidates(asked, {"A": 1}).refused == {"denver": "no_capacity"}
 
 
 @pytest.mark.parametrize(("unpicked", "sent"), [(7, True), (8, False), (30, False)])

@@ -7,9 +7,9 @@ from shared.availability.model.pack import Pack, PackRow
 from shared.catalog.model import Product
 from shared.orders import model, sourcing
 from shared.orders.sourcing import MOST_DELIVERIES, Supply
-from shared.routing.model.decision import Candidate, Expected, Pull, Pulls
+from shared.routing.model.decision import Candidate, Expected, FutureOrders, SkuFutureOrders
 from shared.routing.model.policy import DEFAULT_POLICY
-from shared.routing.model.price import shelf
+from shared.routing.model.price import shelf_state
 from shared.routing.model.route import route
 from shared.stock.model.rules import ChannelRules, ChannelTerms, Rule, RuleAmount, RuleMatch
 from tests.support.places import place
@@ -46,10 +46,10 @@ def test_deliveries_to_come_are_known_and_past_ones_are_not() -> None:
 
 
 def test_the_orders_to_come_are_known_while_they_are_fresh() -> None:
-    pulls = Pulls(NOW - timedelta(days=20), {"denver": Pull(0.3, 250)})
+    pulls = SkuFutureOrders(NOW - timedelta(days=20), {"denver": FutureOrders(0.3, 250)})
     stocked = supply(denver=PackRow(3, 1), omaha=PackRow(3, 1))
     found = candidates(replace(stocked, pulls={"A": pulls}))
-    assert (found["denver"].pulls, found["omaha"].pulls) == ({"A": Pull(0.3, 250)}, {})
+    assert (found["denver"].pulls, found["omaha"].pulls) == ({"A": FutureOrders(0.3, 250)}, {})
     old = replace(pulls, at=NOW - timedelta(days=22))
     assert candidates(replace(stocked, pulls={"A": old}))["denver"].pulls == {}
 
@@ -71,6 +71,6 @@ def test_units_that_a_channel_must_leave_count_for_those_who_may_have_them() -> 
     found = candidates(replace(supply(denver=PackRow(5, 1), omaha=PackRow(2, 1)), selling=selling))
     assert set(found) == {"denver"}
     assert (found["denver"].stock, found["denver"].kept) == ({"A": 3}, {"A": 2})
-    known = shelf(replace(found["denver"], rates={"A": 0.1}), "A")
+    known = shelf_state(replace(found["denver"], rates={"A": 0.1}), "A")
     assert known is not None
     assert known.stock == 5

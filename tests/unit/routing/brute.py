@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
-from shared.routing.model.decision import Candidate, Problem, Pull, RoutingLine
-from shared.routing.model.filter import filtered
+from shared.routing.model.decision import Candidate, FutureOrders, Problem, RoutingLine
+from shared.routing.model.filter import filter_candidates
 from shared.routing.model.policy import Markdown, Tariff, Unfilled
 from shared.routing.model.price import (
     SCALE,
-    left_over,
-    opportunity,
+    leftover_probability,
+    opportunity_cost,
     parcel_terms,
-    shelf,
-    unfilled,
+    shelf_state,
+    unfilled_penalty,
     unit_terms,
 )
 from tests.unit.routing.worlds import candidate, line, policy, problem
@@ -68,14 +68,18 @@ def _candidate(draw: Random, name: str) -> Candidate:
         km=draw.choice([5, 200, 900]),
         kind=draw.choice(["store", "warehouse"]),
         rates={sku: draw.choice([0.02, 0.1, 0.3]) for sku in selling},
-        pulls={sku: Pull(draw.choice([0.0, 0.1]), 400) for sku in selling if draw.random() < 0.5},
+        pulls={
+            sku: FutureOrders(draw.choice([0.0, 0.1]), 400)
+            for sku in selling
+            if draw.random() < 0.5
+        },
         credits={sku: 300 for sku in SKUS if draw.random() < 0.2},
     )
 
 
 def cheapest(asked: Problem) -> int:
     """Thousandths of a minor unit; the split penalty of each parcel is in it, and of none."""
-    kept = filtered(asked, _wanted(asked)).kept
+    kept = filter_candidates(asked, _wanted(asked)).eligible
     parcels = [sum(parcel_terms(asked, place, tariff).values()) for place, tariff in kept]
     curves = [{sku: _curve(asked, *row, sku) for sku in _wanted(asked)} for row in kept]
     ways = [[*_ways(each, [place for place, _ in kept])] for each in asked.lines]
@@ -84,7 +88,7 @@ def cheapest(asked: Problem) -> int:
         taken: Counter[tuple[int, str]] = Counter()
         lost = 0
         for each, way in zip(asked.lines, plan, strict=True):
-            lost += (each.quantity - sum(way)) * unfilled(asked.policy, each)
+            lost += (each.quantity - sum(way)) * unfilled_penalty(asked.policy, each)
             for n, units in enumerate(way):
                 if units:
                     taken[n, each.sku] += units
@@ -112,14 +116,14 @@ def _curve(asked: Problem, place: Candidate, tariff: Tariff, sku: str) -> list[i
     """What 0, 1, 2, ... units cost together, up to all that is there."""
     goods = max((each for each in asked.lines if each.sku == sku), key=lambda row: row.price)
     each = sum(unit_terms(asked, place, tariff, goods).values())
-    known = shelf(place, sku)
+    known = shelf_state(place, sku)
     costs = [0]
     for taken in range(place.stock.get(sku, 0)):
         worth = 0
         if known is not None:
             loss = asked.policy.markdown.amount + asked.policy.markdown.share * goods.price
-            worth = opportunity(asked, goods, known, taken)
-            worth -= round(SCALE * loss * left_over(asked, goods, known, taken))
+            worth = opportunity_cost(asked, goods, known, taken)
+            worth -= round(SCALE * loss * leftover_probability(asked, goods, known, taken))
         costs.append(costs[-1] + each + worth)
     return costs
 

@@ -5,10 +5,10 @@ from random import Random
 import pytest
 
 from shared.routing.model import allot as allotting
-from shared.routing.model.allot import Wanted, allot, hand_out
+from shared.routing.model.allot import AllotmentLine, allot, distribute_units
 from shared.routing.model.decision import Problem
 from shared.routing.model.instance import Instance, Solution
-from shared.routing.model.route import route, task_of
+from shared.routing.model.route import route, routing_task
 from shared.routing.model.solve import solve
 from tests.unit.routing.brute import cheapest, random_problem
 from tests.unit.routing.worlds import candidate, line, policy, problem
@@ -17,8 +17,8 @@ INSTANCES = 10_000
 
 
 def allotted(asked: Problem) -> allotting.Allotment:
-    task = task_of(asked)
-    return allot(asked, task.demands, task.offered.kept)
+    task = routing_task(asked)
+    return allot(asked, task.demands, task.filtered.eligible)
 
 
 @pytest.mark.parametrize("first", range(0, INSTANCES, 2_500))
@@ -40,7 +40,7 @@ def test_the_plan_costs_what_the_search_says() -> None:
 def test_a_search_cut_short_says_how_far_it_may_be_from_the_cheapest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(allotting, "MOST_WORK", 1)
+    monkeypatch.setattr(allotting, "MAX_WORK", 1)
     cut = 0
     for seed in range(300):
         asked = random_problem(seed)
@@ -70,7 +70,7 @@ def test_an_order_made_to_be_hard_ends_with_a_plan_and_its_gap(
     places = [candidate(f"L{n}", {"A": draw.randint(0, 9)}, km=20 * n) for n in range(60)]
     found = allotted(problem(lines, places))
     assert found.lower_bound < found.cost
-    assert 1 < len(solved) <= allotting.MOST_WORK // 60
+    assert 1 < len(solved) <= allotting.MAX_WORK // 60
     assert found.units
 
 
@@ -117,9 +117,12 @@ def test_the_second_unit_comes_from_elsewhere_when_the_first_has_made_the_shelf_
 
 
 def test_units_are_handed_out_so_that_the_least_is_lost() -> None:
-    lines = [Wanted("a", 3, whole=True, penalty=10), Wanted("b", 2, whole=True, penalty=20)]
-    assert hand_out(lines, {7: 4}) == {"b": {7: 2}}
-    assert hand_out(lines, {7: 2, 8: 3}) == {"a": {8: 3}, "b": {7: 2}}
-    loose = Wanted("c", 2, whole=False, penalty=15)
-    assert hand_out([*lines, loose], {7: 4}) == {"b": {7: 2}, "c": {7: 2}}
-    assert hand_out(lines, {7: 1}) == {}
+    lines = [
+        AllotmentLine("a", 3, whole=True, penalty=10),
+        AllotmentLine("b", 2, whole=True, penalty=20),
+    ]
+    assert distribute_units(lines, {7: 4}) == {"b": {7: 2}}
+    assert distribute_units(lines, {7: 2, 8: 3}) == {"a": {8: 3}, "b": {7: 2}}
+    loose = AllotmentLine("c", 2, whole=False, penalty=15)
+    assert distribute_units([*lines, loose], {7: 4}) == {"b": {7: 2}, "c": {7: 2}}
+    assert distribute_units(lines, {7: 1}) == {}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.model.decision import Pull
-from shared.routing.model.guard import WHOLE, breaches, takes
+from shared.routing.model.decision import FutureOrders
+from shared.routing.model.guard import ALL_ORDERS, breaches, canary_takes
 from shared.routing.model.policy import GuardRails
 from shared.routing.model.route import route
 from shared.routing.model.whatif import Totals, what_if
@@ -36,28 +36,34 @@ TOTALS = st.builds(
 @pytest.mark.parametrize(
     ("name", "limit", "after", "measured", "sentence"),
     [
-        ("paid_increase", 0.02, {"paid": 82_400}, 0.03, "3.00 % more is paid, the most is 2.00 %"),
+        (
+            "paid_increase",
+            0.02,
+            {"paid": 82_400},
+            0.03,
+            "costs paid rise by 3.00 %; the limit is 2.00 %",
+        ),
         (
             "unfilled_increase",
             0.01,
             {"unfilled": 9},
             0.04,
-            "4.00 % more units are not sent, the most is 1.00 %",
+            "unfilled units rise by 4.00 % of all units; the limit is 1.00 %",
         ),
         (
             "splits",
             0.2,
             {"splits": 25},
             0.25,
-            "0.250 parcels per order after the first, the most is 0.2",
+            "0.250 additional parcels per order; the limit is 0.2",
         ),
-        ("late", 0.02, {"late": 6}, 0.05, "5.00 % of the parcels are late, the most is 2.00 %"),
+        ("late", 0.02, {"late": 6}, 0.05, "5.00 % of the parcels are late; the limit is 2.00 %"),
         (
             "load",
             0.7,
             {"load": Counter(A=80, B=20)},
             0.8,
-            "80.00 % of the units come from A, the most is 70.00 %",
+            "80.00 % of the units come from A; the limit is 70.00 %",
         ),
     ],
 )
@@ -91,7 +97,7 @@ def test_pages_add_up_in_whatever_order_and_survive_json(
 
 
 def test_overstock_is_what_would_have_been_left_over() -> None:
-    lying = candidate("LYING", {"A": 50}, rates={"A": 0.1}, pulls={"A": Pull(0.2, 100)})
+    lying = candidate("LYING", {"A": 50}, rates={"A": 0.1}, pulls={"A": FutureOrders(0.2, 100)})
     going = candidate("GOING", {"A": 1}, rates={"A": 2.0})
     for place, units in ((lying, 2), (going, 0)):
         asked = problem([line(quantity=units or 1)], [place])
@@ -99,20 +105,27 @@ def test_overstock_is_what_would_have_been_left_over() -> None:
         assert found.after.overstock == units
 
 
-@given(st.text(max_size=20), st.integers(0, 50), st.integers(0, WHOLE), st.integers(0, WHOLE))
+@given(
+    st.text(max_size=20), st.integers(0, 50), st.integers(0, ALL_ORDERS), st.integers(0, ALL_ORDERS)
+)
 def test_an_order_that_a_canary_takes_it_takes_with_any_larger_share(
     order_id: str, version: int, share: int, more: int
 ) -> None:
-    assert takes(order_id, version, min(WHOLE, share + more)) >= takes(order_id, version, share)
-    assert takes(order_id, version, WHOLE)
-    assert not takes(order_id, version, 0)
+    assert canary_takes(order_id, version, min(ALL_ORDERS, share + more)) >= canary_takes(
+        order_id, version, share
+    )
+    assert canary_takes(order_id, version, ALL_ORDERS)
+    assert not canary_takes(order_id, version, 0)
 
 
 @pytest.mark.parametrize("share", [500, 2500, 9000])
 def test_a_canary_takes_its_share_and_each_version_another(share: int) -> None:
     names = [f"order-{number}" for number in range(20_000)]
-    taken = {version: {name for name in names if takes(name, version, share)} for version in (1, 2)}
+    taken = {
+        version: {name for name in names if canary_takes(name, version, share)}
+        for version in (1, 2)
+    }
     for chosen in taken.values():
-        assert len(chosen) / len(names) == pytest.approx(share / WHOLE, abs=0.015)
+        assert len(chosen) / len(names) == pytest.approx(share / ALL_ORDERS, abs=0.015)
     both = len(taken[1] & taken[2]) / len(names)
-    assert both == pytest.approx((share / WHOLE) ** 2, abs=0.015)
+    assert both == pytest.approx((share / ALL_ORDERS) ** 2, abs=0.015)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.routing.model.decision import Decision, Problem, canonical, with_stock, without
+from shared.routing.model.decision import Decision, Problem, canonical_json, excluding, with_stock
 from shared.routing.model.explain import explain
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
 from shared.routing.model.price import in_minor_units, poisson_tail
@@ -89,7 +89,7 @@ def test_one_more_location_never_makes_it_dearer(asked: Problem) -> None:
     shipped = tuple(row for row in asked.lines if row.method == "ship")
     cost = route(replace(asked, lines=shipped)).plan.cost
     for place in asked.candidates:
-        fewer = without(replace(asked, lines=shipped), frozenset({place.location_id}))
+        fewer = excluding(replace(asked, lines=shipped), frozenset({place.location_id}))
         assert route(fewer).plan.cost >= cost
 
 
@@ -198,7 +198,7 @@ def test_the_explanation_says_by_how_much_a_location_is_dearer_and_what_it_lacks
     )
     chosen, dearer, incomplete = explain(route(asked)).considered
     assert chosen.sentence == "ships 2 of A over 10 km for 7.87 USD"
-    assert dearer.sentence == "has everything, but alone it is dearer by 3.16 USD"
+    assert dearer.sentence == "it has everything, but serving all from it is dearer by 3.16 USD"
     assert (incomplete.reason, incomplete.short) == ("incomplete", {"A": 1})
 
 
@@ -235,14 +235,14 @@ def test_after_a_lost_race_the_router_knows_better() -> None:
     asked = problem([line()], [candidate("X", {"A": 1}, km=1), candidate("Y", {"A": 1}, km=99)])
     assert set(route(asked).plan.units) == {"X"}
     assert set(route(with_stock(asked, {("X", "A"): 0})).plan.units) == {"Y"}
-    assert set(route(without(asked, frozenset({"X"}))).plan.units) == {"Y"}
+    assert set(route(excluding(asked, frozenset({"X"}))).plan.units) == {"Y"}
 
 
 def test_a_policy_survives_its_own_json() -> None:
     given = replace(STRICT, guard_rails=GuardRails(days=7, orders=100, late=0.01))
     document = given.to_json()
     assert Policy.from_json(document) == given
-    assert canonical(Policy.from_json(document).to_json()) == canonical(document)
+    assert canonical_json(Policy.from_json(document).to_json()) == canonical_json(document)
 
 
 def test_a_policy_of_before_there_were_markdowns_is_read() -> None:

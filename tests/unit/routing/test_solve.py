@@ -146,7 +146,7 @@ def test_no_plan_is_cheaper_than_the_one_found(instance: Instance) -> None:
 def test_a_search_cut_short_still_gives_a_plan_and_a_true_bound(
     instance: Instance, steps: int
 ) -> None:
-    solution = solve(instance, most_steps=steps)
+    solution = solve(instance, max_steps=steps)
     assert solution.cost == cost_of(instance, solution)
     assert solution.lower_bound <= cheapest_by_enumeration(instance) <= solution.cost
     assert solution.proven == (solution.lower_bound == solution.cost)
@@ -235,17 +235,17 @@ def test_a_search_through_long_offers_is_cut_as_one_through_many_sets_is(
         (units,) * lines, (True,) * lines, (2_000,) * lines, 4, opening, tuple(shelves), nothing=50
     )
     looked_at = [0]
-    saved = bounds.saving
+    saved = bounds.opening_saving
 
     def counted(found: list[tuple[int, solving.Runs]], paid: Sequence[solving.Paid]) -> int:
         looked_at[0] += sum(len(runs) for _, runs in found)
         return saved(found, paid)
 
-    monkeypatch.setattr(bounds, "saving", counted)
-    monkeypatch.setattr(solve_model, "saving", counted)
-    solve(hard, most_steps=0)
+    monkeypatch.setattr(bounds, "opening_saving", counted)
+    monkeypatch.setattr(solve_model, "opening_saving", counted)
+    solve(hard, max_steps=0)
     before, looked_at[0] = looked_at[0], 0
-    solution = solve(hard, most_steps=20)
+    solution = solve(hard, max_steps=20)
     # What is begun is ended: the nodes of one set more.
     one_set = sum(map(len, shelves))
     assert looked_at[0] - before <= 20 * solve_model.RUNS_PER_STEP + one_set

@@ -10,8 +10,8 @@ from shared.routing.model.decision import (
     Candidate,
     Destination,
     Expected,
+    FutureOrders,
     Problem,
-    Pull,
     RoutingLine,
 )
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
@@ -102,7 +102,7 @@ def _candidates(draw: st.DrawFn, location_id: str) -> Candidate:
         rates=draw(st.dictionaries(st.sampled_from(SKUS), st.floats(0, 2))),
         pulls=draw(
             st.dictionaries(
-                st.sampled_from(SKUS), st.builds(Pull, st.floats(0, 2), st.integers(0, 900))
+                st.sampled_from(SKUS), st.builds(FutureOrders, st.floats(0, 2), st.integers(0, 900))
             )
         ),
         expected=draw(

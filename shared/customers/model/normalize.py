@@ -1,13 +1,14 @@
-"""Identifiers as they are compared: two spellings of one value become the same text.
+"""Normalize identifiers, so that two spellings of one value become the same text.
 
-Raises ValueError, with a message that does not repeat the value, when a text is no such identifier.
+Raises ValueError when a text is not an identifier of its kind; the message does not contain the
+text.
 """
 
 import re
 
 import phonenumbers
 
-JUNK = re.compile(
+PLACEHOLDERS = re.compile(
     r"""
       (none|noone|nobody|no-?reply|noemail|na|unknown|anonymous|null)@.*
     | .*@(none|test|noemail|nomail)\.(com|org|net)
@@ -17,56 +18,56 @@ JUNK = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""What people type when they are made to type something: it is kept, and never a reason to link."""
+"""Placeholder values that people type into required fields. They are stored, but never link."""
 
 
 def email(text: str) -> str:
-    """Syntax and IDN by email-validator, lower case; nothing is looked up in the DNS.
+    """Lower case; syntax and IDN are checked by email-validator, without a DNS lookup.
 
-    ``.test`` names are let through: they never reach anybody, and stages are seeded with them.
+    ``.test`` domains are accepted: nobody receives mail there, and stages are seeded with them.
     """
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 (slow to load)
 
     try:
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        address = validate_email(text.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError("this is not an email address") from None
-    return found.normalized.lower()
+    return address.normalized.lower()
 
 
 def phone(text: str, country: str | None = None) -> str:
-    """E.164. A number without a country code is read as one of ``country`` (ISO 3166 alpha-2).
+    """E.164. A number without a country code is read as a number of ``country`` (ISO 3166 alpha-2).
 
-    Only its length is judged: numbering plans change faster than libraries.
+    Only the length is checked, because numbering plans change faster than libraries.
     """
     try:
         number = phonenumbers.parse(text.strip(), country)
     except phonenumbers.NumberParseException:
-        hint = "" if country else "; without an address it needs its country code, as in +1..."
+        hint = "" if country else "; without an address, give the country code, as in +1..."
         raise ValueError(f"this is not a phone number{hint}") from None
     if not phonenumbers.is_possible_number(number):
-        raise ValueError("this is not a phone number of that country")
+        raise ValueError("this phone number is too long or too short for its country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def loyalty_id(text: str) -> str:
-    """Upper case without spaces and hyphens, as it is printed in more than one way."""
-    found = re.sub(r"[\s-]+", "", text).upper()
-    if not found:
+    """Upper case without spaces and hyphens, which printed cards place differently."""
+    normalized = re.sub(r"[\s-]+", "", text).upper()
+    if not normalized:
         raise ValueError("a loyalty id has at least one character")
-    return found
+    return normalized
 
 
 def opaque(text: str) -> str:
-    """A device id or payment token: compared as it is."""
-    found = text.strip()
-    if not found:
-        raise ValueError("it is empty")
-    return found
+    """A device id or payment token, unchanged except for outer whitespace."""
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("the value is empty")
+    return stripped
 
 
 def contact(text: str, country: str | None = None) -> str:
-    """A contact point of a consent: an email address, a phone number, or as it is."""
+    """The contact point of a consent: an email address, a phone number, or an opaque value."""
     if "@" in text:
         return email(text)
     if re.fullmatch(r"\s*\+?[\d\s().-]{6,}", text):
@@ -75,7 +76,7 @@ def contact(text: str, country: str | None = None) -> str:
 
 
 def identifier(name: str, text: str, country: str | None = None) -> str:
-    """``text`` as the identifier ``name`` (of model.IDENTIFIERS) is compared."""
+    """``text`` normalized as the identifier ``name`` (one of person.IDENTIFIERS)."""
     match name:
         case "email":
             return email(text)
@@ -87,5 +88,5 @@ def identifier(name: str, text: str, country: str | None = None) -> str:
             return opaque(text)
 
 
-def junk(value: str) -> bool:
-    return JUNK.fullmatch(value) is not None
+def is_placeholder(value: str) -> bool:
+    return PLACEHOLDERS.fullmatch(value) is not None

@@ -1,4 +1,5 @@
-"""The profile as people see it: golden fields with their source, identifiers, consents."""
+"""The golden record of a profile: surviving field values with their source, identifiers, consents
+and cart."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,14 +13,14 @@ from shared.customers.model.person import (
     Consent,
     LinkedRecord,
     Profile,
-    Stated,
+    StatedValue,
 )
 from shared.customers.model.score import RULES
 
 
 @dataclass(frozen=True, slots=True)
-class Golden:
-    """A field's value, and the record that it was taken from."""
+class GoldenValue:
+    """The surviving value of a field, and the record that it comes from."""
 
     value: str | Address
     at: datetime
@@ -29,70 +30,72 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
-class Identifier:
+class ProfileIdentifier:
     type: str
     value: str
     verified: bool
     sources: tuple[str, ...]
 
 
-def golden(profile: Profile) -> dict[str, Golden]:
-    """Field by field: verified before unverified, then the source's rank, then the latest.
-
-    What was not stated is no value, so a blank never wins.
+def golden_record(profile: Profile) -> dict[str, GoldenValue]:
+    """The survivorship rules, field by field: verified values first, then the rank of the source,
+    then the latest value. A record without a value for a field does not take part, so a blank never
+    wins.
     """
-    found = {}
+    golden = {}
     for name in ATTRIBUTES:
         stated = [held for held in profile.records if name in held.record.fields]
         if stated:
             best = max(stated, key=lambda held: _precedence(held, held.record.fields[name]))
             field = best.record.fields[name]
-            found[name] = Golden(
+            golden[name] = GoldenValue(
                 field.value,
                 field.at,
                 field.verified,
                 best.record.source,
                 best.record.source_id,
             )
-    return found
+    return golden
 
 
-def _precedence(held: LinkedRecord, stated: Stated) -> tuple[bool, int, datetime, str, str]:
+def _precedence(held: LinkedRecord, stated: StatedValue) -> tuple[bool, int, datetime, str, str]:
     rank = RULES.source_rank.get(held.record.source, 0)
     return (stated.verified, rank, stated.at, repr(stated.value), held.key)
 
 
-def identifiers(profile: Profile) -> list[Identifier]:
-    """The union over all records, strongest kind first; verified when any record says so."""
+def identifiers(profile: Profile) -> list[ProfileIdentifier]:
+    """The union over all records, the strongest kind first; verified if any record verified it."""
     verified: dict[tuple[str, str], bool] = {}
     sources: dict[tuple[str, str], set[str]] = {}
     for held in profile.records:
         for name, value in held.record.identifiers.items():
-            known = verified.get((name, value), False)
-            verified[name, value] = known or held.record.fields[name].verified
+            verified.setdefault((name, value), False)
+            verified[name, value] |= held.record.fields[name].verified
             sources.setdefault((name, value), set()).add(held.record.source)
-    order = sorted(verified, key=lambda found: (IDENTIFIERS.index(found[0]), found[1]))
+    order = sorted(verified, key=lambda pair: (IDENTIFIERS.index(pair[0]), pair[1]))
     return [
-        Identifier(name, value, verified[name, value], tuple(sorted(sources[name, value])))
+        ProfileIdentifier(name, value, verified[name, value], tuple(sorted(sources[name, value])))
         for name, value in order
     ]
 
 
 def consents(profile: Profile) -> list[Consent]:
-    """One for each channel, purpose and contact point: the strictest that any record states.
+    """One consent for each channel, purpose and contact point: the strictest of all records.
 
-    A grant stays on the contact point that it was given for; 'unknown' overrides nothing.
+    A grant applies only to the contact point that it was given for; 'unknown' overrides nothing.
     """
-    return strictest(consent for held in profile.records for consent in held.record.consents)
+    return strictest_consents(
+        consent for held in profile.records for consent in held.record.consents
+    )
 
 
-def strictest(stated: Iterable[Consent]) -> list[Consent]:
-    found: dict[tuple[str, str, str], Consent] = {}
+def strictest_consents(stated: Iterable[Consent]) -> list[Consent]:
+    strictest: dict[tuple[str, str, str], Consent] = {}
     for consent in stated:
-        known = found.get(consent.point)
-        if known is None or _strictness(consent) > _strictness(known):
-            found[consent.point] = consent
-    return [found[point] for point in sorted(found)]
+        current = strictest.get(consent.point)
+        if current is None or _strictness(consent) > _strictness(current):
+            strictest[consent.point] = consent
+    return [strictest[point] for point in sorted(strictest)]
 
 
 def _strictness(consent: Consent) -> tuple[int, datetime]:
@@ -108,8 +111,8 @@ def may_contact(profile: Profile, channel: str, purpose: str, contact: str) -> b
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """``lines`` are units by SKU. ``covers`` are the versions of the carts of merged profiles
-    that the lines already contain."""
+    """``lines`` are units by SKU. ``covers`` are the versions of the carts of merged profiles that
+    are already contained in the lines, by profile id."""
 
     lines: Mapping[str, int]
     version: int = 0
@@ -118,9 +121,9 @@ class Cart:
     covers: Mapping[str, int] | None = None
 
 
-def one_cart(own: Cart, merged: Mapping[str, Cart]) -> Cart:
-    """The cart of a person whose merged profiles had carts of their own: of each SKU the most
-    that any of them holds, so that the same wish on two devices is not bought twice."""
+def merge_carts(own: Cart, merged: Mapping[str, Cart]) -> Cart:
+    """The cart of a person whose merged profiles had their own carts. For each SKU it has the
+    highest quantity of any cart, so that an item put into two carts is not bought twice."""
     covers = own.covers or {}
     lines = dict(own.lines)
     latest = own
