@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability import confidence_table, rebuild_table, table
@@ -21,6 +21,7 @@ from shared.errors import Busy
 from shared.orders.table import gather
 from shared.stock import table as stock
 from shared.stock.model import Cause, Effect
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -265,7 +266,7 @@ HISTORIES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(
     HISTORIES, st.randoms(use_true_random=False), st.integers(1, 25), st.sampled_from([60, 90, 150])
 )
