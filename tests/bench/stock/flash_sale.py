@@ -1,6 +1,6 @@
 """A flash sale: one SKU at one location, many more buyers than units, on DynamoDB Local.
 
-Conflicts between transactions are added in front of it (tests/contention.py), as DynamoDB has them.
+Conflicts between transactions are added in front of it (tests/support/contention.py), as DynamoDB has them.
 """
 
 import threading
