@@ -6,13 +6,14 @@ STAMP := .venv/.installed
 NODE := infra/node_modules/.installed
 WHEELS := infra/wheels/.fetched
 RIVALS := .venv/.rivals
+PYTEST = $(BIN)/pytest -n auto --maxprocesses 4
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate pyproject.toml
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint types unit bench laws lock openapi permissions clean
+.PHONY: help setup demo down test fast lint types quick unit bench laws lock openapi permissions clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s '	'
@@ -44,21 +45,29 @@ demo: setup ## start the local cloud, deploy, seed a retailer, tell the story
 down: ## stop the local cloud
 	@if test -x $(BIN)/norain; then $(BIN)/norain down; else echo "nothing is installed, so nothing runs"; fi
 
-lint: setup ## style and imports
+lint: $(STAMP) ## style and imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: setup ## types, strictly
+types: $(STAMP) ## types, strictly
 	@$(BIN)/mypy
 
-unit: setup ## pure decisions and their properties
-	@$(BIN)/pytest -n auto --maxprocesses 4 tests/unit
+fast: lint ## style, types and the unit tests with a tenth of the examples: after every change
+	@$(MAKE) --no-print-directory -j 2 types quick
+
+quick: $(STAMP)
+	@NORAIN_TEST_PROFILE=fast $(PYTEST) tests/unit
+
+unit: $(STAMP) ## pure decisions and their properties
+	@$(PYTEST) tests/unit
 
 test: lint types ## everything that CI runs
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/infra --ignore tests/e2e
+	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e
 	@$(BIN)/pytest tests/infra tests/e2e
 
-laws: setup ## 10,000 random steps of a retailer on a bad day, the laws checked after each
+laws: setup ## ten times the examples of each property, and 10,000 steps of a retailer on a bad day
+	@NORAIN_TEST_PROFILE=thorough $(PYTEST) --dist worksteal -m property \
+		tests/unit tests/tables tests/functions
 	@$(BIN)/python -m tests.bench stock.laws
 
 bench: setup $(RIVALS) ## print the measured figures of the README
@@ -82,7 +91,7 @@ openapi: setup ## write the API document and that of the events from the code
 
 permissions: setup ## record what each function does on each table, and what it may do
 	@rm -rf .norain/permissions
-	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest -n auto --maxprocesses 4 tests/functions tests/tables
+	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(PYTEST) tests/functions tests/tables
 	@$(BIN)/python -m tests.support.permissions .norain/permissions
 	@NORAIN_RECORD_PERMISSIONS=.norain/permissions $(BIN)/pytest tests/infra/test_permissions.py
 

@@ -17,21 +17,26 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import is_hypothesis_test
 from moto import mock_aws
 
 from shared.aws import clients, secrets, settings
-from tests.support import permissions
+from tests.support import permissions, profiles
 from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.quick_moto import quick_moto
 from tests.support.tables import ENVIRONMENT, Kept, make_tables
 
 permissions.watch()
+profiles.load()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process has the cloud and synthesises the stacks, when several share the tests."""
+    """One process has the cloud and synthesises the stacks, when several share the tests. Tests of
+    properties get their mark, by which `make laws` selects them."""
     for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.property)
         if {"e2e", "infra"} & set(item.path.relative_to(Path(__file__).parent).parts):
             item.add_marker(pytest.mark.xdist_group("cloud"))
 

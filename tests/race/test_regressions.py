@@ -1,10 +1,14 @@
 """Where other systems oversold, double-counted or lost stock: each story as a race of 32 threads.
 
 The numbers are those of the threads in the survey of open order systems that NoRain was designed
-from; each docstring names the public thread. Those that were tested before are listed in ELSEWHERE.
+from; each docstring names the public thread. Tests of the same survey stand beside their areas:
+
+1, 6, 11            the last unit, and two lines of one SKU: race/orders/test_races.py
+3                   a reconciler that names drift and mends it: functions/stock/test_audit.py
+9                   a paid line that nothing is found for: tables/orders/test_orders_table.py
+12, 18              no lost movement; late and repeated counts: race/stock/test_races.py
 """
 
-import importlib
 import random
 import threading
 from collections import Counter
@@ -38,51 +42,6 @@ pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
 THREADS = 32
 LATER = NOW + timedelta(minutes=5)
-
-ELSEWHERE = {
-    "1, 6: last unit, N buyers": (
-        "tests.race.orders.test_races",
-        "test_the_last_unit_goes_to_exactly_one_of_50_buyers",
-    ),
-    "3: a reconciler that names drift and mends it": (
-        "tests.functions.stock.test_audit",
-        "test_drift_of_each_kind_is_found_told_and_mended",
-    ),
-    "11: two lines of one SKU": (
-        "tests.race.orders.test_races",
-        "test_two_lines_of_one_sku_are_one_demand_in_every_race",
-    ),
-    "12: the guard is in the data layer": (
-        "tests.race.stock.test_races",
-        "test_no_movement_of_many_writers_is_lost",
-    ),
-    "same request twice": (
-        "tests.race.orders.test_races",
-        "test_one_key_and_an_own_id_from_32_threads_is_one_order_with_equal_answers",
-    ),
-    "same hold twice": (
-        "tests.race.stock.test_races",
-        "test_the_same_request_of_many_threads_is_one_hold",
-    ),
-    "opposite lock order": (
-        "tests.race.stock.test_races",
-        "test_carts_in_opposite_order_all_end",
-    ),
-    "18: late and repeated physical counts": (
-        "tests.race.stock.test_races",
-        "test_counts_sales_holds_and_repetitions_at_once_break_no_law",
-    ),
-    "9: a paid line that nothing is found for": (
-        "tests.tables.orders.test_orders_table",
-        "test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due",
-    ),
-}
-
-
-@pytest.mark.parametrize("story", ELSEWHERE)
-def test_what_is_tested_elsewhere_is_still_there(story: str) -> None:
-    module, name = ELSEWHERE[story]
-    assert callable(getattr(importlib.import_module(module), name))
 
 
 def held(name: str, *lines: HoldLine, minutes: int = 15, channel: str = "web") -> Hold:

@@ -1,7 +1,7 @@
 """Law 1 over the whole stock table, and the stream that brings the ledger up to date."""
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +11,7 @@ from functions.stock.record_movements import handler as record_movements
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
 from shared.aws.settings import table_name
+from tests.support import clauses
 
 
 class Follower:
@@ -77,32 +78,30 @@ def assert_laws(
     for slot in rows:
         if slot["sk"] == "SLOT":
             place = slot["sku"], slot["location_id"]
-            assert slot["available"] >= 0, slot
-            assert slot["epoch"] == positions[place]["epoch"]
+            subject = f"slot {slot['pk']} of {clauses.named(place)}"
+            clauses.at_least(subject, "available", slot["available"], 0)
+            epoch = positions[place]["epoch"]
+            assert slot["epoch"] == epoch, f"{subject}: epoch {slot['epoch']} != {epoch} (position)"
             unsold[place] += slot["available"]
-    promised: Counter[tuple[str, str]] = Counter(ordered or {})
-    for hold in rows:
-        if hold["sk"] == "HOLD" and hold["state"] == "open":
-            for line in hold["lines"]:
-                promised[line["sku"], line["location_id"]] += line["quantity"]
     for place, row in positions.items():
-        assert row["available"] == row["on_hand"] - row["reserved"], place
-        assert row["reserved"] - unsold[place] == promised[place], place
-        assert "slots" not in row or row["available"] >= 0, place
-    assert {place for place, units in promised.items() if units} <= positions.keys()
+        clauses.available_is_what_is_not_reserved(place, row)
+        if "slots" in row:
+            clauses.at_least(clauses.named(place), "available", row["available"], 0)
+    clauses.reserved_is_promised(
+        {place: row["reserved"] for place, row in positions.items()},
+        {
+            "open holds": clauses.of_open_holds(rows),
+            "open order lines": ordered or {},
+            "unsold in slots": unsold,
+        },
+    )
     if follower:
+        ledger: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            if row["pk"].startswith("SKU#") and row["sk"].startswith("MOVE#"):
+                ledger[row["sku"], row["sk"].split("#")[1]].append(row)
         for place, row in positions.items():
-            ledger = sorted(
-                (
-                    moved
-                    for moved in rows
-                    if moved["sk"].startswith(f"MOVE#{place[1]}#") and moved["sku"] == place[0]
-                ),
-                key=lambda moved: int(moved["version"]),
-            )
-            assert [moved["version"] for moved in ledger] == list(range(1, row["version"] + 1))
-            assert sum(moved["delta"] for moved in ledger) == row["on_hand"], place
-            assert sum(moved["reserved_delta"] for moved in ledger) == row["reserved"], place
+            clauses.ledger_is_whole(row, ledger[place])
     return {
         place: {
             **row,

@@ -214,7 +214,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     ),
     "stock.count_requested": (
         CountRequested,
-        "A picker did not find units although the stock shows more: the location is asked to count.",
+        "A picker did not find units that the stock shows; the location is asked to count.",
     ),
     "fulfillment.withdrawn": (
         OfFulfillment,

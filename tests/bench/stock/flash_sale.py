@@ -1,6 +1,7 @@
 """A flash sale: one SKU at one location, many more buyers than units, on DynamoDB Local.
 
-Conflicts between transactions are added in front of it (tests/contention.py), as DynamoDB has them.
+Conflicts between transactions are added in front of it, as DynamoDB has them:
+tests/support/contention.py.
 """
 
 import threading

@@ -28,7 +28,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         clients.client.cache_clear()
         settings.setting.cache_clear()
         first = int(time.time())
-        taken = run(0, wanted, first, lambda steps: tell(f"{steps} of {wanted} steps"))
+        taken = run(wanted, first, lambda steps: tell(f"{steps} of {wanted} steps"))
     logging.disable(logging.NOTSET)
     assert taken >= wanted
     yield Table(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.availability.publish_events import handler
@@ -20,6 +20,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
+from tests.support.profiles import examples
 from tests.support.tables import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -157,7 +158,7 @@ PACKS = st.dictionaries(
 ).map(lambda rows: Pack("A", rows, AT, 1))
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.lists(PACKS, min_size=1, max_size=6))
 def test_whoever_hears_every_event_knows_every_status(packs: list[Pack]) -> None:
     known: dict[str, str] = {}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.availability import project, rebuild
@@ -16,6 +16,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.usefixtures("fake_tables", "failed_records")
 
@@ -180,7 +181,7 @@ STEPS = st.lists(
 _number = iter(range(10**6))
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(STEPS)
 def test_any_interleaving_of_stream_crashes_and_rebuilds_ends_in_the_truth(
     steps: list[Any],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from functions.availability import publish_events, tell_rules
@@ -25,6 +25,7 @@ from shared.stock.store import rules as rules_store
 from shared.web.auth import CHANNELS
 from tests.functions.availability.test_publish_events import record, units
 from tests.support.events import event
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -295,9 +296,7 @@ ACTS = st.lists(
 )
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_whoever_hears_every_event_knows_every_status_of_every_channel(
     heard: Heard, environment: pytest.MonkeyPatch, acts: list[Any]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from functions.orders import api
@@ -25,6 +25,7 @@ from shared.stock import store as stock
 from shared.stock.model.events import Announced
 from shared.stock.model.position import Cause, Effect
 from tests.support import shop
+from tests.support.profiles import examples
 from tests.support.requests import answered, request
 
 Body = dict[str, Any]
@@ -369,9 +370,8 @@ PLACES = st.sampled_from(["denver", "boulder", "omaha", "depot"])
     quantity=st.integers(1, 8),
     chosen=st.integers(0, 3),
 )
-@settings(
-    max_examples=10,
-    deadline=None,
+@examples(
+    10,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -1,6 +1,7 @@
 """A position that runs hot: split, sold from slots and folded back. No law is broken on the way.
 
-DynamoDB Local has no conflicts between transactions; tests/contention.py adds those of DynamoDB.
+DynamoDB Local has no conflicts between transactions; tests/support/contention.py adds those of
+DynamoDB.
 """
 
 import random

@@ -24,7 +24,7 @@ from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
 from shared.stock.store import feeds
-from tests.support import shop
+from tests.support import clauses, shop
 from tests.support.laws.weather import Storm, Weather
 from tests.support.stock_laws import Follower
 from tests.support.tables import make_tables
@@ -107,16 +107,16 @@ class Laws(RuleBasedStateMachine):
 
     @invariant()
     def no_role_lacks_a_permission(self) -> None:
-        assert self.weather.denied == []
+        assert self.weather.denied == [], f"denied by policies.json: {self.weather.denied}"
 
     @invariant()
     def laws_hold(self) -> None:
         stock = shop.items("stock")
         stored = shop.all_orders()
-        promised: Counter[tuple[str, str]] = Counter()
+        ordered: Counter[tuple[str, str]] = Counter()
         for order in stored:
             model.check(order)
-            promised.update(model.units_held(order.fulfillments))
+            ordered.update(model.units_held(order.fulfillments))
         positions = {
             (row["sku"], row["location_id"]): row for row in stock if row["sk"].startswith("LOC#")
         }
@@ -125,10 +125,10 @@ class Laws(RuleBasedStateMachine):
         for row in stock:
             if row["sk"] == "HOLD" and row["state"] == "open":
                 self.open.add(row["pk"].removeprefix("HOLD#"))
-                for line in row["lines"]:
-                    promised[line["sku"], line["location_id"]] += line["quantity"]
             elif row["sk"] == "SLOT":
-                assert row["available"] >= 0
+                place = row["sku"], row["location_id"]
+                subject = f"slot {row['pk']} of {clauses.named(place)}"
+                clauses.at_least(subject, "available", row["available"], 0)
                 unsold[row["sku"], row["location_id"]] += row["available"]
         after = {}
         for place, row in positions.items():
@@ -140,10 +140,12 @@ class Laws(RuleBasedStateMachine):
                 "available": row["available"] + unsold[place],
             }
             after[place] = found
-            assert found["available"] == found["on_hand"] - found["reserved"], place
-            assert found["reserved"] == promised.pop(place, 0), place
+            clauses.available_is_what_is_not_reserved(place, found)
             self.never_oversold(place, found)
-        assert not +promised
+        clauses.reserved_is_promised(
+            {place: found["reserved"] for place, found in after.items()},
+            {"open holds": clauses.of_open_holds(stock), "open order lines": ordered},
+        )
         self.note(after)
         for place, found in after.items():
             self.tells_the_truth(place, found)
@@ -151,7 +153,9 @@ class Laws(RuleBasedStateMachine):
     def never_oversold(self, place: tuple[str, str], found: dict[str, Any]) -> None:
         before = self.before.get(place)
         if self.mine and before and found["available"] < before["available"]:
-            assert found["available"] >= 0, place
+            clauses.at_least(
+                f"oversold: {clauses.named(place)}", "available", found["available"], 0
+            )
 
     def note(self, after: dict[tuple[str, str], dict[str, Any]]) -> None:
         """What orders did since the last look happened now: only holds and feeds do else."""
@@ -193,8 +197,12 @@ class Laws(RuleBasedStateMachine):
             own = sum(
                 done.on_hand for done in self.after(truth, newest, newest.as_of if newest else None)
             )
-            expected = (newest.quantity if newest else 0) + moves + own
-            assert found["on_hand"] == expected, (place, newest)
+            terms = {
+                "newest count": newest.quantity if newest else 0,
+                "movements after it": moves,
+                "own orders after it": own,
+            }
+            clauses.equals(clauses.named(place), "on_hand", found["on_hand"], terms)
         else:
             through = newest.net_through
             after = self.after(truth, newest, through)
@@ -209,7 +217,12 @@ class Laws(RuleBasedStateMachine):
                         for line in hold.lines
                         if (line.sku, line.location_id) == place
                     )
-            assert found["available"] == newest.quantity + moves + own, (place, newest)
+            terms = {
+                f"newest count, net of orders through {through}": newest.quantity,
+                "movements after it": moves,
+                "own orders and holds after it": own,
+            }
+            clauses.equals(clauses.named(place), "available", found["available"], terms)
 
     @staticmethod
     def after(truth: Truth, newest: Counted | None, since: datetime | None) -> Iterator[Own]:
@@ -226,10 +239,7 @@ class Laws(RuleBasedStateMachine):
             elif row["sk"].startswith("LOC#"):
                 positions.append(row)
         for row in positions:
-            moved = rows[row["sku"], row["location_id"]]
-            versions = sorted(found["version"] for found in moved)
-            assert versions == list(range(1, row["version"] + 1))
-            assert sum(found["delta"] for found in moved) == row["on_hand"]
+            clauses.ledger_is_whole(row, rows[row["sku"], row["location_id"]])
 
     # How it is done
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from functions.orders import api as orders_api
 from functions.stock import api as stock_api
-from infra.stacks.access import CLIENTS
 from shared.web.auth import RESOURCE_SERVER
 from tests.support.requests import request
 
@@ -45,6 +44,8 @@ def _asked(
     claims: Mapping[str, str] | None = None,
 ) -> int:
     """``events/<area>/<name>.json`` with the id ``wanted`` in place of the ``known`` one."""
+    from infra.stacks.access import CLIENTS  # here, because the CDK starts a process of Node
+
     scope = " ".join(f"{RESOURCE_SERVER}/{granted}" for granted in CLIENTS[client])
     made: dict[str, Any] = request(f"{area}/{name}", scope=scope)
     path = made["rawPath"].replace(known, wanted)

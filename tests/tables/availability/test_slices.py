@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.model.confidence import PickOutcome
@@ -21,6 +21,7 @@ from shared.errors import Busy
 from shared.orders.store import gather
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect
+from tests.support.profiles import examples
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -269,7 +270,7 @@ HISTORIES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(
     HISTORIES, st.randoms(use_true_random=False), st.integers(1, 25), st.sampled_from([60, 90, 150])
 )

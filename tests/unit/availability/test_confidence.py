@@ -5,7 +5,7 @@ import zlib
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.model.answer import LocationTexts, answer_text, question
@@ -39,6 +39,7 @@ from shared.availability.model.pack import (
 )
 from shared.stock.model.rules import ChannelRules, ChannelTerms, Rule, RuleAmount, RuleMatch
 from tests.support.places import place
+from tests.support.profiles import examples
 
 NOW = 1_795_000_000
 AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
@@ -93,7 +94,7 @@ def test_what_was_long_ago_counts_less_and_late_news_too() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.booleans(), st.integers(0, 10**7)), max_size=20)
 )
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_it_is_a_probability_whatever_comes_in_whatever_order(
     told: list[tuple[str, bool, int]],
 ) -> None:

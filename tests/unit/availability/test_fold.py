@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.model.pack import (
@@ -15,6 +15,7 @@ from shared.availability.model.pack import (
     fold_changes,
     unpack,
 )
+from tests.support.profiles import examples
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -31,7 +32,7 @@ HISTORIES = st.lists(
 ).map(lambda keys: [change(at, version, version * 7 + ord(at) % 5) for at, version in keys])
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(HISTORIES, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_any_order_repetition_and_batching_gives_the_same_pack(
     history: list[PackChange], chance: random.Random, size: int
@@ -47,7 +48,7 @@ def test_any_order_repetition_and_batching_gives_the_same_pack(
     assert (pack.rows if pack else {}) == {place: entry.row for place, entry in newest.items()}
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(HISTORIES)
 def test_what_is_known_is_not_written_again(history: list[PackChange]) -> None:
     pack = fold_changes("A", None, history)
@@ -98,7 +99,7 @@ ROWS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(ROWS)
 def test_what_is_packed_comes_out_again(rows: dict[str, PackRow]) -> None:
     assert decode(encode(rows)) == (rows, None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.contract.answers import AvailabilityChanged
@@ -29,6 +29,7 @@ from shared.availability.model.pack import (
 )
 from shared.catalog.model import ORDINARY, Life, Variant
 from shared.instants import rfc3339
+from tests.support.profiles import examples
 from tests.unit.availability.test_query import AT, LOCATIONS, SOON, ask, pack
 
 DAY = timedelta(days=1)
@@ -122,7 +123,7 @@ ROWS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(ROWS, LIVES, LIVES, st.sampled_from([1, 2, 4]))
 def test_an_event_says_what_is_answered_and_the_first_slice_tells_of_life(
     rows: dict[str, PackRow], before: Life, after: Life, of: int

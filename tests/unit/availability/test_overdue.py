@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.model.answer import first_expected, status
@@ -11,6 +11,7 @@ from shared.availability.model.events import change_event
 from shared.availability.model.pack import Pack, PackRow, encode, unpack
 from shared.catalog.model import ORDINARY
 from shared.instants import rfc3339
+from tests.support.profiles import examples
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -39,7 +40,7 @@ SUPPLIED = st.dictionaries(
 ).map(lambda rows: Pack("A", rows, AT, 1))
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(SUPPLIED)
 def test_an_event_says_what_was_answered_at_that_moment(pack: Pack) -> None:
     event = change_event(None, pack)

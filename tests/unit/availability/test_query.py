@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.contract.answers import AvailabilityAnswer
@@ -25,6 +25,7 @@ from shared.catalog.model import Variant
 from shared.errors import InvalidRequest
 from shared.locations.model import Location, distance_km
 from tests.support.places import hours, place
+from tests.support.profiles import examples
 
 AT = datetime(2026, 11, 23, 17, 0, 30, tzinfo=UTC)
 SOON = int(AT.timestamp()) + 3600
@@ -101,7 +102,7 @@ def test_a_group_without_stock_is_told_of_the_place_nearest_to_any_of_it() -> No
     st.lists(st.tuples(st.floats(-80, 80), st.floats(-180, 180)), min_size=2, max_size=6),
     st.lists(st.tuples(st.floats(-80, 80), st.floats(-180, 180)), min_size=1, max_size=30),
 )
-@settings(deadline=None, max_examples=50)
+@examples(50)
 def test_the_nearest_of_many_pairs_is_as_near_as_the_nearest_of_all(
     origins: list[tuple[float, float]], there: list[tuple[float, float]]
 ) -> None:
@@ -265,7 +266,7 @@ def test_an_answer_is_as_of_its_oldest_pack() -> None:
 STOCKS = st.dictionaries(st.sampled_from(sorted(LOCATIONS)), st.integers(-20, 20))
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(STOCKS, st.integers(0, 10), st.sampled_from([None, 5.0, 30.0, 100.0]))
 def test_sellable_is_the_sum_of_what_lies_above_the_floor(
     stock: dict[str, int], floor: int, radius: float | None
@@ -383,7 +384,7 @@ def test_over_the_180th_meridian_the_nearest_is_on_the_other_side() -> None:
     assert other["instead"]["nearest"]["location_id"] == "rabi"
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.integers(0, 3 * 24 * 60), min_size=1, max_size=5).map(sorted))
 def test_what_is_kept_from_minute_to_minute_is_what_would_be_worked_out(minutes: list[int]) -> None:
     stores = {

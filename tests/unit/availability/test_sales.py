@@ -6,11 +6,12 @@ import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.model.pack import Pack, PackChange, PackRow, decode, encode, fold_changes
 from shared.availability.model.sales import HALF_LIFE, LEAST_DAYS, Prior, Sale, Sales
+from tests.support.profiles import examples
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -90,7 +91,7 @@ def test_nothing_is_said_before_a_week_of_watching() -> None:
     assert unsold.rate("a", START + timedelta(days=30)) is None
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(1, 5)), min_size=1, max_size=12),
     st.integers(1, 5),
@@ -153,7 +154,7 @@ shelves = st.none() | st.builds(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.lists(shelves, max_size=8))
 def test_sales_come_out_as_they_were_packed(known: list[Sales | None]) -> None:
     rows = {f"l{place}": PackRow(1, 1, sales=shelf) for place, shelf in enumerate(known)}

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.availability.model.pack import (
@@ -25,6 +25,7 @@ from shared.availability.model.pack import (
 )
 from shared.availability.model.sales import Sale
 from shared.availability.store.packs import MOST_BYTES
+from tests.support.profiles import examples
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 POWERS = st.sampled_from([1, 2, 4, 8, 16])
@@ -44,7 +45,7 @@ ROWS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(ROWS, POWERS)
 def test_slices_put_together_are_the_pack(rows: dict[str, PackRow], of: int) -> None:
     slices = split_pack(Pack("A", rows, AT, 7), of)
@@ -54,7 +55,7 @@ def test_slices_put_together_are_the_pack(rows: dict[str, PackRow], of: int) -> 
     assert merge_columns([unpack(one, "t") for one in packed]) == to_columns(rows, "t")
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(ROWS, st.lists(st.tuples(st.booleans(), st.integers(0, 63)), max_size=30))
 def test_no_two_writes_of_a_sku_have_one_version(
     rows: dict[str, PackRow], steps: list[tuple[bool, int]]
@@ -78,7 +79,7 @@ def test_no_two_writes_of_a_sku_have_one_version(
         seen |= versions
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(ROWS, ROWS, POWERS, st.integers(0, 15))
 def test_one_slice_of_another_time_changes_its_own_locations_alone(
     rows: dict[str, PackRow], other: dict[str, PackRow], of: int, number: int

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.customers.contract.profiles import profile_answer
@@ -24,8 +24,7 @@ from shared.customers.model.person import (
 )
 from shared.customers.store import values as values_store
 from tests.support.people import NOON, record
-
-FAST = settings(deadline=None, max_examples=60)
+from tests.support.profiles import examples, scaled
 
 instants = st.integers(0, 5).map(lambda hours: NOON + timedelta(hours=hours))
 consent = st.builds(
@@ -63,7 +62,7 @@ def view(profile: Profile) -> str:
     return profile_answer(profile).model_dump_json()
 
 
-@FAST
+@examples(60)
 @given(st.lists(statements(), min_size=1, max_size=5), st.randoms())
 def test_statements_of_a_record_are_joined_in_any_order(said: list[SourceRecord], rnd: Any) -> None:
     def fold(records: list[SourceRecord]) -> SourceRecord:
@@ -96,7 +95,7 @@ def people(draw: st.DrawFn) -> list[Profile]:
     return found
 
 
-@FAST
+@examples(60)
 @given(people(), st.data())
 def test_every_merge_is_undone_by_any_record_of_the_profile_that_went(
     them: list[Profile], data: st.DataObject
@@ -111,7 +110,7 @@ def test_every_merge_is_undone_by_any_record_of_the_profile_that_went(
     assert has_cannot_link(stays, leaves)
 
 
-@FAST
+@examples(60)
 @given(people(), st.data())
 def test_a_random_walk_of_merges_undone_in_any_order_gives_the_same_profiles_back(
     them: list[Profile], data: st.DataObject
@@ -135,9 +134,10 @@ def test_a_random_walk_of_merges_undone_in_any_order_gives_the_same_profiles_bac
     assert sorted(view(profile) for profile in standing) == before
 
 
-def test_a_thousand_walks_of_merges_and_unmerges_restore_every_byte() -> None:
+@pytest.mark.property
+def test_random_walks_of_merges_and_unmerges_restore_every_byte() -> None:
     """What is stored, but for the statements that somebody took two records apart."""
-    for seed in range(1000):
+    for seed in range(scaled(1000)):
         rnd = random.Random(seed)
         them = [
             new_profile(
@@ -172,7 +172,7 @@ def _unmerged_once(standing: list[Profile], profile: Profile, at: Any) -> list[P
     return [p for p in standing if p is not profile] + [*unmerge(profile, key, "new", at)]
 
 
-@FAST
+@examples(60)
 @given(people())
 def test_merging_in_any_order_gives_the_same_person(them: list[Profile]) -> None:
     def fold(profiles: list[Profile]) -> Profile:
@@ -184,7 +184,7 @@ def test_merging_in_any_order_gives_the_same_person(them: list[Profile]) -> None
     assert view(fold(them)) == view(fold(them[::-1]))
 
 
-@FAST
+@examples(60)
 @given(people())
 def test_a_merge_loses_no_record_and_no_identifier(them: list[Profile]) -> None:
     together = merge(them[0], them[1], NOON)
@@ -194,7 +194,7 @@ def test_a_merge_loses_no_record_and_no_identifier(them: list[Profile]) -> None:
     }
 
 
-@FAST
+@examples(60)
 @given(people())
 def test_consent_never_widens_by_a_merge(them: list[Profile]) -> None:
     together = merge(them[0], them[1], NOON)
@@ -207,7 +207,7 @@ def test_consent_never_widens_by_a_merge(them: list[Profile]) -> None:
             assert known.get(agreed.point, "unknown") in {"granted", "unknown"}
 
 
-@FAST
+@examples(60)
 @given(people())
 def test_a_profile_survives_being_stored(them: list[Profile]) -> None:
     for profile in them:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.customers.contract.statements import CustomerIdentity
@@ -22,6 +22,7 @@ from shared.customers.model.similarity import jaro_winkler, soundex, within_one_
 from shared.errors import InvalidRequest
 from shared.web.auth import Sources
 from tests.support.people import NOON, record
+from tests.support.profiles import examples
 
 TRUSTED = Sources.of(["all:trusted"])
 NONE: frozenset[tuple[str, str]] = frozenset()
@@ -72,7 +73,7 @@ def typed_wrong(text: str) -> set[str]:
     }
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5))
 def test_one_letter_apart_is_what_one_keystroke_makes(one: str, other: str) -> None:
     assert within_one_edit(one, other) is (other == one or other in typed_wrong(one))
@@ -93,7 +94,7 @@ def test_soundex_as_published(name: str, code: str) -> None:
     assert soundex(name) == code
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6))
 def test_likeness_is_symmetric(one: str, other: str) -> None:
     assert within_one_edit(one, other) == within_one_edit(other, one)

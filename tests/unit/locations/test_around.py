@@ -1,17 +1,18 @@
 """Which locations lie within a radius."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.locations.model import around, distance_km, point
 from tests.support.places import place
+from tests.support.profiles import examples
 
 POINTS = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(POINTS, st.lists(POINTS, max_size=12), st.floats(0, 20_038))
 def test_it_is_every_location_within_the_radius_the_nearest_first(
     here: tuple[float, float], there: list[tuple[float, float]], radius: float

@@ -1,10 +1,11 @@
 """Distances against geographiclib, which solves the same problem by other means (Karney 2013)."""
 
 from geographiclib.geodesic import Geodesic
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.locations.model import HALF_MERIDIAN_KM, distance_km
+from tests.support.profiles import examples
 
 latitudes = st.floats(-90, 90)
 longitudes = st.floats(-180, 180)
@@ -16,7 +17,7 @@ def oracle(a: tuple[float, float], b: tuple[float, float]) -> float:
     return metres / 1000
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(points, points)
 def test_it_is_the_geodesic_within_a_millimetre_unless_nearly_antipodal(
     a: tuple[float, float], b: tuple[float, float]
@@ -26,7 +27,7 @@ def test_it_is_the_geodesic_within_a_millimetre_unless_nearly_antipodal(
     assert abs(distance_km(*a, *b) - exact) <= allowed
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(latitudes, longitudes, st.floats(-1, 1), st.floats(-1, 1))
 def test_near_the_antipode_it_is_within_half_a_percent(
     latitude: float, longitude: float, north: float, east: float
@@ -38,7 +39,7 @@ def test_near_the_antipode_it_is_within_half_a_percent(
     assert found <= HALF_MERIDIAN_KM + 1e-6
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(points, points)
 def test_it_is_the_same_both_ways(a: tuple[float, float], b: tuple[float, float]) -> None:
     there, back = distance_km(*a, *b), distance_km(*b, *a)

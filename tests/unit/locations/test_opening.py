@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.locations.model import (
@@ -17,6 +17,7 @@ from shared.locations.model import (
     ready_by,
 )
 from tests.support.places import hours, place
+from tests.support.profiles import examples
 
 NINE_TO_SIX = hours(every="09:00-18:00")
 
@@ -193,7 +194,7 @@ INSTANTS = st.integers(0, 2 * 365 * 24 * 60).map(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(STORES, INSTANTS)
 def test_what_is_ready_was_worked_on_for_the_lead_time_of_open_minutes(
     store: Location, at: datetime
@@ -210,7 +211,7 @@ def test_what_is_ready_was_worked_on_for_the_lead_time_of_open_minutes(
         assert worked == store.lead_time_minutes
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(STORES, INSTANTS, st.floats(0, 1, exclude_max=True))
 def test_readiness_tells_of_every_later_order_until_it_ends(
     store: Location, at: datetime, share: float
@@ -222,7 +223,7 @@ def test_readiness_tells_of_every_later_order_until_it_ends(
     assert known.when(later) == ready_by(store, later)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(STORES, INSTANTS)
 def test_it_is_closed_until_it_opens(store: Location, at: datetime) -> None:
     opens = next_opening(store, at)

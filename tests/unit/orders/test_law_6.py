@@ -1,11 +1,14 @@
 """Law 6 and law 1 over random lives of an order, against a shelf kept by hand."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -33,6 +36,9 @@ from shared.orders.model import (
     settle,
     take_back,
 )
+from shared.stock.model.position import Effect
+from tests.support.clauses import at_least, equals, named, reserved_is_promised
+from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW, line, order
 
 LOCATIONS = ("S1", "S2", "S3")
@@ -111,8 +117,11 @@ class Life(RuleBasedStateMachine):
             self.reserved[position] += effect.reserved
             self.damaged[position] += effect.damaged
             if effect.floor is not None:
-                assert self.on_hand[position] - self.reserved[position] >= effect.floor
-        assert len(change.effects) == len({(e.sku, e.location_id) for e in change.effects})
+                available = self.on_hand[position] - self.reserved[position]
+                at_least(named(position), "available", available, effect.floor)
+        changed = Counter((effect.sku, effect.location_id) for effect in change.effects)
+        twice = sorted(position for position, number in changed.items() if number > 1)
+        assert not twice, f"several effects of one change on {twice}"
         self.order: Order = change.order
 
     def tried(self, decide: Callable[[], OrderChange]) -> None:
@@ -186,7 +195,8 @@ class Life(RuleBasedStateMachine):
         if change is not None:
             before = _in_hand(self.order)
             self.commit(self.routed(change))
-            assert _in_hand(self.order) == before
+            after = _in_hand(self.order)
+            assert after == before, f"the deadline took what is in hand: {before} became {after}"
 
     @invariant()
     def reserved_is_what_open_fulfillments_hold(self) -> None:
@@ -195,7 +205,7 @@ class Life(RuleBasedStateMachine):
             if found.is_open:
                 for part in found.lines:
                     held[part.sku, found.location_id] += part.quantity
-        assert held == +self.reserved
+        reserved_is_promised(self.reserved, {"open fulfillments": held})
 
     @invariant()
     def what_is_due_back_is_what_did_not_stay_with_the_shopper(self) -> None:
@@ -204,7 +214,11 @@ class Life(RuleBasedStateMachine):
             entry.detail["amount"] for entry in self.order.history if entry.event == "refund.due"
         )
         pending = self.order.payment.status == "pending"
-        assert due == (0 if pending else 1000 * (back - self.never_charged))
+        terms = {
+            "1000 for each unit cancelled or returned": 1000 * back,
+            "1000 for each unit never charged": -1000 * self.never_charged,
+        }
+        equals("refunds", "due", due, {"not paid yet": 0} if pending else terms)
 
     @invariant()
     def what_was_handed_over_is_fulfilled(self) -> None:
@@ -214,14 +228,19 @@ class Life(RuleBasedStateMachine):
             if found.state in HANDED_OVER
             for part in found.lines
         )
-        assert handed == sum(entry.fulfilled for entry in self.order.lines)
+        terms = {f"line {entry.line_id}": entry.fulfilled for entry in self.order.lines}
+        equals("order", "handed over", handed, terms)
 
     @invariant()
     def somebody_owns_what_is_not_done(self) -> None:
-        if any(entry.open or entry.backordered for entry in self.order.lines):
-            assert self.order.deadline is not None
-        else:
-            assert self.order.deadline is None
+        units = {
+            entry.line_id: (entry.open, entry.backordered)
+            for entry in self.order.lines
+            if entry.open or entry.backordered
+        }
+        assert (self.order.deadline is None) == (not units), (
+            f"deadline {self.order.deadline}, (open, backordered) units by line: {units}"
+        )
 
 
 def _in_hand(order: Order) -> list[tuple[str, FulfillmentState, tuple[FulfillmentLine, ...]]]:
@@ -232,10 +251,68 @@ def _in_hand(order: Order) -> list[tuple[str, FulfillmentState, tuple[Fulfillmen
     ]
 
 
-Life.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+Life.TestCase.settings = examples(
+    60, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
 )
 TestLife = Life.TestCase
+
+
+@pytest.fixture
+def life() -> Life:
+    """An order of 2 units of A, paid, which S1 is asked for."""
+    made = Life()
+    made.placing([2], ["ship"] * 3, backorder=False, payment="paid")
+    for law in (
+        made.reserved_is_what_open_fulfillments_hold,
+        made.what_is_due_back_is_what_did_not_stay_with_the_shopper,
+        made.what_was_handed_over_is_fulfilled,
+        made.somebody_owns_what_is_not_done,
+    ):
+        law()
+    return made
+
+
+def broken(law: Callable[[], None], message: str) -> None:
+    with pytest.raises(AssertionError, match=rf"^{re.escape(message)}"):
+        law()
+
+
+def of_line(life: Life, **changes: Any) -> None:
+    life.order = replace(life.order, lines=(replace(life.order.lines[0], **changes),))
+
+
+def test_a_wrong_reservation_is_named_with_its_numbers(life: Life) -> None:
+    life.reserved["A", "S1"] += 1
+    broken(
+        life.reserved_is_what_open_fulfillments_hold,
+        "A at S1: reserved 3 != 2 (open fulfillments)",
+    )
+
+
+def test_a_wrong_refund_is_named_with_its_numbers(life: Life) -> None:
+    of_line(life, cancelled=2)
+    broken(
+        life.what_is_due_back_is_what_did_not_stay_with_the_shopper,
+        "refunds: due 0 != 2000 (1000 for each unit cancelled or returned)",
+    )
+
+
+def test_what_was_handed_over_is_named_with_its_numbers(life: Life) -> None:
+    of_line(life, fulfilled=1)
+    broken(life.what_was_handed_over_is_fulfilled, "order: handed over 0 != 1 (line 0)")
+
+
+def test_units_that_nobody_owns_are_named(life: Life) -> None:
+    of_line(life, open=0)
+    broken(life.somebody_owns_what_is_not_done, "deadline 2026-")
+
+
+def test_a_floor_that_is_not_kept_is_named_with_its_numbers(life: Life) -> None:
+    effect = Effect("A", "S1", 0, 9, floor=0)
+    change = OrderChange(life.order, (effect,))
+    broken(lambda: life.commit(change), "A at S1: available -5 < 0")
+
+
+def test_two_effects_of_one_change_on_a_place_are_named(life: Life) -> None:
+    change = OrderChange(life.order, (Effect("A", "S2", 1, 0), Effect("A", "S2", 1, 0)))
+    broken(lambda: life.commit(change), "several effects of one change on [('A', 'S2')]")

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.orders.model.rebalancing import (
@@ -14,6 +14,7 @@ from shared.orders.model.rebalancing import (
     demand,
     suggestions,
 )
+from tests.support.profiles import examples
 
 QUIET, BUSY = demand(0.5, 40, 7), demand(40, 20, 7)
 
@@ -85,7 +86,7 @@ shelves = st.lists(
 ).map(lambda rows: [StoreShelf(f"s{n}", *row) for n, row in enumerate(rows)])
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(shelves, st.integers(1, 2_000), st.integers(0, 3_000))
 def test_each_pays_and_nobody_gives_what_he_may_need(
     shelves: list[StoreShelf], margin: int, fixed: int

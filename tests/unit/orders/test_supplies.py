@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.orders import model
 from shared.orders.model import Claim, Order, supplies
 from shared.orders.model.supplies import SupplyStep, WaitingLine
 from shared.stock.model.position import Effect, Expected, Position, Supplied, receive_supply
+from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW, line, order
 
 DAY = timedelta(days=1)
@@ -201,7 +202,7 @@ def test_a_preorder_is_not_given_up_before_its_date() -> None:
     asked=st.lists(st.integers(1, 5), min_size=1, max_size=8),
     short=st.lists(st.integers(0, 6), min_size=4, max_size=4),
 )
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_no_unit_of_a_supply_is_promised_twice(
     quantities: list[int], asked: list[int], short: list[int]
 ) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Refusal
@@ -19,6 +19,7 @@ from shared.orders.model.transfers import (
     request,
     ship,
 )
+from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW
 
 ACTS = st.lists(
@@ -47,7 +48,7 @@ def carried_out(transfer: Transfer, act: tuple[object, ...], day: int) -> Transf
     return overdue(transfer, now)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(st.integers(1, 5), st.integers(1, 5), ACTS)
 def test_units_are_at_one_end_or_on_the_way_or_missing(
     a: int, b: int, acts: list[tuple[object, ...]]

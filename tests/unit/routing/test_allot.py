@@ -10,10 +10,13 @@ from shared.routing.model.decision import Problem
 from shared.routing.model.instance import Instance, Solution
 from shared.routing.model.route import route, routing_task
 from shared.routing.model.solve import solve
+from tests.support.profiles import scaled
 from tests.unit.routing.brute import cheapest, random_problem
 from tests.unit.routing.worlds import candidate, line, policy, problem
 
-INSTANCES = 10_000
+INSTANCES = 1_000
+"""Compared by the profile ``full``; 10,000 by ``thorough``."""
+BATCHES = 4
 
 
 def allotted(asked: Problem) -> allotting.Allotment:
@@ -21,28 +24,31 @@ def allotted(asked: Problem) -> allotting.Allotment:
     return allot(asked, task.demands, task.filtered.eligible)
 
 
-@pytest.mark.parametrize("first", range(0, INSTANCES, 2_500))
-def test_brute_force_with_each_units_own_cost_finds_nothing_cheaper(first: int) -> None:
-    for seed in range(first, first + 2_500):
+@pytest.mark.property
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_brute_force_with_each_units_own_cost_finds_nothing_cheaper(batch: int) -> None:
+    for seed in range(batch, scaled(INSTANCES), BATCHES):
         asked = random_problem(seed)
         found = allotted(asked)
         assert (seed, found.cost, found.proven) == (seed, cheapest(asked), True)
 
 
+@pytest.mark.property
 def test_the_plan_costs_what_the_search_says() -> None:
-    for seed in range(300):
+    for seed in range(scaled(300)):
         asked = random_problem(seed)
         plan = route(asked).plan
         cost = allotted(asked).cost - 1000 * asked.policy.split
         assert abs(1000 * plan.cost - cost) <= 500
 
 
+@pytest.mark.property
 def test_a_search_cut_short_says_how_far_it_may_be_from_the_cheapest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(allotting, "MAX_WORK", 1)
     cut = 0
-    for seed in range(300):
+    for seed in range(scaled(300)):
         asked = random_problem(seed)
         found = allotted(asked)
         assert found.lower_bound <= cheapest(asked) <= found.cost

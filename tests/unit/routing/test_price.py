@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.routing.model import price as pricing
@@ -25,6 +25,7 @@ from shared.routing.model.price import (
     price_steps,
 )
 from shared.routing.model.route import route
+from tests.support.profiles import examples
 from tests.unit.routing.worlds import NOW, candidate, line, policy, problem
 
 SOLD = line(margin=1500, salvage=200)
@@ -245,7 +246,7 @@ def test_two_units_are_charged_for_the_last_two_whatever_line_they_are_of() -> N
         assert plan.terms["opportunity"] == pytest.approx(charged, abs=1)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(
     st.integers(MAX_PRICE_STEPS, 700),
     st.integers(0, 300),

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.routing.model.decision import Decision, Problem, canonical_json, excluding, with_stock
@@ -13,6 +13,7 @@ from shared.routing.model.explain import explain
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
 from shared.routing.model.price import in_minor_units, poisson_tail
 from shared.routing.model.route import replay, route
+from tests.support.profiles import examples
 from tests.unit.routing.worlds import candidate, line, policy, problem, problems
 
 NEXT_DAY = DEFAULT_POLICY.services["next_day"]
@@ -22,7 +23,7 @@ STRICT = policy(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(problems())
 def test_every_unit_is_served_or_unfilled_and_none_is_taken_twice(asked: Problem) -> None:
     plan = route(asked).plan
@@ -44,7 +45,7 @@ def test_every_unit_is_served_or_unfilled_and_none_is_taken_twice(asked: Problem
     assert served == {row.line_id: row.quantity for row in asked.lines}
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(problems())
 def test_a_stored_decision_is_taken_again_to_the_same_bytes(asked: Problem) -> None:
     decision = route(asked)
@@ -54,7 +55,7 @@ def test_a_stored_decision_is_taken_again_to_the_same_bytes(asked: Problem) -> N
     assert explain(Decision.from_bytes(data)) == explain(decision)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_order_of_lines_and_candidates_changes_nothing(asked: Problem, random: Random) -> None:
     lines, candidates = list(asked.lines), list(asked.candidates)
@@ -64,7 +65,7 @@ def test_the_order_of_lines_and_candidates_changes_nothing(asked: Problem, rando
     assert route(shuffled).to_bytes() == route(asked).to_bytes()
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(problems())
 def test_the_terms_add_up_and_each_candidate_has_its_reason(asked: Problem) -> None:
     decision = route(asked)
@@ -83,7 +84,7 @@ def test_the_terms_add_up_and_each_candidate_has_its_reason(asked: Problem) -> N
         assert row.reason != "dearer" or "by -" not in row.sentence
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(problems())
 def test_one_more_location_never_makes_it_dearer(asked: Problem) -> None:
     shipped = tuple(row for row in asked.lines if row.method == "ship")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.routing.model import bounds
@@ -13,6 +13,7 @@ from shared.routing.model import instance as solving
 from shared.routing.model import solve as solve_model
 from shared.routing.model.instance import Instance, Offer, Solution
 from shared.routing.model.solve import solve
+from tests.support.profiles import examples
 
 
 @st.composite
@@ -131,7 +132,7 @@ SPLIT_AND_CLOSED = Instance(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(instances())
 @example(SPLIT_AND_CLOSED)
 def test_no_plan_is_cheaper_than_the_one_found(instance: Instance) -> None:
@@ -141,7 +142,7 @@ def test_no_plan_is_cheaper_than_the_one_found(instance: Instance) -> None:
     assert solution.cost == cheapest_by_enumeration(instance)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(instances(), st.integers(0, 3))
 def test_a_search_cut_short_still_gives_a_plan_and_a_true_bound(
     instance: Instance, steps: int
@@ -152,7 +153,7 @@ def test_a_search_cut_short_still_gives_a_plan_and_a_true_bound(
     assert solution.proven == (solution.lower_bound == solution.cost)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(instances(nodes=9, lines=5), st.randoms(use_true_random=False))
 def test_the_cost_does_not_depend_on_the_order_of_nodes(instance: Instance, random: Random) -> None:
     order = list(range(len(instance.offers)))
@@ -183,7 +184,7 @@ def test_a_line_that_may_not_be_split_stays_whole() -> None:
     assert split.take == {0: {0: 1}, 1: {0: 1}}
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(instances(), st.integers(2, 10**9))
 @example(SPLIT_AND_CLOSED, 10**9)
 def test_as_many_times_the_units_at_as_many_times_the_opening_cost_as_much_more(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.documents import batches_of
@@ -15,6 +15,7 @@ from shared.errors import FromTheFuture, Refusal
 from shared.instants import rfc3339
 from shared.stock.contract.feed import event_of
 from shared.stock.model.events import Announced, Counted, Moved, MovementReason
+from tests.support.profiles import examples
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -207,7 +208,7 @@ documents = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(
     st.sampled_from([COUNTED, MOVED, EXPECTED]),
     st.sampled_from(["id", "source", "type", "time", "sequence", "data"]),
@@ -220,7 +221,7 @@ def test_whatever_comes_is_taken_or_refused(
         event_of({**document, name: value}, NOW)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.lists(st.text(max_size=30), max_size=30), st.integers(40, 400))
 def test_batches_keep_every_event_in_order_and_stay_small(texts: list[str], most: int) -> None:
     batches = list(batches_of(texts, most))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Busy
@@ -14,6 +14,7 @@ from shared.stock.model.events import COUNTED, HELD, RELEASED, Announced, Counte
 from shared.stock.model.feed import REMEMBERED, PositionWrite, fold_events
 from shared.stock.model.ledger import History
 from shared.stock.model.position import Cause, Effect
+from tests.support.profiles import examples
 from tests.unit.stock.book import Book
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -344,7 +345,7 @@ def messages(draw: st.DrawFn) -> list[Event]:
     return [*counts, *moves]
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.data(), messages())
 def test_neither_order_nor_repetition_nor_batching_changes_the_effect(
     data: st.DataObject, sent: list[Event]
@@ -373,7 +374,7 @@ acts = st.builds(Act, minutes, *2 * (st.integers(-2, 2),)).filter(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.data(), messages(), st.lists(acts, max_size=10), st.booleans())
 def test_own_acts_between_the_messages_are_neither_lost_nor_counted_twice(
     data: st.DataObject, sent: list[Event], own: list[Act], net: bool

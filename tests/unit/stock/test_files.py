@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Refusal
@@ -26,6 +26,7 @@ from shared.stock.intake.files import (
     rows,
 )
 from tests.support.events import EVENTS
+from tests.support.profiles import examples
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -70,7 +71,7 @@ def written(form: Form, count: int) -> bytes:
 FORMS = (Form.CSV, Form.LINES, Form.ARRAY, Form.EPCIS)
 
 
-@settings(deadline=None, max_examples=80)
+@examples(80)
 @given(
     st.sampled_from(FORMS),
     st.integers(0, 30),
@@ -90,7 +91,7 @@ def test_neither_form_nor_packing_nor_pieces_change_the_rows(
     assert [row.number for row in found] == list(range(first, first + count))
 
 
-@settings(deadline=None, max_examples=80)
+@examples(80)
 @given(st.sampled_from(FORMS), st.integers(2, 30), st.data())
 def test_what_is_read_on_from_any_row_is_what_would_have_come(
     form: Form, count: int, data: st.DataObject

@@ -2,11 +2,12 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.stock.model.limits import NO_LIMIT, Limit
 from shared.stock.model.position import Effect, HoldLine, hold_effects, release_effects, sum_effects
+from tests.support.profiles import examples
 
 effects = st.builds(
     Effect,
@@ -19,7 +20,7 @@ effects = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(st.lists(effects, max_size=8))
 def test_the_sum_touches_each_position_once_and_loses_nothing(many: list[Effect]) -> None:
     whole = sum_effects(many)

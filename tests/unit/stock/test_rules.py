@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -30,6 +30,7 @@ from shared.stock.model.rules import (
     to_json,
 )
 from tests.support.places import place
+from tests.support.profiles import examples
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 PLACES = {
@@ -261,7 +262,7 @@ documents = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(documents, st.integers(-5, 60), st.lists(st.sampled_from(CHANNELS), max_size=40), st.data())
 def test_what_all_channels_together_sell_is_there(
     rules: list[Rule], available: int, buyers: list[str], data: st.DataObject
@@ -398,7 +399,7 @@ class Channels(RuleBasedStateMachine):
 
 
 TestChannels = Channels.TestCase
-TestChannels.settings = settings(deadline=None, max_examples=150, stateful_step_count=30)
+TestChannels.settings = examples(150, stateful_step_count=30)
 
 
 @given(documents)

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.stock.model.events import Counted, Event
 from shared.stock.model.position import Effect
 from shared.stock.model.skipped import MOST_COUNTS, bound_of, bucket_of, find_counts, pack_counts
+from tests.support.profiles import examples
 from tests.unit.stock.book import Book
 from tests.unit.stock.test_feed import (
     SOURCES,
@@ -103,7 +104,7 @@ def stubborn(draw: st.DrawFn) -> list[Event]:
     ]
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(st.data(), stubborn())
 def test_in_any_order_skipped_counts_hide_what_they_contain(
     data: st.DataObject, sent: list[Event]
@@ -121,7 +122,7 @@ def test_in_any_order_skipped_counts_hide_what_they_contain(
 # Packs
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.lists(
         st.builds(

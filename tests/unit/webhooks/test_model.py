@@ -8,12 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.webhooks import model
 from shared.webhooks.model import checked, public, rest, wait, wants, worn_out
+from tests.support.profiles import examples
 from tests.support.webhooks import AT, webhook
 
 
@@ -183,14 +184,14 @@ def test_this_machine_is_let_through_where_that_is_set_and_nothing_else_is() -> 
         st.integers(0, 2**32 - 1).map(IPv4Address), st.integers(0, 2**128 - 1).map(IPv6Address)
     )
 )
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_no_address_that_is_not_global_is_public(address: IPv4Address | IPv6Address) -> None:
     if address.is_private or address.is_loopback or address.is_link_local or address.is_multicast:
         assert not public(str(address))
 
 
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
-@settings(deadline=None, max_examples=100)
+@examples(100)
 def test_an_address_that_is_wrapped_in_ipv6_gets_nowhere_else(address: IPv4Address) -> None:
     assert public(f"::ffff:{address}") == public(str(address))
     assert not public(f"64:ff9b::{address}")
