@@ -1,4 +1,5 @@
-"""The reply to GET /v1/availability: one read of packs, and locations that the process knows."""
+"""The reply to GET /v1/availability: one read of packs, and cached
+locations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,22 +21,29 @@ from shared.stock.store import rules
 from shared.web.auth import Caller
 
 SHARED = {"Cache-Control": "public, max-age=5"}
-"""An answer to a URL that names the channel is the same for everybody who may ask for it."""
+"""The answer to a URL that names the channel is the same for every caller who may ask for
+it."""
 OWN = {"Cache-Control": "private, max-age=5", "Vary": "Authorization"}
-"""An answer for the channel of the token."""
+"""The answer for the channel of the
+token."""
 MOST_EMPTY = 5
-"""SKUs of one question whose variants are looked for."""
+"""SKUs of one question whose variants are looked
+for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """Status, headers and body of the HTTP
+    response."""
+
     status: HTTPStatus
     headers: Mapping[str, str]
     body: str
 
 
 def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: datetime) -> Reply:
-    """Raises InvalidRequest and Forbidden."""
+    """Answers the request. Raises InvalidRequest and
+    Forbidden."""
     question = answer.question(
         asked.skus,
         _channel(caller, asked.channel),
@@ -64,7 +72,8 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
 def _variants(
     skus: Sequence[str], channel: str, at: datetime
 ) -> tuple[dict[str, list[Variant]], dict[str, Columns]]:
-    """The other variants of ``skus``, and what the channel is told of their packs."""
+    """The other variants of ``skus``, and what the channel may sell of their
+    packs."""
     variants = catalog.variants(skus)
     others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
     if not others:
@@ -89,7 +98,7 @@ def _channel(caller: Caller, channel: str | None) -> str:
 def _point(asked: Parameters) -> Point | None:
     if asked.near is not None:
         if asked.postal_code is not None:
-            raise invalid("query.postal_code", "either near or postal_code")
+            raise invalid("query.postal_code", "give either near or postal_code, not both")
         return point(asked.near)
     if asked.postal_code is None:
         return None
@@ -97,7 +106,7 @@ def _point(asked: Parameters) -> Point | None:
         raise invalid("query.country", "needed with postal_code")
     found = locations.point_of_postal_code(asked.country, asked.postal_code)
     if found is None:
-        raise invalid("query.postal_code", f"no such postal code is known in {asked.country}")
+        raise invalid("query.postal_code", f"the postal code is not known in {asked.country}")
     return found
 
 

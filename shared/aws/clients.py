@@ -1,6 +1,7 @@
-"""AWS clients, made once per process on first use, with time-outs an API can live with.
+"""AWS clients, made once per process on first use, with time-outs that suit an API.
 
-They are those of boto3, made by botocore as boto3 does itself: a seventh of a cold start less.
+They are boto3's clients, made by botocore directly as boto3 does: that saves a seventh of a cold
+start.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,8 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-"""The codes that botocore tries again as throttled, and those of a transaction's parts."""
+"""The codes that botocore retries as throttling, and those of the parts of a
+transaction."""
 
 
 @cache
@@ -55,8 +57,9 @@ def _session() -> botocore.session.Session:
 
 @cache
 def client(service: str) -> Any:
-    """Threads that ask for it first may each get one of their own; botocore makes one at a time."""
-    # Links that S3 is asked with are signed as everything else is; botocore's own are of old.
+    """The client of a service. Threads that ask for it first may each get one of their own;
+    botocore makes one at a time."""
+    # Presigned links of S3 use signature version 4; botocore's default is an older version.
     config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
     with MAKING:
         made = _session().create_client(service, config=config)
@@ -66,32 +69,32 @@ def client(service: str) -> Any:
 
 
 def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
-    """The one place that knows when AWS has too much to do: behind every call of every client, when
-    its retries are over. What was asked may be asked again.
+    """Turns overload and failures of AWS into our errors, for every call of every client, after its
+    retries. The call may be repeated.
 
-    Raises Throttled, or Busy when AWS has failed and nobody knows whether it did what was asked.
+    Raises Throttled, or Busy when AWS has failed and may or may not have executed the call.
     """
     code = parsed.get("Error", {}).get("Code")
     if code in THROTTLED:
-        raise Throttled(f"AWS takes no more calls for now: {code}")
+        raise Throttled(f"AWS throttles calls: {code}")
     if http_response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Busy(f"AWS has failed: {code}")
 
 
 def _silent(exception: Exception, **_: Any) -> None:
-    """AWS does not answer, and nobody knows whether it did what was asked.
+    """Turns a missing answer of AWS into Busy; AWS may or may not have executed the call.
 
-    Raises Busy for whatever botocore calls a failed connection, time-outs included.
+    Raises Busy for everything that botocore calls a failed connection, time-outs included.
     """
     if isinstance(exception, HTTPClientError | ConnectionError):
         raise Busy(f"AWS does not answer: {type(exception).__name__}") from exception
 
 
 def dynamodb() -> "DynamoDBClient":
-    found: DynamoDBClient = client("dynamodb")
-    return found
+    made: DynamoDBClient = client("dynamodb")
+    return made
 
 
 def sqs() -> "SQSClient":
-    found: SQSClient = client("sqs")
-    return found
+    made: SQSClient = client("sqs")
+    return made

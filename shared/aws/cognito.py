@@ -1,12 +1,13 @@
-"""The user pool: what its clients may have in their tokens."""
+"""The user pool: the scopes of its
+clients."""
 
 from shared.aws.clients import client
 
 
 def scopes_of_client(pool_id: str, client_id: str) -> list[str]:
-    """The scopes that a client may ask for now; none of one that is gone.
+    """The scopes that a client may request now; empty for a client that was deleted.
 
-    Raises Busy when the pool does not answer, or takes no more questions for now.
+    Raises Busy when the pool does not answer or throttles.
     """
     cognito = client("cognito-idp")
     try:

@@ -1,10 +1,10 @@
-"""The few calls every table makes: whole queries, whole batch reads, transactions told apart.
+"""Calls to DynamoDB that every table needs: complete queries, complete batch reads, transactions.
 
-A transaction is a list of ``Part``s. When DynamoDB cancels it, the reason of each part comes back
-at the part's own place, with the item as it stands, so that a table can say which clause failed.
+A transaction is a list of ``Part``s. When DynamoDB cancels it, the reason of each part is returned
+at the part's index, with the stored item, so that the caller can tell which condition failed.
 
-Every call may raise Throttled (shared/aws/clients.py), which is Busy; those that write tell it
-apart and try again first.
+Every call may raise Throttled (shared/aws/clients.py), a subclass of Busy; calls that write handle
+it and retry.
 """
 
 import random
@@ -30,7 +30,8 @@ PUT_ITEMS = 25
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The condition of part ``index`` was false; ``item`` is what stands there, or None."""
+    """The condition of part ``index`` was false; ``item`` is the stored item, or
+    None."""
 
     index: int
     item: dict[str, Any] | None
@@ -38,8 +39,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of one call: written, or the refused conditions, or the parts in conflict with
-    another writer (or throttled), which may be tried again. At most one of the two is not empty."""
+    """The result of one attempt: written, or the refused conditions, or the parts in conflict with
+    another writer (or throttled), which may be retried. At most one of ``refused`` and ``busy`` is
+    not empty."""
 
     refused: Sequence[Refused] = ()
     busy: Sequence[int] = ()
@@ -50,9 +52,9 @@ class Tried:
 
 
 def attempt(parts: Sequence[Part], token: str | None = None) -> Tried:
-    """One try to write all parts or none: for whoever has better to do than to try the same again.
+    """One attempt to write all parts or none, for callers that do not repeat it unchanged.
 
-    A condition that is false says more than a conflict beside it, and is told alone.
+    When a condition is false and another part is in conflict, only the condition is reported.
     """
     request: dict[str, Any] = {"TransactItems": [_with_old(part) for part in parts]}
     if token is not None:
@@ -62,7 +64,7 @@ def attempt(parts: Sequence[Part], token: str | None = None) -> Tried:
     except Throttled:
         return Tried(busy=range(len(parts)))
     except ClientError as error:
-        # by its code: another client, made by another thread at the same time, has other classes
+        # by its code: the client of another thread has exception classes of its own
         match error.response["Error"]["Code"]:
             case "TransactionCanceledException":
                 return _cancelled(error, len(parts))
@@ -90,10 +92,10 @@ def _cancelled(error: ClientError, parts: int) -> Tried:
 
 
 def transact(parts: Sequence[Part], token: str | None = None) -> list[Refused]:
-    """Write all parts or none; the refused conditions, empty when it was written.
+    """Writes all parts or none; returns the refused conditions, empty when everything was written.
 
-    A conflict with another transaction is tried again with full jitter, at most ATTEMPTS times
-    (about 1.5 s); a condition that is false is final and never tried again.
+    A conflict with another transaction is retried with full jitter, at most ATTEMPTS times (about
+    1.5 s). A false condition is final and not retried.
 
     Raises Busy when the conflicts do not end.
     """
@@ -118,10 +120,10 @@ def _passing(codes: Iterable[str]) -> bool:
 
 
 def attempts(most: int = ATTEMPTS, slower: int = 0) -> Iterator[int]:
-    """Numbers the rounds of a loop that reads, decides and writes on the condition of what it read.
+    """Numbers the rounds of a loop that reads, decides, and writes on condition of what it read.
 
-    Before each round but the first it pauses, ``slower`` times doubled. Whoever loops returns when
-    the write was taken, and raises Busy behind the loop.
+    Pauses before each round but the first; ``slower`` doublings make the pauses longer. The loop's
+    owner returns after a successful write, and raises Busy after the loop.
     """
     for number in range(most):
         if number:
@@ -130,7 +132,8 @@ def attempts(most: int = ATTEMPTS, slower: int = 0) -> Iterator[int]:
 
 
 def pause(attempt: int) -> None:
-    """Wait a random time below 10 ms doubled ``attempt`` times, 400 ms at most."""
+    """Waits a random time below 10 ms doubled ``attempt`` times, 400 ms at
+    most."""
     time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))
 
 
@@ -140,9 +143,10 @@ def _with_old(part: Part) -> dict[str, Any]:
 
 
 def write(kind: str, **arguments: Any) -> Refused | None:
-    """One conditional ``put_item``, ``update_item`` or ``delete_item``; Refused when it is false.
+    """One conditional ``put_item``, ``update_item`` or ``delete_item``; Refused when the condition
+    is false.
 
-    A conflict with a transaction that is under way is tried again like one between two of them.
+    A conflict with a transaction that is under way is retried like a conflict of two transactions.
     """
     for _ in attempts():
         try:
@@ -161,9 +165,9 @@ def write(kind: str, **arguments: Any) -> Refused | None:
 
 
 def add(table: str, pk: str, sk: str, ttl: int) -> int:
-    """Counts one up in ``units`` of an item, which is there from the first on; what it is then.
+    """Adds one to ``units`` of an item, which is created when missing; returns the new number.
 
-    ``ttl`` (epoch seconds) is when the item may go.
+    ``ttl`` (epoch seconds) is when the item may expire.
     """
     answer = dynamodb().update_item(
         TableName=table,
@@ -177,7 +181,7 @@ def add(table: str, pk: str, sk: str, ttl: int) -> int:
 
 
 def put_many(table: str, items: Sequence[Item]) -> None:
-    """Puts typed items over whatever is there, 25 per call; no two of them have one key.
+    """Puts typed items over existing ones, 25 per call; their keys must differ.
 
     Raises Busy when the table does not take them all.
     """
@@ -185,7 +189,8 @@ def put_many(table: str, items: Sequence[Item]) -> None:
 
 
 def delete_many(table: str, keys: Iterable[tuple[str, str]]) -> None:
-    """Deletes what is there under each (pk, sk), 25 per call. Raises Busy like ``put_many``."""
+    """Deletes the items of each (pk, sk), 25 per call. Raises Busy like
+    ``put_many``."""
     unique = dict.fromkeys(keys)
     _write_many(table, [{"DeleteRequest": {"Key": key(pk, sk)}} for pk, sk in unique])
 
@@ -205,10 +210,12 @@ def _write_many(table: str, requests: Sequence[Any]) -> None:
 
 
 def get(table: str, pk: str, sk: str, *, consistent: bool = False) -> dict[str, Any] | None:
-    found = (
+    """One item, or
+    None."""
+    item = (
         dynamodb().get_item(TableName=table, Key=key(pk, sk), ConsistentRead=consistent).get("Item")
     )
-    return from_item(found) if found else None
+    return from_item(item) if item else None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -223,7 +230,7 @@ def get_many(
 ) -> dict[Key, dict[str, Any]]:
     """The items that exist among ``keys``, of any tables: one call per 100 keys.
 
-    ``only`` names the attributes that are wanted beside the key; without, all are.
+    ``only`` names the attributes to read beside the key; without it all attributes are read.
     """
     wanted = list(dict.fromkeys(keys))
     found: dict[Key, dict[str, Any]] = {}
@@ -265,7 +272,8 @@ def _by_table(keys: Iterable[Key], only: Sequence[str], *, consistent: bool) -> 
 def query(
     table: str, condition: str, values: Mapping[str, Any], **more: Any
 ) -> Iterator[dict[str, Any]]:
-    """Every item of a query, page after page. ``values`` are typed attributes."""
+    """Every item of a query, page by page. ``values`` are typed
+    attributes."""
     request: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": condition,
@@ -291,7 +299,8 @@ class Page:
 def query_page(
     table: str, condition: str, values: Mapping[str, Any], limit: int, **more: Any
 ) -> Page:
-    """One page of at most ``limit`` items, and the key to go on after."""
+    """One page of at most ``limit`` items, and the key to continue
+    after."""
     answer = dynamodb().query(
         TableName=table,
         KeyConditionExpression=condition,
@@ -304,7 +313,8 @@ def query_page(
 
 
 def scan_page(table: str, limit: int, after: Item | None = None, **more: Any) -> Page:
-    """One page of a scan, behind the key ``after``, and the key to go on after."""
+    """One page of a scan, behind the key ``after``, and the key to continue
+    after."""
     if after is not None:
         more["ExclusiveStartKey"] = after
     answer = dynamodb().scan(TableName=table, Limit=limit, **more)

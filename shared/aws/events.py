@@ -1,4 +1,5 @@
-"""Events to the bus: CloudEvents 1.0 in the envelope of EventBridge."""
+"""Publishes CloudEvents 1.0 to an EventBridge bus, in its
+envelope."""
 
 import json
 import uuid
@@ -11,14 +12,15 @@ from shared.errors import Busy
 from shared.instants import rfc3339
 
 AT_ONCE = 10
-"""Events of one call; of orders with the most lines they are far below the 256 KB that it takes."""
+"""Events of one call; even with the largest orders they are far below the limit of 256
+KB."""
 MOST_BYTES = 250_000
 
 
 def publish(
     bus: str, source: str, kind: str, documents: Iterable[Mapping[str, Any]], at: datetime
 ) -> None:
-    """One event of type ``kind`` for each of ``documents``, which are its data.
+    """Publishes one event of type ``kind`` for each of ``documents``, which are its data.
 
     Raises Busy when the bus does not take them all.
     """
@@ -49,10 +51,11 @@ def publish(
 
 
 def send(bus: str, events: Sequence[Mapping[str, Any]]) -> int:
-    """Puts CloudEvents on the bus in their order; how many of the first are there for certain.
+    """Publishes CloudEvents in their order; returns how many of the first ones were certainly
+    taken.
 
-    It ends with the call in which one is not taken: what follows that one does not overtake it by
-    more than its neighbours in the call.
+    It ends with the first call in which an event is refused: later events overtake that one by at
+    most the events of one call.
     """
     sent = 0
     for texts in _calls([json.dumps(event, ensure_ascii=False) for event in events]):
@@ -76,8 +79,8 @@ def send(bus: str, events: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _calls(texts: Iterable[str]) -> Iterator[list[str]]:
-    """The texts of one call after the other, none empty: AT_ONCE and MOST_BYTES at most, but for a
-    text that is larger."""
+    """The texts of one call after the other, none empty: at most AT_ONCE texts and MOST_BYTES,
+    except for a single text that is larger."""
     call: list[str] = []
     size = 0
     for text in texts:

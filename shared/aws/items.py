@@ -1,8 +1,7 @@
-"""DynamoDB's typed JSON to plain Python values and back, without the resource API.
+"""Converts DynamoDB's typed JSON to plain Python values and back, without the resource API.
 
 ``str``, ``int``, ``float``, ``bool``, ``None``, ``bytes``, lists, maps and sets of texts. An
-integral number comes back as ``int``, any other as ``float``. Importing it costs nothing; a
-Decimal never appears.
+integral number is read as ``int``, any other as ``float``, never as Decimal. The import is cheap.
 """
 
 from base64 import b64decode
@@ -12,11 +11,13 @@ from typing import Any
 Value = Any
 Item = dict[str, Any]
 SMALLEST = 1e-130
-"""DynamoDB holds no number nearer to 0 but 0."""
+"""DynamoDB stores no smaller number other than
+0."""
 
 
 def to_item(values: Mapping[str, Value]) -> Item:
-    """Typed attributes of ``values``; an attribute that is None is left out."""
+    """Typed attributes of ``values``; None values are left
+    out."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
@@ -42,7 +43,8 @@ def to_attribute(value: Value) -> Item:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Value]:
-    """Plain values of an item as boto3's client (or a stream record) gives it."""
+    """Plain values of an item from boto3's client or a stream
+    record."""
     return {name: from_attribute(attribute) for name, attribute in item.items()}
 
 
@@ -52,7 +54,7 @@ def from_attribute(attribute: Mapping[str, Any]) -> Value:
         case "S" | "BOOL":
             return value
         case "B":
-            # A stream's record is JSON: it has the bytes as base64.
+            # A stream record is JSON and has bytes as base64.
             return b64decode(value) if isinstance(value, str) else value
         case "N":
             return _number(value)

@@ -1,4 +1,5 @@
-"""Objects of a bucket."""
+"""Objects of S3
+buckets."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,17 +12,20 @@ from shared.aws.clients import client
 
 PIECE = 1024 * 1024
 PART = 8 * 1024 * 1024
-"""Bytes of a part of an upload: S3 takes 10,000, of 5 MB at least."""
+"""Bytes of a part of an upload: S3 takes 10,000 parts, of at least 5
+MB."""
 
 
 def put(bucket: str, key: str, body: bytes, **more: Any) -> None:
-    """Puts an object over whatever is there."""
+    """Puts an object, replacing an existing
+    one."""
     client("s3").put_object(Bucket=bucket, Key=key, Body=body, **more)
 
 
 def put_stream(bucket: str, key: str, content: Iterable[bytes], **more: Any) -> int:
-    """Puts an object of any size over whatever is there, and never holds more than a PART of it;
-    its size. What is there stays until the new one is whole, also when ``content`` raises."""
+    """Puts an object of any size, replacing an existing one, without holding more than one PART in
+    memory; returns its size. The old object stays until the new one is complete, also when
+    ``content`` raises."""
     s3 = client("s3")
     held, size = bytearray(), 0
     upload: str | None = None
@@ -59,7 +63,8 @@ def put_stream(bucket: str, key: str, content: Iterable[bytes], **more: Any) -> 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """``metadata`` is what the uploader said of it, ``written_at`` when it was uploaded."""
+    """``metadata`` is the uploader's, ``written_at`` the time of the
+    upload."""
 
     bucket: str
     key: str
@@ -70,8 +75,10 @@ class Object:
 
 
 def look(bucket: str, key: str) -> Object | None:
+    """Size and metadata of an object; None when it does not
+    exist."""
     try:
-        found = client("s3").head_object(Bucket=bucket, Key=key)
+        head = client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
             return None
@@ -79,18 +86,18 @@ def look(bucket: str, key: str) -> Object | None:
     return Object(
         bucket,
         key,
-        found["ETag"].strip('"'),
-        found["ContentLength"],
-        found["LastModified"],
-        found["Metadata"],
+        head["ETag"].strip('"'),
+        head["ContentLength"],
+        head["LastModified"],
+        head["Metadata"],
     )
 
 
 def pieces(found: Object, start: int = 0) -> Iterator[bytes]:
-    """The object from byte ``start`` on, PIECE bytes at a time: each a request of its own, so that
-    no connection waits while a piece is worked on.
+    """The object from byte ``start`` on, PIECE bytes at a time. Each piece is a request of its own,
+    so that no connection is idle while a piece is processed.
 
-    Raises ClientError (412) when another object has come in its place.
+    Raises ClientError (412) when the object has been replaced.
     """
     while start < found.size:
         end = min(start + PIECE, found.size) - 1
@@ -105,6 +112,8 @@ def pieces(found: Object, start: int = 0) -> Iterator[bytes]:
 
 
 def get(bucket: str, key: str) -> bytes | None:
+    """The body of an object; None when it does not
+    exist."""
     try:
         body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except client("s3").exceptions.NoSuchKey:
@@ -113,17 +122,19 @@ def get(bucket: str, key: str) -> bytes | None:
 
 
 def delete_all(bucket: str, prefix: str) -> int:
-    """Deletes every object whose key begins so; how many."""
-    s3, gone = client("s3"), 0
-    while found := s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
-        for row in found:
+    """Deletes every object whose key begins with ``prefix``; returns their
+    number."""
+    s3, deleted = client("s3"), 0
+    while page := s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+        for row in page:
             s3.delete_object(Bucket=bucket, Key=row["Key"])
-        gone += len(found)
-    return gone
+        deleted += len(page)
+    return deleted
 
 
 def presigned(bucket: str, key: str, seconds: int) -> str:
-    """An address from which the object can be fetched for so long, by whoever has it."""
+    """A URL from which anybody can download the object for
+    ``seconds``."""
     url: str = client("s3").generate_presigned_url(
         "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
     )

@@ -1,4 +1,5 @@
-"""Secrets, read from Secrets Manager once per process, when first used."""
+"""Secrets, read from Secrets Manager once per process on first
+use."""
 
 import os
 from functools import cache
@@ -9,11 +10,11 @@ from shared.aws.settings import setting
 
 @cache
 def secret(name: str) -> bytes:
-    """The secret whose ARN the stack gave as ``NORAIN_<NAME>_ARN``.
+    """The secret whose ARN the stack set as ``NORAIN_<NAME>_ARN``.
 
     Without an ARN (on a laptop, in tests) it is the environment variable ``NORAIN_<NAME>`` itself.
 
-    Raises KeyError when there is neither: never a default.
+    Raises KeyError when neither is set: there is no default.
     """
     if f"NORAIN_{name.upper()}_ARN" not in os.environ:
         return setting(name).encode()

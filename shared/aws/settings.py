@@ -1,4 +1,5 @@
-"""What the stacks tell a function through its environment, read when first used."""
+"""Settings that the stacks give a function through its environment, read on first
+use."""
 
 import os
 from functools import cache
@@ -8,7 +9,7 @@ from functools import cache
 def setting(name: str) -> str:
     """The environment variable ``NORAIN_<NAME>``.
 
-    Raises KeyError when the stack did not set it: a mistake in infra, never a default.
+    Raises KeyError when the stack did not set it, which is a defect of infra: there is no default.
     """
     return os.environ[f"NORAIN_{name.upper()}"]
 

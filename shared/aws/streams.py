@@ -1,4 +1,5 @@
-"""Records of a table's stream that their worker cannot read, put away so that they hold up none."""
+"""Stores stream records that their worker cannot read, so that they do not block the
+others."""
 
 import json
 import os
@@ -11,17 +12,18 @@ from shared.aws.settings import setting
 
 
 def _base64(value: bytes) -> str:
-    """As Lambda hands bytes over."""
+    """Bytes in the form in which Lambda delivers
+    them."""
     return b64encode(value).decode()
 
 
 def put_away(record: Mapping[str, Any], reason: str) -> None:
-    """Keeps the record whole, in the form in which Lambda keeps what it gives up: ``payload`` is
-    the event to be handed to the worker again. The same record is kept once."""
+    """Stores the record in the format of Lambda's failed records: ``payload`` is the event to send
+    to the worker again. The same record is stored once."""
     worker = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     images = record.get("dynamodb", {})
     number = images.get("SequenceNumber")
-    kept = {
+    document = {
         "requestContext": {"functionArn": worker, "condition": "Unreadable", "reason": reason},
         "version": "1.0",
         "DDBStreamBatchInfo": {
@@ -36,6 +38,6 @@ def put_away(record: Mapping[str, Any], reason: str) -> None:
     s3.put(
         setting("failed_records"),
         f"put-away/{worker}/{name}.json",
-        json.dumps(kept).encode(),
+        json.dumps(document).encode(),
         ContentType="application/json",
     )

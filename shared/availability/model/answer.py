@@ -1,7 +1,7 @@
-"""What a channel is told about availability: from packs and locations to the text of the answer.
+"""The JSON answer of GET /v1/availability, from packs and locations. Pure.
 
-Pure, and on the path of every page view: it loads neither pydantic nor the resolver, and writes
-the JSON of the answer itself. The shapes stand in contract.py, for the API document.
+It is on the path of every page view: it loads neither pydantic nor the resolver, and writes the
+JSON itself. The shapes are declared in contract/answers.py for the API document.
 """
 
 import hashlib
@@ -21,18 +21,21 @@ MOST_SKUS = 100
 MOST_LOCATIONS = 500
 MOST_GROUPS = 50
 LIMITED = 5
-"""At or below this many sellable units the stock is limited."""
+"""At or below this number of sellable units the stock is
+limited."""
 MOST_ROWS = 20_000
-"""Locations over all SKUs of one answer: some 3 MB, Lambda carries 6."""
+"""Locations over all SKUs of one answer: about 3 MB, Lambda returns at most 6
+MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``location_ids`` and ``location_groups`` that are empty ask for every location; where both
-    are given a location has to be in both. ``limit`` bounds the locations named per SKU, nearest
-    first, and never what is counted as sellable.
+    """What is asked for. Empty ``location_ids`` and ``location_groups`` ask for every location;
+    where both are given a location must be in both. ``limit`` bounds the locations listed per SKU,
+    nearest first; ``sellable`` always counts all of them.
 
-    ``pickup_within`` (minutes) asks for locations that hand over until then."""
+    ``pickup_within`` (minutes) asks for locations that hand over within that time.
+    """
 
     skus: tuple[str, ...]
     channel: str
@@ -55,7 +58,8 @@ def question(
     limit: int = 50,
     pickup_within: int | None = None,
 ) -> Question:
-    """Raises InvalidRequest for parameters that do not go together."""
+    """The validated question. Raises InvalidRequest for parameters that do not go
+    together."""
     if radius_km is not None and near is None:
         raise invalid("query.radius_km", "needs near, or postal_code and country")
     wanted = tuple(dict.fromkeys(skus))
@@ -83,14 +87,15 @@ def question(
 
 NO_UNITS: Mapping[str, int] = {}
 UNKNOWN_READINESS = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
-"""Of no instant."""
+"""A readiness that is valid at no
+instant."""
 
 
 class LocationTexts(dict[str, tuple[str, str]]):
-    """What is said of each location before and after its number of units, until the next minute.
+    """The JSON of each location before and after its number of units, for one minute.
 
-    It depends on the location, the units ``unpicked`` there and the minute only, so it is made
-    once, when first asked for; and what ``before`` knows of the same is not worked out again.
+    It depends only on the location, the ``unpicked`` units there and the minute, so each text is
+    made once, when first needed; readiness that ``before`` has computed is reused.
     """
 
     def __init__(
@@ -121,7 +126,8 @@ class LocationTexts(dict[str, tuple[str, str]]):
         return said
 
     def ready_by(self, location_id: str) -> datetime | None:
-        """None when it hands nothing over to shoppers."""
+        """When an order placed now is ready; None when the location does not offer
+        pickup."""
         location = self.locations.get(location_id)
         if location is None or not location.pickup:
             return None
@@ -134,7 +140,8 @@ class LocationTexts(dict[str, tuple[str, str]]):
 
 
 def next_minute(at: datetime) -> datetime:
-    """Times are told in whole minutes, never too early: an answer stays the same for a minute."""
+    """The next whole minute after ``at``: times in answers are rounded up, so that an answer stays
+    the same for a minute."""
     return at.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
@@ -148,15 +155,15 @@ def answer_text(
     scope: "Scope | None" = None,
     variants: Mapping[str, Sequence[Variant]] | None = None,
 ) -> str:
-    """The JSON text that answers ``asked`` at ``at``, the SKUs in the order asked for.
+    """The JSON text that answers ``asked`` at ``at``, with the SKUs in the order asked for.
 
     ``floor`` units of every location stay unsold. A SKU without a pack is out of stock. A location
-    is named when it has something to sell, or was asked for by name. Stock at a location that is
-    not (yet) known is told of, unless the question is where it is, or when it hands over.
+    is listed when it has units to sell or was asked for by id. Stock at an unknown location is
+    included unless the question is about distance or pickup.
 
-    When nothing is sellable where it was asked for, ``instead`` says where the nearest units are,
-    what is expected first, wherever that is, and which of its ``variants`` (whose packs are among
-    ``packs``) are sellable there.
+    When nothing is sellable at the locations asked for, ``instead`` names the nearest location with
+    units, the first expected supply anywhere, and the ``variants`` (whose packs are among
+    ``packs``) that are sellable at the locations asked for.
     """
     scope = scope or scope_of(asked, places)
     items = ",".join(
@@ -184,14 +191,16 @@ NOTHING = Columns("", [], [], [], {})
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``order`` has the locations that are asked for, in the order of the answer; None is all of
-    them by their ids. ``distances`` are in km from the point asked for."""
+    """``order`` has the locations asked for, in the order of the answer; None stands for all of
+    them by id. ``distances`` are in km from the point asked for."""
 
     order: Sequence[str] | None
     distances: Mapping[str, float] | None
 
 
 def scope_of(asked: Question, places: LocationTexts) -> Scope:
+    """The locations that the question asks
+    for."""
     order: Iterable[str] | None = None
     distances = None
     named = _named(asked, places.locations)
@@ -215,7 +224,8 @@ def scope_of(asked: Question, places: LocationTexts) -> Scope:
 
 
 def _named(asked: Question, known: Mapping[str, Location]) -> frozenset[str] | None:
-    """The locations that ids and groups ask for; None when neither was given."""
+    """The locations that ids and groups ask for; None when neither was
+    given."""
     if not asked.location_groups:
         return asked.location_ids or None
     members = frozenset(
@@ -227,7 +237,8 @@ def _named(asked: Question, known: Mapping[str, Location]) -> frozenset[str] | N
 
 
 def unsellable_skus(asked: Question, packs: Mapping[str, Columns], scope: Scope) -> list[str]:
-    """The SKUs asked for of which nothing is sellable there."""
+    """The SKUs of which nothing is sellable at the locations asked
+    for."""
     return [sku for sku in asked.skus if not _any_sellable(packs.get(sku, NOTHING), scope)]
 
 
@@ -271,7 +282,8 @@ def _item(
 
 
 def _sellable_by_location(pack: Columns, scope: Scope, floor: int) -> list[tuple[str, int]]:
-    """What each location asked for has to sell; below 0 where there is less than the floor."""
+    """The units that each location asked for has to sell; negative where it has less than the
+    floor."""
     if scope.order is None:
         available = [units - floor for units in pack.available] if floor else pack.available
         return list(zip(pack.locations, available, strict=True))
@@ -286,20 +298,21 @@ def _rows(
     pack: Columns,
 ) -> str:
     if distances is None and not pack.confidence:
-        said = [(places[location], units) for location, units in shown]
-        return ",".join([f"{head}{units}{tail}" for (head, tail), units in said])
-    sure = dict(zip(pack.locations, pack.confidence, strict=False))
+        texts = [(places[location], units) for location, units in shown]
+        return ",".join([f"{head}{units}{tail}" for (head, tail), units in texts])
+    confidences = dict(zip(pack.locations, pack.confidence, strict=False))
     if distances is None:
         told = [
-            (places[location], units, CONFIDENCE_TEXTS[sure.get(location)])
+            (places[location], units, CONFIDENCE_TEXTS[confidences.get(location)])
             for location, units in shown
         ]
         return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in told])
     rows = []
     for location, units in shown:
         head, tail = places[location]
-        known = CONFIDENCE_TEXTS[sure.get(location)]
-        rows.append(f'{head}{units},"distance_km":{distances[location]:.3f}{known}{tail}')
+        confidence = CONFIDENCE_TEXTS[confidences.get(location)]
+        distance = f"{distances[location]:.3f}"
+        rows.append(f'{head}{units},"distance_km":{distance}{confidence}{tail}')
     return ",".join(rows)
 
 
@@ -307,7 +320,8 @@ CONFIDENCE_TEXTS: dict[int | None, str] = {
     None: "",
     **{known: f',"confidence":{known / 1000:g}' for known in range(1001)},
 }
-"""What is said of so many thousandths."""
+"""The JSON of each confidence in
+thousandths."""
 
 
 def _variants(
@@ -318,7 +332,8 @@ def _variants(
     at: datetime,
     floor: int,
 ) -> str:
-    """Those that are sellable where it was asked for."""
+    """The JSON of the variants that are sellable at the locations asked
+    for."""
     rows = []
     for variant in variants:
         pack = packs.get(variant.sku, NOTHING)
@@ -335,8 +350,8 @@ def _variants(
 def _elsewhere(
     asked: Question, pack: Columns, places: LocationTexts, *, at: datetime, floor: int
 ) -> list[str]:
-    """The nearest location with something to sell, from the point asked for or from any location
-    asked for by name or group; and the first supply, wherever it is expected."""
+    """The JSON of the nearest location with units, measured from the point or the locations asked
+    for, and of the first supply expected anywhere."""
     known = places.locations
     having = {
         location: units - floor
@@ -355,10 +370,11 @@ def _elsewhere(
 
 
 def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float | None, str]:
-    """How far it is to the nearest location from any of ``origins``, and which it is; the first
-    without any.
+    """The distance to the nearest location from any of ``origins``, and its id; the first location
+    without origins.
 
-    Of many pairs those that are nearest on a sphere are measured: it ranks within 0.6 % of WGS84.
+    Of many pairs only those that are nearest on a sphere are measured: the ranking is within 0.6 %
+    of WGS84.
     """
     if not origins:
         return None, there[0].location_id
@@ -384,7 +400,8 @@ MEASURED = 8
 
 
 def _vector(point: Point) -> tuple[float, float, float]:
-    """Of length 1, from the middle of the sphere."""
+    """The unit vector of a point on the
+    sphere."""
     latitude, longitude = radians(point[0]), radians(point[1])
     return (
         cos(latitude) * cos(longitude),
@@ -407,16 +424,15 @@ def _supply_text(second: int, units: int) -> str:
 
 
 def status(sellable: int, life: Life, at: datetime, *, expected: bool = False) -> str:
-    """The word of UCP and schema.org for what can be had at ``at``.
+    """The status at ``at``, in the words of UCP and schema.org.
 
-        units are sellable        `preorder` while the product is sold ahead only, or else
+        units are sellable        `preorder` before the product's first day of sale, or else
                                   `in_stock`, `limited_stock`: discontinued goods are sold off
         none are, discontinued    `discontinued`: no supply is promised, whatever is expected
-        none are, some expected   `preorder` while it is sold ahead only, or else `backorder`
-        nothing at all            `out_of_stock`; so is what was never stocked, discontinued or not
+        none are, some expected   `preorder` before the first day of sale, or else `backorder`
+        nothing at all            `out_of_stock`; also a product that was never stocked
 
-    It is judged at the instant of the answer, so that nothing has to be written when the day comes
-    from which a product is sold.
+    The instant of the answer decides, so that nothing has to be written on the first day of sale.
     """
     if sellable <= 0 and life.discontinued:
         return "discontinued"
@@ -428,14 +444,15 @@ def status(sellable: int, life: Life, at: datetime, *, expected: bool = False) -
 
 
 def first_expected(pack: Columns, at: datetime) -> tuple[int, int] | None:
-    """The first date after ``at`` with supply anywhere, and all units of that date."""
+    """The first date after ``at`` with supply at any location, and all units of that
+    date."""
     return _next_expected(pack, None, at)
 
 
 def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tuple[int, int] | None:
-    """The first date after ``at`` with supply at a wanted location, and all units of that date.
+    """The first date after ``at`` with supply at a ``wanted`` location, and all units of that date.
 
-    Supply that is overdue is no longer told of, nor that of discontinued products.
+    Overdue supply and supply of discontinued products are left out.
     """
     if pack.life.discontinued:
         return None
@@ -451,13 +468,15 @@ def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tupl
 
 
 def etag(text: str) -> str:
-    """A strong validator (RFC 9110, 8.8.3): other text, other tag."""
+    """A strong validator (RFC 9110, 8.8.3): different texts have different
+    tags."""
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
 def etag_matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the caller's copy, told by If-None-Match (RFC 9110, 13.1.2), is this one."""
+    """Whether the caller's copy (If-None-Match, RFC 9110, 13.1.2) is the current
+    one."""
     if not if_none_match:
         return False
-    told = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
-    return tag in told or "*" in told
+    tags = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
+    return tag in tags or "*" in tags

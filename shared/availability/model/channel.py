@@ -1,4 +1,5 @@
-"""What a channel is told of a pack: what it could take, by the rules of channel stock. Pure."""
+"""What a channel may sell of a pack, by the rules of channel stock.
+Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +11,8 @@ NOTHING: Mapping[str, int] = {}
 
 
 def confidence_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> ConfidenceOf:
-    """How often picks find a SKU, as its pack says; nothing of one that has no pack."""
+    """The confidence in the stock of a SKU, from its pack; empty for a SKU without a
+    pack."""
 
     def found(sku: str) -> Mapping[str, int]:
         pack = packs.get(sku)
@@ -20,14 +22,14 @@ def confidence_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> Confiden
             known = [(place, row.confidence) for place, row in pack.rows.items()]
         else:
             known = list(zip(pack.locations, pack.confidence, strict=False))
-        return {place: sure for place, sure in known if sure is not None}
+        return {place: confidence for place, confidence in known if confidence is not None}
 
     return found
 
 
 def sellable_columns(packs: Mapping[str, Columns], selling: ChannelTerms) -> dict[str, Columns]:
-    """The packs by SKU with the units that the channel may sell in the place of those available:
-    by the same terms that bound it when it takes."""
+    """The packs by SKU with the units that the channel may sell as ``available``, by the same terms
+    that a reservation of the channel is bound to."""
     return {
         sku: pack
         if selling.is_unrestricted(sku)
@@ -37,11 +39,12 @@ def sellable_columns(packs: Mapping[str, Columns], selling: ChannelTerms) -> dic
 
 
 def sellable_pack(pack: Pack, columns: Columns, selling: ChannelTerms) -> Pack:
-    """The pack, whose columns are given too, with the units that the channel may sell."""
-    seen = sellable_columns({pack.sku: columns}, selling)[pack.sku]
-    if seen is columns:
+    """``pack`` (whose ``columns`` are given too) with the units that the channel may
+    sell."""
+    sellable = sellable_columns({pack.sku: columns}, selling)[pack.sku]
+    if sellable is columns:
         return pack
-    units = dict(zip(seen.locations, seen.available, strict=True))
+    units = dict(zip(sellable.locations, sellable.available, strict=True))
     rows = {place: replace(row, available=units[place]) for place, row in pack.rows.items()}
     return replace(pack, rows=rows)
 

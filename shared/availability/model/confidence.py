@@ -1,38 +1,39 @@
-"""How likely it is that a unit which the stock shows is found when somebody goes to pick it. Pure.
+"""Confidence: how likely a picker finds a unit that the stock shows. Pure.
 
-Kept per location and product group (the catalog's attribute GROUP) as faded counts of picks that
-found the goods and picks that did not. The answer is the mean of a Beta posterior, in two steps,
-so that a group of which little is known borrows from the rest of its location:
+Kept per location and product group (the catalog's attribute GROUP) as faded counts of successful
+and failed picks. The confidence is the mean of a Beta posterior, in two steps, so that a group with
+few picks borrows from the rest of its location:
 
     location   m = (MEAN * WEIGHT + found of all groups) / (WEIGHT + picks of all groups)
     group      p = (m * WEIGHT + found of the group)     / (WEIGHT + picks of the group)
 
 that is, a prior Beta(MEAN * WEIGHT, (1 - MEAN) * WEIGHT) over locations, and one of the same weight
-around the location's mean over its groups. Picks fade with HALF_LIFE: shelves are put in order.
+around the location's mean over its groups. Picks fade with HALF_LIFE, because shelves are put in
+order.
 
-Counts teach as well. A count of N units where B > 0 were believed says what a pick would have met:
+Counts teach as well. A count of N units where B > 0 were believed shows what a pick would have met:
 
     found = min(N, B) / B     of COUNT_WORTH picks
 
-because a pick takes one of the believed units, and B - N of these are not there. Units too many
-are found all the same, and where nothing was believed nobody would have been sent.
+because a pick takes one of the believed units, and B - N of them are missing. Surplus units do not
+make a pick fail, and where no units were believed nobody would have been sent to pick.
 
-Only counts that people make by plan teach (``reason``: cycle_counting, stock_taking), and of these
-also those that find all in order: the ones that correct are by their choice the bad ones, and taken
-alone they say of a location with some disorder that most of it is. The rest is left out because it
-makes the answers worse (tests/bench/availability/calibration.py, "counts of each kind"):
+Only planned counts by people teach (``reason``: cycle_counting, stock_taking), including those that
+confirm the stock. Correcting counts are made where something is wrong: alone they would make a
+location with some disorder look mostly wrong. Other counts make the confidence worse
+(tests/bench/availability/calibration.py, "counts of each kind"):
 
-    a system's copy of its book   what differs are sales that nobody has told, not units that are
-                                  missing; what does not differ repeats each night what one system
-                                  believes of itself, and proves nothing of the shelf
+    a copy of a system's book     differences are sales that were not reported, not missing units;
+                                  agreement only repeats each night what one system believes, and
+                                  proves nothing about the shelf
     a net count                   orders and shelf cannot be told apart in it
-    a count on suspicion          is made where units are missing, and speaks of no other shelf: it
-                                  should come without a ``reason``
+    a count on suspicion          is made where units are missing, and says nothing about other
+                                  shelves: it should come without a ``reason``
 
-COUNT_WORTH is below one. A count meets any shelf, a pick the shelves that sell; a shelf that is
-counted in its turn is seen at its worst, just before it is put right; and whoever counts a whole
-store says thousands of things at once, of the same day. For the same cause at most MOST_COUNTS of a
-location teach at a time, chosen by their ids, which know nothing of what was found.
+COUNT_WORTH is below one. A count meets any shelf, a pick mostly the shelves that sell; a shelf is
+counted at its worst, just before it is put right; and a count of a whole store produces thousands
+of outcomes of the same day. For the same reason at most MOST_COUNTS of a location teach at a time,
+chosen by their ids, which do not depend on the result.
 """
 
 import hashlib
@@ -41,7 +42,8 @@ from dataclasses import dataclass, field
 
 GROUP = "department"
 MEAN = 0.95
-"""Of the prior: a location that has never picked is believed to find 19 of 20."""
+"""Mean of the prior: a location without picks is believed to find 19 of
+20."""
 WEIGHT = 20.0
 """Picks that the prior is worth."""
 HALF_LIFE = 90 * 86_400
@@ -49,15 +51,21 @@ HALF_LIFE = 90 * 86_400
 COUNT_WORTH = 0.25
 """Picks that a count is worth."""
 MOST_COUNTS = 16
-"""Of a location and a batch: what is REMEMBERED holds some batches, should they come again."""
+"""Counts of a location and a batch that teach: REMEMBERED then covers several batches, in case they
+come again."""
 REMEMBERED = 64
-"""Outcomes of a location that are known by their ids, so that one told twice counts once."""
+"""Outcomes of a location that are remembered by their ids, so that a repeated outcome
+counts once."""
 WHOLE = 1000
-"""Packs have the probability in thousandths."""
+"""Packs store the confidence in
+thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picks:
+    """Faded numbers of picks that found their goods, and of picks that missed
+    them."""
+
     found: float = 0.0
     missed: float = 0.0
 
@@ -68,9 +76,10 @@ class Picks:
 
 @dataclass(frozen=True, slots=True)
 class PickOutcome:
-    """One pick, or one count that showed what a pick would have met, at ``second`` (epoch).
+    """One pick at ``second`` (epoch), or one count that shows what a pick would have met.
 
-    ``found`` is the share that was there, ``worth`` in picks."""
+    ``found`` is the share of the units that was there, ``worth`` the weight in picks.
+    """
 
     id: str
     group: str
@@ -81,7 +90,7 @@ class PickOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ShelfCount:
-    """People have counted ``quantity`` units at ``second``, where ``believed`` were thought to be.
+    """People have counted ``quantity`` units at ``second`` where ``believed`` units were expected.
     ``id`` names the count for ever."""
 
     id: str
@@ -94,7 +103,8 @@ class ShelfCount:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRecord:
-    """What is known of a location at ``second``; ``seen`` are digests of the latest outcomes."""
+    """The picks of a location, faded to ``second``; ``seen`` are digests of the latest
+    outcomes."""
 
     groups: Mapping[str, Picks] = field(default_factory=dict)
     second: int = 0
@@ -103,13 +113,15 @@ class ConfidenceRecord:
 
 
 def teaching_counts(countings: Iterable[ShelfCount]) -> list[ShelfCount]:
-    """Those of the counts of one location that teach: the same ones when they come again."""
+    """The counts of one location that teach: always the same ones, also when they come
+    again."""
     by_digest = {_digest(one.id): one for one in countings if one.believed > 0}
     return [one for _, one in sorted(by_digest.items())[:MOST_COUNTS]]
 
 
 def outcome_of_count(counting: ShelfCount, group: str) -> PickOutcome:
-    """What it says of picks of ``group``, that of its SKU; ``believed`` is above 0."""
+    """The outcome that a count shows for picks of ``group``, its SKU's group; ``believed`` is above
+    0."""
     found = min(counting.quantity, counting.believed) / counting.believed
     return PickOutcome(counting.id, group, found, counting.second, COUNT_WORTH)
 
@@ -117,7 +129,7 @@ def outcome_of_count(counting: ShelfCount, group: str) -> PickOutcome:
 def learn(record: ConfidenceRecord, outcomes: Iterable[PickOutcome]) -> ConfidenceRecord | None:
     """``record`` after ``outcomes``; None when all of them are known.
 
-    An outcome that comes late counts for what it is worth by then.
+    A late outcome counts with its faded weight.
     """
     known = set(record.seen)
     new = {digest: one for one in outcomes if (digest := _digest(one.id)) not in known}
@@ -134,6 +146,8 @@ def learn(record: ConfidenceRecord, outcomes: Iterable[PickOutcome]) -> Confiden
 
 
 def probability(record: ConfidenceRecord, group: str) -> float:
+    """The confidence in the stock of a group at the
+    location."""
     found = sum(picks.found for picks in record.groups.values())
     missed = sum(picks.missed for picks in record.groups.values())
     location = _mean(MEAN, Picks(found, missed))

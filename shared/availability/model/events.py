@@ -1,11 +1,10 @@
-"""What other systems are told of availability: that a status has crossed a threshold. Pure.
+"""Events of availability: a status has crossed a threshold. Pure.
 
-An event is made of two packs that stood one after the other, and of the rules of channel stock in
-force; or of one pack, and of the rules before and after they have changed. Made again, it is the
-same event, with the same id.
+An event is made from two successive packs and the rules of channel stock in force, or from one pack
+and the rules before and after a change. Making it again gives the same event with the same id.
 
-Of two events of one SKU and channel the one with the later ``time`` is the truth, whichever comes
-first; of one ``time``, the one that comes last.
+Among events of one SKU and channel the one with the latest ``time`` is valid, in whatever order
+they arrive; among those of one ``time``, the one that arrives last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,30 +18,31 @@ from shared.instants import rfc3339
 SOURCE = "norain/availability"
 CHANGED = "availability.changed"
 MOST_LOCATIONS = 1000
-"""Of one event, of 140 bytes each at most: a bus takes 256 KB. All locations of a SKU change at
-once when its product does."""
+"""Locations of one event, at most 140 bytes each: a bus takes 256 KB. All locations of a SKU change
+at once when its product does."""
 
 
 PackViews = tuple[Pack | None, Pack]
-"""A pack and the one before it, as a channel is told of them."""
+"""A pack as a channel may sell it, and the pack before
+it."""
 
 
 def channel_events(
     before: Pack | None, pack: Pack, views: Mapping[str, PackViews]
 ) -> list[dict[str, Any]]:
-    """The CloudEvents of a pack that was written over ``before``: one for all channels but those
-    that rules of channel stock tell something else, and one for each of these."""
+    """The CloudEvents of ``pack``, which was written over ``before``: one for all channels without
+    terms of their own, and one for each channel whose terms give another result."""
     whole = change_event(before, pack)
     apart: list[str] = []
     own: list[dict[str, Any]] = []
     for channel, (was, now) in sorted(views.items()):
-        told = change_event(was, now)
-        if (told and told["data"]) == (whole and whole["data"]):
+        event = change_event(was, now)
+        if (event and event["data"]) == (whole and whole["data"]):
             continue
         apart.append(channel)
-        if told:
-            data = {**told["data"], "channel": channel}
-            own.append({**told, "id": f"{told['id']}@{channel}", "data": data})
+        if event:
+            data = {**event["data"], "channel": channel}
+            own.append({**event, "id": f"{event['id']}@{channel}", "data": data})
     if whole is None:
         return _in_parts(own)
     if apart:
@@ -54,21 +54,23 @@ def rule_change_events(
     views: Mapping[str, PackViews], rules: str, since: datetime
 ) -> list[dict[str, Any]]:
     """The CloudEvents of a pack after the rules of channel stock have changed: one for each channel
-    whose view, under the rules before and under those ``since``, has crossed a threshold.
+    for which the change, in force ``since``, crosses a threshold.
 
-    ``rules`` names both for ever."""
+    ``rules`` names both versions of the rules for ever.
+    """
     events = []
     for channel, (was, now) in sorted(views.items()):
-        if told := change_event(was, now):
-            name = f"{told['id']}@{channel}~rules{rules}"
-            data = {**told["data"], "channel": channel}
+        if event := change_event(was, now):
+            name = f"{event['id']}@{channel}~rules{rules}"
+            data = {**event["data"], "channel": channel}
             time = rfc3339(max(now.as_of, since))
-            events.append({**told, "id": name, "time": time, "data": data})
+            events.append({**event, "id": name, "time": time, "data": data})
     return _in_parts(events)
 
 
 def _in_parts(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, in the place of each with too many locations several with some of them."""
+    """The events, with each one that has too many locations divided into
+    several."""
     parts = []
     for event in events:
         data, rows = event["data"], event["data"]["locations"]
@@ -80,9 +82,10 @@ def _in_parts(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def change_event(before: Pack | None, pack: Pack) -> dict[str, Any] | None:
-    """The CloudEvent of a pack that was written over ``before``; None when no status has changed.
+    """The CloudEvent of ``pack``, which was written over ``before``; None when no status has
+    changed.
 
-    It counts what the packs say is available.
+    It counts the ``available`` units of the packs.
     """
     old, new = _summary(before), _summary(pack)
     was, now = _statuses(before), _statuses(pack)
@@ -129,7 +132,8 @@ def _summary(pack: Pack | None) -> str:
 
 
 def _statuses(pack: Pack | None) -> Mapping[str, str]:
-    """Of each location; what is expected at one makes it a backorder there."""
+    """The status of each location; supply that is expected there makes it a
+    backorder."""
     if pack is None:
         return {}
     life, at = pack.life, pack.as_of
@@ -140,5 +144,6 @@ def _statuses(pack: Pack | None) -> Mapping[str, str]:
 
 
 def _coming(row: PackRow, at: datetime) -> bool:
-    """Supply that is overdue is no longer told of."""
+    """Whether supply is expected after ``at``; overdue supply does not
+    count."""
     return any(second > at.timestamp() for second, _ in row.expected)

@@ -1,6 +1,6 @@
-"""What search engines and marketplaces take as files: availability in their words. Pure.
+"""Files for search engines and marketplaces: availability in their words. Pure.
 
-google       Google's local inventory, tab-separated: a row for each store that knows a product
+google       Google's local inventory, tab-separated: a row for each store that stocks a product
              https://support.google.com/merchants/answer/14819809
 schema.org   a line for each product: JSON-LD, https://schema.org/Product with its offers
 """
@@ -36,7 +36,8 @@ GOOGLE_WORDS = {
     "out_of_stock": "out_of_stock",
     "discontinued": "out_of_stock",
 }
-"""Of what a shopper finds in the store now: this file knows no preorder."""
+"""Google's words for the stock in the store now: this file has no word for
+preorder."""
 SCHEMA_ORG_WORDS = {
     "in_stock": "https://schema.org/InStock",
     "limited_stock": "https://schema.org/LimitedAvailability",
@@ -55,7 +56,8 @@ DECIMALS = {
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The locations, and how soon each of them hands over what is ordered at ``at``."""
+    """The locations, and how soon each hands over an order placed at
+    ``at``."""
 
     locations: Mapping[str, Location]
     slas: Mapping[str, str]
@@ -74,7 +76,8 @@ class Stores:
 
 
 def _sla(location: Location, ready: datetime | None, at: datetime) -> str:
-    """Google's word, by the calendar of the location; empty when it hands nothing over."""
+    """Google's word for the pickup time, in the location's time zone; empty without
+    pickup."""
     if ready is None:
         return ""
     zone = ZoneInfo(location.time_zone)
@@ -89,7 +92,8 @@ def google_header() -> str:
 
 
 def google(product: Product, pack: Columns, stores: Stores) -> Iterator[str]:
-    """A line for each store with a position; none for an id that Google does not take."""
+    """A line for each store with a position; none for an id that is too long for
+    Google."""
     if len(product.sku) > LONGEST_GOOGLE_ID:
         return
     price = f"{decimal(product.price, product.currency)} {product.currency}"
@@ -105,7 +109,8 @@ def google(product: Product, pack: Columns, stores: Stores) -> Iterator[str]:
 
 
 def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
-    """One line: what is shipped as one offer, and one for each store that hands over."""
+    """One line: one offer for shipping, and one for each store that offers
+    pickup."""
     there = [
         (stores.locations[name], max(0, units))
         for name, units in zip(pack.locations, pack.available, strict=True)
@@ -115,7 +120,7 @@ def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
     coming = first_expected(pack, stores.at)
     life, at = pack.life, stores.at
     word = status(shipped, life, at, expected=coming is not None)
-    # Sold ahead, it comes neither before its day nor, with nothing there, before its supply.
+    # An offer starts on the first day of sale and, without units, not before the next supply.
     starts = [life.available_from] if word == "preorder" and life.available_from else []
     if coming and not shipped:
         starts.append(datetime.fromtimestamp(coming[0], UTC))
@@ -165,7 +170,8 @@ def _offer(
 
 
 def decimal(amount: int, currency: str) -> str:
-    """Minor units as a decimal number: 199 USD is 1.99, 199 JPY is 199."""
+    """Minor units as a decimal number: 199 USD is 1.99, 199 JPY is
+    199."""
     places = next((places for places, some in DECIMALS.items() if currency in some), 2)
     whole, minor = divmod(amount, 10**places)
     return f"{whole}.{minor:0{places}d}" if places else str(whole)

@@ -1,11 +1,11 @@
-"""What every location could sell of a SKU, packed so that one read answers. Pure.
+"""A pack: the units that every location has of a SKU, so that one read answers. Pure.
 
-A pack is a fold over the changes of the SKU's positions: for each location the newest version
-wins, so that any order and any repetition of the changes gives the same pack.
+A pack is a fold over the changes of the SKU's positions: for each location the newest version wins,
+so that any order and any repetition of the changes gives the same pack.
 
-A pack that grows too large for one item lies in slices: 2, 4, 8 ... of them, each with the rows of
-its own locations (``slice_of``). A slice is a pack itself, so that a change folds into its slice
-alone; ``whole`` and ``joined`` put slices together again.
+A pack that is too large for one item lies in slices: 2, 4, 8 ... of them, each with the rows of its
+own locations (``slice_of``). A slice is a pack itself, so that a change folds into its slice alone;
+``merge_slices`` and ``merge_columns`` put slices together again.
 """
 
 import json
@@ -20,16 +20,17 @@ from shared.availability.model.sales import Prior, Sale, Sales
 from shared.catalog.model import ORDINARY, Life
 
 ExpectedUnits = tuple[int, int]
-"""Units that are expected, after the epoch second at which they are."""
+"""(epoch second, units): when units are expected, and how
+many."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackRow:
-    """``available`` units at a location, as of the position's ``version``; ``expected`` supply in
-    the order of its dates; ``sales`` over the counter, once there were any. ``reserved`` units and
-    ``counters`` are what floors depend on. ``awaited`` is a digest of the supplies of which units
-    are promised, 0 where there are none. ``confidence`` is in thousandths how likely it is that a
-    pick there finds what the stock shows (confidence.py), None where nobody has picked."""
+    """``available`` units at a location, as of the position's ``version``; ``expected`` supply by
+    date; ``sales`` over the counter, once there were any. ``reserved`` units and ``counters`` are
+    what floors depend on. ``awaited`` is a digest of the supplies with promised units, 0 without.
+    ``confidence`` is the probability in thousandths that a pick finds the units (confidence.py),
+    None before the first pick."""
 
     available: int
     version: int
@@ -43,11 +44,12 @@ class PackRow:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """All locations of one SKU. Stale by the stream's lag at most; a reservation never is.
+    """All locations of one SKU. It is at most the stream's lag old; a reservation never uses it.
 
-    ``as_of`` is when the newest change in it was made. ``version`` rises with its writes, and no
-    two writes of a SKU have the same: it counts them while the pack is one item. ``prior`` is what
-    all its shelves together sell over the counter, once they do. ``life`` is that of its product.
+    ``as_of`` is the instant of its newest change. ``version`` rises with its writes, and no two
+    writes of a SKU have the same: it counts them while the pack is one item. ``prior`` describes
+    the sales over the counter at all locations together, once there are any. ``life`` is that of
+    its product.
     """
 
     sku: str
@@ -58,7 +60,8 @@ class Pack:
     life: Life = ORDINARY
 
     def rate(self, location_id: str, at: datetime) -> float | None:
-        """Units per day that are sold over the counter there; None while nobody can tell."""
+        """Units per day sold over the counter at the location; None while too little is
+        known."""
         row, second = self.rows.get(location_id), int(at.timestamp())
         if self.prior is None or row is None or not self.prior.tells(second):
             return None
@@ -67,7 +70,8 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its locations."""
+    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its
+    locations."""
 
     pack: Pack
     number: int = 0
@@ -75,14 +79,15 @@ class Slice:
 
     @property
     def next_version(self) -> int:
-        """Each slice has versions of its own, so that no two of a SKU ever have the same."""
+        """Each slice has versions of its own, so that no two writes of a SKU have the same
+        version."""
         return self.pack.version + self.of
 
 
 @dataclass(frozen=True, slots=True)
 class PackChange:
-    """A position as of its ``version``, changed at ``at``; ``row`` is None when it is no more.
-    ``sold`` is what this change has sold over the counter."""
+    """A position as of its ``version``, changed at ``at``; ``row`` is None when it was deleted.
+    ``sold`` are the sales over the counter in this change."""
 
     location_id: str
     version: int
@@ -92,11 +97,11 @@ class PackChange:
 
 
 def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> Pack | None:
-    """``pack`` after ``changes``, or None when they are all known: nothing is to be written.
+    """``pack`` after ``changes``; None when all of them are known, so that nothing is written.
 
-    A change older than what is known of its location, or as old, changes nothing. A position that
-    is no more leaves no trace: its changes must not come after its end. Sales are learnt from each
-    change once; of one that comes after a newer one of its position they are not.
+    A change that is not newer than the location's row changes nothing. A deleted position leaves no
+    trace, so its changes must not come after its deletion. Sales are learnt once from each change,
+    but not from a change that comes after a newer one of its position.
     """
     rows = dict(pack.rows) if pack else {}
     as_of = pack.as_of if pack else None
@@ -124,7 +129,8 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
 def _next(
     sku: str, pack: Pack | None, rows: dict[str, PackRow], as_of: datetime, since: int | None
 ) -> Pack:
-    """``pack`` with other ``rows``: it keeps what they do not tell."""
+    """``pack`` with other ``rows``; its other values
+    stay."""
     prior = _prior(since, rows, as_of)
     if pack is None:
         return Pack(sku, rows, as_of, prior=prior)
@@ -132,14 +138,16 @@ def _next(
 
 
 def _with_learnt(known: PackRow | None, change: PackChange, since: int | None) -> PackRow:
-    """The row of ``change`` with what was learnt of its shelf, from ``known`` on."""
+    """The row of ``change`` with the sales and the confidence that were learnt at its
+    location."""
     assert change.row is not None
     confidence = known.confidence if known else None
     return replace(change.row, sales=_sales(known, change, since), confidence=confidence)
 
 
 def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
-    """``pack`` with what is known of the picks at its locations; itself when it says so already."""
+    """``pack`` with the confidence at its locations; the same object when it has it
+    already."""
     if all(row.confidence == confidence.get(place) for place, row in pack.rows.items()):
         return pack
     rows = {
@@ -154,7 +162,7 @@ def _sales(known: PackRow | None, change: PackChange, since: int | None) -> Sale
     if known is not None and shelf is not None:
         stocked = change.row is not None and change.row.available > 0
         if stocked == (known.available > 0) and second - shelf.second < sales.DAY_SECONDS:
-            # Told as of the same second again: what is rounded with every write gets lost.
+            # Keep the second: sales that are rounded with every write would get lost.
             return sales.with_sales(shelf, change.sold)
         shelf = sales.faded_to(shelf, second, stocked=known.available > 0)
     elif change.sold and since is not None:
@@ -179,11 +187,11 @@ def _prior(since: int | None, rows: Mapping[str, PackRow], at: datetime) -> Prio
 
 
 def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pack | None:
-    """The pack that says what ``truth`` says, one change for each position there is, all of them
-    read after ``pack``; None when it says so already.
+    """The pack that ``truth`` gives, one change for each existing position, all read after
+    ``pack``; None when ``pack`` equals it already.
 
-    A location without a position is no more. What was learnt of sales is kept; what was sold in
-    changes that never reached the pack is not learnt any more.
+    A location without a position is removed. Sales that were learnt are kept; sales in changes that
+    never reached the pack are lost.
     """
     known = pack.rows if pack else {}
     since = pack.prior.since if pack and pack.prior else None
@@ -204,13 +212,14 @@ def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pa
 
 
 def slice_of(location_id: str, of: int) -> int:
-    """The number of the slice that has the location, when there are ``of``."""
+    """The number of the location's slice, when there are ``of``
+    slices."""
     return zlib.crc32(location_id.encode()) % of
 
 
 def split_pack(pack: Pack, of: int) -> list[Slice]:
-    """``pack`` in ``of`` slices, each at the version from which it goes on: what they say together
-    is what ``pack`` says. All are later than any version that the pack has had."""
+    """``pack`` in ``of`` slices that have the same rows together. The version of each slice is
+    later than any that the pack has had."""
     if of == 1:
         return [Slice(pack)]
     rows: list[dict[str, PackRow]] = [{} for _ in range(of)]
@@ -229,8 +238,8 @@ def split_pack(pack: Pack, of: int) -> list[Slice]:
 
 
 def slices_needed(pack: Pack, of: int, most_bytes: int, most: int) -> int:
-    """How many slices ``pack`` needs so that none is larger than ``most_bytes``: ``of`` at least,
-    ``most`` at most."""
+    """The number of slices that ``pack`` needs so that none is larger than ``most_bytes``: at least
+    ``of``, at most ``most``."""
     while of < most and any(
         len(encode(part.pack.rows, part.pack.prior)) > most_bytes for part in split_pack(pack, of)
     ):
@@ -241,9 +250,9 @@ def slices_needed(pack: Pack, of: int, most_bytes: int, most: int) -> int:
 def merge_slices(slices: Sequence[Pack]) -> Pack:
     """The pack that lies in ``slices``.
 
-    The prior over all shelves is made of their rows: stored, it would have to be written with a
-    change of any slice. Those of the slices only tell since when there were sales. The life of the
-    product is in all slices, and is taken from the first.
+    The prior over all locations is computed from the rows: stored, it would have to be written with
+    a change of any slice. The slices' own priors only show when sales began. The life of the
+    product is the same in all slices, and is taken from the first.
     """
     if len(slices) == 1:
         return slices[0]
@@ -258,9 +267,9 @@ def merge_slices(slices: Sequence[Pack]) -> Pack:
 
 
 def with_slice(pack: Pack, part: Slice) -> Pack:
-    """``pack`` as if ``part`` were what stands in its place, however many slices there are now. Its
-    prior is left as it was. Of the life of the product the first slice tells: when that has changed
-    it is news once, and not with every slice."""
+    """``pack`` with ``part`` in its place, however many slices there are now. Its prior is not
+    changed. Only the first slice changes the life of the product, so that a change of life causes
+    one event, not one for each slice."""
     rows = {
         place: row for place, row in pack.rows.items() if slice_of(place, part.of) != part.number
     }
@@ -271,11 +280,11 @@ def with_slice(pack: Pack, part: Slice) -> Pack:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A pack as it is stored: the locations in the order of their ids, and what each has.
+    """A pack as it is stored: the locations in the order of their ids, and the values of each.
 
-    ``expected``, ``reserved`` and ``counters`` have the place of a location for their key; most
-    locations have none. ``confidence`` is empty when it is known of no location. ``as_of`` is a
-    text, RFC 3339 with milliseconds.
+    The keys of ``expected``, ``reserved`` and ``counters`` are indexes of locations; most locations
+    have none. ``confidence`` is empty when it is known of no location. ``as_of`` is a text, RFC
+    3339 with milliseconds.
     """
 
     as_of: str
@@ -290,6 +299,8 @@ class Columns:
 
 
 def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
+    """The rows as
+    columns."""
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
     sure = [rows[location].confidence for location in order]
@@ -306,7 +317,8 @@ def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
 
 
 def merge_columns(slices: Sequence[Columns]) -> Columns:
-    """The columns of the pack that lies in ``slices``."""
+    """The columns of the pack that lies in
+    ``slices``."""
     if len(slices) == 1:
         return slices[0]
     found: list[tuple[str, int, int, int | None]] = []
@@ -317,9 +329,9 @@ def merge_columns(slices: Sequence[Columns]) -> Columns:
         sure = part.confidence or [None] * len(part.locations)
         found += zip(part.locations, part.available, part.versions, sure, strict=True)
         name = part.locations.__getitem__
-        expected |= {name(int(place)): told for place, told in part.expected.items()}
-        reserved |= {name(int(place)): told for place, told in part.reserved.items()}
-        counters |= {name(int(place)): told for place, told in part.counters.items()}
+        expected |= {name(int(place)): units for place, units in part.expected.items()}
+        reserved |= {name(int(place)): units for place, units in part.reserved.items()}
+        counters |= {name(int(place)): units for place, units in part.counters.items()}
     found.sort(key=lambda row: row[0])
     at = {row[0]: str(place) for place, row in enumerate(found)}
     sure = [row[3] for row in found]
@@ -328,28 +340,29 @@ def merge_columns(slices: Sequence[Columns]) -> Columns:
         [row[0] for row in found],
         [row[1] for row in found],
         [row[2] for row in found],
-        {at[location]: told for location, told in expected.items()},
-        {at[location]: told for location, told in reserved.items()},
-        {at[location]: told for location, told in counters.items()},
+        {at[location]: units for location, units in expected.items()},
+        {at[location]: units for location, units in reserved.items()},
+        {at[location]: units for location, units in counters.items()},
         sure if any(known is not None for known in sure) else [],
         slices[0].life,
     )
 
 
 def encode(rows: Mapping[str, PackRow], prior: Prior | None = None) -> bytes:
-    """Compact JSON of the columns, deflated; sales have columns of their own, ``s`` and ``p``."""
-    told = to_columns(rows, "")
-    order = told.locations
+    """The columns as compact JSON, deflated; sales have columns of their own, ``s`` and
+    ``p``."""
+    plain = to_columns(rows, "")
+    order = plain.locations
     columns: dict[str, object] = {
         "l": order,
-        "a": told.available,
-        "v": told.versions,
-        "e": told.expected,
-        "r": told.reserved,
-        "c": told.counters,
+        "a": plain.available,
+        "v": plain.versions,
+        "e": plain.expected,
+        "r": plain.reserved,
+        "c": plain.counters,
     }
-    if told.confidence:
-        columns["q"] = told.confidence
+    if plain.confidence:
+        columns["q"] = plain.confidence
     if any(row.awaited for row in rows.values()):
         columns["w"] = {
             str(place): rows[location].awaited
@@ -370,8 +383,8 @@ def encode(rows: Mapping[str, PackRow], prior: Prior | None = None) -> bytes:
 
 
 SalesColumns = tuple[list[int] | None, list[int], list[int], list[int]]
-"""The places of the locations that have sales (None: all), units and days in hundredths, and the
-seconds since they were told: alike beside alike takes a third less than row by row."""
+"""The indexes of the locations that have sales (None: all), units and days in hundredths, and the
+ages in seconds. Equal kinds of values side by side take a third less than row by row."""
 
 
 def _sales_columns(shelves: list[Sales | None], second: int) -> SalesColumns:
@@ -385,12 +398,13 @@ def _sales_columns(shelves: list[Sales | None], second: int) -> SalesColumns:
 
 
 def _shelves(columns: Any, second: int) -> dict[int, Sales]:
-    """Of each place. What was written row by row is still understood."""
+    """The sales by index of the location. Packs of older releases, written row by row, are still
+    read."""
     if isinstance(columns, dict):
         return {int(place): Sales(*known) for place, known in columns.items()}
-    places, *told = columns
+    places, *values = columns
     shelves = (
-        Sales(sold / 100, days / 100, second - age) for sold, days, age in zip(*told, strict=True)
+        Sales(sold / 100, days / 100, second - age) for sold, days, age in zip(*values, strict=True)
     )
     return dict(zip(places, shelves, strict=True) if places is not None else enumerate(shelves))
 

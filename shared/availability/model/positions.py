@@ -1,4 +1,5 @@
-"""What a pack says of a position. Pure."""
+"""A position as a row of a pack.
+Pure."""
 
 import zlib
 
@@ -24,7 +25,8 @@ def change_of(position: Position) -> PackChange:
 
 
 def _supply(position: Position) -> tuple[ExpectedUnits, ...]:
-    """What is to come and is promised to nobody; what has been overdue for long is not to come."""
+    """Expected units that are not promised; supply that has been overdue for long is left
+    out."""
     free = (
         (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))
         for entry in current_supply(position.expected, position.due, position.updated_at)
@@ -33,8 +35,8 @@ def _supply(position: Position) -> tuple[ExpectedUnits, ...]:
 
 
 def _awaited(position: Position) -> int:
-    """Another number when anything has happened to a supply of which units are promised, or when
-    some of these have come; 0 when none are promised. One promise more is nothing to be told of."""
+    """A digest that changes when a supply with promised units changes or some of it arrives; 0 when
+    no units are promised. A further promise alone does not change it."""
     if not (position.due or position.landed):
         return 0
     coming = [

@@ -1,13 +1,13 @@
 """Units per day that walk-in customers take from a shelf, learnt from the sales of feeds. Pure.
 
-Everything fades with HALF_LIFE. ``sold`` is the faded sum of the units sold, ``days`` the faded sum
-of the days on which there was something to sell: an empty shelf says nothing of the demand. What
-one shelf alone cannot tell is borrowed from the others of its SKU (empirical Bayes): with a gamma
-prior over the shelves, of mean ``mean`` and worth ``weight`` days of watching,
+All numbers fade with HALF_LIFE. ``sold`` is the faded sum of the units sold, ``days`` the faded sum
+of the days with units to sell: an empty shelf says nothing about demand. A shelf with few sales
+borrows from the other shelves of its SKU (empirical Bayes), with a gamma prior over the shelves of
+mean ``mean`` and a weight of ``weight`` days of watching:
 
     rate = (mean * weight + sold) / (weight + days)
 
-The prior's two moments are matched to what was seen: Var(sold) = mean * days + days^2 * Var(rate).
+The prior's two moments are matched to the data: Var(sold) = mean * days + days^2 * Var(rate).
 """
 
 import math
@@ -15,9 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 HALF_LIFE = 28.0
-"""Days after which a sale counts half: a season's pace, as fast as it can be told from chance."""
+"""Days after which a sale counts half: as fast as a season's pace can be told from
+chance."""
 LIFE = HALF_LIFE / math.log(2)
-"""What ``days`` tends to on a shelf that is never empty."""
+"""The limit of ``days`` on a shelf that is never
+empty."""
 DAY_SECONDS = 86_400
 LEAST_DAYS = 7
 LEAST_WEIGHT = 1.0
@@ -26,7 +28,8 @@ MOST_WEIGHT = 10 * LIFE
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """What is known of one shelf at ``second`` (epoch)."""
+    """The sales of one shelf, faded to ``second``
+    (epoch)."""
 
     sold: float
     days: float
@@ -35,8 +38,8 @@ class Sales:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is known at ``second`` of a SKU's shelves together, which are watched since ``since``:
-    the sums over them, how many of them have something to sell, and what the prior weighs."""
+    """All shelves of a SKU together, faded to ``second`` and watched since ``since``: the sums over
+    them, the number of shelves with units to sell, and the weight of the prior."""
 
     since: int
     second: int
@@ -46,14 +49,16 @@ class Prior:
     weight: float
 
     def tells(self, second: int) -> bool:
-        """Whether it has been watched for long enough: it began with a sale, not with the wait."""
+        """Whether the SKU has been watched for long enough: watching begins with a sale, not with
+        the wait for one."""
         return second - self.since >= LEAST_DAYS * DAY_SECONDS
 
     def mean(self, second: int) -> float:
-        """Units per day of a shelf, at a later ``second`` without another sale."""
-        left = _faded(second - self.second)
-        days = self.days * left + self.shelves * LIFE * (1 - left)
-        return self.sold * left / max(LEAST_WEIGHT, days)
+        """Units per day of a shelf, at a later ``second`` without another
+        sale."""
+        fading = _faded(second - self.second)
+        days = self.days * fading + self.shelves * LIFE * (1 - fading)
+        return self.sold * fading / max(LEAST_WEIGHT, days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +68,24 @@ class Sale:
 
 
 def never_sold(since: int, second: int) -> Sales:
-    """A shelf that was never empty, and never sold, between the two."""
+    """A shelf that was never empty and sold nothing from ``since`` to
+    ``second``."""
     return Sales(0.0, LIFE * (1 - _faded(second - since)), second)
 
 
 def faded_to(sales: Sales, second: int, *, stocked: bool) -> Sales:
-    """The same at a later ``second`` without another sale; ``stocked`` when there was something to
+    """The sales at a later ``second`` without another sale; ``stocked`` when there were units to
     sell in between."""
     if second <= sales.second:
         return sales
-    left = _faded(second - sales.second)
-    days = sales.days * left + (LIFE * (1 - left) if stocked else 0.0)
-    return Sales(sales.sold * left, days, second)
+    fading = _faded(second - sales.second)
+    days = sales.days * fading + (LIFE * (1 - fading) if stocked else 0.0)
+    return Sales(sales.sold * fading, days, second)
 
 
 def with_sales(sales: Sales, more: Iterable[Sale]) -> Sales:
-    """With more sales, each as what it counts at ``sales.second``: faded since it was made, or to
-    be faded from then on."""
+    """``sales`` with more sales, each with its weight at ``sales.second``: an earlier sale has
+    faded since, a later one has yet to fade."""
     units = sum(
         sale.units * 0.5 ** ((sales.second - sale.second) / (HALF_LIFE * DAY_SECONDS))
         for sale in more
@@ -88,7 +94,8 @@ def with_sales(sales: Sales, more: Iterable[Sale]) -> Sales:
 
 
 def prior(since: int, second: int, shelves: Iterable[tuple[Sales, bool]]) -> Prior:
-    """Of all shelves as they are at ``second``, and whether each has something to sell."""
+    """The prior of all shelves as they are at ``second``, each with whether it has units to
+    sell."""
     seen = list(shelves)
     sold, days = sum(shelf.sold for shelf, _ in seen), sum(shelf.days for shelf, _ in seen)
     mean = sold / max(LEAST_WEIGHT, days)
@@ -106,7 +113,8 @@ def prior(since: int, second: int, shelves: Iterable[tuple[Sales, bool]]) -> Pri
 
 
 def rate(known: Prior, sales: Sales | None, second: int, *, stocked: bool) -> float:
-    """Units per day of a shelf, at ``second``."""
+    """Units per day of a shelf, at
+    ``second``."""
     shape, days = posterior(known, sales, second, stocked=stocked)
     return shape / days
 
@@ -114,10 +122,10 @@ def rate(known: Prior, sales: Sales | None, second: int, *, stocked: bool) -> fl
 def posterior(
     known: Prior, sales: Sales | None, second: int, *, stocked: bool
 ) -> tuple[float, float]:
-    """The gamma distribution of a shelf's rate at ``second``: its shape, and the days that it is
-    worth. Without ``sales`` the shelf has been watched like all."""
+    """The gamma distribution of a shelf's rate at ``second``: its shape, and its weight in days. A
+    shelf without ``sales`` has been watched as long as all others."""
     if sales is None:
-        # Of a shelf that is empty it is not known how long it was full.
+        # How long a shelf that is empty now was full is not known.
         shelf = never_sold(known.since, second) if stocked else Sales(0.0, 0.0, second)
     else:
         shelf = faded_to(sales, second, stocked=stocked)

@@ -1,9 +1,9 @@
-"""How far channels have been told of the rules of channel stock: table ``config``.
+"""How far channels have been informed of new rules of channel stock: table ``config``.
 
-    pk CHANNEL_STOCK   sk told   the rules that are told of every SKU, and how far the next ones are
+    pk CHANNEL_STOCK   sk told   the rules announced for all SKUs, and how far the next ones are
 
-Rules are told of SKU by SKU: some minutes pass until all are through. Meanwhile a channel may have
-heard of a SKU under the rules that were told, under those in force, or under any in between.
+A change of rules is announced SKU by SKU, which takes some minutes. Meanwhile a channel may know a
+SKU under the announced rules, under those in force, or under any in between.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,13 +36,14 @@ TOLD = "told"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 After = Mapping[str, str]
-"""Where a walk over SKUs goes on: a key, or ``{"sku": sku}``."""
+"""Where a walk over SKUs continues: a key, or ``{"sku":
+sku}``."""
 
 
 @dataclass(frozen=True, slots=True)
 class RulesState:
-    """A version of the rules, and since when they say what they say: fences of it that have ended
-    by then are none."""
+    """A version of the rules, and since when they have their present meaning: fences that ended by
+    then do not count."""
 
     version: int = NO_RULES.rules.version
     since: datetime = BEGINNING
@@ -54,7 +55,8 @@ class RulesState:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementProgress:
-    """All SKUs are ``told``; those through ``after`` are told ``coming``, too."""
+    """All SKUs are announced under ``announced``; those through ``after`` also under
+    ``coming``."""
 
     announced: RulesState = RulesState()
     coming: RulesState | None = None
@@ -63,8 +65,8 @@ class AnnouncementProgress:
 
 @dataclass(frozen=True, slots=True)
 class RulesChange:
-    """The documents of two states: ``before`` of ``was``, ``after`` of ``now``. Where none of the
-    rules that have ``changed`` matches, nothing is to be told."""
+    """The documents of two states: ``before`` of ``was``, ``after`` of ``now``. A SKU that none of
+    the ``changed`` rules matches needs no announcement."""
 
     before: ChannelRules
     was: RulesState
@@ -81,7 +83,8 @@ class RulesChange:
         return self.before.asks_for_products or self.after.asks_for_products
 
     def concerns(self, channel: str) -> bool:
-        """A fence concerns them all, and so does safety stock beside one."""
+        """Whether the change can affect the channel: a fence affects all channels, and so does
+        safety stock beside one."""
         return any(rule.fenced for rule in (*self.before.rules, *self.after.rules)) or any(
             rule.binds(channel) for rule in self.changed
         )
@@ -92,8 +95,8 @@ class RulesChange:
         channels: Iterable[str],
         products: Mapping[str, Product],
     ) -> dict[str, dict[str, PackViews]]:
-        """By SKU and channel, of the packs that the change can concern: the first of each pair
-        under the rules before, the second under those of now."""
+        """By SKU and channel, the packs that the change can affect: the first of each pair under
+        the rules before, the second under the rules of now."""
         views: dict[str, dict[str, PackViews]] = {}
         pairs = list(pairs)
         was = confidence_in({before.sku: before for before, _ in pairs})
@@ -117,8 +120,8 @@ class RulesChange:
 def _views(
     before: Pack, pack: Pack, sellings: Mapping[str, tuple[ChannelTerms, ChannelTerms]]
 ) -> dict[str, PackViews]:
-    """By channel, but for those that are told the same as before of the same pack. Channels that
-    are told alike share a view: to make one takes longer than to see what is in it."""
+    """By channel, except for channels that see the same pack unchanged. Channels with equal columns
+    share a view, because making a view costs more than comparing columns."""
     columns = to_columns(before.rows, rfc3339(before.as_of))
     columns_now = columns if before is pack else to_columns(pack.rows, rfc3339(pack.as_of))
     made: dict[tuple[tuple[int, ...], tuple[int, ...]], PackViews] = {}
@@ -139,14 +142,16 @@ def _views(
 
 
 def current_rules(at: datetime) -> tuple[ChannelRules, RulesState]:
-    """The rules as they stand now (strongly consistent), and since when."""
-    found = rules_store.published()
-    since = in_force_since(found.rules, found.at or BEGINNING, at)
-    return found.rules, RulesState(found.rules.version, since)
+    """The rules as they are stored now (strongly consistent), and since when they have their
+    meaning."""
+    active = rules_store.published()
+    since = in_force_since(active.rules, active.at or BEGINNING, at)
+    return active.rules, RulesState(active.rules.version, since)
 
 
 def read_progress() -> AnnouncementProgress | None:
-    """Strongly consistent; None when nobody has begun to look at the rules."""
+    """Strongly consistent; None before the first
+    announcement."""
     item = tables.get(table_name("config"), CHANNEL_STOCK, TOLD, consistent=True)
     if item is None:
         return None
@@ -157,14 +162,14 @@ def read_progress() -> AnnouncementProgress | None:
 
 
 def rules_changes(since: RulesState, now: RulesState) -> list[RulesChange]:
-    """From each state that there was ``since`` to ``now``; none where both are one. As many
-    documents are read as there were: versions are kept for ever."""
+    """The changes from each state ``since`` to ``now``; none when both are equal. Reads one
+    document per version: versions are kept for ever."""
     if since == now:
         return []
-    kept = [rules_store.published(v) for v in range(since.version, now.version + 1)]
-    after = kept[-1].rules
-    found = []
-    for one, following in zip_longest(kept, kept[1:]):
+    documents = [rules_store.published(v) for v in range(since.version, now.version + 1)]
+    after = documents[-1].rules
+    changes = []
+    for one, following in zip_longest(documents, documents[1:]):
         begin = since.since if one.rules.version == since.version else one.at or BEGINNING
         end = now.since if following is None else following.at or BEGINNING
         ends = {rule.until for rule in one.rules.rules if rule.until and begin < rule.until < end}
@@ -174,12 +179,13 @@ def rules_changes(since: RulesState, now: RulesState) -> list[RulesChange]:
                 changed = changed_rules(
                     rules_not_ended(one.rules, at), rules_not_ended(after, now.since)
                 )
-                found.append(RulesChange(one.rules, was, after, now, changed))
-    return found
+                changes.append(RulesChange(one.rules, was, after, now, changed))
+    return changes
 
 
 def affected_skus(changes: Iterable[RulesChange]) -> frozenset[str] | None:
-    """The SKUs that any of ``changes`` can concern; None when it may be any."""
+    """The SKUs that ``changes`` can affect; None when it may be any
+    SKU."""
     rules = [rule for change in changes for rule in change.changed]
     if any(not rule.match.skus for rule in rules):
         return None
@@ -187,7 +193,8 @@ def affected_skus(changes: Iterable[RulesChange]) -> frozenset[str] | None:
 
 
 def save_progress(was: AnnouncementProgress | None, new: AnnouncementProgress) -> bool:
-    """Whether ``new`` was written: not when somebody else has told of all SKUs since ``was``."""
+    """Saves ``new``; False when another run has announced all SKUs since ``was`` was
+    read."""
     condition = Condition()
     if was is None:
         # Holds while no announcement has begun.

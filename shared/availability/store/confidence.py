@@ -1,8 +1,8 @@
-"""How often picks succeed, table ``availability``.
+"""The confidence in the stock of each location, table ``availability``.
 
-    pk CONFIDENCE   sk LOC#<location_id>   the picks and counts of a location by group, faded
+    pk CONFIDENCE   sk LOC#<location_id>   the faded picks and counts of a location by group
 
-``told`` keeps what it has read for KEPT_SECONDS: packs need not be younger.
+``confidence_of`` caches all records for CACHE_SECONDS: packs need no newer ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,12 +33,13 @@ ATTEMPTS = 8
 CACHE_SECONDS = 60
 MOST_GROUPS_CACHED = 50_000
 NO_GROUP = "-"
-"""The group of a product that names none, or is not in the catalog."""
+"""The group of a product without one, or that is not in the
+catalog."""
 
 
 def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
-    """Whether there was anything new in ``outcomes``: one strongly consistent read, and one write
-    when there is. Repeated, they change nothing.
+    """Learns from ``outcomes``; False when all of them are known. One strongly consistent read, and
+    one write when there is something new. Repeated outcomes change nothing.
 
     Raises Busy when others write the same location faster.
     """
@@ -52,7 +53,8 @@ def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
 
 
 def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
-    """``note``, of what people have counted at the location."""
+    """Learns from the counts that people made at the location; False when there is nothing
+    new."""
     told = teaching_counts(countings)
     if not told:
         return False
@@ -61,12 +63,15 @@ def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
 
 
 def read_record(location_id: str) -> ConfidenceRecord:
+    """The record of the location, empty before its first pick (strongly
+    consistent)."""
     item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
     return _record(item) if item else ConfidenceRecord()
 
 
 def product_groups(skus: Iterable[str]) -> dict[str, str]:
-    """The product group of each SKU: one call per 100."""
+    """The product group of each SKU: one call per
+    100."""
     wanted = list(dict.fromkeys(skus))
     products = catalog.products(wanted)
     return {
@@ -76,9 +81,9 @@ def product_groups(skus: Iterable[str]) -> dict[str, str]:
 
 
 def confidence_of(skus: Iterable[str]) -> dict[str, dict[str, int]]:
-    """By SKU and location, in thousandths, what packs say; nothing of locations without picks.
+    """The confidence by SKU and location, in thousandths; locations without picks are left out.
 
-    KEPT_SECONDS old at most; the catalog is asked for SKUs that the process has not met.
+    CACHE_SECONDS old at most. The catalog is asked only for SKUs that this process has not met.
     """
     kept = cache.get()
     if not kept.records:
@@ -89,21 +94,21 @@ def confidence_of(skus: Iterable[str]) -> dict[str, dict[str, int]]:
             kept.groups.clear()
             new = wanted
         kept.groups.update(product_groups(new))
-    found = {}
+    by_sku = {}
     for sku in wanted:
         group = kept.groups[sku]
         if group not in kept.numbers:
             kept.numbers[group] = {
                 place: thousandths(record, group) for place, record in kept.records.items()
             }
-        found[sku] = kept.numbers[group]
-    return found
+        by_sku[sku] = kept.numbers[group]
+    return by_sku
 
 
 @dataclass(slots=True)
 class CachedConfidence:
-    """The records of all locations; the group of each SKU that was asked for, and by group what
-    each location's record says of it (thousandths)."""
+    """The records of all locations; the group of each SKU that was asked for; and by group the
+    confidence at each location in thousandths."""
 
     records: Mapping[str, ConfidenceRecord]
     groups: dict[str, str] = field(default_factory=dict)

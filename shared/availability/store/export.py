@@ -1,4 +1,5 @@
-"""All packs with their products, page after page: tables ``availability`` and ``catalog``."""
+"""All packs with their products, page by page: tables ``availability`` and
+``catalog``."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,15 +14,17 @@ from shared.catalog.model import Product
 from shared.stock.store import rules
 
 PAGE = 100
-"""Items of one page: a call for their products, and about a megabyte of memory."""
+"""Items of one page: one call for their products, and about a megabyte of
+memory."""
 
 
 def sellable_products(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, Columns]]:
-    """Every SKU with a pack, its product if there is one, and what ``channel`` is told of it.
+    """Every SKU with a pack, its product if there is one, and the columns that ``channel`` may
+    sell.
 
-    A Scan, each pack once, as it is when its page is read: 0.5 read units per 4 KB. One that lies
-    in more than one item is read whole when its first is met, and the others are passed over: the
-    Scan meets them at other times, between which they may have been spread anew.
+    A Scan reads each pack once, as it is when its page is read: 0.5 read units per 4 KB. A pack in
+    several items is read as a whole when its first item is met, and the other items are skipped:
+    the Scan meets them at other times, and they may have been spread in between.
     """
     after = None
     while True:

@@ -1,18 +1,18 @@
 """Packs, table ``availability``.
 
-    pk SKU#<sku>   sk PACK#0   all locations of the SKU   packs: 0.5 read units for 500 locations
-                   sk PACK#1 ... PACK#<n-1>   with PACK#0, what is more than one item should hold
+    pk SKU#<sku>   sk PACK#0   all locations of the SKU   0.5 read units for 500 locations
+                   sk PACK#1 ... PACK#<n-1>   with PACK#0, a pack that is too large for one item
 
-An item holds the columns of model.Columns deflated in ``pack``, beside ``as_of`` and ``version``.
-It is written by ``project``, and by rebuild_table.py from the positions at any time. What is not
-ordinary in the life of the product (``available_from``, ``discontinued``) is in every item:
-``put_life`` writes it, whoever writes the item otherwise carries it over.
+An item holds the columns of model.pack.Columns, deflated, in ``pack``, beside ``as_of`` and
+``version``. It is written by ``project``, and by rebuild.py from the positions at any time. The
+life of an unusual product (``available_from``, ``discontinued``) is in every item: ``put_life``
+writes it, all other writers carry it over.
 
 A pack of more than MOST_BYTES lies in n items, n a power of two, each with the locations that
-model.slice_of gives it; ``packs`` is n, and is left out when it is 1. n grows and never shrinks.
-It grows by one transaction over all items of the SKU that says nothing new (``_spread``), and no
-other write changes ``packs``. So items that tell the same n belong together: every location is in
-one of them. Items that tell different ones were read while n grew, and are read again.
+model.pack.slice_of gives it; ``packs`` is n, left out when it is 1. n never shrinks. It grows in
+one transaction over all items of the SKU that changes no units (``_spread``); no other write
+changes ``packs``. So items with the same n belong together and contain every location once. Items
+with different n were read while n grew, and are read again.
 """
 
 from collections import defaultdict
@@ -56,14 +56,16 @@ Item = Mapping[str, Any]
 WRITES = 20
 READS = 8
 MOST_BYTES = 32_000
-"""Of one ``pack``: about 4,000 locations, 2,000 when all have sold. A change writes all of it."""
+"""Size of one ``pack``: about 4,000 locations, 2,000 when all of them sell. A change rewrites all
+of it."""
 MOST_SLICES = 64
-"""A transaction has 100 parts and 4 MB: beyond these (190,000 locations) slices grow."""
+"""A transaction has 100 parts and 4 MB: with more than 190,000 locations slices grow beyond
+MOST_BYTES."""
 MOST_REMEMBERED = 10_000
 
 _slice_counts: dict[str, int] = {}
-"""How many items the packs lie in that do not lie in one, as this process has last seen it. It
-saves reading PACK#0 to know; what it says is compared with every item that is read."""
+"""The number of items of each pack that lies in several, as this process has last seen it. It saves
+reading PACK#0 first; it is compared with every item that is read."""
 
 
 def pack_key(sku: str, number: int = 0) -> Key:
@@ -71,23 +73,24 @@ def pack_key(sku: str, number: int = 0) -> Key:
 
 
 def is_first(item: Item) -> bool:
-    """Whether it is the item that every pack has: others of the table are no packs, or more of
-    one."""
+    """Whether it is the first item of a pack: the table also has further items of packs, and items
+    of other kinds."""
     return bool(item["sk"] == "PACK#0")
 
 
 def packs(skus: Iterable[str], *, consistent: bool = False) -> dict[str, Pack]:
     """The packs that exist among ``skus``: one call per 100, and one more for those that lie in
-    more than one item.
+    several items.
 
-    Raises Busy when these grow faster than they can be read.
+    Raises Busy when packs grow faster than they can be read.
     """
     found = tables.get_many((pack_key(sku) for sku in skus), consistent=consistent)
     return packs_of(found.values(), consistent=consistent)
 
 
 def packs_of(first: Iterable[Item], *, consistent: bool = False) -> dict[str, Pack]:
-    """By SKU the packs whose first items have been read; the others are read where there are any.
+    """By SKU the packs whose first items have been read; further items are read where there are
+    any.
 
     Raises Busy as ``packs``.
     """
@@ -98,7 +101,8 @@ def packs_of(first: Iterable[Item], *, consistent: bool = False) -> dict[str, Pa
 
 
 def columns(skus: Iterable[str]) -> dict[str, Columns]:
-    """The packs that exist among ``skus``, as they are stored: calls as for ``packs``."""
+    """The columns of the packs that exist among ``skus``: calls as for
+    ``packs``."""
     keys = [pack_key(sku) for sku in skus]
     if len(keys) == 1:
         item = tables.get(keys[0].table, keys[0].pk, keys[0].sk)  # half the latency of a batch
@@ -107,7 +111,8 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
 
 
 def lazy_confidence(skus: Iterable[str]) -> ConfidenceOf:
-    """What the packs of ``skus`` say of picks; they are read when the first is asked for."""
+    """The confidence in the stock of ``skus``, from their packs, which are read when first
+    needed."""
     wanted = list(skus)
 
     @cache
@@ -121,7 +126,8 @@ def lazy_confidence(skus: Iterable[str]) -> ConfidenceOf:
 
 
 def columns_of(first: Iterable[Item]) -> dict[str, Columns]:
-    """As ``packs_of``."""
+    """As
+    ``packs_of``."""
     return {
         sku: merge_columns(
             [unpack(item["pack"], item["as_of"], life_of_item(item)) for item in items]
@@ -133,8 +139,8 @@ def columns_of(first: Iterable[Item]) -> dict[str, Columns]:
 def _with_other_slices(first: Iterable[Item], *, consistent: bool = False) -> dict[str, list[Item]]:
     """By SKU all items of the packs whose first items are given, in their order.
 
-    No call when each is the only one, else one for all others. Those that do not belong together
-    are read again: consistently, for a copy that lags may lag for long.
+    No call when every pack is one item, otherwise one call for all others. Items that do not belong
+    together are read again, consistently, because a lagging copy may lag for long.
     """
     found = {_sku(item): [item] for item in first}
     left = {sku: _slice_count(item) for sku, (item,) in found.items() if _slice_count(item) > 1}
@@ -152,14 +158,14 @@ def _with_other_slices(first: Iterable[Item], *, consistent: bool = False) -> di
         for sku, keys in asked.items():
             items = [*found[sku][:known], *(read[key] for key in keys if key in read)]
             of = max(map(_slice_count, items), default=1)
-            # Holds when no item is of another spreading, and none is missing.
+            # True when no item is of another spreading, and none is missing.
             if len(items) == of == min(map(_slice_count, items), default=1):
                 found[sku] = items
                 del left[sku]
             else:
                 left[sku] = of
     if left:
-        raise Busy(f"the availability of {', '.join(left)} is being spread")
+        raise Busy(f"the packs of {', '.join(left)} are being spread over more items")
     return found
 
 
@@ -179,15 +185,15 @@ def pack_of_item(item: Item) -> Pack:
 def project(
     sku: str, changes: Sequence[PackChange], confidence: Mapping[str, int] | None = None
 ) -> bool:
-    """Folds ``changes`` into the pack of ``sku``; whether there was anything new in them. With
-    them goes what is known of the picks at its locations.
+    """Folds ``changes`` into the pack of ``sku``, together with the ``confidence`` at its
+    locations; False when nothing was new.
 
-    One strongly consistent read of the items that have the locations, and one write of each when
-    there is news. Another writer of the same item between the two makes it read again, so that
-    neither loses what the other has folded. An item that would grow too large is spread first. Only
-    for the first pack of a SKU the catalog is asked for the life of the product.
+    One strongly consistent read of the items of these locations, and one write of each changed
+    item. When another writer comes in between, the item is read again, so that neither change is
+    lost. An item that would become too large is spread first. The catalog is asked for the life of
+    the product only for the first pack of a SKU.
 
-    Raises Busy when that happens WRITES times.
+    Raises Busy when others come in between WRITES times.
     """
     left, news, new = list(changes), False, False
     for _ in tables.attempts(WRITES):
@@ -215,28 +221,29 @@ def project(
                 continue
             left += folded
         if not left:
-            if new:  # a product may have been put behind the look at the catalog
+            if new:  # the product may have changed since the catalog was read
                 put_life(sku, max(change.at for change in changes))
             return news
     raise Busy(f"too many writers on the availability of {sku}")
 
 
 def life_in_catalog(sku: str) -> Life:
-    """As it stands now (strongly consistent)."""
+    """The life of the product as it is stored now (strongly
+    consistent)."""
     product = catalog.find(sku)
     return product.life if product else ORDINARY
 
 
 def put_life(sku: str, at: datetime) -> bool:
-    """Makes the pack say what the catalog says of the life of its product, from ``at`` on; whether
-    it said anything else. A SKU without a pack has none of it.
+    """Copies the life of the product from the catalog into the pack, from ``at`` on; False when the
+    pack had it already or does not exist.
 
-    It is called behind every write of a product, and by whoever has made a pack of what the catalog
-    said before that. It reads the pack, then the catalog, and ends when they agree. So whatever
-    overtakes what, the pack ends up with what the catalog said last: who has written the pack looks
-    at the catalog once more, and who writes the catalog later than that finds what was written.
+    It is called after every write of a product, and by whoever has made a pack from an earlier read
+    of the catalog. It reads the pack, then the catalog, and ends when they agree. So the pack ends
+    up with the catalog's last value in whatever order writes overtake each other: a writer of the
+    pack reads the catalog once more, and a later writer of the catalog finds the pack.
 
-    Two reads when they agree already; one write more, of all items in one transaction, when not.
+    Two reads when they agree; one more write, of all items in one transaction, when they differ.
 
     Raises Busy when others write the pack WRITES times in between.
     """
@@ -257,7 +264,8 @@ def put_life(sku: str, at: datetime) -> bool:
 
 
 def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
-    """The arguments of an update of ``item``, which leaves its locations as they are."""
+    """The arguments of an update of ``item``, which leaves its locations as they
+    are."""
     update = Update()
     update.set("version", item["version"] + _slice_count(item))
     update.set("as_of", max(item["as_of"], rfc3339(at)))
@@ -273,7 +281,7 @@ def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
 
 
 def stored_slices(sku: str) -> list[Slice]:
-    """All slices of the pack as it stands now (strongly consistent); none when there is no pack.
+    """All slices of the pack as it is stored now (strongly consistent); none when there is no pack.
 
     Raises Busy as ``packs``.
     """
@@ -284,10 +292,10 @@ def stored_slices(sku: str) -> list[Slice]:
 
 
 def replace_slices(before: Sequence[Slice], pack: Pack) -> bool:
-    """Whether ``pack``, which was made of the stored slices ``before``, now stands in their place:
-    all of it, in one transaction over the slices that it changes.
+    """Puts ``pack``, made from the stored slices ``before``, in their place, in one transaction
+    over the slices that change; False when another writer came in between.
 
-    What needs more slices is spread before that.
+    A pack that needs more slices is spread first.
     """
     of = slices_needed(pack, max(1, len(before)), MOST_BYTES, MOST_SLICES)
     if of > max(1, len(before)):
@@ -307,8 +315,8 @@ def replace_slices(before: Sequence[Slice], pack: Pack) -> bool:
 
 
 def _slices(sku: str, locations: Iterable[str]) -> tuple[dict[int, Slice], int]:
-    """The slices that have ``locations`` as they stand now, by number, and how many there are: one
-    call when this process knows how many. A SKU without a pack has none, of one.
+    """The slices of ``locations`` as they are stored now, by number, and how many slices there are:
+    one call when this process knows how many. A SKU without a pack has none, of one.
 
     Raises Busy as ``packs``.
     """
@@ -322,13 +330,13 @@ def _slices(sku: str, locations: Iterable[str]) -> tuple[dict[int, Slice], int]:
         else:
             keys = [pack_key(sku, number) for number in numbers]
             items = list(tables.get_many(keys, consistent=True).values())
-        told = {_slice_count(item) for item in items}
-        # Holds when these are the items that have the locations; what has no pack yet has one.
-        if (told == {of} and len(items) == len(numbers)) or (not told and of == 1):
+        counts = {_slice_count(item) for item in items}
+        # True when these items have the locations; a SKU without a pack has no items.
+        if (counts == {of} and len(items) == len(numbers)) or (not counts and of == 1):
             return {part.number: part for part in map(slice_of_item, items)}, of
-        of = max(told, default=1)
+        of = max(counts, default=1)
         _remember_slice_count(sku, of)
-    raise Busy(f"the availability of {sku} is being spread")
+    raise Busy(f"the pack of {sku} is being spread over more items")
 
 
 def _remember_slice_count(sku: str, of: int) -> None:
@@ -338,7 +346,8 @@ def _remember_slice_count(sku: str, of: int) -> None:
 
 
 def _spread(sku: str, as_of: datetime, of: int, life: Life = ORDINARY) -> None:
-    """Spreads the pack over ``of`` items, unless it is by now, or another writer comes between."""
+    """Spreads the pack over ``of`` items, unless it is spread already or another writer comes in
+    between."""
     before = stored_slices(sku)
     if len(before) < of and _spread_from(before, sku, as_of, of, life):
         _remember_slice_count(sku, of)
@@ -347,9 +356,9 @@ def _spread(sku: str, as_of: datetime, of: int, life: Life = ORDINARY) -> None:
 def _spread_from(
     before: Sequence[Slice], sku: str, as_of: datetime, of: int, life: Life
 ) -> list[Slice] | None:
-    """The pack of the stored slices ``before`` in ``of`` items that say the same, written in one
-    transaction; None when another writer has come between. A pack that is not there yet has
-    nothing in any of them, ``as_of`` then, and has the ``life``."""
+    """The pack of the stored slices ``before`` in ``of`` items with the same rows, written in one
+    transaction; None when another writer has come in between. A pack that does not exist yet gets
+    empty items, as of ``as_of`` and with ``life``."""
     was = [part.pack for part in before]
     pack = merge_slices(was) if was else Pack(sku, {}, as_of, life=life)
     after = split_pack(pack, of)
@@ -369,8 +378,8 @@ def _item(part: Slice, version: int) -> dict[str, Any]:
         "pack": encode(pack.rows, pack.prior),
         "as_of": rfc3339(pack.as_of),
         "version": version,
-        # What the worker that keeps promises is woken by: supplies of which units are promised, and
-        # more that is promised than there is.
+        # These wake the worker that keeps promises: supplies with promised units, and locations
+        # where more units are promised than there are.
         "awaited": any(row.awaited for row in pack.rows.values()) or None,
         "short": any(row.available < 0 for row in pack.rows.values()) or None,
         **life_words(pack.life),
@@ -382,7 +391,8 @@ def _put(item: Item, before: Slice | None) -> bool:
 
 
 def _put_request(item: Item, before: Slice | None) -> dict[str, Any]:
-    """The arguments of a put of ``item``, which was made of ``before``."""
+    """The arguments of a put of ``item``, which was made from
+    ``before``."""
     condition = Condition()
     if before is None:
         # Holds for the first writer of the item.
@@ -400,7 +410,8 @@ def slice_of_item(item: Item) -> Slice:
 
 
 def _slice_count(item: Item) -> int:
-    """How many items the pack of which it is one lies in."""
+    """The number of items of the pack that the item belongs
+    to."""
     return int(item.get("packs", 1))
 
 

@@ -1,7 +1,7 @@
-"""Packs made again from the positions: tables ``stock`` and ``availability``.
+"""Rebuilds packs from the positions: tables ``stock`` and ``availability``.
 
-Law 11: at any time, without a gap in service. The old pack answers until the new one stands in its
-place, and a pack that says what the positions say is not written at all.
+Law 11: at any time, without interrupting the service. The old pack answers until the new one
+replaces it, and a pack that is correct is not written.
 """
 
 from dataclasses import replace
@@ -25,17 +25,16 @@ from shared.stock.store import audit, position_of_item
 
 
 def rebuild(sku: str) -> bool:
-    """Makes the pack of ``sku`` say what its positions say, and what the catalog says of the life
-    of its product; whether it said anything else.
+    """Makes the pack of ``sku`` equal to its positions, with the life of its product from the
+    catalog; False when it was correct already.
 
-    The pack is read first and written only while it is still the same: a change that is projected
-    meanwhile makes it begin again, and one that is projected afterwards folds over it by its
-    version as over any other pack. One Query, three reads, at most one write; for a pack of more
-    items one read more and one transaction, and one more that says nothing new when it needs more
-    still.
+    The pack is read first and written only while it is unchanged: a change that is projected
+    meanwhile makes it start again, and one that is projected afterwards folds over it by its
+    version. One Query, three reads, at most one write; a pack of several items costs one more read
+    and one transaction, and one more transaction when it needs more items.
 
-    Who reads several items in that moment may find some as they were and others as they are: each
-    location is told once, as before or as after.
+    A reader of several items at that moment may find some before and some after the rebuild: each
+    location appears once, in one of the two states.
 
     Raises Busy when others write the pack WRITES times in between.
     """
@@ -67,12 +66,14 @@ def rebuild(sku: str) -> bool:
 
 
 def stocked_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
-    """The SKUs of about ``limit`` positions behind ``after``, and the key to go on after."""
+    """The SKUs of about ``limit`` positions behind ``after``, and the key to continue
+    after."""
     places, last = audit.position_keys_page(limit, after)
     return {sku for sku, _ in places}, last
 
 
 def packed_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
-    """The SKUs of at most ``limit`` items behind ``after``, and the key to go on after."""
+    """The SKUs of at most ``limit`` items behind ``after``, and the key to continue
+    after."""
     page = tables.scan_page(table_name("availability"), limit, after, ProjectionExpression="pk, sk")
     return {item["pk"].removeprefix("SKU#") for item in page.items if is_first(item)}, page.last

@@ -1,4 +1,5 @@
-"""What the stream of table ``availability`` tells of packs: the writes of their items."""
+"""The stream of table ``availability``: writes of the items of
+packs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,19 +12,22 @@ from shared.aws.items import from_item
 
 @dataclass(frozen=True, slots=True)
 class ItemWrite:
-    """One write of an item: what stood there, if anything did, and what stands there then."""
+    """One write of an item: the slice before it, if there was one, and after
+    it."""
 
     before: Slice | None
     after: Slice
 
     @property
     def spreads(self) -> bool:
-        """Whether it was one of those that spread a pack over more items: it has no news."""
+        """Whether the write only spread a pack over more items, without a change of
+        units."""
         return self.after.of != (self.before.of if self.before else 1)
 
 
 def write_of(images: Mapping[str, Any]) -> ItemWrite | None:
-    """None for an item that is no more."""
+    """The write of the images; None for a deleted
+    item."""
     if "NewImage" not in images:
         return None
     before = slice_of_item(from_item(images["OldImage"])) if "OldImage" in images else None
@@ -34,12 +38,13 @@ def whole_packs(
     write: ItemWrite, later: Iterable[Mapping[str, Any]], known: dict[str, Pack]
 ) -> tuple[Pack | None, Pack]:
     """The whole pack before ``write`` and after it. ``known``, empty for the first record of a
-    batch, is what the records so far have left; ``later`` are the images of those that follow.
+    batch, collects the packs after the records so far; ``later`` are the images of the records that
+    follow.
 
-    A pack of one item is in the images. One that lies in more is read as it is now, once, and what
-    the batch has done to it is taken back: then the packs of its records follow each other. What
-    was written after the batch is in them already, and so is not seen to cross a threshold together
-    with what the batch has written: it is when its own record is told.
+    A pack of one item is in the images. A pack of several is read once, as it is now, and the
+    batch's own writes are undone, so that the packs of its records follow each other. Writes after
+    the batch are in it already, so a threshold that is crossed by both together is reported with
+    the later record.
     """
     sku = write.after.pack.sku
     if write.after.of == 1:

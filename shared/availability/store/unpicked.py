@@ -2,9 +2,9 @@
 
     pk UNPICKED   sk LOC#<location_id>   ``units`` of the fulfillments offered to it or accepted
 
-Whoever writes a row of a pick list counts them in the same transaction, so that the number is that
-of the lists. ``unpicked`` keeps what it has read for KEPT_SECONDS: promises count on them, and no
-reservation does.
+Every writer of a pick-list row counts its units in the same transaction, so that the number matches
+the lists. ``unpicked`` caches what it reads for CACHE_SECONDS: promises use it, reservations do
+not.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,14 @@ CACHE_SECONDS = 15
 
 
 def unpicked() -> Mapping[str, int]:
-    """Units by location, without locations where none ever waited; KEPT_SECONDS old at most."""
+    """Units by location, CACHE_SECONDS old at most; locations that never had any are left
+    out."""
     return cache.get()
 
 
 def _read() -> Mapping[str, int]:
-    """One Query: 500 locations are some 4 read units."""
+    """One Query: 500 locations are about 4 read
+    units."""
     rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
     return {row["sk"].removeprefix("LOC#"): max(0, row["units"]) for row in rows}
 
@@ -33,7 +35,8 @@ cache = Cached(_read, CACHE_SECONDS)
 
 
 def count_part(location_id: str, delta: int) -> tables.Part:
-    """What a transaction does to the units of a location."""
+    """The transaction part that adds ``delta`` to the units of a
+    location."""
     return {
         "Update": {
             "TableName": table_name("availability"),

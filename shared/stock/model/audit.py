@@ -1,13 +1,12 @@
-"""Law 1 recomputed from the ledger, the holds and the orders. Pure: values in, values out.
+"""The stock audit: recomputes law 1 from the ledger, the holds and the orders. Pure.
 
     available = on_hand - reserved
     reserved  = units of open holds + units that open fulfillments of orders hold
-                + units of a supply that have come and are still to be given to their orders
+                + arrived units of a supply that wait for their orders
     on_hand   = the sum of the movements in the ledger
-    ledger    has a row for every version of the position
+    ledger    has one row for every version of the position
 
-Rows older than they are kept are no drift: what they have moved is the balance that the oldest row
-was added to.
+Expired ledger rows are not drift: the oldest row that is left gives the balance before it.
 """
 
 from collections import Counter
@@ -22,12 +21,13 @@ from shared.stock.model.position import HoldLine, Position, PositionKey
 
 SOURCE = "norain/audit"
 LEDGER_LAG = timedelta(minutes=15)
-"""How long a row of the ledger may be under way before it counts as lost."""
+"""A ledger row that is missing for longer than this counts as lost."""
 REPAIR_REST = timedelta(minutes=15)
-"""How long a position must not have been written before a repair may lower what it has reserved."""
+"""A repair lowers ``reserved`` only when the position has not been written for this long."""
 
 STREAM_KEPT = timedelta(hours=24)
-"""How long a stream keeps what has happened: what is not in the ledger by then never comes."""
+"""Retention of a DynamoDB stream: a ledger row that is missing for longer than this never arrives.
+"""
 
 Units = Counter[PositionKey]
 
@@ -41,8 +41,8 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What ``stands`` in a position and what it ``should`` be, in units; for the ledger the number
-    of its rows."""
+    """A difference between a stored value and the recomputed one. ``stands`` is the stored number
+    of units, ``should`` the correct one; for the ledger they are numbers of rows."""
 
     sku: str
     location_id: str
@@ -53,7 +53,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Rows that are missing between two others; at the end of the ledger there is no ``after``."""
+    """Missing rows between two rows of the ledger; ``after`` is None at the end of the ledger."""
 
     before: LedgerRow | None
     after: LedgerRow | None
@@ -61,8 +61,8 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the rows of a position say together: through ``version``, over ``rows`` of them, and
-    the gaps between them."""
+    """The sum of a position's ledger rows through ``version``: ``rows`` is their number, ``gaps``
+    the missing rows between them."""
 
     version: int = 0
     rows: int = 0
@@ -83,9 +83,9 @@ class Ledger:
 def promised(
     holds: Mapping[str, Iterable[HoldLine]], orders: Iterable[tuple[str | None, Units]]
 ) -> Units:
-    """Units that are promised: by open holds, by id, and by open orders with the hold of each.
+    """Units promised by open holds (by hold id) and by open orders (each with the id of its hold).
 
-    The holds must have been read first: one that has become an order in between is the order's.
+    Read the holds before the orders: a hold that is converted in between is counted with its order.
     """
     units: Units = Counter()
     converted = set()
@@ -100,7 +100,8 @@ def promised(
 
 
 def ledger_of(rows: Iterable[LedgerRow], version: int, oldest: datetime) -> Ledger:
-    """Folds ``rows``, rising, through ``version``; rows from before ``oldest`` may be gone."""
+    """Sums ``rows``, in rising order, through ``version``. Rows from before ``oldest`` may have
+    expired."""
     count = on_hand = reserved = 0
     gaps: list[Gap] = []
     last: LedgerRow | None = None
@@ -126,10 +127,10 @@ def ledger_of(rows: Iterable[LedgerRow], version: int, oldest: datetime) -> Ledg
 def find_drifts(
     position: Position, promised: int, ledger: Ledger | None, now: datetime, oldest: datetime
 ) -> list[Drift]:
-    """Where ``position`` breaks law 1; without ``ledger`` it is not compared with one.
+    """The differences of ``position`` from law 1; without ``ledger`` the ledger is not compared.
 
-    A ledger that is behind for less than LATE is only not compared; a position that is split into
-    slots is judged when it is folded.
+    A ledger that is behind for less than LEDGER_LAG is not compared. A position that is split into
+    slots is not judged until it is folded.
     """
     if position.slots:
         return []
@@ -161,25 +162,27 @@ def audit_positions(
     now: datetime,
     oldest: datetime,
 ) -> list[Drift]:
-    """The drift of all positions there are; what is promised where there is none is drift too."""
+    """The drifts of all ``positions``. Units promised at a position that does not exist are drift
+    too."""
     found = []
-    left = {place: promised for place, promised in units.items() if promised}
+    unmatched = {place: promised for place, promised in units.items() if promised}
     for position in positions:
         place = position.sku, position.location_id
         found += find_drifts(
-            position, left.pop(place, 0), ledgers.get(place, Ledger()), now, oldest
+            position, unmatched.pop(place, 0), ledgers.get(place, Ledger()), now, oldest
         )
     return found + [
-        Drift(*place, DriftKind.RESERVED, 0, promised) for place, promised in sorted(left.items())
+        Drift(*place, DriftKind.RESERVED, 0, promised)
+        for place, promised in sorted(unmatched.items())
     ]
 
 
 def missing_rows(gap: Gap, position: Position) -> list[LedgerRow]:
-    """Rows for a gap of the ledger: what its neighbours show to have happened in between, at the
-    last of the missing versions, and at the time of that: a count that comes late is compared with
-    it.
+    """Rows that fill ``gap``. They contain the changes that the neighbouring rows show, all in the
+    last missing version.
 
-    Where no feed has written in between, it was an order or a hold, or a split or a fold.
+    They are dated with the instant of that version, because a late count compares instants. When no
+    feed has written in the gap, an order, a hold, a split or a fold has.
     """
     first = gap.before.version + 1 if gap.before else 1
     start = (gap.before.on_hand, _reserved(gap.before)) if gap.before else (0, 0)
@@ -196,7 +199,7 @@ def missing_rows(gap: Gap, position: Position) -> list[LedgerRow]:
         feed_version, moved_at = position.feed_version, position.moved_at
     ours = feed_version == (gap.before.feed_version if gap.before else 0)
     began = gap.before.recorded_at if gap.before else at
-    # What a split has set aside and a fold given back was promised to nobody.
+    # The units that a split reserves and a fold releases are not promised to anybody.
     own = ours and (position.folded_at is None or position.folded_at < began)
     occurred_at = at if ours else _moved_at(gap, position, moved_at, at)
     lost = audit_entry(last, occurred_at, end[0] - start[0], "the row was lost", own=own)
@@ -221,9 +224,9 @@ def missing_rows(gap: Gap, position: Position) -> list[LedgerRow]:
 
 
 def _moved_at(gap: Gap, position: Position, moved_at: datetime | None, at: datetime) -> datetime:
-    """When what a feed has written in the gap can have happened: at the latest of its movements,
-    or when it was written, if that was earlier. Without any movement it was a count, which every
-    later count contains; and so was most of it where the ledger begins."""
+    """The instant to assume for what a feed wrote in the gap: its latest movement, or the write
+    itself if that is earlier. Without a movement the feed wrote a count, which every later count
+    contains; where the ledger begins, most of the balance comes from a count too."""
     known = [at]
     if moved_at is not None:
         known.append(moved_at)
@@ -237,7 +240,7 @@ def _moved_at(gap: Gap, position: Position, moved_at: datetime | None, at: datet
 def audit_entry(
     version: int, occurred_at: datetime, delta: int, reference: str, *, own: bool = False
 ) -> LedgerEntry:
-    """What the audit says of itself in the ledger, at ``version`` of the position."""
+    """The ledger entry of an audit's own write at ``version`` of the position."""
     return LedgerEntry(
         id=f"audit-{version}",
         source=SOURCE,

@@ -1,7 +1,9 @@
-"""What a count makes of a position, when it is on time and when it is late.
+"""The effect of a count on a position, for a count on time and for a late count. Pure.
 
-A count that is newer than everything the position shows stands alone: on_hand becomes its
-quantity. A late count needs the ledger: movements that occurred after its ``as_of`` are added."""
+A count is on time when it is newer than every write that the position shows: it sets on_hand (or,
+for a net count, available) to its quantity. A late count needs the ledger: the movements that
+occurred after its ``as_of`` are added to its quantity.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,30 +27,35 @@ from shared.stock.model.position import LONGEST_HOLD, Position
 
 @dataclass(frozen=True, slots=True)
 class LedgerNeeds:
-    """To decide, the ledger is needed back to where no feed's movement is later than ``since``
-    and no own act later than ``own_since``."""
+    """The part of the ledger that a decision needs: back to where no feed movement is later than
+    ``since`` and no write of an order or hold is later than ``own_since``."""
 
     since: datetime
     own_since: datetime
 
     def reached(self, row: LedgerRow) -> bool:
-        """Whether ``row`` and all before it are too old to matter."""
+        """Whether ``row`` and all rows before it are too old to matter."""
         return (row.moved_at is None or row.moved_at <= self.since) and (
             row.recorded_at + SKEW <= self.own_since
         )
 
 
 class Basis(StrEnum):
+    """What a write does with its ``units``."""
+
     ADD = "add"
-    """``units`` are added to what is there."""
+    """Adds ``units`` to on_hand."""
     ON_HAND = "on_hand"
-    """on_hand becomes ``units``, whatever is reserved."""
+    """Sets on_hand to ``units``; available follows."""
     AVAILABLE = "available"
-    """available becomes ``units``, whatever is reserved."""
+    """Sets available to ``units``; on_hand follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteGuard:
+    """What must not have changed when the count is written: no hand-over or return after
+    ``quiet_since``, ``own_at`` and ``version`` as they were read."""
+
     quiet_since: datetime | None = None
     own_at: datetime | None = None
     version: int | None = None
@@ -57,6 +64,8 @@ class WriteGuard:
 def ledger_needs(
     position: Position | None, count: Counted | None, doubtful: Sequence[Moved]
 ) -> LedgerNeeds | None:
+    """The part of the ledger that ``count`` and the ``doubtful`` movements need; None when the
+    position is enough."""
     if position is None:
         return None
     since, own_since = LATEST, LATEST
@@ -73,7 +82,8 @@ def ledger_needs(
 
 
 def _is_on_time(position: Position, count: Counted) -> bool:
-    """Whether the position alone shows that nothing happened which the count does not contain."""
+    """Whether the position alone shows that the count contains everything that happened before
+    it."""
     if position.moved_at is not None and position.moved_at > count.as_of:
         return False
     if count.net_through is None:
@@ -86,30 +96,46 @@ def _is_on_time(position: Position, count: Counted) -> bool:
 def resolve_count(
     position: Position | None, count: Counted, history: History | None
 ) -> tuple[Basis, int, WriteGuard]:
+    """The basis and units of the write that brings ``count`` in, and what it must be guarded by.
+
+    Raises Busy when the ledger does not yet show every write that matters.
+    """
     if position is None or _is_on_time(position, count):
-        if count.net_through is None:
-            return Basis.ON_HAND, count.quantity, WriteGuard(quiet_since=count.as_of - SKEW)
-        own_at = position.own_at if position else None
-        return Basis.AVAILABLE, count.quantity, WriteGuard(own_at=own_at)
-    if history is None:  # fold has asked for it
-        raise AssertionError("a count that does not stand alone needs the ledger")
-    base = newest_feed_row(position, history)
+        return _resolve_on_time(position, count)
+    if history is None:  # fold_events has asked for it
+        raise AssertionError("a late count needs the ledger")
+    return _resolve_late(position, count, history)
+
+
+def _resolve_on_time(position: Position | None, count: Counted) -> tuple[Basis, int, WriteGuard]:
+    """Nothing has happened since the count: the position becomes what was counted."""
+    if count.net_through is None:
+        return Basis.ON_HAND, count.quantity, WriteGuard(quiet_since=count.as_of - SKEW)
+    own_at = position.own_at if position else None
+    return Basis.AVAILABLE, count.quantity, WriteGuard(own_at=own_at)
+
+
+def _resolve_late(
+    position: Position, count: Counted, history: History
+) -> tuple[Basis, int, WriteGuard]:
+    """A late count: the movements that occurred after it are added to what was counted."""
+    newest = newest_feed_row(position, history)
     contained = count.as_of if count.net_through is None else count.net_through
     guard = WriteGuard()
-    if base.recorded_at - SKEW <= contained:
-        # Own acts that the ledger does not show yet may be older than the count.
-        if base.version != position.version:
+    if newest.recorded_at - SKEW <= contained:
+        # Own writes that the ledger does not show yet may be older than the count.
+        if newest.version != position.version:
             raise Busy("the ledger does not show the position's last write yet")
         guard = WriteGuard(version=position.version)
     if count.net_through is None:
-        later = sum(
+        moved = sum(
             entry.delta or 0
             for row in history.rows
             for entry in row.entries
             if entry.type != COUNTED and _occurred_at(entry, row) > count.as_of
         )
-        return Basis.ADD, count.quantity + later - base.on_hand, guard
-    later = sum(
+        return Basis.ADD, count.quantity + moved - newest.on_hand, guard
+    moved = sum(
         entry.delta or 0
         for row in history.rows
         for entry in row.entries
@@ -118,19 +144,19 @@ def resolve_count(
         and _occurred_at(entry, row) > count.as_of
     )
     own = _own_changes_after(count.net_through, history)
-    return Basis.ADD, count.quantity + later + own - base.available, guard
+    return Basis.ADD, count.quantity + moved + own - newest.available, guard
 
 
 def _occurred_at(entry: LedgerEntry, row: LedgerRow) -> datetime:
-    """When it did. What an audit has written down was there before: earlier releases have dated it
-    with the instant of the audit."""
+    """The instant of ``entry``. Audit entries of earlier releases are dated with the audit itself:
+    the movement is at least as old as the row."""
     if entry.type == AUDITED:
         return min(entry.occurred_at, row.recorded_at)
     return entry.occurred_at
 
 
 def already_stored(position: Position | None, basis: Basis, units: int) -> bool:
-    """Whether the position is already as the write would leave it."""
+    """Whether the position already has the values that the write would give it."""
     if position is None:
         return False
     match basis:
@@ -143,22 +169,22 @@ def already_stored(position: Position | None, basis: Basis, units: int) -> bool:
 
 
 def replaces_lost_feed_row(entry: LedgerEntry) -> bool:
-    """Whether it is in the place of a lost row that had a feed's movement in it, or a count."""
+    """Whether ``entry`` stands for a lost ledger row in which a feed had written."""
     return entry.type == AUDITED and not entry.own and bool(entry.delta)
 
 
 def newest_feed_row(position: Position, history: History) -> LedgerRow:
-    """The ledger's newest row, when it shows everything that feeds have written."""
+    """The ledger's newest row. Raises Busy unless it shows the latest write of a feed."""
     if not history.rows or history.rows[0].feed_version != position.feed_version:
         raise Busy("the ledger does not show the feed's last write yet")
     return history.rows[0]
 
 
 def _own_changes_after(through: datetime, history: History) -> int:
-    """What own orders did to ``available`` after ``through``, in the eyes of the source.
+    """What orders changed in ``available`` after ``through``, as the source of a net count sees it.
 
-    The units of a hold are an order's from its conversion on; until then, and when it was given
-    back, the source knows nothing of them.
+    The source learns of a hold's units when the hold is converted into an order. It never learns of
+    a hold that was released.
     """
     held = {entry.reference for row in history.rows for entry in row.entries if entry.type == HELD}
     total = 0
@@ -179,7 +205,7 @@ def _own_changes_after(through: datetime, history: History) -> int:
 
 
 def _landed_promised_units(row: LedgerRow) -> bool:
-    """Whether a feed's movement has brought units that were promised already."""
+    """Whether a feed movement has brought units that were already promised."""
     return any(entry.type == MOVED for entry in row.entries) and not any(
         entry.own for entry in row.entries
     )

@@ -7,17 +7,19 @@ from enum import StrEnum
 from shared.stock.model.position import Stamp
 
 COUNTED, MOVED, EXPECTED = "stock.counted", "stock.moved", "stock.expected"
+"""The event types that a stock feed sends."""
 
 
 HELD, RELEASED = "stock.held", "stock.released"
+"""The types of the ledger entries that holds write."""
 
 
 AUDITED = "stock.audited"
-"""The type of a movement that an audit has made."""
+"""The type of the ledger entry that an audit writes."""
 
 
 TIDIED = "stock.tidied"
-"""The type of a write that takes away what a position need not keep any more."""
+"""The type of the ledger entry of a write that removes obsolete attributes of a position."""
 
 
 LATEST = datetime.max.replace(tzinfo=UTC)
@@ -72,10 +74,12 @@ class MovementReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """``quantity`` units as of an instant; with ``net_through`` a net count, else a physical.
+    """A count of ``quantity`` units as of an instant; with ``net_through`` a net count, else a
+    physical one.
 
-    ``reason`` (CBV: cycle_counting, stock_taking) is there when people went and counted them; a
-    copy of what another system believes has none."""
+    ``reason`` (CBV: cycle_counting, stock_taking) marks a count that people made at the shelf. A
+    copy of another system's book has none.
+    """
 
     source: str
     id: str
@@ -94,7 +98,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """``delta`` units came (above 0) or went."""
+    """``delta`` units arrived (above 0) or left (below 0)."""
 
     source: str
     id: str
@@ -109,7 +113,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """``quantity`` units will come with ``reference``; 0 says that they will not."""
+    """``quantity`` units will arrive with ``reference``; 0 cancels the supply."""
 
     source: str
     id: str
@@ -130,4 +134,5 @@ Event = Counted | Moved | Announced
 
 
 def rank(sequence: int | None) -> int:
+    """``sequence`` as a number that orders events; -1 for a source without sequences."""
     return -1 if sequence is None else sequence

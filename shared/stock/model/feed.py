@@ -1,22 +1,23 @@
-"""What a set of feed messages makes of a position, whatever their order and repetition. Pure.
+"""Folds feed messages into a position, whatever their order and repetition. Pure.
 
     on_hand = quantity of the newest count + the movements that occurred after its as_of
 
-A movement at or before the newest count is contained in it and changes nothing, so that nothing of
-it need be remembered. A count that comes after movements which it does not contain needs them from
-the ledger; any other needs the position only. A ``net`` count says what the source believes to be
-free after it has subtracted NoRain's orders up to ``net_through``:
+A movement at or before the newest count is contained in it and changes nothing, so it need not be
+remembered. A count that comes after movements which it does not contain needs the ledger; every
+other count needs the position only. A ``net`` count states the units that the source believes to be
+free after subtracting NoRain's orders up to ``net_through``:
 
-    available = quantity + foreign movements after as_of + what own orders did after net_through
+    available = quantity + foreign movements after as_of + changes by own orders after net_through
 
-A hold is no order until it is converted: the source cannot have subtracted it before.
+A hold counts as an order from its conversion on: the source cannot have subtracted it before.
 
-A count that changes nothing is skipped: the position is not written. It is kept elsewhere, because
-it still hides what is older than itself. Whoever writes a position looks there for a newer count
-than he knows of (``hidden_by`` says from when on), and folds it in with his own messages.
+A count that changes nothing is skipped: the position is not written. The count is kept elsewhere,
+because it still hides older messages. Every writer of a position looks there for a newer count
+(``hiding_bound`` says from which instant on) and folds it in with its own messages.
 
 A count with a ``reason`` was made by people at the shelf. It is written even when it changes
-nothing: that the stock was right is worth knowing, and its entry says what was believed before.
+nothing: that the stock was right is worth recording, and its entry states the units that were
+believed before.
 """
 
 from collections import Counter
@@ -56,8 +57,8 @@ REMEMBERED = 16
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Of a supply some units have come; ``due`` of it were promised, and ``units`` of those are
-    reserved now, so that nobody takes them before the orders that waited for them."""
+    """An arrival of promised supply: ``due`` units were promised, and ``units`` of them have
+    arrived and are reserved for the orders that wait for them."""
 
     reference: str
     due: int
@@ -66,9 +67,9 @@ class Landing:
 
 @dataclass(frozen=True, slots=True)
 class PositionWrite:
-    """One write of a position. It holds as long as no other feed has written since it was read
-    (``feed_version``), and no order or hold that matters: ``quiet_since`` is when the last of
-    them may have changed on_hand, ``own_at`` and ``version`` are those that were read."""
+    """One write of a position. It is refused when another feed has written since the position was
+    read (``feed_version``), or an order or hold that matters: ``quiet_since`` is the latest allowed
+    change of on_hand by them, ``own_at`` and ``version`` must be as they were read."""
 
     sku: str
     location_id: str
@@ -91,23 +92,25 @@ class PositionWrite:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The position is already as ``count`` and the other messages make it: nothing is written.
+    """The position already has the values that ``count`` and the other messages give: nothing is
+    written.
 
-    That ``count`` is there must be known to whoever comes with something older.
+    The count must still be noted, so that writers of older messages find it.
     """
 
     count: Counted
 
 
 CountBound = tuple[datetime, int]
-"""As the beginning of a Stamp: an instant and a sequence, -1 for none."""
+"""The beginning of a Stamp: an instant and a sequence, -1 for none."""
 
 
 def hiding_bound(position: Position | None, events: Iterable[Event]) -> CountBound | None:
-    """A count from here on may hide some of ``events``; None when only the position's own can.
+    """The earliest count that can hide some of ``events``; None when only the position's own count
+    can.
 
-    A count that the position stands on already is looked behind as well: whoever wrote it may have
-    died before he did.
+    The search also covers a count that equals the position's own: its writer may have died before
+    it looked for newer counts.
     """
     known = position.counted if position else None
     since: list[CountBound] = []
@@ -127,9 +130,9 @@ def fold_events(
 ) -> PositionWrite | Skip | LedgerNeeds | None:
     """The one write that brings ``events``, all of one position, into it; None when nothing is new.
 
-    ``applied`` are the (source, id) of movements without sequence that were applied before.
-    Answers Needs when only the ledger can tell and ``history`` is None, and Skip when a count is
-    new but changes nothing.
+    ``applied`` are the (source, id) of movements without sequence that were applied before. Answers
+    LedgerNeeds when the ledger is needed and ``history`` is None, and Skip when a count is new but
+    changes nothing.
 
     Raises Busy when the ledger does not yet show every write that matters.
     """
@@ -155,7 +158,7 @@ def fold_events(
     if doubtful and position is not None and history is not None:
         newest_feed_row(position, history)
         if any(replaces_lost_feed_row(entry) for row in history.rows for entry in row.entries):
-            raise Busy("whether the movement was applied stood in a row of the ledger that is lost")
+            raise Busy("the ledger row that would show whether the movement was applied is lost")
         in_ledger = {(entry.source, entry.id) for row in history.rows for entry in row.entries}
         moves = [move for move in moves if (move.source, move.id) not in in_ledger]
         if count is None and not moves and expected is None:
@@ -205,7 +208,7 @@ def _newest_count(position: Position | None, events: Iterable[Event]) -> Counted
 
 
 def _distinct(moves: Iterable[Moved]) -> list[Moved]:
-    """Each movement once, by time: a repetition may stand in the same batch."""
+    """Each movement once, by time: a batch may contain a movement twice."""
     found: dict[tuple[str, int | str], Moved] = {}
     for move in sorted(moves, key=lambda move: (move.occurred_at, move.source, move.id)):
         if move.delta:
@@ -216,7 +219,7 @@ def _distinct(moves: Iterable[Moved]) -> list[Moved]:
 
 
 def _remembered(position: Position | None, count: Counted | None) -> Mapping[str, Seen]:
-    """What is left to remember: a count that contains every movement makes them forgotten."""
+    """The sequences to remember: none when ``count`` contains every movement."""
     if position is None:
         return {}
     if count is not None and (position.moved_at is None or position.moved_at <= count.as_of):
@@ -227,7 +230,8 @@ def _remembered(position: Position | None, count: Counted | None) -> Mapping[str
 def _may_be_forgotten(
     move: Moved, position: Position | None, remembered: Mapping[str, Seen]
 ) -> bool:
-    """Whether it may have been applied so long ago that the position has forgotten it."""
+    """Whether ``move`` may have been applied so long ago that the position no longer remembers
+    it."""
     if position is None or move.sequence is None:
         return False
     forgotten = move.sequence <= remembered.get(move.source, Seen()).floor
@@ -261,10 +265,11 @@ def _believed(
     events: Iterable[Event],
     applied: Collection[tuple[str, str]],
 ) -> int | None:
-    """The units that were thought to be there at the instant of ``count``, which people made; None
-    when they did not, or when nobody had counted there before.
+    """The units that were believed to be there at the instant of ``count``; None unless people made
+    the count and the position had been counted before.
 
-    What it contains and has come with it is no surprise: the source has told it.
+    Movements that arrive together with the count and are contained in it are included: the source
+    has reported them.
     """
     if position is None or position.counted is None or count.reason is None:
         return None
@@ -280,7 +285,7 @@ def _believed(
 
 
 def _is_remembered(move: Moved, position: Position) -> bool:
-    """Whether the position remembers it, or may have forgotten that it has."""
+    """Whether the position remembers the movement, or may have forgotten it."""
     seen = position.seen.get(move.source, Seen())
     return move.sequence is not None and (
         move.sequence <= seen.floor or move.sequence in seen.sequences
@@ -335,7 +340,7 @@ def _entries(
 
 
 def _landings(position: Position | None, moves: Iterable[Moved]) -> tuple[Landing, ...]:
-    """What ``moves``, all of them new, bring of the supplies that are expected or promised."""
+    """The arrivals of promised or expected supplies among ``moves``, all of which are new."""
     if position is None:
         return ()
     known = {row.reference for row in position.expected} | position.due.keys()
@@ -352,9 +357,10 @@ def _landings(position: Position | None, moves: Iterable[Moved]) -> tuple[Landin
 def _expected(
     position: Position | None, events: Iterable[Event], moves: Iterable[Moved] = ()
 ) -> tuple[Expected, ...] | None:
-    """The supply after ``events``, by date, or None when they say nothing new of it.
+    """The supply after ``events``, by date; None when they do not change it.
 
-    What ``moves``, all of them new, bring of it after it was announced is no more to come.
+    Units that ``moves``, all of them new, have brought since the announcement are no longer
+    expected.
     """
     supply = {row.reference: row for row in (position.expected if position else ())}
     changed = False
@@ -372,11 +378,11 @@ def _expected(
         if known is None or known.stamp is None or known.stamp.at >= move.occurred_at:
             continue
         if move.delta > 0 and known.quantity:
-            left = max(0, known.quantity - move.delta)
-            supply[known.reference] = replace(known, quantity=left)
+            remaining = max(0, known.quantity - move.delta)
+            supply[known.reference] = replace(known, quantity=remaining)
             changed = True
     if not changed:
         return None
     newest = max(row.stamp.at for row in supply.values() if row.stamp)
-    kept = current_supply(supply.values(), position.due if position else {}, newest)
-    return kept if position is None or kept != position.expected else None
+    current = current_supply(supply.values(), position.due if position else {}, newest)
+    return current if position is None or current != position.expected else None

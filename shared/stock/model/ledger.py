@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 SKEW = timedelta(seconds=30)
-"""The instant of an own act is when its request began: it is written this much later at most."""
+"""The instant of an order's or hold's write is the start of its request; the write itself follows
+at most this much later."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """One cause of one write. The ``delta`` of a count is None until the write has shown it;
-    ``own`` marks what an order or a hold did. ``quantity`` is what people have counted, where
-    ``believed`` units were thought to be at that instant: with every movement that came before the
-    count or with it. Neither is there for another count, nor for the first of a position."""
+    ``own`` marks a write of an order or a hold.
+
+    ``quantity`` and ``believed`` are set for a count that people made, except for the first count
+    of a position: the counted units, and the units believed to be there at that instant, including
+    all movements that came before or with the count.
+    """
 
     id: str
     source: str
@@ -29,11 +33,11 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One row of the ledger: what the write that made ``version`` of the position did.
+    """The row of the write that made ``version`` of the position.
 
-    ``on_hand``, ``available``, ``feed_version`` and ``moved_at`` are the position's afterwards.
-    ``previous_at`` is the ``recorded_at`` of the version before: older than what is kept, that
-    row may be gone.
+    ``on_hand``, ``available``, ``feed_version`` and ``moved_at`` are the position's values after
+    the write. ``previous_at`` is the ``recorded_at`` of the version before; that row may have
+    expired.
     """
 
     version: int
@@ -50,7 +54,8 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Rows of the ledger without a gap, newest first, and when holds became orders."""
+    """Rows of the ledger without a gap, newest first, and the instants at which holds became
+    orders."""
 
     rows: Sequence[LedgerRow]
     converted: Mapping[str, datetime] = field(default_factory=dict)

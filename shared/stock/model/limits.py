@@ -1,18 +1,18 @@
-"""How far a channel may take from a position. Pure, and on the path of every page view: it is as
-short as can be."""
+"""How far a channel may take from a position. Pure; short, because every page view loads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 TAKEN, SHARED = "taken:", "shared:"
-"""Counters of a position: ``taken:<rule_id>`` are units that the channels of a ring fence have
-taken since it began, ``shared:<rule_id>`` what all have. See rules.py."""
+"""Counters of a position for each ring fence: ``taken:<rule_id>`` are the units that the fence's
+channels have taken since it began, ``shared:<rule_id>`` the units that all channels have taken. See
+rules.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFence:
-    """The taker's own ring fence: until ``counter`` says that it has had ``promised`` units,
-    only ``floor`` must stay available."""
+    """The ring fence of the buying channel: while ``counter`` is below ``promised`` units, only
+    ``floor`` must stay available."""
 
     counter: str
     promised: int
@@ -21,10 +21,10 @@ class OwnFence:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How far a channel may take from a position, and the counters that it adds to.
+    """How far a channel may take from a position, and the counters that the units are added to.
 
-    A limit that ``moves`` was computed from the position as it was ``since``; one without since
-    comes from a projection, and nothing must be written with it.
+    A limit that ``moves`` was computed from the position as it was ``since``. A limit without
+    ``since`` comes from a projection and must not be used for a write.
     """
 
     floor: int = 0
@@ -38,12 +38,13 @@ class Limit:
 
 
 NO_LIMIT = Limit()
-"""Nothing is to be left, and nothing counted."""
+"""Everything may be taken, and no counter changes."""
 
 
 def units_left(
     floor: int, within: OwnFence | None, available: int, counters: Mapping[str, int]
 ) -> int:
+    """The units that may be taken without breaking the floor, or within the channel's own fence."""
     units = available - floor
     if within is not None:
         left = within.promised - counters.get(within.counter, 0)

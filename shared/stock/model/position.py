@@ -1,4 +1,4 @@
-"""A stock position, a hold, and what may be done to them. Pure: values in, values out."""
+"""A stock position, a hold, and their changes. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,16 +12,17 @@ from shared.stock.model.limits import NO_LIMIT, Limit, OwnFence, units_left
 MOST_HOLD = timedelta(hours=4)
 """The longest time that one request may ask for."""
 LONGEST_HOLD = timedelta(hours=24)
-"""The longest time that a hold may live, however often it is extended."""
+"""The longest life of a hold, however often it is extended."""
 MOST_LINES = 99
-"""Positions of one hold: a transaction has 100 parts, one of them is the hold itself."""
+"""Positions of one hold: a transaction has 100 parts, and the hold itself is one of them."""
 
 
 DUE, LANDED = "due:", "landed:"
-"""Counters of a position: ``due:<reference>`` are promised units of a supply that is expected,
-``landed:<reference>`` those of them that have come: reserved there, until their orders take them.
+"""Counters of a position: ``due:<reference>`` are the promised units of an expected supply,
+``landed:<reference>`` those that have arrived and are reserved until their orders take them.
 
-    due + landed of a reference = what orders have claimed of it"""
+    due + landed of a reference = what orders have claimed of it
+"""
 
 
 PositionKey = tuple[str, str]
@@ -30,7 +31,7 @@ PositionKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
-    """Where a message stands among those that say the same thing: the greatest is the truth.
+    """The rank of a message among those about the same thing: the greatest stamp wins.
 
     ``sequence`` is -1 for a source that has none.
     """
@@ -45,7 +46,7 @@ class Stamp:
 class Expected:
     """Future supply; ``reference`` is the purchase order or transfer that brings it.
 
-    A quantity of 0 is supply that was cancelled: kept, so that an older message cannot revive it.
+    A quantity of 0 is cancelled supply. It is kept so that an older message cannot revive it.
     """
 
     quantity: int
@@ -58,7 +59,7 @@ class Expected:
 class Seen:
     """The sequences of a source's movements that a position remembers, rising.
 
-    Of a sequence at or below ``floor`` only the ledger knows whether it was applied.
+    For a sequence at or below ``floor`` only the ledger shows whether it was applied.
     """
 
     floor: int = -1
@@ -67,14 +68,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Units of one SKU at one location. ``available`` is stored, and is on_hand - reserved.
+    """Units of one SKU at one location. ``available`` is stored, and equals on_hand - reserved.
 
-    ``version`` rises with every write, ``feed_version`` with every write of a feed.
-    ``counted`` is the count that on_hand stands on; ``moved_at`` the latest instant of a feed's
+    ``version`` rises with every write, ``feed_version`` with every write of a feed. ``counted`` is
+    the stamp of the count that on_hand is based on; ``moved_at`` the latest instant of a feed
     movement; ``own_at`` the latest write of an order or a hold, ``handled_at`` the latest of them
-    that changed on_hand; ``freed`` rises with each of them that did anything but take units. A hot
-    position is split into ``slots``, and was folded at ``folded_at``. ``due`` and ``landed`` are
-    promised units of supplies, by reference, see DUE. ``zeroed`` names the counters that are 0.
+    that changed on_hand; ``freed`` counts those that did more than take units. A hot position is
+    split into ``slots``, and was last folded at ``folded_at``. ``due`` and ``landed`` are promised
+    units of supplies, by reference, see DUE. ``zeroed`` names the counters that are 0.
     """
 
     sku: str
@@ -103,9 +104,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Supplied:
-    """Deltas of what is promised of a supply. The write is refused where there is less to take
-    away. With ``quantity``, which the supply had at ``feed_version``, it is refused when more than
-    that would be promised, or when a feed has written since."""
+    """Changes to the promised units of a supply. The write is refused when fewer units are promised
+    than it takes away. With ``quantity``, the supply's units at ``feed_version``, it is refused
+    when more than that would be promised or a feed has written since."""
 
     reference: str
     due: int = 0
@@ -116,15 +117,16 @@ class Supplied:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an order or a hold does to one position, as deltas; available moves by their difference.
+    """The change that an order or a hold makes to one position, as deltas; available changes by
+    on_hand - reserved.
 
-    reserve n: (0, n)   release n: (0, -n)   hand over n reserved: (-n, -n)   take back n: (n, 0)
+        reserve n: (0, n)  release n: (0, -n)  hand over n reserved: (-n, -n)  take back n: (n, 0)
 
-    With ``floor`` the write is refused unless ``available`` stays at or above it afterwards, or
-    ``within`` allows it; without, it always succeeds: goods that have left, have left. With
-    ``since`` (feed_version, freed) it is refused when anything but takes has been written since.
-    ``counters`` are deltas of the position's counters, ``supply`` of what is promised of supplies;
-    ``expected`` is what is still to come, when some of it has come.
+    With ``floor`` the write is refused unless ``available`` stays at or above it, or ``within``
+    allows it. Without ``floor`` it always succeeds, because goods that have left cannot be refused.
+    With ``since`` (feed_version, freed) it is refused when anything but takes was written since.
+    ``counters`` are deltas of the position's counters, ``supply`` those of promised supply;
+    ``expected`` is the remaining supply after some of it has arrived.
     """
 
     sku: str
@@ -140,7 +142,8 @@ class Effect:
     expected: tuple[Expected, ...] | None = None
 
     def sellable(self, available: int, counters: Mapping[str, int]) -> int:
-        """What its conditions allow to be taken from a position that is so."""
+        """The units that the effect's conditions allow to be taken at these values of the
+        position."""
         return units_left(self.floor or 0, self.within, available, counters)
 
     def unconditional(self) -> "Effect":
@@ -148,7 +151,7 @@ class Effect:
 
 
 def take(limit: Limit, sku: str, location_id: str, units: int) -> Effect:
-    """What taking ``units`` within ``limit`` does to a position."""
+    """The effect of taking ``units`` within ``limit`` from a position."""
     return Effect(
         sku,
         location_id,
@@ -163,10 +166,10 @@ def take(limit: Limit, sku: str, location_id: str, units: int) -> Effect:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an order or a hold changes positions: what the ledger will say.
+    """Why an order or a hold changes positions, as the ledger shows it.
 
-    ``source`` and ``id`` name the act (``norain/orders``, the order's id), ``type`` the kind of
-    act (``order.placed``), ``reason`` is a word of GS1's CBV, ``reference`` what it was for.
+    ``source`` and ``id`` name the act (``norain/orders``, the order's id), ``type`` the kind of act
+    (``order.placed``), ``reason`` is a word of GS1's CBV, ``reference`` names what it was for.
     """
 
     source: str
@@ -177,10 +180,10 @@ class Cause:
 
 
 def sum_effects(effects: Iterable[Effect]) -> list[Effect]:
-    """One effect per position, in the order of (sku, location_id); of the conditions the strictest.
+    """One effect per position, in the order of PositionKey, with the strictest of the conditions.
 
-    A transaction may touch an item once only, and a demand must be checked as a whole: two lines
-    of one SKU are each small enough, and together too much.
+    A transaction may touch an item only once, and demand must be checked as a whole: two lines of
+    one SKU may each fit and together be too much.
     """
     sums: dict[PositionKey, Effect] = {}
     for effect in effects:
@@ -215,7 +218,7 @@ def sum_effects(effects: Iterable[Effect]) -> list[Effect]:
 
 
 def _sum_supplied(parts: Iterable[Supplied]) -> tuple[Supplied, ...]:
-    """One for each reference."""
+    """One change for each reference."""
     sums: dict[str, Supplied] = {}
     for part in parts:
         so_far = sums.get(part.reference)
@@ -246,31 +249,32 @@ def _within(one: Effect, other: Effect) -> OwnFence | None:
 
 
 def _since(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
-    """Both must hold: of two different ones nothing can have been since."""
+    """Both must hold; two different values cannot, so that the write is refused."""
     if one is None or other is None:
         return one or other
     return one if one == other else UNREACHABLE
 
 
 UNREACHABLE = (-1, -1)
+"""A (feed_version, freed) that no position has."""
 
 
 def receive_supply(effect: Effect, position: Position | None, reference: str) -> Effect:
-    """``effect``, which brings units of a supply: those that are promised are reserved at once,
-    and what has come is no more expected. It is refused when a feed has written since."""
+    """``effect``, which brings units of a supply, with the promised ones reserved at once and no
+    longer expected. It is refused when a feed has written since."""
     due = position.due.get(reference, 0) if position else 0
     units = min(effect.on_hand, due)
     if position is None or units <= 0:
         return effect
     came = Supplied(reference, -units, units, feed_version=position.feed_version)
-    left = tuple(
+    remaining = tuple(
         replace(row, quantity=max(0, row.quantity - effect.on_hand))
         if row.reference == reference
         else row
         for row in position.expected
     )
     return replace(
-        effect, reserved=effect.reserved + units, supply=(*effect.supply, came), expected=left
+        effect, reserved=effect.reserved + units, supply=(*effect.supply, came), expected=remaining
     )
 
 
@@ -283,7 +287,8 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldLine:
-    """``counters`` of the position have counted the units."""
+    """Units of one SKU at one location; ``counters`` are the position's counters that include
+    them."""
 
     sku: str
     location_id: str
@@ -293,12 +298,12 @@ class HoldLine:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Units reserved until ``expires_at``, and not yet an order.
+    """Units reserved until ``expires_at`` that are not yet an order.
 
-    ``digest`` is of the request that opened it, ``answer`` the JSON that this request was given.
+    ``digest`` is that of the request that opened it, ``answer`` the JSON answer to that request.
     ``closed_at`` is when it was released, expired or became ``order_id``. With a
-    ``payment_reference`` it is kept for that payment, and becomes an order of no other.
-    ``promise`` is what a shopper was promised with it, in the words of whoever promised.
+    ``payment_reference`` it is kept for that payment and becomes an order of no other. ``promise``
+    is the promise that the shopper was given with it.
     """
 
     hold_id: str
@@ -315,14 +320,15 @@ class Hold:
     promise: Mapping[str, Any] | None = None
 
     def claimable(self, now: datetime) -> bool:
-        """Whether it may still become an order; expiry counts whether it was swept or not."""
+        """Whether it may still become an order. An expired hold may not, even while it is not
+        swept."""
         return self.state is HoldState.OPEN and self.expires_at > now
 
 
 def hold_effects(
     lines: Iterable[HoldLine], limits: Mapping[PositionKey, Limit] | None = None
 ) -> list[Effect]:
-    """What opening a hold does: every line reserved, within the limit of its position."""
+    """The effects of opening a hold: every line is reserved within the limit of its position."""
     known = limits or {}
     return sum_effects(
         take(
@@ -336,12 +342,13 @@ def hold_effects(
 
 
 def release_effects(lines: Iterable[HoldLine]) -> list[Effect]:
-    """What releasing a hold does, or its expiry."""
+    """The effects of releasing a hold, or of its expiry."""
     return sum_effects(
         release(line.sku, line.location_id, line.quantity, line.counters) for line in lines
     )
 
 
 def release(sku: str, location_id: str, units: int, counters: Iterable[str]) -> Effect:
-    """``units`` that nobody wants any more, subtracted from the counters that have counted them."""
+    """The effect of freeing reserved ``units``; they are subtracted from the ``counters`` that
+    include them."""
     return Effect(sku, location_id, 0, -units, counters=tuple((name, -units) for name in counters))

@@ -1,37 +1,37 @@
-"""Channel stock: what a channel must leave of the units that all channels share. Pure.
+"""Channel stock: the units that a channel must leave for other channels. Pure.
 
-A position has one ``available`` and no pools beside it. Rules put thresholds over it, so that
-whatever one channel takes, every other sees at once:
+A position has one ``available`` and no pools beside it. Rules put thresholds over it, so that every
+channel sees at once what another has taken:
 
-    safety stock   units that a channel may not sell. Of the rules that match a channel the last
-                   of the document wins: write the general first, the particular after it.
-    ring fence     units set aside for its channels: a floor for all others. Of the fences of the
-                   same channels the last that matches wins; those of different channels all hold,
-                   the earlier in the document before the later where there is not enough for all.
+    safety stock   units that a channel may not sell. The last matching rule of the document wins:
+                   write the general rule first, the particular one after it.
+    ring fence     units set aside for its channels: a floor for all others. Among fences of the
+                   same channels the last that matches wins. Fences of different channels all hold,
+                   the earlier in the document first where there are too few units for all.
                    A channel is in one set of fenced channels only.
 
     left of a fence  = max(0, promised - what its channels have taken since it began)
     floor of a channel = the highest safety stock of the channel and of those it leaves units to
                        + what is left of the fences of others
 
-A channel takes down to its floor; and of its own fence also when there is not enough for all, down
-to safety stock and the fences before its own. Safety stock is honoured inside and outside of a
-fence alike, and comes on top of it: its channels can take every unit that it promises.
+A channel takes down to its floor. Within its own fence it takes down to safety stock and the fences
+before its own, even where there are too few units for all. Safety stock comes on top of a fence:
+the fence's channels can take every unit that it promises.
 
-Ratios. Safety stock of 0.1 is a tenth of on_hand, rounded up. A fence of 0.3 is 30 % of what there
-was to share since it began, available + what all channels have taken since, rounded down: sales do
-not shrink it, deliveries let it grow, and fences of 1.0 together promise no unit twice.
+Ratios. Safety stock of 0.1 is a tenth of on_hand, rounded up. A fence of 0.3 is 30 % of the units
+to share since it began (available + what all channels have taken since), rounded down: sales do not
+shrink it, deliveries let it grow, and fences of 1.0 together promise no unit twice.
 
-What is taken is counted on the position, per fence, in the write that takes it: ``taken:<rule_id>``
-by its channels, ``shared:<rule_id>`` by all (fences by ratio only). A unit that is released, or not
-found, is subtracted from the counters that it was added to, and from no other; one that is handed
-over stays taken. A fence begins to count when it is written down: one that starts anew needs a new
-``rule_id``.
+Each take is counted on the position, per fence, in the write that takes it: ``taken:<rule_id>`` by
+the fence's channels, ``shared:<rule_id>`` by all (fences by ratio only). A unit that is released,
+or not found by the picker, is subtracted from the counters that include it, and from no other. A
+unit that is handed over stays counted. A fence begins to count when it is put; to start anew it
+needs a new ``rule_id``.
 
-Why a floor that was read is enforced by the write: while units are only taken, available and
-on_hand do not rise, counters do not fall, and available + shared stays; so no floor rises. The
-write requires that nothing but takes has been written since the read (``Limit.since``), and that
-the floor is left. Anything else (a count, a release, a hand-over) makes it read and decide again.
+Why the write enforces a floor that was read: while units are only taken, available and on_hand do
+not rise, counters do not fall, and available + shared stays; so no floor rises. The write requires
+that nothing but takes was written since the read (``Limit.since``), and that the floor is left.
+After any other write (a count, a release, a hand-over) the caller reads and decides again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -48,12 +48,12 @@ if TYPE_CHECKING:  # with it the import takes a fifth longer
     from shared.stock.model.position import Position
 
 WHOLE = 10_000
-"""Ratios are kept as hundredths of a percent."""
+"""Ratios are stored in hundredths of a percent: WHOLE is 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleAmount:
-    """``units``, or ``ratio`` (of WHOLE) of what there is, and never less than ``units``."""
+    """``units``, or ``ratio`` (of WHOLE) of a number of units, but at least ``units``."""
 
     units: int = 0
     ratio: int = 0
@@ -67,7 +67,7 @@ class RuleAmount:
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """Where a rule applies: everything that is given must fit, by any one of its values."""
+    """Where a rule applies: every given field must match, by any one of its values."""
 
     location_ids: frozenset[str] = frozenset()
     location_types: frozenset[str] = frozenset()
@@ -76,10 +76,10 @@ class RuleMatch:
     product_attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     channels: frozenset[str] = frozenset()
     confidence_below: int | None = None
-    """In thousandths: where picks find less often what the stock shows (availability)."""
+    """In thousandths: matches where the confidence in the stock is lower (see availability)."""
 
     def fits_confidence(self, confidence: int | None) -> bool:
-        """Whether it fits where ``confidence`` is known, or nothing is (None)."""
+        """Whether the rule applies at this ``confidence``; None when no confidence is known."""
         if self.confidence_below is None:
             return True
         return confidence is not None and confidence < self.confidence_below
@@ -118,7 +118,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """The document, in its order. Version 0 is none, and has no rules."""
+    """The rules of a document, in its order. Version 0 has no rules."""
 
     version: int = 0
     rules: tuple[Rule, ...] = ()
@@ -133,29 +133,30 @@ class ChannelRules:
 
 
 def rules_not_ended(rules: ChannelRules, at: datetime) -> tuple[Rule, ...]:
-    """Those that have not ended."""
+    """The rules that have not ended at ``at``."""
     return tuple(rule for rule in rules.rules if rule.until is None or at < rule.until)
 
 
 def in_force_since(rules: ChannelRules, put_at: datetime, now: datetime) -> datetime:
-    """Since when ``rules``, put at ``put_at``, say what they say ``now``: since then, or since the
-    last of their fences ended."""
+    """The instant since which ``rules``, put at ``put_at``, have had their present meaning: then,
+    or when the last of their fences ended."""
     ended = (rule.until for rule in rules.rules if rule.until is not None and rule.until <= now)
     return max([put_at, *ended])
 
 
 def changed_rules(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The rules that are in one of both only; all of them when those in both have changed places.
-    Where none of them matches, all is as it was."""
-    kept, still = [r for r in before if r in after], [r for r in after if r in before]
-    if kept != still:
+    """The rules that are in only one of both tuples; all of them when the common ones have changed
+    their order. Where none of these rules matches, the terms are unchanged."""
+    common, common_after = [r for r in before if r in after], [r for r in after if r in before]
+    if common != common_after:
         return (*before, *after)
-    return tuple(rule for rule in (*before, *after) if rule not in kept)
+    return tuple(rule for rule in (*before, *after) if rule not in common)
 
 
 @dataclass(frozen=True, slots=True)
 class FloorFacts:
-    """What a floor is computed from. ``since`` is None where a projection has told it."""
+    """The values of a position that a floor is computed from. ``since`` is None when they come from
+    a projection."""
 
     available: int
     on_hand: int
@@ -164,7 +165,8 @@ class FloorFacts:
 
     @staticmethod
     def of(position: "Position | None") -> "FloorFacts":
-        """Of a position that was read; None is one that is not there."""
+        """The values of a position that was read; None stands for a position that does not
+        exist."""
         if position is None:
             return FloorFacts(0, 0, {}, (0, 0))
         return FloorFacts(
@@ -177,7 +179,7 @@ class FloorFacts:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A fence at a position. ``safety`` are the safety stocks of its channels."""
+    """A ring fence at a position. ``safety`` are the safety stocks of its channels."""
 
     rule_id: str
     amount: RuleAmount
@@ -193,8 +195,8 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class SellingTerms:
-    """What the rules say of one channel at a position: its safety stock, the fences in their rank,
-    and the place of its own among them."""
+    """The terms of one channel at a position: its safety stock, all fences in their rank, and the
+    index of its own fence among them."""
 
     safety: RuleAmount = RuleAmount()
     fences: tuple[Fence, ...] = ()
@@ -202,14 +204,12 @@ class SellingTerms:
 
     @property
     def moves(self) -> bool:
-        """Whether the floor depends on the position."""
+        """Whether the floor depends on the values of the position."""
         return bool(self.safety.ratio) or len(self.fences) > (self.own is not None)
 
     def limit(self, facts: FloorFacts | None) -> Limit:
-        """How far the channel may take; without ``facts`` only where the floor does not move.
-
-        Raises ValueError when it does.
-        """
+        """How far the channel may take. Raises ValueError without ``facts`` when the floor depends
+        on them."""
         counters = tuple(
             f"{kind}{fence.rule_id}"
             for place, fence in enumerate(self.fences)
@@ -231,13 +231,13 @@ class SellingTerms:
         return Limit(floor, within, moves=True, since=facts.since, counters=counters)
 
     def _floor(self, facts: FloorFacts, fences: Iterable[Fence]) -> int:
-        """Safety stock and what is left of ``fences``."""
-        safety, left = self.safety.up(facts.on_hand), 0
+        """Safety stock and the remaining units of ``fences``."""
+        safety, fenced = self.safety.up(facts.on_hand), 0
         for fence in fences:
             if units := fence.left(facts):
-                left += units
+                fenced += units
                 safety = max(safety, *(amount.up(facts.on_hand) for amount in fence.safety))
-        return safety + left
+        return safety + fenced
 
     def sellable(self, facts: FloorFacts) -> int:
         return self.limit(facts).sellable(facts.available, facts.counters)
@@ -247,8 +247,8 @@ UNRESTRICTED = SellingTerms()
 
 
 ConfidenceOf = Callable[[str], Mapping[str, int]]
-"""How often picks of a SKU find it, in thousandths by location. Asked only for SKUs of which a rule
-with ``confidence_below`` speaks."""
+"""The confidence in a SKU's stock by location, in thousandths. Called only for SKUs that a rule
+with ``confidence_below`` matches."""
 
 
 def _no_confidence(_: str) -> Mapping[str, int]:
@@ -256,10 +256,11 @@ def _no_confidence(_: str) -> Mapping[str, int]:
 
 
 class ChannelTerms(dict[tuple[str, str], SellingTerms]):
-    """The terms of one channel at one instant, by (sku, location_id): found when first asked for.
+    """The terms of one channel at one instant, by PositionKey; each is computed when first asked
+    for.
 
-    ``products`` and ``locations`` are needed where rules ask for them, and ``confidence`` is asked
-    where they do; what is not known matches no rule that does.
+    ``products``, ``locations`` and ``confidence`` are needed only where rules ask for them. A rule
+    does not match a product, location or confidence that is unknown.
     """
 
     def __init__(
@@ -279,17 +280,17 @@ class ChannelTerms(dict[tuple[str, str], SellingTerms]):
         self._of_sku: dict[str, list[Rule]] = {}
         self._terms: dict[tuple[str, ...], SellingTerms] = {}
         self._confidence = confidence
-        self._sure: dict[str, Mapping[str, int]] = {}
+        self._confidence_by_sku: dict[str, Mapping[str, int]] = {}
 
     @staticmethod
     def unrestricted() -> "ChannelTerms":
-        """Without rules."""
+        """The terms without rules."""
         return ChannelTerms(
             ChannelRules(), "", datetime.min.replace(tzinfo=UTC), {}, {}, _no_confidence
         )
 
     def is_unrestricted(self, sku: str) -> bool:
-        """Whether no rule speaks of this SKU."""
+        """Whether no rule matches this SKU."""
         return not self._matching(sku)
 
     def __missing__(self, place: tuple[str, str]) -> SellingTerms:
@@ -311,9 +312,9 @@ class ChannelTerms(dict[tuple[str, str], SellingTerms]):
         return self[place]
 
     def _found(self, sku: str, location_id: str) -> int | None:
-        if sku not in self._sure:
-            self._sure[sku] = self._confidence(sku)
-        return self._sure[sku].get(location_id)
+        if sku not in self._confidence_by_sku:
+            self._confidence_by_sku[sku] = self._confidence(sku)
+        return self._confidence_by_sku[sku].get(location_id)
 
     def _matching(self, sku: str) -> list[Rule]:
         if sku not in self._of_sku:
@@ -326,7 +327,7 @@ class ChannelTerms(dict[tuple[str, str], SellingTerms]):
 
 
 def terms_of(rules: Iterable[Rule], channel: str) -> SellingTerms:
-    """What ``rules``, all of which match the position, say of ``channel``."""
+    """The terms of ``channel`` under ``rules``, all of which match the position."""
     rules = list(rules)
     fences: dict[frozenset[str], Rule] = {}
     for rule in rules:
@@ -360,7 +361,7 @@ def _size(amount: RuleAmount) -> tuple[int, int]:
     return amount.units, amount.ratio
 
 
-# The document, as it is stored
+# The stored document
 
 
 def to_json(rules: Iterable[Rule]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""Counts that changed nothing, packed: some 25 bytes each instead of a write each. Pure.
+"""Packs of counts that changed nothing: about 25 bytes per count instead of a write each. Pure.
 
-A pack holds the counts of one batch whose locations fall into one bucket. Its ``places`` are the
-8-byte digests of (sku, location), rising, so that one is found without unpacking the others; its
-``counts`` are what was counted, compressed, in the same order.
+A pack holds the counts of one batch whose locations fall into one bucket. ``places`` are the 8-byte
+digests of (sku, location), rising, so that one count is found without unpacking the others;
+``counts`` are the counts in the same order, compressed.
 """
 
 import json
@@ -19,11 +19,12 @@ from shared.stock.model.feed import CountBound
 from shared.stock.model.position import PositionKey
 
 BUCKETS = 64
-"""A file sorted by SKU touches all buckets with every batch, and pays each by the whole KB; what
-comes late reads its bucket. So many divide both well: 3,400 rows of a batch are 53 a pack."""
+"""Trade-off of costs: a file sorted by SKU touches all buckets with every batch and pays each by
+the whole KB, while a late message reads its whole bucket. With 64 buckets, 3,400 rows of a batch
+are 53 a pack."""
 DIGEST = 8
 MOST_COUNTS = 5000
-"""Counts of a pack: below half of what an item may hold."""
+"""Counts of a pack: below half of the size limit of an item."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -47,7 +48,7 @@ def bound_of(count: Counted) -> CountBound:
 
 
 def pack_counts(counts: Iterable[Counted]) -> Iterator[CountPack]:
-    """``counts``, one of each place, by bucket."""
+    """Packs of ``counts``, one count per position."""
     by_bucket: dict[int, list[tuple[bytes, Counted]]] = defaultdict(list)
     for count in counts:
         digest = _digest((count.sku, count.location_id))
@@ -59,7 +60,7 @@ def pack_counts(counts: Iterable[Counted]) -> Iterator[CountPack]:
 
 
 def find_counts(pack: CountPack, wanted: Collection[PositionKey]) -> dict[PositionKey, Counted]:
-    """The counts in ``pack`` of the places in ``wanted``."""
+    """The counts in ``pack`` of the positions in ``wanted``."""
     found = {place: row for place in wanted if (row := _row_of(pack.places, place)) is not None}
     if not found:
         return {}
@@ -68,7 +69,7 @@ def find_counts(pack: CountPack, wanted: Collection[PositionKey]) -> dict[Positi
 
 
 def newest_counts(found: Iterable[Mapping[PositionKey, Counted]]) -> dict[PositionKey, Counted]:
-    """Of each place the count with the greatest stamp."""
+    """The count with the greatest stamp for each position."""
     best: dict[PositionKey, Counted] = {}
     for counts in found:
         for place, count in counts.items():

@@ -1,21 +1,20 @@
-"""A position that runs hot, and the slots that its stock is spread over. Pure.
+"""How a hot position is spread over slots. Pure.
 
     on_hand  = the position's
     reserved = the position's - kept - the sum of the slots
     available = the position's + kept + the sum of the slots
 
-A split reserves units at the position and hands them to slots, which sell them: to sell one is to
-take it from a slot and from nowhere else, because at the position it is reserved already. So feeds,
-hand-overs and returns go to the position alone, whatever is split, and a fold gives back what no
-slot has sold. What is safe follows from three rules:
+A split reserves units at the position and hands them to slots, which sell them. Selling a unit
+takes it from its slot only, because the position has reserved it already. Feeds, hand-overs and
+returns write the position only, split or not, and a fold returns the unsold units to it. Three
+rules make this safe:
 
-1. while there are slots, the position's own ``available`` is never below 0: whoever would bring it
-   there folds first;
-2. a slot sells what it has, and only to whom the units ``kept`` unsold are enough of a floor; so
-   what stays available of the whole is at least kept, whoever sells in another slot meanwhile;
-3. between a split and a fold a slot only ever gets less: what is given back goes to the position.
-   So the slots read one after the other, and then the position, are never less than the whole was
-   at that last moment: who finds them short is rightly refused.
+1. while there are slots, the position's own ``available`` is never below 0: a writer that would
+bring it below 0 folds first; 2. a slot sells the units it has, and only to buyers whose floor is
+covered by the ``kept`` unsold units; so at least ``kept`` units stay available in total, whatever
+the other slots sell; 3. between a split and a fold a slot only loses units: units that are given
+back go to the position. So slots read one after the other, and then the position, are never less
+than the total was at that last moment: a buyer who finds them short is rightly refused.
 """
 
 from collections.abc import Sequence
@@ -24,25 +23,27 @@ from datetime import timedelta
 from enum import Enum
 
 MOST_SLOTS = 32
-"""Each takes the writes of a partition. A split, and a fold, is one transaction over all."""
+"""Each slot takes the writes of one partition. A split, or a fold, is one transaction over all
+slots."""
 LEAST_SLOTS = 4
 LEAST_UNITS = 8
-"""A slot of fewer is dry at once; what is left over is sold by the position."""
+"""A slot of fewer units is empty at once; the remainder is sold by the position."""
 CONFLICT_WINDOW = timedelta(seconds=10)
 HOT_CONFLICTS = 12
-"""Conflicts at a position, or throttled writes, within one WINDOW that make it hot."""
+"""Conflicts or throttled writes at a position within one CONFLICT_WINDOW that make it hot."""
 REST_AFTER_FOLD = timedelta(seconds=2)
-"""After a fold it is not split again for so long."""
+"""A folded position is not split again for this long."""
 SPLIT_CHECK = timedelta(minutes=1)
+"""How often a split position is checked."""
 LEAST_SALES = 60
-"""Sales of all slots within LOOK, below which a position has cooled down."""
+"""A position whose slots sell less than this within SPLIT_CHECK has cooled down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """``available`` units to be sold; closed, it sells no more and waits to be folded.
+    """A share of ``available`` units to sell. A closed slot sells no more and waits to be folded.
 
-    ``sales`` are the writes that have sold from it.
+    ``sales`` is the number of writes that have sold from it.
     """
 
     number: int
@@ -53,7 +54,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class WholePosition:
-    """A position as it is stored: its own ``available``, and what is beside it in slots."""
+    """A position as it is stored: its own ``available`` units, and the units in its slots."""
 
     available: int
     kept: int = 0
@@ -71,26 +72,28 @@ class WholePosition:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """``units`` to be taken from a slot, or from the position itself."""
+    """``units`` to take from a slot, or from the position itself (None)."""
 
     slot: int | None
     units: int
 
 
 class NoDraw(Enum):
+    """Why the units cannot be taken."""
+
     SHORT = "short"
-    """The whole has not enough."""
+    """The position and its slots together have too few units."""
     FOLD = "fold"
-    """The whole has enough, but only the position can tell who gets it."""
+    """There are enough units, but they must be folded into the position first."""
 
 
 def plan_draws(
     whole: WholePosition, units: int, floor: int, start: int, most: int = MOST_SLOTS
 ) -> Sequence[Draw] | NoDraw:
-    """Where to take ``units`` so that ``floor`` stay: from a slot that has them, the first from
-    ``start`` on; from the position; from several, at most ``most``.
+    """Where to take ``units`` so that ``floor`` units stay: from one slot that has them, the first
+    from ``start`` on; else from the position; else from several, at most ``most``.
 
-    When every slot is dry there is no use for them any more: FOLD.
+    FOLD when every slot is empty: the slots are of no more use.
     """
     if whole.sellable - units < floor:
         return NoDraw.SHORT
@@ -108,20 +111,20 @@ def plan_draws(
             return [Draw(slot.number, units)]
     if own >= units:
         return [Draw(None, units)]
-    drawn, left = [], units
+    drawn, remaining = [], units
     for slot in sorted(selling, key=lambda slot: (-slot.available, slot.number)):
-        drawn.append(Draw(slot.number, min(left, slot.available)))
-        left -= drawn[-1].units
-        if not left:
+        drawn.append(Draw(slot.number, min(remaining, slot.available)))
+        remaining -= drawn[-1].units
+        if not remaining:
             break
-    if left and left <= own:
-        drawn, left = [*drawn, Draw(None, left)], 0
-    return drawn if not left and len(drawn) <= most else NoDraw.FOLD
+    if remaining and remaining <= own:
+        drawn, remaining = [*drawn, Draw(None, remaining)], 0
+    return drawn if not remaining and len(drawn) <= most else NoDraw.FOLD
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """``slots`` of ``units`` each, and ``kept`` units that none of them sells."""
+    """``slots`` of ``units`` each, and ``kept`` units that no slot sells."""
 
     slots: int
     units: int
@@ -133,10 +136,10 @@ class SplitPlan:
 
 
 def plan_split(available: int, floor: int) -> SplitPlan | None:
-    """How to split a position with ``available`` units, for buyers that leave ``floor``.
+    """How to split a position with ``available`` units for buyers that leave ``floor``; None when
+    there are too few units.
 
-    The position keeps a share for itself: what feeds take away needs no fold. None when there is
-    too little to be split.
+    The position keeps a share for itself, so that losses reported by feeds need no fold.
     """
     kept = max(0, floor)
     slots = min(MOST_SLOTS, (available - kept) // LEAST_UNITS - 1)

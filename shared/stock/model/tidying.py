@@ -1,12 +1,12 @@
-"""What a position need not keep any more. Pure.
+"""Obsolete attributes of a position, which may be removed. Pure.
 
-    supply    that is overdue, or was cancelled, for KEPT, and of which nothing is promised
+    supply    that is overdue or was cancelled for TIDY_AFTER, and of which no units are promised
     counters  of promised units (``due:``, ``landed:``) and of fences (``taken:``, ``shared:``)
-              that are 0: one that is not there reads as 0 wherever it is asked for
-    counters  of fences whose rule no document of the last KEPT has had
+              that are 0: a missing counter reads as 0 everywhere
+    counters  of fences whose rule was in no document of the last TIDY_AFTER
 
-Nothing that is gone comes back: a message about a supply that is overdue for so long leaves no
-trace, whenever it comes; and a counter that is gone has nothing left to give back.
+Removed attributes do not come back: a message about supply that is overdue for so long has no
+effect, whenever it comes, and a removed counter has no units left to subtract.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from shared.stock.model.position import Expected, Position
 
 TIDY_AFTER = timedelta(days=45)
-"""Longer than any message may wait in a queue, or a lorry on its way."""
+"""Longer than any message may wait in a queue, or any supply be on its way."""
 
 
 def current_supply(
     supply: Iterable[Expected], due: Mapping[str, int], at: datetime
 ) -> tuple[Expected, ...]:
-    """The supply that is still worth knowing at ``at``, by date."""
+    """The supply that still matters at ``at``, by date."""
     since = at - TIDY_AFTER
     kept = [row for row in supply if due.get(row.reference) or _is_current(row, since)]
     return tuple(sorted(kept, key=lambda row: (row.expected_at, row.reference)))
@@ -31,13 +31,13 @@ def current_supply(
 def _is_current(row: Expected, since: datetime) -> bool:
     if row.quantity:
         return row.expected_at > since
-    # What came, or was cancelled, is kept so that an older message does not revive it.
+    # Supply that arrived or was cancelled is kept, so that an older message does not revive it.
     return (row.stamp.at if row.stamp else row.expected_at) > since
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Counters that may go, and the supply that stays, None when all does."""
+    """Counters to remove, and the supply that stays; None when all of it stays."""
 
     counters: tuple[str, ...] = ()
     expected: tuple[Expected, ...] | None = None
@@ -47,8 +47,8 @@ class Leftovers:
 
 
 def leftovers(position: Position, rule_ids: Collection[str], now: datetime) -> Leftovers:
-    """``rule_ids`` are those of all rules of the last KEPT. A position that is split has none: it
-    is looked at when it is folded."""
+    """``rule_ids`` are those of all rules of the last TIDY_AFTER. A split position has no leftovers
+    until it is folded."""
     if position.slots:
         return Leftovers()
     gone = [name for name in position.counters if name.partition(":")[2] not in rule_ids]

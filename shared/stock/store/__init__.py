@@ -1,7 +1,7 @@
 """Positions, holds, the ledger and the marks of applied messages: table ``stock``.
 
     pk SKU#<sku>        sk LOC#<location>                 a position
-    pk SKU#<sku>        sk MOVE#<location>#<version>      the ledger: what each write of it did
+    pk SKU#<sku>        sk MOVE#<location>#<version>      the ledger: one row per write of it
     pk HOLD#<hold_id>   sk HOLD                           a hold
     pk EVENT#<source>#<digest of the id>   sk EVENT       a movement without sequence was applied
     pk SKIPPED#<bucket>   sk <as_of>#<sequence>#<digest>  counts that changed nothing, packed
@@ -9,11 +9,10 @@
     by_location  location_key, pk          every position of a location
     by_deadline  deadline_key, deadline    the open holds by their expiry
 
-A position that runs hot is spread over slots, see store/slots.py; what is read here is
-the whole of it.
+A hot position is spread over slots (store/slots.py); reads here return the total.
 
-Every write of a position raises its ``version`` and leaves in ``last`` what it was, so that the
-stream (old image, new image, ``last``) tells the ledger and availability everything.
+Every write of a position raises its ``version`` and describes itself in ``last``, so that the
+stream (old image, new image, ``last``) is enough for the ledger and for availability.
 """
 
 from shared.stock.store.effects import commit_effects, effect_parts, shortage

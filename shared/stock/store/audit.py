@@ -1,6 +1,6 @@
-"""What the audit reads and mends in table ``stock``; the rest of the table's story is in table.py.
+"""Reads and repairs of the audit in table ``stock``.
 
-pk AUDIT   sk AUDIT    where the audit goes on, and what its present round has found so far
+pk AUDIT   sk AUDIT    where the audit continues, and the results of its present round
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,7 @@ CURSOR = Key("", "AUDIT", "AUDIT")
 
 @dataclass(frozen=True, slots=True)
 class AuditRound:
-    """A walk over all positions: ``after`` is where it goes on, None at its beginning."""
+    """A walk over all positions: it continues behind the key ``after``, None at its beginning."""
 
     began_at: datetime
     after: Item | None = None
@@ -47,18 +47,19 @@ class AuditRound:
 
 def current_round(now: datetime) -> AuditRound:
     """The round that is under way, or a new one."""
-    found = tables.get(store.stock_table(), CURSOR.pk, CURSOR.sk, consistent=True)
-    if found is None or not found.get("after"):
+    cursor = tables.get(store.stock_table(), CURSOR.pk, CURSOR.sk, consistent=True)
+    if cursor is None or not cursor.get("after"):
         return AuditRound(now)
     return AuditRound(
-        datetime.fromisoformat(found["began_at"]),
-        to_item(found["after"]),
-        found["positions"],
-        found["drifts"],
+        datetime.fromisoformat(cursor["began_at"]),
+        to_item(cursor["after"]),
+        cursor["positions"],
+        cursor["drifts"],
     )
 
 
 def save_round(walked: AuditRound) -> None:
+    """Saves where the round continues."""
     after = {name: value["S"] for name, value in (walked.after or {}).items()}
     tables.write(
         "put_item",
@@ -79,8 +80,8 @@ def save_round(walked: AuditRound) -> None:
 def position_keys_page(
     limit: int, after: Item | None = None
 ) -> tuple[list[PositionKey], Item | None]:
-    """Places of about ``limit`` positions behind ``after``, and the key to go on after: one read
-    unit per 100 or so, because the index holds keys only."""
+    """Keys of about ``limit`` positions behind ``after``, and the key to continue after. Costs one
+    read unit per 100 or so, because the index holds keys only."""
     page = tables.scan_page(store.stock_table(), limit, after, IndexName="by_location")
     return [
         (item["pk"].removeprefix("SKU#"), item["sk"].removeprefix("LOC#"))
@@ -90,17 +91,17 @@ def position_keys_page(
 
 
 OpenOrders = Callable[[Iterable[str]], Iterable[tuple[str | None, Units]]]
-"""What open orders and transfers hold, each with the hold that it has taken over: those that an
-index shows, and those that are named."""
+"""Reads the units that open orders and transfers hold, each with the id of the hold that it was
+converted from: those in an index, and those named."""
 
 
 def promised_units(orders: OpenOrders, positions: Iterable[Position] = ()) -> Units:
-    """Units promised by open holds, and by ``orders``, which are read after the holds, as they
-    must be.
+    """Units promised by open holds and by ``orders``. Holds are read first (see
+    model.audit.promised).
 
     Holds and orders are found by indexes, which may be behind, and are read strongly consistently.
-    At ``positions`` it is exact also while an index is behind: whatever has reserved units there
-    stands in the ledger by its name, and is looked at too.
+    At ``positions`` the result is exact even then: every hold, order and transfer that has reserved
+    units there is named in the ledger, and is read too.
     """
     named = {acted for position in positions for acted in _writers_of(position)}
     holds = _holds({name for source, name in named if source == HOLDS})
@@ -111,8 +112,8 @@ def promised_units(orders: OpenOrders, positions: Iterable[Position] = ()) -> Un
 
 
 def _holds(named: Iterable[str]) -> dict[str, Hold]:
-    """The holds that the index of deadlines shows, or that are ``named``, by id; an expired one is
-    open until it is swept."""
+    """The holds in the index of deadlines and the ``named`` ones, by id. An expired hold is open
+    until it is swept."""
     keys = {Key(store.stock_table(), f"HOLD#{name}", "HOLD") for name in named}
     for shard in range(store.SHARDS):
         keys |= {
@@ -130,7 +131,7 @@ def _holds(named: Iterable[str]) -> dict[str, Hold]:
 
 def _writers_of(position: Position) -> set[tuple[str, str]]:
     """(source, id) of every hold, order and transfer that has written the position or its slots,
-    as the ledger says (strongly consistent). A hold that became an order names that."""
+    from the ledger (strongly consistent). A converted hold names its order."""
     rows = _rows_rising(position)
     if position.folded_at is not None:
         rows = chain(
@@ -145,9 +146,10 @@ def _writers_of(position: Position) -> set[tuple[str, str]]:
 
 
 def read_ledger(position: Position, now: datetime) -> Ledger:
-    """What the ledger says through the version of ``position`` (strongly consistent).
+    """The sum of the ledger through the version of ``position`` (strongly consistent).
 
-    Of a position that has rested for longer than rows are kept, it says what stands there.
+    The rows of a position that was not written within LEDGER_KEPT have expired: its own values are
+    returned.
     """
     if position.updated_at < now - store.LEDGER_KEPT:
         return Ledger(position.version, 0, position.on_hand, position.reserved)
@@ -173,7 +175,8 @@ def _rows_rising(position: Position) -> Iterator[LedgerRow]:
 
 
 def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
-    """Takes away what the position need not keep; whether nobody has written it meanwhile."""
+    """Removes the obsolete attributes ``left`` of the position; False when somebody has written it
+    meanwhile."""
     update = Update()
     update.add("version", 1)
     update.set("updated_at", rfc3339(now))
@@ -204,7 +207,7 @@ def _tidying_entry(position: Position, now: datetime) -> LedgerEntry:
 
 
 def fill_gap(position: Position, gap: Gap) -> None:
-    """Writes the rows that are missing; one that has come meanwhile is left as it is."""
+    """Writes the missing rows. A row that has arrived meanwhile is left as it is."""
     for row in missing_rows(gap, position):
         tables.write(
             "put_item",
@@ -216,18 +219,18 @@ def fill_gap(position: Position, gap: Gap) -> None:
 
 
 def correct_position(position: Position, promised: int, ledger: Ledger, now: datetime) -> bool:
-    """Sets the position to what the ledger and the promises say, as a movement of its own.
+    """Sets the position to the sums of the ledger and the promises, as a movement of its own.
 
-    Whether it was written: not when anybody has written since ``position`` was read, nor when
-    fewer units would be reserved of a position that was written within RESTED. Too much that is
-    reserved costs a sale; too little sells the units twice.
+    False when somebody has written since ``position`` was read, or when ``reserved`` would fall at
+    a position that was written within REPAIR_REST. Too many reserved units cost a sale; too few
+    sell units twice.
     """
     on_hand = ledger.on_hand
     promised += sum(position.landed.values())
     was = f"on_hand {position.on_hand}, reserved {position.reserved}"
     reference = f"{was}, available {position.available} -> {on_hand}, {promised}"
     last: dict[str, Any] = {
-        # The ledger has it right already: this movement only says so.
+        # The ledger is right already: this movement only records the repair.
         **store.entry_item(audit_entry(position.version + 1, now, 0, reference)),
         "reserved_delta": promised - ledger.reserved,
     }

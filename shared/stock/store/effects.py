@@ -1,4 +1,4 @@
-"""What orders and holds do to positions: one transaction, with whatever else it writes."""
+"""Writes the effects of orders and holds on positions, in one transaction with further parts."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,17 +18,18 @@ from shared.stock.store import slots
 from shared.stock.store.rows import counters_of, expected_item, stock_table, without_none
 
 SALE_ATTEMPTS = 12
-"""About 2.5 s in all: half of the pauses, and what the attempts themselves take."""
+"""About 2.5 s in all: the pauses take half of it, the attempts the other half."""
 PATIENT_ATTEMPTS = 6
-"""Attempts for which a buyer leaves a fold to whoever has begun it."""
+"""Attempts during which a buyer leaves a fold to the process that has begun it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EffectOutcome:
-    """What hindered a transaction, nothing when it was written.
+    """Why a transaction was refused; empty when it was written.
 
-    ``refused`` are the parts beside the effects whose condition was false, with what stands there;
-    ``short`` the effects, each with the position's item (or None) and all that is available.
+    ``refused`` are the parts beside the effects whose condition was false, with the stored items;
+    ``short`` are the effects that lack units, each with the position's item (or None), whose
+    ``available`` includes all slots.
     """
 
     refused: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
@@ -42,11 +43,11 @@ class EffectOutcome:
 def commit_effects(
     effects: Iterable[Effect], cause: Cause, at: datetime, beside: Sequence[Part] = ()
 ) -> EffectOutcome:
-    """Does ``effects`` and what is ``beside`` them in one transaction, or nothing.
+    """Writes ``effects`` and the parts ``beside`` them in one transaction, or nothing.
 
-    A position that runs hot on the way is split into slots, and sold from them. Every attempt that
-    fails shows why: what is there, or that another was quicker; so it ends, after SALE_ATTEMPTS
-    at most, and whoever finds all slots together short is refused.
+    A position that becomes hot on the way is split into slots and sold from them. Every failed
+    attempt shows its reason, the stored item or a conflict, so the loop ends after SALE_ATTEMPTS at
+    most. A buyer is refused as short only when all slots together have too few units.
 
     Raises Busy.
     """
@@ -68,7 +69,7 @@ def commit_effects(
             for index, (number, one) in enumerate(owners, start=len(beside)):
                 if index not in tried.busy or not _may_split(whole[number]):
                     continue
-                # Another was at that slot: any other does. At the position, look what it is.
+                # Conflict at a slot: try any other slot. Conflict at the position: read it first.
                 draws[number] = [] if one.slot is None else _first_draws(whole[number])
                 if one.slot is None and _runs_hot(whole[number], at):
                     hot.add(number)
@@ -87,7 +88,7 @@ def _refresh_draws(
     *,
     patient: bool,
 ) -> list[tuple[Effect, Mapping[str, Any] | None]]:
-    """Fills in ``draws`` what has to be looked for; the effects that are short."""
+    """Plans the empty ``draws`` anew; returns the effects that are short."""
     short = []
     for number, effect in enumerate(whole):
         if draws[number]:
@@ -103,10 +104,11 @@ def _refresh_draws(
 def _final_refusal(
     tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
 ) -> EffectOutcome | None:
-    """What is final of the refusals: parts beside the effects, and positions without slots."""
+    """The refusals that no further attempt can change: parts beside the effects, and positions
+    without slots."""
     refused = {refused.index: refused.item for refused in tried.refused}
-    if mine := {index: item for index, item in refused.items() if index < beside}:
-        return EffectOutcome(refused=mine)
+    if refused_beside := {index: item for index, item in refused.items() if index < beside}:
+        return EffectOutcome(refused=refused_beside)
     short = [
         (whole[number], refused[index])
         for index, (number, drawn) in enumerate(owners, start=beside)
@@ -121,8 +123,8 @@ class _Shortage:
 
 
 def _may_split(effect: Effect) -> bool:
-    """Whether slots can do it: they sell, and nothing else. They do not count for a ring fence,
-    and keep no floor that moves."""
+    """Whether slots can serve the effect: slots only sell. They do not count for a ring fence, and
+    do not enforce a floor that depends on the position."""
     return (
         effect.reserved > 0
         and not effect.on_hand
@@ -134,8 +136,8 @@ def _may_split(effect: Effect) -> bool:
 
 
 def _first_draws(effect: Effect) -> Sequence[Draw]:
-    """Where to begin: at the position, unless this process has seen it split or contended; then
-    at a slot, or nowhere before looking."""
+    """Where to begin: at the position, unless this process has seen it split or contended. Then at
+    a slot, or nowhere until the position has been read."""
     seen = slots.cached_slots(effect.sku, effect.location_id)
     if seen is None or effect.floor is None or not _may_split(effect):
         return [Draw(None, effect.reserved)]
@@ -147,14 +149,15 @@ def _first_draws(effect: Effect) -> Sequence[Draw]:
 def _read_and_plan(
     effect: Effect, at: datetime, most: int, *, hot: bool, patient: bool
 ) -> Sequence[Draw] | _Shortage:
-    """Where to take what ``effect`` needs, as it stands now; nowhere while it is being folded.
-    At most ``most`` draws.
+    """Where to take the units of ``effect``, from a fresh read; nowhere while the position is being
+    folded. At most ``most`` draws.
 
-    Splits the position first when it is ``hot``. ``patient`` leaves a fold to whoever is at it.
+    Splits the position first when it is ``hot``. ``patient`` leaves a fold to the process that has
+    begun it.
     """
     sku, location_id = effect.sku, effect.location_id
     if effect.floor is None or not _may_split(effect):
-        # It brings the position's own units below what is safe with slots.
+        # The effect may bring the position's own units below 0, which slots do not allow.
         return _fold_and_draw(effect, at, patient=patient)
     item, whole = slots.read_whole(sku, location_id)
     if hot and item is not None and slots.split(item, effect.floor, at):
@@ -165,13 +168,13 @@ def _read_and_plan(
         return found
     if found is NoDraw.SHORT:
         if whole.slots and not any(slot.available for slot in whole.slots):
-            # Nothing hangs on it: whole, the position answers the next ones with less effort.
+            # Best effort: folding the empty slots makes the next reads cheaper.
             with suppress(Busy):
                 slots.fold(sku, location_id, at, alone=True)
         return _Shortage({**item, "available": whole.sellable} if item else None)
     drawn = _fold_and_draw(effect, at, patient=patient)
     if drawn and effect.floor > whole.kept and any(slot.available for slot in whole.slots):
-        # It is hot still: with more kept, new slots serve this buyer's like and the others.
+        # Still hot: split again, with enough kept unsold for this buyer's floor.
         item, _ = slots.read_whole(sku, location_id)
         if item is not None:
             slots.split(item, effect.floor, at, rest=timedelta())
@@ -186,19 +189,20 @@ def _fold_and_draw(effect: Effect, at: datetime, *, patient: bool) -> Sequence[D
 
 
 def _runs_hot(effect: Effect, at: datetime) -> bool:
+    """Records a conflict at the position; whether it is hot now."""
     return slots.record_conflict(effect.sku, effect.location_id, at)
 
 
 def _already_stored(beside: Sequence[Part]) -> EffectOutcome | None:
-    """The refusal of those parts of ``beside`` that put what stands already: a request that has
-    been carried out is told so, before it is told that nothing is left."""
+    """The refusal of those puts in ``beside`` whose item exists already: a request that was carried
+    out before gets its answer again, not a refusal for lack of stock."""
     puts = {
         index: Key(put["TableName"], put["Item"]["pk"]["S"], put["Item"]["sk"]["S"])
         for index, part in enumerate(beside)
         if (put := part.get("Put"))
     }
-    found = tables.get_many(puts.values(), consistent=True) if puts else {}
-    refused = {index: found[key] for index, key in puts.items() if key in found}
+    stored = tables.get_many(puts.values(), consistent=True) if puts else {}
+    refused = {index: stored[key] for index, key in puts.items() if key in stored}
     return EffectOutcome(refused=refused) if refused else None
 
 
@@ -219,11 +223,11 @@ def _draw_part(effect: Effect, drawn: Draw, cause: Cause, at: datetime) -> Part:
 def effect_parts(
     effects: Iterable[Effect], cause: Cause, at: datetime
 ) -> tuple[list[Effect], list[Part]]:
-    """The parts of a transaction that do ``effects``, and beside each the effect that it is.
+    """The summed effects, and the transaction part that writes each of them.
 
-    Effects on one position are summed first; the order is that of (sku, location_id), the same
-    for everybody. ``at`` is the instant of the act by our own clock. They are refused where a
-    position is split and only its slots have enough: carry_out takes from those.
+    The order is that of PositionKey, the same for everybody. ``at`` is the instant of the act by
+    our own clock. The parts are refused where only the slots of a split position have enough units:
+    use commit_effects to sell from slots.
     """
     whole = sum_effects(effects)
     return whole, [_effect_part(effect, cause, at) for effect in whole]
@@ -315,12 +319,12 @@ def _change_supply(update: Update, effect: Effect) -> None:
 
 
 def _only_promises(effect: Effect) -> bool:
-    """Whether it changes nothing but what is promised of supplies."""
+    """Whether the effect only changes the promised units of supplies."""
     return not (effect.on_hand or effect.reserved or effect.damaged or effect.counters)
 
 
 def _only_takes(effect: Effect) -> bool:
-    """Whether it raises no floor: units are taken, and all of them counted."""
+    """Whether the effect raises no floor: it takes units, and counts all of them."""
     return (
         not effect.on_hand
         and effect.reserved > 0
@@ -366,5 +370,5 @@ def _require_stored(update: Update, name: str, value: int) -> None:
 
 
 def _room(own: OwnFence, effect: Effect) -> int:
-    """What its counter may be at most, for all of the units to lie within the fence."""
+    """The highest value of the fence's counter at which all units still lie within the fence."""
     return own.promised - dict(effect.counters).get(own.counter, 0)

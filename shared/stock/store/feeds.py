@@ -1,4 +1,5 @@
-"""What feeds do to positions: folded, conditioned on what was read, noted when nothing changes."""
+"""Applies feed events to positions: folds them, writes conditionally, notes counts that change
+nothing."""
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -31,16 +32,14 @@ from shared.stock.store.rows import (
 )
 
 EVENTS_PER_WRITE = 50
-"""Events in one write: each without sequence takes a part of the transaction."""
+"""Events in one write: each movement without sequence adds a part to the transaction."""
 LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds between the looks at a ledger that is behind; then the message comes again."""
-
-
-# Feeds
+"""Seconds between reads of a ledger that is behind; after the last one the message is retried."""
 
 
 def applied_movements(events: Iterable[Event]) -> set[tuple[str, str]]:
-    """The (source, id) among ``events`` that are marked as applied: one call per 100."""
+    """The (source, id) of the movements without sequence among ``events`` that were applied before:
+    one call per 100."""
     marked = {
         Key(stock_table(), *mark_key(event.source, event.id)): (event.source, event.id)
         for event in events
@@ -55,7 +54,7 @@ def apply_events(
     applied: Iterable[tuple[str, str]],
     now: datetime,
 ) -> int:
-    """``apply_batch`` for one position: the number of writes of it.
+    """``apply_batch`` for one position; returns the number of its writes.
 
     Raises Busy when others write faster, or the ledger stays behind.
     """
@@ -74,20 +73,21 @@ def apply_batch(
     now: datetime,
     each: ParallelMap = map,
 ) -> dict[PositionKey, int | Exception]:
-    """Brings the events of each place into its position. Answers the number of its writes, or what
-    hindered it, which does not hinder the others.
+    """Applies the events of each position. Returns the number of its writes, or the error that
+    prevented them; an error at one position does not affect the others.
 
-    ``found`` and ``applied`` may be stale: what they show as done is done, and a write that was
-    decided on an old position is refused and decided anew. ``each`` is a map, of threads maybe.
+    ``found`` (positions) and ``applied`` may be stale: events that they show as applied are
+    applied, and a write that was decided on a stale position is refused and decided anew. ``each``
+    is a map function, for example that of a thread pool.
 
-    A count that changes nothing is not written but noted, packed with its neighbours:
+    A count that changes nothing is not written but noted, packed with others:
 
-        who skips    notes the count, then reads the position (consistent) and decides again
-        who writes   writes the position, then reads the notes (consistent), and brings in what is
-                     newer than he knew
+        a worker that skips    notes the count, then reads the position (consistent), decides again
+        a worker that writes   writes the position, then reads the notes (consistent), and applies
+                               counts that are newer than those it knew
 
-    So one of the two sees the other. A message is done when both steps are: when its worker dies
-    between them, it comes again, and they are made up for.
+    So at least one of the two sees the other. A message is done when both steps are done: when its
+    worker dies between them, the message comes again and the second step is made up for.
     """
     known = set(applied)
     done: dict[PositionKey, int | Exception] = dict.fromkeys(batch, 0)
@@ -116,7 +116,7 @@ def _sort_out_skipped(
     known: Collection[tuple[str, str]],
     noted: Mapping[PositionKey, Counted],
 ) -> tuple[dict[PositionKey, Counted], dict[PositionKey, Sequence[Event]]]:
-    """The counts to be noted, and the events that take more than that."""
+    """The counts to note, and the events of the positions that need a write."""
     skipped: dict[PositionKey, Counted] = {}
     left: dict[PositionKey, Sequence[Event]] = {}
     for place, events in batch.items():
@@ -137,9 +137,9 @@ def _write_positions(
     noted: dict[PositionKey, Counted],
     done: dict[PositionKey, int | Exception],
 ) -> dict[PositionKey, Counted]:
-    """Writes what is to be written, counts it in ``done``, and answers what is to be noted.
+    """Writes the positions, adds the numbers of writes to ``done``, and returns the counts to note.
 
-    What hides some of the events is looked for before the write, and again behind it.
+    Looks for noted counts that hide some of the events before the write, and again after it.
     """
     skipped: dict[PositionKey, Counted] = {}
     events, positions, left = dict(batch), dict(found), list(batch)
@@ -190,6 +190,7 @@ def _write_positions(
 
 
 def _write_count(so_far: int | Exception) -> int:
+    """The number of writes, 0 for an error."""
     return so_far if isinstance(so_far, int) else 0
 
 
@@ -200,9 +201,11 @@ def _apply_to_position(
     now: datetime,
     noted: Counted | None,
 ) -> int | Skip:
-    """The number of writes, or Skip when there was none and a count other than ``noted`` must be.
+    """The number of writes, or Skip when nothing was written and a count other than ``noted`` must
+    be noted.
 
-    The newest count goes with every part: it hides some of it whether it is written or skipped.
+    The newest count goes into every write: it hides some of the events whether it is written or
+    skipped.
     """
     counts = [event for event in events if isinstance(event, Counted)]
     newest = sorted(counts, key=lambda count: count.stamp)[-1:]
@@ -225,7 +228,8 @@ def _apply_to_position(
 def _apply_in_one_write(
     events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], now: datetime
 ) -> int | Skip:
-    """One write, none or Skip; ``known`` takes up what others have marked meanwhile."""
+    """One write or none; Skip when only a count must be noted. Marks by other workers are added to
+    ``known``."""
     for attempt in range(tables.ATTEMPTS):
         decided = _decide(events, found, known, now)
         if decided is None:
@@ -254,7 +258,7 @@ def _decide(
     while isinstance(decided, LedgerNeeds):
         now = position(events[0].sku, events[0].location_id)
         if now is not None and now.slots and any(map(_is_net, events)):
-            # Only folded, the ledger shows every sale of the slots.
+            # The ledger shows every sale of the slots only after a fold.
             slots.fold(now.sku, now.location_id, at)
             now = position(events[0].sku, events[0].location_id)
         decided = fold_events(now, events, known)
@@ -275,7 +279,7 @@ def _is_net(event: Event) -> bool:
 
 
 def _blocked_by_slots(change: PositionWrite, item: Mapping[str, Any]) -> bool:
-    """Whether it is for the slots of ``item`` that ``change`` was refused."""
+    """Whether the slots of ``item`` are the reason why ``change`` was refused."""
     if "slots" not in item:
         return False
     match change.basis:
@@ -303,7 +307,7 @@ def _write(change: PositionWrite, now: datetime) -> Sequence[Refused]:
                         "ttl": int((now + LEDGER_KEPT).timestamp()),
                     }
                 ),
-                # Holds when this movement has not been applied by anybody.
+                # Holds while nobody has applied this movement.
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
         }

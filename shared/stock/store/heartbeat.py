@@ -1,7 +1,7 @@
-"""A row of the stock table that changes every minute, so that a stream worker that has fallen
-silent is told from a night without sales.
+"""A row of the stock table that is written every minute, so that a stream worker that has stopped
+can be told from a night without sales.
 
-    pk HEARTBEAT   sk HEARTBEAT   updated_at     beat; functions/availability/project.py measures
+    pk HEARTBEAT   sk HEARTBEAT   updated_at     measured by functions/availability/project.py
 """
 
 from datetime import datetime
@@ -15,6 +15,7 @@ KEY = "HEARTBEAT"
 
 
 def beat(at: datetime) -> None:
+    """Writes the heartbeat."""
     tables.write(
         "put_item",
         TableName=table_name("stock"),

@@ -1,4 +1,4 @@
-"""Holds: opened, extended, bound, converted, released, expired."""
+"""Opens, extends, binds, converts, releases and expires holds."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -37,22 +37,19 @@ from shared.stock.store.rows import (
 )
 
 HOLDS = "norain/holds"
-"""The source of what holds do, in the ledger."""
+"""The source of the holds' entries in the ledger."""
 HOLD_ATTEMPTS = 20
-"""How often a hold is decided anew when the positions of its channel's floors have changed."""
-
-
-# Holds
+"""How often a hold is decided anew because the positions that its floors depend on have changed."""
 
 
 def find_hold(hold_id: str) -> Hold | None:
-    """The hold as it stands now (strongly consistent)."""
+    """The hold as it is stored now (strongly consistent); None when it does not exist."""
     found = tables.get(stock_table(), f"HOLD#{hold_id}", "HOLD", consistent=True)
     return hold_of_item(found) if found else None
 
 
 def get_hold(hold_id: str) -> Hold:
-    """Raises NotFound."""
+    """The hold as it is stored now. Raises NotFound."""
     hold = find_hold(hold_id)
     if hold is None:
         raise NotFound(f"there is no hold {hold_id}")
@@ -60,7 +57,8 @@ def get_hold(hold_id: str) -> Hold:
 
 
 def forget_promise(hold_id: str, order_id: str) -> None:
-    """Takes from a hold that has become the order what was promised with it, and to whom."""
+    """Removes the promise and the payment reference from a hold that was converted into the
+    order."""
     update = Update()
     update.remove("promise", "payment_reference")
     # Holds while the hold exists and belongs to this order.
@@ -71,7 +69,8 @@ def forget_promise(hold_id: str, order_id: str) -> None:
 def convert_part(
     hold: Hold, order_id: str, at: datetime, payment_reference: str | None = None
 ) -> Part:
-    """Makes the hold an order: its units stay reserved, and are the order's from now on."""
+    """The transaction part that converts the hold: its units stay reserved, for the order from now
+    on."""
     update = Update()
     update.set("state", HoldState.CONVERTED.value)
     update.set("order_id", order_id)
@@ -96,33 +95,33 @@ def _require_payment(update: Update, payment_reference: str) -> None:
 
 
 def open_hold(hold: Hold, selling: Mapping[PositionKey, SellingTerms] | None = None) -> Hold:
-    """Reserves every line or none: one transaction of the hold and each position once.
+    """Reserves every line or none, in one transaction over the hold and its positions.
 
-    ``selling`` are the terms of the hold's channel by (sku, location_id): what it leaves of each
-    position. Where that depends on the position, one read goes before; when the position has
-    changed meanwhile, its image as it refused the write is decided on anew.
+    ``selling`` are the terms of the hold's channel by PositionKey: how much it must leave of each
+    position. Where the terms depend on the position, it is read first; when it has changed
+    meanwhile, the item that refused the write is used to decide again.
 
-    Answers the hold that stands then: another of the same id is left as it is.
+    Returns the stored hold: an existing hold of the same id is left as it is.
 
     Raises OutOfStock with every short position, Busy.
     """
     places = {(line.sku, line.location_id) for line in hold.lines}
     terms = {place: UNRESTRICTED if selling is None else selling[place] for place in places}
-    known: dict[PositionKey, FloorFacts] = {}
+    facts: dict[PositionKey, FloorFacts] = {}
     if moving := [place for place in places if terms[place].moves]:
-        found = positions_of(moving, consistent=True)
-        known = {place: FloorFacts.of(found.get(place)) for place in moving}
+        positions = positions_of(moving, consistent=True)
+        facts = {place: FloorFacts.of(positions.get(place)) for place in moving}
     for attempt in range(HOLD_ATTEMPTS):
-        limits = {place: terms[place].limit(known.get(place)) for place in places}
-        wanted = replace(hold, lines=_with_counters(hold.lines, limits))
-        refusals = _open(wanted, limits)
+        limits = {place: terms[place].limit(facts.get(place)) for place in places}
+        counted_hold = replace(hold, lines=_with_counters(hold.lines, limits))
+        refusals = _open(counted_hold, limits)
         if isinstance(refusals, Hold):
             return refusals
         short = []
         for effect, item in refusals:
             place = effect.sku, effect.location_id
-            known[place] = facts_of_item(item)
-            sellable = terms[place].sellable(known[place])
+            facts[place] = facts_of_item(item)
+            sellable = terms[place].sellable(facts[place])
             if sellable < effect.reserved:
                 short.append({**shortage(effect, item), "sellable": sellable})
         if short:
@@ -142,26 +141,26 @@ def _with_counters(
 def _open(
     hold: Hold, limits: Mapping[PositionKey, Limit]
 ) -> Hold | Sequence[tuple[Effect, Mapping[str, Any] | None]]:
-    """The hold that stands then, or the effects that were refused, with the positions' items."""
+    """The stored hold, or the effects that were refused, with the positions' items."""
     put: Part = {
         "Put": {
             "TableName": stock_table(),
             "Item": to_item(hold_item(hold)),
-            # Holds when this request has not been carried out before.
+            # Holds while this request has not been carried out.
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
     cause = Cause(HOLDS, hold.hold_id, HELD, "reserved", hold.hold_id)
-    done = commit_effects(hold_effects(hold.lines, limits), cause, hold.opened_at, [put])
-    if done.written:
+    outcome = commit_effects(hold_effects(hold.lines, limits), cause, hold.opened_at, [put])
+    if outcome.written:
         return hold
-    if stands := done.refused.get(0):
-        return hold_of_item(stands)
-    return done.short
+    if stored := outcome.refused.get(0):
+        return hold_of_item(stored)
+    return outcome.short
 
 
 def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
-    """The hold with the later of the two expiries, LONGEST_HOLD after it was opened at most.
+    """The hold with the later of the two expiries, at most LONGEST_HOLD after it was opened.
 
     Raises HoldClosed when it has expired or is closed.
     """
@@ -189,8 +188,8 @@ def _set_expiry(update: Update, until: datetime) -> None:
 
 
 def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: datetime) -> Hold:
-    """The hold, kept for a payment that is under way: it expires at the later of the two instants,
-    and becomes an order of that payment only.
+    """The hold, bound to a payment that is under way: it expires at the later of the two instants,
+    and can only become an order of that payment.
 
     Raises Conflict when it is bound to another payment, HoldClosed when it has expired or is
     closed.
@@ -219,7 +218,7 @@ def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: dat
 
 
 def check_claim(stands: Hold, now: datetime, payment_reference: str | None) -> None:
-    """Raises HoldClosed or Conflict when ``stands`` cannot be claimed for this payment."""
+    """Raises HoldClosed or Conflict when the stored hold cannot be claimed for this payment."""
     if not stands.claimable(now):
         closed = HoldState.EXPIRED if stands.state is HoldState.OPEN else stands.state
         raise HoldClosed(stands.hold_id, closed.value)
@@ -231,7 +230,7 @@ def check_claim(stands: Hold, now: datetime, payment_reference: str | None) -> N
 
 
 def release_hold(hold: Hold, now: datetime) -> None:
-    """Gives the units back; a hold that was given back already is left as it is.
+    """Gives the units back; a hold that has been closed already is left as it is.
 
     Raises HoldClosed when it has become an order, Busy.
     """
@@ -243,17 +242,17 @@ def release_hold(hold: Hold, now: datetime) -> None:
 
 
 def expire_hold(hold: Hold, now: datetime) -> bool:
-    """Gives the units of an expired hold back; whether it was this call that did."""
+    """Gives the units of an expired hold back; whether this call did it."""
     return _close(hold, HoldState.EXPIRED, now) is None
 
 
 OnUnreadable = Callable[[str], None]
-"""Told of what cannot be read, from within the handling of the error."""
+"""Called with the name of an unreadable item, inside the handling of the error."""
 
 
 def due_holds(now: datetime, unread: OnUnreadable | None = None) -> Iterator[Hold]:
-    """The open holds whose expiry has passed, as the index shows them; each is read again. What
-    cannot be read is told to ``unread``, and keeps no other waiting; without, it raises."""
+    """The open holds whose expiry has passed, from the index; each is read again. Unreadable items
+    are passed to ``unread`` and do not stop the others; without ``unread`` the error is raised."""
     for shard in range(SHARDS):
         try:
             rows = _due_items(f"HOLD#{shard}", now)
@@ -286,8 +285,8 @@ def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
 
 
 def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
-    """Closes the hold and gives its units back, in one transaction; Refused when another was
-    quicker."""
+    """Closes the hold and gives its units back, in one transaction; Refused when it was closed or
+    extended meanwhile."""
     update = Update()
     update.set("state", state.value)
     update.set("closed_at", rfc3339(now))
@@ -304,6 +303,7 @@ def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:
 
 
 def _refusing_hold(refused: Refused, hold_id: str) -> Hold:
+    """The stored hold that refused the write. Raises NotFound when there is none."""
     if refused.item is None:
         raise NotFound(f"there is no hold {hold_id}")
     return hold_of_item(refused.item)

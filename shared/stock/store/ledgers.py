@@ -1,4 +1,4 @@
-"""The ledger: what each write of a position did."""
+"""The ledger: one row for each write of a position."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -17,27 +17,24 @@ from shared.stock.store import slot_sales
 from shared.stock.store.rows import LEDGER_KEPT, hold_of_item, move_key, row_of_item, stock_table
 
 LISTED_TYPES = (COUNTED, AUDITED)
-"""What the list of movements shows also when it has changed nothing."""
+"""Entries that the list of movements shows even when they changed nothing."""
 LEDGER_PAGE = 100
 
 
-# The ledger
-
-
 def ledger_item(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
-    """The ledger's row for the write that made the image ``new`` of ``old`` (plain values).
+    """The ledger row of the write that changed the image ``old`` to ``new`` (plain values).
 
-    The same images give the same row: to write it twice is to write it once. What an audit
-    corrects says itself by how much: the images show also what nobody has recorded.
+    The same images give the same row, so writing it twice is harmless. An audit's correction states
+    its own deltas, because the images also contain changes that were never recorded.
     """
     before = old or {}
     delta = new["on_hand"] - before.get("on_hand", 0)
     reserved_delta = new["reserved"] - before.get("reserved", 0)
     entries = [dict(entry) for entry in new.get("last", ())]
-    told = sum(entry.get("delta", 0) for entry in entries)
+    moved = sum(entry.get("delta", 0) for entry in entries)
     for entry in entries:
         if entry["type"] == COUNTED:
-            entry["delta"] = delta - told
+            entry["delta"] = delta - moved
         if entry["type"] == AUDITED:
             delta, reserved_delta = entry["delta"], entry.pop("reserved_delta")
     recorded_at = datetime.fromisoformat(new["updated_at"])
@@ -61,14 +58,15 @@ def ledger_item(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[s
 
 
 def put_ledger_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Raises Busy when the table does not take them all; all may be put again."""
+    """Writes the rows. Raises Busy when the table does not take them all; all may be written
+    again."""
     tables.put_many(stock_table(), [to_item(row) for row in rows])
 
 
 def ledger_rows(
     sku: str, location_id: str, *, before: int | None = None, consistent: bool = False
 ) -> Iterator[LedgerRow]:
-    """The rows of a position, newest first, those below version ``before`` when it is given."""
+    """The rows of a position, newest first; with ``before`` only those below that version."""
     last = "~" if before is None else f"{before - 1:012d}"
     for item in tables.query(
         stock_table(),
@@ -90,7 +88,7 @@ def ledger_rows(
 def movements_page(
     sku: str, location_id: str, limit: int, before: int | None = None
 ) -> tuple[list[LedgerRow], int | None]:
-    """Rows that show a change of on_hand or a count, newest first, and the version to go on below.
+    """Rows with a change of on_hand or a count, newest first, and the version to continue below.
 
     At most ``limit`` entries, unless one row alone has more.
     """
@@ -108,10 +106,10 @@ def movements_page(
 
 
 def read_history(found: Position, needs: LedgerNeeds, now: datetime) -> History:
-    """The rows back to where nothing is needed any more, without a gap. In the place of rows that
-    are lost stands what their neighbours show.
+    """The rows back to where ``needs`` is satisfied, without a gap. Rows rebuilt from their
+    neighbours replace lost ones.
 
-    Raises Busy when the stream has not brought them all yet.
+    Raises Busy when the stream has not delivered all rows yet.
     """
     rows: list[LedgerRow] = []
     for row in _rows_without_gaps(found, now):
@@ -119,9 +117,9 @@ def read_history(found: Position, needs: LedgerNeeds, now: datetime) -> History:
         if needs.reached(row):
             break
     if found.folded_at is not None and found.folded_at > needs.own_since:
-        told = {entry.id for row in rows for entry in row.entries}
+        entry_ids = {entry.id for row in rows for entry in row.entries}
         place = found.sku, found.location_id
-        sales = slot_sales.sales_since(*place, needs.own_since, told, now - STREAM_KEPT)
+        sales = slot_sales.sales_since(*place, needs.own_since, entry_ids, now - STREAM_KEPT)
         rows += map(row_of_item, sales)
     holds = {
         entry.reference
@@ -145,7 +143,7 @@ def read_history(found: Position, needs: LedgerNeeds, now: datetime) -> History:
 def _rows_without_gaps(found: Position, now: datetime) -> Iterator[LedgerRow]:
     """The rows of the ledger, newest first, from the position's own version on.
 
-    Raises Busy where rows are missing that may still come.
+    Raises Busy where rows are missing that may still arrive.
     """
     last: LedgerRow | None = None
     for row in ledger_rows(found.sku, found.location_id, consistent=True):
@@ -157,9 +155,9 @@ def _rows_without_gaps(found: Position, now: datetime) -> Iterator[LedgerRow]:
 
 
 def _lost_rows(gap: Gap, found: Position, now: datetime) -> Iterator[LedgerRow]:
-    """Rows for the gap, newest first; nothing when there is none.
+    """Rows that fill the gap, newest first; none when there is no gap.
 
-    At the end of the ledger rows are only behind, as a rule: whoever needs them waits for them.
+    At the end of the ledger rows are usually only late: the reader waits for them.
     """
     first = gap.before.version + 1 if gap.before else 1
     if gap.after is None:

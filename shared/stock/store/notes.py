@@ -1,4 +1,4 @@
-"""Counts that changed nothing, noted many in one item: they still hide what is older."""
+"""Notes of counts that changed nothing, many in one item: they still hide older messages."""
 
 import hashlib
 from collections import defaultdict
@@ -23,14 +23,16 @@ from shared.stock.model.skipped import (
 from shared.stock.store.rows import LEDGER_KEPT, stock_table
 
 ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""A map function, for example that of a thread pool."""
 
 
 def skipped_counts(
     bounds: Mapping[PositionKey, CountBound], each: ParallelMap = map
 ) -> dict[PositionKey, Counted]:
-    """The newest count of each place that was skipped, if it is not before the place's bound.
+    """The newest noted count of each position, if it is not before the position's bound.
 
-    One strongly consistent query of each bucket: 1 read unit when nothing lies behind the bounds.
+    One strongly consistent query for each bucket: 1 read unit when there is nothing behind the
+    bounds.
     """
     wanted: dict[int, dict[PositionKey, CountBound]] = defaultdict(dict)
     for place, bound in bounds.items():
@@ -71,7 +73,7 @@ def _skipped_in_bucket(
 
 
 def save_skipped_counts(counts: Iterable[Counted], now: datetime) -> None:
-    """Keeps counts that were skipped, one of each place: an item per bucket and batch."""
+    """Notes skipped counts, one of each position: an item per bucket and batch."""
     items = []
     for pack in pack_counts(counts):
         content = hashlib.sha256(pack.places + pack.counts).hexdigest()[:16]

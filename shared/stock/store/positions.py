@@ -1,4 +1,4 @@
-"""Reading positions: one, several, those of a SKU."""
+"""Reads positions: one, several, or those of a SKU."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,10 +10,9 @@ from shared.stock.model.position import Position, PositionKey
 from shared.stock.store import slots
 from shared.stock.store.rows import position_of_item, stock_table
 
-# Positions
-
 
 def position(sku: str, location_id: str, *, consistent: bool = True) -> Position | None:
+    """The position, or None when it does not exist."""
     found = tables.get(stock_table(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
     return _whole(found) if found else None
 
@@ -31,8 +30,8 @@ def positions(sku: str) -> Iterator[Position]:
 def positions_page(
     sku: str, limit: int, after: str | None = None
 ) -> tuple[list[Position], str | None]:
-    """At most ``limit`` positions of ``sku`` behind location ``after``, and the location to go on
-    after."""
+    """At most ``limit`` positions of ``sku`` behind location ``after``, and the location to
+    continue after."""
     page = tables.query_page(
         stock_table(),
         "pk = :pk AND sk BETWEEN :first AND :last",
@@ -52,12 +51,12 @@ def positions_page(
 def positions_of(
     places: Iterable[PositionKey], *, consistent: bool = False
 ) -> dict[PositionKey, Position]:
-    """The positions that exist among ``places`` (sku, location_id): one call per 100."""
+    """The existing positions among ``places``: one call per 100."""
     keys = [Key(stock_table(), f"SKU#{sku}", f"LOC#{location_id}") for sku, location_id in places]
     found = map(_whole, tables.get_many(keys, consistent=consistent).values())
     return {(row.sku, row.location_id): row for row in found}
 
 
 def _whole(item: Mapping[str, Any]) -> Position:
-    """The position of ``item`` with what its slots have: read only when there are any."""
+    """The position of ``item`` including its slots, which are read only when there are any."""
     return position_of_item(slots.item_with_granted(item["sku"], item["location_id"], item))

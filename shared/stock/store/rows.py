@@ -1,4 +1,4 @@
-"""Positions, holds and ledger rows as items, and back."""
+"""Converts positions, holds and ledger rows to items and back."""
 
 import hashlib
 import zlib
@@ -24,13 +24,13 @@ from shared.stock.model.position import (
 from shared.stock.model.rules import FloorFacts
 
 SEEN = "seq:"
-"""``seq:<source>``: the sequences of that source's movements, see model.Seen."""
+"""``seq:<source>``: the sequences of that source's movements, see model.position.Seen."""
 COUNTERS = (DUE, LANDED, TAKEN, SHARED)
 LEDGER_KEPT = timedelta(days=400)
-"""How long the ledger and the marks of applied movements are kept: 13 months."""
+"""Retention of the ledger and of the marks of applied movements: 13 months."""
 HOLD_KEPT = timedelta(days=45)
 SHARDS = 4
-"""Keys of the index of deadlines, so that no one of them takes the writes of all holds."""
+"""Keys of the index of deadlines, so that no single key takes the writes of all holds."""
 
 
 def stock_table() -> str:
@@ -45,13 +45,10 @@ def move_key(location_id: str, version: int) -> str:
     return f"MOVE#{location_id}#{version:012d}"
 
 
-# Items
-
-
 def position_of_item(item: Mapping[str, Any]) -> Position:
-    """A position from the plain values of its item: of a read, or an image of the stream.
+    """A position from the plain values of its item, or of an image in the stream.
 
-    What its slots have not sold is free: so many as they had when the item was written.
+    The unsold units of its slots count as available: ``granted``, as of the item's last write.
     """
     granted = item.get("granted", 0)
     return Position(
@@ -95,7 +92,7 @@ def _of_supplies(item: Mapping[str, Any], kind: str) -> dict[str, int]:
 
 
 def facts_of_item(item: Mapping[str, Any] | None) -> FloorFacts:
-    """What a floor depends on, of the item of an Outcome that was short."""
+    """The facts for a floor, from the item of an EffectOutcome that was short."""
     if item is None:
         return FloorFacts.of(None)
     since = item.get("feed_version", 0), item.get("freed", 0)

@@ -1,11 +1,11 @@
 """The rules of channel stock, table ``config``.
 
-    pk CHANNEL_STOCK   sk active          the document in force    active: a read each KEPT_SECONDS
-                       sk 00000001, ...   each version; never changed                       version
-                       sk told            what channels were told: availability/store/announced.py
+    pk CHANNEL_STOCK   sk active          the document in force    one read each CACHE_SECONDS
+                       sk 00000001, ...   each version; never changed
+                       sk told            the announced rules: availability/store/announced.py
 
-``active`` is kept by the process for KEPT_SECONDS: what planners put is in force everywhere that
-much later at most. Version 0 is the document without rules, and not stored.
+Each process caches ``active``, so new rules are in force everywhere within CACHE_SECONDS. Version 0
+is the document without rules, and is not stored.
 """
 
 import json
@@ -42,7 +42,8 @@ MOST_BYTES = 300_000
 
 @dataclass(frozen=True, slots=True)
 class PublishedRules:
-    """A version of the document; ``at`` and ``by`` whom it was put, None for version 0."""
+    """A version of the document; ``at`` and ``by`` say when and by whom it was put, None for
+    version 0."""
 
     rules: ChannelRules
     at: datetime | None = None
@@ -53,7 +54,7 @@ NO_RULES = PublishedRules(ChannelRules())
 
 
 def active_rules() -> ChannelRules:
-    """The rules in force; KEPT_SECONDS old at most."""
+    """The rules in force, CACHE_SECONDS old at most."""
     return active_cache.get()
 
 
@@ -68,8 +69,9 @@ def selling(
     products: Mapping[str, Product] | None = None,
     rules: ChannelRules | None = None,
 ) -> ChannelTerms:
-    """What the rules in force say of a channel, or ``rules``. ``products`` are read when they are
-    not given and a rule asks for them; ``confidence`` is what packs say of picks."""
+    """The terms of a channel under the rules in force, or under ``rules``. ``products`` are read
+    when they are not given and a rule needs them; ``confidence`` gives the confidence in the stock
+    of a SKU."""
     rules = active_rules() if rules is None else rules
     if products is None:
         products = catalog.products(skus) if rules.asks_for_products else {}
@@ -78,9 +80,9 @@ def selling(
 
 
 def published(version: int | None = None) -> PublishedRules:
-    """The document in force as it stands now, or a version of it (strongly consistent).
+    """The document in force as it is stored now, or a version of it (strongly consistent).
 
-    Raises NotFound when there is no such version.
+    Raises NotFound when the version does not exist.
     """
     if version == NO_RULES.rules.version:
         return NO_RULES
@@ -89,7 +91,7 @@ def published(version: int | None = None) -> PublishedRules:
     if found is None:
         if version is None:
             return NO_RULES
-        raise NotFound(f"there is no version {version} of the rules", version=version)
+        raise NotFound(f"the rules have no version {version}", version=version)
     document = json.loads(zlib.decompress(found["rules"]))
     return PublishedRules(
         ChannelRules(found["version"], from_json(document)),
@@ -99,8 +101,8 @@ def published(version: int | None = None) -> PublishedRules:
 
 
 def rule_ids_since(since: datetime) -> frozenset[str]:
-    """The ids of all rules that have been in force at any time after ``since``: a read for each
-    document there was."""
+    """The ids of all rules that have been in force at any time after ``since``: one read per
+    document."""
     found, ids = published(), set[str]()
     while True:
         ids |= {rule.rule_id for rule in found.rules.rules}
@@ -112,10 +114,11 @@ def rule_ids_since(since: datetime) -> frozenset[str]:
 def put_rules(
     rules: tuple[Rule, ...], version: int | None, at: datetime, by: str
 ) -> PublishedRules:
-    """Makes ``rules`` the next version, and puts it in force; with ``version`` only when that is
-    the one in force. Rules that are in force already change nothing.
+    """Stores ``rules`` as the next version and puts it in force; with ``version`` only when that
+    version is in force now. Rules that are in force already change nothing.
 
-    Raises VersionMismatch when another version is, InvalidRequest for a document too long, Busy.
+    Raises VersionMismatch when another version is in force, InvalidRequest for a document that is
+    too long, Busy.
     """
     document = zlib.compress(json.dumps(to_json(rules), separators=(",", ":")).encode(), 9)
     if len(document) > MOST_BYTES:
@@ -160,7 +163,7 @@ def _put_version(item: Item, version: int) -> tables.Part:
         "Put": {
             "TableName": table_name("config"),
             "Item": {**item, "sk": {"S": _sk(version)}},
-            # Holds when nobody has made this version.
+            # Holds while this version does not exist.
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }

@@ -1,4 +1,4 @@
-"""The ledger of the slots: one row for each sale out of a slot."""
+"""The ledger of the slots: one row for each sale from a slot."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
@@ -14,7 +14,8 @@ from shared.stock.store.slots import FOLDED, slot_key
 
 
 def sale_item(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The ledger's row for the sale that made the image ``new`` of ``old``; like table.record."""
+    """The ledger row of the sale that changed the image ``old`` to ``new``; like
+    ledgers.ledger_item."""
     recorded_at = datetime.fromisoformat(new["updated_at"])
     return {
         "pk": new["pk"],
@@ -36,13 +37,13 @@ def sale_item(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sales_since(
-    sku: str, location_id: str, since: datetime, told: Collection[str], gone: datetime
+    sku: str, location_id: str, since: datetime, entry_ids: Collection[str], gone: datetime
 ) -> Iterator[dict[str, Any]]:
     """The rows of all slots that were folded after ``since``.
 
-    Raises Busy when the stream has not brought them all yet, or the fold itself is not among the
-    ids ``told`` by the position's rows: only behind it do they contain what the slots have sold.
-    What has not come of a fold before ``gone`` is lost, and nobody waits for it.
+    Raises Busy when the stream has not delivered them all yet, or the fold itself is not among the
+    entry ids ``told`` of the position's rows: only rows after the fold contain the slots' sales.
+    Rows of a fold before ``gone`` that are missing are lost, and not waited for.
     """
     for mark in tables.query(
         stock_table(),
@@ -51,7 +52,7 @@ def sales_since(
         ConsistentRead=True,
     ):
         lost = mark["sk"] < f"FOLD#{rfc3339(gone)}"
-        if not lost and f"{FOLDED}@{mark['epoch']}" not in told:
+        if not lost and f"{FOLDED}@{mark['epoch']}" not in entry_ids:
             raise Busy("the ledger does not show the fold yet")
         rows = [
             row
@@ -74,7 +75,8 @@ def sales_since(
 
 
 def all_sales(sku: str, location_id: str) -> Iterator[dict[str, Any]]:
-    """The rows of all slots there have ever been, as far as they are kept (strongly consistent)."""
+    """The rows of all slots that ever existed, as far as they have not expired (strongly
+    consistent)."""
     for number in range(MOST_SLOTS):
         yield from tables.query(
             stock_table(),

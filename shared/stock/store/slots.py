@@ -1,15 +1,15 @@
-"""The slots of hot positions: table ``stock``, beside shared/stock/table.
+"""The slots of hot positions: table ``stock``.
 
-    pk SLOT#<sku>#<location>#<number>   sk SLOT                      units to be sold
-    pk SLOT#<sku>#<location>#<number>   sk MOVE#<epoch>#<sales>      the ledger: what sold from it
-    pk SLOTS#<sku>#<location>           sk FOLD#<instant>#<epoch>    a fold: how many such rows
-    pk HEAT#<sku>#<location>#<window>   sk HEAT                      conflicts met at the position
+    pk SLOT#<sku>#<location>#<number>   sk SLOT                      units to sell
+    pk SLOT#<sku>#<location>#<number>   sk MOVE#<epoch>#<sales>      the ledger: its sales
+    pk SLOTS#<sku>#<location>           sk FOLD#<instant>#<epoch>    a fold, and its number of sales
+    pk HEAT#<sku>#<location>#<window>   sk HEAT                      conflicts at the position
 
-Each slot is a partition of its own. A position that is split has ``slots``, their number, ``kept``
-and ``epoch``, which names this split in every slot; ``granted`` is what was unsold in all of them
-when it was last looked at, so that its image alone tells nearly the whole.
+Each slot is a partition of its own. A split position has ``slots`` (their number), ``kept`` and
+``epoch``, which names this split in every slot. ``granted`` are the units that were unsold when the
+slots were last read, so that the position's image alone shows nearly the total.
 
-    by_deadline   deadline_key SPLIT, deadline    when to look whether it has cooled down
+    by_deadline   deadline_key SPLIT, deadline    when to check whether it has cooled down
 """
 
 import random
@@ -54,8 +54,8 @@ def slot_key(sku: str, location_id: str, number: int) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class CachedSlots:
-    """``slots`` that had units, for buyers of whom ``kept`` is enough of a floor. Without slots
-    the position was contended, or dry: look before writing."""
+    """``slots`` that had units, for buyers whose floor ``kept`` covers. Without slots the position
+    was contended or empty: read before writing."""
 
     until: float
     kept: int = 0
@@ -66,11 +66,13 @@ _cache: dict[tuple[str, str, str], CachedSlots] = {}
 
 
 def cached_slots(sku: str, location_id: str) -> CachedSlots | None:
+    """What this process has last seen of the position, at most CACHE_SECONDS ago."""
     found = _cache.get((stock_table(), sku, location_id))
     return found if found and found.until > time.monotonic() else None
 
 
 def cache_slots(sku: str, location_id: str, whole: WholePosition) -> None:
+    """Remembers the slots that have units."""
     if len(_cache) >= MOST_CACHED:
         _cache.clear()
     open_ = tuple(slot.number for slot in whole.slots if slot.available > 0 and not slot.closed)
@@ -82,13 +84,14 @@ def cache_slots(sku: str, location_id: str, whole: WholePosition) -> None:
 def read_whole(
     sku: str, location_id: str, item: Mapping[str, Any] | None = None
 ) -> tuple[Mapping[str, Any] | None, WholePosition]:
-    """The position's item and the whole of it; without slots one read, the ``item`` that is given.
+    """The position's item and its total with all slots. Without slots it costs one read at most:
+    none when ``item`` is given.
 
-    The slots are read first and the position last, of one split: until then a slot has only lost
-    units, so that the whole never was more than this at the last read, and was exactly this when
-    nothing was sold meanwhile.
+    The slots are read first and the position last, of one split. Until then a slot only loses
+    units, so the total at the last read was at most this, and exactly this when nothing was sold
+    meanwhile.
 
-    Raises Busy when it is split and folded all the time.
+    Raises Busy when the position is split and folded all the time.
     """
     item = item or _read_position(sku, location_id)
     for _ in range(tables.ATTEMPTS):
@@ -101,11 +104,11 @@ def read_whole(
         if slots is not None and again is not None and again.get("epoch") == item["epoch"]:
             return again, WholePosition(again["available"], again["kept"], slots)
         item = again
-    raise Busy("the position is split and folded too often")
+    raise Busy("the position is split and folded too often to be read")
 
 
 def item_with_granted(sku: str, location_id: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The position's ``item`` with all that is unsold in its slots now as ``granted``."""
+    """The position's ``item`` with the units that its slots have now as ``granted``."""
     if "slots" not in item:
         return item
     found, whole = read_whole(sku, location_id, item)
@@ -117,7 +120,7 @@ def _read_position(sku: str, location_id: str) -> dict[str, Any] | None:
 
 
 def _read_slots(item: Mapping[str, Any]) -> tuple[Slot, ...] | None:
-    """The slots of the split that ``item`` shows; None when they are folded meanwhile."""
+    """The slots of the split that ``item`` shows; None when it has been folded."""
     keys = [slot_key(item["sku"], item["location_id"], number) for number in range(item["slots"])]
     found = tables.get_many(keys, consistent=True)
     rows = [found.get(key) for key in keys]
@@ -139,7 +142,7 @@ def sale_part(
     entry: Mapping[str, Any],
     at: datetime,
 ) -> Part:
-    """Takes ``units`` from a slot; ``entry`` is what the ledger will say."""
+    """The transaction part that takes ``units`` from a slot; ``entry`` becomes its ledger entry."""
     key = slot_key(sku, location_id, number)
     update = Update()
     update.assign("available = available - {}", units)
@@ -156,7 +159,7 @@ def sale_part(
 
 
 def record_conflict(sku: str, location_id: str, at: datetime) -> bool:
-    """Marks a conflict, or a throttled write, at the position; whether it runs hot."""
+    """Records a conflict or a throttled write at the position; whether the position is hot."""
     window = int(at.timestamp()) // int(CONFLICT_WINDOW.total_seconds())
     ttl = int((at + 10 * CONFLICT_WINDOW).timestamp())
     units = tables.add(stock_table(), f"HEAT#{sku}#{location_id}#{window}", "HEAT", ttl)
@@ -168,7 +171,7 @@ def split(
 ) -> bool:
     """Spreads the position over slots, for buyers that leave ``floor``: one transaction.
 
-    Whether it did: not when it is split, has been folded for less than ``rest``, or has too little.
+    False when it is split already, was folded less than ``rest`` ago, or has too few units.
     """
     granted = None if "slots" in item else plan_split(item["available"], floor)
     if granted is None:
@@ -211,7 +214,7 @@ def split(
                         "updated_at": rfc3339(at),
                     }
                 ),
-                # Holds when no split has left it; a fold takes all of them away.
+                # Holds while there is no slot of another split; a fold deletes all slots.
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
         }
@@ -221,11 +224,12 @@ def split(
 
 
 def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bool:
-    """Gives the position back what no slot has sold; whether it is whole now.
+    """Returns the unsold units of the slots to the position; whether the position has no slots now.
 
-    The slots are closed one after the other, so that they stand still, and then folded in one
-    transaction. Whoever died in between has left it split, with closed slots, and correct: the
-    next one goes on. With ``alone`` it is left to whoever is at it already.
+    The slots are closed one after the other, so that they do not change, and then folded in one
+    transaction. A process that dies in between leaves the position split, with closed slots, and
+    correct: the next fold continues. With ``alone`` a fold that another process has begun is left
+    to it.
 
     Raises Busy.
     """
@@ -244,14 +248,14 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
         if still and tables.attempt(_fold_parts(item, still, at)).written:
             cache_slots(sku, location_id, WholePosition(0))
             return True
-    raise Busy("the position is split again all the time")
+    raise Busy("the position is split again too often to be folded")
 
 
 def _close_slots(
     item: Mapping[str, Any], slots: Iterable[Slot], at: datetime, *, alone: bool
 ) -> Sequence[Slot] | None:
-    """The slots as they stand, closed; nothing when they are folded meanwhile, None when another
-    has begun to close them."""
+    """The closed slots; empty when the position was folded meanwhile, None when another process has
+    begun to close them."""
     sku, location_id = item["sku"], item["location_id"]
     for slot in slots:
         if slot.closed:
@@ -289,7 +293,7 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
             "Delete": {
                 "TableName": stock_table(),
                 "Key": tables.key(slot_key(sku, location_id, slot.number).pk, "SLOT"),
-                # Holds for a slot of this split that sells no more: it is as it was read.
+                # Holds for a closed slot of this split: it has not changed since it was read.
                 "ConditionExpression": "epoch = :epoch AND attribute_exists(closed_at)",
                 "ExpressionAttributeValues": to_item({":epoch": epoch}),
             }
@@ -330,10 +334,10 @@ def _record_split_event(update: Update, kind: str, epoch: str, at: datetime) -> 
 
 
 def refresh_granted(sku: str, location_id: str, at: datetime) -> bool:
-    """Writes into the position what is unsold in its slots now, so that whoever follows it sees
-    the whole; whether there was anything to tell.
+    """Writes the present unsold units of the slots into the position, so that readers of its stream
+    see the total; whether they had changed.
 
-    Once per batch of sales, whatever their number. Nothing is decided on it.
+    Called once per batch of sales. No decision depends on it.
     """
     item = _read_position(sku, location_id)
     slots = _read_slots(item) if item and "slots" in item else None
@@ -344,7 +348,8 @@ def refresh_granted(sku: str, location_id: str, at: datetime) -> bool:
 
 
 def fold_if_cool(sku: str, location_id: str, at: datetime) -> bool:
-    """Folds a split position that sells little, or has little left; else looks again in a while.
+    """Folds a split position that sells little or has little left; otherwise schedules the next
+    check.
 
     Whether it was folded. Raises Busy.
     """
@@ -375,7 +380,7 @@ def _update_split(item: Mapping[str, Any], at: datetime, **news: int | str) -> b
 
 
 def split_positions_due(now: datetime) -> Iterator[PositionKey]:
-    """The split positions (sku, location_id) that are to be looked at, as the index shows them."""
+    """The split positions that are due for a check, from the index."""
     for row in tables.query(
         stock_table(),
         "deadline_key = :split AND deadline <= :now",
@@ -386,5 +391,5 @@ def split_positions_due(now: datetime) -> Iterator[PositionKey]:
 
 
 def random_start() -> int:
-    """Where to begin among the slots."""
+    """A random place to begin among the slots."""
     return random.randrange(1 << 16)
