@@ -99,21 +99,21 @@ Decide = Callable[[Order, datetime, str], OrderChange]
 def place_order(body: OrderInput) -> OrderAnswer:
     caller, request, now = who(app), idempotent(app), _now()
     caller.must_see(body.channel)
-    draft = body.order(body.order_id or store.id_of(request), now)
+    draft = body.order(body.order_id or store.order_id_of_request(request), now)
     text = placing.place(
         draft,
         request,
         caller.actor,
         now,
         _answer,
-        buyer=lambda: buyers.buyer(body.customer, request, now, caller),
+        buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
     )
     return OrderAnswer.model_validate_json(text)
 
 
 @app.get("/v1/orders/<order_id>", security=READ, summary="Read an order")
 def get_order(order_id: OrderPath) -> OrderAnswer:
-    return order_answer(store.whole(_seen(order_id)))
+    return order_answer(store.with_past(_seen(order_id)))
 
 
 @app.get(
@@ -133,12 +133,12 @@ def list_orders(
 ) -> OrdersAnswer:
     caller = who(app)
     if profile_id is not None and location_id is None and state is None:
-        names = buyers.names_read(profile_id, caller.actor, _now())
-        rows = store.of_profiles(names, limit, _place(cursor, OF_SHOPPER))
+        names = buyers.read_profile_ids(profile_id, caller.actor, _now())
+        rows = store.orders_of_profiles(names, limit, _place(cursor, OF_SHOPPER))
         found, after = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
-        page = store.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
-        found, after = store.of_ids(pick.order_id for pick in page.picks), page.after
+        page = store.pick_list(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
+        found, after = store.orders_by_id(pick.order_id for pick in page.picks), page.after
     else:
         raise invalid("query", "either profile_id, or location_id with or without state")
     return OrdersAnswer(
@@ -163,7 +163,7 @@ def get_decision(
 
 @app.get("/v1/orders/<order_id>/history", security=READ, summary="All that happened to an order")
 def get_history(order_id: OrderPath) -> HistoryAnswer:
-    return history_answer(store.whole(_seen(order_id)))
+    return history_answer(store.with_past(_seen(order_id)))
 
 
 @app.post(
@@ -231,7 +231,7 @@ def list_fulfillments(
 ) -> FulfillmentsAnswer:
     caller = who(app)
     caller.must_work_at(location_id)
-    page = store.picks(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
+    page = store.pick_list(location_id, _states(state), limit, _place(cursor, OF_LOCATION))
     return FulfillmentsAnswer(
         fulfillments=[
             fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
@@ -256,7 +256,7 @@ def accept(fulfillment_id: FulfillmentPath, body: AcceptInput | None = None) -> 
     by = (body or AcceptInput()).location_id
     return _fulfill(
         fulfillment_id,
-        lambda order, now, actor: offers.accepted(order, fulfillment_id, by, now, actor),
+        lambda order, now, actor: offers.accept_offer(order, fulfillment_id, by, now, actor),
         by,
     )
 
@@ -298,7 +298,7 @@ def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
 def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
     return _fulfill(
         fulfillment_id,
-        lambda order, now, actor: model.act(
+        lambda order, now, actor: model.advance(
             order,
             fulfillment_id,
             "ship",
@@ -343,7 +343,9 @@ def request_transfer(body: TransferInput) -> TransferAnswer:
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
             raise invalid(f"$.{field}", "there is no such location")
-    asked = transfers.request(body.transfer(store.id_of(request), now), now, caller.actor)
+    asked = transfers.request(
+        body.transfer(store.order_id_of_request(request), now), now, caller.actor
+    )
     text = transfers_store.request_once(asked, now, request, _transfer_answer)
     return TransferAnswer.model_validate_json(text)
 
@@ -360,7 +362,7 @@ def suggest_transfers(
     sku: Annotated[list[Sku], Query(max_length=MOST_SUGGESTED)],
     days: Annotated[int, Query(ge=1, le=60)] = 7,
 ) -> SuggestionsAnswer:
-    return suggestions_answer(suggesting.suggested(sku, days, _now()))
+    return suggestions_answer(suggesting.suggest_transfers(sku, days, _now()))
 
 
 @app.get("/v1/transfers/<transfer_id>", security=TRANSFERS, summary="Read a transfer")
@@ -445,7 +447,7 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     key = key_of(body.cursor, DECIDED, "$.cursor") if body.cursor else ""
     pk, _, sk = key.partition("\n")
     since = _now() - timedelta(days=body.days)
-    page, last = store.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
+    page, last = store.first_decisions_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
     decided = ((name, Decision.from_bytes(data)) for name, data in page if not is_stub(data))
     found = what_if(decided, draft.policy)
     following = cursor_of("\n".join(last)) if last else None
@@ -531,7 +533,7 @@ def _fulfill(fulfillment_id: str, decide: Decide, location_id: str | None = None
         caller.must_work_at(place)
         return decide(order, now, actor)
 
-    return _change(store.order_of(fulfillment_id), decided)
+    return _change(store.order_of_fulfillment(fulfillment_id), decided)
 
 
 def _move(
@@ -568,7 +570,7 @@ def _step(
     handed = units(body.lines) if body else None
     return _fulfill(
         fulfillment_id,
-        lambda order, now, actor: model.act(
+        lambda order, now, actor: model.advance(
             order, fulfillment_id, action, now, actor, units=handed
         ),
     )

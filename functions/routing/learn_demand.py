@@ -19,7 +19,7 @@ from shared.catalog.model import Product
 from shared.catalog.store import products
 from shared.locations.store import all_locations
 from shared.orders.reading import destination
-from shared.orders.store.demand import Sent, sent_since
+from shared.orders.store.demand import Shipment, shipments_since
 from shared.routing.model.decision import Expected, Problem, Pull, RoutingLine
 from shared.routing.model.price import NO_PULL, SCALE, ShelfPrice, days_left, unfilled
 from shared.routing.model.pull import Cell, Goods, Network, Place, cells, network_of, pulls
@@ -57,7 +57,7 @@ class Market:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     problem = Problem((), (), policies.active(), now)
-    ordered = ordered_in(sent_since(now - WATCHED), now)
+    ordered = ordered_in(shipments_since(now - WATCHED), now)
     places = [
         Place(found.location_id, found.type, found.latitude, found.longitude)
         for found in sorted(all_locations().values(), key=lambda found: found.location_id)
@@ -82,7 +82,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"skus": done, "through": after is None}
 
 
-def ordered_in(sent: Iterable[Sent], now: datetime) -> Ordered:
+def ordered_in(sent: Iterable[Shipment], now: datetime) -> Ordered:
     units: Counter[str] = Counter()
     points: Counter[tuple[float, float]] = Counter()
     lines = lone = 0

@@ -11,7 +11,7 @@ from shared.orders.model import (
     LocationReason,
     Method,
     Rejection,
-    allowed,
+    allowed_actions,
 )
 from shared.web.contract import (
     Answer,
@@ -67,7 +67,7 @@ def part_answer(found: Fulfillment) -> FulfillmentPart:
             deliver_by=found.deliver_by,
         ),
         deadline=found.deadline if found.is_open else None,
-        allowed=list(allowed(found)),
+        allowed=list(allowed_actions(found)),
         carrier=found.carrier,
         tracking=found.tracking,
         rivals=list(found.rivals) or None,
