@@ -52,6 +52,6 @@ def _changed(images: Mapping[str, Any]) -> Iterator[tuple[Keep, str, str]]:
     for location_id, row in sorted(write.after.pack.rows.items()):
         known = before.get(location_id)
         if row.awaited and (known is None or known.awaited != row.awaited):
-            yield backorders.review, write.after.pack.sku, location_id
+            yield backorders.review_supplies, write.after.pack.sku, location_id
         if row.available < 0 and (known is None or known.version != row.version):
             yield shortfalls.cover, write.after.pack.sku, location_id

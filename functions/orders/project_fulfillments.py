@@ -13,7 +13,7 @@ from shared.availability.store import confidence
 from shared.aws.items import from_item
 from shared.orders import buyers, store
 from shared.orders.model import Order
-from shared.orders.model.picking import Pick, picks
+from shared.orders.model.picking import Pick, pick_results
 from shared.orders.model.transfers import Transfer
 from shared.orders.store import transfers
 from shared.web.batch import StreamRecord, again, number_of, readable
@@ -37,8 +37,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _project(change: Transfer | tuple[Order, Order | None] | None) -> None:
     match change:
         case Transfer():
-            transfers.enlist(change)
-            transfers.announce(change, datetime.now(UTC))
+            transfers.index_unshipped(change)
+            transfers.announce_supply(change, datetime.now(UTC))
         case (order, before):
             _of_order(order, before)
 
@@ -57,9 +57,9 @@ def _read(record: StreamRecord) -> Transfer | tuple[Order, Order | None] | None:
 
 
 def _of_order(order: Order, before: Order | None) -> None:
-    store.project(order, before)
-    note(picks(before, order))
-    buyers.tell(order, before)
+    store.project_pick_rows(order, before)
+    note(pick_results(before, order))
+    buyers.record_in_timeline(order, before)
 
 
 def note(found: Sequence[Pick]) -> None:

@@ -26,12 +26,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     if policies.active_policy().offers.saving is not None:
         places = list(all_locations())
         random.shuffle(places)
-        for order_id in store.unpicked(places, UNPICKED):
+        for order_id in store.unpicked_orders(places, UNPICKED):
             if time.monotonic() > until:
                 break
             looked += 1
             try:
-                moved += offers.improve(order_id, now) is not None
+                moved += offers.move_where_cheaper(order_id, now) is not None
             except Refusal as refusal:
                 logger.warning("not improved", extra={"order": order_id, "code": refusal.code})
             except Exception:

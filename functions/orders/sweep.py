@@ -64,13 +64,18 @@ def _unlisted(error: BaseException | None) -> None:
 
 
 def _orders(now: datetime) -> Iterator[tuple[str, Act]]:
-    for name in store.due(now, MOST):
-        yield name, partial(backorders.overdue, name, now)
+    for name in store.overdue_orders(now, MOST):
+        yield name, partial(backorders.act_on_deadlines, name, now)
 
 
 def _transfers(now: datetime) -> Iterator[tuple[str, Act]]:
-    for name in transfers_store.due(now, MOST):
+    for name in transfers_store.overdue_transfers(now, MOST):
         yield (
             name,
-            partial(transfers_store.change, name, lambda found: transfers.overdue(found, now), now),
+            partial(
+                transfers_store.change,
+                name,
+                lambda found: transfers.act_on_deadline(found, now),
+                now,
+            ),
         )

@@ -19,7 +19,7 @@ from shared.catalog.model import Product
 from shared.catalog.store import products
 from shared.locations.store import all_locations
 from shared.orders.reading import destination
-from shared.orders.store.demand import Sent, sent_since
+from shared.orders.store.demand import Shipment, shipments_since
 from shared.routing.model.decision import Expected, FutureOrders, Problem, RoutingLine
 from shared.routing.model.future_orders import (
     DemandCell,
@@ -72,7 +72,7 @@ class Market:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     problem = Problem((), (), policies.active_policy(), now)
-    demand = demand_of(sent_since(now - WATCHED), now)
+    demand = demand_of(shipments_since(now - WATCHED), now)
     places = [
         ShippingLocation(location.location_id, location.type, location.latitude, location.longitude)
         for location in sorted(all_locations().values(), key=lambda row: row.location_id)
@@ -97,7 +97,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"skus": done, "through": after is None}
 
 
-def demand_of(orders: Iterable[Sent], now: datetime) -> Demand:
+def demand_of(orders: Iterable[Shipment], now: datetime) -> Demand:
     units: Counter[str] = Counter()
     points: Counter[tuple[float, float]] = Counter()
     lines = single_lines = 0

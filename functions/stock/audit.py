@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from shared.aws.events import publish
 from shared.aws.items import Item
 from shared.aws.settings import setting
-from shared.orders.store import open_units
+from shared.orders.store import reserved_by_open
 from shared.stock import store
 from shared.stock.model import tidying
 from shared.stock.model.audit import Drift, DriftKind, Gap, Ledger, Units, find_drifts
@@ -158,7 +158,7 @@ def _tidy(positions: Iterable[Position]) -> None:
 
 def _promised(positions: Iterable[Position]) -> Units:
     """Exact at ``positions``; elsewhere as the indexes show it, which may be behind."""
-    return audit.promised_units(open_units, positions)
+    return audit.promised_units(reserved_by_open, positions)
 
 
 def _look(

@@ -18,7 +18,7 @@ from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
 from shared.customers.store import erased_among
 from shared.errors import Busy
-from shared.orders.model.erased import event_without
+from shared.orders.model.erased import event_without_person
 from shared.web.batch import again
 from shared.webhooks import model, rights, sending, store
 from shared.webhooks.model import Webhook
@@ -100,7 +100,7 @@ def _read(record: dict[str, Any], gone: set[str]) -> Message:
     body = record["body"]
     told = json.loads(body)
     if told["event"]["data"].get("profile_id") in gone:
-        told["event"] = event_without(told["event"])
+        told["event"] = event_without_person(told["event"])
         body = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
     attributes = {
         name: attribute.get("stringValue", "")

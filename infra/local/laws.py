@@ -17,7 +17,7 @@ from infra.local.target import Target
 from shared.aws.items import from_item
 from shared.orders.model import LawBroken, Order, units_held
 from shared.orders.model import check as conserve
-from shared.orders.store import order_of_item, units_reserved
+from shared.orders.store import order_of_item, reserved_by_transfer
 from shared.stock.model.audit import LEDGER_LAG, Units, audit_positions, ledger_of, promised
 from shared.stock.model.ledger import LedgerRow
 from shared.stock.model.position import HoldState, PositionKey
@@ -42,7 +42,7 @@ def check(target: Target) -> Checked:
     stock = list(_scan(target, "stock"))
     documents = list(_scan(target, "orders"))
     orders = [order_of_item(item) for item in documents if item["sk"] == "ORDER"]
-    transfers = [units_reserved(item) for item in documents if item["sk"] == "TRANSFER"]
+    transfers = [reserved_by_transfer(item) for item in documents if item["sk"] == "TRANSFER"]
     positions = [position_of_item(item) for item in stock if item["sk"].startswith("LOC#")]
     holds = {
         hold.hold_id: hold.lines

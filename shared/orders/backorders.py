@@ -11,7 +11,7 @@ from shared.orders.reading import supply_for
 from shared.stock import store as stock
 
 
-def review(sku: str, location_id: str, now: datetime) -> int:
+def review_supplies(sku: str, location_id: str, now: datetime) -> int:
     """Carry out the steps that the supplies of a position call for, and return how many changed an
     order.
 
@@ -19,16 +19,17 @@ def review(sku: str, location_id: str, now: datetime) -> int:
     repeated or late review does what remains: arrived units stay reserved until their order takes
     them.
     """
-    queue = store.waiting(sku, location_id)
+    queue = store.waiting_lines(sku, location_id)
     position = stock.position(sku, location_id) if queue else None
     if position is None:
         return 0
     return sum(
-        act(step, sku, location_id, now) is not None for step in supplies.steps(position, queue)
+        carry_out_step(step, sku, location_id, now) is not None
+        for step in supplies.supply_steps(position, queue)
     )
 
 
-def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | None:
+def carry_out_step(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | None:
     """Carry out one step; None when the order no longer needs it."""
 
     def decide(order: Order) -> OrderChange | None:
@@ -44,8 +45,8 @@ def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | No
         if not units:
             return None
         if step.kind == "free":
-            return model.unpromise(order, step.line_id, location_id, step.reference, units)
-        supply = supply_for(order, store.gather([sku]), now)
+            return model.break_promise(order, step.line_id, location_id, step.reference, units)
+        supply = supply_for(order, store.read_placement([sku]), now)
         parcel = sourcing.parcel(
             location_id,
             line.method,
@@ -54,7 +55,7 @@ def act(step: SupplyStep, sku: str, location_id: str, now: datetime) -> str | No
             supply=supply,
             now=now,
         )
-        landed = model.land(order, step.line_id, step.reference, units, parcel)
+        landed = model.receive_supply(order, step.line_id, step.reference, units, parcel)
         offered = model.offer(landed, [parcel], now, reserve=False)
         return model.settle(offered, now)
 
@@ -67,14 +68,14 @@ def _landed(sku: str, location_id: str, reference: str) -> int:
     return position.landed.get(reference, 0) if position else 0
 
 
-def overdue(order_id: str, now: datetime) -> str | None:
+def act_on_deadlines(order_id: str, now: datetime) -> str | None:
     """Act on the passed deadlines of an order, after its lines got the supply that has arrived."""
     order = store.find(order_id)
     for line in order.lines if order else ():
         if line.deadline is not None and line.deadline <= now:
             for location_id in sorted({claim.location_id for claim in line.claims}):
-                review(line.sku, location_id, now)
-    opened = partial(sourcing.opened, all_locations())
+                review_supplies(line.sku, location_id, now)
+    opened = partial(sourcing.end_of_open_time, all_locations())
     return changing.change(
-        order_id, lambda current: model.overdue(current, now, opened=opened), now
+        order_id, lambda current: model.act_on_deadlines(current, now, opened=opened), now
     )

@@ -19,12 +19,12 @@ from shared.customers.store import (
 from shared.errors import Forbidden, Gone, NotFound, invalid
 from shared.orders.contract.orders import KnownCustomer
 from shared.orders.model import Buyer, Order
-from shared.orders.store import id_of
+from shared.orders.store import order_id_of_request
 from shared.web.auth import Caller
 from shared.web.idempotency import Request
 
 
-def buyer(
+def find_buyer(
     customer: KnownCustomer | CustomerIdentity | None,
     request: Request,
     now: datetime,
@@ -56,7 +56,11 @@ def buyer(
         return Buyer(found, found), [not_erased_condition(found)]
     record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
-        record, f"order:{request.name}", now, f"p-{id_of(request).lower()}", request.digest
+        record,
+        f"order:{request.name}",
+        now,
+        f"p-{order_id_of_request(request).lower()}",
+        request.digest,
     )
     return (
         Buyer(resolved.profile_id, resolved.home, resolved.record_key),
@@ -64,7 +68,7 @@ def buyer(
     )
 
 
-def names(profile_id: str) -> frozenset[str]:
+def profile_ids_of(profile_id: str) -> frozenset[str]:
     """Every id that the person has had: orders keep the one they were placed under.
 
     Raises Gone when the person was erased.
@@ -75,7 +79,7 @@ def names(profile_id: str) -> frozenset[str]:
         return frozenset({profile_id})
 
 
-def names_read(profile_id: str, actor: str, at: datetime) -> frozenset[str]:
+def read_profile_ids(profile_id: str, actor: str, at: datetime) -> frozenset[str]:
     """``names`` for ``actor``, who reads the orders: noted beside all other reads of the profile,
     and of nobody who is not there.
 
@@ -92,7 +96,7 @@ def names_read(profile_id: str, actor: str, at: datetime) -> frozenset[str]:
 def _names_left(profile_id: str) -> frozenset[str]:
     """None of somebody who was erased."""
     try:
-        return names(profile_id)
+        return profile_ids_of(profile_id)
     except Gone:
         return frozenset()
 
@@ -114,7 +118,7 @@ def check_exchange(order: Order, taken: Order | None) -> None:
         raise invalid(path, "it is not an order of the same buyer")
 
 
-def tell(order: Order, before: Order | None = None) -> None:
+def record_in_timeline(order: Order, before: Order | None = None) -> None:
     """The order, and what came back of it since ``before``, in its buyer's timeline: once however
     often it is told. Who has been erased since has none."""
     buyer = order.buyer

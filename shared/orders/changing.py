@@ -40,7 +40,7 @@ def change(
     learnt: Stock = {}
     races = 0
     for _ in attempts(ATTEMPTS):
-        lookup = store.look(order_id, request)
+        lookup = store.look_up(order_id, request)
         if request is not None and lookup.answered is not None:
             return replayed(lookup.answered, request)
         before = lookup.order
@@ -63,7 +63,7 @@ def change(
                 request=request,
                 answer=text,
                 before=before,
-                beside=list(map(transfers.part, plan.transfers)),
+                beside=list(map(transfers.document_part, plan.transfers)),
             )
         except TooMuchAtOnce:
             if not routing:

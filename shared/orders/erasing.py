@@ -85,7 +85,7 @@ def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) ->
                 requests.append(row["request"])
     keys = [Key(store.orders_table(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
     for key, answered in tables.get_many(keys, consistent=True).items():
-        text = erased.answer_without(answered["answer"], person.pseudonym)
+        text = erased.answer_without_person(answered["answer"], person.pseudonym)
         parts.append(_set(key.pk, key.sk, "answer", text))
     for start in range(0, len(parts), AT_ONCE):
         # What has expired meanwhile is refused, and the rest of its company is written alone.
@@ -100,8 +100,12 @@ def _past(row: Row) -> dict[str, Any]:
     history, fulfillments = store.past_of_item(row)
     return {
         **row,
-        "history": [store.plain(asdict(erased.told(entry))) for entry in history],
-        "fulfillments": [store.plain(asdict(erased.untracked(one))) for one in fulfillments],
+        "history": [
+            store.to_plain(asdict(erased.entry_without_person(entry))) for entry in history
+        ],
+        "fulfillments": [
+            store.to_plain(asdict(erased.without_tracking(one))) for one in fulfillments
+        ],
     }
 
 
@@ -114,18 +118,18 @@ def _document(
     if is_open and place is not None and place.latitude is None:
         point = point_of_postal_code(place.country, place.postal_code)
         place = replace(place, latitude=point[0], longitude=point[1]) if point else place
-    place = erased.coarse(place, is_open=is_open)
+    place = erased.region_of(place, is_open=is_open)
     entry = OrderEntry(now, EVENT, "norain")
     item = {
         **document,
         "buyer": {"profile_id": person.pseudonym},
         "profile_key": f"PROFILE#{person.pseudonym}",
-        "ship_to": store.plain(asdict(place)) if place else None,
-        "payment": store.plain(asdict(kept.payment)),
-        "fulfillments": [store.plain(asdict(found)) for found in kept.fulfillments],
-        "history": [store.plain(asdict(one)) for one in (*kept.history, entry)],
+        "ship_to": store.to_plain(asdict(place)) if place else None,
+        "payment": store.to_plain(asdict(kept.payment)),
+        "fulfillments": [store.to_plain(asdict(found)) for found in kept.fulfillments],
+        "history": [store.to_plain(asdict(one)) for one in (*kept.history, entry)],
         "decisions": [erased_stub(_decision(one, rows)) for one in order.decisions],
-        "answer": erased.answer_without(document["answer"], person.pseudonym),
+        "answer": erased.answer_without_person(document["answer"], person.pseudonym),
         "version": order.version + 1,
     }
     # Holds while nobody has changed the order since it was read.
@@ -175,7 +179,7 @@ def erase_placed(
     index = int(number or 0)
     if index >= len(every):
         return None
-    found = list(islice(placed(every[index], after), PAGE))
+    found = list(islice(orders_placed_under(every[index], after), PAGE))
     for order_id, _ in found:
         erase(order_id, person, now)
     if len(found) == PAGE:
@@ -184,7 +188,7 @@ def erase_placed(
     return str(index + 1) if index + 1 < len(every) else None
 
 
-def placed(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
+def orders_placed_under(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
     """Ids and dates of the orders that the index shows, the oldest first; ``after`` is the last one
     of the page before, in JSON."""
     more: dict[str, Any] = {}

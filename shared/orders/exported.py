@@ -33,7 +33,7 @@ def _interactions(job: Job, place: str) -> ExportPage:
     record."""
     lines, following = exporting.interactions(job, place)
     order_ids = sorted({name for line in lines if (name := order_id_of(line["data"]))})
-    more = orders.elsewhere(order_ids, job.content["partitions"], _person(job))
+    more = orders.named_elsewhere(order_ids, job.content["partitions"], _person(job))
     return [*lines, *more], following
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.errors import Gone
 from shared.orders import store
-from shared.orders.erasing import placed
+from shared.orders.erasing import orders_placed_under
 from shared.orders.model import Order, decision_id
 from shared.orders.model.erased import Person
 from shared.routing.model.decision import Decision
@@ -30,32 +30,32 @@ def page(
     index, after = json.loads(place) if place else (0, "")
     if index >= len(every):
         return [], None
-    found = list(islice(placed(every[index], after), PAGE))
+    found = list(islice(orders_placed_under(every[index], after), PAGE))
     lines = list(_lines([order_id for order_id, _ in found], person))
     if len(found) == PAGE:
         return lines, json.dumps([index, json.dumps(found[-1])])
     return lines, json.dumps([index + 1, ""]) if index + 1 < len(every) else None
 
 
-def elsewhere(
+def named_elsewhere(
     order_ids: Sequence[str], profile_ids: Iterable[str], person: Person
 ) -> Iterator[ExportLine]:
     """Those of the orders that are the person's, and stand under none of the ids."""
     known = set(profile_ids)
-    for order in store.of_ids(order_ids):
+    for order in store.orders_by_id(order_ids):
         if order.buyer.profile_id not in known and person.bought(order.buyer):
             yield from _told(order)
 
 
 def _lines(order_ids: Sequence[str], person: Person) -> Iterator[ExportLine]:
-    for order in store.of_ids(order_ids):
+    for order in store.orders_by_id(order_ids):
         if person.bought(order.buyer):
             yield from _told(order)
 
 
 def _told(order: Order) -> Iterator[ExportLine]:
-    whole = replace(store.whole(order), decisions=())
-    yield {"kind": "order", "state": order.state, **store.plain(asdict(whole))}
+    whole = replace(store.with_past(order), decisions=())
+    yield {"kind": "order", "state": order.state, **store.to_plain(asdict(whole))}
     for kept in order.decisions:
         data = store.decision(order.order_id, kept)
         try:

@@ -10,7 +10,7 @@ from shared.orders.reading import facts_at, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, Supply
 
 
-def accepted(
+def accept_offer(
     order: Order, fulfillment_id: str, location_id: str | None, now: datetime, actor: str
 ) -> OrderChange:
     """``location_id`` accepts the offer; None stands for the location that it was made to.
@@ -18,8 +18,8 @@ def accepted(
     Raises Conflict when a rival was not asked, or no longer has the units.
     """
     if location_id in (None, order.fulfillment(fulfillment_id).location_id):
-        return model.act(order, fulfillment_id, "accept", now, actor)
-    fulfillment = model.asked(order, fulfillment_id, location_id)
+        return model.advance(order, fulfillment_id, "accept", now, actor)
+    fulfillment = model.open_offer_to(order, fulfillment_id, location_id)
     supply = _supply_at(order, fulfillment, location_id, now)
     wanted: Counter[str] = Counter()
     for line in fulfillment.lines:
@@ -30,18 +30,18 @@ def accepted(
         Taken(line.line_id, line.quantity, supply.limit(line.sku, location_id))
         for line in fulfillment.lines
     ]
-    return model.claim(order, fulfillment_id, location_id, taken, now, actor)
+    return model.accept_as_rival(order, fulfillment_id, location_id, taken, now, actor)
 
 
 def _supply_at(order: Order, fulfillment: Fulfillment, location_id: str, now: datetime) -> Supply:
     """The supply with the current positions of the fulfillment's SKUs at the location."""
     skus = sorted({line.sku for line in fulfillment.lines})
-    return supply_for(order, store.gather(skus), now).knowing(
+    return supply_for(order, store.read_placement(skus), now).with_facts(
         facts_at((sku, location_id) for sku in skus)
     )
 
 
-def improve(order_id: str, now: datetime) -> str | None:
+def move_where_cheaper(order_id: str, now: datetime) -> str | None:
     """Move the units of an order that nobody has begun to pick, where that pays (see
     sourcing.plan_improvement). None when everything stays where it is."""
 

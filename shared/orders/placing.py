@@ -44,7 +44,7 @@ def place(
     Raises OutOfStock with every short line, HoldClosed, Conflict when a hold is of other goods,
     KeyReused for another payload under the same key or order id, Busy.
     """
-    gathered = store.gather(
+    gathered = store.read_placement(
         (line.sku for line in draft.lines), draft.order_id, request, draft.hold_id
     )
     if (earlier := _earlier_answer(gathered.found, request)) is not None:
@@ -53,7 +53,7 @@ def place(
         return _place_new(draft, gathered, request, actor, now, answer, buyer)
     except (OutOfStock, HoldClosed):
         # The first read is eventually consistent: the same request may have succeeded before it.
-        lookup = store.look(draft.order_id, request)
+        lookup = store.look_up(draft.order_id, request)
         if (earlier := _earlier_answer(lookup, request)) is not None:
             return earlier
         raise
@@ -88,7 +88,7 @@ def _place_new(
             request=request,
             answer=text,
             hold=hold,
-            beside=[*conditions, *map(transfers.part, plan.transfers)],
+            beside=[*conditions, *map(transfers.document_part, plan.transfers)],
         )
         if refused is None:
             return text
@@ -145,7 +145,7 @@ def _id_taken(order_id: str) -> KeyReused:
 def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, Any]]]:
     """The routing decision for ``draft``, the order that it would make, and its short lines.
     Nothing is reserved."""
-    supply = supply_for(draft, store.gather(line.sku for line in draft.lines), now)
+    supply = supply_for(draft, store.read_placement(line.sku for line in draft.lines), now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(draft, now, "quote")
@@ -154,5 +154,5 @@ def quote(draft: Order, now: datetime) -> tuple[Decision, Order, list[dict[str, 
     parcels = sourcing.parcels(decision, start.order, supply, now)
     offered = model.offer(start, parcels, now).order
     unfilled = {line.line_id: line.unassigned for line in offered.lines}
-    reasons = refusing.why(problem, unfilled)
-    return decision, offered, sourcing.short(draft, supply, unfilled, now, problem, reasons)
+    reasons = refusing.refusal_reasons(problem, unfilled)
+    return decision, offered, sourcing.short_lines(draft, supply, unfilled, now, problem, reasons)

@@ -51,14 +51,14 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
     if cart.pickup_at is not None:
         wanted.append(("pickup", "standard", cart.pickup_at))
     drafts = [cart.draft(method, service, now) for method, service, _ in wanted]
-    gathered = orders_store.gather(line.sku for line in drafts[0].lines)
+    gathered = orders_store.read_placement(line.sku for line in drafts[0].lines)
     supply = supply_for(drafts[0], gathered, now)
     check_destination(drafts[0].ship_to)
     sourcing.check_pickup(drafts[-1], supply)
     options: list[PromiseOption] = []
     later: list[PromiseOption] = []
     missing: list[dict[str, int]] = []
-    near = sourcing.nearby(drafts[-1], supply, cart.pickup_nearby)
+    near = sourcing.nearby_pickups(drafts[-1], supply, cart.pickup_nearby)
     for location_id in near:
         wanted.append(("pickup", "standard", location_id))
         drafts.append(cart.draft("pickup", "standard", now, location_id))
@@ -103,10 +103,10 @@ def _waiting(
 ) -> Iterator[PromiseOption]:
     """The option to ship what is in stock at once and the rest when its supply arrives, as an order
     with backorders would; no option when too little supply is announced."""
-    waits = sourcing.waits(routed, supply, now)
+    waits = sourcing.planned_waits(routed, supply, now)
     if waits is None:
         return
-    arrivals = [sourcing.arrived(routed, wait, supply) for wait in waits]
+    arrivals = [sourcing.parcel_on_arrival(routed, wait, supply) for wait in waits]
     if any(more.unfilled for _, more in arrivals):
         return
     parcels = [parcel for parcel, _ in arrivals]
@@ -163,7 +163,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
     method, service = cart.option.method, cart.option.service_level or "standard"
     draft = cart.draft(method, service, at, cart.option.location_id)
     draft = replace(draft, order_id=cart.cart_id(cart.as_of))
-    gathered = orders_store.gather(line.sku for line in draft.lines)
+    gathered = orders_store.read_placement(line.sku for line in draft.lines)
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
@@ -173,8 +173,8 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
     start = model.place(draft, at, "promise")
     for race in range(1 + RACES):
         while isinstance(change := sourcing.reserve(start, supply, at), Needs):
-            supply = supply.knowing(facts_at(change.stock))
-        routed, plan = change.order, sourcing.decided(change.order).plan
+            supply = supply.with_facts(facts_at(change.stock))
+        routed, plan = change.order, sourcing.latest_decision(change.order).plan
         if any(line.unassigned for line in routed.lines):
             routed, plan = _routed(draft, replace(supply, policy=policy), at)
         sourcing.refuse_short(start.order, routed, supply, now)
@@ -189,7 +189,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
             opened = stock.open_hold(planned, supply.selling)
         except OutOfStock:
             facts = facts_at((line.sku, line.location_id) for line in planned.lines)
-            supply = supply.knowing(after_lost_race(facts, race))
+            supply = supply.with_facts(after_lost_race(facts, race))
         else:
             request.check(opened.digest)
             return opened.answer

@@ -27,12 +27,12 @@ def read(needs: Needs, inputs: Inputs, order: Order, now: datetime) -> Inputs:
     SKU whose transfers are asked for."""
     supply = inputs.supply
     if needs.packs:
-        supply = supply_for(order, store.gather(sorted(needs.packs)), now)
+        supply = supply_for(order, store.read_placement(sorted(needs.packs)), now)
     positions = dict(inputs.positions)
     if needs.positions:
         existing = stock.positions_of(sorted(needs.positions), consistent=True)
         positions |= {place: existing.get(place) for place in needs.positions}
-    donors = {sku: transfers.giving(sku) for sku in sorted(needs.transfers)}
+    donors = {sku: transfers.unshipped(sku) for sku in sorted(needs.transfers)}
     return Inputs(
         supply=supply,
         learnt={**inputs.learnt, **facts_at(needs.stock)},

@@ -52,7 +52,7 @@ def cover(sku: str, location_id: str, now: datetime) -> int:
 def _shrink_transfers(sku: str, location_id: str, missing: int, now: datetime) -> int:
     """Shrink transfers from the location until ``missing`` units are free; the number changed."""
     changed = 0
-    for transfer in transfers_store.giving(sku, location_id):
+    for transfer in transfers_store.unshipped(sku, location_id):
         if missing <= 0:
             break
         units = min(missing, sum(line.open for line in transfer.lines if line.sku == sku))
@@ -72,7 +72,7 @@ def _give_up_units(
 def _give_up_missing(
     order: Order, fulfillment_id: str, sku: str, location_id: str, now: datetime
 ) -> OrderChange | None:
-    return model.fall_short(order, fulfillment_id, sku, _missing(sku, location_id), now)
+    return model.release_missing(order, fulfillment_id, sku, _missing(sku, location_id), now)
 
 
 def _missing(sku: str, location_id: str) -> int:
@@ -85,7 +85,7 @@ def _unpicked(sku: str, location_id: str) -> Iterator[PickRow]:
     """The location's own unpicked fulfillments with the SKU, without those where it is a rival."""
     after: PageEnd | None = None
     while True:
-        page = store.picks(location_id, UNPICKED, 100, after)
+        page = store.pick_list(location_id, UNPICKED, 100, after)
         for pick in page.picks:
             own = pick.fulfillment.location_id == location_id
             if own and any(line.sku == sku for line in pick.fulfillment.lines):

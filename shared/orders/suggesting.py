@@ -11,12 +11,12 @@ from shared.locations.store import all_locations
 from shared.orders.model.rebalancing import (
     Cost,
     StoreShelf,
-    Suggested,
     Suggestion,
+    TransferSuggestions,
     demand,
     suggestions,
 )
-from shared.orders.store import gather
+from shared.orders.store import read_placement
 from shared.routing.model.filter import distance_band
 from shared.routing.model.policy import Policy
 from shared.routing.model.price import unit_co2e
@@ -25,9 +25,9 @@ from shared.routing.store import policies
 SERVICE = "standard"
 
 
-def suggested(skus: Sequence[str], days: int, now: datetime) -> Suggested:
+def suggest_transfers(skus: Sequence[str], days: int, now: datetime) -> TransferSuggestions:
     """One read call. ``days`` is what a shelf is to last for."""
-    gathered, policy, locations = gather(skus), policies.active_policy(), all_locations()
+    gathered, policy, locations = read_placement(skus), policies.active_policy(), all_locations()
     found: list[Suggestion] = []
     unjudged: dict[str, str] = {}
     for sku in dict.fromkeys(skus):
@@ -41,7 +41,7 @@ def suggested(skus: Sequence[str], days: int, now: datetime) -> Suggested:
             cost = _cost(policy, locations, product)
             found += suggestions(sku, shelves, product.margin, cost)
     found.sort(key=lambda one: one.cost - one.gain)
-    return Suggested(found, unjudged, policy.currency)
+    return TransferSuggestions(found, unjudged, policy.currency)
 
 
 def _shelves(

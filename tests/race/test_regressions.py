@@ -198,7 +198,12 @@ def test_who_paid_and_is_short_is_refused_at_once_or_told_by_a_deadline() -> Non
     end = LATER + timedelta(days=3)
     at_once(
         [
-            partial(changing.change, found.order_id, lambda order: model.overdue(order, end), end)
+            partial(
+                changing.change,
+                found.order_id,
+                lambda order: model.act_on_deadlines(order, end),
+                end,
+            )
             for _ in range(THREADS)
         ]
     )
@@ -272,7 +277,7 @@ def test_a_hand_over_takes_the_units_of_the_location_that_reserved_them() -> Non
 def ship_some(order_id: str, quantity: int, key: str) -> Any:
     return changing.change(
         order_id,
-        lambda order: model.act(
+        lambda order: model.advance(
             order, f"{order_id}.1", "ship", LATER, "store", units={"1": quantity}
         ),
         LATER,

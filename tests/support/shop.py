@@ -17,7 +17,7 @@ from shared.catalog.model import Product
 from shared.locations import store as locations
 from shared.orders import model, store
 from shared.orders.model import DeliveryPlace, Line, Method, Order, Payment, transfers
-from shared.orders.model.supplies import claimed
+from shared.orders.model.supplies import claimed_units
 from shared.orders.store import transfers as transfers_store
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect, Position
@@ -115,7 +115,7 @@ def laws() -> None:
     for row in items("orders"):
         if row["sk"] == "TRANSFER":
             transfers.check(transfers_store.transfer_of_item(row))
-            moving += store.units_reserved(row)
+            moving += store.reserved_by_transfer(row)
     rows = items("stock")
     places = [stock.position_of_item(row) for row in rows if row["sk"].startswith("LOC#")]
     for row in rows:
@@ -147,7 +147,7 @@ def supplies(places: Iterable[Position]) -> None:
                 promised[there.sku, there.location_id, reference] += units
     claims: Counter[tuple[str, str, str]] = Counter()
     for found in all_orders():
-        claims += claimed(found)
+        claims += claimed_units(found)
     queued: Counter[tuple[str, str, str]] = Counter()
     for row in items("orders"):
         if row["pk"].startswith("SUPPLY#"):

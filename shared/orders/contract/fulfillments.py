@@ -11,7 +11,7 @@ from shared.orders.model import (
     LocationReason,
     Method,
     Rejection,
-    allowed,
+    allowed_actions,
 )
 from shared.web.contract import (
     Answer,
@@ -86,7 +86,7 @@ def part_answer(fulfillment: Fulfillment) -> FulfillmentPart:
             deliver_by=fulfillment.deliver_by,
         ),
         deadline=fulfillment.deadline if fulfillment.is_open else None,
-        allowed=list(allowed(fulfillment)),
+        allowed=list(allowed_actions(fulfillment)),
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,

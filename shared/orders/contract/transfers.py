@@ -12,7 +12,7 @@ from shared.orders.contract.orders import HistoryEntry
 from shared.orders.model import (
     transfers,
 )
-from shared.orders.model.rebalancing import Suggested
+from shared.orders.model.rebalancing import TransferSuggestions
 from shared.orders.model.transfers import Transfer, TransferLine
 from shared.web.contract import (
     Answer,
@@ -180,7 +180,7 @@ class SuggestionsAnswer(Answer):
     """SKUs that could not be compared."""
 
 
-def suggestions_answer(suggested: Suggested) -> SuggestionsAnswer:
+def suggestions_answer(suggested: TransferSuggestions) -> SuggestionsAnswer:
     return SuggestionsAnswer(
         currency=suggested.currency,
         suggestions=[SuggestedTransfer(**asdict(row)) for row in suggested.suggestions],
@@ -198,7 +198,7 @@ def transfer_answer(transfer: Transfer) -> TransferAnswer:
         requested_at=transfer.requested_at,
         expected_at=transfer.expected_at,
         deadline=transfer.deadline,
-        allowed=list(transfers.allowed(transfer)),
+        allowed=list(transfers.allowed_actions(transfer)),
         history=[
             HistoryEntry(
                 at=entry.at, event=entry.event, actor=entry.actor, detail=dict(entry.detail)

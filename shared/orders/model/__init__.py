@@ -10,13 +10,21 @@ The store writes both in one transaction.
 """
 
 from shared.locations.model import Method
-from shared.orders.model.backorders import land, unpromise
+from shared.orders.model.backorders import break_promise, receive_supply
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
-from shared.orders.model.change import OrderChange, joined, summed
-from shared.orders.model.deadlines import overdue
-from shared.orders.model.fulfilling import act, allowed, asked, claim, fall_short, reject, withdraw
+from shared.orders.model.change import OrderChange, combine, sum_effects
+from shared.orders.model.deadlines import act_on_deadlines
+from shared.orders.model.fulfilling import (
+    accept_as_rival,
+    advance,
+    allowed_actions,
+    open_offer_to,
+    reject,
+    release_missing,
+    withdraw_units,
+)
 from shared.orders.model.laws import LawBroken, check
-from shared.orders.model.offering import offer, pay, place, promised, retold, settle
+from shared.orders.model.offering import offer, pay, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     HANDED_OVER,
     IN_HAND,
@@ -47,7 +55,7 @@ from shared.orders.model.order import (
     decision_id,
     units_held,
 )
-from shared.orders.model.past import outgrown
+from shared.orders.model.past import split_past
 from shared.orders.model.returning import take_back
 
 __all__ = [
@@ -80,29 +88,29 @@ __all__ = [
     "ReleaseReason",
     "Returned",
     "Taken",
-    "act",
-    "allowed",
-    "asked",
+    "accept_as_rival",
+    "act_on_deadlines",
+    "advance",
+    "allowed_actions",
+    "break_promise",
     "cancel",
     "cancel_fulfillment",
     "check",
-    "claim",
+    "combine",
     "decision_id",
-    "fall_short",
-    "joined",
-    "land",
     "offer",
-    "outgrown",
-    "overdue",
+    "open_offer_to",
     "pay",
     "place",
-    "promised",
+    "promised_dates",
+    "receive_supply",
+    "record_delays",
     "reject",
-    "retold",
+    "release_missing",
     "settle",
-    "summed",
+    "split_past",
+    "sum_effects",
     "take_back",
     "units_held",
-    "unpromise",
-    "withdraw",
+    "withdraw_units",
 ]

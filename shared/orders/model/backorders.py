@@ -1,4 +1,4 @@
-"""Claims of backordered units on expected supply: landed, withdrawn, shortened."""
+"""Change the claims of backordered units on expected supply."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -10,29 +10,32 @@ from shared.orders.model.order import Claim, Line, Order, Parcel
 from shared.stock.model.position import Effect, Supplied
 
 
-def latest_claimed(claims: Collection[Claim], units: int) -> datetime | None:
-    """When all of ``units`` should have come; None when not all are promised of a supply."""
+def claims_arrive_by(claims: Collection[Claim], units: int) -> datetime | None:
+    """The date by which all ``units`` should arrive; None when the claims cover fewer units."""
     if not claims or sum(claim.quantity for claim in claims) < units:
         return None
     return max(claim.expected_at for claim in claims)
 
 
-def promise_dates(line: Line, found: Line) -> dict[str, Any]:
-    told = {
-        "line_id": line.line_id,
-        "sku": line.sku,
-        "quantity": found.backordered,
-        "expected_at": found.expected_at,
-        "was": line.expected_at,
+def repromise_detail(before: Line, after: Line) -> dict[str, Any]:
+    """The detail of the event ``order.repromised``."""
+    detail = {
+        "line_id": before.line_id,
+        "sku": before.sku,
+        "quantity": after.backordered,
+        "expected_at": after.expected_at,
+        "was": before.expected_at,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in detail.items() if value is not None}
 
 
-def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel) -> OrderChange:
-    """``units`` of a supply have come, and are reserved where ``parcel`` is to begin: they are the
-    line's now."""
+def receive_supply(
+    order: Order, line_id: str, reference: str, units: int, parcel: Parcel
+) -> OrderChange:
+    """Assign ``units`` of a supply that have arrived to the line. They are reserved already at the
+    location of ``parcel``."""
     line = order.line(line_id)
-    place = parcel.location_id, reference
+    supply = parcel.location_id, reference
     order = with_line(
         order,
         replace(
@@ -40,7 +43,7 @@ def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel)
             open=line.open + units,
             unassigned=line.unassigned + units,
             backordered=line.backordered - units,
-            claims=_less_claimed(line.claims, {place: units}),
+            claims=_reduce_claims(line.claims, {supply: units}),
         ),
     )
     taken = Supplied(reference, landed=-units)
@@ -48,11 +51,11 @@ def land(order: Order, line_id: str, reference: str, units: int, parcel: Parcel)
     return OrderChange(order, (effect,), cause="order.filled")
 
 
-def unpromise(
+def break_promise(
     order: Order, line_id: str, location_id: str, reference: str, units: int
 ) -> OrderChange:
-    """The promise of ``units`` of a supply is broken: they are free to be routed, or promised of
-    another."""
+    """Take ``units`` off the line's claim on a supply. They can be routed now, or claim another
+    supply."""
     line = order.line(line_id)
     freed = replace(
         line,
@@ -61,29 +64,30 @@ def unpromise(
         backordered=line.backordered - units,
         excluded=(),
         expired=(),
-        claims=_less_claimed(line.claims, {(location_id, reference): units}),
+        claims=_reduce_claims(line.claims, {(location_id, reference): units}),
     )
     return OrderChange(with_line(order, freed), cause="order.repromised")
 
 
-def _less_claimed(
+def _reduce_claims(
     claims: Iterable[Claim], units: Mapping[tuple[str, str], int]
 ) -> tuple[Claim, ...]:
-    left = (
+    """``claims`` less ``units``, by (location_id, reference)."""
+    reduced = (
         replace(
             claim,
             quantity=claim.quantity - units.get((claim.location_id, claim.reference), 0),
         )
         for claim in claims
     )
-    return tuple(claim for claim in left if claim.quantity > 0)
+    return tuple(claim for claim in reduced if claim.quantity > 0)
 
 
 def first_claims(claims: Iterable[Claim], units: int) -> tuple[Claim, ...]:
-    """Claims of at most ``units``: the latest are given up first."""
-    kept = []
+    """The earliest of ``claims``, for at most ``units``."""
+    earliest = []
     for claim in sorted(claims, key=lambda claim: claim.expected_at):
         if taken := min(units, claim.quantity):
-            kept.append(replace(claim, quantity=taken))
+            earliest.append(replace(claim, quantity=taken))
             units -= taken
-    return tuple(sorted(kept, key=lambda claim: (claim.location_id, claim.reference)))
+    return tuple(sorted(earliest, key=lambda claim: (claim.location_id, claim.reference)))

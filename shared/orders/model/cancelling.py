@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.errors import Conflict, InvalidTransition
-from shared.orders.model.backorders import first_claims, latest_claimed
+from shared.orders.model.backorders import claims_arrive_by, first_claims
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -25,11 +25,14 @@ from shared.stock.model.position import Effect, release
 def cancel_fulfillment(
     order: Order, fulfillment_id: str, reason: str, now: datetime, actor: str
 ) -> OrderChange:
-    """Its units are released and cancelled: the shopper does not get them."""
-    found = order.fulfillment(fulfillment_id)
-    next_state(found, "cancel")
-    units = Counter({held.line_id: held.quantity for held in found.lines})
-    return cancel_units(order, Counter(), [(found, units)], reason, now=now, actor=actor)
+    """Cancel the fulfillment and release its units. They are not routed again.
+
+    Raises InvalidTransition.
+    """
+    part = order.fulfillment(fulfillment_id)
+    next_state(part, "cancel")
+    units = Counter({line.line_id: line.quantity for line in part.lines})
+    return cancel_units(order, Counter(), [(part, units)], reason, now=now, actor=actor)
 
 
 def cancel(
@@ -39,18 +42,18 @@ def cancel(
     now: datetime,
     actor: str,
 ) -> OrderChange:
-    """Units by line, or everything that has not been handed over.
+    """Cancel ``wanted`` units by line, or everything that has not been handed over.
 
-    Those that nobody works on go first: unassigned, backordered, then the fulfillments from the
-    least to the most advanced.
+    Units that nobody works on are cancelled first: unassigned, backordered, then those of the
+    fulfillments from the least to the most advanced.
 
-    Raises InvalidTransition when nothing can be cancelled any more, Conflict when less can.
+    Raises InvalidTransition when nothing can be cancelled, Conflict for more units than can be.
     """
     possible = {line.line_id: line.open + line.backordered for line in order.lines}
     if not any(possible.values()):
         raise InvalidTransition("cancel", order.state, [])
-    asked = Counter(possible if wanted is None else wanted)
-    for line_id, quantity in asked.items():
+    remaining = Counter(possible if wanted is None else wanted)
+    for line_id, quantity in remaining.items():
         order.line(line_id)
         if quantity > possible[line_id]:
             raise Conflict(
@@ -58,35 +61,37 @@ def cancel(
                 line_id=line_id,
                 cancellable=possible[line_id],
             )
-    loose: Counter[str] = Counter()
+    unheld: Counter[str] = Counter()
     for line in order.lines:
-        taken = min(asked[line.line_id], line.unassigned + line.backordered)
-        loose[line.line_id] = taken
-        asked[line.line_id] -= taken
+        taken = min(remaining[line.line_id], line.unassigned + line.backordered)
+        unheld[line.line_id] = taken
+        remaining[line.line_id] -= taken
     parts: list[tuple[Fulfillment, Counter[str]]] = []
-    for found in sorted(
-        (f for f in order.fulfillments if f.is_open), key=lambda f: OPEN.index(f.state)
+    for part in sorted(
+        (part for part in order.fulfillments if part.is_open),
+        key=lambda part: OPEN.index(part.state),
     ):
-        units = Counter({held.line_id: held.quantity for held in found.lines}) & asked
+        units = Counter({line.line_id: line.quantity for line in part.lines}) & remaining
         if units:
-            asked -= units
-            parts.append((found, units))
-    return cancel_units(order, +loose, parts, reason, now=now, actor=actor)
+            remaining -= units
+            parts.append((part, units))
+    return cancel_units(order, +unheld, parts, reason, now=now, actor=actor)
 
 
 def cancel_units(
     order: Order,
-    loose: Mapping[str, int],
+    unheld: Mapping[str, int],
     parts: Iterable[tuple[Fulfillment, Mapping[str, int]]],
     reason: str,
     *,
     now: datetime,
     actor: str,
 ) -> OrderChange:
-    """``loose`` units are held by nobody; ``parts`` are units of fulfillments, to be released."""
+    """Cancel units by line: ``unheld`` are with no location; those in ``parts`` are released from
+    their fulfillments. What was charged for them is due back."""
     effects: list[Effect] = []
     total: Counter[str] = Counter()
-    for line_id, quantity in loose.items():
+    for line_id, quantity in unheld.items():
         line = order.line(line_id)
         unassigned = min(quantity, line.unassigned)
         order = with_line(
@@ -101,35 +106,34 @@ def cancel_units(
             ),
         )
         total[line_id] += quantity
-    for found, units in parts:
-        kept = lines_without(found, units)
-        moved = (
-            replace(found, lines=kept)
-            if kept
-            else replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+    for part, units in parts:
+        lines_left = lines_without(part, units)
+        changed = (
+            replace(part, lines=lines_left)
+            if lines_left
+            else replace(part, state="cancelled", deadline=None, escalations=0, rivals=())
         )
-        order = with_fulfillment(order, moved)
-        counted = {held.line_id: held.counters for held in found.lines}
+        order = with_fulfillment(order, changed)
+        counters = {line.line_id: line.counters for line in part.lines}
         for line_id, quantity in units.items():
             line = order.line(line_id)
             order = with_line(
                 order,
                 replace(line, open=line.open - quantity, cancelled=line.cancelled + quantity),
             )
-            effects.append(release(line.sku, found.location_id, quantity, counted[line_id]))
+            effects.append(release(line.sku, part.location_id, quantity, counters[line_id]))
             total[line_id] += quantity
-        if not kept:
+        if not lines_left:
             order = with_entry(
-                order, now, "fulfillment.cancelled", actor, fulfillment_detail(moved)
+                order, now, "fulfillment.cancelled", actor, fulfillment_detail(changed)
             )
     for line_id in total:
         line = order.line(line_id)
         if not line.unassigned and not line.backordered:
             order = with_line(order, replace(line, since=None, deadline=None, expected_at=None))
         elif line.backordered and line.claims:
-            due = latest_claimed(line.claims, line.backordered)
-            sooner = replace(line, expected_at=due, deadline=due or line.deadline)
-            order = with_line(order, sooner)
+            due = claims_arrive_by(line.claims, line.backordered)
+            order = with_line(order, replace(line, expected_at=due, deadline=due or line.deadline))
     detail = {
         "reason": reason,
         "lines": [{"line_id": name, "quantity": quantity} for name, quantity in total.items()],

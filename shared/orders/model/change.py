@@ -1,4 +1,4 @@
-"""A change of an order: the order afterwards, its new history entries, its effects on stock."""
+"""A change of an order: the order afterwards with its new history, and the effects on stock."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,17 +13,18 @@ from shared.stock.model.position import Effect
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """``order`` as it is to be stored, and what that does to stock, one Effect per position."""
+    """``order`` as it will be stored, and one Effect per stock position. ``cause`` names the event
+    for the ledger."""
 
     order: Order
     effects: tuple[Effect, ...] = ()
     cause: str = ""
 
 
-def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
-    """One Effect per position, in the order of positions; what cancels out is left away.
+def sum_effects(effects: Iterable[Effect]) -> tuple[Effect, ...]:
+    """One Effect per position, in the order of positions, without those that cancel out.
 
-    A floor is kept only where the sum takes from what is available.
+    A floor stays only where the sum takes available units.
     """
     return tuple(
         effect if effect.reserved > effect.on_hand else effect.unconditional()
@@ -31,41 +32,43 @@ def summed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     )
 
 
-def lines_without(found: Fulfillment, units: Mapping[str, int]) -> tuple[FulfillmentLine, ...]:
-    """The lines of ``found`` without ``units``, by line."""
-    there = {held.line_id: held.quantity for held in found.lines}
+def lines_without(part: Fulfillment, units: Mapping[str, int]) -> tuple[FulfillmentLine, ...]:
+    """The lines of a fulfillment less ``units`` by line. Raises InvalidRequest for more units than
+    it has."""
+    quantities = {line.line_id: line.quantity for line in part.lines}
     errors = [
         {
             "path": "$.lines",
-            "message": f"{found.fulfillment_id} has {there.get(name, 0)} units of line {name}",
+            "message": f"{part.fulfillment_id} has {quantities.get(name, 0)} units of line {name}",
         }
         for name, quantity in units.items()
-        if quantity > there.get(name, 0)
+        if quantity > quantities.get(name, 0)
     ]
     if errors:
         raise InvalidRequest("more units than the fulfillment has", errors)
-    left = (
-        replace(held, quantity=held.quantity - units.get(held.line_id, 0)) for held in found.lines
+    reduced = (
+        replace(line, quantity=line.quantity - units.get(line.line_id, 0)) for line in part.lines
     )
-    return tuple(held for held in left if held.quantity)
+    return tuple(line for line in reduced if line.quantity)
 
 
-def split(order: Order, found: Fulfillment, units: Mapping[str, int]) -> Order:
-    """``found`` keeps ``units``; the rest becomes a fulfillment of its own, in the same state."""
-    rest = lines_without(found, units)
-    if not rest:
+def split(order: Order, part: Fulfillment, units: Mapping[str, int]) -> Order:
+    """Leave ``units`` by line in the fulfillment, and move the others to a new one in the same
+    state. Raises InvalidRequest when ``units`` names none."""
+    other_lines = lines_without(part, units)
+    if not other_lines:
         return order
-    kept = tuple(
-        replace(held, quantity=units[held.line_id])
-        for held in found.lines
-        if units.get(held.line_id)
+    own_lines = tuple(
+        replace(line, quantity=units[line.line_id])
+        for line in part.lines
+        if units.get(line.line_id)
     )
-    if not kept:
+    if not own_lines:
         raise InvalidRequest(
             "nothing is handed over", [{"path": "$.lines", "message": "no units are named"}]
         )
-    other = replace(found, fulfillment_id=order.next_fulfillment_id, lines=rest)
-    order = with_fulfillment(order, replace(found, lines=kept))
+    other = replace(part, fulfillment_id=order.next_fulfillment_id, lines=other_lines)
+    order = with_fulfillment(order, replace(part, lines=own_lines))
     return replace(order, fulfillments=(*order.fulfillments, other))
 
 
@@ -78,18 +81,18 @@ def with_fulfillment(order: Order, changed: Fulfillment) -> Order:
     return replace(
         order,
         fulfillments=tuple(
-            changed if found.fulfillment_id == changed.fulfillment_id else found
-            for found in order.fulfillments
+            changed if part.fulfillment_id == changed.fulfillment_id else part
+            for part in order.fulfillments
         ),
     )
 
 
 def with_effects(change: OrderChange, order: Order, effects: Iterable[Effect]) -> OrderChange:
-    return replace(change, order=order, effects=summed((*change.effects, *effects)))
+    return replace(change, order=order, effects=sum_effects((*change.effects, *effects)))
 
 
-def joined(change: OrderChange, following: OrderChange) -> OrderChange:
-    """Both, one after the other."""
+def combine(change: OrderChange, following: OrderChange) -> OrderChange:
+    """``change`` and the change that was decided on its order, as one."""
     return with_effects(change, following.order, following.effects)
 
 
@@ -99,16 +102,17 @@ def with_entry(
     return replace(order, history=(*order.history, OrderEntry(at, event, actor, detail)))
 
 
-def fulfillment_detail(found: Fulfillment) -> dict[str, Any]:
-    told = {
-        "fulfillment_id": found.fulfillment_id,
-        "location_id": found.location_id,
-        "method": found.method,
-        "lines": [{"line_id": held.line_id, "quantity": held.quantity} for held in found.lines],
-        "carrier": found.carrier,
-        "tracking": found.tracking,
+def fulfillment_detail(part: Fulfillment) -> dict[str, Any]:
+    """A fulfillment as the detail of an event."""
+    detail = {
+        "fulfillment_id": part.fulfillment_id,
+        "location_id": part.location_id,
+        "method": part.method,
+        "lines": [{"line_id": line.line_id, "quantity": line.quantity} for line in part.lines],
+        "carrier": part.carrier,
+        "tracking": part.tracking,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in detail.items() if value is not None}
 
 
 def unassigned_units(line: Line) -> dict[str, Any]:

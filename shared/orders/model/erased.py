@@ -46,7 +46,7 @@ def is_erased(order: Order) -> bool:
     return (order.buyer.profile_id or "").startswith(PSEUDONYM)
 
 
-def as_kept(order: Order) -> Order:
+def as_storable(order: Order) -> Order:
     """An order as it may be stored: without the person, when that one was erased."""
     return without_person(order) if is_erased(order) else order
 
@@ -56,22 +56,22 @@ def without_person(order: Order) -> Order:
     return replace(
         order,
         payment=replace(order.payment, reference=None),
-        fulfillments=tuple(untracked(found) for found in order.fulfillments),
-        history=tuple(told(entry) for entry in order.history),
+        fulfillments=tuple(without_tracking(found) for found in order.fulfillments),
+        history=tuple(entry_without_person(entry) for entry in order.history),
     )
 
 
-def untracked(found: Fulfillment) -> Fulfillment:
+def without_tracking(found: Fulfillment) -> Fulfillment:
     return found if found.tracking is None else replace(found, tracking=None)
 
 
-def told(entry: OrderEntry) -> OrderEntry:
+def entry_without_person(entry: OrderEntry) -> OrderEntry:
     gone = {"tracking"} | ({"reference"} if entry.event == "payment.received" else set())
     detail = _worded(entry.detail, gone, free=entry.event in FREE)
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
 
-def event_without(event: Mapping[str, Any]) -> dict[str, Any]:
+def event_without_person(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event of an order that is told after its buyer was erased."""
     kind = event["type"]
     gone = {"profile_id", "tracking"} | ({"reference"} if kind == "payment.received" else set())
@@ -91,7 +91,7 @@ def _worded(value: Any, gone: Collection[str], *, free: bool) -> Any:
     return value
 
 
-def coarse(place: DeliveryPlace | None, *, is_open: bool) -> DeliveryPlace | None:
+def region_of(place: DeliveryPlace | None, *, is_open: bool) -> DeliveryPlace | None:
     """A region: what taxes go by, and as much as parcels that are still to be sent need."""
     if place is None:
         return None
@@ -102,7 +102,7 @@ def coarse(place: DeliveryPlace | None, *, is_open: bool) -> DeliveryPlace | Non
     return DeliveryPlace(code, place.country, latitude, longitude)
 
 
-def answer_without(answer: str, pseudonym: str) -> str:
+def answer_without_person(answer: str, pseudonym: str) -> str:
     """The stored answer to a request about the order, as it is told again."""
     if not answer:
         return answer

@@ -1,4 +1,4 @@
-"""What a location does with an offer: accept, pick, pack, hand over, reject."""
+"""The steps of a fulfillment at its location: accept, pick, pack, hand over, reject."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ from shared.orders.model.order import (
 from shared.stock.model.position import Effect, release, take
 
 
-def act(
+def advance(
     order: Order,
     fulfillment_id: str,
     action: Literal["accept", "pick", "pack", "ready", "ship", "collect"],
@@ -47,36 +47,37 @@ def act(
     tracking: str | None = None,
     terms: TimeLimits = TIME_LIMITS,
 ) -> OrderChange:
-    """One step forward. A hand-over of fewer ``units`` (by line) leaves the rest where it was.
+    """Move a fulfillment one step forward. A hand-over of fewer ``units`` by line leaves the others
+    in their state.
 
-    Raises InvalidTransition, with what the state allows; Conflict for a hand-over of what nobody
-    has paid, or is bound to pay.
+    Raises InvalidTransition with the actions that the state allows; Conflict for a hand-over before
+    the payment is at least authorized.
     """
-    found = order.fulfillment(fulfillment_id)
-    state = next_state(found, action)
+    part = order.fulfillment(fulfillment_id)
+    state = next_state(part, action)
     if state in HANDED_OVER and order.payment.status == "pending":
         raise Conflict(
             f"order {order.order_id} waits to be paid: nothing of it is handed over",
             payment=order.payment.status,
         )
     if units is not None and state in HANDED_OVER:
-        order = split(order, found, units)
-        found = order.fulfillment(fulfillment_id)
-    moved = replace(
-        found,
+        order = split(order, part, units)
+        part = order.fulfillment(fulfillment_id)
+    advanced = replace(
+        part,
         state=state,
-        deadline=_deadline(found, state, now, terms),
+        deadline=_deadline(part, state, now, terms),
         escalations=0,
-        carrier=carrier or found.carrier,
-        tracking=tracking or found.tracking,
+        carrier=carrier or part.carrier,
+        tracking=tracking or part.tracking,
         rivals=(),
     )
-    order = with_fulfillment(order, moved)
+    order = with_fulfillment(order, advanced)
     if action == "accept":
-        order = _served(order, moved)
+        order = _end_waiting(order, advanced)
     effects: list[Effect] = []
     if state in HANDED_OVER:
-        for held in found.lines:
+        for held in part.lines:
             line = order.line(held.line_id)
             order = with_line(
                 order,
@@ -86,14 +87,14 @@ def act(
                     fulfilled=line.fulfilled + held.quantity,
                 ),
             )
-            effects.append(Effect(held.sku, found.location_id, -held.quantity, -held.quantity))
+            effects.append(Effect(held.sku, part.location_id, -held.quantity, -held.quantity))
     event = f"fulfillment.{state}"
-    order = with_entry(order, now, event, actor, fulfillment_detail(moved))
+    order = with_entry(order, now, event, actor, fulfillment_detail(advanced))
     return with_effects(OrderChange(order, cause=event), order, effects)
 
 
-def _served(order: Order, accepted: Fulfillment) -> Order:
-    """The lines of which all units are with somebody have waited to the end."""
+def _end_waiting(order: Order, accepted: Fulfillment) -> Order:
+    """Clear ``since`` of the accepted lines that have no unassigned or backordered units left."""
     for held in accepted.lines:
         line = order.line(held.line_id)
         if not line.unassigned and not line.backordered:
@@ -101,22 +102,23 @@ def _served(order: Order, accepted: Fulfillment) -> Order:
     return order
 
 
-def asked(order: Order, fulfillment_id: str, location_id: str) -> Fulfillment:
-    """What the location is asked to accept.
+def open_offer_to(order: Order, fulfillment_id: str, location_id: str) -> Fulfillment:
+    """The fulfillment that the location was asked to accept.
 
-    Raises InvalidTransition when somebody was faster, Conflict when it was not asked.
+    Raises InvalidTransition when another location has accepted it, Conflict when this one was not
+    asked.
     """
-    found = order.fulfillment(fulfillment_id)
-    next_state(found, "accept")
-    if location_id not in (found.location_id, *found.rivals):
+    part = order.fulfillment(fulfillment_id)
+    next_state(part, "accept")
+    if location_id not in (part.location_id, *part.rivals):
         raise Conflict(
             f"{fulfillment_id} was not offered to {location_id}",
-            offered_to=[found.location_id, *found.rivals],
+            offered_to=[part.location_id, *part.rivals],
         )
-    return found
+    return part
 
 
-def claim(
+def accept_as_rival(
     order: Order,
     fulfillment_id: str,
     location_id: str,
@@ -125,57 +127,62 @@ def claim(
     actor: str,
     terms: TimeLimits = TIME_LIMITS,
 ) -> OrderChange:
-    """A rival accepts: its own units are reserved instead of those of whom it was offered to. What
-    was promised to the shopper stays.
+    """Accept an offer at a rival: the rival's units are reserved, those of the first location are
+    released. The dates promised to the shopper stay.
 
-    Raises InvalidTransition when somebody was faster, Conflict when it was not asked.
+    Raises InvalidTransition when another location has accepted it, Conflict when this one was not
+    asked.
     """
-    found = asked(order, fulfillment_id, location_id)
+    part = open_offer_to(order, fulfillment_id, location_id)
     effects = [
-        release(held.sku, found.location_id, held.quantity, held.counters) for held in found.lines
+        release(line.sku, part.location_id, line.quantity, line.counters) for line in part.lines
     ]
-    skus = {held.line_id: held.sku for held in found.lines}
+    skus = {line.line_id: line.sku for line in part.lines}
     lines = tuple(
-        FulfillmentLine(one.line_id, skus[one.line_id], one.quantity, one.limit.counters)
-        for one in taken
+        FulfillmentLine(units.line_id, skus[units.line_id], units.quantity, units.limit.counters)
+        for units in taken
     )
-    effects += [take(one.limit, skus[one.line_id], location_id, one.quantity) for one in taken]
-    moved = replace(found, location_id=location_id, lines=lines)
-    accepted = act(
-        with_fulfillment(order, moved), fulfillment_id, "accept", now, actor, terms=terms
+    effects += [
+        take(units.limit, skus[units.line_id], location_id, units.quantity) for units in taken
+    ]
+    at_rival = replace(part, location_id=location_id, lines=lines)
+    accepted = advance(
+        with_fulfillment(order, at_rival), fulfillment_id, "accept", now, actor, terms=terms
     )
     return with_effects(accepted, accepted.order, effects)
 
 
-def withdraw(
+def withdraw_units(
     order: Order, units: Mapping[str, Mapping[str, int]], now: datetime, actor: str
 ) -> OrderChange:
-    """``units``, by fulfillment and line, are taken back, and free to be routed elsewhere. What a
-    location keeps stays in its state, with its dates."""
+    """Take ``units`` by fulfillment and line back from their locations, to be routed elsewhere.
+    Units that stay keep the state and the dates of their fulfillment."""
     change = OrderChange(order, cause="fulfillment.withdrawn")
-    for fulfillment_id, taken in units.items():
-        found = change.order.fulfillment(fulfillment_id)
-        next_state(found, "cancel")
-        kept = lines_without(found, taken)
-        moved = (
-            replace(found, lines=kept)
-            if kept
-            else replace(found, state="cancelled", deadline=None, escalations=0, rivals=())
+    for fulfillment_id, quantities in units.items():
+        part = change.order.fulfillment(fulfillment_id)
+        next_state(part, "cancel")
+        lines_left = lines_without(part, quantities)
+        changed = (
+            replace(part, lines=lines_left)
+            if lines_left
+            else replace(part, state="cancelled", deadline=None, escalations=0, rivals=())
         )
-        taken_back = with_fulfillment(change.order, moved)
-        counted = {held.line_id: held for held in found.lines}
-        gone = [replace(counted[name], quantity=quantity) for name, quantity in taken.items()]
-        for held in gone:
-            line = taken_back.line(held.line_id)
-            taken_back = with_line(
-                taken_back, replace(line, unassigned=line.unassigned + held.quantity)
+        after = with_fulfillment(change.order, changed)
+        lines = {line.line_id: line for line in part.lines}
+        withdrawn = [
+            replace(lines[line_id], quantity=quantity) for line_id, quantity in quantities.items()
+        ]
+        for units_back in withdrawn:
+            line = after.line(units_back.line_id)
+            after = with_line(
+                after, replace(line, unassigned=line.unassigned + units_back.quantity)
             )
-        told = fulfillment_detail(replace(found, lines=tuple(gone)))
-        taken_back = with_entry(taken_back, now, "fulfillment.withdrawn", actor, told)
+        detail = fulfillment_detail(replace(part, lines=tuple(withdrawn)))
+        after = with_entry(after, now, "fulfillment.withdrawn", actor, detail)
         effects = (
-            release(held.sku, found.location_id, held.quantity, held.counters) for held in gone
+            release(line.sku, part.location_id, line.quantity, line.counters) for line in withdrawn
         )
-        change = with_effects(change, taken_back, effects)
+        change = with_effects(change, after, effects)
     return change
 
 
@@ -189,41 +196,45 @@ def reject(
     actor: str,
     event: str = "fulfillment.rejected",
 ) -> OrderChange:
-    """A location does not serve some units; they are unassigned and not offered to it again, or
-    not at once when its offer has only lapsed.
+    """Take from a location the units that it does not serve. They become unassigned and are not
+    offered to it again.
 
-    What it says corrects its stock, by the units of this order and no others: one order says
-    nothing of what others may still find. ``shelf`` is the available count by (sku, location_id) as
-    the system believes it: where units are not found beside others that should be there, the
-    location is asked to count them (`stock.count_requested`).
+    The reason corrects the stock of the location, by the units of this order alone: it says nothing
+    about the units of other orders.
 
         not_found     on_hand -units, reserved -units
         damaged       on_hand -units, reserved -units, damaged +units
         mismatch      on_hand -units, reserved -units
         no_capacity   reserved -units
-        no_answer     reserved -units; it may be asked again with the next attempt
-        late          reserved -units; the same
-        gone          reserved -units; the same: more may have come by then. Asked at once it
-                      would get just the units that it is to be rid of
+        no_answer     reserved -units
+        late          reserved -units
+        gone          reserved -units
+
+    For the last three only the attempt that follows at once passes the location over; a later one
+    may ask it again. More units may have arrived by then where they were gone: asked at once, the
+    location would get the very units that it lacks.
+
+    ``shelf`` has the available units by (SKU, location_id) that the stock shows. Where units are
+    not found although it shows more, the location is asked for a count (`stock.count_requested`).
     """
-    found = order.fulfillment(fulfillment_id)
-    next_state(found, "reject")
+    part = order.fulfillment(fulfillment_id)
+    next_state(part, "reject")
     units: Counter[str] = Counter()
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
     lapsed = {row.line_id for row in rejections if row.reason in get_args(LapseReason)}
-    later = lapsed | {row.line_id for row in rejections if row.reason == "gone"}
-    kept = lines_without(found, units)
-    held_by = {held.line_id: held for held in found.lines}
+    askable_later = lapsed | {row.line_id for row in rejections if row.reason == "gone"}
+    lines_left = lines_without(part, units)
+    part_lines = {line.line_id: line for line in part.lines}
     effects = [
-        _correction(held_by[rejection.line_id], found.location_id, rejection)
+        _correction(part_lines[rejection.line_id], part.location_id, rejection)
         for rejection in rejections
     ]
     for line_id, quantity in units.items():
         line = order.line(line_id)
-        here = {found.location_id}
-        excluded = {*line.excluded, *(() if line_id in later else here)}
-        expired = {*line.expired, *(here if line_id in later else ())}
+        location = {part.location_id}
+        excluded = {*line.excluded, *(() if line_id in askable_later else location)}
+        expired = {*line.expired, *(location if line_id in askable_later else ())}
         order = with_line(
             order,
             replace(
@@ -233,21 +244,21 @@ def reject(
                 expired=tuple(sorted(expired)),
             ),
         )
-    moved = (
-        replace(found, lines=kept)
-        if kept
+    changed = (
+        replace(part, lines=lines_left)
+        if lines_left
         else replace(
-            found,
+            part,
             state="expired" if lapsed else "rejected",
             deadline=None,
             escalations=0,
             rivals=(),
         )
     )
-    order = with_fulfillment(order, moved)
+    order = with_fulfillment(order, changed)
     detail = {
         "fulfillment_id": fulfillment_id,
-        "location_id": found.location_id,
+        "location_id": part.location_id,
         "lines": [
             {"line_id": r.line_id, "quantity": r.quantity, "reason": r.reason} for r in rejections
         ],
@@ -256,70 +267,73 @@ def reject(
     missing: Counter[str] = Counter()
     for rejection in rejections:
         if rejection.reason == "not_found":
-            missing[held_by[rejection.line_id].sku] += rejection.quantity
+            missing[part_lines[rejection.line_id].sku] += rejection.quantity
     for sku, quantity in missing.items():
-        if (believed := shelf.get((sku, found.location_id), 0)) > 0:
-            asked = {
+        if (believed := shelf.get((sku, part.location_id), 0)) > 0:
+            count_request = {
                 "fulfillment_id": fulfillment_id,
-                "location_id": found.location_id,
+                "location_id": part.location_id,
                 "sku": sku,
                 "not_found": quantity,
                 "believed": believed,
             }
-            order = with_entry(order, now, "stock.count_requested", actor, asked)
+            order = with_entry(order, now, "stock.count_requested", actor, count_request)
     return with_effects(OrderChange(order, cause=event), order, effects)
 
 
-def fall_short(
+def release_missing(
     order: Order, fulfillment_id: str, sku: str, units: int, now: datetime
 ) -> OrderChange | None:
-    """``units`` of ``sku`` at the location are promised and not there: what it has not picked of
-    them is to come from elsewhere. None when it has picked, or holds none of them."""
-    found = order.fulfillment(fulfillment_id)
-    if found.state not in UNPICKED:
+    """Free up to ``units`` of ``sku`` that are promised at the location and missing there, to be
+    routed elsewhere. None when the fulfillment is picked, or has none of them."""
+    part = order.fulfillment(fulfillment_id)
+    if part.state not in UNPICKED:
         return None
-    rows = []
-    for held in found.lines:
-        if held.sku == sku and (taken := min(units, held.quantity)):
-            rows.append(Rejection(held.line_id, taken, "gone"))
+    rejections = []
+    for line in part.lines:
+        if line.sku == sku and (taken := min(units, line.quantity)):
+            rejections.append(Rejection(line.line_id, taken, "gone"))
             units -= taken
-    if not rows:
+    if not rejections:
         return None
     event = "fulfillment.short"
-    return reject(order, fulfillment_id, rows, {}, now=now, actor="norain", event=event)
+    return reject(order, fulfillment_id, rejections, {}, now=now, actor="norain", event=event)
 
 
-def allowed(found: Fulfillment) -> tuple[FulfillmentAction, ...]:
-    return tuple(sorted(TRANSITIONS[found.method].get(found.state, {})))
+def allowed_actions(part: Fulfillment) -> tuple[FulfillmentAction, ...]:
+    return tuple(sorted(TRANSITIONS[part.method].get(part.state, {})))
 
 
-def next_state(found: Fulfillment, action: FulfillmentAction) -> FulfillmentState:
-    to = TRANSITIONS[found.method].get(found.state, {}).get(action)
-    if to is None:
-        raise InvalidTransition(action, found.state, allowed(found))
-    return to
+def next_state(part: Fulfillment, action: FulfillmentAction) -> FulfillmentState:
+    """Raises InvalidTransition with the actions that the state allows."""
+    state = TRANSITIONS[part.method].get(part.state, {}).get(action)
+    if state is None:
+        raise InvalidTransition(action, part.state, allowed_actions(part))
+    return state
 
 
 def _deadline(
-    found: Fulfillment, state: FulfillmentState, now: datetime, terms: TimeLimits
+    part: Fulfillment, state: FulfillmentState, now: datetime, terms: TimeLimits
 ) -> datetime | None:
+    """When somebody must act on the fulfillment in its new ``state``: before the promise breaks."""
     if state in HANDED_OVER:
         return None
     if state == "ready":
         return now + terms.collect
-    if found.ready_by is not None and found.ready_by > now:
-        warned = found.ready_by - terms.warning
-        return warned if warned > now else found.ready_by
+    if part.ready_by is not None and part.ready_by > now:
+        warning = part.ready_by - terms.warning
+        return warning if warning > now else part.ready_by
     return now + terms.work
 
 
-def _correction(held: FulfillmentLine, location_id: str, rejection: Rejection) -> Effect:
+def _correction(line: FulfillmentLine, location_id: str, rejection: Rejection) -> Effect:
+    """The effect of a rejection on stock: the table in ``reject``."""
     units = rejection.quantity
-    back = release(held.sku, location_id, units, held.counters)
+    effect = release(line.sku, location_id, units, line.counters)
     match rejection.reason:
         case "no_capacity" | "no_answer" | "late" | "gone":
-            return back
+            return effect
         case "damaged":
-            return replace(back, on_hand=-units, damaged=units)
+            return replace(effect, on_hand=-units, damaged=units)
         case "not_found" | "mismatch":
-            return replace(back, on_hand=-units)
+            return replace(effect, on_hand=-units)

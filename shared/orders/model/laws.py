@@ -6,33 +6,34 @@ from shared.orders.model.order import HANDED_OVER, Order
 
 
 class LawBroken(AssertionError):
-    """An order that does not conserve its units: a fault of ours, never stored."""
+    """An order that makes or loses units. This is a defect of NoRain; such an order is never
+    stored."""
 
 
 def check(order: Order) -> None:
-    """Law 6: no unit of an order is made or lost. Raises LawBroken."""
+    """Check law 6. Raises LawBroken with the line, or with what has no deadline."""
     held: Counter[str] = Counter()
-    handed: Counter[str] = Counter(order.past.handed)
-    for found in order.fulfillments:
-        into = held if found.is_open else handed if found.state in HANDED_OVER else None
-        for part in found.lines:
-            if into is not None:
-                into[part.line_id] += part.quantity
+    handed_over: Counter[str] = Counter(order.past.handed)
+    for part in order.fulfillments:
+        if part.is_open:
+            held.update({line.line_id: line.quantity for line in part.lines})
+        elif part.state in HANDED_OVER:
+            handed_over.update({line.line_id: line.quantity for line in part.lines})
     for line in order.lines:
-        parts = (line.open, line.fulfilled, line.cancelled, line.backordered)
-        unowned = (line.unassigned or line.backordered) and line.deadline is None
+        units = (line.open, line.fulfilled, line.cancelled, line.backordered)
+        without_deadline = (line.unassigned or line.backordered) and line.deadline is None
         if (
-            sum(parts) != line.quantity
-            or min(*parts, line.unassigned, line.returned) < 0
+            sum(units) != line.quantity
+            or min(*units, line.unassigned, line.returned) < 0
             or line.open != held[line.line_id] + line.unassigned
-            or line.fulfilled != handed[line.line_id]
+            or line.fulfilled != handed_over[line.line_id]
             or line.returned > line.fulfilled
             or sum(claim.quantity for claim in line.claims) > line.backordered
-            or unowned
+            or without_deadline
         ):
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: {line}")
-    for found in order.fulfillments:
-        if found.is_open and (found.deadline is None or not found.lines):
-            raise LawBroken(f"fulfillment {found.fulfillment_id} is owned by nobody")
+    for part in order.fulfillments:
+        if part.is_open and (part.deadline is None or not part.lines):
+            raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
     if order.unpaid and order.payment.deadline is None:
-        raise LawBroken(f"the payment of order {order.order_id} is owned by nobody")
+        raise LawBroken(f"the pending payment of order {order.order_id} has no deadline")

@@ -1,4 +1,4 @@
-"""Place an order, record its payment, offer units to locations, settle what found no location."""
+"""Place an order, record its payment, offer its units to locations, settle unassigned units."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from shared.errors import InvalidTransition
 from shared.instants import rfc3339
-from shared.orders.model.backorders import latest_claimed, promise_dates
+from shared.orders.model.backorders import claims_arrive_by, repromise_detail
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -16,7 +16,7 @@ from shared.orders.model.change import (
     with_entry,
     with_line,
 )
-from shared.orders.model.fulfilling import act
+from shared.orders.model.fulfilling import advance
 from shared.orders.model.order import (
     TIME_LIMITS,
     Claim,
@@ -34,7 +34,7 @@ from shared.stock.model.position import Effect, take
 
 
 def place(order: Order, now: datetime, actor: str, terms: TimeLimits = TIME_LIMITS) -> OrderChange:
-    """A new order whose units nobody holds yet."""
+    """A new order with all units unassigned. A pending payment gets a deadline."""
     lines = tuple(
         replace(line, open=line.quantity, unassigned=line.quantity) for line in order.lines
     )
@@ -42,7 +42,7 @@ def place(order: Order, now: datetime, actor: str, terms: TimeLimits = TIME_LIMI
     if payment.status == "pending":
         payment = replace(payment, deadline=now + terms.payment)
     elif payment.charged is None:
-        payment = replace(payment, charged=_worth(lines))
+        payment = replace(payment, charged=_value(lines))
     placed = OrderEntry(now, "order.placed", actor, {"channel": order.channel})
     new = replace(order, payment=payment, lines=lines, history=(placed,))
     return OrderChange(new, cause="order.placed")
@@ -56,16 +56,17 @@ def pay(
     actor: str,
     amount: int | None = None,
 ) -> OrderChange:
-    """The payment that the order waited for. ``amount`` is what was charged, in minor units: what
-    is left of the order when it is None. Of more than that the rest is due back.
+    """Record the payment that the order waited for. ``amount`` is what was charged, in minor units;
+    None stands for the value of what remains of the order. A larger amount makes the difference due
+    back.
 
-    Raises InvalidTransition when it is further already.
+    Raises InvalidTransition when the payment has this status already, or a later one.
     """
     before = order.payment
     steps = {"pending": ["authorized", "paid"], "authorized": ["paid"], "paid": []}
     if status not in steps[before.status]:
         raise InvalidTransition(status, before.status, steps[before.status])
-    owed = _worth(order.lines, gone=True)
+    owed = _value(order.lines, remaining=True)
     charged = before.charged
     if before.status == "pending":
         charged = owed if amount is None else amount
@@ -86,10 +87,10 @@ def pay(
     return OrderChange(order, cause="payment.received")
 
 
-def _worth(lines: Iterable[Line], *, gone: bool = False) -> int:
-    """In minor units; with ``gone`` without what is cancelled or has come back."""
+def _value(lines: Iterable[Line], *, remaining: bool = False) -> int:
+    """In minor units; with ``remaining`` without cancelled and returned units."""
     return sum(
-        line.unit_price * (line.quantity - (line.cancelled + line.returned if gone else 0))
+        line.unit_price * (line.quantity - (line.cancelled + line.returned if remaining else 0))
         for line in lines
     )
 
@@ -97,9 +98,10 @@ def _worth(lines: Iterable[Line], *, gone: bool = False) -> int:
 def offer(
     change: OrderChange, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
 ) -> OrderChange:
-    """Unassigned units become fulfillments, each offered to its location, or accepted by it.
+    """Turn unassigned units into fulfillments, one for each parcel: offered to its location, or
+    accepted where the location accepts everything.
 
-    With ``reserve`` the units are reserved; without, a hold has already reserved them.
+    Without ``reserve`` the units are reserved already, by a hold or a supply that has arrived.
     """
     order = change.order
     effects: list[Effect] = []
@@ -139,7 +141,7 @@ def offer(
         if parcel.accepted:
             accepted.append(fulfillment.fulfillment_id)
     for fulfillment_id in accepted:
-        order = act(order, fulfillment_id, "accept", now, "router").order
+        order = advance(order, fulfillment_id, "accept", now, "router").order
     return with_effects(change, order, effects)
 
 
@@ -150,45 +152,49 @@ def settle(
     expected: Mapping[str, datetime] | None = None,
     claims: Mapping[str, Sequence[Claim]] | None = None,
 ) -> OrderChange:
-    """What is still unassigned gets an owner: it is backordered where the line allows that, or an
-    exception with a deadline. ``claims`` are the supplies that it is promised of, by line;
-    ``expected`` says by line without any when supply arrives. Another date than the one that was
-    promised is told.
+    """Give the units that are still unassigned a deadline: they are backordered where the line
+    allows it, or else an exception.
+
+    ``claims`` are the supplies that they are promised from, by line; ``expected`` has the next
+    supply of lines without claims. A date that changes is recorded as ``order.repromised``.
     """
     order = change.order
     for line in order.lines:
         if line.backordered or (line.backorder and line.unassigned):
-            found = _waiting(line, (claims or {}).get(line.line_id, ()), expected or {}, now, terms)
+            settled = _backordered(
+                line, (claims or {}).get(line.line_id, ()), expected or {}, now, terms
+            )
             if line.unassigned and line.deadline is None:
                 order = with_entry(
                     order, now, "order.backordered", "router", unassigned_units(line)
                 )
-            elif found.expected_at != line.expected_at:
+            elif settled.expected_at != line.expected_at:
                 order = with_entry(
-                    order, now, "order.repromised", "router", promise_dates(line, found)
+                    order, now, "order.repromised", "router", repromise_detail(line, settled)
                 )
         elif not line.unassigned:
-            found = replace(line, deadline=None)
+            settled = replace(line, deadline=None)
         else:
             since = line.since or now
-            found = replace(line, since=since, deadline=now + _until_next(now - since, terms))
+            settled = replace(line, since=since, deadline=now + _until_next(now - since, terms))
             if line.deadline is None:
                 order = with_entry(order, now, "order.exception", "router", unassigned_units(line))
-        order = with_line(order, found)
+        order = with_line(order, settled)
     return replace(change, order=order)
 
 
 def _until_next(waited: timedelta, terms: TimeLimits) -> timedelta:
-    """Between two attempts to find stock: longer the longer it has been looked for."""
+    """The time until the next attempt to find stock, which grows with the time ``waited``."""
     return min(max(terms.retry, waited / 8), terms.restock)
 
 
-def retold(before: Order, change: OrderChange, now: datetime) -> OrderChange:
-    """With word of each line whose units will arrive, or be ready, later than was told."""
+def record_delays(before: Order, change: OrderChange, now: datetime) -> OrderChange:
+    """Record ``order.repromised`` for each line that arrives, or is ready, later than promised."""
     order = change.order
-    told, held = promised(before.fulfillments), promised(order.fulfillments)
+    dates_before = promised_dates(before.fulfillments)
+    dates_after = promised_dates(order.fulfillments)
     for line in order.lines:
-        was, at = told.get(line.line_id), held.get(line.line_id)
+        was, at = dates_before.get(line.line_id), dates_after.get(line.line_id)
         if was is not None and at is not None and at > was:
             detail = {
                 "line_id": line.line_id,
@@ -201,25 +207,25 @@ def retold(before: Order, change: OrderChange, now: datetime) -> OrderChange:
     return replace(change, order=order)
 
 
-def promised(parts: Iterable[Fulfillment]) -> dict[str, datetime]:
-    """By line, when the last of what locations hold of it arrives, or lies ready."""
-    found: dict[str, datetime] = {}
+def promised_dates(parts: Iterable[Fulfillment]) -> dict[str, datetime]:
+    """By line, when the last of its open fulfillments arrives, or is ready for collection."""
+    dates: dict[str, datetime] = {}
     for part in parts:
         at = part.deliver_by if part.method == "ship" else part.ready_by
         if part.is_open and at is not None:
-            for held in part.lines:
-                found[held.line_id] = max(at, found.get(held.line_id, at))
-    return found
+            for line in part.lines:
+                dates[line.line_id] = max(at, dates.get(line.line_id, at))
+    return dates
 
 
-def _waiting(
+def _backordered(
     line: Line,
     claims: Sequence[Claim],
     expected: Mapping[str, datetime],
     now: datetime,
     terms: TimeLimits,
 ) -> Line:
-    """``line`` with its unassigned units backordered, and with more ``claims``."""
+    """The line with its unassigned units backordered, and ``claims`` beside its own."""
     if not (line.unassigned or line.claims):
         return line
     merged: dict[tuple[str, str], Claim] = {}
@@ -228,8 +234,8 @@ def _waiting(
         units = merged[key].quantity if key in merged else 0
         merged[key] = replace(claim, quantity=claim.quantity + units)
     backordered = line.backordered + line.unassigned
-    due = latest_claimed(merged.values(), backordered) if merged else expected.get(line.line_id)
-    found = replace(
+    due = claims_arrive_by(merged.values(), backordered) if merged else expected.get(line.line_id)
+    after = replace(
         line,
         open=line.open - line.unassigned,
         backordered=backordered,
@@ -239,5 +245,5 @@ def _waiting(
         claims=tuple(claim for _, claim in sorted(merged.items())),
     )
     if not line.unassigned and due == line.expected_at:
-        return found
-    return replace(found, deadline=due if due and due > now else now + terms.restock)
+        return after
+    return replace(after, deadline=due if due and due > now else now + terms.restock)

@@ -341,7 +341,7 @@ class Order:
         raise NotFound(f"order {self.order_id} has no line {line_id}")
 
     @property
-    def told(self) -> int:
+    def history_length(self) -> int:
         """Entries of its whole history."""
         return self.past.entries + len(self.history)
 
@@ -351,7 +351,7 @@ class Order:
 
     def since(self, before: "Order | None") -> tuple[tuple[int, OrderEntry], ...]:
         """The entries that were not there ``before``, each with its number in the whole history."""
-        known = before.told if before else 0
+        known = before.history_length if before else 0
         numbered = enumerate(self.history, self.past.entries)
         return tuple((number, entry) for number, entry in numbered if number >= known)
 

@@ -9,11 +9,11 @@ KEPT_ENTRIES = 20
 """Of the history, at least, when the rest moves beside the order."""
 
 
-def outgrown(before: Order, order: Order) -> tuple[Order, Order]:
+def split_past(before: Order, order: Order) -> tuple[Order, Order]:
     """The order without what is closed, and that: with nothing in it but the entries of its history
     and the fulfillments. What this change has added or closed stays, so that whoever follows the
     changes of the document sees it."""
-    new = order.told - before.told
+    new = order.history_length - before.history_length
     kept = max(KEPT_ENTRIES, new)
     old = {found.fulfillment_id: found for found in before.fulfillments}
     gone = [

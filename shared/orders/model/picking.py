@@ -27,7 +27,7 @@ class Pick:
     at: datetime
 
 
-def picks(before: Order | None, after: Order) -> list[Pick]:
+def pick_results(before: Order | None, after: Order) -> list[Pick]:
     if before is None:
         return []
     return [*_found(before, after), *_missed(before, after)]

@@ -89,7 +89,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Suggested:
+class TransferSuggestions:
     """``unjudged`` says by SKU why nothing can be suggested of it."""
 
     suggestions: Sequence[Suggestion]

@@ -24,7 +24,7 @@ SkuLocation = tuple[str, str]
 PositionsByPlace = Mapping[SkuLocation, Position]
 
 
-def claimed(order: Order | None) -> Counter[SupplyKey]:
+def claimed_units(order: Order | None) -> Counter[SupplyKey]:
     """Units that the order has claimed of each supply."""
     units: Counter[SupplyKey] = Counter()
     for line in order.lines if order else ():
@@ -33,7 +33,7 @@ def claimed(order: Order | None) -> Counter[SupplyKey]:
     return units
 
 
-def allot(
+def allot_supply(
     before: Order | None,
     order: Order,
     positions: PositionsByPlace,
@@ -48,8 +48,8 @@ def allot(
     and has given up is its own to claim again, also when the supply is overdue; of other supplies
     that are overdue nothing is promised.
     """
-    own = claimed(before)
-    own.subtract(claimed(order))
+    own = claimed_units(before)
+    own.subtract(claimed_units(order))
     free: dict[str, list[tuple[datetime, str, str, int]]] = defaultdict(list)
     for (sku, location_id), position in positions.items():
         for row in position.expected:
@@ -81,12 +81,12 @@ def allot(
     return found
 
 
-def touched(before: Order | None, change: OrderChange) -> set[SkuLocation]:
+def claim_positions(before: Order | None, change: OrderChange) -> set[SkuLocation]:
     """The positions whose supplies the change claims, or gives up."""
     return {(sku, place) for sku, place, _ in _deltas(before, change)}
 
 
-def effects(
+def claim_effects(
     before: Order | None, change: OrderChange, positions: PositionsByPlace
 ) -> tuple[Effect, ...]:
     """What the claims that the change makes and gives up do to their positions.
@@ -113,8 +113,8 @@ def effects(
 
 def _deltas(before: Order | None, change: OrderChange) -> Counter[SupplyKey]:
     """Units that are claimed more, or less; without what the change has done itself."""
-    units = claimed(change.order)
-    units.subtract(claimed(before))
+    units = claimed_units(change.order)
+    units.subtract(claimed_units(before))
     for effect in change.effects:
         for part in effect.supply:
             units[effect.sku, effect.location_id, part.reference] -= part.due + part.landed
@@ -146,7 +146,7 @@ class SupplyStep:
     units: int
 
 
-def steps(position: Position, queue: Iterable[WaitingLine]) -> list[SupplyStep]:
+def supply_steps(position: Position, queue: Iterable[WaitingLine]) -> list[SupplyStep]:
     """What is to be done about a position's supplies, in the order in which it was promised.
 
     What has come goes to those who have waited longest. When less is to come than is promised,

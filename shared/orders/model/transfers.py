@@ -236,7 +236,7 @@ def shrink(
     return TransferChange(less, effects, "transfer.shrunk", "reserved")
 
 
-def overdue(transfer: Transfer, now: datetime) -> TransferChange | None:
+def act_on_deadline(transfer: Transfer, now: datetime) -> TransferChange | None:
     """What follows from a deadline that has passed: reminders, and in the end the units of a
     request that nobody ships are on sale again, and those that never arrive are missing."""
     if transfer.deadline is None or transfer.deadline > now:
@@ -251,7 +251,7 @@ def overdue(transfer: Transfer, now: datetime) -> TransferChange | None:
     )
 
 
-def announced(transfer: Transfer) -> list[Announced]:
+def supply_events(transfer: Transfer) -> list[Announced]:
     """The supply that the other end can expect, as the feed of stock would say it; the transfer's
     version is its sequence, so that what comes late or twice changes nothing."""
     at = transfer.history[-1].at
@@ -292,7 +292,7 @@ def _arrived(line: TransferLine, units: int, *, final: bool) -> TransferLine:
     )
 
 
-def allowed(transfer: Transfer) -> tuple[TransferAction, ...]:
+def allowed_actions(transfer: Transfer) -> tuple[TransferAction, ...]:
     """What its state allows; what is missing may still be received."""
     if transfer.state == "received" and any(line.missing for line in transfer.lines):
         return ("receive",)
@@ -300,7 +300,7 @@ def allowed(transfer: Transfer) -> tuple[TransferAction, ...]:
 
 
 def _allow(transfer: Transfer, action: TransferAction) -> None:
-    possible = allowed(transfer)
+    possible = allowed_actions(transfer)
     if action not in possible:
         raise InvalidTransition(action, transfer.state, possible)
 

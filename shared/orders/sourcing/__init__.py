@@ -1,14 +1,21 @@
 """What an order asks of the router, and what the router's answer means for the order. Pure."""
 
-from shared.orders.sourcing.held import held, promise_of
+from shared.orders.sourcing.held import parcels_of_hold, promise_of
 from shared.orders.sourcing.needs import Inputs, Needs
-from shared.orders.sourcing.plan import decided, opened, parcel, parcels
+from shared.orders.sourcing.plan import end_of_open_time, latest_decision, parcel, parcels
 from shared.orders.sourcing.planning import plan_change, plan_order, reserve
 from shared.orders.sourcing.problem import candidate, problem
-from shared.orders.sourcing.shortage import alternatives, refuse_short, short
+from shared.orders.sourcing.shortage import alternatives, refuse_short, short_lines
 from shared.orders.sourcing.staying import plan_improvement
-from shared.orders.sourcing.supply import MOST_DELIVERIES, Supply, check_pickup, nearby
-from shared.orders.sourcing.waiting import arrived, awaited, expected, next_supply, reach, waits
+from shared.orders.sourcing.supply import MOST_DELIVERIES, Supply, check_pickup, nearby_pickups
+from shared.orders.sourcing.waiting import (
+    expected_dates,
+    locations_with_supply,
+    next_supply,
+    parcel_on_arrival,
+    planned_waits,
+    serving_locations,
+)
 
 __all__ = [
     "MOST_DELIVERIES",
@@ -16,26 +23,26 @@ __all__ = [
     "Needs",
     "Supply",
     "alternatives",
-    "arrived",
-    "awaited",
     "candidate",
     "check_pickup",
-    "decided",
-    "expected",
-    "held",
-    "nearby",
+    "end_of_open_time",
+    "expected_dates",
+    "latest_decision",
+    "locations_with_supply",
+    "nearby_pickups",
     "next_supply",
-    "opened",
     "parcel",
+    "parcel_on_arrival",
     "parcels",
+    "parcels_of_hold",
     "plan_change",
     "plan_improvement",
     "plan_order",
+    "planned_waits",
     "problem",
     "promise_of",
-    "reach",
     "refuse_short",
     "reserve",
-    "short",
-    "waits",
+    "serving_locations",
+    "short_lines",
 ]

@@ -18,7 +18,7 @@ MOST_DECISION = 300_000
 """Bytes, with which a hold is still an item. The plan holds without its decision, too."""
 
 
-def held(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel]:
+def parcels_of_hold(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel]:
     """The hold as the plan: its units, on its locations, and nothing else; with the dates that were
     promised with it, if any were.
 

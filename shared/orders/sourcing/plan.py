@@ -17,7 +17,7 @@ from shared.routing.model.filter import distance_band
 from shared.routing.model.policy import Policy
 from shared.routing.model.route import rival_locations
 
-ANSWER_WITHIN = timedelta(minutes=30)
+OFFER_EXPIRES_AFTER = timedelta(minutes=30)
 """Of opening time: how long a location has to accept an offer."""
 
 
@@ -72,14 +72,14 @@ def parcel(
         location_id=location_id,
         method=method,
         lines=tuple(lines),
-        answer_by=opened(supply.locations, location_id, now, ANSWER_WITHIN),
+        answer_by=end_of_open_time(supply.locations, location_id, now, OFFER_EXPIRES_AFTER),
         accepted=location.auto_accept,
         ready_by=ready,
         deliver_by=deliver_by,
     )
 
 
-def opened(
+def end_of_open_time(
     locations: Mapping[str, Location], location_id: str, at: datetime, passes: timedelta
 ) -> datetime:
     """When the location has been open for so long since ``at``; where it never is, by the clock."""
@@ -97,7 +97,7 @@ def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int 
     return tariff.days if tariff else None
 
 
-def decided(order: Order) -> Decision:
+def latest_decision(order: Order) -> Decision:
     """The decision that was made just now: it is still whole in the order."""
     made = order.decisions[-1]
     assert isinstance(made, bytes)

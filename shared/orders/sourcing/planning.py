@@ -17,17 +17,17 @@ from datetime import datetime
 
 from shared.orders import model
 from shared.orders.model import TIME_LIMITS, Order, OrderChange, supplies
-from shared.orders.model.erased import as_kept
+from shared.orders.model.erased import as_storable
 from shared.orders.model.transfers import TransferChange
 from shared.orders.sourcing import refusing
-from shared.orders.sourcing.held import held
+from shared.orders.sourcing.held import parcels_of_hold
 from shared.orders.sourcing.needs import Inputs, Needs, Sourced
 from shared.orders.sourcing.plan import parcels
 from shared.orders.sourcing.problem import problem
 from shared.orders.sourcing.shortage import refuse_short
 from shared.orders.sourcing.supply import Supply
-from shared.orders.sourcing.waiting import awaited, reach
-from shared.orders.sourcing.yielding import ends, free_units, shrink_for
+from shared.orders.sourcing.waiting import locations_with_supply, serving_locations
+from shared.orders.sourcing.yielding import free_units, shrink_for, transfer_positions
 from shared.routing.model.route import route
 from shared.stock.model.position import Hold
 from shared.stock.model.rules import FloorFacts
@@ -59,7 +59,7 @@ def plan_order(
     """
     if inputs.supply is None:
         return Needs(packs=frozenset(line.sku for line in start.order.lines))
-    supply = inputs.supply.knowing(inputs.learnt)
+    supply = inputs.supply.with_facts(inputs.learnt)
     routed: Sourced | Needs | None = inputs.routed
     if routed is None:
         if hold is None:
@@ -97,7 +97,7 @@ def plan_change(
         for effect in decided.effects
         if effect.on_hand < 0
     }
-    supply = inputs.supply.knowing({**corrected, **inputs.learnt})
+    supply = inputs.supply.with_facts({**corrected, **inputs.learnt})
     routed: Sourced | Needs | None = inputs.routed
     if routed is None:
         routed = _at_any_price(decided, supply, now) if routing else Sourced(decided, supply)
@@ -107,7 +107,7 @@ def plan_change(
     settled = sourced if isinstance(sourced, Needs) else _settle(before, sourced, inputs, now)
     if isinstance(settled, Needs):
         return _keep_routing(settled, routed)
-    return replace(settled, change=_kept(model.retold(before, settled.change, now)))
+    return replace(settled, change=_kept(model.record_delays(before, settled.change, now)))
 
 
 def reserve(start: OrderChange, supply: Supply, now: datetime) -> OrderChange | Needs:
@@ -117,7 +117,7 @@ def reserve(start: OrderChange, supply: Supply, now: datetime) -> OrderChange | 
     chosen position must be read as well.
     """
     change = _route_and_offer(start, supply, now)
-    unread = supply.unread(change)
+    unread = supply.unread_positions(change)
     return Needs(stock=frozenset(unread)) if unread else change
 
 
@@ -151,7 +151,7 @@ def _from_hold(
 ) -> Sourced | Needs:
     """The units of the hold where they are held. Units that have gone since (a count, a sale over
     the counter) are routed anew; what remains without a location is backordered or an exception."""
-    change = model.offer(start, held(start.order, hold, supply, now), now, reserve=False)
+    change = model.offer(start, parcels_of_hold(start.order, hold, supply, now), now, reserve=False)
     doubtful = {
         (line.sku, part.location_id)
         for part in change.order.fulfillments
@@ -168,13 +168,15 @@ def _from_hold(
             position = positions.get((sku, part.location_id))
             missing = -position.available if position else 0
             if missing > 0:
-                shorter = model.fall_short(change.order, part.fulfillment_id, sku, missing, now)
+                shorter = model.release_missing(
+                    change.order, part.fulfillment_id, sku, missing, now
+                )
                 if shorter is not None:
-                    change = model.joined(change, shorter)
+                    change = model.combine(change, shorter)
     if not _unassigned(change):
         return Sourced(change, supply)
     facts = {(place, sku): FloorFacts.of(position) for (sku, place), position in positions.items()}
-    supply = supply.knowing(facts)
+    supply = supply.with_facts(facts)
     return _sourced(reserve(change, supply, now), supply)
 
 
@@ -195,7 +197,7 @@ def _with_transfers(
         for transfer in inputs.transfers[sku]
         if transfer.from_location_id in supply.locations
     }
-    places = ends(donors.values(), skus)
+    places = transfer_positions(donors.values(), skus)
     if not places:
         return routed
     if unread_places := inputs.unread(places):
@@ -209,7 +211,7 @@ def _with_transfers(
         (location_id, sku): FloorFacts.of(positions.get((sku, location_id)))
         for location_id, sku in yielded
     }
-    with_yielded = supply.knowing(
+    with_yielded = supply.with_facts(
         {
             place: replace(facts[place], available=facts[place].available + units)
             for place, units in yielded.items()
@@ -228,8 +230,8 @@ def _with_transfers(
             needed[place] = min(yielded[place], max(0, effect.reserved - sellable))
     shrunk = shrink_for(donors.values(), free, needed, now)
     effects = (effect for transfer in shrunk for effect in transfer.effects)
-    fuller = replace(fuller, effects=model.summed((*fuller.effects, *effects)))
-    return Sourced(fuller, supply.knowing(facts), shrunk)
+    fuller = replace(fuller, effects=model.sum_effects((*fuller.effects, *effects)))
+    return Sourced(fuller, supply.with_facts(facts), shrunk)
 
 
 def _settle(
@@ -241,13 +243,13 @@ def _settle(
     waiting = [line for line in order.lines if line.backorder and line.unassigned]
     claims: Mapping[str, tuple[model.Claim, ...]] = {}
     if waiting:
-        places = {(sku, location_id) for sku, location_id, _ in supplies.claimed(before)}
+        places = {(sku, location_id) for sku, location_id, _ in supplies.claimed_units(before)}
         for sku in {line.sku for line in waiting}:
-            places |= {(sku, location_id) for location_id in awaited(sku, supply)}
+            places |= {(sku, location_id) for location_id in locations_with_supply(sku, supply)}
         if unread := inputs.unread(places):
             return Needs(positions=unread)
         reachable = {
-            line.line_id: reach(
+            line.line_id: serving_locations(
                 line,
                 order.service_level,
                 {location_id for sku, location_id in places if sku == line.sku},
@@ -256,7 +258,9 @@ def _settle(
             for line in waiting
         }
         positions = inputs.existing(places)
-        claims = supplies.allot(before, order, positions, reachable, now, _more_claims(order))
+        claims = supplies.allot_supply(
+            before, order, positions, reachable, now, _more_claims(order)
+        )
     settled = model.settle(change, now, TIME_LIMITS, claims=claims)
     claimed = _claim(before, settled, inputs)
     return claimed if isinstance(claimed, Needs) else OrderPlan(claimed, sourced.transfers)
@@ -273,11 +277,11 @@ def _more_claims(order: Order) -> int:
 
 def _claim(before: Order | None, change: OrderChange, inputs: Inputs) -> OrderChange | Needs:
     """Add what the claims made and given up do to the positions of their supplies."""
-    places = supplies.touched(before, change)
+    places = supplies.claim_positions(before, change)
     if unread := inputs.unread(places):
         return Needs(positions=unread)
-    effects = supplies.effects(before, change, inputs.existing(places))
-    return replace(change, effects=model.summed((*change.effects, *effects)))
+    effects = supplies.claim_effects(before, change, inputs.existing(places))
+    return replace(change, effects=model.sum_effects((*change.effects, *effects)))
 
 
 def _sourced(change: OrderChange | Needs, supply: Supply) -> Sourced | Needs:
@@ -289,7 +293,7 @@ def _keep_routing(needs: Needs, routed: Sourced) -> Needs:
 
 
 def _kept(change: OrderChange) -> OrderChange:
-    return replace(change, order=as_kept(change.order))
+    return replace(change, order=as_storable(change.order))
 
 
 def _unassigned(change: OrderChange) -> int:

@@ -28,7 +28,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     passed_over = _passed_over(wanted)
     by_all = frozenset.intersection(*passed_over.values()) if passed_over else frozenset()
     for sku in sorted(passed_over):
-        for place, units in supply.places(sku).items():
+        for place, units in supply.sellable_locations(sku).items():
             # Whoever has rejected one SKU may serve the others.
             if place in by_all or place not in passed_over[sku]:
                 stock.setdefault(place, {})[sku] = units
@@ -36,7 +36,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     return Problem(
         lines=tuple(routing_line(line, supply.products.get(line.sku)) for line in wanted),
         candidates=tuple(
-            shelved(
+            with_shelf_facts(
                 candidate(
                     supply.locations[place],
                     stock[place],
@@ -59,14 +59,14 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     )
 
 
-def shelved(there: Candidate, supply: Supply, now: datetime) -> Candidate:
+def with_shelf_facts(there: Candidate, supply: Supply, now: datetime) -> Candidate:
     """With what is known of the shelves that its ``stock`` lies on."""
     place, skus = there.location_id, there.stock
     return replace(
         there,
-        kept=supply.kept_at(place, skus),
-        rates=supply.rates(place, skus, now),
-        pulls=supply.pulls_at(place, skus, now),
+        kept=supply.kept_for_others(place, skus),
+        rates=supply.sale_rates(place, skus, now),
+        pulls=supply.online_demand(place, skus, now),
         expected=supply.expected_at(place, skus, now),
         confidence=supply.confidence_at(place, skus),
     )

@@ -48,7 +48,7 @@ def at_any_price(policy: Policy) -> Policy:
     return replace(policy, unfilled=AT_ANY_PRICE)
 
 
-def why(problem: Problem, unfilled: Mapping[str, int]) -> dict[str, str]:
+def refusal_reasons(problem: Problem, unfilled: Mapping[str, int]) -> dict[str, str]:
     """Of each line with ``unfilled`` units. ``problem`` is the one that left them so."""
     task = routing_task(problem)
     lines = {line.line_id: line for line in problem.lines}
@@ -74,7 +74,7 @@ def refusal(
     return kind(short, alternatives)
 
 
-def levels(problem: Problem, line_id: str) -> list[str]:
+def possible_service_levels(problem: Problem, line_id: str) -> list[str]:
     """The other service levels with which the line would be sent whole."""
     return [
         level
@@ -85,7 +85,7 @@ def levels(problem: Problem, line_id: str) -> list[str]:
     ]
 
 
-def ships(problem: Problem) -> frozenset[str]:
+def shipping_locations(problem: Problem) -> frozenset[str]:
     """The locations that could send a parcel as it is asked for."""
     return frozenset(
         candidate.location_id for candidate, _ in routing_task(problem).filtered.eligible

@@ -8,9 +8,9 @@ from shared.instants import rfc3339
 from shared.orders.model import Line, Order
 from shared.orders.sourcing import refusing
 from shared.orders.sourcing.problem import problem
-from shared.orders.sourcing.refusing import Why, levels
+from shared.orders.sourcing.refusing import Why, possible_service_levels
 from shared.orders.sourcing.supply import Supply, destination_at, km_to
-from shared.orders.sourcing.waiting import expected
+from shared.orders.sourcing.waiting import expected_dates
 from shared.routing.model.decision import Destination, Problem
 
 MOST_ALTERNATIVES = 10
@@ -26,19 +26,19 @@ def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) ->
     unfilled = {
         line.line_id: line.unassigned
         for line in routed.lines
-        if line.unassigned and (not line.backorder or supply.ends(line.sku))
+        if line.unassigned and (not line.backorder or supply.is_discontinued(line.sku))
     }
     if unfilled:
         asked = problem(wanted, supply, now)
-        why = refusing.why(asked, unfilled)
+        why = refusing.refusal_reasons(asked, unfilled)
         raise refusing.refusal(
             why,
-            short(wanted, supply, unfilled, now, asked, why),
-            alternatives(wanted, supply, unfilled, now, refusing.ships(asked), why),
+            short_lines(wanted, supply, unfilled, now, asked, why),
+            alternatives(wanted, supply, unfilled, now, refusing.shipping_locations(asked), why),
         )
 
 
-def short(
+def short_lines(
     order: Order,
     supply: Supply,
     unfilled: Mapping[str, int],
@@ -49,7 +49,7 @@ def short(
     """The lines of OutOfStock: every line that cannot be had whole, what is there for it, the
     reason, with which other service levels it would be sent, and when the next supply is
     announced."""
-    coming = expected(order, supply, now)
+    coming = expected_dates(order, supply, now)
     rows = []
     for line in order.lines:
         missing = unfilled.get(line.line_id, 0)
@@ -67,7 +67,7 @@ def short(
         if line.line_id in coming:
             row["expected_at"] = rfc3339(coming[line.line_id])
         if line.method == "ship" and row["reason"] != "out_of_stock":
-            row["service_levels"] = levels(asked, line.line_id)
+            row["service_levels"] = possible_service_levels(asked, line.line_id)
         rows.append(row)
     return rows
 
@@ -88,7 +88,7 @@ def alternatives(
     for sku, line in {line.sku: line for line in lines}.items():
         near = _near(line, supply)
         found = []
-        for place, units in supply.places(sku).items():
+        for place, units in supply.sellable_locations(sku).items():
             location = supply.locations[place]
             sends = location.ship
             if line.method == "ship":

@@ -16,7 +16,7 @@ from shared.orders import model
 from shared.orders.model import OPEN, UNPICKED, Fulfillment, Order, OrderChange
 from shared.orders.sourcing.needs import Inputs, Needs
 from shared.orders.sourcing.plan import parcels
-from shared.orders.sourcing.problem import candidate, midnights, shelved
+from shared.orders.sourcing.problem import candidate, midnights, with_shelf_facts
 from shared.orders.sourcing.problem import problem as problem_of
 from shared.orders.sourcing.supply import Supply
 from shared.routing.model.decision import Assignment, Candidate, Decision, Problem
@@ -53,7 +53,7 @@ def plan_improvement(order: Order, inputs: Inputs, now: datetime) -> OrderChange
     least_saving = inputs.supply.policy.offers.saving
     if least_saving is None:
         return None
-    supply = inputs.supply.knowing(inputs.learnt)
+    supply = inputs.supply.with_facts(inputs.learnt)
     asked = problem(order, unpicked, supply, now)
     decision = route(asked)
     planned = moves(unpicked, decision)
@@ -64,7 +64,7 @@ def plan_improvement(order: Order, inputs: Inputs, now: datetime) -> OrderChange
     if cost_now - cost_then < max(1, least_saving):
         return None
     change = _moved(order, planned, decision, supply, now)
-    if unread := supply.unread(change):
+    if unread := supply.unread_positions(change):
         return Needs(stock=frozenset(unread))
     return change if _in_time(unpicked, change.order.fulfillments) else None
 
@@ -72,7 +72,7 @@ def plan_improvement(order: Order, inputs: Inputs, now: datetime) -> OrderChange
 def _moved(
     order: Order, planned: Moves, decision: Decision, supply: Supply, now: datetime
 ) -> OrderChange:
-    freed = model.withdraw(order, planned.leaving, now, "router")
+    freed = model.withdraw_units(order, planned.leaving, now, "router")
     coming = replace(decision, plan=replace(decision.plan, units=planned.coming))
     offered = model.offer(freed, parcels(coming, freed.order, supply, now), now)
     decisions = (*order.decisions, decision.to_bytes())
@@ -81,7 +81,7 @@ def _moved(
 
 def _in_time(before: Iterable[Fulfillment], after: Iterable[Fulfillment]) -> bool:
     """Whether no line arrives later than it was promised."""
-    promised, planned = model.promised(before), model.promised(after)
+    promised, planned = model.promised_dates(before), model.promised_dates(after)
     return all(planned.get(line_id, at) <= at for line_id, at in promised.items())
 
 
@@ -119,7 +119,7 @@ def problem(order: Order, parts: Sequence[Fulfillment], supply: Supply, now: dat
         location = supply.locations[location_id]
         current = known or candidate(location, {}, 1, asked.destination, now)
         stock = {sku: max(units, own.get(sku, 0)) for sku, units in {**own, **more}.items()}
-        current = shelved(replace(current, stock=stock), freed, now)
+        current = with_shelf_facts(replace(current, stock=stock), freed, now)
         candidates[location_id] = _as_promised(current, parts, supply, asked, now)
     return replace(
         asked,
@@ -178,7 +178,7 @@ def _with_held_units(supply: Supply, held: HeldUnits) -> Supply:
         for (location_id, sku), units in held.items()
         for known in [supply.facts(sku, location_id)]
     }
-    return replace(supply.knowing(facts), unpicked=unpicked)
+    return replace(supply.with_facts(facts), unpicked=unpicked)
 
 
 def _as_promised(

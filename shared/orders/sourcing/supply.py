@@ -44,7 +44,7 @@ class Supply:
     pulls: Mapping[str, SkuFutureOrders] = field(default_factory=dict)
     unpicked: Mapping[str, int] = field(default_factory=dict)
 
-    def knowing(self, learnt: Mapping[tuple[str, str], FloorFacts]) -> "Supply":
+    def with_facts(self, learnt: Mapping[tuple[str, str], FloorFacts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})
 
     def row(self, sku: str, location_id: str) -> PackRow | None:
@@ -52,7 +52,7 @@ class Supply:
         pack = self.packs.get(sku)
         return pack.rows.get(location_id) if pack else None
 
-    def ends(self, sku: str) -> bool:
+    def is_discontinued(self, sku: str) -> bool:
         """Whether the product is discontinued: nobody is promised units that are to come."""
         product = self.products.get(sku)
         return product is not None and product.life.discontinued
@@ -73,7 +73,7 @@ class Supply:
     def limit(self, sku: str, location_id: str) -> Limit:
         return self.selling[sku, location_id].limit(self.facts(sku, location_id))
 
-    def unread(self, change: OrderChange) -> list[tuple[str, str]]:
+    def unread_positions(self, change: OrderChange) -> list[tuple[str, str]]:
         """The (sku, location_id) that ``change`` takes from under a floor that depends on the
         position, which only a pack has told of: it must be read, and decided anew."""
         return [
@@ -89,12 +89,12 @@ class Supply:
         waiting = self.unpicked.get(location_id, 0)
         return ready_by(self.locations[location_id], now, units + waiting)
 
-    def rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
+    def sale_rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
         """Units per day that are sold over the counter there, of the SKUs of which it is known."""
         known = ((sku, self.packs[sku].rate(location_id, now)) for sku in skus if sku in self.packs)
         return {sku: round(rate, RATE_DIGITS) for sku, rate in known if rate is not None}
 
-    def pulls_at(
+    def online_demand(
         self, location_id: str, skus: Iterable[str], now: datetime
     ) -> dict[str, FutureOrders]:
         """The orders to come from there, of the SKUs of which they are known."""
@@ -114,7 +114,7 @@ class Supply:
                 found[sku] = coming[:MOST_DELIVERIES]
         return found
 
-    def kept_at(self, location_id: str, stock: Mapping[str, int]) -> dict[str, int]:
+    def kept_for_others(self, location_id: str, stock: Mapping[str, int]) -> dict[str, int]:
         """The units there beside ``stock``: the order's channel must leave them to others."""
         kept = {sku: self.facts(sku, location_id).available - n for sku, n in stock.items()}
         return {sku: units for sku, units in kept.items() if units > 0}
@@ -128,7 +128,7 @@ class Supply:
             if row is not None and row.confidence is not None
         }
 
-    def places(self, sku: str) -> dict[str, int]:
+    def sellable_locations(self, sku: str) -> dict[str, int]:
         """Every known location that has ``sku`` to sell, and how much."""
         pack = self.packs.get(sku)
         known = {place for place, learnt in self.learnt if learnt == sku}
@@ -152,7 +152,7 @@ def check_pickup(order: Order, supply: Supply) -> None:
         raise InvalidRequest("a line cannot be collected where it says", errors)
 
 
-def nearby(order: Order, supply: Supply, most: int) -> dict[str, float]:
+def nearby_pickups(order: Order, supply: Supply, most: int) -> dict[str, float]:
     """The ``most`` locations nearest to where ``order`` is collected, or else sent to, that have
     all of it to hand over, and how far they are in km; without the one that it names."""
     named = order.lines[0].location_id

@@ -18,7 +18,7 @@ MOST_AWAITED = 20
 """Locations whose supplies are looked at for one SKU."""
 
 
-def expected(order: Order, supply: Supply, now: datetime) -> dict[str, datetime]:
+def expected_dates(order: Order, supply: Supply, now: datetime) -> dict[str, datetime]:
     """By line, when the next supply of its SKU is announced: where it is collected, or anywhere."""
     found = {}
     for line in order.lines:
@@ -31,7 +31,7 @@ def expected(order: Order, supply: Supply, now: datetime) -> dict[str, datetime]
 def next_supply(
     sku: str, supply: Supply, now: datetime, location_id: str | None = None
 ) -> datetime | None:
-    pack = None if supply.ends(sku) else supply.packs.get(sku)
+    pack = None if supply.is_discontinued(sku) else supply.packs.get(sku)
     seconds = (
         second
         for place, row in (pack.rows.items() if pack else ())
@@ -43,10 +43,10 @@ def next_supply(
     return None if first is None else datetime.fromtimestamp(first, UTC)
 
 
-def awaited(sku: str, supply: Supply) -> list[str]:
+def locations_with_supply(sku: str, supply: Supply) -> list[str]:
     """The locations where a supply is to come that is not promised whole, the earliest first; none
     of a discontinued product."""
-    pack = None if supply.ends(sku) else supply.packs.get(sku)
+    pack = None if supply.is_discontinued(sku) else supply.packs.get(sku)
     coming = (
         (min(row.expected), place)
         for place, row in (pack.rows.items() if pack else ())
@@ -65,7 +65,7 @@ class Wait:
     quantity: int
 
 
-def waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | None:
+def planned_waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | None:
     """The supplies that the unassigned units of ``order`` would be promised of, the earliest first;
     None when too little is to come."""
     found = []
@@ -73,7 +73,9 @@ def waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | None:
         left = line.unassigned
         coming = sorted(
             (second, place, units)
-            for place in reach(line, order.service_level, awaited(line.sku, supply), supply)
+            for place in serving_locations(
+                line, order.service_level, locations_with_supply(line.sku, supply), supply
+            )
             for second, units in supply.packs[line.sku].rows[place].expected
             if second > now.timestamp()
         )
@@ -87,7 +89,7 @@ def waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | None:
     return found
 
 
-def arrived(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel, Plan]:
+def parcel_on_arrival(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel, Plan]:
     """The offer that ``wait`` becomes when it has come, and what that costs."""
     line = replace(wait.line, unassigned=wait.quantity)
     location, at = supply.locations[wait.location_id], wait.expected_at
@@ -113,7 +115,7 @@ def arrived(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel, Plan]:
     return made, route(asked).plan
 
 
-def reach(
+def serving_locations(
     line: Line, service_level: ServiceLevel, places: Iterable[str], supply: Supply
 ) -> frozenset[str]:
     """Of ``places`` those that can serve the line: where it is collected, or that send it."""

@@ -10,7 +10,7 @@ from shared.orders.model.transfers import Transfer, TransferChange
 from shared.stock.model.position import Position
 
 
-def ends(donors: Iterable[Transfer], skus: Collection[str]) -> set[SkuLocation]:
+def transfer_positions(donors: Iterable[Transfer], skus: Collection[str]) -> set[SkuLocation]:
     """The positions of ``skus`` at both ends of the transfers."""
     return {
         (line.sku, location_id)

@@ -19,21 +19,28 @@ stock position, the hold that becomes the order, the record of the request, and 
 supply. All of them are written or none is.
 """
 
-from shared.orders.store.claims import waiting
+from shared.orders.store.claims import waiting_lines
 from shared.orders.store.decisions import decision
-from shared.orders.store.items import order_of_item, past_of_item, plain, units_reserved
-from shared.orders.store.keys import id_of, order_of, orders_table
+from shared.orders.store.items import order_of_item, past_of_item, reserved_by_transfer, to_plain
+from shared.orders.store.keys import order_id_of_request, order_of_fulfillment, orders_table
 from shared.orders.store.orders import NotWritten, commit
-from shared.orders.store.pick_lists import PickRow, picks, project, unpicked
-from shared.orders.store.queries import PageEnd, decided_since, due, of_ids, of_profiles, open_units
+from shared.orders.store.pick_lists import PickRow, pick_list, project_pick_rows, unpicked_orders
+from shared.orders.store.queries import (
+    PageEnd,
+    first_decisions_since,
+    orders_by_id,
+    orders_of_profiles,
+    overdue_orders,
+    reserved_by_open,
+)
 from shared.orders.store.reads import (
     OrderLookup,
     PlacementInputs,
     StoredAnswer,
     find,
-    gather,
-    look,
-    whole,
+    look_up,
+    read_placement,
+    with_past,
 )
 
 __all__ = [
@@ -44,25 +51,25 @@ __all__ = [
     "PlacementInputs",
     "StoredAnswer",
     "commit",
-    "decided_since",
     "decision",
-    "due",
     "find",
-    "gather",
-    "id_of",
-    "look",
-    "of_ids",
-    "of_profiles",
-    "open_units",
-    "order_of",
+    "first_decisions_since",
+    "look_up",
+    "order_id_of_request",
+    "order_of_fulfillment",
     "order_of_item",
+    "orders_by_id",
+    "orders_of_profiles",
     "orders_table",
+    "overdue_orders",
     "past_of_item",
-    "picks",
-    "plain",
-    "project",
-    "units_reserved",
-    "unpicked",
-    "waiting",
-    "whole",
+    "pick_list",
+    "project_pick_rows",
+    "read_placement",
+    "reserved_by_open",
+    "reserved_by_transfer",
+    "to_plain",
+    "unpicked_orders",
+    "waiting_lines",
+    "with_past",
 ]

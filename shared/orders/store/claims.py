@@ -11,7 +11,7 @@ from shared.orders.model.supplies import WaitingLine
 from shared.orders.store.keys import orders_table
 
 
-def waiting(sku: str, location_id: str) -> list[WaitingLine]:
+def waiting_lines(sku: str, location_id: str) -> list[WaitingLine]:
     """The claims on the supplies of a position, by those who have waited longest (strongly
     consistent)."""
     rows = tables.query(

@@ -15,7 +15,7 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Shipment:
     """Units by SKU of one order's lines that are sent."""
 
     placed_at: datetime
@@ -23,7 +23,7 @@ class Sent:
     units: Counter[str]
 
 
-def sent_since(since: datetime) -> Iterator[Sent]:
+def shipments_since(since: datetime) -> Iterator[Shipment]:
     """In no order of note. It costs what it reads: the whole table, decisions included."""
     after: Item | None = None
     while True:
@@ -42,7 +42,7 @@ def sent_since(since: datetime) -> Iterator[Sent]:
                 if line["method"] == "ship":
                     units[line["sku"]] += line["quantity"]
             if units:
-                yield Sent(
+                yield Shipment(
                     datetime.fromisoformat(item["placed_at"]),
                     DeliveryPlace(**item["ship_to"]),
                     units,

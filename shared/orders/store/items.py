@@ -29,7 +29,7 @@ def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfil
     )
 
 
-def units_reserved(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+def reserved_by_transfer(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     """Units that are reserved for a transfer until it is shipped, by (SKU, location)."""
     if item["state"] != "requested":
         return Counter()
@@ -98,13 +98,13 @@ def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:
     return {name: datetime.fromisoformat(row[name]) for name in names if row.get(name)}
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """What ``asdict`` gives, as an item holds it: instants as texts, without what is None."""
     match value:
         case datetime():
             return rfc3339(value)
         case dict():
-            return {name: plain(entry) for name, entry in value.items() if entry is not None}
+            return {name: to_plain(entry) for name, entry in value.items() if entry is not None}
         case list() | tuple():
-            return [plain(entry) for entry in value]
+            return [to_plain(entry) for entry in value]
     return value

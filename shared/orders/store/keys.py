@@ -27,7 +27,7 @@ def record_key(request: Request) -> Key:
     return Key(orders_table(), f"IDEM#{request.name}", "IDEM")
 
 
-def id_of(request: Request) -> str:
+def order_id_of_request(request: Request) -> str:
     """The id of the order that ``request`` places when it names none: 16 letters and digits."""
     return base64.b32encode(bytes.fromhex(request.name)[:10]).decode()
 
@@ -36,6 +36,6 @@ def shard(order_id: str) -> int:
     return zlib.crc32(order_id.encode()) % SHARDS
 
 
-def order_of(fulfillment_id: str) -> str:
+def order_of_fulfillment(fulfillment_id: str) -> str:
     """The id of the order that a fulfillment is part of."""
     return fulfillment_id.rpartition(".")[0]

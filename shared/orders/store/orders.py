@@ -10,12 +10,12 @@ from shared.aws.dynamodb import Part
 from shared.aws.items import to_item
 from shared.errors import HoldClosed, TooMuchAtOnce
 from shared.instants import rfc3339
-from shared.orders.model import Fulfillment, Order, OrderChange, OrderEntry, check, outgrown
-from shared.orders.model.erased import as_kept
+from shared.orders.model import Fulfillment, Order, OrderChange, OrderEntry, check, split_past
+from shared.orders.model.erased import as_storable
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts, inline_decisions
-from shared.orders.store.items import plain
-from shared.orders.store.keys import id_of, orders_table, shard
+from shared.orders.store.items import to_plain
+from shared.orders.store.keys import order_id_of_request, orders_table, shard
 from shared.orders.store.reads import StoredAnswer, first_answer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Hold, sum_effects
@@ -62,13 +62,13 @@ def commit(
     Raises LawBroken (and writes nothing) for an order that does not conserve its units,
     HoldClosed, TooMuchAtOnce when it would touch more than a transaction can.
     """
-    change = replace(change, order=as_kept(change.order))
+    change = replace(change, order=as_storable(change.order))
     order = change.order
     check(order)
     new = order.version == 0
     aside: list[Part] = []
     if before is not None and _size(order) > MOST_IN_ORDER:
-        shorter, gone = outgrown(before, order)
+        shorter, gone = split_past(before, order)
         if gone.history or gone.fulfillments:
             aside = [_past_part(gone)]
             change = replace(change, order=shorter)
@@ -77,7 +77,7 @@ def commit(
     if hold is not None:
         hold_at = len(parts)
         parts.append(stock.convert_part(hold, order.order_id, now, order.payment.reference))
-    if request is not None and not (new and order.order_id == id_of(request)):
+    if request is not None and not (new and order.order_id == order_id_of_request(request)):
         record_at = len(parts)
         parts.append(record_part(request, order.order_id, answer, now))
         if not new:
@@ -136,9 +136,9 @@ def _new(change: OrderChange, request: Request | None, answer: str) -> Part:
         "channel": order.channel,
         "placed_at": rfc3339(order.placed_at),
         "service_level": order.service_level,
-        "buyer": plain(asdict(order.buyer)),
+        "buyer": to_plain(asdict(order.buyer)),
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
-        "ship_to": plain(asdict(order.ship_to)) if order.ship_to else None,
+        "ship_to": to_plain(asdict(order.ship_to)) if order.ship_to else None,
         "hold_id": order.hold_id,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer,
@@ -182,10 +182,10 @@ def _moving(order: Order) -> dict[str, Any]:
     return {
         "version": order.version + 1,
         "state": order.state,
-        "payment": plain(asdict(order.payment)),
-        "lines": [plain(asdict(line)) for line in order.lines],
-        "fulfillments": [plain(asdict(found)) for found in order.fulfillments],
-        "history": [plain(asdict(entry)) for entry in order.history],
+        "payment": to_plain(asdict(order.payment)),
+        "lines": [to_plain(asdict(line)) for line in order.lines],
+        "fulfillments": [to_plain(asdict(found)) for found in order.fulfillments],
+        "history": [to_plain(asdict(entry)) for entry in order.history],
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
         "deadline_key": f"DUE#{shard(order.order_id)}" if due else None,
@@ -201,7 +201,7 @@ written whole with every change, and an item has at most 400 KB."""
 def _size(order: Order) -> int:
     """Of what grows with everything that happens, in bytes, about."""
     rows: list[Fulfillment | OrderEntry] = [*order.fulfillments, *order.history]
-    return sum(len(repr(plain(asdict(row)))) for row in rows)
+    return sum(len(repr(to_plain(asdict(row)))) for row in rows)
 
 
 def _past_part(gone: Order) -> Part:
@@ -210,8 +210,8 @@ def _past_part(gone: Order) -> Part:
     item = {
         "pk": f"ORDER#{gone.order_id}",
         "sk": f"PAST#{gone.past.parts:06d}",
-        "fulfillments": [plain(asdict(found)) for found in gone.fulfillments],
-        "history": [plain(asdict(entry)) for entry in gone.history],
+        "fulfillments": [to_plain(asdict(found)) for found in gone.fulfillments],
+        "history": [to_plain(asdict(entry)) for entry in gone.history],
     }
     return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}
 

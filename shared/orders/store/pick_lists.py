@@ -11,8 +11,8 @@ from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.orders.model import OPEN, UNPICKED, Fulfillment, FulfillmentState, Order
-from shared.orders.store.items import fulfillment_of_row, plain
-from shared.orders.store.keys import order_of, orders_table
+from shared.orders.store.items import fulfillment_of_row, to_plain
+from shared.orders.store.keys import order_of_fulfillment, orders_table
 from shared.orders.store.queries import PageEnd
 from shared.web.idempotency import KEPT_SECONDS
 
@@ -33,7 +33,7 @@ class PickRowPage:
     after: PageEnd | None
 
 
-def picks(
+def pick_list(
     location_id: str,
     states: Sequence[FulfillmentState] = OPEN,
     limit: int = 50,
@@ -46,7 +46,9 @@ def picks(
         names = [str(name) for name in states]
         states = states[names.index(after.group) :] if after.group in names else ()
         more["ExclusiveStartKey"] = {
-            **tables.key(f"ORDER#{order_of(after.id.partition('#')[0])}", f"FUL#{after.id}"),
+            **tables.key(
+                f"ORDER#{order_of_fulfillment(after.id.partition('#')[0])}", f"FUL#{after.id}"
+            ),
             "location_key": {"S": f"LOC#{location_id}#{after.group}"},
             "pick_key": {"S": after.key},
         }
@@ -69,13 +71,15 @@ def picks(
     return PickRowPage(found, None)
 
 
-def unpicked(location_ids: Iterable[str], states: Sequence[FulfillmentState]) -> Iterator[str]:
+def unpicked_orders(
+    location_ids: Iterable[str], states: Sequence[FulfillmentState]
+) -> Iterator[str]:
     """The orders with fulfillments in ``states``, each once, location by location."""
     seen: set[str] = set()
     for location_id in location_ids:
         after: PageEnd | None = None
         while True:
-            page = picks(location_id, states, 100, after)
+            page = pick_list(location_id, states, 100, after)
             for pick in page.picks:
                 if pick.order_id not in seen:
                     seen.add(pick.order_id)
@@ -85,7 +89,7 @@ def unpicked(location_ids: Iterable[str], states: Sequence[FulfillmentState]) ->
                 break
 
 
-def project(order: Order, before: Order | None) -> int:
+def project_pick_rows(order: Order, before: Order | None) -> int:
     """Writes the rows of the fulfillments that are not as they were ``before``; how many.
 
     Repeated or late, it changes nothing: a row only gets newer.
@@ -161,7 +165,7 @@ def _pick_row(order: Order, found: Fulfillment, sk: str, location_id: str | None
         "order_id": order.order_id,
         "order_version": order.version,
         "channel": order.channel,
-        "fulfillment": plain(asdict(found)),
+        "fulfillment": to_plain(asdict(found)),
     }
     if location_id is None:
         row["ttl"] = int(found.offered_at.timestamp()) + KEPT_SECONDS

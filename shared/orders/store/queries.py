@@ -17,11 +17,11 @@ from shared.orders.model import (
     units_held,
 )
 from shared.orders.store.decisions import decision
-from shared.orders.store.items import fulfillment_of_row, order_of_item, units_reserved
+from shared.orders.store.items import fulfillment_of_row, order_of_item, reserved_by_transfer
 from shared.orders.store.keys import SHARDS, TRANSFERS_DUE, order_key, orders_table
 
 
-def due(now: datetime, page: int) -> Iterator[str]:
+def overdue_orders(now: datetime, page: int) -> Iterator[str]:
     """Ids of orders whose deadline has passed, the longest overdue of each shard first, read
     ``page`` by page. Each time another shard is the first, so that none always waits for others."""
     for number in random.sample(range(SHARDS), SHARDS):
@@ -36,7 +36,7 @@ def due(now: datetime, page: int) -> Iterator[str]:
             yield row["pk"].removeprefix("ORDER#")
 
 
-def open_units(
+def reserved_by_open(
     named: Iterable[str] = (),
 ) -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
     """What each open order holds now, by (SKU, location), and the hold that it has taken over; and
@@ -60,7 +60,7 @@ def open_units(
     left = iter(sorted(keys | _waiting_for(TRANSFERS_DUE)))
     while some := list(islice(left, tables.READ_KEYS)):
         for item in tables.get_many(some, consistent=True).values():
-            yield None, units_reserved(item)
+            yield None, reserved_by_transfer(item)
 
 
 def _waiting_for(deadline_key: str) -> set[Key]:
@@ -89,7 +89,9 @@ class OrderPage:
     after: PageEnd | None
 
 
-def of_profiles(profile_ids: Iterable[str], limit: int, after: PageEnd | None = None) -> OrderPage:
+def orders_of_profiles(
+    profile_ids: Iterable[str], limit: int, after: PageEnd | None = None
+) -> OrderPage:
     """The orders placed under any of these ids of one person, the newest first (eventually
     consistent, like every index)."""
     found: list[Order] = []
@@ -121,14 +123,14 @@ def _newness(order: Order) -> tuple[str, str]:
     return rfc3339(order.placed_at), order.order_id
 
 
-def of_ids(order_ids: Iterable[str]) -> list[Order]:
+def orders_by_id(order_ids: Iterable[str]) -> list[Order]:
     """The orders that exist among ``order_ids``, in their order: one call per 100."""
     keys = [order_key(order_id) for order_id in dict.fromkeys(order_ids)]
     items = tables.get_many(keys)
     return [order_of_item(items[key]) for key in keys if key in items]
 
 
-def decided_since(
+def first_decisions_since(
     since: datetime, limit: int, after: tuple[str, str] | None = None
 ) -> tuple[list[tuple[str, bytes]], tuple[str, str] | None]:
     """How the orders placed since then were first routed, by id, in no order of note; and where

@@ -13,7 +13,7 @@ from shared.catalog.model import Product
 from shared.catalog.store import product_key, product_of_item
 from shared.orders.model import NO_PAST, Order
 from shared.orders.store.items import order_of_item, past_of_item
-from shared.orders.store.keys import id_of, order_key, orders_table, record_key
+from shared.orders.store.keys import order_id_of_request, order_key, orders_table, record_key
 from shared.routing.model.decision import SkuFutureOrders
 from shared.routing.store.future_orders import future_orders_key, future_orders_of_item
 from shared.stock import store as stock
@@ -43,7 +43,7 @@ def find(order_id: str) -> Order | None:
     return order_of_item(item) if item else None
 
 
-def look(order_id: str, request: Request | None = None) -> OrderLookup:
+def look_up(order_id: str, request: Request | None = None) -> OrderLookup:
     """The order and the request's record as they stand now (strongly consistent): one call."""
     wanted = _names(order_id, request)
     return _found(tables.get_many(wanted, consistent=True), order_id, request)
@@ -61,7 +61,7 @@ class PlacementInputs:
     hold: Hold | None
 
 
-def gather(
+def read_placement(
     skus: Iterable[str],
     order_id: str | None = None,
     request: Request | None = None,
@@ -99,7 +99,7 @@ def _names(order_id: str, request: Request | None) -> list[Key]:
     """Where the order lies, and each place where the request may have left its name."""
     if request is None:
         return [order_key(order_id)]
-    return [order_key(order_id), order_key(id_of(request)), record_key(request)]
+    return [order_key(order_id), order_key(order_id_of_request(request)), record_key(request)]
 
 
 def _found(
@@ -115,7 +115,7 @@ def _found(
 def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> StoredAnswer | None:
     if record := items.get(record_key(request)):
         return StoredAnswer(record["digest"], record["answer"])
-    placed = items.get(order_key(id_of(request)))
+    placed = items.get(order_key(order_id_of_request(request)))
     if placed and placed["request"]["name"] == request.name:
         return first_answer(placed)
     return None
@@ -126,7 +126,7 @@ def first_answer(item: Mapping[str, Any]) -> StoredAnswer:
     return StoredAnswer(item["request"]["digest"], item["answer"])
 
 
-def whole(order: Order) -> Order:
+def with_past(order: Order) -> Order:
     """With all that lies beside it: one Query more for a long order. Only to be told, not stored.
 
     Raises LookupError when a part of it is not there.

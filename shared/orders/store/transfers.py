@@ -21,7 +21,7 @@ from shared.errors import Busy, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.instants import rfc3339
 from shared.orders.model import OrderEntry, transfers
 from shared.orders.model.transfers import SOURCE, Transfer, TransferChange, TransferLine
-from shared.orders.store.items import plain
+from shared.orders.store.items import to_plain
 from shared.orders.store.keys import TRANSFERS_DUE, orders_table, record_key
 from shared.orders.store.orders import record_part
 from shared.orders.store.reads import StoredAnswer
@@ -94,7 +94,7 @@ def request_once(
     return answered.answer
 
 
-def due(now: datetime, page: int) -> Iterator[str]:
+def overdue_transfers(now: datetime, page: int) -> Iterator[str]:
     """Ids of transfers whose deadline has passed, the longest overdue first, read ``page`` by
     page."""
     rows = tables.query(
@@ -108,18 +108,18 @@ def due(now: datetime, page: int) -> Iterator[str]:
         yield row["pk"].removeprefix("TRANSFER#")
 
 
-def announce(transfer: Transfer, now: datetime) -> None:
+def announce_supply(transfer: Transfer, now: datetime) -> None:
     """Tells the positions at the other end what is to come: repeated or late, it changes nothing.
 
     Raises Busy when others write the same positions faster.
     """
-    events = transfers.announced(transfer)
+    events = transfers.supply_events(transfer)
     found = stock.positions_of((event.sku, event.location_id) for event in events)
     for event in events:
         stock.apply_events([event], found.get((event.sku, event.location_id)), (), now)
 
 
-def enlist(transfer: Transfer) -> None:
+def index_unshipped(transfer: Transfer) -> None:
     """Writes down which units could still stay where they are: repeated or late, it changes
     nothing."""
     for line in transfer.lines:
@@ -141,7 +141,7 @@ def enlist(transfer: Transfer) -> None:
         )
 
 
-def giving(sku: str, location_id: str | None = None) -> list[Transfer]:
+def unshipped(sku: str, location_id: str | None = None) -> list[Transfer]:
     """The transfers with units of ``sku`` that have not left (from ``location_id``), those that
     were asked for last first; each as it stands now (strongly consistent)."""
     condition, values = "pk = :pk", {":pk": f"GIVING#{sku}"}
@@ -179,7 +179,7 @@ def _committed(moved: TransferChange, now: datetime, request: Request | None, an
     """Whether it was written; not when somebody else was quicker. Raises OutOfStock."""
     transfer = moved.transfer
     transfers.check(transfer)
-    parts = [part(moved)]
+    parts = [document_part(moved)]
     if request is not None:
         parts.append(record_part(request, transfer.transfer_id, answer, now))
     if len(parts) + len(moved.effects) > tables.WRITE_PARTS:
@@ -215,13 +215,13 @@ def _landing(moved: TransferChange) -> list[Effect]:
     ]
 
 
-def part(moved: TransferChange) -> Part:
+def document_part(moved: TransferChange) -> Part:
     """What a transaction does to the document of a transfer."""
     transfer = moved.transfer
     item: dict[str, Any] = {
         "pk": f"TRANSFER#{transfer.transfer_id}",
         "sk": "TRANSFER",
-        **{name: plain(value) for name, value in asdict(transfer).items()},
+        **{name: to_plain(value) for name, value in asdict(transfer).items()},
         "version": transfer.version + 1,
         "deadline_key": TRANSFERS_DUE if transfer.deadline else None,
     }
@@ -241,7 +241,7 @@ def part(moved: TransferChange) -> Part:
 
 def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
     """A transfer from the plain values of its item: of a read, or an image of the stream."""
-    due = item.get("deadline")
+    deadline = item.get("deadline")
     return Transfer(
         transfer_id=item["transfer_id"],
         from_location_id=item["from_location_id"],
@@ -250,7 +250,7 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         requested_at=datetime.fromisoformat(item["requested_at"]),
         expected_at=datetime.fromisoformat(item["expected_at"]),
         state=item["state"],
-        deadline=datetime.fromisoformat(due) if due else None,
+        deadline=datetime.fromisoformat(deadline) if deadline else None,
         reminders=item["reminders"],
         history=tuple(
             OrderEntry(**{**row, "at": datetime.fromisoformat(row["at"])})

@@ -109,7 +109,7 @@ def _answer(stored: Order) -> str:
 
 
 def _id(name: str) -> str:
-    return store.id_of(request(name, name))
+    return store.order_id_of_request(request(name, name))
 
 
 def _buy(name: str, lines: int, **more: Any) -> str:
@@ -123,7 +123,9 @@ def _change(name: str, key: str, decide: Callable[[Order], model.OrderChange]) -
 
 
 def _act(name: str, action: Literal["accept", "pick", "ship"]) -> None:
-    _change(name, action, lambda found: model.act(found, f"{_id(name)}.1", action, NOW, "store"))
+    _change(
+        name, action, lambda found: model.advance(found, f"{_id(name)}.1", action, NOW, "store")
+    )
 
 
 STEPS: tuple[Literal["accept", "pick", "ship"], ...] = ("accept", "pick", "ship")
@@ -141,7 +143,7 @@ def _orders() -> Iterator[Row]:
         "cancel, 10 lines",
         lambda: _change("o10", "cancel", lambda found: model.cancel(found, None, "", NOW, "web")),
     )
-    yield _measured("one order", lambda: store.look(_id("o3"), None))
+    yield _measured("one order", lambda: store.look_up(_id("o3"), None))
 
 
 # Customers

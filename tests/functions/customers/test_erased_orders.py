@@ -72,8 +72,8 @@ def projected(order_id: str, before: Order | None = None) -> Order:
     """What the stream's worker does."""
     order = store.find(order_id)
     assert order is not None
-    store.project(order, before)
-    buyers.tell(order, before)
+    store.project_pick_rows(order, before)
+    buyers.record_in_timeline(order, before)
     return order
 
 
@@ -133,13 +133,13 @@ def of_person(profile_id: str) -> list[str]:
 
 def test_an_order_keeps_what_books_need_and_loses_the_person(jobs: Jobs) -> None:
     first = lived()
-    before = store.whole(projected("o-77"))
+    before = store.with_past(projected("o-77"))
     assert set(TOLD) <= {value for value in TOLD if value in everything()}
     erase(jobs, first["profile_id"])
     left = everything()
     assert [value for value in TOLD if value in left] == []
     assert of_person(first["profile_id"]) == []
-    after = store.whole(projected("o-77"))
+    after = store.with_past(projected("o-77"))
     model.check(after)
     assert after.lines == before.lines
     assert after.placed_at == before.placed_at

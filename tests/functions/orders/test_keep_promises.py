@@ -59,7 +59,7 @@ def test_what_is_gone_is_found_elsewhere_when_the_pack_says_so(
     monkeypatch.setattr(shortfalls, "BEHIND_SECONDS", 0.0)
     shop.stocked({"A": {"denver": 2}})
     bought("o1", 2)
-    store.project(stands("o1"), None)
+    store.project_pick_rows(stands("o1"), None)
     shop.stocked({"A": {"boulder": 9}})
     before = image()
     assert "short" not in before
@@ -120,4 +120,4 @@ def test_one_promise_more_wakes_nobody() -> None:
     assert list(keep_promises._changed(record(before, image())["dynamodb"])) == []
     announced("PO-1", 9, 12, minute=5)
     (woken,) = keep_promises._changed(record(before, image())["dynamodb"])
-    assert woken == (backorders.review, "A", "depot")
+    assert woken == (backorders.review_supplies, "A", "depot")

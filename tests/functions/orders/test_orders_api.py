@@ -381,7 +381,7 @@ def test_a_record_that_cannot_be_projected_comes_again_and_is_named_in_the_log(
         raise Busy("a person's words")
 
     placed()
-    monkeypatch.setattr(store, "project", fail)
+    monkeypatch.setattr(store, "project_pick_rows", fail)
     with pytest.raises(AssertionError):
         projected()
     lines = [line for line in caplog.records if line.message == "not projected"]

@@ -12,7 +12,7 @@ from infra import asyncapi
 from shared.aws import events
 from shared.aws.items import to_item
 from shared.orders import changing, placing, store
-from shared.orders.model import Rejection, act, cancel, reject
+from shared.orders.model import Rejection, advance, cancel, reject
 from tests.support import shop
 from tests.support.shop import NOW, line, order, request
 from tests.support.tables import Kept
@@ -99,11 +99,11 @@ def test_each_change_of_state_reaches_the_listener_once_in_order_and_as_document
     assert first is not None
     name = first.fulfillments[0].fulfillment_id
     steps = [
-        lambda found: act(found, name, "accept", NOW, "store"),
+        lambda found: advance(found, name, "accept", NOW, "store"),
         lambda found: reject(
             found, name, [Rejection("1", 1, "damaged")], {}, now=NOW, actor="store"
         ),
-        lambda found: act(found, name, "ship", NOW, "store", carrier="UPS", tracking="1Z"),
+        lambda found: advance(found, name, "ship", NOW, "store", carrier="UPS", tracking="1Z"),
         lambda found: cancel(found, None, "changed my mind", NOW, "web"),
     ]
     for step in steps:

@@ -226,7 +226,7 @@ def test_due_transfers_behind_a_page_that_fails_have_their_turn(
         body = {"lines": [{"sku": "A", "quantity": 1}], "expected_at": "2026-11-21T00:00:00Z"}
         asked(body, f"t-{number}")
     change = transfers.change
-    names = sorted(transfers.due(datetime.now(UTC) + timedelta(days=400), 2))
+    names = sorted(transfers.overdue_transfers(datetime.now(UTC) + timedelta(days=400), 2))
     assert len(names) == 5
 
     def failing(name: str, *more: Any) -> str | None:
@@ -258,7 +258,7 @@ def test_transfers_have_their_turn_beside_orders_that_cannot_be_listed(
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return NEXT_YEAR
 
-    environment.setattr(store, "due", failing)
+    environment.setattr(store, "overdue_orders", failing)
     environment.setattr(sweep, "datetime", Clock)
     assert sweep.handler({}, None) == {"acted": 1, "failed": 1}
     assert transfers.find(transfer["transfer_id"]).reminders == 1
@@ -298,9 +298,9 @@ def test_a_delivery_of_nothing_is_refused() -> None:
 
 def test_the_audit_of_stock_knows_what_a_transfer_reserves() -> None:
     transfer = asked()
-    assert [units for _, units in store.open_units()] == [{("A", "denver"): 3}]
+    assert [units for _, units in store.reserved_by_open()] == [{("A", "denver"): 3}]
     done("ship", transfer)
-    assert not any(units for _, units in store.open_units())
+    assert not any(units for _, units in store.reserved_by_open())
 
 
 def sold_over_the_counter(at: datetime) -> None:

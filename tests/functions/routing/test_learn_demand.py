@@ -13,7 +13,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.orders import placing, reading, sourcing
 from shared.orders.model import DeliveryPlace
-from shared.orders.store import gather
+from shared.orders.store import read_placement
 from shared.routing.model.decision import FutureOrders
 from shared.routing.store import future_orders as future_orders_store
 from tests.support import shop
@@ -75,7 +75,7 @@ def test_a_sku_that_lies_in_many_items_is_learnt_once_and_from_all_of_them() -> 
 def test_the_next_routing_knows_of_them_and_an_old_run_is_forgotten() -> None:
     handler(event("routing/learn_demand"), Context())
     draft = order("next", line("1", "A", 1))
-    supply = reading.supply_for(draft, gather(["A"]), NOW)
+    supply = reading.supply_for(draft, read_placement(["A"]), NOW)
     asked = sourcing.problem(
         replace(draft, lines=(replace(draft.lines[0], unassigned=1),)), supply, NOW
     )

@@ -51,13 +51,13 @@ def buy(number: int) -> str:
             "web",
             now,
             lambda stored: order_answer(stored).model_dump_json(),
-            lambda: buyers.buyer(CUSTOMER, asked, now, CALLER),
+            lambda: buyers.find_buyer(CUSTOMER, asked, now, CALLER),
         )
     except Gone:
         return "refused"
     stored = store.find(f"o-{number}")
     assert stored is not None
-    buyers.tell(stored)
+    buyers.record_in_timeline(stored)
     return "placed"
 
 

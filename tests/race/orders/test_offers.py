@@ -22,7 +22,7 @@ STORES = ("denver", "boulder", "omaha", "depot")
 def accept(order_id: str, location_id: str, thread: int) -> str:
     changing.change(
         order_id,
-        lambda found: offers.accepted(found, f"{order_id}.1", location_id, LATER, location_id),
+        lambda found: offers.accept_offer(found, f"{order_id}.1", location_id, LATER, location_id),
         LATER,
         request=request(f"{order_id}-{location_id}-{thread}"),
         answer=answer,

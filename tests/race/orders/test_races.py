@@ -40,7 +40,7 @@ def stored(name: str) -> Order:
 def act(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
     return changing.change(
         order_id,
-        lambda found: model.act(found, f"{order_id}.{number}", action, LATER, key),
+        lambda found: model.advance(found, f"{order_id}.{number}", action, LATER, key),
         LATER,
         request=request(key),
         answer=answer,
@@ -92,9 +92,9 @@ def test_the_units_to_be_picked_are_counted_once_by_many_workers() -> None:
         if n % 2:
             act(f"o-{n}", "pick", f"p-{n}")
         images.append(stored(f"o-{n}"))
-    assert kinds(at_once([partial(store.project, image, None) for image in images * 3])) == {
-        int: 48
-    }
+    assert kinds(
+        at_once([partial(store.project_pick_rows, image, None) for image in images * 3])
+    ) == {int: 48}
     units = tables.get(table_name("availability"), "UNPICKED", "LOC#denver", consistent=True)
     assert units is not None
     assert units["units"] == 4
@@ -129,7 +129,7 @@ def test_orders_with_opposite_lines_do_not_block_each_other() -> None:
 
 def test_one_key_from_32_threads_is_one_order_with_equal_answers() -> None:
     shop.stocked({"A": {"denver": 1}})
-    name = store.id_of(request("same", None))
+    name = store.order_id_of_request(request("same", None))
 
     def once() -> str:
         return placing.place(order(name), request("same", None), "web", NOW, answer)
@@ -195,7 +195,7 @@ def test_a_rejection_and_the_sweep_of_the_deadline_release_the_units_once() -> N
         at_once(
             [
                 partial(reject, name, late),
-                partial(changing.change, name, partial(model.overdue, now=late), late),
+                partial(changing.change, name, partial(model.act_on_deadlines, now=late), late),
             ]
         )
         found = store.find(name)
@@ -337,12 +337,12 @@ def test_a_supply_that_comes_while_others_buy_and_cancel_goes_to_who_waited() ->
     acts += [partial(cancel, f"w-{n:02}", f"c-{n}") for n in range(4)]
     acts += [partial(buy, f"o-{n}") for n in range(8)]
     acts += [partial(preorder, f"l-{n}") for n in range(8)]
-    acts += [partial(backorders.review, "A", "depot", LATER)] * 8
+    acts += [partial(backorders.review_supplies, "A", "depot", LATER)] * 8
     outcomes = at_once(acts)
     assert kinds(outcomes).keys() <= {str, int, OutOfStock}
     shop.laws()
     for _ in range(2):
-        backorders.review("A", "depot", LATER)
+        backorders.review_supplies("A", "depot", LATER)
     shop.laws()
     found = {made.order_id: made for made in shop.all_orders()}
     for n in range(12):
@@ -358,7 +358,7 @@ def test_buyers_at_once_shrink_a_transfer_by_what_they_bought_and_no_more() -> N
     draft = Transfer("t", "denver", "omaha", lines, NOW, NOW + timedelta(days=2))
     asked = transfers.request(draft, NOW, "planner")
     transfers_store.request_once(asked, NOW, request("t"), lambda _: "{}")
-    transfers_store.enlist(transfers_store.find("t"))
+    transfers_store.index_unshipped(transfers_store.find("t"))
     shop.project("A")
     ships = partial(transfers_store.change, "t", lambda found: transfers.ship(found, NOW, "x"), NOW)
     outcomes = at_once([*(partial(buy, f"o-{n}") for n in range(8)), ships])

@@ -193,9 +193,11 @@ class Machine(Laws):
 
         def decide(order: Order) -> model.OrderChange:
             name = self.part(order, part)
-            steps = [step for step in model.allowed(order.fulfillment(name)) if step in ACTIONS]
+            steps = [
+                step for step in model.allowed_actions(order.fulfillment(name)) if step in ACTIONS
+            ]
             step: Any = steps[part % len(steps)] if steps and part % 5 else action
-            return model.act(order, name, step, self.now, "store")
+            return model.advance(order, name, step, self.now, "store")
 
         self.changed(which, decide)
 
@@ -230,7 +232,7 @@ class Machine(Laws):
         """Whoever bought last gives way where more is promised than there is, until it is even or
         nobody is left who could."""
         for order in shop.all_orders():
-            orders.project(order, None)
+            orders.project_pick_rows(order, None)
         self.by_order = True
         covered = self.done(partial(shortfalls.cover, *place, self.now), COVERS)
         found = stock_store.position(*place)
@@ -274,7 +276,7 @@ class Machine(Laws):
             found for place in PLACES if (found := stock_store.position(*place)) is not None
         ]
         with self.weather.role(AUDITS):
-            promised = audit_store.promised_units(orders.open_units, positions)
+            promised = audit_store.promised_units(orders.reserved_by_open, positions)
             for found in positions:
                 now = min(
                     self.now, found.updated_at + LEDGER_LAG / 2
@@ -311,9 +313,9 @@ class Machine(Laws):
         now = self.now
         self.by_order = True
         with self.weather.role(SWEEPS):
-            due = list(orders.due(now, 5))
+            due = list(orders.overdue_orders(now, 5))
         for order_id in due:
-            overdue = partial(model.overdue, now=now)
+            overdue = partial(model.act_on_deadlines, now=now)
             self.done(partial(changing.change, order_id, overdue, now), SWEEPS)
 
     # A bad day

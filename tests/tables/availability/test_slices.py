@@ -18,7 +18,7 @@ from shared.availability.store.export import sellable_products
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many, transact
 from shared.errors import Busy
-from shared.orders.store import gather
+from shared.orders.store import read_placement
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect
 from tests.support.profiles import examples
@@ -92,7 +92,7 @@ def test_a_small_pack_costs_what_it_did() -> None:
     packs.columns(["A"])
     packs.columns(["A", "B"])
     packs.packs(["A", "B"])
-    gather(["A", "B"])
+    read_placement(["A", "B"])
     assert calls.names() == ["GetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem"]
 
 
@@ -143,14 +143,14 @@ def test_a_placement_sees_all_locations_in_one_call_more() -> None:
     sale = (Sale(2, int(week.timestamp())),)
     packs.project("A", [PackChange("store-0003", 2, PackRow(4, 2), week, sale)])
     calls = Calls()
-    found = gather(["A", "B"])
+    found = read_placement(["A", "B"])
     assert calls.names() == ["BatchGetItem", "BatchGetItem"]
     assert len(found.packs["A"].rows) == 100
     assert found.packs["A"].rate("store-0003", AT) is not None
     assert found.packs["A"].rate("store-0004", AT) is not None
 
 
-@pytest.mark.parametrize("read", ["columns", "packs", "stored", "project", "gather"])
+@pytest.mark.parametrize("read", ["columns", "packs", "stored", "project", "read_placement"])
 def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
     """Between the first item and the others: half of the first one's locations move away."""
     packs.project("A", [change(place) for place in range(30)])
@@ -177,8 +177,8 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
         case "stored":
             found = [place for part in packs.stored_slices("A") for place in part.pack.rows]
             assert sorted(found) == everywhere
-        case "gather":
-            assert sorted(gather(["A"]).packs["A"].rows) == everywhere
+        case "read_placement":
+            assert sorted(read_placement(["A"]).packs["A"].rows) == everywhere
         case "project":
             assert packs.project("A", [change(place, 2, 9) for place in range(30)])
             assert rows() == {place: PackRow(9, 2) for place in everywhere}

@@ -19,7 +19,7 @@ from tests.support.supplies import DAY, announced, bought, fed, received, shippe
 
 
 def reviewed(at: str = "depot", minute: int = 90) -> int:
-    done = backorders.review("A", at, NOW + timedelta(minutes=minute))
+    done = backorders.review_supplies("A", at, NOW + timedelta(minutes=minute))
     shop.project("A")
     shop.laws()
     return done
@@ -161,7 +161,7 @@ def test_a_cancelled_supply_leaves_the_order_waiting_without_a_date() -> None:
     assert stands("o1").line("1").expected_at is None
     announced("PO-9", 4, 12, minute=6)
     later = NOW + timedelta(hours=9)
-    assert backorders.overdue("o1", later) is not None
+    assert backorders.act_on_deadlines("o1", later) is not None
     assert stands("o1").line("1").expected_at == NOW + 12 * DAY
     assert [event["data"].get("was") for event in told("o1")] == ["2026-11-30T18:00:00.000Z", None]
     shop.laws()
@@ -201,7 +201,7 @@ def test_an_overdue_supply_keeps_its_promise_until_it_comes() -> None:
     announced("PO-1", 2, 1)
     bought("o1", 2)
     later = NOW + 1.1 * DAY
-    assert backorders.overdue("o1", later) is not None
+    assert backorders.act_on_deadlines("o1", later) is not None
     found = stands("o1").line("1")
     assert (found.backordered, found.expected_at) == (2, NOW + DAY)
     assert found.deadline == later + timedelta(hours=6)
@@ -215,7 +215,7 @@ def test_the_sweep_gives_what_the_worker_has_missed() -> None:
     announced("PO-1", 2, 1)
     bought("o1", 2)
     received("PO-1", 2)
-    backorders.overdue("o1", NOW + 2 * DAY)
+    backorders.act_on_deadlines("o1", NOW + 2 * DAY)
     assert shipped_from("o1") == [("depot", 2)]
     shop.laws()
 
@@ -241,14 +241,14 @@ def test_units_in_transit_are_promised_and_reserved_when_they_arrive() -> None:
 
     transfers_store.request_once(transfers.request(made, NOW, "ops"), NOW, request("T1"), text)
     transfers_store.change("T1", lambda t: transfers.ship(t, NOW, "ops"), NOW)
-    transfers_store.announce(transfers_store.find("T1"), NOW)
+    transfers_store.announce_supply(transfers_store.find("T1"), NOW)
     shop.project("A")
     found = bought("o1", 3)
     assert (found.backordered, found.expected_at) == (3, NOW + 2 * DAY)
     transfers_store.change("T1", lambda t: transfers.receive(t, {"A": 4}, NOW, "ops"), NOW)
     assert shop.counts("A", "depot") == (4, 3, 1, 0)
     assert [row.quantity for row in shop.position("A", "depot").expected] == [1]
-    transfers_store.announce(transfers_store.find("T1"), NOW)
+    transfers_store.announce_supply(transfers_store.find("T1"), NOW)
     assert [row.quantity for row in shop.position("A", "depot").expected] == [0]
     shop.laws()
     assert reviewed() == 1

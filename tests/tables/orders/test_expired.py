@@ -45,7 +45,7 @@ def test_the_only_place_is_asked_again_when_its_offer_has_lapsed() -> None:
     place(line("1", "A", 1))
     states = []
     for _ in range(6):
-        backorders.overdue("o-1", due())
+        backorders.act_on_deadlines("o-1", due())
         states.append(found().state)
     assert states == ["exception", "placed"] * 3
     offered = found().fulfillments[-1]
@@ -59,7 +59,7 @@ def test_who_has_rejected_is_not_asked_again_and_who_was_silent_is() -> None:
     no = [model.Rejection("1", 1, "no_capacity")]
     changing.change("o-1", lambda o: model.reject(o, "o-1.1", no, {}, now=NOW, actor="store"), NOW)
     for _ in range(4):
-        backorders.overdue("o-1", due())
+        backorders.act_on_deadlines("o-1", due())
     assert [(part.location_id, part.state) for part in found().fulfillments] == [
         ("denver", "rejected"),
         ("omaha", "expired"),
@@ -75,7 +75,7 @@ def test_somebody_else_is_asked_before_who_was_silent() -> None:
     shop.stocked({"A": {"denver": 9, "omaha": 9}})
     place(line("1", "A", 1))
     before = found()
-    backorders.overdue("o-1", due())
+    backorders.act_on_deadlines("o-1", due())
     assert [(part.location_id, part.state) for part in found().fulfillments] == [
         ("denver", "expired"),
         ("omaha", "offered"),
@@ -99,12 +99,12 @@ def test_reminders_wait_for_the_morning_too() -> None:
     locations.put(replace(shop.PLACES["denver"], hours=hours(every="09:00-18:00")))
     evening = datetime.fromisoformat("2026-11-20T17:00:00-07:00")
     place(line("1", "A", 1, "pickup", location_id="denver"), at=evening)
-    changing.change("o-1", lambda o: model.act(o, "o-1.1", "accept", evening, "store"), evening)
+    changing.change("o-1", lambda o: model.advance(o, "o-1.1", "accept", evening, "store"), evening)
     until = due() + timedelta(days=3)
     told = []
     while due() < until and found().fulfillments[-1].state == "accepted":
         told.append(due())
-        backorders.overdue("o-1", due())
+        backorders.act_on_deadlines("o-1", due())
     reminders = [at.astimezone(evening.tzinfo).hour for at in told[2:]]
     assert reminders
     assert all(9 <= hour <= 18 for hour in reminders)

@@ -40,7 +40,7 @@ def changed(decide: Any) -> tuple[Order, Order]:
 def ship_one(stored: Order) -> OrderChange:
     (part,) = (part for part in stored.fulfillments if part.is_open)
     one = {"1": 1}
-    return model.act(stored, part.fulfillment_id, "ship", NOW, "store", units=one)
+    return model.advance(stored, part.fulfillment_id, "ship", NOW, "store", units=one)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def grown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         order("o-1", line("1", "A", SHIPPED + 5)), request("k", "o-1"), "web", NOW, answer
     )
     told = events.of_change(None, found())
-    accept = partial(model.act, fulfillment_id="o-1.1", action="accept", now=NOW, actor="x")
+    accept = partial(model.advance, fulfillment_id="o-1.1", action="accept", now=NOW, actor="x")
     told += events.of_change(*changed(accept))
     for _ in range(SHIPPED):
         told += events.of_change(*changed(ship_one))
@@ -63,9 +63,9 @@ def test_closed_history_moves_beside_the_order(grown: list[dict[str, Any]]) -> N
     """627 partial shipments were an item of 400 KB, and nothing could be written any more."""
     (item,) = (row for row in shop.items("orders") if row["sk"] == "ORDER")
     assert len(json.dumps(item, default=str)) < 20_000
-    short, whole = found(), store.whole(found())
+    short, whole = found(), store.with_past(found())
     assert short.past.parts > 1
-    assert len(whole.history) == short.told == 3 + SHIPPED
+    assert len(whole.history) == short.history_length == 3 + SHIPPED
     assert [entry.event for entry in whole.history].count("fulfillment.shipped") == SHIPPED
     names = [part.fulfillment_id for part in whole.fulfillments]
     assert names == [f"o-1.{number}" for number in range(1, SHIPPED + 2)]

@@ -47,7 +47,7 @@ def place(draft: Order, key: str = "k") -> str:
 def step(order_id: str, action: Any, key: str, number: int = 1) -> str | None:
     return changing.change(
         order_id,
-        lambda found: model.act(found, f"{order_id}.{number}", action, LATER, "store"),
+        lambda found: model.advance(found, f"{order_id}.{number}", action, LATER, "store"),
         LATER,
         request=request(key),
         answer=answer,
@@ -74,7 +74,9 @@ def test_a_placement_is_one_read_and_one_transaction_of_n_plus_1_items() -> None
     shop.project("B")
     calls = Calls()
     key = request("k")
-    draft = order(store.id_of(key), line("1", "A", 2), line("2", "A", 1), line("3", "B", 1))
+    draft = order(
+        store.order_id_of_request(key), line("1", "A", 2), line("2", "A", 1), line("3", "B", 1)
+    )
     placing.place(draft, key, "web", NOW, answer)
     assert calls.names == ["BatchGetItem", "TransactWriteItems"]
     (found,) = [o for o in shop.all_orders() if o.order_id == draft.order_id]
@@ -129,10 +131,10 @@ def test_an_order_reads_back_as_it_was_written() -> None:
 
 def test_an_order_that_is_done_is_due_no_more() -> None:
     place(order("o-1"))
-    assert list(store.due(NOW + timedelta(days=99), 9)) == ["o-1"]
+    assert list(store.overdue_orders(NOW + timedelta(days=99), 9)) == ["o-1"]
     for action in ("accept", "ship"):
         step("o-1", action, action)
-    assert list(store.due(NOW + timedelta(days=99), 9)) == []
+    assert list(store.overdue_orders(NOW + timedelta(days=99), 9)) == []
 
 
 def test_an_order_that_makes_or_loses_units_is_never_written() -> None:
@@ -201,7 +203,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     test_a_rejected_reroute_that_finds_nothing_is_an_exception_that_is_due()
     due = LATER + timedelta(minutes=30)
     for _ in range(3):
-        changing.change("o-1", partial(model.overdue, now=due), due)
+        changing.change("o-1", partial(model.act_on_deadlines, now=due), due)
         found = store.find("o-1")
         assert found is not None
         assert found.state == "exception"
@@ -211,7 +213,7 @@ def test_units_that_lie_unfound_are_routed_when_they_turn_up() -> None:
     assert len(found.history) == 4
     assert len(found.decisions) == 2
     end = due + timedelta(days=3)
-    changing.change("o-1", lambda found: model.overdue(found, end), end)
+    changing.change("o-1", lambda found: model.act_on_deadlines(found, end), end)
     found = store.find("o-1")
     assert found is not None
     assert (found.state, found.deadline) == ("cancelled", None)
@@ -231,9 +233,11 @@ def test_a_request_is_carried_out_once_and_its_key_is_not_for_another() -> None:
 def test_a_repeated_deadline_index_row_changes_nothing() -> None:
     place(order("o-1"))
     late = NOW + timedelta(hours=1)
-    assert changing.change("o-1", lambda found: model.overdue(found, late), late) is not None
+    assert (
+        changing.change("o-1", lambda found: model.act_on_deadlines(found, late), late) is not None
+    )
     found = store.find("o-1")
-    assert changing.change("o-1", lambda order: model.overdue(order, late), late) is None
+    assert changing.change("o-1", lambda order: model.act_on_deadlines(order, late), late) is None
     assert store.find("o-1") == found
 
 
@@ -355,7 +359,7 @@ def test_long_decisions_lie_beside_the_order_in_pieces(monkeypatch: pytest.Monke
     assert replay(data).to_bytes() == data
     monkeypatch.setattr("shared.orders.store.decisions.INLINE", 0)
     place(order("o-2"), "k-2")
-    past = dict(store.decided_since(NOW - timedelta(days=1), 100)[0])
+    past = dict(store.first_decisions_since(NOW - timedelta(days=1), 100)[0])
     assert past["o-1"] == inline
     assert replay(past["o-2"]).to_bytes() == past["o-2"]
     shop.laws()
@@ -371,10 +375,10 @@ def test_a_late_or_repeated_change_does_not_bring_an_old_row_back() -> None:
     second = store.find("o-1")
     assert first is not None
     assert second is not None
-    assert store.project(second, first) == 1
-    assert store.project(first, None) == 0
-    assert store.project(second, None) == 0
-    (pick,) = store.picks(second.fulfillments[0].location_id).picks
+    assert store.project_pick_rows(second, first) == 1
+    assert store.project_pick_rows(first, None) == 0
+    assert store.project_pick_rows(second, None) == 0
+    (pick,) = store.pick_list(second.fulfillments[0].location_id).picks
     assert (pick.fulfillment, pick.order_version) == (second.fulfillments[0], 2)
 
 
@@ -410,7 +414,7 @@ def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
     assert found is not None
     (fulfillment,) = found.fulfillments
     assert fulfillment.location_id == "boulder"
-    problem = sourcing.decided(found).problem
+    problem = sourcing.latest_decision(found).problem
     rates = {candidate.location_id: candidate.rates["A"] for candidate in problem.candidates}
     assert rates["denver"] == pytest.approx(2, rel=0.2)
     assert rates["boulder"] < rates["denver"]

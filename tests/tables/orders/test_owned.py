@@ -85,16 +85,16 @@ def test_a_store_that_has_not_seen_a_pickup_is_reminded_and_asked_again() -> Non
     for _ in range(model.TIME_LIMITS.patience):
         due = found().deadline
         assert due is not None
-        backorders.overdue("o-1", due)
+        backorders.act_on_deadlines("o-1", due)
         assert found().fulfillments[0].state == "offered"
         assert found().history[-1].event == "fulfillment.late"
     due = found().deadline
     assert due is not None
-    backorders.overdue("o-1", due)
+    backorders.act_on_deadlines("o-1", due)
     assert found().state == "exception"
     retry = found().deadline
     assert retry is not None
-    backorders.overdue("o-1", retry)
+    backorders.act_on_deadlines("o-1", retry)
     assert [part.state for part in found().fulfillments] == ["expired", "offered"]
     shop.laws()
 
@@ -130,7 +130,7 @@ def test_an_order_over_more_places_than_can_change_at_once_moves_on() -> None:
     until = found().deadline
     assert until is not None
     for _ in range(12):
-        backorders.overdue("o-1", until)
+        backorders.act_on_deadlines("o-1", until)
         for sku in skus:
             shop.project(sku)
         if not any(row.unassigned for row in found().lines):
@@ -158,7 +158,7 @@ def test_an_order_that_waits_for_much_can_still_be_cancelled() -> None:
     for _ in range(3):
         until = found().deadline
         assert until is not None
-        backorders.overdue("o-1", until)
+        backorders.act_on_deadlines("o-1", until)
     assert sum(len(row.claims) for row in found().lines) == planning.MOST_CLAIMS
     changing.change(
         "o-1",
@@ -192,7 +192,7 @@ def test_all_that_is_due_is_found_however_much_there_is() -> None:
     shop.stocked({"A": {"denver": 20}})
     for n in range(9):
         place(line("1", "A", 1), key=f"k{n}", name=f"o-{n}")
-    assert sorted(store.due(NOW + timedelta(days=1), 2)) == [f"o-{n}" for n in range(9)]
+    assert sorted(store.overdue_orders(NOW + timedelta(days=1), 2)) == [f"o-{n}" for n in range(9)]
 
 
 def test_a_long_order_that_is_never_paid_is_cancelled_piece_by_piece() -> None:
@@ -202,8 +202,8 @@ def test_a_long_order_that_is_never_paid_is_cancelled_piece_by_piece() -> None:
     draft = replace(order("o-1", *(line(sku, sku, 1) for sku in skus)), payment=pending)
     placing.place(draft, request("k", "o-1"), "web", NOW, answer)
     at = NOW + model.TIME_LIMITS.payment
-    backorders.overdue("o-1", at)
+    backorders.act_on_deadlines("o-1", at)
     assert found().state != "cancelled"
-    backorders.overdue("o-1", at)
+    backorders.act_on_deadlines("o-1", at)
     assert found().state == "cancelled"
     shop.laws()

@@ -42,7 +42,7 @@ def seen(name: str) -> Order:
     """The order as it stands, once the pick lists know of it."""
     found = store.find(name)
     assert found is not None
-    store.project(found, None)
+    store.project_pick_rows(found, None)
     return found
 
 
@@ -58,7 +58,7 @@ def counted(units: int) -> None:
 
 def act(name: str, action: Any) -> None:
     changing.change(
-        name, lambda found: model.act(found, f"{name}.1", action, LATER, "store"), LATER
+        name, lambda found: model.advance(found, f"{name}.1", action, LATER, "store"), LATER
     )
     seen(name)
 
@@ -129,7 +129,10 @@ def test_what_turns_up_again_goes_to_the_order_that_lost_it() -> None:
     retry = LATER + model.TIME_LIMITS.retry
     after = LATER + timedelta(minutes=1)
     fed(Moved("wms", "back", None, "A", "denver", 2, "receiving", after, "PO-9"))
-    assert changing.change("o-1", lambda found: model.overdue(found, retry), retry) is not None
+    assert (
+        changing.change("o-1", lambda found: model.act_on_deadlines(found, retry), retry)
+        is not None
+    )
     assert open_parts("o-1") == [("denver", 1), ("denver", 2)]
     shop.laws()
 

@@ -55,7 +55,7 @@ def test_what_stays_is_not_priced_as_the_last_unit_of_its_shelf(
     accept(None)
     for _ in range(3):
         with unchanged():
-            assert offers.improve("o-1", NOW) is None
+            assert offers.move_where_cheaper("o-1", NOW) is None
     assert found().state == "accepted"
 
 
@@ -72,7 +72,7 @@ def test_the_line_that_stays_keeps_its_state_when_the_other_moves() -> None:
     assert tables.transact(parts) == []
     shop.project("A")
     before = stored()
-    assert offers.improve("o-1", NOW) is not None
+    assert offers.move_where_cheaper("o-1", NOW) is not None
     shop.laws()
     after = stored()
     assert [
@@ -84,7 +84,7 @@ def test_the_line_that_stays_keeps_its_state_when_the_other_moves() -> None:
     assert told[0].detail["lines"] == [{"line_id": "1", "quantity": 2}]
     for _ in range(2):
         with unchanged():
-            assert offers.improve("o-1", NOW) is None
+            assert offers.move_where_cheaper("o-1", NOW) is None
 
 
 def test_a_place_is_not_too_full_for_what_it_holds_already() -> None:
@@ -94,7 +94,7 @@ def test_a_place_is_not_too_full_for_what_it_holds_already() -> None:
     buy(line("1", "A", 2))
     project()
     with unchanged():
-        assert offers.improve("o-1", NOW) is None
+        assert offers.move_where_cheaper("o-1", NOW) is None
 
 
 def test_a_place_that_has_rejected_some_units_keeps_those_that_it_accepted() -> None:
@@ -110,7 +110,7 @@ def test_a_place_that_has_rejected_some_units_keeps_those_that_it_accepted() -> 
     accept(None)
     assert [part.location_id for part in stored().fulfillments] == ["denver", "omaha"]
     with unchanged():
-        assert offers.improve("o-1", NOW) is None
+        assert offers.move_where_cheaper("o-1", NOW) is None
 
 
 def test_lines_of_one_sku_do_not_change_places() -> None:
@@ -119,4 +119,4 @@ def test_lines_of_one_sku_do_not_change_places() -> None:
     buy(line("1", "A", 1), line("2", "A", 1))
     shop.project("A")
     with unchanged():
-        assert offers.improve("o-1", NOW) is None
+        assert offers.move_where_cheaper("o-1", NOW) is None

@@ -43,7 +43,7 @@ def step(name: str, action: Any, number: int = 1) -> Order:
 def acted(found: Order, fulfillment_id: str, action: Any) -> model.OrderChange:
     if action == "cancel":
         return model.cancel(found, None, "changed my mind", LATER, "web")
-    return model.act(found, fulfillment_id, action, LATER, "store")
+    return model.advance(found, fulfillment_id, action, LATER, "store")
 
 
 def counted() -> dict[str, int]:
@@ -64,13 +64,13 @@ def waiting() -> dict[str, int]:
 def test_units_wait_from_the_offer_until_they_are_picked() -> None:
     shop.stocked({"A": {"denver": 9}})
     offered = buy("o-1", line("1", "A", 3))
-    store.project(offered, None)
+    store.project_pick_rows(offered, None)
     assert counted() == {"denver": 3}
     accepted = step("o-1", "accept")
-    store.project(accepted, offered)
+    store.project_pick_rows(accepted, offered)
     assert counted() == {"denver": 3}
     picked = step("o-1", "pick")
-    store.project(picked, accepted)
+    store.project_pick_rows(picked, accepted)
     assert counted() == {}
 
 
@@ -79,13 +79,13 @@ def test_repeated_late_or_left_out_changes_count_once() -> None:
     offered = buy("o-1", line("1", "A", 3))
     accepted, picked = step("o-1", "accept"), step("o-1", "pick")
     for image in (picked, picked, offered, accepted):
-        store.project(image, None)
+        store.project_pick_rows(image, None)
     assert counted() == {}
     second = buy("o-2", line("1", "A", 2))
     for _ in range(3):
-        store.project(second, None)
+        store.project_pick_rows(second, None)
     assert counted() == {"denver": 2}
-    store.project(step("o-2", "cancel"), None)  # the image before was never seen
+    store.project_pick_rows(step("o-2", "cancel"), None)  # the image before was never seen
     assert counted() == {}
 
 
@@ -111,7 +111,7 @@ def test_what_is_counted_is_what_the_orders_say(seed: int) -> None:
         images.append(stored(found.order_id))
     dice.shuffle(images)
     for image in images + dice.sample(images, 4):
-        store.project(image, None)
+        store.project_pick_rows(image, None)
     assert counted() == waiting()
     shop.laws()
 
@@ -123,7 +123,7 @@ def test_the_next_order_is_promised_behind_those_that_wait(
     locations.put(replace(place("denver"), capacity_per_hour=10, lead_time_minutes=30))
     first = buy("o-1", line("1", "A", 20, "pickup", location_id="denver"))
     assert first.fulfillments[0].ready_by == NOW + timedelta(hours=2)
-    store.project(first, None)
+    store.project_pick_rows(first, None)
     unpicked.cache.clear()
     second = buy("o-2", line("1", "A", 10, "pickup", location_id="denver"))
     assert second.fulfillments[0].ready_by == NOW + timedelta(hours=3)

@@ -42,7 +42,7 @@ def asked(units: int, name: str = "t-1", to: str = "omaha", sku: str = "A") -> N
     )
     moved = transfers.request(draft, NOW, "planner")
     transfers_store.request_once(moved, NOW, request(name), lambda _: "{}")
-    transfers_store.enlist(transfers_store.find(name))
+    transfers_store.index_unshipped(transfers_store.find(name))
     shop.project(sku)
 
 
@@ -62,7 +62,7 @@ def test_a_customer_has_the_units_of_a_transfer_that_has_not_left() -> None:
         [{"sku": "A", "quantity": 2}],
     )
     assert shop.counts("A", "denver") == (5, 5, 0, 0)
-    assert [row.quantity for row in transfers.announced(after)] == [3]
+    assert [row.quantity for row in transfers.supply_events(after)] == [3]
     shop.laws()
 
 
@@ -101,7 +101,7 @@ def test_a_transfer_does_not_shrink_for_an_order_that_is_refused_all_the_same() 
 def test_a_shortfall_takes_from_the_transfer_before_it_takes_from_a_customer() -> None:
     shop.stocked({"A": {"denver": 5}})
     bought = buy("o-1", line("1", "A", 2))
-    store.project(bought, None)
+    store.project_pick_rows(bought, None)
     shop.project("A")
     asked(3)
     count = Counted("wms", "c", None, "A", "denver", 3, LATER)
@@ -135,7 +135,7 @@ def test_a_rerouted_order_has_the_units_too() -> None:
 def test_those_who_wait_for_the_transfer_keep_what_they_were_promised() -> None:
     shop.stocked({"A": {"denver": 3}})
     asked(3)
-    coming = transfers.announced(transfers_store.find("t-1"))
+    coming = transfers.supply_events(transfers_store.find("t-1"))
     for event in coming:
         assert isinstance(event, Announced)
         stock.apply_events(

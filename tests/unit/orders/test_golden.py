@@ -124,7 +124,7 @@ def test_an_order_of_any_version_lives_on(path: Path) -> None:
             assert replay(kept).plan == stored
             assert decision_answer(kept, order, costs=True).decision_id == model.decision_id(kept)
     assert order.deadline is not None
-    change = model.overdue(order, order.deadline)
+    change = model.act_on_deadlines(order, order.deadline)
     assert change is not None
     model.check(model.settle(change, order.deadline).order)
     model.check(model.cancel(order, None, "changed my mind", order.deadline, "web").order)

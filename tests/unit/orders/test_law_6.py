@@ -24,12 +24,12 @@ from shared.orders.model import (
     Rejection,
     Returned,
     Taken,
-    act,
+    act_on_deadlines,
+    advance,
     cancel,
     cancel_fulfillment,
     check,
     offer,
-    overdue,
     pay,
     place,
     reject,
@@ -144,7 +144,7 @@ class Life(RuleBasedStateMachine):
                 held.line_id: data.draw(st.integers(1, held.quantity)) for held in found.lines[:1]
             }
         self.tried(
-            lambda: act(self.order, found.fulfillment_id, action, self.now, "x", units=units)
+            lambda: advance(self.order, found.fulfillment_id, action, self.now, "x", units=units)
         )
 
     @precondition(lambda self: self.order.fulfillments)
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
     def sweeping(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
-        change = overdue(self.order, self.now)
+        change = act_on_deadlines(self.order, self.now)
         if change is not None:
             before = _in_hand(self.order)
             self.commit(self.routed(change))

@@ -14,17 +14,17 @@ from shared.orders.model import (
     Payment,
     Rejection,
     Returned,
-    act,
+    act_on_deadlines,
+    advance,
     cancel,
     cancel_fulfillment,
     check,
     offer,
-    overdue,
     pay,
     place,
     reject,
     settle,
-    summed,
+    sum_effects,
     take_back,
 )
 from shared.stock.model.position import Effect
@@ -33,7 +33,7 @@ from tests.unit.orders.orders import NOW, line, order, parcel, placed
 
 def walked(start: Order, *actions: str) -> Order:
     for action in actions:
-        start = act(start, "o1.1", action, NOW, "store").order  # type: ignore[arg-type]
+        start = advance(start, "o1.1", action, NOW, "store").order  # type: ignore[arg-type]
         check(start)
     return start
 
@@ -75,7 +75,7 @@ def test_a_fulfillment_walks_to_its_hand_over(
     start = placed(order(line("1", "A", 3, method, **where)), parcel("S1", method, l1=3)).order
     *before, last = actions
     start = walked(start, *before)
-    done = act(start, "o1.1", last, NOW, "store")
+    done = advance(start, "o1.1", last, NOW, "store")
     assert done.effects == (Effect("A", "S1", -3, -3),)
     assert done.order.fulfillments[0].state == state
     assert done.order.fulfillments[0].deadline is None
@@ -87,14 +87,14 @@ def test_a_fulfillment_walks_to_its_hand_over(
 def test_what_a_state_does_not_allow_names_what_it_does() -> None:
     start = placed(order(), parcel("S1", l1=3)).order
     with pytest.raises(InvalidTransition) as refused:
-        act(start, "o1.1", "ship", NOW, "store")
+        advance(start, "o1.1", "ship", NOW, "store")
     assert refused.value.data == {"state": "offered", "allowed": ["accept", "cancel", "reject"]}
     with pytest.raises(InvalidTransition):
-        act(walked(start, "accept"), "o1.1", "accept", NOW, "store")
+        advance(walked(start, "accept"), "o1.1", "accept", NOW, "store")
     with pytest.raises(InvalidTransition):
-        act(walked(start, "accept"), "o1.1", "ready", NOW, "store")
+        advance(walked(start, "accept"), "o1.1", "ready", NOW, "store")
     with pytest.raises(NotFound):
-        act(start, "o1.9", "accept", NOW, "store")
+        advance(start, "o1.9", "accept", NOW, "store")
 
 
 def test_every_state_of_the_table_leads_to_an_end() -> None:
@@ -114,7 +114,7 @@ def test_half_a_hand_over_leaves_the_rest_where_it_was() -> None:
         "accept",
         "pick",
     )
-    change = act(start, "o1.1", "ship", NOW, "store", units={"1": 2}, tracking="T1")
+    change = advance(start, "o1.1", "ship", NOW, "store", units={"1": 2}, tracking="T1")
     check(change.order)
     first, rest = change.order.fulfillments
     assert (first.state, first.tracking, first.lines[0].quantity) == ("shipped", "T1", 2)
@@ -300,8 +300,8 @@ def test_the_refund_of_an_exchange_names_the_order_that_takes_its_place() -> Non
 
 def test_an_offer_without_an_answer_is_taken_back() -> None:
     start = placed(order(), parcel("S1", l1=3)).order
-    assert overdue(start, NOW + timedelta(minutes=29)) is None
-    change = overdue(start, NOW + timedelta(minutes=30))
+    assert act_on_deadlines(start, NOW + timedelta(minutes=29)) is None
+    change = act_on_deadlines(start, NOW + timedelta(minutes=30))
     assert change is not None
     assert change.effects == (Effect("A", "S1", 0, -3),)
     assert change.order.fulfillments[0].state == "expired"
@@ -315,7 +315,7 @@ def test_a_late_location_is_reminded_and_at_last_passed_over() -> None:
     for _ in range(5):
         due = start.deadline
         assert due is not None
-        change = overdue(start, due)
+        change = act_on_deadlines(start, due)
         assert change is not None
         start = change.order
         events.append(start.history[-1].event)
@@ -330,7 +330,7 @@ def test_it_is_reminded_before_its_promise_breaks_and_then() -> None:
     for _ in range(3):
         assert start.deadline is not None
         told.append(start.deadline)
-        change = overdue(start, start.deadline)
+        change = act_on_deadlines(start, start.deadline)
         assert change is not None
         start = change.order
     assert told == [ready - TIME_LIMITS.warning, ready, ready + TIME_LIMITS.escalate]
@@ -340,9 +340,9 @@ def test_nothing_is_handed_over_that_is_not_paid() -> None:
     start = placed(order(status="pending"), parcel("S1", l1=3)).order
     start = walked(start, "accept", "pick")
     with pytest.raises(Conflict):
-        act(start, "o1.1", "ship", NOW, "store")
+        advance(start, "o1.1", "ship", NOW, "store")
     paid = pay(start, "authorized", None, NOW, "web").order
-    assert act(paid, "o1.1", "ship", NOW, "store").order.state == "fulfilled"
+    assert advance(paid, "o1.1", "ship", NOW, "store").order.state == "fulfilled"
 
 
 def test_what_is_not_collected_waits_for_a_person() -> None:
@@ -350,7 +350,7 @@ def test_what_is_not_collected_waits_for_a_person() -> None:
         order(line("1", "A", 3, "pickup", location_id="S1")), parcel("S1", "pickup", l1=3)
     ).order
     start = walked(start, "accept", "ready")
-    assert overdue(start, NOW + timedelta(days=6)) is None
+    assert act_on_deadlines(start, NOW + timedelta(days=6)) is None
     start = _watched(start, "fulfillment.exception", 10)
     ended = cancel_fulfillment(start, "o1.1", "not collected", NOW, "associate")
     assert ended.effects == (Effect("A", "S1", 0, -3),)
@@ -363,7 +363,7 @@ def test_what_is_picked_is_never_put_back_on_sale_by_the_clock(actions: tuple[st
     start = walked(placed(order(), parcel("S1", l1=3)).order, *actions)
     start = _watched(start, "fulfillment.late", TIME_LIMITS.patience)
     start = _watched(start, "fulfillment.exception", 10)
-    done = act(start, "o1.1", "ship", NOW, "store").order
+    done = advance(start, "o1.1", "ship", NOW, "store").order
     assert (done.state, done.deadline) == ("fulfilled", None)
 
 
@@ -377,19 +377,19 @@ def test_what_is_picked_and_never_paid_waits_for_a_person() -> None:
     kept = replace(start.fulfillments[0], deadline=NOW + timedelta(days=99))
     start = replace(start, fulfillments=(kept, start.fulfillments[1]))
     due = NOW + TIME_LIMITS.payment
-    given_up = overdue(start, due)
+    given_up = act_on_deadlines(start, due)
     assert given_up is not None
     check(given_up.order)
     assert given_up.effects == (Effect("B", "S2", 0, -1),)
     start = _watched(given_up.order, "fulfillment.exception", 5)
-    assert act(pay(start, "paid", None, NOW, "web").order, "o1.1", "ship", NOW, "store")
+    assert advance(pay(start, "paid", None, NOW, "web").order, "o1.1", "ship", NOW, "store")
 
 
 def _watched(start: Order, event: str, times: int) -> Order:
     """Nothing moves but the clock, and somebody is told each time."""
     for _ in range(times):
         assert start.deadline is not None
-        change = overdue(start, start.deadline)
+        change = act_on_deadlines(start, start.deadline)
         assert change is not None
         check(change.order)
         assert change.effects == ()
@@ -410,7 +410,7 @@ def test_what_waits_and_is_never_accepted_is_given_up_in_time() -> None:
         if start.deadline is None:
             break
         at = max(at, start.deadline)
-        change = overdue(start, at)
+        change = act_on_deadlines(start, at)
         assert change is not None
         if change.order.line("1").unassigned and not change.order.line("1").expired:
             again = replace(parcel("S1", l1=3), answer_by=at + timedelta(minutes=30))
@@ -431,7 +431,7 @@ def test_a_paid_order_is_not_given_up_while_nobody_has_said_no() -> None:
     start = placed(order(), parcel("S1", l1=3)).order
     attempts = 0
     while (at := start.deadline) is not None and at < NOW + timedelta(days=7):
-        change = overdue(start, at)
+        change = act_on_deadlines(start, at)
         assert change is not None
         line = change.order.line("1")
         if line.unassigned and not line.expired:
@@ -447,10 +447,10 @@ def test_a_paid_order_is_not_given_up_while_nobody_has_said_no() -> None:
 def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:
     start = settle(placed(order()), NOW).order
     assert start.state == "exception"
-    again = overdue(start, NOW + timedelta(minutes=30))
+    again = act_on_deadlines(start, NOW + timedelta(minutes=30))
     assert again is not None
     assert again.order.line("1").unassigned == 3
-    at_last = overdue(start, NOW + timedelta(days=2))
+    at_last = act_on_deadlines(start, NOW + timedelta(days=2))
     assert at_last is not None
     check(at_last.order)
     assert at_last.order.state == "cancelled"
@@ -460,7 +460,7 @@ def test_an_exception_is_tried_again_and_given_up_with_a_refund_due() -> None:
 def test_a_backorder_is_routed_when_it_is_due() -> None:
     start = placed(order(line("1", "A", 3, backorder=True))).order
     assert start.state == "backordered"
-    change = overdue(start, NOW + timedelta(hours=6))
+    change = act_on_deadlines(start, NOW + timedelta(hours=6))
     assert change is not None
     change = settle(offer(change, [parcel("S1", l1=2)], NOW), NOW)
     check(change.order)
@@ -469,10 +469,10 @@ def test_a_backorder_is_routed_when_it_is_due() -> None:
 
 
 def test_effects_on_a_position_add_up_and_keep_a_floor_only_where_they_take() -> None:
-    assert summed(
+    assert sum_effects(
         [Effect("A", "S", 0, -3), Effect("A", "S", 0, 1, floor=2), Effect("A", "R", 0, 1, floor=1)]
     ) == (Effect("A", "R", 0, 1, floor=1), Effect("A", "S", 0, -2))
-    assert summed([Effect("A", "S", 0, 2, floor=0), Effect("A", "S", 0, -2)]) == ()
+    assert sum_effects([Effect("A", "S", 0, 2, floor=0), Effect("A", "S", 0, -2)]) == ()
 
 
 def test_an_order_that_lost_a_unit_is_noticed() -> None:
@@ -490,12 +490,12 @@ def test_what_is_never_paid_is_cancelled_and_nothing_is_due_back() -> None:
     due = change.order.payment.deadline
     assert due is not None
     assert due == NOW + TIME_LIMITS.payment
-    accepted = act(change.order, "o1.1", "accept", NOW, "S1").order
+    accepted = advance(change.order, "o1.1", "accept", NOW, "S1").order
     patient = replace(accepted.fulfillments[0], deadline=due + timedelta(days=1))
     waiting = replace(accepted, fulfillments=(patient,))
     assert waiting.deadline == due
-    assert overdue(waiting, due - timedelta(seconds=1)) is None
-    given_up = overdue(waiting, due)
+    assert act_on_deadlines(waiting, due - timedelta(seconds=1)) is None
+    given_up = act_on_deadlines(waiting, due)
     assert given_up is not None
     check(given_up.order)
     assert (given_up.order.state, given_up.order.deadline) == ("cancelled", None)

@@ -6,7 +6,7 @@ import pytest
 
 from shared.orders import model
 from shared.orders.model import Order, Parcel, Rejection, Taken
-from shared.orders.model.picking import Pick, picks
+from shared.orders.model.picking import Pick, pick_results
 from tests.unit.orders.orders import NOW, line, order
 
 
@@ -18,7 +18,7 @@ def offered(*lines: model.Line) -> Order:
 
 
 def acted(before: Order, action: str, number: int = 1, **units: int) -> Order:
-    return model.act(
+    return model.advance(
         before,
         f"{before.order_id}.{number}",
         action,  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ def rejected(before: Order, reason: str) -> Order:
 
 
 def told(before: Order | None, after: Order) -> list[tuple[str, bool]]:
-    return [(pick.sku, pick.found) for pick in picks(before, after)]
+    return [(pick.sku, pick.found) for pick in pick_results(before, after)]
 
 
 def test_a_new_order_and_an_acceptance_tell_nothing() -> None:
@@ -69,12 +69,12 @@ def test_only_a_wrong_count_is_a_missed_pick(reason: str, missed: int) -> None:
 
 def test_a_pick_has_one_name_however_often_it_is_told() -> None:
     accepted = acted(offered(), "accept")
-    (first,) = picks(accepted, acted(accepted, "pick"))
-    (again,) = picks(accepted, acted(accepted, "pick"))
+    (first,) = pick_results(accepted, acted(accepted, "pick"))
+    (again,) = pick_results(accepted, acted(accepted, "pick"))
     assert (
         first
         == again
         == Pick(f"{accepted.order_id}#{accepted.order_id}.1#1", "A", "denver", True, NOW)
     )
-    (missed,) = picks(accepted, rejected(accepted, "not_found"))
+    (missed,) = pick_results(accepted, rejected(accepted, "not_found"))
     assert missed.id != first.id

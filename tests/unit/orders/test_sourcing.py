@@ -45,14 +45,14 @@ def started(*lines: model.Line) -> Order:
 
 def test_what_a_refused_write_has_told_is_newer_than_the_packs() -> None:
     packs = supply(denver=5, omaha=2)
-    learnt = packs.knowing({("denver", "A"): FloorFacts(0, 0), ("omaha", "A"): FloorFacts(-3, 0)})
-    assert packs.places("A") == {"denver": 5, "omaha": 2}
-    assert learnt.places("A") == {}
-    assert learnt.knowing({("omaha", "A"): FloorFacts(1, 1)}).places("A") == {"omaha": 1}
+    learnt = packs.with_facts({("denver", "A"): FloorFacts(0, 0), ("omaha", "A"): FloorFacts(-3, 0)})
+    assert packs.sellable_locations("A") == {"denver": 5, "omaha": 2}
+    assert learnt.sellable_locations("A") == {}
+    assert learnt.with_facts({("omaha", "A"): FloorFacts(1, 1)}).sellable_locations("A") == {"omaha": 1}
 
 
 def test_stock_at_a_place_that_nobody_knows_is_not_sold() -> None:
-    assert supply(denver=1, moon=9).places("A") == {"denver": 1}
+    assert supply(denver=1, moon=9).sellable_locations("A") == {"denver": 1}
 
 
 def test_only_what_no_location_holds_is_routed() -> None:
@@ -175,17 +175,17 @@ def test_an_offer_made_at_night_is_answered_after_the_doors_open() -> None:
 
 def test_supply_is_promised_where_it_is_expected() -> None:
     wanted = started(line("1", "A", 1), line("2", "A", 1, "pickup", location_id="omaha"))
-    assert sourcing.expected(wanted, supply(expected=4, denver=0), NOW) == {"1": DUE}
-    assert sourcing.expected(wanted, supply(expected=4, denver=0), DUE) == {}
-    assert sourcing.expected(wanted, supply(denver=0), NOW) == {}
+    assert sourcing.expected_dates(wanted, supply(expected=4, denver=0), NOW) == {"1": DUE}
+    assert sourcing.expected_dates(wanted, supply(expected=4, denver=0), DUE) == {}
+    assert sourcing.expected_dates(wanted, supply(denver=0), NOW) == {}
 
 
 def test_a_refusal_names_what_is_short_and_when_more_comes() -> None:
     wanted = started(line("1", "A", 3), line("2", "A", 1, "pickup", location_id="denver"))
     stock = supply(expected=4, denver=0, omaha=2)
     asked = sourcing.problem(wanted, stock, NOW)
-    why = refusing.why(asked, {"1": 1, "2": 1})
-    assert sourcing.short(wanted, stock, {"1": 1, "2": 1}, NOW, asked, why) == [
+    why = refusing.refusal_reasons(asked, {"1": 1, "2": 1})
+    assert sourcing.short_lines(wanted, stock, {"1": 1, "2": 1}, NOW, asked, why) == [
         {
             "line_id": "1",
             "sku": "A",
@@ -204,7 +204,9 @@ def test_a_refusal_names_what_is_short_and_when_more_comes() -> None:
             "expected_at": "2026-11-23T18:00:00.000Z",
         },
     ]
-    (elsewhere,) = sourcing.alternatives(wanted, stock, {"2": 1}, NOW, refusing.ships(asked), why)
+    (elsewhere,) = sourcing.alternatives(
+        wanted, stock, {"2": 1}, NOW, refusing.shipping_locations(asked), why
+    )
     assert (elsewhere["location_id"], elsewhere["sellable"]) == ("omaha", 2)
     assert elsewhere["distance_km"] == pytest.approx(780, rel=0.02)
 

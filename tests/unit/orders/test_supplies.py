@@ -40,7 +40,7 @@ def allotted(
 ) -> dict[str, list[tuple[str, str, int]]]:
     known = {(found.sku, found.location_id): found for found in positions}
     reach = {row.line_id: ANYWHERE for row in asked.lines}
-    claims = supplies.allot(before, asked, known, reach, NOW, 20)
+    claims = supplies.allot_supply(before, asked, known, reach, NOW, 20)
     return {
         name: [(claim.location_id, claim.reference, claim.quantity) for claim in found]
         for name, found in claims.items()
@@ -80,12 +80,14 @@ def test_a_line_that_may_not_wait_and_one_out_of_reach_are_promised_nothing() ->
     at_once = model.place(order(line("0", "A", 2)), NOW, "web").order
     assert allotted(at_once, supply) == {}
     reach = {"0": frozenset({"store"})}
-    assert supplies.allot(None, wanted(2), {("A", "depot"): supply}, reach, NOW, 20) == {}
+    assert supplies.allot_supply(None, wanted(2), {("A", "depot"): supply}, reach, NOW, 20) == {}
 
 
 def test_no_more_supplies_are_promised_than_a_transaction_can_give_up() -> None:
     supply = position(*((f"PO-{n}", 1, n + 1) for n in range(5)))
-    found = supplies.allot(None, wanted(5), {("A", "depot"): supply}, {"0": ANYWHERE}, NOW, 3)
+    found = supplies.allot_supply(
+        None, wanted(5), {("A", "depot"): supply}, {"0": ANYWHERE}, NOW, 3
+    )
     assert [claim.reference for claim in found["0"]] == ["PO-0", "PO-1", "PO-2"]
 
 
@@ -102,7 +104,7 @@ def waiting(*claims: tuple[str, str, int, int]) -> list[WaitingLine]:
 def test_what_has_come_goes_to_those_who_have_waited_longest() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-1", 2, 2), ("o3", "PO-1", 2, 2))
     came = position(("PO-1", 3, 2), landed={"PO-1": 3}, due={"PO-1": 3})
-    assert supplies.steps(came, reversed(queue)) == [
+    assert supplies.supply_steps(came, reversed(queue)) == [
         SupplyStep("fill", "o1", "1", "PO-1", 2),
         SupplyStep("fill", "o2", "1", "PO-1", 1),
     ]
@@ -110,23 +112,27 @@ def test_what_has_come_goes_to_those_who_have_waited_longest() -> None:
 
 def test_when_less_is_to_come_the_latest_promises_are_broken() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-1", 2, 2), ("o3", "PO-1", 2, 2))
-    assert supplies.steps(position(("PO-1", 3, 2)), queue) == [
+    assert supplies.supply_steps(position(("PO-1", 3, 2)), queue) == [
         SupplyStep("free", "o2", "1", "PO-1", 1),
         SupplyStep("free", "o3", "1", "PO-1", 2),
     ]
-    assert [step.units for step in supplies.steps(position(("PO-1", 0, 2)), queue)] == [2, 2, 2]
-    assert [step.kind for step in supplies.steps(position(), queue)] == ["free"] * 3
+    assert [step.units for step in supplies.supply_steps(position(("PO-1", 0, 2)), queue)] == [
+        2,
+        2,
+        2,
+    ]
+    assert [step.kind for step in supplies.supply_steps(position(), queue)] == ["free"] * 3
 
 
 def test_a_date_that_has_changed_breaks_every_promise_of_its_supply() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-2", 2, 3))
     slipped = position(("PO-1", 9, 4), ("PO-2", 2, 3))
-    assert supplies.steps(slipped, queue) == [SupplyStep("free", "o1", "1", "PO-1", 2)]
+    assert supplies.supply_steps(slipped, queue) == [SupplyStep("free", "o1", "1", "PO-1", 2)]
 
 
 def test_nothing_is_done_while_promises_can_be_kept() -> None:
     queue = waiting(("o1", "PO-1", 2, 2), ("o2", "PO-2", 2, 3))
-    assert supplies.steps(position(("PO-1", 2, 2), ("PO-2", 5, 3)), queue) == []
+    assert supplies.supply_steps(position(("PO-1", 2, 2), ("PO-2", 5, 3)), queue) == []
 
 
 def test_units_that_come_by_transfer_are_reserved_for_those_promised() -> None:
@@ -146,7 +152,7 @@ def test_another_date_is_told_once_with_the_one_before() -> None:
     first = model.settle(start, NOW, claims={"0": [Claim("depot", "PO-1", 2, NOW + DAY)]}).order
     assert first.lines[0].expected_at == NOW + DAY
     assert [entry.event for entry in first.history] == ["order.placed", "order.backordered"]
-    broken = model.unpromise(first, "0", "depot", "PO-1", 2)
+    broken = model.break_promise(first, "0", "depot", "PO-1", 2)
     later = model.settle(
         broken, NOW, claims={"0": [Claim("depot", "PO-1", 2, NOW + 3 * DAY)]}
     ).order
@@ -157,12 +163,12 @@ def test_another_date_is_told_once_with_the_one_before() -> None:
         NOW + 3 * DAY,
     )
     again = model.settle(
-        model.unpromise(later, "0", "depot", "PO-1", 2),
+        model.break_promise(later, "0", "depot", "PO-1", 2),
         NOW,
         claims={"0": [Claim("depot", "PO-1", 2, NOW + 3 * DAY)]},
     ).order
     assert again.history == later.history
-    none = model.settle(model.unpromise(again, "0", "depot", "PO-1", 2), NOW).order
+    none = model.settle(model.break_promise(again, "0", "depot", "PO-1", 2), NOW).order
     assert "expected_at" not in none.history[-1].detail
     assert none.lines[0].deadline is not None
     model.check(none)
@@ -188,11 +194,11 @@ def test_a_preorder_is_not_given_up_before_its_date() -> None:
     due = NOW + 90 * DAY
     claims = {"0": [Claim("depot", "PO-1", 1, due)]}
     waits = model.settle(model.OrderChange(wanted(1)), NOW, claims=claims).order
-    assert model.overdue(waits, NOW + 60 * DAY) is None
-    freed = model.overdue(waits, due)
+    assert model.act_on_deadlines(waits, NOW + 60 * DAY) is None
+    freed = model.act_on_deadlines(waits, due)
     assert freed is not None
     assert freed.order.lines[0].unassigned == 1
-    late = model.overdue(waits, due + 31 * DAY)
+    late = model.act_on_deadlines(waits, due + 31 * DAY)
     assert late is not None
     assert late.order.lines[0].cancelled == 1
 
@@ -215,7 +221,7 @@ def test_no_unit_of_a_supply_is_promised_twice(
     ]
     queue: list[WaitingLine] = []
     for n, units in enumerate(asked):
-        made = supplies.allot(
+        made = supplies.allot_supply(
             None,
             wanted(units),
             {("A", "depot"): position(*rows, due=dict(due))},
@@ -230,7 +236,7 @@ def test_no_unit_of_a_supply_is_promised_twice(
     assert due.total() == min(sum(asked), sum(quantities))
     after = [(name, short[n], n + 1) for n, (name, _, _) in enumerate(rows)]
     freed: Counter[str] = Counter()
-    for step in supplies.steps(position(*after, due=dict(due)), queue):
+    for step in supplies.supply_steps(position(*after, due=dict(due)), queue):
         assert step.kind == "free"
         freed[step.reference] += step.units
     for n, name in enumerate(names):
@@ -241,4 +247,4 @@ def test_a_position_that_was_not_read_is_a_fault_and_not_a_guess() -> None:
     claims = {"0": [Claim("depot", "PO-1", 1, NOW + DAY)]}
     change = model.settle(model.OrderChange(wanted(1)), NOW, claims=claims)
     with pytest.raises(LookupError):
-        supplies.effects(None, change, {})
+        supplies.claim_effects(None, change, {})

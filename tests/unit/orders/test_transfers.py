@@ -11,13 +11,13 @@ from shared.orders.model.transfers import (
     Transfer,
     TransferChange,
     TransferLine,
-    announced,
+    act_on_deadline,
     cancel,
     check,
-    overdue,
     receive,
     request,
     ship,
+    supply_events,
 )
 from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW
@@ -45,7 +45,7 @@ def carried_out(transfer: Transfer, act: tuple[object, ...], day: int) -> Transf
         case ("receive", int(a), int(b), bool(everything), bool(final)):
             units = None if everything else {"A": a, "B": b}
             return receive(transfer, units, now, "x", final=final)
-    return overdue(transfer, now)
+    return act_on_deadline(transfer, now)
 
 
 @examples(200)
@@ -85,6 +85,6 @@ def test_units_are_at_one_end_or_on_the_way_or_missing(
             waiting = line.open if transfer.state == "requested" else 0
             assert reserved[line.sku, "from"] == waiting
             assert on_hand[line.sku, "to"] == line.received
-        assert {row.sku: row.quantity for row in announced(transfer)} == {
+        assert {row.sku: row.quantity for row in supply_events(transfer)} == {
             line.sku: line.open for line in transfer.lines
         }
