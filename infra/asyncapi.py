@@ -9,24 +9,44 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from infra.openapi import VERSION
+from infra.openapi import VERSION, join_lines
 from shared.availability.contract.answers import AvailabilityChanged
 from shared.customers.contract import events as customers
 from shared.customers.contract.statements import ObservedEvent
 from shared.orders.contract import events as orders
 from shared.stock.contract import feed as stock
-from shared.stock.model.audit import Drift
+from shared.stock.model.audit import DriftKind
+from shared.web.contract import Answer, LocationId, Sku
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "functions" / "service" / "asyncapi.json"
 SCHEMAS = "#/components/schemas/"
 MESSAGES = "#/components/messages/"
 
-DriftData = create_model(
-    "DriftData", positions=(list[Drift], ...), mended=(list[dict[str, str]], ...)
-)
+
+class DriftOfPosition(Answer):
+    """A figure of a position that differs. Its fields are those of ``Drift``."""
+
+    sku: Sku
+    location_id: LocationId
+    kind: DriftKind
+    """The figure that differs."""
+    stands: int
+    """The stored figure in units; for `ledger` the number of its rows."""
+    should: int
+    """The figure that follows from movements and reservations."""
+
+
+class DriftData(Answer):
+    """The result of an audit of the stock."""
+
+    positions: list[DriftOfPosition]
+    """Positions that differ from the sum of their movements and reservations."""
+    mended: list[dict[str, str]]
+    """Positions that the audit has corrected."""
+
 
 FED: Mapping[str, tuple[type[BaseModel], str]] = {
     kind: (shape, summary)
@@ -34,7 +54,7 @@ FED: Mapping[str, tuple[type[BaseModel], str]] = {
         stock.EVENTS.items(),
         (
             "A SKU was counted at a location.",
-            "Units arrived at a location, or left it.",
+            "Units arrived at a location or left it.",
             "Units are expected at a location.",
         ),
         strict=True,
@@ -72,46 +92,61 @@ def document() -> dict[str, Any]:
         )
         for kind, (shape, summary) in {**FED, **OBSERVED, **SENT}.items()
     }
+    join_lines(defined["$defs"])
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "NoRain",
             "version": VERSION,
-            "description": "The events that NoRain sends to other systems, and those "
-            "that it receives from feeds: CloudEvents 1.0 in JSON.",
+            "description": "The events that NoRain sends to other systems and receives from feeds: "
+            "CloudEvents 1.0 in JSON.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
         "channels": {
             "bus": {
                 "address": "norain-{stage}",
-                "parameters": {"stage": {"description": "the stage of the deployment"}},
+                "parameters": {"stage": {"description": "The stage of the deployment."}},
                 "description": "The EventBridge bus (output EventBusName). `detail-type` is the "
                 "type of the CloudEvent, `detail` is the CloudEvent. Delivery is at least once: a "
-                "repeated event has the same id. Events of one subject are sent in the order of "
-                "their `sequence`; a receiver that needs the order compares it.",
+                "repeated event has the same id. To restore the order of the events of a subject, "
+                "compare their `sequence`.",
                 "messages": _references(SENT),
             },
             "stock-feed": {
                 "address": "stock-feed",
                 "description": "The SQS queue (output StockFeedQueueUrl): one CloudEvent per "
-                "message, or a CloudEvents batch of at most 256 KB.",
+                "message, or a CloudEvents batch of at most 256 KB. `source` and `id` identify an "
+                "event for ever: a repeated event is applied once. Invalid events go to the dead "
+                "letters (output StockFeedDlqUrl) with the reason.",
                 "messages": _references(FED),
             },
             "customer-feed": {
                 "address": "customer-feed",
                 "description": "The SQS queue (output CustomerFeedQueueUrl): one CloudEvent per "
-                "message, or a CloudEvents batch of at most 256 KB. An event is identified by "
-                "`source` and `id`, without a time limit. An invalid event goes to the dead "
-                "letters (output CustomerFeedDlqUrl) with its reason; the other events of its "
-                "batch are applied. Events about erased persons are dropped.",
+                "message, or a CloudEvents batch of at most 256 KB. `source` and `id` identify an "
+                "event for ever: a repeated event is applied once. An invalid event goes to the "
+                "dead letters (output CustomerFeedDlqUrl) with the reason; the other events of "
+                "its batch are applied. Events about erased persons are dropped.",
                 "messages": _references(OBSERVED),
             },
         },
         "operations": {
-            "tell": {"action": "send", "channel": {"$ref": "#/channels/bus"}},
-            "feed": {"action": "receive", "channel": {"$ref": "#/channels/stock-feed"}},
-            "observe": {"action": "receive", "channel": {"$ref": "#/channels/customer-feed"}},
+            "sendEvent": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/bus"},
+                "summary": "NoRain sends every change to the bus.",
+            },
+            "receiveStockEvent": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/stock-feed"},
+                "summary": "NoRain receives counts, movements and expected supplies.",
+            },
+            "receiveCustomerEvent": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/customer-feed"},
+                "summary": "NoRain receives what sources know about persons.",
+            },
         },
         "components": {"messages": messages, "schemas": {"Envelope": ENVELOPE, **defined["$defs"]}},
     }
@@ -120,23 +155,38 @@ def document() -> dict[str, Any]:
 ENVELOPE = {
     "type": "object",
     "title": "CloudEvent",
+    "description": "A CloudEvents 1.0 event.",
     "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "data"],
     "properties": {
-        "specversion": {"const": "1.0"},
+        "specversion": {"const": "1.0", "description": "Version of CloudEvents."},
         "id": {
             "type": "string",
-            "description": "with `source` the identity of the event, also when it is repeated",
+            "description": "With `source` the identity of the event; a repeated event keeps it.",
         },
-        "source": {"type": "string", "format": "uri-reference"},
-        "type": {"type": "string"},
-        "subject": {"type": "string", "description": "the id of the order or transfer"},
-        "time": {"type": "string", "format": "date-time"},
+        "source": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "The part of NoRain that sends the event.",
+        },
+        "type": {"type": "string", "description": "The type of the event."},
+        "subject": {
+            "type": "string",
+            "description": "The id of the order, transfer, SKU or profile.",
+        },
+        "time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it happened.",
+        },
         "sequence": {
             "type": "string",
-            "description": "increases within a subject, compared as text",
+            "description": "Increases within a subject; compare it as text.",
         },
-        "datacontenttype": {"const": "application/json"},
-        "data": {"type": "object"},
+        "datacontenttype": {
+            "const": "application/json",
+            "description": "Media type of `data`.",
+        },
+        "data": {"type": "object", "description": "Data of the event; see its type."},
     },
 }
 
@@ -151,6 +201,7 @@ def _enveloped(kind: str, data: Any) -> dict[str, Any]:
 
 
 def _message(kind: str, summary: str, payload: Any) -> dict[str, Any]:
+    """A message of AsyncAPI. ``kind`` is the type of the CloudEvent."""
     return {
         "name": kind,
         "summary": summary,

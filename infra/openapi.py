@@ -7,9 +7,13 @@ the current routes, so it is never out of date.
 import importlib
 import json
 import tomllib
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from infra.examples import add_examples
+from infra.problems import IDEMPOTENT, SHAPES
+from infra.problems import responses as problem_responses
 from shared.web.auth import REACHES, RESOURCE_SERVER, SCOPES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +47,27 @@ AREA_OF_PATH = {
     "asyncapi.json": "service",
 }
 """The area of a route, by the first segment of its path behind /v1."""
+ANSWERS = {
+    "200": "The request succeeded.",
+    "201": "The resource was created.",
+    "202": "The request was accepted and is processed later.",
+    "204": "The request succeeded; there is no body.",
+}
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": True,
+    "description": "A unique key of this request, such as a UUID. A repeated request with the same "
+    "key gets the first answer again, for 30 days.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "required": False,
+    "description": "The ETag of an earlier answer: the answer is 304 while it is current.",
+    "schema": {"type": "string"},
+}
 VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
@@ -56,7 +81,9 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "NoRain",
             "version": VERSION,
-            "description": "One truth about stock and customers for every channel of a retailer.",
+            "description": "One truth about stock and customers for every channel of a retailer. "
+            "Problems are RFC 9457 documents (application/problem+json) with a machine-readable "
+            "`code`. Amounts of money are in minor units. Instants are RFC 3339 in UTC.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -70,12 +97,14 @@ def document() -> dict[str, Any]:
                 operation["tags"] = [area_of(path)]
                 if area_of(path) != area:
                     operation["x-function"] = area
-                _name_problems(operation)
+                _complete(_gateway_path(path), operation)
             whole["paths"].setdefault(_gateway_path(path), {}).update(operations)
         _add_schemas(whole["components"]["schemas"], part, area)
-    whole["components"]["schemas"]["Problem"] = PROBLEM
+    whole["components"]["schemas"].update(deepcopy(SHAPES))
     for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         whole["components"]["schemas"].pop(unused, None)
+    add_examples(whole["paths"])
+    join_lines(whole["components"]["schemas"])
     return whole
 
 
@@ -89,29 +118,6 @@ def _add_schemas(known: dict[str, Any], part: dict[str, Any], area: str) -> None
     for name, shape in part.get("components", {}).get("schemas", {}).items():
         if known.setdefault(name, shape) != shape:
             raise ValueError(f"{area} defines the schema {name} differently from another area")
-
-
-PROBLEM = {
-    "type": "object",
-    "title": "Problem",
-    "description": "RFC 9457 problem details; further members carry the data of the refusal.",
-    "required": ["type", "title", "status", "code", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["path", "message"],
-                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
-    },
-}
 
 
 def _part(area: str) -> dict[str, Any]:
@@ -136,20 +142,39 @@ def _gateway_path(path: str) -> str:
     return path.replace("<", "{").replace(">", "}")
 
 
-def _name_problems(operation: dict[str, Any]) -> None:
-    """Declare every error as a problem document, in place of the error schemas of Powertools."""
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    """Declare the headers and problems of an operation, in place of the errors of Powertools."""
+    responses = operation["responses"]
     for status in ("422", "500"):
-        operation["responses"].pop(status, None)
-    operation["responses"].get("304", {}).pop("content", None)
-    for parameter in operation.get("parameters", []):
+        responses.pop(status, None)
+    for status in ("204", "304"):
+        responses.get(status, {}).pop("content", None)
+    for status, text in ANSWERS.items():
+        if responses.get(status, {}).get("description") == "Successful Response":
+            responses[status]["description"] = text
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
         if parameter["name"] == "near":
             parameter["explode"] = False
-    operation["responses"]["default"] = {
-        "description": "refused; the body says why",
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        },
-    }
+    if operation["operationId"] in IDEMPOTENT:
+        parameters.append(IDEMPOTENCY_KEY)
+    if "304" in responses:
+        parameters.append(IF_NONE_MATCH)
+    if not parameters:
+        del operation["parameters"]
+    responses.update(problem_responses(path, operation))
+
+
+def join_lines(part: Any) -> None:
+    """Join the lines of descriptions, which come from docstrings in the code."""
+    if isinstance(part, dict):
+        if isinstance(part.get("description"), str):
+            part["description"] = " ".join(part["description"].split())
+        for value in part.values():
+            join_lines(value)
+    elif isinstance(part, list):
+        for value in part:
+            join_lines(value)
 
 
 def main() -> None:

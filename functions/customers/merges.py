@@ -16,7 +16,12 @@ from shared.customers.contract.merges import (
     UnmergeRequest,
     preview_answer,
 )
-from shared.customers.contract.reviews import CustomerReviews, JudgedReview, Verdict, review_answer
+from shared.customers.contract.reviews import (
+    CustomerReviews,
+    JudgedReview,
+    VerdictInput,
+    review_answer,
+)
 from shared.web.api import idempotent, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Id
@@ -52,11 +57,11 @@ def list_reviews(limit: Limit = 20, cursor: Cursor = None) -> CustomerReviews:
     operation_id="judgeReview",
     security=MANAGE,
     summary="Judge a pair: the same person or different people",
-    description="`same` merges the two profiles. `different` keeps them apart for good: no rule "
-    "links the two records again.",
+    description="The verdict `same` merges the two profiles. `different` keeps them apart for "
+    "good: no rule links the two records again.",
 )
 def judge(
-    review_id: Annotated[Id, Path(description="The id of the review.")], verdict: Verdict
+    review_id: Annotated[Id, Path(description="The id of the review.")], verdict: VerdictInput
 ) -> JudgedReview:
     act = act_of(who(router), f"review: {verdict.verdict}")
     profile_ids = store.judge(review_id, verdict.verdict, act)

@@ -61,7 +61,7 @@ def list_fulfillments(
 ) -> FulfillmentsAnswer:
     caller = who(router)
     caller.must_work_at(location_id)
-    page = store.picks(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
+    page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
     return FulfillmentsAnswer(
         fulfillments=[
             fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
@@ -85,7 +85,9 @@ def accept(fulfillment_id: FulfillmentPath, body: AcceptInput | None = None) -> 
     location_id = (body or AcceptInput()).location_id
     return _change(
         fulfillment_id,
-        lambda order, now, actor: offers.accepted(order, fulfillment_id, location_id, now, actor),
+        lambda order, now, actor: offers.accept_offer(
+            order, fulfillment_id, location_id, now, actor
+        ),
         location_id,
     )
 
@@ -155,7 +157,7 @@ def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
 def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
     return _change(
         fulfillment_id,
-        lambda order, now, actor: model.act(
+        lambda order, now, actor: model.advance(
             order,
             fulfillment_id,
             "ship",
@@ -208,7 +210,7 @@ def _step(
     handed_over = units(body.lines) if body else None
     return _change(
         fulfillment_id,
-        lambda order, now, actor: model.act(
+        lambda order, now, actor: model.advance(
             order, fulfillment_id, action, now, actor, units=handed_over
         ),
     )
@@ -223,4 +225,6 @@ def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None)
         caller.must_work_at(location_id or order.fulfillment(fulfillment_id).location_id)
         return decide(order, now, actor)
 
-    return change_order(store.order_of(fulfillment_id), checked, caller, idempotent(router))
+    return change_order(
+        store.order_of_fulfillment(fulfillment_id), checked, caller, idempotent(router)
+    )

@@ -64,14 +64,14 @@ router = Router()
 def place_order(body: OrderInput) -> OrderAnswer:
     caller, request, now = who(router), idempotent(router), now_in_milliseconds()
     caller.must_see(body.channel)
-    draft = body.order(body.order_id or store.id_of(request), now)
+    draft = body.order(body.order_id or store.order_id_of_request(request), now)
     text = placing.place(
         draft,
         request,
         caller.actor,
         now,
         answer_text,
-        buyer=lambda: buyers.buyer(body.customer, request, now, caller),
+        buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
     )
     return OrderAnswer.model_validate_json(text)
 
@@ -85,7 +85,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
     "is strongly consistent.",
 )
 def get_order(order_id: OrderPath) -> OrderAnswer:
-    return order_answer(store.whole(readable_order(order_id, who(router))))
+    return order_answer(store.with_past(readable_order(order_id, who(router))))
 
 
 @router.get(
@@ -113,12 +113,12 @@ def list_orders(
 ) -> OrdersAnswer:
     caller = who(router)
     if profile_id is not None and location_id is None and state is None:
-        names = buyers.names_read(profile_id, caller.actor, now_in_milliseconds())
-        rows = store.of_profiles(names, limit, page_end(cursor, SHOPPER_PAGE))
+        names = buyers.read_profile_ids(profile_id, caller.actor, now_in_milliseconds())
+        rows = store.orders_of_profiles(names, limit, page_end(cursor, SHOPPER_PAGE))
         orders, end = rows.orders, rows.after
     elif location_id is not None and profile_id is None:
-        page = store.picks(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
-        orders, end = store.of_ids(pick.order_id for pick in page.picks), page.after
+        page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
+        orders, end = store.orders_by_id(pick.order_id for pick in page.picks), page.after
     else:
         raise invalid("query", "give either profile_id, or location_id with or without state")
     return OrdersAnswer(
@@ -155,7 +155,7 @@ def get_decision(
     description="Returns every event of the order, oldest first, with its time and actor.",
 )
 def get_history(order_id: OrderPath) -> HistoryAnswer:
-    return history_answer(store.whole(readable_order(order_id, who(router))))
+    return history_answer(store.with_past(readable_order(order_id, who(router))))
 
 
 @router.post(

@@ -22,7 +22,7 @@ from shared.orders.contract.transfers import (
 )
 from shared.orders.model import transfers
 from shared.orders.model.transfers import Transfer, TransferChange
-from shared.orders.store import id_of
+from shared.orders.store import order_id_of_request
 from shared.orders.store import transfers as transfers_store
 from shared.web.api import idempotent, who
 from shared.web.auth import needs
@@ -51,7 +51,9 @@ def request_transfer(body: TransferInput) -> TransferAnswer:
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
             raise invalid(f"$.{field}", "this location does not exist")
-    requested = transfers.request(body.transfer(id_of(request), now), now, caller.actor)
+    requested = transfers.request(
+        body.transfer(order_id_of_request(request), now), now, caller.actor
+    )
     text = transfers_store.request_once(requested, now, request, _answer_text)
     return TransferAnswer.model_validate_json(text)
 
@@ -71,7 +73,7 @@ def suggest_transfers(
     ],
     days: Annotated[int, Query(ge=1, le=60, description="Days of expected sales.")] = 7,
 ) -> SuggestionsAnswer:
-    return suggestions_answer(suggesting.suggested(sku, days, now_in_milliseconds()))
+    return suggestions_answer(suggesting.suggest_transfers(sku, days, now_in_milliseconds()))
 
 
 @router.get(

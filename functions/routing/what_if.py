@@ -42,7 +42,7 @@ def try_draft(body: WhatIfInput) -> WhatIfAnswer:
     key = key_of(body.cursor, DECISION_KEY, "$.cursor") if body.cursor else ""
     pk, _, sk = key.partition("\n")
     since = now_in_milliseconds() - timedelta(days=body.days)
-    page, last = store.decided_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
+    page, last = store.first_decisions_since(since, WHAT_IF_ITEMS, (pk, sk) if pk else None)
     decisions = (
         (name, Decision.from_bytes(data)) for name, data in page if not is_erased_stub(data)
     )

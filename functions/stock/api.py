@@ -16,10 +16,10 @@ from shared.stock.contract.feed import RejectedEvent, Updates, UpdatesAnswer, ev
 from shared.stock.contract.holds import BindInput, ExtendInput, HoldAnswer, HoldInput, hold_of
 from shared.stock.contract.positions import (
     MovementAnswer,
-    Movements,
+    MovementsAnswer,
     OnePosition,
     PositionAnswer,
-    Positions,
+    PositionsAnswer,
 )
 from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
 from shared.stock.model.position import Hold
@@ -120,9 +120,9 @@ def list_positions(
     sku: SkuPath,
     limit: Annotated[int, Query(ge=1, le=500, description="Number of positions on a page.")] = 100,
     cursor: Cursor = None,
-) -> Positions:
+) -> PositionsAnswer:
     positions, after = store.positions_page(sku, limit, key_of(cursor, ID) if cursor else None)
-    return Positions(
+    return PositionsAnswer(
         sku=sku,
         positions=[PositionAnswer.of(position) for position in positions],
         next_cursor=cursor_of(after) if after else None,
@@ -158,11 +158,11 @@ def list_movements(
     location_id: LocationPath,
     limit: Annotated[int, Query(ge=1, le=200, description="Number of movements on a page.")] = 50,
     cursor: Cursor = None,
-) -> Movements:
+) -> MovementsAnswer:
     rows, before = store.movements_page(
         sku, location_id, limit, int(key_of(cursor, "[0-9]{1,12}")) if cursor else None
     )
-    return Movements(
+    return MovementsAnswer(
         sku=sku,
         location_id=location_id,
         movements=[movement for row in rows for movement in MovementAnswer.of_row(row)],

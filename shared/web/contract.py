@@ -19,6 +19,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     Strict,
     StringConstraints,
+    WithJsonSchema,
     model_serializer,
 )
 from pydantic_core import CoreSchema
@@ -44,7 +45,10 @@ def _in_range(instant: datetime) -> datetime:
 
 
 Instant = Annotated[
-    AwareDatetime, AfterValidator(_in_utc), PlainSerializer(rfc3339, return_type=str)
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 InstantInput = Annotated[Instant, AfterValidator(_in_range)]
 """An instant of a request, in a range that leaves room for adding and subtracting durations."""
@@ -105,7 +109,15 @@ class Answer(BaseModel):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """The schema of the declared fields; fields that ``_present`` drops are not required."""
-        return handler({name: part for name, part in schema.items() if name != "serialization"})
+        return handler(_without_serializer(schema))
+
+
+def _without_serializer(schema: Any) -> Any:
+    """``schema`` without its serializer, which may lie below the validators of the model."""
+    rest = {name: part for name, part in schema.items() if name != "serialization"}
+    if rest["type"].startswith("function-"):
+        rest["schema"] = _without_serializer(rest["schema"])
+    return rest
 
 
 class Money(Input):

@@ -50,5 +50,5 @@ def found(name: str = "o-1", number: int = 1) -> Fulfillment:
 def project(name: str = "o-1", before: Order | None = None) -> Order:
     stored = store.find(name)
     assert stored is not None
-    store.project(stored, before)
+    store.project_pick_rows(stored, before)
     return stored

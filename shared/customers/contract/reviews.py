@@ -84,7 +84,7 @@ class CustomerReviews(Answer):
     """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
-class Verdict(Input):
+class VerdictInput(Input):
     """The verdict on a pair of records."""
 
     verdict: Literal["same", "different"]

@@ -42,6 +42,7 @@ class BoughtLine(Answer):
     """The id of the order line, as the channel named it."""
     sku: Sku
     quantity: Units
+    """Number of ordered units."""
     unit_price: Money
     """Price of one unit."""
     method: Method
@@ -214,7 +215,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     ),
     "stock.count_requested": (
         CountRequested,
-        "A picker did not find units that the stock shows; the location is asked to count.",
+        "A picker did not find units that the stock shows; please count.",
     ),
     "fulfillment.withdrawn": (
         OfFulfillment,

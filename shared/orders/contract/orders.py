@@ -223,6 +223,7 @@ class OrderLine(Answer):
     """The id of the order line, as the channel named it."""
     sku: Sku
     quantity: Units
+    """Number of ordered units."""
     method: Method
     """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None

@@ -82,7 +82,7 @@ def _fields(position: Position) -> dict[str, Any]:
     }
 
 
-class Positions(Answer):
+class PositionsAnswer(Answer):
     """A page of stock positions of a SKU."""
 
     sku: str
@@ -138,7 +138,7 @@ class MovementAnswer(Answer):
         return movements[::-1]
 
 
-class Movements(Answer):
+class MovementsAnswer(Answer):
     """A page of the movements of a stock position."""
 
     sku: str

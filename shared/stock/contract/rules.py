@@ -277,7 +277,7 @@ def _more_than_all(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
             errors.append(
                 {
                     "path": f"$.rules[{place}].ring_fence.ratio",
-                    "message": f"the ratios of these fences add up to {total / WHOLE:.4g} > 1",
+                    "message": f"the ratios of these fences add up to {total / WHOLE:.4g}",
                 }
             )
     return errors

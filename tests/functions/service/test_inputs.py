@@ -1,4 +1,4 @@
-"""No answer is a fault of ours, whatever is sent to any route of the API document."""
+"""Every input to every route of the API document gets an answer that is documented, never 500."""
 
 import base64
 import importlib
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
-from infra import openapi
+from infra import openapi, problems
 from shared.aws.clients import dynamodb
 from shared.schema import TABLES
 from shared.web.auth import SCOPES
@@ -267,14 +267,40 @@ def _with(body: Any, place: tuple[str | int, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize("area", AREAS)
-def test_no_input_is_a_fault_of_ours(area: str, ids: dict[str, str]) -> None:
-    faults = [
-        f"{name}: {odd}"
-        for odd, made in requests(area, ids)
-        for name in HANDLERS.get(area, (f"{area}.api",))
-        if int(handler(name)(made, None)["statusCode"]) >= 500
-    ]
+def test_no_input_is_a_fault_of_ours_and_every_problem_is_documented(
+    area: str, ids: dict[str, str]
+) -> None:
+    documented = problems.by_route(openapi.document()["paths"])
+    faults, undocumented = [], set()
+    for odd, made in requests(area, ids):
+        for name in HANDLERS.get(area, (f"{area}.api",)):
+            answer = handler(name)(made, None)
+            status = int(answer["statusCode"])
+            if status >= 500:
+                faults.append(f"{name}: {odd}")
+            elif status >= 400:
+                code = json.loads(answer["body"])["code"]
+                if code not in documented[made["routeKey"]]:
+                    undocumented.add((made["routeKey"], code))
     assert faults == []
+    # A path parameter with a slash or nothing in it is another route, or none.
+    assert {(route, code) for route, code in undocumented if code != "not_found"} == set()
+
+
+def test_an_idempotency_key_is_documented_where_it_is_required(ids: dict[str, str]) -> None:
+    required, paths = set(), openapi.document()["paths"]
+    for route, sample in samples().items():
+        method, _, path = route.partition(" ")
+        operation = paths[path][method.lower()]
+        made = _at(_allowed(sample), path, ids)
+        made["headers"].pop("idempotency-key", None)
+        area = operation.get("x-function", operation["tags"][0])
+        if "." in area:
+            continue
+        answer = handler(f"{area}.api")(made, None)
+        if answer["body"] and json.loads(answer["body"]).get("code") == "idempotency_key_missing":
+            required.add(operation["operationId"])
+    assert required == problems.IDEMPOTENT
 
 
 @pytest.mark.parametrize("text", [text for text in UNREADABLE if text not in {"", "null", "[]"}])

@@ -23,7 +23,7 @@ DEAR_STORES = {**DEFAULT_POLICY.handling, "store": Handling(package=1_500, unit=
 def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
     changing.change(
         name,
-        lambda stored: offers.accepted(stored, f"{name}.1", location_id, LATER, "store"),
+        lambda stored: offers.accept_offer(stored, f"{name}.1", location_id, LATER, "store"),
         LATER,
         request=request(key or f"accept-{location_id}"),
         answer=answer,
@@ -31,7 +31,7 @@ def accept(location_id: str | None, name: str = "o-1", key: str = "") -> None:
 
 
 def listed(location_id: str) -> list[str]:
-    return [pick.fulfillment.fulfillment_id for pick in store.picks(location_id).picks]
+    return [pick.fulfillment.fulfillment_id for pick in store.pick_list(location_id).picks]
 
 
 def test_without_a_policy_nobody_competes() -> None:
@@ -100,7 +100,7 @@ def test_each_sees_it_in_its_list_until_somebody_has_it() -> None:
     accept("boulder")
     project(before=before)
     assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
-    store.project(before, None)  # late
+    store.project_pick_rows(before, None)  # late
     assert (listed("denver"), listed("boulder"), listed("omaha")) == ([], ["o-1.1"], [])
 
 
@@ -113,7 +113,7 @@ def test_a_list_of_offers_to_rivals_goes_on_where_its_page_ended() -> None:
     seen: list[str] = []
     after = None
     while True:
-        page = store.picks("boulder", limit=2, after=after)
+        page = store.pick_list("boulder", limit=2, after=after)
         seen += [pick.order_id for pick in page.picks]
         if (after := page.after) is None:
             break
@@ -125,7 +125,7 @@ def test_a_cheaper_place_takes_what_nobody_has_begun_to_pick() -> None:
     shop.stocked({"A": {"omaha": 3}})
     assert buy(line("1", "A", 2)).location_id == "omaha"
     shop.stocked({"A": {"denver": 5}})
-    assert offers.improve("o-1", LATER) is not None
+    assert offers.move_where_cheaper("o-1", LATER) is not None
     assert found().state == "cancelled"
     moved = found(number=2)
     assert (moved.location_id, moved.state) == ("denver", "offered")
@@ -136,7 +136,7 @@ def test_a_cheaper_place_takes_what_nobody_has_begun_to_pick() -> None:
     assert stored is not None
     told = [entry.event for entry in stored.history]
     assert told[-2:] == ["fulfillment.withdrawn", "fulfillment.offered"]
-    assert offers.improve("o-1", LATER) is None
+    assert offers.move_where_cheaper("o-1", LATER) is None
 
 
 def test_a_cheaper_place_that_is_later_than_promised_does_not_take_it() -> None:
@@ -145,7 +145,7 @@ def test_a_cheaper_place_that_is_later_than_promised_does_not_take_it() -> None:
     shop.stocked({"A": {"denver": 3}})
     promised = buy()
     shop.stocked({"A": {"depot": 5}})
-    assert offers.improve("o-1", LATER) is None
+    assert offers.move_where_cheaper("o-1", LATER) is None
     assert found() == promised
     shop.laws()
 
@@ -155,7 +155,7 @@ def test_a_cheaper_place_that_is_as_soon_takes_it() -> None:
     shop.stocked({"A": {"denver": 3}})
     promised = buy()
     shop.stocked({"A": {"depot": 5}})
-    assert offers.improve("o-1", NOW) is not None
+    assert offers.move_where_cheaper("o-1", NOW) is not None
     moved = found(number=2)
     assert moved.location_id == "depot"
     assert moved.deliver_by is not None
@@ -169,7 +169,7 @@ def test_of_two_lines_one_may_move_and_the_other_stay() -> None:
     shop.stocked({"A": {"omaha": 2}, "B": {"omaha": 2}})
     buy(line("1", "A", 2), line("2", "B", 2))
     shop.stocked({"A": {"denver": 9}})
-    offers.improve("o-1", LATER)
+    offers.move_where_cheaper("o-1", LATER)
     shop.laws()
     stored = store.find("o-1")
     assert stored is not None
@@ -186,7 +186,7 @@ def test_it_stays_when_the_policy_does_not_ask_or_it_saves_too_little(
     shop.stocked({"A": {"omaha": 3}})
     buy()
     shop.stocked({"A": {"denver": 5}})
-    assert offers.improve("o-1", LATER) is None, why
+    assert offers.move_where_cheaper("o-1", LATER) is None, why
     assert found().location_id == "omaha"
     shop.laws()
 
@@ -196,9 +196,11 @@ def test_what_is_being_picked_stays() -> None:
     shop.stocked({"A": {"omaha": 3}})
     buy()
     accept(None)
-    changing.change("o-1", lambda stored: model.act(stored, "o-1.1", "pick", LATER, "store"), LATER)
+    changing.change(
+        "o-1", lambda stored: model.advance(stored, "o-1.1", "pick", LATER, "store"), LATER
+    )
     shop.stocked({"A": {"denver": 5}})
-    assert offers.improve("o-1", LATER) is None
+    assert offers.move_where_cheaper("o-1", LATER) is None
 
 
 def test_the_units_it_holds_itself_are_no_reason_to_move() -> None:
@@ -207,7 +209,7 @@ def test_the_units_it_holds_itself_are_no_reason_to_move() -> None:
     shop.stocked({"A": {"denver": 2, "omaha": 9}})
     assert buy(line("1", "A", 2)).location_id == "denver"
     shop.project("A")
-    assert offers.improve("o-1", LATER) is None
+    assert offers.move_where_cheaper("o-1", LATER) is None
 
 
 def test_unpicked_orders_are_found_once_each() -> None:
@@ -215,5 +217,5 @@ def test_unpicked_orders_are_found_once_each() -> None:
     buy(line("1", "A", 1), line("2", "B", 5), name="o-1")
     buy(name="o-2")
     list(map(partial(project), ["o-1", "o-2"]))
-    names = list(store.unpicked(["boulder", "denver"], model.UNPICKED))
+    names = list(store.unpicked_orders(["boulder", "denver"], model.UNPICKED))
     assert sorted(names) == ["o-1", "o-2"]

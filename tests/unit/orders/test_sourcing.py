@@ -45,10 +45,14 @@ def started(*lines: model.Line) -> Order:
 
 def test_what_a_refused_write_has_told_is_newer_than_the_packs() -> None:
     packs = supply(denver=5, omaha=2)
-    learnt = packs.with_facts({("denver", "A"): FloorFacts(0, 0), ("omaha", "A"): FloorFacts(-3, 0)})
+    learnt = packs.with_facts(
+        {("denver", "A"): FloorFacts(0, 0), ("omaha", "A"): FloorFacts(-3, 0)}
+    )
     assert packs.sellable_locations("A") == {"denver": 5, "omaha": 2}
     assert learnt.sellable_locations("A") == {}
-    assert learnt.with_facts({("omaha", "A"): FloorFacts(1, 1)}).sellable_locations("A") == {"omaha": 1}
+    assert learnt.with_facts({("omaha", "A"): FloorFacts(1, 1)}).sellable_locations("A") == {
+        "omaha": 1
+    }
 
 
 def test_stock_at_a_place_that_nobody_knows_is_not_sold() -> None:
