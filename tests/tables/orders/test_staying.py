@@ -40,7 +40,7 @@ def with_demand(monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
     """Each shelf sells ``rate`` units a day of what earns 900 each."""
     catalog.put(Product("A", "The A", 1000, "USD", 0.5, margin=900, salvage=0))
     monkeypatch.setattr(
-        sourcing.Supply, "rates", lambda self, place, skus, now: dict.fromkeys(skus, rate)
+        sourcing.Supply, "sale_rates", lambda self, place, skus, now: dict.fromkeys(skus, rate)
     )
 
 
