@@ -48,11 +48,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     channel = event.get("channel", setting("export_channel"))
     stores = Stores.of(all_locations(), now, unpicked())
-    wanted = [event["format"]] if "format" in event else list(FILES)
-    made = [_write(form, channel, stores, context) for form in wanted]
-    for one in made:
+    formats = [event["format"]] if "format" in event else list(FILES)
+    exports = [_write(form, channel, stores, context) for form in formats]
+    for one in exports:
         logger.info("exported", extra=one)
-    return {"exports": made}
+    return {"exports": exports}
 
 
 def _write(form: str, channel: str, stores: Stores, context: Any) -> dict[str, Any]:

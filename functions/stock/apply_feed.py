@@ -94,10 +94,10 @@ def _apply(
     events = {place: [event for _, event in rows] for place, rows in by_position.items()}
     if not events:
         return set(), 0
-    found = store.positions_of(events)
+    positions = store.positions_of(events)
     applied = store.applied_movements(event for rows in events.values() for event in rows)
     with ThreadPoolExecutor(WRITERS) as pool:
-        written = store.apply_batch(events, found, applied, now, pool.map)
+        written = store.apply_batch(events, positions, applied, now, pool.map)
     failed = set()
     for place, result in written.items():
         if isinstance(result, Exception):

@@ -75,11 +75,11 @@ class Found:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    left = context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
-    asked = event.get("audit")
-    if asked is None:
-        return _scheduled(time.monotonic() + min(SECONDS, left))
-    return _asked(asked, time.monotonic() + min(ASKED_SECONDS, left))
+    seconds = context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
+    request = event.get("audit")
+    if request is None:
+        return _scheduled(time.monotonic() + min(SECONDS, seconds))
+    return _asked(request, time.monotonic() + min(ASKED_SECONDS, seconds))
 
 
 def _scheduled(until: float) -> dict[str, Any]:
@@ -130,18 +130,18 @@ def _walk(
     seem wrong. With ``tidy`` obsolete attributes of correct positions are removed."""
     found = Found()
     promised = _promised(())
-    seeming: dict[PositionKey, Look] = {}
+    suspects: dict[PositionKey, Look] = {}
     for places, after in pages:
         looks = _look(places, lambda _: promised)
         found.unsettled += (place for place, look in looks.items() if look.position.slots)
-        seeming |= {place: look for place, look in looks.items() if look.drifts}
+        suspects |= {place: look for place, look in looks.items() if look.drifts}
         found.positions += len(looks)
         found.after = after
         if tidy:
             _tidy(look.position for look in looks.values() if not look.drifts)
-        if time.monotonic() > until or len(seeming) > MOST_SEEMING:
+        if time.monotonic() > until or len(suspects) > MOST_SEEMING:
             break
-    for place, look in _confirmed(seeming, settle, found).items():
+    for place, look in _confirmed(suspects, settle, found).items():
         found.drifts += look.drifts
         if repair:
             (found.mended if _mended(look) else found.unsettled).append(place)
@@ -149,13 +149,13 @@ def _walk(
 
 
 def _tidy(positions: Iterable[Position]) -> None:
-    now, kept = _now(), list(positions)
-    counted = any(position.counters for position in kept)
+    now, candidates = _now(), list(positions)
+    counted = any(position.counters for position in candidates)
     rule_ids = rules.rule_ids_since(now - tidying.TIDY_AFTER) if counted else frozenset()
     untidy = [
-        (position, left)
-        for position in kept
-        if (left := tidying.leftovers(position, rule_ids, now))
+        (position, leftovers)
+        for position in candidates
+        if (leftovers := tidying.leftovers(position, rule_ids, now))
     ]
     with ThreadPoolExecutor(READERS) as pool:
         tidied = sum(pool.map(lambda one: audit.tidy(one[0], one[1], now), untidy))
@@ -191,20 +191,22 @@ def _look(
 
 
 def _confirmed(
-    seeming: dict[PositionKey, Look], settle: float, found: Found
+    suspects: dict[PositionKey, Look], settle: float, found: Found
 ) -> dict[PositionKey, Look]:
     """The drifts that two successive reads confirm. Reads are no snapshot: most apparent drift is a
     write that was under way. Some units were promised by items that an index did not show yet, so
     the ledgers are now also searched for everything that has reserved units."""
     confirmed: dict[PositionKey, Look] = {}
     for _ in range(1, LOOKS):
-        if not seeming:
+        if not suspects:
             return confirmed
         time.sleep(settle)
-        repeated = {place: look for place, look in _look(seeming, _promised).items() if look.drifts}
-        confirmed |= {place: look for place, look in repeated.items() if look.same(seeming[place])}
-        seeming = {place: look for place, look in repeated.items() if place not in confirmed}
-    found.unsettled += seeming
+        repeated = {
+            place: look for place, look in _look(suspects, _promised).items() if look.drifts
+        }
+        confirmed |= {place: look for place, look in repeated.items() if look.same(suspects[place])}
+        suspects = {place: look for place, look in repeated.items() if place not in confirmed}
+    found.unsettled += suspects
     return confirmed
 
 

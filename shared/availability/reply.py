@@ -59,8 +59,8 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
     scope = answer.scope_of(question, places)
     variants: dict[str, list[Variant]] = {}
     if question.limit and (empty := answer.unsellable_skus(question, packs, scope)):
-        variants, others = _variants(empty[:MOST_EMPTY], question.channel, at)
-        packs = {**others, **packs}
+        variants, variant_packs = _variants(empty[:MOST_EMPTY], question.channel, at)
+        packs = {**variant_packs, **packs}
     text = answer.answer_text(question, packs, places, at, scope=scope, variants=variants)
     tag = answer.etag(text)
     headers = {"ETag": tag, **(OWN if asked.channel is None else SHARED)}

@@ -181,8 +181,8 @@ def answer_text(
         )
         for sku in asked.skus
     )
-    known = [packs[sku].as_of for sku in asked.skus if sku in packs]
-    as_of = min(known) if known else rfc3339(next_minute(at) - timedelta(minutes=1))
+    as_ofs = [packs[sku].as_of for sku in asked.skus if sku in packs]
+    as_of = min(as_ofs) if as_ofs else rfc3339(next_minute(at) - timedelta(minutes=1))
     return f'{{"as_of":"{as_of}","items":[{items}]}}'
 
 
@@ -265,10 +265,14 @@ def _item(
         shown = [(location, max(0, units)) for location, units in counted]
     sellable = sum([units for _, units in counted if units > 0])
     rows = _rows(shown[: asked.limit], places, scope.distances, pack)
-    coming = _next_expected(pack, None if scope.order is None else set(scope.order), at)
-    expected = f',"next_expected":{_supply_text(*coming)}' if coming else ""
-    word, begins, instead = status(sellable, pack.life, at, expected=bool(coming)), "", ""
-    if word == "preorder" and pack.life.available_from:
+    next_supply = _next_expected(pack, None if scope.order is None else set(scope.order), at)
+    expected = f',"next_expected":{_supply_text(*next_supply)}' if next_supply else ""
+    status_word, begins, instead = (
+        status(sellable, pack.life, at, expected=bool(next_supply)),
+        "",
+        "",
+    )
+    if status_word == "preorder" and pack.life.available_from:
         begins = f',"available_from":"{rfc3339(pack.life.available_from)}"'
     if not sellable:
         parts = [] if scope.order is None else _elsewhere(asked, pack, places, at=at, floor=floor)
@@ -276,7 +280,7 @@ def _item(
             parts.append(others)
         instead = f',"instead":{{{",".join(parts)}}}' if parts else ""
     return (
-        f'{{"sku":{dumps(sku)},"status":"{word}","sellable":{sellable}{begins}{expected}{instead},'
+        f'{{"sku":{dumps(sku)},"status":"{status_word}","sellable":{sellable}{begins}{expected}{instead},'
         f'"locations":[{rows}]}}'
     )
 
@@ -302,11 +306,11 @@ def _rows(
         return ",".join([f"{head}{units}{tail}" for (head, tail), units in texts])
     confidences = dict(zip(pack.locations, pack.confidence, strict=False))
     if distances is None:
-        told = [
+        rated = [
             (places[location], units, CONFIDENCE_TEXTS[confidences.get(location)])
             for location, units in shown
         ]
-        return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in told])
+        return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in rated])
     rows = []
     for location, units in shown:
         head, tail = places[location]
@@ -352,24 +356,26 @@ def _elsewhere(
 ) -> list[str]:
     """The JSON of the nearest location with units, measured from the point or the locations asked
     for, and of the first supply expected anywhere."""
-    known = places.locations
-    having = {
+    locations = places.locations
+    sellable = {
         location: units - floor
         for location, units in zip(pack.locations, pack.available, strict=True)
-        if units > floor and location in known
+        if units > floor and location in locations
     }
     parts = []
-    if having:
-        origins = [asked.point] if asked.point else _points(known, _named(asked, known) or ())
-        km, named = _nearest([known[location] for location in having], origins)
+    if sellable:
+        origins = (
+            [asked.point] if asked.point else _points(locations, _named(asked, locations) or ())
+        )
+        km, named = _nearest([locations[location] for location in sellable], origins)
         distances = None if km is None else {named: km}
-        parts.append(f'"nearest":{_rows([(named, having[named])], places, distances, pack)}')
+        parts.append(f'"nearest":{_rows([(named, sellable[named])], places, distances, pack)}')
     if coming := _next_expected(pack, None, at):
         parts.append(f'"next_expected":{_supply_text(*coming)}')
     return parts
 
 
-def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float | None, str]:
+def _nearest(locations: Sequence[Location], origins: Sequence[Point]) -> tuple[float | None, str]:
     """The distance to the nearest location from any of ``origins``, and its id; the first location
     without origins.
 
@@ -377,9 +383,9 @@ def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float
     of WGS84.
     """
     if not origins:
-        return None, there[0].location_id
+        return None, locations[0].location_id
     if len(origins) == 1:
-        km, location = around(there, origins[0])[0]
+        km, location = around(locations, origins[0])[0]
         return km, location.location_id
     vectors = [(_vector(origin), origin) for origin in origins]
 
@@ -388,7 +394,7 @@ def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float
         return max((x * a + y * b + z * c, origin) for (a, b, c), origin in vectors)
 
     ranked = sorted(
-        ((*closest(location), location) for location in there), key=lambda entry: -entry[0]
+        ((*closest(location), location) for location in locations), key=lambda entry: -entry[0]
     )
     return min(
         (around([location], origin)[0][0], location.location_id)
@@ -457,14 +463,14 @@ def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tupl
     if pack.life.discontinued:
         return None
     now = at.timestamp()
-    coming: dict[int, int] = {}
+    units_by_second: dict[int, int] = {}
     for place, supplies in pack.expected.items():
         if wanted is not None and pack.locations[int(place)] not in wanted:
             continue
         for second, units in supplies:
             if second > now:
-                coming[second] = coming.get(second, 0) + units
-    return min(coming.items()) if coming else None
+                units_by_second[second] = units_by_second.get(second, 0) + units
+    return min(units_by_second.items()) if units_by_second else None
 
 
 def etag(text: str) -> str:

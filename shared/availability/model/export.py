@@ -111,12 +111,12 @@ def google(product: Product, pack: Columns, stores: Stores) -> Iterator[str]:
 def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
     """One line: one offer for shipping, and one for each store that offers
     pickup."""
-    there = [
+    stocked = [
         (stores.locations[name], max(0, units))
         for name, units in zip(pack.locations, pack.available, strict=True)
         if name in stores.locations
     ]
-    shipped = sum(units for location, units in there if location.ship)
+    shipped = sum(units for location, units in stocked if location.ship)
     coming = first_expected(pack, stores.at)
     life, at = pack.life, stores.at
     word = status(shipped, life, at, expected=coming is not None)
@@ -136,7 +136,7 @@ def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
             ),
             "availableAtOrFrom": {"@type": "Place", "@id": f"{PLACE}{location.location_id}"},
         }
-        for location, units in there
+        for location, units in stocked
         if units and stores.slas[location.location_id]
     ]
     document: dict[str, Any] = {

@@ -106,7 +106,7 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
     rows = dict(pack.rows) if pack else {}
     as_of = pack.as_of if pack else None
     since = pack.prior.since if pack and pack.prior else None
-    news = False
+    changed = False
     for change in changes:
         known = rows.get(change.location_id)
         if change.row is None:
@@ -119,9 +119,9 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
             rows[change.location_id] = _with_learnt(known, change, since)
         else:
             continue
-        news = True
+        changed = True
         as_of = change.at if as_of is None else max(as_of, change.at)
-    if not news or as_of is None:
+    if not changed or as_of is None:
         return None
     return _next(sku, pack, rows, as_of, since)
 
@@ -303,7 +303,7 @@ def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
     columns."""
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
-    sure = [rows[location].confidence for location in order]
+    confidences = [rows[location].confidence for location in order]
     return Columns(
         as_of,
         order,
@@ -312,7 +312,7 @@ def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
         {place: [list(each) for each in row.expected] for place, row in some if row.expected},
         {place: row.reserved for place, row in some if row.reserved},
         {place: dict(row.counters) for place, row in some if row.counters},
-        sure if any(known is not None for known in sure) else [],
+        confidences if any(known is not None for known in confidences) else [],
     )
 
 
@@ -321,29 +321,29 @@ def merge_columns(slices: Sequence[Columns]) -> Columns:
     ``slices``."""
     if len(slices) == 1:
         return slices[0]
-    found: list[tuple[str, int, int, int | None]] = []
+    columns: list[tuple[str, int, int, int | None]] = []
     expected: dict[str, list[list[int]]] = {}
     reserved: dict[str, int] = {}
     counters: dict[str, dict[str, int]] = {}
     for part in slices:
-        sure = part.confidence or [None] * len(part.locations)
-        found += zip(part.locations, part.available, part.versions, sure, strict=True)
+        confidences = part.confidence or [None] * len(part.locations)
+        columns += zip(part.locations, part.available, part.versions, confidences, strict=True)
         name = part.locations.__getitem__
         expected |= {name(int(place)): units for place, units in part.expected.items()}
         reserved |= {name(int(place)): units for place, units in part.reserved.items()}
         counters |= {name(int(place)): units for place, units in part.counters.items()}
-    found.sort(key=lambda row: row[0])
-    at = {row[0]: str(place) for place, row in enumerate(found)}
-    sure = [row[3] for row in found]
+    columns.sort(key=lambda row: row[0])
+    at = {row[0]: str(place) for place, row in enumerate(columns)}
+    confidences = [row[3] for row in columns]
     return Columns(
         max(part.as_of for part in slices),
-        [row[0] for row in found],
-        [row[1] for row in found],
-        [row[2] for row in found],
+        [row[0] for row in columns],
+        [row[1] for row in columns],
+        [row[2] for row in columns],
         {at[location]: units for location, units in expected.items()},
         {at[location]: units for location, units in reserved.items()},
         {at[location]: units for location, units in counters.items()},
-        sure if any(known is not None for known in sure) else [],
+        confidences if any(known is not None for known in confidences) else [],
         slices[0].life,
     )
 

@@ -44,5 +44,5 @@ def _awaited(position: Position) -> int:
         for row in position.expected
         if row.reference in position.due
     ]
-    told = sorted(position.landed.items()), sorted(coming)
-    return zlib.crc32(repr(told).encode()) or 1
+    state = sorted(position.landed.items()), sorted(coming)
+    return zlib.crc32(repr(state).encode()) or 1

@@ -55,11 +55,13 @@ def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
 def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
     """Learns from the counts that people made at the location; False when there is nothing
     new."""
-    told = teaching_counts(countings)
-    if not told:
+    teaching = teaching_counts(countings)
+    if not teaching:
         return False
-    group_of = product_groups(one.sku for one in told)
-    return learn_outcomes(location_id, [outcome_of_count(one, group_of[one.sku]) for one in told])
+    group_of = product_groups(one.sku for one in teaching)
+    return learn_outcomes(
+        location_id, [outcome_of_count(one, group_of[one.sku]) for one in teaching]
+    )
 
 
 def read_record(location_id: str) -> ConfidenceRecord:
@@ -85,23 +87,23 @@ def confidence_of(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
     CACHE_SECONDS old at most. The catalog is asked only for SKUs that this process has not met.
     """
-    kept = cache.get()
-    if not kept.records:
+    cached = cache.get()
+    if not cached.records:
         return {}
     wanted = list(dict.fromkeys(skus))
-    if new := [sku for sku in wanted if sku not in kept.groups]:
-        if len(kept.groups) > MOST_GROUPS_CACHED:
-            kept.groups.clear()
+    if new := [sku for sku in wanted if sku not in cached.groups]:
+        if len(cached.groups) > MOST_GROUPS_CACHED:
+            cached.groups.clear()
             new = wanted
-        kept.groups.update(product_groups(new))
+        cached.groups.update(product_groups(new))
     by_sku = {}
     for sku in wanted:
-        group = kept.groups[sku]
-        if group not in kept.numbers:
-            kept.numbers[group] = {
-                place: thousandths(record, group) for place, record in kept.records.items()
+        group = cached.groups[sku]
+        if group not in cached.numbers:
+            cached.numbers[group] = {
+                place: thousandths(record, group) for place, record in cached.records.items()
             }
-        by_sku[sku] = kept.numbers[group]
+        by_sku[sku] = cached.numbers[group]
     return by_sku
 
 
