@@ -36,8 +36,7 @@ from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """A request that is refused; ``data`` is returned to the caller as it
-    is."""
+    """A request that is refused; ``data`` is returned to the caller as it is."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     code: ClassVar[str] = "refused"
@@ -49,8 +48,7 @@ class Refusal(Exception):
 
 
 class InvalidRequest(Refusal):
-    """The input does not fit its schema; ``errors`` names each defect by its JSON
-    path."""
+    """The input does not fit its schema; ``errors`` names each defect by its JSON path."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid_request"
@@ -60,8 +58,7 @@ class InvalidRequest(Refusal):
 
 
 class MalformedRequest(InvalidRequest):
-    """The input is not JSON, or not the expected kind of
-    document."""
+    """The input is not JSON, or not the expected kind of document."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_request"
@@ -75,60 +72,52 @@ class FromTheFuture(InvalidRequest):
 
 
 class TooMuchAtOnce(InvalidRequest):
-    """More items would change than one transaction may
-    contain."""
+    """More items would change than one transaction may contain."""
 
 
 def invalid(path: str, message: str) -> InvalidRequest:
-    """An InvalidRequest for one defect, by its JSON
-    path."""
+    """An InvalidRequest for one defect, by its JSON path."""
     return InvalidRequest(
         "the request does not fit its schema", [{"path": path, "message": message}]
     )
 
 
 class KeyMissing(Refusal):
-    """A request that changes data has no
-    Idempotency-Key."""
+    """A request that changes data has no Idempotency-Key."""
 
     code = "idempotency_key_missing"
 
 
 class KeyReused(Refusal):
-    """The Idempotency-Key (or id) was used before with another
-    payload."""
+    """The Idempotency-Key (or id) was used before with another payload."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
 
 
 class Forbidden(Refusal):
-    """The caller's token does not permit access to this channel or
-    location."""
+    """The caller's token does not permit access to this channel or location."""
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
 
 
 class NotFound(Refusal):
-    """The resource does not
-    exist."""
+    """The resource does not exist."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 
 
 class Gone(Refusal):
-    """The resource existed and was erased for
-    good."""
+    """The resource existed and was erased for good."""
 
     status = HTTPStatus.GONE
     code = "gone"
 
 
 class Conflict(Refusal):
-    """The request is valid, but the stored state does not allow
-    it."""
+    """The request is valid, but the stored state does not allow it."""
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
@@ -153,48 +142,42 @@ class OutOfStock(Conflict):
 
 
 class NoService(OutOfStock):
-    """There is stock, but only at locations that do not offer this
-    service."""
+    """There is stock, but only at locations that do not offer this service."""
 
     code = "no_service"
     sentence = "no location with stock of {} offers this service"
 
 
 class TooLate(OutOfStock):
-    """There is stock, but the carrier has left already, or would arrive too
-    late."""
+    """There is stock, but the carrier has left already, or would arrive too late."""
 
     code = "too_late"
     sentence = "no location with stock of {} can deliver in time"
 
 
 class NoCapacity(OutOfStock):
-    """There is stock, but its locations have too many units waiting to be
-    picked."""
+    """There is stock, but its locations have too many units waiting to be picked."""
 
     code = "no_capacity"
     sentence = "no location with stock of {} has the capacity to pick it in time"
 
 
 class TooManyParcels(OutOfStock):
-    """There is stock, but spread over more locations than one order may have
-    parcels."""
+    """There is stock, but spread over more locations than one order may have parcels."""
 
     code = "too_many_parcels"
     sentence = "{} would need more parcels than one order may have"
 
 
 class TooDear(OutOfStock):
-    """There is stock, but shipping it costs more than the routing policy
-    allows."""
+    """There is stock, but shipping it costs more than the routing policy allows."""
 
     code = "too_dear"
     sentence = "shipping {} costs more than the routing policy allows"
 
 
 class InvalidTransition(Conflict):
-    """The state of the resource does not allow this
-    action."""
+    """The state of the resource does not allow this action."""
 
     code = "invalid_transition"
 
@@ -205,8 +188,7 @@ class InvalidTransition(Conflict):
 
 
 class HoldClosed(Conflict):
-    """The hold has expired, was released, or has become an
-    order."""
+    """The hold has expired, was released, or has become an order."""
 
     code = "hold_closed"
 
@@ -215,42 +197,36 @@ class HoldClosed(Conflict):
 
 
 class PromiseChanged(Conflict):
-    """The chosen option is no longer available as promised; ``option`` is what is available
-    now."""
+    """The chosen option is no longer available as promised; ``option`` is what is available now."""
 
     code = "promise_changed"
 
 
 class NotTried(Conflict):
-    """A policy with guard-rails has no what-if result to check them
-    against."""
+    """A policy with guard-rails has no what-if result to check them against."""
 
     code = "what_if_missing"
 
 
 class GuardRailBroken(Conflict):
-    """The policy's own what-if breaks its guard-rails; ``breaches`` names
-    each."""
+    """The policy's own what-if breaks its guard-rails; ``breaches`` names each."""
 
     code = "guard_rail"
 
 
 class VersionMismatch(Refusal):
-    """The resource has changed since the caller read it
-    (If-Match)."""
+    """The resource has changed since the caller read it (If-Match)."""
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "version_mismatch"
 
 
 class Busy(Refusal):
-    """Too many writers for longer than the request may wait; retrying is
-    safe."""
+    """Too many writers for longer than the request may wait; retrying is safe."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "busy"
 
 
 class Throttled(Busy):
-    """AWS throttles the call and has not executed
-    it."""
+    """AWS throttles the call and has not executed it."""

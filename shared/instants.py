@@ -1,5 +1,4 @@
-"""Instants as texts, and the clocks of senders; without pydantic, for fast
-imports."""
+"""Instants as texts, and the clocks of senders; without pydantic, for fast imports."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from shared.errors import FromTheFuture
 
 MOST_AHEAD = timedelta(minutes=5)
-"""How far a sender's clock may be ahead of
-ours."""
+"""How far a sender's clock may be ahead of ours."""
 
 
 def rfc3339(instant: datetime) -> str:

@@ -21,8 +21,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One area's table. Items expire at the attribute that ``ttl`` names (epoch
-    seconds)."""
+    """One area's table. Items expire at the attribute that ``ttl`` names (epoch seconds)."""
 
     name: str
     indexes: tuple[Index, ...] = ()
@@ -76,8 +75,7 @@ TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, CUSTOMERS, WEBHOOKS)
 
 
 def definition(table: Table) -> dict[str, object]:
-    """The arguments of ``create_table``, for DynamoDB Local and the fakes of the
-    tests."""
+    """The arguments of ``create_table``, for DynamoDB Local and the fakes of the tests."""
     keys = {"pk", "sk"} | {key for index in table.indexes for key in (index.pk, index.sk)}
     shape: dict[str, object] = {
         "KeySchema": _keys("pk", "sk"),

@@ -34,8 +34,7 @@ logger = Logger(service="norain", utc=True)
 
 @dataclass(slots=True)
 class Counts:
-    """``left_out`` are SKUs without a product, and those that the format does not
-    support."""
+    """``left_out`` are SKUs without a product, and those that the format does not support."""
 
     products: int = 0
     rows: int = 0
@@ -43,8 +42,7 @@ class Counts:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Raises Busy when the time is not enough, and leaves the existing
-    files."""
+    """Raises Busy when the time is not enough, and leaves the existing files."""
     now = datetime.now(UTC)
     channel = event.get("channel", setting("export_channel"))
     stores = Stores.of(all_locations(), now, unpicked())
@@ -73,8 +71,7 @@ def _write(form: str, channel: str, stores: Stores, context: Any) -> dict[str, A
 
 
 def _lines(form: str, channel: str, stores: Stores, counts: Counts, context: Any) -> Iterator[str]:
-    """One text for each
-    product."""
+    """One text for each product."""
     if form == "google":
         yield export.google_header()
     for _, product, pack in sellable_products(channel, stores.at):
@@ -94,8 +91,7 @@ def _lines(form: str, channel: str, stores: Stores, counts: Counts, context: Any
 
 
 def _zipped(texts: Iterator[str]) -> Iterator[bytes]:
-    """A gzip file, piece by
-    piece."""
+    """A gzip file, piece by piece."""
     zipping = zlib.compressobj(6, zlib.DEFLATED, 31)
     for text in texts:
         if piece := zipping.compress(text.encode()):

@@ -25,8 +25,7 @@ from shared.web.batch import StreamRecord, again, number_of, readable
 
 SOLD = "retail_selling"
 MOST_VALUES = 100
-"""Values of one metric in one
-line."""
+"""Values of one metric in one line."""
 
 logger = Logger(service="norain", utc=True)
 
@@ -70,8 +69,7 @@ def _sort_key(record: StreamRecord) -> str | None:
 
 
 def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[ShelfCount]]:
-    """The SKU, the change of its position (without a new image it was deleted), and the
-    counts."""
+    """The SKU, the change of its position (without a new image it was deleted), and the counts."""
     images = record["dynamodb"]
     image = from_item(images.get("NewImage") or images["OldImage"])
     position = position_of_item(image)
@@ -87,8 +85,7 @@ def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[ShelfCount]
 
 
 def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
-    """The sales over the counter in a write; our own hand-overs do not
-    count."""
+    """The sales over the counter in a write; our own hand-overs do not count."""
     return tuple(
         Sale(-entry["delta"], int(datetime.fromisoformat(entry["occurred_at"]).timestamp()))
         for entry in entries
@@ -97,8 +94,7 @@ def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
 
 
 def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[ShelfCount, ...]:
-    """The counts that people made, with the units believed before, in a
-    write."""
+    """The counts that people made, with the units believed before, in a write."""
     return tuple(
         ShelfCount(
             id=f"{entry['source']} {entry['id']}",
@@ -114,8 +110,7 @@ def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[
 
 
 def _learn(counted: Mapping[str, Sequence[tuple[str, ShelfCount]]]) -> list[str]:
-    """Learns from counts; returns the numbers of the records for which that
-    failed."""
+    """Learns from counts; returns the numbers of the records for which that failed."""
     failed = []
     for location_id, rows in counted.items():
         try:
@@ -150,8 +145,7 @@ def _measure(records: list[dict[str, Any]], written: int, failed: int) -> None:
 
 
 def _publish(lags: list[int], now: float) -> None:
-    """One line in CloudWatch's embedded metric format; each element of an array is a
-    value."""
+    """One line in CloudWatch's embedded metric format; each element of an array is a value."""
     line = {
         "_aws": {
             "Timestamp": int(now * 1000),

@@ -29,10 +29,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     rules, changes = _rules(now)
     later = deque(record["dynamodb"] for record in event["Records"])
-    known: dict[str, Pack] = {}
+    latest: dict[str, Pack] = {}
 
     def events_of(_: StreamRecord) -> list[dict[str, Any]]:
-        return _events(later.popleft(), later, known, now, rules, changes)
+        return _events(later.popleft(), later, latest, now, rules, changes)
 
     return publish(readable(event["Records"], events_of))
 
@@ -48,7 +48,7 @@ def _rules(now: datetime) -> tuple[ChannelRules, list[RulesChange]]:
 def _events(
     images: Mapping[str, Any],
     later: Iterable[Mapping[str, Any]],
-    known: dict[str, Pack],
+    latest: dict[str, Pack],
     now: datetime,
     rules: ChannelRules,
     changes: Sequence[RulesChange],
@@ -58,7 +58,7 @@ def _events(
     write = write_of(images)
     if write is None or write.spreads:
         return []
-    before, pack = whole_packs(write, later, known)
+    before, pack = whole_packs(write, later, latest)
     views = _views(before, pack, now, rules)
     documents = events.channel_events(before, pack, views)
     for change in changes if before else ():
@@ -69,8 +69,7 @@ def _events(
 def _rule_change_events(
     change: RulesChange, before: Pack, pack: Pack, seen: Mapping[str, PackViews]
 ) -> list[dict[str, Any]]:
-    """Events for the channels that may know ``before`` otherwise than as in
-    ``seen``."""
+    """Events for the channels that may know ``before`` otherwise than as in ``seen``."""
     products = catalog.products([pack.sku]) if change.asks_for_products else {}
     views = change.views([(before, pack)], CHANNELS, products).get(pack.sku, {})
     other = {
@@ -84,8 +83,7 @@ def _rule_change_events(
 def _views(
     before: Pack | None, pack: Pack, now: datetime, rules: ChannelRules
 ) -> dict[str, PackViews]:
-    """The packs as each channel may sell them; empty without
-    rules."""
+    """The packs as each channel may sell them; empty without rules."""
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}

@@ -17,8 +17,7 @@ from shared.aws.items import Item
 READERS = 8
 PAGE = 2000
 MOST_SKUS = 20_000
-"""SKUs in one answer: Lambda returns at most 6
-MB."""
+"""SKUs in one answer: Lambda returns at most 6 MB."""
 SPARE_MS = 20_000
 
 logger = Logger(service="norain", utc=True)

@@ -24,8 +24,7 @@ from shared.catalog import store as catalog
 from shared.web.auth import CHANNELS
 
 SETTLED = timedelta(seconds=75)
-"""The time-out of the worker that publishes changes of packs, plus a margin for
-clocks."""
+"""The time-out of the worker that publishes changes of packs, plus a margin for clocks."""
 PAGE = 100
 SPARE_MS = 10_000
 
@@ -58,8 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _announce(
     changes: Sequence[RulesChange], coming: RulesState, was: AnnouncementProgress, context: Any
 ) -> dict[str, Any]:
-    """Page by page, until all SKUs are announced, the bus refuses events, or the time is
-    up."""
+    """Page by page, until all SKUs are announced, the bus refuses events, or the time is up."""
     published, left = 0, True
     for skus, after in _pages(announced.affected_skus(changes), was.after):
         new = _events(changes, skus)
@@ -85,8 +83,7 @@ def _announce(
 def _pages(
     named: Collection[str] | None, after: After | None
 ) -> Iterator[tuple[list[str], After | None]]:
-    """The SKUs behind ``after``, of those that are ``named`` or of all, and where to
-    continue."""
+    """The SKUs behind ``after``, of those that are ``named`` or of all, and where to continue."""
     if named is not None:
         remaining = sorted(sku for sku in named if after is None or sku > after["sku"])
         for start in range(0, max(1, len(remaining)), PAGE):

@@ -1,5 +1,4 @@
-"""Applies the stock feed: each event once, however often and in whatever order it arrives
-(SQS)."""
+"""Applies the stock feed: each event once, however often and in whatever order it arrives (SQS)."""
 
 import json
 from collections import defaultdict
@@ -28,8 +27,7 @@ logger = Logger(service="norain", utc=True)
 
 @dataclass(slots=True)
 class Message:
-    """One message of the queue: its parsed events, and its invalid ones with their
-    refusals."""
+    """One message of the queue: its parsed events, and its invalid ones with their refusals."""
 
     message_id: str
     events: list[Event] = field(default_factory=list)
@@ -89,8 +87,7 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
 def _apply(
     by_position: dict[PositionKey, list[tuple[str, Event]]], now: datetime
 ) -> tuple[set[str], int]:
-    """The messages with events that were not applied, and the number of
-    writes."""
+    """The messages with events that were not applied, and the number of writes."""
     events = {place: [event for _, event in rows] for place, rows in by_position.items()}
     if not events:
         return set(), 0

@@ -28,26 +28,22 @@ from shared.stock.store import audit, rules
 READERS = 16
 PAGE = 500
 SECONDS = 240
-"""The duration of a scheduled run; the next run continues where it
-ends."""
+"""The duration of a scheduled run; the next run continues where it ends."""
 ASKED_SECONDS = 40
 SPARE_SECONDS = 20
 SETTLE_SECONDS = 5
-"""The pause between two reads of a position that seems to have
-drifted."""
+"""The pause between two reads of a position that seems to have drifted."""
 LOOKS = 4
 MOST_SEEMING = 5000
 MOST_TOLD = 100
-"""Positions in one
-event."""
+"""Positions in one event."""
 
 logger = Logger(service="norain", utc=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A position as it was read, and its drifts at that
-    moment."""
+    """A position as it was read, and its drifts at that moment."""
 
     position: Position
     promised: int
@@ -55,8 +51,7 @@ class Look:
     drifts: tuple[Drift, ...]
 
     def same(self, other: "Look") -> bool:
-        """Whether nobody has written in between and the drifts are the
-        same."""
+        """Whether nobody has written in between and the drifts are the same."""
         return self.position.version == other.position.version and self.drifts == other.drifts
 
 
@@ -83,8 +78,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _scheduled(until: float) -> dict[str, Any]:
-    """Continues the round that is under way; the next run begins a new one after its
-    end."""
+    """Continues the round that is under way; the next run begins a new one after its end."""
     walked = audit.current_round(_now())
     found = _walk(_pages(walked.after), until, repair=False, tidy=True)
     walked = replace(
@@ -164,8 +158,7 @@ def _tidy(positions: Iterable[Position]) -> None:
 
 
 def _promised(positions: Iterable[Position]) -> Units:
-    """Exact at ``positions``; elsewhere as the indexes show it, which may be
-    behind."""
+    """Exact at ``positions``; elsewhere as the indexes show it, which may be behind."""
     return audit.promised_units(open_units, positions)
 
 

@@ -21,8 +21,7 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Expires holds until none is due or the time is nearly up; the next minute
-    continues."""
+    """Expires holds until none is due or the time is nearly up; the next minute continues."""
     now = datetime.now(UTC)
     unread: list[str] = []
 
@@ -47,8 +46,7 @@ def _some(due: Iterator[Hold]) -> list[Hold]:
 
 
 def _expire(hold: Hold, now: datetime) -> bool | None:
-    """Whether this call gave the units back; None when it failed, and the next run tries
-    again."""
+    """Whether this call gave the units back; None when it failed, and the next run tries again."""
     try:
         return store.expire_hold(hold, now)
     except Busy:

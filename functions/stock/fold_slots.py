@@ -17,8 +17,7 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Checks each position that is due until the time is nearly up; the next minute
-    continues."""
+    """Checks each position that is due until the time is nearly up; the next minute continues."""
     now = datetime.now(UTC)
     heartbeat.beat(now)
     checked = folded = 0

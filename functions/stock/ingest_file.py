@@ -18,8 +18,7 @@ from shared.stock.intake.ingest import ingest
 from shared.web.batch import each_message
 
 SPARE_SECONDS = 30
-"""One checkpoint takes a few of
-them."""
+"""One checkpoint takes a few of them."""
 
 logger = Logger(service="norain", utc=True)
 
@@ -36,8 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _files(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Bucket and key of each file in a notification, or in our own
-    message."""
+    """Bucket and key of each file in a notification, or in our own message."""
     if "bucket" in body:
         yield body["bucket"], body["key"]
     for record in body.get("Records", ()):  # S3 sends a test event without records

@@ -58,8 +58,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _read(record: StreamRecord) -> tuple[str, dict[str, Any]] | None:
-    """The kind of the record and its ledger row; None where there is nothing to
-    do."""
+    """The kind of the record and its ledger row; None where there is nothing to do."""
     images = record["dynamodb"]
     old = from_item(images["OldImage"]) if "OldImage" in images else None
     if "NewImage" not in images:
@@ -74,8 +73,7 @@ def _read(record: StreamRecord) -> tuple[str, dict[str, Any]] | None:
 
 
 def _archive(expired: list[tuple[Mapping[str, Any], dict[str, Any]]]) -> None:
-    """Sends expired rows to the archive's queue, or stores their records away when that
-    fails."""
+    """Sends expired rows to the archive's queue, or stores their records away when that fails."""
     if not expired:
         return
     try:

@@ -21,11 +21,9 @@ MOST_SKUS = 100
 MOST_LOCATIONS = 500
 MOST_GROUPS = 50
 LIMITED = 5
-"""At or below this number of sellable units the stock is
-limited."""
+"""At or below this number of sellable units the stock is limited."""
 MOST_ROWS = 20_000
-"""Locations over all SKUs of one answer: about 3 MB, Lambda returns at most 6
-MB."""
+"""Locations over all SKUs of one answer: about 3 MB, Lambda returns at most 6 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,22 @@ def question(
     limit: int = 50,
     pickup_within: int | None = None,
 ) -> Question:
-    """The validated question. Raises InvalidRequest for parameters that do not go
-    together."""
+    """The validated question. Raises InvalidRequest for parameters that do not go together."""
     if radius_km is not None and near is None:
         raise invalid("query.radius_km", "needs near, or postal_code and country")
-    wanted = tuple(dict.fromkeys(skus))
-    if not 1 <= len(wanted) <= MOST_SKUS:
+    distinct = tuple(dict.fromkeys(skus))
+    if not 1 <= len(distinct) <= MOST_SKUS:
         raise invalid("query.sku", f"1 to {MOST_SKUS} different SKUs")
     if len(location_ids) > MOST_LOCATIONS:
         raise invalid("query.location_id", f"at most {MOST_LOCATIONS} locations")
     if len(location_groups) > MOST_GROUPS:
         raise invalid("query.location_group", f"at most {MOST_GROUPS} groups")
-    if len(wanted) * limit > MOST_ROWS:
+    if len(distinct) * limit > MOST_ROWS:
         raise invalid(
-            "query.limit", f"{len(wanted)} SKUs leave room for {MOST_ROWS // len(wanted)} each"
+            "query.limit", f"{len(distinct)} SKUs leave room for {MOST_ROWS // len(distinct)} each"
         )
     return Question(
-        wanted,
+        distinct,
         channel,
         frozenset(location_ids),
         near,
@@ -87,8 +84,7 @@ def question(
 
 NO_UNITS: Mapping[str, int] = {}
 UNKNOWN_READINESS = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
-"""A readiness that is valid at no
-instant."""
+"""A readiness that is valid at no instant."""
 
 
 class LocationTexts(dict[str, tuple[str, str]]):
@@ -126,14 +122,13 @@ class LocationTexts(dict[str, tuple[str, str]]):
         return said
 
     def ready_by(self, location_id: str) -> datetime | None:
-        """When an order placed now is ready; None when the location does not offer
-        pickup."""
+        """When an order placed now is ready; None when the location does not offer pickup."""
         location = self.locations.get(location_id)
         if location is None or not location.pickup:
             return None
         waiting = self.unpicked.get(location_id, 0)
-        behind, known = self._known.get(location_id, UNKNOWN_READINESS)
-        if behind != waiting or not known.at <= self.minute < known.until:
+        counted, known = self._known.get(location_id, UNKNOWN_READINESS)
+        if counted != waiting or not known.at <= self.minute < known.until:
             known = readiness(location, self.minute, waiting + 1)
             self._known[location_id] = waiting, known
         return known.when(self.minute)
@@ -199,17 +194,16 @@ class Scope:
 
 
 def scope_of(asked: Question, places: LocationTexts) -> Scope:
-    """The locations that the question asks
-    for."""
+    """The locations that the question asks for."""
     order: Iterable[str] | None = None
     distances = None
     named = _named(asked, places.locations)
     if asked.point is not None:
-        wanted: Iterable[Location] = places.locations.values()
+        candidates: Iterable[Location] = places.locations.values()
         if named is not None:
-            known = places.locations
-            wanted = [known[location] for location in named if location in known]
-        near = around(wanted, asked.point, asked.radius_km)
+            locations = places.locations
+            candidates = [locations[location] for location in named if location in locations]
+        near = around(candidates, asked.point, asked.radius_km)
         order = distances = {location.location_id: km for km, location in near}
     elif named is not None:
         order = sorted(named)
@@ -223,22 +217,20 @@ def scope_of(asked: Question, places: LocationTexts) -> Scope:
     return Scope(None if order is None else list(order), distances)
 
 
-def _named(asked: Question, known: Mapping[str, Location]) -> frozenset[str] | None:
-    """The locations that ids and groups ask for; None when neither was
-    given."""
+def _named(asked: Question, locations: Mapping[str, Location]) -> frozenset[str] | None:
+    """The locations that ids and groups ask for; None when neither was given."""
     if not asked.location_groups:
         return asked.location_ids or None
     members = frozenset(
         location_id
-        for location_id, location in known.items()
+        for location_id, location in locations.items()
         if not asked.location_groups.isdisjoint(location.groups)
     )
     return members & asked.location_ids if asked.location_ids else members
 
 
 def unsellable_skus(asked: Question, packs: Mapping[str, Columns], scope: Scope) -> list[str]:
-    """The SKUs of which nothing is sellable at the locations asked
-    for."""
+    """The SKUs of which nothing is sellable at the locations asked for."""
     return [sku for sku in asked.skus if not _any_sellable(packs.get(sku, NOTHING), scope)]
 
 
@@ -324,8 +316,7 @@ CONFIDENCE_TEXTS: dict[int | None, str] = {
     None: "",
     **{known: f',"confidence":{known / 1000:g}' for known in range(1001)},
 }
-"""The JSON of each confidence in
-thousandths."""
+"""The JSON of each confidence in thousandths."""
 
 
 def _variants(
@@ -336,8 +327,7 @@ def _variants(
     at: datetime,
     floor: int,
 ) -> str:
-    """The JSON of the variants that are sellable at the locations asked
-    for."""
+    """The JSON of the variants that are sellable at the locations asked for."""
     rows = []
     for variant in variants:
         pack = packs.get(variant.sku, NOTHING)
@@ -406,8 +396,7 @@ MEASURED = 8
 
 
 def _vector(point: Point) -> tuple[float, float, float]:
-    """The unit vector of a point on the
-    sphere."""
+    """The unit vector of a point on the sphere."""
     latitude, longitude = radians(point[0]), radians(point[1])
     return (
         cos(latitude) * cos(longitude),
@@ -416,11 +405,11 @@ def _vector(point: Point) -> tuple[float, float, float]:
     )
 
 
-def _points(known: Mapping[str, Location], location_ids: Iterable[str]) -> list[Point]:
+def _points(locations: Mapping[str, Location], location_ids: Iterable[str]) -> list[Point]:
     return [
-        (known[location].latitude, known[location].longitude)
+        (locations[location].latitude, locations[location].longitude)
         for location in sorted(location_ids)
-        if location in known
+        if location in locations
     ]
 
 
@@ -450,13 +439,14 @@ def status(sellable: int, life: Life, at: datetime, *, expected: bool = False) -
 
 
 def first_expected(pack: Columns, at: datetime) -> tuple[int, int] | None:
-    """The first date after ``at`` with supply at any location, and all units of that
-    date."""
+    """The first date after ``at`` with supply at any location, and all units of that date."""
     return _next_expected(pack, None, at)
 
 
-def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tuple[int, int] | None:
-    """The first date after ``at`` with supply at a ``wanted`` location, and all units of that date.
+def _next_expected(
+    pack: Columns, location_ids: set[str] | None, at: datetime
+) -> tuple[int, int] | None:
+    """The first date after ``at`` with supply at one of ``location_ids``, and all its units.
 
     Overdue supply and supply of discontinued products are left out.
     """
@@ -465,7 +455,7 @@ def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tupl
     now = at.timestamp()
     units_by_second: dict[int, int] = {}
     for place, supplies in pack.expected.items():
-        if wanted is not None and pack.locations[int(place)] not in wanted:
+        if location_ids is not None and pack.locations[int(place)] not in location_ids:
             continue
         for second, units in supplies:
             if second > now:
@@ -474,14 +464,12 @@ def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tupl
 
 
 def etag(text: str) -> str:
-    """A strong validator (RFC 9110, 8.8.3): different texts have different
-    tags."""
+    """A strong validator (RFC 9110, 8.8.3): different texts have different tags."""
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
 def etag_matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the caller's copy (If-None-Match, RFC 9110, 13.1.2) is the current
-    one."""
+    """Whether the caller's copy (If-None-Match, RFC 9110, 13.1.2) is the current one."""
     if not if_none_match:
         return False
     tags = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]

@@ -20,8 +20,7 @@ from shared.availability.model.sales import Prior, Sale, Sales
 from shared.catalog.model import ORDINARY, Life
 
 ExpectedUnits = tuple[int, int]
-"""(epoch second, units): when units are expected, and how
-many."""
+"""(epoch second, units): when units are expected, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +59,16 @@ class Pack:
     life: Life = ORDINARY
 
     def rate(self, location_id: str, at: datetime) -> float | None:
-        """Units per day sold over the counter at the location; None while too little is
-        known."""
+        """Units per day sold over the counter at the location; None while too little is known."""
         row, second = self.rows.get(location_id), int(at.timestamp())
-        if self.prior is None or row is None or not self.prior.tells(second):
+        if self.prior is None or row is None or not self.prior.is_old_enough(second):
             return None
         return sales.rate(self.prior, row.sales, second, stocked=row.available > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its
-    locations."""
+    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its locations."""
 
     pack: Pack
     number: int = 0
@@ -108,15 +105,15 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
     since = pack.prior.since if pack and pack.prior else None
     changed = False
     for change in changes:
-        known = rows.get(change.location_id)
+        before = rows.get(change.location_id)
         if change.row is None:
-            if known is None or known.version > change.version:
+            if before is None or before.version > change.version:
                 continue
             del rows[change.location_id]
-        elif known is None or known.version < change.version:
+        elif before is None or before.version < change.version:
             starts = [sale.second for sale in change.sold]
             since = min(starts if since is None else [since, *starts], default=None)
-            rows[change.location_id] = _with_learnt(known, change, since)
+            rows[change.location_id] = _with_learnt(before, change, since)
         else:
             continue
         changed = True
@@ -129,25 +126,22 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
 def _next(
     sku: str, pack: Pack | None, rows: dict[str, PackRow], as_of: datetime, since: int | None
 ) -> Pack:
-    """``pack`` with other ``rows``; its other values
-    stay."""
+    """``pack`` with other ``rows``; its other values stay."""
     prior = _prior(since, rows, as_of)
     if pack is None:
         return Pack(sku, rows, as_of, prior=prior)
     return replace(pack, rows=rows, as_of=as_of, prior=prior)
 
 
-def _with_learnt(known: PackRow | None, change: PackChange, since: int | None) -> PackRow:
-    """The row of ``change`` with the sales and the confidence that were learnt at its
-    location."""
+def _with_learnt(before: PackRow | None, change: PackChange, since: int | None) -> PackRow:
+    """The row of ``change`` with the sales and the confidence that were learnt at its location."""
     assert change.row is not None
-    confidence = known.confidence if known else None
-    return replace(change.row, sales=_sales(known, change, since), confidence=confidence)
+    confidence = before.confidence if before else None
+    return replace(change.row, sales=_sales(before, change, since), confidence=confidence)
 
 
 def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
-    """``pack`` with the confidence at its locations; the same object when it has it
-    already."""
+    """``pack`` with the confidence at its locations; the same object when it has it already."""
     if all(row.confidence == confidence.get(place) for place, row in pack.rows.items()):
         return pack
     rows = {
@@ -156,15 +150,15 @@ def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
     return replace(pack, rows=rows)
 
 
-def _sales(known: PackRow | None, change: PackChange, since: int | None) -> Sales | None:
+def _sales(before: PackRow | None, change: PackChange, since: int | None) -> Sales | None:
     second = int(change.at.timestamp())
-    shelf = known.sales if known else None
-    if known is not None and shelf is not None:
+    shelf = before.sales if before else None
+    if before is not None and shelf is not None:
         stocked = change.row is not None and change.row.available > 0
-        if stocked == (known.available > 0) and second - shelf.second < sales.DAY_SECONDS:
+        if stocked == (before.available > 0) and second - shelf.second < sales.DAY_SECONDS:
             # Keep the second: sales that are rounded with every write would get lost.
             return sales.with_sales(shelf, change.sold)
-        shelf = sales.faded_to(shelf, second, stocked=known.available > 0)
+        shelf = sales.faded_to(shelf, second, stocked=before.available > 0)
     elif change.sold and since is not None:
         shelf = sales.never_sold(since, second)
     return sales.with_sales(shelf, change.sold) if shelf else None
@@ -193,12 +187,12 @@ def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pa
     A location without a position is removed. Sales that were learnt are kept; sales in changes that
     never reached the pack are lost.
     """
-    known = pack.rows if pack else {}
+    rows_before = pack.rows if pack else {}
     since = pack.prior.since if pack and pack.prior else None
     rows: dict[str, PackRow] = {}
     as_of = pack.as_of if pack else None
     for change in truth:
-        row, before = change.row, known.get(change.location_id)
+        row, before = change.row, rows_before.get(change.location_id)
         if row is None:
             continue
         as_of = change.at if as_of is None else max(as_of, change.at)
@@ -206,14 +200,13 @@ def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pa
             rows[change.location_id] = before
         else:
             rows[change.location_id] = _with_learnt(before, change, since)
-    if rows == known or as_of is None:
+    if rows == rows_before or as_of is None:
         return None
     return _next(sku, pack, rows, as_of, since)
 
 
 def slice_of(location_id: str, of: int) -> int:
-    """The number of the location's slice, when there are ``of``
-    slices."""
+    """The number of the location's slice, when there are ``of`` slices."""
     return zlib.crc32(location_id.encode()) % of
 
 
@@ -299,8 +292,7 @@ class Columns:
 
 
 def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
-    """The rows as
-    columns."""
+    """The rows as columns."""
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
     confidences = [rows[location].confidence for location in order]
@@ -317,8 +309,7 @@ def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
 
 
 def merge_columns(slices: Sequence[Columns]) -> Columns:
-    """The columns of the pack that lies in
-    ``slices``."""
+    """The columns of the pack that lies in ``slices``."""
     if len(slices) == 1:
         return slices[0]
     columns: list[tuple[str, int, int, int | None]] = []
@@ -349,8 +340,7 @@ def merge_columns(slices: Sequence[Columns]) -> Columns:
 
 
 def encode(rows: Mapping[str, PackRow], prior: Prior | None = None) -> bytes:
-    """The columns as compact JSON, deflated; sales have columns of their own, ``s`` and
-    ``p``."""
+    """The columns as compact JSON, deflated; sales have columns of their own, ``s`` and ``p``."""
     plain = to_columns(rows, "")
     order = plain.locations
     columns: dict[str, object] = {
@@ -388,12 +378,12 @@ ages in seconds. Equal kinds of values side by side take a third less than row b
 
 
 def _sales_columns(shelves: list[Sales | None], second: int) -> SalesColumns:
-    known = [(place, shelf) for place, shelf in enumerate(shelves) if shelf is not None]
+    learnt = [(place, shelf) for place, shelf in enumerate(shelves) if shelf is not None]
     return (
-        None if len(known) == len(shelves) else [place for place, _ in known],
-        [round(shelf.sold * 100) for _, shelf in known],
-        [round(shelf.days * 100) for _, shelf in known],
-        [second - shelf.second for _, shelf in known],
+        None if len(learnt) == len(shelves) else [place for place, _ in learnt],
+        [round(shelf.sold * 100) for _, shelf in learnt],
+        [round(shelf.days * 100) for _, shelf in learnt],
+        [second - shelf.second for _, shelf in learnt],
     )
 
 

@@ -33,8 +33,7 @@ ATTEMPTS = 8
 CACHE_SECONDS = 60
 MOST_GROUPS_CACHED = 50_000
 NO_GROUP = "-"
-"""The group of a product without one, or that is not in the
-catalog."""
+"""The group of a product without one, or that is not in the catalog."""
 
 
 def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
@@ -53,8 +52,7 @@ def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
 
 
 def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
-    """Learns from the counts that people made at the location; False when there is nothing
-    new."""
+    """Learns from the counts that people made at the location; False when there is nothing new."""
     teaching = teaching_counts(countings)
     if not teaching:
         return False
@@ -65,20 +63,18 @@ def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
 
 
 def read_record(location_id: str) -> ConfidenceRecord:
-    """The record of the location, empty before its first pick (strongly
-    consistent)."""
+    """The record of the location, empty before its first pick (strongly consistent)."""
     item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
     return _record(item) if item else ConfidenceRecord()
 
 
 def product_groups(skus: Iterable[str]) -> dict[str, str]:
-    """The product group of each SKU: one call per
-    100."""
-    wanted = list(dict.fromkeys(skus))
-    products = catalog.products(wanted)
+    """The product group of each SKU: one call per 100."""
+    distinct = list(dict.fromkeys(skus))
+    products = catalog.products(distinct)
     return {
         sku: products[sku].attributes.get(GROUP, NO_GROUP) if sku in products else NO_GROUP
-        for sku in wanted
+        for sku in distinct
     }
 
 
@@ -90,14 +86,14 @@ def confidence_of(skus: Iterable[str]) -> dict[str, dict[str, int]]:
     cached = cache.get()
     if not cached.records:
         return {}
-    wanted = list(dict.fromkeys(skus))
-    if new := [sku for sku in wanted if sku not in cached.groups]:
+    distinct = list(dict.fromkeys(skus))
+    if unknown := [sku for sku in distinct if sku not in cached.groups]:
         if len(cached.groups) > MOST_GROUPS_CACHED:
             cached.groups.clear()
-            new = wanted
-        cached.groups.update(product_groups(new))
+            unknown = distinct
+        cached.groups.update(product_groups(unknown))
     by_sku = {}
-    for sku in wanted:
+    for sku in distinct:
         group = cached.groups[sku]
         if group not in cached.numbers:
             cached.numbers[group] = {

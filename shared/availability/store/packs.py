@@ -101,8 +101,7 @@ def packs_of(first: Iterable[Item], *, consistent: bool = False) -> dict[str, Pa
 
 
 def columns(skus: Iterable[str]) -> dict[str, Columns]:
-    """The columns of the packs that exist among ``skus``: calls as for
-    ``packs``."""
+    """The columns of the packs that exist among ``skus``: calls as for ``packs``."""
     keys = [pack_key(sku) for sku in skus]
     if len(keys) == 1:
         item = tables.get(keys[0].table, keys[0].pk, keys[0].sk)  # half the latency of a batch
@@ -113,21 +112,20 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
 def lazy_confidence(skus: Iterable[str]) -> ConfidenceOf:
     """The confidence in the stock of ``skus``, from their packs, which are read when first
     needed."""
-    wanted = list(skus)
+    names = list(skus)
 
     @cache
     def read() -> dict[str, Columns]:
-        return columns(wanted)
+        return columns(names)
 
-    def found(sku: str) -> Mapping[str, int]:
+    def confidence(sku: str) -> Mapping[str, int]:
         return confidence_in(read())(sku)
 
-    return found
+    return confidence
 
 
 def columns_of(first: Iterable[Item]) -> dict[str, Columns]:
-    """As
-    ``packs_of``."""
+    """As ``packs_of``."""
     return {
         sku: merge_columns(
             [unpack(item["pack"], item["as_of"], life_of_item(item)) for item in items]
@@ -232,8 +230,7 @@ def project(
 
 
 def life_in_catalog(sku: str) -> Life:
-    """The life of the product as it is stored now (strongly
-    consistent)."""
+    """The life of the product as it is stored now (strongly consistent)."""
     product = catalog.find(sku)
     return product.life if product else ORDINARY
 
@@ -268,8 +265,7 @@ def put_life(sku: str, at: datetime) -> bool:
 
 
 def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
-    """The arguments of an update of ``item``, which leaves its locations as they
-    are."""
+    """The arguments of an update of ``item``, which leaves its locations as they are."""
     update = Update()
     update.set("version", item["version"] + _slice_count(item))
     update.set("as_of", max(item["as_of"], rfc3339(at)))
@@ -395,8 +391,7 @@ def _put(item: Item, before: Slice | None) -> bool:
 
 
 def _put_request(item: Item, before: Slice | None) -> dict[str, Any]:
-    """The arguments of a put of ``item``, which was made from
-    ``before``."""
+    """The arguments of a put of ``item``, which was made from ``before``."""
     condition = Condition()
     if before is None:
         # Holds for the first writer of the item.
@@ -414,8 +409,7 @@ def slice_of_item(item: Item) -> Slice:
 
 
 def _slice_count(item: Item) -> int:
-    """The number of items of the pack that the item belongs
-    to."""
+    """The number of items of the pack that the item belongs to."""
     return int(item.get("packs", 1))
 
 

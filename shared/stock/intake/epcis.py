@@ -61,8 +61,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """``sign`` of the units that move; 0 for a
-    count."""
+    """``sign`` of the units that move; 0 for a count."""
 
     sign: int
     reason: str

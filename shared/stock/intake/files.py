@@ -35,23 +35,19 @@ from shared.web.problem import summary
 ENVELOPE = ("type", "id", "source", "sequence", "time")
 WHOLE_NUMBERS = ("quantity", "delta", "sequence")
 MOST_BYTES = 256 * 1024
-"""The longest row: that of a message of the
-queue."""
+"""The longest row: that of a message of the queue."""
 PIECE = 256 * 1024
 HEAD = 64 * 1024
 GZIP = b"\x1f\x8b"
 BOM = "\ufeff"
 LONGEST_QUOTE = 40
-"""Characters of a cell that a reason
-quotes."""
+"""Characters of a cell that a reason quotes."""
 BLANK = " \t\r\n"
 FILLER = 1024 * 1024
-"""After so many bytes without a row a place to continue from is yielded all the
-same."""
+"""After so many bytes without a row a place to continue from is yielded all the same."""
 UNPACK_ALLOWANCE = 64 * 1024 * 1024
 MOST_UNPACK_RATIO = 200
-"""A file may unpack to this many times its size, plus UNPACK_ALLOWANCE
-bytes."""
+"""A file may unpack to this many times its size, plus UNPACK_ALLOWANCE bytes."""
 NUMBER = "+-.0123456789Ee"
 EPCIS = ("epcisBody", "eventList")
 
@@ -145,8 +141,7 @@ def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def detect_form(pieces: Iterable[bytes]) -> tuple[Form, Iterator[bytes]]:
-    """The form of the unpacked file, and all of its
-    pieces."""
+    """The form of the unpacked file, and all of its pieces."""
     waiting = iter(pieces)
     head = b""
     while len(head) < HEAD and (piece := next(waiting, b"")):
@@ -155,8 +150,7 @@ def detect_form(pieces: Iterable[bytes]) -> tuple[Form, Iterator[bytes]]:
 
 
 def form_of(head: bytes) -> Form:
-    """The form, from the first HEAD bytes of the unpacked
-    file."""
+    """The form, from the first HEAD bytes of the unpacked file."""
     text = head.decode(errors="replace").lstrip(BOM + BLANK)
     match text[:1]:
         case "":
@@ -280,8 +274,7 @@ def _csv(pieces: Iterable[bytes], start: Start) -> Iterator[Row]:
 
 
 def _cells(line: str) -> list[str] | str:
-    """The cells of a line, or what is wrong with
-    it."""
+    """The cells of a line, or what is wrong with it."""
     # Cells of stock rows have no line breaks, so a stray quote costs one row only.
     if line.count('"') % 2:
         return "a quoted cell has no closing quote"
@@ -325,8 +318,7 @@ def _object(row: Any) -> Event | str:
 
 
 class _Text:
-    """The text of ``pieces``; it holds no more than the current
-    value."""
+    """The text of ``pieces``; it holds no more than the current value."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
@@ -345,8 +337,7 @@ class _Text:
         return True
 
     def peek(self) -> str:
-        """The next character that is not blank; "" at the
-        end."""
+        """The next character that is not blank; "" at the end."""
         while True:
             while self._at < len(self._held) and self._held[self._at] in BLANK + BOM:
                 self._at += 1
@@ -382,8 +373,7 @@ class _Text:
 
 
 def _elements(text: _Text, path: Sequence[str]) -> Iterator[Any]:
-    """The elements of the array at ``path`` (names of members), one after the
-    other."""
+    """The elements of the array at ``path`` (names of members), one after the other."""
     if path:
         found = False
         for name in _members(text):
@@ -408,8 +398,7 @@ def _elements(text: _Text, path: Sequence[str]) -> Iterator[Any]:
 
 
 def _members(text: _Text) -> Iterator[str]:
-    """The names of an object's members; the caller reads the value of
-    each."""
+    """The names of an object's members; the caller reads the value of each."""
     text.take("{")
     if text.peek() == "}":
         text.take("}")
@@ -453,7 +442,6 @@ def _event(row: Mapping[str, Any], place: Row, source: str, as_of: datetime) -> 
 
 
 def _id(row: Mapping[str, Any], number: int) -> str:
-    """Equal rows of one file are different events: the second sale of a unit is another
-    sale."""
+    """Equal rows of one file are different events: the second sale of a unit is another sale."""
     written = json.dumps(row, sort_keys=True)
     return hashlib.sha256(f"{written}\n{number}".encode()).hexdigest()[:32]

@@ -42,9 +42,8 @@ REJECTS = ".rejects.jsonl"
 REJECTS_AT_ONCE = 10_000
 CHECKPOINT = 10_000
 CHECKPOINT_BYTES = 16 * 1024 * 1024
-"""Unpacked bytes: rows may be long, and long stretches may have
-none."""
-KEPT = timedelta(days=45)
+"""Unpacked bytes: rows may be long, and long stretches may have none."""
+PROGRESS_KEPT = timedelta(days=45)
 
 Seconds = Callable[[], float]
 
@@ -141,8 +140,7 @@ class _Opened:
 
 
 def _as_of(found: s3.Object) -> datetime:
-    """The uploader's metadata ``as-of``, else the time of the
-    upload."""
+    """The uploader's metadata ``as-of``, else the time of the upload."""
     stated = found.metadata.get("as-of")
     try:
         instant = datetime.fromisoformat(stated) if stated else found.written_at
@@ -210,8 +208,7 @@ def _write_rejects(so_far: IntakeProgress, bad: list[Read]) -> None:
 
 
 def rejects_keys(progress: IntakeProgress) -> list[str]:
-    """The keys of the objects that list the rejected rows, in their
-    order."""
+    """The keys of the objects that list the rejected rows, in their order."""
     return [
         rejects_key(progress.key, part) for part in range(-(-progress.rejected // REJECTS_AT_ONCE))
     ]
@@ -234,8 +231,7 @@ def progress_of_item(item: dict[str, Any]) -> IntakeProgress:
 
 
 def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
-    """Saves the checkpoint; False when another reader has saved one
-    meanwhile."""
+    """Saves the checkpoint; False when another reader has saved one meanwhile."""
     pk, sk = progress_key(after.bucket, after.key, after.etag, after.as_of)
     item = {
         **asdict(after),
@@ -243,7 +239,7 @@ def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
         "pk": pk,
         "sk": sk,
         "updated_at": rfc3339(now),
-        "ttl": int((now + KEPT).timestamp()),
+        "ttl": int((now + PROGRESS_KEPT).timestamp()),
     }
     condition = Condition()
     if before.number:

@@ -196,11 +196,11 @@ def missing_rows(gap: Gap, position: Position) -> list[LedgerRow]:
         last, end = position.version, (position.on_hand, position.reserved)
         at = position.updated_at
         feed_version, moved_at = position.feed_version, position.moved_at
-    ours = feed_version == (gap.before.feed_version if gap.before else 0)
+    no_feed_wrote = feed_version == (gap.before.feed_version if gap.before else 0)
     began = gap.before.recorded_at if gap.before else at
     # The units that a split reserves and a fold releases are not promised to anybody.
-    own = ours and (position.folded_at is None or position.folded_at < began)
-    occurred_at = at if ours else _moved_at(gap, position, moved_at, at)
+    own = no_feed_wrote and (position.folded_at is None or position.folded_at < began)
+    occurred_at = at if no_feed_wrote else _moved_at(gap, position, moved_at, at)
     lost = audit_entry(last, occurred_at, end[0] - start[0], "the row was lost", own=own)
     rows = []
     for version in range(first, last + 1):

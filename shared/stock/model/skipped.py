@@ -59,15 +59,13 @@ def pack_counts(counts: Iterable[Counted]) -> Iterator[CountPack]:
             yield _pack(bucket, rows[start : start + MOST_COUNTS])
 
 
-def find_counts(pack: CountPack, wanted: Collection[PositionKey]) -> dict[PositionKey, Counted]:
-    """The counts in ``pack`` of the positions in ``wanted``."""
-    rows_found = {
-        place: row for place in wanted if (row := _row_of(pack.places, place)) is not None
-    }
+def find_counts(pack: CountPack, keys: Collection[PositionKey]) -> dict[PositionKey, Counted]:
+    """The counts in ``pack`` of the positions in ``keys``."""
+    rows_found = {key: row for key in keys if (row := _row_of(pack.places, key)) is not None}
     if not rows_found:
         return {}
     sources, rows = json.loads(zlib.decompress(pack.counts))
-    return {place: _counted(place, sources, rows[row]) for place, row in rows_found.items()}
+    return {key: _counted(key, sources, rows[row]) for key, row in rows_found.items()}
 
 
 def newest_counts(

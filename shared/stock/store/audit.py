@@ -248,7 +248,7 @@ def correct_position(position: Position, promised: int, ledger: Ledger, now: dat
     update.require("on_hand = {}", position.on_hand)
     update.require("reserved = {}", position.reserved)
     update.require("available = {}", position.available)
-    # Holds while no reserved units are freed, or nobody has written within RESTED: the promise of
-    # a moment ago may not be visible yet.
+    # Holds while the repair lowers no reserved units, or nobody has written within REPAIR_REST:
+    # a promise made a moment ago may not be visible yet.
     update.require("reserved <= {} OR updated_at <= {}", promised, rfc3339(now - REPAIR_REST))
     return tables.write("update_item", **_request(position, update)) is None

@@ -86,7 +86,7 @@ def commit_effects(
 
 
 def _refresh_draws(
-    whole: Sequence[Effect],
+    summed: Sequence[Effect],
     draws: list[Sequence[Draw]],
     hot: Collection[int],
     at: datetime,
@@ -96,7 +96,7 @@ def _refresh_draws(
 ) -> list[tuple[Effect, Mapping[str, Any] | None]]:
     """Plans the empty ``draws`` anew; returns the effects that are short."""
     short = []
-    for number, effect in enumerate(whole):
+    for number, effect in enumerate(summed):
         if draws[number]:
             continue
         planned = _read_and_plan(effect, at, most, hot=number in hot, patient=patient)
@@ -108,7 +108,7 @@ def _refresh_draws(
 
 
 def _final_refusal(
-    tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
+    tried: Tried, beside: int, summed: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
 ) -> EffectOutcome | None:
     """The refusals that no further attempt can change: parts beside the effects, and positions
     without slots."""
@@ -116,7 +116,7 @@ def _final_refusal(
     if refused_beside := {index: item for index, item in refused.items() if index < beside}:
         return EffectOutcome(refused=refused_beside)
     short = [
-        (whole[number], refused[index])
+        (summed[number], refused[index])
         for index, (number, drawn) in enumerate(owners, start=beside)
         if index in refused and drawn.slot is None and "slots" not in (refused[index] or {})
     ]
@@ -235,8 +235,8 @@ def effect_parts(
     our own clock. The parts are refused where only the slots of a split position have enough units:
     use commit_effects to sell from slots.
     """
-    whole = sum_effects(effects)
-    return whole, [_effect_part(effect, cause, at) for effect in whole]
+    summed = sum_effects(effects)
+    return summed, [_effect_part(effect, cause, at) for effect in summed]
 
 
 def shortage(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -277,10 +277,10 @@ def _close_slots(
 
 def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
     sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
-    back = WholePosition(item["available"], item["kept"], tuple(slots)).granted
+    unsold = WholePosition(item["available"], item["kept"], tuple(slots)).granted
     update = Update()
-    update.assign("reserved = reserved - {}", back)
-    update.assign("available = available + {}", back)
+    update.assign("reserved = reserved - {}", unsold)
+    update.assign("available = available + {}", unsold)
     update.set("own_at", rfc3339(at))
     update.set("folded_at", rfc3339(at))
     update.remove("slots", "kept", "granted", "epoch", "looked", "deadline_key", "deadline")
@@ -288,7 +288,7 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
     # Holds while nobody has folded this split.
     update.require("epoch = {}", epoch)
     position: Part = {"Update": update.request(stock_table(), f"SKU#{sku}", f"LOC#{location_id}")}
-    gone: list[Part] = [
+    deletions: list[Part] = [
         {
             "Delete": {
                 "TableName": stock_table(),
@@ -315,11 +315,11 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
             ),
         }
     }
-    return [position, *gone, mark]
+    return [position, *deletions, mark]
 
 
 def _record_split_event(update: Update, kind: str, epoch: str, at: datetime) -> None:
-    """Raises the position's version; ``kind`` is what the ledger says of the write."""
+    """Raises the position's version; ``kind`` is the type of its ledger entry."""
     entry = {
         "id": f"{kind}@{epoch}",
         "source": "norain/slots",
@@ -359,8 +359,8 @@ def fold_if_cool(sku: str, location_id: str, at: datetime) -> bool:
         return False
     whole = WholePosition(item["available"], item["kept"], slots)
     sales = sum(slot.sales for slot in slots)
-    dry = isinstance(plan_draws(whole, 1, whole.kept, 0), NoDraw)
-    if dry or any(slot.closed for slot in slots) or sales - item["looked"] < LEAST_SALES:
+    empty = isinstance(plan_draws(whole, 1, whole.kept, 0), NoDraw)
+    if empty or any(slot.closed for slot in slots) or sales - item["looked"] < LEAST_SALES:
         return fold(sku, location_id, at)
     _update_split(item, at, granted=whole.granted, looked=sales, deadline=rfc3339(at + SPLIT_CHECK))
     return False
