@@ -1,30 +1,30 @@
-"""JSON that others have written: what is wrong in one place of it must not cost the rest. And JSON
-for others, in messages that are not too long."""
+"""Tolerant reading of foreign JSON, where one defect must not cost the rest, and JSON batches of
+limited size."""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 MOST_DIGITS = 100
-"""Python reads no number of more than 4,300 digits, and refuses the whole text for it."""
+"""Python refuses a whole document for one number of more than 4,300 digits."""
 
 
-def _whole(digits: str) -> int | str:
-    """A number so long is none that anybody means: it stays a text, and no field takes that."""
+def _integer(digits: str) -> int | str:
+    """A number that is too long stays a text, which no field of a schema accepts."""
     return int(digits) if len(digits) <= MOST_DIGITS else digits
 
 
-DECODER = json.JSONDecoder(parse_int=_whole, strict=False)
-"""Not strict: a line break or another control character in a text is the fault of that text."""
+DECODER = json.JSONDecoder(parse_int=_integer, strict=False)
+"""Not strict: control characters in a text, such as line breaks, are accepted here."""
 
 
 def loads(text: str) -> Any:
-    """Raises ValueError or RecursionError where it is no JSON."""
+    """Raises ValueError or RecursionError for a text that is not JSON."""
     return DECODER.decode(text)
 
 
 def batches_of(documents: Iterable[Any], most_bytes: int) -> Iterator[str]:
-    """JSON arrays (of CloudEvents: batches) of at most ``most_bytes`` each."""
+    """JSON arrays of at most ``most_bytes`` each (of CloudEvents: batches)."""
     batch: list[str] = []
     size = 2
     for document in documents:

@@ -1,4 +1,4 @@
-"""Everything NoRain refuses, as one tree. Each refusal carries a status, a code and its data.
+"""Every refusal of NoRain, as one tree. Each has an HTTP status, a code and data.
 
     Refusal
     ├── InvalidRequest         422  invalid_request          errors: [{path, message}]
@@ -23,11 +23,11 @@
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
-    └── Busy                   503  busy                     told with Retry-After
+    └── Busy                   503  busy                     answered with Retry-After
         └── Throttled          503  busy
 
-The API answers each as problem+json (shared/web); the queue workers put the code and the detail
-beside the message that they send to the dead-letter queue.
+The API answers each as problem+json (shared/web). Queue workers attach the code and the detail to
+the message that they send to the dead-letter queue.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """Something was asked that cannot be done; ``data`` goes to the caller as it is."""
+    """A request that is refused; ``data`` is returned to the caller as it is."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     code: ClassVar[str] = "refused"
@@ -48,7 +48,7 @@ class Refusal(Exception):
 
 
 class InvalidRequest(Refusal):
-    """The input does not fit its schema; ``errors`` names every place by its JSON path."""
+    """The input does not fit its schema; ``errors`` names each defect by its JSON path."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid_request"
@@ -58,73 +58,74 @@ class InvalidRequest(Refusal):
 
 
 class MalformedRequest(InvalidRequest):
-    """The input is not JSON, or not the kind of document that was asked for."""
+    """The input is not JSON, or not the expected kind of document."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_request"
 
 
 class FromTheFuture(InvalidRequest):
-    """An instant lies further ahead of the receiver's clock than clocks differ; ``now`` is what
-    that clock shows."""
+    """An instant is further ahead of the server's clock than clocks differ; ``now`` is the server's
+    time."""
 
     code = "from_the_future"
 
 
 class TooMuchAtOnce(InvalidRequest):
-    """More items would change than one transaction may hold."""
+    """More items would change than one transaction may contain."""
 
 
 def invalid(path: str, message: str) -> InvalidRequest:
-    """One place of the request, by its JSON path, that does not fit."""
+    """An InvalidRequest for one defect, by its JSON path."""
     return InvalidRequest(
         "the request does not fit its schema", [{"path": path, "message": message}]
     )
 
 
 class KeyMissing(Refusal):
-    """A request that changes something came without an Idempotency-Key."""
+    """A request that changes data has no Idempotency-Key."""
 
     code = "idempotency_key_missing"
 
 
 class KeyReused(Refusal):
-    """The Idempotency-Key (or id) has been used before, for another payload."""
+    """The Idempotency-Key (or id) was used before with another payload."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
 
 
 class Forbidden(Refusal):
-    """The caller's token does not reach this channel or location."""
+    """The caller's token does not permit access to this channel or location."""
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
 
 
 class NotFound(Refusal):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 
 
 class Gone(Refusal):
-    """It was there and has been erased for good."""
+    """The resource existed and was erased for good."""
 
     status = HTTPStatus.GONE
     code = "gone"
 
 
 class Conflict(Refusal):
-    """The request is sound, but what is stored does not allow it."""
+    """The request is valid, but the stored state does not allow it."""
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
 
 
 class OutOfStock(Conflict):
-    """Not everything asked for can be had; every short position is named, not just the first."""
+    """Some of the units are not available; ``short`` names every short position, not only the
+    first."""
 
     code = "out_of_stock"
     sentence: ClassVar[str] = "not enough stock of {}"
@@ -141,42 +142,42 @@ class OutOfStock(Conflict):
 
 
 class NoService(OutOfStock):
-    """There is stock, where this service does not begin."""
+    """There is stock, but only at locations that do not offer this service."""
 
     code = "no_service"
-    sentence = "this service does not bring {} from where it lies"
+    sentence = "no location with stock of {} offers this service"
 
 
 class TooLate(OutOfStock):
-    """There is stock, where the carrier has called already, or would arrive too late."""
+    """There is stock, but the carrier has left already, or would arrive too late."""
 
     code = "too_late"
-    sentence = "it is too late for {} from where it lies"
+    sentence = "no location with stock of {} can deliver in time"
 
 
 class NoCapacity(OutOfStock):
-    """There is stock, where too much waits to be picked."""
+    """There is stock, but its locations have too many units waiting to be picked."""
 
     code = "no_capacity"
-    sentence = "nobody has the hands for {} in time"
+    sentence = "no location with stock of {} has the capacity to pick it in time"
 
 
 class TooManyParcels(OutOfStock):
-    """There is stock, in more places than one order may have parcels."""
+    """There is stock, but spread over more locations than one order may have parcels."""
 
     code = "too_many_parcels"
-    sentence = "{} would take more parcels than one order may have"
+    sentence = "{} would need more parcels than one order may have"
 
 
 class TooDear(OutOfStock):
-    """There is stock, and the routing policy would rather not sell it than send it from there."""
+    """There is stock, but shipping it costs more than the routing policy allows."""
 
     code = "too_dear"
-    sentence = "sending {} from where it lies costs more than the routing policy allows"
+    sentence = "shipping {} costs more than the routing policy allows"
 
 
 class InvalidTransition(Conflict):
-    """The state of the thing does not allow this action."""
+    """The state of the resource does not allow this action."""
 
     code = "invalid_transition"
 
@@ -196,36 +197,36 @@ class HoldClosed(Conflict):
 
 
 class PromiseChanged(Conflict):
-    """What was chosen cannot be had as well as it was told; ``option`` is what can be had now."""
+    """The chosen option is no longer available as promised; ``option`` is what is available now."""
 
     code = "promise_changed"
 
 
 class NotTried(Conflict):
-    """A policy with guard-rails has had no what-if that they could be measured by."""
+    """A policy with guard-rails has no what-if result to check them against."""
 
     code = "what_if_missing"
 
 
 class GuardRailBroken(Conflict):
-    """The policy's own what-if has found what its guard-rails forbid; each is named."""
+    """The policy's own what-if breaks its guard-rails; ``breaches`` names each."""
 
     code = "guard_rail"
 
 
 class VersionMismatch(Refusal):
-    """It has changed since the caller read it (If-Match)."""
+    """The resource has changed since the caller read it (If-Match)."""
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "version_mismatch"
 
 
 class Busy(Refusal):
-    """Too many writers at once, for longer than the request may wait; trying again is safe."""
+    """Too many writers for longer than the request may wait; retrying is safe."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "busy"
 
 
 class Throttled(Busy):
-    """AWS takes no more of these calls for now, and has done nothing of this one."""
+    """AWS throttles the call and has not executed it."""

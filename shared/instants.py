@@ -1,4 +1,4 @@
-"""Instants as texts, and the clocks of others: for whoever must not load pydantic."""
+"""Instants as texts, and the clocks of senders; without pydantic, for fast imports."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,21 +6,22 @@ from datetime import UTC, datetime, timedelta
 from shared.errors import FromTheFuture
 
 MOST_AHEAD = timedelta(minutes=5)
-"""How far the clock of a sender may run before that of the receiver."""
+"""How far a sender's clock may be ahead of ours."""
 
 
 def rfc3339(instant: datetime) -> str:
-    """UTC with milliseconds and ``Z``: of equal length, so that the order of texts is of times."""
+    """UTC with milliseconds and ``Z``. All texts have the same length, so that their order is the
+    order of time."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def must_have_passed(instants: Mapping[str, datetime], now: datetime) -> None:
     """Raises FromTheFuture naming each of ``instants`` (by JSON path) that is more than MOST_AHEAD
-    after ``now``: what is dated ahead would outlive every correction until then."""
+    after ``now``: a message that is dated ahead would win over every correction until then."""
     ahead = [path for path, instant in instants.items() if instant > now + MOST_AHEAD]
     if ahead:
         raise FromTheFuture(
-            "it is stated as of an instant that has not come yet",
+            "the instant is in the future",
             [
                 {"path": path, "message": f"more than 5 minutes after {rfc3339(now)}"}
                 for path in ahead
@@ -30,7 +31,6 @@ def must_have_passed(instants: Mapping[str, datetime], now: datetime) -> None:
 
 
 def passed(instant: datetime, now: datetime) -> datetime:
-    """``instant`` by a sender's clock, or ``now`` when that clock runs ahead. Nobody can know what
-    has not happened yet: a count stamped four minutes ahead would swallow the sales of the next
-    four."""
+    """``instant`` by a sender's clock, or ``now`` when that clock is ahead. A count that is stamped
+    four minutes ahead would otherwise contain the sales of the next four minutes."""
     return min(instant, now.replace(microsecond=now.microsecond // 1000 * 1000))

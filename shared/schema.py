@@ -1,7 +1,7 @@
-"""The key schema of every table, as data: CDK builds from it, and so do the tests.
+"""The key schema of every table, as data for CDK and for the tests.
 
-Keys are strings. A table has a generic ``pk``/``sk``, so that what is read together lies together.
-Key formats stand beside their queries, in the ``table.py`` of each area.
+Keys are strings. A table has a generic ``pk``/``sk``, so that items which are read together are
+stored together. The formats of the keys are described in the store of each area.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,8 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A global secondary index; ``include`` names what it carries beside the keys.
-
-    ``None`` carries the whole item.
-    """
+    """A global secondary index; ``include`` names the attributes beside the keys, ``None`` projects
+    all."""
 
     name: str
     pk: str
@@ -23,14 +21,14 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One area's table. ``ttl`` names the attribute (epoch seconds) after which an item may go."""
+    """One area's table. Items expire at the attribute that ``ttl`` names (epoch seconds)."""
 
     name: str
     indexes: tuple[Index, ...] = ()
     stream: bool = False
     ttl: Literal["ttl"] | None = None
     personal: bool = False
-    """Holds data of persons: encrypted under a key of its own."""
+    """Contains personal data: encrypted with a key of its own."""
 
 
 CONFIG = Table("config")
@@ -77,7 +75,7 @@ TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, CUSTOMERS, WEBHOOKS)
 
 
 def definition(table: Table) -> dict[str, object]:
-    """The arguments of ``create_table``: for DynamoDB Local and the fakes of the tests."""
+    """The arguments of ``create_table``, for DynamoDB Local and the fakes of the tests."""
     keys = {"pk", "sk"} | {key for index in table.indexes for key in (index.pk, index.sk)}
     shape: dict[str, object] = {
         "KeySchema": _keys("pk", "sk"),

@@ -1,10 +1,9 @@
-"""Writes availability as the files that others take (by the clock, and `norain export` calls it).
+"""Writes availability as files for other systems (scheduled; `norain export` invokes it too).
 
     {"format": "google" | "schema.org", "channel"?: name}
         ->  {"exports": [{"format", "bucket", "key", "products", "rows", "left_out", "bytes"}]}
 
-Without a format it writes all of them. A file stands in the place of the one before it when it is
-whole, and only then.
+Without a format it writes all of them. A file replaces the one before it only when it is complete.
 """
 
 import zlib
@@ -35,7 +34,7 @@ logger = Logger(service="norain", utc=True)
 
 @dataclass(slots=True)
 class Counts:
-    """``left_out`` are SKUs without a product, and those that the format does not take."""
+    """``left_out`` are SKUs without a product, and those that the format does not support."""
 
     products: int = 0
     rows: int = 0
@@ -43,15 +42,15 @@ class Counts:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Raises Busy when time does not suffice, and leaves the files that were there."""
+    """Raises Busy when the time is not enough, and leaves the existing files."""
     now = datetime.now(UTC)
     channel = event.get("channel", setting("export_channel"))
     stores = Stores.of(all_locations(), now, unpicked())
-    wanted = [event["format"]] if "format" in event else list(FILES)
-    made = [_write(form, channel, stores, context) for form in wanted]
-    for one in made:
+    formats = [event["format"]] if "format" in event else list(FILES)
+    exports = [_write(form, channel, stores, context) for form in formats]
+    for one in exports:
         logger.info("exported", extra=one)
-    return {"exports": made}
+    return {"exports": exports}
 
 
 def _write(form: str, channel: str, stores: Stores, context: Any) -> dict[str, Any]:
@@ -72,12 +71,12 @@ def _write(form: str, channel: str, stores: Stores, context: Any) -> dict[str, A
 
 
 def _lines(form: str, channel: str, stores: Stores, counts: Counts, context: Any) -> Iterator[str]:
-    """A text for each product."""
+    """One text for each product."""
     if form == "google":
         yield export.google_header()
     for _, product, pack in sellable_products(channel, stores.at):
         if context is not None and context.get_remaining_time_in_millis() < SPARE_MS:
-            raise Busy("time does not suffice for all products")
+            raise Busy("the time is not enough for all products")
         if product is None:
             counts.left_out += 1
             continue

@@ -1,5 +1,5 @@
-"""Folds the changes of the stock's positions into the packs of their SKUs (a DynamoDB stream), and
-learns from counts how sure the stock is."""
+"""Folds changes of positions into the packs of their SKUs (a DynamoDB stream), and learns the
+confidence in the stock from counts."""
 
 import json
 import sys
@@ -25,24 +25,25 @@ from shared.web.batch import StreamRecord, again, number_of, readable
 
 SOLD = "retail_selling"
 MOST_VALUES = 100
-"""Of one metric in one line."""
+"""Values of one metric in one line."""
 
 logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One read and one write per SKU of the batch, and a write more for each further item; one read
-    and one write per location where people have counted.
+    """One read and one write per SKU of the batch, and one more write for each further item of its
+    pack; one read and one write per location that people have counted.
 
-    Answers the first record that could not be folded for now: Lambda sends it and what follows
-    again, and what was folded already changes nothing then. One that cannot be read is put away.
+    Returns the first record that could not be folded: Lambda sends it and all later ones again, and
+    changes that were folded already change nothing then. A record that cannot be read is stored
+    away.
     """
     changes: dict[str, list[PackChange]] = defaultdict(list)
     first: dict[str, str] = {}
     counted: dict[str, list[tuple[str, ShelfCount]]] = defaultdict(list)
     failed: list[str] = []
     records = event["Records"]
-    # A heartbeat is measured, and folded into nothing.
+    # A heartbeat is only measured.
     moved = (record for record in records if _sort_key(record) != HEARTBEAT)
     for record, (sku, change, countings) in readable(moved, _change):
         changes[sku].append(change)
@@ -50,12 +51,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if countings:
             counted[change.location_id] += ((number, counting) for counting in countings)
     written = 0
-    sure = confidence.confidence_of(changes)
+    confidences = confidence.confidence_of(changes)
     for sku, folded in changes.items():
         try:
-            written += packs.project(sku, folded, sure.get(sku, {}))
+            written += packs.project(sku, folded, confidences.get(sku, {}))
         except Exception:
-            logger.exception("the availability was not written", extra={"sku": sku})
+            logger.exception("the pack was not written", extra={"sku": sku})
             failed.append(first[sku])
     failed += _learn(counted)
     _measure(records, written, len(failed))
@@ -68,7 +69,7 @@ def _sort_key(record: StreamRecord) -> str | None:
 
 
 def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[ShelfCount]]:
-    """The SKU, what became of its position (without a new image it is no more), and the counts."""
+    """The SKU, the change of its position (without a new image it was deleted), and the counts."""
     images = record["dynamodb"]
     image = from_item(images.get("NewImage") or images["OldImage"])
     position = position_of_item(image)
@@ -84,7 +85,7 @@ def _change(record: StreamRecord) -> tuple[str, PackChange, Sequence[ShelfCount]
 
 
 def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
-    """What a write says it has sold over the counter; our own hand-overs are no such sales."""
+    """The sales over the counter in a write; our own hand-overs do not count."""
     return tuple(
         Sale(-entry["delta"], int(datetime.fromisoformat(entry["occurred_at"]).timestamp()))
         for entry in entries
@@ -93,7 +94,7 @@ def _sold(entries: Iterable[Mapping[str, Any]]) -> tuple[Sale, ...]:
 
 
 def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[ShelfCount, ...]:
-    """What people have counted, and what had been believed, as a write says."""
+    """The counts that people made, with the units believed before, in a write."""
     return tuple(
         ShelfCount(
             id=f"{entry['source']} {entry['id']}",
@@ -109,7 +110,7 @@ def _counted(position: Position, entries: Iterable[Mapping[str, Any]]) -> tuple[
 
 
 def _learn(counted: Mapping[str, Sequence[tuple[str, ShelfCount]]]) -> list[str]:
-    """The numbers of the records from which nothing could be learnt for now."""
+    """Learns from counts; returns the numbers of the records for which that failed."""
     failed = []
     for location_id, rows in counted.items():
         try:
@@ -121,7 +122,8 @@ def _learn(counted: Mapping[str, Sequence[tuple[str, ShelfCount]]]) -> list[str]
 
 
 def _measure(records: list[dict[str, Any]], written: int, failed: int) -> None:
-    """How long each change waited to be seen: as a metric (EMF), and the longest in the log."""
+    """The time between each change and its projection: as a metric (EMF), and its maximum in the
+    log."""
     now = time.time()
     lags = [
         max(0, round((now - made) * 1000))
@@ -143,7 +145,7 @@ def _measure(records: list[dict[str, Any]], written: int, failed: int) -> None:
 
 
 def _publish(lags: list[int], now: float) -> None:
-    """One line in CloudWatch's embedded metric format; an array is a value each."""
+    """One line in CloudWatch's embedded metric format; each element of an array is a value."""
     line = {
         "_aws": {
             "Timestamp": int(now * 1000),
@@ -162,15 +164,15 @@ def _publish(lags: list[int], now: float) -> None:
 
 
 def _made(record: Mapping[str, Any]) -> float | None:
-    """Epoch seconds of the change: of its position to a millisecond, while a stream tells the
-    second in which it was written."""
+    """Epoch seconds of the change: to a millisecond from its position, else to a second from the
+    stream."""
     written: str | None = record.get("NewImage", {}).get("updated_at", {}).get("S")
     try:
-        return datetime.fromisoformat(written).timestamp() if written else _told(record)
+        return datetime.fromisoformat(written).timestamp() if written else _stream_time(record)
     except ValueError:
-        return _told(record)
+        return _stream_time(record)
 
 
-def _told(record: Mapping[str, Any]) -> float | None:
+def _stream_time(record: Mapping[str, Any]) -> float | None:
     at = record.get("ApproximateCreationDateTime")
     return None if at is None else float(at)

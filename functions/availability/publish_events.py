@@ -1,9 +1,8 @@
-"""Tells the bus when a status of availability has crossed a threshold, from the changes of the
-packs (a DynamoDB stream): at least once, in the order of each SKU's packs.
+"""Publishes an event when a status of availability crosses a threshold, from changes of packs (a
+DynamoDB stream): at least once, in the order of each SKU's packs.
 
-
-While channels are being told of new rules (tell_rules.py), nobody knows which of them they have
-heard of a SKU: then it is told what differs from any.
+While new rules are being announced (tell_rules.py), nobody knows under which rules a channel knows
+a SKU: then differences to any of them are published.
 """
 
 from collections import deque
@@ -30,17 +29,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     rules, changes = _rules(now)
     later = deque(record["dynamodb"] for record in event["Records"])
-    known: dict[str, Pack] = {}
+    latest: dict[str, Pack] = {}
 
     def events_of(_: StreamRecord) -> list[dict[str, Any]]:
-        return _events(later.popleft(), later, known, now, rules, changes)
+        return _events(later.popleft(), later, latest, now, rules, changes)
 
     return publish(readable(event["Records"], events_of))
 
 
 def _rules(now: datetime) -> tuple[ChannelRules, list[RulesChange]]:
-    """Those in force, and their change while it is being told. Strongly consistent: whoever tells
-    of a pack knows all that was known to whoever told of the one before."""
+    """The rules in force, and their changes while they are being announced. Strongly consistent, so
+    that the worker for one pack knows all that the worker for the pack before it knew."""
     rules, state = announced.current_rules(now)
     known = announced.read_progress()
     return rules, announced.rules_changes(known.announced, state) if known else []
@@ -49,27 +48,28 @@ def _rules(now: datetime) -> tuple[ChannelRules, list[RulesChange]]:
 def _events(
     images: Mapping[str, Any],
     later: Iterable[Mapping[str, Any]],
-    known: dict[str, Pack],
+    latest: dict[str, Pack],
     now: datetime,
     rules: ChannelRules,
     changes: Sequence[RulesChange],
 ) -> list[dict[str, Any]]:
-    """Nothing for a pack that is no more, nor for one that was only spread over more items."""
+    """The events of a record; none for a deleted pack, nor for one that was only spread over more
+    items."""
     write = write_of(images)
     if write is None or write.spreads:
         return []
-    before, pack = whole_packs(write, later, known)
-    seen = _views(before, pack, now, rules)
-    told = events.channel_events(before, pack, seen)
+    before, pack = whole_packs(write, later, latest)
+    views = _views(before, pack, now, rules)
+    documents = events.channel_events(before, pack, views)
     for change in changes if before else ():
-        told += _of_rules(change, before or pack, pack, seen)
-    return told
+        documents += _rule_change_events(change, before or pack, pack, views)
+    return documents
 
 
-def _of_rules(
+def _rule_change_events(
     change: RulesChange, before: Pack, pack: Pack, seen: Mapping[str, PackViews]
 ) -> list[dict[str, Any]]:
-    """For the channels that may have heard of ``before`` otherwise than they have ``seen`` it."""
+    """Events for the channels that may know ``before`` otherwise than as in ``seen``."""
     products = catalog.products([pack.sku]) if change.asks_for_products else {}
     views = change.views([(before, pack)], CHANNELS, products).get(pack.sku, {})
     other = {
@@ -83,7 +83,7 @@ def _of_rules(
 def _views(
     before: Pack | None, pack: Pack, now: datetime, rules: ChannelRules
 ) -> dict[str, PackViews]:
-    """What rules of channel stock make of the packs, for each channel of which they speak."""
+    """The packs as each channel may sell them; empty without rules."""
     if not rules.rules:
         return {}
     products = catalog.products([pack.sku]) if rules.asks_for_products else {}

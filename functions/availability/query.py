@@ -1,7 +1,7 @@
-"""GET /v1/availability, for which every millisecond counts: it loads no resolver and no pydantic.
+"""GET /v1/availability, where every millisecond counts: it loads neither the resolver nor pydantic.
 
-The route is declared in api.py, with its types: the API document says to whoever deploys it that
-this function answers it (``x-function``).
+The route is declared with its types in api.py; the API document names this function for deployments
+(``x-function``).
 """
 
 import os
@@ -14,7 +14,7 @@ from shared.web.auth import caller
 from shared.web.lean import Event, LeanAnswer, serve
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    dynamodb()  # a client takes 50 ms: before the first request, and into the snapshot
+    dynamodb()  # making a client takes 50 ms: do it before the first request, and in the snapshot
 
 
 def get_availability(event: Event) -> LeanAnswer:

@@ -1,9 +1,9 @@
-"""Makes packs again from the positions (`norain rebuild availability` calls it).
+"""Rebuilds packs from the positions (`norain rebuild availability` invokes it).
 
     {"skus": {"of": "positions" | "packs", "after": key?}}  ->  {"skus": [...], "after": key?}
     {"rebuild": [sku, ...]}                                 ->  {"rebuilt": [...], "left": [...]}
 
-``rebuilt`` are those that said something else before, ``left`` those that time did not suffice for.
+``rebuilt`` are the packs that were wrong before, ``left`` those that the time was not enough for.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from shared.aws.items import Item
 READERS = 8
 PAGE = 2000
 MOST_SKUS = 20_000
-"""Names in one answer: Lambda carries 6 MB."""
+"""SKUs in one answer: Lambda returns at most 6 MB."""
 SPARE_MS = 20_000
 
 logger = Logger(service="norain", utc=True)
@@ -31,13 +31,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _skus(asked: dict[str, Any], context: Any) -> dict[str, Any]:
     page = {"positions": table.stocked_skus, "packs": table.packed_skus}[asked["of"]]
-    found: set[str] = set()
+    names: set[str] = set()
     after: Item | None = asked.get("after")
     while True:
         skus, after = page(PAGE, after)
-        found |= skus
-        if after is None or len(found) > MOST_SKUS or _late(context):
-            return {"skus": sorted(found), "after": after}
+        names |= skus
+        if after is None or len(names) > MOST_SKUS or _late(context):
+            return {"skus": sorted(names), "after": after}
 
 
 def _rebuild(skus: list[str], context: Any) -> dict[str, Any]:

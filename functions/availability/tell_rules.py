@@ -1,8 +1,9 @@
-"""Tells the bus what a change of the rules of channel stock makes of every SKU (every minute).
+"""Publishes the changes of availability that new rules of channel stock cause (every minute).
 
-A round tells of each SKU, and is gone on with by the next run where this one ends: nothing is lost
-when a run is, and what is told twice has the same id. It begins when every worker that tells of
-packs knows of the new rules: a worker that does not would tell of the old ones behind it.
+A round covers every SKU; the next run continues where this one ends. A run that fails loses
+nothing, and an event that is published twice has the same id. A round begins when every worker that
+publishes changes of packs knows the new rules: a worker with old rules would publish outdated
+events after the round's.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +24,7 @@ from shared.catalog import store as catalog
 from shared.web.auth import CHANNELS
 
 SETTLED = timedelta(seconds=75)
-"""The time-out of the worker that tells of packs, and a clock that is wrong."""
+"""The time-out of the worker that publishes changes of packs, plus a margin for clocks."""
 PAGE = 100
 SPARE_MS = 10_000
 
@@ -35,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     _, state = announced.current_rules(now)
     was = announced.read_progress()
     if was is None:
-        announced.save_progress(None, AnnouncementProgress(state))  # from here on changes are told
+        announced.save_progress(None, AnnouncementProgress(state))  # announces changes from here on
         return {"events": 0, "left": False}
     coming = was.coming or state
     waited = now - coming.since if coming != was.announced else timedelta()
@@ -48,22 +49,22 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         metric.add_dimension("service", "availability")
     if waited < SETTLED:
         return {"events": 0, "left": coming != was.announced}
-    found = _tell(announced.rules_changes(was.announced, coming), coming, was, context)
-    logger.info("told", extra={"rules": coming.name, **found})
-    return found
+    result = _announce(announced.rules_changes(was.announced, coming), coming, was, context)
+    logger.info("announced", extra={"rules": coming.name, **result})
+    return result
 
 
-def _tell(
+def _announce(
     changes: Sequence[RulesChange], coming: RulesState, was: AnnouncementProgress, context: Any
 ) -> dict[str, Any]:
-    """Page by page, until all is told, the bus takes no more, or time is up."""
-    told, left = 0, True
+    """Page by page, until all SKUs are announced, the bus refuses events, or the time is up."""
+    published, left = 0, True
     for skus, after in _pages(announced.affected_skus(changes), was.after):
         new = _events(changes, skus)
         taken = send(setting("event_bus"), new)
-        told += taken
+        published += taken
         if taken < len(new):
-            logger.warning("not taken", extra={"events": len(new) - taken})
+            logger.warning("the bus refused events", extra={"events": len(new) - taken})
             break
         left = after is not None
         through = (
@@ -76,18 +77,18 @@ def _tell(
             or context.get_remaining_time_in_millis() < SPARE_MS
         ):
             break
-    return {"events": told, "left": left}
+    return {"events": published, "left": left}
 
 
 def _pages(
     named: Collection[str] | None, after: After | None
 ) -> Iterator[tuple[list[str], After | None]]:
-    """The SKUs behind ``after``, of those that are ``named`` or of all, and where to go on."""
+    """The SKUs behind ``after``, of those that are ``named`` or of all, and where to continue."""
     if named is not None:
-        left = sorted(sku for sku in named if after is None or sku > after["sku"])
-        for start in range(0, max(1, len(left)), PAGE):
-            page = left[start : start + PAGE]
-            yield page, {"sku": page[-1]} if start + PAGE < len(left) else None
+        remaining = sorted(sku for sku in named if after is None or sku > after["sku"])
+        for start in range(0, max(1, len(remaining)), PAGE):
+            page = remaining[start : start + PAGE]
+            yield page, {"sku": page[-1]} if start + PAGE < len(remaining) else None
         return
     while True:
         skus, last = rebuild.packed_skus(PAGE, to_item(after) if after else None)

@@ -1,4 +1,4 @@
-"""Applies the stock feed: each event once, whatever comes twice, late or out of order (SQS)."""
+"""Applies the stock feed: each event once, however often and in whatever order it arrives (SQS)."""
 
 import json
 from collections import defaultdict
@@ -27,7 +27,7 @@ logger = Logger(service="norain", utc=True)
 
 @dataclass(slots=True)
 class Message:
-    """One message of the queue: the events that it brought, and what is none."""
+    """One message of the queue: its parsed events, and its invalid ones with their refusals."""
 
     message_id: str
     events: list[Event] = field(default_factory=list)
@@ -35,11 +35,11 @@ class Message:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One write per position that the batch changes, whatever messages its events came in.
+    """One write per position that the batch changes, however many messages its events came in.
 
-    A message comes again when one of its events could not be applied for a passing reason; what
-    of it was applied changes nothing then. Its bad events are put away when all others are done,
-    so that they are put away once.
+    A message is retried when one of its events could not be applied for a temporary reason; events
+    that were applied change nothing then. Invalid events are sent to the dead letters when all
+    others are done, so that they are sent once.
     """
     now = datetime.now(UTC)
     messages = [_read(record, now) for record in event["Records"]]
@@ -87,14 +87,14 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
 def _apply(
     by_position: dict[PositionKey, list[tuple[str, Event]]], now: datetime
 ) -> tuple[set[str], int]:
-    """The messages whose events were not all applied, and the number of writes."""
+    """The messages with events that were not applied, and the number of writes."""
     events = {place: [event for _, event in rows] for place, rows in by_position.items()}
     if not events:
         return set(), 0
-    found = store.positions_of(events)
+    positions = store.positions_of(events)
     applied = store.applied_movements(event for rows in events.values() for event in rows)
     with ThreadPoolExecutor(WRITERS) as pool:
-        written = store.apply_batch(events, found, applied, now, pool.map)
+        written = store.apply_batch(events, positions, applied, now, pool.map)
     failed = set()
     for place, result in written.items():
         if isinstance(result, Exception):
@@ -108,15 +108,19 @@ def _apply(
 
 
 def _put_away(message: Message) -> bool:
-    """Sends each bad event alone to the dead letters, with its reason; whether that worked."""
+    """Sends each invalid event alone to the dead letters, with its reason; False when that
+    failed."""
     try:
         for body, refusal in message.bad:
             reason = summary(refusal)
             logger.warning(
-                "a bad event", extra={"message_id": message.message_id, "reason": reason}
+                "an event is invalid", extra={"message_id": message.message_id, "reason": reason}
             )
             send(setting("dead_letters"), body, reason)
     except Exception:
-        logger.exception("a bad event was not put away", extra={"message_id": message.message_id})
+        logger.exception(
+            "an invalid event was not sent to the dead letters",
+            extra={"message_id": message.message_id},
+        )
         return False
     return True

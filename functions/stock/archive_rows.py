@@ -1,4 +1,4 @@
-"""Writes rows of the ledger that have expired to the archive, for ever (SQS)."""
+"""Writes expired rows of the ledger to the archive, for ever (SQS)."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Files are keyed by what is in them: to write one again changes nothing."""
+    """The names of the files are digests of their content: writing one again changes nothing."""
     return each_message(event["Records"], _archive)
 
 

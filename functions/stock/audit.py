@@ -1,7 +1,8 @@
-"""Recomputes law 1, piece by piece and round after round (every five minutes), and tells of drift.
+"""The stock audit: recomputes law 1 piece by piece, round after round (every five minutes), and
+reports drift.
 
-``norain audit`` calls it too, with ``{"audit": {"repair": bool, "sku": str?, "after": key?}}``: it
-then walks from ``after`` on, leaves the round of the schedule alone, and mends when it is told to.
+``norain audit`` invokes it too, with ``{"audit": {"repair": bool, "sku": str?, "after": key?}}``:
+it then walks from ``after`` on, does not touch the scheduled round, and repairs when asked to.
 """
 
 import time
@@ -27,11 +28,11 @@ from shared.stock.store import audit, rules
 READERS = 16
 PAGE = 500
 SECONDS = 240
-"""How long a run of the schedule goes on; the next one goes on where it ends."""
+"""The duration of a scheduled run; the next run continues where it ends."""
 ASKED_SECONDS = 40
 SPARE_SECONDS = 20
 SETTLE_SECONDS = 5
-"""Between two looks at a position that seems to have drifted."""
+"""The pause between two reads of a position that seems to have drifted."""
 LOOKS = 4
 MOST_SEEMING = 5000
 MOST_TOLD = 100
@@ -42,7 +43,7 @@ logger = Logger(service="norain", utc=True)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A position as it was read, and where it broke the law then."""
+    """A position as it was read, and its drifts at that moment."""
 
     position: Position
     promised: int
@@ -50,16 +51,16 @@ class Look:
     drifts: tuple[Drift, ...]
 
     def same(self, other: "Look") -> bool:
-        """Whether nobody has written in between, and it is as wrong as it was."""
+        """Whether nobody has written in between and the drifts are the same."""
         return self.position.version == other.position.version and self.drifts == other.drifts
 
 
 @dataclass(slots=True)
 class Found:
-    """``unsettled`` are positions that were written whenever they were looked at, or are split
-    into slots: their units are in many items, and no reads of them are a snapshot. Also those that
-    a repair has left as they are, because it would lower what is reserved, and they have been
-    written a moment ago, or while it was at it."""
+    """The result of a walk. ``unsettled`` are positions without a verdict: they were written
+    between all reads, are split into slots (no reads of many items are a snapshot), or were not
+    repaired because the repair would have lowered ``reserved`` of a position that was written
+    recently or meanwhile."""
 
     positions: int = 0
     drifts: list[Drift] = field(default_factory=list)
@@ -69,15 +70,15 @@ class Found:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    left = context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
-    asked = event.get("audit")
-    if asked is None:
-        return _scheduled(time.monotonic() + min(SECONDS, left))
-    return _asked(asked, time.monotonic() + min(ASKED_SECONDS, left))
+    seconds = context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
+    request = event.get("audit")
+    if request is None:
+        return _scheduled(time.monotonic() + min(SECONDS, seconds))
+    return _asked(request, time.monotonic() + min(ASKED_SECONDS, seconds))
 
 
 def _scheduled(until: float) -> dict[str, Any]:
-    """Goes on with the round that is under way; a new one begins with the next run."""
+    """Continues the round that is under way; the next run begins a new one after its end."""
     walked = audit.current_round(_now())
     found = _walk(_pages(walked.after), until, repair=False, tidy=True)
     walked = replace(
@@ -90,7 +91,7 @@ def _scheduled(until: float) -> dict[str, Any]:
     if walked.after is None:
         took = (_now() - walked.began_at).total_seconds()
         _measure("StockAuditRound", took, MetricUnit.Seconds)
-    return _told(found)
+    return _report(found)
 
 
 def _asked(asked: Mapping[str, Any], until: float) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _asked(asked: Mapping[str, Any], until: float) -> dict[str, Any]:
     else:
         pages = _pages(asked.get("after"))
     settle = asked.get("settle_seconds", SETTLE_SECONDS)
-    return _told(_walk(pages, until, repair=asked.get("repair", False), settle=settle))
+    return _report(_walk(pages, until, repair=asked.get("repair", False), settle=settle))
 
 
 def _pages(after: Item | None) -> Iterator[tuple[list[PositionKey], Item | None]]:
@@ -119,22 +120,22 @@ def _walk(
     settle: float = SETTLE_SECONDS,
     tidy: bool = False,
 ) -> Found:
-    """Pages until the time is up. What is promised is read once; only where that seems wrong is it
-    read again. With ``tidy`` positions that are in order lose what they need not keep."""
+    """Audits pages until the time is up. Promised units are read once, and again only where they
+    seem wrong. With ``tidy`` obsolete attributes of correct positions are removed."""
     found = Found()
     promised = _promised(())
-    seeming: dict[PositionKey, Look] = {}
+    suspects: dict[PositionKey, Look] = {}
     for places, after in pages:
         looks = _look(places, lambda _: promised)
         found.unsettled += (place for place, look in looks.items() if look.position.slots)
-        seeming |= {place: look for place, look in looks.items() if look.drifts}
+        suspects |= {place: look for place, look in looks.items() if look.drifts}
         found.positions += len(looks)
         found.after = after
         if tidy:
             _tidy(look.position for look in looks.values() if not look.drifts)
-        if time.monotonic() > until or len(seeming) > MOST_SEEMING:
+        if time.monotonic() > until or len(suspects) > MOST_SEEMING:
             break
-    for place, look in _confirmed(seeming, settle, found).items():
+    for place, look in _confirmed(suspects, settle, found).items():
         found.drifts += look.drifts
         if repair:
             (found.mended if _mended(look) else found.unsettled).append(place)
@@ -142,13 +143,13 @@ def _walk(
 
 
 def _tidy(positions: Iterable[Position]) -> None:
-    now, kept = _now(), list(positions)
-    counted = any(position.counters for position in kept)
+    now, candidates = _now(), list(positions)
+    counted = any(position.counters for position in candidates)
     rule_ids = rules.rule_ids_since(now - tidying.TIDY_AFTER) if counted else frozenset()
     untidy = [
-        (position, left)
-        for position in kept
-        if (left := tidying.leftovers(position, rule_ids, now))
+        (position, leftovers)
+        for position in candidates
+        if (leftovers := tidying.leftovers(position, rule_ids, now))
     ]
     with ThreadPoolExecutor(READERS) as pool:
         tidied = sum(pool.map(lambda one: audit.tidy(one[0], one[1], now), untidy))
@@ -164,8 +165,8 @@ def _promised(positions: Iterable[Position]) -> Units:
 def _look(
     places: Iterable[PositionKey], promised: Callable[[Iterable[Position]], Units]
 ) -> dict[PositionKey, Look]:
-    """What is promised is asked for when the positions have been read: an order or a hold that is
-    newer than that has raised the version, and is seen by the next look."""
+    """Reads the positions, then the promised units: an order or a hold that is newer than the read
+    has raised the version, which the next read shows."""
     positions = store.positions_of(places, consistent=True)
     units = promised(positions.values())
     now = _now()
@@ -183,26 +184,28 @@ def _look(
 
 
 def _confirmed(
-    seeming: dict[PositionKey, Look], settle: float, found: Found
+    suspects: dict[PositionKey, Look], settle: float, found: Found
 ) -> dict[PositionKey, Look]:
-    """Those that two looks in succession show alike. Reads are no snapshot: most of what seems to
-    have drifted was only being written. Some was promised by what an index did not show yet, so
-    that now also the ledgers are asked who has reserved anything."""
+    """The drifts that two successive reads confirm. Reads are no snapshot: most apparent drift is a
+    write that was under way. Some units were promised by items that an index did not show yet, so
+    the ledgers are now also searched for everything that has reserved units."""
     confirmed: dict[PositionKey, Look] = {}
     for _ in range(1, LOOKS):
-        if not seeming:
+        if not suspects:
             return confirmed
         time.sleep(settle)
-        again = {place: look for place, look in _look(seeming, _promised).items() if look.drifts}
-        confirmed |= {place: look for place, look in again.items() if look.same(seeming[place])}
-        seeming = {place: look for place, look in again.items() if place not in confirmed}
-    found.unsettled += seeming
+        repeated = {
+            place: look for place, look in _look(suspects, _promised).items() if look.drifts
+        }
+        confirmed |= {place: look for place, look in repeated.items() if look.same(suspects[place])}
+        suspects = {place: look for place, look in repeated.items() if place not in confirmed}
+    found.unsettled += suspects
     return confirmed
 
 
 def _mended(look: Look) -> bool:
-    """First the ledger, then the position; each only while it is as it was seen. Whether the
-    position is as it should be."""
+    """Repairs the ledger, then the position, each only while it is as it was read; whether the
+    position is correct now."""
     position, ledger, now = look.position, look.ledger, _now()
     if any(drift.kind is DriftKind.LEDGER for drift in look.drifts):
         for gap in ledger.gaps:
@@ -210,16 +213,16 @@ def _mended(look: Look) -> bool:
         if ledger.version < position.version:
             audit.fill_gap(position, Gap(ledger.last, None))
         ledger = audit.read_ledger(position, now)
-    left = find_drifts(position, look.promised, ledger, now, now - store.LEDGER_KEPT)
-    if not left:
+    remaining = find_drifts(position, look.promised, ledger, now, now - store.LEDGER_KEPT)
+    if not remaining:
         return True
-    # A ledger that is only behind does not say yet what the position should be.
+    # A ledger that is only behind does not show yet what the position should be.
     return ledger.version == position.version and audit.correct_position(
         position, look.promised, ledger, now
     )
 
 
-def _told(found: Found) -> dict[str, Any]:
+def _report(found: Found) -> dict[str, Any]:
     drifted = {(drift.sku, drift.location_id) for drift in found.drifts}
     _measure("StockAudited", found.positions)
     _measure("StockDrift", len(drifted))

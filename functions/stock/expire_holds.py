@@ -1,4 +1,5 @@
-"""Gives the units of expired holds back (every minute). A late sweep lets nobody use a hold."""
+"""Gives the units of expired holds back (every minute). A hold is unusable from its expiry on, even
+when this worker is late."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +21,13 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Sweeps until no hold is due, or until the time is nearly up: the next minute goes on."""
+    """Expires holds until none is due or the time is nearly up; the next minute continues."""
     now = datetime.now(UTC)
     unread: list[str] = []
 
     def note(name: str) -> None:
         unread.append(name)
-        logger.exception("not to be read", extra={"hold": name})
+        logger.exception("the hold cannot be read", extra={"hold": name})
 
     due = store.due_holds(now, note)
     expired = failed = 0
@@ -36,7 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
                 expired += swept is True
                 failed += swept is None
     failed += len(unread)
-    logger.info("swept", extra={"expired": expired, "failed": failed})
+    logger.info("expired holds", extra={"expired": expired, "failed": failed})
     return {"expired": expired, "failed": failed}
 
 
@@ -45,12 +46,12 @@ def _some(due: Iterator[Hold]) -> list[Hold]:
 
 
 def _expire(hold: Hold, now: datetime) -> bool | None:
-    """Whether this call gave the units back; None when it could not, and the next sweep will."""
+    """Whether this call gave the units back; None when it failed, and the next run tries again."""
     try:
         return store.expire_hold(hold, now)
     except Busy:
         logger.warning("the hold is busy", extra={"hold_id": hold.hold_id})
     except Exception:
-        # One hold that cannot be closed must not keep the units of all others.
-        logger.exception("not expired", extra={"hold_id": hold.hold_id})
+        # One hold that cannot be closed must not stop the others.
+        logger.exception("the hold was not expired", extra={"hold_id": hold.hold_id})
     return None

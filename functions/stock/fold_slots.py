@@ -1,6 +1,6 @@
-"""Folds split positions that have cooled down, and lets the stock's heart beat (every minute).
+"""Folds split positions that have cooled down, and writes the stock's heartbeat (every minute).
 
-Late, folding only costs more reads; a heart that does not beat rings the alarm of the projection.
+Late folding only costs more reads; a missing heartbeat raises the alarm of the projection.
 """
 
 from datetime import UTC, datetime
@@ -17,17 +17,20 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Looks at each position that is due, until the time is nearly up: the next minute goes on."""
+    """Checks each position that is due until the time is nearly up; the next minute continues."""
     now = datetime.now(UTC)
     heartbeat.beat(now)
-    looked = folded = 0
+    checked = folded = 0
     for sku, location_id in slots.split_positions_due(now):
         if context.get_remaining_time_in_millis() < SPARE_MS:
             break
-        looked += 1
+        checked += 1
         try:
             folded += slots.fold_if_cool(sku, location_id, now)
         except Busy:
-            logger.warning("still hot", extra={"sku": sku, "location_id": location_id})
-    logger.info("looked", extra={"looked": looked, "folded": folded})
-    return {"looked": looked, "folded": folded}
+            logger.warning(
+                "the position is too busy to be folded",
+                extra={"sku": sku, "location_id": location_id},
+            )
+    logger.info("checked split positions", extra={"looked": checked, "folded": folded})
+    return {"looked": checked, "folded": folded}

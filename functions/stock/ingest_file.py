@@ -1,6 +1,6 @@
 """Reads files of the feed bucket onto the feed queue (S3's notifications, by SQS).
 
-A long file is read in several runs: each puts a message on its own queue for the next one.
+A long file is read in several runs: each run sends a message for the next one to its own queue.
 """
 
 import json
@@ -24,8 +24,8 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A message comes again when a file of it could not be read for a passing reason; what of the
-    file was sent is noted, or sent again, which changes nothing."""
+    """A message is retried when one of its files could not be read for a temporary reason; events
+    that were sent already are noted, or sent again, which changes nothing."""
 
     def read(message: str) -> None:
         for bucket, key in _files(json.loads(message)):
@@ -35,25 +35,25 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _files(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Bucket and key of each file that a notification tells of, or our own message."""
+    """Bucket and key of each file in a notification, or in our own message."""
     if "bucket" in body:
         yield body["bucket"], body["key"]
-    for record in body.get("Records", ()):  # S3 sends a test event without any
-        told = record["s3"]
-        yield told["bucket"]["name"], unquote_plus(told["object"]["key"])
+    for record in body.get("Records", ()):  # S3 sends a test event without records
+        entity = record["s3"]
+        yield entity["bucket"]["name"], unquote_plus(entity["object"]["key"])
 
 
 def _read_on(bucket: str, key: str, context: Any) -> None:
-    found = ingest(
+    progress = ingest(
         bucket,
         key,
         datetime.now(UTC),
         lambda: context.get_remaining_time_in_millis() / 1000,
         SPARE_SECONDS,
     )
-    if found is None:
-        logger.info("nothing to read", extra={"bucket": bucket, "key": key})
+    if progress is None:
+        logger.info("there is nothing to read", extra={"bucket": bucket, "key": key})
         return
-    logger.info("read a file", extra=asdict(found))
-    if found.state == "reading":
+    logger.info("read a file", extra=asdict(progress))
+    if progress.state == "reading":
         send(setting("files_queue"), json.dumps({"bucket": bucket, "key": key}))

@@ -1,5 +1,5 @@
 """Writes the ledger: one row for every write of a position (a DynamoDB stream). Rows that expire
-after 13 months go on the archive's queue."""
+after 13 months go to the archive's queue."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,12 +24,12 @@ ItemKey = tuple[str, str]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Rows are keyed by the version that they led to: to write one again changes nothing.
+    """The keys of rows contain the version: writing a row again changes nothing.
 
-    A record that cannot be read is put away, and holds up none. The ledger is written first:
-    whatever becomes of the archive, it has no part in it.
+    A record that cannot be read is stored away and does not block the others. The ledger is written
+    before the archive's queue, so that a failure of the archive does not affect it.
 
-    Raises Busy when the table takes no more; the whole batch comes again.
+    Raises Busy when the table throttles; the whole batch is retried.
     """
     rows: dict[ItemKey, dict[str, Any]] = {}
     sold: set[PositionKey] = set()
@@ -58,28 +58,30 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _read(record: StreamRecord) -> tuple[str, dict[str, Any]] | None:
-    """What the record is, and the ledger's row of it; None where there is nothing to be done."""
+    """The kind of the record and its ledger row; None where there is nothing to do."""
     images = record["dynamodb"]
     old = from_item(images["OldImage"]) if "OldImage" in images else None
     if "NewImage" not in images:
         return ("expired", old) if old is not None and old["sk"].startswith("MOVE#") else None
     new = from_item(images["NewImage"])
     if old is not None and old.get("version") == new["version"]:
-        return None  # no write of ours: somebody mended an attribute by hand
+        return None  # not a write of ours: somebody changed an attribute by hand
     if new["sk"] != "SLOT":
         return "moved", store.ledger_item(old, new)
-    # What a split has made, the position's row says.
+    # A new slot is described by the position's row.
     return None if old is None else ("sold", slot_sales.sale_item(old, new))
 
 
 def _archive(expired: list[tuple[Mapping[str, Any], dict[str, Any]]]) -> None:
-    """Puts rows that are gone from the table on the archive's queue, or away if that takes none."""
+    """Sends expired rows to the archive's queue, or stores their records away when that fails."""
     if not expired:
         return
     try:
         for batch in batches_of((row for _, row in expired), MOST_BYTES):
             send(setting("archive_queue"), batch)
     except Exception as error:
-        logger.exception("the archive's queue takes no rows", extra={"rows": len(expired)})
+        logger.exception(
+            "the rows were not sent to the archive's queue", extra={"rows": len(expired)}
+        )
         for record, _ in expired:
             put_away(record, type(error).__name__)

@@ -1,5 +1,4 @@
-"""The reply to GET /v1/availability: one read of packs, and cached
-locations."""
+"""The reply to GET /v1/availability: one read of packs, and cached locations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,20 +20,16 @@ from shared.stock.store import rules
 from shared.web.auth import Caller
 
 SHARED = {"Cache-Control": "public, max-age=5"}
-"""The answer to a URL that names the channel is the same for every caller who may ask for
-it."""
+"""The answer to a URL that names the channel is the same for every caller who may ask for it."""
 OWN = {"Cache-Control": "private, max-age=5", "Vary": "Authorization"}
-"""The answer for the channel of the
-token."""
+"""The answer for the channel of the token."""
 MOST_EMPTY = 5
-"""SKUs of one question whose variants are looked
-for."""
+"""SKUs of one question whose variants are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status, headers and body of the HTTP
-    response."""
+    """Status, headers and body of the HTTP response."""
 
     status: HTTPStatus
     headers: Mapping[str, str]
@@ -42,8 +37,7 @@ class Reply:
 
 
 def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: datetime) -> Reply:
-    """Answers the request. Raises InvalidRequest and
-    Forbidden."""
+    """Answers the request. Raises InvalidRequest and Forbidden."""
     question = answer.question(
         asked.skus,
         _channel(caller, asked.channel),
@@ -59,8 +53,8 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
     scope = answer.scope_of(question, places)
     variants: dict[str, list[Variant]] = {}
     if question.limit and (empty := answer.unsellable_skus(question, packs, scope)):
-        variants, others = _variants(empty[:MOST_EMPTY], question.channel, at)
-        packs = {**others, **packs}
+        variants, variant_packs = _variants(empty[:MOST_EMPTY], question.channel, at)
+        packs = {**variant_packs, **packs}
     text = answer.answer_text(question, packs, places, at, scope=scope, variants=variants)
     tag = answer.etag(text)
     headers = {"ETag": tag, **(OWN if asked.channel is None else SHARED)}
@@ -72,8 +66,7 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
 def _variants(
     skus: Sequence[str], channel: str, at: datetime
 ) -> tuple[dict[str, list[Variant]], dict[str, Columns]]:
-    """The other variants of ``skus``, and what the channel may sell of their
-    packs."""
+    """The other variants of ``skus``, and what the channel may sell of their packs."""
     variants = catalog.variants(skus)
     others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
     if not others:

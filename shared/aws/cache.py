@@ -31,6 +31,5 @@ class Cached(Generic[V]):
         return self._value
 
     def clear(self) -> None:
-        """Makes the next ``get`` read again, because this process has just written the
-        value."""
+        """Makes the next ``get`` read again, because this process has just written the value."""
         self._client = None

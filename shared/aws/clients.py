@@ -46,8 +46,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-"""The codes that botocore retries as throttling, and those of the parts of a
-transaction."""
+"""The codes that botocore retries as throttling, and those of the parts of a transaction."""
 
 
 @cache

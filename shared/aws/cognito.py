@@ -1,5 +1,4 @@
-"""The user pool: the scopes of its
-clients."""
+"""The user pool: the scopes of its clients."""
 
 from shared.aws.clients import client
 

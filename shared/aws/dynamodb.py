@@ -30,8 +30,7 @@ PUT_ITEMS = 25
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The condition of part ``index`` was false; ``item`` is the stored item, or
-    None."""
+    """The condition of part ``index`` was false; ``item`` is the stored item, or None."""
 
     index: int
     item: dict[str, Any] | None
@@ -132,8 +131,7 @@ def attempts(most: int = ATTEMPTS, slower: int = 0) -> Iterator[int]:
 
 
 def pause(attempt: int) -> None:
-    """Waits a random time below 10 ms doubled ``attempt`` times, 400 ms at
-    most."""
+    """Waits a random time below 10 ms doubled ``attempt`` times, 400 ms at most."""
     time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))
 
 
@@ -189,8 +187,7 @@ def put_many(table: str, items: Sequence[Item]) -> None:
 
 
 def delete_many(table: str, keys: Iterable[tuple[str, str]]) -> None:
-    """Deletes the items of each (pk, sk), 25 per call. Raises Busy like
-    ``put_many``."""
+    """Deletes the items of each (pk, sk), 25 per call. Raises Busy like ``put_many``."""
     unique = dict.fromkeys(keys)
     _write_many(table, [{"DeleteRequest": {"Key": key(pk, sk)}} for pk, sk in unique])
 
@@ -210,8 +207,7 @@ def _write_many(table: str, requests: Sequence[Any]) -> None:
 
 
 def get(table: str, pk: str, sk: str, *, consistent: bool = False) -> dict[str, Any] | None:
-    """One item, or
-    None."""
+    """One item, or None."""
     item = (
         dynamodb().get_item(TableName=table, Key=key(pk, sk), ConsistentRead=consistent).get("Item")
     )
@@ -272,8 +268,7 @@ def _by_table(keys: Iterable[Key], only: Sequence[str], *, consistent: bool) -> 
 def query(
     table: str, condition: str, values: Mapping[str, Any], **more: Any
 ) -> Iterator[dict[str, Any]]:
-    """Every item of a query, page by page. ``values`` are typed
-    attributes."""
+    """Every item of a query, page by page. ``values`` are typed attributes."""
     request: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": condition,
@@ -299,8 +294,7 @@ class Page:
 def query_page(
     table: str, condition: str, values: Mapping[str, Any], limit: int, **more: Any
 ) -> Page:
-    """One page of at most ``limit`` items, and the key to continue
-    after."""
+    """One page of at most ``limit`` items, and the key to continue after."""
     answer = dynamodb().query(
         TableName=table,
         KeyConditionExpression=condition,
@@ -313,8 +307,7 @@ def query_page(
 
 
 def scan_page(table: str, limit: int, after: Item | None = None, **more: Any) -> Page:
-    """One page of a scan, behind the key ``after``, and the key to continue
-    after."""
+    """One page of a scan, behind the key ``after``, and the key to continue after."""
     if after is not None:
         more["ExclusiveStartKey"] = after
     answer = dynamodb().scan(TableName=table, Limit=limit, **more)

@@ -1,5 +1,4 @@
-"""Publishes CloudEvents 1.0 to an EventBridge bus, in its
-envelope."""
+"""Publishes CloudEvents 1.0 to an EventBridge bus, in its envelope."""
 
 import json
 import uuid
@@ -12,8 +11,7 @@ from shared.errors import Busy
 from shared.instants import rfc3339
 
 AT_ONCE = 10
-"""Events of one call; even with the largest orders they are far below the limit of 256
-KB."""
+"""Events of one call; even with the largest orders they are far below the limit of 256 KB."""
 MOST_BYTES = 250_000
 
 

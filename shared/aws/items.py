@@ -11,13 +11,11 @@ from typing import Any
 Value = Any
 Item = dict[str, Any]
 SMALLEST = 1e-130
-"""DynamoDB stores no smaller number other than
-0."""
+"""DynamoDB stores no smaller number other than 0."""
 
 
 def to_item(values: Mapping[str, Value]) -> Item:
-    """Typed attributes of ``values``; None values are left
-    out."""
+    """Typed attributes of ``values``; None values are left out."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
@@ -43,8 +41,7 @@ def to_attribute(value: Value) -> Item:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Value]:
-    """Plain values of an item from boto3's client or a stream
-    record."""
+    """Plain values of an item from boto3's client or a stream record."""
     return {name: from_attribute(attribute) for name, attribute in item.items()}
 
 

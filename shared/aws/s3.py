@@ -1,5 +1,4 @@
-"""Objects of S3
-buckets."""
+"""Objects of S3 buckets."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +11,11 @@ from shared.aws.clients import client
 
 PIECE = 1024 * 1024
 PART = 8 * 1024 * 1024
-"""Bytes of a part of an upload: S3 takes 10,000 parts, of at least 5
-MB."""
+"""Bytes of a part of an upload: S3 takes 10,000 parts, of at least 5 MB."""
 
 
 def put(bucket: str, key: str, body: bytes, **more: Any) -> None:
-    """Puts an object, replacing an existing
-    one."""
+    """Puts an object, replacing an existing one."""
     client("s3").put_object(Bucket=bucket, Key=key, Body=body, **more)
 
 
@@ -63,8 +60,7 @@ def put_stream(bucket: str, key: str, content: Iterable[bytes], **more: Any) -> 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """``metadata`` is the uploader's, ``written_at`` the time of the
-    upload."""
+    """``metadata`` is the uploader's, ``written_at`` the time of the upload."""
 
     bucket: str
     key: str
@@ -75,8 +71,7 @@ class Object:
 
 
 def look(bucket: str, key: str) -> Object | None:
-    """Size and metadata of an object; None when it does not
-    exist."""
+    """Size and metadata of an object; None when it does not exist."""
     try:
         head = client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -112,8 +107,7 @@ def pieces(found: Object, start: int = 0) -> Iterator[bytes]:
 
 
 def get(bucket: str, key: str) -> bytes | None:
-    """The body of an object; None when it does not
-    exist."""
+    """The body of an object; None when it does not exist."""
     try:
         body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except client("s3").exceptions.NoSuchKey:
@@ -122,8 +116,7 @@ def get(bucket: str, key: str) -> bytes | None:
 
 
 def delete_all(bucket: str, prefix: str) -> int:
-    """Deletes every object whose key begins with ``prefix``; returns their
-    number."""
+    """Deletes every object whose key begins with ``prefix``; returns their number."""
     s3, deleted = client("s3"), 0
     while page := s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
         for row in page:
@@ -133,8 +126,7 @@ def delete_all(bucket: str, prefix: str) -> int:
 
 
 def presigned(bucket: str, key: str, seconds: int) -> str:
-    """A URL from which anybody can download the object for
-    ``seconds``."""
+    """A URL from which anybody can download the object for ``seconds``."""
     url: str = client("s3").generate_presigned_url(
         "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
     )

@@ -1,5 +1,4 @@
-"""Secrets, read from Secrets Manager once per process on first
-use."""
+"""Secrets, read from Secrets Manager once per process on first use."""
 
 import os
 from functools import cache

@@ -1,5 +1,4 @@
-"""Settings that the stacks give a function through its environment, read on first
-use."""
+"""Settings that the stacks give a function through its environment, read on first use."""
 
 import os
 from functools import cache

@@ -1,5 +1,4 @@
-"""Sends messages to SQS
-queues."""
+"""Sends messages to SQS queues."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,7 @@ UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff]")
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A message that becomes visible after ``seconds``, LONGEST_DELAY at
-    most."""
+    """A message that becomes visible after ``seconds``, LONGEST_DELAY at most."""
 
     body: str
     seconds: int
@@ -26,8 +24,7 @@ class Later:
 
 
 def send(queue_url: str, body: str, attributes: Mapping[str, str] | None = None) -> None:
-    """Sends one message; its attributes are cut to LONGEST_ATTRIBUTE printable
-    characters."""
+    """Sends one message; its attributes are cut to LONGEST_ATTRIBUTE printable characters."""
     sqs().send_message(
         QueueUrl=queue_url, MessageBody=body, MessageAttributes=_attributes(attributes or {})
     )
@@ -40,8 +37,7 @@ def send_many(queue_url: str, bodies: Sequence[str]) -> set[int]:
 
 
 def send_later(queue_url: str, messages: Sequence[Later]) -> set[int]:
-    """Sends delayed messages; returns the indexes of those that
-    failed."""
+    """Sends delayed messages; returns the indexes of those that failed."""
     entries = [
         {
             "MessageBody": one.body,
@@ -78,8 +74,7 @@ def _send_all(queue_url: str, entries: Sequence[Mapping[str, Any]]) -> set[int]:
 
 
 def _bytes(entry: Mapping[str, Any]) -> int:
-    """The size that the queue counts: the body, and names, types and values of the
-    attributes."""
+    """The size that the queue counts: the body, and names, types and values of the attributes."""
     texts = [entry["MessageBody"]]
     for name, attribute in entry.get("MessageAttributes", {}).items():
         texts += [name, attribute["DataType"], attribute["StringValue"]]

@@ -1,5 +1,4 @@
-"""Stores stream records that their worker cannot read, so that they do not block the
-others."""
+"""Stores stream records that their worker cannot read, so that they do not block the others."""
 
 import json
 import os
@@ -12,8 +11,7 @@ from shared.aws.settings import setting
 
 
 def _base64(value: bytes) -> str:
-    """Bytes in the form in which Lambda delivers
-    them."""
+    """Bytes in the form in which Lambda delivers them."""
     return b64encode(value).decode()
 
 

@@ -34,7 +34,9 @@ def suggest_transfers(skus: Sequence[str], days: int, now: datetime) -> Transfer
         product, pack = gathered.products.get(sku), gathered.packs.get(sku)
         if product is None or not product.margin:
             unjudged[sku] = "no margin is known of it"
-        elif pack is None or pack.prior is None or not pack.prior.tells(int(now.timestamp())):
+        elif (
+            pack is None or pack.prior is None or not pack.prior.is_old_enough(int(now.timestamp()))
+        ):
             unjudged[sku] = "its sales over the counter have not been watched for long enough"
         else:
             shelves = _shelves(pack, locations, days, now)

@@ -21,11 +21,9 @@ MOST_SKUS = 100
 MOST_LOCATIONS = 500
 MOST_GROUPS = 50
 LIMITED = 5
-"""At or below this number of sellable units the stock is
-limited."""
+"""At or below this number of sellable units the stock is limited."""
 MOST_ROWS = 20_000
-"""Locations over all SKUs of one answer: about 3 MB, Lambda returns at most 6
-MB."""
+"""Locations over all SKUs of one answer: about 3 MB, Lambda returns at most 6 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,22 @@ def question(
     limit: int = 50,
     pickup_within: int | None = None,
 ) -> Question:
-    """The validated question. Raises InvalidRequest for parameters that do not go
-    together."""
+    """The validated question. Raises InvalidRequest for parameters that do not go together."""
     if radius_km is not None and near is None:
         raise invalid("query.radius_km", "needs near, or postal_code and country")
-    wanted = tuple(dict.fromkeys(skus))
-    if not 1 <= len(wanted) <= MOST_SKUS:
+    distinct = tuple(dict.fromkeys(skus))
+    if not 1 <= len(distinct) <= MOST_SKUS:
         raise invalid("query.sku", f"1 to {MOST_SKUS} different SKUs")
     if len(location_ids) > MOST_LOCATIONS:
         raise invalid("query.location_id", f"at most {MOST_LOCATIONS} locations")
     if len(location_groups) > MOST_GROUPS:
         raise invalid("query.location_group", f"at most {MOST_GROUPS} groups")
-    if len(wanted) * limit > MOST_ROWS:
+    if len(distinct) * limit > MOST_ROWS:
         raise invalid(
-            "query.limit", f"{len(wanted)} SKUs leave room for {MOST_ROWS // len(wanted)} each"
+            "query.limit", f"{len(distinct)} SKUs leave room for {MOST_ROWS // len(distinct)} each"
         )
     return Question(
-        wanted,
+        distinct,
         channel,
         frozenset(location_ids),
         near,
@@ -87,8 +84,7 @@ def question(
 
 NO_UNITS: Mapping[str, int] = {}
 UNKNOWN_READINESS = 0, Readiness(FOR_EVER, None, moves=False, until=FOR_EVER)
-"""A readiness that is valid at no
-instant."""
+"""A readiness that is valid at no instant."""
 
 
 class LocationTexts(dict[str, tuple[str, str]]):
@@ -126,14 +122,13 @@ class LocationTexts(dict[str, tuple[str, str]]):
         return said
 
     def ready_by(self, location_id: str) -> datetime | None:
-        """When an order placed now is ready; None when the location does not offer
-        pickup."""
+        """When an order placed now is ready; None when the location does not offer pickup."""
         location = self.locations.get(location_id)
         if location is None or not location.pickup:
             return None
         waiting = self.unpicked.get(location_id, 0)
-        behind, known = self._known.get(location_id, UNKNOWN_READINESS)
-        if behind != waiting or not known.at <= self.minute < known.until:
+        counted, known = self._known.get(location_id, UNKNOWN_READINESS)
+        if counted != waiting or not known.at <= self.minute < known.until:
             known = readiness(location, self.minute, waiting + 1)
             self._known[location_id] = waiting, known
         return known.when(self.minute)
@@ -181,8 +176,8 @@ def answer_text(
         )
         for sku in asked.skus
     )
-    known = [packs[sku].as_of for sku in asked.skus if sku in packs]
-    as_of = min(known) if known else rfc3339(next_minute(at) - timedelta(minutes=1))
+    as_ofs = [packs[sku].as_of for sku in asked.skus if sku in packs]
+    as_of = min(as_ofs) if as_ofs else rfc3339(next_minute(at) - timedelta(minutes=1))
     return f'{{"as_of":"{as_of}","items":[{items}]}}'
 
 
@@ -199,17 +194,16 @@ class Scope:
 
 
 def scope_of(asked: Question, places: LocationTexts) -> Scope:
-    """The locations that the question asks
-    for."""
+    """The locations that the question asks for."""
     order: Iterable[str] | None = None
     distances = None
     named = _named(asked, places.locations)
     if asked.point is not None:
-        wanted: Iterable[Location] = places.locations.values()
+        candidates: Iterable[Location] = places.locations.values()
         if named is not None:
-            known = places.locations
-            wanted = [known[location] for location in named if location in known]
-        near = around(wanted, asked.point, asked.radius_km)
+            locations = places.locations
+            candidates = [locations[location] for location in named if location in locations]
+        near = around(candidates, asked.point, asked.radius_km)
         order = distances = {location.location_id: km for km, location in near}
     elif named is not None:
         order = sorted(named)
@@ -223,22 +217,20 @@ def scope_of(asked: Question, places: LocationTexts) -> Scope:
     return Scope(None if order is None else list(order), distances)
 
 
-def _named(asked: Question, known: Mapping[str, Location]) -> frozenset[str] | None:
-    """The locations that ids and groups ask for; None when neither was
-    given."""
+def _named(asked: Question, locations: Mapping[str, Location]) -> frozenset[str] | None:
+    """The locations that ids and groups ask for; None when neither was given."""
     if not asked.location_groups:
         return asked.location_ids or None
     members = frozenset(
         location_id
-        for location_id, location in known.items()
+        for location_id, location in locations.items()
         if not asked.location_groups.isdisjoint(location.groups)
     )
     return members & asked.location_ids if asked.location_ids else members
 
 
 def unsellable_skus(asked: Question, packs: Mapping[str, Columns], scope: Scope) -> list[str]:
-    """The SKUs of which nothing is sellable at the locations asked
-    for."""
+    """The SKUs of which nothing is sellable at the locations asked for."""
     return [sku for sku in asked.skus if not _any_sellable(packs.get(sku, NOTHING), scope)]
 
 
@@ -265,10 +257,14 @@ def _item(
         shown = [(location, max(0, units)) for location, units in counted]
     sellable = sum([units for _, units in counted if units > 0])
     rows = _rows(shown[: asked.limit], places, scope.distances, pack)
-    coming = _next_expected(pack, None if scope.order is None else set(scope.order), at)
-    expected = f',"next_expected":{_supply_text(*coming)}' if coming else ""
-    word, begins, instead = status(sellable, pack.life, at, expected=bool(coming)), "", ""
-    if word == "preorder" and pack.life.available_from:
+    next_supply = _next_expected(pack, None if scope.order is None else set(scope.order), at)
+    expected = f',"next_expected":{_supply_text(*next_supply)}' if next_supply else ""
+    status_word, begins, instead = (
+        status(sellable, pack.life, at, expected=bool(next_supply)),
+        "",
+        "",
+    )
+    if status_word == "preorder" and pack.life.available_from:
         begins = f',"available_from":"{rfc3339(pack.life.available_from)}"'
     if not sellable:
         parts = [] if scope.order is None else _elsewhere(asked, pack, places, at=at, floor=floor)
@@ -276,7 +272,7 @@ def _item(
             parts.append(others)
         instead = f',"instead":{{{",".join(parts)}}}' if parts else ""
     return (
-        f'{{"sku":{dumps(sku)},"status":"{word}","sellable":{sellable}{begins}{expected}{instead},'
+        f'{{"sku":{dumps(sku)},"status":"{status_word}","sellable":{sellable}{begins}{expected}{instead},'
         f'"locations":[{rows}]}}'
     )
 
@@ -302,11 +298,11 @@ def _rows(
         return ",".join([f"{head}{units}{tail}" for (head, tail), units in texts])
     confidences = dict(zip(pack.locations, pack.confidence, strict=False))
     if distances is None:
-        told = [
+        rated = [
             (places[location], units, CONFIDENCE_TEXTS[confidences.get(location)])
             for location, units in shown
         ]
-        return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in told])
+        return ",".join([f"{head}{units}{known}{tail}" for (head, tail), units, known in rated])
     rows = []
     for location, units in shown:
         head, tail = places[location]
@@ -320,8 +316,7 @@ CONFIDENCE_TEXTS: dict[int | None, str] = {
     None: "",
     **{known: f',"confidence":{known / 1000:g}' for known in range(1001)},
 }
-"""The JSON of each confidence in
-thousandths."""
+"""The JSON of each confidence in thousandths."""
 
 
 def _variants(
@@ -332,8 +327,7 @@ def _variants(
     at: datetime,
     floor: int,
 ) -> str:
-    """The JSON of the variants that are sellable at the locations asked
-    for."""
+    """The JSON of the variants that are sellable at the locations asked for."""
     rows = []
     for variant in variants:
         pack = packs.get(variant.sku, NOTHING)
@@ -352,24 +346,26 @@ def _elsewhere(
 ) -> list[str]:
     """The JSON of the nearest location with units, measured from the point or the locations asked
     for, and of the first supply expected anywhere."""
-    known = places.locations
-    having = {
+    locations = places.locations
+    sellable = {
         location: units - floor
         for location, units in zip(pack.locations, pack.available, strict=True)
-        if units > floor and location in known
+        if units > floor and location in locations
     }
     parts = []
-    if having:
-        origins = [asked.point] if asked.point else _points(known, _named(asked, known) or ())
-        km, named = _nearest([known[location] for location in having], origins)
+    if sellable:
+        origins = (
+            [asked.point] if asked.point else _points(locations, _named(asked, locations) or ())
+        )
+        km, named = _nearest([locations[location] for location in sellable], origins)
         distances = None if km is None else {named: km}
-        parts.append(f'"nearest":{_rows([(named, having[named])], places, distances, pack)}')
+        parts.append(f'"nearest":{_rows([(named, sellable[named])], places, distances, pack)}')
     if coming := _next_expected(pack, None, at):
         parts.append(f'"next_expected":{_supply_text(*coming)}')
     return parts
 
 
-def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float | None, str]:
+def _nearest(locations: Sequence[Location], origins: Sequence[Point]) -> tuple[float | None, str]:
     """The distance to the nearest location from any of ``origins``, and its id; the first location
     without origins.
 
@@ -377,9 +373,9 @@ def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float
     of WGS84.
     """
     if not origins:
-        return None, there[0].location_id
+        return None, locations[0].location_id
     if len(origins) == 1:
-        km, location = around(there, origins[0])[0]
+        km, location = around(locations, origins[0])[0]
         return km, location.location_id
     vectors = [(_vector(origin), origin) for origin in origins]
 
@@ -388,7 +384,7 @@ def _nearest(there: Sequence[Location], origins: Sequence[Point]) -> tuple[float
         return max((x * a + y * b + z * c, origin) for (a, b, c), origin in vectors)
 
     ranked = sorted(
-        ((*closest(location), location) for location in there), key=lambda entry: -entry[0]
+        ((*closest(location), location) for location in locations), key=lambda entry: -entry[0]
     )
     return min(
         (around([location], origin)[0][0], location.location_id)
@@ -400,8 +396,7 @@ MEASURED = 8
 
 
 def _vector(point: Point) -> tuple[float, float, float]:
-    """The unit vector of a point on the
-    sphere."""
+    """The unit vector of a point on the sphere."""
     latitude, longitude = radians(point[0]), radians(point[1])
     return (
         cos(latitude) * cos(longitude),
@@ -410,11 +405,11 @@ def _vector(point: Point) -> tuple[float, float, float]:
     )
 
 
-def _points(known: Mapping[str, Location], location_ids: Iterable[str]) -> list[Point]:
+def _points(locations: Mapping[str, Location], location_ids: Iterable[str]) -> list[Point]:
     return [
-        (known[location].latitude, known[location].longitude)
+        (locations[location].latitude, locations[location].longitude)
         for location in sorted(location_ids)
-        if location in known
+        if location in locations
     ]
 
 
@@ -444,38 +439,37 @@ def status(sellable: int, life: Life, at: datetime, *, expected: bool = False) -
 
 
 def first_expected(pack: Columns, at: datetime) -> tuple[int, int] | None:
-    """The first date after ``at`` with supply at any location, and all units of that
-    date."""
+    """The first date after ``at`` with supply at any location, and all units of that date."""
     return _next_expected(pack, None, at)
 
 
-def _next_expected(pack: Columns, wanted: set[str] | None, at: datetime) -> tuple[int, int] | None:
-    """The first date after ``at`` with supply at a ``wanted`` location, and all units of that date.
+def _next_expected(
+    pack: Columns, location_ids: set[str] | None, at: datetime
+) -> tuple[int, int] | None:
+    """The first date after ``at`` with supply at one of ``location_ids``, and all its units.
 
     Overdue supply and supply of discontinued products are left out.
     """
     if pack.life.discontinued:
         return None
     now = at.timestamp()
-    coming: dict[int, int] = {}
+    units_by_second: dict[int, int] = {}
     for place, supplies in pack.expected.items():
-        if wanted is not None and pack.locations[int(place)] not in wanted:
+        if location_ids is not None and pack.locations[int(place)] not in location_ids:
             continue
         for second, units in supplies:
             if second > now:
-                coming[second] = coming.get(second, 0) + units
-    return min(coming.items()) if coming else None
+                units_by_second[second] = units_by_second.get(second, 0) + units
+    return min(units_by_second.items()) if units_by_second else None
 
 
 def etag(text: str) -> str:
-    """A strong validator (RFC 9110, 8.8.3): different texts have different
-    tags."""
+    """A strong validator (RFC 9110, 8.8.3): different texts have different tags."""
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
 def etag_matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the caller's copy (If-None-Match, RFC 9110, 13.1.2) is the current
-    one."""
+    """Whether the caller's copy (If-None-Match, RFC 9110, 13.1.2) is the current one."""
     if not if_none_match:
         return False
     tags = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]

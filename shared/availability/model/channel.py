@@ -1,5 +1,4 @@
-"""What a channel may sell of a pack, by the rules of channel stock.
-Pure."""
+"""What a channel may sell of a pack, by the rules of channel stock. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,20 +10,19 @@ NOTHING: Mapping[str, int] = {}
 
 
 def confidence_in(packs: Mapping[str, Columns] | Mapping[str, Pack]) -> ConfidenceOf:
-    """The confidence in the stock of a SKU, from its pack; empty for a SKU without a
-    pack."""
+    """The confidence in the stock of a SKU, from its pack; empty for a SKU without a pack."""
 
-    def found(sku: str) -> Mapping[str, int]:
+    def confidence_by_location(sku: str) -> Mapping[str, int]:
         pack = packs.get(sku)
         if pack is None:
             return NOTHING
         if isinstance(pack, Pack):
-            known = [(place, row.confidence) for place, row in pack.rows.items()]
+            rated = [(place, row.confidence) for place, row in pack.rows.items()]
         else:
-            known = list(zip(pack.locations, pack.confidence, strict=False))
-        return {place: confidence for place, confidence in known if confidence is not None}
+            rated = list(zip(pack.locations, pack.confidence, strict=False))
+        return {place: confidence for place, confidence in rated if confidence is not None}
 
-    return found
+    return confidence_by_location
 
 
 def sellable_columns(packs: Mapping[str, Columns], selling: ChannelTerms) -> dict[str, Columns]:
@@ -39,8 +37,7 @@ def sellable_columns(packs: Mapping[str, Columns], selling: ChannelTerms) -> dic
 
 
 def sellable_pack(pack: Pack, columns: Columns, selling: ChannelTerms) -> Pack:
-    """``pack`` (whose ``columns`` are given too) with the units that the channel may
-    sell."""
+    """``pack`` (whose ``columns`` are given too) with the units that the channel may sell."""
     sellable = sellable_columns({pack.sku: columns}, selling)[pack.sku]
     if sellable is columns:
         return pack

@@ -42,8 +42,7 @@ from dataclasses import dataclass, field
 
 GROUP = "department"
 MEAN = 0.95
-"""Mean of the prior: a location without picks is believed to find 19 of
-20."""
+"""Mean of the prior: a location without picks is believed to find 19 of 20."""
 WEIGHT = 20.0
 """Picks that the prior is worth."""
 HALF_LIFE = 90 * 86_400
@@ -57,21 +56,19 @@ REMEMBERED = 64
 """Outcomes of a location that are remembered by their ids, so that a repeated outcome
 counts once."""
 WHOLE = 1000
-"""Packs store the confidence in
-thousandths."""
+"""Packs store the confidence in thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picks:
-    """Faded numbers of picks that found their goods, and of picks that missed
-    them."""
+    """Faded numbers of picks that found their goods, and of picks that missed them."""
 
     found: float = 0.0
     missed: float = 0.0
 
     def faded(self, seconds: int) -> "Picks":
-        left = 0.5 ** (max(0, seconds) / HALF_LIFE)
-        return Picks(self.found * left, self.missed * left)
+        fading = 0.5 ** (max(0, seconds) / HALF_LIFE)
+        return Picks(self.found * fading, self.missed * fading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +100,7 @@ class ShelfCount:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRecord:
-    """The picks of a location, faded to ``second``; ``seen`` are digests of the latest
-    outcomes."""
+    """The picks of a location, faded to ``second``; ``seen`` are digests of the latest outcomes."""
 
     groups: Mapping[str, Picks] = field(default_factory=dict)
     second: int = 0
@@ -113,8 +109,7 @@ class ConfidenceRecord:
 
 
 def teaching_counts(countings: Iterable[ShelfCount]) -> list[ShelfCount]:
-    """The counts of one location that teach: always the same ones, also when they come
-    again."""
+    """The counts of one location that teach: always the same ones, also when they come again."""
     by_digest = {_digest(one.id): one for one in countings if one.believed > 0}
     return [one for _, one in sorted(by_digest.items())[:MOST_COUNTS]]
 
@@ -132,22 +127,21 @@ def learn(record: ConfidenceRecord, outcomes: Iterable[PickOutcome]) -> Confiden
     A late outcome counts with its faded weight.
     """
     known = set(record.seen)
-    new = {digest: one for one in outcomes if (digest := _digest(one.id)) not in known}
+    new = {digest: outcome for outcome in outcomes if (digest := _digest(outcome.id)) not in known}
     if not new:
         return None
-    second = max(record.second, *(one.second for one in new.values()))
+    second = max(record.second, *(outcome.second for outcome in new.values()))
     groups = {name: picks.faded(second - record.second) for name, picks in record.groups.items()}
-    for one in new.values():
-        before = groups.get(one.group, Picks())
-        worth = Picks(one.worth * one.found, one.worth * (1 - one.found))
-        worth = worth.faded(second - one.second)
-        groups[one.group] = Picks(before.found + worth.found, before.missed + worth.missed)
+    for outcome in new.values():
+        before = groups.get(outcome.group, Picks())
+        worth = Picks(outcome.worth * outcome.found, outcome.worth * (1 - outcome.found))
+        worth = worth.faded(second - outcome.second)
+        groups[outcome.group] = Picks(before.found + worth.found, before.missed + worth.missed)
     return ConfidenceRecord(groups, second, (*record.seen, *new)[-REMEMBERED:], record.version)
 
 
 def probability(record: ConfidenceRecord, group: str) -> float:
-    """The confidence in the stock of a group at the
-    location."""
+    """The confidence in the stock of a group at the location."""
     found = sum(picks.found for picks in record.groups.values())
     missed = sum(picks.missed for picks in record.groups.values())
     location = _mean(MEAN, Picks(found, missed))

@@ -23,8 +23,7 @@ at once when its product does."""
 
 
 PackViews = tuple[Pack | None, Pack]
-"""A pack as a channel may sell it, and the pack before
-it."""
+"""A pack as a channel may sell it, and the pack before it."""
 
 
 def channel_events(
@@ -69,8 +68,7 @@ def rule_change_events(
 
 
 def _in_parts(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events, with each one that has too many locations divided into
-    several."""
+    """The events, with each one that has too many locations divided into several."""
     parts = []
     for event in events:
         data, rows = event["data"], event["data"]["locations"]
@@ -132,8 +130,7 @@ def _summary(pack: Pack | None) -> str:
 
 
 def _statuses(pack: Pack | None) -> Mapping[str, str]:
-    """The status of each location; supply that is expected there makes it a
-    backorder."""
+    """The status of each location; supply that is expected there makes it a backorder."""
     if pack is None:
         return {}
     life, at = pack.life, pack.as_of
@@ -144,6 +141,5 @@ def _statuses(pack: Pack | None) -> Mapping[str, str]:
 
 
 def _coming(row: PackRow, at: datetime) -> bool:
-    """Whether supply is expected after ``at``; overdue supply does not
-    count."""
+    """Whether supply is expected after ``at``; overdue supply does not count."""
     return any(second > at.timestamp() for second, _ in row.expected)

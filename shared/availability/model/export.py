@@ -36,8 +36,7 @@ GOOGLE_WORDS = {
     "out_of_stock": "out_of_stock",
     "discontinued": "out_of_stock",
 }
-"""Google's words for the stock in the store now: this file has no word for
-preorder."""
+"""Google's words for the stock in the store now: this file has no word for preorder."""
 SCHEMA_ORG_WORDS = {
     "in_stock": "https://schema.org/InStock",
     "limited_stock": "https://schema.org/LimitedAvailability",
@@ -56,8 +55,7 @@ DECIMALS = {
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The locations, and how soon each hands over an order placed at
-    ``at``."""
+    """The locations, and how soon each hands over an order placed at ``at``."""
 
     locations: Mapping[str, Location]
     slas: Mapping[str, str]
@@ -76,8 +74,7 @@ class Stores:
 
 
 def _sla(location: Location, ready: datetime | None, at: datetime) -> str:
-    """Google's word for the pickup time, in the location's time zone; empty without
-    pickup."""
+    """Google's word for the pickup time, in the location's time zone; empty without pickup."""
     if ready is None:
         return ""
     zone = ZoneInfo(location.time_zone)
@@ -92,8 +89,7 @@ def google_header() -> str:
 
 
 def google(product: Product, pack: Columns, stores: Stores) -> Iterator[str]:
-    """A line for each store with a position; none for an id that is too long for
-    Google."""
+    """A line for each store with a position; none for an id that is too long for Google."""
     if len(product.sku) > LONGEST_GOOGLE_ID:
         return
     price = f"{decimal(product.price, product.currency)} {product.currency}"
@@ -109,14 +105,13 @@ def google(product: Product, pack: Columns, stores: Stores) -> Iterator[str]:
 
 
 def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
-    """One line: one offer for shipping, and one for each store that offers
-    pickup."""
-    there = [
+    """One line: one offer for shipping, and one for each store that offers pickup."""
+    stocked = [
         (stores.locations[name], max(0, units))
         for name, units in zip(pack.locations, pack.available, strict=True)
         if name in stores.locations
     ]
-    shipped = sum(units for location, units in there if location.ship)
+    shipped = sum(units for location, units in stocked if location.ship)
     coming = first_expected(pack, stores.at)
     life, at = pack.life, stores.at
     word = status(shipped, life, at, expected=coming is not None)
@@ -136,7 +131,7 @@ def schema_org(product: Product, pack: Columns, stores: Stores) -> str:
             ),
             "availableAtOrFrom": {"@type": "Place", "@id": f"{PLACE}{location.location_id}"},
         }
-        for location, units in there
+        for location, units in stocked
         if units and stores.slas[location.location_id]
     ]
     document: dict[str, Any] = {
@@ -170,8 +165,7 @@ def _offer(
 
 
 def decimal(amount: int, currency: str) -> str:
-    """Minor units as a decimal number: 199 USD is 1.99, 199 JPY is
-    199."""
+    """Minor units as a decimal number: 199 USD is 1.99, 199 JPY is 199."""
     places = next((places for places, some in DECIMALS.items() if currency in some), 2)
     whole, minor = divmod(amount, 10**places)
     return f"{whole}.{minor:0{places}d}" if places else str(whole)

@@ -20,8 +20,7 @@ from shared.availability.model.sales import Prior, Sale, Sales
 from shared.catalog.model import ORDINARY, Life
 
 ExpectedUnits = tuple[int, int]
-"""(epoch second, units): when units are expected, and how
-many."""
+"""(epoch second, units): when units are expected, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +59,16 @@ class Pack:
     life: Life = ORDINARY
 
     def rate(self, location_id: str, at: datetime) -> float | None:
-        """Units per day sold over the counter at the location; None while too little is
-        known."""
+        """Units per day sold over the counter at the location; None while too little is known."""
         row, second = self.rows.get(location_id), int(at.timestamp())
-        if self.prior is None or row is None or not self.prior.tells(second):
+        if self.prior is None or row is None or not self.prior.is_old_enough(second):
             return None
         return sales.rate(self.prior, row.sales, second, stocked=row.available > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its
-    locations."""
+    """The ``number``-th of the ``of`` items that a pack lies in; ``pack`` has its locations."""
 
     pack: Pack
     number: int = 0
@@ -106,22 +103,22 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
     rows = dict(pack.rows) if pack else {}
     as_of = pack.as_of if pack else None
     since = pack.prior.since if pack and pack.prior else None
-    news = False
+    changed = False
     for change in changes:
-        known = rows.get(change.location_id)
+        before = rows.get(change.location_id)
         if change.row is None:
-            if known is None or known.version > change.version:
+            if before is None or before.version > change.version:
                 continue
             del rows[change.location_id]
-        elif known is None or known.version < change.version:
+        elif before is None or before.version < change.version:
             starts = [sale.second for sale in change.sold]
             since = min(starts if since is None else [since, *starts], default=None)
-            rows[change.location_id] = _with_learnt(known, change, since)
+            rows[change.location_id] = _with_learnt(before, change, since)
         else:
             continue
-        news = True
+        changed = True
         as_of = change.at if as_of is None else max(as_of, change.at)
-    if not news or as_of is None:
+    if not changed or as_of is None:
         return None
     return _next(sku, pack, rows, as_of, since)
 
@@ -129,25 +126,22 @@ def fold_changes(sku: str, pack: Pack | None, changes: Iterable[PackChange]) -> 
 def _next(
     sku: str, pack: Pack | None, rows: dict[str, PackRow], as_of: datetime, since: int | None
 ) -> Pack:
-    """``pack`` with other ``rows``; its other values
-    stay."""
+    """``pack`` with other ``rows``; its other values stay."""
     prior = _prior(since, rows, as_of)
     if pack is None:
         return Pack(sku, rows, as_of, prior=prior)
     return replace(pack, rows=rows, as_of=as_of, prior=prior)
 
 
-def _with_learnt(known: PackRow | None, change: PackChange, since: int | None) -> PackRow:
-    """The row of ``change`` with the sales and the confidence that were learnt at its
-    location."""
+def _with_learnt(before: PackRow | None, change: PackChange, since: int | None) -> PackRow:
+    """The row of ``change`` with the sales and the confidence that were learnt at its location."""
     assert change.row is not None
-    confidence = known.confidence if known else None
-    return replace(change.row, sales=_sales(known, change, since), confidence=confidence)
+    confidence = before.confidence if before else None
+    return replace(change.row, sales=_sales(before, change, since), confidence=confidence)
 
 
 def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
-    """``pack`` with the confidence at its locations; the same object when it has it
-    already."""
+    """``pack`` with the confidence at its locations; the same object when it has it already."""
     if all(row.confidence == confidence.get(place) for place, row in pack.rows.items()):
         return pack
     rows = {
@@ -156,15 +150,15 @@ def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
     return replace(pack, rows=rows)
 
 
-def _sales(known: PackRow | None, change: PackChange, since: int | None) -> Sales | None:
+def _sales(before: PackRow | None, change: PackChange, since: int | None) -> Sales | None:
     second = int(change.at.timestamp())
-    shelf = known.sales if known else None
-    if known is not None and shelf is not None:
+    shelf = before.sales if before else None
+    if before is not None and shelf is not None:
         stocked = change.row is not None and change.row.available > 0
-        if stocked == (known.available > 0) and second - shelf.second < sales.DAY_SECONDS:
+        if stocked == (before.available > 0) and second - shelf.second < sales.DAY_SECONDS:
             # Keep the second: sales that are rounded with every write would get lost.
             return sales.with_sales(shelf, change.sold)
-        shelf = sales.faded_to(shelf, second, stocked=known.available > 0)
+        shelf = sales.faded_to(shelf, second, stocked=before.available > 0)
     elif change.sold and since is not None:
         shelf = sales.never_sold(since, second)
     return sales.with_sales(shelf, change.sold) if shelf else None
@@ -193,12 +187,12 @@ def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pa
     A location without a position is removed. Sales that were learnt are kept; sales in changes that
     never reached the pack are lost.
     """
-    known = pack.rows if pack else {}
+    rows_before = pack.rows if pack else {}
     since = pack.prior.since if pack and pack.prior else None
     rows: dict[str, PackRow] = {}
     as_of = pack.as_of if pack else None
     for change in truth:
-        row, before = change.row, known.get(change.location_id)
+        row, before = change.row, rows_before.get(change.location_id)
         if row is None:
             continue
         as_of = change.at if as_of is None else max(as_of, change.at)
@@ -206,14 +200,13 @@ def rebuilt_pack(sku: str, pack: Pack | None, truth: Iterable[PackChange]) -> Pa
             rows[change.location_id] = before
         else:
             rows[change.location_id] = _with_learnt(before, change, since)
-    if rows == known or as_of is None:
+    if rows == rows_before or as_of is None:
         return None
     return _next(sku, pack, rows, as_of, since)
 
 
 def slice_of(location_id: str, of: int) -> int:
-    """The number of the location's slice, when there are ``of``
-    slices."""
+    """The number of the location's slice, when there are ``of`` slices."""
     return zlib.crc32(location_id.encode()) % of
 
 
@@ -299,11 +292,10 @@ class Columns:
 
 
 def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
-    """The rows as
-    columns."""
+    """The rows as columns."""
     order = sorted(rows)
     some = [(str(place), rows[location]) for place, location in enumerate(order)]
-    sure = [rows[location].confidence for location in order]
+    confidences = [rows[location].confidence for location in order]
     return Columns(
         as_of,
         order,
@@ -312,45 +304,43 @@ def to_columns(rows: Mapping[str, PackRow], as_of: str) -> Columns:
         {place: [list(each) for each in row.expected] for place, row in some if row.expected},
         {place: row.reserved for place, row in some if row.reserved},
         {place: dict(row.counters) for place, row in some if row.counters},
-        sure if any(known is not None for known in sure) else [],
+        confidences if any(known is not None for known in confidences) else [],
     )
 
 
 def merge_columns(slices: Sequence[Columns]) -> Columns:
-    """The columns of the pack that lies in
-    ``slices``."""
+    """The columns of the pack that lies in ``slices``."""
     if len(slices) == 1:
         return slices[0]
-    found: list[tuple[str, int, int, int | None]] = []
+    columns: list[tuple[str, int, int, int | None]] = []
     expected: dict[str, list[list[int]]] = {}
     reserved: dict[str, int] = {}
     counters: dict[str, dict[str, int]] = {}
     for part in slices:
-        sure = part.confidence or [None] * len(part.locations)
-        found += zip(part.locations, part.available, part.versions, sure, strict=True)
+        confidences = part.confidence or [None] * len(part.locations)
+        columns += zip(part.locations, part.available, part.versions, confidences, strict=True)
         name = part.locations.__getitem__
         expected |= {name(int(place)): units for place, units in part.expected.items()}
         reserved |= {name(int(place)): units for place, units in part.reserved.items()}
         counters |= {name(int(place)): units for place, units in part.counters.items()}
-    found.sort(key=lambda row: row[0])
-    at = {row[0]: str(place) for place, row in enumerate(found)}
-    sure = [row[3] for row in found]
+    columns.sort(key=lambda row: row[0])
+    at = {row[0]: str(place) for place, row in enumerate(columns)}
+    confidences = [row[3] for row in columns]
     return Columns(
         max(part.as_of for part in slices),
-        [row[0] for row in found],
-        [row[1] for row in found],
-        [row[2] for row in found],
+        [row[0] for row in columns],
+        [row[1] for row in columns],
+        [row[2] for row in columns],
         {at[location]: units for location, units in expected.items()},
         {at[location]: units for location, units in reserved.items()},
         {at[location]: units for location, units in counters.items()},
-        sure if any(known is not None for known in sure) else [],
+        confidences if any(known is not None for known in confidences) else [],
         slices[0].life,
     )
 
 
 def encode(rows: Mapping[str, PackRow], prior: Prior | None = None) -> bytes:
-    """The columns as compact JSON, deflated; sales have columns of their own, ``s`` and
-    ``p``."""
+    """The columns as compact JSON, deflated; sales have columns of their own, ``s`` and ``p``."""
     plain = to_columns(rows, "")
     order = plain.locations
     columns: dict[str, object] = {
@@ -388,12 +378,12 @@ ages in seconds. Equal kinds of values side by side take a third less than row b
 
 
 def _sales_columns(shelves: list[Sales | None], second: int) -> SalesColumns:
-    known = [(place, shelf) for place, shelf in enumerate(shelves) if shelf is not None]
+    learnt = [(place, shelf) for place, shelf in enumerate(shelves) if shelf is not None]
     return (
-        None if len(known) == len(shelves) else [place for place, _ in known],
-        [round(shelf.sold * 100) for _, shelf in known],
-        [round(shelf.days * 100) for _, shelf in known],
-        [second - shelf.second for _, shelf in known],
+        None if len(learnt) == len(shelves) else [place for place, _ in learnt],
+        [round(shelf.sold * 100) for _, shelf in learnt],
+        [round(shelf.days * 100) for _, shelf in learnt],
+        [second - shelf.second for _, shelf in learnt],
     )
 
 

@@ -1,5 +1,4 @@
-"""A position as a row of a pack.
-Pure."""
+"""A position as a row of a pack. Pure."""
 
 import zlib
 
@@ -25,8 +24,7 @@ def change_of(position: Position) -> PackChange:
 
 
 def _supply(position: Position) -> tuple[ExpectedUnits, ...]:
-    """Expected units that are not promised; supply that has been overdue for long is left
-    out."""
+    """Expected units that are not promised; supply that has been overdue for long is left out."""
     free = (
         (int(entry.expected_at.timestamp()), entry.quantity - position.due.get(entry.reference, 0))
         for entry in current_supply(position.expected, position.due, position.updated_at)
@@ -44,5 +42,5 @@ def _awaited(position: Position) -> int:
         for row in position.expected
         if row.reference in position.due
     ]
-    told = sorted(position.landed.items()), sorted(coming)
-    return zlib.crc32(repr(told).encode()) or 1
+    state = sorted(position.landed.items()), sorted(coming)
+    return zlib.crc32(repr(state).encode()) or 1

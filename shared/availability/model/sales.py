@@ -15,11 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 HALF_LIFE = 28.0
-"""Days after which a sale counts half: as fast as a season's pace can be told from
-chance."""
+"""Days after which a sale counts half: as fast as a season's pace can be told from chance."""
 LIFE = HALF_LIFE / math.log(2)
-"""The limit of ``days`` on a shelf that is never
-empty."""
+"""The limit of ``days`` on a shelf that is never empty."""
 DAY_SECONDS = 86_400
 LEAST_DAYS = 7
 LEAST_WEIGHT = 1.0
@@ -28,8 +26,7 @@ MOST_WEIGHT = 10 * LIFE
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """The sales of one shelf, faded to ``second``
-    (epoch)."""
+    """The sales of one shelf, faded to ``second`` (epoch)."""
 
     sold: float
     days: float
@@ -48,14 +45,13 @@ class Prior:
     shelves: int
     weight: float
 
-    def tells(self, second: int) -> bool:
+    def is_old_enough(self, second: int) -> bool:
         """Whether the SKU has been watched for long enough: watching begins with a sale, not with
         the wait for one."""
         return second - self.since >= LEAST_DAYS * DAY_SECONDS
 
     def mean(self, second: int) -> float:
-        """Units per day of a shelf, at a later ``second`` without another
-        sale."""
+        """Units per day of a shelf, at a later ``second`` without another sale."""
         fading = _faded(second - self.second)
         days = self.days * fading + self.shelves * LIFE * (1 - fading)
         return self.sold * fading / max(LEAST_WEIGHT, days)
@@ -68,8 +64,7 @@ class Sale:
 
 
 def never_sold(since: int, second: int) -> Sales:
-    """A shelf that was never empty and sold nothing from ``since`` to
-    ``second``."""
+    """A shelf that was never empty and sold nothing from ``since`` to ``second``."""
     return Sales(0.0, LIFE * (1 - _faded(second - since)), second)
 
 
@@ -112,24 +107,23 @@ def prior(since: int, second: int, shelves: Iterable[tuple[Sales, bool]]) -> Pri
     )
 
 
-def rate(known: Prior, sales: Sales | None, second: int, *, stocked: bool) -> float:
-    """Units per day of a shelf, at
-    ``second``."""
-    shape, days = posterior(known, sales, second, stocked=stocked)
+def rate(prior: Prior, sales: Sales | None, second: int, *, stocked: bool) -> float:
+    """Units per day of a shelf, at ``second``."""
+    shape, days = posterior(prior, sales, second, stocked=stocked)
     return shape / days
 
 
 def posterior(
-    known: Prior, sales: Sales | None, second: int, *, stocked: bool
+    prior: Prior, sales: Sales | None, second: int, *, stocked: bool
 ) -> tuple[float, float]:
     """The gamma distribution of a shelf's rate at ``second``: its shape, and its weight in days. A
     shelf without ``sales`` has been watched as long as all others."""
     if sales is None:
         # How long a shelf that is empty now was full is not known.
-        shelf = never_sold(known.since, second) if stocked else Sales(0.0, 0.0, second)
+        shelf = never_sold(prior.since, second) if stocked else Sales(0.0, 0.0, second)
     else:
         shelf = faded_to(sales, second, stocked=stocked)
-    return known.mean(second) * known.weight + shelf.sold, known.weight + shelf.days
+    return prior.mean(second) * prior.weight + shelf.sold, prior.weight + shelf.days
 
 
 def _faded(seconds: float) -> float:

@@ -36,8 +36,7 @@ TOLD = "told"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 After = Mapping[str, str]
-"""Where a walk over SKUs continues: a key, or ``{"sku":
-sku}``."""
+"""Where a walk over SKUs continues: a key, or ``{"sku": sku}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ class RulesState:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementProgress:
-    """All SKUs are announced under ``announced``; those through ``after`` also under
-    ``coming``."""
+    """All SKUs are announced under ``announced``; those through ``after`` also under ``coming``."""
 
     announced: RulesState = RulesState()
     coming: RulesState | None = None
@@ -150,8 +148,7 @@ def current_rules(at: datetime) -> tuple[ChannelRules, RulesState]:
 
 
 def read_progress() -> AnnouncementProgress | None:
-    """Strongly consistent; None before the first
-    announcement."""
+    """Strongly consistent; None before the first announcement."""
     item = tables.get(table_name("config"), CHANNEL_STOCK, TOLD, consistent=True)
     if item is None:
         return None
@@ -184,8 +181,7 @@ def rules_changes(since: RulesState, now: RulesState) -> list[RulesChange]:
 
 
 def affected_skus(changes: Iterable[RulesChange]) -> frozenset[str] | None:
-    """The SKUs that ``changes`` can affect; None when it may be any
-    SKU."""
+    """The SKUs that ``changes`` can affect; None when it may be any SKU."""
     rules = [rule for change in changes for rule in change.changed]
     if any(not rule.match.skus for rule in rules):
         return None
@@ -193,8 +189,7 @@ def affected_skus(changes: Iterable[RulesChange]) -> frozenset[str] | None:
 
 
 def save_progress(was: AnnouncementProgress | None, new: AnnouncementProgress) -> bool:
-    """Saves ``new``; False when another run has announced all SKUs since ``was`` was
-    read."""
+    """Saves ``new``; False when another run has announced all SKUs since ``was`` was read."""
     condition = Condition()
     if was is None:
         # Holds while no announcement has begun.

@@ -33,8 +33,7 @@ ATTEMPTS = 8
 CACHE_SECONDS = 60
 MOST_GROUPS_CACHED = 50_000
 NO_GROUP = "-"
-"""The group of a product without one, or that is not in the
-catalog."""
+"""The group of a product without one, or that is not in the catalog."""
 
 
 def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
@@ -53,30 +52,29 @@ def learn_outcomes(location_id: str, outcomes: Sequence[PickOutcome]) -> bool:
 
 
 def learn_counts(location_id: str, countings: Iterable[ShelfCount]) -> bool:
-    """Learns from the counts that people made at the location; False when there is nothing
-    new."""
-    told = teaching_counts(countings)
-    if not told:
+    """Learns from the counts that people made at the location; False when there is nothing new."""
+    teaching = teaching_counts(countings)
+    if not teaching:
         return False
-    group_of = product_groups(one.sku for one in told)
-    return learn_outcomes(location_id, [outcome_of_count(one, group_of[one.sku]) for one in told])
+    group_of = product_groups(one.sku for one in teaching)
+    return learn_outcomes(
+        location_id, [outcome_of_count(one, group_of[one.sku]) for one in teaching]
+    )
 
 
 def read_record(location_id: str) -> ConfidenceRecord:
-    """The record of the location, empty before its first pick (strongly
-    consistent)."""
+    """The record of the location, empty before its first pick (strongly consistent)."""
     item = tables.get(table_name("availability"), PARTITION, f"LOC#{location_id}", consistent=True)
     return _record(item) if item else ConfidenceRecord()
 
 
 def product_groups(skus: Iterable[str]) -> dict[str, str]:
-    """The product group of each SKU: one call per
-    100."""
-    wanted = list(dict.fromkeys(skus))
-    products = catalog.products(wanted)
+    """The product group of each SKU: one call per 100."""
+    distinct = list(dict.fromkeys(skus))
+    products = catalog.products(distinct)
     return {
         sku: products[sku].attributes.get(GROUP, NO_GROUP) if sku in products else NO_GROUP
-        for sku in wanted
+        for sku in distinct
     }
 
 
@@ -85,23 +83,23 @@ def confidence_of(skus: Iterable[str]) -> dict[str, dict[str, int]]:
 
     CACHE_SECONDS old at most. The catalog is asked only for SKUs that this process has not met.
     """
-    kept = cache.get()
-    if not kept.records:
+    cached = cache.get()
+    if not cached.records:
         return {}
-    wanted = list(dict.fromkeys(skus))
-    if new := [sku for sku in wanted if sku not in kept.groups]:
-        if len(kept.groups) > MOST_GROUPS_CACHED:
-            kept.groups.clear()
-            new = wanted
-        kept.groups.update(product_groups(new))
+    distinct = list(dict.fromkeys(skus))
+    if unknown := [sku for sku in distinct if sku not in cached.groups]:
+        if len(cached.groups) > MOST_GROUPS_CACHED:
+            cached.groups.clear()
+            unknown = distinct
+        cached.groups.update(product_groups(unknown))
     by_sku = {}
-    for sku in wanted:
-        group = kept.groups[sku]
-        if group not in kept.numbers:
-            kept.numbers[group] = {
-                place: thousandths(record, group) for place, record in kept.records.items()
+    for sku in distinct:
+        group = cached.groups[sku]
+        if group not in cached.numbers:
+            cached.numbers[group] = {
+                place: thousandths(record, group) for place, record in cached.records.items()
             }
-        by_sku[sku] = kept.numbers[group]
+        by_sku[sku] = cached.numbers[group]
     return by_sku
 
 

@@ -1,5 +1,4 @@
-"""All packs with their products, page by page: tables ``availability`` and
-``catalog``."""
+"""All packs with their products, page by page: tables ``availability`` and ``catalog``."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,8 +13,7 @@ from shared.catalog.model import Product
 from shared.stock.store import rules
 
 PAGE = 100
-"""Items of one page: one call for their products, and about a megabyte of
-memory."""
+"""Items of one page: one call for their products, and about a megabyte of memory."""
 
 
 def sellable_products(channel: str, at: datetime) -> Iterator[tuple[str, Product | None, Columns]]:

@@ -84,8 +84,8 @@ def packs(skus: Iterable[str], *, consistent: bool = False) -> dict[str, Pack]:
 
     Raises Busy when packs grow faster than they can be read.
     """
-    found = tables.get_many((pack_key(sku) for sku in skus), consistent=consistent)
-    return packs_of(found.values(), consistent=consistent)
+    items = tables.get_many((pack_key(sku) for sku in skus), consistent=consistent)
+    return packs_of(items.values(), consistent=consistent)
 
 
 def packs_of(first: Iterable[Item], *, consistent: bool = False) -> dict[str, Pack]:
@@ -101,8 +101,7 @@ def packs_of(first: Iterable[Item], *, consistent: bool = False) -> dict[str, Pa
 
 
 def columns(skus: Iterable[str]) -> dict[str, Columns]:
-    """The columns of the packs that exist among ``skus``: calls as for
-    ``packs``."""
+    """The columns of the packs that exist among ``skus``: calls as for ``packs``."""
     keys = [pack_key(sku) for sku in skus]
     if len(keys) == 1:
         item = tables.get(keys[0].table, keys[0].pk, keys[0].sk)  # half the latency of a batch
@@ -113,21 +112,20 @@ def columns(skus: Iterable[str]) -> dict[str, Columns]:
 def lazy_confidence(skus: Iterable[str]) -> ConfidenceOf:
     """The confidence in the stock of ``skus``, from their packs, which are read when first
     needed."""
-    wanted = list(skus)
+    names = list(skus)
 
     @cache
     def read() -> dict[str, Columns]:
-        return columns(wanted)
+        return columns(names)
 
-    def found(sku: str) -> Mapping[str, int]:
+    def confidence(sku: str) -> Mapping[str, int]:
         return confidence_in(read())(sku)
 
-    return found
+    return confidence
 
 
 def columns_of(first: Iterable[Item]) -> dict[str, Columns]:
-    """As
-    ``packs_of``."""
+    """As ``packs_of``."""
     return {
         sku: merge_columns(
             [unpack(item["pack"], item["as_of"], life_of_item(item)) for item in items]
@@ -142,31 +140,35 @@ def _with_other_slices(first: Iterable[Item], *, consistent: bool = False) -> di
     No call when every pack is one item, otherwise one call for all others. Items that do not belong
     together are read again, consistently, because a lagging copy may lag for long.
     """
-    found = {_sku(item): [item] for item in first}
-    left = {sku: _slice_count(item) for sku, (item,) in found.items() if _slice_count(item) > 1}
+    items_by_sku = {_sku(item): [item] for item in first}
+    incomplete = {
+        sku: _slice_count(item) for sku, (item,) in items_by_sku.items() if _slice_count(item) > 1
+    }
     for attempt in range(READS):
-        if not left:
+        if not incomplete:
             break
         if attempt > 1:
             tables.pause(attempt)
         known = 1 if attempt == 0 else 0
-        asked = {sku: [pack_key(sku, at) for at in range(known, of)] for sku, of in left.items()}
+        asked = {
+            sku: [pack_key(sku, at) for at in range(known, of)] for sku, of in incomplete.items()
+        }
         read = tables.get_many(
             (key for keys in asked.values() for key in keys),
             consistent=consistent or attempt > 0,
         )
         for sku, keys in asked.items():
-            items = [*found[sku][:known], *(read[key] for key in keys if key in read)]
+            items = [*items_by_sku[sku][:known], *(read[key] for key in keys if key in read)]
             of = max(map(_slice_count, items), default=1)
             # True when no item is of another spreading, and none is missing.
             if len(items) == of == min(map(_slice_count, items), default=1):
-                found[sku] = items
-                del left[sku]
+                items_by_sku[sku] = items
+                del incomplete[sku]
             else:
-                left[sku] = of
-    if left:
-        raise Busy(f"the packs of {', '.join(left)} are being spread over more items")
-    return found
+                incomplete[sku] = of
+    if incomplete:
+        raise Busy(f"the packs of {', '.join(incomplete)} are being spread over more items")
+    return items_by_sku
 
 
 def pack_of_item(item: Item) -> Pack:
@@ -195,13 +197,13 @@ def project(
 
     Raises Busy when others come in between WRITES times.
     """
-    left, news, new = list(changes), False, False
+    remaining, changed, new = list(changes), False, False
     for _ in tables.attempts(WRITES):
-        slices, of = _slices(sku, {change.location_id for change in left})
+        slices, of = _slices(sku, {change.location_id for change in remaining})
         by_slice: dict[int, list[PackChange]] = defaultdict(list)
-        for change in left:
+        for change in remaining:
             by_slice[slice_of(change.location_id, of)].append(change)
-        left = []
+        remaining = []
         for number, folded in by_slice.items():
             before = slices.get(number)
             pack = fold_changes(sku, before.pack if before else None, folded)
@@ -217,19 +219,18 @@ def project(
                 needed = slices_needed(pack, 2 * of, MOST_BYTES, MOST_SLICES)
                 _spread(sku, pack.as_of, needed, pack.life)
             elif _put(item, before):
-                news = True
+                changed = True
                 continue
-            left += folded
-        if not left:
+            remaining += folded
+        if not remaining:
             if new:  # the product may have changed since the catalog was read
                 put_life(sku, max(change.at for change in changes))
-            return news
+            return changed
     raise Busy(f"too many writers on the availability of {sku}")
 
 
 def life_in_catalog(sku: str) -> Life:
-    """The life of the product as it is stored now (strongly
-    consistent)."""
+    """The life of the product as it is stored now (strongly consistent)."""
     product = catalog.find(sku)
     return product.life if product else ORDINARY
 
@@ -247,25 +248,24 @@ def put_life(sku: str, at: datetime) -> bool:
 
     Raises Busy when others write the pack WRITES times in between.
     """
-    news, key = False, pack_key(sku)
+    changed, key = False, pack_key(sku)
     for _ in tables.attempts(WRITES):
         item = tables.get(key.table, key.pk, key.sk, consistent=True)
         life = life_in_catalog(sku)
         if item is None or life_of_item(item) == life:
-            return news
+            return changed
         others = _with_other_slices([item], consistent=True)[sku][1:]
         updates = [_life_update(one, life, at) for one in (item, *others)]
         if len(updates) == 1:  # half the price of a transaction
             refused = tables.write("update_item", **updates[0]) is not None
         else:
             refused = bool(tables.transact([{"Update": update} for update in updates]))
-        news = news or not refused
+        changed = changed or not refused
     raise Busy(f"too many writers on the availability of {sku}")
 
 
 def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
-    """The arguments of an update of ``item``, which leaves its locations as they
-    are."""
+    """The arguments of an update of ``item``, which leaves its locations as they are."""
     update = Update()
     update.set("version", item["version"] + _slice_count(item))
     update.set("as_of", max(item["as_of"], rfc3339(at)))
@@ -391,8 +391,7 @@ def _put(item: Item, before: Slice | None) -> bool:
 
 
 def _put_request(item: Item, before: Slice | None) -> dict[str, Any]:
-    """The arguments of a put of ``item``, which was made from
-    ``before``."""
+    """The arguments of a put of ``item``, which was made from ``before``."""
     condition = Condition()
     if before is None:
         # Holds for the first writer of the item.
@@ -410,8 +409,7 @@ def slice_of_item(item: Item) -> Slice:
 
 
 def _slice_count(item: Item) -> int:
-    """The number of items of the pack that the item belongs
-    to."""
+    """The number of items of the pack that the item belongs to."""
     return int(item.get("packs", 1))
 
 

@@ -66,14 +66,12 @@ def rebuild(sku: str) -> bool:
 
 
 def stocked_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
-    """The SKUs of about ``limit`` positions behind ``after``, and the key to continue
-    after."""
+    """The SKUs of about ``limit`` positions behind ``after``, and the key to continue after."""
     places, last = audit.position_keys_page(limit, after)
     return {sku for sku, _ in places}, last
 
 
 def packed_skus(limit: int, after: Item | None = None) -> tuple[set[str], Item | None]:
-    """The SKUs of at most ``limit`` items behind ``after``, and the key to continue
-    after."""
+    """The SKUs of at most ``limit`` items behind ``after``, and the key to continue after."""
     page = tables.scan_page(table_name("availability"), limit, after, ProjectionExpression="pk, sk")
     return {item["pk"].removeprefix("SKU#") for item in page.items if is_first(item)}, page.last

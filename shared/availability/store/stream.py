@@ -1,5 +1,4 @@
-"""The stream of table ``availability``: writes of the items of
-packs."""
+"""The stream of table ``availability``: writes of the items of packs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,22 +11,19 @@ from shared.aws.items import from_item
 
 @dataclass(frozen=True, slots=True)
 class ItemWrite:
-    """One write of an item: the slice before it, if there was one, and after
-    it."""
+    """One write of an item: the slice before it, if there was one, and after it."""
 
     before: Slice | None
     after: Slice
 
     @property
     def spreads(self) -> bool:
-        """Whether the write only spread a pack over more items, without a change of
-        units."""
+        """Whether the write only spread a pack over more items, without a change of units."""
         return self.after.of != (self.before.of if self.before else 1)
 
 
 def write_of(images: Mapping[str, Any]) -> ItemWrite | None:
-    """The write of the images; None for a deleted
-    item."""
+    """The write of the images; None for a deleted item."""
     if "NewImage" not in images:
         return None
     before = slice_of_item(from_item(images["OldImage"])) if "OldImage" in images else None
@@ -35,9 +31,9 @@ def write_of(images: Mapping[str, Any]) -> ItemWrite | None:
 
 
 def whole_packs(
-    write: ItemWrite, later: Iterable[Mapping[str, Any]], known: dict[str, Pack]
+    write: ItemWrite, later: Iterable[Mapping[str, Any]], latest: dict[str, Pack]
 ) -> tuple[Pack | None, Pack]:
-    """The whole pack before ``write`` and after it. ``known``, empty for the first record of a
+    """The whole pack before ``write`` and after it. ``latest``, empty for the first record of a
     batch, collects the packs after the records so far; ``later`` are the images of the records that
     follow.
 
@@ -49,7 +45,7 @@ def whole_packs(
     sku = write.after.pack.sku
     if write.after.of == 1:
         return write.before.pack if write.before else None, write.after.pack
-    if sku not in known:
+    if sku not in latest:
         pack = packs([sku], consistent=True).get(sku, write.after.pack)
         same = (
             write_of(images)
@@ -59,7 +55,7 @@ def whole_packs(
         for one in reversed([write, *same]):
             if one is not None and one.before is not None and not one.spreads:
                 pack = with_slice(pack, one.before)
-        known[sku] = pack
-    before = with_slice(known[sku], write.before) if write.before else None
-    known[sku] = with_slice(known[sku], write.after)
-    return before, known[sku]
+        latest[sku] = pack
+    before = with_slice(latest[sku], write.before) if write.before else None
+    latest[sku] = with_slice(latest[sku], write.after)
+    return before, latest[sku]

@@ -19,14 +19,12 @@ CACHE_SECONDS = 15
 
 
 def unpicked() -> Mapping[str, int]:
-    """Units by location, CACHE_SECONDS old at most; locations that never had any are left
-    out."""
+    """Units by location, CACHE_SECONDS old at most; locations that never had any are left out."""
     return cache.get()
 
 
 def _read() -> Mapping[str, int]:
-    """One Query: 500 locations are about 4 read
-    units."""
+    """One Query: 500 locations are about 4 read units."""
     rows = tables.query(table_name("availability"), "pk = :pk", to_item({":pk": PARTITION}))
     return {row["sk"].removeprefix("LOC#"): max(0, row["units"]) for row in rows}
 
@@ -35,8 +33,7 @@ cache = Cached(_read, CACHE_SECONDS)
 
 
 def count_part(location_id: str, delta: int) -> tables.Part:
-    """The transaction part that adds ``delta`` to the units of a
-    location."""
+    """The transaction part that adds ``delta`` to the units of a location."""
     return {
         "Update": {
             "TableName": table_name("availability"),

@@ -1,4 +1,4 @@
-"""Events of EPCIS 2.0 (JSON) as stock events. Pure.
+"""Converts events of EPCIS 2.0 (JSON) to stock events. Pure.
 
     business step                        disposition    stock event
     receiving, accepting                                moved, + receiving
@@ -8,10 +8,10 @@
     inspecting, holding, storing, none   damaged        moved, - damaged
     stock_taking, cycle_counting                        counted, physical, with that reason
 
-They happen at ``bizLocation``, else at ``readPoint``: an SGLN is ``gln:<GLN>``, any other
-identifier its last part. Units are told by class (``quantityList``) or one by one (``epcList``):
-an SGTIN, an LGTIN or a Digital Link is ``gtin:<14 digits>``. The event's ``eventID`` is its id;
-without one, the digest of its content.
+The location is ``bizLocation``, else ``readPoint``: an SGLN becomes ``gln:<GLN>``, of any other
+identifier the last part is used. Units are listed by class (``quantityList``) or one by one
+(``epcList``): an SGTIN, an LGTIN or a Digital Link becomes ``gtin:<14 digits>``. The event's
+``eventID`` is its id; without one, the digest of its content.
 """
 
 import hashlib
@@ -70,14 +70,17 @@ class _Act:
 def events_of(event: Mapping[str, Any]) -> list[Event]:
     """The CloudEvents of one EPCIS event: one for each GTIN.
 
-    Raises InvalidRequest, which names the place, when it says nothing about stock that NoRain
-    understands. What its values must be like is checked by the stock event's own contract.
+    Raises InvalidRequest, with the JSON path, for an event without a meaning for stock. The values
+    are checked later by the contract of stock events.
     """
     kind = event.get("type")
     if kind not in LISTS:
         raise invalid("$.type", f"one of {', '.join(LISTS)}")
     if "errorDeclaration" in event:
-        raise invalid("$.errorDeclaration", "events are not taken back: send the correcting one")
+        raise invalid(
+            "$.errorDeclaration",
+            "error declarations are not supported: send the correcting event instead",
+        )
     act = _act(_word(event, "bizStep"), _word(event, "disposition"))
     location_id = _location(event)
     units = _units(event, *LISTS[str(kind)])
@@ -121,7 +124,7 @@ def _act(step: str, disposition: str) -> _Act:
     if disposition == "returned" and step in {*COME, ""}:
         return _Act(1, MovementReason.RETURNED.value)
     if disposition not in ORDINARY and not (disposition == "returned" and step in GO):
-        raise invalid("$.disposition", f"{disposition} with this business step is not understood")
+        raise invalid("$.disposition", f"{disposition} is not supported with this business step")
     if step in COME:
         return _Act(1, MovementReason.RECEIVING.value)
     if step in GO:
@@ -134,7 +137,7 @@ def _act(step: str, disposition: str) -> _Act:
 
 def _word(event: Mapping[str, Any], name: str) -> str:
     """The bare word: ``urn:epcglobal:cbv:bizstep:receiving`` and
-    ``https://ref.gs1.org/cbv/BizStep-receiving`` are ``receiving``."""
+    ``https://ref.gs1.org/cbv/BizStep-receiving`` are both ``receiving``."""
     written = event.get(name, "")
     if not isinstance(written, str):
         raise invalid(f"$.{name}", "not a text")
@@ -146,7 +149,7 @@ def _location(event: Mapping[str, Any]) -> str:
         place = event.get(name)
         if isinstance(place, dict) and isinstance(place.get("id"), str):
             return _place(place["id"], f"$.{name}.id")
-    raise invalid("$.bizLocation", "where it happened is not told")
+    raise invalid("$.bizLocation", "missing: bizLocation or readPoint is required")
 
 
 def _place(written: str, path: str) -> str:
@@ -175,14 +178,14 @@ def _units(event: Mapping[str, Any], singles: str, classes: str) -> dict[str, in
             raise invalid(path, "not an object")
         quantity = entry.get("quantity")
         if "uom" in entry:
-            raise invalid(f"{path}.uom", "only whole units are counted")
+            raise invalid(f"{path}.uom", "units of measure are not supported: only whole units")
         if isinstance(quantity, bool) or not isinstance(quantity, int | float):
-            raise invalid(f"{path}.quantity", "how many is not told")
+            raise invalid(f"{path}.quantity", "missing, or not a number")
         if quantity != int(quantity) or quantity < 0:
             raise invalid(f"{path}.quantity", "not a whole number of units")
         units[_sku(entry.get("epcClass"), f"{path}.epcClass")] += int(quantity)
     if not units:
-        raise invalid(f"$.{classes}", "no units are told")
+        raise invalid(f"$.{classes}", "the event lists no units")
     return dict(units)
 
 
@@ -214,7 +217,7 @@ def _sku(written: Any, path: str) -> str:
 
 def _checked(body: str, digits: int, path: str) -> str:
     if len(body) != digits:
-        raise invalid(path, f"{digits} digits expected, {len(body)} found")
+        raise invalid(path, f"{digits} digits expected, not {len(body)}")
     return f"{body}{gs1_standard_check_digit(body)}"
 
 

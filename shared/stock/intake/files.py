@@ -1,15 +1,16 @@
-"""Files of stock rows as CloudEvents, piece by piece: memory does not grow with the file. Pure.
+"""Converts files of stock rows to CloudEvents, piece by piece: memory does not grow with the file.
+Pure.
 
-A file is CSV with a header, JSON lines, a JSON array, or an EPCIS 2.0 document (JSON); each may be
-compressed by gzip. A row is a CloudEvent, or flat:
+A file is CSV with a header, JSON lines, a JSON array, or an EPCIS 2.0 document (JSON), each
+optionally compressed with gzip. A row is a CloudEvent, or flat:
 
     sku, location_id, quantity [, as_of, basis, net_through, reason]     -> stock.counted
     sku, location_id, delta, reason, occurred_at [, reference]           -> stock.moved
     sku, location_id, quantity, expected_at, reference                   -> stock.expected
 
-A flat row may name its ``type``, ``id``, ``source`` and ``sequence``. Without an id it gets one
-from its content and its place in the file, so that a file sent twice changes nothing more. Of two
-counts of one position in a file the later one is true: the place is a count's sequence, too.
+A flat row may have its own ``type``, ``id``, ``source`` and ``sequence``. Without an id it gets one
+from its content and its place in the file, so that a file that is sent twice changes nothing more.
+Of two counts of one position in a file the later one wins: the place is also a count's sequence.
 """
 
 import codecs
@@ -40,13 +41,13 @@ HEAD = 64 * 1024
 GZIP = b"\x1f\x8b"
 BOM = "\ufeff"
 LONGEST_QUOTE = 40
-"""Characters of a cell that a reason repeats."""
+"""Characters of a cell that a reason quotes."""
 BLANK = " \t\r\n"
 FILLER = 1024 * 1024
-"""Bytes without a row after which a place to go on from is told all the same."""
+"""After so many bytes without a row a place to continue from is yielded all the same."""
 UNPACK_ALLOWANCE = 64 * 1024 * 1024
 MOST_UNPACK_RATIO = 200
-"""What is unpacked may be so many times as large as what it was packed in, and FREELY more."""
+"""A file may unpack to this many times its size, plus UNPACK_ALLOWANCE bytes."""
 NUMBER = "+-.0123456789Ee"
 EPCIS = ("epcisBody", "eventList")
 
@@ -63,8 +64,8 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to begin: behind ``number`` rows, and (in CSV and JSON lines) at byte ``at`` of what is
-    unpacked. ``columns`` is the header of a CSV file, once it was read."""
+    """Where to begin: behind ``number`` rows, and (in CSV and JSON lines) at byte ``at`` of the
+    unpacked file. ``columns`` is the header of a CSV file, once it was read."""
 
     number: int = 0
     at: int = 0
@@ -73,9 +74,9 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``row`` is what was read, or says what is wrong with it; None where there was nothing for
-    FILLER bytes. ``number`` is its line (the header included), or its place in the document, from 1
-    on; ``behind`` is where the next one begins."""
+    """``row`` is the parsed row, a text that says what is wrong with it, or None after FILLER bytes
+    without a row. ``number`` is its line (the header included), or its place in the document, from
+    1 on; ``behind`` is where the next one begins."""
 
     number: int
     row: Event | str | None
@@ -84,7 +85,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The events of one row, or the reason why there are none; a row that is None has neither."""
+    """The events of one row, or the ``reason`` why there are none; a row that is None has
+    neither."""
 
     row: Row
     events: Sequence[Event]
@@ -92,10 +94,10 @@ class Read:
 
 
 def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """``pieces`` of what gzip has packed, unpacked; others as they are.
+    """``pieces`` unpacked when they are gzip, otherwise unchanged.
 
-    Raises Refusal (a reason for the file as a whole) when they are damaged, or when they unpack to
-    so much that nobody can have meant it.
+    Raises Refusal (a reason for the whole file) when they are damaged or unpack to an implausible
+    size.
     """
     waiting = iter(pieces)
     first = b""
@@ -109,7 +111,7 @@ def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from _gunzip(first, waiting)
     except zlib.error as error:
-        raise Refusal(f"not a sound gzip file: {error}") from None
+        raise Refusal(f"the gzip file is damaged: {error}") from None
 
 
 def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
@@ -121,7 +123,9 @@ def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
             if piece := unpack.decompress(data, PIECE):
                 given += len(piece)
                 if given > UNPACK_ALLOWANCE + MOST_UNPACK_RATIO * taken:
-                    raise Refusal(f"it unpacks to more than {MOST_UNPACK_RATIO} times its size")
+                    raise Refusal(
+                        f"the file unpacks to more than {MOST_UNPACK_RATIO} times its size"
+                    )
                 yield piece
             data = unpack.unconsumed_tail
             if unpack.eof:
@@ -133,11 +137,11 @@ def _gunzip(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
         data = more
         taken += len(more)
     if begun:
-        raise zlib.error("it ends in the middle")
+        raise zlib.error("it is truncated")
 
 
 def detect_form(pieces: Iterable[bytes]) -> tuple[Form, Iterator[bytes]]:
-    """The form of what is unpacked, and all of its pieces."""
+    """The form of the unpacked file, and all of its pieces."""
     waiting = iter(pieces)
     head = b""
     while len(head) < HEAD and (piece := next(waiting, b"")):
@@ -146,7 +150,7 @@ def detect_form(pieces: Iterable[bytes]) -> tuple[Form, Iterator[bytes]]:
 
 
 def form_of(head: bytes) -> Form:
-    """From the first HEAD bytes of what is unpacked."""
+    """The form, from the first HEAD bytes of the unpacked file."""
     text = head.decode(errors="replace").lstrip(BOM + BLANK)
     match text[:1]:
         case "":
@@ -159,8 +163,8 @@ def form_of(head: bytes) -> Form:
 
 
 def rows(form: Form, pieces: Iterable[bytes], start: Start = Start()) -> Iterator[Row]:
-    """The rows of what is unpacked. CSV and JSON lines go on at ``start.at``, where ``pieces`` must
-    begin; documents are read from their beginning and passed over."""
+    """The rows of the unpacked file. CSV and JSON lines continue at ``start.at``, where ``pieces``
+    must begin; documents are read from their beginning and skipped up to ``start.number``."""
     match form:
         case Form.CSV:
             yield from _csv(pieces, start)
@@ -186,9 +190,9 @@ def rows(form: Form, pieces: Iterable[bytes], start: Start = Start()) -> Iterato
 def read_events(
     form: Form, found: Iterable[Row], source: str, as_of: datetime, now: datetime
 ) -> Iterator[Read]:
-    """The events of ``found``, checked as the queue's worker will check them.
+    """The events of ``found`` (rows), checked as the queue's worker will check them.
 
-    ``source`` names the file; a count without as_of is as of ``as_of``.
+    ``source`` names the file; a count without as_of gets ``as_of``.
     """
     for row in found:
         if row.row is None or isinstance(row.row, str):
@@ -219,9 +223,9 @@ class _BadLine:
 def _lines(
     pieces: Iterable[bytes], start: Start
 ) -> Iterator[tuple[int, str | _BadLine | None, Start]]:
-    """Number, text and end of each line that is not empty; one that is too long, or no UTF-8, says
-    so. None behind FILLER bytes of empty ones."""
-    rest, number, at, dropped, told = b"", start.number, start.at, False, start.at
+    """Number, text and end of each line that is not empty, or a _BadLine when it is too long or not
+    UTF-8. None after FILLER bytes of empty lines."""
+    rest, number, at, dropped, reported = b"", start.number, start.at, False, start.at
     for piece in pieces:
         whole = rest + piece
         *complete, rest = whole.split(b"\n")
@@ -229,10 +233,10 @@ def _lines(
             number, at = number + 1, at + len(line) + 1
             if dropped or (line and line != b"\r"):
                 yield number, _text(line, dropped=dropped), Start(number, at, start.columns)
-                dropped, told = False, at
-        if at - told >= FILLER and not dropped:
+                dropped, reported = False, at
+        if at - reported >= FILLER and not dropped:
             yield number, None, Start(number, at, start.columns)
-            told = at
+            reported = at
         if len(rest) > MOST_BYTES:
             at, rest, dropped = at + len(rest), b"", True
     if rest or dropped:
@@ -271,9 +275,9 @@ def _csv(pieces: Iterable[bytes], start: Start) -> Iterator[Row]:
 
 def _cells(line: str) -> list[str] | str:
     """The cells of a line, or what is wrong with it."""
-    # No cell of a stock row has a line break in it: one stray quote must cost one row only.
+    # Cells of stock rows have no line breaks, so a stray quote costs one row only.
     if line.count('"') % 2:
-        return "a quoted cell does not end"
+        return "a quoted cell has no closing quote"
     try:
         return next(csv.reader([line.lstrip(BOM)], skipinitialspace=True), [])
     except csv.Error as error:
@@ -314,7 +318,7 @@ def _object(row: Any) -> Event | str:
 
 
 class _Text:
-    """The text of ``pieces``, of which no more is held than the value at hand."""
+    """The text of ``pieces``; it holds no more than the current value."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
@@ -345,22 +349,23 @@ class _Text:
     def take(self, wanted: str) -> None:
         found = self.peek()
         if found != wanted:
-            raise ValueError(f"{wanted!r} expected, {found!r} found")
+            raise ValueError(f"{wanted!r} expected instead of {found!r}")
         self._at += 1
 
     def value(self) -> Any:
-        """The next value, whole. Raises ValueError when it is none, or longer than a message."""
+        """The next complete value. Raises ValueError when there is none, or when it is longer than
+        a message."""
         self.peek()
         while True:
             try:
                 value, end = DECODER.raw_decode(self._held, self._at)
             except (ValueError, RecursionError):
                 if len(self._held) - self._at > 4 * MOST_BYTES:
-                    raise ValueError("a value is too long, or broken") from None
+                    raise ValueError("a value is too long or malformed") from None
                 if not self._more():
                     raise
             else:
-                # A number may go on behind what is held.
+                # A number may continue in the next piece.
                 if self._held[end : end + 1] in NUMBER and not self._ended and self._more():
                     continue
                 self._at = end
@@ -378,7 +383,7 @@ def _elements(text: _Text, path: Sequence[str]) -> Iterator[Any]:
             else:
                 text.value()
         if not found:
-            raise ValueError(f"it has no {path[0]}")
+            raise ValueError(f"the document has no {path[0]}")
         return
     text.take("[")
     if text.peek() == "]":
@@ -393,7 +398,7 @@ def _elements(text: _Text, path: Sequence[str]) -> Iterator[Any]:
 
 
 def _members(text: _Text) -> Iterator[str]:
-    """The names of an object's members; whoever takes one reads its value."""
+    """The names of an object's members; the caller reads the value of each."""
     text.take("{")
     if text.peek() == "}":
         text.take("}")

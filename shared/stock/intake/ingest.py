@@ -1,11 +1,11 @@
-"""A file of the feed bucket onto the feed queue, with a place to go on from: table ``stock``.
+"""Reads a file of the feed bucket onto the feed queue, with checkpoints in table ``stock``.
 
     pk FILE#<bucket>/<key>   sk <etag>#<as_of>     how far the file has been read
 
-An invocation reads on from that place, sends CloudEvents batches, and notes the place every
-CHECKPOINT rows or CHECKPOINT_BYTES. Whoever dies in between sends some events again, which changes
-nothing; of two that read the same file at once, the second to note a place gives up. Rows that are
-no events are named beside the file, all of them: the first REJECTS_AT_ONCE in
+An invocation continues at the last checkpoint, sends CloudEvents batches, and saves a checkpoint
+every CHECKPOINT rows or CHECKPOINT_BYTES. A reader that dies in between causes some events to be
+sent again, which changes nothing; of two readers of the same file the second to save a checkpoint
+gives up. Every row that is not an event is listed beside the file: the first REJECTS_AT_ONCE in
 ``<key>.rejects.jsonl``, the next ones in ``<key>.2.rejects.jsonl``, and so on.
 """
 
@@ -42,16 +42,17 @@ REJECTS = ".rejects.jsonl"
 REJECTS_AT_ONCE = 10_000
 CHECKPOINT = 10_000
 CHECKPOINT_BYTES = 16 * 1024 * 1024
-"""Of what is unpacked: rows may be long, and there may be none for long."""
-KEPT = timedelta(days=45)
+"""Unpacked bytes: rows may be long, and long stretches may have none."""
+PROGRESS_KEPT = timedelta(days=45)
 
 Seconds = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeProgress:
-    """``state`` is reading, done or refused (``reason``). ``number`` and ``at`` are where to go on
-    (files.Start), ``size`` is that of the object; ``read`` counts its bytes, as far as known."""
+    """``state`` is reading, done or refused (``reason``). ``number`` and ``at`` are where to
+    continue (files.Start), ``size`` is that of the object; ``read`` counts its bytes, as far as
+    known."""
 
     bucket: str
     key: str
@@ -76,20 +77,21 @@ def progress_key(bucket: str, key: str, etag: str, as_of: str) -> tuple[str, str
 def ingest(
     bucket: str, key: str, now: datetime, left: Seconds, spare: float
 ) -> IntakeProgress | None:
-    """Reads on until the file ends or only ``spare`` of the seconds that are ``left`` remain.
+    """Reads until the file ends or only ``spare`` of the remaining seconds, which ``left`` returns,
+    are left.
 
-    None when there is no such file, it is one of ours, or another reads it.
+    None when the file does not exist, is a list of rejects, or is read by another process.
     """
-    found = s3.look(bucket, key)
-    if found is None or key.endswith(REJECTS):
+    file = s3.look(bucket, key)
+    if file is None or key.endswith(REJECTS):
         return None
-    as_of = _as_of(found)
-    so_far = _so_far(found, rfc3339(as_of))
+    as_of = _as_of(file)
+    so_far = _so_far(file, rfc3339(as_of))
     if so_far.state != "reading":
         return so_far
-    source = found.metadata.get("source") or f"file:{quote(key.rsplit('/', 1)[-1])}"
+    source = file.metadata.get("source") or f"file:{quote(key.rsplit('/', 1)[-1])}"
     try:
-        opened = _Opened(found, so_far.at)
+        opened = _Opened(file, so_far.at)
         start = Start(so_far.number, so_far.at, so_far.columns)
         taken = read_events(
             opened.form, rows(opened.form, opened.pieces, start), source, as_of, now
@@ -104,13 +106,13 @@ def ingest(
     except Refusal as refusal:
         end = replace(so_far, state="refused", reason=refusal.detail)
     else:
-        end = replace(so_far, state="done", read=found.size)
+        end = replace(so_far, state="done", read=file.size)
     return end if _note(so_far, end, now) else None
 
 
 class _Opened:
-    """A file from byte ``at`` of what is unpacked: its form, its pieces, the bytes of the object
-    that were ``read`` for them, and those that they were ``unpacked`` to."""
+    """A file from byte ``at`` of its unpacked content: its form, its pieces, the bytes of the
+    object that were ``read`` for them, and the bytes that they were ``unpacked`` to."""
 
     def __init__(self, found: s3.Object, at: int) -> None:
         self.read = self.unpacked = 0
@@ -138,10 +140,10 @@ class _Opened:
 
 
 def _as_of(found: s3.Object) -> datetime:
-    """As its uploader says (metadata ``as-of``), else when it was uploaded."""
-    told = found.metadata.get("as-of")
+    """The uploader's metadata ``as-of``, else the time of the upload."""
+    stated = found.metadata.get("as-of")
     try:
-        instant = datetime.fromisoformat(told) if told else found.written_at
+        instant = datetime.fromisoformat(stated) if stated else found.written_at
     except ValueError:
         return found.written_at
     return instant if instant.tzinfo else found.written_at
@@ -187,7 +189,8 @@ def _send(so_far: IntakeProgress, part: list[Read]) -> IntakeProgress:
 
 
 def _write_rejects(so_far: IntakeProgress, bad: list[Read]) -> None:
-    """Behind those that were named before this place: what a dead reader wrote is written again."""
+    """Appends to the rejects listed before this checkpoint; those of a dead reader are
+    overwritten."""
     named = [json.dumps({"line": one.row.number, "reason": one.reason}).encode() for one in bad]
     done = so_far.rejected
     while named:
@@ -205,7 +208,7 @@ def _write_rejects(so_far: IntakeProgress, bad: list[Read]) -> None:
 
 
 def rejects_keys(progress: IntakeProgress) -> list[str]:
-    """The objects that name the rows which were no events, in their order."""
+    """The keys of the objects that list the rejected rows, in their order."""
     return [
         rejects_key(progress.key, part) for part in range(-(-progress.rejected // REJECTS_AT_ONCE))
     ]
@@ -228,7 +231,7 @@ def progress_of_item(item: dict[str, Any]) -> IntakeProgress:
 
 
 def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
-    """Whether nobody else has noted a place meanwhile."""
+    """Saves the checkpoint; False when another reader has saved one meanwhile."""
     pk, sk = progress_key(after.bucket, after.key, after.etag, after.as_of)
     item = {
         **asdict(after),
@@ -236,7 +239,7 @@ def _note(before: IntakeProgress, after: IntakeProgress, now: datetime) -> bool:
         "pk": pk,
         "sk": sk,
         "updated_at": rfc3339(now),
-        "ttl": int((now + KEPT).timestamp()),
+        "ttl": int((now + PROGRESS_KEPT).timestamp()),
     }
     condition = Condition()
     if before.number:

@@ -135,24 +135,24 @@ def find_drifts(
     if position.slots:
         return []
     promised += sum(position.landed.values())
-    where = position.sku, position.location_id
-    found = []
+    key = position.sku, position.location_id
+    differences = []
     balance = position.on_hand - position.reserved
     if position.available != balance:
-        found.append(Drift(*where, DriftKind.AVAILABLE, position.available, balance))
+        differences.append(Drift(*key, DriftKind.AVAILABLE, position.available, balance))
     if position.reserved != promised:
-        found.append(Drift(*where, DriftKind.RESERVED, position.reserved, promised))
+        differences.append(Drift(*key, DriftKind.RESERVED, position.reserved, promised))
     if ledger is None or position.updated_at < oldest:
-        return found
+        return differences
     behind = position.version - ledger.version
     if not behind and position.on_hand != ledger.on_hand:
-        found.append(Drift(*where, DriftKind.ON_HAND, position.on_hand, ledger.on_hand))
-    lost = ledger.missing
+        differences.append(Drift(*key, DriftKind.ON_HAND, position.on_hand, ledger.on_hand))
+    missing = ledger.missing
     if behind and position.updated_at <= now - LEDGER_LAG:
-        lost += behind
-    if lost:
-        found.append(Drift(*where, DriftKind.LEDGER, ledger.rows, ledger.rows + lost))
-    return found
+        missing += behind
+    if missing:
+        differences.append(Drift(*key, DriftKind.LEDGER, ledger.rows, ledger.rows + missing))
+    return differences
 
 
 def audit_positions(
@@ -164,16 +164,15 @@ def audit_positions(
 ) -> list[Drift]:
     """The drifts of all ``positions``. Units promised at a position that does not exist are drift
     too."""
-    found = []
-    unmatched = {place: promised for place, promised in units.items() if promised}
+    differences = []
+    unmatched = {key: promised for key, promised in units.items() if promised}
     for position in positions:
-        place = position.sku, position.location_id
-        found += find_drifts(
-            position, unmatched.pop(place, 0), ledgers.get(place, Ledger()), now, oldest
+        key = position.sku, position.location_id
+        differences += find_drifts(
+            position, unmatched.pop(key, 0), ledgers.get(key, Ledger()), now, oldest
         )
-    return found + [
-        Drift(*place, DriftKind.RESERVED, 0, promised)
-        for place, promised in sorted(unmatched.items())
+    return differences + [
+        Drift(*key, DriftKind.RESERVED, 0, promised) for key, promised in sorted(unmatched.items())
     ]
 
 
@@ -197,11 +196,11 @@ def missing_rows(gap: Gap, position: Position) -> list[LedgerRow]:
         last, end = position.version, (position.on_hand, position.reserved)
         at = position.updated_at
         feed_version, moved_at = position.feed_version, position.moved_at
-    ours = feed_version == (gap.before.feed_version if gap.before else 0)
+    no_feed_wrote = feed_version == (gap.before.feed_version if gap.before else 0)
     began = gap.before.recorded_at if gap.before else at
     # The units that a split reserves and a fold releases are not promised to anybody.
-    own = ours and (position.folded_at is None or position.folded_at < began)
-    occurred_at = at if ours else _moved_at(gap, position, moved_at, at)
+    own = no_feed_wrote and (position.folded_at is None or position.folded_at < began)
+    occurred_at = at if no_feed_wrote else _moved_at(gap, position, moved_at, at)
     lost = audit_entry(last, occurred_at, end[0] - start[0], "the row was lost", own=own)
     rows = []
     for version in range(first, last + 1):

@@ -209,13 +209,13 @@ def _newest_count(position: Position | None, events: Iterable[Event]) -> Counted
 
 def _distinct(moves: Iterable[Moved]) -> list[Moved]:
     """Each movement once, by time: a batch may contain a movement twice."""
-    found: dict[tuple[str, int | str], Moved] = {}
+    distinct: dict[tuple[str, int | str], Moved] = {}
     for move in sorted(moves, key=lambda move: (move.occurred_at, move.source, move.id)):
         if move.delta:
-            found.setdefault(
+            distinct.setdefault(
                 (move.source, move.id if move.sequence is None else move.sequence), move
             )
-    return list(found.values())
+    return list(distinct.values())
 
 
 def _remembered(position: Position | None, count: Counted | None) -> Mapping[str, Seen]:

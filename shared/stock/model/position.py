@@ -329,10 +329,10 @@ def hold_effects(
     lines: Iterable[HoldLine], limits: Mapping[PositionKey, Limit] | None = None
 ) -> list[Effect]:
     """The effects of opening a hold: every line is reserved within the limit of its position."""
-    known = limits or {}
+    given = limits or {}
     return sum_effects(
         take(
-            known.get((line.sku, line.location_id), NO_LIMIT),
+            given.get((line.sku, line.location_id), NO_LIMIT),
             line.sku,
             line.location_id,
             line.quantity,

@@ -350,11 +350,11 @@ def terms_of(rules: Iterable[Rule], channel: str) -> SellingTerms:
 
 
 def _safety(rules: Iterable[Rule], channel: str) -> RuleAmount:
-    found = RuleAmount()
+    amount = RuleAmount()
     for rule in rules:
         if rule.binds(channel):
-            found = rule.amount
-    return found
+            amount = rule.amount
+    return amount
 
 
 def _size(amount: RuleAmount) -> tuple[int, int]:

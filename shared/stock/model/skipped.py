@@ -59,23 +59,25 @@ def pack_counts(counts: Iterable[Counted]) -> Iterator[CountPack]:
             yield _pack(bucket, rows[start : start + MOST_COUNTS])
 
 
-def find_counts(pack: CountPack, wanted: Collection[PositionKey]) -> dict[PositionKey, Counted]:
-    """The counts in ``pack`` of the positions in ``wanted``."""
-    found = {place: row for place in wanted if (row := _row_of(pack.places, place)) is not None}
-    if not found:
+def find_counts(pack: CountPack, keys: Collection[PositionKey]) -> dict[PositionKey, Counted]:
+    """The counts in ``pack`` of the positions in ``keys``."""
+    rows_found = {key: row for key in keys if (row := _row_of(pack.places, key)) is not None}
+    if not rows_found:
         return {}
     sources, rows = json.loads(zlib.decompress(pack.counts))
-    return {place: _counted(place, sources, rows[row]) for place, row in found.items()}
+    return {key: _counted(key, sources, rows[row]) for key, row in rows_found.items()}
 
 
-def newest_counts(found: Iterable[Mapping[PositionKey, Counted]]) -> dict[PositionKey, Counted]:
+def newest_counts(
+    counts_by_pack: Iterable[Mapping[PositionKey, Counted]],
+) -> dict[PositionKey, Counted]:
     """The count with the greatest stamp for each position."""
-    best: dict[PositionKey, Counted] = {}
-    for counts in found:
+    newest: dict[PositionKey, Counted] = {}
+    for counts in counts_by_pack:
         for place, count in counts.items():
-            if place not in best or best[place].stamp < count.stamp:
-                best[place] = count
-    return best
+            if place not in newest or newest[place].stamp < count.stamp:
+                newest[place] = count
+    return newest
 
 
 def _pack(bucket: int, rows: list[tuple[bytes, Counted]]) -> CountPack:

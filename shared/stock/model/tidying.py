@@ -24,8 +24,8 @@ def current_supply(
 ) -> tuple[Expected, ...]:
     """The supply that still matters at ``at``, by date."""
     since = at - TIDY_AFTER
-    kept = [row for row in supply if due.get(row.reference) or _is_current(row, since)]
-    return tuple(sorted(kept, key=lambda row: (row.expected_at, row.reference)))
+    current = [row for row in supply if due.get(row.reference) or _is_current(row, since)]
+    return tuple(sorted(current, key=lambda row: (row.expected_at, row.reference)))
 
 
 def _is_current(row: Expected, since: datetime) -> bool:
@@ -51,9 +51,9 @@ def leftovers(position: Position, rule_ids: Collection[str], now: datetime) -> L
     until it is folded."""
     if position.slots:
         return Leftovers()
-    gone = [name for name in position.counters if name.partition(":")[2] not in rule_ids]
-    kept = current_supply(position.expected, position.due, now)
+    obsolete = [name for name in position.counters if name.partition(":")[2] not in rule_ids]
+    current = current_supply(position.expected, position.due, now)
     return Leftovers(
-        tuple(sorted([*position.zeroed, *gone])),
-        kept if len(kept) < len(position.expected) else None,
+        tuple(sorted([*position.zeroed, *obsolete])),
+        current if len(current) < len(position.expected) else None,
     )

@@ -174,16 +174,15 @@ def _rows_rising(position: Position) -> Iterator[LedgerRow]:
     )
 
 
-def tidy(position: Position, left: Leftovers, now: datetime) -> bool:
-    """Removes the obsolete attributes ``left`` of the position; False when somebody has written it
-    meanwhile."""
+def tidy(position: Position, leftovers: Leftovers, now: datetime) -> bool:
+    """Removes the ``leftovers`` of the position; False when somebody has written it meanwhile."""
     update = Update()
     update.add("version", 1)
     update.set("updated_at", rfc3339(now))
     update.set("last", [store.entry_item(_tidying_entry(position, now))])
-    if left.expected is not None:
-        update.set("expected", [store.expected_item(row) for row in left.expected])
-    update.remove(*left.counters)
+    if leftovers.expected is not None:
+        update.set("expected", [store.expected_item(row) for row in leftovers.expected])
+    update.remove(*leftovers.counters)
     # Holds while nobody has written since the position was read.
     update.require("version = {}", position.version)
     # Holds while the position is not split.
@@ -249,7 +248,7 @@ def correct_position(position: Position, promised: int, ledger: Ledger, now: dat
     update.require("on_hand = {}", position.on_hand)
     update.require("reserved = {}", position.reserved)
     update.require("available = {}", position.available)
-    # Holds while no reserved units are freed, or nobody has written within RESTED: the promise of
-    # a moment ago may not be visible yet.
+    # Holds while the repair lowers no reserved units, or nobody has written within REPAIR_REST:
+    # a promise made a moment ago may not be visible yet.
     update.require("reserved <= {} OR updated_at <= {}", promised, rfc3339(now - REPAIR_REST))
     return tables.write("update_item", **_request(position, update)) is None

@@ -51,27 +51,33 @@ def commit_effects(
 
     Raises Busy.
     """
-    whole = sum_effects(effects)
-    draws = [_first_draws(effect) for effect in whole]
+    summed = sum_effects(effects)
+    draws = [_first_draws(effect) for effect in summed]
     hot: set[int] = set()
-    most = (tables.WRITE_PARTS - len(beside)) // max(1, len(whole))
+    most = (tables.WRITE_PARTS - len(beside)) // max(1, len(summed))
     for attempt in range(SALE_ATTEMPTS):
-        if short := _refresh_draws(whole, draws, hot, at, most, patient=attempt < PATIENT_ATTEMPTS):
+        if short := _refresh_draws(
+            summed, draws, hot, at, most, patient=attempt < PATIENT_ATTEMPTS
+        ):
             return _already_stored(beside) or EffectOutcome(short=short)
         if all(draws):
-            owners = [(number, one) for number, drawn in enumerate(draws) for one in drawn]
-            parts = [_draw_part(whole[number], one, cause, at) for number, one in owners]
+            owners = [
+                (number, drawn_part) for number, drawn in enumerate(draws) for drawn_part in drawn
+            ]
+            parts = [
+                _draw_part(summed[number], drawn_part, cause, at) for number, drawn_part in owners
+            ]
             tried = tables.attempt([*beside, *parts])
             if tried.written:
                 return EffectOutcome()
-            if hindered := _final_refusal(tried, len(beside), whole, owners):
-                return hindered
-            for index, (number, one) in enumerate(owners, start=len(beside)):
-                if index not in tried.busy or not _may_split(whole[number]):
+            if refusal := _final_refusal(tried, len(beside), summed, owners):
+                return refusal
+            for index, (number, drawn_part) in enumerate(owners, start=len(beside)):
+                if index not in tried.busy or not _may_split(summed[number]):
                     continue
                 # Conflict at a slot: try any other slot. Conflict at the position: read it first.
-                draws[number] = [] if one.slot is None else _first_draws(whole[number])
-                if one.slot is None and _runs_hot(whole[number], at):
+                draws[number] = [] if drawn_part.slot is None else _first_draws(summed[number])
+                if drawn_part.slot is None and _runs_hot(summed[number], at):
                     hot.add(number)
             for refused in tried.refused:
                 draws[owners[refused.index - len(beside)][0]] = []
@@ -80,7 +86,7 @@ def commit_effects(
 
 
 def _refresh_draws(
-    whole: Sequence[Effect],
+    summed: Sequence[Effect],
     draws: list[Sequence[Draw]],
     hot: Collection[int],
     at: datetime,
@@ -90,19 +96,19 @@ def _refresh_draws(
 ) -> list[tuple[Effect, Mapping[str, Any] | None]]:
     """Plans the empty ``draws`` anew; returns the effects that are short."""
     short = []
-    for number, effect in enumerate(whole):
+    for number, effect in enumerate(summed):
         if draws[number]:
             continue
-        found = _read_and_plan(effect, at, most, hot=number in hot, patient=patient)
-        if isinstance(found, _Shortage):
-            short.append((effect, found.item))
+        planned = _read_and_plan(effect, at, most, hot=number in hot, patient=patient)
+        if isinstance(planned, _Shortage):
+            short.append((effect, planned.item))
         else:
-            draws[number] = found
+            draws[number] = planned
     return short
 
 
 def _final_refusal(
-    tried: Tried, beside: int, whole: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
+    tried: Tried, beside: int, summed: Sequence[Effect], owners: Sequence[tuple[int, Draw]]
 ) -> EffectOutcome | None:
     """The refusals that no further attempt can change: parts beside the effects, and positions
     without slots."""
@@ -110,7 +116,7 @@ def _final_refusal(
     if refused_beside := {index: item for index, item in refused.items() if index < beside}:
         return EffectOutcome(refused=refused_beside)
     short = [
-        (whole[number], refused[index])
+        (summed[number], refused[index])
         for index, (number, drawn) in enumerate(owners, start=beside)
         if index in refused and drawn.slot is None and "slots" not in (refused[index] or {})
     ]
@@ -163,10 +169,10 @@ def _read_and_plan(
     if hot and item is not None and slots.split(item, effect.floor, at):
         item, whole = slots.read_whole(sku, location_id)
     slots.cache_slots(sku, location_id, whole)
-    found = plan_draws(whole, effect.reserved, effect.floor, slots.random_start(), most)
-    if not isinstance(found, NoDraw):
-        return found
-    if found is NoDraw.SHORT:
+    planned = plan_draws(whole, effect.reserved, effect.floor, slots.random_start(), most)
+    if not isinstance(planned, NoDraw):
+        return planned
+    if planned is NoDraw.SHORT:
         if whole.slots and not any(slot.available for slot in whole.slots):
             # Best effort: folding the empty slots makes the next reads cheaper.
             with suppress(Busy):
@@ -229,8 +235,8 @@ def effect_parts(
     our own clock. The parts are refused where only the slots of a split position have enough units:
     use commit_effects to sell from slots.
     """
-    whole = sum_effects(effects)
-    return whole, [_effect_part(effect, cause, at) for effect in whole]
+    summed = sum_effects(effects)
+    return summed, [_effect_part(effect, cause, at) for effect in summed]
 
 
 def shortage(effect: Effect, refused: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def applied_movements(events: Iterable[Event]) -> set[tuple[str, str]]:
 
 def apply_events(
     events: Sequence[Event],
-    found: Position | None,
+    stored: Position | None,
     applied: Iterable[tuple[str, str]],
     now: datetime,
 ) -> int:
@@ -59,7 +59,7 @@ def apply_events(
     Raises Busy when others write faster, or the ledger stays behind.
     """
     place = events[0].sku, events[0].location_id
-    positions = {} if found is None else {place: found}
+    positions = {} if stored is None else {place: stored}
     result = apply_batch({place: events}, positions, applied, now)[place]
     if isinstance(result, Exception):
         raise result
@@ -68,7 +68,7 @@ def apply_events(
 
 def apply_batch(
     batch: Mapping[PositionKey, Sequence[Event]],
-    found: Mapping[PositionKey, Position],
+    stored: Mapping[PositionKey, Position],
     applied: Iterable[tuple[str, str]],
     now: datetime,
     each: ParallelMap = map,
@@ -76,7 +76,7 @@ def apply_batch(
     """Applies the events of each position. Returns the number of its writes, or the error that
     prevented them; an error at one position does not affect the others.
 
-    ``found`` (positions) and ``applied`` may be stale: events that they show as applied are
+    ``stored`` (positions) and ``applied`` may be stale: events that they show as applied are
     applied, and a write that was decided on a stale position is refused and decided anew. ``each``
     is a map function, for example that of a thread pool.
 
@@ -89,72 +89,72 @@ def apply_batch(
     So at least one of the two sees the other. A message is done when both steps are done: when its
     worker dies between them, the message comes again and the second step is made up for.
     """
-    known = set(applied)
-    done: dict[PositionKey, int | Exception] = dict.fromkeys(batch, 0)
+    applied_ids = set(applied)
+    writes: dict[PositionKey, int | Exception] = dict.fromkeys(batch, 0)
     noted: dict[PositionKey, Counted] = {}
-    positions = dict(found)
-    skipped, left = _sort_out_skipped(batch, positions, known, noted)
+    positions = dict(stored)
+    skipped, to_write = _sort_out_skipped(batch, positions, applied_ids, noted)
     for attempt in range(tables.ATTEMPTS):
-        skipped |= _write_positions(left, positions, known, now, each, noted, done)
+        skipped |= _write_positions(to_write, positions, applied_ids, now, each, noted, writes)
         if not skipped:
-            return done
+            return writes
         if attempt:
             tables.pause(attempt)
         save_skipped_counts(skipped.values(), now)
         noted |= skipped
         positions = positions_of(skipped, consistent=True)
-        skipped, left = _sort_out_skipped(
-            {place: batch[place] for place in skipped}, positions, known, noted
+        skipped, to_write = _sort_out_skipped(
+            {place: batch[place] for place in skipped}, positions, applied_ids, noted
         )
-    hindered = Busy("counts and movements keep overtaking each other")
-    return done | dict.fromkeys([*skipped, *left], hindered)
+    error = Busy("counts and movements keep overtaking each other")
+    return writes | dict.fromkeys([*skipped, *to_write], error)
 
 
 def _sort_out_skipped(
     batch: Mapping[PositionKey, Sequence[Event]],
-    found: Mapping[PositionKey, Position],
-    known: Collection[tuple[str, str]],
+    stored: Mapping[PositionKey, Position],
+    applied_ids: Collection[tuple[str, str]],
     noted: Mapping[PositionKey, Counted],
 ) -> tuple[dict[PositionKey, Counted], dict[PositionKey, Sequence[Event]]]:
     """The counts to note, and the events of the positions that need a write."""
     skipped: dict[PositionKey, Counted] = {}
-    left: dict[PositionKey, Sequence[Event]] = {}
+    to_write: dict[PositionKey, Sequence[Event]] = {}
     for place, events in batch.items():
-        decided = fold_events(found.get(place), events, known)
+        decided = fold_events(stored.get(place), events, applied_ids)
         if not isinstance(decided, Skip) or any(isinstance(event, Moved) for event in events):
-            left[place] = events
+            to_write[place] = events
         elif decided.count != noted.get(place):
             skipped[place] = decided.count
-    return skipped, left
+    return skipped, to_write
 
 
 def _write_positions(
     batch: Mapping[PositionKey, Sequence[Event]],
-    found: Mapping[PositionKey, Position],
-    known: set[tuple[str, str]],
+    stored: Mapping[PositionKey, Position],
+    applied_ids: set[tuple[str, str]],
     now: datetime,
     each: ParallelMap,
     noted: dict[PositionKey, Counted],
-    done: dict[PositionKey, int | Exception],
+    writes: dict[PositionKey, int | Exception],
 ) -> dict[PositionKey, Counted]:
-    """Writes the positions, adds the numbers of writes to ``done``, and returns the counts to note.
+    """Writes the positions, counts the writes in ``writes``, and returns the counts to note.
 
     Looks for noted counts that hide some of the events before the write, and again after it.
     """
     skipped: dict[PositionKey, Counted] = {}
-    events, positions, left = dict(batch), dict(found), list(batch)
+    events, positions, to_write = dict(batch), dict(stored), list(batch)
 
     def write(place: PositionKey) -> int | Skip | Exception:
         try:
             return _apply_to_position(
-                events[place], positions.get(place), known, now, noted.get(place)
+                events[place], positions.get(place), applied_ids, now, noted.get(place)
             )
-        except Exception as hindered:
-            return hindered
+        except Exception as error:
+            return error
 
     bounds = {
         place: bound
-        for place in left
+        for place in to_write
         if (bound := hiding_bound(positions.get(place), events[place])) is not None
     }
     for attempt in range(tables.ATTEMPTS):
@@ -167,17 +167,17 @@ def _write_positions(
         noted.update(hiding)
         events.update({place: [*events[place], count] for place, count in hiding.items()})
         if attempt:
-            left = list(hiding)
+            to_write = list(hiding)
         results: dict[PositionKey, int | Skip | Exception] = dict(
-            zip(left, each(write, left), strict=True)
+            zip(to_write, each(write, to_write), strict=True)
         )
         for place, result in results.items():
             if isinstance(result, Skip):
                 skipped[place] = result.count
             elif isinstance(result, Exception):
-                done[place] = result
+                writes[place] = result
             else:
-                done[place] = _write_count(done[place]) + result
+                writes[place] = _write_count(writes[place]) + result
         bounds = {
             place: bounds[place]
             for place, result in results.items()
@@ -185,7 +185,7 @@ def _write_positions(
         }
         if not bounds:
             return skipped
-    done |= dict.fromkeys(bounds, Busy("newer counts keep coming"))
+    writes |= dict.fromkeys(bounds, Busy("newer counts keep coming"))
     return skipped
 
 
@@ -196,8 +196,8 @@ def _write_count(so_far: int | Exception) -> int:
 
 def _apply_to_position(
     events: Sequence[Event],
-    found: Position | None,
-    known: set[tuple[str, str]],
+    stored: Position | None,
+    applied_ids: set[tuple[str, str]],
     now: datetime,
     noted: Counted | None,
 ) -> int | Skip:
@@ -214,9 +214,9 @@ def _apply_to_position(
     skip: Skip | None = None
     for start in range(0, max(1, len(others)), EVENTS_PER_WRITE):
         if start:
-            found = position(events[0].sku, events[0].location_id)
+            stored = position(events[0].sku, events[0].location_id)
         result = _apply_in_one_write(
-            [*newest, *others[start : start + EVENTS_PER_WRITE]], found, known, now
+            [*newest, *others[start : start + EVENTS_PER_WRITE]], stored, applied_ids, now
         )
         if isinstance(result, int):
             writes += result
@@ -226,12 +226,15 @@ def _apply_to_position(
 
 
 def _apply_in_one_write(
-    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], now: datetime
+    events: Sequence[Event],
+    stored: Position | None,
+    applied_ids: set[tuple[str, str]],
+    now: datetime,
 ) -> int | Skip:
     """One write or none; Skip when only a count must be noted. Marks by other workers are added to
-    ``known``."""
+    ``applied_ids``."""
     for attempt in range(tables.ATTEMPTS):
-        decided = _decide(events, found, known, now)
+        decided = _decide(events, stored, applied_ids, now)
         if decided is None:
             return 0
         if isinstance(decided, Skip):
@@ -241,31 +244,34 @@ def _apply_in_one_write(
             return 1
         for refused in refusals:
             if refused.index:
-                known.add(decided.marks[refused.index - 1])
+                applied_ids.add(decided.marks[refused.index - 1])
             elif refused.item:
                 if _blocked_by_slots(decided, refused.item):
                     slots.fold(decided.sku, decided.location_id, now)
-                found = position_of_item(refused.item)
+                stored = position_of_item(refused.item)
         tables.pause(attempt)
     raise Busy("too many feeds write the same position")
 
 
 def _decide(
-    events: Sequence[Event], found: Position | None, known: set[tuple[str, str]], at: datetime
+    events: Sequence[Event],
+    stored: Position | None,
+    applied_ids: set[tuple[str, str]],
+    at: datetime,
 ) -> PositionWrite | Skip | None:
-    decided = fold_events(found, events, known)
+    decided = fold_events(stored, events, applied_ids)
     waits = iter(LEDGER_WAITS)
     while isinstance(decided, LedgerNeeds):
-        now = position(events[0].sku, events[0].location_id)
-        if now is not None and now.slots and any(map(_is_net, events)):
+        current = position(events[0].sku, events[0].location_id)
+        if current is not None and current.slots and any(map(_is_net, events)):
             # The ledger shows every sale of the slots only after a fold.
-            slots.fold(now.sku, now.location_id, at)
-            now = position(events[0].sku, events[0].location_id)
-        decided = fold_events(now, events, known)
-        if now is None or not isinstance(decided, LedgerNeeds):
+            slots.fold(current.sku, current.location_id, at)
+            current = position(events[0].sku, events[0].location_id)
+        decided = fold_events(current, events, applied_ids)
+        if current is None or not isinstance(decided, LedgerNeeds):
             continue
         try:
-            decided = fold_events(now, events, known, read_history(now, decided, at))
+            decided = fold_events(current, events, applied_ids, read_history(current, decided, at))
         except Busy:
             wait = next(waits, None)
             if wait is None:

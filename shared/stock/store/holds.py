@@ -44,8 +44,8 @@ HOLD_ATTEMPTS = 20
 
 def find_hold(hold_id: str) -> Hold | None:
     """The hold as it is stored now (strongly consistent); None when it does not exist."""
-    found = tables.get(stock_table(), f"HOLD#{hold_id}", "HOLD", consistent=True)
-    return hold_of_item(found) if found else None
+    item = tables.get(stock_table(), f"HOLD#{hold_id}", "HOLD", consistent=True)
+    return hold_of_item(item) if item else None
 
 
 def get_hold(hold_id: str) -> Hold:
@@ -176,9 +176,9 @@ def extend_hold(hold: Hold, expires_at: datetime, now: datetime) -> Hold:
     refused = tables.write(
         "update_item", **update.request(stock_table(), f"HOLD#{hold.hold_id}", "HOLD")
     )
-    stands = get_hold(hold.hold_id) if refused is None else _refusing_hold(refused, hold.hold_id)
-    check_claim(stands, now, stands.payment_reference)
-    return stands
+    stored = get_hold(hold.hold_id) if refused is None else _refusing_hold(refused, hold.hold_id)
+    check_claim(stored, now, stored.payment_reference)
+    return stored
 
 
 def _set_expiry(update: Update, until: datetime) -> None:
@@ -217,15 +217,15 @@ def bind_hold(hold: Hold, payment_reference: str, expires_at: datetime, now: dat
     raise Busy(f"hold {hold.hold_id} is being changed by too many at once")
 
 
-def check_claim(stands: Hold, now: datetime, payment_reference: str | None) -> None:
+def check_claim(stored: Hold, now: datetime, payment_reference: str | None) -> None:
     """Raises HoldClosed or Conflict when the stored hold cannot be claimed for this payment."""
-    if not stands.claimable(now):
-        closed = HoldState.EXPIRED if stands.state is HoldState.OPEN else stands.state
-        raise HoldClosed(stands.hold_id, closed.value)
-    if stands.payment_reference not in (None, payment_reference):
+    if not stored.claimable(now):
+        closed = HoldState.EXPIRED if stored.state is HoldState.OPEN else stored.state
+        raise HoldClosed(stored.hold_id, closed.value)
+    if stored.payment_reference not in (None, payment_reference):
         raise Conflict(
-            f"hold {stands.hold_id} is bound to another payment",
-            hold_id=stands.hold_id,
+            f"hold {stored.hold_id} is bound to another payment",
+            hold_id=stored.hold_id,
         )
 
 
@@ -234,11 +234,11 @@ def release_hold(hold: Hold, now: datetime) -> None:
 
     Raises HoldClosed when it has become an order, Busy.
     """
-    stands = hold
+    stored = hold
     if hold.state is HoldState.OPEN and (refused := _close(hold, HoldState.RELEASED, now)):
-        stands = _refusing_hold(refused, hold.hold_id)
-    if stands.state is HoldState.CONVERTED:
-        raise HoldClosed(hold.hold_id, stands.state.value)
+        stored = _refusing_hold(refused, hold.hold_id)
+    if stored.state is HoldState.CONVERTED:
+        raise HoldClosed(hold.hold_id, stored.state.value)
 
 
 def expire_hold(hold: Hold, now: datetime) -> bool:

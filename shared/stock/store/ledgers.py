@@ -105,20 +105,20 @@ def movements_page(
     return page, None
 
 
-def read_history(found: Position, needs: LedgerNeeds, now: datetime) -> History:
+def read_history(position: Position, needs: LedgerNeeds, now: datetime) -> History:
     """The rows back to where ``needs`` is satisfied, without a gap. Rows rebuilt from their
     neighbours replace lost ones.
 
     Raises Busy when the stream has not delivered all rows yet.
     """
     rows: list[LedgerRow] = []
-    for row in _rows_without_gaps(found, now):
+    for row in _rows_without_gaps(position, now):
         rows.append(row)
         if needs.reached(row):
             break
-    if found.folded_at is not None and found.folded_at > needs.own_since:
+    if position.folded_at is not None and position.folded_at > needs.own_since:
         entry_ids = {entry.id for row in rows for entry in row.entries}
-        place = found.sku, found.location_id
+        place = position.sku, position.location_id
         sales = slot_sales.sales_since(*place, needs.own_since, entry_ids, now - STREAM_KEPT)
         rows += map(row_of_item, sales)
     holds = {
@@ -140,30 +140,34 @@ def read_history(found: Position, needs: LedgerNeeds, now: datetime) -> History:
     )
 
 
-def _rows_without_gaps(found: Position, now: datetime) -> Iterator[LedgerRow]:
+def _rows_without_gaps(position: Position, now: datetime) -> Iterator[LedgerRow]:
     """The rows of the ledger, newest first, from the position's own version on.
 
     Raises Busy where rows are missing that may still arrive.
     """
-    last: LedgerRow | None = None
-    for row in ledger_rows(found.sku, found.location_id, consistent=True):
-        yield from _lost_rows(Gap(row, last), found, now)
+    newer: LedgerRow | None = None
+    for row in ledger_rows(position.sku, position.location_id, consistent=True):
+        yield from _lost_rows(Gap(row, newer), position, now)
         yield row
-        last = row
-    if last is None or (last.previous_at is not None and last.previous_at >= now - LEDGER_KEPT):
-        yield from _lost_rows(Gap(None, last), found, now)
+        newer = row
+    if newer is None or (newer.previous_at is not None and newer.previous_at >= now - LEDGER_KEPT):
+        yield from _lost_rows(Gap(None, newer), position, now)
 
 
-def _lost_rows(gap: Gap, found: Position, now: datetime) -> Iterator[LedgerRow]:
+def _lost_rows(gap: Gap, position: Position, now: datetime) -> Iterator[LedgerRow]:
     """Rows that fill the gap, newest first; none when there is no gap.
 
     At the end of the ledger rows are usually only late: the reader waits for them.
     """
     first = gap.before.version + 1 if gap.before else 1
     if gap.after is None:
-        if found.version >= first and found.updated_at <= now - STREAM_KEPT and not found.slots:
-            yield from reversed(missing_rows(gap, found))
+        if (
+            position.version >= first
+            and position.updated_at <= now - STREAM_KEPT
+            and not position.slots
+        ):
+            yield from reversed(missing_rows(gap, position))
     elif gap.after.version > first:
         if (gap.after.previous_at or gap.after.recorded_at) > now - LEDGER_LAG:
             raise Busy("the ledger has a gap")
-        yield from reversed(missing_rows(gap, found))
+        yield from reversed(missing_rows(gap, position))

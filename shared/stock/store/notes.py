@@ -34,23 +34,23 @@ def skipped_counts(
     One strongly consistent query for each bucket: 1 read unit when there is nothing behind the
     bounds.
     """
-    wanted: dict[int, dict[PositionKey, CountBound]] = defaultdict(dict)
+    by_bucket: dict[int, dict[PositionKey, CountBound]] = defaultdict(dict)
     for place, bound in bounds.items():
-        wanted[bucket_of(place[1])][place] = bound
-    found: dict[PositionKey, Counted] = {}
-    for counts in each(lambda bucket: _skipped_in_bucket(bucket, wanted[bucket]), wanted):
-        found |= counts
-    return found
+        by_bucket[bucket_of(place[1])][place] = bound
+    newest: dict[PositionKey, Counted] = {}
+    for counts in each(lambda bucket: _skipped_in_bucket(bucket, by_bucket[bucket]), by_bucket):
+        newest |= counts
+    return newest
 
 
 def _skipped_in_bucket(
-    bucket: int, wanted: Mapping[PositionKey, CountBound]
+    bucket: int, bounds: Mapping[PositionKey, CountBound]
 ) -> dict[PositionKey, Counted]:
-    best: dict[PositionKey, Counted] = {}
+    newest: dict[PositionKey, Counted] = {}
     for item in tables.query(
         stock_table(),
         "pk = :pk AND sk >= :since",
-        to_item({":pk": _bucket_key(bucket), ":since": _bound_key(min(wanted.values()))}),
+        to_item({":pk": _bucket_key(bucket), ":since": _bound_key(min(bounds.values()))}),
         ScanIndexForward=False,
         ConsistentRead=True,
     ):
@@ -63,13 +63,14 @@ def _skipped_in_bucket(
         )
         missing = [
             place
-            for place, bound in wanted.items()
-            if bound <= pack.newest and not (place in best and bound_of(best[place]) > pack.newest)
+            for place, bound in bounds.items()
+            if bound <= pack.newest
+            and not (place in newest and bound_of(newest[place]) > pack.newest)
         ]
         if not missing:
             break
-        best = newest_counts([best, find_counts(pack, missing)])
-    return {place: count for place, count in best.items() if bound_of(count) >= wanted[place]}
+        newest = newest_counts([newest, find_counts(pack, missing)])
+    return {place: count for place, count in newest.items() if bound_of(count) >= bounds[place]}
 
 
 def save_skipped_counts(counts: Iterable[Counted], now: datetime) -> None:

@@ -13,8 +13,8 @@ from shared.stock.store.rows import position_of_item, stock_table
 
 def position(sku: str, location_id: str, *, consistent: bool = True) -> Position | None:
     """The position, or None when it does not exist."""
-    found = tables.get(stock_table(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
-    return _whole(found) if found else None
+    item = tables.get(stock_table(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
+    return _whole(item) if item else None
 
 
 def positions(sku: str) -> Iterator[Position]:
@@ -53,8 +53,8 @@ def positions_of(
 ) -> dict[PositionKey, Position]:
     """The existing positions among ``places``: one call per 100."""
     keys = [Key(stock_table(), f"SKU#{sku}", f"LOC#{location_id}") for sku, location_id in places]
-    found = map(_whole, tables.get_many(keys, consistent=consistent).values())
-    return {(row.sku, row.location_id): row for row in found}
+    existing = map(_whole, tables.get_many(keys, consistent=consistent).values())
+    return {(row.sku, row.location_id): row for row in existing}
 
 
 def _whole(item: Mapping[str, Any]) -> Position:

@@ -87,28 +87,28 @@ def published(version: int | None = None) -> PublishedRules:
     if version == NO_RULES.rules.version:
         return NO_RULES
     sk = ACTIVE if version is None else _sk(version)
-    found = tables.get(table_name("config"), CHANNEL_STOCK, sk, consistent=True)
-    if found is None:
+    item = tables.get(table_name("config"), CHANNEL_STOCK, sk, consistent=True)
+    if item is None:
         if version is None:
             return NO_RULES
         raise NotFound(f"the rules have no version {version}", version=version)
-    document = json.loads(zlib.decompress(found["rules"]))
+    document = json.loads(zlib.decompress(item["rules"]))
     return PublishedRules(
-        ChannelRules(found["version"], from_json(document)),
-        datetime.fromisoformat(found["at"]),
-        found["by"],
+        ChannelRules(item["version"], from_json(document)),
+        datetime.fromisoformat(item["at"]),
+        item["by"],
     )
 
 
 def rule_ids_since(since: datetime) -> frozenset[str]:
     """The ids of all rules that have been in force at any time after ``since``: one read per
     document."""
-    found, ids = published(), set[str]()
+    document, ids = published(), set[str]()
     while True:
-        ids |= {rule.rule_id for rule in found.rules.rules}
-        if found.at is None or found.at <= since:
+        ids |= {rule.rule_id for rule in document.rules.rules}
+        if document.at is None or document.at <= since:
             return frozenset(ids)
-        found = published(found.rules.version - 1)
+        document = published(document.rules.version - 1)
 
 
 def put_rules(
@@ -125,32 +125,32 @@ def put_rules(
         raise invalid("$.rules", f"more than {MOST_BYTES} bytes, compressed")
     for _ in tables.attempts(ATTEMPTS):
         before = published()
-        found = before.rules.version
-        if version not in {None, found}:
-            raise VersionMismatch("the rules have changed since", version=found)
+        active = before.rules.version
+        if version not in {None, active}:
+            raise VersionMismatch("the rules have changed since", version=active)
         if before.rules.rules == rules:
             return before
-        made = PublishedRules(ChannelRules(found + 1, rules), at, by)
+        published_rules = PublishedRules(ChannelRules(active + 1, rules), at, by)
         item = to_item(
             {
                 "pk": CHANNEL_STOCK,
-                "version": made.rules.version,
+                "version": published_rules.rules.version,
                 "rules": document,
                 "at": rfc3339(at),
                 "by": by,
             }
         )
-        if not tables.transact([_put_active(item, found), _put_version(item, found + 1)]):
+        if not tables.transact([_put_active(item, active), _put_version(item, active + 1)]):
             active_cache.clear()
-            return made
+            return published_rules
     raise Busy("too many planners change the rules at once")
 
 
-def _put_active(item: Item, found: int) -> tables.Part:
+def _put_active(item: Item, version: int) -> tables.Part:
     condition = Condition()
-    if found:
+    if version:
         # Holds while the version that was read is in force.
-        condition.require("version = {}", found)
+        condition.require("version = {}", version)
     else:
         # Holds while no document is in force.
         condition.require("attribute_not_exists(pk)")

@@ -37,13 +37,13 @@ def sale_item(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sales_since(
-    sku: str, location_id: str, since: datetime, entry_ids: Collection[str], gone: datetime
+    sku: str, location_id: str, since: datetime, entry_ids: Collection[str], lost_before: datetime
 ) -> Iterator[dict[str, Any]]:
     """The rows of all slots that were folded after ``since``.
 
     Raises Busy when the stream has not delivered them all yet, or the fold itself is not among the
-    entry ids ``told`` of the position's rows: only rows after the fold contain the slots' sales.
-    Rows of a fold before ``gone`` that are missing are lost, and not waited for.
+    ``entry_ids`` of the position's rows: only rows after the fold contain the slots' sales.
+    Rows of a fold before ``lost_before`` that are missing are lost, and not waited for.
     """
     for mark in tables.query(
         stock_table(),
@@ -51,7 +51,7 @@ def sales_since(
         to_item({":pk": f"SLOTS#{sku}#{location_id}", ":since": f"FOLD#{rfc3339(since)}"}),
         ConsistentRead=True,
     ):
-        lost = mark["sk"] < f"FOLD#{rfc3339(gone)}"
+        lost = mark["sk"] < f"FOLD#{rfc3339(lost_before)}"
         if not lost and f"{FOLDED}@{mark['epoch']}" not in entry_ids:
             raise Busy("the ledger does not show the fold yet")
         rows = [

@@ -67,8 +67,8 @@ _cache: dict[tuple[str, str, str], CachedSlots] = {}
 
 def cached_slots(sku: str, location_id: str) -> CachedSlots | None:
     """What this process has last seen of the position, at most CACHE_SECONDS ago."""
-    found = _cache.get((stock_table(), sku, location_id))
-    return found if found and found.until > time.monotonic() else None
+    cached = _cache.get((stock_table(), sku, location_id))
+    return cached if cached and cached.until > time.monotonic() else None
 
 
 def cache_slots(sku: str, location_id: str, whole: WholePosition) -> None:
@@ -100,10 +100,10 @@ def read_whole(
         if "slots" not in item:
             return item, WholePosition(item["available"])
         slots = _read_slots(item)
-        again = _read_position(sku, location_id)
-        if slots is not None and again is not None and again.get("epoch") == item["epoch"]:
-            return again, WholePosition(again["available"], again["kept"], slots)
-        item = again
+        reread = _read_position(sku, location_id)
+        if slots is not None and reread is not None and reread.get("epoch") == item["epoch"]:
+            return reread, WholePosition(reread["available"], reread["kept"], slots)
+        item = reread
     raise Busy("the position is split and folded too often to be read")
 
 
@@ -111,8 +111,8 @@ def item_with_granted(sku: str, location_id: str, item: Mapping[str, Any]) -> Ma
     """The position's ``item`` with the units that its slots have now as ``granted``."""
     if "slots" not in item:
         return item
-    found, whole = read_whole(sku, location_id, item)
-    return {**(found or item), "granted": whole.granted}
+    current, whole = read_whole(sku, location_id, item)
+    return {**(current or item), "granted": whole.granted}
 
 
 def _read_position(sku: str, location_id: str) -> dict[str, Any] | None:
@@ -122,8 +122,8 @@ def _read_position(sku: str, location_id: str) -> dict[str, Any] | None:
 def _read_slots(item: Mapping[str, Any]) -> tuple[Slot, ...] | None:
     """The slots of the split that ``item`` shows; None when it has been folded."""
     keys = [slot_key(item["sku"], item["location_id"], number) for number in range(item["slots"])]
-    found = tables.get_many(keys, consistent=True)
-    rows = [found.get(key) for key in keys]
+    stored = tables.get_many(keys, consistent=True)
+    rows = [stored.get(key) for key in keys]
     if any(row is None or row["epoch"] != item["epoch"] for row in rows):
         return None
     return tuple(
@@ -243,9 +243,9 @@ def fold(sku: str, location_id: str, at: datetime, *, alone: bool = False) -> bo
             continue
         if alone and attempt == 0 and slots[0].closed:
             return False
-        if (still := _close_slots(item, slots, at, alone=alone)) is None:
+        if (closed_slots := _close_slots(item, slots, at, alone=alone)) is None:
             return False
-        if still and tables.attempt(_fold_parts(item, still, at)).written:
+        if closed_slots and tables.attempt(_fold_parts(item, closed_slots, at)).written:
             cache_slots(sku, location_id, WholePosition(0))
             return True
     raise Busy("the position is split again too often to be folded")
@@ -277,10 +277,10 @@ def _close_slots(
 
 def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) -> list[Part]:
     sku, location_id, epoch = item["sku"], item["location_id"], item["epoch"]
-    back = WholePosition(item["available"], item["kept"], tuple(slots)).granted
+    unsold = WholePosition(item["available"], item["kept"], tuple(slots)).granted
     update = Update()
-    update.assign("reserved = reserved - {}", back)
-    update.assign("available = available + {}", back)
+    update.assign("reserved = reserved - {}", unsold)
+    update.assign("available = available + {}", unsold)
     update.set("own_at", rfc3339(at))
     update.set("folded_at", rfc3339(at))
     update.remove("slots", "kept", "granted", "epoch", "looked", "deadline_key", "deadline")
@@ -288,7 +288,7 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
     # Holds while nobody has folded this split.
     update.require("epoch = {}", epoch)
     position: Part = {"Update": update.request(stock_table(), f"SKU#{sku}", f"LOC#{location_id}")}
-    gone: list[Part] = [
+    deletions: list[Part] = [
         {
             "Delete": {
                 "TableName": stock_table(),
@@ -315,11 +315,11 @@ def _fold_parts(item: Mapping[str, Any], slots: Sequence[Slot], at: datetime) ->
             ),
         }
     }
-    return [position, *gone, mark]
+    return [position, *deletions, mark]
 
 
 def _record_split_event(update: Update, kind: str, epoch: str, at: datetime) -> None:
-    """Raises the position's version; ``kind`` is what the ledger says of the write."""
+    """Raises the position's version; ``kind`` is the type of its ledger entry."""
     entry = {
         "id": f"{kind}@{epoch}",
         "source": "norain/slots",
@@ -359,17 +359,17 @@ def fold_if_cool(sku: str, location_id: str, at: datetime) -> bool:
         return False
     whole = WholePosition(item["available"], item["kept"], slots)
     sales = sum(slot.sales for slot in slots)
-    dry = isinstance(plan_draws(whole, 1, whole.kept, 0), NoDraw)
-    if dry or any(slot.closed for slot in slots) or sales - item["looked"] < LEAST_SALES:
+    empty = isinstance(plan_draws(whole, 1, whole.kept, 0), NoDraw)
+    if empty or any(slot.closed for slot in slots) or sales - item["looked"] < LEAST_SALES:
         return fold(sku, location_id, at)
     _update_split(item, at, granted=whole.granted, looked=sales, deadline=rfc3339(at + SPLIT_CHECK))
     return False
 
 
-def _update_split(item: Mapping[str, Any], at: datetime, **news: int | str) -> bool:
-    """Sets ``news`` in a split position; whether it was written."""
+def _update_split(item: Mapping[str, Any], at: datetime, **changes: int | str) -> bool:
+    """Sets ``changes`` in a split position; whether it was written."""
     update = Update()
-    for name, value in news.items():
+    for name, value in changes.items():
         update.set(name, value)
     _record_split_event(update, SETTLED, item["epoch"], at)
     # Holds while the split is the one that was read.

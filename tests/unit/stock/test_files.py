@@ -115,7 +115,7 @@ def test_wrong_lines_are_named_and_cost_themselves_only() -> None:
         found = rows_of(content, size)
         reasons = {row.number: row.row for row in found if isinstance(row.row, str)}
         assert reasons == {
-            3: "a quoted cell does not end",
+            3: "a quoted cell has no closing quote",
             4: "more cells than the header has columns",
             5: "quantity: 'x' is not a whole number",
             6: "not UTF-8",
