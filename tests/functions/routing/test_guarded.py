@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from functions.orders import api as orders
+from functions.routing import what_if
 from functions.routing import api as routing
 from shared.routing.model.guard import canary_takes
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
@@ -37,7 +38,7 @@ def drafted(policy: Policy) -> None:
 def test_what_the_what_if_has_found_blocks_the_publication_with_its_figures(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    environment.setattr(orders, "WHAT_IF_ITEMS", 3)
+    environment.setattr(what_if, "WHAT_IF_ITEMS", 3)
     drafted(TORN)
     found = tried(2)
     assert found["trial"]["through"] is False
