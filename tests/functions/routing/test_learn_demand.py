@@ -82,7 +82,7 @@ def test_the_next_routing_knows_of_them_and_an_old_run_is_forgotten() -> None:
     pulls = {row.location_id: row.pulls["A"] for row in asked.candidates}
     assert pulls == pulls_of("A")
     later = NOW + timedelta(days=30)
-    assert supply.pulls_at("denver", ["A"], later) == {}
+    assert supply.online_demand("denver", ["A"], later) == {}
 
 
 def test_a_run_without_time_left_is_gone_on_with(environment: pytest.MonkeyPatch) -> None:
