@@ -77,7 +77,7 @@ def _transfers(now: datetime) -> Iterator[tuple[str, Act]]:
             partial(
                 transfers_store.change,
                 name,
-                lambda found: transfers.act_on_deadline(found, now),
+                lambda transfer: transfers.act_on_deadline(transfer, now),
                 now,
             ),
         )

@@ -16,7 +16,7 @@ from shared.routing.model.decision import Destination, Problem
 MOST_ALTERNATIVES = 10
 
 
-def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
+def refuse_short(ordered: Order, routed: Order, supply: Supply, now: datetime) -> None:
     """Refuse an order of which ``routed`` leaves units without a location.
 
     Lines that may be backordered are not short, unless their product is discontinued.
@@ -29,12 +29,12 @@ def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) ->
         if line.unassigned and (not line.backorder or supply.is_discontinued(line.sku))
     }
     if unfilled:
-        asked = problem(wanted, supply, now)
+        asked = problem(ordered, supply, now)
         why = refusing.refusal_reasons(asked, unfilled)
         raise refusing.refusal(
             why,
-            short_lines(wanted, supply, unfilled, now, asked, why),
-            alternatives(wanted, supply, unfilled, now, refusing.shipping_locations(asked), why),
+            short_lines(ordered, supply, unfilled, now, asked, why),
+            alternatives(ordered, supply, unfilled, now, refusing.shipping_locations(asked), why),
         )
 
 

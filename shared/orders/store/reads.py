@@ -69,22 +69,29 @@ def read_placement(
 ) -> PlacementInputs:
     """Read the inputs of a placement (eventually consistent): one call, and one more when the pack
     of a SKU has more than one item."""
-    wanted = list(dict.fromkeys(skus))
+    distinct_skus = list(dict.fromkeys(skus))
     lookup_keys = _lookup_keys(order_id, request) if order_id is not None else []
     hold_key = Key(stock.stock(), f"HOLD#{hold_id}", "HOLD")
-    keys = [*lookup_keys, *map(pack_key, wanted), *map(product_key, wanted), *map(pull_key, wanted)]
+    keys = [
+        *lookup_keys,
+        *map(pack_key, distinct_skus),
+        *map(product_key, distinct_skus),
+        *map(pull_key, distinct_skus),
+    ]
     items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
     hold = items.get(hold_key)
     return PlacementInputs(
         lookup=_lookup_of(items, order_id, request),
-        packs=packs_of(items[pack_key(sku)] for sku in wanted if pack_key(sku) in items),
+        packs=packs_of(items[pack_key(sku)] for sku in distinct_skus if pack_key(sku) in items),
         products={
             sku: product_of_item(items[product_key(sku)])
-            for sku in wanted
+            for sku in distinct_skus
             if product_key(sku) in items
         },
         pulls={
-            sku: pulls_of_item(items[pull_key(sku)]) for sku in wanted if pull_key(sku) in items
+            sku: pulls_of_item(items[pull_key(sku)])
+            for sku in distinct_skus
+            if pull_key(sku) in items
         },
         hold=stock.hold_of_item(hold) if hold else None,
     )
