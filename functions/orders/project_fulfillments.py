@@ -1,6 +1,6 @@
-"""What follows from the changes of orders and transfers, wherever else it is kept: a row per
-fulfillment for the pick lists, each new order and return in its buyer's timeline, and what a
-transfer brings as expected supply at its other end."""
+"""Project changes of orders and transfers (a DynamoDB stream): rows of pick lists, the results of
+picks, purchases and returns in the buyer's timeline, and transfers as expected supply of the
+receiver."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,13 +23,17 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A record that fails comes again; the log says where it broke, and never the words."""
+    """A record that fails is sent again. The log has the place of the error without its message,
+    which may contain personal data."""
     failed = []
     for record, change in readable(event["Records"], _read):
         try:
             _project(change)
         except Exception as error:
-            logger.error("not projected", extra={"event_id": record["eventID"], **crash(error)})
+            logger.error(
+                "change could not be projected",
+                extra={"event_id": record["eventID"], **crash(error)},
+            )
             failed.append(number_of(record))
     return again(failed)
 
@@ -40,11 +44,11 @@ def _project(change: Transfer | tuple[Order, Order | None] | None) -> None:
             transfers.index_unshipped(change)
             transfers.announce_supply(change, datetime.now(UTC))
         case (order, before):
-            _of_order(order, before)
+            _project_order(order, before)
 
 
 def _read(record: StreamRecord) -> Transfer | tuple[Order, Order | None] | None:
-    """A transfer as it is, or an order as it is and was; None for any other change."""
+    """A transfer, or an order with its version before; None for a change of another item."""
     images = record["dynamodb"]
     kind = images["Keys"]["sk"]["S"]
     if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:
@@ -56,21 +60,21 @@ def _read(record: StreamRecord) -> Transfer | tuple[Order, Order | None] | None:
     return store.order_of_item(from_item(images["NewImage"])), before
 
 
-def _of_order(order: Order, before: Order | None) -> None:
+def _project_order(order: Order, before: Order | None) -> None:
     store.project_pick_rows(order, before)
-    note(pick_results(before, order))
+    record_picks(pick_results(before, order))
     buyers.record_in_timeline(order, before)
 
 
-def note(found: Sequence[Pick]) -> None:
-    """What the picks say of the counts of their locations."""
-    if not found:
+def record_picks(picks: Sequence[Pick]) -> None:
+    """Record by location whether picks found their units: the confidence in its stock."""
+    if not picks:
         return
-    groups = confidence.product_groups(pick.sku for pick in found)
-    for location_id in sorted({pick.location_id for pick in found}):
+    groups = confidence.product_groups(pick.sku for pick in picks)
+    for location_id in sorted({pick.location_id for pick in picks}):
         outcomes = [
             PickOutcome(pick.id, groups[pick.sku], pick.found, int(pick.at.timestamp()))
-            for pick in found
+            for pick in picks
             if pick.location_id == location_id
         ]
         confidence.learn_outcomes(location_id, outcomes)

@@ -1,5 +1,5 @@
-"""Tells the bus what has happened to orders and transfers, from the changes of their documents (a
-DynamoDB stream): at least once, in the order in which it happened to each."""
+"""Publish the events of orders and transfers from the changes of their documents (a DynamoDB
+stream): at least once, and in order for each document."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _events(record: StreamRecord) -> list[dict[str, Any]]:
-    """Nothing for what is neither an order nor a transfer, or is no more."""
+    """The events of one change; none for a deleted item, or one that is no order or transfer."""
     images = record["dynamodb"]
     kind = images["Keys"]["sk"]["S"]
     if "NewImage" not in images or kind not in {"ORDER", "TRANSFER"}:

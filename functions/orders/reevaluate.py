@@ -1,5 +1,5 @@
-"""Routes again, now and then, what nobody has begun to pick; does nothing unless the policy says
-what that must save."""
+"""Route unpicked orders again on a schedule, and move them where that saves enough. Does nothing
+unless the policy sets the saving (``offers.saving``)."""
 
 import random
 import time
@@ -15,7 +15,8 @@ from shared.orders.model import UNPICKED
 from shared.routing.store import policies
 
 SECONDS = 240
-"""How long a run takes on new orders. Each run begins elsewhere, so that none is always last."""
+"""How long a run begins with further orders. Locations are in random order, so that none is always
+last."""
 
 logger = Logger(service="norain", utc=True)
 
@@ -33,9 +34,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
             try:
                 moved += offers.move_where_cheaper(order_id, now) is not None
             except Refusal as refusal:
-                logger.warning("not improved", extra={"order": order_id, "code": refusal.code})
+                logger.warning(
+                    "order could not be improved", extra={"order": order_id, "code": refusal.code}
+                )
             except Exception:
-                # One document that cannot be read must not keep all others where they are.
-                logger.exception("not improved", extra={"order": order_id})
+                # One document that cannot be read must not stop the others.
+                logger.exception("order could not be improved", extra={"order": order_id})
     logger.info("reevaluated", extra={"orders": looked, "moved": moved})
     return {"looked": looked, "moved": moved}

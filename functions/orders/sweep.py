@@ -1,4 +1,4 @@
-"""Acts on the deadlines of orders and transfers that have passed; started every minute."""
+"""Act on the passed deadlines of orders and transfers, every minute."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ from shared.orders.store import transfers as transfers_store
 
 MOST = 100
 SECONDS = 40
-"""How long a run takes on new orders; the next one goes on."""
+"""How long a run begins with further documents; the next run continues."""
 
 logger = Logger(service="norain", utc=True)
 
@@ -32,11 +32,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
             acted += act() is not None
         except Refusal as refusal:
             failed += 1
-            logger.warning("not acted on", extra={"document": name, "code": refusal.code})
+            logger.warning(
+                "deadline could not be acted on", extra={"document": name, "code": refusal.code}
+            )
         except Exception:
-            # One document that cannot be read must not keep all others waiting.
+            # One document that cannot be read must not stop the others.
             failed += 1
-            logger.exception("not acted on", extra={"document": name})
+            logger.exception("deadline could not be acted on", extra={"document": name})
     logger.info("swept", extra={"acted": acted, "failed": failed})
     return {"acted": acted, "failed": failed}
 
@@ -45,22 +47,22 @@ Act = Callable[[], str | None]
 
 
 def _in_turn(*kinds: Iterator[tuple[str, Act]]) -> Iterator[tuple[str, Act]]:
-    """One of each kind after the other, so that many of one keep no other waiting; a kind that
-    cannot be listed is told, and the others go on."""
-    left = list(kinds)
-    while left:
-        for kind in list(left):
+    """One document of each kind in turn, so that many of one kind do not delay the other. A kind
+    whose list cannot be read yields an act that raises the error; the other continues."""
+    remaining = list(kinds)
+    while remaining:
+        for kind in list(remaining):
             try:
                 yield next(kind)
             except StopIteration:
-                left.remove(kind)
+                remaining.remove(kind)
             except Exception:
-                left.remove(kind)
-                yield "a list of what is due", partial(_unlisted, sys.exc_info()[1])
+                remaining.remove(kind)
+                yield "the list of passed deadlines", partial(_raise, sys.exc_info()[1])
 
 
-def _unlisted(error: BaseException | None) -> None:
-    raise error or RuntimeError("not to be listed")
+def _raise(error: BaseException | None) -> None:
+    raise error or RuntimeError("the list could not be read")
 
 
 def _orders(now: datetime) -> Iterator[tuple[str, Act]]:
@@ -75,7 +77,7 @@ def _transfers(now: datetime) -> Iterator[tuple[str, Act]]:
             partial(
                 transfers_store.change,
                 name,
-                lambda found: transfers.act_on_deadline(found, now),
+                lambda transfer: transfers.act_on_deadline(transfer, now),
                 now,
             ),
         )

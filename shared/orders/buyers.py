@@ -1,4 +1,4 @@
-"""Whose order it is."""
+"""Find the buyer of an order, and record purchases and returns in the buyer's timeline."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,17 +30,17 @@ def find_buyer(
     now: datetime,
     caller: Caller,
 ) -> tuple[Buyer, list[Part]]:
-    """The profile as it is called now, nobody for a guest; and on what condition an order is
-    theirs: that the person is not erased before it is stored. So an erasure finds every order, and
-    none comes behind it.
+    """The buyer under the current profile id (an empty Buyer for a guest), and the condition for
+    storing an order: that the person has not been erased. So an erasure finds every order, and no
+    order is stored after it.
 
-    A person whom the channel describes is resolved under the request's own name, so that the same
-    request always means the same person; who was erased before the request came begins anew.
+    A person whom the channel describes is resolved under the name of the request, so that a
+    repeated request means the same person. A person who was erased before the request gets a new
+    profile.
 
-    Raises InvalidRequest for a profile that does not exist, Gone for one that was erased, or of
-    which the request came before that; Forbidden when the source is none of the caller's, or when
-    it names a profile and may not read any: nobody puts an order on the timeline of somebody whom
-    it does not know.
+    Raises InvalidRequest for a profile that does not exist; Gone for a profile that was erased,
+    before or after the request; Forbidden when the source is not one of the caller's, or when the
+    caller names a profile and may not read profiles: it could write to the timeline of a stranger.
     """
     if customer is None:
         return Buyer(), []
@@ -50,10 +50,10 @@ def find_buyer(
                 "naming a profile takes the scope customers:read",
                 errors=[{"path": "$.customer.profile_id", "message": "not for this caller"}],
             )
-        found = profile_exists(customer.profile_id)
-        if found is None:
+        profile_id = profile_exists(customer.profile_id)
+        if profile_id is None:
             raise invalid("$.customer.profile_id", "there is no such profile")
-        return Buyer(found, found), [not_erased_condition(found)]
+        return Buyer(profile_id, profile_id), [not_erased_condition(profile_id)]
     record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
         record,
@@ -69,7 +69,7 @@ def find_buyer(
 
 
 def profile_ids_of(profile_id: str) -> frozenset[str]:
-    """Every id that the person has had: orders keep the one they were placed under.
+    """Every profile id that the person has had: an order keeps the one it was placed under.
 
     Raises Gone when the person was erased.
     """
@@ -80,8 +80,8 @@ def profile_ids_of(profile_id: str) -> frozenset[str]:
 
 
 def read_profile_ids(profile_id: str, actor: str, at: datetime) -> frozenset[str]:
-    """``names`` for ``actor``, who reads the orders: noted beside all other reads of the profile,
-    and of nobody who is not there.
+    """``profile_ids_of`` for ``actor``, who reads the orders: the read of an existing profile is
+    recorded in its audit trail.
 
     Raises Gone when the person was erased.
     """
@@ -93,8 +93,8 @@ def read_profile_ids(profile_id: str, actor: str, at: datetime) -> frozenset[str
     return person.member_ids
 
 
-def _names_left(profile_id: str) -> frozenset[str]:
-    """None of somebody who was erased."""
+def _profile_ids_unless_erased(profile_id: str) -> frozenset[str]:
+    """Empty when the person was erased."""
     try:
         return profile_ids_of(profile_id)
     except Gone:
@@ -102,32 +102,32 @@ def _names_left(profile_id: str) -> frozenset[str]:
 
 
 def check_exchange(order: Order, taken: Order | None) -> None:
-    """Raises InvalidRequest unless ``taken`` is another order of whoever placed ``order``; a guest
-    is known by the channel alone."""
+    """Raises InvalidRequest unless ``taken`` is another order of the buyer of ``order``. Guests are
+    compared by channel only."""
     path = "$.exchange_order_id"
     if taken is None:
         raise invalid(path, "there is no such order")
     if taken.order_id == order.order_id:
         raise invalid(path, "an order is not exchanged for itself")
-    mine, theirs = order.buyer.profile_id, taken.buyer.profile_id
-    if mine is None or theirs is None:
-        same = mine is theirs and order.channel == taken.channel
+    buyer_id, taken_by = order.buyer.profile_id, taken.buyer.profile_id
+    if buyer_id is None or taken_by is None:
+        same = buyer_id is taken_by and order.channel == taken.channel
     else:
-        same = theirs == mine or theirs in _names_left(mine)
+        same = taken_by == buyer_id or taken_by in _profile_ids_unless_erased(buyer_id)
     if not same:
         raise invalid(path, "it is not an order of the same buyer")
 
 
 def record_in_timeline(order: Order, before: Order | None = None) -> None:
-    """The order, and what came back of it since ``before``, in its buyer's timeline: once however
-    often it is told. Who has been erased since has none."""
+    """Record the purchase of a new order, or the returns since ``before``, in the buyer's timeline.
+    A repeated call records nothing twice; the timeline of an erased person gets nothing."""
     buyer = order.buyer
     if buyer.profile_id is None:
         return
     bought = [] if before is not None else [_purchase(order)]
-    came_back = _returns(order, before)
+    returns = _returns(order, before)
     with suppress(Gone, NotFound):
-        for interaction in (*bought, *came_back):
+        for interaction in (*bought, *returns):
             record_interaction(buyer.home or buyer.profile_id, interaction)
 
 
@@ -150,7 +150,7 @@ def _purchase(order: Order) -> Interaction:
 
 
 def _returns(order: Order, before: Order | None) -> Iterator[Interaction]:
-    """What came back since ``before``."""
+    """The returns since ``before``."""
     for number, entry in order.since(before):
         if entry.event != "return.received":
             continue
@@ -163,8 +163,8 @@ def _returns(order: Order, before: Order | None) -> Iterator[Interaction]:
                 "order_id": order.order_id,
                 "location_id": entry.detail["location_id"],
                 "lines": [
-                    {"sku": order.line(back["line_id"]).sku, "quantity": back["quantity"]}
-                    for back in entry.detail["lines"]
+                    {"sku": order.line(line["line_id"]).sku, "quantity": line["quantity"]}
+                    for line in entry.detail["lines"]
                 ],
             },
             record_key=order.buyer.record_key,

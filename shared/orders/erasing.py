@@ -1,19 +1,19 @@
-"""Takes a person out of their orders, and out of all that lies beside these.
+"""Erase a person from their orders and from all items beside them.
 
-    item of the orders table            what is left of the person
-    ORDER#<id> ORDER                    see shared/orders/erased.py; also the answer kept in it
-    ORDER#<id> PAST#                    the same
-    ORDER#<id> DECISION#                nothing: a stub in the order itself
-    ORDER#<id> FUL#                     rows of pick lists, without tracking numbers
-    ORDER#<id> ASKED#, IDEM#<name>      requests, and their answers without the person
-    SUPPLY#                             names orders, and nobody
-    stock: HOLD#<id>                    the hold that became the order, without what was promised
-    stock: MOVE#, its archive in S3     names orders by id, and nobody: it stays as it is
-    stream of the table                 goes by itself after 24 hours; restorable copies after 35
-                                        days, and failed records after 30
+    item                                what an erasure does with it
+    ORDER#<id> ORDER                    rewritten with its answer, see model/erased.py
+    ORDER#<id> PAST#                    rewritten likewise
+    ORDER#<id> DECISION#                deleted; a stub stays in the order
+    ORDER#<id> FUL#                     rows of pick lists lose tracking numbers
+    ORDER#<id> ASKED#, IDEM#<name>      the stored answers lose the person
+    SUPPLY#                             has order ids only: unchanged
+    stock: HOLD#<id>                    the hold that became the order loses its promise
+    stock: MOVE#, its archive in S3     has order ids only: unchanged
+    stream of the table                 expires after 24 hours; backups after 35 days, and failed
+                                        records after 30
 
-An order is changed in one transaction on the condition of its version, after everything beside it:
-one that is no longer the person's has nothing left.
+The order itself changes last, in one transaction on the condition of its version. So an order that
+no longer names the person has nothing left beside it.
 """
 
 import json
@@ -36,17 +36,18 @@ from shared.stock import store as stock
 
 PAGE = 25
 ROOM = 8
-"""Pieces of decisions that go in the order's own transaction; one is 350 KB, and that takes 4 MB.
-More of them go before, and for a moment the order names what is not there any more."""
+"""Pieces of decisions that are deleted in the transaction of the order: one has 350 KB, and a
+transaction takes 4 MB. Further pieces are deleted before, and for a moment the order names
+decisions that are incomplete."""
 AT_ONCE = 25
-"""Items beside the order that are written at once: a part of its past may have 48 KB and more."""
+"""Items beside the order that one transaction writes: a part of its past may exceed 48 KB."""
 EVENT = "order.erased"
 
 Row = Mapping[str, Any]
 
 
 def erase(order_id: str, person: Person, now: datetime) -> bool:
-    """Whether it was an order of the person. Raises Busy."""
+    """Erase the person from an order; False when it is no order of the person. Raises Busy."""
     for _ in tables.attempts():
         rows = list(
             tables.query(
@@ -62,16 +63,17 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
         order = store.order_of_item(document)
         if not person.bought(order.buyer):
             return False
-        _beside(order, document, rows, person)
+        _erase_beside(order, document, rows, person)
         pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
         tables.delete_many(store.orders_table(), pieces[ROOM:])
-        parts = [_document(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
+        parts = [_order_part(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
         if not tables.transact(parts):
             return True
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
-def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) -> None:
+def _erase_beside(order: Order, document: Row, rows: Iterable[Row], person: Person) -> None:
+    """Rewrite the past, pick rows, answers and hold of the order without the person."""
     parts: list[Part] = []
     requests = [document["request"]["name"]] if document.get("request") else []
     for row in rows:
@@ -79,8 +81,8 @@ def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) ->
             case "PAST":
                 parts.append(_put(_past(row)))
             case "FUL" if row["fulfillment"].get("tracking"):
-                kept = {k: v for k, v in row["fulfillment"].items() if k != "tracking"}
-                parts.append(_set(row["pk"], row["sk"], "fulfillment", kept))
+                untracked = {k: v for k, v in row["fulfillment"].items() if k != "tracking"}
+                parts.append(_set(row["pk"], row["sk"], "fulfillment", untracked))
             case "ASKED":
                 requests.append(row["request"])
     keys = [Key(store.orders_table(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
@@ -88,9 +90,9 @@ def _beside(order: Order, document: Row, rows: Iterable[Row], person: Person) ->
         text = erased.answer_without_person(answered["answer"], person.pseudonym)
         parts.append(_set(key.pk, key.sk, "answer", text))
     for start in range(0, len(parts), AT_ONCE):
-        # What has expired meanwhile is refused, and the rest of its company is written alone.
-        if tables.transact(some := parts[start : start + AT_ONCE]):
-            for part in some:
+        # An item that has expired meanwhile fails the transaction: then each is written by itself.
+        if tables.transact(batch := parts[start : start + AT_ONCE]):
+            for part in batch:
                 tables.transact([part])
     if order.hold_id is not None:
         stock.forget_promise(order.hold_id, order.order_id)
@@ -104,15 +106,15 @@ def _past(row: Row) -> dict[str, Any]:
             store.to_plain(asdict(erased.entry_without_person(entry))) for entry in history
         ],
         "fulfillments": [
-            store.to_plain(asdict(erased.without_tracking(one))) for one in fulfillments
+            store.to_plain(asdict(erased.without_tracking(part))) for part in fulfillments
         ],
     }
 
 
-def _document(
+def _order_part(
     order: Order, document: Row, rows: Collection[Row], person: Person, now: datetime
 ) -> Part:
-    kept = erased.without_person(order)
+    cleared = erased.without_person(order)
     is_open = order.deadline is not None
     place = order.ship_to
     if is_open and place is not None and place.latitude is None:
@@ -125,10 +127,10 @@ def _document(
         "buyer": {"profile_id": person.pseudonym},
         "profile_key": f"PROFILE#{person.pseudonym}",
         "ship_to": store.to_plain(asdict(place)) if place else None,
-        "payment": store.to_plain(asdict(kept.payment)),
-        "fulfillments": [store.to_plain(asdict(found)) for found in kept.fulfillments],
-        "history": [store.to_plain(asdict(one)) for one in (*kept.history, entry)],
-        "decisions": [erased_stub(_decision(one, rows)) for one in order.decisions],
+        "payment": store.to_plain(asdict(cleared.payment)),
+        "fulfillments": [store.to_plain(asdict(part)) for part in cleared.fulfillments],
+        "history": [store.to_plain(asdict(past)) for past in (*cleared.history, entry)],
+        "decisions": [erased_stub(_decision(stored, rows)) for stored in order.decisions],
         "answer": erased.answer_without_person(document["answer"], person.pseudonym),
         "version": order.version + 1,
     }
@@ -136,10 +138,10 @@ def _document(
     return _put(item, condition="version = :read", values={":read": order.version})
 
 
-def _decision(kept: bytes | str, rows: Iterable[Row]) -> bytes:
-    if isinstance(kept, bytes):
-        return kept
-    prefix = f"DECISION#{kept}#"
+def _decision(stored: bytes | str, rows: Iterable[Row]) -> bytes:
+    if isinstance(stored, bytes):
+        return stored
+    prefix = f"DECISION#{stored}#"
     return b"".join(row["decision"] for row in rows if row["sk"].startswith(prefix))
 
 
@@ -157,7 +159,7 @@ def _set(pk: str, sk: str, name: str, value: Any) -> Part:
             "TableName": store.orders_table(),
             "Key": tables.key(pk, sk),
             "UpdateExpression": "SET #name = :value",
-            # Holds while it has not expired.
+            # Holds while the item has not expired.
             "ConditionExpression": "attribute_exists(pk)",
             "ExpressionAttributeNames": {"#name": name},
             "ExpressionAttributeValues": to_item({":value": value}),
@@ -172,25 +174,25 @@ def _delete(where: tuple[str, str]) -> Part:
 def erase_placed(
     profile_ids: Iterable[str], place: str, person: Person, now: datetime
 ) -> str | None:
-    """A page of the orders that the index shows under the ids, from ``place`` on; where to go on,
-    None at the end."""
-    every = sorted(profile_ids)
+    """Erase the person from one page of the orders that the index has under the ids, beginning at
+    ``place``. Returns the place of the next page, None at the end."""
+    ids = sorted(profile_ids)
     number, _, after = place.partition("\n")
     index = int(number or 0)
-    if index >= len(every):
+    if index >= len(ids):
         return None
-    found = list(islice(orders_placed_under(every[index], after), PAGE))
-    for order_id, _ in found:
+    page = list(islice(orders_placed_under(ids[index], after), PAGE))
+    for order_id, _ in page:
         erase(order_id, person, now)
-    if len(found) == PAGE:
-        order_id, placed_at = found[-1]
+    if len(page) == PAGE:
+        order_id, placed_at = page[-1]
         return f"{index}\n{json.dumps([order_id, placed_at])}"
-    return str(index + 1) if index + 1 < len(every) else None
+    return str(index + 1) if index + 1 < len(ids) else None
 
 
 def orders_placed_under(profile_id: str, after: str) -> Iterable[tuple[str, str]]:
-    """Ids and dates of the orders that the index shows, the oldest first; ``after`` is the last one
-    of the page before, in JSON."""
+    """(order_id, placed_at) of the orders that the index has under the id, the oldest first.
+    ``after`` is the last of these pairs on the page before, as JSON."""
     more: dict[str, Any] = {}
     if after:
         order_id, placed_at = json.loads(after)

@@ -1,7 +1,8 @@
-"""What is written into the files of an export: all that the customers table and the orders have of
-a person, part by part.
+"""Write the files of an export of personal data, part by part: everything that the tables of
+customers and orders have about a person.
 
-A part is written whole, and noted in the job: what breaks off begins with the next part again.
+Each part is noted in the job when it is written, so that an interrupted export continues with the
+next one.
 """
 
 import json
@@ -18,7 +19,7 @@ from shared.orders import exporting as orders
 from shared.orders.model.erased import Person
 
 PART_BYTES = 8 * 1024 * 1024
-"""Of a part, compressed, about: all of it that is in memory at once."""
+"""The approximate size of a part, compressed. A part is in memory while it is written."""
 PART_SECONDS = 45
 
 ExportPage = tuple[list[dict[str, Any]], str | None]
@@ -29,12 +30,12 @@ def _orders(job: Job, place: str) -> ExportPage:
 
 
 def _interactions(job: Job, place: str) -> ExportPage:
-    """Also the orders that they name and that stand under another's id: an order follows its
-    record."""
+    """Interactions, and the orders that they name under the id of another profile: an order follows
+    the record that it came with."""
     lines, following = exporting.interactions(job, place)
     order_ids = sorted({name for line in lines if (name := order_id_of(line["data"]))})
-    more = orders.named_elsewhere(order_ids, job.content["partitions"], _person(job))
-    return [*lines, *more], following
+    other_orders = orders.named_elsewhere(order_ids, job.content["partitions"], _person(job))
+    return [*lines, *other_orders], following
 
 
 SECTIONS: Sequence[Callable[[Job, str], ExportPage]] = (
@@ -51,7 +52,8 @@ def _person(job: Job) -> Person:
 
 
 def write(job: Job) -> tuple[Job, str | None]:
-    """The next part; the job with it, and where the part after it begins. Raises Gone."""
+    """Write the next part. Returns the job with it, and the place where the following part begins,
+    None at the end. Raises Gone."""
     store.find(job.profile_id)
     section, place = json.loads(job.place) if job.place else (0, "")
     zipping = zlib.compressobj(6, zlib.DEFLATED, 31)

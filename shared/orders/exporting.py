@@ -1,7 +1,7 @@
-"""Everything that orders have of a person, for the person (see customers/table/exporting.py).
+"""The orders of a person, for the export of personal data (see customers/store/exporting.py).
 
-order       the whole order, with its past: what was bought, where it went, what happened
-decision    where a routing of it was to
+order       the order with its whole history: what was bought, the delivery place, all events
+decision    the destination of a routing of the order
 """
 
 import json
@@ -25,39 +25,40 @@ ExportLine = dict[str, Any]
 def page(
     profile_ids: Iterable[str], place: str, person: Person
 ) -> tuple[list[ExportLine], str | None]:
-    """Of the orders that the index shows under the ids, from ``place`` on; where to go on."""
-    every = sorted(profile_ids)
+    """The lines of one page of the orders that the index has under the ids, beginning at ``place``,
+    and the place of the next page, None at the end."""
+    ids = sorted(profile_ids)
     index, after = json.loads(place) if place else (0, "")
-    if index >= len(every):
+    if index >= len(ids):
         return [], None
-    found = list(islice(orders_placed_under(every[index], after), PAGE))
-    lines = list(_lines([order_id for order_id, _ in found], person))
-    if len(found) == PAGE:
-        return lines, json.dumps([index, json.dumps(found[-1])])
-    return lines, json.dumps([index + 1, ""]) if index + 1 < len(every) else None
+    orders = list(islice(orders_placed_under(ids[index], after), PAGE))
+    lines = list(_lines([order_id for order_id, _ in orders], person))
+    if len(orders) == PAGE:
+        return lines, json.dumps([index, json.dumps(orders[-1])])
+    return lines, json.dumps([index + 1, ""]) if index + 1 < len(ids) else None
 
 
 def named_elsewhere(
     order_ids: Sequence[str], profile_ids: Iterable[str], person: Person
 ) -> Iterator[ExportLine]:
-    """Those of the orders that are the person's, and stand under none of the ids."""
-    known = set(profile_ids)
+    """The lines of those orders that are the person's and that the index has under other ids."""
+    listed = set(profile_ids)
     for order in store.orders_by_id(order_ids):
-        if order.buyer.profile_id not in known and person.bought(order.buyer):
-            yield from _told(order)
+        if order.buyer.profile_id not in listed and person.bought(order.buyer):
+            yield from _order_lines(order)
 
 
 def _lines(order_ids: Sequence[str], person: Person) -> Iterator[ExportLine]:
     for order in store.orders_by_id(order_ids):
         if person.bought(order.buyer):
-            yield from _told(order)
+            yield from _order_lines(order)
 
 
-def _told(order: Order) -> Iterator[ExportLine]:
-    whole = replace(store.with_past(order), decisions=())
-    yield {"kind": "order", "state": order.state, **store.to_plain(asdict(whole))}
-    for kept in order.decisions:
-        data = store.decision(order.order_id, kept)
+def _order_lines(order: Order) -> Iterator[ExportLine]:
+    with_past = replace(store.with_past(order), decisions=())
+    yield {"kind": "order", "state": order.state, **store.to_plain(asdict(with_past))}
+    for stored in order.decisions:
+        data = store.decision(order.order_id, stored)
         try:
             problem = Decision.from_bytes(data).problem
         except Gone:

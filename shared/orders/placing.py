@@ -47,7 +47,7 @@ def place(
     gathered = store.read_placement(
         (line.sku for line in draft.lines), draft.order_id, request, draft.hold_id
     )
-    if (earlier := _earlier_answer(gathered.found, request)) is not None:
+    if (earlier := _earlier_answer(gathered.lookup, request)) is not None:
         return earlier
     try:
         return _place_new(draft, gathered, request, actor, now, answer, buyer)

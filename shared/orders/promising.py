@@ -181,7 +181,7 @@ def hold(cart: PromiseHoldInput, request: Request, now: datetime) -> str:
         option = _option(method, service, routed, plan, supply)
         if routed is not change.order or not cart.option.is_kept_by(option):
             raise PromiseChanged(
-                "the option cannot be had any more as it was told",
+                "the option is no longer available as it was offered",
                 option=option.model_dump(mode="json"),
             )
         planned = _hold(hold_id, cart, request, change.order, option, now)

@@ -44,13 +44,12 @@ def read(needs: Needs, inputs: Inputs, order: Order, now: datetime) -> Inputs:
 
 def facts_at(places: Iterable[SkuLocation]) -> Stock:
     """The facts of the positions as they are now (strongly consistent)."""
-    wanted = sorted(places)
-    if not wanted:
+    keys = sorted(places)
+    if not keys:
         return {}
-    positions = stock.positions_of(wanted, consistent=True)
+    positions = stock.positions_of(keys, consistent=True)
     return {
-        (location_id, sku): FloorFacts.of(positions.get((sku, location_id)))
-        for sku, location_id in wanted
+        (location_id, sku): FloorFacts.of(positions.get((sku, location_id))) for sku, location_id in keys
     }
 
 
@@ -70,7 +69,7 @@ def after_lost_race(refused: Stock, races: int) -> Stock:
 
 def supply_for(order: Order, gathered: PlacementInputs, now: datetime) -> Supply:
     """What the channel of ``order`` may take, by the policy that holds for the order."""
-    packs, found = gathered.packs, confidence_in(gathered.packs)
+    packs = gathered.packs
     return Supply(
         locations=all_locations(),
         packs=packs,
@@ -78,7 +77,7 @@ def supply_for(order: Order, gathered: PlacementInputs, now: datetime) -> Supply
         pulls=gathered.pulls,
         policy=policies.active_policy(order.order_id),
         destination=destination(order.ship_to),
-        selling=rules.selling(order.channel, packs, now, found, gathered.products),
+        selling=rules.selling(order.channel, packs, now, confidence_in(packs), gathered.products),
         unpicked=unpicked(),
     )
 

@@ -1,4 +1,4 @@
-"""Transfers that would pay: what is known of each shelf, priced as the policy prices a parcel."""
+"""Suggest transfers that would pay: the demand of each shelf, and costs as the policy has them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -26,30 +26,32 @@ SERVICE = "standard"
 
 
 def suggest_transfers(skus: Sequence[str], days: int, now: datetime) -> TransferSuggestions:
-    """One read call. ``days`` is what a shelf is to last for."""
+    """Suggestions for transfers of the SKUs, with one read call. ``days`` is how long the stock of
+    a shelf should last."""
     gathered, policy, locations = read_placement(skus), policies.active_policy(), all_locations()
-    found: list[Suggestion] = []
+    suggested: list[Suggestion] = []
     unjudged: dict[str, str] = {}
     for sku in dict.fromkeys(skus):
         product, pack = gathered.products.get(sku), gathered.packs.get(sku)
         if product is None or not product.margin:
-            unjudged[sku] = "no margin is known of it"
+            unjudged[sku] = "its margin is not known"
         elif (
             pack is None or pack.prior is None or not pack.prior.is_old_enough(int(now.timestamp()))
         ):
-            unjudged[sku] = "its sales over the counter have not been watched for long enough"
+            unjudged[sku] = "its sales over the counter have not been recorded for long enough"
         else:
             shelves = _shelves(pack, locations, days, now)
             cost = _cost(policy, locations, product)
-            found += suggestions(sku, shelves, product.margin, cost)
-    found.sort(key=lambda one: one.cost - one.gain)
-    return TransferSuggestions(found, unjudged, policy.currency)
+            suggested += suggestions(sku, shelves, product.margin, cost)
+    suggested.sort(key=lambda transfer: transfer.cost - transfer.gain)
+    return TransferSuggestions(suggested, unjudged, policy.currency)
 
 
 def _shelves(
     pack: Pack, locations: Mapping[str, Location], days: int, now: datetime
 ) -> list[StoreShelf]:
-    """Those of stores: what a warehouse needs, its sales over the counter do not tell."""
+    """The shelves of stores. Warehouses are left out: sales over the counter do not show what they
+    need."""
     assert pack.prior is not None
     second, until = int(now.timestamp()), int((now + timedelta(days=days)).timestamp())
     shelves = []
@@ -70,7 +72,7 @@ def _shelves(
 
 
 def _cost(policy: Policy, locations: Mapping[str, Location], product: Product) -> Cost:
-    """A parcel of the policy's standard service, with its handling and its carbon."""
+    """The cost of a parcel with the standard service of the policy, its handling and carbon."""
 
     def cost(donor: str, receiver: str, units: int) -> int | None:
         start, end = locations[donor], locations[receiver]

@@ -1,12 +1,12 @@
-"""The life of an order, decided. Pure: values and instants in, values out.
+"""Decide what happens to an order. Pure: values and instants in, values out.
 
 An order is one document: its lines, its fulfillments and its history. Each function takes the
-order as it stands and returns a Change: the order afterwards, and the effects on stock positions.
+stored order and returns an OrderChange: the order afterwards, and the effects on stock positions.
 The store writes both in one transaction.
 
-    place ──> offer ──> act, reject, hand over ──> settle ──> commit
-                ^                  │
-                └── route again <──┘   units that no location holds are `unassigned` in between
+    place ──> offer ──> advance, reject ──> settle ──> commit
+                ^              │
+                └─ route again ┘   units without a location are `unassigned` in between
 """
 
 from shared.locations.model import Method

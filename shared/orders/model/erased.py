@@ -1,16 +1,16 @@
-"""An order whose buyer was erased. Pure.
+"""Remove an erased buyer from an order. Pure.
 
-    stays: what law and books need        goes: the person
-    order id, channel, dates              profile id and record: a pseudonym of chance instead, one
-                                          for all orders of the person, which leads nowhere
+    stays, for law and accounts           goes, as it identifies the person
+    order id, channel, dates              profile id and record: replaced by a random pseudonym, the
+                                          same in all orders of the person
     lines, prices, amounts, refunds       payment reference
     fulfillments, locations, carriers     tracking numbers
     country, the first half of the        the rest of the postal code, latitude and longitude (an
     postal code                           open order keeps whole degrees: some 100 km)
-    what happened, when, by whose act     reasons in free words
-    what a routing came to                what it was decided on (shared/routing/erased.py)
+    events, their times and actors        reasons in free text
+    results of routings                   their inputs (shared/routing/model/erased.py)
 
-What happens to it later is kept in the same way.
+Later changes of the order are stored without the person as well.
 """
 
 import json
@@ -22,21 +22,21 @@ from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, 
 
 PSEUDONYM = "erased-"
 WORD = "erased"
-"""Instead of reasons in free words."""
+"""Replaces reasons in free text."""
 FREE = frozenset({"order.cancelled", "return.received", "refund.due"})
-"""Events whose reasons are free words."""
+"""Events whose reasons are free text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is erased: by profile ids and record keys, as orders name their buyers."""
+    """The person to erase: the profile ids and record keys by which orders name the buyer."""
 
     members: Collection[str]
     records: Collection[str]
     pseudonym: str
 
     def bought(self, buyer: Buyer) -> bool:
-        """An order follows its record, and without one its profile id."""
+        """Whether the buyer is the person: by record key, or by profile id where there is none."""
         if buyer.record_key is not None:
             return buyer.record_key in self.records
         return buyer.profile_id in self.members
@@ -47,52 +47,54 @@ def is_erased(order: Order) -> bool:
 
 
 def as_storable(order: Order) -> Order:
-    """An order as it may be stored: without the person, when that one was erased."""
+    """The order as it may be stored: without the person when its buyer was erased."""
     return without_person(order) if is_erased(order) else order
 
 
 def without_person(order: Order) -> Order:
-    """Everything but the buyer, the place and the decisions, which change once only."""
+    """Remove the person from payment, fulfillments and history. The erasure itself replaces buyer,
+    delivery place and decisions, once."""
     return replace(
         order,
         payment=replace(order.payment, reference=None),
-        fulfillments=tuple(without_tracking(found) for found in order.fulfillments),
-        history=tuple(entry_without_person(entry) for entry in order.history),
+        fulfillments=tuple(map(without_tracking, order.fulfillments)),
+        history=tuple(map(entry_without_person, order.history)),
     )
 
 
-def without_tracking(found: Fulfillment) -> Fulfillment:
-    return found if found.tracking is None else replace(found, tracking=None)
+def without_tracking(part: Fulfillment) -> Fulfillment:
+    return part if part.tracking is None else replace(part, tracking=None)
 
 
 def entry_without_person(entry: OrderEntry) -> OrderEntry:
-    gone = {"tracking"} | ({"reference"} if entry.event == "payment.received" else set())
-    detail = _worded(entry.detail, gone, free=entry.event in FREE)
+    removed = {"tracking"} | ({"reference"} if entry.event == "payment.received" else set())
+    detail = _without(entry.detail, removed, free=entry.event in FREE)
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
 
 def event_without_person(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event of an order that is told after its buyer was erased."""
+    """An event of an order that is delivered after its buyer was erased."""
     kind = event["type"]
-    gone = {"profile_id", "tracking"} | ({"reference"} if kind == "payment.received" else set())
-    return {**event, "data": _worded(event["data"], gone, free=kind in FREE)}
+    removed = {"profile_id", "tracking"} | ({"reference"} if kind == "payment.received" else set())
+    return {**event, "data": _without(event["data"], removed, free=kind in FREE)}
 
 
-def _worded(value: Any, gone: Collection[str], *, free: bool) -> Any:
+def _without(value: Any, removed: Collection[str], *, free: bool) -> Any:
+    """A JSON value without the fields ``removed``; with ``free`` reasons are replaced by WORD."""
     match value:
         case Mapping():
             return {
-                name: WORD if free and name == "reason" else _worded(one, gone, free=free)
-                for name, one in value.items()
-                if name not in gone
+                name: WORD if free and name == "reason" else _without(entry, removed, free=free)
+                for name, entry in value.items()
+                if name not in removed
             }
         case list() | tuple():
-            return [_worded(one, gone, free=free) for one in value]
+            return [_without(entry, removed, free=free) for entry in value]
     return value
 
 
 def region_of(place: DeliveryPlace | None, *, is_open: bool) -> DeliveryPlace | None:
-    """A region: what taxes go by, and as much as parcels that are still to be sent need."""
+    """The region of a delivery place: enough for taxes, and for routing while the order is open."""
     if place is None:
         return None
     code = "".join(place.postal_code.split())
@@ -103,7 +105,7 @@ def region_of(place: DeliveryPlace | None, *, is_open: bool) -> DeliveryPlace | 
 
 
 def answer_without_person(answer: str, pseudonym: str) -> str:
-    """The stored answer to a request about the order, as it is told again."""
+    """The stored answer to a request about the order, without the person."""
     if not answer:
         return answer
     document = json.loads(answer)
@@ -112,4 +114,4 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
             document["profile_id"] = pseudonym
         if isinstance(document.get("payment"), dict):
             document["payment"].pop("reference", None)
-    return json.dumps(_worded(document, {"tracking"}, free=False), separators=(",", ":"))
+    return json.dumps(_without(document, {"tracking"}, free=False), separators=(",", ":"))

@@ -15,10 +15,11 @@ def check(order: Order) -> None:
     held: Counter[str] = Counter()
     handed_over: Counter[str] = Counter(order.past.handed)
     for part in order.fulfillments:
-        if part.is_open:
-            held.update({line.line_id: line.quantity for line in part.lines})
-        elif part.state in HANDED_OVER:
-            handed_over.update({line.line_id: line.quantity for line in part.lines})
+        units_by_line = (
+            held if part.is_open else handed_over if part.state in HANDED_OVER else Counter[str]()
+        )
+        for part_line in part.lines:
+            units_by_line[part_line.line_id] += part_line.quantity
     for line in order.lines:
         units = (line.open, line.fulfilled, line.cancelled, line.backordered)
         without_deadline = (line.unassigned or line.backordered) and line.deadline is None

@@ -1,14 +1,15 @@
-"""The values of an order: lines, fulfillments, payment, history; and the states they pass.
+"""The values of an order (lines, fulfillments, payment, history) and their states.
 
-The life of a fulfillment is the table TRANSITIONS:
+TRANSITIONS has the states of a fulfillment:
 
     ship     offered ─> accepted ─> picked ─> packed ─> shipped
     pickup   offered ─> accepted ─> picked ─> packed ─> ready ─> collected
-             pick and pack may be left out; every state before the hand-over may be rejected
-             or cancelled
+             pick and pack may be skipped; every state before the hand-over may be rejected or
+             cancelled
 
-Every state before the last has a deadline; deadlines.py decides what follows when it has passed.
-Picked units are released by a person, never by a clock."""
+Every state before the last has a deadline; deadlines.py acts on those that have passed. Only a
+person releases picked units, never a deadline.
+"""
 
 import hashlib
 from collections import Counter
@@ -41,16 +42,16 @@ FulfillmentAction = Literal[
 
 
 LocationReason = Literal["not_found", "damaged", "no_capacity", "mismatch"]
-"""What a location says of units that it does not serve."""
+"""Why a location rejects units."""
 
 
 LapseReason = Literal["no_answer", "late"]
-"""Why the units of a location are taken from it: it has not answered, or not done what it took on.
+"""Why a deadline takes units from a location: it did not answer, or did not do the accepted work.
 It may be asked again."""
 
 
 ReleaseReason = Literal[LocationReason, LapseReason, "gone"]
-"""The same, and what a count or a sale over the counter has said of them."""
+"""All reasons. ``gone``: a count, or a sale over the counter, left too few units."""
 
 
 Condition = Literal["sellable", "damaged"]
@@ -98,8 +99,7 @@ UNPICKED: tuple[FulfillmentState, ...] = ("offered", "accepted")
 
 
 IN_HAND: frozenset[FulfillmentState] = frozenset({"picked", "packed", "ready"})
-"""The states in which somebody has the units in their hands: nothing of it is released by a clock,
-only by a person."""
+"""The states in which a person has the units in hand and only a person may release them."""
 
 
 HANDED_OVER: frozenset[FulfillmentState] = frozenset({"shipped", "collected"})
@@ -107,24 +107,24 @@ HANDED_OVER: frozenset[FulfillmentState] = frozenset({"shipped", "collected"})
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """How long each state may last before ``overdue`` acts on it."""
+    """How long each state may last before ``act_on_deadlines`` acts on it."""
 
     work: timedelta = timedelta(hours=24)
-    """From acceptance to hand-over, when the promise names no earlier instant."""
+    """From acceptance to hand-over, when no earlier date is promised."""
     warning: timedelta = timedelta(minutes=30)
-    """Before the promise would break, the location is reminded."""
+    """How long before ``ready_by`` the location is reminded."""
     escalate: timedelta = timedelta(hours=4)
-    """Between two reminders to a location that is late; after ``patience`` it is passed over, or
-    is an exception when it has picked."""
+    """Between two reminders to a late location. After ``patience`` reminders the units are routed
+    elsewhere, or are an exception when they are picked."""
     patience: int = 4
     exception: timedelta = timedelta(days=1)
-    """Between two alarms about units that are in somebody's hands, and not handed over."""
+    """Between two reports of picked units that are not handed over."""
     collect: timedelta = timedelta(days=7)
     retry: timedelta = timedelta(minutes=30)
-    """Between the first attempts to find stock for units that no location holds, and two reminders
-    of an offer that nobody else can take."""
+    """Between the first attempts to find stock for unassigned units, and between two reminders of a
+    pickup offer, which no other location can take."""
     restock: timedelta = timedelta(hours=6)
-    """The longest between two attempts, and that for backordered units without announced supply."""
+    """The longest time between two attempts; also that for backorders without announced supply."""
     payment: timedelta = timedelta(days=3)
     """How long an order waits for its payment."""
     give_up: timedelta = timedelta(days=2)
@@ -136,8 +136,8 @@ TIME_LIMITS = TimeLimits()
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Backordered units that are promised of one supply: that of ``reference``, expected at a
-    location by its date."""
+    """Backordered units that are promised from the supply ``reference``, which a location expects
+    at ``expected_at``."""
 
     location_id: str
     reference: str
@@ -147,15 +147,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What was bought. ``unit_price`` in minor units of ``currency``.
+    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``.
 
-    quantity = open + fulfilled + cancelled + backordered, always (law 6). ``unassigned`` is the
-    part of ``open`` that no location holds: a line with any is in exception, and ``deadline`` is
-    when that is acted on next. ``since`` is when the exception or the backorder began, which ends
-    when a location accepts, and not when one is asked. ``claims``
-    are of backordered units; ``expected_at`` is when all of these should have come. ``excluded``
-    locations have rejected units of it; ``expired`` ones have let an offer lapse or have sold the
-    units meanwhile, and are asked again when the next attempt is made.
+    quantity = open + fulfilled + cancelled + backordered, always (law 6).
+
+    - ``unassigned`` is the part of ``open`` that no location holds. A line with any is in
+      exception, and ``deadline`` is the next attempt to find a location.
+    - ``since`` is when the exception or the backorder began. It ends when a location accepts, not
+      when one is asked.
+    - ``claims`` are on supply for backordered units, all of which should arrive by ``expected_at``.
+    - ``excluded`` locations have rejected units of the line. ``expired`` locations did not answer
+      in time or have sold the units meanwhile; the next attempt may ask them again.
     """
 
     line_id: str
@@ -182,7 +184,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class FulfillmentLine:
-    """Units of one order line in one fulfillment; ``counters`` of the position count them."""
+    """Units of one order line in one fulfillment. ``counters`` of the position include them: they
+    count what channels have taken (stock/model/rules.py)."""
 
     line_id: str
     sku: str
@@ -207,7 +210,7 @@ class Fulfillment:
     carrier: str | None = None
     tracking: str | None = None
     rivals: tuple[str, ...] = ()
-    """Who else may accept it, while it is offered."""
+    """Other locations that may accept it while it is offered."""
 
     @property
     def is_open(self) -> bool:
@@ -215,15 +218,14 @@ class Fulfillment:
 
     @property
     def stuck(self) -> bool:
-        """Whether its units are in somebody's hands, who has not handed them over in time: an
-        exception that a person has to end."""
+        """Whether picked units were not handed over in time: an exception for a person to end."""
         patience = 0 if self.state == "ready" else TIME_LIMITS.patience
         return self.state in IN_HAND and self.escalations > patience
 
 
 @dataclass(frozen=True, slots=True)
 class OrderEntry:
-    """What happened. ``event`` is the name under which it leaves the system (`order.placed`)."""
+    """An entry of the history. ``event`` is the type of its CloudEvent (`order.placed`)."""
 
     at: datetime
     event: str
@@ -233,9 +235,9 @@ class OrderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """``deadline`` is when an order that is still ``pending`` is given up. ``charged`` is what was
-    authorized or paid, in minor units, and ``refunded`` what of it was said to be due back; charged
-    is None in orders of older code, in which nothing bounds what is due back."""
+    """``deadline`` is when an order whose payment is still ``pending`` is cancelled. ``charged`` is
+    what was authorized or paid, in minor units, and ``refunded`` the part of it that is due back.
+    In orders of older code ``charged`` is None, and refunds have no limit."""
 
     status: Literal["authorized", "paid", "pending"]
     reference: str | None = None
@@ -246,8 +248,8 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Whose order it is; nothing for a guest. ``home`` and ``record_key`` say with which record
-    of the person it came, so that it follows that record when a merge is undone."""
+    """The profile that bought; all None for a guest. ``home`` and ``record_key`` name the record of
+    the person that came with the order, so that the order follows it when a merge is undone."""
 
     profile_id: str | None = None
     home: str | None = None
@@ -256,7 +258,7 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPlace:
-    """Where parcels go: WGS84 degrees where the channel knows them."""
+    """Where parcels go. Coordinates are WGS84 degrees, where the channel knows them."""
 
     postal_code: str
     country: str
@@ -266,9 +268,8 @@ class DeliveryPlace:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What lies beside an order that has grown long: so many ``entries`` of its history, all before
-    those that it has; ``fulfillments`` that are closed, which have ``handed`` over so many units by
-    line; in so many ``parts``."""
+    """The size of what is stored beside a long order, in ``parts`` items: the first ``entries`` of
+    its history, and closed ``fulfillments``, which have ``handed`` over units by line."""
 
     entries: int = 0
     fulfillments: int = 0
@@ -281,11 +282,11 @@ NO_PAST = Past()
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``version`` is the one that was read; 0 is an order that is not stored yet.
+    """``version`` is the stored version that was read, 0 for an order that is not stored yet.
 
-    ``decisions`` are the routings that shaped it, each re-runnable from its bytes; or its
-    decision_id, when these lie beside the order (table.decision reads them). ``past`` is what of
-    it lies beside the order (table.whole reads it).
+    ``decisions`` are the routings of the order: bytes that can be run again, or the decision_id of
+    bytes that are stored beside the order (store.decision reads them). ``past`` describes history
+    and fulfillments that are stored beside the order (store.with_past reads them).
     """
 
     order_id: str
@@ -305,10 +306,10 @@ class Order:
 
     @property
     def state(self) -> OrderState:
-        """What is most worth knowing about the order as a whole."""
-        left = sum(line.open + line.backordered for line in self.lines)
+        """The state of the whole order: the first that applies, exceptions before progress."""
+        unfinished = sum(line.open + line.backordered for line in self.lines)
         fulfilled = any(line.fulfilled for line in self.lines)
-        if not left:
+        if not unfinished:
             return "fulfilled" if fulfilled else "cancelled"
         if any(line.unassigned for line in self.lines) or any(f.stuck for f in self.fulfillments):
             return "exception"
@@ -321,18 +322,18 @@ class Order:
 
     @property
     def deadline(self) -> datetime | None:
-        """The earliest instant at which somebody has to act, None when all is done."""
-        open_ones = [f.deadline for f in self.fulfillments if f.is_open]
-        waiting = [line.deadline for line in self.lines if line.unassigned or line.backordered]
+        """The earliest deadline of the order; None when nothing is unfinished."""
+        deadlines = [part.deadline for part in self.fulfillments if part.is_open]
+        deadlines += [line.deadline for line in self.lines if line.unassigned or line.backordered]
         if self.unpaid:
-            waiting.append(self.payment.deadline)
-        return min((at for at in (*open_ones, *waiting) if at is not None), default=None)
+            deadlines.append(self.payment.deadline)
+        return min((at for at in deadlines if at is not None), default=None)
 
     @property
     def unpaid(self) -> bool:
-        """Whether something of it waits to be paid before it may be given up."""
-        left = any(line.open or line.backordered for line in self.lines)
-        return self.payment.status == "pending" and left
+        """Whether unfinished units wait for the payment."""
+        unfinished = any(line.open or line.backordered for line in self.lines)
+        return self.payment.status == "pending" and unfinished
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:
@@ -342,7 +343,7 @@ class Order:
 
     @property
     def history_length(self) -> int:
-        """Entries of its whole history."""
+        """The number of entries of the whole history, with the past."""
         return self.past.entries + len(self.history)
 
     @property
@@ -350,16 +351,16 @@ class Order:
         return f"{self.order_id}.{self.past.fulfillments + len(self.fulfillments) + 1}"
 
     def since(self, before: "Order | None") -> tuple[tuple[int, OrderEntry], ...]:
-        """The entries that were not there ``before``, each with its number in the whole history."""
-        known = before.history_length if before else 0
+        """The entries after those of ``before``, each with its number in the whole history."""
+        first = before.history_length if before else 0
         numbered = enumerate(self.history, self.past.entries)
-        return tuple((number, entry) for number, entry in numbered if number >= known)
+        return tuple((number, entry) for number, entry in numbered if number >= first)
 
     def fulfillment(self, fulfillment_id: str) -> Fulfillment:
-        """Raises NotFound, and Conflict for one that was closed long ago."""
-        for found in self.fulfillments:
-            if found.fulfillment_id == fulfillment_id:
-                return found
+        """Raises NotFound; Conflict for a closed fulfillment that is stored beside the order."""
+        for part in self.fulfillments:
+            if part.fulfillment_id == fulfillment_id:
+                return part
         number = fulfillment_id.removeprefix(f"{self.order_id}.")
         made = self.past.fulfillments + len(self.fulfillments)
         if self.past.fulfillments and number.isdecimal() and 0 < int(number) <= made:
@@ -369,7 +370,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Units of a line to be taken at a location, within the ``limit`` of the order's channel."""
+    """Units of a line to reserve at a location, within the ``limit`` of the order's channel."""
 
     line_id: str
     quantity: int
@@ -378,7 +379,8 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One location's part of a plan. ``answer_by`` is when it must have accepted."""
+    """The part of a routing plan that one location serves. An offer of it expires at
+    ``answer_by``."""
 
     location_id: str
     method: Method
@@ -388,7 +390,7 @@ class Parcel:
     deliver_by: datetime | None = None
     rivals: tuple[str, ...] = ()
     accepted: bool = False
-    """The location accepts by itself whatever it is offered."""
+    """Whether the location accepts every offer by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,15 +408,16 @@ class Returned:
     reason: str
 
 
-def decision_id(kept: bytes | str) -> str:
-    return kept if isinstance(kept, str) else hashlib.sha256(kept).hexdigest()[:16]
+def decision_id(decision: bytes | str) -> str:
+    """The id of a decision, from its bytes; an id is returned as it is."""
+    return decision if isinstance(decision, str) else hashlib.sha256(decision).hexdigest()[:16]
 
 
 def units_held(fulfillments: Iterable[Fulfillment]) -> Counter[tuple[str, str]]:
-    """Units that are reserved for an order, by (SKU, location)."""
+    """Units that open fulfillments have reserved, by (SKU, location_id)."""
     units: Counter[tuple[str, str]] = Counter()
-    for found in fulfillments:
-        if found.is_open:
-            for part in found.lines:
-                units[part.sku, found.location_id] += part.quantity
+    for part in fulfillments:
+        if part.is_open:
+            for line in part.lines:
+                units[line.sku, part.location_id] += line.quantity
     return units

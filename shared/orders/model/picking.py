@@ -1,8 +1,8 @@
-"""What two images of an order tell of its picks: whether the goods were where the stock said. Pure.
+"""Whether picks found the goods that the stock showed, from two images of an order. Pure.
 
-A pick is one line of one fulfillment. It has found its goods when the fulfillment has first gone
-beyond acceptance; it has missed them when units are rejected as not_found or mismatch. What is
-damaged, or rejected for want of capacity, says nothing of the count.
+A pick is one line of one fulfillment. It found its goods when the fulfillment first moves beyond
+acceptance, and missed them when units are rejected as not_found or mismatch. Damaged units, and a
+lack of capacity, say nothing about the stock.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ MISSED = frozenset({"not_found", "mismatch"})
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """``id`` names it for ever."""
+    """``id`` is the same whenever the same pick is seen again."""
 
     id: str
     sku: str
@@ -34,23 +34,23 @@ def pick_results(before: Order | None, after: Order) -> list[Pick]:
 
 
 def _found(before: Order, after: Order) -> Iterator[Pick]:
-    known = {part.fulfillment_id: part for part in before.fulfillments}
-    done = Counter(
-        (part.location_id, held.line_id)
+    parts_before = {part.fulfillment_id: part for part in before.fulfillments}
+    picked_before = Counter(
+        (part.location_id, line.line_id)
         for part in before.fulfillments
         if part.state in DONE
-        for held in part.lines
+        for line in part.lines
     )
     at = after.history[-1].at
     for part in after.fulfillments:
-        was = known.get(part.fulfillment_id)
-        if part.state not in DONE or (was is not None and was.state in DONE):
+        part_before = parts_before.get(part.fulfillment_id)
+        if part.state not in DONE or (part_before is not None and part_before.state in DONE):
             continue
-        for held in part.lines:
-            if was is None and done[part.location_id, held.line_id]:
-                continue  # a part of what was picked before, handed over by itself
-            name = f"{after.order_id}#{part.fulfillment_id}#{held.line_id}"
-            yield Pick(name, held.sku, part.location_id, True, at)
+        for line in part.lines:
+            if part_before is None and picked_before[part.location_id, line.line_id]:
+                continue  # split from a fulfillment that was picked before
+            pick_id = f"{after.order_id}#{part.fulfillment_id}#{line.line_id}"
+            yield Pick(pick_id, line.sku, part.location_id, True, at)
 
 
 def _missed(before: Order, after: Order) -> Iterator[Pick]:

@@ -1,13 +1,14 @@
-"""Units that would sell better at another location. Pure.
+"""Suggest transfers of units that would sell better at another location. Pure.
 
-What a shelf sells over the counter within ``days`` is a Poisson variable whose rate is gamma
-distributed with ``shape`` over ``watched`` days (availability/sales.py): a negative binomial,
+The units that a shelf sells over the counter within ``days`` are a Poisson variable whose rate is
+gamma distributed with ``shape`` over ``watched`` days (availability/model/sales.py): a negative
+binomial,
 
     P(D = k) = C(k + shape - 1, k) * p^shape * (1 - p)^k,   p = watched / (watched + days)
 
-A location gives what it has above DONOR_LEVEL of that, and takes up to RECEIVER_LEVEL. The n-th
-unit on a shelf earns its margin with P(D >= n): a transfer gains what its units earn more at the
-one end than at the other, and is suggested when that is more than it costs.
+A location gives units above its DONOR_LEVEL of that demand, and takes units up to its
+RECEIVER_LEVEL. The n-th unit on a shelf earns its margin with P(D >= n). A transfer gains the
+difference between both ends, and is suggested when it gains more than it costs.
 """
 
 import math
@@ -22,7 +23,7 @@ MOST_UNITS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ShelfDemand:
-    """Of ``days`` to come. ``tails[k]`` is P(D > k), down to NEGLIGIBLE."""
+    """The demand D of a shelf: ``tails[k]`` is P(D > k), down to NEGLIGIBLE."""
 
     tails: tuple[float, ...]
 
@@ -36,23 +37,24 @@ class ShelfDemand:
 
 
 def demand(shape: float, watched: float, days: float) -> ShelfDemand:
+    """The demand of the next ``days``, by the formula above; none when a value is not positive."""
     if shape <= 0 or watched <= 0 or days <= 0:
         return ShelfDemand(())
     p = watched / (watched + days)
     term = math.exp(shape * math.log(p))
-    left, tails = 1 - term, []
+    tail, tails = 1 - term, []
     for k in range(1, MOST_UNITS):
-        if left <= NEGLIGIBLE:
+        if tail <= NEGLIGIBLE:
             break
-        tails.append(left)
+        tails.append(tail)
         term *= (k + shape - 1) / k * (1 - p)
-        left -= term
+        tail -= term
     return ShelfDemand(tuple(tails))
 
 
 @dataclass(frozen=True, slots=True)
 class StoreShelf:
-    """``available`` units now, and ``coming`` within the days that ``demand`` is of."""
+    """``available`` units now, and ``coming`` units that arrive within the days of ``demand``."""
 
     location_id: str
     available: int
@@ -61,11 +63,12 @@ class StoreShelf:
 
     @property
     def spare(self) -> int:
-        """What it may give: of what is there already, above what it may need."""
+        """Available units above the donor level."""
         return max(0, min(self.available, self.stock - self.demand.level(DONOR_LEVEL)))
 
     @property
     def room(self) -> int:
+        """Units missing to the receiver level."""
         return max(0, self.demand.level(RECEIVER_LEVEL) - self.stock)
 
     @property
@@ -78,7 +81,8 @@ class StoreShelf:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """``gain`` is the margin expected in addition, ``cost`` that of the transfer; minor units."""
+    """A transfer of ``quantity`` units. ``gain`` is the additional margin to expect, ``cost`` that
+    of the transfer, both in minor units."""
 
     sku: str
     from_location_id: str
@@ -90,7 +94,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class TransferSuggestions:
-    """``unjudged`` says by SKU why nothing can be suggested of it."""
+    """``unjudged`` has by SKU the reason why nothing can be suggested for it."""
 
     suggestions: Sequence[Suggestion]
     unjudged: Mapping[str, str]
@@ -98,29 +102,32 @@ class TransferSuggestions:
 
 
 Cost = Callable[[str, str, int], int | None]
-"""Minor units, of so many units from one location to another; None where nothing goes."""
+"""(from_location_id, to_location_id, units) -> cost in minor units; None where no carrier goes."""
 
 
 def suggestions(
     sku: str, shelves: Iterable[StoreShelf], margin: int, cost: Cost
 ) -> list[Suggestion]:
-    """Those that lose most are served first, each from where it pays best."""
+    """Transfers of one SKU, the most profitable first.
+
+    Receivers are served in the order of the demand that they miss, each from its best donor.
+    """
     shelves = sorted(shelves, key=lambda shelf: shelf.location_id)
     donors = {shelf.location_id: shelf for shelf in shelves if shelf.spare}
     short = sorted(
         (shelf for shelf in shelves if shelf.room), key=lambda s: -s.demand.above(s.stock)
     )
-    found: list[Suggestion] = []
+    suggested: list[Suggestion] = []
     for shelf in short:
         receiver = shelf
         while receiver.room and (best := _best(sku, receiver, list(donors.values()), margin, cost)):
-            found.append(best)
+            suggested.append(best)
             receiver = receiver.with_units(best.quantity)
             donor = donors[best.from_location_id].with_units(-best.quantity)
             donors[donor.location_id] = donor
             if not donor.spare:
                 del donors[donor.location_id]
-    return sorted(found, key=lambda one: (one.cost - one.gain, one.to_location_id))
+    return sorted(suggested, key=lambda transfer: (-_profit(transfer), transfer.to_location_id))
 
 
 def _best(
@@ -128,27 +135,27 @@ def _best(
 ) -> Suggestion | None:
     best: Suggestion | None = None
     for donor in donors:
-        for one in _each(sku, donor, receiver, margin, cost):
-            if one.gain > one.cost and (best is None or _profit(one) > _profit(best)):
-                best = one
+        for transfer in _by_units(sku, donor, receiver, margin, cost):
+            if _profit(transfer) > (0 if best is None else _profit(best)):
+                best = transfer
     return best
 
 
-def _each(
+def _by_units(
     sku: str, donor: StoreShelf, receiver: StoreShelf, margin: int, cost: Cost
 ) -> Iterable[Suggestion]:
-    """Of one unit, of two, and so on."""
-    earned = 0.0
+    """Transfers of one unit, of two, and so on, from one donor."""
+    sold_more = 0.0
     for units in range(1, min(donor.spare, receiver.room) + 1):
-        earned += receiver.demand.above(receiver.stock + units - 1)
-        earned -= donor.demand.above(donor.stock - units)
-        asked = cost(donor.location_id, receiver.location_id, units)
-        if asked is None:
+        sold_more += receiver.demand.above(receiver.stock + units - 1)
+        sold_more -= donor.demand.above(donor.stock - units)
+        amount = cost(donor.location_id, receiver.location_id, units)
+        if amount is None:
             return
         yield Suggestion(
-            sku, donor.location_id, receiver.location_id, units, int(margin * earned), asked
+            sku, donor.location_id, receiver.location_id, units, int(margin * sold_more), amount
         )
 
 
-def _profit(one: Suggestion) -> int:
-    return one.gain - one.cost
+def _profit(transfer: Suggestion) -> int:
+    return transfer.gain - transfer.cost

@@ -1,4 +1,4 @@
-"""What is due back to the shopper, and never more than was charged."""
+"""Compute the refund that is due: never more than was charged."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ def refund_units(
     reason: str,
     exchange_order_id: str | None = None,
 ) -> Order:
-    """What was paid or authorized is due back, in the order's currency."""
+    """Record the price of ``units`` by line as due back; nothing while the payment is pending."""
     if order.payment.status == "pending":
         return order
     amount = sum(order.line(name).unit_price * quantity for name, quantity in units.items())
@@ -25,13 +25,13 @@ def refund_units(
 def refund_amount(
     order: Order, amount: int, now: datetime, reason: str, exchange_order_id: str | None = None
 ) -> Order:
-    """No more than was charged, however often."""
+    """Record ``amount`` in minor units as due back, at most what was charged and not refunded."""
     payment = order.payment
     if payment.charged is not None:
-        left = payment.charged - payment.refunded
-        if amount and not left:
+        refundable = payment.charged - payment.refunded
+        if amount and not refundable:
             return order
-        amount = min(amount, left)
+        amount = min(amount, refundable)
         order = replace(order, payment=replace(payment, refunded=payment.refunded + amount))
     detail = {"amount": amount, "currency": order.lines[0].currency, "reason": reason}
     if exchange_order_id is not None:

@@ -1,4 +1,4 @@
-"""Take returned units back, at any location."""
+"""Take returned units back, at any location, and compute the refund."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def take_back(
     actor: str,
     exchange_order_id: str | None = None,
 ) -> OrderChange:
-    """Units come back at any location: sellable ones are on sale there at once. The refund names
-    the order of what the shopper takes instead.
+    """Take units back at a location. Sellable units are on sale there at once. The refund names
+    ``exchange_order_id``, the order of what the shopper takes instead.
 
-    Raises Conflict when more comes back than was handed over.
+    Raises Conflict for more units than were handed over and not returned.
     """
     effects: list[Effect] = []
     for entry in returns:

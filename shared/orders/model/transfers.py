@@ -1,13 +1,12 @@
-"""Stock on its way from one location to another. Pure: values and instants in, values out.
+"""Transfers of stock from one location to another. Pure: values and instants in, values out.
 
     requested ──ship──> shipped ──receive──> received
         └────cancel───> cancelled
 
-While it is requested its units are reserved at the donor, and a customer who wants them comes
-first: then it shrinks. Once shipped they are nowhere on hand,
-and expected at the other end, until they are received there; what does not arrive is ``missing``,
-and may be received late.
-Every state before the last has a deadline, and ``overdue`` says what follows when it has passed.
+The units of a requested transfer are reserved at the donor. Orders take precedence and shrink the
+transfer. Shipped units are on hand nowhere, and expected at the receiver until they are received.
+Units that do not arrive are ``missing`` and may be received late. Every state before the last has
+a deadline; ``act_on_deadline`` acts when it has passed.
 
     units of a line = open + received + missing + cancelled
 """
@@ -35,14 +34,14 @@ TRANSITIONS: Mapping[TransferState, tuple[TransferAction, ...]] = {
 SOURCE = "norain/transfers"
 NOTHING_CAME = [{"path": "$.lines", "message": "no unit of them has arrived"}]
 GRACE = timedelta(days=1)
-"""After ``expected_at``, and between two reminders."""
+"""From ``expected_at`` to the first reminder, and between two reminders."""
 PATIENCE = 7
-"""Reminders before what has not arrived is given up as missing."""
+"""Reminders before a transfer is cancelled, or units that have not arrived are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferLine:
-    """``open`` units are reserved at the donor, or under way."""
+    """``open`` units are reserved at the donor, or on their way."""
 
     sku: str
     quantity: int
@@ -54,7 +53,7 @@ class TransferLine:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One line per SKU. ``version`` is the one that was read; 0 is not stored yet."""
+    """One line per SKU. ``version`` is the stored version that was read, 0 when not stored yet."""
 
     transfer_id: str
     from_location_id: str
@@ -71,7 +70,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class TransferChange:
-    """``transfer`` as it is to be stored, and what that does to stock, one Effect per position."""
+    """``transfer`` as it will be stored, and one Effect per stock position."""
 
     transfer: Transfer
     effects: tuple[Effect, ...]
@@ -80,14 +79,17 @@ class TransferChange:
 
 
 def request(transfer: Transfer, now: datetime, actor: str) -> TransferChange:
-    """Its units are reserved at the donor, none below what is available there."""
-    asked = replace(transfer, deadline=max(now, transfer.expected_at) + GRACE)
+    """Request a transfer: its units are reserved at the donor, as far as they are available."""
+    requested = replace(transfer, deadline=max(now, transfer.expected_at) + GRACE)
     effects = tuple(
         Effect(line.sku, transfer.from_location_id, 0, line.open, floor=0)
         for line in transfer.lines
     )
     return TransferChange(
-        _noted(asked, now, "transfer.requested", actor), effects, "transfer.requested", "reserved"
+        _noted(requested, now, "transfer.requested", actor),
+        effects,
+        "transfer.requested",
+        "reserved",
     )
 
 
@@ -113,30 +115,29 @@ def receive(
     *,
     final: bool = True,
 ) -> TransferChange:
-    """``units`` by SKU have arrived, all that is open when it is None. The rest is missing when
-    this was the ``final`` delivery, and stays under way when it was not. What was given up as
-    missing may still arrive: it is on sale then, and missing no more.
+    """Receive ``units`` by SKU, or all open units when it is None. After the ``final`` delivery the
+    others are missing, before it they stay on their way. Missing units may still be received.
 
-    Raises InvalidRequest for more than is under way: a count says so, not a transfer; and for a
-    delivery of nothing that is not the last.
+    Raises InvalidRequest for more units than are on their way (a count corrects the stock then),
+    and for an empty delivery that is not the final one.
     """
     _allow(transfer, "receive")
     if transfer.state == "received":
-        return _late(transfer, units, now, actor)
+        return _receive_missing(transfer, units, now, actor)
     if not final and units is not None and not any(units.values()):
         raise InvalidRequest("nothing has arrived", NOTHING_CAME)
-    there = {line.sku: line.open for line in transfer.lines}
-    arrived = Counter(there if units is None else units)
+    under_way = {line.sku: line.open for line in transfer.lines}
+    arrived = Counter(under_way if units is None else units)
     errors = [
-        {"path": "$.lines", "message": f"{there.get(sku, 0)} units of {sku} are under way"}
+        {"path": "$.lines", "message": f"{under_way.get(sku, 0)} units of {sku} are under way"}
         for sku, quantity in arrived.items()
-        if quantity > there.get(sku, 0)
+        if quantity > under_way.get(sku, 0)
     ]
     if errors:
         raise InvalidRequest("more units than are under way", errors)
-    lines = tuple(_arrived(line, arrived[line.sku], final=final) for line in transfer.lines)
+    lines = tuple(_received(line, arrived[line.sku], final=final) for line in transfer.lines)
     done = not any(line.open for line in lines)
-    came = replace(
+    received = replace(
         transfer,
         lines=lines,
         state="received" if done else "shipped",
@@ -152,11 +153,11 @@ def receive(
         for sku, quantity in sorted(arrived.items())
         if quantity
     )
-    noted = _noted(came, now, "transfer.received", actor, detail)
+    noted = _noted(received, now, "transfer.received", actor, detail)
     return TransferChange(noted, effects, "transfer.received", "receiving")
 
 
-def _late(
+def _receive_missing(
     transfer: Transfer, units: Mapping[str, int] | None, now: datetime, actor: str
 ) -> TransferChange:
     missing = {line.sku: line.missing for line in transfer.lines}
@@ -192,9 +193,10 @@ def _late(
 
 
 def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> TransferChange:
-    """Its units are on sale again where they are; what has left cannot be cancelled."""
+    """Cancel a transfer that has not left: its units are on sale again. Raises
+    InvalidTransition."""
     _allow(transfer, "cancel")
-    ended = replace(
+    cancelled = replace(
         transfer,
         state="cancelled",
         deadline=None,
@@ -205,16 +207,15 @@ def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> Transf
     effects = tuple(
         Effect(line.sku, transfer.from_location_id, 0, -line.open) for line in transfer.lines
     )
-    noted = _noted(ended, now, "transfer.cancelled", actor, {"reason": reason})
+    noted = _noted(cancelled, now, "transfer.cancelled", actor, {"reason": reason})
     return TransferChange(noted, effects, "transfer.cancelled", "reserved")
 
 
 def shrink(
     transfer: Transfer, units: Mapping[str, int], reason: str, now: datetime, actor: str
 ) -> TransferChange | None:
-    """At most ``units`` by SKU that have not left go to somebody who comes first: they stay where
-    they are, reserved no more for the transfer. Without any left it is cancelled. None when it
-    has none to give."""
+    """Release at most ``units`` by SKU that have not left; a transfer without open units is
+    cancelled. None when it has none of them."""
     if transfer.state != "requested":
         return None
     given = {line.sku: min(line.open, units.get(line.sku, 0)) for line in transfer.lines}
@@ -224,21 +225,21 @@ def shrink(
         replace(line, open=line.open - given[line.sku], cancelled=line.cancelled + given[line.sku])
         for line in transfer.lines
     )
-    less = replace(transfer, lines=lines)
+    shrunk = replace(transfer, lines=lines)
     detail = {"shrunk": _units(given.items()), "reason": reason}
-    less = _noted(less, now, "transfer.shrunk", actor, detail)
+    shrunk = _noted(shrunk, now, "transfer.shrunk", actor, detail)
     if not any(line.open for line in lines):
-        less = replace(less, state="cancelled", deadline=None)
-        less = _noted(less, now, "transfer.cancelled", actor, {"reason": reason})
+        shrunk = replace(shrunk, state="cancelled", deadline=None)
+        shrunk = _noted(shrunk, now, "transfer.cancelled", actor, {"reason": reason})
     effects = tuple(
-        Effect(sku, transfer.from_location_id, 0, -taken) for sku, taken in given.items() if taken
+        Effect(sku, transfer.from_location_id, 0, -units) for sku, units in given.items() if units
     )
-    return TransferChange(less, effects, "transfer.shrunk", "reserved")
+    return TransferChange(shrunk, effects, "transfer.shrunk", "reserved")
 
 
 def act_on_deadline(transfer: Transfer, now: datetime) -> TransferChange | None:
-    """What follows from a deadline that has passed: reminders, and in the end the units of a
-    request that nobody ships are on sale again, and those that never arrive are missing."""
+    """Act on a passed deadline: remind, and after PATIENCE reminders cancel a transfer that was
+    never shipped, or declare units missing that never arrived. None before the deadline."""
     if transfer.deadline is None or transfer.deadline > now:
         return None
     if transfer.reminders >= PATIENCE:
@@ -252,8 +253,8 @@ def act_on_deadline(transfer: Transfer, now: datetime) -> TransferChange | None:
 
 
 def supply_events(transfer: Transfer) -> list[Announced]:
-    """The supply that the other end can expect, as the feed of stock would say it; the transfer's
-    version is its sequence, so that what comes late or twice changes nothing."""
+    """The supply that the receiver expects, as events of a stock feed. Their sequence is the
+    transfer's version, so that late and repeated events change nothing."""
     at = transfer.history[-1].at
     return [
         Announced(
@@ -272,28 +273,31 @@ def supply_events(transfer: Transfer) -> list[Announced]:
 
 
 def check(transfer: Transfer) -> None:
-    """No unit is made or lost on the way. Raises LawBroken."""
+    """Check that no unit is made or lost, and that an unfinished transfer has a deadline. Raises
+    LawBroken."""
     for line in transfer.lines:
-        parts = (line.open, line.received, line.missing, line.cancelled)
-        if sum(parts) != line.quantity or min(parts) < 0:
+        units = (line.open, line.received, line.missing, line.cancelled)
+        if sum(units) != line.quantity or min(units) < 0:
             raise LawBroken(f"transfer {transfer.transfer_id}: {line}")
     ended = not any(line.open for line in transfer.lines)
     if ended != (transfer.deadline is None) or ended == bool(TRANSITIONS[transfer.state]):
-        raise LawBroken(f"transfer {transfer.transfer_id} is owned by nobody")
+        raise LawBroken(
+            f"transfer {transfer.transfer_id}: state {transfer.state}, deadline {transfer.deadline}"
+        )
 
 
-def _arrived(line: TransferLine, units: int, *, final: bool) -> TransferLine:
-    left = line.open - units
+def _received(line: TransferLine, units: int, *, final: bool) -> TransferLine:
+    remaining = line.open - units
     return replace(
         line,
-        open=0 if final else left,
+        open=0 if final else remaining,
         received=line.received + units,
-        missing=line.missing + (left if final else 0),
+        missing=line.missing + (remaining if final else 0),
     )
 
 
 def allowed_actions(transfer: Transfer) -> tuple[TransferAction, ...]:
-    """What its state allows; what is missing may still be received."""
+    """The actions that the state allows; missing units may still be received."""
     if transfer.state == "received" and any(line.missing for line in transfer.lines):
         return ("receive",)
     return TRANSITIONS[transfer.state]

@@ -1,4 +1,4 @@
-"""Orders made of a hold: its units at its locations, with the dates it was promised."""
+"""Make an order from a hold: its units at its locations, with the dates that were promised."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,70 +15,72 @@ from shared.stock.model.limits import Limit
 from shared.stock.model.position import Hold
 
 MOST_DECISION = 300_000
-"""Bytes, with which a hold is still an item. The plan holds without its decision, too."""
+"""The most bytes of a decision in a hold, which is one DynamoDB item (400 KB at most). A longer
+decision is left out; the plan does not depend on it."""
 
 
 def parcels_of_hold(order: Order, hold: Hold, supply: Supply, now: datetime) -> list[Parcel]:
-    """The hold as the plan: its units, on its locations, and nothing else; with the dates that were
-    promised with it, if any were.
+    """The parcels of an order that is made from the hold: exactly its units at its locations, with
+    the dates that were promised for them, if any.
 
-    Raises Conflict when the order is not exactly what is held, or is held where there is no
-    location that serves it in this way.
+    Raises Conflict when the order is not exactly what is held, or when a location of the hold does
+    not serve orders in this way.
     """
     if hold.channel != order.channel:
         raise Conflict(f"hold {hold.hold_id} is of another channel", hold_id=hold.hold_id)
-    left: Counter[tuple[str, str]] = Counter()
+    unused: Counter[tuple[str, str]] = Counter()
     limits: dict[tuple[str, str], Limit] = {}
     for row in hold.lines:
-        left[row.sku, row.location_id] += row.quantity
+        unused[row.sku, row.location_id] += row.quantity
         limits[row.sku, row.location_id] = Limit(counters=row.counters)
     plan: dict[tuple[str, Method], list[Taken]] = {}
     for line in sorted(order.lines, key=lambda line: (line.location_id is None, line.line_id)):
-        wanted = line.quantity
-        for (sku, place), units in sorted(left.items()):
-            if sku != line.sku or line.location_id not in (None, place):
+        remaining = line.quantity
+        for (sku, location_id), units in sorted(unused.items()):
+            if sku != line.sku or line.location_id not in (None, location_id):
                 continue
-            taken = min(wanted, units)
+            taken = min(remaining, units)
             if taken:
-                left[sku, place] -= taken
-                wanted -= taken
-                plan.setdefault((place, line.method), []).append(
-                    Taken(line.line_id, taken, limits[sku, place])
+                unused[sku, location_id] -= taken
+                remaining -= taken
+                plan.setdefault((location_id, line.method), []).append(
+                    Taken(line.line_id, taken, limits[sku, location_id])
                 )
-        if wanted:
+        if remaining:
             raise _not_held(hold, line.sku)
-    if extra := sorted({sku for (sku, _), units in left.items() if units}):
+    if extra := sorted({sku for (sku, _), units in unused.items() if units}):
         raise _not_held(hold, *extra)
     _check_served(hold, plan, supply)
     parcels = [
-        parcel(place, method, lines, order.service_level, supply=supply, now=now)
-        for (place, method), lines in sorted(plan.items())
+        parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
+        for (location_id, method), lines in sorted(plan.items())
     ]
     return parcels if hold.promise is None else _as_promised(order, hold, hold.promise, parcels)
 
 
 def _check_served(hold: Hold, plan: Iterable[tuple[str, Method]], supply: Supply) -> None:
-    """Raises Conflict naming each place that cannot ship, or hand over, what is held there."""
-    wrong = []
-    for place, method in sorted(plan):
-        location = supply.locations.get(place)
+    """Raises Conflict naming each location of the hold that cannot serve the order's method."""
+    refusals = []
+    for location_id, method in sorted(plan):
+        location = supply.locations.get(location_id)
         if location is None:
-            wrong.append({"location_id": place, "reason": "there is no such location"})
+            refusals.append({"location_id": location_id, "reason": "there is no such location"})
         elif method == "ship" and not location.ship:
-            wrong.append({"location_id": place, "reason": "it ships no orders"})
+            refusals.append({"location_id": location_id, "reason": "this location does not ship"})
         elif method == "pickup" and not location.pickup:
-            wrong.append({"location_id": place, "reason": "it hands over no orders"})
-    if wrong:
+            reason = "this location does not offer pickup"
+            refusals.append({"location_id": location_id, "reason": reason})
+    if refusals:
         raise Conflict(
             f"hold {hold.hold_id} is at locations that cannot serve the order",
             hold_id=hold.hold_id,
-            locations=wrong,
+            locations=refusals,
         )
 
 
 def promise_of(order: Order) -> dict[str, Any]:
-    """What the fulfillments of ``order``, which is not stored, promise: kept in the hold of their
-    units. All of them are of one method."""
+    """What the fulfillments of an order that is not stored promise, as JSON to store in the hold of
+    their units. All of them have one method."""
     decision = order.decisions[-1]
     return {
         **({"decision": decision} if len(decision) <= MOST_DECISION else {}),
@@ -99,25 +101,26 @@ def promise_of(order: Order) -> dict[str, Any]:
 def _as_promised(
     order: Order, hold: Hold, promise: Mapping[str, Any], parcels: Iterable[Parcel]
 ) -> list[Parcel]:
-    """Raises Conflict when the order wants it in another way, or elsewhere."""
-    asked = {
+    """The parcels with the promised dates. Raises Conflict when the order names another method,
+    service level or region than the promise."""
+    ordered = {
         "method": sorted({line.method for line in order.lines}),
         "service_level": order.service_level,
         "ship_to": _region(order),
     }
-    made = {
+    promised = {
         "method": [promise["method"]],
         "service_level": promise["service_level"],
         "ship_to": promise["ship_to"],
     }
     if promise["method"] == "pickup":
-        asked["service_level"] = made["service_level"]
-        asked["ship_to"] = made["ship_to"]
-    if other := [name for name, value in made.items() if asked[name] != value]:
+        ordered["service_level"] = promised["service_level"]
+        ordered["ship_to"] = promised["ship_to"]
+    if differing := [name for name, value in promised.items() if ordered[name] != value]:
         raise Conflict(
-            f"hold {hold.hold_id} was promised with another {' and '.join(other)}",
+            f"hold {hold.hold_id} was promised with another {' and '.join(differing)}",
             hold_id=hold.hold_id,
-            promised={name: promise[name] for name in other},
+            promised={name: promise[name] for name in differing},
         )
     dates = {row["location_id"]: row for row in promise["parcels"]}
     return [
@@ -141,7 +144,7 @@ def _instant(text: str | None) -> datetime | None:
 
 def _not_held(hold: Hold, *skus: str) -> Conflict:
     return Conflict(
-        f"the order's quantities of {', '.join(skus)} are not those of hold {hold.hold_id}",
+        f"the quantities of {', '.join(skus)} differ from those of hold {hold.hold_id}",
         hold_id=hold.hold_id,
         lines=[
             {"sku": row.sku, "location_id": row.location_id, "quantity": row.quantity}

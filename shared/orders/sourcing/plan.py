@@ -1,4 +1,4 @@
-"""The decision of the router as offers to locations, each with its promised dates."""
+"""Turn a routing decision into parcels to offer, each with its dates and when the offer expires."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +18,12 @@ from shared.routing.model.policy import Policy
 from shared.routing.model.route import rival_locations
 
 OFFER_EXPIRES_AFTER = timedelta(minutes=30)
-"""Of opening time: how long a location has to accept an offer."""
+"""The opening time that a location has to accept an offer."""
 
 
 def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> list[Parcel]:
-    """The plan as offers: one per location and method, the methods told apart."""
-    found = []
+    """The parcels of a decision: one for each location and method."""
+    planned = []
     for location_id, units in sorted(decision.plan.units.items()):
         by_method: dict[Method, list[Taken]] = {}
         for line_id, quantity in sorted(units.items()):
@@ -32,23 +32,25 @@ def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> 
                 limit = supply.limit(line.sku, location_id)
                 by_method.setdefault(line.method, []).append(Taken(line_id, quantity, limit))
         for method, lines in sorted(by_method.items()):
-            made = parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
-            if method == "ship" and supply.policy.offers.rivals and not made.accepted:
-                made = replace(made, rivals=_rivals(made, decision, order, supply, now))
-            found.append(made)
-    return found
+            offer = parcel(location_id, method, lines, order.service_level, supply=supply, now=now)
+            if method == "ship" and supply.policy.offers.rivals and not offer.accepted:
+                offer = replace(offer, rivals=_rivals(offer, decision, order, supply, now))
+            planned.append(offer)
+    return planned
 
 
 def _rivals(
-    made: Parcel, decision: Decision, order: Order, supply: Supply, now: datetime
+    offer: Parcel, decision: Decision, order: Order, supply: Supply, now: datetime
 ) -> tuple[str, ...]:
-    """Who else can be asked for the parcel, and would keep the date that it promises."""
-    found = []
-    for name in rival_locations(decision, made.location_id):
-        theirs = parcel(name, made.method, made.lines, order.service_level, supply=supply, now=now)
-        if made.deliver_by and theirs.deliver_by and theirs.deliver_by <= made.deliver_by:
-            found.append(name)
-    return tuple(found[: supply.policy.offers.rivals])
+    """The further locations to ask for the parcel, which would deliver it no later."""
+    in_time = []
+    for location_id in rival_locations(decision, offer.location_id):
+        rival = parcel(
+            location_id, offer.method, offer.lines, order.service_level, supply=supply, now=now
+        )
+        if offer.deliver_by and rival.deliver_by and rival.deliver_by <= offer.deliver_by:
+            in_time.append(location_id)
+    return tuple(in_time[: supply.policy.offers.rivals])
 
 
 def parcel(
@@ -60,7 +62,7 @@ def parcel(
     supply: Supply,
     now: datetime,
 ) -> Parcel:
-    """An offer to a location with its promise: when it is ready, when it arrives."""
+    """An offer to a location: when it expires, is ready, and arrives."""
     location = supply.locations[location_id]
     ready = supply.ready_by(location_id, now, sum(taken.quantity for taken in lines))
     deliver_by = None
@@ -82,14 +84,15 @@ def parcel(
 def end_of_open_time(
     locations: Mapping[str, Location], location_id: str, at: datetime, passes: timedelta
 ) -> datetime:
-    """When the location has been open for so long since ``at``; where it never is, by the clock."""
+    """When the location has been open for ``passes`` since ``at``. A location that never opens is
+    treated as always open."""
     location = locations.get(location_id)
-    found = after_open(location, at, passes) if location else None
-    return found or at + passes
+    end = after_open(location, at, passes) if location else None
+    return end or at + passes
 
 
 def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int | None:
-    """Days from hand-over to delivery; None where the carrier does not go."""
+    """Days from hand-over to delivery; None where the carrier does not deliver."""
     service = policy.services.get(service_level)
     if service is None:
         return None
@@ -98,7 +101,7 @@ def carrier_days(policy: Policy, service_level: ServiceLevel, km: float) -> int 
 
 
 def latest_decision(order: Order) -> Decision:
-    """The decision that was made just now: it is still whole in the order."""
-    made = order.decisions[-1]
-    assert isinstance(made, bytes)
-    return Decision.from_bytes(made)
+    """The decision of a routing that is not stored yet: its bytes are still in the order."""
+    decision = order.decisions[-1]
+    assert isinstance(decision, bytes)
+    return Decision.from_bytes(decision)

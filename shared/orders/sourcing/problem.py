@@ -1,4 +1,4 @@
-"""The routing problem of an order: its lines and the locations that could serve them."""
+"""Make the routing problem of an order: its lines and the locations that could serve them."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,66 +18,66 @@ from shared.routing.model import decision as routing
 from shared.routing.model.decision import Candidate, Destination, Problem
 
 KG_UNKNOWN = 0.5
-"""Of a SKU that is not in the catalog."""
+"""The mass of a SKU that is not in the catalog."""
 
 
 def problem(order: Order, supply: Supply, now: datetime) -> Problem:
-    """The routing of all units of ``order`` that no location holds."""
-    wanted = [line for line in order.lines if line.unassigned]
+    """The problem of routing the unassigned units of ``order``."""
+    lines = [line for line in order.lines if line.unassigned]
     stock: dict[str, dict[str, int]] = {}
-    passed_over = _passed_over(wanted)
-    by_all = frozenset.intersection(*passed_over.values()) if passed_over else frozenset()
+    passed_over = _passed_over(lines)
+    for_all_skus = frozenset.intersection(*passed_over.values()) if passed_over else frozenset()
     for sku in sorted(passed_over):
-        for place, units in supply.sellable_locations(sku).items():
-            # Whoever has rejected one SKU may serve the others.
-            if place in by_all or place not in passed_over[sku]:
-                stock.setdefault(place, {})[sku] = units
-    units = sum(line.unassigned for line in wanted)
+        for location_id, sellable in supply.sellable_locations(sku).items():
+            # A location that has rejected one SKU may serve the others.
+            if location_id in for_all_skus or location_id not in passed_over[sku]:
+                stock.setdefault(location_id, {})[sku] = sellable
+    units = sum(line.unassigned for line in lines)
     return Problem(
-        lines=tuple(routing_line(line, supply.products.get(line.sku)) for line in wanted),
+        lines=tuple(routing_line(line, supply.products.get(line.sku)) for line in lines),
         candidates=tuple(
             with_shelf_facts(
                 candidate(
-                    supply.locations[place],
-                    stock[place],
+                    supply.locations[location_id],
+                    stock[location_id],
                     units,
                     supply.destination,
                     now,
                     service_level=order.service_level,
-                    unpicked=supply.unpicked.get(place, 0),
+                    unpicked=supply.unpicked.get(location_id, 0),
                 ),
                 supply,
                 now,
             )
-            for place in sorted(stock)
+            for location_id in sorted(stock)
         ),
         policy=supply.policy,
         now=now,
         service_level=order.service_level,
         destination=supply.destination,
-        excluded=by_all,
+        excluded=for_all_skus,
     )
 
 
-def with_shelf_facts(there: Candidate, supply: Supply, now: datetime) -> Candidate:
-    """With what is known of the shelves that its ``stock`` lies on."""
-    place, skus = there.location_id, there.stock
+def with_shelf_facts(known: Candidate, supply: Supply, now: datetime) -> Candidate:
+    """The candidate with demand, deliveries and confidence of each SKU of its ``stock``."""
+    location_id, skus = known.location_id, known.stock
     return replace(
-        there,
-        kept=supply.kept_for_others(place, skus),
-        rates=supply.sale_rates(place, skus, now),
-        pulls=supply.online_demand(place, skus, now),
-        expected=supply.expected_at(place, skus, now),
-        confidence=supply.confidence_at(place, skus),
+        known,
+        kept=supply.kept_for_others(location_id, skus),
+        rates=supply.sale_rates(location_id, skus, now),
+        pulls=supply.online_demand(location_id, skus, now),
+        expected=supply.expected_at(location_id, skus, now),
+        confidence=supply.confidence_at(location_id, skus),
     )
 
 
-def _passed_over(wanted: Iterable[Line]) -> dict[str, frozenset[str]]:
-    """By SKU the locations that have rejected units of it, or let an offer lapse just now."""
-    found: dict[str, frozenset[str]] = {}
-    for line in wanted:
-        found[line.sku] = found.get(line.sku, frozenset()).union(line.excluded, line.expired)
-    return found
+def _passed_over(lines: Iterable[Line]) -> dict[str, frozenset[str]]:
+    """By SKU the locations that have rejected units of it, or did not answer the last offer."""
+    by_sku: dict[str, frozenset[str]] = {}
+    for line in lines:
+        by_sku[line.sku] = by_sku.get(line.sku, frozenset()).union(line.excluded, line.expired)
+    return by_sku
 
 
 def routing_line(line: Line, product: Product | None) -> routing.RoutingLine:
@@ -105,8 +105,8 @@ def candidate(
     service_level: ServiceLevel = "standard",
     unpicked: int = 0,
 ) -> Candidate:
-    """A location as the router sees it: how far it is, and when the carrier could have ``units``
-    that are picked behind ``unpicked`` others."""
+    """A location as the router sees it: its distance, and when the carrier could have ``units``
+    that are picked after the ``unpicked`` units before them."""
     ready = ready_by(location, now, units + unpicked)
     leaves = handed_over(location, ready, service_level) if ready else None
     unable: routing.Obstacle | None = None
@@ -135,7 +135,7 @@ def _delayed_by(
     ready: datetime | None,
     leaves: datetime | None,
 ) -> routing.Obstacle | None:
-    """Why what is ready at ``ready`` leaves on a later day than it might."""
+    """Why units that are ready at ``ready`` leave on a later day than today."""
     if ready is None or leaves is None:
         return None
     if midnights(location, ready, leaves):
@@ -145,6 +145,6 @@ def _delayed_by(
 
 
 def midnights(location: Location, start: datetime, end: datetime) -> int:
-    """The midnights between two instants where the location is."""
+    """The number of midnights between two instants in the location's time zone."""
     zone = ZoneInfo(location.time_zone)
     return (end.astimezone(zone).date() - start.astimezone(zone).date()).days

@@ -1,11 +1,11 @@
-"""Why units of an order find no place, and with what else they would. Pure.
+"""Why no location serves units of an order, and which service levels would. Pure.
 
-out_of_stock       there are not as many, wherever they lie
-too_late           there are, where the carrier has called, or would arrive after the promise
-no_capacity        there are, where too much waits to be picked
-no_service         there are, where this service does not begin
-too_many_parcels   there are, in more parcels than one order may have
-too_dear           there are, and serving them costs more than not doing so
+out_of_stock       too few units in all locations
+too_late           units only where the carrier has left, or would deliver after the promised date
+no_capacity        units only where too many units wait to be picked
+no_service         units only where the service level is not offered
+too_many_parcels   units only in more parcels than one order may have
+too_dear           units, at a cost above that of not serving them
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from shared.routing.model.policy import Policy, Unfilled
 from shared.routing.model.route import RoutingTask, offers_pickup, route, routing_task
 
 AT_ANY_PRICE = Unfilled(amount=10**9, share=0.0)
-"""A penalty that no plan is dearer than."""
+"""A penalty for unfilled units that is above the cost of any plan."""
 LEVELS: tuple[ServiceLevel, ...] = ("standard", "express", "next_day", "same_day")
 WORDS = {
     "cut_off": "too_late",
@@ -28,9 +28,9 @@ WORDS = {
     "closed": "no_service",
     "does_not_ship": "no_service",
 }
-"""Reasons of the filter, as a channel is told them."""
+"""Reasons of the router's filter, in the words that a channel gets."""
 Why = Mapping[str, str]
-"""By line id one of the words above."""
+"""The reason of each line, by line id."""
 REFUSALS: Mapping[str, type[OutOfStock]] = {
     "out_of_stock": OutOfStock,
     "no_service": NoService,
@@ -39,43 +39,44 @@ REFUSALS: Mapping[str, type[OutOfStock]] = {
     "too_many_parcels": TooManyParcels,
     "too_dear": TooDear,
 }
-"""The first that is the reason of any line is that of the whole."""
+"""The first that is the reason of any line is the reason of the refusal."""
 
 
 def at_any_price(policy: Policy) -> Policy:
-    """The same, for units that have been sold already: how to serve them is the question, and not
-    whether to."""
+    """The policy for units that are sold already: they must be served, at whatever cost."""
     return replace(policy, unfilled=AT_ANY_PRICE)
 
 
 def refusal_reasons(problem: Problem, unfilled: Mapping[str, int]) -> dict[str, str]:
-    """Of each line with ``unfilled`` units. ``problem`` is the one that left them so."""
+    """The reason of each line that the routing of ``problem`` left ``unfilled``."""
     task = routing_task(problem)
     lines = {line.line_id: line for line in problem.lines}
-    found = {}
-    anyway: Mapping[str, int] | None = None
+    reasons = {}
+    unfilled_at_any_price: Mapping[str, int] | None = None
     for line_id in sorted(name for name, units in unfilled.items() if units and name in lines):
         line = lines[line_id]
-        reason = _handing(problem, line) if line.method == "pickup" else _shipping(task, line.sku)
+        pickup = line.method == "pickup"
+        reason = _pickup_reason(problem, line) if pickup else _shipping_reason(task, line.sku)
         if reason is None:
-            if anyway is None:
-                dear = replace(problem, policy=at_any_price(problem.policy))
-                anyway = route(dear).plan.unfilled
-            reason = "too_many_parcels" if anyway.get(line_id) else "too_dear"
-        found[line_id] = WORDS.get(reason, reason)
-    return found
+            if unfilled_at_any_price is None:
+                unpriced = replace(problem, policy=at_any_price(problem.policy))
+                unfilled_at_any_price = route(unpriced).plan.unfilled
+            reason = "too_many_parcels" if unfilled_at_any_price.get(line_id) else "too_dear"
+        reasons[line_id] = WORDS.get(reason, reason)
+    return reasons
 
 
 def refusal(
     reasons: Why, short: list[dict[str, Any]], alternatives: list[dict[str, Any]]
 ) -> OutOfStock:
-    given = set(reasons.values())
-    kind = next((kind for word, kind in REFUSALS.items() if word in given), OutOfStock)
-    return kind(short, alternatives)
+    """The error that refuses an order with these reasons."""
+    words = set(reasons.values())
+    error = next((error for word, error in REFUSALS.items() if word in words), OutOfStock)
+    return error(short, alternatives)
 
 
 def possible_service_levels(problem: Problem, line_id: str) -> list[str]:
-    """The other service levels with which the line would be sent whole."""
+    """The other service levels with which all units of the line would be shipped."""
     return [
         level
         for level in LEVELS
@@ -86,39 +87,40 @@ def possible_service_levels(problem: Problem, line_id: str) -> list[str]:
 
 
 def shipping_locations(problem: Problem) -> frozenset[str]:
-    """The locations that could send a parcel as it is asked for."""
+    """The locations that could ship a parcel with the service level of the problem."""
     return frozenset(
         candidate.location_id for candidate, _ in routing_task(problem).filtered.eligible
     )
 
 
-def _handing(problem: Problem, line: RoutingLine) -> str:
-    """A location that hands nothing over says why; else it has not got the units."""
-    there = _candidates(problem).get(line.location_id or "")
-    if there is None or there.stock.get(line.sku, 0) < line.quantity:
+def _pickup_reason(problem: Problem, line: RoutingLine) -> str:
+    """Why the location of a pickup line does not serve it."""
+    candidate = _candidates(problem).get(line.location_id or "")
+    if candidate is None or candidate.stock.get(line.sku, 0) < line.quantity:
         return "out_of_stock"
-    if not offers_pickup(problem, there) and there.unable is not None:
-        return there.unable
+    if not offers_pickup(problem, candidate) and candidate.unable is not None:
+        return candidate.unable
     return "out_of_stock"
 
 
-def _shipping(task: RoutingTask, sku: str) -> str | None:
-    """None when those that can ship have the units."""
+def _shipping_reason(task: RoutingTask, sku: str) -> str | None:
+    """Why the locations that have units of the SKU cannot ship them: the reason that removes most
+    units. None when the locations that can ship have enough."""
     (demand,) = (demand for demand in task.demands if demand.sku == sku)
-    kept = {candidate.location_id for candidate, _ in task.filtered.eligible}
-    can = missed = 0
+    can_ship = {candidate.location_id for candidate, _ in task.filtered.eligible}
+    units_to_ship = units_removed = 0
     by_reason: Counter[str] = Counter()
-    for place, candidate in _candidates(task.problem).items():
+    for location_id, candidate in _candidates(task.problem).items():
         units = candidate.stock.get(sku, 0)
-        if place in kept:
-            can += units
+        if location_id in can_ship:
+            units_to_ship += units
             continue
-        missed += units
-        by_reason[task.filtered.refused[place]] += units
-    if can >= demand.quantity:
+        units_removed += units
+        by_reason[task.filtered.refused[location_id]] += units
+    if units_to_ship >= demand.quantity:
         return None
     by_reason.pop("rejected_before", None)
-    if can + missed < demand.quantity or not +by_reason:
+    if units_to_ship + units_removed < demand.quantity or not +by_reason:
         return "out_of_stock"
     return max(sorted(by_reason), key=lambda reason: by_reason[reason])
 

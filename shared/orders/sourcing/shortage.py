@@ -1,4 +1,4 @@
-"""The details of an OutOfStock refusal: the short lines, the reasons, the alternatives."""
+"""Refuse an order that is short of units: the short lines, their reasons, the alternatives."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.routing.model.decision import Destination, Problem
 MOST_ALTERNATIVES = 10
 
 
-def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) -> None:
+def refuse_short(ordered: Order, routed: Order, supply: Supply, now: datetime) -> None:
     """Refuse an order of which ``routed`` leaves units without a location.
 
     Lines that may be backordered are not short, unless their product is discontinued.
@@ -29,12 +29,12 @@ def refuse_short(wanted: Order, routed: Order, supply: Supply, now: datetime) ->
         if line.unassigned and (not line.backorder or supply.is_discontinued(line.sku))
     }
     if unfilled:
-        asked = problem(wanted, supply, now)
+        asked = problem(ordered, supply, now)
         why = refusing.refusal_reasons(asked, unfilled)
         raise refusing.refusal(
             why,
-            short_lines(wanted, supply, unfilled, now, asked, why),
-            alternatives(wanted, supply, unfilled, now, refusing.shipping_locations(asked), why),
+            short_lines(ordered, supply, unfilled, now, asked, why),
+            alternatives(ordered, supply, unfilled, now, refusing.shipping_locations(asked), why),
         )
 
 
@@ -46,9 +46,8 @@ def short_lines(
     asked: Problem,
     why: Why,
 ) -> list[dict[str, Any]]:
-    """The lines of OutOfStock: every line that cannot be had whole, what is there for it, the
-    reason, with which other service levels it would be sent, and when the next supply is
-    announced."""
+    """The short lines of OutOfStock, as JSON: the units wanted and sellable, the reason, the other
+    service levels that would ship the line, and when the next supply is expected."""
     coming = expected_dates(order, supply, now)
     rows = []
     for line in order.lines:
@@ -80,38 +79,39 @@ def alternatives(
     ships: Collection[str],
     why: Why,
 ) -> list[dict[str, Any]]:
-    """Where the short SKUs can be had instead, the nearest location first: from where the goods
-    were to go, or to be collected. Of a line that was to be sent, no location that cannot send it
-    so, unless it can be collected there."""
+    """The locations that have the short SKUs instead, as JSON, the nearest first: at most
+    MOST_ALTERNATIVES for each SKU. The distance is from the delivery place, or from the pickup
+    location of the line. For a line to be shipped, a location in the list can ship it with this
+    service level or offers pickup."""
     rows: list[dict[str, Any]] = []
     lines = [line for line in order.lines if unfilled.get(line.line_id)]
     for sku, line in {line.sku: line for line in lines}.items():
-        near = _near(line, supply)
-        found = []
+        origin = _origin(line, supply)
+        nearest = []
         for place, units in supply.sellable_locations(sku).items():
             location = supply.locations[place]
-            sends = location.ship
+            can_ship = location.ship
             if line.method == "ship":
-                sends = place in ships and why.get(line.line_id) == "out_of_stock"
-            if not (location.pickup or sends) or place == line.location_id:
+                can_ship = place in ships and why.get(line.line_id) == "out_of_stock"
+            if not (location.pickup or can_ship) or place == line.location_id:
                 continue
             row: dict[str, Any] = {
                 "sku": sku,
                 "location_id": place,
                 "sellable": units,
                 "pickup": location.pickup,
-                "ship": sends,
+                "ship": can_ship,
             }
-            if near is not None:
-                row["distance_km"] = km_to(location, near)
+            if origin is not None:
+                row["distance_km"] = km_to(location, origin)
             if location.pickup and (ready := supply.ready_by(place, now, units=1)):
                 row["ready_by"] = rfc3339(ready)
-            found.append(row)
-        found.sort(key=lambda row: (row.get("distance_km", 0), row["location_id"]))
-        rows += found[:MOST_ALTERNATIVES]
+            nearest.append(row)
+        nearest.sort(key=lambda row: (row.get("distance_km", 0), row["location_id"]))
+        rows += nearest[:MOST_ALTERNATIVES]
     return rows
 
 
-def _near(line: Line, supply: Supply) -> Destination | None:
+def _origin(line: Line, supply: Supply) -> Destination | None:
     location = supply.locations.get(line.location_id or "")
     return supply.destination if location is None else destination_at(location)

@@ -1,4 +1,4 @@
-"""What is known of stock, products and locations when an order is routed."""
+"""The stock, products and locations that an order can be routed with."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,19 +19,17 @@ from shared.stock.model.limits import Limit
 from shared.stock.model.rules import ChannelTerms, FloorFacts
 
 MOST_DELIVERIES = 6
-"""Announced ones that a price looks at, per SKU and location."""
-
-
+"""The next expected deliveries that a shelf price considers, per SKU and location."""
 RATE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What a routing looks at: packs and products by SKU, locations by id.
+    """Packs, products and demand by SKU, locations by id.
 
-    ``learnt`` are positions by (location_id, sku) that were read, or that a refused write has
-    told; they are newer than the packs. ``selling`` is what the order's channel leaves of each.
-    ``unpicked`` are the units that wait at each location to be picked, before any of this order.
+    ``learnt`` are facts of positions by (location_id, SKU), from a read or from a refused write;
+    they are newer than the packs. ``selling`` has the rules of the order's channel. ``unpicked``
+    are the units that wait to be picked at each location.
     """
 
     locations: Mapping[str, Location]
@@ -48,12 +46,12 @@ class Supply:
         return replace(self, learnt={**self.learnt, **learnt})
 
     def row(self, sku: str, location_id: str) -> PackRow | None:
-        """What the pack says of a position."""
+        """The position as the pack has it: seconds old."""
         pack = self.packs.get(sku)
         return pack.rows.get(location_id) if pack else None
 
     def is_discontinued(self, sku: str) -> bool:
-        """Whether the product is discontinued: nobody is promised units that are to come."""
+        """Whether the product is discontinued, so that no expected units are promised."""
         product = self.products.get(sku)
         return product is not None and product.life.discontinued
 
@@ -67,15 +65,15 @@ class Supply:
         return FloorFacts(row.available, row.available + row.reserved, dict(row.counters))
 
     def sellable(self, sku: str, location_id: str) -> int:
-        """Units that the order's channel may take."""
+        """Units that the order's channel may sell."""
         return self.selling[sku, location_id].sellable(self.facts(sku, location_id))
 
     def limit(self, sku: str, location_id: str) -> Limit:
         return self.selling[sku, location_id].limit(self.facts(sku, location_id))
 
     def unread_positions(self, change: OrderChange) -> list[tuple[str, str]]:
-        """The (sku, location_id) that ``change`` takes from under a floor that depends on the
-        position, which only a pack has told of: it must be read, and decided anew."""
+        """The positions, as (SKU, location_id), that ``change`` takes units from under a floor that
+        depends on the position itself, while only their pack is known. They must be read."""
         return [
             (effect.sku, effect.location_id)
             for effect in change.effects
@@ -85,42 +83,44 @@ class Supply:
         ]
 
     def ready_by(self, location_id: str, now: datetime, units: int) -> datetime | None:
-        """When ``units`` more lie ready there, behind those that wait to be picked."""
+        """When ``units`` are ready at the location, after those that wait to be picked."""
         waiting = self.unpicked.get(location_id, 0)
         return ready_by(self.locations[location_id], now, units + waiting)
 
     def sale_rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
-        """Units per day that are sold over the counter there, of the SKUs of which it is known."""
+        """Units per day sold over the counter at the location, for the SKUs with a known rate."""
         known = ((sku, self.packs[sku].rate(location_id, now)) for sku in skus if sku in self.packs)
         return {sku: round(rate, RATE_DIGITS) for sku, rate in known if rate is not None}
 
     def online_demand(
         self, location_id: str, skus: Iterable[str], now: datetime
     ) -> dict[str, FutureOrders]:
-        """The orders to come from there, of the SKUs of which they are known."""
+        """The online demand that the location will serve, for the SKUs where it is known."""
         known = ((sku, self.pulls[sku].of(location_id, now)) for sku in skus if sku in self.pulls)
         return {sku: pull for sku, pull in known if pull is not None}
 
     def expected_at(
         self, location_id: str, skus: Iterable[str], now: datetime
     ) -> dict[str, tuple[Expected, ...]]:
-        """The deliveries that are announced for there, the next ones first."""
-        found = {}
+        """By SKU the deliveries that the location expects, the next ones first."""
+        deliveries = {}
         for sku in skus:
             row = self.row(sku, location_id)
-            later = [Expected(*each) for each in (row.expected if row else ())]
-            coming = tuple(each for each in sorted(later) if each.second > now.timestamp())
-            if coming:
-                found[sku] = coming[:MOST_DELIVERIES]
-        return found
+            announced = [Expected(*each) for each in (row.expected if row else ())]
+            future = tuple(each for each in sorted(announced) if each.second > now.timestamp())
+            if future:
+                deliveries[sku] = future[:MOST_DELIVERIES]
+        return deliveries
 
     def kept_for_others(self, location_id: str, stock: Mapping[str, int]) -> dict[str, int]:
-        """The units there beside ``stock``: the order's channel must leave them to others."""
+        """By SKU the available units that the order's channel must leave to others: those beside
+        ``stock``."""
         kept = {sku: self.facts(sku, location_id).available - n for sku, n in stock.items()}
         return {sku: units for sku, units in kept.items() if units > 0}
 
     def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
-        """The share of picks there that find what the stock shows, of the SKUs that were picked."""
+        """The share of picks at the location that found their units, for the SKUs that were
+        picked."""
         rows = ((sku, self.row(sku, location_id)) for sku in skus)
         return {
             sku: row.confidence / 1000
@@ -129,46 +129,52 @@ class Supply:
         }
 
     def sellable_locations(self, sku: str) -> dict[str, int]:
-        """Every known location that has ``sku`` to sell, and how much."""
+        """By location the units of ``sku`` that the order's channel may sell, without zeros."""
         pack = self.packs.get(sku)
-        known = {place for place, learnt in self.learnt if learnt == sku}
-        found = {
-            place: self.sellable(sku, place) for place in {*(pack.rows if pack else ()), *known}
+        learnt = {location_id for location_id, learnt_sku in self.learnt if learnt_sku == sku}
+        sellable = {
+            location_id: self.sellable(sku, location_id)
+            for location_id in {*(pack.rows if pack else ()), *learnt} & self.locations.keys()
         }
-        return {place: units for place, units in found.items() if units and place in self.locations}
+        return {location_id: units for location_id, units in sellable.items() if units}
 
 
 def check_pickup(order: Order, supply: Supply) -> None:
-    """Raises InvalidRequest for each line that is to be collected where nothing is handed over."""
+    """Raises InvalidRequest naming each line whose pickup location does not offer pickup."""
     errors = []
     for index, line in enumerate(order.lines):
         if line.location_id is None:
             continue
         location = supply.locations.get(line.location_id)
         if location is None or not location.pickup:
-            why = "there is no such location" if location is None else "it hands over no orders"
-            errors.append({"path": f"$.lines[{index}].location_id", "message": why})
+            message = (
+                "there is no such location"
+                if location is None
+                else "this location does not offer pickup"
+            )
+            errors.append({"path": f"$.lines[{index}].location_id", "message": message})
     if errors:
-        raise InvalidRequest("a line cannot be collected where it says", errors)
+        raise InvalidRequest("a line names a location where it cannot be collected", errors)
 
 
 def nearby_pickups(order: Order, supply: Supply, most: int) -> dict[str, float]:
-    """The ``most`` locations nearest to where ``order`` is collected, or else sent to, that have
-    all of it to hand over, and how far they are in km; without the one that it names."""
+    """The nearest locations that offer pickup and have all units of ``order``, at most ``most``,
+    with their distance in km from its pickup location or delivery place. The pickup location itself
+    is left out."""
     named = order.lines[0].location_id
     start = supply.locations.get(named or "")
     origin = destination_at(start) if start else supply.destination
     if not most or origin is None:
         return {}
     wanted = {line.sku: line.quantity for line in order.lines}
-    found = sorted(
+    nearest = sorted(
         (km_to(location, origin), place)
         for place, location in supply.locations.items()
         if location.pickup
         and place != named
         and all(supply.sellable(sku, place) >= units for sku, units in wanted.items())
     )
-    return {place: km for km, place in found[:most]}
+    return {place: km for km, place in nearest[:most]}
 
 
 def km_to(location: Location, destination: Destination | None) -> float:

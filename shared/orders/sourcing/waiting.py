@@ -1,4 +1,4 @@
-"""Expected supply that an order could wait for: where, how many units, by when."""
+"""The expected supply that an order could wait for: location, units and date."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,22 +15,24 @@ from shared.routing.model.decision import Plan, Problem
 from shared.routing.model.route import route
 
 MOST_AWAITED = 20
-"""Locations whose supplies are looked at for one SKU."""
+"""The most locations whose expected supply is considered for one SKU."""
 
 
 def expected_dates(order: Order, supply: Supply, now: datetime) -> dict[str, datetime]:
-    """By line, when the next supply of its SKU is announced: where it is collected, or anywhere."""
-    found = {}
+    """By line the date of the next supply: at its pickup location, or at any location."""
+    dates = {}
     for line in order.lines:
-        coming = next_supply(line.sku, supply, now, location_id=line.location_id)
-        if coming is not None:
-            found[line.line_id] = coming
-    return found
+        date = next_supply(line.sku, supply, now, location_id=line.location_id)
+        if date is not None:
+            dates[line.line_id] = date
+    return dates
 
 
 def next_supply(
     sku: str, supply: Supply, now: datetime, location_id: str | None = None
 ) -> datetime | None:
+    """The date of the next supply of the SKU, at one location or any; None for a discontinued
+    product."""
     pack = None if supply.is_discontinued(sku) else supply.packs.get(sku)
     seconds = (
         second
@@ -44,20 +46,20 @@ def next_supply(
 
 
 def locations_with_supply(sku: str, supply: Supply) -> list[str]:
-    """The locations where a supply is to come that is not promised whole, the earliest first; none
-    of a discontinued product."""
+    """The locations that expect supply with unpromised units, the earliest supply first; none for a
+    discontinued product."""
     pack = None if supply.is_discontinued(sku) else supply.packs.get(sku)
-    coming = (
+    expected = (
         (min(row.expected), place)
         for place, row in (pack.rows.items() if pack else ())
         if row.expected and place in supply.locations
     )
-    return [place for _, place in sorted(coming)][:MOST_AWAITED]
+    return [place for _, place in sorted(expected)][:MOST_AWAITED]
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """``quantity`` units of a line that come to a location by ``expected_at``."""
+    """``quantity`` units of a line that a location expects at ``expected_at``."""
 
     line: Line
     location_id: str
@@ -66,12 +68,12 @@ class Wait:
 
 
 def planned_waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | None:
-    """The supplies that the unassigned units of ``order`` would be promised of, the earliest first;
-    None when too little is to come."""
-    found = []
+    """The supplies that the unassigned units of ``order`` would be promised from, the earliest
+    first; None when too little is expected."""
+    planned = []
     for line in order.lines:
-        left = line.unassigned
-        coming = sorted(
+        remaining = line.unassigned
+        expected = sorted(
             (second, place, units)
             for place in serving_locations(
                 line, order.service_level, locations_with_supply(line.sku, supply), supply
@@ -79,21 +81,20 @@ def planned_waits(order: Order, supply: Supply, now: datetime) -> list[Wait] | N
             for second, units in supply.packs[line.sku].rows[place].expected
             if second > now.timestamp()
         )
-        for second, place, units in coming:
-            if taken := min(left, units):
-                at = datetime.fromtimestamp(second, UTC)
-                found.append(Wait(line, place, at, taken))
-                left -= taken
-        if left:
+        for second, place, units in expected:
+            if taken := min(remaining, units):
+                planned.append(Wait(line, place, datetime.fromtimestamp(second, UTC), taken))
+                remaining -= taken
+        if remaining:
             return None
-    return found
+    return planned
 
 
 def parcel_on_arrival(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel, Plan]:
-    """The offer that ``wait`` becomes when it has come, and what that costs."""
+    """The offer to make when the supply of ``wait`` has arrived, and the plan with its cost."""
     line = replace(wait.line, unassigned=wait.quantity)
     location, at = supply.locations[wait.location_id], wait.expected_at
-    there = candidate(
+    at_location = candidate(
         location,
         {line.sku: wait.quantity},
         wait.quantity,
@@ -103,22 +104,23 @@ def parcel_on_arrival(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel,
     )
     asked = Problem(
         lines=(routing_line(line, supply.products.get(line.sku)),),
-        candidates=(there,),
+        candidates=(at_location,),
         policy=supply.policy,
         now=at,
         service_level=order.service_level,
         destination=supply.destination,
     )
     taken = [Taken(line.line_id, wait.quantity)]
+    # The units that wait to be picked today say nothing about the day of the arrival.
     idle = replace(supply, unpicked={})
-    made = parcel(wait.location_id, line.method, taken, order.service_level, supply=idle, now=at)
-    return made, route(asked).plan
+    offer = parcel(wait.location_id, line.method, taken, order.service_level, supply=idle, now=at)
+    return offer, route(asked).plan
 
 
 def serving_locations(
     line: Line, service_level: ServiceLevel, places: Iterable[str], supply: Supply
 ) -> frozenset[str]:
-    """Of ``places`` those that can serve the line: where it is collected, or that send it."""
+    """The ``places`` that can serve the line: its pickup location, or those that can ship it."""
     if line.location_id is not None:
         return frozenset(place for place in places if place == line.location_id)
     return frozenset(

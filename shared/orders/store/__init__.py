@@ -3,12 +3,12 @@
     pk ORDER#<order_id>   sk ORDER                  the order
     pk ORDER#<order_id>   sk DECISION#<decision_id>#<part>   a routing too long for the order item
     pk ORDER#<order_id>   sk PAST#<part>            history and closed fulfillments of a long order
-    pk ORDER#<order_id>   sk ASKED#<name>           a request about the order was answered
+    pk ORDER#<order_id>   sk ASKED#<name>           names a request that was about the order
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
-                             ... #<location_id>     the same, for a rival that may accept it
-    pk IDEM#<name>        sk IDEM                   a request that was answered, kept for 30 days
-    pk SUPPLY#<sku>#<location>   sk <since>#<order_id>#<line_id>#<reference>   the backordered lines
-                                                    that wait for supply of a position, in order
+                             ... #<location_id>     the same for a rival that may accept it
+    pk IDEM#<name>        sk IDEM                   an answered request, kept for 30 days
+    pk SUPPLY#<sku>#<location>   sk <since>#<order_id>#<line_id>#<reference>   a claim on supply of
+                                                    a position, the longest waiting line first
 
     by_profile    profile_key PROFILE#<profile_id>, placed_at            orders of a shopper
     by_location   location_key LOC#<location_id>#<state>, pick_key       pick list of a location
@@ -16,7 +16,7 @@
 
 An order changes in one transaction: the document at the version that was read, one part for each
 stock position, the hold that becomes the order, the record of the request, and the claims on
-supply. All of them are written or none is.
+supply.
 """
 
 from shared.orders.store.claims import waiting_lines

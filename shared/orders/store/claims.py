@@ -1,4 +1,4 @@
-"""Backordered lines by the position whose supply they wait for."""
+"""Claims of backordered lines, by the position whose supply they wait for."""
 
 from datetime import datetime
 
@@ -12,25 +12,25 @@ from shared.orders.store.keys import orders_table
 
 
 def waiting_lines(sku: str, location_id: str) -> list[WaitingLine]:
-    """The claims on the supplies of a position, by those who have waited longest (strongly
-    consistent)."""
+    """The claims on the supplies of a position, the longest waiting first (strongly consistent)."""
     rows = tables.query(
         orders_table(),
         "pk = :pk",
         to_item({":pk": f"SUPPLY#{sku}#{location_id}"}),
         ConsistentRead=True,
     )
-    found = []
+    lines = []
     for row in rows:
         since, order_id, line_id, reference = row["sk"].split("#", 3)
         claim = Claim(
             location_id, reference, row["quantity"], datetime.fromisoformat(row["expected_at"])
         )
-        found.append(WaitingLine(datetime.fromisoformat(since), order_id, line_id, claim))
-    return found
+        lines.append(WaitingLine(datetime.fromisoformat(since), order_id, line_id, claim))
+    return lines
 
 
 def claim_parts(before: Order | None, order: Order) -> list[Part]:
+    """The parts of a transaction that write and delete the claims that differ from ``before``."""
     old, new = _claims(before), _claims(order)
     parts: list[Part] = []
     for key in sorted(old.keys() | new.keys()):

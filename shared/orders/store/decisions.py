@@ -1,4 +1,4 @@
-"""Routing decisions: short ones inside the order item, long ones beside it in pieces."""
+"""Store routing decisions: short ones in the order item, long ones beside it in pieces."""
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Part
@@ -7,56 +7,55 @@ from shared.orders.model import Order, decision_id
 from shared.orders.store.keys import orders_table
 
 INLINE = 4096
-"""Bytes of decisions that are kept in the order: every change writes them again."""
-
-
+"""The most bytes of decisions in the order item, which every change writes again."""
 PIECE = 350_000
-"""Bytes of one item of a decision that lies beside its order."""
+"""The most bytes of a decision in one item beside its order."""
 
 
 def inline_decisions(order: Order) -> list[bytes | str]:
-    """The decisions as the document has them: the first few bytes, and of the rest their ids."""
-    found: list[bytes | str] = []
-    left = INLINE
+    """The decisions as the order item has them: bytes as far as INLINE allows, ids of the
+    others."""
+    inline: list[bytes | str] = []
+    remaining = INLINE
     for decision in order.decisions:
-        if isinstance(decision, bytes) and len(decision) <= left:
-            left -= len(decision)
-            found.append(decision)
+        if isinstance(decision, bytes) and len(decision) <= remaining:
+            remaining -= len(decision)
+            inline.append(decision)
         else:
-            found.append(decision_id(decision))
-    return found
+            inline.append(decision_id(decision))
+    return inline
 
 
 def decision_parts(order: Order) -> list[Part]:
-    """The decisions that are to lie beside the order. Their id is made of what is in them: written
-    again, they are the same."""
+    """The parts that write decisions beside the order. The id is a hash of the bytes, so that
+    writing one again changes nothing."""
     parts: list[Part] = []
-    for decision, kept in zip(order.decisions, inline_decisions(order), strict=True):
-        if isinstance(decision, str) or isinstance(kept, bytes):
+    for decision, inline in zip(order.decisions, inline_decisions(order), strict=True):
+        if isinstance(decision, str) or isinstance(inline, bytes):
             continue
         for number, start in enumerate(range(0, len(decision), PIECE)):
             item = {
                 "pk": f"ORDER#{order.order_id}",
-                "sk": f"DECISION#{kept}#{number:02d}",
+                "sk": f"DECISION#{inline}#{number:02d}",
                 "decision": decision[start : start + PIECE],
             }
             parts.append({"Put": {"TableName": orders_table(), "Item": to_item(item)}})
     return parts
 
 
-def decision(order_id: str, kept: bytes | str) -> bytes:
-    """The bytes of one of the order's decisions: one Query when it lies beside the order.
+def decision(order_id: str, stored: bytes | str) -> bytes:
+    """The bytes of a decision of the order: one Query when only its id is ``stored`` in the order.
 
-    Raises LookupError when it is not there.
+    Raises LookupError when a piece of it is missing.
     """
-    if isinstance(kept, bytes):
-        return kept
+    if isinstance(stored, bytes):
+        return stored
     rows = tables.query(
         orders_table(),
         "pk = :pk AND begins_with(sk, :decision)",
-        to_item({":pk": f"ORDER#{order_id}", ":decision": f"DECISION#{kept}#"}),
+        to_item({":pk": f"ORDER#{order_id}", ":decision": f"DECISION#{stored}#"}),
     )
-    found = b"".join(row["decision"] for row in rows)
-    if decision_id(found) != kept:
-        raise LookupError(f"decision {kept} of order {order_id} is not whole")
-    return found
+    data = b"".join(row["decision"] for row in rows)
+    if decision_id(data) != stored:
+        raise LookupError(f"decision {stored} of order {order_id} is incomplete")
+    return data

@@ -1,4 +1,4 @@
-"""What orders of the last weeks wanted sent, and where to: table ``orders``, read by a scan."""
+"""The units that recent orders shipped, and where to: a scan of the table ``orders``."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """Units by SKU of one order's lines that are sent."""
+    """The units by SKU of the lines of one order that are shipped."""
 
     placed_at: datetime
     ship_to: DeliveryPlace
@@ -24,7 +24,8 @@ class Shipment:
 
 
 def shipments_since(since: datetime) -> Iterator[Shipment]:
-    """In no order of note. It costs what it reads: the whole table, decisions included."""
+    """The shipments of the orders placed since then, in no particular order. The scan reads the
+    whole table, decisions included, and costs as much."""
     after: Item | None = None
     while True:
         page = tables.scan_page(

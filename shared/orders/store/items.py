@@ -1,4 +1,4 @@
-"""Items of the table ``orders`` as values."""
+"""Convert items of the table ``orders`` to values, and values to items."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,22 +22,22 @@ from shared.orders.model import (
 
 
 def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfillment]]:
-    """What of an order one part of its past has."""
+    """The history entries and closed fulfillments in one part of an order's past."""
     return (
         [entry_of_row(entry) for entry in item["history"]],
-        [fulfillment_of_row(found) for found in item["fulfillments"]],
+        [fulfillment_of_row(row) for row in item["fulfillments"]],
     )
 
 
 def reserved_by_transfer(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
-    """Units that are reserved for a transfer until it is shipped, by (SKU, location)."""
+    """Units reserved for a transfer until it is shipped, by (SKU, location_id)."""
     if item["state"] != "requested":
         return Counter()
     return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
 
 
 def order_of_item(item: Mapping[str, Any]) -> Order:
-    """An order from the plain values of its item: of a read, or an image of the stream."""
+    """An order from the values of its item, read from the table or from a stream image."""
     ship_to = item.get("ship_to")
     return Order(
         order_id=item["order_id"],
@@ -99,7 +99,7 @@ def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:
 
 
 def to_plain(value: Any) -> Any:
-    """What ``asdict`` gives, as an item holds it: instants as texts, without what is None."""
+    """The result of ``asdict`` as an item stores it: instants as text, without None."""
     match value:
         case datetime():
             return rfc3339(value)

@@ -8,11 +8,9 @@ from shared.aws.settings import table_name
 from shared.web.idempotency import Request
 
 TRANSFERS_DUE = "DUE#TRANSFERS"
-"""The partition of by_deadline that has the transfers."""
-
-
+"""The partition of the index by_deadline that has the transfers."""
 SHARDS = 4
-"""Partitions of by_deadline: each takes 1,000 changes of orders a second."""
+"""Partitions of by_deadline with orders: each takes 1,000 changes of orders a second."""
 
 
 def orders_table() -> str:
@@ -28,7 +26,7 @@ def record_key(request: Request) -> Key:
 
 
 def order_id_of_request(request: Request) -> str:
-    """The id of the order that ``request`` places when it names none: 16 letters and digits."""
+    """The id of an order whose request names none: 16 letters and digits of the request's name."""
     return base64.b32encode(bytes.fromhex(request.name)[:10]).decode()
 
 

@@ -28,14 +28,17 @@ REASONS: Mapping[str, str] = {
     "fulfillment.rejected": "stock_taking",
     "return.received": "returned",
 }
-"""GS1 CBV words for the ledger; reserving and releasing is ``reserved``."""
+"""The reasons in the ledger, as words of GS1 CBV; reserving and releasing is ``reserved``."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotWritten:
-    """Why nothing was written. ``changed``: the order is not as it was read. ``answered``: the
-    request has been carried out by somebody else. ``learnt``: by (location_id,
-    sku) the positions that refused, as they are."""
+    """Why nothing was written.
+
+    ``changed``: the order has changed since it was read. ``answered``: the request has been
+    answered already. ``learnt``: the current facts of the positions that refused, by (location_id,
+    SKU). Nothing of these: a condition of a part beside the order failed.
+    """
 
     changed: bool = False
     answered: StoredAnswer | None = None
@@ -52,27 +55,29 @@ def commit(
     before: Order | None = None,
     beside: Sequence[Part] = (),
 ) -> NotWritten | None:
-    """Writes the change as one transaction; None when it was written, else why it was not.
+    """Write the change in one transaction; None when it was written, else the reason.
 
-    A new order carries its request and answer itself. A record of the request is written too when
-    its name does not follow from the order's id: for an id of the channel's own, for every action.
-    What the order waits for, and did not ``before`` (or the other way round), is written down too,
-    and what is ``beside`` it; a refusal of that is a Lost that says nothing.
+    The transaction has the order, its stock positions, the claims that differ from ``before``, long
+    decisions, the past of a long order, and the parts ``beside`` them. A new order stores its
+    request and answer itself. A record of the request is written as well when the order's id does
+    not follow from it: for an id that the channel chose, and for every later action.
 
-    Raises LawBroken (and writes nothing) for an order that does not conserve its units,
-    HoldClosed, TooMuchAtOnce when it would touch more than a transaction can.
+    Raises LawBroken for an order that does not conserve its units, HoldClosed, TooMuchAtOnce for
+    more items than a transaction can have. Nothing is written then.
     """
     change = replace(change, order=as_storable(change.order))
     order = change.order
     check(order)
     new = order.version == 0
-    aside: list[Part] = []
+    past_parts: list[Part] = []
     if before is not None and _size(order) > MOST_IN_ORDER:
-        shorter, gone = split_past(before, order)
-        if gone.history or gone.fulfillments:
-            aside = [_past_part(gone)]
+        shorter, past = split_past(before, order)
+        if past.history or past.fulfillments:
+            past_parts = [_past_part(past)]
             change = replace(change, order=shorter)
-    parts: list[Part] = [_new(change, request, answer) if new else _changed(change)]
+    parts: list[Part] = [
+        _new_order_part(change, request, answer) if new else _changed_order_part(change)
+    ]
     hold_at = record_at = None
     if hold is not None:
         hold_at = len(parts)
@@ -84,7 +89,7 @@ def commit(
             parts.append(_asked_part(request, order.order_id, now))
     parts += claim_parts(before, order)
     parts += decision_parts(order)
-    parts += [*aside, *beside]
+    parts += [*past_parts, *beside]
     effects = sum_effects(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise TooMuchAtOnce(
@@ -98,10 +103,10 @@ def commit(
     if record_at in refused and (record := refused[record_at]):
         return NotWritten(answered=StoredAnswer(record["digest"], record["answer"]))
     if 0 in refused:
-        document = refused[0]
-        mine = new and document and request and document["request"]["name"] == request.name
+        stored = refused[0]
+        same_request = new and stored and request and stored["request"]["name"] == request.name
         return NotWritten(
-            changed=True, answered=first_answer(document) if document and mine else None
+            changed=True, answered=first_answer(stored) if stored and same_request else None
         )
     if hold is not None and hold_at in refused:
         item = refused[hold_at]
@@ -127,7 +132,7 @@ def _cause(change: OrderChange) -> Cause:
     )
 
 
-def _new(change: OrderChange, request: Request | None, answer: str) -> Part:
+def _new_order_part(change: OrderChange, request: Request | None, answer: str) -> Part:
     order = change.order
     item = {
         "pk": f"ORDER#{order.order_id}",
@@ -142,7 +147,7 @@ def _new(change: OrderChange, request: Request | None, answer: str) -> Part:
         "hold_id": order.hold_id,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer,
-        **_moving(order),
+        **_changing_attributes(order),
     }
     return {
         "Put": {
@@ -154,15 +159,15 @@ def _new(change: OrderChange, request: Request | None, answer: str) -> Part:
     }
 
 
-def _changed(change: OrderChange) -> Part:
+def _changed_order_part(change: OrderChange) -> Part:
     order = change.order
-    moving = _moving(order)
-    gone = [name for name, value in moving.items() if value is None]
-    values = to_item({f":{name}": value for name, value in moving.items() if value is not None})
-    names = {f"#{name}": name for name in moving}
-    update = "SET " + ", ".join(f"#{name} = :{name}" for name in moving if name not in gone)
-    if gone:
-        update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+    attributes = _changing_attributes(order)
+    removed = [name for name, value in attributes.items() if value is None]
+    values = to_item({f":{name}": value for name, value in attributes.items() if value is not None})
+    names = {f"#{name}": name for name in attributes}
+    update = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes if name not in removed)
+    if removed:
+        update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
     return {
         "Update": {
             "TableName": orders_table(),
@@ -176,15 +181,15 @@ def _changed(change: OrderChange) -> Part:
     }
 
 
-def _moving(order: Order) -> dict[str, Any]:
-    """The attributes that change with an order; None is to be taken away."""
+def _changing_attributes(order: Order) -> dict[str, Any]:
+    """The attributes that every change of an order writes; None removes one."""
     due = order.deadline
     return {
         "version": order.version + 1,
         "state": order.state,
         "payment": to_plain(asdict(order.payment)),
         "lines": [to_plain(asdict(line)) for line in order.lines],
-        "fulfillments": [to_plain(asdict(found)) for found in order.fulfillments],
+        "fulfillments": [to_plain(asdict(part)) for part in order.fulfillments],
         "history": [to_plain(asdict(entry)) for entry in order.history],
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
@@ -194,29 +199,30 @@ def _moving(order: Order) -> dict[str, Any]:
 
 
 MOST_IN_ORDER = 48_000
-"""Bytes, about, of history and fulfillments with which the closed ones move beside the order: it is
-written whole with every change, and an item has at most 400 KB."""
+"""Approximate bytes of history and fulfillments from which the closed part moves beside the order:
+every change writes the whole item, which has at most 400 KB."""
 
 
 def _size(order: Order) -> int:
-    """Of what grows with everything that happens, in bytes, about."""
+    """The approximate bytes of fulfillments and history, the parts of an order that grow."""
     rows: list[Fulfillment | OrderEntry] = [*order.fulfillments, *order.history]
     return sum(len(repr(to_plain(asdict(row)))) for row in rows)
 
 
-def _past_part(gone: Order) -> Part:
-    """``gone`` is what ``outgrown`` has taken from the order; the same part is never written twice,
-    as the order's version guards it."""
+def _past_part(past: Order) -> Part:
+    """Writes what ``split_past`` has taken from the order. The version of the order guards the part
+    against being written twice."""
     item = {
-        "pk": f"ORDER#{gone.order_id}",
-        "sk": f"PAST#{gone.past.parts:06d}",
-        "fulfillments": [to_plain(asdict(found)) for found in gone.fulfillments],
-        "history": [to_plain(asdict(entry)) for entry in gone.history],
+        "pk": f"ORDER#{past.order_id}",
+        "sk": f"PAST#{past.past.parts:06d}",
+        "fulfillments": [to_plain(asdict(part)) for part in past.fulfillments],
+        "history": [to_plain(asdict(entry)) for entry in past.history],
     }
     return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}
 
 
 def record_part(request: Request, order_id: str, answer: str, now: datetime) -> Part:
+    """Writes the record of an answered request, for replays within 30 days."""
     item = {
         "pk": f"IDEM#{request.name}",
         "sk": "IDEM",
@@ -229,15 +235,15 @@ def record_part(request: Request, order_id: str, answer: str, now: datetime) -> 
         "Put": {
             "TableName": orders_table(),
             "Item": to_item(item),
-            # Holds when the request has not been carried out.
+            # Holds when the request has not been answered.
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
 
 
 def _asked_part(request: Request, order_id: str, now: datetime) -> Part:
-    """That ``request`` was about the order: its answer may tell of the buyer, and is found by it
-    when that person is erased."""
+    """Notes with the order that ``request`` was about it. The stored answer may contain data of the
+    buyer; an erasure finds it by this row."""
     item = {
         "pk": f"ORDER#{order_id}",
         "sk": f"ASKED#{request.name}",

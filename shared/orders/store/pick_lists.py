@@ -1,11 +1,11 @@
-"""Pick lists: rows projected from the fulfillments of orders, read by location."""
+"""Pick lists by location: one row for each fulfillment, projected from the orders."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared.availability.store.unpicked import count_part as unpicked_part
+from shared.availability.store.unpicked import count_part as unpicked_count_part
 from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.errors import Busy
@@ -19,7 +19,7 @@ from shared.web.idempotency import KEPT_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class PickRow:
-    """A row of a pick list: a fulfillment, as of ``order_version`` of its order."""
+    """A fulfillment as of ``order_version`` of its order."""
 
     order_id: str
     order_version: int
@@ -39,8 +39,8 @@ def pick_list(
     limit: int = 50,
     after: PageEnd | None = None,
 ) -> PickRowPage:
-    """Fulfillments of a location, state by state, in each the most urgent first."""
-    found: list[PickRow] = []
+    """Fulfillments of a location, state by state, the most urgent of each state first."""
+    rows: list[PickRow] = []
     more: dict[str, Any] = {}
     if after is not None:
         names = [str(name) for name in states]
@@ -57,24 +57,24 @@ def pick_list(
             orders_table(),
             "location_key = :location",
             to_item({":location": f"LOC#{location_id}#{state}"}),
-            limit + 1 - len(found),
+            limit + 1 - len(rows),
             IndexName="by_location",
             **more,
         )
         more = {}
-        found += [_pick(item) for item in page.items]
-        if len(found) > limit:
-            last = found[limit - 1].fulfillment
+        rows += [_pick(item) for item in page.items]
+        if len(rows) > limit:
+            last = rows[limit - 1].fulfillment
             rival = "" if last.location_id == location_id else f"#{location_id}"
             at = PageEnd(last.state, _pick_key(last), last.fulfillment_id + rival)
-            return PickRowPage(found[:limit], at)
-    return PickRowPage(found, None)
+            return PickRowPage(rows[:limit], at)
+    return PickRowPage(rows, None)
 
 
 def unpicked_orders(
     location_ids: Iterable[str], states: Sequence[FulfillmentState]
 ) -> Iterator[str]:
-    """The orders with fulfillments in ``states``, each once, location by location."""
+    """Ids of the orders with fulfillments in ``states``, each once, location by location."""
     seen: set[str] = set()
     for location_id in location_ids:
         after: PageEnd | None = None
@@ -90,42 +90,43 @@ def unpicked_orders(
 
 
 def project_pick_rows(order: Order, before: Order | None) -> int:
-    """Writes the rows of the fulfillments that are not as they were ``before``; how many.
+    """Write the rows of the fulfillments that have changed since ``before``; the number written.
 
-    Repeated or late, it changes nothing: a row only gets newer.
+    A repeated or late call changes nothing, because a row is only replaced by a newer version.
     """
-    known = {found.fulfillment_id: found for found in before.fulfillments} if before else {}
+    parts_before = {part.fulfillment_id: part for part in before.fulfillments} if before else {}
     written = 0
-    for found in order.fulfillments:
-        past = known.get(found.fulfillment_id)
-        if past == found:
+    for part in order.fulfillments:
+        part_before = parts_before.get(part.fulfillment_id)
+        if part_before == part:
             continue
-        written += _put_counted(order, found)
-        for rival in sorted({*found.rivals, *(past.rivals if past else ())}):
-            asked = rival if rival in found.rivals else None
-            written += _put_pick(order, found, f"FUL#{found.fulfillment_id}#{rival}", asked)
+        written += _put_own_row(order, part)
+        for rival in sorted({*part.rivals, *(part_before.rivals if part_before else ())}):
+            location_id = rival if rival in part.rivals else None
+            sk = f"FUL#{part.fulfillment_id}#{rival}"
+            written += _put_rival_row(order, part, sk, location_id)
     return written
 
 
-def _put_counted(order: Order, found: Fulfillment) -> bool:
-    """Puts the fulfillment's own row, and counts what that changes of the units that wait to be
-    picked, in one transaction: from what the row says to what it will say.
+def _put_own_row(order: Order, part: Fulfillment) -> bool:
+    """Write the row of the fulfillment at its own location, and the difference that it makes to the
+    number of unpicked units there, in one transaction. False when the stored row is newer.
 
     Raises Busy when others write the row at the same time.
     """
-    sk = f"FUL#{found.fulfillment_id}"
+    sk = f"FUL#{part.fulfillment_id}"
     for _ in tables.attempts():
         stored = tables.get(orders_table(), f"ORDER#{order.order_id}", sk, consistent=True)
         if stored and stored["order_version"] >= order.version:
             return False
-        change = Counter({found.location_id: _unpicked(found)})
+        change = Counter({part.location_id: _unpicked(part)})
         if stored:
-            past = fulfillment_of_row(stored["fulfillment"])
-            change.subtract({past.location_id: _unpicked(past)})
-        counts = [unpicked_part(place, units) for place, units in change.items() if units]
+            stored_part = fulfillment_of_row(stored["fulfillment"])
+            change.subtract({stored_part.location_id: _unpicked(stored_part)})
+        counts = [unpicked_count_part(place, units) for place, units in change.items() if units]
         row: dict[str, Any] = {
             "TableName": orders_table(),
-            "Item": to_item(_pick_row(order, found, sk, found.location_id)),
+            "Item": to_item(_pick_row(order, part, sk, part.location_id)),
             # Holds while nobody has written the row since it was read.
             "ConditionExpression": "attribute_not_exists(pk)",
         }
@@ -138,19 +139,20 @@ def _put_counted(order: Order, found: Fulfillment) -> bool:
             refused = tables.write("put_item", **row) is not None
         if not refused:
             return True
-    raise Busy(f"too many writers on {found.fulfillment_id}")
+    raise Busy(f"too many writers on {part.fulfillment_id}")
 
 
-def _unpicked(found: Fulfillment) -> int:
-    return sum(held.quantity for held in found.lines) if found.state in UNPICKED else 0
+def _unpicked(part: Fulfillment) -> int:
+    return sum(held.quantity for held in part.lines) if part.state in UNPICKED else 0
 
 
-def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> bool:
-    """Without ``location_id`` nobody is asked by this row any more: it is in no list, and goes."""
+def _put_rival_row(order: Order, part: Fulfillment, sk: str, location_id: str | None) -> bool:
+    """Write the row of a rival. Without ``location_id`` the row leaves the pick list and expires by
+    TTL."""
     refused = tables.write(
         "put_item",
         TableName=orders_table(),
-        Item=to_item(_pick_row(order, found, sk, location_id)),
+        Item=to_item(_pick_row(order, part, sk, location_id)),
         # Holds when there is no row yet, or one of an older version of the order.
         ConditionExpression="attribute_not_exists(pk) OR order_version < :version",
         ExpressionAttributeValues={":version": {"N": str(order.version)}},
@@ -158,25 +160,25 @@ def _put_pick(order: Order, found: Fulfillment, sk: str, location_id: str | None
     return refused is None
 
 
-def _pick_row(order: Order, found: Fulfillment, sk: str, location_id: str | None) -> dict[str, Any]:
+def _pick_row(order: Order, part: Fulfillment, sk: str, location_id: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "pk": f"ORDER#{order.order_id}",
         "sk": sk,
         "order_id": order.order_id,
         "order_version": order.version,
         "channel": order.channel,
-        "fulfillment": to_plain(asdict(found)),
+        "fulfillment": to_plain(asdict(part)),
     }
     if location_id is None:
-        row["ttl"] = int(found.offered_at.timestamp()) + KEPT_SECONDS
+        row["ttl"] = int(part.offered_at.timestamp()) + KEPT_SECONDS
     else:
-        row["location_key"] = f"LOC#{location_id}#{found.state}"
-        row["pick_key"] = _pick_key(found)
+        row["location_key"] = f"LOC#{location_id}#{part.state}"
+        row["pick_key"] = _pick_key(part)
     return row
 
 
-def _pick_key(found: Fulfillment) -> str:
-    return f"{rfc3339(found.deadline or found.offered_at)}#{found.fulfillment_id}"
+def _pick_key(part: Fulfillment) -> str:
+    return f"{rfc3339(part.deadline or part.offered_at)}#{part.fulfillment_id}"
 
 
 def _pick(item: Mapping[str, Any]) -> PickRow:

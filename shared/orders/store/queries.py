@@ -1,4 +1,4 @@
-"""Lists of orders: of a shopper, by ids, by deadline; and the units open orders reserve."""
+"""Lists of orders (of a shopper, by id, by deadline), and the units that open orders reserve."""
 
 import random
 from collections import Counter
@@ -22,8 +22,9 @@ from shared.orders.store.keys import SHARDS, TRANSFERS_DUE, order_key, orders_ta
 
 
 def overdue_orders(now: datetime, page: int) -> Iterator[str]:
-    """Ids of orders whose deadline has passed, the longest overdue of each shard first, read
-    ``page`` by page. Each time another shard is the first, so that none always waits for others."""
+    """Ids of orders whose deadline has passed, the longest overdue of each shard first, read in
+    pages of ``page`` rows. The shards are in random order, so that none always waits for the
+    others."""
     for number in random.sample(range(SHARDS), SHARDS):
         rows = tables.query(
             orders_table(),
@@ -39,31 +40,31 @@ def overdue_orders(now: datetime, page: int) -> Iterator[str]:
 def reserved_by_open(
     named: Iterable[str] = (),
 ) -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
-    """What each open order holds now, by (SKU, location), and the hold that it has taken over; and
-    what each transfer does that is not shipped yet.
+    """The units by (SKU, location_id) that each open order reserves, with the id of the hold that
+    it was made from; then those that each transfer reserves until it is shipped.
 
-    An order that holds anything has a deadline, and stands in that index; but an index may be
-    behind, and only says where to look: what is held is read from the orders (strongly
-    consistent). ``named`` are ids of orders and transfers to be looked at beside it.
+    Every order that reserves units has a deadline, so that the index by_deadline names it. The
+    index may be behind: the units are read from the orders themselves (strongly consistent), and
+    ``named`` orders and transfers are read in addition.
     """
     ids = frozenset(named)
     keys = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
     for number in range(SHARDS):
-        keys |= _waiting_for(f"DUE#{number}")
-    left = iter(sorted(keys))
-    while some := list(islice(left, tables.READ_KEYS)):
-        found = tables.get_many(some, consistent=True, only=("hold_id", "fulfillments"))
-        for item in found.values():
+        keys |= _keys_with_deadline(f"DUE#{number}")
+    remaining = iter(sorted(keys))
+    while batch := list(islice(remaining, tables.READ_KEYS)):
+        items = tables.get_many(batch, consistent=True, only=("hold_id", "fulfillments"))
+        for item in items.values():
             parts = (fulfillment_of_row(row) for row in item["fulfillments"])
             yield item.get("hold_id"), units_held(parts)
     keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
-    left = iter(sorted(keys | _waiting_for(TRANSFERS_DUE)))
-    while some := list(islice(left, tables.READ_KEYS)):
-        for item in tables.get_many(some, consistent=True).values():
+    remaining = iter(sorted(keys | _keys_with_deadline(TRANSFERS_DUE)))
+    while batch := list(islice(remaining, tables.READ_KEYS)):
+        for item in tables.get_many(batch, consistent=True).values():
             yield None, reserved_by_transfer(item)
 
 
-def _waiting_for(deadline_key: str) -> set[Key]:
+def _keys_with_deadline(deadline_key: str) -> set[Key]:
     rows = tables.query(
         orders_table(),
         "deadline_key = :key",
@@ -75,8 +76,8 @@ def _waiting_for(deadline_key: str) -> set[Key]:
 
 @dataclass(frozen=True, slots=True)
 class PageEnd:
-    """Where a page ended: the index's sort key, the id of the last row, and in a list of several
-    states which one it was."""
+    """Where a page ended: the sort key of the index, the id of the last row, and the state (or
+    ``profile``) whose rows were listed."""
 
     group: str
     key: str
@@ -94,14 +95,14 @@ def orders_of_profiles(
 ) -> OrderPage:
     """The orders placed under any of these ids of one person, the newest first (eventually
     consistent, like every index)."""
-    found: list[Order] = []
+    orders: list[Order] = []
     for profile_id in sorted(profile_ids):
         rows = _placed_before(profile_id, limit + 1, after)
-        found += islice(rows, limit + 1)
-    found.sort(key=_newness, reverse=True)
-    last = found[limit - 1] if len(found) > limit else None
+        orders += islice(rows, limit + 1)
+    orders.sort(key=_newness, reverse=True)
+    last = orders[limit - 1] if len(orders) > limit else None
     return OrderPage(
-        found[:limit],
+        orders[:limit],
         PageEnd("profile", rfc3339(last.placed_at), last.order_id) if last else None,
     )
 
@@ -124,7 +125,7 @@ def _newness(order: Order) -> tuple[str, str]:
 
 
 def orders_by_id(order_ids: Iterable[str]) -> list[Order]:
-    """The orders that exist among ``order_ids``, in their order: one call per 100."""
+    """The orders that exist among ``order_ids``, in the same order: one call per 100."""
     keys = [order_key(order_id) for order_id in dict.fromkeys(order_ids)]
     items = tables.get_many(keys)
     return [order_of_item(items[key]) for key in keys if key in items]
@@ -133,9 +134,8 @@ def orders_by_id(order_ids: Iterable[str]) -> list[Order]:
 def first_decisions_since(
     since: datetime, limit: int, after: tuple[str, str] | None = None
 ) -> tuple[list[tuple[str, bytes]], tuple[str, str] | None]:
-    """How the orders placed since then were first routed, by id, in no order of note; and where
-    to go on. ``limit`` bounds the items that are looked at: a scan, which costs what it
-    reads."""
+    """The id and first routing decision of orders placed since then, in no particular order, and
+    the key to continue after. ``limit`` bounds the items that the scan reads, and so its cost."""
     page = tables.scan_page(
         orders_table(),
         limit,
@@ -144,11 +144,11 @@ def first_decisions_since(
         ProjectionExpression="pk, decisions",
         ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
     )
-    found = [
+    decisions = [
         (name, decision(name, item["decisions"][0]))
         for item in page.items
         if item["decisions"] and (name := item["pk"].removeprefix("ORDER#"))
     ]
     if page.last is None:
-        return found, None
-    return found, (page.last["pk"]["S"], page.last["sk"]["S"])
+        return decisions, None
+    return decisions, (page.last["pk"]["S"], page.last["sk"]["S"])

@@ -1,4 +1,4 @@
-"""Read an order, the answer of a request, and everything a placement looks at."""
+"""Read an order, the stored answer of a request, and the inputs of a placement."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from shared.web.idempotency import Request
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """A request that has taken effect: what it was, and the JSON it was given."""
+    """The answer of an earlier request: the digest of its payload, and the JSON."""
 
     digest: str
     answer: str
@@ -31,30 +31,30 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class OrderLookup:
-    """The order as it stands, and the answer to the request, if it has been carried out."""
+    """The stored order, and the answer to the request when there is one already."""
 
     order: Order | None
     answered: StoredAnswer | None
 
 
 def find(order_id: str) -> Order | None:
-    """The order as it stands now (strongly consistent)."""
+    """The stored order (strongly consistent)."""
     item = tables.get(orders_table(), f"ORDER#{order_id}", "ORDER", consistent=True)
     return order_of_item(item) if item else None
 
 
 def look_up(order_id: str, request: Request | None = None) -> OrderLookup:
-    """The order and the request's record as they stand now (strongly consistent): one call."""
-    wanted = _names(order_id, request)
-    return _found(tables.get_many(wanted, consistent=True), order_id, request)
+    """The stored order and the answer of the request (strongly consistent): one call."""
+    keys = _lookup_keys(order_id, request)
+    return _lookup_of(tables.get_many(keys, consistent=True), order_id, request)
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementInputs:
-    """What a placement looks at, read in one call, and one more when the pack of a SKU lies in more
-    than one item; it may be stale, the transaction is not."""
+    """Everything that a placement reads before it plans. It may be stale: the conditions of the
+    transaction are checked against the stored items."""
 
-    found: OrderLookup
+    lookup: OrderLookup
     packs: dict[str, Pack]
     products: dict[str, Product]
     pulls: dict[str, SkuFutureOrders]
@@ -67,42 +67,44 @@ def read_placement(
     request: Request | None = None,
     hold_id: str | None = None,
 ) -> PlacementInputs:
-    wanted = list(dict.fromkeys(skus))
-    names = _names(order_id, request) if order_id is not None else []
+    """Read the inputs of a placement (eventually consistent): one call, and one more when the pack
+    of a SKU has more than one item."""
+    distinct_skus = list(dict.fromkeys(skus))
+    lookup_keys = _lookup_keys(order_id, request) if order_id is not None else []
     hold_key = Key(stock.stock_table(), f"HOLD#{hold_id}", "HOLD")
     keys = [
-        *names,
-        *map(pack_key, wanted),
-        *map(product_key, wanted),
-        *map(future_orders_key, wanted),
+        *lookup_keys,
+        *map(pack_key, distinct_skus),
+        *map(product_key, distinct_skus),
+        *map(future_orders_key, distinct_skus),
     ]
     items = tables.get_many([*keys, hold_key] if hold_id is not None else keys)
     hold = items.get(hold_key)
     return PlacementInputs(
-        found=_found(items, order_id, request),
-        packs=packs_of(items[pack_key(sku)] for sku in wanted if pack_key(sku) in items),
+        lookup=_lookup_of(items, order_id, request),
+        packs=packs_of(items[pack_key(sku)] for sku in distinct_skus if pack_key(sku) in items),
         products={
             sku: product_of_item(items[product_key(sku)])
-            for sku in wanted
+            for sku in distinct_skus
             if product_key(sku) in items
         },
         pulls={
             sku: future_orders_of_item(items[future_orders_key(sku)])
-            for sku in wanted
+            for sku in distinct_skus
             if future_orders_key(sku) in items
         },
         hold=stock.hold_of_item(hold) if hold else None,
     )
 
 
-def _names(order_id: str, request: Request | None) -> list[Key]:
-    """Where the order lies, and each place where the request may have left its name."""
+def _lookup_keys(order_id: str, request: Request | None) -> list[Key]:
+    """The key of the order, and those of the items that may have the request's answer."""
     if request is None:
         return [order_key(order_id)]
     return [order_key(order_id), order_key(order_id_of_request(request)), record_key(request)]
 
 
-def _found(
+def _lookup_of(
     items: Mapping[Key, dict[str, Any]], order_id: str | None, request: Request | None
 ) -> OrderLookup:
     document = items.get(order_key(order_id)) if order_id is not None else None
@@ -122,14 +124,15 @@ def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> StoredAn
 
 
 def first_answer(item: Mapping[str, Any]) -> StoredAnswer:
-    """How the request that placed the order was answered: kept in the order itself."""
+    """The answer of the request that placed the order, which is stored in the order item."""
     return StoredAnswer(item["request"]["digest"], item["answer"])
 
 
 def with_past(order: Order) -> Order:
-    """With all that lies beside it: one Query more for a long order. Only to be told, not stored.
+    """The order with the history and fulfillments stored beside it, to read and not to store: one
+    Query for a long order, none for others.
 
-    Raises LookupError when a part of it is not there.
+    Raises LookupError when a part is missing.
     """
     if not order.past.parts:
         return order
@@ -149,13 +152,13 @@ def with_past(order: Order) -> Order:
     )
     parts = [past_of_item(row) for row in rows]
     history = [entry for entries, _ in parts for entry in entries]
-    fulfillments = [found for _, closed in parts for found in closed]
+    fulfillments = [part for _, closed in parts for part in closed]
     if (len(history), len(fulfillments)) != (order.past.entries, order.past.fulfillments):
-        raise LookupError(f"the past of order {order.order_id} is not whole")
-    made = sorted(
+        raise LookupError(f"the past of order {order.order_id} is incomplete")
+    in_order = sorted(
         (*fulfillments, *order.fulfillments),
-        key=lambda found: int(found.fulfillment_id.rpartition(".")[2]),
+        key=lambda part: int(part.fulfillment_id.rpartition(".")[2]),
     )
     return replace(
-        order, fulfillments=tuple(made), history=(*history, *order.history), past=NO_PAST
+        order, fulfillments=tuple(in_order), history=(*history, *order.history), past=NO_PAST
     )

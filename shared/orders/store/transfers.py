@@ -1,12 +1,12 @@
 """Transfers, table ``orders``.
 
-    pk TRANSFER#<transfer_id>   sk TRANSFER   the transfer: all that is true of it
-    pk GIVING#<sku>   sk <location_id>#<transfer_id>   units that have not left there yet, projected
+    pk TRANSFER#<transfer_id>   sk TRANSFER   the transfer
+    pk GIVING#<sku>   sk <location_id>#<transfer_id>   units that have not left yet, projected
 
-    by_deadline   deadline_key DUE#TRANSFERS, deadline   what somebody has to act on
+    by_deadline   deadline_key DUE#TRANSFERS, deadline   transfers due
 
-A transfer changes as an order does: the document at the version that was read, one part for each
-stock position, and the request's record, in one transaction.
+A transfer changes like an order, in one transaction: the document at the version that was read, one
+part for each stock position, and the record of the request.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ from shared.web.idempotency import KEPT_SECONDS, Request
 ATTEMPTS = 8
 MOST_LINES = 90
 MOST_GIVING = 50
-"""Transfers that are looked at for one SKU."""
+"""The most transfers that are considered for one SKU."""
 
 
 def transfer_key(transfer_id: str) -> Key:
@@ -40,9 +40,9 @@ def transfer_key(transfer_id: str) -> Key:
 
 
 def find(transfer_id: str) -> Transfer:
-    """As it stands now (strongly consistent). Raises NotFound."""
-    found, _ = _look(transfer_id, None)
-    return found
+    """The stored transfer (strongly consistent). Raises NotFound."""
+    transfer, _ = _look_up(transfer_id, None)
+    return transfer
 
 
 def change(
@@ -53,41 +53,41 @@ def change(
     request: Request | None = None,
     answer: Callable[[Transfer], str] = lambda _: "",
 ) -> str | None:
-    """Carries ``decide`` out once; the answer, and to a replay the first one. ``decide`` is asked
-    again when somebody else was quicker; None changes nothing.
+    """Change the transfer once as ``decide`` says and return the answer; a replay gets the first
+    one. ``decide`` runs again when the transfer has changed meanwhile; its None changes nothing.
 
     Raises what ``decide`` raises; NotFound, KeyReused, Busy.
     """
     for _ in tables.attempts(ATTEMPTS):
-        found, answered = _look(transfer_id, request)
+        transfer, answered = _look_up(transfer_id, request)
         if request is not None and answered is not None:
             request.check(answered.digest)
             return answered.answer
-        moved = decide(found)
-        if moved is None:
+        decided = decide(transfer)
+        if decided is None:
             return None
-        text = answer(_stored(moved.transfer))
-        if _committed(moved, now, request, text):
+        text = answer(_as_stored(decided.transfer))
+        if _commit(decided, now, request, text):
             return text
     raise Busy(f"transfer {transfer_id} is being changed by too many at once")
 
 
 def request_once(
-    moved: TransferChange, now: datetime, request: Request, answer: Callable[[Transfer], str]
+    requested: TransferChange, now: datetime, request: Request, answer: Callable[[Transfer], str]
 ) -> str:
-    """Stores a new transfer and reserves its units; the answer, and to a replay the first one.
+    """Store a new transfer, reserve its units and return the answer; a replay gets the first one.
 
     Raises OutOfStock with every short SKU, KeyReused.
     """
-    transfer_id = moved.transfer.transfer_id
-    text = answer(_stored(moved.transfer))
+    transfer_id = requested.transfer.transfer_id
+    text = answer(_as_stored(requested.transfer))
     try:
-        if _committed(moved, now, request, text):
+        if _commit(requested, now, request, text):
             return text
     except OutOfStock:
-        if not _known(transfer_id, request):
+        if not _is_stored(transfer_id, request):
             raise
-    _, answered = _look(transfer_id, request)
+    _, answered = _look_up(transfer_id, request)
     if answered is None:
         raise KeyReused(f"there is a transfer {transfer_id} already, asked for with another key")
     request.check(answered.digest)
@@ -95,8 +95,8 @@ def request_once(
 
 
 def overdue_transfers(now: datetime, page: int) -> Iterator[str]:
-    """Ids of transfers whose deadline has passed, the longest overdue first, read ``page`` by
-    page."""
+    """Ids of transfers whose deadline has passed, the longest overdue first, read in pages of
+    ``page`` rows."""
     rows = tables.query(
         orders_table(),
         "deadline_key = :key AND deadline <= :now",
@@ -109,19 +109,20 @@ def overdue_transfers(now: datetime, page: int) -> Iterator[str]:
 
 
 def announce_supply(transfer: Transfer, now: datetime) -> None:
-    """Tells the positions at the other end what is to come: repeated or late, it changes nothing.
+    """Write the expected units into the positions of the receiver. A repeated or late call changes
+    nothing.
 
     Raises Busy when others write the same positions faster.
     """
     events = transfers.supply_events(transfer)
-    found = stock.positions_of((event.sku, event.location_id) for event in events)
+    positions = stock.positions_of((event.sku, event.location_id) for event in events)
     for event in events:
-        stock.apply_events([event], found.get((event.sku, event.location_id)), (), now)
+        stock.apply_events([event], positions.get((event.sku, event.location_id)), (), now)
 
 
 def index_unshipped(transfer: Transfer) -> None:
-    """Writes down which units could still stay where they are: repeated or late, it changes
-    nothing."""
+    """Write by SKU and donor the units that have not left, so that ``unshipped`` finds them. A
+    repeated or late call changes nothing."""
     for line in transfer.lines:
         units = line.open if transfer.state == "requested" else 0
         item = {
@@ -142,8 +143,8 @@ def index_unshipped(transfer: Transfer) -> None:
 
 
 def unshipped(sku: str, location_id: str | None = None) -> list[Transfer]:
-    """The transfers with units of ``sku`` that have not left (from ``location_id``), those that
-    were asked for last first; each as it stands now (strongly consistent)."""
+    """The transfers with units of ``sku`` that have not left (from ``location_id``), the latest
+    requested first. The transfers are read strongly consistent."""
     condition, values = "pk = :pk", {":pk": f"GIVING#{sku}"}
     if location_id is not None:
         condition += " AND begins_with(sk, :location)"
@@ -152,17 +153,21 @@ def unshipped(sku: str, location_id: str | None = None) -> list[Transfer]:
         row for row in tables.query(orders_table(), condition, to_item(values)) if row["quantity"]
     ]
     keys = [transfer_key(row["sk"].partition("#")[2]) for row in rows[:MOST_GIVING]]
-    found = map(transfer_of_item, tables.get_many(keys, consistent=True).values())
-    some = (one for one in found if one.state == "requested")
-    return sorted(some, key=lambda one: (one.requested_at, one.transfer_id), reverse=True)
+    stored = map(transfer_of_item, tables.get_many(keys, consistent=True).values())
+    requested = (transfer for transfer in stored if transfer.state == "requested")
+    return sorted(
+        requested,
+        key=lambda transfer: (transfer.requested_at, transfer.transfer_id),
+        reverse=True,
+    )
 
 
-def _known(transfer_id: str, request: Request) -> bool:
+def _is_stored(transfer_id: str, request: Request) -> bool:
     keys = [transfer_key(transfer_id), record_key(request)]
     return bool(tables.get_many(keys, consistent=True))
 
 
-def _look(transfer_id: str, request: Request | None) -> tuple[Transfer, StoredAnswer | None]:
+def _look_up(transfer_id: str, request: Request | None) -> tuple[Transfer, StoredAnswer | None]:
     keys = [transfer_key(transfer_id)]
     if request is not None:
         keys.append(record_key(request))
@@ -175,25 +180,27 @@ def _look(transfer_id: str, request: Request | None) -> tuple[Transfer, StoredAn
     return transfer_of_item(document), answered
 
 
-def _committed(moved: TransferChange, now: datetime, request: Request | None, answer: str) -> bool:
-    """Whether it was written; not when somebody else was quicker. Raises OutOfStock."""
-    transfer = moved.transfer
+def _commit(change: TransferChange, now: datetime, request: Request | None, answer: str) -> bool:
+    """Write the change in one transaction; False when the transfer has changed since it was read.
+    Raises OutOfStock."""
+    transfer = change.transfer
     transfers.check(transfer)
-    parts = [document_part(moved)]
+    parts = [document_part(change)]
     if request is not None:
         parts.append(record_part(request, transfer.transfer_id, answer, now))
-    if len(parts) + len(moved.effects) > tables.WRITE_PARTS:
+    if len(parts) + len(change.effects) > tables.WRITE_PARTS:
         raise InvalidRequest(
-            "a transfer has too many lines", [{"path": "$.lines", "message": f"{MOST_LINES}"}]
+            "a transfer has too many lines",
+            [{"path": "$.lines", "message": f"at most {MOST_LINES} lines"}],
         )
     cause = Cause(
         source=SOURCE,
         id=f"{transfer.transfer_id}@{transfer.version + 1}",
-        type=moved.cause,
-        reason=moved.reason,
+        type=change.cause,
+        reason=change.reason,
         reference=transfer.transfer_id,
     )
-    done = stock.commit_effects(_landing(moved), cause, now, parts)
+    done = stock.commit_effects(_with_landings(change), cause, now, parts)
     if any(effect.supply for effect, _ in done.short):
         return False
     if done.short:
@@ -201,23 +208,24 @@ def _committed(moved: TransferChange, now: datetime, request: Request | None, an
     return done.written
 
 
-def _landing(moved: TransferChange) -> list[Effect]:
-    """Its effects; of units that arrive, those that are promised are reserved for who waits."""
-    arriving = [effect for effect in moved.effects if effect.on_hand > 0]
+def _with_landings(change: TransferChange) -> list[Effect]:
+    """The effects of the change, with arriving units reserved for the backorders that were promised
+    them."""
+    arriving = [effect for effect in change.effects if effect.on_hand > 0]
     if not arriving:
-        return list(moved.effects)
+        return list(change.effects)
     places = [(effect.sku, effect.location_id) for effect in arriving]
     positions = stock.positions_of(places, consistent=True)
-    reference = moved.transfer.transfer_id
+    reference = change.transfer.transfer_id
     return [
         receive_supply(effect, positions.get((effect.sku, effect.location_id)), reference)
-        for effect in moved.effects
+        for effect in change.effects
     ]
 
 
-def document_part(moved: TransferChange) -> Part:
-    """What a transaction does to the document of a transfer."""
-    transfer = moved.transfer
+def document_part(change: TransferChange) -> Part:
+    """The part of a transaction that writes the transfer itself."""
+    transfer = change.transfer
     item: dict[str, Any] = {
         "pk": f"TRANSFER#{transfer.transfer_id}",
         "sk": "TRANSFER",
@@ -240,7 +248,7 @@ def document_part(moved: TransferChange) -> Part:
 
 
 def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
-    """A transfer from the plain values of its item: of a read, or an image of the stream."""
+    """A transfer from the values of its item, read from the table or from a stream image."""
     deadline = item.get("deadline")
     return Transfer(
         transfer_id=item["transfer_id"],
@@ -260,5 +268,5 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
     )
 
 
-def _stored(transfer: Transfer) -> Transfer:
+def _as_stored(transfer: Transfer) -> Transfer:
     return replace(transfer, version=transfer.version + 1)

@@ -202,7 +202,7 @@ def test_supplies_are_reviewed_for_what_has_happened_and_not_for_a_spreading(
         return {
             place
             for record in stream.records()
-            for _, _, place in keep_promises._changed(record["dynamodb"])
+            for _, _, place in keep_promises._tasks(record["dynamodb"])
         }
 
     packs.project("A", [units(place, 1, 0, awaited=5) for place in PLACES[:9]])

@@ -117,7 +117,7 @@ def test_one_promise_more_wakes_nobody() -> None:
     bought("o1", 2)
     before = image()
     bought("o2", 2)
-    assert list(keep_promises._changed(record(before, image())["dynamodb"])) == []
+    assert list(keep_promises._tasks(record(before, image())["dynamodb"])) == []
     announced("PO-1", 9, 12, minute=5)
-    (woken,) = keep_promises._changed(record(before, image())["dynamodb"])
+    (woken,) = keep_promises._tasks(record(before, image())["dynamodb"])
     assert woken == (backorders.review_supplies, "A", "depot")

@@ -384,7 +384,7 @@ def test_a_record_that_cannot_be_projected_comes_again_and_is_named_in_the_log(
     monkeypatch.setattr(store, "project_pick_rows", fail)
     with pytest.raises(AssertionError):
         projected()
-    lines = [line for line in caplog.records if line.message == "not projected"]
+    lines = [line for line in caplog.records if line.message == "change could not be projected"]
     assert lines
     assert "a person's words" not in str([vars(line) for line in lines])
 

@@ -302,8 +302,8 @@ def test_an_order_takes_exactly_what_is_held(change: Callable[[Order], Order]) -
     [
         ("nowhere", {}, "ship", "there is no such location"),
         ("nowhere", {}, "pickup", "there is no such location"),
-        ("denver", {"ship": False}, "ship", "it ships no orders"),
-        ("depot", {}, "pickup", "it hands over no orders"),
+        ("denver", {"ship": False}, "ship", "this location does not ship"),
+        ("depot", {}, "pickup", "this location does not offer pickup"),
     ],
 )
 def test_what_is_held_where_the_order_cannot_be_served_is_refused(
