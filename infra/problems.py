@@ -217,7 +217,9 @@ def codes(path: str, operation: Mapping[str, Any]) -> list[str]:
     if name in IDEMPOTENT:
         possible |= {"idempotency_key_missing", "idempotency_key_reused", "invalid_request"}
         possible.add("malformed_request")  # the digest is made of the body, also of an unused one
-    if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
+    if any(
+        parameter["name"].lower() == "if-match" for parameter in operation.get("parameters", ())
+    ):
         possible.add("version_mismatch")
     return [code for code in CODES if code in possible]
 

@@ -1,7 +1,5 @@
 """The routes of promises. They run the order router, so the orders Lambda answers them."""
 
-from aws_lambda_powertools.event_handler.router import Router
-
 from functions.orders.requests import now_in_milliseconds
 from shared.orders import promising
 from shared.orders.contract.promises import (
@@ -10,10 +8,10 @@ from shared.orders.contract.promises import (
     PromiseInput,
     PromisesAnswer,
 )
-from shared.web.api import idempotent, who
+from shared.web.api import idempotent, routes, who
 from shared.web.auth import needs
 
-router = Router()
+router = routes()
 
 
 @router.post(

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
-from aws_lambda_powertools.event_handler.router import Router
 
 from functions.customers.requests import Cursor, Limit, ProfilePath, act_of, record_reads
 from shared.customers import store
@@ -22,7 +21,7 @@ from shared.customers.contract.reviews import (
     VerdictInput,
     review_answer,
 )
-from shared.web.api import idempotent, who
+from shared.web.api import idempotent, routes, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Id
 from shared.web.cursor import cursor_of, key_of
@@ -31,7 +30,7 @@ MANAGE = needs("customers:manage")
 REVIEW_KEY = rf"[0-9TZ:.-]{{24}} {ID}"
 """The decoded cursor of the list of reviews: opened_at and review_id of its last row."""
 
-router = Router()
+router = routes()
 
 
 @router.get(

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
-from aws_lambda_powertools.event_handler.router import Router
 
 from functions.customers.requests import (
     JSON,
@@ -30,13 +29,13 @@ from shared.customers.contract.privacy import (
 )
 from shared.customers.store import erasing, exporting, files, jobs
 from shared.errors import Forbidden, NotFound
-from shared.web.api import idempotent, logger, who
+from shared.web.api import idempotent, logger, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Id
 from shared.web.crash import crash
 from shared.web.cursor import cursor_of, key_of
 
-router = Router()
+router = routes()
 
 
 @router.post(

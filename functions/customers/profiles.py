@@ -4,7 +4,6 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
-from aws_lambda_powertools.event_handler.router import Router
 
 from functions.customers.requests import (
     JSON,
@@ -36,14 +35,14 @@ from shared.customers.model.person import Interaction, Profile
 from shared.customers.store.values import milliseconds
 from shared.errors import InvalidRequest
 from shared.instants import must_have_passed
-from shared.web.api import idempotent, who
+from shared.web.api import idempotent, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Country
 from shared.web.cursor import cursor_of, key_of
 
 READ, WRITE = needs("customers:read"), needs("customers:write")
 
-router = Router()
+router = routes()
 
 
 @router.post(

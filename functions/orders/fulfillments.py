@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.event_handler.router import Router
 
 from functions.orders.requests import (
     LOCATION_PAGE,
@@ -29,7 +28,7 @@ from shared.orders.contract.fulfillments import (
 )
 from shared.orders.contract.orders import OrderAnswer
 from shared.orders.model import FulfillmentState, Order, OrderChange
-from shared.web.api import idempotent, who
+from shared.web.api import idempotent, routes, who
 from shared.web.auth import needs
 from shared.web.contract import LocationId
 
@@ -37,7 +36,7 @@ READ = needs("fulfillments:read")
 WRITE = needs("fulfillments:write")
 FULFILLMENT = "/v1/fulfillments/<fulfillment_id>"
 
-router = Router()
+router = routes()
 
 
 @router.get(

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.event_handler.router import Router
 
 from functions.orders.requests import (
     LOCATION_PAGE,
@@ -37,14 +36,14 @@ from shared.orders.contract.orders import (
     order_answer,
 )
 from shared.orders.model import FulfillmentState, Order, OrderChange
-from shared.web.api import idempotent, who
+from shared.web.api import idempotent, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId
 
 READ = needs("orders:read")
 WRITE = needs("orders:write")
 
-router = Router()
+router = routes()
 
 
 @router.post(

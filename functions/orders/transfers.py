@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from aws_lambda_powertools.event_handler.router import Router
 
 from functions.orders.requests import now_in_milliseconds
 from shared.errors import invalid
@@ -24,7 +23,7 @@ from shared.orders.model import transfers
 from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.store import order_id_of_request
 from shared.orders.store import transfers as transfers_store
-from shared.web.api import idempotent, who
+from shared.web.api import idempotent, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Id, Sku
 
@@ -33,7 +32,7 @@ MOST_SUGGESTED = 20
 TRANSFER = "/v1/transfers/<transfer_id>"
 TransferPath = Annotated[Id, Path(description="The id of the transfer.")]
 
-router = Router()
+router = routes()
 
 
 @router.post(

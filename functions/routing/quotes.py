@@ -1,16 +1,14 @@
 """The route of quotes. It runs the order router, so the orders Lambda answers it."""
 
-from aws_lambda_powertools.event_handler.router import Router
-
 from functions.orders.requests import now_in_milliseconds
 from shared.orders import placing
 from shared.orders.contract.decisions import QuoteAnswer, decision_answer
 from shared.orders.contract.fulfillments import part_answer
 from shared.orders.contract.orders import OrderInput
-from shared.web.api import who
+from shared.web.api import routes, who
 from shared.web.auth import needs
 
-router = Router()
+router = routes()
 
 
 @router.post(

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from aws_lambda_powertools.event_handler.router import Router
-
 from functions.orders.requests import now_in_milliseconds
 from shared.errors import NotFound
 from shared.orders import store
@@ -12,7 +10,7 @@ from shared.routing.model.decision import Decision
 from shared.routing.model.erased import is_erased_stub
 from shared.routing.model.whatif import what_if
 from shared.routing.store import policies
-from shared.web.api import who
+from shared.web.api import routes, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
 
@@ -21,7 +19,7 @@ WHAT_IF_ITEMS = 400
 DECISION_KEY = r"[^\n]+\n[^\n]+"
 """The decoded cursor: partition key and sort key of the last decision of the page before."""
 
-router = Router()
+router = routes()
 
 
 @router.post(

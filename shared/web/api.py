@@ -12,7 +12,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
@@ -40,6 +40,11 @@ def api() -> APIGatewayHttpResolver:
     app.exception_handler(RequestValidationError)(_refuse_input)
     app.exception_handler(NotFoundError)(_refuse_route)
     return app
+
+
+def routes() -> Router:
+    """An empty set of routes, for a resource that is one of several in an app."""
+    return Router()  # type: ignore[no-untyped-call]
 
 
 def serve(app: APIGatewayHttpResolver) -> Handler:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from functions.service.api import DOCUMENT, EVENTS
@@ -101,7 +101,7 @@ def _examples() -> Iterator[tuple[str, str, Any]]:
 
 
 def test_every_request_and_answer_has_an_example_that_fits_its_schema() -> None:
-    resource = Resource(contents=document, specification=DRAFT202012)
+    resource = DRAFT202012.create_resource(document)
     registry: Registry[Any] = Registry().with_resource("urn:document", resource)
     examples = list(_examples())
     assert len(examples) > len(OPERATIONS)
