@@ -49,7 +49,8 @@ def facts_at(places: Iterable[SkuLocation]) -> Stock:
         return {}
     positions = stock.positions_of(keys, consistent=True)
     return {
-        (location_id, sku): FloorFacts.of(positions.get((sku, location_id))) for sku, location_id in keys
+        (location_id, sku): FloorFacts.of(positions.get((sku, location_id)))
+        for sku, location_id in keys
     }
 
 

@@ -88,7 +88,7 @@ def test_the_generated_client_places_an_order(cloud: Deployed, client: Any) -> N
     def placed() -> Any:
         return place_order.sync(client=http, body=order, idempotency_key=key)
 
-    answer = eventually(lambda: found if hasattr(found := placed(), "order_id") else None)
+    answer: Any = eventually(lambda: found if hasattr(found := placed(), "order_id") else None)
     assert answer.lines[0].open_ == 2
     assert answer.fulfillments[0].location_id == store
     assert placed().order_id == answer.order_id

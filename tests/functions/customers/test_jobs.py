@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from functions.customers import privacy, sweep_jobs, work_off_jobs
 from functions.customers.api import handler
