@@ -252,9 +252,9 @@ def responses(path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
                     "content": {JSON: {"schema": {"$ref": f"{SCHEMAS}GatewayMessage"}}},
                 }
             )
-    for status in ("500", "503"):
-        if status in documented:
-            documented[status] = _problem_or_message(documented[status], "")
+    for name in ("500", "503"):
+        if name in documented:
+            documented[name] = _problem_or_message(documented[name], "")
     return documented
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from functions.customers import api, sweep_jobs, work_off_jobs
+from functions.customers import privacy, sweep_jobs, work_off_jobs
 from functions.customers.api import handler
 from infra import asyncapi
 from shared.aws import settings
@@ -143,7 +143,7 @@ def test_a_job_whose_message_was_never_sent_is_found(
     def down(*_: Any) -> None:
         raise ConnectionError("no queue")
 
-    environment.setattr(api, "send", down)
+    environment.setattr(privacy, "send", down)
     job_id = erased()
     assert jobs.waiting() == []
     assert sweep_jobs.handler({}, None) == {"due": 1}

@@ -37,7 +37,7 @@ def drafted(policy: Policy) -> None:
 def test_what_the_what_if_has_found_blocks_the_publication_with_its_figures(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    environment.setattr(orders, "WHAT_IF_ITEMS", 3)
+    environment.setattr("functions.routing.what_if.WHAT_IF_ITEMS", 3)
     drafted(TORN)
     found = tried(2)
     assert found["trial"]["through"] is False
