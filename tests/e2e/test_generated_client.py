@@ -88,7 +88,13 @@ def test_the_generated_client_places_an_order(cloud: Deployed, client: Any) -> N
     def placed() -> Any:
         return place_order.sync(client=http, body=order, idempotency_key=key)
 
-    answer: Any = eventually(lambda: found if hasattr(found := placed(), "order_id") else None)
+    def placed_order() -> Any:
+        """The order, once the stock is shown to the router."""
+        answer = placed()
+        assert isinstance(answer, models.OrderAnswer), answer
+        return answer
+
+    answer = eventually(placed_order)
     assert answer.lines[0].open_ == 2
     assert answer.fulfillments[0].location_id == store
     assert placed().order_id == answer.order_id
