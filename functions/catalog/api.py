@@ -58,7 +58,7 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> ProductsAnswer:
-    beginning = store.folded(query)
+    beginning = store.fold_title(query)
     after = key_of(cursor, rf"(?s){re.escape(beginning)}.*#{ID}") if cursor else None
     found = store.page(limit, beginning=query, after=after)
     return ProductsAnswer(

@@ -224,7 +224,7 @@ def job(job_id: Annotated[Id, Path()]) -> CustomerJob:
     if f"customers:{found.kind}" not in who(app).scopes:
         raise Forbidden(f"this takes the scope customers:{found.kind}")
     answer = job_answer(found)
-    until = found.ended_at + files.FILES_KEPT if found.ended_at else None
+    until = found.ended_at + files.KEPT if found.ended_at else None
     if found.kind == "export" and found.state == "done" and until and _now() < until:
         _note([store.find(found.profile_id).profile_id], "export link")
         links = [ExportedFile.model_validate(row) for row in files.links(found)]

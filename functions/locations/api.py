@@ -16,7 +16,7 @@ from shared.locations.contract import (
     PostalCodesInput,
     PutLocation,
 )
-from shared.locations.model import Kind, Point, around, point
+from shared.locations.model import Kind, Point, parse_point, within_radius
 from shared.web.api import api, serve
 from shared.web.auth import needs
 from shared.web.contract import ID, Country, LocationId
@@ -69,7 +69,7 @@ def list_locations(
     cursor: Annotated[str | None, Query()] = None,
 ) -> LocationsAnswer:
     if near is not None:
-        return _near(point(near), type, radius_km, limit, cursor)
+        return _near(parse_point(near), type, radius_km, limit, cursor)
     if radius_km is not None:
         raise invalid("query.radius_km", "needs near")
     found = store.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
@@ -120,7 +120,7 @@ def _near(
         for location in store.all_locations().values()
         if kind is None or location.type == kind
     ]
-    found = around(wanted, point, radius_km)
+    found = within_radius(wanted, point, radius_km)
     if cursor:
         km, location_id = _place(key_of(cursor, PLACE))
         found = [entry for entry in found if (entry[0], entry[1].location_id) > (km, location_id)]

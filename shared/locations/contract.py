@@ -9,7 +9,7 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Location, ServiceLevel, postal_key
+from shared.locations.model import Kind, Location, ServiceLevel, normalize_postal_code
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -165,7 +165,10 @@ class PostalCodesInput(Input):
 
     def points(self) -> dict[str, tuple[float, float]]:
         """By the code as it is looked up; of a code that stands twice the last one."""
-        return {postal_key(one.postal_code): (one.latitude, one.longitude) for one in self.codes}
+        return {
+            normalize_postal_code(one.postal_code): (one.latitude, one.longitude)
+            for one in self.codes
+        }
 
 
 class PostalCodesAnswer(Answer):

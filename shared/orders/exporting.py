@@ -1,4 +1,4 @@
-"""Everything that orders have of a person, for the person (see customers/table/exporting.py).
+"""Everything that orders have of a person, for the person (see customers/store/exporting.py).
 
 order       the whole order, with its past: what was bought, where it went, what happened
 decision    where a routing of it was to

@@ -45,7 +45,7 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
 from shared.catalog.model import ORDINARY, Life
-from shared.catalog.store import life_of_item, life_words
+from shared.catalog.store import life_attributes, life_of_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock.model.rules import ConfidenceOf
@@ -255,7 +255,7 @@ def put_life(sku: str, at: datetime) -> bool:
 
 def _living(item: Item, life: Life, at: datetime) -> dict[str, Any]:
     """The arguments of an update of ``item``, which leaves its locations as they are."""
-    words = life_words(life)
+    words = life_attributes(life)
     told = {f":{name}": value for name, value in words.items() if value is not None}
     gone = [name for name, value in words.items() if value is None]
     sets = ["version = :next", "as_of = :as_of", *(f"{name[1:]} = {name}" for name in told)]
@@ -379,7 +379,7 @@ def _item(part: Slice, version: int) -> dict[str, Any]:
         # more that is promised than there is.
         "awaited": any(row.awaited for row in pack.rows.values()) or None,
         "short": any(row.available < 0 for row in pack.rows.values()) or None,
-        **life_words(pack.life),
+        **life_attributes(pack.life),
     }
 
 
