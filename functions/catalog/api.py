@@ -86,7 +86,7 @@ def list_products(
         Query(description="`next_cursor` of the previous page; leave it out for the first page."),
     ] = None,
 ) -> ProductsAnswer:
-    folded_query = store.folded(query)
+    folded_query = store.fold_title(query)
     after = key_of(cursor, rf"(?s){re.escape(folded_query)}.*#{ID}") if cursor else None
     page = store.page(limit, beginning=query, after=after)
     return ProductsAnswer(

@@ -1,4 +1,4 @@
-"""Works off the customer feed: who each observed record is, each event once (SQS)."""
+"""Resolve the records of the customer feed, each event once (SQS)."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -23,54 +23,54 @@ from shared.web.problem import summary
 
 WRITERS = 8
 RECEIVED_AT = "received_at"
-"""The message attribute that keeps when a message first came, on its way through dead letters."""
+"""The message attribute with the first arrival of a message, kept through the dead letters."""
 
 logger = Logger(service="norain", utc=True)
 
 
 @dataclass(slots=True)
 class Message:
-    """One message of the queue: when it came there first, what it tells of persons, and what of it
-    is wrong."""
+    """One message of the queue: its first arrival, its parsed ``records`` and its ``invalid``
+    events with the reason of each. ``erased`` counts the records of erased people."""
 
     message_id: str
     received_at: datetime
-    told: list[Observed] = field(default_factory=list)
-    bad: list[tuple[str, Refusal]] = field(default_factory=list)
+    records: list[Observed] = field(default_factory=list)
+    invalid: list[tuple[str, Refusal]] = field(default_factory=list)
     erased: int = 0
     failed: bool = False
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A message comes again when one of its events could not be resolved for a passing reason;
-    what of it was resolved changes nothing then. Its bad events go alone to the dead letters, with
-    their reason, when all others are done; what is told of the erased is forgotten at once.
+    """A message is retried when one of its events failed for a temporary reason; events that were
+    resolved are idempotent. When all others are done, each invalid event goes to the dead letters
+    with its reason. Records of erased people are dropped at once.
     """
     now = milliseconds(datetime.now(UTC))
     messages = [_read(record, now) for record in event["Records"]]
-    work = [(message, one) for message in messages for one in message.told]
+    work = [(message, record) for message in messages for record in message.records]
     with ThreadPoolExecutor(WRITERS) as pool:
-        for (message, one), refusal in zip(
+        for (message, record), error in zip(
             work, pool.map(lambda pair: _resolve(pair[0], pair[1], now), work), strict=True
         ):
-            match refusal:
+            match error:
                 case None:
                     pass
                 case Gone():
                     message.erased += 1
-                case Refusal() if not isinstance(refusal, Busy):
-                    message.bad.append((one.document, refusal))
+                case Refusal() if not isinstance(error, Busy):
+                    message.invalid.append((record.document, error))
                 case _:
                     message.failed = True
-                    _tell(refusal, message.message_id)
+                    _log_error(error, message.message_id)
     for message in messages:
-        message.failed = message.failed or not _put_away(message)
+        message.failed = message.failed or not _send_to_dead_letters(message)
     logger.info(
         "resolved",
         extra={
             "messages": len(messages),
             "events": len(work),
-            "bad": sum(len(message.bad) for message in messages),
+            "bad": sum(len(message.invalid) for message in messages),
             "erased": sum(message.erased for message in messages),
             "failed_messages": sum(message.failed for message in messages),
         },
@@ -85,37 +85,37 @@ def _read(record: dict[str, Any], now: datetime) -> Message:
     try:
         body = loads(record["body"])
     except (ValueError, RecursionError):
-        message.bad.append((record["body"], MalformedRequest("the message is not JSON")))
+        message.invalid.append((record["body"], MalformedRequest("the message is not JSON")))
         return message
     for document in body if isinstance(body, list) else [body]:
         try:
-            message.told.append(observed(document, now, sources))
+            message.records.append(observed(document, now, sources))
         except Refusal as refusal:
-            message.bad.append((json.dumps(document), refusal))
+            message.invalid.append((json.dumps(document), refusal))
     return message
 
 
 def _received_at(record: dict[str, Any], now: datetime) -> datetime:
-    """When the queue took the message; of one that comes back from the dead letters, or of a file,
-    what is said of the time before. It can make a message older, and never younger."""
+    """When the queue accepted the message, or the earlier time of its attribute RECEIVED_AT (from
+    the dead letters, or from a file). The attribute can only make a message older."""
     sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
-    said = record.get("messageAttributes", {}).get(RECEIVED_AT, {}).get("stringValue")
+    attribute = record.get("messageAttributes", {}).get(RECEIVED_AT, {}).get("stringValue")
     try:
-        before = datetime.fromisoformat(said) if said else sent
+        first = datetime.fromisoformat(attribute) if attribute else sent
     except ValueError:
-        before = sent
-    return milliseconds(min(now, sent, before if before.tzinfo else sent))
+        first = sent
+    return milliseconds(min(now, sent, first if first.tzinfo else sent))
 
 
-def _resolve(message: Message, one: Observed, now: datetime) -> Exception | None:
-    """What hinders one must not hinder the others."""
+def _resolve(message: Message, observation: Observed, now: datetime) -> Exception | None:
+    """Resolve one record. Returns its error, so that it does not stop the other records."""
     try:
         store.resolve(
-            one.record,
-            one.request.name,
+            observation.record,
+            observation.request.name,
             now,
             store.new_id(),
-            one.request.digest,
+            observation.request.digest,
             message.received_at,
         )
     except Exception as error:
@@ -123,30 +123,30 @@ def _resolve(message: Message, one: Observed, now: datetime) -> Exception | None
     return None
 
 
-def _tell(error: Exception, message_id: str) -> None:
-    """Where it broke, and never the words of the error: they may be of a person."""
+def _log_error(error: Exception, message_id: str) -> None:
+    """Log the place of the error, but not its message, which may contain personal data."""
     logger.error(
         "a record was not resolved",
         extra={"message_id": message_id, **crash(error)},
     )
 
 
-def _put_away(message: Message) -> bool:
-    """Sends each bad event alone to the dead letters, with its reason; whether that worked.
+def _send_to_dead_letters(message: Message) -> bool:
+    """Send each invalid event to the dead letters, with its reason. Returns whether that worked.
 
-    Of a message that comes again nothing is put away yet, so that it is put away once.
+    A message that will be retried sends none, so that each invalid event is sent once.
     """
     if message.failed:
         return True
     try:
-        for body, refusal in message.bad:
+        for body, refusal in message.invalid:
             reason = summary(refusal)
             logger.warning(
-                "a bad event", extra={"message_id": message.message_id, "reason": reason}
+                "an invalid event", extra={"message_id": message.message_id, "reason": reason}
             )
-            told = {**reason, RECEIVED_AT: rfc3339(message.received_at)}
-            send(setting("dead_letters"), body, told)
+            attributes = {**reason, RECEIVED_AT: rfc3339(message.received_at)}
+            send(setting("dead_letters"), body, attributes)
     except Exception as error:
-        _tell(error, message.message_id)
+        _log_error(error, message.message_id)
         return False
     return True

@@ -109,7 +109,7 @@ def get_job(job_id: Annotated[Id, Path(description="The id of the job.")]) -> Cu
     if f"customers:{job.kind}" not in caller.scopes:
         raise Forbidden(f"this job requires the scope customers:{job.kind}")
     answer = job_answer(job)
-    until = job.ended_at + files.FILES_KEPT if job.ended_at else None
+    until = job.ended_at + files.KEPT if job.ended_at else None
     if job.kind == "export" and job.state == "done" and until and now_in_milliseconds() < until:
         record_reads([store.find(job.profile_id).profile_id], "export link", caller)
         links = [ExportedFile.model_validate(row) for row in files.links(job)]

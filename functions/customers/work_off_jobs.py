@@ -1,17 +1,17 @@
-"""Works off the jobs on all that is kept of a person (SQS): erases them, or writes it all down.
+"""Work off the jobs on the data of a person: erase it, or export it (SQS).
 
-    room                                what is left of somebody who was erased
+    data                                what remains of an erased person
     customers table                     shared/customers/store/erasing.py
-    orders, with what lies beside them  shared/orders/erasing.py
+    orders and their data               shared/orders/erasing.py
     files of exports, and their jobs    nothing
-    webhooks that wait                  told without the person: functions/webhooks/deliver.py
-    customer feed, its dead letters     refused when they are taken up: they came before
-    logs                                name nobody
-    what hears of it                    customer.erased: profile ids, and what sources called them
+    waiting webhook messages            sent without the person: functions/webhooks/deliver.py
+    customer feed, its dead letters     refused when read, as received before the erasure
+    logs                                contain no personal data
+    other systems                       get customer.erased: profile ids, and ids of the sources
 
-A message names a job. Its steps are done one after the other, and how far it has come is noted
-after each; when time is up, or there is something to be waited for, the rest is for another
-message. What breaks off is taken up by the sweep (sweep_jobs.py): every step may be done again.
+A message names a job. Its steps run one after the other, and the progress is saved after each.
+When time is up, or a step has to wait, a later message continues. The sweep (sweep_jobs.py)
+resumes aborted jobs; all steps are idempotent.
 """
 
 import time
@@ -35,20 +35,20 @@ from shared.orders.model.erased import Person
 from shared.web.batch import each_message
 
 SECONDS = 200
-"""How long a run begins new steps; none takes as long as what is left then."""
+"""How long a run starts new steps. The remaining time of the function suffices for any step."""
 
 logger = Logger(service="norain", utc=True)
 
-Step = Callable[[Job], "Done"]
-Done = str | datetime | None | tuple[Job, str | None]
-"""Where to go on, until when to wait first, or None when the step is done; with the job, where the
-step has something to be noted there."""
+Step = Callable[[Job], "StepResult"]
+StepResult = str | datetime | None | tuple[Job, str | None]
+"""The place where the step continues, or the time until which it waits, or None when it is done. A
+step that changes the job returns it with the place."""
 
 
-def tell(job: Job) -> None:
-    told = list(of_erasure(job))
-    if events.send(setting("event_bus"), told) < len(told):
-        raise Busy("the bus does not take the event")
+def publish_erasure(job: Job) -> None:
+    erasure_events = list(of_erasure(job))
+    if events.send(setting("event_bus"), erasure_events) < len(erasure_events):
+        raise Busy("the event bus did not accept all events; the step is retried")
 
 
 def orders(job: Job) -> str | None:
@@ -56,14 +56,14 @@ def orders(job: Job) -> str | None:
 
 
 def timeline(job: Job) -> str | None:
-    """Also the orders that the interactions name: of a record that was once with somebody else
-    they stand under the other's id. An order says itself whose it is."""
+    """Erase the timeline, and the orders that its interactions name. Orders of a record that was
+    once in another profile are stored under that profile's id; each order knows its buyer."""
 
-    def sold(order_ids: Sequence[str]) -> None:
+    def erase_orders(order_ids: Sequence[str]) -> None:
         for order_id in order_ids:
             order_erasing.erase(order_id, _person(job), _now())
 
-    return erasing.forget_timeline(job, sold)
+    return erasing.forget_timeline(job, erase_orders)
 
 
 def exports(job: Job) -> None:
@@ -79,7 +79,7 @@ def _person(job: Job) -> Person:
 
 
 def settle(job: Job) -> datetime | None:
-    """An index may be behind by so much: what it did not show yet is looked for again."""
+    """Wait for the index lag: later steps look again for items that the index did not show yet."""
     lag = timedelta(seconds=int(setting("index_lag_seconds")))
     until = instant(job.content["erased_at"]) + lag
     return until if _now() < until else None
@@ -87,7 +87,7 @@ def settle(job: Job) -> datetime | None:
 
 STEPS: Mapping[str, Mapping[str, Step]] = {
     "erase": {
-        erasing.FIRST: tell,
+        erasing.FIRST: publish_erasure,
         "orders": orders,
         "records": erasing.forget_records,
         "timeline": timeline,
@@ -101,7 +101,7 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A message whose job somebody else has, or that is over, is done."""
+    """A message is done when its job has ended or another worker holds it."""
     until = time.monotonic() + SECONDS
 
     def work_off(job_id: str) -> None:
@@ -113,34 +113,34 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def carry_on(job: Job, until: float) -> Job:
-    """Step by step, until the job is over, or has to wait; what is left is for a later message."""
+    """Run the steps until the job ends, has to wait, or time is up; a later message continues."""
     while job.state == "open":
         if time.monotonic() > until:
             job = jobs.save_progress(job, _now(), due_at=_now())
             send(setting("jobs_queue"), job.job_id)
             return job
         try:
-            done = STEPS[job.kind][job.step](job)
+            result = STEPS[job.kind][job.step](job)
         except Gone:
             files.forget([job.profile_id])
             job = jobs.save_progress(job.ended("gone", _now()), _now())
             break
-        if isinstance(done, datetime):
-            job = jobs.save_progress(job, _now(), due_at=done)
-            seconds = int((done - _now()).total_seconds()) + 1
+        if isinstance(result, datetime):
+            job = jobs.save_progress(job, _now(), due_at=result)
+            seconds = int((result - _now()).total_seconds()) + 1
             send_later(setting("jobs_queue"), [Later(job.job_id, seconds, {})])
             return job
-        job, place = done if isinstance(done, tuple) else (job, done)
-        job = _after(job, place)
-        # Nothing is handed out of somebody who was erased meanwhile.
+        job, place = result if isinstance(result, tuple) else (job, result)
+        job = _next_step(job, place)
+        # An export ends without its files when the person was erased meanwhile.
         also = [not_erased_condition(job.profile_id)] if job.kind == "export" else []
         job = jobs.save_progress(job, _now(), also=also)
-    logger.info("a job is over", extra={"job_id": job.job_id, "kind": job.kind})
+    logger.info("a job has ended", extra={"job_id": job.job_id, "kind": job.kind})
     return job
 
 
-def _after(job: Job, place: str | None) -> Job:
-    """The job at what comes next."""
+def _next_step(job: Job, place: str | None) -> Job:
+    """The job at its next place or step, or ended."""
     steps = list(STEPS[job.kind])
     following = steps[steps.index(job.step) + 1 :]
     if place is not None:

@@ -16,7 +16,7 @@ from shared.locations.contract import (
     PostalCodesInput,
     PutLocation,
 )
-from shared.locations.model import Kind, Point, around, point
+from shared.locations.model import Kind, Point, parse_point, within_radius
 from shared.web.api import api, serve
 from shared.web.auth import needs
 from shared.web.contract import ID, Country, LocationId
@@ -98,7 +98,7 @@ def list_locations(
     ] = None,
 ) -> LocationsAnswer:
     if near is not None:
-        return _near(point(near), type, radius_km, limit, cursor)
+        return _near(parse_point(near), type, radius_km, limit, cursor)
     if radius_km is not None:
         raise invalid("query.radius_km", "radius_km needs near")
     page = store.page(limit, kind=type, after=key_of(cursor, ID) if cursor else None)
@@ -152,7 +152,7 @@ def _near(
         for location in store.all_locations().values()
         if kind is None or location.type == kind
     ]
-    by_distance = around(candidates, point, radius_km)
+    by_distance = within_radius(candidates, point, radius_km)
     if cursor:
         km, location_id = _last_row(key_of(cursor, DISTANCE_PAGE))
         by_distance = [

@@ -54,7 +54,7 @@ app = api()
 def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
     request, caller = idempotent(app), who(app)
     _check_scopes(caller, body.types)
-    sending.checked(body.url)
+    sending.check_url(body.url)
     webhook = store.subscribe(
         Webhook(
             webhook_id=f"wh_{request.name}",
@@ -67,7 +67,7 @@ def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
         request,
         MOST_WEBHOOKS,
     )
-    secret = model.told(sending.signing_secret(webhook.webhook_id))
+    secret = model.encode_secret(sending.signing_secret(webhook.webhook_id))
     return Response(
         status_code=HTTPStatus.CREATED,
         content_type="application/json",
@@ -108,7 +108,7 @@ def get_webhook(webhook_id: WebhookPath) -> WebhookAnswer:
     responses={204: {"description": "The webhook was deleted."}},
 )
 def delete_webhook(webhook_id: WebhookPath) -> Response[None]:
-    if not store.remove(who(app).client_id, webhook_id, _now()):
+    if not store.delete(who(app).client_id, webhook_id, _now()):
         raise _unknown(webhook_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -138,7 +138,7 @@ def ping(webhook_id: WebhookPath) -> PingAnswer:
         now,
     )
     if outcome.delivered:
-        store.delivered(webhook)
+        store.record_success(webhook)
     return PingAnswer(
         delivered=outcome.delivered, status=outcome.status, reason=outcome.reason or None
     )

@@ -15,7 +15,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Variant
 from shared.errors import invalid
 from shared.locations import store as locations
-from shared.locations.model import Point, point
+from shared.locations.model import Point, parse_point
 from shared.stock.store import rules
 from shared.web.auth import Caller
 
@@ -92,7 +92,7 @@ def _point(asked: Parameters) -> Point | None:
     if asked.near is not None:
         if asked.postal_code is not None:
             raise invalid("query.postal_code", "give either near or postal_code, not both")
-        return point(asked.near)
+        return parse_point(asked.near)
     if asked.postal_code is None:
         return None
     if asked.country is None:

@@ -1,4 +1,4 @@
-"""What the retailer sells, as far as promising and routing need to know it."""
+"""Products, with the attributes that availability and routing need."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,14 +6,14 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Since when a product is sold, and whether it is discontinued: what is left is sold off, and
-    nothing more of it is promised. ``available_from`` is None when it was always sold."""
+    """The sales life of a product. It is sold since ``available_from``; None means always. Of a
+    ``discontinued`` product the remaining stock is sold, but no future supply is promised."""
 
     available_from: datetime | None = None
     discontinued: bool = False
 
     def ahead(self, at: datetime) -> bool:
-        """Whether the product is sold ahead only."""
+        """Whether ``at`` is before ``available_from``: the product can only be preordered."""
         return self.available_from is not None and at < self.available_from
 
 
@@ -22,7 +22,7 @@ ORDINARY = Life()
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Money in minor units of ``currency``; ``margin`` and ``salvage`` are per unit, ``kg`` too."""
+    """Money is in minor units of ``currency``; ``margin``, ``salvage`` and ``kg`` are per unit."""
 
     sku: str
     title: str
@@ -38,8 +38,8 @@ class Product:
 
 
 GROUP = "item_group_id"
-"""The attribute that the variants of one product have in common (the name is that of Google's
-product data): a shirt in all its sizes and colours."""
+"""The attribute shared by the variants of a product, such as the sizes and colours of a shirt. The
+name is that of Google's product data."""
 
 
 @dataclass(frozen=True, slots=True)

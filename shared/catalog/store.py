@@ -3,10 +3,10 @@
     pk SKU#<sku>   sk PRODUCT   a product          find, products: 0.5 read units each
     by_title       listing      PRODUCT            page: in the order of the titles
                    title_key    <folded title>#<sku>
-    by_group       group_key    <item_group_id>      variants: the products of one group
+    by_group       group_key    <item_group_id>    variants: the products of one group
                    pk
 
-All titles lie in one partition of the index: good for 1,000 product changes a second.
+All titles are in one partition of the index, which supports 1,000 product changes a second.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,9 +22,9 @@ from shared.catalog.model import GROUP, ORDINARY, Life, Product, Variant
 from shared.instants import rfc3339
 
 LISTING = "PRODUCT"
-MOST_VARIANTS = 100
+MAX_VARIANTS = 100
 FOLDED_BYTES = 900
-"""Of a title in its key, which has 1,024: room for the SKU."""
+"""Limit on the title's bytes in its key, which has 1,024: the rest is room for the SKU."""
 
 
 def product_key(sku: str) -> Key:
@@ -32,14 +32,14 @@ def product_key(sku: str) -> Key:
 
 
 def products(skus: Iterable[str]) -> dict[str, Product]:
-    """The products that exist among ``skus``: one call per 100."""
-    found = get_many(product_key(sku) for sku in skus)
-    return {item["sku"]: product_of_item(item) for item in found.values()}
+    """The existing products among ``skus``, by SKU. Takes one call per 100."""
+    items = get_many(product_key(sku) for sku in skus)
+    return {item["sku"]: product_of_item(item) for item in items.values()}
 
 
 def variants(skus: Iterable[str]) -> dict[str, list[Variant]]:
-    """The other products of the same group, MOST_VARIANTS of a group at most, by SKU; a product
-    without a group has none. One call for the groups, and one for each of them."""
+    """The other products of the same group by SKU, from at most MAX_VARIANTS products of the group.
+    A product without a group has no entry. Takes one call for the groups and one per group."""
     groups = {
         item["sku"]: item["attributes"][GROUP]
         for item in get_many(map(product_key, skus), only=("sku", "attributes")).values()
@@ -53,25 +53,25 @@ def variants(skus: Iterable[str]) -> dict[str, list[Variant]]:
 
 
 def _members(group: str) -> list[Variant]:
-    found = query_page(
+    result = query_page(
         table_name("catalog"),
         "group_key = :group",
         {":group": {"S": group}},
-        MOST_VARIANTS,
+        MAX_VARIANTS,
         IndexName="by_group",
     )
-    return [Variant(item["sku"], item["title"], item["attributes"]) for item in found.items]
+    return [Variant(item["sku"], item["title"], item["attributes"]) for item in result.items]
 
 
 def find(sku: str) -> Product | None:
-    """The product as it stands now (strongly consistent)."""
+    """The product, read with strong consistency."""
     key = product_key(sku)
-    found = get_many([key], consistent=True)
-    return product_of_item(found[key]) if found else None
+    items = get_many([key], consistent=True)
+    return product_of_item(items[key]) if items else None
 
 
 def put(product: Product) -> bool:
-    """Writes the product over what was there; whether it is new."""
+    """Create or replace the product. Returns whether it is new."""
     before = dynamodb().put_item(
         TableName=table_name("catalog"), Item=_item(product), ReturnValues="ALL_OLD"
     )
@@ -82,30 +82,30 @@ def put(product: Product) -> bool:
 class ProductPage:
     products: list[Product]
     after: str | None
-    """The title_key to go on after."""
+    """The next page starts after this title_key."""
 
 
 def page(limit: int, *, beginning: str = "", after: str | None = None) -> ProductPage:
-    """At most ``limit`` products whose title begins with ``beginning``, in the order of titles."""
-    prefix = folded(beginning)
-    more: dict[str, Any] = {"IndexName": "by_title"}
+    """At most ``limit`` products whose title starts with ``beginning``, in the order of titles."""
+    prefix = fold_title(beginning)
+    options: dict[str, Any] = {"IndexName": "by_title"}
     if after is not None:
-        more["ExclusiveStartKey"] = _start(after)
+        options["ExclusiveStartKey"] = _start(after)
     condition = "listing = :listing"
     values = {":listing": {"S": LISTING}}
     if prefix:
         condition += " AND begins_with(title_key, :prefix)"
         values[":prefix"] = {"S": prefix}
-    found = query_page(table_name("catalog"), condition, values, limit, **more)
+    result = query_page(table_name("catalog"), condition, values, limit, **options)
     return ProductPage(
-        [product_of_item(item) for item in found.items],
-        found.last["title_key"]["S"] if found.last else None,
+        [product_of_item(item) for item in result.items],
+        result.last["title_key"]["S"] if result.last else None,
     )
 
 
-def folded(title: str) -> str:
-    """A title as it is searched: one space between words, no difference of upper and lower case,
-    and its first FOLDED_BYTES only."""
+def fold_title(title: str) -> str:
+    """A title in its searchable form: case-folded, one space between words, at most FOLDED_BYTES
+    bytes."""
     text = " ".join(title.casefold().split())
     return text.encode()[:FOLDED_BYTES].decode(errors="ignore")
 
@@ -128,15 +128,15 @@ def product_of_item(item: dict[str, Any]) -> Product:
 
 
 def life_of_item(item: Mapping[str, Any]) -> Life:
-    """Of a product, and of every item that tells of one in the same words (``life_words``)."""
+    """The life of a product, from any item that has the attributes of ``life_attributes``."""
     begins, ended = item.get("available_from"), item.get("discontinued", False)
     if begins is None and not ended:
         return ORDINARY
     return Life(datetime.fromisoformat(begins) if begins else None, ended)
 
 
-def life_words(life: Life) -> dict[str, Any]:
-    """The attributes of an item that tell of it; those that are None are not stored."""
+def life_attributes(life: Life) -> dict[str, Any]:
+    """The item attributes of a life; None is not stored."""
     begins = life.available_from
     return {
         "available_from": rfc3339(begins) if begins else None,
@@ -163,13 +163,13 @@ def _item(product: Product) -> Item:
             "season_ends_at": rfc3339(ends) if ends else None,
             "attributes": product.attributes,
             "group_key": product.attributes.get(GROUP),
-            **life_words(product.life),
+            **life_attributes(product.life),
         }
     )
 
 
 def _title_key(title: str, sku: str) -> str:
-    return f"{folded(title)}#{sku}"
+    return f"{fold_title(title)}#{sku}"
 
 
 def _start(after: str) -> Item:

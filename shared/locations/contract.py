@@ -9,7 +9,7 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Location, ServiceLevel, postal_key
+from shared.locations.model import Kind, Location, ServiceLevel, normalize_postal_code
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -180,7 +180,8 @@ class PostalCodesInput(Input):
     def points(self) -> dict[str, tuple[float, float]]:
         """Latitude and longitude by look-up key; the last one of a repeated code."""
         return {
-            postal_key(code.postal_code): (code.latitude, code.longitude) for code in self.codes
+            normalize_postal_code(code.postal_code): (code.latitude, code.longitude)
+            for code in self.codes
         }
 
 

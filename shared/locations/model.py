@@ -1,4 +1,4 @@
-"""A place that holds stock, where it is and when it is open. Pure: the instant is an argument."""
+"""A location: its position, opening hours and distances. Pure: time is an argument."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ HORIZON_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """``hours`` maps a day of DAYS to its (opens, closes) pairs in the location's own time zone;
-    a pair whose end is not after its start runs past midnight. A location without hours is open
-    at all times, a day without an entry is closed. On a date of ``closed_on`` nothing opens; what
-    opened the day before closes at its hour.
+    """``hours`` maps a day of DAYS to its (opens, closes) pairs in the location's time zone; a pair
+    whose end is not after its start runs past midnight. A location without hours is always open; a
+    day without an entry is closed. On a date of ``closed_on`` the location does not open; opening
+    hours that began the day before end as usual.
 
-    ``capacity_per_hour`` is the units that can be picked in an hour of opening; 0 picks none.
-    ``most_unpicked`` units at once wait there to be picked, before it is sent no more to ship; None
-    sets no bound. ``cut_offs`` are the local times at which the carrier of a service level calls on
-    each day of opening; without one it takes a parcel whenever that is ready.
-    With ``auto_accept`` it has accepted what it is offered: nobody there has to answer.
-    ``groups`` are names of the retailer's own, by which rules speak of many locations at once.
+    ``capacity_per_hour`` is the number of units that can be picked per opening hour; 0 means that
+    none can. ``most_unpicked`` limits the units waiting to be picked: a full location is sent no
+    more units to ship; None is no limit. ``cut_offs`` are the local times at which the carrier of a
+    service level calls on each opening day; without one, a parcel leaves as soon as it is ready.
+    With ``auto_accept`` the location accepts every offer without an answer. ``groups`` are names
+    chosen by the retailer, which rules use to address many locations.
     """
 
     location_id: str
@@ -54,8 +54,8 @@ class Location:
     auto_accept: bool = False
 
 
-def postal_key(code: str) -> str:
-    """A postal code as it is looked up: upper case, without spaces."""
+def normalize_postal_code(code: str) -> str:
+    """A postal code in the form of its key: upper case, without spaces."""
     return "".join(code.split()).upper()
 
 
@@ -64,36 +64,37 @@ def is_open(location: Location, at: datetime) -> bool:
 
 
 def next_opening(location: Location, at: datetime) -> datetime | None:
-    """In UTC: ``at`` itself when it is open then, None when it stays closed for HORIZON_DAYS."""
+    """The next opening in UTC: ``at`` itself if the location is open then; None if it stays closed
+    for HORIZON_DAYS."""
     return next((start for start, _ in _openings(location, at)), None)
 
 
-def after_open(location: Location, at: datetime, passes: timedelta) -> datetime | None:
-    """The instant (UTC) at which it has been open for ``passes`` since ``at``, closing time
-    included; None when it is not open for so long within HORIZON_DAYS."""
-    left = passes
+def add_opening_time(location: Location, at: datetime, duration: timedelta) -> datetime | None:
+    """``at`` plus ``duration`` of opening time, in UTC; it may be a closing time. None if the
+    location is not open that long within HORIZON_DAYS."""
+    remaining = duration
     for start, end in _openings(location, at):
-        if start + left <= end:
-            return start + left
-        left -= end - start
+        if start + remaining <= end:
+            return start + remaining
+        remaining -= end - start
     return None
 
 
 def ready_by(location: Location, at: datetime, units: int = 1) -> datetime | None:
-    """The earliest instant at which ``units`` ordered at ``at`` lie ready, while it is open (UTC).
+    """The earliest instant (UTC) in opening hours at which ``units`` ordered at ``at`` are ready.
 
-    The lead time runs while the location is open, and is longer when the units take longer to pick
-    at ``capacity_per_hour``. What would be done at closing time is ready when it opens again.
-    None when it has no capacity, or not enough opening within HORIZON_DAYS. Whether the location
-    hands over to shoppers (``pickup``) is for the caller to ask.
+    The lead time runs while the location is open. It is longer when picking the units at
+    ``capacity_per_hour`` takes longer. Units finished exactly at closing time are ready at the next
+    opening. None without capacity, or without enough opening time within HORIZON_DAYS. The caller
+    checks whether the location offers ``pickup``.
     """
     return readiness(location, at, units).by
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """``by`` is ready_by for an order at ``at``. Until ``until`` it is so for whoever orders later,
-    or ``moves`` on with them."""
+    """``by`` is the result of ``ready_by`` for an order at ``at``. For an order before ``until`` it
+    is the same, or with ``moves`` as much later as the order is."""
 
     at: datetime
     by: datetime | None
@@ -101,15 +102,15 @@ class Readiness:
     until: datetime
 
     def when(self, at: datetime) -> datetime | None:
-        """ready_by for an order at ``at``, which is not before ``self.at`` and before ``until``."""
+        """``ready_by`` for an order at ``at``, which must lie in [self.at, self.until)."""
         return self.by + (at - self.at) if self.by and self.moves else self.by
 
 
-def handed_over(
+def carrier_pickup(
     location: Location, ready: datetime, service_level: ServiceLevel
 ) -> datetime | None:
-    """When the carrier takes what lies ready at ``ready`` (UTC): at the first cut-off that is not
-    before, on a day on which the location opens. None when it does not within HORIZON_DAYS."""
+    """When the carrier collects a parcel that is ready at ``ready`` (UTC): at the next cut-off on a
+    day on which the location opens. None if there is none within HORIZON_DAYS."""
     cut_off = location.cut_offs.get(service_level)
     if cut_off is None:
         return ready
@@ -118,7 +119,7 @@ def handed_over(
     for ahead in range(HORIZON_DAYS):
         day = first + timedelta(days=ahead)
         calls = datetime.combine(day, cut_off, zone).astimezone(UTC)
-        if calls >= ready and day not in location.closed_on and _pairs(location, day):
+        if calls >= ready and day not in location.closed_on and _opening_hours(location, day):
             return calls
     return None
 
@@ -127,52 +128,53 @@ FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 def readiness(location: Location, at: datetime, units: int = 1) -> Readiness:
-    """ready_by, and how long it tells of later orders too: hours, for most locations."""
+    """``ready_by`` with the time until which it holds for later orders too: hours for most
+    locations."""
     at = at.astimezone(UTC)
     if not location.capacity_per_hour:
         return Readiness(at, None, moves=False, until=FOR_EVER)
     picking = units * 60 / location.capacity_per_hour
-    left = timedelta(minutes=max(location.lead_time_minutes, picking))
+    remaining = timedelta(minutes=max(location.lead_time_minutes, picking))
     if not location.hours and not location.closed_on:
-        return Readiness(at, at + left, moves=True, until=FOR_EVER)
+        return Readiness(at, at + remaining, moves=True, until=FOR_EVER)
     changes = None
     moves = False
     for start, end in _openings(location, at):
         if changes is None:
             moves = start == at
             changes = end if moves else start
-        if start + left < end:
-            by = start + left
+        if start + remaining < end:
+            by = start + remaining
             return Readiness(at, by, moves, min(changes, at + (end - by)) if moves else changes)
-        left -= end - start
+        remaining -= end - start
     return Readiness(at, None, moves=False, until=at + timedelta(days=1))
 
 
 def _openings(
     location: Location, at: datetime, days: int = HORIZON_DAYS
 ) -> Iterator[tuple[datetime, datetime]]:
-    """(start, end) in UTC of every opening from ``at`` on, in order, none overlapping.
+    """(start, end) in UTC of each opening from ``at`` on, in order and without overlaps.
 
-    A local time that a change of the clocks repeats opens at its first and closes at its second
-    occurrence; one that it skips is read with the offset before the change (RFC 5545, 3.3.5).
+    When a clock change repeats a local time, the location opens at its first and closes at its
+    second occurrence. A skipped local time has the offset before the change (RFC 5545, 3.3.5).
     """
     zone = ZoneInfo(location.time_zone)
-    last = at.astimezone(UTC)
-    first = last.astimezone(zone).date() - timedelta(days=1)
+    previous_end = at.astimezone(UTC)
+    first = previous_end.astimezone(zone).date() - timedelta(days=1)
     for ahead in range(days + 1):
         day = first + timedelta(days=ahead)
         if day in location.closed_on:
             continue
-        for opens, closes in sorted(_pairs(location, day)):
+        for opens, closes in sorted(_opening_hours(location, day)):
             start = datetime.combine(day, opens, zone).astimezone(UTC)
             until = datetime.combine(day + timedelta(days=closes <= opens), closes, zone)
             end = max(until.astimezone(UTC), until.replace(fold=1).astimezone(UTC))
-            if max(start, last) < end:
-                yield max(start, last), end
-                last = end
+            if max(start, previous_end) < end:
+                yield max(start, previous_end), end
+                previous_end = end
 
 
-def _pairs(location: Location, day: date) -> tuple[tuple[time, time], ...]:
+def _opening_hours(location: Location, day: date) -> tuple[tuple[time, time], ...]:
     if not location.hours:
         return ALL_DAY
     return location.hours.get(DAYS[day.weekday()], ())
@@ -182,45 +184,46 @@ Point = tuple[float, float]
 """Latitude and longitude in degrees."""
 
 
-def point(near: Sequence[float]) -> Point:
+def parse_point(near: Sequence[float]) -> Point:
     """Raises InvalidRequest unless ``near`` is a latitude and a longitude."""
     if len(near) != 2 or not (-90 <= near[0] <= 90 and -180 <= near[1] <= 180):
         raise invalid("query.near", "latitude,longitude in degrees, such as 39.74,-104.99")
     return near[0], near[1]
 
 
-def around(
+def within_radius(
     locations: Iterable[Location], point: Point, radius_km: float | None = None
 ) -> list[tuple[float, Location]]:
-    """The locations not farther than ``radius_km`` with their distance, the nearest first."""
+    """(km, location) of the locations within ``radius_km`` of the point, the nearest first."""
     latitude, longitude = point
-    reach = 180.0 if radius_km is None else radius_km / LEAST_KM_PER_DEGREE
-    found = []
+    reach = 180.0 if radius_km is None else radius_km / MIN_KM_PER_DEGREE
+    distances = []
     for location in locations:
         if abs(location.latitude - latitude) > reach:
             continue
         km = distance_km(latitude, longitude, location.latitude, location.longitude)
         if radius_km is None or km <= radius_km:
-            found.append((km, location))
-    return sorted(found, key=lambda entry: (entry[0], entry[1].location_id))
+            distances.append((km, location))
+    return sorted(distances, key=lambda entry: (entry[0], entry[1].location_id))
 
 
-LEAST_KM_PER_DEGREE = 110.5
-"""A degree of latitude is 110.574 km at the equator, and more elsewhere (WGS84)."""
+MIN_KM_PER_DEGREE = 110.5
+"""A degree of latitude is 110.574 km at the equator and longer elsewhere (WGS84)."""
 EQUATOR_KM = 6378.137
 FLATTENING = 1 / 298.257223563
 POLE_KM = EQUATOR_KM * (1 - FLATTENING)
 HALF_MERIDIAN_KM = 20003.931458625
-MOST_STEPS = 100
+MAX_ITERATIONS = 100
 STEP_RADIANS = 1e-11
 
 
 def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
-    """Along the WGS84 ellipsoid, between two points in degrees; across the 180th meridian too.
+    """The distance on the WGS84 ellipsoid between two points in degrees, across the 180th meridian
+    too.
 
     T. Vincenty, Direct and inverse solutions of geodesics on the ellipsoid, Survey Review 23
-    (1975), inverse formula: within a millimetre. Where it does not converge, the points are
-    almost antipodal, and the answer is half a meridian: at most 0.4 % too long.
+    (1975), inverse formula: accurate to a millimetre. It does not converge for nearly antipodal
+    points; the result is then half a meridian, which is at most 0.4 % too long.
     """
     reach = radians(remainder(b_lon - a_lon, 360))
     a_reduced = atan((1 - FLATTENING) * tan(radians(a_lat)))
@@ -228,7 +231,7 @@ def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float
     sin_a, cos_a = sin(a_reduced), cos(a_reduced)
     sin_b, cos_b = sin(b_reduced), cos(b_reduced)
     turn = reach
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_ITERATIONS):
         sin_turn, cos_turn = sin(turn), cos(turn)
         sin_arc = hypot(cos_b * sin_turn, cos_a * sin_b - sin_a * cos_b * cos_turn)
         cos_arc = sin_a * sin_b + cos_a * cos_b * cos_turn
@@ -253,7 +256,7 @@ def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float
 def _arc_km(
     arc: float, sin_arc: float, cos_arc: float, cos2_azimuth: float, middle: float
 ) -> float:
-    """Vincenty's series A and B in Helmert's k1 (Survey Review 23, 1976)."""
+    """The arc length by Vincenty's series A and B in Helmert's k1 (Survey Review 23, 1976)."""
     root = sqrt(1 + cos2_azimuth * ((EQUATOR_KM / POLE_KM) ** 2 - 1))
     k = (root - 1) / (root + 1)
     a = (1 + k * k / 4) / (1 - k)

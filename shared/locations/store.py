@@ -3,8 +3,8 @@
     pk LOCATION            sk <location_id>   a location       find, page, all_locations
     pk POSTAL#<country>    sk <postal code>   its centroid     point_of_postal_code: 0.5 read units
 
-``all_locations`` is one Query (500 locations: about 30 read units), kept by the process for
-KEPT_SECONDS: what another process puts is seen here that much later at most.
+``all_locations`` is one Query (500 locations: about 30 read units). The process caches it for
+KEPT_SECONDS, so it sees the changes of other processes after at most that time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.errors import Busy
-from shared.locations.model import Kind, Location, postal_key
+from shared.locations.model import Kind, Location, normalize_postal_code
 
 KEPT_SECONDS = 30
 PAGE = 100
@@ -26,36 +26,36 @@ WRITES = 25
 
 
 @dataclass(slots=True)
-class KnownLocations:
-    """What this process has read: all locations once one was asked for, postal codes one by one."""
+class CachedLocations:
+    """The cache of this process: all locations, read together; postal codes, read one by one."""
 
     locations: dict[str, Location] = field(default_factory=dict)
     points: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
 
-known = Cached(KnownLocations, KEPT_SECONDS)
+locations_cache = Cached(CachedLocations, KEPT_SECONDS)
 
 
 def all_locations() -> dict[str, Location]:
-    """Every location by its id, in the order of the ids; KEPT_SECONDS old at most."""
-    kept = known.get()
-    if not kept.locations:
-        kept.locations = {location.location_id: location for location in _query()}
-    return kept.locations
+    """All locations by id, in the order of the ids; at most KEPT_SECONDS old."""
+    cached = locations_cache.get()
+    if not cached.locations:
+        cached.locations = {location.location_id: location for location in _query()}
+    return cached.locations
 
 
 def find(location_id: str) -> Location | None:
-    """The location as it stands now (strongly consistent)."""
-    found = tables.get(table_name("config"), "LOCATION", location_id, consistent=True)
-    return location_of_item(found) if found else None
+    """The location, read with strong consistency."""
+    item = tables.get(table_name("config"), "LOCATION", location_id, consistent=True)
+    return location_of_item(item) if item else None
 
 
 def put(location: Location) -> bool:
-    """Writes the location over what was there; whether it is new."""
+    """Create or replace the location. Returns whether it is new."""
     before = dynamodb().put_item(
         TableName=table_name("config"), Item=_item(location), ReturnValues="ALL_OLD"
     )
-    known.clear()
+    locations_cache.clear()
     return not before.get("Attributes")
 
 
@@ -63,18 +63,18 @@ def put(location: Location) -> bool:
 class LocationPage:
     locations: list[Location]
     after: str | None
-    """The location_id to go on after."""
+    """The next page starts after this location_id."""
 
 
 def page(limit: int, *, kind: Kind | None = None, after: str | None = None) -> LocationPage:
-    """At most ``limit`` locations, of one kind or of all, in the order of their ids."""
-    found: list[Location] = []
+    """At most ``limit`` locations of one kind, or of all kinds, in the order of their ids."""
+    locations: list[Location] = []
     for location in _query(after):
         if kind is None or location.type == kind:
-            found.append(location)
-        if len(found) > limit:
-            return LocationPage(found[:limit], found[limit - 1].location_id)
-    return LocationPage(found, None)
+            locations.append(location)
+        if len(locations) > limit:
+            return LocationPage(locations[:limit], locations[limit - 1].location_id)
+    return LocationPage(locations, None)
 
 
 def _query(after: str | None = None) -> Iterator[Location]:
@@ -88,30 +88,30 @@ def _query(after: str | None = None) -> Iterator[Location]:
 
 
 def point_of_postal_code(country: str, code: str) -> tuple[float, float] | None:
-    """Latitude and longitude of a postal code: its stored centroid, or else the middle of the
-    locations that have it; None when nobody knows it."""
-    key = country, postal_key(code)
-    kept = known.get()
-    if key not in kept.points:
-        found = tables.get(table_name("config"), f"POSTAL#{country}", key[1])
-        if found:
-            kept.points[key] = found["latitude"], found["longitude"]
-        elif there := [
+    """Latitude and longitude of a postal code: its stored centroid, else the mean position of the
+    locations that have it; None if there are none."""
+    key = country, normalize_postal_code(code)
+    cached = locations_cache.get()
+    if key not in cached.points:
+        item = tables.get(table_name("config"), f"POSTAL#{country}", key[1])
+        if item:
+            cached.points[key] = item["latitude"], item["longitude"]
+        elif matching := [
             location
             for location in all_locations().values()
-            if (location.country, postal_key(location.postal_code)) == key
+            if (location.country, normalize_postal_code(location.postal_code)) == key
         ]:
-            kept.points[key] = (
-                sum(location.latitude for location in there) / len(there),
-                sum(location.longitude for location in there) / len(there),
+            cached.points[key] = (
+                sum(location.latitude for location in matching) / len(matching),
+                sum(location.longitude for location in matching) / len(matching),
             )
-    return kept.points.get(key)
+    return cached.points.get(key)
 
 
 def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) -> None:
-    """Stores the centroids (latitude, longitude) of postal codes.
+    """Store the centroids (latitude, longitude) of postal codes.
 
-    Raises Busy when the table does not take them all.
+    Raises Busy when the table does not accept all of them.
     """
     rows: list[Any] = [
         {
@@ -119,7 +119,7 @@ def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) ->
                 "Item": to_item(
                     {
                         "pk": f"POSTAL#{country}",
-                        "sk": postal_key(code),
+                        "sk": normalize_postal_code(code),
                         "latitude": float(latitude),
                         "longitude": float(longitude),
                     }
@@ -130,14 +130,14 @@ def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) ->
     ]
     name = table_name("config")
     for start in range(0, len(rows), WRITES):
-        left = rows[start : start + WRITES]
+        unwritten = rows[start : start + WRITES]
         for _ in tables.attempts():
-            answer: Any = dynamodb().batch_write_item(RequestItems={name: left})
-            left = answer.get("UnprocessedItems", {}).get(name, [])
-            if not left:
+            answer: Any = dynamodb().batch_write_item(RequestItems={name: unwritten})
+            unwritten = answer.get("UnprocessedItems", {}).get(name, [])
+            if not unwritten:
                 break
         else:
-            raise Busy("the table takes no more postal codes for now")
+            raise Busy("the table accepts no more postal codes for now; try again later")
 
 
 def _item(location: Location) -> Item:
@@ -180,7 +180,7 @@ def location_of_item(item: dict[str, Any]) -> Location:
         postal_code=item["postal_code"],
         country=item["country"],
         time_zone=item["time_zone"],
-        hours={day: _pairs(text) for day, text in item["hours"].items()},
+        hours={day: _parse_hours(text) for day, text in item["hours"].items()},
         closed_on=frozenset(date.fromisoformat(day) for day in item["closed_on"]),
         pickup=item["pickup"],
         ship=item["ship"],
@@ -196,8 +196,8 @@ def location_of_item(item: dict[str, Any]) -> Location:
     )
 
 
-def _pairs(text: str) -> tuple[tuple[time, time], ...]:
-    """``"09:00-12:00 13:00-18:00"``: what opens and closes on one day."""
+def _parse_hours(text: str) -> tuple[tuple[time, time], ...]:
+    """The (opens, closes) pairs of one day, stored as ``"09:00-12:00 13:00-18:00"``."""
     return tuple(
         (time.fromisoformat(opens), time.fromisoformat(closes))
         for opens, _, closes in (pair.partition("-") for pair in text.split())

@@ -1,4 +1,4 @@
-"""Webhooks: who wants to hear of what, how a message is signed, when it is sent again. Pure."""
+"""Webhooks: which events they receive, how messages are signed and retried. Pure."""
 
 import base64
 import hashlib
@@ -15,26 +15,27 @@ from shared.errors import invalid
 WebhookState = Literal["active", "disabled", "deleted"]
 ERASED = "customer.erased"
 
-WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 43_000)
-"""Seconds after each failed attempt (Standard Webhooks). The last attempt is 29 hours after the
-first."""
-ATTEMPTS = len(WAITS) + 1
+RETRY_SECONDS = (5, 300, 1800, 7200, 18_000, 36_000, 43_000)
+"""Seconds from each failed attempt to the next (Standard Webhooks). The last attempt is 29 hours
+after the first."""
+MAX_ATTEMPTS = len(RETRY_SECONDS) + 1
 DISABLED_AFTER = timedelta(hours=24)
-"""So long nothing but failures, and nothing more is sent."""
-RESTS_AFTER = 10
-"""So many failures in a row, and a webhook is tried by one message at a time, with rests between:
-whoever does not answer must not keep all workers waiting."""
-SHORTEST_REST, LONGEST_REST = 5, 900
-"""Seconds."""
+"""A webhook whose deliveries have all failed for this long is disabled."""
+REST_AFTER_FAILURES = 10
+"""After this many failures in a row, only one message at a time tries the webhook, with rests in
+between, so that a receiver that does not answer does not block all workers."""
+MIN_REST_SECONDS, MAX_REST_SECONDS = 5, 900
+"""The bounds of a rest."""
 GONE = 410
+"""The HTTP status by which a receiver ends its subscription."""
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """``channels`` are those of the client when it subscribed; ``sources`` those that it speaks
-    for, which are never stored (rights.py). ``failing_since`` is when the first
-    delivery failed after the last that did not, ``failures`` how many have since; before
-    ``resumes_at`` one that rests is not tried."""
+    """A subscription of a client. ``channels`` are stored as of the subscription; ``sources``, for
+    which the client may speak, are never stored; rights.py sets the current values of both.
+    ``failing_since`` is the first failure after the last success, ``failures`` counts the failures
+    since. A resting webhook is not tried before ``resumes_at``."""
 
     webhook_id: str
     client_id: str
@@ -50,46 +51,48 @@ class Webhook:
     sources: frozenset[str] = frozenset()
 
 
-def told_to(webhook: Webhook, event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The event as its client may hear it: of somebody who was erased what its own sources called
-    them, and not what others did."""
+def event_for(webhook: Webhook, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event with only the data that the webhook's client may see. For ``customer.erased`` these
+    are the source ids of its own sources."""
     if event["type"] != ERASED or "all" in webhook.sources:
         return event
-    named = [row for row in event["data"]["records"] if row["source"] in webhook.sources]
-    return {**event, "data": {**event["data"], "records": named}}
+    records = [row for row in event["data"]["records"] if row["source"] in webhook.sources]
+    return {**event, "data": {**event["data"], "records": records}}
 
 
-def wants(webhook: Webhook, event: Mapping[str, Any]) -> bool:
-    """Whether it is told of a CloudEvent: what is of one channel goes to whoever sees it, and what
-    is for all but some channels to whoever sees another one."""
+def is_entitled_to(webhook: Webhook, event: Mapping[str, Any]) -> bool:
+    """Whether the webhook receives the CloudEvent. An event of one channel (``channel``) goes to
+    clients of that channel; an event for all but some channels (``not_for``) goes to clients that
+    have another one."""
     if webhook.state != "active" or event["type"] not in webhook.types:
         return False
     channel = event["data"].get("channel")
     if channel is not None:
         return not webhook.channels.isdisjoint({channel, "all"})
-    others = event["data"].get("not_for")
-    return not (others and webhook.channels and webhook.channels <= set(others))
+    excluded = event["data"].get("not_for")
+    return not (excluded and webhook.channels and webhook.channels <= set(excluded))
 
 
-def worn_out(webhook: Webhook, at: datetime) -> bool:
+def failed_too_long(webhook: Webhook, at: datetime) -> bool:
+    """Whether the webhook must be disabled."""
     return webhook.failing_since is not None and at - webhook.failing_since >= DISABLED_AFTER
 
 
-def rest(webhook: Webhook, at: datetime) -> int | None:
-    """Seconds for which a webhook is left alone once it is tried: as long as it has been failing,
-    so that rests double. None when all its messages are sent."""
-    if webhook.failing_since is None or webhook.failures < RESTS_AFTER:
+def rest_seconds(webhook: Webhook, at: datetime) -> int | None:
+    """The length of the rest after the next try, in seconds: as long as the webhook has been
+    failing, so that rests double. None if it does not rest: all its messages are sent."""
+    if webhook.failing_since is None or webhook.failures < REST_AFTER_FAILURES:
         return None
     failing = int((at - webhook.failing_since).total_seconds())
-    return min(LONGEST_REST, max(SHORTEST_REST, failing))
+    return min(MAX_REST_SECONDS, max(MIN_REST_SECONDS, failing))
 
 
-def wait(attempt: int, retry_after: int | None = None) -> int | None:
-    """Seconds until a message is sent again whose ``attempt``-th delivery has failed, not before
-    the receiver wants it (Retry-After); None when it is given up."""
-    if attempt >= ATTEMPTS:
+def retry_seconds(attempt: int, retry_after: int | None = None) -> int | None:
+    """Seconds until a message is sent again after its ``attempt``-th delivery has failed, at least
+    ``retry_after`` (the receiver's Retry-After); None if it is given up."""
+    if attempt >= MAX_ATTEMPTS:
         return None
-    return min(WAITS[-1], max(WAITS[attempt - 1], retry_after or 0))
+    return min(RETRY_SECONDS[-1], max(RETRY_SECONDS[attempt - 1], retry_after or 0))
 
 
 # The signature (Standard Webhooks 1.0.0: https://www.standardwebhooks.com)
@@ -97,24 +100,25 @@ def wait(attempt: int, retry_after: int | None = None) -> int | None:
 PREFIX = "whsec_"
 
 
-def secret(key: bytes, webhook_id: str) -> bytes:
-    """The 32 bytes that sign a webhook's messages: derived, so that they are stored nowhere."""
+def derive_secret(key: bytes, webhook_id: str) -> bytes:
+    """The 32 bytes that sign a webhook's messages. They are derived, so they need no storage."""
     return hmac.new(key, f"webhook\n{webhook_id}".encode(), hashlib.sha256).digest()
 
 
-def told(secret: bytes) -> str:
-    """The secret as a receiver is told it."""
+def encode_secret(secret: bytes) -> str:
+    """The secret in the form given to the receiver."""
     return PREFIX + base64.b64encode(secret).decode()
 
 
 def message_id(webhook_id: str, event: Mapping[str, Any]) -> str:
-    """Names an event to a webhook: the same however often it is sent, by us or by the bus."""
-    named = "\n".join((webhook_id, event["source"], event["id"]))
-    return f"msg_{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+    """The id of the message that carries the event to the webhook. It is the same however often we
+    or the bus send the event, so receivers can drop repetitions."""
+    identity = "\n".join((webhook_id, event["source"], event["id"]))
+    return f"msg_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
-def signed(secret: bytes, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers of a message that is sent at ``at``."""
+def signature_headers(secret: bytes, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The signature headers of a message sent at ``at``."""
     second = int(at.timestamp())
     mac = hmac.new(secret, f"{message_id}.{second}.".encode() + body, hashlib.sha256)
     return {
@@ -126,66 +130,66 @@ def signed(secret: bytes, message_id: str, at: datetime, body: bytes) -> dict[st
 
 # Where messages may go
 
-MOST_CHARACTERS = 2048
-HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-INSIDE = ("localhost", "local", "internal", "localdomain", "arpa", "home")
-"""Names of machines that are not on the Internet (RFC 6761, RFC 6762, ICANN's .internal)."""
-WRAPPED = tuple(
+MAX_URL_LENGTH = 2048
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+INTERNAL_DOMAINS = ("localhost", "local", "internal", "localdomain", "arpa", "home")
+"""Top-level domains outside the public Internet (RFC 6761, RFC 6762, ICANN's .internal)."""
+IPV4_IN_IPV6 = tuple(
     ipaddress.IPv6Network(net)
     for net in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
 )
-"""IPv6 that leads to IPv4 addresses inside of it: compatible, NAT64, Teredo, 6to4."""
+"""IPv6 networks that embed IPv4 addresses: compatible, NAT64, Teredo, 6to4."""
 
 
-def checked(url: str, *, loopback: bool, any_port: bool = False) -> SplitResult:
-    """``url`` in its parts: https to a public host, at its usual port unless ``any_port``.
-    ``loopback`` lets http and https to this machine through too, for tests.
+def check_url(url: str, *, loopback: bool, any_port: bool = False) -> SplitResult:
+    """Check and split the URL of a receiver: https to a public host, on port 443 unless
+    ``any_port``. ``loopback`` also allows http and https to this machine, for tests.
 
-    Raises InvalidRequest. What a name leads to is checked when it is connected to.
+    Raises InvalidRequest. The addresses of the host are checked when connecting.
     """
-    if len(url) > MOST_CHARACTERS or not url.isascii() or any(c <= " " for c in url):
-        raise invalid("$.url", f"at most {MOST_CHARACTERS} printable ASCII characters")
+    if len(url) > MAX_URL_LENGTH or not url.isascii() or any(c <= " " for c in url):
+        raise invalid("$.url", f"at most {MAX_URL_LENGTH} printable ASCII characters")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise invalid("$.url", "it is no URL") from None
+        raise invalid("$.url", "not a valid URL") from None
     host = (parts.hostname or "").removesuffix(".")
     if not host or port == 0:
-        raise invalid("$.url", "it names no host")
+        raise invalid("$.url", "must name a host")
     if parts.username is not None or parts.password is not None:
-        raise invalid("$.url", "no user and no password in it: check the signature")
+        raise invalid("$.url", "must not contain a user or password; check the signature instead")
     if parts.fragment:
-        raise invalid("$.url", "no fragment")
-    if loopback and host in HERE and parts.scheme in {"http", "https"}:
+        raise invalid("$.url", "must not have a fragment")
+    if loopback and host in LOOPBACK_HOSTS and parts.scheme in {"http", "https"}:
         return parts
     if parts.scheme != "https":
-        raise invalid("$.url", "https only")
+        raise invalid("$.url", "must use https")
     if port not in {None, 443} and not any_port:
-        raise invalid("$.url", "port 443 only")
-    if not _outside(host):
-        raise invalid("$.url", "it is not on the public Internet")
+        raise invalid("$.url", "must use port 443")
+    if not _is_public_host(host):
+        raise invalid("$.url", "must be a host on the public Internet")
     return parts
 
 
-def _outside(host: str) -> bool:
+def _is_public_host(host: str) -> bool:
     try:
-        return public(str(ipaddress.ip_address(host)))
+        return is_public_address(str(ipaddress.ip_address(host)))
     except ValueError:
         pass
-    # What is no name of several labels may be a number that some resolvers take for an address.
+    # Some resolvers read a name of a single label, or with a numeric last label, as an address.
     labels = host.split(".")
-    return len(labels) > 1 and labels[-1] not in INSIDE and not labels[-1][:1].isdigit()
+    return len(labels) > 1 and labels[-1] not in INTERNAL_DOMAINS and not labels[-1][:1].isdigit()
 
 
-def public(address: str) -> bool:
-    """Whether an IP address is of the public Internet, and of nothing inside."""
+def is_public_address(address: str) -> bool:
+    """Whether an IP address, and any IPv4 address inside it, is on the public Internet."""
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.scope_id is not None:
             return False
         if parsed.ipv4_mapped is not None:
-            return public(str(parsed.ipv4_mapped))
-        if any(parsed in net for net in WRAPPED):
+            return is_public_address(str(parsed.ipv4_mapped))
+        if any(parsed in net for net in IPV4_IN_IPV6):
             return False
     return parsed.is_global and not parsed.is_multicast

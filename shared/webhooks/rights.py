@@ -1,7 +1,7 @@
-"""What a client may hear of now, as the user pool knows it.
+"""The current rights of a webhook's client, from the user pool.
 
-A webhook outlives the token that made it. What its client has lost since, or that it is gone, is
-known here within KEPT_SECONDS.
+A webhook outlives the token that created it. When its client loses a scope or is deleted, this
+takes effect within KEPT_SECONDS.
 """
 
 import time as clock
@@ -15,24 +15,24 @@ from shared.webhooks.contract import TYPES
 from shared.webhooks.model import Webhook
 
 KEPT_SECONDS = 60
-MOST_STALE_SECONDS = 900
-"""For so long the last answer stands while the user pool does not answer."""
+MAX_STALE_SECONDS = 900
+"""How long the last answer is used while the user pool does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedScopes:
     asked_at: float
     scopes: frozenset[str]
 
 
-_kept: dict[tuple[str, str], _Kept] = {}
+_cached_scopes: dict[tuple[str, str], _CachedScopes] = {}
 
 
-def entitled(webhook: Webhook) -> Webhook:
-    """``webhook`` with the channels that its client reaches now and the sources that it speaks for,
-    and without the types of events that it may not read any more.
+def with_current_rights(webhook: Webhook) -> Webhook:
+    """``webhook`` with the current channels and sources of its client, and without the event types
+    that the client may no longer read.
 
-    Raises Busy when the user pool does not answer, and has not for MOST_STALE_SECONDS.
+    Raises Busy when the user pool has not answered for MAX_STALE_SECONDS.
     """
     scopes = _scopes(webhook.client_id)
     client = Caller(webhook.client_id, scopes)
@@ -45,16 +45,16 @@ def entitled(webhook: Webhook) -> Webhook:
 
 
 def _scopes(client_id: str) -> frozenset[str]:
-    """The scopes that a token of the client may have; none of a client that is gone."""
+    """The scopes that a token of the client may have; none if the client was deleted."""
     pool, now = setting("user_pool_id"), clock.monotonic()
-    known = _kept.get((pool, client_id))
-    if known is not None and now - known.asked_at < KEPT_SECONDS:
-        return known.scopes
+    cached = _cached_scopes.get((pool, client_id))
+    if cached is not None and now - cached.asked_at < KEPT_SECONDS:
+        return cached.scopes
     try:
         scopes = scopes_of(scopes_of_client(pool, client_id))
     except Busy:
-        if known is None or now - known.asked_at >= MOST_STALE_SECONDS:
+        if cached is None or now - cached.asked_at >= MAX_STALE_SECONDS:
             raise
-        return known.scopes
-    _kept[pool, client_id] = _Kept(now, scopes)
+        return cached.scopes
+    _cached_scopes[pool, client_id] = _CachedScopes(now, scopes)
     return scopes

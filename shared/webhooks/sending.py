@@ -1,7 +1,7 @@
-"""One signed message to a webhook, over HTTP: the only module that talks to receivers.
+"""Send one signed message to a webhook over HTTP. No other module talks to receivers.
 
-It connects to an address that it has looked at itself, so that a name cannot lead to another one
-in between, and follows no redirection.
+The module checks the address that it connects to, so that a host name cannot change its address in
+between (DNS rebinding), and does not follow redirects.
 """
 
 import json
@@ -20,7 +20,7 @@ from shared.aws.secrets import secret
 from shared.aws.settings import setting
 from shared.errors import InvalidRequest
 from shared.webhooks import model
-from shared.webhooks.model import HERE, Webhook
+from shared.webhooks.model import LOOPBACK_HOSTS, Webhook
 
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 8
@@ -29,8 +29,8 @@ MEDIA_TYPE = "application/cloudevents+json"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """``status`` is what the receiver has answered, None when nothing came; ``reason`` is why it
-    has failed; ``retry_after`` seconds, when the receiver has asked for them."""
+    """``status`` is the HTTP status of the answer, None without an answer; ``reason`` says why the
+    delivery failed; ``retry_after`` is in seconds, if the receiver sent Retry-After."""
 
     status: int | None
     reason: str = ""
@@ -42,13 +42,13 @@ class DeliveryOutcome:
 
 
 def send(webhook: Webhook, event: Mapping[str, Any], at: datetime) -> DeliveryOutcome:
-    """Sends a CloudEvent, signed at ``at``. A receiver that fails raises nothing."""
+    """Send a CloudEvent, signed at ``at``. A failure of the receiver raises no exception."""
     body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
-    headers = model.signed(
+    headers = model.signature_headers(
         signing_secret(webhook.webhook_id), model.message_id(webhook.webhook_id, event), at, body
     )
     try:
-        parts = checked(webhook.url)
+        parts = check_url(webhook.url)
         return _post(parts, {**headers, "content-type": MEDIA_TYPE}, body)
     except InvalidRequest as refusal:
         return DeliveryOutcome(None, str(refusal.data["errors"][0]["message"]))
@@ -56,26 +56,26 @@ def send(webhook: Webhook, event: Mapping[str, Any], at: datetime) -> DeliveryOu
         return DeliveryOutcome(None, _reason(error))
 
 
-def checked(url: str) -> SplitResult:
-    """``url`` in its parts, as this stage allows it. Raises InvalidRequest."""
-    return model.checked(url, loopback=loopback(), any_port=setting("stage") == "dev")
+def check_url(url: str) -> SplitResult:
+    """Check the URL by the rules of this stage. Raises InvalidRequest."""
+    return model.check_url(url, loopback=loopback_allowed(), any_port=setting("stage") == "dev")
 
 
 def signing_secret(webhook_id: str) -> bytes:
-    return model.secret(secret("webhook_key"), webhook_id)
+    return model.derive_secret(secret("webhook_key"), webhook_id)
 
 
-def loopback() -> bool:
-    """Whether receivers on this machine are allowed: in the local cloud only."""
+def loopback_allowed() -> bool:
+    """Whether receivers on this machine are allowed; only in the local cloud."""
     return setting("webhook_loopback") == "yes"
 
 
 def _post(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> DeliveryOutcome:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = _address(host, port)
+    address = _allowed_address(host, port)
     if address is None:
-        return DeliveryOutcome(None, "its name leads to an address that is not public")
+        return DeliveryOutcome(None, "the host has an address that is not public")
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
     pool: urllib3.HTTPConnectionPool
     if parts.scheme == "https":
@@ -83,7 +83,7 @@ def _post(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> Delive
             address,
             port,
             timeout=timeout,
-            ssl_context=_trusted(),
+            ssl_context=_tls_context(),
             server_hostname=host,
             assert_hostname=host,
         )
@@ -104,38 +104,38 @@ def _post(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> Delive
     finally:
         pool.close()
     status = answer.status
-    told = answer.headers.get("retry-after", "")
+    retry_after = answer.headers.get("retry-after", "")
     return DeliveryOutcome(
         status,
-        "" if 200 <= status < 300 else f"the receiver has answered {status}",
-        int(told) if told.isdecimal() and len(told) < 9 else None,
+        "" if 200 <= status < 300 else f"the receiver answered {status}",
+        int(retry_after) if retry_after.isdecimal() and len(retry_after) < 9 else None,
     )
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _address(host: str, port: int) -> str | None:
-    """The first address of ``host``, IPv4 first; None unless all of them are allowed."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+def _allowed_address(host: str, port: int) -> str | None:
+    """The first address of ``host``, preferring IPv4; None unless all of them are allowed."""
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [
-        str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+        str(entry[4][0]) for entry in sorted(entries, key=lambda entry: entry[0] != socket.AF_INET)
     ]
-    if loopback() and host in HERE:
+    if loopback_allowed() and host in LOOPBACK_HOSTS:
         return addresses[0]
-    return addresses[0] if all(map(model.public, addresses)) else None
+    return addresses[0] if all(map(model.is_public_address, addresses)) else None
 
 
 def _reason(error: Exception) -> str:
     match error:
         case socket.gaierror():
-            return "its name is not known"
+            return "the host name is unknown"
         case urllib3.exceptions.SSLError():
-            return "its certificate is not good"
+            return "the TLS certificate is not valid"
         case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.NewConnectionError():
-            return "it does not take the connection"
+            return "the receiver does not accept the connection"
         case urllib3.exceptions.TimeoutError():
-            return "it has not answered in time"
+            return "the receiver did not answer in time"
     return "the connection was broken"

@@ -1,10 +1,11 @@
 """Webhooks, table ``webhooks``.
 
-    pk WEBHOOK             sk <client_id>#<webhook_id>   a webhook        of_client, find, every
-    pk CLIENT#<client_id>  sk COUNT                      how many it has  subscribe, remove
+    pk WEBHOOK             sk <client_id>#<webhook_id>   a webhook              of_client, find,
+                                                                                all_webhooks
+    pk CLIENT#<client_id>  sk COUNT                      its number of webhooks subscribe, delete
 
-All lie in one partition, which is read whole by whoever tells them: once in KEPT_SECONDS per
-process. No secret is stored.
+All webhooks are in one partition, which senders read completely, once in KEPT_SECONDS per process.
+No secret is stored.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,13 +26,14 @@ PK = "WEBHOOK"
 COUNT = "COUNT"
 KEPT_SECONDS = 5
 DELETED_DAYS = 30
-"""For as long the request that made it gets its first answer again."""
+"""How long a deleted webhook is kept, so that a repeated subscription gets its first answer."""
 
 
 def subscribe(webhook: Webhook, request: Request, most: int) -> Webhook:
-    """Stores ``webhook``; a repeated request gets the one that it has made.
+    """Store the webhook. A repeated request returns the webhook that it created before.
 
-    Raises KeyReused for a repeated key of another request, Conflict when the client has ``most``.
+    Raises KeyReused when the key belongs to another request, Conflict when the client already has
+    ``most`` webhooks.
     """
     refused = tables.transact(
         [
@@ -50,7 +52,7 @@ def subscribe(webhook: Webhook, request: Request, most: int) -> Webhook:
                             "digest": request.digest,
                         }
                     ),
-                    # Holds for the first request of its key.
+                    # Holds for the first request with its key.
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
             },
@@ -59,7 +61,7 @@ def subscribe(webhook: Webhook, request: Request, most: int) -> Webhook:
                     "TableName": table_name("webhooks"),
                     "Key": tables.key(f"CLIENT#{webhook.client_id}", COUNT),
                     "UpdateExpression": "ADD units :one",
-                    # Holds while the client has room for another one.
+                    # Holds while the client has fewer than ``most`` webhooks.
                     "ConditionExpression": "attribute_not_exists(units) OR units < :most",
                     "ExpressionAttributeValues": to_item({":one": 1, ":most": most}),
                 }
@@ -72,39 +74,40 @@ def subscribe(webhook: Webhook, request: Request, most: int) -> Webhook:
     if first.index == 0 and first.item is not None:
         request.check(first.item["digest"])
         return _webhook(first.item)
-    raise Conflict(f"a client has {most} webhooks at most: delete one", most=most)
+    raise Conflict(f"a client may have at most {most} webhooks: delete one", most=most)
 
 
 def find(client_id: str, webhook_id: str) -> Webhook | None:
-    """As it stands now (strongly consistent); one that was deleted is none."""
+    """The webhook, read with strong consistency; None if it was deleted."""
     item = tables.get(table_name("webhooks"), PK, _sk(client_id, webhook_id), consistent=True)
     return _webhook(item) if item and item["state"] != "deleted" else None
 
 
 def of_client(client_id: str) -> list[Webhook]:
-    found = tables.query(
+    items = tables.query(
         table_name("webhooks"),
         "pk = :pk AND begins_with(sk, :client)",
         to_item({":pk": PK, ":client": _sk(client_id, "")}),
         ConsistentRead=True,
     )
-    return _living(found)
+    return _not_deleted(items)
 
 
 def _read_all() -> list[Webhook]:
-    return _living(tables.query(table_name("webhooks"), "pk = :pk", to_item({":pk": PK})))
+    return _not_deleted(tables.query(table_name("webhooks"), "pk = :pk", to_item({":pk": PK})))
 
 
-known = Cached(_read_all, KEPT_SECONDS)
+webhooks_cache = Cached(_read_all, KEPT_SECONDS)
 
 
-def every() -> list[Webhook]:
-    """The webhooks of all clients, active or disabled; KEPT_SECONDS old at most."""
-    return known.get()
+def all_webhooks() -> list[Webhook]:
+    """The webhooks of all clients, active or disabled; at most KEPT_SECONDS old."""
+    return webhooks_cache.get()
 
 
-def remove(client_id: str, webhook_id: str, at: datetime) -> bool:
-    """Nothing more is sent to it, but for what is under way; whether there was such a webhook."""
+def delete(client_id: str, webhook_id: str, at: datetime) -> bool:
+    """Delete the webhook; only messages already under way still reach it. Returns whether it
+    existed."""
     refused = tables.transact(
         [
             {
@@ -136,15 +139,15 @@ def remove(client_id: str, webhook_id: str, at: datetime) -> bool:
     return not refused or refused[0].item is not None
 
 
-def failed(webhook: Webhook, at: datetime) -> Webhook | None:
-    """Notes a delivery that has failed; the webhook as it is then, None when it is not active."""
+def record_failure(webhook: Webhook, at: datetime) -> Webhook | None:
+    """Count a failed delivery. Returns the updated webhook; None if it is not active."""
     try:
         answer = dynamodb().update_item(
             TableName=table_name("webhooks"),
             Key=tables.key(PK, _sk(webhook.client_id, webhook.webhook_id)),
             UpdateExpression="SET failing_since = if_not_exists(failing_since, :at)"
             " ADD failures :one",
-            # Holds while it is there, and something is sent to it.
+            # Holds while the webhook is active.
             ConditionExpression="#state = :active",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues=to_item({":at": rfc3339(at), ":one": 1, ":active": "active"}),
@@ -155,18 +158,18 @@ def failed(webhook: Webhook, at: datetime) -> Webhook | None:
     return _webhook(from_item(answer["Attributes"]))
 
 
-def resting(webhook: Webhook, at: datetime, until: datetime) -> datetime | None:
-    """Lets its caller, and until ``until`` nobody else, try a webhook that is failing.
+def claim_retry(webhook: Webhook, at: datetime, until: datetime) -> datetime | None:
+    """Claim the next try of a failing webhook: only the caller may try it until ``until``.
 
-    Until when it is left alone, if another one was first; None for the one who is to try it, and
-    when it fails no more.
+    Returns None when the caller may try it, or when it is no longer failing; else the time until
+    which another worker's claim lets it rest.
     """
     refused = tables.write(
         "update_item",
         TableName=table_name("webhooks"),
         Key=tables.key(PK, _sk(webhook.client_id, webhook.webhook_id)),
         UpdateExpression="SET resumes_at = :until",
-        # Holds while it is failing, and for the first after its rest.
+        # Holds while the webhook is failing, for the first caller after its rest.
         ConditionExpression="attribute_exists(failing_since)"
         " AND (attribute_not_exists(resumes_at) OR resumes_at <= :at)",
         ExpressionAttributeValues=to_item({":until": rfc3339(until), ":at": rfc3339(at)}),
@@ -175,15 +178,15 @@ def resting(webhook: Webhook, at: datetime, until: datetime) -> datetime | None:
     return _instant(item.get("resumes_at")) if "failing_since" in item else None
 
 
-def delivered(webhook: Webhook) -> bool:
-    """Forgets its failures: it is active; whether there were any."""
+def record_success(webhook: Webhook) -> bool:
+    """Make the webhook active and clear its failures. Returns whether it had any."""
     refused = tables.write(
         "update_item",
         TableName=table_name("webhooks"),
         Key=tables.key(PK, _sk(webhook.client_id, webhook.webhook_id)),
         UpdateExpression="SET #state = :active REMOVE failing_since, failures, disabled_at,"
         " resumes_at",
-        # Holds while it is there, and has failures to forget.
+        # Holds while the webhook exists and has failures to clear.
         ConditionExpression="#state = :disabled"
         " OR (#state = :active AND attribute_exists(failing_since))",
         ExpressionAttributeNames={"#state": "state"},
@@ -193,13 +196,14 @@ def delivered(webhook: Webhook) -> bool:
 
 
 def disable(webhook: Webhook, at: datetime) -> bool:
-    """Sends nothing more to a webhook that has failed for too long, or does not want it."""
+    """Disable a webhook that has failed for too long, or whose receiver answered 410 Gone. Returns
+    whether it was disabled."""
     refused = tables.write(
         "update_item",
         TableName=table_name("webhooks"),
         Key=tables.key(PK, _sk(webhook.client_id, webhook.webhook_id)),
         UpdateExpression="SET #state = :disabled, disabled_at = :at",
-        # Holds while nothing has arrived since the failures that are counted.
+        # Holds unless a delivery has succeeded since these failures.
         ConditionExpression="#state = :active AND failing_since = :since",
         ExpressionAttributeNames={"#state": "state"},
         ExpressionAttributeValues=to_item(
@@ -218,7 +222,7 @@ def _sk(client_id: str, webhook_id: str) -> str:
     return f"{client_id}#{webhook_id}"
 
 
-def _living(items: Iterable[Mapping[str, Any]]) -> list[Webhook]:
+def _not_deleted(items: Iterable[Mapping[str, Any]]) -> list[Webhook]:
     return [_webhook(item) for item in items if item["state"] != "deleted"]
 
 

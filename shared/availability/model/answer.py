@@ -15,7 +15,7 @@ from shared.availability.model.pack import Columns
 from shared.catalog.model import Life, Variant
 from shared.errors import invalid
 from shared.instants import rfc3339
-from shared.locations.model import FOR_EVER, Location, Point, Readiness, around, readiness
+from shared.locations.model import FOR_EVER, Location, Point, Readiness, readiness, within_radius
 
 MOST_SKUS = 100
 MOST_LOCATIONS = 500
@@ -203,7 +203,7 @@ def scope_of(asked: Question, places: LocationTexts) -> Scope:
         if named is not None:
             locations = places.locations
             candidates = [locations[location] for location in named if location in locations]
-        near = around(candidates, asked.point, asked.radius_km)
+        near = within_radius(candidates, asked.point, asked.radius_km)
         order = distances = {location.location_id: km for km, location in near}
     elif named is not None:
         order = sorted(named)
@@ -375,7 +375,7 @@ def _nearest(locations: Sequence[Location], origins: Sequence[Point]) -> tuple[f
     if not origins:
         return None, locations[0].location_id
     if len(origins) == 1:
-        km, location = around(locations, origins[0])[0]
+        km, location = within_radius(locations, origins[0])[0]
         return km, location.location_id
     vectors = [(_vector(origin), origin) for origin in origins]
 
@@ -387,7 +387,7 @@ def _nearest(locations: Sequence[Location], origins: Sequence[Point]) -> tuple[f
         ((*closest(location), location) for location in locations), key=lambda entry: -entry[0]
     )
     return min(
-        (around([location], origin)[0][0], location.location_id)
+        (within_radius([location], origin)[0][0], location.location_id)
         for _, origin, location in ranked[:MEASURED]
     )
 

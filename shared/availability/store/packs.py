@@ -46,7 +46,7 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.catalog import store as catalog
 from shared.catalog.model import ORDINARY, Life
-from shared.catalog.store import life_of_item, life_words
+from shared.catalog.store import life_attributes, life_of_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock.model.rules import ConfidenceOf
@@ -269,7 +269,7 @@ def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
     update = Update()
     update.set("version", item["version"] + _slice_count(item))
     update.set("as_of", max(item["as_of"], rfc3339(at)))
-    for name, value in life_words(life).items():
+    for name, value in life_attributes(life).items():
         if value is None:
             update.remove(name)
         else:
@@ -382,7 +382,7 @@ def _item(part: Slice, version: int) -> dict[str, Any]:
         # where more units are promised than there are.
         "awaited": any(row.awaited for row in pack.rows.values()) or None,
         "short": any(row.available < 0 for row in pack.rows.values()) or None,
-        **life_words(pack.life),
+        **life_attributes(pack.life),
     }
 
 

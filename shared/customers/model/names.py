@@ -78,7 +78,7 @@ VOWELS = re.compile(r"[aeiouyw]+")
 @lru_cache(maxsize=4096)
 def phonetic_spelling(name: str) -> str:
     """The name with one spelling for each sound that romanisations spell differently."""
-    return REPEATED.sub(r"\1", SOUND.sub(lambda found: SOUNDS[found[0]], name))
+    return REPEATED.sub(r"\1", SOUND.sub(lambda match: SOUNDS[match[0]], name))
 
 
 def consonants(name: str) -> str:

@@ -187,7 +187,8 @@ class Profile:
         return any(member.by_hand for member in self.members)
 
     @property
-    def known(self) -> bool:
+    def identified(self) -> bool:
+        """Whether any record has one of IDENTIFYING_FIELDS; otherwise the profile is anonymous."""
         return any(held.record.text(name) for held in self.records for name in IDENTIFYING_FIELDS)
 
     def member(self, profile_id: str) -> Member:
@@ -325,7 +326,7 @@ def survivor_and_merged(one: Profile, other: Profile) -> tuple[Profile, Profile]
     identified one before the anonymous one, then the older one."""
     first, second = sorted(
         (one, other),
-        key=lambda profile: (not profile.known, profile.created_at, profile.profile_id),
+        key=lambda profile: (not profile.identified, profile.created_at, profile.profile_id),
     )
     return first, second
 

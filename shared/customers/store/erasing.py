@@ -204,13 +204,13 @@ def _forget_references(
 ) -> None:
     """Delete the answers to requests about the records, their reviews, and the links and
     cannot-links to them under other records, whose reasons may mention the erased person."""
-    gone: list[tuple[str, str]] = []
+    to_delete: list[tuple[str, str]] = []
     others: set[RecordKey] = set()
     for row in (row for record_rows in rows_of.values() for row in record_rows):
         if "request" in row:
-            gone.append((f"IDEM#{row['request']}", "IDEM"))
+            to_delete.append((f"IDEM#{row['request']}", "IDEM"))
         if "review" in row:
-            gone.append((f"REVIEW#{row['review']}", "REVIEW"))
+            to_delete.append((f"REVIEW#{row['review']}", "REVIEW"))
             others |= set(_review_pair(row["review"]))
         if "other" in row:
             others.add(row["other"])
@@ -218,12 +218,12 @@ def _forget_references(
         row["review"] for record_rows in rows_of.values() for row in record_rows if "review" in row
     }
     for other in sorted(others.difference(own)):
-        gone += [
+        to_delete += [
             (row["pk"], row["sk"])
             for row in _between(f"RECORD#{other}", "CANNOT#", "REVIEW#~")
             if row.get("other") in rows_of or row.get("review") in reviews
         ]
-    delete_many(table(), gone)
+    delete_many(table(), to_delete)
 
 
 def _review_pair(review_id: str) -> Sequence[RecordKey]:
@@ -283,14 +283,16 @@ def forget_timeline(job: Job, erase_orders: Callable[[Sequence[str]], None]) -> 
     person_rows = [row for row in page if _belongs_to_person(row, partition, members, records)]
     if orders := sorted({name for row in person_rows if (name := _order_id(row))}):
         erase_orders(orders)
-    gone = [(row["pk"], row["sk"]) for row in person_rows]
-    gone += [
+    to_delete = [(row["pk"], row["sk"]) for row in person_rows]
+    to_delete += [
         (f"IDEM#{row['interaction_id']}", "IDEM")
         for row in person_rows
         if REQUEST.fullmatch(row.get("interaction_id", ""))
     ]
-    gone += [(f"JOB#{row['job_id']}", "JOB") for row in person_rows if row["sk"].startswith("JOB#")]
-    delete_many(table(), gone)
+    to_delete += [
+        (f"JOB#{row['job_id']}", "JOB") for row in person_rows if row["sk"].startswith("JOB#")
+    ]
+    delete_many(table(), to_delete)
     if len(page) == ROWS:
         return f"{index}\n{page[-1]['sk']}"
     if partition not in members:

@@ -99,9 +99,9 @@ def interactions(job: Job, place: str) -> ProfilePage:
         if not row["sk"].startswith("AT#"):
             return []
         key = row.get("record_key")
-        mine = key in names if key is not None else row["pk"].partition("#")[2] in members
+        belongs = key in names if key is not None else row["pk"].partition("#")[2] in members
         answer = interaction_answer(interaction_from(row)).model_dump(mode="json")
-        return [{"kind": "interaction", "did": answer.pop("kind"), **answer}] if mine else []
+        return [{"kind": "interaction", "did": answer.pop("kind"), **answer}] if belongs else []
 
     return _page([f"PROFILE#{name}" for name in job.content["partitions"]], place, own)
 

@@ -2,7 +2,7 @@
 
     <profile id>/<job id>/part-00000.jsonl.gz
 
-The bucket deletes them after FILES_KEPT (infra/stacks/customers.py).
+The bucket deletes them after KEPT (infra/stacks/customers.py).
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from shared.aws import s3
 from shared.aws.settings import setting
 from shared.customers.model.job import Job
 
-FILES_KEPT = timedelta(days=7)
+KEPT = timedelta(days=7)
 LINK_SECONDS = 900
 
 

@@ -50,8 +50,8 @@ def household_splits(before: Profile, after: Collection[Profile]) -> list[Part]:
                 *_house_at(house),
                 {"homes": homes},
                 # Holds when the household has not changed since it was read.
-                condition="homes = :known" if stored_homes else "attribute_not_exists(homes)",
-                values={":known": stored_homes} if stored_homes else None,
+                condition="homes = :stored" if stored_homes else "attribute_not_exists(homes)",
+                values={":stored": stored_homes} if stored_homes else None,
             )
         )
     return parts

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from shared.locations.model import (
     Location,
     ServiceLevel,
-    after_open,
-    handed_over,
+    add_opening_time,
+    carrier_pickup,
 )
 from shared.orders.model import Method, Order, Parcel, Taken
 from shared.orders.sourcing.supply import Supply, km_to
@@ -68,7 +68,7 @@ def parcel(
     deliver_by = None
     if method == "ship" and ready is not None:
         days = carrier_days(supply.policy, service_level, km_to(location, supply.destination))
-        leaves = handed_over(location, ready, service_level)
+        leaves = carrier_pickup(location, ready, service_level)
         deliver_by = None if days is None or leaves is None else leaves + timedelta(days=days)
     return Parcel(
         location_id=location_id,
@@ -87,7 +87,7 @@ def end_of_open_time(
     """When the location has been open for ``passes`` since ``at``. A location that never opens is
     treated as always open."""
     location = locations.get(location_id)
-    end = after_open(location, at, passes) if location else None
+    end = add_opening_time(location, at, passes) if location else None
     return end or at + passes
 
 

@@ -9,7 +9,7 @@ from shared.catalog.model import Product
 from shared.locations.model import (
     Location,
     ServiceLevel,
-    handed_over,
+    carrier_pickup,
     ready_by,
 )
 from shared.orders.model import Line, Order
@@ -108,7 +108,7 @@ def candidate(
     """A location as the router sees it: its distance, and when the carrier could have ``units``
     that are picked after the ``unpicked`` units before them."""
     ready = ready_by(location, now, units + unpicked)
-    leaves = handed_over(location, ready, service_level) if ready else None
+    leaves = carrier_pickup(location, ready, service_level) if ready else None
     unable: routing.Obstacle | None = None
     if leaves is None:
         unable = "closed" if location.capacity_per_hour else "no_capacity"

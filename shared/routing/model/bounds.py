@@ -84,7 +84,7 @@ def reduce_instance(instance: Instance, lots: Sequence[int]) -> ReducedInstance:
             cost, most = unit * lots[i], min(units // lots[i], quantity[i])
             if most and cost < unfilled[i]:
                 runs.setdefault(i, []).append((cost, most))
-        useful = [(i, tuple(found)) for i, found in runs.items()]
+        useful = [(i, tuple(offer_runs)) for i, offer_runs in runs.items()]
         gain = nothing - instance.opening[n] + opening_saving(useful, base)
         if useful and gain > 0:
             reduced.opening.append(instance.opening[n])
@@ -156,18 +156,18 @@ def greedy_plan(reduced: ReducedInstance) -> FirstPlan:
     paid = list(reduced.base)
     opened: list[int] = []
     cost = total_paid(paid) + reduced.nothing
-    known = [(-gain, n) for n, gain in enumerate(reduced.gains)]
-    heapify(known)
-    while known and len(opened) < reduced.packages:
-        change, best = known[0]
+    savings = [(-gain, n) for n, gain in enumerate(reduced.gains)]
+    heapify(savings)
+    while savings and len(opened) < reduced.packages:
+        change, best = savings[0]
         if opened:
             now = reduced.opening[best] - opening_saving(reduced.offers[best], paid)
             if now != change:
-                heapreplace(known, (now, best))
+                heapreplace(savings, (now, best))
                 continue
         if change >= 0:
             break
-        heappop(known)
+        heappop(savings)
         opened.append(best)
         cost += change
         for i, runs in reduced.offers[best]:
@@ -294,27 +294,27 @@ def subgradient_steps(
     best_prices, scale, stalled = prices, 1.0, 0
     for step in range(SUBGRADIENT_STEPS):
         rho = reduced_costs(reduced, prices, nodes)
-        top = sorted((value, n) for n, value in rho.items() if value <= 0)[: reduced.packages]
-        chosen = [n for _, n in top]
+        lowest = sorted((value, n) for n, value in rho.items() if value <= 0)[: reduced.packages]
+        chosen = [n for _, n in lowest]
         if step % 3 == 0 and chosen:
             plan = min(plan, FirstPlan(_plan_cost(reduced, chosen), chosen))
-        value = dual_value(reduced, prices) + sum([part for part, _ in top])
+        value = dual_value(reduced, prices) + sum([part for part, _ in lowest])
         stalled += 1
         if value > best:
             best, best_prices, stalled = value, prices, 0
         elif stalled == 3:
             scale, stalled = scale / 2, 0
         # When the set is full, opening another node closes the weakest one.
-        weakest = top[-1][0] if len(top) == reduced.packages else 0
+        weakest = lowest[-1][0] if len(lowest) == reduced.packages else 0
         nodes = [n for n in nodes if value + max(0, rho[n] - weakest) < plan.cost]
-        short = _unserved_units(reduced, prices, chosen)
-        length = sum([units * units for units in short])
+        unserved = _unserved_units(reduced, prices, chosen)
+        length = sum([units * units for units in unserved])
         if not nodes or not length:
             break
         stride = scale * (1.02 * plan.cost - value) / length
         prices = [
             min(most, price + int(stride * units))
-            for most, price, units in zip(reduced.unfilled, prices, short, strict=True)
+            for most, price, units in zip(reduced.unfilled, prices, unserved, strict=True)
         ]
     return LowerBound(best, best_prices, nodes), plan
 

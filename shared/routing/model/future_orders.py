@@ -114,11 +114,11 @@ def future_orders(
         for place in stocked
     ]
     total, value = [0.0] * len(stocked), [0.0] * len(stocked)
-    for done in range(ROUNDS):
+    for round_ in range(ROUNDS):
         prices = [
             max(
                 expected_unit_value(
-                    stock, rate * left, margin, units * left / max(1, done), saved / (units or 1)
+                    stock, rate * left, margin, units * left / max(1, round_), saved / (units or 1)
                 )
                 for left, stock in ends
             )
@@ -217,8 +217,8 @@ def demand_cells(points: Mapping[tuple[float, float], int]) -> tuple[DemandCell,
     centres = [(row[0] / row[2], row[1] / row[2]) for row in ordered[:MAX_CELLS]]
     weights: list[float] = [row[2] for row in ordered[:MAX_CELLS]]
     for latitude, longitude, units in ordered[MAX_CELLS:]:
-        here = latitude / units, longitude / units
-        nearest = min(range(len(centres)), key=lambda index: distance_km(*here, *centres[index]))
+        point = latitude / units, longitude / units
+        nearest = min(range(len(centres)), key=lambda index: distance_km(*point, *centres[index]))
         weights[nearest] += units
     total = sum(weights)
     return tuple(

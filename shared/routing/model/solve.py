@@ -103,28 +103,28 @@ class _Search:
 
     def run(self) -> None:
         base = self._reduced.base
-        over = [
+        excess = [
             sum([units * (cost - price) for cost, units in runs if cost > price])
             for runs, price in zip(base, self._prices, strict=True)
         ]
         bound = dual_value(self._reduced, self._prices)
-        self._below([], bound, list(base), over, self._nodes)
+        self._search([], bound, list(base), excess, self._nodes)
 
-    def _below(
+    def _search(
         self,
         opened: list[int],
         bound: int,
         paid: list[Paid],
-        over: list[int],
+        excess: list[int],
         allowed: list[int],
     ) -> None:
         """Try every set of nodes that contains ``opened`` and otherwise only ``allowed`` nodes.
 
-        ``over`` is the excess of each demand's cost over its price. When no further node may serve
-        a demand cheaper, its excess is added to ``bound`` and replaced by CLOSED.
+        ``excess`` is by how much the cost of each demand exceeds its price. When no further node
+        may serve a demand cheaper, its excess is added to ``bound`` and replaced by CLOSED.
         """
         self.steps += 1
-        cost = bound + sum([each for each in over if each > 0])
+        cost = bound + sum([each for each in excess if each > 0])
         with_nothing = 0 if opened else self._reduced.nothing
         if cost + with_nothing < self.plan.cost:
             self.plan = FirstPlan(cost + with_nothing, opened)
@@ -132,10 +132,10 @@ class _Search:
         if self.steps >= self._max_steps:
             return
         if remaining == 1:
-            self._last(opened, cost, paid, allowed, bound)
+            self._try_last_node(opened, cost, paid, allowed, bound)
             return
         if len(allowed) > MANY_NODES:
-            allowed = self._helpful(cost + with_nothing, cost, paid, remaining, allowed)
+            allowed = self._useful_nodes(cost + with_nothing, cost, paid, remaining, allowed)
         while remaining and self.steps < self._max_steps:
             # The highest gain of the nodes still to open, ignoring units that are counted twice.
             gains = self._gains(allowed)[:remaining] if self._any_negative else []
@@ -143,35 +143,35 @@ class _Search:
             if bound + gain >= self.plan.cost:
                 return
             limit = self.plan.cost - bound - gain_after_one
-            within = [n for n in allowed if self._rho[n] < limit]
-            demand, branches = self._branches(paid, over, within)
+            candidates = [n for n in allowed if self._rho[n] < limit]
+            demand, branches = self._choose_branches(paid, excess, candidates)
             for n in branches:
                 if self.steps >= self._max_steps:
                     return
                 allowed = [other for other in allowed if other != n]
                 if bound + self._rho[n] + gain_after_one < self.plan.cost:
-                    then, paid_then, over_then = self._opening(n, bound, paid, over)
-                    limit = self.plan.cost - then - gain_after_one
+                    child_bound, child_paid, child_excess = self._open(n, bound, paid, excess)
+                    limit = self.plan.cost - child_bound - gain_after_one
                     if limit > 0:
                         further = [other for other in allowed if self._rho[other] < limit]
-                        self._below([*opened, n], then, paid_then, over_then, further)
+                        self._search([*opened, n], child_bound, child_paid, child_excess, further)
             if demand is None:
                 return
-            bound += over[demand]
-            over = list(over)
-            over[demand] = CLOSED
+            bound += excess[demand]
+            excess = list(excess)
+            excess[demand] = CLOSED
 
-    def _last(
+    def _try_last_node(
         self, opened: list[int], cost: int, paid: list[Paid], allowed: Iterable[int], bound: int
     ) -> None:
         """Try every set of ``opened`` (at ``cost``) plus one node."""
         for n in allowed:
             if bound + self._rho[n] < self.plan.cost:
-                then = cost - self._saving(n, paid)
-                if then < self.plan.cost:
-                    self.plan = FirstPlan(then, [*opened, n])
+                plan_cost = cost - self._saving(n, paid)
+                if plan_cost < self.plan.cost:
+                    self.plan = FirstPlan(plan_cost, [*opened, n])
 
-    def _helpful(
+    def _useful_nodes(
         self,
         cost: int,
         cost_of_opened: int,
@@ -199,30 +199,30 @@ class _Search:
         rho = self._rho
         return sorted([rho[n] for n in allowed if rho[n] < 0])
 
-    def _branches(
-        self, paid: list[Paid], over: list[int], allowed: list[int]
+    def _choose_branches(
+        self, paid: list[Paid], excess: list[int], allowed: list[int]
     ) -> tuple[int | None, list[int]]:
         """The demand to branch on (far above its price, few nodes could serve it cheaper) and those
         nodes; without such a demand, the nodes with a negative rho. Lowest rho first."""
         rho = self._rho
         demand, branch_nodes, most = None, [n for n in allowed if rho[n] < 0], 0.0
-        for i, above in enumerate(over):
-            if above > 0:
+        for i, exceeding in enumerate(excess):
+            if exceeding > 0:
                 dearest, unit = paid[i][-1][0], self._unit[i]
                 serving = [n for n in allowed if n in unit and unit[n] < dearest]
-                score = above / (len(serving) + 1)
+                score = exceeding / (len(serving) + 1)
                 if score > most:
                     demand, branch_nodes, most = i, serving, score
         return demand, sorted(branch_nodes, key=lambda n: (rho[n], n))
 
-    def _opening(
-        self, n: int, bound: int, paid: list[Paid], over: list[int]
+    def _open(
+        self, n: int, bound: int, paid: list[Paid], excess: list[int]
     ) -> tuple[int, list[Paid], list[int]]:
-        """Bound, paid and over after opening ``n``. A dropped unit that cost less than its price
+        """Bound, paid and excess after opening ``n``. A dropped unit that cost less than its price
         was counted twice in the bound, which is corrected here."""
         self.steps += self._size[n]
         bound += self._rho[n]
-        paid, over = list(paid), list(over)
+        paid, excess = list(paid), list(excess)
         for i, runs in self._reduced.offers[n]:
             price, before = self._prices[i], paid[i]
             dearest, most = before[-1]
@@ -233,12 +233,12 @@ class _Search:
                 if dearest < price:
                     bound += units * (price - dearest)
                 paid[i] = runs
-                over[i] = max(0, units * (unit - price))
+                excess[i] = max(0, units * (unit - price))
             else:
                 paid[i], dropped = replaced_runs(before, runs)
                 bound += sum([many * (price - each) for each, many in dropped if each < price])
-                over[i] = sum([many * (each - price) for each, many in paid[i] if each > price])
-        return bound, paid, over
+                excess[i] = sum([many * (each - price) for each, many in paid[i] if each > price])
+        return bound, paid, excess
 
 
 def _assign_units(

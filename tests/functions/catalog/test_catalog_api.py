@@ -116,7 +116,7 @@ def test_titles_of_any_length_are_listed() -> None:
     """The key of the list has 1,024 bytes at most; a title has 400 characters of up to 4 each."""
     title = "\N{GRINNING FACE}" * 400
     assert call("put_product", path="/v1/products/a", body={"title": title})[0] == 201
-    assert len(store.folded(title).encode()) <= 900
+    assert len(store.fold_title(title).encode()) <= 900
     _, found = call("list_products", query={"query": title[:200]})
     assert [entry["title"] for entry in found["products"]] == [title]
 

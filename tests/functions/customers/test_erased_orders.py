@@ -246,7 +246,7 @@ def test_an_order_of_a_hold_to_a_postal_code_loses_both(jobs: Jobs) -> None:
     assert status == 201, hold
     line = [request_line("A", 2)]
     first = placed(hold_id=hold["hold_id"], lines=line, ship_to=CODE, service_level="standard")
-    locations.known.clear()  # another function knows nothing yet
+    locations.locations_cache.clear()  # another function knows nothing yet
     erase(jobs, first["profile_id"])
     order = projected("o-77")
     assert order.ship_to == model.DeliveryPlace("803", "US", 40.0, -105.0)

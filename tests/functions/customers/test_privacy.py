@@ -92,7 +92,7 @@ def test_no_log_of_any_route_or_worker_names_a_person(
     apply_records.handler(feed, None)
     logged = logged_by(quiet)
     assert "answered" in logged
-    assert "a bad event" in logged
+    assert "an invalid event" in logged
     for told in TOLD:
         assert told not in logged.casefold()
 

@@ -125,7 +125,7 @@ def test_a_postal_code_that_was_loaded_is_where_it_lies() -> None:
     """Only the demo could load them: on AWS an address without coordinates was refused."""
     assert call("get_postal_code")[0] == 404
     assert call("put_postal_codes") == (200, {"country": "US", "stored": 2})
-    store.known.clear()
+    store.locations_cache.clear()
     status, found = call("get_postal_code")
     assert (status, found["latitude"], found["longitude"]) == (200, 40.0497, -105.2143)
     assert call("get_postal_code", path="/v1/postal-codes/DE/80301")[0] == 404

@@ -7,11 +7,12 @@ import pytest
 
 from functions.orders import api as orders
 from functions.routing import api as routing
-from shared.routing.model.guard import takes
+from functions.routing import what_if
+from shared.routing.model.guard import canary_takes
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
 from shared.routing.store import policies
-from tests.functions.locations.requests import answered, request
 from tests.functions.routing.past import DEAR, NOW, place
+from tests.support.requests import answered, request
 
 pytestmark = pytest.mark.usefixtures("placed")
 
@@ -37,7 +38,7 @@ def drafted(policy: Policy) -> None:
 def test_what_the_what_if_has_found_blocks_the_publication_with_its_figures(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    environment.setattr("functions.routing.what_if.WHAT_IF_ITEMS", 3)
+    environment.setattr(what_if, "WHAT_IF_ITEMS", 3)
     drafted(TORN)
     found = tried(2)
     assert found["trial"]["through"] is False
@@ -51,7 +52,7 @@ def test_what_the_what_if_has_found_blocks_the_publication_with_its_figures(
     assert (status, refused["code"]) == (409, "guard_rail")
     measured = {row["guard_rail"]: row["measured"] for row in refused["breaches"]}
     assert measured["splits"] == 1
-    assert "1.000 parcels per order after the first, the most is 0.5" in refused["detail"]
+    assert "1.000 additional parcels per order; the limit is 0.5" in refused["detail"]
     assert policies.active_version() == 0
 
 
@@ -71,6 +72,6 @@ def test_an_order_of_the_canary_names_it_in_its_decision() -> None:
     assert answered(routing.handler(start, None))[0] == 200
     for number in range(4, 9):
         decision = place(f"o{number}")
-        canary = takes(f"o{number}", 1, 5000)
+        canary = canary_takes(f"o{number}", 1, 5000)
         assert decision.problem.policy.version == (1 if canary else 0)
         assert (len(decision.plan.units) == 2) == canary

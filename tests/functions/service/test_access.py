@@ -211,8 +211,8 @@ def test_the_customer_feed_speaks_for_the_sources_of_its_deployment(
     )
     record = {**event("customers/apply_records")["Records"][0], "body": json.dumps([crm, till])}
     read = apply_records._read(record, datetime.now(UTC))
-    assert [one.record.source for one in read.told] == ["crm"]
-    ((text, refusal),) = read.bad
+    assert [one.record.source for one in read.records] == ["crm"]
+    ((text, refusal),) = read.invalid
     assert json.loads(text)["data"]["source"] == "till"
     assert refusal.data["errors"][0]["path"] == "$.data.source"
 

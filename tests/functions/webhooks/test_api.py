@@ -109,10 +109,10 @@ def test_a_ping_is_signed_and_wakes_a_disabled_webhook(receiver: Receiver) -> No
     status, answer = ask("ping", path=path)
     assert (status, answer) == (
         200,
-        {"delivered": False, "status": 500, "reason": "the receiver has answered 500"},
+        {"delivered": False, "status": 500, "reason": "the receiver answered 500"},
     )
     (webhook,) = store.of_client("web-client")
-    failing = store.failed(webhook, webhook.created_at)
+    failing = store.record_failure(webhook, webhook.created_at)
     assert failing
     assert store.disable(failing, webhook.created_at)
     assert ask("list_webhooks")[1]["webhooks"][0]["state"] == "disabled"
@@ -128,7 +128,7 @@ def test_nobody_at_the_other_end_is_told_as_it_is() -> None:
     status, answer = ask("ping", path=f"/v1/webhooks/{told['webhook_id']}/ping")
     assert (status, answer) == (
         200,
-        {"delivered": False, "reason": "it does not take the connection"},
+        {"delivered": False, "reason": "the receiver does not accept the connection"},
     )
 
 

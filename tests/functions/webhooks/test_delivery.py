@@ -63,7 +63,7 @@ def less(pool: str, *scopes: str, client_id: str = "web-client") -> None:
     cognito.update_user_pool_client(
         UserPoolId=pool, ClientId=client_id, AllowedOAuthScopes=list(scopes)
     )
-    rights._kept.clear()
+    rights._cached_scopes.clear()
 
 
 def test_what_a_client_has_lost_is_told_to_none_of_its_webhooks(
@@ -146,7 +146,7 @@ def test_what_waits_for_a_client_that_is_gone_is_not_delivered(
 ) -> None:
     subscribe(url=receiver.url)
     boto3.client("cognito-idp").delete_user_pool_client(UserPoolId=user_pool, ClientId="web-client")
-    rights._kept.clear()
+    rights._cached_scopes.clear()
     assert deliver.handler(delivery(), None) == NONE_FAILED
     assert receiver.got == []
 
@@ -159,7 +159,7 @@ def test_a_user_pool_that_does_not_answer_loses_no_event(
     def silent(**_: Any) -> Any:
         raise EndpointConnectionError(endpoint_url="https://cognito-idp.example.com")
 
-    rights._kept.clear()
+    rights._cached_scopes.clear()
     client("cognito-idp").meta.events.register_first("before-send", silent)
     assert len(fan_out.handler(event("webhooks/fan_out"), None)["batchItemFailures"]) == 2
     assert messages(queues["deliveries"]) == []
@@ -233,7 +233,7 @@ def test_a_receiver_gets_the_event_signed_with_the_secret_it_was_told(receiver: 
     assert json.loads(body)["data"]["sku"] == "milk-1"
     assert headers["content-type"] == "application/cloudevents+json"
     assert headers["host"] == receiver.url.split("/")[2]
-    told = model.told(sending.signing_secret("wh_1")).removeprefix("whsec_")
+    told = model.encode_secret(sending.signing_secret("wh_1")).removeprefix("whsec_")
     text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     mac = hmac.new(base64.b64decode(told), text, hashlib.sha256).digest()
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(mac).decode()}"
@@ -300,15 +300,15 @@ def test_a_message_is_tried_for_29_hours_and_never_waits_in_flight(
             assert 0 < one["delay"] <= queue.LONGEST_DELAY
             clock += timedelta(seconds=one["delay"])
             made = delivery(int(one["attempt"]), datetime.fromtimestamp(int(one["due"]), UTC))
-    assert tried == [sum(model.WAITS[:done]) for done in range(model.ATTEMPTS)]
+    assert tried == [sum(model.RETRY_SECONDS[:done]) for done in range(model.MAX_ATTEMPTS)]
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
     (letter,) = messages(queues["dead-letters"])
     assert letter["Body"] == delivery()["Records"][0]["body"]
 
 
-def failing(made: Webhook, since: datetime, times: int = model.RESTS_AFTER) -> None:
+def failing(made: Webhook, since: datetime, times: int = model.REST_AFTER_FAILURES) -> None:
     for _ in range(times):
-        store.failed(made, since)
+        store.record_failure(made, since)
 
 
 def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time(
@@ -321,7 +321,7 @@ def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time
     assert deliver.handler(delivery(messages=10), None) == NONE_FAILED
     assert len(receiver.got) == 1
     assert sorted((one["delay"], one["attempt"]) for one in anew) == [(5, "2")] + 9 * [(240, "1")]
-    store.known.clear()
+    store.webhooks_cache.clear()
     monkeypatch.setattr(deliver, "_now", lambda: AT + timedelta(seconds=239))
     assert deliver.handler(delivery(messages=3), None) == NONE_FAILED
     assert len(receiver.got) == 1
@@ -335,8 +335,8 @@ def test_a_receiver_that_fails_again_and_again_is_tried_by_one_message_at_a_time
 def test_a_worker_that_has_not_seen_that_another_tries_leaves_it_alone(receiver: Receiver) -> None:
     made, now = subscribe(url=receiver.url), datetime.now(UTC)
     failing(made, now - timedelta(hours=1))
-    assert [one.resumes_at for one in store.every()] == [None]
-    assert store.resting(made, now, now + timedelta(minutes=15)) is None
+    assert [one.resumes_at for one in store.all_webhooks()] == [None]
+    assert store.claim_retry(made, now, now + timedelta(minutes=15)) is None
     anew = sent_anew()
     assert deliver.handler(delivery(messages=2), None) == NONE_FAILED
     assert receiver.got == []
@@ -350,34 +350,34 @@ def test_what_arrives_ends_the_rest(receiver: Receiver, monkeypatch: pytest.Monk
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert (len(receiver.got), len(anew)) == (1, 3)
     assert store.of_client("web-client") == [made]
-    store.known.clear()
+    store.webhooks_cache.clear()
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert (len(receiver.got), len(anew)) == (5, 3)
 
 
 def test_one_that_fails_now_and_then_is_not_left_alone(receiver: Receiver) -> None:
     made = subscribe(url=receiver.url)
-    failing(made, datetime.now(UTC), times=model.RESTS_AFTER - 1)
+    failing(made, datetime.now(UTC), times=model.REST_AFTER_FAILURES - 1)
     assert deliver.handler(delivery(messages=4), None) == NONE_FAILED
     assert len(receiver.got) == 4
 
 
 def test_a_rest_is_claimed_once_and_not_of_one_that_fails_no_more() -> None:
     made = subscribe()
-    assert store.resting(made, AT, AT + timedelta(minutes=1)) is None
+    assert store.claim_retry(made, AT, AT + timedelta(minutes=1)) is None
     assert store.of_client("web-client") == [made]
     failing(made, AT)
-    assert store.resting(made, AT, AT + timedelta(minutes=1)) is None
-    assert store.resting(made, AT, AT + timedelta(minutes=2)) == AT + timedelta(minutes=1)
+    assert store.claim_retry(made, AT, AT + timedelta(minutes=1)) is None
+    assert store.claim_retry(made, AT, AT + timedelta(minutes=2)) == AT + timedelta(minutes=1)
     after = AT + timedelta(minutes=1)
-    assert store.resting(made, after, after + timedelta(minutes=2)) is None
-    assert store.delivered(made)
+    assert store.claim_retry(made, after, after + timedelta(minutes=2)) is None
+    assert store.record_success(made)
     assert store.of_client("web-client") == [made]
 
 
 def test_what_arrives_at_last_ends_the_failures(receiver: Receiver) -> None:
     made = subscribe(url=receiver.url)
-    store.failed(made, datetime.now(UTC))
+    store.record_failure(made, datetime.now(UTC))
     assert deliver.handler(delivery(attempt=2), None) == NONE_FAILED
     assert store.of_client("web-client") == [made]
 
@@ -386,8 +386,8 @@ def test_an_attempt_that_arrives_ends_the_failures_of_the_one_just_before(
     receiver: Receiver,
 ) -> None:
     made = subscribe(url=receiver.url)
-    assert [one.failing_since for one in store.every()] == [None]
-    store.failed(made, datetime.now(UTC))
+    assert [one.failing_since for one in store.all_webhooks()] == [None]
+    store.record_failure(made, datetime.now(UTC))
     assert deliver.handler(delivery(attempt=2), None) == NONE_FAILED
     assert store.of_client("web-client") == [made]
 
@@ -412,11 +412,11 @@ def test_the_last_attempt_ends_among_the_dead_letters_with_its_reason(
 ) -> None:
     subscribe(url=receiver.url)
     receiver.answers = [500]
-    assert deliver.handler(delivery(attempt=model.ATTEMPTS), None) == NONE_FAILED
+    assert deliver.handler(delivery(attempt=model.MAX_ATTEMPTS), None) == NONE_FAILED
     (letter,) = messages(queues["dead-letters"])
     assert letter["Body"] == delivery()["Records"][0]["body"]
     reason = {name: told["StringValue"] for name, told in letter["MessageAttributes"].items()}
-    assert reason == {"code": "not_delivered", "detail": "the receiver has answered 500"}
+    assert reason == {"code": "not_delivered", "detail": "the receiver answered 500"}
 
 
 def test_a_receiver_that_wants_no_more_is_told_no_more(
@@ -433,11 +433,11 @@ def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
     receiver: Receiver, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = subscribe(url=receiver.url)
-    store.failed(made, datetime.now(UTC) - timedelta(hours=25))
+    store.record_failure(made, datetime.now(UTC) - timedelta(hours=25))
     receiver.answers = [500]
     assert deliver.handler(delivery(attempt=3), None) == NONE_FAILED
     assert store.of_client("web-client")[0].state == "disabled"
-    store.known.clear()
+    store.webhooks_cache.clear()
     assert deliver.handler(delivery(attempt=4), None) == NONE_FAILED
     assert len(receiver.got) == 1
     (letter,) = messages(queues["dead-letters"])
@@ -446,7 +446,7 @@ def test_after_a_day_of_failures_it_is_disabled_and_what_waits_is_given_up(
 
 def test_a_message_of_a_deleted_webhook_goes_nowhere(receiver: Receiver, queues: Any) -> None:
     subscribe(url=receiver.url)
-    store.remove("web-client", "wh_1", datetime.now(UTC))
+    store.delete("web-client", "wh_1", datetime.now(UTC))
     assert deliver.handler(delivery(), None) == NONE_FAILED
     assert receiver.got == []
     assert messages(queues["dead-letters"]) == []
@@ -463,7 +463,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(
             lambda *_, found=tuple(addresses), **__: [(2, 1, 6, "", (one, port)) for one in found],
         )
         outcome = sending.send(store.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
-        assert outcome.reason == "its name leads to an address that is not public"
+        assert outcome.reason == "the host has an address that is not public"
     assert receiver.got == []
 
 
@@ -472,5 +472,5 @@ def test_a_receiver_whose_certificate_nobody_vouches_for_gets_nothing(
 ) -> None:
     subscribe(url=receiver.url.replace("http:", "https:"))
     outcome = sending.send(store.of_client("web-client")[0], {"source": "s", "id": "1"}, AT)
-    assert outcome == sending.DeliveryOutcome(None, "its certificate is not good")
+    assert outcome == sending.DeliveryOutcome(None, "the TLS certificate is not valid")
     assert receiver.got == []

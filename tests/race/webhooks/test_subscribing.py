@@ -44,13 +44,13 @@ def test_one_request_sent_many_times_is_one_webhook_and_leaves_room_for_the_othe
 def test_failures_and_a_delivery_at_once_never_disable_what_has_arrived_since() -> None:
     made = subscribe("one")
     assert made is not None
-    failing = store.failed(made, AT)
+    failing = store.record_failure(made, AT)
     assert failing is not None
 
     def act(number: int) -> bool:
         if number == THREADS // 2:
-            return store.delivered(failing)
-        store.failed(failing, AT + timedelta(days=1, seconds=number))
+            return store.record_success(failing)
+        store.record_failure(failing, AT + timedelta(days=1, seconds=number))
         return False
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -115,7 +115,7 @@ def test_what_cannot_be_merged_or_unmerged_is_refused() -> None:
         store.merge("p-1", "nobody", ACT, request("2"))
     with pytest.raises(NotFound):
         store.unmerge("p-1", ("web", "other"), "new", ACT, request("3"))
-    with pytest.raises(Conflict, match="only record"):
+    with pytest.raises(Conflict, match="only one of the profile"):
         store.unmerge("p-1", ("web", "1"), "new", ACT, request("4"))
 
 
@@ -329,10 +329,10 @@ def test_a_statement_from_before_the_erasure_is_a_replay_whenever_it_is_sent() -
     assert job is not None
     later = at + timedelta(days=1)
     said = record("web", "1", email="bob@shop.test", given_name="Bobby")
-    with pytest.raises(Gone, match="from before that"):  # the job has not begun
+    with pytest.raises(Gone, match="from before the erasure"):  # the job has not begun
         store.resolve(said, "another", later, "q")
     erasing.forget_records(job.at_step("records"))
-    with pytest.raises(Gone, match="from before that"):
+    with pytest.raises(Gone, match="from before the erasure"):
         store.resolve(said, "another", later, "q")
 
 

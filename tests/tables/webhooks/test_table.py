@@ -35,7 +35,7 @@ def count() -> int:
 def test_a_webhook_is_read_as_it_was_subscribed() -> None:
     made = subscribe()
     assert store.find("web-client", "wh_1") == made == webhook()
-    assert store.of_client("web-client") == store.every() == [made]
+    assert store.of_client("web-client") == store.all_webhooks() == [made]
 
 
 def test_a_repeated_request_gets_the_first_webhook_and_makes_no_other() -> None:
@@ -57,25 +57,25 @@ def test_a_client_has_so_many_and_a_deleted_one_makes_room() -> None:
     with pytest.raises(Conflict):
         subscribe(3, most=2)
     assert subscribe(2, most=2).webhook_id == "wh_2"
-    assert store.remove("web-client", "wh_1", AT)
+    assert store.delete("web-client", "wh_1", AT)
     assert subscribe(3, most=2)
     assert count() == 2
 
 
 def test_what_is_deleted_is_gone_for_its_client_and_is_deleted_once() -> None:
     subscribe()
-    assert store.remove("web-client", "wh_1", AT)
-    assert store.remove("web-client", "wh_1", AT)
+    assert store.delete("web-client", "wh_1", AT)
+    assert store.delete("web-client", "wh_1", AT)
     assert count() == 0
     assert store.find("web-client", "wh_1") is None
     assert store.of_client("web-client") == []
-    assert not store.remove("web-client", "wh_2", AT)
+    assert not store.delete("web-client", "wh_2", AT)
     assert count() == 0
 
 
 def test_the_request_of_a_deleted_webhook_makes_it_not_alive_again() -> None:
     first = subscribe()
-    store.remove("web-client", "wh_1", AT)
+    store.delete("web-client", "wh_1", AT)
     assert subscribe().webhook_id == first.webhook_id
     assert store.find("web-client", "wh_1") is None
 
@@ -85,43 +85,43 @@ def test_a_client_knows_nothing_of_another_ones() -> None:
     subscribe(2, client_id="web-client-2")
     assert [one.webhook_id for one in store.of_client("web-client")] == ["wh_1"]
     assert store.find("web-client-2", "wh_1") is None
-    assert not store.remove("web-client-2", "wh_1", AT)
+    assert not store.delete("web-client-2", "wh_1", AT)
 
 
 def test_failures_begin_with_the_first_and_end_with_what_arrives() -> None:
     made = subscribe()
-    assert store.failed(made, AT)
-    failing = store.failed(made, LATER)
+    assert store.record_failure(made, AT)
+    failing = store.record_failure(made, LATER)
     assert failing is not None
     assert (failing.failing_since, failing.failures) == (AT, 2)
-    assert store.delivered(failing)
+    assert store.record_success(failing)
     assert store.find("web-client", "wh_1") == made
-    assert not store.delivered(made)
+    assert not store.record_success(made)
 
 
 def test_a_disabled_webhook_is_active_again_once_something_arrives() -> None:
-    failing = store.failed(subscribe(), AT)
+    failing = store.record_failure(subscribe(), AT)
     assert failing is not None
     assert store.disable(failing, LATER)
     found = store.find("web-client", "wh_1")
     assert found is not None
     assert (found.state, found.disabled_at) == ("disabled", LATER)
-    assert store.failed(found, LATER) is None
-    assert store.delivered(found)
+    assert store.record_failure(found, LATER) is None
+    assert store.record_success(found)
     assert store.find("web-client", "wh_1") == webhook()
 
 
 def test_what_has_arrived_in_between_keeps_it_from_being_disabled() -> None:
-    failing = store.failed(subscribe(), AT)
+    failing = store.record_failure(subscribe(), AT)
     assert failing is not None
-    store.delivered(failing)
-    store.failed(failing, LATER)
+    store.record_success(failing)
+    store.record_failure(failing, LATER)
     assert not store.disable(failing, LATER)
 
 
 def test_nothing_is_noted_of_one_that_was_deleted() -> None:
     made = subscribe()
-    store.remove("web-client", "wh_1", AT)
-    assert store.failed(made, AT) is None
-    assert not store.delivered(made)
+    store.delete("web-client", "wh_1", AT)
+    assert store.record_failure(made, AT) is None
+    assert not store.record_success(made)
     assert store.find("web-client", "wh_1") is None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
-from shared.locations.model import around, distance_km, point
+from shared.locations.model import distance_km, parse_point, within_radius
 from tests.support.places import place
 from tests.support.profiles import examples
 
@@ -26,18 +26,18 @@ def test_it_is_every_location_within_the_radius_the_nearest_first(
         for at in places
         if (km := distance_km(*here, at.latitude, at.longitude)) <= radius
     )
-    assert [(km, at.location_id) for km, at in around(places, here, radius)] == expected
+    assert [(km, at.location_id) for km, at in within_radius(places, here, radius)] == expected
 
 
 def test_the_radius_is_inclusive() -> None:
     there = place(latitude=39.8, longitude=-104.8)
     km = distance_km(39.7, -104.9, 39.8, -104.8)
-    assert around([there], (39.7, -104.9), km) == [(km, there)]
-    assert around([there], (39.7, -104.9), km - 1e-9) == []
+    assert within_radius([there], (39.7, -104.9), km) == [(km, there)]
+    assert within_radius([there], (39.7, -104.9), km - 1e-9) == []
 
 
 @pytest.mark.parametrize("near", [(), (1.0,), (91.0, 0.0), (0.0, 181.0), (float("nan"), 0.0)])
 def test_what_is_no_point_is_refused(near: tuple[float, ...]) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        point(near)
+        parse_point(near)
     assert refused.value.data["errors"][0]["path"] == "query.near"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.locations.model import (
     Location,
-    after_open,
-    handed_over,
+    add_opening_time,
+    carrier_pickup,
     is_open,
     next_opening,
     readiness,
@@ -152,26 +152,28 @@ CARRIER = place(
 def test_a_parcel_leaves_when_the_carrier_calls_on_a_day_of_opening(
     ready: str, leaves: str
 ) -> None:
-    assert handed_over(CARRIER, local(ready), "standard") == local(leaves)
+    assert carrier_pickup(CARRIER, local(ready), "standard") == local(leaves)
 
 
 def test_a_carrier_without_a_cut_off_calls_when_the_parcel_is_ready() -> None:
-    assert handed_over(CARRIER, local("2026-11-23T17:01"), "express") == local("2026-11-23T17:01")
+    assert carrier_pickup(CARRIER, local("2026-11-23T17:01"), "express") == local(
+        "2026-11-23T17:01"
+    )
 
 
 def test_a_cut_off_in_the_skipped_hour_and_in_the_one_that_comes_twice() -> None:
-    skipped = handed_over(CARRIER, local("2026-03-08T01:30"), "same_day")
+    skipped = carrier_pickup(CARRIER, local("2026-03-08T01:30"), "same_day")
     assert skipped == local("2026-03-08T01:30").astimezone(UTC) + timedelta(hours=1)
     twice = place(cut_offs={"standard": time(1, 30)})
-    first = handed_over(twice, local("2026-11-01T01:00"), "standard")
+    first = carrier_pickup(twice, local("2026-11-01T01:00"), "standard")
     assert first == local("2026-11-01T01:30").astimezone(UTC)
-    after = handed_over(twice, local("2026-11-01T01:00", fold=1).astimezone(UTC), "standard")
+    after = carrier_pickup(twice, local("2026-11-01T01:00", fold=1).astimezone(UTC), "standard")
     assert after == local("2026-11-02T01:30")
 
 
 def test_where_it_never_opens_no_carrier_calls() -> None:
     shut = place(hours=hours(mon=""), cut_offs={"standard": time(12)})
-    assert handed_over(shut, local("2026-11-23T09:00"), "standard") is None
+    assert carrier_pickup(shut, local("2026-11-23T09:00"), "standard") is None
 
 
 ZONES = st.sampled_from(
@@ -239,8 +241,8 @@ def test_a_time_of_opening_goes_on_when_it_opens_again() -> None:
     store = place(hours=hours(every="09:00-18:00"), closed_on=frozenset({date(2026, 11, 21)}))
     late = datetime(2026, 11, 21, 0, 50, tzinfo=UTC)  # 17:50 in Denver, on the 20th
     half_an_hour = timedelta(minutes=30)
-    assert after_open(store, late, half_an_hour) == datetime(2026, 11, 22, 16, 20, tzinfo=UTC)
-    assert after_open(store, late, timedelta(minutes=10)) == late + timedelta(minutes=10)
-    assert after_open(place(), late, half_an_hour) == late + half_an_hour
+    assert add_opening_time(store, late, half_an_hour) == datetime(2026, 11, 22, 16, 20, tzinfo=UTC)
+    assert add_opening_time(store, late, timedelta(minutes=10)) == late + timedelta(minutes=10)
+    assert add_opening_time(place(), late, half_an_hour) == late + half_an_hour
     never = place(hours=hours(mon=""))
-    assert after_open(never, late, half_an_hour) is None
+    assert add_opening_time(never, late, half_an_hour) is None

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
 from shared.webhooks import model
-from shared.webhooks.model import checked, public, rest, wait, wants, worn_out
+from shared.webhooks.model import (
+    check_url,
+    failed_too_long,
+    is_entitled_to,
+    is_public_address,
+    rest_seconds,
+    retry_seconds,
+)
 from tests.support.profiles import examples
 from tests.support.webhooks import AT, webhook
 
@@ -23,33 +30,35 @@ def event(kind: str = "order.placed", **data: Any) -> dict[str, Any]:
 
 
 def test_a_webhook_is_told_of_its_types_and_of_no_others() -> None:
-    assert wants(webhook(), event("availability.changed", sku="a"))
-    assert not wants(webhook(), event("order.cancelled", channel="web"))
-    assert not wants(webhook(state="disabled"), event("availability.changed", sku="a"))
+    assert is_entitled_to(webhook(), event("availability.changed", sku="a"))
+    assert not is_entitled_to(webhook(), event("order.cancelled", channel="web"))
+    assert not is_entitled_to(webhook(state="disabled"), event("availability.changed", sku="a"))
 
 
 def test_an_order_of_another_channel_is_not_told() -> None:
-    assert wants(webhook(), event(channel="web"))
-    assert not wants(webhook(), event(channel="pos"))
-    assert wants(webhook(channels=frozenset({"all"})), event(channel="pos"))
-    assert not wants(webhook(channels=frozenset()), event(channel="all"))
+    assert is_entitled_to(webhook(), event(channel="web"))
+    assert not is_entitled_to(webhook(), event(channel="pos"))
+    assert is_entitled_to(webhook(channels=frozenset({"all"})), event(channel="pos"))
+    assert not is_entitled_to(webhook(channels=frozenset()), event(channel="all"))
 
 
 def test_what_is_not_for_a_channel_is_told_to_whoever_sees_another() -> None:
     changed = event("availability.changed", sku="a", not_for=["pos", "web"])
-    assert not wants(webhook(), changed)
-    assert wants(webhook(channels=frozenset({"web", "kiosk"})), changed)
-    assert wants(webhook(channels=frozenset({"all"})), changed)
+    assert not is_entitled_to(webhook(), changed)
+    assert is_entitled_to(webhook(channels=frozenset({"web", "kiosk"})), changed)
+    assert is_entitled_to(webhook(channels=frozenset({"all"})), changed)
     mine = event("availability.changed", sku="a", channel="web")
-    assert wants(webhook(), mine)
-    assert not wants(webhook(channels=frozenset({"pos"})), mine)
+    assert is_entitled_to(webhook(), mine)
+    assert not is_entitled_to(webhook(channels=frozenset({"pos"})), mine)
 
 
 def test_the_signature_is_that_of_the_standard() -> None:
     """The vector of Standard Webhooks' reference libraries."""
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     at = datetime.fromtimestamp(1614265330, UTC)
-    headers = model.signed(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}')
+    headers = model.signature_headers(
+        secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}'
+    )
     assert headers == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
         "webhook-timestamp": "1614265330",
@@ -58,15 +67,15 @@ def test_the_signature_is_that_of_the_standard() -> None:
 
 
 def test_a_receiver_makes_the_same_signature_from_the_secret_it_was_told() -> None:
-    secret = model.secret(b"key", "wh_1")
-    headers = model.signed(secret, "msg_1", AT, b"{}")
-    told = base64.b64decode(model.told(secret).removeprefix("whsec_"))
+    secret = model.derive_secret(b"key", "wh_1")
+    headers = model.signature_headers(secret, "msg_1", AT, b"{}")
+    told = base64.b64decode(model.encode_secret(secret).removeprefix("whsec_"))
     mine = hmac.new(told, f"msg_1.{int(AT.timestamp())}.{{}}".encode(), hashlib.sha256).digest()
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(mine).decode()}"
 
 
 def test_each_webhook_and_each_key_has_another_secret() -> None:
-    made = {model.secret(key, name) for key in (b"a", b"b") for name in ("wh_1", "wh_2")}
+    made = {model.derive_secret(key, name) for key in (b"a", b"b") for name in ("wh_1", "wh_2")}
     assert len(made) == 4
     assert all(24 <= len(secret) <= 64 for secret in made)
 
@@ -83,20 +92,20 @@ def test_a_message_keeps_its_id_and_shares_it_with_no_other() -> None:
 
 
 def test_the_waits_rise_until_a_message_is_given_up() -> None:
-    waits = [wait(attempt) for attempt in range(1, model.ATTEMPTS + 1)]
+    waits = [retry_seconds(attempt) for attempt in range(1, model.MAX_ATTEMPTS + 1)]
     assert waits == [5, 300, 1800, 7200, 18_000, 36_000, 43_000, None]
 
 
 def test_a_receiver_may_ask_for_more_time_but_not_for_ever() -> None:
-    assert wait(1, retry_after=60) == 60
-    assert wait(2, retry_after=60) == 300
-    assert wait(1, retry_after=10**8) == 43_000 < 12 * 3600
+    assert retry_seconds(1, retry_after=60) == 60
+    assert retry_seconds(2, retry_after=60) == 300
+    assert retry_seconds(1, retry_after=10**8) == 43_000 < 12 * 3600
 
 
 def test_it_is_worn_out_after_a_day_of_failures() -> None:
-    assert not worn_out(webhook(), AT)
-    assert not worn_out(webhook(failing_since=AT), AT + timedelta(hours=23, minutes=59))
-    assert worn_out(webhook(failing_since=AT), AT + timedelta(hours=24))
+    assert not failed_too_long(webhook(), AT)
+    assert not failed_too_long(webhook(failing_since=AT), AT + timedelta(hours=23, minutes=59))
+    assert failed_too_long(webhook(failing_since=AT), AT + timedelta(hours=24))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_it_is_worn_out_after_a_day_of_failures() -> None:
     ],
 )
 def test_a_public_address_over_https_is_good(url: str) -> None:
-    assert checked(url, loopback=False).hostname
+    assert check_url(url, loopback=False).hostname
 
 
 @pytest.mark.parametrize(
@@ -162,21 +171,21 @@ def test_a_public_address_over_https_is_good(url: str) -> None:
 )
 def test_what_is_inside_or_in_the_clear_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest):
-        checked(url, loopback=False)
+        check_url(url, loopback=False)
 
 
 def test_another_port_is_for_development_only() -> None:
-    assert checked("https://shop.example.com:8443", loopback=False, any_port=True).port == 8443
+    assert check_url("https://shop.example.com:8443", loopback=False, any_port=True).port == 8443
     with pytest.raises(InvalidRequest):
-        checked("https://shop.example.com:8443", loopback=False)
+        check_url("https://shop.example.com:8443", loopback=False)
 
 
 def test_this_machine_is_let_through_where_that_is_set_and_nothing_else_is() -> None:
     for url in ("http://127.0.0.1:8080/x", "http://localhost/x", "https://[::1]/x"):
-        assert checked(url, loopback=True)
+        assert check_url(url, loopback=True)
     for url in ("http://10.0.0.1/", "http://shop.example.com/", "https://127.0.0.2/"):
         with pytest.raises(InvalidRequest):
-            checked(url, loopback=True)
+            check_url(url, loopback=True)
 
 
 @given(
@@ -187,22 +196,22 @@ def test_this_machine_is_let_through_where_that_is_set_and_nothing_else_is() -> 
 @examples(300)
 def test_no_address_that_is_not_global_is_public(address: IPv4Address | IPv6Address) -> None:
     if address.is_private or address.is_loopback or address.is_link_local or address.is_multicast:
-        assert not public(str(address))
+        assert not is_public_address(str(address))
 
 
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
 @examples(100)
 def test_an_address_that_is_wrapped_in_ipv6_gets_nowhere_else(address: IPv4Address) -> None:
-    assert public(f"::ffff:{address}") == public(str(address))
-    assert not public(f"64:ff9b::{address}")
+    assert is_public_address(f"::ffff:{address}") == is_public_address(str(address))
+    assert not is_public_address(f"64:ff9b::{address}")
 
 
 def test_the_longer_it_fails_the_longer_it_is_left_alone() -> None:
-    def resting(seconds: int, failures: int = model.RESTS_AFTER) -> int | None:
+    def resting(seconds: int, failures: int = model.REST_AFTER_FAILURES) -> int | None:
         since = AT - timedelta(seconds=seconds)
-        return rest(webhook(failing_since=since, failures=failures), AT)
+        return rest_seconds(webhook(failing_since=since, failures=failures), AT)
 
     found = [resting(seconds) for seconds in (0, 5, 10, 400, 900, 80_000)]
     assert found == [5, 5, 10, 400, 900, 900]
-    assert resting(900, model.RESTS_AFTER - 1) is None
-    assert rest(webhook(), AT) is None
+    assert resting(900, model.REST_AFTER_FAILURES - 1) is None
+    assert rest_seconds(webhook(), AT) is None

@@ -51,9 +51,9 @@ def put_draft(policy: Policy, revision: int | None, at: datetime, by: str) -> Dr
             TableName=table_name("config"),
             Item=_draft_item(replacement),
             # Holds when nobody has written the draft since it was read above.
-            ConditionExpression="revision = :found" if before else "attribute_not_exists(pk)",
+            ConditionExpression="revision = :stored" if before else "attribute_not_exists(pk)",
             **(
-                {"ExpressionAttributeValues": {":found": {"N": str(stored_revision)}}}
+                {"ExpressionAttributeValues": {":stored": {"N": str(stored_revision)}}}
                 if before
                 else {}
             ),
