@@ -15,6 +15,11 @@ def rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def milliseconds(at: datetime) -> datetime:
+    """``at`` in milliseconds, the precision in which instants are stored."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 def must_have_passed(instants: Mapping[str, datetime], now: datetime) -> None:
     """Raises FromTheFuture naming each of ``instants`` (by JSON path) that is more than MOST_AHEAD
     after ``now``: a message that is dated ahead would win over every correction until then."""
@@ -33,4 +38,4 @@ def must_have_passed(instants: Mapping[str, datetime], now: datetime) -> None:
 def passed(instant: datetime, now: datetime) -> datetime:
     """``instant`` by a sender's clock, or ``now`` when that clock is ahead. A count that is stamped
     four minutes ahead would otherwise contain the sales of the next four minutes."""
-    return min(instant, now.replace(microsecond=now.microsecond // 1000 * 1000))
+    return min(instant, milliseconds(now))

@@ -1,6 +1,5 @@
 """The routes of promises. They run the order router, so the orders Lambda answers them."""
 
-from functions.orders.requests import now_in_milliseconds
 from shared.orders import promising
 from shared.orders.contract.promises import (
     PromiseHeld,
@@ -8,7 +7,7 @@ from shared.orders.contract.promises import (
     PromiseInput,
     PromisesAnswer,
 )
-from shared.web.api import idempotent, routes, who
+from shared.web.api import idempotent, now_in_milliseconds, routes, who
 from shared.web.auth import needs
 
 router = routes()

@@ -12,10 +12,9 @@ from shared.aws.settings import setting
 from shared.aws.sqs import send
 from shared.customers import store
 from shared.customers.contract.statements import Observed, observed
-from shared.customers.store.values import milliseconds
 from shared.documents import loads
 from shared.errors import Busy, Gone, MalformedRequest, Refusal
-from shared.instants import rfc3339
+from shared.instants import milliseconds, rfc3339
 from shared.web.auth import Sources
 from shared.web.batch import again
 from shared.web.crash import crash

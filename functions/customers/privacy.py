@@ -12,12 +12,11 @@ from functions.customers.requests import (
     Limit,
     ProfilePath,
     act_of,
-    now_in_milliseconds,
     record_reads,
 )
 from shared.aws.settings import setting
 from shared.aws.sqs import send
-from shared.customers import store
+from shared.customers import exporting, store
 from shared.customers.contract.privacy import (
     CustomerJob,
     ExportedFile,
@@ -27,9 +26,9 @@ from shared.customers.contract.privacy import (
     job_answer,
     job_asked,
 )
-from shared.customers.store import erasing, exporting, files, jobs
+from shared.customers.store import erasing, files, jobs
 from shared.errors import Forbidden, NotFound
-from shared.web.api import idempotent, logger, routes, who
+from shared.web.api import idempotent, logger, now_in_milliseconds, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Id
 from shared.web.crash import crash

@@ -11,7 +11,6 @@ from functions.customers.requests import (
     Cursor,
     Limit,
     ProfilePath,
-    now_in_milliseconds,
     record_reads,
 )
 from shared.customers import store
@@ -32,10 +31,9 @@ from shared.customers.contract.statements import CustomerStatement, ResolvedCust
 from shared.customers.model import normalize
 from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import Interaction, Profile
-from shared.customers.store.values import milliseconds
 from shared.errors import InvalidRequest
-from shared.instants import must_have_passed
-from shared.web.api import idempotent, routes, who
+from shared.instants import milliseconds, must_have_passed
+from shared.web.api import idempotent, now_in_milliseconds, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Country
 from shared.web.cursor import cursor_of, key_of

@@ -1,14 +1,13 @@
 """What the routes of customers share: parameters, and the audit of who reads a profile."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.customers import store
 from shared.customers.store import Act
-from shared.customers.store.values import milliseconds
+from shared.web.api import now_in_milliseconds
 from shared.web.auth import Caller
 from shared.web.contract import ID, Id
 
@@ -24,11 +23,6 @@ Cursor = Annotated[
 ProfilePath = Annotated[
     Id, Path(description="The id of the profile, or of one that was merged into it.")
 ]
-
-
-def now_in_milliseconds() -> datetime:
-    """The current time in the precision in which instants are stored."""
-    return milliseconds(datetime.now(UTC))
 
 
 def record_reads(profile_ids: Iterable[str], what: str, caller: Caller) -> None:

@@ -24,11 +24,13 @@ from aws_lambda_powertools import Logger
 from shared.aws import events
 from shared.aws.settings import setting
 from shared.aws.sqs import Later, send, send_later
+from shared.customers import exporting
 from shared.customers.contract.events import of_erasure
 from shared.customers.model.job import Job
-from shared.customers.store import erasing, exporting, files, jobs, not_erased_condition
-from shared.customers.store.values import instant, milliseconds
+from shared.customers.store import erasing, files, jobs, not_erased_condition
+from shared.customers.store.values import instant
 from shared.errors import Busy, Gone
+from shared.instants import milliseconds
 from shared.orders import erasing as order_erasing
 from shared.orders import exported
 from shared.orders.model.erased import Person

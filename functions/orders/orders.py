@@ -14,7 +14,6 @@ from functions.orders.requests import (
     answer_text,
     change_order,
     next_cursor,
-    now_in_milliseconds,
     page_end,
     readable_order,
     states,
@@ -36,7 +35,7 @@ from shared.orders.contract.orders import (
     order_answer,
 )
 from shared.orders.model import FulfillmentState, Order, OrderChange
-from shared.web.api import idempotent, routes, who
+from shared.web.api import idempotent, now_in_milliseconds, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId
 

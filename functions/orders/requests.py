@@ -1,7 +1,7 @@
 """What the routes of orders and of fulfillments share: changes of an order, and pages of lists."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -10,6 +10,7 @@ from shared.errors import NotFound
 from shared.orders import changing, store
 from shared.orders.contract.orders import OrderAnswer, order_answer
 from shared.orders.model import OPEN, FulfillmentState, Order, OrderChange
+from shared.web.api import now_in_milliseconds
 from shared.web.auth import Caller
 from shared.web.contract import ID, Id
 from shared.web.cursor import cursor_of, key_of
@@ -28,12 +29,6 @@ Cursor = Annotated[
 ]
 Decide = Callable[[Order, datetime, str], OrderChange]
 """(order, now, actor) -> the change of the order."""
-
-
-def now_in_milliseconds() -> datetime:
-    """The current time in the precision in which instants are stored."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def readable_order(order_id: str, caller: Caller) -> Order:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from functions.orders.requests import now_in_milliseconds
 from shared.errors import invalid
 from shared.locations.store import find as find_location
 from shared.orders import suggesting
@@ -23,7 +22,7 @@ from shared.orders.model import transfers
 from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.store import order_id_of_request
 from shared.orders.store import transfers as transfers_store
-from shared.web.api import idempotent, routes, who
+from shared.web.api import idempotent, now_in_milliseconds, routes, who
 from shared.web.auth import needs
 from shared.web.contract import Id, Sku
 

@@ -16,9 +16,10 @@ from shared.routing.contract import (
     PolicyAnswer,
     PolicyDocument,
 )
+from shared.routing.model.drafts import Draft
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.store import policies
-from shared.routing.store.policies import Canary, Draft, PublishedPolicy
+from shared.routing.store.policies import Canary, PublishedPolicy
 from shared.web.api import api, serve, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of

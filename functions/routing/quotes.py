@@ -1,11 +1,10 @@
 """The route of quotes. It runs the order router, so the orders Lambda answers it."""
 
-from functions.orders.requests import now_in_milliseconds
 from shared.orders import placing
 from shared.orders.contract.decisions import QuoteAnswer, decision_answer
 from shared.orders.contract.fulfillments import part_answer
 from shared.orders.contract.orders import OrderInput
-from shared.web.api import routes, who
+from shared.web.api import now_in_milliseconds, routes, who
 from shared.web.auth import needs
 
 router = routes()

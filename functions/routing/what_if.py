@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from functions.orders.requests import now_in_milliseconds
 from shared.errors import NotFound
 from shared.orders import store
 from shared.orders.contract.decisions import WhatIfAnswer, WhatIfInput, what_if_answer
@@ -10,7 +9,7 @@ from shared.routing.model.decision import Decision
 from shared.routing.model.erased import is_erased_stub
 from shared.routing.model.whatif import what_if
 from shared.routing.store import policies
-from shared.web.api import routes, who
+from shared.web.api import now_in_milliseconds, routes, who
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
 

@@ -23,9 +23,8 @@ from shared.stock.contract.positions import (
 )
 from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
 from shared.stock.model.position import Hold
-from shared.stock.model.rules import ChannelTerms
+from shared.stock.model.rules import ChannelTerms, PublishedRules
 from shared.stock.store import rules
-from shared.stock.store.rules import PublishedRules
 from shared.web.api import api, idempotent, serve, who
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku

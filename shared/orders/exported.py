@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shared.customers import store
+from shared.customers import exporting, store
 from shared.customers.model.job import Job
 from shared.customers.model.person import order_id_of
-from shared.customers.store import exporting, files
+from shared.customers.store import files
 from shared.orders import exporting as orders
 from shared.orders.model.erased import Person
 

@@ -7,6 +7,7 @@ An area makes its resolver with ``api()``, declares its routes on it, and ends w
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.errors import InvalidRequest, KeyMissing, MalformedRequest, NotFound, Refusal
+from shared.instants import milliseconds
 from shared.web.auth import Caller, caller
 from shared.web.crash import crash
 from shared.web.idempotency import Request
@@ -85,6 +87,11 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
 def who(app: BaseRouter) -> Caller:
     """The caller of the request that ``app`` (a resolver, or a router in it) is answering."""
     return caller(app.current_event.raw_event)
+
+
+def now_in_milliseconds() -> datetime:
+    """The current time in the precision in which instants are stored."""
+    return milliseconds(datetime.now(UTC))
 
 
 def idempotent(app: BaseRouter) -> Request:

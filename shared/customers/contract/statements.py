@@ -19,9 +19,8 @@ from shared.customers.model.person import (
     SourceRecord,
     StatedValue,
 )
-from shared.customers.store.values import milliseconds
 from shared.errors import InvalidRequest, MalformedRequest
-from shared.instants import must_have_passed
+from shared.instants import milliseconds, must_have_passed
 from shared.web.auth import Sources
 from shared.web.contract import (
     Answer,

@@ -7,7 +7,7 @@ from typing import Any
 from shared.aws.dynamodb import query_page
 from shared.aws.items import to_item
 from shared.customers.store.rows import put, table, write_all
-from shared.customers.store.values import text
+from shared.instants import rfc3339
 
 
 def read_log(
@@ -38,8 +38,8 @@ def record_reads(
         [
             put(
                 f"AUDIT#{profile_id}",
-                f"AT#{text(at)}#{audit_id}",
-                {"actor": actor, "what": what, "at": text(at)},
+                f"AT#{rfc3339(at)}#{audit_id}",
+                {"actor": actor, "what": what, "at": rfc3339(at)},
             )
             for profile_id in profile_ids
         ]

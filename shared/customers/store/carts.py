@@ -9,8 +9,9 @@ from shared.customers.model.golden_record import Cart, merge_carts
 from shared.customers.model.person import Profile
 from shared.customers.store.profiles import find, living_condition
 from shared.customers.store.rows import put, retry_until_written, table
-from shared.customers.store.values import cart_from, cart_values, milliseconds
+from shared.customers.store.values import cart_from, cart_values
 from shared.errors import VersionMismatch
+from shared.instants import milliseconds
 
 
 def cart(profile_id: str) -> tuple[Profile, Cart, str]:

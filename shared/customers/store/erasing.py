@@ -54,8 +54,9 @@ from shared.customers.store.rows import (
     write_all,
 )
 from shared.customers.store.timeline import partitions
-from shared.customers.store.values import interaction_from, record_from, text
+from shared.customers.store.values import interaction_from, record_from
 from shared.errors import NotFound
+from shared.instants import rfc3339
 
 T = TypeVar("T")
 
@@ -88,10 +89,10 @@ def request_erasure(profile_id: str, act: Act, job_id: str) -> str:
             return _earlier_job(current_id, profile_id, act, job_id)
         profile = people.living[current_id]
         others = sorted(profile.member_ids - {current_id})
-        job = _erasure_job(job_id, act, current_id, text(act.at), profile)
+        job = _erasure_job(job_id, act, current_id, rfc3339(act.at), profile)
         closed = put(
             *profile_at(current_id),
-            {"erased_at": text(act.at), "job_id": job_id, "version": profile.version + 1},
+            {"erased_at": rfc3339(act.at), "job_id": job_id, "version": profile.version + 1},
             # Holds when the profile has taken in no record and was not merged since it was read.
             condition="version = :v",
             values={":v": profile.version},
@@ -100,7 +101,7 @@ def request_erasure(profile_id: str, act: Act, job_id: str) -> str:
         merged_ids = [
             put(
                 *profile_at(other),
-                {"merged_into": current_id, "erased_at": text(act.at), "version": 0},
+                {"merged_into": current_id, "erased_at": rfc3339(act.at), "version": 0},
             )
             for other in others
         ]

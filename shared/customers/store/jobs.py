@@ -17,8 +17,9 @@ from shared.aws.dynamodb import Part, get, key, query, transact
 from shared.aws.items import from_item, to_item
 from shared.customers.model.job import Job
 from shared.customers.store.rows import put, table
-from shared.customers.store.values import instant, text
+from shared.customers.store.values import instant
 from shared.errors import Busy
+from shared.instants import rfc3339
 
 OPEN = "OPEN"
 LEASE = timedelta(minutes=6)
@@ -42,14 +43,14 @@ def job_put(job: Job) -> Part:
             "kind": job.kind,
             "profile_id": job.profile_id,
             "actor": job.actor,
-            "asked_at": text(job.asked_at),
-            "due_at": text(job.due_at) if is_open else None,
+            "asked_at": rfc3339(job.asked_at),
+            "due_at": rfc3339(job.due_at) if is_open else None,
             "job_key": OPEN if is_open else None,
             "step": job.step,
             "place": job.place,
             "content": dict(job.content),
             "state": job.state,
-            "ended_at": text(job.ended_at) if job.ended_at else None,
+            "ended_at": rfc3339(job.ended_at) if job.ended_at else None,
             "tries": job.tries,
             "version": job.version + 1,
             "ttl": None if is_open else int((ended + ENDED_JOBS_KEPT).timestamp()),
@@ -83,10 +84,10 @@ def take(job_id: str, now: datetime) -> Job | None:
             ConditionExpression="job_key = :open AND due_at <= :now AND version = :v",
             ExpressionAttributeValues=to_item(
                 {
-                    ":until": text(now + lease),
+                    ":until": rfc3339(now + lease),
                     ":one": 1,
                     ":open": OPEN,
-                    ":now": text(now),
+                    ":now": rfc3339(now),
                     ":v": job.version,
                 }
             ),
@@ -115,7 +116,7 @@ def due_job_ids(now: datetime) -> Iterator[str]:
     rows = query(
         table(),
         "job_key = :open AND due_at <= :now",
-        to_item({":open": OPEN, ":now": text(now)}),
+        to_item({":open": OPEN, ":now": rfc3339(now)}),
         IndexName="by_job",
     )
     for row in rows:

@@ -19,8 +19,9 @@ from shared.customers.store.rows import (
     table,
     update,
 )
-from shared.customers.store.values import profile_from, profile_values, text
+from shared.customers.store.values import profile_from, profile_values
 from shared.errors import Gone, NotFound
+from shared.instants import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,6 @@ def link_statement(
     short = hashlib.sha256(f"{request_name}\n{other}".encode()).hexdigest()[:16]
     return put(
         f"RECORD#{name}",
-        f"{kind}#{text(at)}#{short}",
-        {"kind": kind.lower(), "other": other, "at": text(at), "request": request_name, **more},
+        f"{kind}#{rfc3339(at)}#{short}",
+        {"kind": kind.lower(), "other": other, "at": rfc3339(at), "request": request_name, **more},
     )

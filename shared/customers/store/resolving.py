@@ -39,8 +39,9 @@ from shared.customers.store.rows import (
     retry_until_written,
     table,
 )
-from shared.customers.store.values import digest, milliseconds, record_values, text
+from shared.customers.store.values import digest, record_values
 from shared.errors import Conflict, Gone
+from shared.instants import milliseconds, rfc3339
 from shared.web.idempotency import Request
 
 
@@ -72,7 +73,7 @@ def resolve(
     """
     request = Request(request_name, request_digest or digest(record))
     at = milliseconds(at)
-    received = text(received_at or at)
+    received = rfc3339(received_at or at)
     for life in count():
         name = record_key(identity_key(), record.source, record.source_id, life)
         new_id = new_profile_id if life == 0 else f"{new_profile_id}-{life}"
@@ -221,7 +222,7 @@ def _statement_put(name: RecordKey, record: SourceRecord) -> Part:
 
 
 def _statement_at(record: SourceRecord) -> str:
-    return f"AT#{text(record.occurred_at)}#{digest(record)[:16]}"
+    return f"AT#{rfc3339(record.occurred_at)}#{digest(record)[:16]}"
 
 
 def _log_links(

@@ -20,8 +20,9 @@ from shared.customers.store.profiles import (
     profile_put,
 )
 from shared.customers.store.rows import Act, head_at, put, retry_until_written, table, update
-from shared.customers.store.values import instant, text
+from shared.customers.store.values import instant
 from shared.errors import Conflict, Gone, NotFound
+from shared.instants import rfc3339
 
 
 def open_review(doubt: PossibleLink, at: datetime) -> list[Part]:
@@ -46,7 +47,7 @@ def _review_put(
         " bits = :bits, reasons = :reasons",
         values={
             ":open": "OPEN",
-            ":at": text(at),
+            ":at": rfc3339(at),
             ":id": review_id,
             ":pair": list(pair),
             ":bits": doubt.bits,
@@ -178,7 +179,7 @@ def _close_review(review_id: str, verdict: str, act: Act) -> Part:
         "SET review_key = :closed, verdict = :verdict, judged_at = :at, judged_by = :by",
         # Holds when nobody has judged the review meanwhile.
         condition="attribute_exists(pk) AND attribute_not_exists(verdict)",
-        values={":closed": "CLOSED", ":verdict": verdict, ":at": text(act.at), ":by": act.actor},
+        values={":closed": "CLOSED", ":verdict": verdict, ":at": rfc3339(act.at), ":by": act.actor},
     )
 
 

@@ -12,8 +12,9 @@ from shared.customers.model.person import Interaction, Profile
 from shared.customers.store.profiles import find, living_condition
 from shared.customers.store.recent import recent_key, recent_put
 from shared.customers.store.rows import answer_put, put, retry_until_written, stored_answer, table
-from shared.customers.store.values import interaction_from, interaction_values, text
+from shared.customers.store.values import interaction_from, interaction_values
 from shared.errors import Gone
+from shared.instants import rfc3339
 from shared.web.idempotency import Request
 
 
@@ -26,7 +27,7 @@ def interaction_part(profile_id: str, interaction: Interaction) -> Part:
 
 
 def _entry_at(profile_id: str, interaction: Interaction) -> tuple[str, str]:
-    at = f"AT#{text(interaction.occurred_at)}#{interaction.interaction_id}"
+    at = f"AT#{rfc3339(interaction.occurred_at)}#{interaction.interaction_id}"
     return f"PROFILE#{profile_id}", at
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from shared.customers.model.golden_record import Cart
@@ -20,16 +20,7 @@ from shared.customers.model.person import (
     SourceRecord,
     StatedValue,
 )
-
-
-def text(instant: datetime) -> str:
-    """UTC with milliseconds and ``Z``: of fixed length, so that texts sort by time."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def milliseconds(at: datetime) -> datetime:
-    """The instant in the stored precision."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+from shared.instants import rfc3339
 
 
 def instant(stored: str) -> datetime:
@@ -40,12 +31,12 @@ def record_values(record: SourceRecord) -> dict[str, Any]:
     return {
         "source": record.source,
         "source_id": record.source_id,
-        "at": text(record.occurred_at),
+        "at": rfc3339(record.occurred_at),
         "fields": {
             name: _stated_values(record.fields[name]) for name in FIELDS if name in record.fields
         },
         "consents": [
-            {**asdict(consent), "at": text(consent.at)}
+            {**asdict(consent), "at": rfc3339(consent.at)}
             for consent in sorted(record.consents, key=lambda consent: consent.point)
         ],
     }
@@ -55,7 +46,7 @@ def _stated_values(stated: StatedValue) -> dict[str, Any]:
     value = stated.value
     return {
         "value": asdict(value) if isinstance(value, Address) else value,
-        "at": text(stated.at),
+        "at": rfc3339(stated.at),
         **({"verified": True} if stated.verified else {}),
     }
 
@@ -108,13 +99,13 @@ def profile_values(profile: Profile) -> dict[str, Any]:
 def _member_values(member: Member) -> dict[str, Any]:
     values: dict[str, Any] = {
         "profile_id": member.profile_id,
-        "created_at": text(member.created_at),
+        "created_at": rfc3339(member.created_at),
         "founders": list(member.founders),
     }
     if member.parent is not None:
         values["parent"] = member.parent
     if member.merged_at is not None:
-        values["merged_at"] = text(member.merged_at)
+        values["merged_at"] = rfc3339(member.merged_at)
     if member.by_hand:
         values["by_hand"] = True
     return values
@@ -153,7 +144,7 @@ def interaction_values(interaction: Interaction) -> dict[str, Any]:
         "interaction_id": interaction.interaction_id,
         "channel": interaction.channel,
         "kind": interaction.kind,
-        "occurred_at": text(interaction.occurred_at),
+        "occurred_at": rfc3339(interaction.occurred_at),
         "data": json.dumps(interaction.data, separators=(",", ":")),
         "record_key": interaction.record_key,
     }
@@ -174,7 +165,7 @@ def cart_values(cart: Cart) -> dict[str, Any]:
     return {
         "lines": dict(sorted(cart.lines.items())),
         "version": cart.version,
-        "updated_at": text(cart.updated_at) if cart.updated_at is not None else None,
+        "updated_at": rfc3339(cart.updated_at) if cart.updated_at is not None else None,
         "channel": cart.channel,
         "covers": dict(cart.covers or {}),
     }

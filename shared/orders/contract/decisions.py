@@ -9,11 +9,11 @@ from pydantic import Strict
 from shared.orders.contract.fulfillments import FulfillmentPart
 from shared.orders.model import Order, decision_id
 from shared.routing.model.decision import Decision
+from shared.routing.model.drafts import Draft, Trial
 from shared.routing.model.explain import CandidateExplanation, explain
 from shared.routing.model.guard import breaches
 from shared.routing.model.policy import Policy
 from shared.routing.model.whatif import Totals, WhatIf
-from shared.routing.store.policies import Draft, Trial
 from shared.web.contract import (
     Answer,
     Count,

@@ -7,8 +7,7 @@ from annotated_types import Ge, Le
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from shared.errors import InvalidRequest
-from shared.stock.model.rules import WHOLE, Rule, RuleAmount, RuleMatch
-from shared.stock.store.rules import PublishedRules
+from shared.stock.model.rules import WHOLE, PublishedRules, Rule, RuleAmount, RuleMatch
 from shared.web.contract import (
     Answer,
     Channel,

@@ -132,6 +132,16 @@ class ChannelRules:
         return any(rule.match.location_types or rule.match.location_groups for rule in self.rules)
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedRules:
+    """A version of the document; ``at`` and ``by`` say when and by whom it was put, None for
+    version 0."""
+
+    rules: ChannelRules
+    at: datetime | None = None
+    by: str | None = None
+
+
 def rules_not_ended(rules: ChannelRules, at: datetime) -> tuple[Rule, ...]:
     """The rules that have not ended at ``at``."""
     return tuple(rule for rule in rules.rules if rule.until is None or at < rule.until)

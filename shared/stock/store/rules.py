@@ -11,7 +11,6 @@ is the document without rules, and is not stored.
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from shared.aws import dynamodb as tables
@@ -28,6 +27,7 @@ from shared.stock.model.rules import (
     ChannelRules,
     ChannelTerms,
     ConfidenceOf,
+    PublishedRules,
     Rule,
     from_json,
     to_json,
@@ -38,16 +38,6 @@ ACTIVE = "active"
 CACHE_SECONDS = 30
 ATTEMPTS = 5
 MOST_BYTES = 300_000
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedRules:
-    """A version of the document; ``at`` and ``by`` say when and by whom it was put, None for
-    version 0."""
-
-    rules: ChannelRules
-    at: datetime | None = None
-    by: str | None = None
 
 
 NO_RULES = PublishedRules(ChannelRules())

@@ -21,8 +21,9 @@ from shared.customers.store import jobs as job_table
 from shared.customers.store.key_usage import key_usage_puts, lookup_item_keys
 from shared.customers.store.profiles import head_put, profile_put
 from shared.customers.store.rows import identity_key, put, write_all
-from shared.customers.store.values import digest, record_values, text
+from shared.customers.store.values import digest, record_values
 from shared.errors import Busy
+from shared.instants import rfc3339
 from tests.functions.customers.conftest import Jobs
 from tests.functions.customers.test_customers_api import bob, call, other
 from tests.support.events import event
@@ -69,7 +70,7 @@ def time_passes(job_id: str) -> None:
         TableName=table_name("customers"),
         Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
         UpdateExpression="SET due_at = :past",
-        ExpressionAttributeValues={":past": {"S": text(NOON)}},
+        ExpressionAttributeValues={":past": {"S": rfc3339(NOON)}},
     )
 
 
@@ -234,7 +235,7 @@ def many(count: int) -> str:
         keys = lookup_item_keys(said)
         parts += [
             head_put(name, "many"),
-            put(f"RECORD#{name}", f"AT#{text(now)}#{digest(said)[:16]}", record_values(said)),
+            put(f"RECORD#{name}", f"AT#{rfc3339(now)}#{digest(said)[:16]}", record_values(said)),
             *key_usage_puts(said, keys, dict.fromkeys(keys, UNUSED), "many", profile),
         ]
     write_all(parts)

@@ -8,6 +8,7 @@ import pytest
 
 from shared.aws.dynamodb import transact
 from shared.errors import Conflict, GuardRailBroken, NotFound, NotTried
+from shared.routing.model.drafts import Trial
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails
 from shared.routing.model.whatif import Totals
 from shared.routing.store import policies
@@ -33,7 +34,7 @@ def tried(
     following: str | None = None,
     after: Totals = HALF,
     at: datetime = NOW,
-) -> policies.Trial | None:
+) -> Trial | None:
     return policies.add_trial_page(
         revision, days, cursor, following, before=HALF, after=after, at=at
     )

@@ -18,7 +18,7 @@ from shared.routing.store.policies.active import (
     roll_back,
 )
 from shared.routing.store.policies.canary import promote, stop_canary
-from shared.routing.store.policies.drafts import Draft, draft, put_draft
+from shared.routing.store.policies.drafts import draft, put_draft
 from shared.routing.store.policies.published import (
     DEFAULT,
     PolicyPage,
@@ -28,16 +28,14 @@ from shared.routing.store.policies.published import (
     published_policy,
 )
 from shared.routing.store.policies.publishing import publish
-from shared.routing.store.policies.trials import Trial, add_trial_page, check_guard_rails, trial
+from shared.routing.store.policies.trials import add_trial_page, check_guard_rails, trial
 
 __all__ = [
     "DEFAULT",
     "Activation",
     "Canary",
-    "Draft",
     "PolicyPage",
     "PublishedPolicy",
-    "Trial",
     "activation",
     "active_policy",
     "active_version",

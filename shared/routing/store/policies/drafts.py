@@ -1,7 +1,6 @@
 """The draft of the next policy. There is only one; each change gives it a new revision."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,23 +10,12 @@ from shared.aws.settings import table_name
 from shared.errors import Busy, VersionMismatch
 from shared.instants import rfc3339
 from shared.routing.model.decision import canonical_json
+from shared.routing.model.drafts import Draft
 from shared.routing.model.policy import Policy
 from shared.routing.store.policies.published import POLICY
 
 DRAFT = "draft"
 ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """``published_as`` is the version that this revision was published as. The version inside
-    ``policy`` is 0."""
-
-    policy: Policy
-    revision: int
-    at: datetime
-    by: str
-    published_as: int | None
 
 
 def draft() -> Draft | None:

@@ -7,6 +7,7 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.errors import Busy, Conflict, NotFound, VersionMismatch
 from shared.instants import rfc3339
+from shared.routing.model.drafts import Draft
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
 from shared.routing.store.policies.active import (
     ACTIVE,
@@ -15,7 +16,7 @@ from shared.routing.store.policies.active import (
     active_item,
     in_force,
 )
-from shared.routing.store.policies.drafts import ATTEMPTS, DRAFT, Draft, draft
+from shared.routing.store.policies.drafts import ATTEMPTS, DRAFT, draft
 from shared.routing.store.policies.published import (
     POLICY,
     PublishedPolicy,

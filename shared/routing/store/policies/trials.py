@@ -1,7 +1,7 @@
 """The trial of the draft: the totals of its what-if, added up page by page, and its guard rails."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,26 +11,13 @@ from shared.aws.settings import table_name
 from shared.errors import GuardRailBroken, NotTried
 from shared.instants import rfc3339
 from shared.routing.model.decision import canonical_json
+from shared.routing.model.drafts import Draft, Trial
 from shared.routing.model.guard import breaches
 from shared.routing.model.whatif import Totals
-from shared.routing.store.policies.drafts import Draft
 from shared.routing.store.policies.published import POLICY
 
 TRIAL = "trial"
 TRIAL_KEPT = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """The what-if of a draft's ``revision`` over ``days``, up to the pages requested so far.
-    ``cursor`` requests the next page; None when the what-if is complete."""
-
-    revision: int
-    days: int
-    cursor: str | None
-    before: Totals
-    after: Totals
-    at: datetime
 
 
 def trial() -> Trial | None:
