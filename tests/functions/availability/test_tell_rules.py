@@ -172,7 +172,7 @@ def test_a_run_that_is_lost_is_told_again_with_the_same_ids(
     put(Rule("few", WEB, RuleAmount(3)))
     later(2)
     with environment.context() as broken:
-        broken.setattr(announced, "keep", lambda *_: False)
+        broken.setattr(announced, "save_progress", lambda *_: False)
         told()
     later(5)
     told()

@@ -240,7 +240,7 @@ def test_a_small_gzip_cannot_take_a_gigabyte(
     files: dict[str, Queue], environment: pytest.MonkeyPatch, byte: bytes
 ) -> None:
     """Whatever it unpacks to: no row, no end of a row, or nothing."""
-    environment.setattr("shared.stock.intake.files.FREELY", 2 << 20)
+    environment.setattr("shared.stock.intake.files.UNPACK_ALLOWANCE", 2 << 20)
     environment.setattr(ingest, "CHECKPOINT_BYTES", 1 << 20)
     drop(gzip.compress((HEADER.encode() if byte != b"[" else b"") + byte * (64 << 20)))
     for _ in range(200):
