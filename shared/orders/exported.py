@@ -31,18 +31,18 @@ def _orders(job: Job, place: str) -> ExportPage:
 def _interactions(job: Job, place: str) -> ExportPage:
     """Also the orders that they name and that stand under another's id: an order follows its
     record."""
-    lines, following = exporting.interactions(job, place)
+    lines, following = exporting.interaction_page(job, place)
     order_ids = sorted({name for line in lines if (name := order_id_of(line["data"]))})
     more = orders.elsewhere(order_ids, job.content["partitions"], _person(job))
     return [*lines, *more], following
 
 
 SECTIONS: Sequence[Callable[[Job, str], ExportPage]] = (
-    exporting.person,
-    exporting.records,
+    exporting.profile_page,
+    exporting.record_page,
     _interactions,
     _orders,
-    exporting.reads,
+    exporting.read_page,
 )
 
 
