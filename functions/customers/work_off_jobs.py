@@ -53,22 +53,22 @@ def publish_erasure(job: Job) -> None:
         raise Busy("the event bus did not accept all events; the step is retried")
 
 
-def orders(job: Job) -> str | None:
+def erase_orders(job: Job) -> str | None:
     return order_erasing.erase_placed(job.content["partitions"], job.place, _person(job), _now())
 
 
-def timeline(job: Job) -> str | None:
+def erase_timeline(job: Job) -> str | None:
     """Erase the timeline, and the orders that its interactions name. Orders of a record that was
     once in another profile are stored under that profile's id; each order knows its buyer."""
 
-    def erase_orders(order_ids: Sequence[str]) -> None:
+    def erase_named_orders(order_ids: Sequence[str]) -> None:
         for order_id in order_ids:
             order_erasing.erase(order_id, _person(job), _now())
 
-    return erasing.forget_timeline(job, erase_orders)
+    return erasing.forget_timeline(job, erase_named_orders)
 
 
-def exports(job: Job) -> None:
+def delete_exports(job: Job) -> None:
     files.forget(job.content["members"])
 
 
@@ -80,7 +80,7 @@ def _person(job: Job) -> Person:
     )
 
 
-def settle(job: Job) -> datetime | None:
+def wait_for_index(job: Job) -> datetime | None:
     """Wait for the index lag: later steps look again for items that the index did not show yet."""
     lag = timedelta(seconds=int(setting("index_lag_seconds")))
     until = instant(job.content["erased_at"]) + lag
@@ -90,13 +90,13 @@ def settle(job: Job) -> datetime | None:
 STEPS: Mapping[str, Mapping[str, Step]] = {
     "erase": {
         erasing.FIRST: publish_erasure,
-        "orders": orders,
+        "orders": erase_orders,
         "records": erasing.forget_records,
-        "timeline": timeline,
-        "files": exports,
-        "settle": settle,
-        "orders again": orders,
-        "files again": exports,
+        "timeline": erase_timeline,
+        "files": delete_exports,
+        "settle": wait_for_index,
+        "orders again": erase_orders,
+        "files again": delete_exports,
     },
     "export": {exporting.FIRST: exported.write},
 }
@@ -109,12 +109,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     def work_off(job_id: str) -> None:
         job = jobs.take(job_id, _now())
         if job is not None:
-            carry_on(job, until)
+            run_steps(job, until)
 
     return each_message(event["Records"], work_off)
 
 
-def carry_on(job: Job, until: float) -> Job:
+def run_steps(job: Job, until: float) -> Job:
     """Run the steps until the job ends, has to wait, or time is up; a later message continues."""
     while job.state == "open":
         if time.monotonic() > until:
@@ -134,7 +134,7 @@ def carry_on(job: Job, until: float) -> Job:
             return job
         job, place = result if isinstance(result, tuple) else (job, result)
         job = _next_step(job, place)
-        # An export ends without its files when the person was erased meanwhile.
+        # An export must not progress when the person was erased meanwhile.
         also = [not_erased_condition(job.profile_id)] if job.kind == "export" else []
         job = jobs.save_progress(job, _now(), also=also)
     logger.info("a job has ended", extra={"job_id": job.job_id, "kind": job.kind})

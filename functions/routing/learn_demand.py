@@ -93,8 +93,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if after is None or context.get_remaining_time_in_millis() < SPARE_MS:
             break
     future_orders_store.save_resume_key(after)
-    logger.info("learnt", extra={"skus": done, "through": after is None})
-    return {"skus": done, "through": after is None}
+    logger.info("forecast future orders", extra={"skus": done, "complete": after is None})
+    return {"skus": done, "complete": after is None}
 
 
 def demand_of(orders: Iterable[Shipment], now: datetime) -> Demand:

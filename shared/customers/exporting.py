@@ -42,6 +42,7 @@ FIRST = "write"
 PAGE = 200
 
 ExportLine = dict[str, Any]
+"""One line of an export file: a JSON document with its ``kind``."""
 ProfilePage = tuple[list[ExportLine], str | None]
 
 
@@ -80,7 +81,7 @@ def request_export(profile_id: str, act: Act, job_id: str, request: Request) -> 
     return retry_until_written(once)
 
 
-def person(job: Job, _: str) -> ProfilePage:
+def profile_page(job: Job, _: str) -> ProfilePage:
     """Raises Gone."""
     overview = profile_overview(job.profile_id)
     profile = profile_answer(overview.profile, overview.housemates).model_dump(mode="json")
@@ -88,14 +89,16 @@ def person(job: Job, _: str) -> ProfilePage:
     return [{"kind": "profile", **profile}, {"kind": "cart", **cart}], None
 
 
-def records(job: Job, place: str) -> ProfilePage:
-    return _page([f"RECORD#{name}" for name in job.content["records"]], place, _record_lines)
+def record_page(job: Job, place: str) -> ProfilePage:
+    return _partition_page(
+        [f"RECORD#{name}" for name in job.content["records"]], place, _record_lines
+    )
 
 
-def interactions(job: Job, place: str) -> ProfilePage:
+def interaction_page(job: Job, place: str) -> ProfilePage:
     names, members = set(job.content["records"]), set(job.content["members"])
 
-    def own(row: Mapping[str, Any]) -> list[ExportLine]:
+    def interaction_lines(row: Mapping[str, Any]) -> list[ExportLine]:
         if not row["sk"].startswith("AT#"):
             return []
         key = row.get("record_key")
@@ -103,14 +106,16 @@ def interactions(job: Job, place: str) -> ProfilePage:
         answer = interaction_answer(interaction_from(row)).model_dump(mode="json")
         return [{"kind": "interaction", "did": answer.pop("kind"), **answer}] if belongs else []
 
-    return _page([f"PROFILE#{name}" for name in job.content["partitions"]], place, own)
+    return _partition_page(
+        [f"PROFILE#{name}" for name in job.content["partitions"]], place, interaction_lines
+    )
 
 
-def reads(job: Job, place: str) -> ProfilePage:
-    def read(row: Mapping[str, Any]) -> list[ExportLine]:
+def read_page(job: Job, place: str) -> ProfilePage:
+    def read_lines(row: Mapping[str, Any]) -> list[ExportLine]:
         return [{"kind": "read", **{name: row[name] for name in ("at", "actor", "what")}}]
 
-    return _page([f"AUDIT#{name}" for name in job.content["members"]], place, read)
+    return _partition_page([f"AUDIT#{name}" for name in job.content["members"]], place, read_lines)
 
 
 def _record_lines(row: Mapping[str, Any]) -> list[ExportLine]:
@@ -128,7 +133,7 @@ def _record_lines(row: Mapping[str, Any]) -> list[ExportLine]:
     return []
 
 
-def _page(
+def _partition_page(
     pks: Sequence[str], place: str, lines: Callable[[Mapping[str, Any]], list[ExportLine]]
 ) -> ProfilePage:
     """One page of the items of the partitions, in order."""

@@ -32,18 +32,18 @@ def _orders(job: Job, place: str) -> ExportPage:
 def _interactions(job: Job, place: str) -> ExportPage:
     """Interactions, and the orders that they name under the id of another profile: an order follows
     the record that it came with."""
-    lines, following = exporting.interactions(job, place)
+    lines, following = exporting.interaction_page(job, place)
     order_ids = sorted({name for line in lines if (name := order_id_of(line["data"]))})
     other_orders = orders.named_elsewhere(order_ids, job.content["partitions"], _person(job))
     return [*lines, *other_orders], following
 
 
 SECTIONS: Sequence[Callable[[Job, str], ExportPage]] = (
-    exporting.person,
-    exporting.records,
+    exporting.profile_page,
+    exporting.record_page,
     _interactions,
     _orders,
-    exporting.reads,
+    exporting.read_page,
 )
 
 

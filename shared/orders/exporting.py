@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
-from typing import Any
 
+from shared.customers.store.exporting import ExportLine
 from shared.errors import Gone
 from shared.orders import store
 from shared.orders.erasing import orders_placed_under
@@ -18,8 +18,6 @@ from shared.orders.model.erased import Person
 from shared.routing.model.decision import Decision
 
 PAGE = 10
-
-ExportLine = dict[str, Any]
 
 
 def page(

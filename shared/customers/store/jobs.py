@@ -124,7 +124,7 @@ def due_job_ids(now: datetime) -> Iterator[str]:
 
 
 def oldest_request() -> datetime | None:
-    """The request time of about the oldest open job: the oldest of the first 100 in the index."""
+    """The request time of the oldest open job; approximate, since the index may lag."""
     rows = query(
         table(), "job_key = :open", to_item({":open": OPEN}), IndexName="by_job", Limit=100
     )

@@ -55,7 +55,7 @@ def pulls_of(sku: str) -> dict[str, FutureOrders]:
 
 
 def test_a_shelf_is_pulled_by_the_orders_it_is_nearest_to() -> None:
-    assert handler(event("routing/learn_demand"), Context()) == {"skus": 2, "through": True}
+    assert handler(event("routing/learn_demand"), Context()) == {"skus": 2, "complete": True}
     found = pulls_of("A")
     assert set(found) == {"denver", "omaha"}
     assert found["denver"].rate == pytest.approx(0.3, abs=0.01)
@@ -68,7 +68,7 @@ def test_a_sku_that_lies_in_many_items_is_learnt_once_and_from_all_of_them() -> 
     handler(event("routing/learn_demand"), Context())
     before = pulls_of("A")
     availability._spread("A", NOW, 4)
-    assert handler(event("routing/learn_demand"), Context()) == {"skus": 2, "through": True}
+    assert handler(event("routing/learn_demand"), Context()) == {"skus": 2, "complete": True}
     assert pulls_of("A") == before
 
 
@@ -90,12 +90,12 @@ def test_a_run_without_time_left_is_gone_on_with(environment: pytest.MonkeyPatch
     environment.setattr(learn_demand, "SPARE_MS", 10**9)
     runs = [handler(event("routing/learn_demand"), Context()) for _ in range(4)]
     assert sum(run["skus"] for run in runs[:2]) == 2
-    assert any(run["through"] for run in runs)
+    assert any(run["complete"] for run in runs)
     assert pulls_of("A")
     assert pulls_of("B") == {}
 
 
 def test_without_any_orders_nothing_is_pulled(environment: pytest.MonkeyPatch) -> None:
     environment.setattr(learn_demand, "WATCHED", timedelta(0))
-    assert handler(event("routing/learn_demand"), Context())["through"]
+    assert handler(event("routing/learn_demand"), Context())["complete"]
     assert pulls_of("A") == {}

@@ -83,7 +83,7 @@ def test_an_order_during_an_erasure_is_erased_too_or_of_a_new_account(
         job_id = erasing.request_erasure(old, Act("ops", datetime.now(UTC), "asked for"), "job")
         job = jobs.take(job_id, work_off_jobs._now())
         assert job is not None
-        return work_off_jobs.carry_on(job, float("inf")).state
+        return work_off_jobs.run_steps(job, float("inf")).state
 
     with ThreadPoolExecutor(BUYERS + 1) as pool:
         ends = Counter(pool.map(work, range(BUYERS + 1)))
