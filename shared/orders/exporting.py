@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 
-from shared.customers.store.exporting import ExportLine
+from shared.customers.exporting import ExportLine
 from shared.errors import Gone
 from shared.orders import store
 from shared.orders.erasing import orders_placed_under
