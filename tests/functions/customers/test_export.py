@@ -223,7 +223,7 @@ def test_the_files_are_told_of_for_seven_days(jobs: Jobs, monkeypatch: pytest.Mo
     job_id = asked(bob())
     jobs.work()
     assert "files_until" in look(job_id, "export")[1]
-    monkeypatch.setattr(files, "FILES_KEPT", timedelta(0))
+    monkeypatch.setattr(files, "KEPT", timedelta(0))
     status, job = look(job_id, "export")
     assert (status, job["state"]) == (200, "done")
     assert "files" not in job
