@@ -61,7 +61,7 @@ quick: $(STAMP)
 unit: $(STAMP) ## pure decisions and their properties
 	@$(PYTEST) tests/unit
 
-test: lint types ## everything that CI runs
+test: setup lint types ## everything that CI runs
 	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e
 	@$(BIN)/pytest tests/infra tests/e2e
 
