@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.locations.model import (
+    HORIZON_DAYS,
     Location,
     add_opening_time,
     carrier_pickup,
@@ -191,19 +192,31 @@ STORES = st.builds(
     ZONES,
     st.integers(0, 600),
 )
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 INSTANTS = st.integers(0, 2 * 365 * 24 * 60).map(
-    lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    lambda minutes: NEW_YEAR + timedelta(minutes=minutes)
 )
+
+
+def open_minutes(store: Location, at: datetime) -> int:
+    """Of the week from ``at`` on."""
+    return sum(is_open(store, at + timedelta(minutes=step)) for step in range(7 * 24 * 60))
 
 
 @examples(60)
 @given(STORES, INSTANTS)
+@example(
+    place(hours=hours(mon="00:00-00:01"), lead_time_minutes=57), datetime(2026, 1, 1, tzinfo=UTC)
+)
+@example(place(hours=hours(mon=""), lead_time_minutes=5), datetime(2026, 1, 1, tzinfo=UTC))
 def test_what_is_ready_was_worked_on_for_the_lead_time_of_open_minutes(
     store: Location, at: datetime
 ) -> None:
     ready = ready_by(store, at)
     if ready is None:
-        assert next_opening(store, at) is None
+        # It never opens, or too little: most weeks of the horizon do not add up to the lead time.
+        weekly = min(open_minutes(store, at), open_minutes(store, at + timedelta(weeks=2)))
+        assert weekly * (HORIZON_DAYS // 7 - 1) <= store.lead_time_minutes
         return
     assert ready >= at
     assert is_open(store, ready)
