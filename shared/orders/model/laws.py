@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shared.orders.model.order import HANDED_OVER, Order
+from shared.orders.model.order import HANDED_OVER, Line, Order
 
 
 class LawBroken(AssertionError):
@@ -21,20 +21,42 @@ def check(order: Order) -> None:
         for part_line in part.lines:
             units_by_line[part_line.line_id] += part_line.quantity
     for line in order.lines:
-        units = (line.open, line.fulfilled, line.cancelled, line.backordered)
-        without_deadline = (line.unassigned or line.backordered) and line.deadline is None
-        if (
-            sum(units) != line.quantity
-            or min(*units, line.unassigned, line.returned) < 0
-            or line.open != held[line.line_id] + line.unassigned
-            or line.fulfilled != handed_over[line.line_id]
-            or line.returned > line.fulfilled
-            or sum(claim.quantity for claim in line.claims) > line.backordered
-            or without_deadline
-        ):
-            raise LawBroken(f"order {order.order_id}, line {line.line_id}: {line}")
+        if clause := _broken(line, held[line.line_id], handed_over[line.line_id]):
+            raise LawBroken(f"order {order.order_id}, line {line.line_id}: {clause}")
     for part in order.fulfillments:
         if part.is_open and (part.deadline is None or not part.lines):
             raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
     if order.unpaid and order.payment.deadline is None:
         raise LawBroken(f"the pending payment of order {order.order_id} has no deadline")
+
+
+def _broken(line: Line, held: int, handed_over: int) -> str | None:
+    """The broken clause of the law with its numbers: ``held`` units are in open fulfillments of the
+    line, ``handed_over`` units in closed ones. None when the law holds."""
+    units = {
+        "open": line.open,
+        "fulfilled": line.fulfilled,
+        "cancelled": line.cancelled,
+        "backordered": line.backordered,
+        "unassigned": line.unassigned,
+        "returned": line.returned,
+    }
+    claimed = sum(claim.quantity for claim in line.claims)
+    if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
+        return f"negative units: {', '.join(negative)}"
+    if line.open + line.fulfilled + line.cancelled + line.backordered != line.quantity:
+        return (
+            f"quantity {line.quantity} != {line.open} (open) + {line.fulfilled} (fulfilled)"
+            f" + {line.cancelled} (cancelled) + {line.backordered} (backordered)"
+        )
+    if line.open != held + line.unassigned:
+        return f"open {line.open} != {held} (in fulfillments) + {line.unassigned} (unassigned)"
+    if line.fulfilled != handed_over:
+        return f"fulfilled {line.fulfilled} != {handed_over} (handed over by fulfillments)"
+    if line.returned > line.fulfilled:
+        return f"returned {line.returned} > {line.fulfilled} (fulfilled)"
+    if claimed > line.backordered:
+        return f"claims of {claimed} units > {line.backordered} (backordered)"
+    if (line.unassigned or line.backordered) and line.deadline is None:
+        return f"{line.unassigned} unassigned and {line.backordered} backordered without a deadline"
+    return None

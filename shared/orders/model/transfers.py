@@ -278,7 +278,11 @@ def check(transfer: Transfer) -> None:
     for line in transfer.lines:
         units = (line.open, line.received, line.missing, line.cancelled)
         if sum(units) != line.quantity or min(units) < 0:
-            raise LawBroken(f"transfer {transfer.transfer_id}: {line}")
+            raise LawBroken(
+                f"transfer {transfer.transfer_id}, {line.sku}: quantity {line.quantity} !="
+                f" {line.open} (open) + {line.received} (received) + {line.missing} (missing)"
+                f" + {line.cancelled} (cancelled), each of them at least 0"
+            )
     ended = not any(line.open for line in transfer.lines)
     if ended != (transfer.deadline is None) or ended == bool(TRANSITIONS[transfer.state]):
         raise LawBroken(

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from shared.orders.contract.events import of_change
 from shared.orders.model import (
     TIME_LIMITS,
     TRANSITIONS,
+    Claim,
     LawBroken,
     Order,
     Payment,
@@ -475,13 +477,34 @@ def test_effects_on_a_position_add_up_and_keep_a_floor_only_where_they_take() ->
     assert sum_effects([Effect("A", "S", 0, 2, floor=0), Effect("A", "S", 0, -2)]) == ()
 
 
-def test_an_order_that_lost_a_unit_is_noticed() -> None:
+@pytest.mark.parametrize(
+    ("changes", "clause"),
+    [
+        ({"open": 2}, "quantity 3 != 2 (open) + 0 (fulfilled) + 0 (cancelled) + 0 (backordered)"),
+        ({"open": 4, "cancelled": -1}, "negative units: cancelled -1"),
+        ({"open": 2, "cancelled": 1}, "open 2 != 3 (in fulfillments) + 0 (unassigned)"),
+        ({"quantity": 4, "fulfilled": 1}, "fulfilled 1 != 0 (handed over by fulfillments)"),
+        ({"returned": 1}, "returned 1 > 0 (fulfilled)"),
+        ({"claims": (Claim("W1", "po-1", 2, NOW),)}, "claims of 2 units > 0 (backordered)"),
+        (
+            {"quantity": 4, "open": 4, "unassigned": 1, "deadline": None},
+            "1 unassigned and 0 backordered without a deadline",
+        ),
+    ],
+)
+def test_a_line_that_breaks_law_6_is_refused_with_the_clause(
+    changes: dict[str, Any], clause: str
+) -> None:
     sound = placed(order(), parcel("S1", l1=3)).order
     check(sound)
-    broken = replace(sound.lines[0], open=2)
-    with pytest.raises(LawBroken):
-        check(replace(sound, lines=(broken,)))
-    with pytest.raises(LawBroken):
+    broken = replace(sound, lines=(replace(sound.lines[0], **changes),))
+    with pytest.raises(LawBroken, match=re.escape(clause)):
+        check(broken)
+
+
+def test_a_fulfillment_without_a_deadline_is_refused() -> None:
+    sound = placed(order(), parcel("S1", l1=3)).order
+    with pytest.raises(LawBroken, match=re.escape("has no deadline or no lines")):
         check(replace(sound, fulfillments=(replace(sound.fulfillments[0], deadline=None),)))
 
 
