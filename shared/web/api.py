@@ -1,4 +1,4 @@
-"""What every area's API has in common: validation, problem+json, the caller, one log line.
+"""The common parts of every API: validation, problem+json, the caller, one log line per request.
 
 An area makes its resolver with ``api()``, declares its routes on it, and ends with
 ``handler = serve(app)``. A route raises a Refusal (shared/errors.py) and never builds an error.
@@ -28,7 +28,7 @@ from shared.web.problem import headers, json_path, problem
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 logger = Logger(service="norain", utc=True)
-# The resolver logs a crash with its words before it comes here: they may be of a person.
+# The resolver logs a crash with its message, which may hold personal data; `serve` logs it without.
 logging.getLogger(APIGatewayHttpResolver.__module__).addFilter(lambda line: not line.exc_info)
 
 
@@ -45,12 +45,12 @@ def api() -> APIGatewayHttpResolver:
 
 
 def routes() -> Router:
-    """An empty set of routes, for a resource that is one of several in an app."""
+    """The routes of one resource, to be included in the app of an area."""
     return Router()  # type: ignore[no-untyped-call]
 
 
 def serve(app: APIGatewayHttpResolver) -> Handler:
-    """The Lambda handler of ``app``: a crash is logged without its words and answered as 500."""
+    """The Lambda handler of ``app``. A crash is logged without its message and answered as 500."""
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()
@@ -66,7 +66,7 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
                 "headers": headers(refusal),
             }
         answer["body"] = answer.get("body") or ""  # the local gateway fails on null
-        # What nobody says may be kept is of persons, or of one caller only.
+        # By default an answer is personal or for one caller only: caches must not keep it.
         answer["headers"] = {"Cache-Control": "no-store", **answer.get("headers", {})}
         request = event.get("requestContext", {})
         logger.info(
@@ -119,10 +119,10 @@ def _refuse_route(_: NotFoundError) -> Response[str]:
 
 
 def _unreadable(event: dict[str, Any]) -> MalformedRequest | None:
-    """Why the body of ``event`` cannot be read at all, where the resolver does not say it: bytes
-    that are no UTF-8, a number of thousands of digits, thousands of lists in each other."""
+    """The refusal of a body that makes the resolver crash: bytes that are not UTF-8, a number of
+    thousands of digits, thousands of nested lists. None when the body is readable."""
     try:
-        APIGatewayProxyEventV2(event).json_body  # noqa: B018 (it is read anew)
+        APIGatewayProxyEventV2(event).json_body  # noqa: B018 (parsed only to see the error)
     except (ValueError, RecursionError):
         return MalformedRequest(
             "the body is not JSON", [{"path": "$", "message": "it cannot be read"}]

@@ -1,7 +1,7 @@
-"""Who is calling: the claims that the gateway's JWT authorizer has already verified.
+"""The caller of a request: the claims of its token, which the gateway has already verified.
 
-The gateway refuses a token without the route's scope. What is left to decide here is how far the
-scope reaches, by scopes and claims of the same token:
+The gateway refuses a token without the scope of the route. How far that scope reaches is decided
+here, by further scopes and claims of the same token:
 
     channel:<name>            acts as that channel, ``channel:all`` as any
     location:all              works at every location; a person's claim ``location`` names some
@@ -59,7 +59,7 @@ SOURCE_SCOPES = {
 }
 LOCATION_SCOPES = {f"location:{ALL}": "work at every location"}
 REACHES = {**CHANNEL_SCOPES, **SOURCE_SCOPES, **LOCATION_SCOPES}
-"""Scopes that open no route, but say how far the others reach."""
+"""Scopes that open no route and limit how far the other scopes reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Caller:
 
     @property
     def actor(self) -> str:
-        """Who is named in histories and audits: the person when there is one, else the client."""
+        """The name in histories and audits: the person who is signed in, otherwise the client."""
         return self.person or self.client_id
 
     @property
@@ -92,10 +92,8 @@ class Caller:
             raise Forbidden(f"this client may not act as channel {channel}", channel=channel)
 
     def must_see_all(self) -> None:
-        """What is of all channels together, such as a what-if over their orders.
-
-        Raises Forbidden when the token reaches some channels only.
-        """
+        """Raises Forbidden unless the token reaches all channels, as an answer over the orders of
+        all of them (a what-if) requires."""
         if ALL not in self.channels:
             raise Forbidden(f"this takes the scope channel:{ALL}")
 
@@ -120,15 +118,15 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The systems that a caller, or a feed, speaks for; of the ``trusted`` ones what they call
-    verified counts, and so do their consents. ``all`` stands for any."""
+    """The source systems that a caller or a feed may speak for (``stated``), and those whose
+    verifications and consents count (``trusted``). ``all`` stands for every source."""
 
     stated: frozenset[str]
     trusted: frozenset[str]
 
     @staticmethod
     def of(grants: Iterable[str]) -> "Sources":
-        """``grants`` are names of sources, with ``:trusted`` behind those that are."""
+        """``grants`` are names of sources, trusted ones with the suffix ``:trusted``."""
         names = [grant.partition(":") for grant in grants]
         return Sources(
             stated=frozenset(name for name, _, _ in names),
@@ -136,8 +134,8 @@ class Sources:
         )
 
     def must_state(self, source: str, path: str) -> None:
-        """Raises Forbidden when ``source``, which stands at ``path``, is not one of these: nobody
-        speaks for another system."""
+        """Raises Forbidden, naming the JSON ``path``, when the caller may not speak for
+        ``source``."""
         if self.stated.isdisjoint({source, ALL}):
             raise Forbidden(
                 f"this caller may not speak for the source {source}",
@@ -149,9 +147,9 @@ class Sources:
 
 
 def caller(event: Mapping[str, Any]) -> Caller:
-    """The caller of an HTTP API event (payload 2.0); one without claims may do nothing.
+    """The caller of an HTTP API event (payload 2.0); a caller without claims has no scopes.
 
-    A machine's token has its client id as ``sub``, a person's has an id of its own.
+    The ``sub`` of a machine's token is its client id; the ``sub`` of a person's token is not.
     """
     claims: Mapping[str, str] = (
         event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
@@ -167,7 +165,7 @@ def caller(event: Mapping[str, Any]) -> Caller:
 
 
 def scopes_of(granted: Iterable[str]) -> frozenset[str]:
-    """The scopes as they are called here, of those that a token or a client has."""
+    """The scopes of a token or a client, without the prefix of the resource server."""
     return frozenset(scope.removeprefix(f"{RESOURCE_SERVER}/") for scope in granted)
 
 

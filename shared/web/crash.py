@@ -1,6 +1,6 @@
-"""What a log says of a crash: where it broke, and never the words of the error.
+"""The log fields of a crash: its place in the code, without the message of the error.
 
-They may be of a person: a validation error repeats its input.
+A message may hold personal data: a validation error repeats its input.
 """
 
 import traceback
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def crash(error: BaseException) -> dict[str, Any]:
-    """The kinds of the error and of what caused it, and the stack, innermost call last."""
+    """The types of the error and of its causes, and the stack, innermost call last."""
     kinds: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(kinds) < 5:

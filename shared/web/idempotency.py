@@ -1,8 +1,8 @@
-"""The Idempotency-Key of a request: what makes two requests one (draft-ietf-httpapi-idempotency).
+"""The Idempotency-Key of a request (draft-ietf-httpapi-idempotency-key-header).
 
-A request that changes something is named by its client and key. Its effect is written in the same
-transaction as a record of that name, with the digest of the payload and the answer: a second
-request finds the record before anything is decided, and gets the first answer again.
+Client and key together name a request that changes something. One transaction writes its effect
+and a record of that name, with the digest of the payload and the answer. A repeated request finds
+the record before anything is decided, and gets the first answer again.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``name`` is the same for the same client and key, and for no other; ``digest`` is SHA-256
-    over method, path and body, whatever the order of the body's fields."""
+    """``name`` identifies client and key. ``digest`` is the SHA-256 of method, path and body; the
+    order of fields in the body does not matter."""
 
     name: str
     digest: str
@@ -36,6 +36,6 @@ class Request:
         )
 
     def check(self, digest: str) -> None:
-        """Raises KeyReused when ``digest``, stored under this name, is of another payload."""
+        """Raises KeyReused when ``digest``, stored under this name, belongs to another payload."""
         if not hmac.compare_digest(self.digest, digest):
             raise KeyReused("this Idempotency-Key was used for a different request")

@@ -1,6 +1,6 @@
-"""The twin of api.py for a route that must be quick: neither the resolver nor pydantic is loaded.
+"""api.py without the resolver and pydantic, for a route that must start fast.
 
-The same refusals, the same log line.
+Refusals and the log line are the same as there.
 """
 
 import json
@@ -22,7 +22,7 @@ LeanAnswer = tuple[int, Mapping[str, str], str]
 
 
 def serve(route: Callable[[Event], LeanAnswer]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The Lambda handler of ``route``: a crash is logged without its words and answered as 500."""
+    """The Lambda handler of ``route``. A crash is logged without its message; the answer is 500."""
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""problem+json (RFC 9457): how a refusal looks to a caller, and to whoever reads a dead letter."""
+"""Refusals as problem+json (RFC 9457) for callers, and in one line for logs and dead letters."""
 
 import json
 from collections.abc import Sequence
@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import Busy, InvalidRequest, Refusal
 
-if TYPE_CHECKING:  # whoever refuses without pydantic does not load it
+if TYPE_CHECKING:  # not loaded by routes that work without pydantic
     from pydantic import ValidationError
 
 MEDIA_TYPE = "application/problem+json"
 
 
 RETRY_SECONDS = 1
-"""After which a caller whom we were too busy for may come again."""
+"""Retry-After of an answer 503."""
 
 
 def headers(refusal: Refusal | None) -> dict[str, str]:
-    """The headers beside ``problem``."""
-    found = {"Content-Type": MEDIA_TYPE}
+    """The headers of the answer whose body is ``problem(refusal)``."""
+    named = {"Content-Type": MEDIA_TYPE}
     if isinstance(refusal, Busy):
-        found["Retry-After"] = str(RETRY_SECONDS)
-    return found
+        named["Retry-After"] = str(RETRY_SECONDS)
+    return named
 
 
 def problem(refusal: Refusal | None) -> str:
-    """The body that answers ``refusal``; None is a fault of ours, of which nothing is told."""
+    """The body of the answer to a refused request. None is a crash: its cause is not shown."""
     if refusal is None:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         return json.dumps(
@@ -52,7 +52,7 @@ def problem(refusal: Refusal | None) -> str:
 
 
 def json_path(loc: Sequence[str | int]) -> str:
-    """``("body", "lines", 0, "sku")`` as ``$.lines[0].sku``; other places keep their own name."""
+    """``("body", "lines", 0, "sku")`` as ``$.lines[0].sku``, a parameter as ``query.<name>``."""
     root, *rest = loc if loc and loc[0] in {"body", "query", "path", "header"} else ("body", *loc)
     path = "$" if root == "body" else f"{root}"
     for step in rest:
@@ -61,7 +61,7 @@ def json_path(loc: Sequence[str | int]) -> str:
 
 
 def invalid(error: "ValidationError", detail: str = "it does not fit its schema") -> InvalidRequest:
-    """What pydantic found, as a refusal that names each place by its path, and never the input."""
+    """The errors of pydantic as a refusal: the path and the reason of each, without the input."""
     return InvalidRequest(
         detail,
         [
@@ -72,7 +72,7 @@ def invalid(error: "ValidationError", detail: str = "it does not fit its schema"
 
 
 def summary(refusal: Refusal) -> dict[str, Any]:
-    """One line for a log or a dead letter: the code, and the first place that was wrong."""
+    """Code and detail for a log or a dead letter, with the first three errors."""
     errors = refusal.data.get("errors") or []
     places = "; ".join(f"{entry['path']}: {entry['message']}" for entry in errors[:3])
     return {
