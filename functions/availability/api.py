@@ -15,7 +15,7 @@ from shared.availability.contract.parameters import (
     Parameters,
 )
 from shared.availability.reply import reply
-from shared.web.api import api, serve, who
+from shared.web.api import api, caller_of, serve
 from shared.web.auth import needs
 from shared.web.contract import Channel, Country, Id, LocationId, Sku
 
@@ -92,7 +92,7 @@ def get_availability(
         limit=limit,
     )
     if_none_match = app.current_event.headers.get("if-none-match")
-    answer = reply(parameters, who(app), if_none_match, datetime.now(UTC))
+    answer = reply(parameters, caller_of(app), if_none_match, datetime.now(UTC))
     return Response(status_code=answer.status, headers=dict(answer.headers), body=answer.body)
 
 

@@ -7,7 +7,7 @@ from shared.orders.contract.promises import (
     PromiseInput,
     PromisesAnswer,
 )
-from shared.web.api import idempotent, now_in_milliseconds, routes, who
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 
 router = routes()
@@ -22,7 +22,7 @@ router = routes()
     "cost and number of parcels. Nothing is reserved.",
 )
 def promise(body: PromiseInput) -> PromisesAnswer:
-    who(router).must_see(body.channel)
+    caller_of(router).must_see(body.channel)
     return promising.promises(body, now_in_milliseconds())
 
 
@@ -39,6 +39,6 @@ def promise(body: PromiseInput) -> PromisesAnswer:
     "that is available now.",
 )
 def hold_promise(body: PromiseHoldInput) -> PromiseHeld:
-    caller, request = who(router), idempotent(router)
+    caller, request = caller_of(router), request_of(router)
     caller.must_see(body.channel)
     return PromiseHeld.model_validate_json(promising.hold(body, request, now_in_milliseconds()))

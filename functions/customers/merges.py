@@ -21,7 +21,7 @@ from shared.customers.contract.reviews import (
     VerdictInput,
     review_answer,
 )
-from shared.web.api import idempotent, routes, who
+from shared.web.api import caller_of, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import ID, Id
 from shared.web.cursor import cursor_of, key_of
@@ -44,7 +44,7 @@ router = routes()
 def list_reviews(limit: Limit = 20, cursor: Cursor = None) -> CustomerReviews:
     reviews, more = store.open_reviews(limit, key_of(cursor, REVIEW_KEY) if cursor else None)
     profile_ids = {profile_id for review in reviews for profile_id in review.profile_ids}
-    record_reads(sorted(profile_ids), "reviews", who(router))
+    record_reads(sorted(profile_ids), "reviews", caller_of(router))
     return CustomerReviews(
         reviews=[review_answer(review) for review in reviews],
         next_cursor=cursor_of(more) if more else None,
@@ -62,7 +62,7 @@ def list_reviews(limit: Limit = 20, cursor: Cursor = None) -> CustomerReviews:
 def judge(
     review_id: Annotated[Id, Path(description="The id of the review.")], verdict: VerdictInput
 ) -> JudgedReview:
-    act = act_of(who(router), f"review: {verdict.verdict}")
+    act = act_of(caller_of(router), f"review: {verdict.verdict}")
     profile_ids = store.judge(review_id, verdict.verdict, act)
     return JudgedReview(review_id=review_id, verdict=verdict.verdict, profile_ids=list(profile_ids))
 
@@ -75,8 +75,8 @@ def judge(
     description="Both ids answer with the surviving profile from now on.",
 )
 def merge(profile_id: ProfilePath, body: MergeRequest) -> MergedCustomer:
-    act = act_of(who(router), body.reason)
-    merged = store.merge(profile_id, body.other_profile_id, act, idempotent(router))
+    act = act_of(caller_of(router), body.reason)
+    merged = store.merge(profile_id, body.other_profile_id, act, request_of(router))
     return MergedCustomer(profile_id=merged.profile_id, merged_from=list(merged.merged_from))
 
 
@@ -89,7 +89,7 @@ def merge(profile_id: ProfilePath, body: MergeRequest) -> MergedCustomer:
 )
 def preview(profile_id: ProfilePath, body: MergePreviewRequest) -> MergePreview:
     preview = store.preview_merge(profile_id, body.other_profile_id)
-    record_reads(sorted(preview.profile.member_ids), "merge preview", who(router))
+    record_reads(sorted(preview.profile.member_ids), "merge preview", caller_of(router))
     return preview_answer(preview)
 
 
@@ -106,7 +106,7 @@ def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
         profile_id,
         (body.record.source, body.record.source_id),
         store.new_id(),
-        act_of(who(router), body.reason),
-        idempotent(router),
+        act_of(caller_of(router), body.reason),
+        request_of(router),
     )
     return UnmergedCustomer(profile_id=remaining_id, separated_profile_id=separated_id)

@@ -28,7 +28,7 @@ from shared.customers.contract.privacy import (
 )
 from shared.customers.store import erasing, files, jobs
 from shared.errors import Forbidden, NotFound
-from shared.web.api import idempotent, logger, now_in_milliseconds, routes, who
+from shared.web.api import caller_of, logger, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import Id
 from shared.web.crash import crash
@@ -50,7 +50,7 @@ router = routes()
     "7 days.",
 )
 def export(profile_id: ProfilePath) -> Response[JobAsked]:
-    caller, request = who(router), idempotent(router)
+    caller, request = caller_of(router), request_of(router)
     job_id = exporting.request_export(profile_id, act_of(caller, "export"), store.new_id(), request)
     record_reads([store.find(profile_id).profile_id], "export", caller)
     _start(job_id)
@@ -87,7 +87,7 @@ def list_reads(profile_id: ProfilePath, limit: Limit = 50, cursor: Cursor = None
     "person who returns later gets a new profile.",
 )
 def erase(profile_id: ProfilePath) -> Response[JobAsked]:
-    job_id = erasing.request_erasure(profile_id, act_of(who(router), "erase"), store.new_id())
+    job_id = erasing.request_erasure(profile_id, act_of(caller_of(router), "erase"), store.new_id())
     _start(job_id)
     return Response(202, content_type=JSON, body=job_asked(job_id))
 
@@ -102,7 +102,7 @@ def erase(profile_id: ProfilePath) -> Response[JobAsked]:
     "audit of the profile.",
 )
 def get_job(job_id: Annotated[Id, Path(description="The id of the job.")]) -> CustomerJob:
-    caller, job = who(router), jobs.find_job(job_id)
+    caller, job = caller_of(router), jobs.find_job(job_id)
     if job is None:
         raise NotFound("there is no such job", job_id=job_id)
     if f"customers:{job.kind}" not in caller.scopes:

@@ -33,7 +33,7 @@ from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import Interaction, Profile
 from shared.errors import InvalidRequest
 from shared.instants import milliseconds, must_have_passed
-from shared.web.api import idempotent, now_in_milliseconds, routes, who
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import Country
 from shared.web.cursor import cursor_of, key_of
@@ -64,7 +64,7 @@ router = routes()
     },
 )
 def resolve(statement: CustomerStatement) -> Response[ResolvedCustomer]:
-    request, sources, now = idempotent(router), who(router).sources, now_in_milliseconds()
+    request, sources, now = request_of(router), caller_of(router).sources, now_in_milliseconds()
     record = statement.record(statement.occurred_at, now, sources)
     resolved = store.resolve(record, request.name, now, store.new_id(), request.digest)
     answer = ResolvedCustomer(
@@ -112,7 +112,7 @@ def find_customers(
             "the identifier is not valid", [{"path": f"query.{name}", "message": str(error)}]
         ) from None
     ids = [profile.profile_id for profile in profiles]
-    record_reads(ids, f"look-up by {name}", who(router))
+    record_reads(ids, f"look-up by {name}", caller_of(router))
     return CustomerProfiles(profiles=[profile_answer(profile) for profile in profiles])
 
 
@@ -127,7 +127,7 @@ def find_customers(
 )
 def get_customer(profile_id: ProfilePath) -> CustomerProfile:
     profile = store.profile_overview(profile_id)
-    record_reads([profile.profile.profile_id], "profile", who(router))
+    record_reads([profile.profile.profile_id], "profile", caller_of(router))
     return whole_answer(profile)
 
 
@@ -142,8 +142,8 @@ def get_customer(profile_id: ProfilePath) -> CustomerProfile:
 def record_interaction(
     profile_id: ProfilePath, stated: StatedInteraction
 ) -> Response[CustomerInteraction]:
-    who(router).must_see(stated.channel)
-    request, now = idempotent(router), now_in_milliseconds()
+    caller_of(router).must_see(stated.channel)
+    request, now = request_of(router), now_in_milliseconds()
     must_have_passed({"$.occurred_at": stated.occurred_at}, now)
     interaction = Interaction(
         interaction_id=request.name,
@@ -167,7 +167,7 @@ def record_interaction(
 def get_timeline(profile_id: ProfilePath, limit: Limit = 50, cursor: Cursor = None) -> Timeline:
     before = key_of(cursor, TIMELINE_KEY) if cursor else None
     profile, interactions, more = store.timeline(profile_id, limit, before)
-    record_reads([profile.profile_id], "timeline", who(router))
+    record_reads([profile.profile_id], "timeline", caller_of(router))
     return Timeline(
         profile_id=profile.profile_id,
         interactions=[interaction_answer(interaction) for interaction in interactions],
@@ -185,7 +185,7 @@ def get_timeline(profile_id: ProfilePath, limit: Limit = 50, cursor: Cursor = No
 )
 def get_cart(profile_id: ProfilePath) -> Response[CustomerCart]:
     profile, cart, version = store.cart(profile_id)
-    record_reads([profile.profile_id], "cart", who(router))
+    record_reads([profile.profile_id], "cart", caller_of(router))
     return _cart(profile, cart, version)
 
 
@@ -205,7 +205,7 @@ def put_cart(
     ] = None,
 ) -> Response[CustomerCart]:
     if content.channel is not None:
-        who(router).must_see(content.channel)
+        caller_of(router).must_see(content.channel)
     lines = {line.sku: line.quantity for line in content.lines}
     version = if_match.strip().removeprefix("W/").strip('"') if if_match else None
     now = now_in_milliseconds()

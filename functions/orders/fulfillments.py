@@ -28,7 +28,7 @@ from shared.orders.contract.fulfillments import (
 )
 from shared.orders.contract.orders import OrderAnswer
 from shared.orders.model import FulfillmentState, Order, OrderChange
-from shared.web.api import idempotent, routes, who
+from shared.web.api import caller_of, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import LocationId
 
@@ -58,7 +58,7 @@ def list_fulfillments(
     ] = 50,
     cursor: Cursor = None,
 ) -> FulfillmentsAnswer:
-    caller = who(router)
+    caller = caller_of(router)
     caller.must_work_at(location_id)
     page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
     return FulfillmentsAnswer(
@@ -218,12 +218,12 @@ def _step(
 def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None) -> OrderAnswer:
     """Changes the order of a fulfillment. The caller must work at ``location_id``, or else at the
     location of the fulfillment."""
-    caller = who(router)
+    caller = caller_of(router)
 
     def checked(order: Order, now: datetime, actor: str) -> OrderChange:
         caller.must_work_at(location_id or order.fulfillment(fulfillment_id).location_id)
         return decide(order, now, actor)
 
     return change_order(
-        store.order_of_fulfillment(fulfillment_id), checked, caller, idempotent(router)
+        store.order_of_fulfillment(fulfillment_id), checked, caller, request_of(router)
     )

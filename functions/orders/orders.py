@@ -35,7 +35,7 @@ from shared.orders.contract.orders import (
     order_answer,
 )
 from shared.orders.model import FulfillmentState, Order, OrderChange
-from shared.web.api import idempotent, now_in_milliseconds, routes, who
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId
 
@@ -60,7 +60,7 @@ router = routes()
     "once per key.",
 )
 def place_order(body: OrderInput) -> OrderAnswer:
-    caller, request, now = who(router), idempotent(router), now_in_milliseconds()
+    caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
     draft = body.order(body.order_id or store.order_id_of_request(request), now)
     text = placing.place(
@@ -83,7 +83,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
     "is strongly consistent.",
 )
 def get_order(order_id: OrderPath) -> OrderAnswer:
-    return order_answer(store.with_past(readable_order(order_id, who(router))))
+    return order_answer(store.with_past(readable_order(order_id, caller_of(router))))
 
 
 @router.get(
@@ -109,7 +109,7 @@ def list_orders(
     limit: Annotated[int, Query(ge=1, le=100, description="Number of orders on a page.")] = 50,
     cursor: Cursor = None,
 ) -> OrdersAnswer:
-    caller = who(router)
+    caller = caller_of(router)
     if profile_id is not None and location_id is None and state is None:
         names = buyers.read_profile_ids(profile_id, caller.actor, now_in_milliseconds())
         rows = store.orders_of_profiles(names, limit, page_end(cursor, SHOPPER_PAGE))
@@ -140,9 +140,9 @@ def get_decision(
         str | None, Query(description="An earlier decision, from `decisions` of this answer.")
     ] = None,
 ) -> DecisionAnswer:
-    order = readable_order(order_id, who(router))
+    order = readable_order(order_id, caller_of(router))
     stored_decision = _stored_decision(order, decision_id)
-    return decision_answer(stored_decision, order, costs="policy:read" in who(router).scopes)
+    return decision_answer(stored_decision, order, costs="policy:read" in caller_of(router).scopes)
 
 
 @router.get(
@@ -153,7 +153,7 @@ def get_decision(
     description="Returns every event of the order, oldest first, with its time and actor.",
 )
 def get_history(order_id: OrderPath) -> HistoryAnswer:
-    return history_answer(store.with_past(readable_order(order_id, who(router))))
+    return history_answer(store.with_past(readable_order(order_id, caller_of(router))))
 
 
 @router.post(
@@ -213,7 +213,7 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
 
 
 def _change(order_id: str, decide: Decide) -> OrderAnswer:
-    return change_order(order_id, decide, who(router), idempotent(router))
+    return change_order(order_id, decide, caller_of(router), request_of(router))
 
 
 def _stored_decision(order: Order, decision_id: str | None) -> bytes:

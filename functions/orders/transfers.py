@@ -22,7 +22,7 @@ from shared.orders.model import transfers
 from shared.orders.model.transfers import Transfer, TransferChange
 from shared.orders.store import order_id_of_request
 from shared.orders.store import transfers as transfers_store
-from shared.web.api import idempotent, now_in_milliseconds, routes, who
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import Id, Sku
 
@@ -44,7 +44,7 @@ router = routes()
     "receiving location. The caller must work at one of the two locations.",
 )
 def request_transfer(body: TransferInput) -> TransferAnswer:
-    caller, request, now = who(router), idempotent(router), now_in_milliseconds()
+    caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_work_at(body.from_location_id, body.to_location_id)
     for field in ("from_location_id", "to_location_id"):
         if find_location(getattr(body, field)) is None:
@@ -141,7 +141,7 @@ def _change(
     locations: Callable[[Transfer], tuple[str, ...]],
 ) -> TransferAnswer:
     """Changes a transfer. The caller must work at one of its ``locations``."""
-    caller, request, now = who(router), idempotent(router), now_in_milliseconds()
+    caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
 
     def checked(transfer: Transfer) -> TransferChange:
         caller.must_work_at(*locations(transfer))

@@ -20,7 +20,7 @@ from shared.routing.model.drafts import Draft
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.store import policies
 from shared.routing.store.policies import Canary, PublishedPolicy
-from shared.web.api import api, serve, who
+from shared.web.api import api, caller_of, serve
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
 
@@ -85,7 +85,7 @@ def get_schema() -> dict[str, Any]:
 )
 def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftAnswer]:
     policy = body.policy(DEFAULT_POLICY.version)
-    draft = policies.put_draft(policy, _revision(if_match), datetime.now(UTC), who(app).actor)
+    draft = policies.put_draft(policy, _revision(if_match), datetime.now(UTC), caller_of(app).actor)
     return Response(
         status_code=200,
         content_type="application/json",
@@ -104,7 +104,7 @@ def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftA
     "needs a complete what-if (`what_if_missing`) whose figures keep within them (`guard_rail`).",
 )
 def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
-    policy = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor)
+    policy = policies.publish(_revision(if_match), datetime.now(UTC), caller_of(app).actor)
     return _policy(policy, policies.active_version())
 
 
@@ -119,7 +119,7 @@ def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
 )
 def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     share = round(body.percent * 100)
-    policy = policies.publish(_revision(if_match), datetime.now(UTC), who(app).actor, share)
+    policy = policies.publish(_revision(if_match), datetime.now(UTC), caller_of(app).actor, share)
     return _policy(policy, policies.active_version())
 
 
@@ -131,7 +131,7 @@ def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     description="The canary's version routes all orders within 30 s, and the canary ends.",
 )
 def promote_canary() -> ActiveAnswer:
-    before = policies.promote(datetime.now(UTC), who(app).actor)
+    before = policies.promote(datetime.now(UTC), caller_of(app).actor)
     return ActiveAnswer(active=policies.active_version(), before=before)
 
 
@@ -160,7 +160,7 @@ def roll_back(
         int, Path(ge=0, le=MOST_VERSION, description="The version of the policy; 0 is built in.")
     ],
 ) -> ActiveAnswer:
-    before = policies.roll_back(version, datetime.now(UTC), who(app).actor)
+    before = policies.roll_back(version, datetime.now(UTC), caller_of(app).actor)
     return ActiveAnswer(active=version, before=before)
 
 

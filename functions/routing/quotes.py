@@ -4,7 +4,7 @@ from shared.orders import placing
 from shared.orders.contract.decisions import QuoteAnswer, decision_answer
 from shared.orders.contract.fulfillments import part_answer
 from shared.orders.contract.orders import OrderInput
-from shared.web.api import now_in_milliseconds, routes, who
+from shared.web.api import caller_of, now_in_milliseconds, routes
 from shared.web.auth import needs
 
 router = routes()
@@ -19,7 +19,7 @@ router = routes()
     "for clients with the scope `policy:read`.",
 )
 def quote_order(body: OrderInput) -> QuoteAnswer:
-    caller, now = who(router), now_in_milliseconds()
+    caller, now = caller_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
     draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
     decision, order, short = placing.quote(draft, draft.placed_at)

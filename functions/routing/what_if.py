@@ -9,7 +9,7 @@ from shared.routing.model.decision import Decision
 from shared.routing.model.erased import is_erased_stub
 from shared.routing.model.whatif import what_if
 from shared.routing.store import policies
-from shared.web.api import now_in_milliseconds, routes, who
+from shared.web.api import caller_of, now_in_milliseconds, routes
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
 
@@ -32,7 +32,7 @@ router = routes()
     "draft are checked against all pages of one what-if. Requires the scope `channel:all`.",
 )
 def try_draft(body: WhatIfInput) -> WhatIfAnswer:
-    who(router).must_see_all()
+    caller_of(router).must_see_all()
     draft = policies.draft()
     if draft is None:
         raise NotFound("there is no draft policy: write one with PUT /v1/routing/policies/draft")

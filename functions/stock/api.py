@@ -25,7 +25,7 @@ from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
 from shared.stock.model.position import Hold
 from shared.stock.model.rules import ChannelTerms, PublishedRules
 from shared.stock.store import rules
-from shared.web.api import api, idempotent, serve, who
+from shared.web.api import api, caller_of, request_of, serve
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku
 from shared.web.cursor import cursor_of, key_of
@@ -103,7 +103,7 @@ def put_rules(
         str | None, Header(alias="If-Match", description="The ETag of the rules that you read.")
     ] = None,
 ) -> Response[RulesAnswer]:
-    published = rules.put_rules(rules_of(body), _etag(if_match), _now(), who(app).actor)
+    published = rules.put_rules(rules_of(body), _etag(if_match), _now(), caller_of(app).actor)
     return _rules(published)
 
 
@@ -180,8 +180,8 @@ def list_movements(
     "the rules of channel stock withhold from the channel cannot be held.",
 )
 def open_hold(body: HoldInput) -> Response[HoldAnswer]:
-    who(app).must_see(body.channel)
-    request = idempotent(app)
+    caller_of(app).must_see(body.channel)
+    request = request_of(app)
     hold = hold_of(body, request, _now())
     stored_hold = store.find_hold(hold.hold_id) or store.open_hold(hold, _selling(hold))
     request.check(stored_hold.digest)
@@ -203,7 +203,7 @@ def open_hold(body: HoldInput) -> Response[HoldAnswer]:
 def extend_hold(hold_id: HoldPath, body: ExtendInput) -> HoldAnswer:
     now = _now()
     hold = store.get_hold(hold_id)
-    who(app).must_see(hold.channel)
+    caller_of(app).must_see(hold.channel)
     return HoldAnswer.of(
         store.extend_hold(hold, now + timedelta(seconds=body.expires_in_seconds), now)
     )
@@ -222,7 +222,7 @@ def extend_hold(hold_id: HoldPath, body: ExtendInput) -> HoldAnswer:
 def bind_hold(hold_id: HoldPath, body: BindInput) -> HoldAnswer:
     now = _now()
     hold = store.get_hold(hold_id)
-    who(app).must_see(hold.channel)
+    caller_of(app).must_see(hold.channel)
     until = now + timedelta(seconds=body.expires_in_seconds)
     return HoldAnswer.of(store.bind_hold(hold, body.payment_reference, until, now))
 
@@ -238,7 +238,7 @@ def bind_hold(hold_id: HoldPath, body: BindInput) -> HoldAnswer:
 )
 def release_hold(hold_id: HoldPath) -> Response[None]:
     hold = store.get_hold(hold_id)
-    who(app).must_see(hold.channel)
+    caller_of(app).must_see(hold.channel)
     store.release_hold(hold, _now())
     return Response(status_code=204)
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from shared.errors import Forbidden, NotFound
 from shared.instants import rfc3339
-from shared.web.api import api, idempotent, serve, who
+from shared.web.api import api, caller_of, request_of, serve
 from shared.web.auth import Caller, needs
 from shared.web.contract import Id
 from shared.webhooks import model, sending, store
@@ -52,7 +52,7 @@ app = api()
     },
 )
 def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
-    request, caller = idempotent(app), who(app)
+    request, caller = request_of(app), caller_of(app)
     _check_scopes(caller, body.types)
     sending.check_url(body.url)
     webhook = store.subscribe(
@@ -83,7 +83,9 @@ def subscribe(body: SubscribeWebhook) -> Response[WebhookSubscribed]:
     description="Returns the webhooks of the calling client, oldest first.",
 )
 def list_webhooks() -> WebhooksAnswer:
-    webhooks = sorted(store.of_client(who(app).client_id), key=lambda webhook: webhook.created_at)
+    webhooks = sorted(
+        store.of_client(caller_of(app).client_id), key=lambda webhook: webhook.created_at
+    )
     return WebhooksAnswer(webhooks=[WebhookAnswer.of(webhook) for webhook in webhooks])
 
 
@@ -108,7 +110,7 @@ def get_webhook(webhook_id: WebhookPath) -> WebhookAnswer:
     responses={204: {"description": "The webhook was deleted."}},
 )
 def delete_webhook(webhook_id: WebhookPath) -> Response[None]:
-    if not store.delete(who(app).client_id, webhook_id, _now()):
+    if not store.delete(caller_of(app).client_id, webhook_id, _now()):
         raise _unknown(webhook_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -152,7 +154,7 @@ def _check_scopes(caller: Caller, types: list[str]) -> None:
 
 
 def _own_webhook(webhook_id: str) -> Webhook:
-    webhook = store.find(who(app).client_id, webhook_id)
+    webhook = store.find(caller_of(app).client_id, webhook_id)
     if webhook is None:
         raise _unknown(webhook_id)
     return webhook

@@ -84,7 +84,7 @@ def serve(app: APIGatewayHttpResolver) -> Handler:
     return handler
 
 
-def who(app: BaseRouter) -> Caller:
+def caller_of(app: BaseRouter) -> Caller:
     """The caller of the request that ``app`` (a resolver, or a router in it) is answering."""
     return caller(app.current_event.raw_event)
 
@@ -94,7 +94,7 @@ def now_in_milliseconds() -> datetime:
     return milliseconds(datetime.now(UTC))
 
 
-def idempotent(app: BaseRouter) -> Request:
+def request_of(app: BaseRouter) -> Request:
     """The name and digest of the request that ``app`` is answering.
 
     Raises KeyMissing without an Idempotency-Key.
@@ -103,7 +103,7 @@ def idempotent(app: BaseRouter) -> Request:
     key = event.headers.get("idempotency-key")
     if not key:
         raise KeyMissing("this request needs an Idempotency-Key header")
-    return Request.of(who(app).actor, key, event.http_method, event.path, event.json_body)
+    return Request.of(caller_of(app).actor, key, event.http_method, event.path, event.json_body)
 
 
 def _refuse(refusal: Refusal) -> Response[str]:
