@@ -47,7 +47,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
                 notes=[
                     "RU, WU: as DynamoDB Local tells them, indexes included. writes: of positions.",
                     "A changed row costs another WU for its row of the ledger, which the stream's",
-                    "worker writes. budget: writes of the position, design.md section 4.",
+                    "worker writes. budget: writes of the position.",
                 ],
             )
             rates = list(_rates(patch, 600 if quick else 10_000, tell))

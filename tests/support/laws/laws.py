@@ -1,6 +1,6 @@
 """The laws over the tables of a retailer, held against the truth that is kept beside them.
 
-The truth is what design.md says it is: the newest count, the movements after it, each once, and
+The truth is: the newest count, the movements after it, each once, and
 what own orders did since. ``Laws`` keeps it; shared by whoever makes things happen (machine.py).
 """
 

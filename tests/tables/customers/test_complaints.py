@@ -1,4 +1,4 @@
-"""What users of other products complain about (identity.md), told as stories that end well."""
+"""Identity faults that users of other products report, each as a story that ends well here."""
 
 from datetime import timedelta
 from typing import Any
