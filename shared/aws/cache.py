@@ -25,9 +25,10 @@ class Cached(Generic[V]):
 
     def get(self) -> V:
         if self._client is not dynamodb() or self._until < time.monotonic():
+            # The age counts from before the read: a slow read must not make the value older.
+            client, until = dynamodb(), time.monotonic() + self._seconds
             self._value = self._read()
-            self._client = dynamodb()
-            self._until = time.monotonic() + self._seconds
+            self._client, self._until = client, until
         return self._value
 
     def clear(self) -> None:

@@ -46,15 +46,18 @@ def readable(
             yield record, value
 
 
-def each_message(records: Iterable[StreamRecord], work: Callable[[str], None]) -> dict[str, Any]:
+def each_message(
+    messages: Iterable[Mapping[str, Any]], work: Callable[[str], None]
+) -> dict[str, Any]:
     """Does ``work`` with the body of each message of a queue; those that fail come again."""
     failed = []
-    for record in records:
+    for message in messages:
+        name = message["messageId"]
         try:
-            work(record["body"])
+            work(message["body"])
         except Exception as error:
-            logger.error("failed", extra={"message_id": record["messageId"], **crash(error)})
-            failed.append(record["messageId"])
+            logger.error("the message failed", extra={"message_id": name, **crash(error)})
+            failed.append(name)
     return again(failed)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from shared.aws.dynamodb import WRITE_PARTS
 from shared.errors import OutOfStock
 from shared.orders import model
 from shared.orders.model import Line, OrderChange
 from shared.orders.model.transfers import Transfer, TransferLine
-from shared.orders.sourcing import Inputs, Needs, plan_change, plan_order
+from shared.orders.sourcing import Inputs, Needs, plan_change, plan_order, planning
 from shared.orders.sourcing.planning import OrderPlan
 from shared.stock.model.position import Expected, Position
 from tests.unit.orders.orders import line, order
@@ -113,3 +114,7 @@ def test_units_that_a_location_did_not_find_are_routed_past_it() -> None:
     inputs = Inputs(supply(denver=5, omaha=3))
     plan = planned(plan_change(placed, rejected, inputs, NOW, routing=True))
     assert units_at(plan) == {"denver": -3, "omaha": 3}
+
+
+def test_a_plan_leaves_room_for_what_one_transaction_writes() -> None:
+    assert planning.TRANSACTION_ITEMS == WRITE_PARTS
