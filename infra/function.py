@@ -16,6 +16,7 @@ from infra.platform import Platform
 READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
 DELETE = ("dynamodb:DeleteItem",)
+STATEMENTS = ("dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
 KEY_USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey")
 
 

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket, notify
-from infra.function import DELETE, READ, WRITE, Function
+from infra.function import DELETE, READ, STATEMENTS, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
 from infra.schedule import Schedule
@@ -57,7 +57,15 @@ class Stock(Stack):
             memory=1024,
         )
         # Feeds, holds and the schedule merge slots, and delete them.
-        data.let(apply_feed, schema.STOCK, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
+        data.let(
+            apply_feed,
+            schema.STOCK,
+            *READ,
+            *WRITE,
+            *DELETE,
+            *STATEMENTS,
+            "dynamodb:BatchWriteItem",
+        )
         feed.processed_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
 
         files_bucket = self._files(platform, data, feed)

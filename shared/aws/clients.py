@@ -14,6 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004
 
+from shared.aws.parsing import ParserFactory
 from shared.errors import Busy, Throttled
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ THROTTLED = frozenset(
 
 @cache
 def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+    session = botocore.session.get_session()
+    session.register_component("response_parser_factory", ParserFactory())
+    return session
 
 
 @cache

@@ -1,8 +1,9 @@
 """What the calls of a block consume: figures that depend on no machine.
 
 Reads and single writes are as DynamoDB Local tells them. A transaction of twenty items it tells as
-one of one item, so those are counted from the images before and after, by the published rules:
-two units for each item and each KB of its larger image, and what its indexes take beside it.
+one of one item, and of statements it tells nothing, so those are counted from the images before and
+after, by the published rules: for each item and each KB of its larger image two units in a
+transaction and one by a statement, and what its indexes take beside it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from shared.aws import clients
 from shared.aws.settings import table_name
 from shared.schema import TABLES, Index, Table
 
+UNITS_PER_KILOBYTE = {"TransactWriteItems": 2, "BatchExecuteStatement": 1}
 Item = Mapping[str, Any]
 """With DynamoDB's types."""
 
@@ -46,6 +48,9 @@ def metered() -> Iterator[Units]:
             before[:] = [beside.look(part) for part in parts]
             units.items = max(units.items, len(parts))
             units.updates += sum("Update" in part for part in parts)
+        if model.name == "BatchExecuteStatement":
+            before[:] = [beside.look_at(statement) for statement in params["Statements"]]
+            units.updates += len(before)
         units.updates += model.name == "UpdateItem"
 
     def took(parsed: dict[str, Any], model: Any, **_: Any) -> None:
@@ -56,9 +61,10 @@ def metered() -> Iterator[Units]:
             units.read += total
             return
         units.writes += 1
-        if model.name == "TransactWriteItems":
+        if model.name in UNITS_PER_KILOBYTE:
             total = sum(
-                written(table, image, beside.item(table, key)) for table, key, image in before
+                written(table, image, beside.item(table, key), UNITS_PER_KILOBYTE[model.name])
+                for table, key, image in before
             )
         units.write += total
 
@@ -86,6 +92,14 @@ class Beside:
         key = {"pk": named["pk"], "sk": named["sk"]}
         return table, key, self.item(table, key)
 
+    def look_at(self, statement: Item) -> tuple[Table, Item, Item | None]:
+        """The same of a statement: an INSERT begins with the key, as the WHERE of an UPDATE."""
+        text, parameters = statement["Statement"], statement["Parameters"]
+        first = text.partition(" WHERE ")[0].count("?") if text.startswith("UPDATE") else 0
+        table = self._tables[text.split('"')[1]]
+        key = {"pk": parameters[first], "sk": parameters[first + 1]}
+        return table, key, self.item(table, key)
+
     def item(self, table: Table, key: Item) -> Item | None:
         found: Item | None = self._client.get_item(
             TableName=table_name(table.name), Key=key, ConsistentRead=True
@@ -93,10 +107,12 @@ class Beside:
         return found
 
 
-def written(table: Table, before: Item | None, after: Item | None) -> float:
-    """Write units of one item of a transaction, and of the indexes that follow it."""
+def written(table: Table, before: Item | None, after: Item | None, each: int = 2) -> float:
+    """Write units of one item, ``each`` per KB, and of the indexes that follow it."""
     larger = max(size(image) for image in (before or {}, after or {}))
-    return 2 * kilobytes(larger) + sum(_followed(index, before, after) for index in table.indexes)
+    return each * kilobytes(larger) + sum(
+        _followed(index, before, after) for index in table.indexes
+    )
 
 
 def _followed(index: Index, before: Item | None, after: Item | None) -> float:

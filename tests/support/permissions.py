@@ -13,6 +13,7 @@ import importlib.abc
 import importlib.machinery
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ USES = Path(__file__).parent / "permissions.json"
 POLICIES = Path(__file__).parent / "policies.json"
 RECORDING = "NORAIN_RECORD_PERMISSIONS"
 TABLES = frozenset(table.name for table in schema.TABLES)
+STATEMENT = re.compile(r'(INSERT|UPDATE)(?: INTO)? "([^"]+)"')
 PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 
 Use = tuple[str, str, str]
@@ -121,6 +123,10 @@ def uses(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         case "BatchWriteItem" | "BatchGetItem":
             for table in params["RequestItems"]:
                 yield _table(table), name
+        case "BatchExecuteStatement":
+            for statement in params["Statements"]:
+                verb, table = STATEMENT.match(statement["Statement"]).groups()  # type: ignore[union-attr]
+                yield _table(table), f"PartiQL{verb.capitalize()}"
         case _ if "TableName" in params:
             yield _table(params["TableName"]), name
 

@@ -1,4 +1,5 @@
-"""Two shortcuts in moto, which took half of the CPU time of the tests on tables and functions.
+"""Two shortcuts in moto, which took half of the CPU time of the tests on tables and functions, and
+one thing that it cannot do.
 
 moto copies each table of a transaction, with every item and every record of its stream, in case the
 transaction has to be undone: ``quick_transactions`` keeps only the items that the transaction
@@ -7,6 +8,9 @@ takes the values as they are, since they have the form of the answer already.
 
 Both fit the pinned version of moto; tests/tables/test_quick_moto.py compares them with moto's own
 code.
+
+moto knows no conditions of PartiQL statements: ``refuse_statements`` throttles every one, so that
+the code under test takes its other way. Statements run on DynamoDB Local and on the local cloud.
 """
 
 import copy
@@ -31,7 +35,21 @@ def quick_moto() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         quick_transactions(patch)
         quick_answers(patch)
+        refuse_statements(patch)
         yield
+
+
+def refuse_statements(patch: pytest.MonkeyPatch) -> None:
+    """Each statement of a call is throttled."""
+
+    def batch_execute_statement(
+        _: DynamoDBBackend, statements: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        return [{"Error": {"Code": "ThrottlingError", "Message": "no statements"}}] * len(
+            statements
+        )
+
+    patch.setattr(DynamoDBBackend, "batch_execute_statement", batch_execute_statement)
 
 
 def quick_transactions(patch: pytest.MonkeyPatch) -> None:

@@ -7,27 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws import dynamodb as tables
-from shared.aws.dynamodb import Key, Part, Refused
-from shared.aws.expression import Attribute, Update
-from shared.aws.items import to_item
+from shared.aws.dynamodb import Key
 from shared.errors import Busy
-from shared.instants import rfc3339
 from shared.stock.model.count import Basis, LedgerNeeds
 from shared.stock.model.events import Counted, Event, Moved
-from shared.stock.model.feed import Landing, PositionWrite, Skip, fold_events, hiding_bound
-from shared.stock.model.position import DUE, LANDED, Position, PositionKey
+from shared.stock.model.feed import PositionWrite, Skip, fold_events, hiding_bound
+from shared.stock.model.position import Position, PositionKey
 from shared.stock.store import slots
+from shared.stock.store.feed_writes import write_position, write_together
 from shared.stock.store.ledgers import read_history
 from shared.stock.store.notes import ParallelMap, save_skipped_counts, skipped_counts
 from shared.stock.store.positions import position, positions_of
 from shared.stock.store.rows import (
-    LEDGER_KEPT,
-    SEEN,
-    entry_item,
-    expected_item,
     mark_key,
     position_of_item,
-    stamp_item,
     stock_table,
 )
 
@@ -93,9 +86,12 @@ def apply_batch(
     writes: dict[PositionKey, int | Exception] = dict.fromkeys(batch, 0)
     noted: dict[PositionKey, Counted] = {}
     positions = dict(stored)
-    skipped, to_write = _sort_out_skipped(batch, positions, applied_ids, noted)
+    skipped, changes = _sort_out_skipped(batch, positions, applied_ids, noted)
     for attempt in range(tables.ATTEMPTS):
-        skipped |= _write_positions(to_write, positions, applied_ids, now, each, noted, writes)
+        to_write = {place: batch[place] for place in changes}
+        skipped |= _write_positions(
+            to_write, changes, positions, applied_ids, now, each, noted, writes
+        )
         if not skipped:
             return writes
         if attempt:
@@ -103,11 +99,11 @@ def apply_batch(
         save_skipped_counts(skipped.values(), now)
         noted |= skipped
         positions = positions_of(skipped, consistent=True)
-        skipped, to_write = _sort_out_skipped(
+        skipped, changes = _sort_out_skipped(
             {place: batch[place] for place in skipped}, positions, applied_ids, noted
         )
     error = Busy("counts and movements keep overtaking each other")
-    return writes | dict.fromkeys([*skipped, *to_write], error)
+    return writes | dict.fromkeys([*skipped, *changes], error)
 
 
 def _sort_out_skipped(
@@ -115,21 +111,30 @@ def _sort_out_skipped(
     stored: Mapping[PositionKey, Position],
     applied_ids: Collection[tuple[str, str]],
     noted: Mapping[PositionKey, Counted],
-) -> tuple[dict[PositionKey, Counted], dict[PositionKey, Sequence[Event]]]:
-    """The counts to note, and the events of the positions that need a write."""
+) -> tuple[dict[PositionKey, Counted], dict[PositionKey, PositionWrite | None]]:
+    """The counts to note; and the positions that may need a write, with the write if it is known
+    to be one that needs nothing else, see ``_lone_write``."""
     skipped: dict[PositionKey, Counted] = {}
-    to_write: dict[PositionKey, Sequence[Event]] = {}
+    changes: dict[PositionKey, PositionWrite | None] = {}
     for place, events in batch.items():
         decided = fold_events(stored.get(place), events, applied_ids)
-        if not isinstance(decided, Skip) or any(isinstance(event, Moved) for event in events):
-            to_write[place] = events
+        if isinstance(decided, PositionWrite):
+            changes[place] = _lone_write(decided, events)
+        elif not isinstance(decided, Skip) or any(isinstance(event, Moved) for event in events):
+            changes[place] = None
         elif decided.count != noted.get(place):
             skipped[place] = decided.count
-    return skipped, to_write
+    return skipped, changes
+
+
+def _lone_write(decided: PositionWrite, events: Sequence[Event]) -> PositionWrite | None:
+    """``decided`` if it brings in all ``events`` and writes no other item."""
+    return None if decided.marks or len(events) > EVENTS_PER_WRITE else decided
 
 
 def _write_positions(
     batch: Mapping[PositionKey, Sequence[Event]],
+    changes: Mapping[PositionKey, PositionWrite | None],
     stored: Mapping[PositionKey, Position],
     applied_ids: set[tuple[str, str]],
     now: datetime,
@@ -140,6 +145,8 @@ def _write_positions(
     """Writes the positions, counts the writes in ``writes``, and returns the counts to note.
 
     Looks for noted counts that hide some of the events before the write, and again after it.
+    ``changes`` that were decided already are written together first; a position that is not written
+    so, or has a noted count to bring in, is decided anew.
     """
     skipped: dict[PositionKey, Counted] = {}
     events, positions, to_write = dict(batch), dict(stored), list(batch)
@@ -168,9 +175,16 @@ def _write_positions(
         events.update({place: [*events[place], count] for place, count in hiding.items()})
         if attempt:
             to_write = list(hiding)
-        results: dict[PositionKey, int | Skip | Exception] = dict(
-            zip(to_write, each(write, to_write), strict=True)
-        )
+        together = {
+            place: change
+            for place, change in changes.items()
+            if change is not None and place not in hiding and not attempt
+        }
+        written, refused = write_together(together, now, each)
+        positions.update(positions_of(refused, consistent=True))
+        alone = [place for place in to_write if place not in written]
+        results: dict[PositionKey, int | Skip | Exception] = dict.fromkeys(written, 1)
+        results |= zip(alone, each(write, alone), strict=True)
         for place, result in results.items():
             if isinstance(result, Skip):
                 skipped[place] = result.count
@@ -239,7 +253,7 @@ def _apply_in_one_write(
             return 0
         if isinstance(decided, Skip):
             return decided
-        refusals = _write(decided, now)
+        refusals = write_position(decided, now)
         if not refusals:
             return 1
         for refused in refusals:
@@ -294,117 +308,3 @@ def _blocked_by_slots(change: PositionWrite, item: Mapping[str, Any]) -> bool:
         case Basis.ON_HAND:
             return bool(change.units < item["reserved"])
     return True
-
-
-def _write(change: PositionWrite, now: datetime) -> Sequence[Refused]:
-    update = _feed_update(change, now)
-    if not change.marks:
-        refused = tables.write("update_item", **update)
-        return [refused] if refused else []
-    marks: list[Part] = [
-        {
-            "Put": {
-                "TableName": stock_table(),
-                "Item": to_item(
-                    {
-                        **dict(zip(("pk", "sk"), mark_key(source, mark), strict=True)),
-                        "source": source,
-                        "id": mark,
-                        "ttl": int((now + LEDGER_KEPT).timestamp()),
-                    }
-                ),
-                # Holds while nobody has applied this movement.
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
-        for source, mark in change.marks
-    ]
-    return tables.transact([{"Update": update}, *marks])
-
-
-def _feed_update(change: PositionWrite, now: datetime) -> dict[str, Any]:
-    """The arguments of ``update_item`` that write ``change``."""
-    update = Update()
-    update.set("sku", change.sku)
-    update.set("location_id", change.location_id)
-    update.set("location_key", f"LOC#{change.location_id}")
-    _set_units(update, change)
-    update.add("damaged", 0)
-    update.add("version", 1)
-    update.add("feed_version", 1)
-    update.set("updated_at", rfc3339(now))
-    update.set("last", [entry_item(entry) for entry in change.entries])
-    if change.counted is not None:
-        update.set("counted", stamp_item(change.counted))
-    if change.moved_at is not None:
-        update.set("moved_at", rfc3339(change.moved_at))
-    if change.expected is not None:
-        update.set("expected", [expected_item(row) for row in change.expected])
-    for source, seen in change.seen.items():
-        update.set(f"{SEEN}{source}", [seen.floor, *seen.sequences])
-    update.remove(*(f"{SEEN}{source}" for source in change.forgotten))
-    _require_same_feed(update, change)
-    for landing in change.landings:
-        _land(update, landing)
-    return update.request(stock_table(), f"SKU#{change.sku}", f"LOC#{change.location_id}")
-
-
-def _set_units(update: Update, change: PositionWrite) -> None:
-    """Sets on_hand, reserved and available; the position's slots must stay covered."""
-    landed = sum(landing.units for landing in change.landings)
-    update.add("reserved", landed)
-    free = change.units - landed
-    match change.basis:
-        case Basis.ADD:
-            update.add("on_hand", change.units)
-            update.add("available", free)
-            if change.units < 0:
-                # Holds while there are no slots, or the position covers the loss without them.
-                update.require("attribute_not_exists(slots) OR available >= {}", -change.units)
-        case Basis.ON_HAND:
-            update.set("on_hand", change.units)
-            update.assign("available = {} - if_not_exists(reserved, {})", free, 0)
-            # Holds while there are no slots, or the count covers what they may sell.
-            update.require("attribute_not_exists(slots) OR reserved <= {}", change.units)
-        case Basis.AVAILABLE:
-            update.set("available", free)
-            update.assign("on_hand = {} + if_not_exists(reserved, {})", change.units, 0)
-            # Holds while there are no slots.
-            update.require("attribute_not_exists(slots)")
-
-
-def _require_same_feed(update: Update, change: PositionWrite) -> None:
-    """Requires that nothing which ``change`` depends on was written since the position was read."""
-    if change.feed_version:
-        # Holds while no other feed has written since the position was read.
-        update.require("feed_version = {}", change.feed_version)
-    else:
-        # Holds while no feed has written the position.
-        update.require("attribute_not_exists(feed_version)")
-    if change.quiet_since is not None:
-        # Holds while the count contains every hand-over and every return.
-        update.require(
-            "attribute_not_exists(handled_at) OR handled_at <= {}", rfc3339(change.quiet_since)
-        )
-    if change.own_at is not None:
-        # Holds while no order and no hold has written since the position was read.
-        update.require("own_at = {}", rfc3339(change.own_at))
-    elif change.basis is Basis.AVAILABLE:
-        # Holds while no order and no hold has ever written the position.
-        update.require("attribute_not_exists(own_at)")
-    if change.version is not None:
-        # Holds while nobody has written since the ledger was read.
-        update.require("version = {}", change.version)
-
-
-def _land(update: Update, landing: Landing) -> None:
-    """Turns promised units of a supply that has arrived from due into landed."""
-    due = Attribute(f"{DUE}{landing.reference}")
-    # Holds while the number of promised units is the one that was read.
-    if landing.due:
-        update.require("{} = {}", due, landing.due)
-    else:
-        update.require("attribute_not_exists({0}) OR {0} = {1}", due, 0)
-    if landing.units:
-        update.set(due, landing.due - landing.units)
-        update.add(f"{LANDED}{landing.reference}", landing.units)

@@ -16,11 +16,21 @@ from shared.errors import Busy, HoldClosed, OutOfStock
 from shared.stock import store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
+from shared.stock.store import feed_writes
 from tests.support.stock_laws import Follower, assert_laws
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
 THREADS = 32
+
+
+@pytest.fixture(params=["alone", "together"])
+def way(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> None:
+    """Feeds write each position by a call of its own, or by statements."""
+    if request.param == "together":
+        environment.setattr(feed_writes, "FEWEST_TOGETHER", 1)
+
+
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 NOW = START + timedelta(hours=4)
 T = TypeVar("T")
@@ -207,7 +217,7 @@ def test_release_expiry_and_order_of_one_hold_have_one_winner() -> None:
     assert_laws({("A", "1"): converted}, Follower())
 
 
-def test_counts_sales_holds_and_repetitions_at_once_break_no_law() -> None:
+def test_counts_sales_holds_and_repetitions_at_once_break_no_law(way: None) -> None:
     """The truth of the feed is known beforehand; buyers must not change it, nor be oversold."""
     stocked(1000, "A")
     counts: list[Event] = [
@@ -239,7 +249,7 @@ def test_counts_sales_holds_and_repetitions_at_once_break_no_law() -> None:
     assert found["reserved"] == 20
 
 
-def test_hand_overs_during_counts_are_neither_lost_nor_counted_twice() -> None:
+def test_hand_overs_during_counts_are_neither_lost_nor_counted_twice(way: None) -> None:
     """Counts as of long ago arrive while units leave: all of them left after every count."""
     stocked(1000, "A")
     cause = Cause("norain/orders", "o", "order.shipped", "shipping")

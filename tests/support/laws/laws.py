@@ -23,7 +23,7 @@ from shared.orders.model import Line, Order, Payment
 from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
-from shared.stock.store import feeds
+from shared.stock.store import feed_writes, feeds
 from tests.support import clauses, shop
 from tests.support.laws.weather import Storm, Weather
 from tests.support.stock_laws import Follower
@@ -276,8 +276,7 @@ class Laws(RuleBasedStateMachine):
             with self.weather.role(FEED):
                 found = stock_store.positions_of(by_place)
                 applied = stock_store.applied_movements(events)
-                for place, batch in by_place.items():
-                    self.apply(place, batch, found.get(place), applied)
+                self.apply(by_place, found, applied)
         except Busy:
             self.storm_ends()
             self.deliver(events)
@@ -291,19 +290,27 @@ class Laws(RuleBasedStateMachine):
 
     def apply(
         self,
-        place: tuple[str, str],
-        batch: list[Event],
-        known: Position | None,
+        batch: dict[tuple[str, str], list[Event]],
+        known: dict[tuple[str, str], Position],
         applied: Any,
     ) -> None:
-        try:
-            stock_store.apply_events(batch, known, applied, self.now)
-        except Busy:
-            if self.weather.storm is not None:
-                raise
-            self.outcomes["Busy"] += 1
-            return
-        for event in batch:
+        """Also a lone position is written by a statement, and by a call of its own when that is
+        refused."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(feed_writes, "FEWEST_TOGETHER", 1)
+            results = stock_store.apply_batch(batch, known, applied, self.now)
+        busy = [place for place, result in results.items() if isinstance(result, Busy)]
+        for place, result in results.items():
+            if isinstance(result, int):
+                self.heard(place, batch[place])
+            elif place not in busy:
+                raise result
+        if busy and self.weather.storm is not None:
+            raise Busy("a storm")
+        self.outcomes["Busy"] += len(busy)
+
+    def heard(self, place: tuple[str, str], events: list[Event]) -> None:
+        for event in events:
             self.truth[place].events[event.source, event.id] = event
             self.truth[place].heard.setdefault((event.source, event.id), self.step)
             self.sent.append(event)

@@ -20,7 +20,16 @@ from tests.support import permissions
 Storm = Literal["throttled", "lost", "doubled"]
 """Not done; done, and nobody hears of it; done, and sent again by the client below us."""
 
-WRITES = frozenset({"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"})
+WRITES = frozenset(
+    {
+        "BatchExecuteStatement",
+        "BatchWriteItem",
+        "DeleteItem",
+        "PutItem",
+        "TransactWriteItems",
+        "UpdateItem",
+    }
+)
 Items = dict[str, dict[tuple[str, str], Mapping[str, Any]]]
 
 
@@ -90,6 +99,8 @@ class Weather:
     ) -> Any:
         self.struck[storm] += 1
         if storm == "throttled":
+            if len(params.get("Statements", ())) > 1:
+                return self._half(make, params)
             raise Throttled("a test takes no more calls for now")
         if name not in WRITES:
             return self._indexed(make(), params)
@@ -97,6 +108,19 @@ class Weather:
         if storm == "lost":
             raise Busy("a test has lost the answer")
         return make() or answer
+
+    @staticmethod
+    def _half(make: Callable[[], Any], params: dict[str, Any]) -> Any:
+        """Every other statement is throttled: each is written or not by itself."""
+        statements = params["Statements"]
+        params["Statements"] = statements[::2]
+        written = iter(make()["Responses"])
+        throttled = {"Error": {"Code": "ThrottlingError", "Message": "a test"}}
+        return {
+            "Responses": [
+                throttled if number % 2 else next(written) for number in range(len(statements))
+            ]
+        }
 
     def _check_role(self, name: str, params: Mapping[str, Any]) -> None:
         if self._role is None:

@@ -9,11 +9,18 @@ from shared.errors import Busy
 from shared.stock import store
 from shared.stock.model.events import Announced, Counted, Event, Moved
 from shared.stock.model.position import Cause, Effect
-from shared.stock.store import feeds
+from shared.stock.store import feed_writes, feeds
 from tests.support.stock_laws import Follower, assert_laws, items
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWN = Cause("norain/orders", "o1", "order.placed", "reserved", "o1")
+
+
+@pytest.fixture(params=["alone", "together"], autouse=True)
+def _way(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> None:
+    """Every test runs on both ways of writing a position."""
+    if request.param == "together":
+        environment.setattr(feed_writes, "FEWEST_TOGETHER", 1)
 
 
 def at(minute: float) -> datetime:

@@ -9,27 +9,59 @@ import pytest
 
 from shared.stock import store
 from shared.stock.model.events import Counted
-from shared.stock.model.feed import PositionWrite
-from shared.stock.store import feeds
+from shared.stock.store import feed_writes, feeds
 from shared.stock.store.notes import save_skipped_counts
 from tests.support.stock_laws import Follower, assert_laws, items
 from tests.tables.stock.test_feeds import NOW, act, at, counted, feed, moved, on_hand
 
 Anything = Callable[..., Any]
-WRITE = feeds._write
+WRITERS = ("write_position", "write_together")
+WRITE = {name: getattr(feeds, name) for name in WRITERS}
 
 
-@pytest.fixture(autouse=True)
-def _quick(local_tables: None, environment: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["alone", "together"], autouse=True)
+def _quick(
+    request: pytest.FixtureRequest, local_tables: None, environment: pytest.MonkeyPatch
+) -> None:
+    if request.param == "together":
+        environment.setattr(feed_writes, "FEWEST_TOGETHER", 1)
     environment.setattr(feeds, "LEDGER_WAITS", (0.0,))
-
     # The ledger is written at once, as if the stream were no slower than a write.
-    def write(change: PositionWrite, now: Any) -> Any:
-        result = WRITE(change, now)
+    for name in WRITERS:
+        environment.setattr(feeds, name, followed(WRITE[name]))
+
+
+def followed(write: Anything) -> Anything:
+    def write_and_follow(*arguments: Any) -> Any:
+        result = write(*arguments)
         Follower().follow()
         return result
 
-    environment.setattr(feeds, "_write", write)
+    return write_and_follow
+
+
+@contextmanager
+def before_the_first_write(act_first: Callable[[], object]) -> Iterator[None]:
+    """Something else happens when a worker has decided what to write."""
+    writers = {name: getattr(feeds, name) for name in WRITERS}
+
+    def first_acting(name: str) -> Anything:
+        def called(changes: Any, *arguments: Any) -> Any:
+            if changes != {}:
+                restore()
+                act_first()
+            return writers[name](changes, *arguments)
+
+        return called
+
+    def restore() -> None:
+        for name, writer in writers.items():
+            setattr(feeds, name, writer)
+
+    for name in WRITERS:
+        setattr(feeds, name, first_acting(name))
+    yield
+    restore()
 
 
 @contextmanager
@@ -91,7 +123,8 @@ def test_what_a_skipped_count_hides_stays_hidden() -> None:
 
 
 def test_many_unchanged_places_are_one_note_of_a_bucket(environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(feeds, "_write", WRITE)
+    for name in WRITERS:
+        environment.setattr(feeds, name, WRITE[name])
     places = [(f"S{n}", "1") for n in range(300)]
     counts = {place: [Counted("wms", "c", None, *place, 4, at(0))] for place in places}
     store.apply_batch(counts, {}, (), NOW)
@@ -136,7 +169,7 @@ def skip() -> int:
 def test_a_count_is_skipped_while_something_late_is_written(late: Callable[[], int]) -> None:
     """It has looked before the count was noted, and writes after it was: it looks again."""
     feed(counted(10, 0))
-    with first("_write", skip):
+    with before_the_first_write(skip):
         assert late() == 2
     assert (on_hand(), version()) == (10, 3)
 
@@ -155,19 +188,17 @@ def test_who_dies_before_he_looks_again_makes_up_for_it_when_the_message_comes_a
     late: Callable[[], int], environment: pytest.MonkeyPatch
 ) -> None:
     feed(counted(10, 0))
-    write = feeds._write
 
-    def write_and_die(change: PositionWrite, now: Any) -> Any:
-        patch.setattr(feeds, "_write", write)
+    def skip_and_die() -> None:
         skip()
-        result = write(change, now)
         patch.setattr(feeds, "skipped_counts", die)
-        return result
 
-    with environment.context() as patch:
-        patch.setattr(feeds, "_write", write_and_die)
-        with pytest.raises(Died):
-            late()
+    with (
+        environment.context() as patch,
+        before_the_first_write(skip_and_die),
+        pytest.raises(Died),
+    ):
+        late()
     assert on_hand() != 10
     assert late() == 1
     assert on_hand() == 10

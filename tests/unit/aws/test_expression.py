@@ -1,5 +1,7 @@
 """Expressions of DynamoDB: what the builder sends, and that names and values fit together."""
 
+from typing import Any
+
 from shared.aws.expression import Attribute, Condition, Update
 
 
@@ -7,7 +9,9 @@ def test_an_update_holds_its_clauses_and_their_values() -> None:
     update = Update()
     update.set("on_hand", 12)
     update.add("version", 1)
-    update.assign("available = {} - if_not_exists(reserved, {})", 12, 0)
+    update.set_minus("available", 12, "reserved")
+    update.set_plus("total", 3, "reserved")
+    update.assign("granted = granted - {}", 2)
     update.remove("deadline", "deadline_key")
     update.require("feed_version = {}", 7)
 
@@ -16,14 +20,14 @@ def test_an_update_holds_its_clauses_and_their_values() -> None:
         "Key": {"pk": {"S": "SKU#A"}, "sk": {"S": "LOC#1"}},
         "UpdateExpression": (
             "SET on_hand = :v0, version = if_not_exists(version, :v1) + :v2,"
-            " available = :v0 - if_not_exists(reserved, :v1) REMOVE deadline, deadline_key"
+            " available = :v3 - if_not_exists(reserved, :v4),"
+            " total = :v5 + if_not_exists(reserved, :v6), granted = granted - :v7"
+            " REMOVE deadline, deadline_key"
         ),
-        "ConditionExpression": "feed_version = :v3",
+        "ConditionExpression": "feed_version = :v8",
         "ExpressionAttributeValues": {
-            ":v0": {"N": "12"},
-            ":v1": {"N": "0"},
-            ":v2": {"N": "1"},
-            ":v3": {"N": "7"},
+            f":v{number}": {"N": str(value)}
+            for number, value in enumerate([12, 0, 1, 12, 0, 3, 0, 2, 7])
         },
     }
 
@@ -45,18 +49,30 @@ def test_reserved_and_unusual_names_get_an_alias() -> None:
     }
 
 
-def test_an_alternative_is_bracketed_and_a_repeated_condition_counts_once() -> None:
+def test_an_alternative_is_bracketed() -> None:
     condition = Condition()
     condition.require("attribute_not_exists(slots) OR available >= {}", 3)
-    condition.require("version = {}", 3)
-    condition.require("version = {}", 3)
+    condition.require("version = {}", 4)
 
     assert condition.arguments() == {
         "ConditionExpression": (
-            "(attribute_not_exists(slots) OR available >= :v0) AND version = :v0"
+            "(attribute_not_exists(slots) OR available >= :v0) AND version = :v1"
         ),
-        "ExpressionAttributeValues": {":v0": {"N": "3"}},
+        "ExpressionAttributeValues": {":v0": {"N": "3"}, ":v1": {"N": "4"}},
     }
+
+
+def test_the_same_clauses_with_other_values_are_other_arguments() -> None:
+    def arguments(units: int) -> Any:
+        update = Update()
+        update.set("on_hand", units)
+        update.require("{} <= {}", Attribute("due:a"), units)
+        return update.arguments()
+
+    first, second = arguments(1), arguments(2)
+    first["ExpressionAttributeNames"].clear()
+    assert arguments(2) == second
+    assert second["ExpressionAttributeValues"] == {":v0": {"N": "2"}, ":v1": {"N": "2"}}
 
 
 def test_equal_numbers_and_flags_are_different_values() -> None:

@@ -10,7 +10,7 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from shared.aws.expression import RESERVED
 
 SHARED = Path(__file__).resolve().parent.parent.parent.parent / "shared"
-CLAUSES = {"add", "assign", "remove", "require", "set"}
+CLAUSES = {"add", "assign", "remove", "require", "set", "set_minus", "set_plus"}
 WORD = re.compile(r"(?<![#\w])[A-Za-z_]\w*(?![\w(])")
 OPERATORS = {"AND", "OR", "NOT", "BETWEEN", "IN"}
 
@@ -29,7 +29,7 @@ def clauses() -> Iterator[tuple[str, str, bool]]:
                 continue
             for argument in node.args if node.func.attr == "remove" else node.args[:1]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    only_a_name = node.func.attr in {"add", "remove", "set"}
+                    only_a_name = node.func.attr not in {"assign", "require"}
                     yield f"{path.name}:{node.lineno}", argument.value, only_a_name
 
 
