@@ -6,6 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -16,13 +17,14 @@ from shared.availability.model.confidence import ShelfCount
 from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.model.positions import row_of
 from shared.availability.model.sales import Sale
-from shared.availability.store import confidence, packs
+from shared.availability.store import confidence, projection
 from shared.aws.items import from_item
 from shared.stock.model.position import Position
 from shared.stock.store import position_of_item
 from shared.stock.store.heartbeat import KEY as HEARTBEAT
 from shared.web.batch import StreamRecord, again, number_of, readable
 
+WRITERS = 8
 SOLD = "retail_selling"
 MOST_VALUES = 100
 """Values of one metric in one line."""
@@ -31,8 +33,8 @@ logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One read and one write per SKU of the batch, and one more write for each further item of its
-    pack; one read and one write per location that people have counted.
+    """One read and one write per item of the packs that change, 100 and 25 in one call; one read
+    and one write per location that people have counted.
 
     Returns the first record that could not be folded: Lambda sends it and all later ones again, and
     changes that were folded already change nothing then. A record that cannot be read is stored
@@ -52,12 +54,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             counted[change.location_id] += ((number, counting) for counting in countings)
     written = 0
     confidences = confidence.confidence_of(changes)
-    for sku, folded in changes.items():
-        try:
-            written += packs.project(sku, folded, confidences.get(sku, {}))
-        except Exception:
-            logger.exception("the pack was not written", extra={"sku": sku})
+    with ThreadPoolExecutor(WRITERS) as pool:
+        results = projection.project_all(changes, confidences, pool.map)
+    for sku, result in results.items():
+        if isinstance(result, Exception):
+            logger.error("the pack was not written", exc_info=result, extra={"sku": sku})
             failed.append(first[sku])
+        else:
+            written += result
     failed += _learn(counted)
     _measure(records, written, len(failed))
     return again(next(([name] for name in map(number_of, records) if name in failed), []))

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
-from infra.function import READ, WRITE, Function
+from infra.function import READ, STATEMENTS, WRITE, Function
 from infra.platform import Platform
 from infra.schedule import Schedule
 from infra.stacks.data import Data
@@ -45,7 +45,7 @@ class Availability(Stack):
             description="projects changes of stock positions into one item per SKU",
             timeout_seconds=60,
         )
-        data.let(project, schema.AVAILABILITY, *READ, *WRITE)
+        data.let(project, schema.AVAILABILITY, *READ, *WRITE, *STATEMENTS)
         data.let(project, schema.CATALOG, *READ)
         StreamSubscription(
             self,

@@ -31,9 +31,9 @@ def product_key(sku: str) -> Key:
     return Key(table_name("catalog"), f"SKU#{sku}", "PRODUCT")
 
 
-def products(skus: Iterable[str]) -> dict[str, Product]:
+def products(skus: Iterable[str], *, consistent: bool = False) -> dict[str, Product]:
     """The existing products among ``skus``, by SKU. Takes one call per 100."""
-    items = get_many(product_key(sku) for sku in skus)
+    items = get_many((product_key(sku) for sku in skus), consistent=consistent)
     return {item["sku"]: product_of_item(item) for item in items.values()}
 
 

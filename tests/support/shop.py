@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.availability.model.positions import change_of
-from shared.availability.store import packs as availability
+from shared.availability.store import projection
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.items import from_item
@@ -57,7 +57,7 @@ def stocked(units: Mapping[str, Mapping[str, int]]) -> None:
 
 def project(sku: str) -> None:
     """The pack as the stream would leave it now."""
-    availability.project(sku, [replace(change_of(row), at=NOW) for row in stock.positions(sku)])
+    projection.project(sku, [replace(change_of(row), at=NOW) for row in stock.positions(sku)])
 
 
 def line(line_id: str, sku: str, quantity: int, method: Method = "ship", **more: Any) -> Line:

@@ -42,7 +42,7 @@ def sellable_pack(pack: Pack, columns: Columns, selling: ChannelTerms) -> Pack:
     if sellable is columns:
         return pack
     units = dict(zip(sellable.locations, sellable.available, strict=True))
-    rows = {place: replace(row, available=units[place]) for place, row in pack.rows.items()}
+    rows = {place: row._replace(available=units[place]) for place, row in pack.rows.items()}
     return replace(pack, rows=rows)
 
 

@@ -13,6 +13,7 @@ The prior's two moments are matched to the data: Var(sold) = mean * days + days^
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 HALF_LIFE = 28.0
 """Days after which a sale counts half: as fast as a season's pace can be told from chance."""
@@ -24,8 +25,7 @@ LEAST_WEIGHT = 1.0
 MOST_WEIGHT = 10 * LIFE
 
 
-@dataclass(frozen=True, slots=True)
-class Sales:
+class Sales(NamedTuple):
     """The sales of one shelf, faded to ``second`` (epoch)."""
 
     sold: float

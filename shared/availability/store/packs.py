@@ -4,7 +4,7 @@
                    sk PACK#1 ... PACK#<n-1>   with PACK#0, a pack that is too large for one item
 
 An item holds the columns of model.pack.Columns, deflated, in ``pack``, beside ``as_of`` and
-``version``. It is written by ``project``, and by rebuild.py from the positions at any time. The
+``version``. It is written by projection.py, and by rebuild.py from the positions at any time. The
 life of an unusual product (``available_from``, ``discontinued``) is in every item: ``put_life``
 writes it, all other writers carry it over.
 
@@ -15,9 +15,7 @@ changes ``packs``. So items with the same n belong together and contain every lo
 with different n were read while n grew, and are read again.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -26,18 +24,14 @@ from shared.availability.model.channel import confidence_in
 from shared.availability.model.pack import (
     Columns,
     Pack,
-    PackChange,
     Slice,
     decode,
     encode,
-    fold_changes,
     merge_columns,
     merge_slices,
-    slice_of,
     slices_needed,
     split_pack,
     unpack,
-    with_confidence,
 )
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
@@ -61,11 +55,6 @@ of it."""
 MOST_SLICES = 64
 """A transaction has 100 parts and 4 MB: with more than 190,000 locations slices grow beyond
 MOST_BYTES."""
-MOST_REMEMBERED = 10_000
-
-_slice_counts: dict[str, int] = {}
-"""The number of items of each pack that lies in several, as this process has last seen it. It saves
-reading PACK#0 first; it is compared with every item that is read."""
 
 
 def pack_key(sku: str, number: int = 0) -> Key:
@@ -142,7 +131,7 @@ def _with_other_slices(first: Iterable[Item], *, consistent: bool = False) -> di
     """
     items_by_sku = {_sku(item): [item] for item in first}
     incomplete = {
-        sku: _slice_count(item) for sku, (item,) in items_by_sku.items() if _slice_count(item) > 1
+        sku: slice_count(item) for sku, (item,) in items_by_sku.items() if slice_count(item) > 1
     }
     for attempt in range(READS):
         if not incomplete:
@@ -159,9 +148,9 @@ def _with_other_slices(first: Iterable[Item], *, consistent: bool = False) -> di
         )
         for sku, keys in asked.items():
             items = [*items_by_sku[sku][:known], *(read[key] for key in keys if key in read)]
-            of = max(map(_slice_count, items), default=1)
+            of = max(map(slice_count, items), default=1)
             # True when no item is of another spreading, and none is missing.
-            if len(items) == of == min(map(_slice_count, items), default=1):
+            if len(items) == of == min(map(slice_count, items), default=1):
                 items_by_sku[sku] = items
                 del incomplete[sku]
             else:
@@ -182,51 +171,6 @@ def pack_of_item(item: Item) -> Pack:
         prior=prior,
         life=life_of_item(item),
     )
-
-
-def project(
-    sku: str, changes: Sequence[PackChange], confidence: Mapping[str, int] | None = None
-) -> bool:
-    """Folds ``changes`` into the pack of ``sku``, together with the ``confidence`` at its
-    locations; False when nothing was new.
-
-    One strongly consistent read of the items of these locations, and one write of each changed
-    item. When another writer comes in between, the item is read again, so that neither change is
-    lost. An item that would become too large is spread first. The catalog is asked for the life of
-    the product only for the first pack of a SKU.
-
-    Raises Busy when others come in between WRITES times.
-    """
-    remaining, changed, new = list(changes), False, False
-    for _ in tables.attempts(WRITES):
-        slices, of = _slices(sku, {change.location_id for change in remaining})
-        by_slice: dict[int, list[PackChange]] = defaultdict(list)
-        for change in remaining:
-            by_slice[slice_of(change.location_id, of)].append(change)
-        remaining = []
-        for number, folded in by_slice.items():
-            before = slices.get(number)
-            pack = fold_changes(sku, before.pack if before else None, folded)
-            if pack is None:
-                continue
-            if before is None:
-                pack, new = replace(pack, life=life_in_catalog(sku)), True
-            if confidence is not None:
-                pack = with_confidence(pack, confidence)
-            after = Slice(pack, number, of)
-            item = _item(after, after.next_version)
-            if len(item["pack"]) > MOST_BYTES and of < MOST_SLICES:
-                needed = slices_needed(pack, 2 * of, MOST_BYTES, MOST_SLICES)
-                _spread(sku, pack.as_of, needed, pack.life)
-            elif _put(item, before):
-                changed = True
-                continue
-            remaining += folded
-        if not remaining:
-            if new:  # the product may have changed since the catalog was read
-                put_life(sku, max(change.at for change in changes))
-            return changed
-    raise Busy(f"too many writers on the availability of {sku}")
 
 
 def life_in_catalog(sku: str) -> Life:
@@ -267,7 +211,7 @@ def put_life(sku: str, at: datetime) -> bool:
 def _life_update(item: Item, life: Life, at: datetime) -> dict[str, Any]:
     """The arguments of an update of ``item``, which leaves its locations as they are."""
     update = Update()
-    update.set("version", item["version"] + _slice_count(item))
+    update.set("version", item["version"] + slice_count(item))
     update.set("as_of", max(item["as_of"], rfc3339(at)))
     for name, value in life_attributes(life).items():
         if value is None:
@@ -299,7 +243,7 @@ def replace_slices(before: Sequence[Slice], pack: Pack) -> bool:
     """
     of = slices_needed(pack, max(1, len(before)), MOST_BYTES, MOST_SLICES)
     if of > max(1, len(before)):
-        spread = _spread_from(before, pack.sku, pack.as_of, of, pack.life)
+        spread = spread_from(before, pack.sku, pack.as_of, of, pack.life)
         if spread is None:
             return False
         before = spread
@@ -308,52 +252,13 @@ def replace_slices(before: Sequence[Slice], pack: Pack) -> bool:
         old = before[part.number] if before else None
         if old is None or old.pack.rows != part.pack.rows:
             version = old.next_version if old else 1
-            parts.append({"Put": _put_request(_item(part, version), old)})
+            parts.append({"Put": put_request(item_of_slice(part, version), old)})
     if len(parts) == 1:  # half the price of a transaction
         return tables.write("put_item", **parts[0]["Put"]) is None
     return not parts or not tables.transact(parts)
 
 
-def _slices(sku: str, locations: Iterable[str]) -> tuple[dict[int, Slice], int]:
-    """The slices of ``locations`` as they are stored now, by number, and how many slices there are:
-    one call when this process knows how many. A SKU without a pack has none, of one.
-
-    Raises Busy as ``packs``.
-    """
-    wanted, of = list(locations), _slice_counts.get(sku, 1)
-    for _ in range(READS):
-        numbers = sorted({slice_of(location, of) for location in wanted})
-        if len(numbers) == 1:
-            key = pack_key(sku, numbers[0])
-            item = tables.get(key.table, key.pk, key.sk, consistent=True)
-            items = [item] if item else []
-        else:
-            keys = [pack_key(sku, number) for number in numbers]
-            items = list(tables.get_many(keys, consistent=True).values())
-        counts = {_slice_count(item) for item in items}
-        # True when these items have the locations; a SKU without a pack has no items.
-        if (counts == {of} and len(items) == len(numbers)) or (not counts and of == 1):
-            return {part.number: part for part in map(slice_of_item, items)}, of
-        of = max(counts, default=1)
-        _remember_slice_count(sku, of)
-    raise Busy(f"the pack of {sku} is being spread over more items")
-
-
-def _remember_slice_count(sku: str, of: int) -> None:
-    if len(_slice_counts) > MOST_REMEMBERED:
-        _slice_counts.clear()
-    _slice_counts[sku] = of
-
-
-def _spread(sku: str, as_of: datetime, of: int, life: Life = ORDINARY) -> None:
-    """Spreads the pack over ``of`` items, unless it is spread already or another writer comes in
-    between."""
-    before = stored_slices(sku)
-    if len(before) < of and _spread_from(before, sku, as_of, of, life):
-        _remember_slice_count(sku, of)
-
-
-def _spread_from(
+def spread_from(
     before: Sequence[Slice], sku: str, as_of: datetime, of: int, life: Life
 ) -> list[Slice] | None:
     """The pack of the stored slices ``before`` in ``of`` items with the same rows, written in one
@@ -365,11 +270,11 @@ def _spread_from(
     parts: list[tables.Part] = []
     for part in after:
         old = before[part.number] if part.number < len(before) else None
-        parts.append({"Put": _put_request(_item(part, part.pack.version), old)})
+        parts.append({"Put": put_request(item_of_slice(part, part.pack.version), old)})
     return None if tables.transact(parts) else after
 
 
-def _item(part: Slice, version: int) -> dict[str, Any]:
+def item_of_slice(part: Slice, version: int) -> dict[str, Any]:
     pack, key = part.pack, pack_key(part.pack.sku, part.number)
     return {
         "pk": key.pk,
@@ -386,11 +291,7 @@ def _item(part: Slice, version: int) -> dict[str, Any]:
     }
 
 
-def _put(item: Item, before: Slice | None) -> bool:
-    return tables.write("put_item", **_put_request(item, before)) is None
-
-
-def _put_request(item: Item, before: Slice | None) -> dict[str, Any]:
+def put_request(item: Item, before: Slice | None) -> dict[str, Any]:
     """The arguments of a put of ``item``, which was made from ``before``."""
     condition = Condition()
     if before is None:
@@ -405,10 +306,10 @@ def _put_request(item: Item, before: Slice | None) -> dict[str, Any]:
 
 
 def slice_of_item(item: Item) -> Slice:
-    return Slice(pack_of_item(item), int(item["sk"].removeprefix("PACK#")), _slice_count(item))
+    return Slice(pack_of_item(item), int(item["sk"].removeprefix("PACK#")), slice_count(item))
 
 
-def _slice_count(item: Item) -> int:
+def slice_count(item: Item) -> int:
     """The number of items of the pack that the item belongs to."""
     return int(item.get("packs", 1))
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functions.availability.query import handler
 from shared.availability.model import pack
 from shared.availability.model.pack import PackChange
-from shared.availability.store import packs
+from shared.availability.store import packs, projection
 from shared.aws import dynamodb
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
@@ -72,10 +72,10 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
 def _changed(stores: int, tell: Tell) -> Row:
     tell(f"changes of {stores:,} locations")
     chance, sku = random.Random(stores), f"of-{stores}"
-    packs.project(sku, [_change(chance.randrange(stores), 0)])
+    projection.project(sku, [_change(chance.randrange(stores), 0)])
     with metered() as units:
         for number in range(CHANGES):
-            assert packs.project(sku, [_change(chance.randrange(stores), 1 + number)])
+            assert projection.project(sku, [_change(chance.randrange(stores), 1 + number)])
     slices = packs.stored_slices(sku)
     return {
         "locations": stores,

@@ -13,7 +13,7 @@ import pytest
 
 from functions.availability import api, query
 from shared.availability.model.pack import PackChange, PackRow
-from shared.availability.store import packs, unpicked
+from shared.availability.store import packs, projection, unpicked
 from shared.aws import dynamodb as tables
 from shared.aws import settings
 from shared.catalog import store as catalog
@@ -34,7 +34,7 @@ def stocked(fake_tables: None) -> None:
     locations.put(place("boulder", latitude=40.015, longitude=-105.2705, postal_code="80302"))
     locations.put(place("berlin", latitude=52.52, longitude=13.405, country="DE"))
     rows = {"denver": 3, "boulder": 9, "berlin": 30}
-    packs.project(
+    projection.project(
         "milk-1", [PackChange(at, 1, PackRow(units, 1), AT) for at, units in rows.items()]
     )
 
@@ -90,7 +90,7 @@ def test_a_product_of_another_day_or_none_is_answered_in_its_words_and_no_call_m
         catalog.put(Product("milk-1", "Milk", 349, "USD", 1.0, life=life))
         packs.put_life("milk-1", AT)
         version = packs.packs(["milk-1"])["milk-1"].rows["denver"].version + 1
-        packs.project("milk-1", [PackChange("denver", version, PackRow(units, version), AT)])
+        projection.project("milk-1", [PackChange("denver", version, PackRow(units, version), AT)])
         status, body = ask(query={**asked, "limit": "0"})
         (item,) = body["items"]
         assert (status, item["status"], item["sellable"]) == (200, word, units)
@@ -117,7 +117,7 @@ def test_a_copy_that_is_still_good_is_not_sent_again() -> None:
     second = handler(again, None)
     assert (second["statusCode"], second["body"]) == (304, "")
     assert second["headers"]["ETag"] == tag
-    packs.project("milk-1", [PackChange("denver", 2, PackRow(2, 2), AT)])
+    projection.project("milk-1", [PackChange("denver", 2, PackRow(2, 2), AT)])
     third = handler(again, None)
     assert third["statusCode"] == 200
     assert third["headers"]["ETag"] != tag
@@ -193,7 +193,7 @@ def test_every_wrong_parameter_is_named_at_once() -> None:
 
 def test_pickup_in_time_leaves_out_the_locations_that_are_slower() -> None:
     locations.put(place("slow", lead_time_minutes=121))
-    packs.project("milk-1", [PackChange("slow", 1, PackRow(50, 1), AT)])
+    projection.project("milk-1", [PackChange("slow", 1, PackRow(50, 1), AT)])
     for minutes, found in (("59", set()), ("60", {"boulder", "denver"}), ("121", {"slow"})):
         status, body = ask(query={"sku": "milk-1", "pickup_within_minutes": minutes})
         assert status == 200

@@ -13,7 +13,7 @@ import pytest
 from functions.availability.export import handler
 from shared.availability.model.confidence import PickOutcome
 from shared.availability.model.pack import PackChange, PackRow
-from shared.availability.store import confidence, packs, rebuild
+from shared.availability.store import confidence, projection, rebuild
 from shared.aws import clients, s3
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
@@ -39,7 +39,9 @@ def exports(fake_tables: None, environment: pytest.MonkeyPatch) -> None:
 
 def stock(sku: str, units: int = 7, **more: Any) -> None:
     rows = {"denver": units, "depot": 50}
-    packs.project(sku, [PackChange(at, 1, PackRow(count, 1), AT) for at, count in rows.items()])
+    projection.project(
+        sku, [PackChange(at, 1, PackRow(count, 1), AT) for at, count in rows.items()]
+    )
     catalog.put(Product(sku, f"Thing {sku}", 199, "USD", 1.0, **more))
 
 
@@ -84,7 +86,7 @@ def test_what_is_known_of_picks_lies_beside_the_packs_and_is_none() -> None:
 
 def test_what_has_no_product_is_left_out_and_counted() -> None:
     stock("milk")
-    packs.project("ghost", [PackChange("denver", 1, PackRow(5, 1), AT)])
+    projection.project("ghost", [PackChange("denver", 1, PackRow(5, 1), AT)])
     (written,) = handler({"format": "schema.org"}, None)["exports"]
     assert (written["products"], written["left_out"]) == (1, 1)
 

@@ -13,7 +13,7 @@ from functions.availability.publish_events import handler
 from shared.availability.contract.answers import AvailabilityChanged
 from shared.availability.model.events import change_event
 from shared.availability.model.pack import Pack, PackChange, PackRow
-from shared.availability.store import packs as packs_store
+from shared.availability.store import projection
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key
 from shared.catalog import store as catalog
@@ -31,7 +31,7 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 def record(number: int, sku: str, *changes: PackChange) -> dict[str, Any]:
     """Projects the changes; what the stream says of it."""
     images = {"OldImage": image(sku)}
-    packs_store.project(sku, changes)
+    projection.project(sku, changes)
     images["NewImage"] = image(sku)
     present = {name: item for name, item in images.items() if item}
     return {"dynamodb": {"SequenceNumber": str(number), **present}}

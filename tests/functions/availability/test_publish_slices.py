@@ -11,7 +11,7 @@ from functions.availability.publish_events import handler
 from functions.orders import keep_promises
 from shared.availability.model import events
 from shared.availability.model.pack import Pack, PackChange, PackRow
-from shared.availability.store import packs
+from shared.availability.store import packs, projection
 from shared.aws import events as bus
 from shared.aws.clients import client
 from shared.catalog import store as catalog
@@ -60,12 +60,12 @@ def statuses(heard: Heard) -> list[tuple[str, str]]:
 
 
 def test_a_spreading_is_no_event(stream: Stream, heard: Heard) -> None:
-    packs.project("A", [units(place, 1, 7) for place in PLACES[:9]])
+    projection.project("A", [units(place, 1, 7) for place in PLACES[:9]])
     told(stream.records())
     assert statuses(heard) == [("out_of_stock", "in_stock")]
     heard.clear()
     for of in (2, 4, 8):
-        packs._spread("A", AT, of)
+        projection._spread("A", AT, of)
         records = stream.records()
         assert len(records) == of
         told(records)
@@ -73,7 +73,7 @@ def test_a_spreading_is_no_event(stream: Stream, heard: Heard) -> None:
 
 
 def test_the_whole_sku_is_told_of_and_each_location_once(stream: Stream, heard: Heard) -> None:
-    packs.project("A", [units(place, 1, 7) for place in PLACES])
+    projection.project("A", [units(place, 1, 7) for place in PLACES])
     told(stream.records())
     assert len(packs.stored_slices("A")) > 2
     told_of = [row["location_id"] for event in heard for row in event["data"]["locations"]]
@@ -83,12 +83,12 @@ def test_the_whole_sku_is_told_of_and_each_location_once(stream: Stream, heard: 
     assert heard[-1]["data"]["sellable"] == 7 * len(PLACES)
     assert len({event["id"] for event in heard}) == len(heard)
     heard.clear()
-    packs.project("A", [units(place, 2, 0) for place in PLACES[1:]])
+    projection.project("A", [units(place, 2, 0) for place in PLACES[1:]])
     told(stream.records())
     assert {event["data"]["status"] for event in heard} == {"in_stock"}
     heard.clear()
-    packs.project("A", [units(PLACES[0], 2, 1)])
-    packs.project("A", [units(PLACES[0], 3, 0)])
+    projection.project("A", [units(PLACES[0], 2, 1)])
+    projection.project("A", [units(PLACES[0], 3, 0)])
     told(stream.records())
     assert statuses(heard) == [("in_stock", "limited_stock"), ("limited_stock", "out_of_stock")]
 
@@ -106,9 +106,9 @@ def test_whoever_hears_every_event_of_a_batch_knows_every_status(
         place = chance.choice([*available])
         available[place] = chance.choice([0, 0, 0, 1, 2, 3])
         versions[place] += 1
-        packs.project("A", [units(place, versions[place], available[place])])
+        projection.project("A", [units(place, versions[place], available[place])])
         if step in (9, 19):
-            packs._spread("A", AT, step // 9 * 2)
+            projection._spread("A", AT, step // 9 * 2)
     told(stream.records())
     assert len(packs.stored_slices("A")) >= 4
     whole, known = "out_of_stock", dict.fromkeys(available, "out_of_stock")
@@ -127,9 +127,9 @@ def test_whoever_hears_every_event_of_a_batch_knows_every_status(
 
 
 def test_a_record_that_comes_again_is_the_same_event(stream: Stream, heard: Heard) -> None:
-    packs.project("A", [units(place, 1, 7) for place in PLACES])
+    projection.project("A", [units(place, 1, 7) for place in PLACES])
     stream.records()
-    packs.project("A", [units(PLACES[0], 2, 0)])
+    projection.project("A", [units(PLACES[0], 2, 0)])
     records = stream.records()
     told(records)
     told(records)
@@ -140,10 +140,10 @@ def test_a_record_that_comes_again_is_the_same_event(stream: Stream, heard: Hear
 def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: Heard) -> None:
     few = Rule("few", RuleMatch(channels=frozenset({"web"})), RuleAmount(units=1))
     rules.put_rules((few,), None, AT, "planner")
-    packs.project("A", [units(place, 1, 1) for place in PLACES])
+    projection.project("A", [units(place, 1, 1) for place in PLACES])
     told(stream.records())
     heard.clear()
-    packs.project("A", [units(PLACES[0], 2, 3)])
+    projection.project("A", [units(PLACES[0], 2, 3)])
     told(stream.records())
     (event,) = heard
     assert (event["data"]["channel"], event["data"]["sellable"]) == ("web", 2)
@@ -153,8 +153,8 @@ def test_a_channel_with_rules_is_told_of_the_whole_sku(stream: Stream, heard: He
 def test_the_life_of_a_product_is_told_once_whatever_number_of_items_has_it(
     stream: Stream, heard: Heard
 ) -> None:
-    packs.project("A", [units(place, 1, 7) for place in PLACES])
-    packs.project("A", [units(place, 2, 0) for place in PLACES[1:]])
+    projection.project("A", [units(place, 1, 7) for place in PLACES])
+    projection.project("A", [units(place, 2, 0) for place in PLACES[1:]])
     assert len(packs.stored_slices("A")) > 2
     stream.records()
     for life, words in [
@@ -205,11 +205,11 @@ def test_supplies_are_reviewed_for_what_has_happened_and_not_for_a_spreading(
             for _, _, place in keep_promises._tasks(record["dynamodb"])
         }
 
-    packs.project("A", [units(place, 1, 0, awaited=5) for place in PLACES[:9]])
+    projection.project("A", [units(place, 1, 0, awaited=5) for place in PLACES[:9]])
     assert woken() == set(PLACES[:9])
-    packs._spread("A", AT, 4)
+    projection._spread("A", AT, 4)
     assert woken() == set()
-    packs.project("A", [units(PLACES[3], 2, 0, awaited=6), units(PLACES[8], 2, 0, awaited=5)])
+    projection.project("A", [units(PLACES[3], 2, 0, awaited=6), units(PLACES[8], 2, 0, awaited=5)])
     assert woken() == {PLACES[3]}
-    packs.project("A", [units(place, 1, 0, awaited=9) for place in PLACES[9:]])
+    projection.project("A", [units(place, 1, 0, awaited=9) for place in PLACES[9:]])
     assert woken() == set(PLACES[9:])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.availability import project, rebuild
 from shared.availability.model.pack import Pack, PackChange, PackRow
 from shared.availability.model.sales import Sale
-from shared.availability.store import packs
+from shared.availability.store import packs, projection
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import key, transact
 from shared.stock import store as stock
@@ -66,7 +66,7 @@ def test_a_lost_stream_is_made_up_for() -> None:
 def test_a_pack_that_is_wrong_is_replaced_and_its_ghosts_are_gone() -> None:
     receive("A", "denver", 5)
     at = datetime.now(UTC)
-    packs.project(
+    projection.project(
         "A",
         [PackChange("denver", 99, PackRow(7, 99), at), PackChange("ghost", 1, PackRow(3, 1), at)],
     )
@@ -75,7 +75,7 @@ def test_a_pack_that_is_wrong_is_replaced_and_its_ghosts_are_gone() -> None:
 
 
 def test_a_pack_of_nothing_says_nothing() -> None:
-    packs.project("A", [PackChange("ghost", 1, PackRow(3, 1), datetime.now(UTC))])
+    projection.project("A", [PackChange("ghost", 1, PackRow(3, 1), datetime.now(UTC))])
     assert told("A")["rebuilt"] == ["A"]
     assert available("A") == {"A": {}}
 
@@ -142,7 +142,7 @@ def test_every_sku_is_found_by_its_positions_or_its_pack(
     receive("A", "denver", 5)
     receive("A", "boulder", 5)
     receive("B", "boulder", 5)
-    packs.project("C", [PackChange("ghost", 1, PackRow(3, 1), datetime.now(UTC))])
+    projection.project("C", [PackChange("ghost", 1, PackRow(3, 1), datetime.now(UTC))])
     assert _every("positions") == {"A", "B"}
     assert _every("packs") == {"C"}
 
@@ -162,7 +162,7 @@ def test_what_was_learnt_of_sales_outlives_the_rebuild() -> None:
     receive("A", "denver", 5)
     at = datetime.now(UTC)
     sale = Sale(2, int(at.timestamp()))
-    packs.project("A", [PackChange("denver", 99, PackRow(7, 99), at, (sale,))])
+    projection.project("A", [PackChange("denver", 99, PackRow(7, 99), at, (sale,))])
     before = packs.packs(["A"])["A"]
     assert told("A")["rebuilt"] == ["A"]
     after = packs.packs(["A"])["A"]

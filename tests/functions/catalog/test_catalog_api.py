@@ -8,6 +8,7 @@ import pytest
 from functions.catalog.api import handler
 from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs as availability
+from shared.availability.store import projection
 from shared.catalog import store
 from shared.catalog.model import ORDINARY, Life
 from tests.support.requests import answered, paths, request
@@ -44,7 +45,7 @@ def test_a_product_is_created_replaced_and_read() -> None:
 
 
 def test_the_life_of_a_product_reaches_its_pack_before_the_answer() -> None:
-    availability.project("milk-1", [PackChange("denver", 1, PackRow(7, 1), AT)])
+    projection.project("milk-1", [PackChange("denver", 1, PackRow(7, 1), AT)])
     begins = {"available_from": "2027-01-01T01:00:00+01:00"}
     status, created = call("put_product", body=begins)
     assert (status, created["available_from"]) == (201, "2027-01-01T00:00:00.000Z")

@@ -11,6 +11,7 @@ from functions.orders import api, project_fulfillments, sweep
 from shared.availability.model import sales
 from shared.availability.model.sales import Sale
 from shared.availability.store import packs as availability
+from shared.availability.store import projection
 from shared.aws.items import to_item
 from shared.orders import store
 from shared.orders.contract import events
@@ -310,7 +311,7 @@ def sold_over_the_counter(at: datetime) -> None:
     boulder = sales.with_sales(sales.never_sold(since, second), [Sale(30, second - 1_000)])
     pack = availability.packs(["A"])["A"]
     rows = {
-        name: replace(row, sales=boulder) if name == "boulder" else row
+        name: row._replace(sales=boulder) if name == "boulder" else row
         for name, row in pack.rows.items()
     }
     shelves = [(row.sales or sales.never_sold(since, second), True) for row in rows.values()]
@@ -371,7 +372,7 @@ def test_what_lies_idle_is_suggested_where_it_sells() -> None:
     assert 5 <= one["quantity"] <= 58
     assert one["gain"] > one["cost"] > 0
     assert (answer["unjudged"], answer["currency"]) == ([], "USD")
-    availability._spread("A", datetime.now(UTC), 4)
+    projection._spread("A", datetime.now(UTC), 4)
     assert call("suggest_transfers") == (200, answer)
 
 

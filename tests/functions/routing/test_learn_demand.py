@@ -7,7 +7,7 @@ import pytest
 
 from functions.routing import learn_demand
 from functions.routing.learn_demand import handler
-from shared.availability.store import packs as availability
+from shared.availability.store import projection
 from shared.aws import dynamodb as tables
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
@@ -67,7 +67,7 @@ def test_a_shelf_is_pulled_by_the_orders_it_is_nearest_to() -> None:
 def test_a_sku_that_lies_in_many_items_is_learnt_once_and_from_all_of_them() -> None:
     handler(event("routing/learn_demand"), Context())
     before = pulls_of("A")
-    availability._spread("A", NOW, 4)
+    projection._spread("A", NOW, 4)
     assert handler(event("routing/learn_demand"), Context()) == {"skus": 2, "complete": True}
     assert pulls_of("A") == before
 

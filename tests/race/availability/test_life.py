@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.availability.model.pack import PackChange, PackRow
-from shared.availability.store import packs
+from shared.availability.store import packs, projection
 from shared.catalog import store as catalog
 from shared.catalog.model import Life, Product
+from tests.support.projecting import WAYS, Fold
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
@@ -17,11 +18,12 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 WRITERS = 3
 
 
+@pytest.mark.parametrize("fold", WAYS)
 def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
-    monkeypatch: pytest.MonkeyPatch,
+    fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", 100)
-    monkeypatch.setattr(packs, "_slice_counts", {})
+    monkeypatch.setattr(projection, "_slice_counts", {})
 
     def put(number: int) -> None:
         chance = random.Random(number)
@@ -33,7 +35,7 @@ def test_the_pack_ends_up_with_what_the_catalog_says_and_with_all_locations(
 
     def change(number: int) -> None:
         for place in range(20):
-            packs.project("A", [PackChange(f"{number}-{place:03}", 1, PackRow(place, 1), AT)])
+            fold("A", [PackChange(f"{number}-{place:03}", 1, PackRow(place, 1), AT)], {})
 
     with ThreadPoolExecutor(2 * WRITERS) as pool:
         done = [pool.submit(act, number) for number in range(WRITERS) for act in (put, change)]

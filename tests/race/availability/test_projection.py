@@ -9,13 +9,15 @@ import pytest
 from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import packs
 from shared.aws.clients import dynamodb
+from tests.support.projecting import WAYS, Fold
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def test_consumers_that_write_the_same_pack_lose_nothing() -> None:
+@pytest.mark.parametrize("fold", WAYS)
+def test_consumers_that_write_the_same_pack_lose_nothing(fold: Fold) -> None:
     history = [
         PackChange(
             f"l{place}", version, PackRow(100 * place + version, version), AT + timedelta(version)
@@ -26,21 +28,22 @@ def test_consumers_that_write_the_same_pack_lose_nothing() -> None:
     random.Random(5).shuffle(history)
     batches = [history[start::16] for start in range(16)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda batch: packs.project("A", batch), batches))
+        list(pool.map(lambda batch: fold("A", batch, {}), batches))
     pack = packs.packs(["A"])["A"]
     assert pack.rows == {f"l{place}": PackRow(100 * place + 8, 8) for place in range(10)}
     assert pack.as_of == AT + timedelta(8)
     assert pack.version <= len(batches)
 
 
-def test_five_hundred_locations_cost_half_a_read_unit() -> None:
+@pytest.mark.parametrize("fold", WAYS)
+def test_five_hundred_locations_cost_half_a_read_unit(fold: Fold) -> None:
     skus = [f"s{index}" for index in range(20)]
     for sku in skus:
         changes = [
             PackChange(f"store-{at:04}", 10_000 + at, PackRow(at % 40, 10_000 + at), AT)
             for at in range(500)
         ]
-        packs.project(sku, changes)
+        fold(sku, changes, {})
     assert read_units(skus[:1]) == 0.5
     assert read_units(skus) == 10
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.availability.model.pack import PackChange, PackRow
-from shared.availability.store import packs
+from shared.availability.store import packs, projection
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from tests.support.contention import contended
+from tests.support.projecting import WAYS, Fold
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
@@ -21,14 +22,15 @@ READERS = 3
 PLACES = [f"store-{number:04}" for number in range(240)]
 
 
+@pytest.mark.parametrize("fold", WAYS)
 def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
-    monkeypatch: pytest.MonkeyPatch,
+    fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Writers bring locations and change them; readers look from before the first spreading to
     after the last. A location that a writer has brought is in every reading that begins later, and
     its version never goes back."""
     monkeypatch.setattr(packs, "MOST_BYTES", 200)
-    monkeypatch.setattr(packs, "_slice_counts", {})
+    monkeypatch.setattr(projection, "_slice_counts", {})
     done, over = threading.Lock(), threading.Event()
     written: dict[str, int] = {}
     faults: list[str] = []
@@ -43,7 +45,7 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
             version = versions[place]
             row = PackRow(chance.randint(0, 10**6), version)
             told = [PackChange(place, version, row, AT + timedelta(seconds=version))]
-            packs.project("A", told * chance.randint(1, 2))
+            fold("A", told * chance.randint(1, 2), {})
             with done:
                 written[place] = version
 
@@ -65,21 +67,21 @@ def test_no_location_vanishes_or_is_told_twice_while_a_pack_is_spread(
                 if versions.get(place, 0) < max(version, newest.get(place, 0)):
                     faults.append(f"{place}: {versions.get(place)} after {version}")
             newest = versions
-            spreadings.add(packs._slice_counts.get("A", 1))
+            spreadings.add(projection._slice_counts.get("A", 1))
 
     with ThreadPoolExecutor(WRITERS + READERS) as pool, contended(dynamodb(), 0.005):
         readers = [pool.submit(read, number) for number in range(READERS)]
-        for writer in [pool.submit(write, number) for number in range(WRITERS)]:
-            writer.result()
-        over.set()
+        try:
+            list(pool.map(write, range(WRITERS)))
+        finally:
+            over.set()
         for reader in readers:
             reader.result()
-    assert faults == []
-    assert {place: row.version for place, row in packs.packs(["A"])["A"].rows.items()} == written
-    assert set(written) == set(PLACES)
+    versions = {place: row.version for place, row in packs.packs(["A"])["A"].rows.items()}
+    assert (faults, versions, set(written)) == ([], written, set(PLACES))
     slices = packs.stored_slices("A")
-    assert len(slices) >= 8
-    assert len(spreadings) >= 3
-    keys = [packs.pack_key("A", number) for number in range(len(slices))]
-    items = tables.get_many(keys, consistent=True)
+    assert (len(slices) >= 8, len(spreadings) >= 3) == (True, True)
+    items = tables.get_many(
+        (packs.pack_key("A", number) for number in range(len(slices))), consistent=True
+    )
     assert len({item["version"] for item in items.values()}) == len(slices)

@@ -10,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from shared.availability.model.pack import PackChange, PackRow
-from shared.availability.store import packs, rebuild
+from shared.availability.store import packs, projection, rebuild
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many
@@ -30,7 +30,7 @@ BOTH = Life(LATER, discontinued=True)
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "pause", lambda attempt: None)
-    monkeypatch.setattr(packs, "_slice_counts", {})
+    monkeypatch.setattr(projection, "_slice_counts", {})
 
 
 def put(life: Life, at: datetime = AT) -> bool:
@@ -40,7 +40,7 @@ def put(life: Life, at: datetime = AT) -> bool:
 
 
 def project(place: str, version: int = 1) -> None:
-    packs.project("A", [PackChange(place, version, PackRow(version, version), AT)])
+    projection.project("A", [PackChange(place, version, PackRow(version, version), AT)])
 
 
 def lives() -> list[Life]:
@@ -90,14 +90,14 @@ def test_a_change_carries_the_life_over_without_asking_the_catalog() -> None:
 def test_every_item_of_a_large_pack_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", 130)
     put(AHEAD)
-    packs.project("A", [PackChange(f"s-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
+    projection.project("A", [PackChange(f"s-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
     assert len(lives()) > 2
     assert set(lives()) == {AHEAD}
     versions = {part.pack.version for part in packs.stored_slices("A")}
     assert put(ENDED)
     assert set(lives()) == {ENDED}
     assert versions.isdisjoint(part.pack.version for part in packs.stored_slices("A"))
-    packs.project("A", [PackChange(f"t-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
+    projection.project("A", [PackChange(f"t-{n:03}", 1, PackRow(n % 9, n), AT) for n in range(90)])
     assert set(lives()) == {ENDED}
     assert packs.columns(["A"])["A"].life == packs.packs(["A"])["A"].life == ENDED
 
@@ -138,12 +138,12 @@ def beginning(items: int) -> None:
         key = packs.pack_key("A", number)
         client.delete_item(TableName=key.table, Key=tables.key(key.pk, key.sk))
     client.delete_item(TableName=table_name("catalog"), Key=tables.key("SKU#A", "PRODUCT"))
-    packs._slice_counts.clear()
+    projection._slice_counts.clear()
     if items:
         put(ENDED)
         project("denver")
         if items > 1:
-            packs._spread("A", AT, items)
+            projection._spread("A", AT, items)
 
 
 @pytest.mark.parametrize("items", [0, 1, 2])
@@ -174,4 +174,4 @@ def test_no_interleaving_loses_a_life_or_a_change(items: int, first: str) -> Non
 
 def spread_and_project() -> None:
     project("aspen")
-    packs._spread("A", AT, MOST_ITEMS)
+    projection._spread("A", AT, MOST_ITEMS)

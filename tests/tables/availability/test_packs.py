@@ -6,7 +6,7 @@ import pytest
 from botocore.client import BaseClient
 
 from shared.availability.model.pack import PackChange, PackRow
-from shared.availability.store import packs
+from shared.availability.store import packs, projection
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many
 
@@ -33,8 +33,8 @@ def calls(name: str) -> list[object]:
 
 
 def test_changes_of_many_batches_end_in_one_item() -> None:
-    assert packs.project("A", [change("denver", 1, 5), change("boulder", 1, 2)])
-    assert packs.project("A", [change("denver", 2, 4)])
+    assert projection.project("A", [change("denver", 1, 5), change("boulder", 1, 2)])
+    assert projection.project("A", [change("denver", 2, 4)])
     pack = packs.packs(["A"])["A"]
     assert pack.rows == {"denver": PackRow(4, 2), "boulder": PackRow(2, 1)}
     assert pack.as_of == AT + timedelta(milliseconds=2)
@@ -42,27 +42,27 @@ def test_changes_of_many_batches_end_in_one_item() -> None:
 
 
 def test_what_is_known_is_read_but_not_written() -> None:
-    packs.project("A", [change("denver", 2, 5)])
+    projection.project("A", [change("denver", 2, 5)])
     writes = calls("PutItem")
-    assert not packs.project("A", [change("denver", 1, 9), change("denver", 2, 9)])
+    assert not projection.project("A", [change("denver", 1, 9), change("denver", 2, 9)])
     assert writes == []
     assert packs.packs(["A"])["A"].rows == {"denver": PackRow(5, 2)}
 
 
 def test_a_writer_that_was_overtaken_folds_again_and_loses_nothing() -> None:
-    packs.project("A", [change("denver", 1, 5)])
+    projection.project("A", [change("denver", 1, 5)])
     overtaken = False
 
     def overtake(**_: object) -> None:
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            packs.project("A", [change("boulder", 1, 2)])
+            projection.project("A", [change("boulder", 1, 2)])
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
-    assert packs.project("A", [change("denver", 2, 4)])
+    assert projection.project("A", [change("denver", 2, 4)])
     pack = packs.packs(["A"])["A"]
     assert pack.rows == {"denver": PackRow(4, 2), "boulder": PackRow(2, 1)}
     assert pack.version == 3
@@ -72,7 +72,7 @@ def test_a_hundred_skus_of_five_hundred_locations_are_one_call() -> None:
     locations = [f"store-{index:04}" for index in range(500)]
     skus = [f"sku-{index}" for index in range(100)]
     for sku in skus:
-        packs.project(sku, [change(location, 1, 7) for location in locations])
+        projection.project(sku, [change(location, 1, 7) for location in locations])
     item = get_many([packs.pack_key("sku-0")])[packs.pack_key("sku-0")]
     assert len(item["pack"]) < 4_000
     asked = calls("BatchGetItem")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.availability.model.confidence import PickOutcome
 from shared.availability.model.pack import PackChange, PackRow, encode, slice_of
 from shared.availability.model.sales import Sale
-from shared.availability.store import confidence, packs, rebuild
+from shared.availability.store import confidence, packs, projection, rebuild
 from shared.availability.store.export import sellable_products
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many, transact
@@ -22,6 +22,7 @@ from shared.orders.store import read_placement
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect
 from tests.support.profiles import examples
+from tests.support.projecting import WAYS
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -33,7 +34,7 @@ FEW = 130
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", FEW)
-    monkeypatch.setattr(packs, "_slice_counts", {})
+    monkeypatch.setattr(projection, "_slice_counts", {})
 
 
 def change(place: int, version: int = 1, available: int = 7, **more: Any) -> PackChange:
@@ -70,7 +71,7 @@ class Calls:
 
 def test_a_pack_grows_over_items_and_each_tells_how_many_there_are() -> None:
     for place in range(100):
-        packs.project("A", [change(place)])
+        projection.project("A", [change(place)])
     found = items()
     assert len(found) in (4, 8, 16)
     assert {item["packs"] for item in found.values()} == {len(found)}
@@ -82,12 +83,12 @@ def test_a_pack_grows_over_items_and_each_tells_how_many_there_are() -> None:
 
 
 def test_a_small_pack_costs_what_it_did() -> None:
-    packs.project("A", [change(0)])
+    projection.project("A", [change(0)])
     assert "packs" not in items()["PACK#0"]
     calls = Calls()
-    packs.project("A", [change(0, 2)])
+    projection.project("A", [change(0, 2)])
     assert calls.names() == ["GetItem", "PutItem"]
-    packs.project("B", [change(0)])
+    projection.project("B", [change(0)])
     calls.names()
     packs.columns(["A"])
     packs.columns(["A", "B"])
@@ -99,31 +100,31 @@ def test_a_small_pack_costs_what_it_did() -> None:
 def test_a_change_reads_and_writes_the_item_of_its_location_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    packs.project("A", [change(place) for place in range(100)])
+    projection.project("A", [change(place) for place in range(100)])
     monkeypatch.setattr(packs, "MOST_BYTES", 2 * FEW)
     before = items()
     calls = Calls()
-    packs.project("A", [change(42, 2, 3)])
+    projection.project("A", [change(42, 2, 3)])
     assert calls.names() == ["GetItem", "PutItem"]
     number = slice_of("store-0042", len(before))
     assert {name for name, item in items().items() if item != before[name]} == {f"PACK#{number}"}
 
 
 def test_a_process_that_knows_nothing_or_the_wrong_number_asks_once_more() -> None:
-    packs.project("A", [change(place) for place in range(100)])
+    projection.project("A", [change(place) for place in range(100)])
     of = len(items())
     for wrong in (1, 2, 64):
-        packs._slice_counts["A"] = wrong
+        projection._slice_counts["A"] = wrong
         calls = Calls()
-        assert not packs.project("A", [change(42)])
+        assert not projection.project("A", [change(42)])
         assert set(calls.names()) == {"GetItem"}
-        assert packs._slice_counts["A"] == of
+        assert projection._slice_counts["A"] == of
 
 
 def test_readers_call_once_more_for_the_packs_that_lie_in_more_items_alone() -> None:
-    packs.project("A", [change(place) for place in range(100)])
-    packs.project("B", [change(place) for place in range(60)])
-    packs.project("C", [change(0)])
+    projection.project("A", [change(place) for place in range(100)])
+    projection.project("B", [change(place) for place in range(60)])
+    projection.project("C", [change(0)])
     calls = Calls()
     assert set(packs.columns(["A", "B", "C", "D"])) == {"A", "B", "C"}
     first, second = calls.made
@@ -138,10 +139,10 @@ def test_readers_call_once_more_for_the_packs_that_lie_in_more_items_alone() -> 
 
 
 def test_a_placement_sees_all_locations_in_one_call_more() -> None:
-    packs.project("A", [change(place) for place in range(100)])
+    projection.project("A", [change(place) for place in range(100)])
     week = AT - timedelta(days=20)
     sale = (Sale(2, int(week.timestamp())),)
-    packs.project("A", [PackChange("store-0003", 2, PackRow(4, 2), week, sale)])
+    projection.project("A", [PackChange("store-0003", 2, PackRow(4, 2), week, sale)])
     calls = Calls()
     found = read_placement(["A", "B"])
     assert calls.names() == ["BatchGetItem", "BatchGetItem"]
@@ -153,7 +154,7 @@ def test_a_placement_sees_all_locations_in_one_call_more() -> None:
 @pytest.mark.parametrize("read", ["columns", "packs", "stored", "project", "read_placement"])
 def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
     """Between the first item and the others: half of the first one's locations move away."""
-    packs.project("A", [change(place) for place in range(30)])
+    projection.project("A", [change(place) for place in range(30)])
     of = len(items())
     assert of > 1
     spread = False
@@ -162,7 +163,7 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
         nonlocal spread
         if not spread:
             spread = True
-            packs._spread("A", AT, 2 * of)
+            projection._spread("A", AT, 2 * of)
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
@@ -180,7 +181,7 @@ def test_who_reads_while_the_pack_is_spread_reads_again(read: str) -> None:
         case "read_placement":
             assert sorted(read_placement(["A"]).packs["A"].rows) == everywhere
         case "project":
-            assert packs.project("A", [change(place, 2, 9) for place in range(30)])
+            assert projection.project("A", [change(place, 2, 9) for place in range(30)])
             assert rows() == {place: PackRow(9, 2) for place in everywhere}
     assert spread
     assert len(items()) == 2 * of
@@ -190,7 +191,7 @@ def test_a_reader_that_never_meets_items_of_one_spreading_says_that_it_is_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("shared.aws.dynamodb.pause", lambda _: None)
-    packs.project("A", [change(place) for place in range(30)])
+    projection.project("A", [change(place) for place in range(30)])
     client: Any = dynamodb()
     client.update_item(
         TableName="fake-availability",
@@ -203,37 +204,37 @@ def test_a_reader_that_never_meets_items_of_one_spreading_says_that_it_is_busy(
 
 
 def test_a_writer_that_is_overtaken_by_a_spreading_folds_again() -> None:
-    packs.project("A", [change(place) for place in range(30)])
+    projection.project("A", [change(place) for place in range(30)])
     of, overtaken = len(items()), False
 
     def overtake(**_: Any) -> None:
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            packs._spread("A", AT, 2 * of)
+            projection._spread("A", AT, 2 * of)
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-parameter-build.dynamodb.PutItem", overtake)
-    assert packs.project("A", [change(place, 2, 9) for place in range(30)])
+    assert projection.project("A", [change(place, 2, 9) for place in range(30)])
     assert len(items()) == 2 * of
     assert rows() == {f"store-{place:04}": PackRow(9, 2) for place in range(30)}
 
 
 def test_a_spreading_that_is_overtaken_by_a_writer_loses_nothing() -> None:
-    packs.project("A", [change(place) for place in range(5)])
+    projection.project("A", [change(place) for place in range(5)])
     overtaken = False
 
     def overtake(**_: Any) -> None:
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            packs.project("A", [change(0, 2, 9)])
+            projection.project("A", [change(0, 2, 9)])
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
     client.meta.events.register("before-parameter-build.dynamodb.TransactWriteItems", overtake)
-    assert packs.project("A", [change(place) for place in range(1, 60)])
+    assert projection.project("A", [change(place) for place in range(1, 60)])
     assert overtaken
     assert rows() == {
         f"store-{n:04}": PackRow(9, 2) if n == 0 else PackRow(7, 1) for n in range(60)
@@ -244,10 +245,10 @@ def test_an_item_that_was_written_too_large_is_spread_by_its_next_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", 10**6)
-    packs.project("A", [change(place) for place in range(100)])
+    projection.project("A", [change(place) for place in range(100)])
     assert len(items()) == 1
     monkeypatch.setattr(packs, "MOST_BYTES", FEW)
-    packs.project("A", [change(3, 2, 1)])
+    projection.project("A", [change(3, 2, 1)])
     assert len(items()) > 1
     assert rows() == {
         f"store-{n:04}": PackRow(1, 2) if n == 3 else PackRow(7, 1) for n in range(100)
@@ -258,8 +259,8 @@ def test_more_slices_than_a_transaction_has_parts_there_never_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(packs, "MOST_BYTES", 1)
-    packs.project("A", [change(place) for place in range(100)])
-    packs.project("A", [change(0, 2)])
+    projection.project("A", [change(place) for place in range(100)])
+    projection.project("A", [change(0, 2)])
     assert len(items()) == packs.MOST_SLICES == 64
     assert len(rows()) == 100
 
@@ -289,11 +290,12 @@ def test_any_order_repetition_and_batching_gives_the_rows_of_one_dict(
         patch.setattr(packs, "MOST_BYTES", most_bytes)
         for start in range(0, len(again), size):
             if chance.random() < 0.3:
-                packs._slice_counts.clear()
-            packs.project(sku, again[start : start + size])
+                projection._slice_counts.clear()
+            fold = chance.choice(WAYS)
+            fold(sku, again[start : start + size], {})
             if chance.random() < 0.3:
                 assert set(rows(sku)) <= set(expected)
-        assert not packs.project(sku, again)
+        assert not projection.project(sku, again)
     assert rows(sku) == expected
     assert packs.columns([sku])[sku].locations == sorted(expected)
     assert len({item["version"] for item in items(sku).values()}) == len(items(sku))
@@ -315,19 +317,19 @@ def test_a_large_pack_is_made_again_from_the_positions() -> None:
     expected = {f"store-{n:04}": PackRow(1, 1) for n in range(100)}
     assert rows() == expected
     assert not rebuild.rebuild("A")
-    packs.project("A", [change(999, 5), change(3, 99, 12)])
+    projection.project("A", [change(999, 5), change(3, 99, 12)])
     assert rebuild.rebuild("A")
     assert rows() == expected
 
 
 def test_a_rebuild_spreads_first_and_then_replaces_what_differs_in_one_transaction() -> None:
     received("A", 100)
-    packs.project("A", [change(place) for place in range(10)])
+    projection.project("A", [change(place) for place in range(10)])
     calls = Calls()
     assert rebuild.rebuild("A")
     writes = [name for name in calls.names() if "Get" not in name and name != "Query"]
     assert writes == ["TransactWriteItems", "TransactWriteItems"]
-    packs.project("A", [change(3, 99, 12)])
+    projection.project("A", [change(3, 99, 12)])
     before = items()
     calls.names()
     assert rebuild.rebuild("A")
@@ -338,7 +340,7 @@ def test_a_rebuild_spreads_first_and_then_replaces_what_differs_in_one_transacti
 def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
     received("A", 100)
     rebuild.rebuild("A")
-    packs.project("A", [change(place, 99, 12) for place in range(50)])
+    projection.project("A", [change(place, 99, 12) for place in range(50)])
     overtaken = False
 
     def overtake(**_: Any) -> None:
@@ -346,7 +348,7 @@ def test_a_change_that_comes_into_a_rebuild_of_many_items_is_not_lost() -> None:
         if not overtaken:
             overtaken = True
             received("A", 1)
-            packs.project("A", [change(0, 100, 2)])
+            projection.project("A", [change(0, 100, 2)])
 
     client = dynamodb()
     assert isinstance(client, BaseClient)
@@ -363,9 +365,9 @@ def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
 ) -> None:
     monkeypatch.setattr("shared.availability.store.export.PAGE", 3)
     confidence.learn_outcomes("store-0001", [PickOutcome("o", "-", found=True, second=1)])
-    packs.project("A", [change(place) for place in range(100)])
-    packs.project("B", [change(place) for place in range(40)])
-    packs.project("C", [change(0)])
+    projection.project("A", [change(place) for place in range(100)])
+    projection.project("B", [change(place) for place in range(40)])
+    projection.project("C", [change(0)])
     found = [(sku, len(pack.locations)) for sku, _, pack in sellable_products("web", AT)]
     assert sorted(found) == [("A", 100), ("B", 40), ("C", 1)]
     listed: list[str] = []
@@ -379,7 +381,7 @@ def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
 
 
 def test_a_sku_that_is_spread_knows_how_sure_its_counts_are() -> None:
-    packs.project("A", [change(place) for place in range(100)], {"store-0003": 900})
+    projection.project("A", [change(place) for place in range(100)], {"store-0003": 900})
     found = packs.columns(["A"])["A"]
     assert found.confidence[3] == 900
     assert found.confidence.count(None) == 99

@@ -12,6 +12,7 @@ from shared.availability.model.pack import PackChange as Shelved
 from shared.availability.model.pack import PackRow
 from shared.availability.model.sales import Sale
 from shared.availability.store import packs as availability
+from shared.availability.store import projection
 from shared.aws import clients
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
@@ -408,7 +409,7 @@ def test_the_last_unit_of_a_shelf_that_sells_it_is_left_there() -> None:
         )
         for day in range(1, 30)
     ]
-    availability.project("A", week)
+    projection.project("A", week)
     place(order("o1"))
     found = store.find("o1")
     assert found is not None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.availability.model.positions import change_of
-from shared.availability.store import packs as availability
+from shared.availability.store import projection
 from shared.orders import changing, model, placing, promising, shortfalls, store
 from shared.orders.contract import events
 from shared.orders.contract.orders import order_answer
@@ -97,7 +97,7 @@ def test_a_pack_that_is_behind_does_not_offer_the_units_to_the_same_place_again(
     stock.apply_events([event], found, {}, LATER)
     # As far as packs know, denver would have them again.
     believed = replace(shop.position("A", "denver"), on_hand=12, available=9)
-    availability.project("A", [replace(change_of(believed), at=NOW)])
+    projection.project("A", [replace(change_of(believed), at=NOW)])
     assert shortfalls.cover("A", "denver", LATER) == 1
     assert open_parts("o-1") == [("omaha", 3)]
     shop.laws()

@@ -86,7 +86,7 @@ def test_nothing_is_written_for_the_day_to_come() -> None:
 
 
 def test_discontinued_goods_are_sold_off_and_no_supply_of_them_is_promised() -> None:
-    left = item({"A": living(ENDED, denver=replace(COMING, available=2))})
+    left = item({"A": living(ENDED, denver=COMING._replace(available=2))})
     assert (left["status"], left["sellable"]) == ("limited_stock", 2)
     assert "next_expected" not in left
     none = item({"A": living(ENDED, denver=COMING)}, location_ids=["denver"])
@@ -118,7 +118,9 @@ LIVES = st.builds(
 )
 ROWS = st.dictionaries(
     st.sampled_from("abcdefgh"),
-    st.builds(PackRow, st.integers(-1, 8), st.just(1), st.sampled_from([(), ((SOON, 4),)])),
+    st.tuples(st.integers(-1, 8), st.just(1), st.sampled_from([(), ((SOON, 4),)])).map(
+        lambda values: PackRow(*values)
+    ),
     max_size=8,
 )
 

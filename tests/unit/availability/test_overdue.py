@@ -36,7 +36,9 @@ SUPPLIES = st.lists(
     max_size=2,
 ).map(lambda rows: tuple(sorted(rows)))
 SUPPLIED = st.dictionaries(
-    st.sampled_from("abc"), st.builds(PackRow, st.integers(-1, 8), st.just(1), SUPPLIES), max_size=3
+    st.sampled_from("abc"),
+    st.tuples(st.integers(-1, 8), st.just(1), SUPPLIES).map(lambda row: PackRow(*row)),
+    max_size=3,
 ).map(lambda rows: Pack("A", rows, AT, 1))
 
 
