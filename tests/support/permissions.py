@@ -34,7 +34,7 @@ PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 
 Use = tuple[str, str, str]
 running: list[str] = []
-"""The handlers that are running, the outermost first: their threads do their work, too."""
+"""The handlers that are running, the outermost first; the innermost does what is done."""
 seen: set[Use] = set()
 recording = True
 
@@ -104,7 +104,7 @@ def collect(folder: Path) -> None:
 def _note(**asked: Any) -> None:
     if running and recording:
         seen.update(
-            (running[0], table, action)
+            (running[-1], table, action)
             for table, action in uses(asked["model"].name, asked["params"])
             if table in TABLES
         )

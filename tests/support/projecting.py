@@ -1,8 +1,9 @@
-"""Both ways of folding changes into a pack."""
+"""Both ways of folding changes into a pack, and rows of packs for Hypothesis."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from shared.availability.model.pack import PackChange
+from shared.availability.model.pack import PackChange, PackRow
 from shared.availability.store import projection
 
 Fold = Callable[[str, Sequence[PackChange], Mapping[str, int]], bool]
@@ -21,3 +22,8 @@ def together(sku: str, changes: Sequence[PackChange], confidence: Mapping[str, i
 
 
 WAYS: list[Fold] = [alone, together]
+
+
+def pack_row(*values: Any, **more: Any) -> PackRow:
+    """For ``builds``, which would make up every value of a NamedTuple that it is not given."""
+    return PackRow(*values, **more)

@@ -21,6 +21,7 @@ from shared.catalog.model import Product
 from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
 from shared.stock.store import rules
 from tests.support.profiles import examples
+from tests.support.projecting import pack_row
 from tests.support.tables import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -154,7 +155,7 @@ def test_a_pack_that_is_no_more_is_not_told_of(heard: list[dict[str, Any]]) -> N
 
 
 PACKS = st.dictionaries(
-    st.sampled_from("abc"), st.builds(PackRow, st.integers(-2, 9), st.just(1)), max_size=3
+    st.sampled_from("abc"), st.builds(pack_row, st.integers(-2, 9), st.just(1)), max_size=3
 ).map(lambda rows: Pack("A", rows, AT, 1))
 
 

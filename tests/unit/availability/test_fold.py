@@ -16,6 +16,7 @@ from shared.availability.model.pack import (
     unpack,
 )
 from tests.support.profiles import examples
+from tests.support.projecting import pack_row
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -90,7 +91,7 @@ def test_a_pack_is_as_of_its_newest_change_and_never_goes_back() -> None:
 ROWS = st.dictionaries(
     st.text("abc-0", min_size=1, max_size=6),
     st.builds(
-        PackRow,
+        pack_row,
         st.integers(-(10**9), 10**9),
         st.integers(1, 10**9),
         st.lists(st.tuples(st.integers(0, 2**33), st.integers(1, 10**9)), max_size=2).map(tuple),

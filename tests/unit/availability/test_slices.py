@@ -26,13 +26,14 @@ from shared.availability.model.pack import (
 from shared.availability.model.sales import Sale
 from shared.availability.store.packs import MOST_BYTES
 from tests.support.profiles import examples
+from tests.support.projecting import pack_row
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 POWERS = st.sampled_from([1, 2, 4, 8, 16])
 ROWS = st.dictionaries(
     st.text("abc-09", min_size=1, max_size=6),
     st.builds(
-        PackRow,
+        pack_row,
         st.integers(-9, 99),
         st.integers(1, 10**6),
         st.lists(st.tuples(st.integers(0, 2**33), st.integers(1, 99)), max_size=2).map(tuple),
