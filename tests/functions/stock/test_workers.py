@@ -1,5 +1,6 @@
 """The ledger's worker and the sweep, with whole events."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,11 +112,11 @@ def test_a_shard_that_cannot_be_listed_does_not_end_the_sweep_for_the_others(
 ) -> None:
     listed: list[str] = []
 
-    def failing(shard: str, now: datetime) -> list[Any]:
+    def failing(shard: str, *_: Any) -> Iterator[Any]:
         listed.append(shard)
         if shard == "HOLD#1":
             raise RuntimeError("unexpected")
-        return []
+        yield from ()
 
     monkeypatch.setattr(holds, "_due_items", failing)
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 1}
