@@ -1,5 +1,6 @@
 """What a passed deadline costs, and how long 100,000 of one minute take."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Kind:
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
-    expire_holds.logger.setLevel("WARNING")  # standard output is for the results
+    logging.disable(logging.INFO)  # standard output is for the results
     rows = 150 if quick else 550
     with DynamoDbLocal() as running, pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -57,7 +58,8 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         _forget()
         make_tables(patch, prefix="sweeps")
         shop.stocked({sku: dict.fromkeys(shop.PLACES, 10_000) for sku in _skus()})
-        measured = [_measured(kind, rows, patch, tell) for kind in _kinds()]
+        measured = [_measured(kind, rows, tell) for kind in _kinds()]
+    logging.disable(logging.NOTSET)
     _forget()
     yield Table(
         "A passed deadline",
@@ -139,7 +141,7 @@ def _expire(most: int) -> int:
     return run.expire(islice(stock.due_holds(DUE), most), float("inf"))["expired"]
 
 
-def _measured(kind: Kind, rows: int, patch: pytest.MonkeyPatch, tell: Tell) -> Row:
+def _measured(kind: Kind, rows: int, tell: Tell) -> Row:
     for number in range(rows):
         tell(f"{kind.title}: {number} of {rows} stored")
         kind.make(f"{kind.name}-{number}")
