@@ -134,8 +134,13 @@ def _clear(folder: Path) -> None:
 
 def workers(ours: Mapping[str, str] = os.environ) -> int:
     """The most processes of one function: NORAIN_WORKERS, else two for each core, which keeps the
-    cores busy while some of them wait for an answer. 0 means any number."""
-    return int(ours.get("NORAIN_WORKERS") or 2 * (os.cpu_count() or 1))
+    cores busy while some of them wait for an answer. 0 means any number.
+
+    Raises CloudFailed for anything but a whole number."""
+    chosen = ours.get("NORAIN_WORKERS") or str(2 * (os.cpu_count() or 1))
+    if not chosen.isdecimal():
+        raise CloudFailed(f"NORAIN_WORKERS is {chosen!r}: set a whole number, 0 for no bound")
+    return int(chosen)
 
 
 def _port() -> int:

@@ -95,3 +95,5 @@ def test_functions_do_not_inherit_our_environment(tmp_path: Path) -> None:
     assert int(given["NORAIN_WORKERS"]) == cloud.workers({}) > 0
     chosen = cloud._process_environment({"NORAIN_WORKERS": "0"}, tmp_path, 4566)
     assert chosen["NORAIN_WORKERS"] == "0"
+    with pytest.raises(CloudFailed, match="NORAIN_WORKERS is 'many'"):
+        cloud.workers({"NORAIN_WORKERS": "many"})
