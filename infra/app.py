@@ -26,6 +26,8 @@ def build(app: App) -> None:
         local=str(app.node.try_get_context("local") or "").lower() == "true",
         customer_feed_sources=app.node.try_get_context("customer_feed_sources") or "all:trusted",
         alerts_email=app.node.try_get_context("alerts_email"),
+        requests_per_second=int(app.node.try_get_context("requests_per_second") or 0),
+        burst=int(app.node.try_get_context("burst") or 0),
     )
     where = Environment(
         account=app.node.try_get_context("account"), region=app.node.try_get_context("region")

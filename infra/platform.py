@@ -18,13 +18,16 @@ class Platform:
     """``stage`` names the deployment; only ``dev`` and ``test`` delete data with their stacks.
 
     ``customer_feed_sources`` are the sources that the customer feed may send records of
-    (shared/web/auth.py). ``alerts_email`` receives the alarms.
+    (shared/web/auth.py). ``alerts_email`` receives the alarms. ``requests_per_second`` and
+    ``burst`` limit the HTTP API; 0 means the default of the stage.
     """
 
     stage: str
     local: bool
     customer_feed_sources: str = "all:trusted"
     alerts_email: str | None = None
+    requests_per_second: int = 0
+    burst: int = 0
     _layers: dict[str, lambda_.LayerVersion] = field(default_factory=dict)
 
     @property

@@ -67,6 +67,12 @@ class Queue(Construct):
             periods=5,
         )
 
+    def feeds_its_sender(self, worker: Function, variable: str, *, max_concurrency: int) -> None:
+        """``worker`` sends itself portions of its work, and finds the queue in ``variable``."""
+        self.processed_by(worker, batch_size=1, window_seconds=0, max_concurrency=max_concurrency)
+        worker.function.add_environment(variable, self.queue.queue_url)
+        worker.allow(["sqs:SendMessage"], [self.queue.queue_arn])
+
 
 def dead_letter_queue(scope: Construct, platform: Platform) -> sqs.Queue:
     """Keeps failed messages for 14 days; its alarm rings as soon as there is one."""

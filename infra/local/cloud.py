@@ -25,6 +25,7 @@ FOLDER = Path(os.environ.get("NORAIN_FOLDER") or ROOT / ".norain").absolute()
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
 DEFAULT_PORT = 4566
+PROGRAM = Path(__file__).with_name("bounded.py")
 START_SECONDS = 60
 TERM_SECONDS = 2
 KILL_SECONDS = 20
@@ -131,6 +132,17 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
+def workers(ours: Mapping[str, str] = os.environ) -> int:
+    """The most processes of one function: NORAIN_WORKERS, else two for each core, which keeps the
+    cores busy while some of them wait for an answer. 0 means any number.
+
+    Raises CloudFailed for anything but a whole number."""
+    chosen = ours.get("NORAIN_WORKERS") or str(2 * (os.cpu_count() or 1))
+    if not chosen.isdecimal():
+        raise CloudFailed(f"NORAIN_WORKERS is {chosen!r}: set a whole number, 0 for no bound")
+    return int(chosen)
+
+
 def _port() -> int:
     if chosen := os.environ.get("NORAIN_PORT"):
         return int(chosen)
@@ -161,7 +173,8 @@ def _launch(folder: Path, port: int) -> Cloud:
     temporary.mkdir()
     with (folder / "cloud.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, *_mark(folder), "-m", "ministack"],
+            # -P: the modules beside the program are not MiniStack's.
+            [sys.executable, *_mark(folder), "-P", str(PROGRAM)],
             cwd=folder,
             env=_process_environment(os.environ, temporary, port),
             stdin=subprocess.DEVNULL,
@@ -198,6 +211,7 @@ def _process_environment(ours: Mapping[str, str], temporary: Path, port: int) ->
         "S3_DATA_DIR": str(temporary / "s3"),
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",
+        "NORAIN_WORKERS": str(workers(ours)),
     }
 
 

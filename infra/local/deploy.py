@@ -23,6 +23,7 @@ from infra.local import cloud, target
 from infra.local.cloud import ACCOUNT, FOLDER, REGION, ROOT, Cloud, CloudFailed
 from infra.local.steps import Steps
 from infra.local.target import Client, Target
+from infra.local.warm import warm
 
 STAGE = "dev"
 CDK = ROOT / "infra" / "node_modules" / ".bin" / "cdk"
@@ -61,6 +62,9 @@ def up(folder: Path = FOLDER, port: int | None = None, steps: Steps | None = Non
                 _cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], running)
         outputs = _deploy(synthesis.result(), running, steps)
         addresses = _target(running, outputs, wanted)
+        if cloud.workers():
+            with steps.step("start the functions of the API"):
+                warm(addresses)
         addresses.save(folder)
         return addresses
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "local.json"
 TOKEN_MARGIN_SECONDS = 60
+PATIENCE_SECONDS = 40
 AWS_CONFIG = Config(proxies={}, retries={"mode": "standard"}, max_pool_connections=32)
 
 
@@ -174,7 +175,7 @@ def channel(target: Target, client: str | None) -> httpx.Client:
         headers={"Host": target.api_host},
         auth=Tokens(target, client) if client else None,
         event_hooks={"request": [_set_idempotency_key]},
-        timeout=httpx.Timeout(40, connect=5),
+        timeout=httpx.Timeout(PATIENCE_SECONDS, connect=5),
         limits=httpx.Limits(max_connections=64),
         trust_env=False,
     )

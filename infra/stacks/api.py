@@ -21,7 +21,10 @@ from infra.openapi import DOCUMENT
 from infra.platform import Platform
 from infra.stacks.access import Issuer
 
-RATE = apigateway.ThrottleSettings(rate_limit=3000, burst_limit=5000)
+ACCOUNT_RATE, ACCOUNT_BURST = 10_000, 5_000
+"""The default quota of an AWS account for all its APIs in a region (see infra/README.md)."""
+DISPOSABLE_RATE, DISPOSABLE_BURST = 1_000, 500
+"""A test deployment leaves the rest of the quota to the other APIs of its account."""
 
 
 class Api(Stack):
@@ -63,7 +66,7 @@ class Api(Stack):
             http_api=self.http,
             stage_name="$default",
             auto_deploy=True,
-            throttle=RATE,
+            throttle=throttle(platform),
         )
         log_requests(self.stage, access_log)
         authorizer = authorizers.HttpJwtAuthorizer(
@@ -100,6 +103,17 @@ class Api(Stack):
             periods=2,
             of_periods=3,
         )
+
+
+def throttle(platform: Platform) -> apigateway.ThrottleSettings:
+    """Requests a second, and the bucket that a burst may empty: as the platform says, else by
+    stage. The account's quota applies beside it, so a larger rate needs a larger quota first."""
+    rate, burst = ACCOUNT_RATE, ACCOUNT_BURST
+    if platform.disposable:
+        rate, burst = DISPOSABLE_RATE, DISPOSABLE_BURST
+    return apigateway.ThrottleSettings(
+        rate_limit=platform.requests_per_second or rate, burst_limit=platform.burst or burst
+    )
 
 
 def function_of(operation: Mapping[str, Any]) -> str:

@@ -5,14 +5,20 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from infra.alarm import alarm, logged_metric
 from infra.function import DELETE, READ, WRITE, Function
 from infra.platform import Platform
+from infra.queue import Queue
 from infra.schedule import Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import StreamSubscription
 from shared import schema
+from shared.web.portions import WORKERS
 
+SWEEP_SECONDS = 60
+MOST_DUE = 300
+"""Deadlines that are due in every run for minutes."""
 SHORT = {
     "dynamodb": {
         "Keys": {"sk": {"S": lambda_.FilterRule.begins_with("PACK#")}},
@@ -50,7 +56,9 @@ class Orders(Stack):
             platform,
             handler="functions.orders.sweep.handler",
             description="acts on deadlines that have passed",
-            timeout_seconds=50,
+            timeout_seconds=SWEEP_SECONDS,
+            memory=1769,  # one whole virtual CPU: it routes offers again
+            sends_to_itself=True,
         )
         keep_promises = Function(
             self,
@@ -94,6 +102,17 @@ class Orders(Stack):
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
         Schedule(self, "SweepEveryMinute", platform, sweep, 1)
+        portions = Queue(self, "SweepPortions", platform, worker_timeout_seconds=SWEEP_SECONDS)
+        portions.feeds_its_sender(sweep, "NORAIN_SWEEP_QUEUE", max_concurrency=WORKERS)
+        alarm(
+            self,
+            "DueDeadlines",
+            problem="deadlines of orders or transfers pass faster than they are acted on, or fail",
+            first_step="read the log of the sweep: which documents fail, how many remain?",
+            metric=logged_metric("DueDeadlines", "orders", "Minimum", 1),
+            at_least=MOST_DUE,
+            periods=5,
+        )
         Schedule(self, "ReevaluateEveryHalfHour", platform, reevaluate, 30)
 
         project = Function(

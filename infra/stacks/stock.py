@@ -15,10 +15,12 @@ from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import StreamSubscription
 from shared import schema
+from shared.web.portions import WORKERS
 
 APPLY_SECONDS = 120
 INGEST_SECONDS = 300
 ARCHIVE_SECONDS = 60
+EXPIRE_SECONDS = 60
 FILE_DAYS = 90
 AUDIT_SECONDS = 290
 AUDIT_MINUTES = 5
@@ -97,10 +99,14 @@ class Stock(Stack):
             platform,
             handler="functions.stock.expire_holds.handler",
             description="releases the units of expired holds",
-            timeout_seconds=50,
+            timeout_seconds=EXPIRE_SECONDS,
+            memory=1769,
+            sends_to_itself=True,
         )
         data.let(expire_holds, schema.STOCK, *READ, *WRITE)
         Schedule(self, "ExpireHoldsEveryMinute", platform, expire_holds, 1)
+        portions = Queue(self, "ExpirePortions", platform, worker_timeout_seconds=EXPIRE_SECONDS)
+        portions.feeds_its_sender(expire_holds, "NORAIN_EXPIRE_QUEUE", max_concurrency=WORKERS)
 
         fold_slots = Function(
             self,

@@ -68,14 +68,19 @@ def _landed(sku: str, location_id: str, reference: str) -> int:
     return position.landed.get(reference, 0) if position else 0
 
 
-def act_on_deadlines(order_id: str, now: datetime) -> str | None:
-    """Act on the passed deadlines of an order, after its lines got the supply that has arrived."""
-    order = store.find(order_id)
+def act_on_deadlines(order_id: str, now: datetime, order: Order | None = None) -> str | None:
+    """Act on the passed deadlines of an order, after its lines got the supply that has arrived.
+    ``order`` is the order as the caller has just read it."""
+    order = order or store.find(order_id)
+    changed = 0
     for line in order.lines if order else ():
         if line.deadline is not None and line.deadline <= now:
             for location_id in sorted({claim.location_id for claim in line.claims}):
-                review_supplies(line.sku, location_id, now)
+                changed += review_supplies(line.sku, location_id, now)
     opened = partial(sourcing.end_of_open_time, all_locations())
     return changing.change(
-        order_id, lambda current: model.act_on_deadlines(current, now, opened=opened), now
+        order_id,
+        lambda current: model.act_on_deadlines(current, now, opened=opened),
+        now,
+        known=None if changed else order,
     )

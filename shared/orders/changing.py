@@ -27,11 +27,13 @@ def change(
     *,
     request: Request | None = None,
     answer: AnswerOf = lambda _: "",
+    known: Order | None = None,
 ) -> str | None:
     """Change the order once as ``decide`` says and return the answer; a replay gets the first one.
 
     ``decide`` runs again when somebody else has changed the order meanwhile; its None changes
-    nothing. Units that it leaves unassigned are routed and reserved in the same transaction. They
+    nothing. ``known`` is the order as the caller has just read it; it saves a read without a
+    request. Units that it leaves unassigned are routed and reserved in the same transaction. They
     become an exception when there is no stock for them, when three races for it are lost, or when
     all together are more than one transaction holds.
 
@@ -39,8 +41,11 @@ def change(
     """
     learnt: Stock = {}
     races = 0
-    for _ in attempts(ATTEMPTS):
-        lookup = store.look_up(order_id, request)
+    for attempt in attempts(ATTEMPTS):
+        if known is not None and request is None and attempt == 0:
+            lookup = store.OrderLookup(known, None)
+        else:
+            lookup = store.look_up(order_id, request)
         if request is not None and lookup.answered is not None:
             return replayed(lookup.answered, request)
         before = lookup.order

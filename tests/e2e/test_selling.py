@@ -11,6 +11,7 @@ import pytest
 
 from infra.local import laws
 from tests.e2e.conftest import Deployed, eventually
+from tests.support.crowd import CONNECTIONS, at_once
 
 STORES = {
     "EA": (39.96, -83.00),
@@ -368,6 +369,14 @@ def test_a_wrong_order_is_refused_with_the_path_of_each_mistake(cloud: Deployed)
 def test_a_channel_places_no_order_for_another(cloud: Deployed) -> None:
     body = ship("x") | {"channel": "web"}
     assert ok(cloud.as_("marketplace").post("/v1/orders", json=body), 403)["code"] == "forbidden"
+
+
+def test_a_crowd_is_answered_and_nobody_sees_an_error(cloud: Deployed) -> None:
+    """Behind the tests of pick lists, which the orders of the crowd fill."""
+    sku = stocked(cloud, dict.fromkeys(STORES, 50))
+    for _ in range(2):
+        answers = at_once(cloud.as_("web"), sku)
+        assert answers.statuses == {"201": CONNECTIONS // 2, "200": CONNECTIONS // 2}
 
 
 def test_the_laws_hold_over_all_that_these_tests_did(cloud: Deployed) -> None:

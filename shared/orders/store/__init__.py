@@ -12,7 +12,8 @@
 
     by_profile    profile_key PROFILE#<profile_id>, placed_at            orders of a shopper
     by_location   location_key LOC#<location_id>#<state>, pick_key       pick list of a location
-    by_deadline   deadline_key DUE#<shard>, deadline                     orders and transfers due
+    by_deadline   deadline_key DUE#<shard>, deadline                     orders due
+                  deadline_key DUE#TRANSFERS#<shard>, deadline           transfers due
 
 An order changes in one transaction: the document at the version that was read, one part for each
 stock position, the hold that becomes the order, the record of the request, and the claims on
@@ -28,9 +29,11 @@ from shared.orders.store.pick_lists import PickRow, pick_list, project_pick_rows
 from shared.orders.store.queries import (
     PageEnd,
     first_decisions_since,
+    order_items,
     orders_by_id,
     orders_of_profiles,
     overdue_orders,
+    overdue_transfers,
     reserved_by_open,
 )
 from shared.orders.store.reads import (
@@ -56,12 +59,14 @@ __all__ = [
     "first_decisions_since",
     "look_up",
     "order_id_of_request",
+    "order_items",
     "order_of_fulfillment",
     "order_of_item",
     "orders_by_id",
     "orders_of_profiles",
     "orders_table",
     "overdue_orders",
+    "overdue_transfers",
     "past_of_item",
     "pick_list",
     "project_pick_rows",

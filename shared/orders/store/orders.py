@@ -15,7 +15,7 @@ from shared.orders.model.erased import as_storable
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts, inline_decisions
 from shared.orders.store.items import to_plain
-from shared.orders.store.keys import order_id_of_request, orders_table, shard
+from shared.orders.store.keys import order_due, order_id_of_request, orders_table
 from shared.orders.store.reads import StoredAnswer, first_answer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Hold, sum_effects
@@ -193,7 +193,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "history": [to_plain(asdict(entry)) for entry in order.history],
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
-        "deadline_key": f"DUE#{shard(order.order_id)}" if due else None,
+        "deadline_key": order_due(order.order_id) if due else None,
         "deadline": rfc3339(due) if due else None,
     }
 

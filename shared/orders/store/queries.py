@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,23 +18,37 @@ from shared.orders.model import (
 )
 from shared.orders.store.decisions import decision
 from shared.orders.store.items import fulfillment_of_row, order_of_item, reserved_by_transfer
-from shared.orders.store.keys import SHARDS, TRANSFERS_DUE, order_key, orders_table
+from shared.orders.store.keys import order_key, orders_due, orders_table, transfers_due
+from shared.web.portions import WHOLE, Portion
 
 
-def overdue_orders(now: datetime, page: int) -> Iterator[str]:
-    """Ids of orders whose deadline has passed, the longest overdue of each shard first, read in
-    pages of ``page`` rows. The shards are in random order, so that none always waits for the
-    others."""
-    for number in random.sample(range(SHARDS), SHARDS):
+def overdue_orders(now: datetime, page: int, portion: Portion = WHOLE) -> Iterator[str]:
+    """Ids of the portion's orders whose deadline has passed, the longest overdue of each shard
+    first, read in pages of ``page`` rows. The shards are in random order, so that none always waits
+    for the others."""
+    return _overdue(orders_due(portion), "ORDER#", now, page, portion)
+
+
+def overdue_transfers(now: datetime, page: int, portion: Portion = WHOLE) -> Iterator[str]:
+    """The same of transfers."""
+    return _overdue(transfers_due(portion), "TRANSFER#", now, page, portion)
+
+
+def _overdue(
+    shards: Sequence[str], prefix: str, now: datetime, page: int, portion: Portion
+) -> Iterator[str]:
+    for deadline_key in random.sample(shards, len(shards)):
         rows = tables.query(
             orders_table(),
             "deadline_key = :key AND deadline <= :now",
-            to_item({":key": f"DUE#{number}", ":now": rfc3339(now)}),
+            to_item({":key": deadline_key, ":now": rfc3339(now)}),
             IndexName="by_deadline",
             Limit=page,
         )
         for row in rows:
-            yield row["pk"].removeprefix("ORDER#")
+            name = row["pk"].removeprefix(prefix)
+            if portion.has(name):
+                yield name
 
 
 def reserved_by_open(
@@ -49,8 +63,8 @@ def reserved_by_open(
     """
     ids = frozenset(named)
     keys = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
-    for number in range(SHARDS):
-        keys |= _keys_with_deadline(f"DUE#{number}")
+    for deadline_key in orders_due():
+        keys |= _keys_with_deadline(deadline_key)
     remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):
         items = tables.get_many(batch, consistent=True, only=("hold_id", "fulfillments"))
@@ -58,7 +72,9 @@ def reserved_by_open(
             parts = (fulfillment_of_row(row) for row in item["fulfillments"])
             yield item.get("hold_id"), units_held(parts)
     keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
-    remaining = iter(sorted(keys | _keys_with_deadline(TRANSFERS_DUE)))
+    for deadline_key in transfers_due():
+        keys |= _keys_with_deadline(deadline_key)
+    remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):
         for item in tables.get_many(batch, consistent=True).values():
             yield None, reserved_by_transfer(item)
@@ -129,6 +145,14 @@ def orders_by_id(order_ids: Iterable[str]) -> list[Order]:
     keys = [order_key(order_id) for order_id in dict.fromkeys(order_ids)]
     items = tables.get_many(keys)
     return [order_of_item(items[key]) for key in keys if key in items]
+
+
+def order_items(order_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The items of the orders that exist, by order_id (strongly consistent): one call per 100.
+    ``order_of_item`` makes an order of one."""
+    keys = {order_key(order_id): order_id for order_id in order_ids}
+    items = tables.get_many(keys, consistent=True)
+    return {keys[key]: item for key, item in items.items()}
 
 
 def first_decisions_since(

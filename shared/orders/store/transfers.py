@@ -3,13 +3,13 @@
     pk TRANSFER#<transfer_id>   sk TRANSFER   the transfer
     pk GIVING#<sku>   sk <location_id>#<transfer_id>   units that have not left yet, projected
 
-    by_deadline   deadline_key DUE#TRANSFERS, deadline   transfers due
+    by_deadline   deadline_key DUE#TRANSFERS#<shard>, deadline   transfers due
 
 A transfer changes like an order, in one transaction: the document at the version that was read, one
 part for each stock position, and the record of the request.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -18,11 +18,10 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.errors import Busy, InvalidRequest, KeyReused, NotFound, OutOfStock
-from shared.instants import rfc3339
 from shared.orders.model import OrderEntry, transfers
 from shared.orders.model.transfers import SOURCE, Transfer, TransferChange, TransferLine
 from shared.orders.store.items import to_plain
-from shared.orders.store.keys import TRANSFERS_DUE, orders_table, record_key
+from shared.orders.store.keys import orders_table, record_key, transfer_due
 from shared.orders.store.orders import record_part
 from shared.orders.store.reads import StoredAnswer
 from shared.stock import store as stock
@@ -52,14 +51,19 @@ def change(
     *,
     request: Request | None = None,
     answer: Callable[[Transfer], str] = lambda _: "",
+    known: Transfer | None = None,
 ) -> str | None:
     """Change the transfer once as ``decide`` says and return the answer; a replay gets the first
     one. ``decide`` runs again when the transfer has changed meanwhile; its None changes nothing.
+    ``known`` is the transfer as the caller has just read it; it saves a read without a request.
 
     Raises what ``decide`` raises; NotFound, KeyReused, Busy.
     """
-    for _ in tables.attempts(ATTEMPTS):
-        transfer, answered = _look_up(transfer_id, request)
+    for attempt in tables.attempts(ATTEMPTS):
+        if known is not None and request is None and attempt == 0:
+            transfer, answered = known, None
+        else:
+            transfer, answered = _look_up(transfer_id, request)
         if request is not None and answered is not None:
             request.check(answered.digest)
             return answered.answer
@@ -94,18 +98,12 @@ def request_once(
     return answered.answer
 
 
-def overdue_transfers(now: datetime, page: int) -> Iterator[str]:
-    """Ids of transfers whose deadline has passed, the longest overdue first, read in pages of
-    ``page`` rows."""
-    rows = tables.query(
-        orders_table(),
-        "deadline_key = :key AND deadline <= :now",
-        to_item({":key": TRANSFERS_DUE, ":now": rfc3339(now)}),
-        IndexName="by_deadline",
-        Limit=page,
-    )
-    for row in rows:
-        yield row["pk"].removeprefix("TRANSFER#")
+def transfer_items(transfer_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The items of the transfers that exist, by transfer_id (strongly consistent): one call per
+    100. ``transfer_of_item`` makes a transfer of one."""
+    keys = {transfer_key(transfer_id): transfer_id for transfer_id in transfer_ids}
+    items = tables.get_many(keys, consistent=True)
+    return {keys[key]: item for key, item in items.items()}
 
 
 def announce_supply(transfer: Transfer, now: datetime) -> None:
@@ -231,7 +229,7 @@ def document_part(change: TransferChange) -> Part:
         "sk": "TRANSFER",
         **{name: to_plain(value) for name, value in asdict(transfer).items()},
         "version": transfer.version + 1,
-        "deadline_key": TRANSFERS_DUE if transfer.deadline else None,
+        "deadline_key": transfer_due(transfer.transfer_id) if transfer.deadline else None,
     }
     put: dict[str, Any] = {
         "TableName": orders_table(),

@@ -1,5 +1,6 @@
 """Opens, extends, binds, converts, releases and expires holds."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +36,7 @@ from shared.stock.store.rows import (
     hold_of_item,
     stock_table,
 )
+from shared.web.portions import WHOLE, Portion
 
 HOLDS = "norain/holds"
 """The source of the holds' entries in the ledger."""
@@ -250,38 +252,51 @@ OnUnreadable = Callable[[str], None]
 """Called with the name of an unreadable item, inside the handling of the error."""
 
 
-def due_holds(now: datetime, unread: OnUnreadable | None = None) -> Iterator[Hold]:
-    """The open holds whose expiry has passed, from the index; each is read again. Unreadable items
-    are passed to ``unread`` and do not stop the others; without ``unread`` the error is raised."""
-    for shard in range(SHARDS):
-        try:
-            rows = _due_items(f"HOLD#{shard}", now)
-        except Exception:
-            if unread is None:
-                raise
-            unread(f"shard {shard}")
-            continue
-        for row in rows:
+def due_holds(
+    now: datetime, unread: OnUnreadable | None = None, portion: Portion = WHOLE
+) -> Iterator[Hold]:
+    """The portion's open holds whose expiry has passed, from the index, each shard in random order;
+    each hold is read again. Unreadable items are passed to ``unread`` and do not stop the others;
+    without ``unread`` the error is raised."""
+    for shard in portion.shards(SHARDS):
+        items = _due_items(f"HOLD#{shard}", now, portion)
+        while True:
             try:
-                hold = hold_of_item(row)
+                item = next(items, None)
             except Exception:
                 if unread is None:
                     raise
-                unread(row["pk"])
+                unread(f"shard {shard}")
+                break
+            if item is None:
+                break
+            try:
+                hold = hold_of_item(item)
+            except Exception:
+                if unread is None:
+                    raise
+                unread(item["pk"])
                 continue
             if hold.state is HoldState.OPEN and hold.expires_at <= now:
                 yield hold
 
 
-def _due_items(shard: str, now: datetime) -> Iterable[Mapping[str, Any]]:
+def _due_items(shard: str, now: datetime, portion: Portion) -> Iterator[Mapping[str, Any]]:
     rows = tables.query(
         stock_table(),
         "deadline_key = :shard AND deadline <= :now",
         to_item({":shard": shard, ":now": rfc3339(now)}),
         IndexName="by_deadline",
     )
-    keys = [Key(stock_table(), row["pk"], row["sk"]) for row in rows]
-    return tables.get_many(keys, consistent=True).values()
+    keys = [
+        Key(stock_table(), row["pk"], row["sk"])
+        for row in rows
+        if portion.has(row["pk"].removeprefix("HOLD#"))
+    ]
+    random.shuffle(keys)
+    for first in range(0, len(keys), tables.READ_KEYS):
+        batch = keys[first : first + tables.READ_KEYS]
+        yield from tables.get_many(batch, consistent=True).values()
 
 
 def _close(hold: Hold, state: HoldState, now: datetime) -> Refused | None:

@@ -35,7 +35,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         tell("a local cloud")
         try:
             aim = deploy.up(folder, port=cloud.free_port())
-            with _reaching(aim):
+            with reaching(aim):
                 open_stores(STORES)
                 stock("milk", STORES)
             yield _gateway(aim, 150 if quick else 2000, tell)
@@ -45,7 +45,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
 
 
 @contextmanager
-def _reaching(aim: Target) -> Iterator[None]:
+def reaching(aim: Target) -> Iterator[None]:
     """This process finds the tables of the cloud."""
     before = dict(os.environ)
     os.environ.update(

@@ -222,18 +222,18 @@ def test_nobody_ships_so_the_units_are_on_sale_again_in_the_end(
 def test_due_transfers_behind_a_page_that_fails_have_their_turn(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    environment.setattr(sweep, "MOST", 2)
+    environment.setattr(sweep, "PAGE", 2)
     for number in range(5):
         body = {"lines": [{"sku": "A", "quantity": 1}], "expected_at": "2026-11-21T00:00:00Z"}
         asked(body, f"t-{number}")
     change = transfers.change
-    names = sorted(transfers.overdue_transfers(datetime.now(UTC) + timedelta(days=400), 2))
+    names = sorted(store.overdue_transfers(datetime.now(UTC) + timedelta(days=400), 2))
     assert len(names) == 5
 
-    def failing(name: str, *more: Any) -> str | None:
+    def failing(name: str, *more: Any, **named: Any) -> str | None:
         if name != names[-1]:
             raise RuntimeError("unexpected")
-        return change(name, *more)
+        return change(name, *more, **named)
 
     environment.setattr(transfers, "change", failing)
 

@@ -1,11 +1,13 @@
 """The ledger's worker and the sweep, with whole events."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from functions.stock import expire_holds as expiry
 from functions.stock.expire_holds import handler as expire_holds
 from functions.stock.fold_slots import handler as fold_slots
 from functions.stock.record_movements import handler as record_movements
@@ -16,6 +18,9 @@ from shared.stock import store
 from shared.stock.model.events import Counted
 from shared.stock.model.position import Hold, HoldLine, HoldState
 from shared.stock.store import holds, slots
+from shared.web.portions import WORKERS, Portion
+from tests.support import shop
+from tests.support.deadlines import DUE, hold, received, sent, set_clock
 from tests.support.events import event
 from tests.support.requests import Context
 from tests.support.stock_laws import assert_laws, items
@@ -60,6 +65,32 @@ def test_the_sweep_gives_the_units_of_expired_holds_back(fake_tables: None) -> N
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 1, "failed": 0}
     assert assert_laws()["A", "1"]["available"] == 8
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 0}
+
+
+def test_many_expired_holds_are_handed_out_in_portions(
+    fake_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NORAIN_EXPIRE_QUEUE", "https://queue.test/expire")
+    monkeypatch.setattr(expiry, "MOST", 5)
+    messages = sent(monkeypatch, "https://queue.test/expire")
+    shop.stocked({"A": {"denver": 20}})
+    for number in range(9):
+        hold(f"h-{number}")
+    set_clock(monkeypatch, DUE)
+    assert expire_holds({}, Context()) == {"portions": WORKERS}
+    half = len(messages) // 2
+    expire_holds(received(*messages[:half]), Context())
+    states = {f"h-{number}": store.get_hold(f"h-{number}").state for number in range(9)}
+    mine = [Portion(number, WORKERS) for number in range(half)]
+    assert {name for name, state in states.items() if state is HoldState.EXPIRED} == {
+        name for name in states if any(portion.has(name) for portion in mine)
+    }
+    # The second half, and the first half once more: units are given back once.
+    assert expire_holds(received(*messages), Context()) == {"batchItemFailures": []}
+    assert shop.counts("A", "denver") == (20, 0, 20, 0)
+    set_clock(monkeypatch, DUE + timedelta(minutes=1))
+    assert expire_holds(received(*messages), Context()) == {"batchItemFailures": []}
+    assert expire_holds({}, Context()) == {"expired": 0, "failed": 0}
 
 
 def test_a_position_that_has_cooled_down_is_folded_by_the_clock(fake_tables: None) -> None:
@@ -111,11 +142,11 @@ def test_a_shard_that_cannot_be_listed_does_not_end_the_sweep_for_the_others(
 ) -> None:
     listed: list[str] = []
 
-    def failing(shard: str, now: datetime) -> list[Any]:
+    def failing(shard: str, *_: Any) -> Iterator[Any]:
         listed.append(shard)
         if shard == "HOLD#1":
             raise RuntimeError("unexpected")
-        return []
+        yield from ()
 
     monkeypatch.setattr(holds, "_due_items", failing)
     assert expire_holds(event("stock/expire_holds"), Context()) == {"expired": 0, "failed": 1}

@@ -92,3 +92,8 @@ def test_functions_do_not_inherit_our_environment(tmp_path: Path) -> None:
     assert given["PATH"] == "/bin"
     assert not {"AWS_PROFILE", "HTTPS_PROXY", "AWS_CA_BUNDLE"} & given.keys()
     assert (given["BIND_HOST"], given["IOT_MTLS_ENABLED"]) == ("127.0.0.1", "0")
+    assert int(given["NORAIN_WORKERS"]) == cloud.workers({}) > 0
+    chosen = cloud._process_environment({"NORAIN_WORKERS": "0"}, tmp_path, 4566)
+    assert chosen["NORAIN_WORKERS"] == "0"
+    with pytest.raises(CloudFailed, match="NORAIN_WORKERS is 'many'"):
+        cloud.workers({"NORAIN_WORKERS": "many"})
