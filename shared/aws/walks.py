@@ -10,9 +10,9 @@ lease, does one step of it after the other, and saves after each step where the 
 Every write of a segment is conditional on the ``version`` that was read. So of two workers on one
 segment only one saves its step; the other's save is refused, and it leaves the segment. A worker
 that dies loses the step that it was in, which another worker repeats when the lease has ended.
-A step must therefore be harmless when it is repeated, also partly, and should take less than
-LEASE. When all segments are done one worker closes the round; the closing is claimed like a segment
-and may be repeated like a step.
+A step must therefore be harmless when it is repeated, also partly, and take less than the lease.
+When all segments are done, one worker closes the round; the closing is claimed like a segment and
+may be repeated like a step.
 
 Largest items: a round has 1 KB beside its plan. A segment has 0.5 KB beside what its steps ``keep``
 (30 bytes per step of a walk that keeps anything, at most 400 KB: 13,000 steps; exports reach 100).
@@ -49,10 +49,12 @@ MOST_SEGMENTS = 256
 @dataclass(frozen=True, slots=True)
 class Walk:
     """``table`` is the table of shared/schema.py that stores the progress of the walk, which may be
-    another than the one that it walks over."""
+    another than the one that it walks over. ``lease`` is longer than any step takes: a step that
+    takes longer is repeated by another worker, and for ever when every worker is too slow."""
 
     table: str
     name: str
+    lease: timedelta = LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def claim(round_: Round, now: datetime) -> Segment | None:
         if not choices:
             return None
         chosen = random.choice(choices)
-        lease = CLOSING_LEASE if chosen.is_closing else LEASE
+        lease = CLOSING_LEASE if chosen.is_closing else round_.walk.lease
         if claimed := _save(replace(chosen, lease_until=now + lease)):
             return claimed
 
@@ -198,7 +200,7 @@ def advance(segment: Segment, step: Step, now: datetime) -> Segment | None:
             done=step.after is None,
             counts=dict(Counter(segment.counts) + Counter(step.counts)),
             kept=(*segment.kept, *step.kept),
-            lease_until=None if step.after is None else now + LEASE,
+            lease_until=None if step.after is None else now + segment.round.walk.lease,
         )
     )
 

@@ -438,7 +438,7 @@ def test_helpers_run_as_long_as_their_function_and_no_more_of_them_than_it_calls
     assert all("NORAIN_HELPERS_QUEUE" in variables for variables in called)
 
 
-@pytest.mark.parametrize("metric", ["StockDrift", "AvailabilityLag"])
+@pytest.mark.parametrize("metric", ["StockDrift", "StockUnaudited", "AvailabilityLag"])
 def test_a_worker_that_measures_nothing_wakes_somebody(cloud: Templates, metric: str) -> None:
     """A dead projector reports no lag, and a dead audit no drift."""
     (made,) = (made for made in alarms(cloud) if made.properties.get("MetricName") == metric)

@@ -38,18 +38,18 @@ def overdue_orders(now: datetime, page: int) -> Iterator[str]:
 
 
 def reserved_by_open(
-    named: Iterable[str] = (),
+    named: Iterable[str] = (), *, indexed: bool = True
 ) -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
     """The units by (SKU, location_id) that each open order reserves, with the id of the hold that
     it was made from; then those that each transfer reserves until it is shipped.
 
     Every order that reserves units has a deadline, so that the index by_deadline names it. The
     index may be behind: the units are read from the orders themselves (strongly consistent), and
-    ``named`` orders and transfers are read in addition.
+    ``named`` orders and transfers are read in addition, or alone when not ``indexed``.
     """
     ids = frozenset(named)
     keys = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
-    for number in range(SHARDS):
+    for number in range(SHARDS if indexed else 0):
         keys |= _keys_with_deadline(f"DUE#{number}")
     remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):
@@ -58,7 +58,9 @@ def reserved_by_open(
             parts = (fulfillment_of_row(row) for row in item["fulfillments"])
             yield item.get("hold_id"), units_held(parts)
     keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
-    remaining = iter(sorted(keys | _keys_with_deadline(TRANSFERS_DUE)))
+    if indexed:
+        keys |= _keys_with_deadline(TRANSFERS_DUE)
+    remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):
         for item in tables.get_many(batch, consistent=True).values():
             yield None, reserved_by_transfer(item)
