@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
+from infra.concurrency import EXPORT_HELPERS, RULES_HELPERS
 from infra.function import READ, WRITE, Function
 from infra.helpers import with_helpers
 from infra.platform import Platform
@@ -19,7 +20,7 @@ from shared import schema
 LAG_MS = 5000
 HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEARTBEAT")}}}}
 UNTOLD_SECONDS = 3600
-"""Twice the time that 500,000 SKUs at 500 locations may take."""
+"""Twice the time that 500,000 SKUs may take."""
 TELL_SECONDS = 300
 EXPORT_MINUTES = 5
 """How often a round is continued, or begun when one is due."""
@@ -29,8 +30,6 @@ STALE_SECONDS = 3 * 3600
 PIECES_DAYS = 3
 """A day longer than functions.availability.export.PIECES_KEPT."""
 EXPORT_FORMATS = ("google", "schema.org")
-RULES_HELPERS = 32
-EXPORT_HELPERS = 24
 EXPORT_CHANNEL = "web"
 """The channel whose stock rules apply to the files for search engines."""
 
