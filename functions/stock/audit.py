@@ -183,7 +183,7 @@ def _step(
     found, full = Found(), 0
     suspects: dict[PositionKey, Look] = {}
     while True:
-        places, after = audit.position_keys_page(PAGE, after, segment)
+        places, after = audit.position_keys_page(PAGE, after, segment.scan_arguments)
         whole = {place for place in places if in_full(place, segment.round.number)}
         stored = audit.checkpoints(place for place in places if place not in whole)
         looks = _look_cheaply(places, units, stored)

@@ -21,7 +21,12 @@ GENERATED = re.compile(
     r"^norain-(?P<stage>\w+)-(?P<stack>[A-Za-z]+)-(?P<name>\w+?)[0-9A-F]{8}-\w+$"
 )
 LOOK_BACK_SECONDS = 3600
-WALKS = (Walk("config", "export/web"), Walk("config", "rules"), Walk("stock", "audit"))
+WALKS = (
+    Walk("config", "export/web"),
+    Walk("config", "rules"),
+    Walk("config", "rebuild"),
+    Walk("stock", "audit"),
+)
 COUNTS = {
     "waiting": "ApproximateNumberOfMessages",
     "in_flight": "ApproximateNumberOfMessagesNotVisible",

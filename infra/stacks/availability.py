@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
-from infra.concurrency import EXPORT_HELPERS, RULES_HELPERS
+from infra.concurrency import EXPORT_HELPERS, REBUILD_HELPERS, RULES_HELPERS
 from infra.function import READ, WRITE, Function
 from infra.helpers import with_helpers
 from infra.platform import Platform
@@ -22,6 +22,7 @@ HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEAR
 UNTOLD_SECONDS = 3600
 """Twice the time that 500,000 SKUs may take."""
 TELL_SECONDS = 300
+REBUILD_SECONDS = 900
 EXPORT_MINUTES = 5
 """How often a round is continued, or begun when one is due."""
 EXPORT_SECONDS = 900
@@ -131,9 +132,12 @@ class Availability(Stack):
             platform,
             handler="functions.availability.rebuild.handler",
             description="rebuilds the packs from the stock positions, on request",
-            timeout_seconds=60,
+            timeout_seconds=REBUILD_SECONDS,
+            sends_to_itself=True,
             memory=1769,  # one whole virtual CPU: it parses what it reads
         )
+        with_helpers(self, "RebuildHelp", platform, rebuild, REBUILD_HELPERS)
+        data.let(rebuild, schema.CONFIG, *READ, "dynamodb:PutItem")
         data.let(rebuild, schema.AVAILABILITY, *READ, *WRITE, "dynamodb:Scan")
         data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan", "dynamodb:UpdateItem")
         data.let(rebuild, schema.CATALOG, *READ)

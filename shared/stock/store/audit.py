@@ -17,7 +17,7 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.expression import Update
 from shared.aws.items import Item, to_item
-from shared.aws.walks import CLOSING_LEASE, Segment, Walk
+from shared.aws.walks import CLOSING_LEASE, Walk
 from shared.instants import rfc3339
 from shared.stock import store
 from shared.stock.model.audit import (
@@ -57,12 +57,14 @@ SUMMED = (
 
 
 def position_keys_page(
-    limit: int, after: Item | None = None, segment: Segment | None = None
+    limit: int, after: Item | None = None, part: Mapping[str, int] | None = None
 ) -> tuple[list[PositionKey], Item | None]:
-    """Keys of about ``limit`` positions behind ``after``, of the segment if there is one, and the
-    key to continue after. Costs one read unit per 100 or so, because the index holds keys only."""
-    part = segment.scan_arguments if segment else {}
-    page = tables.scan_page(store.stock_table(), limit, after, IndexName="by_location", **part)
+    """Keys of about ``limit`` positions behind ``after``, and the key to continue after. ``part``
+    is a segment of a parallel Scan. Costs one read unit per 100 or so, because the index holds keys
+    only."""
+    page = tables.scan_page(
+        store.stock_table(), limit, after, IndexName="by_location", **(part or {})
+    )
     return [
         (item["pk"].removeprefix("SKU#"), item["sk"].removeprefix("LOC#"))
         for item in page.items
