@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,14 @@ class Context:
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     positions, rows = (100, 250) if quick else (500, 250)
+    logging.disable(logging.WARNING)
+    try:
+        yield from _tables(positions, rows, 20 if quick else 100, tell)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _tables(positions: int, rows: int, orders: int, tell: Tell) -> Iterator[Table]:
     with empty_tables(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(function, "REST", 0)
         patch.setattr(function, "SEGMENTS", 1)
@@ -74,7 +83,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
             ),
         )
         tell("open orders")
-        promised = _promised(20 if quick else 100)
+        promised = _promised(orders)
     yield Table("Audit: the promised units, read once per run", [promised])
     yield _day(found, promised)
 
