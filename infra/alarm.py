@@ -45,12 +45,14 @@ def alarm(
     )
 
 
-def logged_metric(name: str, service: str, statistic: str, minutes: int) -> cloudwatch.Metric:
+def logged_metric(
+    name: str, service: str, statistic: str, minutes: int, **dimensions: str
+) -> cloudwatch.Metric:
     """A metric that a function writes into its log (embedded metric format)."""
     return cloudwatch.Metric(
         namespace="NoRain",
         metric_name=name,
-        dimensions_map={"service": service},
+        dimensions_map={"service": service, **dimensions},
         statistic=statistic,
         period=Duration.minutes(minutes),
     )

@@ -1,12 +1,21 @@
-"""Publishes the changes of availability that new rules of channel stock cause (every minute).
+"""Publishes the changes of availability that new rules of channel stock cause, in rounds over all
+SKUs (shared/aws/walks.py).
 
-A round covers every SKU; the next run continues where this one ends. A run that fails loses
-nothing, and an event that is published twice has the same id. A round begins when every worker that
-publishes changes of packs knows the new rules: a worker with old rules would publish outdated
-events after the round's.
+    a schedule, every minute:  begins a round when rules have changed, and works on it
+    a message of the queue:    helps with the round that it names
+
+Workers share the segments of a round. A SKU belongs to one segment, so that one worker publishes
+the events of a SKU, in their order. A worker that fails loses nothing, and an event that is
+published twice has the same id.
+
+No outdated event follows those of a round. A round begins when every worker that publishes changes
+of packs knows the new rules: a worker with old rules would publish outdated events after the
+round's. And a worker of an earlier round publishes nothing any more when the next round begins: it
+makes a call to the bus only while SENDING remains of its lease, which is longer than the call can
+take, and a round ends only after the lease of every segment.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,25 +23,37 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.availability.model import events
-from shared.availability.store import announced, rebuild
+from shared.availability.model.pack import Pack
+from shared.availability.store import announced
 from shared.availability.store import packs as packs_store
-from shared.availability.store.announced import After, AnnouncementProgress, RulesChange, RulesState
+from shared.availability.store.announced import AnnouncementProgress, RulesChange
+from shared.aws import walks
 from shared.aws.events import send
-from shared.aws.items import from_item, to_item
 from shared.aws.settings import setting
+from shared.aws.walks import MOST_SEGMENTS, Progress, Round, Segment, Step
 from shared.catalog import store as catalog
 from shared.web.auth import CHANNELS
+from shared.web.batch import each_message
 
 SETTLED = timedelta(seconds=75)
 """The time-out of the worker that publishes changes of packs, plus a margin for clocks."""
+SEGMENTS = 96
 PAGE = 100
-SPARE_MS = 10_000
+SENDING = timedelta(seconds=60)
+"""The longest duration of one call to the bus with its repetitions, and a margin for clocks."""
+SPARE_MS = 30_000
+"""A page ends within this time."""
 
 logger = Logger(service="norain", utc=True)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if "Records" in event:
+        return each_message(event["Records"], lambda message: _help(message, context))
     now = datetime.now(UTC)
+    # The round is read before the progress: a round that has ended by then has saved its progress,
+    # so that no round begins twice.
+    last = walks.last_round(announced.WALK)
     _, state = announced.current_rules(now)
     was = announced.read_progress()
     if was is None:
@@ -49,60 +70,94 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         metric.add_dimension("service", "availability")
     if waited < SETTLED:
         return {"events": 0, "left": coming != was.announced}
-    result = _announce(announced.rules_changes(was.announced, coming), coming, was, context)
-    logger.info("announced", extra={"rules": coming.name, **result})
-    return result
+    announcement = AnnouncementProgress(was.announced, coming)
+    if was.coming is None and not announced.save_progress(was, announcement):
+        return {"events": 0, "left": True}  # another run has announced the rules meanwhile
+    plan = announced.plan_of(announcement)
+    if last is None or last.plan != plan:
+        begun = walks.begin(announced.WALK, last, _segments(announcement), now, plan)
+        if begun is None:
+            return {"events": 0, "left": True}  # another run has begun the round
+        last = begun
+    return _work(last, context, lambda free: walks.call_helpers(last, free))
 
 
-def _announce(
-    changes: Sequence[RulesChange], coming: RulesState, was: AnnouncementProgress, context: Any
-) -> dict[str, Any]:
+def _segments(announcement: AnnouncementProgress) -> int:
+    """As many as there are pages of named SKUs; SEGMENTS when any SKU may be affected."""
+    named = announced.affected_skus(_changes(announcement))
+    return SEGMENTS if named is None else max(1, min(MOST_SEGMENTS, -(-len(named) // PAGE)))
+
+
+def _changes(announcement: AnnouncementProgress) -> list[RulesChange]:
+    coming = announcement.coming or announcement.announced
+    return announced.rules_changes(announcement.announced, coming)
+
+
+def _help(message: str, context: Any) -> None:
+    if round_ := walks.called_round(announced.WALK.table, message):
+        _work(round_, context, None)
+
+
+def _work(round_: Round, context: Any, call_others: Callable[[int], None] | None) -> dict[str, Any]:
     """Page by page, until all SKUs are announced, the bus refuses events, or the time is up."""
-    published, left = 0, True
-    for skus, after in _pages(announced.affected_skus(changes), was.after):
-        new = _events(changes, skus)
-        taken = send(setting("event_bus"), new)
+    announcement = announced.announcement_of(round_.plan)
+    changes = _changes(announcement)
+    named = announced.affected_skus(changes)
+    published = 0
+
+    def step(segment: Segment) -> Step | None:
+        nonlocal published
+        if named is None:
+            packs, after = announced.packs_page(segment, PAGE)
+        else:
+            skus, after = _named_page(named, segment)
+            packs = packs_store.packs(skus)
+        new = _events(changes, packs)
+        taken = send(setting("event_bus"), new, lambda: _lease_ends(segment))
         published += taken
         if taken < len(new):
-            logger.warning("the bus refused events", extra={"events": len(new) - taken})
-            break
-        left = after is not None
-        through = (
-            AnnouncementProgress(was.announced, coming, after)
-            if left
-            else AnnouncementProgress(coming)
+            logger.warning("events are not published", extra={"events": len(new) - taken})
+            return None
+        return Step(after, {"skus": len(packs), "events": taken})
+
+    def close(_: Progress) -> bool:
+        # False when another worker has saved the same before.
+        announced.save_progress(
+            announcement, AnnouncementProgress(announcement.coming or announcement.announced)
         )
-        if (
-            not announced.save_progress(was, through)
-            or context.get_remaining_time_in_millis() < SPARE_MS
-        ):
-            break
-    return {"events": published, "left": left}
+        return True
+
+    progress = walks.work(
+        round_,
+        step,
+        close,
+        lambda: context.get_remaining_time_in_millis() < SPARE_MS,
+        call_others,
+    )
+    logger.info("announced", extra=progress.summary(datetime.now(UTC)))
+    return {"events": published, "left": progress.round.ended_at is None}
 
 
-def _pages(
-    named: Collection[str] | None, after: After | None
-) -> Iterator[tuple[list[str], After | None]]:
-    """The SKUs behind ``after``, of those that are ``named`` or of all, and where to continue."""
-    if named is not None:
-        remaining = sorted(sku for sku in named if after is None or sku > after["sku"])
-        for start in range(0, max(1, len(remaining)), PAGE):
-            page = remaining[start : start + PAGE]
-            yield page, {"sku": page[-1]} if start + PAGE < len(remaining) else None
-        return
-    while True:
-        skus, last = rebuild.packed_skus(PAGE, to_item(after) if after else None)
-        after = from_item(last) if last else None
-        yield sorted(skus), after
-        if after is None:
-            return
+def _lease_ends(segment: Segment) -> bool:
+    """Whether another worker may take over the segment while a call to the bus is under way."""
+    return segment.lease_until is None or walks.now() > segment.lease_until - SENDING
 
 
-def _events(changes: Sequence[RulesChange], skus: Collection[str]) -> list[dict[str, Any]]:
-    packs = packs_store.packs(skus)
+def _named_page(
+    named: Collection[str], segment: Segment
+) -> tuple[list[str], Mapping[str, str] | None]:
+    """A page of the named SKUs of the segment, and where to continue."""
+    skus = sorted(named)[segment.number :: segment.round.segments]
+    after = segment.after["sku"] if segment.after else ""
+    remaining = [sku for sku in skus if sku > after]
+    page = remaining[:PAGE]
+    return page, {"sku": page[-1]} if len(remaining) > PAGE else None
+
+
+def _events(changes: Sequence[RulesChange], packs: Mapping[str, Pack]) -> list[dict[str, Any]]:
     asked = packs and any(change.asks_for_products for change in changes)
     products = catalog.products(packs) if asked else {}
-    pairs = [(pack, pack) for _, pack in sorted(packs.items())]
+    pairs: Iterable[tuple[Pack, Pack]] = [(pack, pack) for _, pack in sorted(packs.items())]
     return [
         event
         for change in changes

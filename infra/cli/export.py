@@ -1,5 +1,6 @@
 """`norain export`: availability as files, written by the function that also runs by schedule."""
 
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,8 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.output import show
-from infra.local.steps import Steps
+from infra.local.steps import Step, Steps
 from infra.local.target import Target, load
+
+PAUSE_SECONDS = 1
+"""Between two runs: helpers may hold all segments that remain."""
 
 
 class Format(StrEnum):
@@ -35,8 +39,8 @@ def export(
     norain export schema.org --channel marketplace --to offers.jsonl.gz
     """
     target = load()
-    with Steps() as steps, steps.step(f"export {form.value}"):
-        written = _write(target, form, channel)
+    with Steps() as steps, steps.step(f"export {form.value}") as step:
+        written = _write(target, form, channel, step)
         if to is not None:
             to.write_bytes(_content(target, written))
     show(
@@ -47,12 +51,21 @@ def export(
     )
 
 
-def _write(target: Target, form: Format, channel: str) -> dict[str, Any]:
-    """Bucket, key and size of the file that the function has written."""
-    answer = target.invoke(target.export_function, {"format": form.value, "channel": channel})
-    (written,) = answer["exports"]
-    file: dict[str, Any] = written
-    return file
+def _write(target: Target, form: Format, channel: str, step: Step) -> dict[str, Any]:
+    """Bucket, key and size of the file that the function has written, in as many runs as it
+    needs."""
+    request: dict[str, Any] = {"format": form.value, "channel": channel}
+    while True:
+        answer = target.invoke(target.export_function, request)
+        if answer["exports"]:
+            (written,) = answer["exports"]
+            file: dict[str, Any] = written
+            return file
+        progress = answer["progress"]
+        products = progress["counts"].get(f"{form.value}.products", 0)
+        step.note(f"{progress['done']} of {progress['segments']} segments, {products} products")
+        request["round"] = progress["round"]
+        time.sleep(PAUSE_SECONDS)
 
 
 def _content(target: Target, written: dict[str, Any]) -> bytes:

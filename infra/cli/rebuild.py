@@ -1,17 +1,19 @@
 """`norain rebuild`: the availability packs made again, by the function that does it."""
 
-from collections.abc import Iterator
+import time
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from infra.cli.output import show
-from infra.local.steps import Steps
+from infra.local.steps import Step, Steps
 from infra.local.target import Target, load
 
 SKUS_PER_CALL = 200
 MOST_SHOWN = 20
+PAUSE_SECONDS = 1
+"""Between two runs: helpers may hold all segments that remain."""
 
 
 class Projection(StrEnum):
@@ -32,39 +34,38 @@ def rebuild(
     norain rebuild availability --sku 1082185
     """
     target = load()
-    with Steps() as steps:
-        with steps.step("find the SKUs"):
-            wanted = sku or _skus(target)
-        changed: list[str] = []
-        with steps.step(f"rebuild {projection.value}", total=len(wanted)) as step:
-            for done, rebuilt in _rebuild(target, wanted):
-                changed += rebuilt
-                step.advance(done)
+    with Steps() as steps, steps.step(f"rebuild {projection.value}") as step:
+        skus, replaced, names = _named(target, sku) if sku else _all(target, step)
     show(
-        {"skus": len(wanted), "rebuilt": changed},
-        f"{len(wanted)} SKUs, {len(changed)} differed from their positions and were replaced"
-        + (f": {', '.join(changed[:MOST_SHOWN])}" if changed else ""),
+        {"skus": skus, "replaced": replaced, "rebuilt": names},
+        f"{skus} SKUs, {replaced} differed from their positions and were replaced"
+        + (f": {', '.join(names[:MOST_SHOWN])}" if names else ""),
     )
 
 
-def _skus(target: Target) -> list[str]:
-    """Every SKU that has positions or a pack."""
-    skus: set[str] = set()
-    for of in ("positions", "packs"):
-        request: dict[str, Any] = {"of": of}
-        while True:
-            page = target.invoke(target.rebuild_function, {"skus": request})
-            skus.update(page["skus"])
-            if page["after"] is None:
-                break
-            request["after"] = page["after"]
-    return sorted(skus)
+def _all(target: Target, step: Step) -> tuple[int, int, list[str]]:
+    """The numbers of SKUs and of replaced packs, and the names of those that no helper has
+    replaced."""
+    request: dict[str, Any] = {"rebuild": "all"}
+    names: list[str] = []
+    while True:
+        answer = target.invoke(target.rebuild_function, request)
+        names += answer["rebuilt"]
+        progress = answer["progress"]
+        counts = progress["counts"]
+        step.note(f"{progress['done']} of {progress['segments']} segments")
+        if progress["ended_at"] is not None:
+            return counts.get("skus", 0), counts.get("rebuilt", 0), sorted(names)
+        request["round"] = progress["round"]
+        time.sleep(PAUSE_SECONDS)
 
 
-def _rebuild(target: Target, skus: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """For each call: how many SKUs are done, and which packs were replaced."""
-    while skus:
-        batch, skus = skus[:SKUS_PER_CALL], skus[SKUS_PER_CALL:]
+def _named(target: Target, skus: list[str]) -> tuple[int, int, list[str]]:
+    names: list[str] = []
+    remaining = skus
+    while remaining:
+        batch, remaining = remaining[:SKUS_PER_CALL], remaining[SKUS_PER_CALL:]
         answer = target.invoke(target.rebuild_function, {"rebuild": batch})
-        yield len(batch) - len(answer["left"]), answer["rebuilt"]
-        skus = answer["left"] + skus
+        names += answer["rebuilt"]
+        remaining = answer["left"] + remaining
+    return len(skus), len(names), names

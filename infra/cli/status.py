@@ -1,21 +1,32 @@
-"""`norain status`: queues and tables of a running system, and how far availability is behind."""
+"""`norain status`: queues, tables and walks of a running system, and how far availability is
+behind."""
 
 import importlib.metadata
 import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.cli.output import show, table
 from infra.local import cloud, deploy
 from infra.local.cloud import Cloud, CloudFailed
 from infra.local.target import Target, load
+from shared.aws import walks
+from shared.aws.items import from_item, to_item
+from shared.aws.walks import Walk
 
 GENERATED = re.compile(
     r"^norain-(?P<stage>\w+)-(?P<stack>[A-Za-z]+)-(?P<name>\w+?)[0-9A-F]{8}-\w+$"
 )
 LOOK_BACK_SECONDS = 3600
+WALKS = (
+    Walk("config", "export/web"),
+    Walk("config", "rules"),
+    Walk("config", "rebuild"),
+    Walk("stock", "audit"),
+)
 COUNTS = {
     "waiting": "ApproximateNumberOfMessages",
     "in_flight": "ApproximateNumberOfMessagesNotVisible",
@@ -24,7 +35,8 @@ COUNTS = {
 
 
 def status() -> None:
-    """Show what is running and stored, what waits in the queues, and the lag of availability.
+    """Show what is running and stored, what waits in the queues, how far the exports, the announced
+    rules and the audit are, and the lag of availability.
 
     \b
     norain status
@@ -49,6 +61,26 @@ def status() -> None:
             [(row["queue"], row["waiting"], row["in_flight"]) for row in report["queues"]],
         ),
         table("tables", ("table", "items"), report["tables"].items()),
+        table(
+            "walks",
+            ("walk", "round", "segments", "done", "workers", "seconds", "ended", "counts"),
+            [
+                (
+                    row["walk"],
+                    row["round"],
+                    row["segments"],
+                    row["done"],
+                    row["workers"],
+                    row["seconds"],
+                    row["ended_at"] or "",
+                    ", ".join(
+                        f"{name} {count} ({count / max(1, row['seconds']):.0f}/s)"
+                        for name, count in row["counts"].items()
+                    ),
+                )
+                for row in report["walks"]
+            ],
+        ),
         f"availability: {report['availability']['told']}",
         "  ".join(f"{name} {version}" for name, version in report["versions"].items()),
     )
@@ -63,6 +95,7 @@ def _report(target: Target, running: Cloud, digest: str) -> dict[str, Any]:
         "code": {"deployed": target.digest, "current": target.digest == digest},
         "queues": sorted(_queues(target), key=lambda row: str(row["queue"])),
         "tables": dict(_tables(target)),
+        "walks": list(_walks(target)),
         "availability": _availability(target),
         "versions": {
             name: importlib.metadata.version(name) for name in ("norain", "ministack", "boto3")
@@ -86,6 +119,21 @@ def _tables(target: Target) -> Iterator[tuple[str, int]]:
     for name, table_name in target.tables.items():
         described = target.dynamodb.describe_table(TableName=table_name)
         yield name, described["Table"]["ItemCount"]
+
+
+def _walks(target: Target) -> Iterator[dict[str, Any]]:
+    """How far the rounds over whole tables are (shared/aws/walks.py)."""
+    now = datetime.now(UTC)
+    for walk in WALKS:
+        pages = target.dynamodb.get_paginator("query").paginate(
+            TableName=target.tables[walk.table],
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": walks.partition(walk)}),
+        )
+        items = [from_item(item) for page in pages for item in page["Items"]]
+        progress = walks.progress_of(walk, items, now)
+        if progress is not None:
+            yield progress.summary(now)
 
 
 def short(name: str) -> str:

@@ -7,7 +7,9 @@ from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
 from infra.bucket import bucket
+from infra.concurrency import EXPORT_HELPERS, REBUILD_HELPERS, RULES_HELPERS
 from infra.function import READ, STATEMENTS, WRITE, Function
+from infra.helpers import with_helpers
 from infra.platform import Platform
 from infra.schedule import Schedule
 from infra.stacks.data import Data
@@ -17,10 +19,18 @@ from shared import schema
 
 LAG_MS = 5000
 HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEARTBEAT")}}}}
-UNTOLD_SECONDS = 7200
-"""After a change for all channels, 1,400 SKUs at 500 locations are checked per minute."""
-EXPORT_MINUTES = 60
+UNTOLD_SECONDS = 3600
+"""Twice the time that 500,000 SKUs may take."""
+TELL_SECONDS = 300
+REBUILD_SECONDS = 900
+EXPORT_MINUTES = 5
+"""How often a round is continued, or begun when one is due."""
 EXPORT_SECONDS = 900
+STALE_SECONDS = 3 * 3600
+"""A round begins every hour; one of 1,000,000 SKUs takes most of an hour."""
+PIECES_DAYS = 3
+"""A day longer than functions.availability.export.PIECES_KEPT."""
+EXPORT_FORMATS = ("google", "schema.org")
 EXPORT_CHANNEL = "web"
 """The channel whose stock rules apply to the files for search engines."""
 
@@ -97,9 +107,11 @@ class Availability(Stack):
             platform,
             handler="functions.availability.tell_rules.handler",
             description="publishes the statuses that changed stock rules cause",
-            timeout_seconds=50,
+            timeout_seconds=TELL_SECONDS,
+            sends_to_itself=True,
             memory=1769,  # one whole virtual CPU: it evaluates each pack for each channel
         )
+        with_helpers(self, "RulesHelp", platform, tell_rules, RULES_HELPERS)
         events.let(tell_rules)
         data.let(tell_rules, schema.AVAILABILITY, *READ, "dynamodb:Scan")
         data.let(tell_rules, schema.CONFIG, *READ, "dynamodb:PutItem")
@@ -120,9 +132,12 @@ class Availability(Stack):
             platform,
             handler="functions.availability.rebuild.handler",
             description="rebuilds the packs from the stock positions, on request",
-            timeout_seconds=60,
+            timeout_seconds=REBUILD_SECONDS,
+            sends_to_itself=True,
             memory=1769,  # one whole virtual CPU: it parses what it reads
         )
+        with_helpers(self, "RebuildHelp", platform, rebuild, REBUILD_HELPERS)
+        data.let(rebuild, schema.CONFIG, *READ, "dynamodb:PutItem")
         data.let(rebuild, schema.AVAILABILITY, *READ, *WRITE, "dynamodb:Scan")
         data.let(rebuild, schema.STOCK, *READ, "dynamodb:Scan", "dynamodb:UpdateItem")
         data.let(rebuild, schema.CATALOG, *READ)
@@ -148,7 +163,10 @@ class Availability(Stack):
             self,
             "Exports",
             platform,
-            rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1))],
+            rules=[
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
+                s3.LifecycleRule(prefix="pieces/", expiration=Duration.days(PIECES_DAYS)),
+            ],
         )
         export = Function(
             self,
@@ -161,12 +179,32 @@ class Availability(Stack):
                 "NORAIN_EXPORT_CHANNEL": EXPORT_CHANNEL,
             },
             timeout_seconds=EXPORT_SECONDS,
+            sends_to_itself=True,
             memory=1769,  # one whole virtual CPU: it writes and compresses a line for each store
         )
         data.let(export, schema.AVAILABILITY, *READ, "dynamodb:Scan")
         data.let(export, schema.CATALOG, *READ)
-        data.let(export, schema.CONFIG, *READ)
-        export.allow(["s3:PutObject", "s3:AbortMultipartUpload"], [exports.arn_for_objects("*")])
-        Schedule(self, "ExportEveryHour", platform, export, EXPORT_MINUTES)
+        data.let(export, schema.CONFIG, *READ, "dynamodb:PutItem")
+        export.allow(
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+            [exports.arn_for_objects("*")],
+        )
+        export.allow(["s3:DeleteObject"], [exports.arn_for_objects("pieces/*")])
+        # Without this permission a missing object is an error 403 and not 404.
+        export.allow(["s3:ListBucket"], [exports.bucket_arn])
+        with_helpers(self, "ExportHelp", platform, export, EXPORT_HELPERS)
+        Schedule(self, "ExportInRounds", platform, export, EXPORT_MINUTES)
+        for form in EXPORT_FORMATS:
+            alarm(
+                self,
+                "Stale" + form.title().replace(".", ""),
+                problem=f"the file of availability for {form} is old, or does not exist",
+                first_step="does the export fail? `norain status` shows how far its round is",
+                metric=logged_metric(
+                    "ExportAge", "availability", "Maximum", 3 * EXPORT_MINUTES, format=form
+                ),
+                at_least=STALE_SECONDS,
+                missing_rings=True,
+            )
         CfnOutput(self, "AvailabilityExport", value=export.function.function_name)
         CfnOutput(self, "ExportsBucketName", value=exports.bucket_name)

@@ -22,9 +22,11 @@ INGEST_SECONDS = 300
 ARCHIVE_SECONDS = 60
 EXPIRE_SECONDS = 60
 FILE_DAYS = 90
-AUDIT_SECONDS = 290
+AUDIT_SECONDS = 900
 AUDIT_MINUTES = 5
-"""A run ends before the next one begins, because runs share one cursor."""
+"""Three runs may share a round, as many as functions.stock.audit.WORKERS."""
+UNAUDITED_SECONDS = 36 * 3600
+"""A round of 10,000,000 positions takes half a day, and the rest before it as long."""
 EXPIRED_ROW = {
     "eventName": lambda_.FilterRule.is_equal("REMOVE"),
     "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.begins_with("MOVE#")}}},
@@ -128,7 +130,7 @@ class Stock(Stack):
             timeout_seconds=AUDIT_SECONDS,
             memory=1769,  # one whole virtual CPU: it parses what it reads
         )
-        data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan")
+        data.let(audit, schema.STOCK, *READ, *WRITE, "dynamodb:Scan", "dynamodb:BatchWriteItem")
         data.let(audit, schema.ORDERS, *READ)
         data.let(audit, schema.CONFIG, "dynamodb:GetItem")  # the stock rules in force
         events.let(audit)
@@ -140,6 +142,15 @@ class Stock(Stack):
             first_step="see the event stock.drift, run `norain audit`",
             # A run logs at its end: a period of one run may have no figure, or two.
             metric=logged_metric("StockDrift", "stock", "Maximum", 3 * AUDIT_MINUTES),
+            missing_rings=True,
+        )
+        alarm(
+            self,
+            "Unaudited",
+            problem="some position was not audited for a day and a half",
+            first_step="`norain status` shows how far the audit is; does it fail?",
+            metric=logged_metric("StockUnaudited", "stock", "Maximum", 3 * AUDIT_MINUTES),
+            at_least=UNAUDITED_SECONDS,
             missing_rings=True,
         )
 

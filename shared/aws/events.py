@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,15 +48,19 @@ def publish(
             raise Busy(f"{failed} events did not reach the bus {bus}")
 
 
-def send(bus: str, events: Sequence[Mapping[str, Any]]) -> int:
+def send(
+    bus: str, events: Sequence[Mapping[str, Any]], too_late: Callable[[], bool] | None = None
+) -> int:
     """Publishes CloudEvents in their order; returns how many of the first ones were certainly
     taken.
 
     It ends with the first call in which an event is refused: later events overtake that one by at
-    most the events of one call.
+    most the events of one call. It ends before a call for which it is ``too_late``.
     """
     sent = 0
     for texts in _calls([json.dumps(event, ensure_ascii=False) for event in events]):
+        if too_late is not None and too_late():
+            return sent
         answer = client("events").put_events(
             Entries=[
                 {

@@ -56,7 +56,7 @@ def metered() -> Iterator[Units]:
     def took(parsed: dict[str, Any], model: Any, **_: Any) -> None:
         told = parsed.get("ConsumedCapacity", [])
         total = sum(one["CapacityUnits"] for one in (told if isinstance(told, list) else [told]))
-        if "Get" in model.name or model.name == "Query":
+        if "Get" in model.name or model.name in {"Query", "Scan"}:
             units.reads += 1
             units.read += total
             return

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.availability import export
 from infra import asyncapi, bundle, openapi
 from infra.stacks.access import CLIENTS
 from infra.stacks.api import function_of, operations
@@ -101,7 +102,9 @@ def test_a_message_stays_hidden_for_six_times_its_workers_time_out(cloud: Templa
         if function.properties["Handler"] == "functions.stock.apply_feed.handler"
     )
     feed = next(
-        queue for queue in cloud.of("AWS::SQS::Queue") if "RedrivePolicy" in queue.properties
+        queue
+        for queue in cloud.of("AWS::SQS::Queue")
+        if "RedrivePolicy" in queue.properties and queue.name.startswith("FeedQueue")
     )
     assert feed.properties["VisibilityTimeout"] == 6 * worker.properties["Timeout"]
 
@@ -388,7 +391,54 @@ def test_a_rule_that_feeds_a_queue_keeps_what_the_queue_does_not_take(cloud: Tem
     assert "DeadLetters" in json.dumps(target["DeadLetterConfig"])
 
 
-@pytest.mark.parametrize("metric", ["StockDrift", "AvailabilityLag"])
+@pytest.mark.parametrize("form", export.FILES)
+def test_a_file_that_is_old_or_was_never_written_wakes_somebody(
+    cloud: Templates, form: str
+) -> None:
+    (made,) = (
+        made
+        for made in alarms(cloud)
+        if made.properties.get("MetricName") == "ExportAge"
+        and {"Name": "format", "Value": form} in made.properties["Dimensions"]
+    )
+    assert made.properties["TreatMissingData"] == "breaching"
+    assert made.properties["Threshold"] > 2 * export.EVERY.total_seconds()
+
+
+def test_pieces_of_an_export_are_kept_while_its_round_may_need_them(cloud: Templates) -> None:
+    (made,) = [
+        one
+        for one in cloud.of("AWS::S3::Bucket")
+        if "Availability" in one.stack and one.name.startswith("Exports")
+    ]
+    days = [
+        rule["ExpirationInDays"]
+        for rule in made.properties["LifecycleConfiguration"]["Rules"]
+        if rule.get("Prefix") == "pieces/"
+    ]
+    assert days == [export.PIECES_KEPT.days + 1]
+
+
+@pytest.mark.parametrize("stack", ["Availability"])
+def test_helpers_run_as_long_as_their_function_and_no_more_of_them_than_it_calls(
+    cloud: Templates, stack: str
+) -> None:
+    called = [
+        made.properties["Environment"]["Variables"]
+        for made in cloud.of("AWS::Lambda::Function")
+        if stack in made.stack and "NORAIN_HELPERS" in made.properties["Environment"]["Variables"]
+    ]
+    assert called
+    limits = [
+        made.properties["ScalingConfig"]["MaximumConcurrency"]
+        for made in cloud.of("AWS::Lambda::EventSourceMapping")
+        if stack in made.stack and "Help" in json.dumps(made.properties["EventSourceArn"])
+    ]
+    assert sorted(limits) == sorted(int(variables["NORAIN_HELPERS"]) for variables in called)
+    assert all("NORAIN_HELPERS_QUEUE" in variables for variables in called)
+
+
+@pytest.mark.parametrize("metric", ["StockDrift", "StockUnaudited", "AvailabilityLag"])
 def test_a_worker_that_measures_nothing_wakes_somebody(cloud: Templates, metric: str) -> None:
     """A dead projector reports no lag, and a dead audit no drift."""
     (made,) = (made for made in alarms(cloud) if made.properties.get("MetricName") == metric)

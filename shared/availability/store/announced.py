@@ -1,6 +1,7 @@
 """How far channels have been informed of new rules of channel stock: table ``config``.
 
-    pk CHANNEL_STOCK   sk told   the rules announced for all SKUs, and how far the next ones are
+    pk CHANNEL_STOCK   sk told   the rules announced for all SKUs, and those that come next (0.2 KB)
+    pk WALK#rules                the round that announces the next ones (shared/aws/walks.py)
 
 A change of rules is announced SKU by SKU, which takes some minutes. Meanwhile a channel may know a
 SKU under the announced rules, under those in force, or under any in between.
@@ -15,10 +16,12 @@ from typing import Any
 from shared.availability.model.channel import confidence_in, sellable_columns, sellable_pack
 from shared.availability.model.events import PackViews
 from shared.availability.model.pack import Pack, to_columns
+from shared.availability.store.packs import is_first, packs_of
 from shared.aws import dynamodb as tables
 from shared.aws.expression import Condition
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
+from shared.aws.walks import Segment, Walk, key_after, start_key
 from shared.catalog.model import Product
 from shared.instants import rfc3339
 from shared.stock.model.rules import (
@@ -35,8 +38,7 @@ from shared.stock.store.rules import CHANNEL_STOCK, NO_RULES
 TOLD = "told"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
-After = Mapping[str, str]
-"""Where a walk over SKUs continues: a key, or ``{"sku": sku}``."""
+WALK = Walk("config", "rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,10 @@ class RulesState:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementProgress:
-    """All SKUs are announced under ``announced``; those through ``after`` also under ``coming``."""
+    """All SKUs are announced under ``announced``; some of them also under ``coming``."""
 
     announced: RulesState = RulesState()
     coming: RulesState | None = None
-    after: After | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,30 @@ def read_progress() -> AnnouncementProgress | None:
     if item is None:
         return None
     coming = item.get("coming")
-    return AnnouncementProgress(
-        _state(item["told"]), _state(coming) if coming else None, item.get("after")
+    return AnnouncementProgress(_state(item["told"]), _state(coming) if coming else None)
+
+
+def plan_of(announcement: AnnouncementProgress) -> dict[str, Any]:
+    """The plan of the round that announces ``coming``."""
+    return {
+        "announced": _item(announcement.announced),
+        "coming": _item(announcement.coming or announcement.announced),
+    }
+
+
+def announcement_of(plan: Mapping[str, Any]) -> AnnouncementProgress:
+    """The announcement of a round's plan."""
+    return AnnouncementProgress(_state(plan["announced"]), _state(plan["coming"]))
+
+
+def packs_page(segment: Segment, limit: int) -> tuple[dict[str, Pack], Mapping[str, str] | None]:
+    """The packs on the next page of the segment, by SKU, and the key to continue after. A Scan
+    reads each pack once: 0.5 read units per 4 KB. A pack in several items is read as a whole when
+    its first item is met."""
+    page = tables.scan_page(
+        table_name("availability"), limit, start_key(segment.after), **segment.scan_arguments
     )
+    return packs_of(item for item in page.items if is_first(item)), key_after(page.last)
 
 
 def rules_changes(since: RulesState, now: RulesState) -> list[RulesChange]:
@@ -202,7 +224,6 @@ def save_progress(was: AnnouncementProgress | None, new: AnnouncementProgress) -
         "sk": TOLD,
         "told": _item(new.announced),
         "coming": _item(new.coming) if new.coming else None,
-        "after": new.after,
     }
     refused = tables.write(
         "put_item", TableName=table_name("config"), Item=to_item(item), **condition.arguments()

@@ -52,18 +52,18 @@ def _overdue(
 
 
 def reserved_by_open(
-    named: Iterable[str] = (),
+    named: Iterable[str] = (), *, indexed: bool = True
 ) -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
     """The units by (SKU, location_id) that each open order reserves, with the id of the hold that
     it was made from; then those that each transfer reserves until it is shipped.
 
     Every order that reserves units has a deadline, so that the index by_deadline names it. The
     index may be behind: the units are read from the orders themselves (strongly consistent), and
-    ``named`` orders and transfers are read in addition.
+    ``named`` orders and transfers are read in addition, or alone when not ``indexed``.
     """
     ids = frozenset(named)
     keys = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
-    for deadline_key in orders_due():
+    for deadline_key in orders_due() if indexed else ():
         keys |= _keys_with_deadline(deadline_key)
     remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):
@@ -72,7 +72,7 @@ def reserved_by_open(
             parts = (fulfillment_of_row(row) for row in item["fulfillments"])
             yield item.get("hold_id"), units_held(parts)
     keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
-    for deadline_key in transfers_due():
+    for deadline_key in transfers_due() if indexed else ():
         keys |= _keys_with_deadline(deadline_key)
     remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):

@@ -9,6 +9,7 @@
 Expired ledger rows are not drift: the oldest row that is left gives the balance before it.
 """
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,9 +61,22 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The sums of a ledger that was complete through ``version`` when it was audited."""
+
+    version: int = 0
+    on_hand: int = 0
+    reserved: int = 0
+
+
+BEGINNING = Checkpoint()
+"""The checkpoint of a ledger of which nothing has been audited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """The sum of a position's ledger rows through ``version``: ``rows`` is their number, ``gaps``
-    the missing rows between them."""
+    the missing rows between them. The rows through ``start`` are those of a checkpoint."""
 
     version: int = 0
     rows: int = 0
@@ -70,11 +84,12 @@ class Ledger:
     reserved: int = 0
     gaps: tuple[Gap, ...] = ()
     last: LedgerRow | None = None
+    start: int = 0
 
     @property
     def missing(self) -> int:
         return sum(
-            gap.after.version - (gap.before.version if gap.before else 0) - 1
+            gap.after.version - (gap.before.version if gap.before else self.start) - 1
             for gap in self.gaps
             if gap.after
         )
@@ -99,29 +114,59 @@ def promised(
     return units
 
 
-def ledger_of(rows: Iterable[LedgerRow], version: int, oldest: datetime) -> Ledger:
-    """Sums ``rows``, in rising order, through ``version``. Rows from before ``oldest`` may have
-    expired."""
-    count = on_hand = reserved = 0
+def ledger_of(
+    rows: Iterable[LedgerRow], version: int, oldest: datetime, start: Checkpoint = BEGINNING
+) -> Ledger:
+    """Sums ``rows``, in rising order and behind ``start``, through ``version``. Rows from before
+    ``oldest`` may have expired."""
+    count, on_hand, reserved = start.version, start.on_hand, start.reserved
     gaps: list[Gap] = []
     last: LedgerRow | None = None
     for row in rows:
         if row.version > version:
             break
-        at = last.version if last else 0
+        at = last.version if last else start.version
         if row.version > at + 1:
             before = row.on_hand - row.delta, _reserved(row) - row.reserved_delta
             if row.previous_at is None or row.previous_at < oldest:
                 gaps, (on_hand, reserved), count = [], before, 0
             else:
                 gaps.append(Gap(last, row))
-                on_hand += before[0] - (last.on_hand if last else 0)
-                reserved += before[1] - (_reserved(last) if last else 0)
+                on_hand += before[0] - (last.on_hand if last else start.on_hand)
+                reserved += before[1] - (_reserved(last) if last else start.reserved)
         on_hand += row.delta
         reserved += row.reserved_delta
         count += 1
         last = row
-    return Ledger(last.version if last else 0, count, on_hand, reserved, tuple(gaps), last)
+    through = last.version if last else start.version
+    return Ledger(through, count, on_hand, reserved, tuple(gaps), last, start.version)
+
+
+MOST_ROWS_BEHIND = 16
+"""Ledger rows behind a checkpoint before it moves on: two or three read units of them."""
+QUIET = timedelta(days=1)
+"""A position that was not written for this long gets its checkpoint in any case: its ledger need
+not be read again."""
+
+
+def next_checkpoint(
+    position: Position, ledger: Ledger, checkpoint: Checkpoint, now: datetime
+) -> Checkpoint | None:
+    """The checkpoint to store for a position without drifts; None where the stored one does."""
+    if ledger.gaps or ledger.version != position.version or ledger.version == checkpoint.version:
+        return None
+    if ledger.version - checkpoint.version < MOST_ROWS_BEHIND and position.updated_at > now - QUIET:
+        return None
+    return Checkpoint(ledger.version, ledger.on_hand, ledger.reserved)
+
+
+FULL_ROUNDS = 28
+"""In as many rounds the whole ledger of every position is read once."""
+
+
+def in_full(key: PositionKey, round_number: int) -> bool:
+    """Whether this round reads the whole ledger of the position."""
+    return zlib.crc32("#".join(key).encode()) % FULL_ROUNDS == round_number % FULL_ROUNDS
 
 
 def find_drifts(

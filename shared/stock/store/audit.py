@@ -1,23 +1,30 @@
 """Reads and repairs of the audit in table ``stock``.
 
-pk AUDIT   sk AUDIT    where the audit continues, and the results of its present round
+    pk WALK#audit                            how far its round is (shared/aws/walks.py)
+    pk SKU#<sku>   sk AUDITED#<location>     a checkpoint of the position's ledger (0.2 KB)
+
+Checkpoints are sums of rows, and rows never change: one that was read or written late is true all
+the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.expression import Update
 from shared.aws.items import Item, to_item
+from shared.aws.walks import CLOSING_LEASE, Walk
 from shared.instants import rfc3339
 from shared.stock import store
 from shared.stock.model.audit import (
+    BEGINNING,
     REPAIR_REST,
     SOURCE,
+    Checkpoint,
     Gap,
     Ledger,
     Units,
@@ -31,58 +38,33 @@ from shared.stock.model.ledger import LedgerEntry, LedgerRow
 from shared.stock.model.position import Hold, HoldState, Position, PositionKey
 from shared.stock.model.tidying import Leftovers
 from shared.stock.store import HOLDS, slot_sales
+from shared.stock.store.rows import move_key
 
-CURSOR = Key("", "AUDIT", "AUDIT")
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRound:
-    """A walk over all positions: it continues behind the key ``after``, None at its beginning."""
-
-    began_at: datetime
-    after: Item | None = None
-    positions: int = 0
-    drifts: int = 0
-
-
-def current_round(now: datetime) -> AuditRound:
-    """The round that is under way, or a new one."""
-    cursor = tables.get(store.stock_table(), CURSOR.pk, CURSOR.sk, consistent=True)
-    if cursor is None or not cursor.get("after"):
-        return AuditRound(now)
-    return AuditRound(
-        datetime.fromisoformat(cursor["began_at"]),
-        to_item(cursor["after"]),
-        cursor["positions"],
-        cursor["drifts"],
-    )
-
-
-def save_round(walked: AuditRound) -> None:
-    """Saves where the round continues."""
-    after = {name: value["S"] for name, value in (walked.after or {}).items()}
-    tables.write(
-        "put_item",
-        TableName=store.stock_table(),
-        Item=to_item(
-            {
-                "pk": CURSOR.pk,
-                "sk": CURSOR.sk,
-                "began_at": rfc3339(walked.began_at),
-                "after": after,
-                "positions": walked.positions,
-                "drifts": walked.drifts,
-            }
-        ),
-    )
+WALK = Walk("stock", "audit", CLOSING_LEASE)
+"""A step may read every open hold and order again, which takes minutes."""
+SUMMED = (
+    "version",
+    "on_hand",
+    "available",
+    "delta",
+    "reserved_delta",
+    "recorded_at",
+    "previous_at",
+    "feed_version",
+    "moved_at",
+)
+"""What sums and gaps need of a ledger row: its entries are half of what there is to parse."""
 
 
 def position_keys_page(
-    limit: int, after: Item | None = None
+    limit: int, after: Item | None = None, part: Mapping[str, int] | None = None
 ) -> tuple[list[PositionKey], Item | None]:
-    """Keys of about ``limit`` positions behind ``after``, and the key to continue after. Costs one
-    read unit per 100 or so, because the index holds keys only."""
-    page = tables.scan_page(store.stock_table(), limit, after, IndexName="by_location")
+    """Keys of about ``limit`` positions behind ``after``, and the key to continue after. ``part``
+    is a segment of a parallel Scan. Costs one read unit per 100 or so, because the index holds keys
+    only."""
+    page = tables.scan_page(
+        store.stock_table(), limit, after, IndexName="by_location", **(part or {})
+    )
     return [
         (item["pk"].removeprefix("SKU#"), item["sk"].removeprefix("LOC#"))
         for item in page.items
@@ -90,12 +72,37 @@ def position_keys_page(
     ], page.last
 
 
-OpenOrders = Callable[[Iterable[str]], Iterable[tuple[str | None, Units]]]
-"""Reads the units that open orders and transfers hold, each with the id of the hold that it was
-converted from: those in an index, and those named."""
+def checkpoints(places: Iterable[PositionKey]) -> dict[PositionKey, Checkpoint]:
+    """The stored checkpoints of positions: one call per 100."""
+    table = store.stock_table()
+    keys = {Key(table, f"SKU#{sku}", f"AUDITED#{at}"): (sku, at) for sku, at in places}
+    return {
+        keys[key]: Checkpoint(item["version"], item["on_hand"], item["reserved"])
+        for key, item in tables.get_many(keys).items()
+    }
 
 
-def promised_units(orders: OpenOrders, positions: Iterable[Position] = ()) -> Units:
+def save_checkpoints(audited: Mapping[PositionKey, Checkpoint]) -> None:
+    """Stores checkpoints over older ones: 1 write each, 25 per call."""
+    items = [
+        to_item({"pk": f"SKU#{sku}", "sk": f"AUDITED#{at}", **asdict(checkpoint)})
+        for (sku, at), checkpoint in audited.items()
+    ]
+    tables.put_many(store.stock_table(), items)
+
+
+class OpenOrders(Protocol):
+    """Reads the units that open orders and transfers hold, each with the id of the hold that it was
+    converted from: those ``named``, and with ``indexed`` those in an index."""
+
+    def __call__(
+        self, named: Iterable[str] = (), *, indexed: bool = True
+    ) -> Iterable[tuple[str | None, Units]]: ...
+
+
+def promised_units(
+    orders: OpenOrders, positions: Iterable[Position] = (), *, indexed: bool = True
+) -> Units:
     """Units promised by open holds and by ``orders``. Holds are read first (see
     model.audit.promised).
 
@@ -104,18 +111,18 @@ def promised_units(orders: OpenOrders, positions: Iterable[Position] = ()) -> Un
     units there is named in the ledger, and is read too.
     """
     named = {acted for position in positions for acted in _writers_of(position)}
-    holds = _holds({name for source, name in named if source == HOLDS})
+    holds = _holds({name for source, name in named if source == HOLDS}, indexed=indexed)
     converted = {hold.order_id for hold in holds.values() if hold.order_id}
     open_ = {name: hold.lines for name, hold in holds.items() if hold.state is HoldState.OPEN}
     others = {name for source, name in named if source != HOLDS}
-    return promised(open_, orders(others | converted))
+    return promised(open_, orders(others | converted, indexed=indexed))
 
 
-def _holds(named: Iterable[str]) -> dict[str, Hold]:
-    """The holds in the index of deadlines and the ``named`` ones, by id. An expired hold is open
-    until it is swept."""
+def _holds(named: Iterable[str], *, indexed: bool) -> dict[str, Hold]:
+    """The ``named`` holds, and with ``indexed`` those in the index of deadlines, by id. An expired
+    hold is open until it is swept."""
     keys = {Key(store.stock_table(), f"HOLD#{name}", "HOLD") for name in named}
-    for shard in range(store.SHARDS):
+    for shard in range(store.SHARDS if indexed else 0):
         keys |= {
             Key(store.stock_table(), row["pk"], row["sk"])
             for row in tables.query(
@@ -145,33 +152,52 @@ def _writers_of(position: Position) -> set[tuple[str, str]]:
     }
 
 
-def read_ledger(position: Position, now: datetime) -> Ledger:
-    """The sum of the ledger through the version of ``position`` (strongly consistent).
+def read_ledger(
+    position: Position,
+    now: datetime,
+    start: Checkpoint = BEGINNING,
+    *,
+    consistent: bool = True,
+) -> Ledger:
+    """The sum of the ledger through the version of ``position``, of which only the rows behind
+    ``start`` are read: no call when the position has not been written since.
 
     The rows of a position that was not written within LEDGER_KEPT have expired: its own values are
     returned.
     """
-    if position.updated_at < now - store.LEDGER_KEPT:
+    oldest = now - store.LEDGER_KEPT
+    if position.updated_at < oldest:
         return Ledger(position.version, 0, position.on_hand, position.reserved)
-    return ledger_of(_rows_rising(position), position.version, now - store.LEDGER_KEPT)
+    if start.version == position.version:
+        rows: Iterator[LedgerRow] = iter(())
+    else:
+        rows = _rows_rising(position, start.version, SUMMED, consistent=consistent)
+    return ledger_of(rows, position.version, oldest, start)
 
 
-def _rows_rising(position: Position) -> Iterator[LedgerRow]:
-    return map(
-        store.row_of_item,
-        tables.query(
-            store.stock_table(),
-            "pk = :pk AND sk BETWEEN :first AND :last",
-            to_item(
-                {
-                    ":pk": f"SKU#{position.sku}",
-                    ":first": f"MOVE#{position.location_id}#",
-                    ":last": f"MOVE#{position.location_id}#~",
-                }
-            ),
-            ConsistentRead=True,
+def _rows_rising(
+    position: Position,
+    behind: int = 0,
+    only: Sequence[str] = (),
+    *,
+    consistent: bool = True,
+) -> Iterator[LedgerRow]:
+    """The rows behind the version ``behind``; with ``only`` these attributes, without entries."""
+    projection = {"ProjectionExpression": ", ".join(only)} if only else {}
+    items = tables.query(
+        store.stock_table(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":pk": f"SKU#{position.sku}",
+                ":first": move_key(position.location_id, behind + 1),
+                ":last": f"MOVE#{position.location_id}#~",
+            }
         ),
+        ConsistentRead=consistent,
+        **projection,
     )
+    return (store.row_of_item({"entries": (), **item}) for item in items)
 
 
 def tidy(position: Position, leftovers: Leftovers, now: datetime) -> bool:

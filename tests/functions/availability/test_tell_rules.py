@@ -1,6 +1,7 @@
 """What the bus hears when the rules of channel stock change, while packs change as well."""
 
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,10 @@ from shared.availability.model.answer import status
 from shared.availability.model.channel import sellable_pack
 from shared.availability.model.confidence import PickOutcome
 from shared.availability.model.pack import PackChange, PackRow, to_columns
-from shared.availability.store import announced, confidence, rebuild
+from shared.availability.store import announced, confidence
 from shared.availability.store.announced import AnnouncementProgress, RulesState
 from shared.availability.store.packs import packs
+from shared.aws import walks
 from shared.aws.clients import dynamodb
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
@@ -59,6 +61,7 @@ class Context:
 def clock(environment: pytest.MonkeyPatch, fake_tables: None) -> None:
     Clock.set_to = AT
     environment.setattr(tell_rules, "datetime", Clock)
+    environment.setattr(tell_rules, "SEGMENTS", 3)
     environment.setattr(publish_events, "datetime", Clock)
     rules_store.active_cache.clear()
     assert told() == {"events": 0, "left": False}
@@ -82,6 +85,12 @@ def through() -> RulesState:
     return found.announced
 
 
+def release_leases(environment: pytest.MonkeyPatch) -> None:
+    """The time passes until the leases of dead workers have ended."""
+    real = walks.now
+    environment.setattr(walks, "now", lambda: real() + walks.CLOSING_LEASE)
+
+
 numbers = itertools.count(1)
 
 
@@ -103,6 +112,7 @@ def test_new_rules_are_told_to_the_channels_whose_status_they_change(heard: Hear
         assert made["type"] == "availability.changed"
         assert made["data"]["channel"] == "web"
     change = f"0.0-1.{int(AT.timestamp())}"
+    heard.sort(key=lambda e: str(e["subject"]))
     assert [
         (e["id"], e["data"]["was"], e["data"]["status"], e["data"]["sellable"]) for e in heard
     ] == [
@@ -117,7 +127,10 @@ def test_new_rules_are_told_to_the_channels_whose_status_they_change(heard: Hear
     put()
     later(2)
     assert told() == {"events": 2, "left": False}
-    assert [e["data"]["status"] for e in heard[2:]] == ["in_stock", "limited_stock"]
+    assert {e["subject"]: e["data"]["status"] for e in heard[2:]} == {
+        "B": "in_stock",
+        "C": "limited_stock",
+    }
 
 
 def test_the_end_of_a_fence_is_told_and_has_an_id_of_its_own(heard: Heard) -> None:
@@ -173,12 +186,63 @@ def test_a_run_that_is_lost_is_told_again_with_the_same_ids(
     put(Rule("few", WEB, RuleAmount(3)))
     later(2)
     with environment.context() as broken:
-        broken.setattr(announced, "save_progress", lambda *_: False)
+        broken.setattr(walks, "advance", lambda *_: None)
         told()
     later(5)
+    release_leases(environment)
     told()
     assert len(heard) == 2
     assert heard[0] == heard[1]
+
+
+def test_a_worker_whose_lease_nearly_ends_publishes_nothing_more(
+    heard: Heard, environment: pytest.MonkeyPatch
+) -> None:
+    """Another worker may have taken over its segment, and the next round may have begun."""
+    published("A", units("denver", 1, 3))
+    heard.clear()
+    put(Rule("few", WEB, RuleAmount(3)))
+    later(2)
+    real, packs_page, slept = walks.now, announced.packs_page, timedelta()
+    environment.setattr(walks, "now", lambda: real() + slept)
+
+    def slow(*args: Any) -> Any:
+        nonlocal slept
+        slept += walks.LEASE - tell_rules.SENDING + timedelta(seconds=1)
+        return packs_page(*args)
+
+    with environment.context() as slowly:
+        slowly.setattr(announced, "packs_page", slow)
+        assert told()["left"]
+    assert heard == []
+    assert told() == {"events": 1, "left": False}
+
+
+def test_helpers_continue_the_round_of_their_message_only(
+    heard: Heard, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(tell_rules, "PAGE", 1)
+    skus = [f"sku-{n}" for n in range(5)]
+    for sku in skus:
+        published(sku, units("denver", 1, 3))
+    heard.clear()
+    put(Rule("few", WEB, RuleAmount(3)))
+    later(2)
+    assert told(pages=2)["left"]
+    last = walks.last_round(announced.WALK)
+    assert last is not None
+
+    def helped(number: int) -> Any:
+        record = {"messageId": "m", "body": json.dumps({"walk": "rules", "round": number})}
+        return tell_rules.handler({"Records": [record]}, Context())
+
+    assert helped(last.number + 1) == {"batchItemFailures": []}
+    assert len(heard) < len(skus)
+    assert helped(last.number) == {"batchItemFailures": []}
+    assert sorted(e["subject"] for e in heard) == skus
+    assert through().version == 1
+    assert helped(last.number) == {"batchItemFailures": []}
+    assert len(heard) == len(skus)
 
 
 def test_of_a_change_that_names_its_skus_no_other_is_read(
@@ -192,7 +256,7 @@ def test_of_a_change_that_names_its_skus_no_other_is_read(
     def scanned(*_: Any) -> Any:
         raise AssertionError("all packs were read")
 
-    environment.setattr(rebuild, "packed_skus", scanned)
+    environment.setattr(announced, "packs_page", scanned)
     put(Rule("named", RuleMatch(skus=frozenset("ACXE")), RuleAmount(3)))
     later(2)
     assert told(pages=1)["left"]
@@ -233,9 +297,7 @@ def test_somebody_elses_round_that_has_ended_is_not_taken_up_again() -> None:
     put(Rule("few", WEB, RuleAmount(3)))
     was = announced.read_progress()
     assert announced.save_progress(was, AnnouncementProgress(RulesState(1, AT)))
-    assert not announced.save_progress(
-        was, AnnouncementProgress(RulesState(), RulesState(1, AT), {"sku": "A"})
-    )
+    assert not announced.save_progress(was, AnnouncementProgress(RulesState(), RulesState(1, AT)))
     assert not announced.save_progress(None, AnnouncementProgress())
     assert announced.read_progress() == AnnouncementProgress(RulesState(1, AT))
 

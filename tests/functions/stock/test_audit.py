@@ -11,17 +11,20 @@ from moto import mock_aws
 from functions.stock import audit as function
 from functions.stock.audit import handler
 from shared.aws import dynamodb as tables
+from shared.aws import walks
 from shared.aws.clients import client, dynamodb
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
 from shared.stock import store
+from shared.stock.model import audit as model
+from shared.stock.model.audit import LEDGER_LAG, Checkpoint, in_full
 from shared.stock.model.events import Counted, Moved
 from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
 from shared.stock.model.rules import Rule, RuleAmount, RuleMatch
+from shared.stock.store import audit as audit_store
 from shared.stock.store import rules as rules_store
 from shared.stock.store import slots
-from shared.stock.store.audit import AuditRound, current_round, position_keys_page, save_round
 from tests.support import shop
 from tests.support.buyers import buy
 from tests.support.events import event
@@ -76,6 +79,15 @@ def hold(name: str, quantity: int) -> None:
 
 def audit(**asked: Any) -> dict[str, Any]:
     return handler({"audit": {"settle_seconds": 0, **asked}}, Context())
+
+
+class LongContext:
+    def get_remaining_time_in_millis(self) -> int:
+        return 600_000
+
+
+def scheduled() -> dict[str, Any]:
+    return handler(event("stock/audit"), LongContext())
 
 
 def by_hand(**values: int) -> None:
@@ -286,7 +298,9 @@ def names(sku: str, place: str) -> set[str]:
     return {name for name in item if ":" in name and not name.startswith("seq:")}
 
 
-def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(ledger: Follower) -> None:
+def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(
+    ledger: Follower, environment: pytest.MonkeyPatch
+) -> None:
     """Of fences that have been in no document for long, and those at 0; what is promised stays."""
     for rules, days in (("old", 60), ("now", 50), ("later", 10)):
         fence = Rule(rules, RuleMatch(), RuleAmount(1), frozenset({"web"}))
@@ -294,11 +308,12 @@ def test_the_schedule_takes_away_counters_that_nobody_needs_any_more(ledger: Fol
     counters = {"taken:old": 3, "taken:now": 2, "shared:later": 1, "due:PO1": 2, "landed:PO1": 0}
     put_by_hand("A", "1", **counters, **{"due:PO2": 0, "taken:zero": 0})
     version = store.position("A", "1").version  # type: ignore[union-attr]
-    handler(event("stock/audit"), Context())
+    scheduled()
     assert names("A", "1") == {"taken:now", "shared:later", "due:PO1"}
     ledger.follow()
     assert assert_laws(follower=ledger)["A", "1"]["version"] == version + 1
-    handler(event("stock/audit"), Context())
+    environment.setattr(function, "REST", 0)
+    scheduled()
     assert assert_laws(follower=ledger)["A", "1"]["version"] == version + 1
     assert audit()["drifts"] == []
 
@@ -316,7 +331,7 @@ def test_the_schedule_takes_away_supply_that_never_came(ledger: Follower) -> Non
         UpdateExpression="SET expected = :expected",
         ExpressionAttributeValues=to_item({":expected": supply}),
     )
-    handler(event("stock/audit"), Context())
+    scheduled()
     found = store.position("A", "1")
     assert found is not None
     assert [row.reference for row in found.expected] == ["promised", "late", "coming"]
@@ -415,24 +430,163 @@ def test_rows_that_have_expired_are_no_drift() -> None:
     assert kinds(audit())["on_hand"] == (9, 8)
 
 
+@pytest.fixture
+def rounds(environment: pytest.MonkeyPatch) -> None:
+    """Rounds without a rest; checkpoints after every row; no ledger is read in full."""
+    environment.setattr(function, "REST", 0)
+    environment.setattr(function, "SEGMENTS", 3)
+    environment.setattr(function, "SETTLE_SECONDS", 0)
+    environment.setattr(model, "MOST_ROWS_BEHIND", 1)
+    environment.setattr(function, "in_full", lambda *_: False)
+
+
+def checkpoint(sku: str, place: str) -> Checkpoint | None:
+    return audit_store.checkpoints([(sku, place)]).get((sku, place))
+
+
+@pytest.mark.usefixtures("rounds")
 def test_the_schedule_walks_in_rounds_and_mends_nothing(bus: Any) -> None:
     by_hand(available=7)
-    before = current_round(NOW)
-    assert before.after is None
-    told = handler(event("stock/audit"), Context())
+    told = scheduled()
     assert (told["positions"], len(told["drifts"]), told["mended"]) == (2, 1, [])
     assert len(bus()) == 1
-    assert current_round(NOW).after is None
+    last = walks.last_round(audit_store.WALK)
+    assert last is not None
+    assert last.ended_at is not None
+    assert last.covered_since == last.began_at
     found = store.position("A", "1")
     assert found is not None
     assert found.available == 7
+    assert walks.progress(last, NOW).counts["drifted"] == 1
 
 
-def test_a_walk_goes_on_where_it_was_left(ledger: Follower) -> None:
-    seen, after = position_keys_page(1)
-    save_round(AuditRound(NOW, after, 1, 0))
-    walked = current_round(NOW)
-    assert (walked.after, walked.positions) == (after, 1)
-    rest, after = position_keys_page(10, walked.after)
-    assert sorted(seen + rest) == [("A", "1"), ("B", "2")]
-    assert after is None
+@pytest.mark.usefixtures("rounds")
+@pytest.mark.parametrize("case", DRIFTS)
+def test_a_cheap_round_finds_each_kind_of_drift_and_a_full_one_what_is_audited_already(
+    case: str, ledger: Follower, environment: pytest.MonkeyPatch
+) -> None:
+    assert scheduled()["drifts"] == []
+    assert checkpoint("A", "1") == Checkpoint(4, 8, 4)
+    values, lost, expected = DRIFTS[case]
+    if values:
+        by_hand(**values)
+    lose(*lost)
+    assert kinds(scheduled()) == (expected if values else {})
+    environment.setattr(function, "in_full", in_full)
+    environment.setattr(model, "FULL_ROUNDS", 2)
+    # One of two successive rounds reads the whole ledger of each position.
+    found = [kinds(scheduled()) for _ in range(2)]
+    assert expected in found
+    assert found == ([expected] * 2 if values else sorted(found, key=bool, reverse=bool(found[0])))
+
+
+@pytest.mark.usefixtures("rounds")
+@pytest.mark.parametrize("lost", [(5,), (6,), (5, 6)])
+def test_a_cheap_round_finds_rows_lost_behind_the_checkpoint(
+    ledger: Follower, lost: tuple[int, ...], environment: pytest.MonkeyPatch
+) -> None:
+    scheduled()
+    for name in ("h5", "h6"):
+        hold(name, 1)
+    ledger.follow()
+    lose(*lost)
+    environment.setattr(function, "_now", lambda: NOW + LEDGER_LAG + timedelta(minutes=1))
+    assert kinds(scheduled()) == {"ledger": (6 - len(lost), 6)}
+    assert checkpoint("A", "1") == Checkpoint(4, 8, 4)
+    asked = audit(repair=True, sku="A")
+    assert asked["mended"] == [{"sku": "A", "location_id": "1"}]
+    assert scheduled()["drifts"] == []
+    assert checkpoint("A", "1") == Checkpoint(6, 8, 6)
+
+
+@pytest.mark.usefixtures("rounds")
+def test_the_ledger_of_a_position_that_was_not_written_is_not_read(
+    ledger: Follower, environment: pytest.MonkeyPatch
+) -> None:
+    """And of another only the rows behind its checkpoint."""
+    first: list[str] = []
+
+    def note(params: Any, **_: Any) -> None:
+        value = params["ExpressionAttributeValues"].get(":first", {"S": ""})["S"]
+        if value.startswith("MOVE#"):
+            first.append(value)
+
+    dynamodb().meta.events.register("provide-client-params.dynamodb.Query", note)
+    scheduled()
+    assert sorted(first) == ["MOVE#1#000000000001", "MOVE#2#000000000001"]
+    first.clear()
+    scheduled()
+    assert first == []
+    hold("h5", 1)
+    ledger.follow()
+    scheduled()
+    assert first == ["MOVE#1#000000000005"]
+    first.clear()
+    environment.setattr(function, "in_full", lambda *_: True)
+    scheduled()
+    assert sorted(first) == ["MOVE#1#000000000001", "MOVE#2#000000000001"]
+
+
+@pytest.mark.usefixtures("rounds")
+def test_a_checkpoint_of_a_position_that_was_stored_anew_is_not_used(ledger: Follower) -> None:
+    scheduled()
+    audit_store.save_checkpoints({("A", "1"): Checkpoint(99, 7, 7)})
+    assert scheduled()["drifts"] == []
+    assert checkpoint("A", "1") == Checkpoint(4, 8, 4)
+
+
+@pytest.mark.usefixtures("rounds")
+def test_a_sale_during_a_run_is_explained_without_reading_all_orders_again(
+    ledger: Follower, environment: pytest.MonkeyPatch
+) -> None:
+    """The promised units are read at the beginning of the run, the positions later."""
+    reads: list[bool] = []
+    promised_units, sold = audit_store.promised_units, iter(["h8"])
+
+    def note(*args: Any, indexed: bool = True) -> Any:
+        reads.append(indexed)
+        units = promised_units(*args, indexed=indexed)
+        for name in sold:
+            end = NOW + timedelta(hours=1)
+            lines = (HoldLine("A", "1", 1),)
+            store.open_hold(
+                Hold(name, lines, "web", HoldState.OPEN, datetime.now(UTC), end, "digest", "{}")
+            )
+            ledger.follow()
+        return units
+
+    environment.setattr(audit_store, "promised_units", note)
+    assert scheduled()["drifts"] == []
+    assert reads == [True, False]
+
+
+@pytest.mark.usefixtures("rounds")
+def test_units_of_an_order_that_reserved_nothing_are_found(ledger: Follower) -> None:
+    """The position was not written, so that its own ledger cannot explain the difference."""
+    item = tables.get(store.stock_table(), "HOLD#h", "HOLD", consistent=True)
+    assert item is not None
+    dynamodb().put_item(TableName=store.stock_table(), Item=to_item({**item, "pk": "HOLD#ghost"}))
+    assert kinds(scheduled()) == {"reserved": (4, 7)}
+
+
+def test_a_round_rests_and_no_more_runs_than_workers_share_it(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setattr(function, "SEGMENTS", 3)
+    assert scheduled()["positions"] == 2
+    first = walks.last_round(audit_store.WALK)
+    assert first is not None
+    assert function._is_due(first, walks.now() + function.LONGEST_REST)
+    environment.setattr(function, "REST", 10**6)
+    assert scheduled()["positions"] == 0
+    last = walks.last_round(audit_store.WALK)
+    assert last == first
+    second = walks.begin(audit_store.WALK, first, 4, walks.now())
+    assert second is not None
+    held = [walks.claim(second, walks.now()) for _ in range(function.WORKERS)]
+    assert scheduled()["positions"] == 0
+    assert held[0] is not None
+    walks.release(held[0])
+    scheduled()
+    progress = walks.progress(second, walks.now())
+    assert (progress.done, progress.held) == (2, 2)

@@ -14,9 +14,10 @@ from shared.availability.model.confidence import PickOutcome
 from shared.availability.model.pack import PackChange, PackRow, encode, slice_of
 from shared.availability.model.sales import Sale
 from shared.availability.store import confidence, packs, projection, rebuild
-from shared.availability.store.export import sellable_products
+from shared.availability.store.export import sellable_page
 from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many, transact
+from shared.aws.walks import Round, Segment, Walk
 from shared.errors import Busy
 from shared.orders.store import read_placement
 from shared.stock import store as stock
@@ -368,14 +369,21 @@ def test_every_sku_is_listed_and_exported_once_however_many_items_it_has(
     projection.project("A", [change(place) for place in range(100)])
     projection.project("B", [change(place) for place in range(40)])
     projection.project("C", [change(0)])
-    found = [(sku, len(pack.locations)) for sku, _, pack in sellable_products("web", AT)]
+    found = []
+    for number in range(4):
+        segment, after = Segment(Round(Walk("config", "w"), 1, 4, AT), number), None
+        while True:
+            page, after = sellable_page("web", AT, segment, after)
+            found += [(sku, len(pack.locations)) for sku, _, pack in page]
+            if after is None:
+                break
     assert sorted(found) == [("A", 100), ("B", 40), ("C", 1)]
     listed: list[str] = []
-    after = None
+    behind = None
     while True:
-        skus, after = rebuild.packed_skus(3, after)
+        skus, behind = rebuild.packed_skus(3, behind)
         listed += skus
-        if after is None:
+        if behind is None:
             break
     assert sorted(listed) == ["A", "B", "C"]
 
