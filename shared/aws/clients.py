@@ -4,7 +4,9 @@ They are boto3's clients, made by botocore directly as boto3 does: that saves a 
 start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from http import HTTPStatus
 from threading import Lock
@@ -62,9 +64,39 @@ def client(service: str) -> Any:
     config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
     with MAKING:
         made = _session().create_client(service, config=config)
+    made.meta.events.register("response-received", _refused_at_once)
     made.meta.events.register("after-call", _busy)
     made.meta.events.register("after-call-error", _silent)
     return made
+
+
+_single_attempts: ContextVar[bool] = ContextVar("single_attempts", default=False)
+
+
+@contextmanager
+def single_attempts(wanted: bool = True) -> Iterator[None]:
+    """Calls of the block are not repeated by botocore, whose retries would take seconds: for a
+    caller that has something else to use. With ``wanted`` false nothing changes."""
+    before = _single_attempts.set(wanted)
+    try:
+        yield
+    finally:
+        _single_attempts.reset(before)
+
+
+def _refused_at_once(
+    response_dict: Mapping[str, Any] | None,
+    parsed_response: Mapping[str, Any] | None,
+    exception: Exception | None,
+    **_: Any,
+) -> None:
+    """Raises what ``_busy`` and ``_silent`` raise, before botocore decides about a retry."""
+    if not _single_attempts.get():
+        return
+    if exception is not None:
+        _silent(exception)
+    elif response_dict is not None and parsed_response is not None:
+        _check(response_dict["status_code"], parsed_response)
 
 
 def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
@@ -73,10 +105,14 @@ def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
 
     Raises Throttled, or Busy when AWS has failed and may or may not have executed the call.
     """
+    _check(http_response.status_code, parsed)
+
+
+def _check(status: int, parsed: Mapping[str, Any]) -> None:
     code = parsed.get("Error", {}).get("Code")
     if code in THROTTLED:
         raise Throttled(f"AWS throttles calls: {code}")
-    if http_response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Busy(f"AWS has failed: {code}")
 
 
