@@ -41,10 +41,10 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         f"one SKU at {STORES:,} stores, {QUESTIONS:,} questions a second",
         rows,
         (
-            f"processes: busy with {QUESTIONS:,} requests of the CPU time at {CPU_SHARE:.2f} of a",
-            f"virtual CPU and {OVERHEAD_MS:g} ms beside. Each reads the pack {_reads():.2f} times a",
-            f"second; goal: below the {PARTITION:,} units a second of the partition. Without the",
-            f"memory of packs: {QUESTIONS:,} reads a second.",
+            f"processes: busy with {QUESTIONS:,} requests of the CPU time at {CPU_SHARE:.2f}",
+            f"of a virtual CPU and {OVERHEAD_MS:g} ms beside. Each reads the pack {_reads():.2f}",
+            f"times a second; goal: below the {PARTITION:,} units a second of the partition.",
+            f"Without the memory of packs: {QUESTIONS:,} reads a second.",
         ),
     )
 
