@@ -37,6 +37,15 @@ def attributes_of(location: Location) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=10_000)
+def _parse_hours(text: str) -> tuple[tuple[time, time], ...]:
+    """The (opens, closes) pairs of one day, stored as ``"09:00-12:00 13:00-18:00"``."""
+    return tuple(
+        (time.fromisoformat(opens), time.fromisoformat(closes))
+        for opens, _, closes in (pair.partition("-") for pair in text.split())
+    )
+
+
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "latitude": float,
     "longitude": float,
@@ -63,12 +72,3 @@ def location_of_item(item: Mapping[str, Any]) -> Location:
     for field, parse in PARSERS.items():
         values[field] = parse(values[field])
     return Location(**values)
-
-
-@lru_cache(maxsize=10_000)
-def _parse_hours(text: str) -> tuple[tuple[time, time], ...]:
-    """The (opens, closes) pairs of one day, stored as ``"09:00-12:00 13:00-18:00"``."""
-    return tuple(
-        (time.fromisoformat(opens), time.fromisoformat(closes))
-        for opens, _, closes in (pair.partition("-") for pair in text.split())
-    )
