@@ -19,7 +19,7 @@ from shared.stock.model.position import DUE, LANDED, Position, PositionKey
 from shared.stock.store import slots
 from shared.stock.store.ledgers import read_history
 from shared.stock.store.notes import ParallelMap, save_skipped_counts, skipped_counts
-from shared.stock.store.positions import position, positions_of
+from shared.stock.store.position_reads import position, positions_of
 from shared.stock.store.rows import (
     LEDGER_KEPT,
     SEEN,
