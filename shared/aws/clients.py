@@ -4,6 +4,7 @@ They are boto3's clients, made by botocore directly as boto3 does: that saves a 
 start.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,7 +29,12 @@ CONFIG = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=64,
+    # A fixed text: botocore composes its own for each request.
+    user_agent="norain",
 )
+DEPLOYED = Config(parameter_validation=False)
+"""In a deployed function AWS alone checks the parameters; tests and tools check them first, so that
+a wrong call fails with its name."""
 MAKING = Lock()
 THROTTLED = frozenset(
     {
@@ -76,6 +82,8 @@ def client(service: str) -> Any:
     botocore makes one at a time."""
     # Presigned links of S3 use signature version 4; botocore's default is an older version.
     config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        config = config.merge(DEPLOYED)
     with MAKING:
         made = _session().create_client(service, config=config)
     made.meta.events.register("response-received", _refused_at_once)

@@ -1,0 +1,28 @@
+"""How a client of AWS is made."""
+
+import pytest
+from botocore.exceptions import ParamValidationError, UnknownServiceError
+
+from shared.aws import clients
+
+
+@pytest.mark.parametrize("service", clients.SERVICES)
+def test_every_service_that_is_used_has_a_client(
+    environment: pytest.MonkeyPatch, service: str
+) -> None:
+    assert clients.client(service).meta.service_model.service_name == service
+
+
+def test_a_service_that_is_not_listed_is_refused(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownServiceError):
+        clients.client("ec2")
+
+
+def test_parameters_are_checked_in_tests_and_not_in_a_deployed_function(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ParamValidationError):
+        clients.dynamodb().get_item(TableName="t")  # type: ignore[call-arg]
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "availability-query")
+    clients.client.cache_clear()
+    assert not clients.dynamodb().meta.config.parameter_validation
