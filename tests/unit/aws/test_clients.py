@@ -1,5 +1,7 @@
 """How a client of AWS is made."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ParamValidationError, UnknownServiceError
 
@@ -25,4 +27,14 @@ def test_parameters_are_checked_in_tests_and_not_in_a_deployed_function(
         clients.dynamodb().get_item(TableName="t")  # type: ignore[call-arg]
     environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "availability-query")
     clients.client.cache_clear()
-    assert not clients.dynamodb().meta.config.parameter_validation
+
+    def sent(**_: Any) -> None:
+        raise Sent
+
+    clients.dynamodb().meta.events.register_first("before-send", sent)
+    with pytest.raises(Sent):
+        clients.dynamodb().get_item(TableName="t")  # type: ignore[call-arg]
+
+
+class Sent(Exception):
+    """The request was not checked."""
