@@ -58,21 +58,25 @@ THROTTLED = frozenset(
 """The codes that botocore retries as throttling, and those of the parts of a transaction."""
 
 
-SERVICES = ("cognito-idp", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs")
+class AskedServicesLoader(Loader):
+    """Takes for granted that the services in ``asked`` exist. botocore looks through the folders of
+    all 400 services to find out, which takes a third of the making of a client."""
 
-
-class ServicesLoader(Loader):
-    """Knows which services there are. botocore looks through the folders of all 400 to find out
-    whether the one that is asked for exists, which takes a third of the making of a client."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
 
     def list_available_services(self, type_name: str) -> list[str]:
-        return list(SERVICES)
+        return sorted(self.asked)
+
+
+LOADER = AskedServicesLoader()
 
 
 @cache
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
-    session.register_component("data_loader", ServicesLoader())
+    session.register_component("data_loader", LOADER)
     return session
 
 
@@ -85,6 +89,7 @@ def client(service: str) -> Any:
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         config = config.merge(DEPLOYED)
     with MAKING:
+        LOADER.asked.add(service)
         made = _session().create_client(service, config=config)
     made.meta.events.register("response-received", _refused_at_once)
     made.meta.events.register("after-call", _busy)
