@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.aws import dynamodb as tables
+from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.locations import store
 from shared.locations.store import directory
-from tests.bench.units import metered
 from tests.support.places import hours, place
 
 pytestmark = pytest.mark.usefixtures("local_tables")
@@ -38,10 +38,15 @@ def test_the_directory_equals_the_items_after_a_race() -> None:
     assert set(listed()) == names
 
 
-def test_all_locations_cost_an_eighth_of_a_unit_for_each_kilobyte() -> None:
+def test_all_locations_are_one_page_of_few_units() -> None:
     for number in range(64):
         directory.put(place(f"l{number}", hours=hours(every="09:00-20:00")))
-    with metered() as units:
-        store.all_locations()
-    assert units.reads == 1
-    assert units.read <= 2
+    page = dynamodb().query(
+        TableName=table_name("config"),
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues=to_item({":pk": directory.PARTITION}),
+        ReturnConsumedCapacity="TOTAL",
+    )
+    assert page["Count"] == 1 + directory.SLICES
+    assert page["ConsumedCapacity"]["CapacityUnits"] <= 2
+    assert len(store.all_locations()) == 64
