@@ -32,7 +32,9 @@ app = api()
     "when the request names a place, otherwise by id. A location must match every one of "
     "`location_id`, `location_group` and `near` that is given. When nothing is sellable there, "
     "`instead` has the nearest units, the next supply, and the variants of the product that are "
-    "sellable there.",
+    "sellable there. Units are at most 1 s older than the stored ones, or 5 s while the database "
+    "refuses reads; `Age` is how old they are, in whole seconds rounded up, and is left out when "
+    "they were read for this request.",
     openapi_extensions={"x-function": "availability.query"},
     responses={
         200: {

@@ -1,17 +1,17 @@
-"""The reply to GET /v1/availability: one read of packs, and cached locations."""
+"""The reply to GET /v1/availability: at most one read of packs, and cached locations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from math import ceil
 
 from shared.availability.contract.parameters import Parameters
 from shared.availability.model import answer
 from shared.availability.model.channel import confidence_in, sellable_columns
 from shared.availability.model.pack import Columns
-from shared.availability.store import packs as packs_store
+from shared.availability.store import recent
 from shared.availability.store.unpicked import unpicked
-from shared.catalog import store as catalog
 from shared.catalog.model import Variant
 from shared.errors import invalid
 from shared.locations import store as locations
@@ -19,10 +19,8 @@ from shared.locations.model import Point, parse_point
 from shared.stock.store import rules
 from shared.web.auth import Caller
 
-SHARED = {"Cache-Control": "public, max-age=5"}
-"""The answer to a URL that names the channel is the same for every caller who may ask for it."""
-OWN = {"Cache-Control": "private, max-age=5", "Vary": "Authorization"}
-"""The answer for the channel of the token."""
+MAX_AGE = 5
+"""Seconds for which an answer may be used, counted from the read of its packs."""
 MOST_EMPTY = 5
 """SKUs of one question whose variants are looked for."""
 
@@ -48,34 +46,57 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
         limit=asked.limit,
         pickup_within=asked.pickup_within_minutes,
     )
-    packs = _sellable(packs_store.columns(question.skus), question.channel, at)
+    read = recent.columns(question.skus)
+    ages = [read]
+    packs = _sellable(read.by_key, question.channel, at)
     places = _places(at)
     scope = answer.scope_of(question, places)
-    variants: dict[str, list[Variant]] = {}
+    variants: Mapping[str, Sequence[Variant]] = {}
     if question.limit and (empty := answer.unsellable_skus(question, packs, scope)):
-        variants, variant_packs = _variants(empty[:MOST_EMPTY], question.channel, at)
-        packs = {**variant_packs, **packs}
-    text = answer.answer_text(question, packs, places, at, scope=scope, variants=variants)
+        variants = recent.variants(empty[:MOST_EMPTY])
+        others = recent.columns(one.sku for group in variants.values() for one in group)
+        ages.append(others)
+        packs = {**_sellable(others.by_key, question.channel, at), **packs}
+    text = answer.answer_text(
+        question,
+        packs,
+        places,
+        at,
+        read_at=at - timedelta(seconds=read.age()),
+        scope=scope,
+        variants=variants,
+    )
     tag = answer.etag(text)
-    headers = {"ETag": tag, **(OWN if asked.channel is None else SHARED)}
+    age = ceil(max(one.age() for one in ages))
+    headers = {"ETag": tag, **_caching(age, shared=asked.channel is not None)}
     if answer.etag_matches(if_none_match, tag):
         return Reply(HTTPStatus.NOT_MODIFIED, headers, "")
     return Reply(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, text)
 
 
-def _variants(
-    skus: Sequence[str], channel: str, at: datetime
-) -> tuple[dict[str, list[Variant]], dict[str, Columns]]:
-    """The other variants of ``skus``, and what the channel may sell of their packs."""
-    variants = catalog.variants(skus)
-    others = list(dict.fromkeys(one.sku for found in variants.values() for one in found))
-    if not others:
-        return {}, {}
-    return variants, _sellable(packs_store.columns(others), channel, at)
+def _caching(age: int, *, shared: bool) -> dict[str, str]:
+    """The headers for an answer from packs that were read ``age`` seconds ago.
+
+    The age is subtracted here, because not every cache on the way counts the ``Age`` of an answer.
+    The answer to a URL that names the channel is the same for every caller who may ask for it; the
+    answer for the channel of the token is not.
+    """
+    seconds = max(0, MAX_AGE - age)
+    headers = {"Age": str(age)} if age else {}
+    if shared:
+        return {"Cache-Control": f"public, max-age={seconds}", **headers}
+    return {
+        "Cache-Control": f"private, max-age={seconds}",
+        "Vary": "Authorization",
+        **headers,
+    }
 
 
 def _sellable(packs: Mapping[str, Columns], channel: str, at: datetime) -> dict[str, Columns]:
-    return sellable_columns(packs, rules.selling(channel, packs, at, confidence_in(packs)))
+    active = rules.active_rules()
+    products = recent.products(packs) if active.asks_for_products else {}
+    selling = rules.selling(channel, packs, at, confidence_in(packs), products, active)
+    return sellable_columns(packs, selling)
 
 
 def _channel(caller: Caller, channel: str | None) -> str:

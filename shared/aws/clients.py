@@ -4,7 +4,10 @@ They are boto3's clients, made by botocore directly as boto3 does: that saves a 
 start.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from http import HTTPStatus
 from threading import Lock
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004
+from botocore.loaders import Loader
 
 from shared.aws.parsing import ParserFactory
 from shared.errors import Busy, Throttled
@@ -26,7 +30,12 @@ CONFIG = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=64,
+    # A fixed text: botocore composes its own for each request.
+    user_agent="norain",
 )
+DEPLOYED = Config(parameter_validation=False)
+"""In a deployed function AWS alone checks the parameters; tests and tools check them first, so that
+a wrong call fails with its name."""
 MAKING = Lock()
 THROTTLED = frozenset(
     {
@@ -50,9 +59,25 @@ THROTTLED = frozenset(
 """The codes that botocore retries as throttling, and those of the parts of a transaction."""
 
 
+class AskedServicesLoader(Loader):
+    """Takes for granted that the services in ``asked`` exist. botocore looks through the folders of
+    all 400 services to find out, which takes a third of the making of a client."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        return sorted(self.asked)
+
+
+LOADER = AskedServicesLoader()
+
+
 @cache
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
+    session.register_component("data_loader", LOADER)
     session.register_component("response_parser_factory", ParserFactory())
     return session
 
@@ -63,11 +88,44 @@ def client(service: str) -> Any:
     botocore makes one at a time."""
     # Presigned links of S3 use signature version 4; botocore's default is an older version.
     config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        config = config.merge(DEPLOYED)
     with MAKING:
+        LOADER.asked.add(service)
         made = _session().create_client(service, config=config)
+    made.meta.events.register("response-received", _refused_at_once)
     made.meta.events.register("after-call", _busy)
     made.meta.events.register("after-call-error", _silent)
     return made
+
+
+_single_attempts: ContextVar[bool] = ContextVar("single_attempts", default=False)
+
+
+@contextmanager
+def single_attempts(wanted: bool = True) -> Iterator[None]:
+    """Calls of the block are not repeated by botocore, whose retries would take seconds: for a
+    caller that has something else to use. With ``wanted`` false nothing changes."""
+    before = _single_attempts.set(wanted)
+    try:
+        yield
+    finally:
+        _single_attempts.reset(before)
+
+
+def _refused_at_once(
+    response_dict: Mapping[str, Any] | None,
+    parsed_response: Mapping[str, Any] | None,
+    exception: Exception | None,
+    **_: Any,
+) -> None:
+    """Raises what ``_busy`` and ``_silent`` raise, before botocore decides about a retry."""
+    if not _single_attempts.get():
+        return
+    if exception is not None:
+        _silent(exception)
+    elif response_dict is not None and parsed_response is not None:
+        _check(response_dict["status_code"], parsed_response)
 
 
 def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
@@ -76,10 +134,14 @@ def _busy(http_response: Any, parsed: Mapping[str, Any], **_: Any) -> None:
 
     Raises Throttled, or Busy when AWS has failed and may or may not have executed the call.
     """
+    _check(http_response.status_code, parsed)
+
+
+def _check(status: int, parsed: Mapping[str, Any]) -> None:
     code = parsed.get("Error", {}).get("Code")
     if code in THROTTLED:
         raise Throttled(f"AWS throttles calls: {code}")
-    if http_response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Busy(f"AWS has failed: {code}")
 
 

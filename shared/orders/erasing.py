@@ -18,7 +18,7 @@ no longer names the person has nothing left beside it.
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -102,12 +102,8 @@ def _past(row: Row) -> dict[str, Any]:
     history, fulfillments = store.past_of_item(row)
     return {
         **row,
-        "history": [
-            store.to_plain(asdict(erased.entry_without_person(entry))) for entry in history
-        ],
-        "fulfillments": [
-            store.to_plain(asdict(erased.without_tracking(part))) for part in fulfillments
-        ],
+        "history": [store.to_plain(erased.entry_without_person(entry)) for entry in history],
+        "fulfillments": [store.to_plain(erased.without_tracking(part)) for part in fulfillments],
     }
 
 
@@ -126,10 +122,10 @@ def _order_part(
         **document,
         "buyer": {"profile_id": person.pseudonym},
         "profile_key": f"PROFILE#{person.pseudonym}",
-        "ship_to": store.to_plain(asdict(place)) if place else None,
-        "payment": store.to_plain(asdict(cleared.payment)),
-        "fulfillments": [store.to_plain(asdict(part)) for part in cleared.fulfillments],
-        "history": [store.to_plain(asdict(past)) for past in (*cleared.history, entry)],
+        "ship_to": store.to_plain(place) if place else None,
+        "payment": store.to_plain(cleared.payment),
+        "fulfillments": [store.to_plain(part) for part in cleared.fulfillments],
+        "history": [store.to_plain(past) for past in (*cleared.history, entry)],
         "decisions": [erased_stub(_decision(stored, rows)) for stored in order.decisions],
         "answer": erased.answer_without_person(document["answer"], person.pseudonym),
         "version": order.version + 1,

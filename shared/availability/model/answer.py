@@ -147,14 +147,16 @@ def answer_text(
     at: datetime,
     floor: int = 0,
     *,
+    read_at: datetime | None = None,
     scope: "Scope | None" = None,
     variants: Mapping[str, Sequence[Variant]] | None = None,
 ) -> str:
     """The JSON text that answers ``asked`` at ``at``, with the SKUs in the order asked for.
 
-    ``floor`` units of every location stay unsold. A SKU without a pack is out of stock. A location
-    is listed when it has units to sell or was asked for by id. Stock at an unknown location is
-    included unless the question is about distance or pickup.
+    ``read_at`` is when the packs were read, if that was before ``at``: an answer without any pack
+    is as of then. ``floor`` units of every location stay unsold. A SKU without a pack is out of
+    stock. A location is listed when it has units to sell or was asked for by id. Stock at an
+    unknown location is included unless the question is about distance or pickup.
 
     When nothing is sellable at the locations asked for, ``instead`` names the nearest location with
     units, the first expected supply anywhere, and the ``variants`` (whose packs are among
@@ -177,7 +179,7 @@ def answer_text(
         for sku in asked.skus
     )
     as_ofs = [packs[sku].as_of for sku in asked.skus if sku in packs]
-    as_of = min(as_ofs) if as_ofs else rfc3339(next_minute(at) - timedelta(minutes=1))
+    as_of = min(as_ofs) if as_ofs else rfc3339(next_minute(read_at or at) - timedelta(minutes=1))
     return f'{{"as_of":"{as_of}","items":[{items}]}}'
 
 

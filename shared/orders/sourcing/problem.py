@@ -1,8 +1,9 @@
 """Make the routing problem of an order: its lines and the locations that could serve them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.catalog.model import Product
@@ -19,6 +20,7 @@ from shared.routing.model.decision import Candidate, Destination, Problem
 
 KG_UNKNOWN = 0.5
 """The mass of a SKU that is not in the catalog."""
+NO_FACTS: Mapping[str, Any] = {}
 
 
 def problem(order: Order, supply: Supply, now: datetime) -> Problem:
@@ -36,18 +38,15 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
     return Problem(
         lines=tuple(routing_line(line, supply.products.get(line.sku)) for line in lines),
         candidates=tuple(
-            with_shelf_facts(
-                candidate(
-                    supply.locations[location_id],
-                    stock[location_id],
-                    units,
-                    supply.destination,
-                    now,
-                    service_level=order.service_level,
-                    unpicked=supply.unpicked.get(location_id, 0),
-                ),
-                supply,
+            candidate(
+                supply.locations[location_id],
+                stock[location_id],
+                units,
+                supply.destination,
                 now,
+                service_level=order.service_level,
+                unpicked=supply.unpicked.get(location_id, 0),
+                shelf=shelf_facts(location_id, stock[location_id], supply, now),
             )
             for location_id in sorted(stock)
         ),
@@ -60,16 +59,21 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
 
 
 def with_shelf_facts(known: Candidate, supply: Supply, now: datetime) -> Candidate:
-    """The candidate with demand, deliveries and confidence of each SKU of its ``stock``."""
-    location_id, skus = known.location_id, known.stock
-    return replace(
-        known,
-        kept=supply.kept_for_others(location_id, skus),
-        rates=supply.sale_rates(location_id, skus, now),
-        pulls=supply.online_demand(location_id, skus, now),
-        expected=supply.expected_at(location_id, skus, now),
-        confidence=supply.confidence_at(location_id, skus),
-    )
+    """The candidate with the facts of the shelves of its ``stock``."""
+    return replace(known, **shelf_facts(known.location_id, known.stock, supply, now))
+
+
+def shelf_facts(
+    location_id: str, stock: dict[str, int], supply: Supply, now: datetime
+) -> dict[str, Any]:
+    """Demand, deliveries and confidence of each SKU of ``stock``, as fields of a Candidate."""
+    return {
+        "kept": supply.kept_for_others(location_id, stock),
+        "rates": supply.sale_rates(location_id, stock, now),
+        "pulls": supply.online_demand(location_id, stock, now),
+        "expected": supply.expected_at(location_id, stock, now),
+        "confidence": supply.confidence_at(location_id, stock),
+    }
 
 
 def _passed_over(lines: Iterable[Line]) -> dict[str, frozenset[str]]:
@@ -104,9 +108,10 @@ def candidate(
     *,
     service_level: ServiceLevel = "standard",
     unpicked: int = 0,
+    shelf: Mapping[str, Any] = NO_FACTS,
 ) -> Candidate:
     """A location as the router sees it: its distance, and when the carrier could have ``units``
-    that are picked after the ``unpicked`` units before them."""
+    that are picked after the ``unpicked`` units before them; with the ``shelf_facts``."""
     ready = ready_by(location, now, units + unpicked)
     leaves = carrier_pickup(location, ready, service_level) if ready else None
     unable: routing.Obstacle | None = None
@@ -125,6 +130,7 @@ def candidate(
         delay_days=delay,
         delayed_by=_delayed_by(location, now, units, ready, leaves) if delay else None,
         free=None if most is None else max(0, most - unpicked),
+        **shelf,
     )
 
 

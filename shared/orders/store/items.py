@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -99,12 +100,17 @@ def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:
 
 
 def to_plain(value: Any) -> Any:
-    """The result of ``asdict`` as an item stores it: instants as text, without None."""
-    match value:
-        case datetime():
-            return rfc3339(value)
-        case dict():
-            return {name: to_plain(entry) for name, entry in value.items() if entry is not None}
-        case list() | tuple():
-            return [to_plain(entry) for entry in value]
+    """A value of an order as an item stores it: objects as their fields without None, instants as
+    text, tuples as lists."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, list | tuple):
+        return [to_plain(entry) for entry in value]
+    if is_dataclass(value):
+        pairs = [(name, getattr(value, name)) for name in value.__dataclass_fields__]
+        return {name: to_plain(entry) for name, entry in pairs if entry is not None}
+    if isinstance(value, dict):
+        return {name: to_plain(entry) for name, entry in value.items() if entry is not None}
     return value

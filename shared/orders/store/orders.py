@@ -141,9 +141,9 @@ def _new_order_part(change: OrderChange, request: Request | None, answer: str) -
         "channel": order.channel,
         "placed_at": rfc3339(order.placed_at),
         "service_level": order.service_level,
-        "buyer": to_plain(asdict(order.buyer)),
+        "buyer": to_plain(order.buyer),
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
-        "ship_to": to_plain(asdict(order.ship_to)) if order.ship_to else None,
+        "ship_to": to_plain(order.ship_to) if order.ship_to else None,
         "hold_id": order.hold_id,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer,
@@ -187,10 +187,10 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
     return {
         "version": order.version + 1,
         "state": order.state,
-        "payment": to_plain(asdict(order.payment)),
-        "lines": [to_plain(asdict(line)) for line in order.lines],
-        "fulfillments": [to_plain(asdict(part)) for part in order.fulfillments],
-        "history": [to_plain(asdict(entry)) for entry in order.history],
+        "payment": to_plain(order.payment),
+        "lines": [to_plain(line) for line in order.lines],
+        "fulfillments": [to_plain(part) for part in order.fulfillments],
+        "history": [to_plain(entry) for entry in order.history],
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
         "deadline_key": order_due(order.order_id) if due else None,
@@ -206,7 +206,7 @@ every change writes the whole item, which has at most 400 KB."""
 def _size(order: Order) -> int:
     """The approximate bytes of fulfillments and history, the parts of an order that grow."""
     rows: list[Fulfillment | OrderEntry] = [*order.fulfillments, *order.history]
-    return sum(len(repr(to_plain(asdict(row)))) for row in rows)
+    return sum(len(repr(to_plain(row))) for row in rows)
 
 
 def _past_part(past: Order) -> Part:
@@ -215,8 +215,8 @@ def _past_part(past: Order) -> Part:
     item = {
         "pk": f"ORDER#{past.order_id}",
         "sk": f"PAST#{past.past.parts:06d}",
-        "fulfillments": [to_plain(asdict(part)) for part in past.fulfillments],
-        "history": [to_plain(asdict(entry)) for entry in past.history],
+        "fulfillments": [to_plain(part) for part in past.fulfillments],
+        "history": [to_plain(entry) for entry in past.history],
     }
     return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}
 

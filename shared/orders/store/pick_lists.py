@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from shared.availability.store.unpicked import count_part as unpicked_count_part
@@ -167,7 +167,7 @@ def _pick_row(order: Order, part: Fulfillment, sk: str, location_id: str | None)
         "order_id": order.order_id,
         "order_version": order.version,
         "channel": order.channel,
-        "fulfillment": to_plain(asdict(part)),
+        "fulfillment": to_plain(part),
     }
     if location_id is None:
         row["ttl"] = int(part.offered_at.timestamp()) + KEPT_SECONDS

@@ -1,6 +1,6 @@
 """A routing policy: the costs, limits and service levels that planners set."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -119,7 +119,8 @@ class Policy:
     offers: Offers = Offers()
 
     def to_json(self) -> Json:
-        return asdict(self)
+        document: Json = _plain(self)
+        return document
 
     @staticmethod
     def from_json(document: Json) -> "Policy":
@@ -144,6 +145,17 @@ class Policy:
                 "offers": Offers(**document.get("offers", {})),
             }
         )
+
+
+def _plain(value: Any) -> Any:
+    """The result of ``asdict``, which would copy each number on its way."""
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value
 
 
 def _service(promise_days: int, *bands: tuple[int, int, int] | None) -> Service:

@@ -17,7 +17,7 @@ from shared.stock.store import slots
 from shared.stock.store.feed_writes import write_position, write_together
 from shared.stock.store.ledgers import read_history
 from shared.stock.store.notes import ParallelMap, save_skipped_counts, skipped_counts
-from shared.stock.store.positions import position, positions_of
+from shared.stock.store.position_reads import position, positions_of
 from shared.stock.store.rows import (
     mark_key,
     position_of_item,

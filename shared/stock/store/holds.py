@@ -27,7 +27,7 @@ from shared.stock.model.position import (
 )
 from shared.stock.model.rules import UNRESTRICTED, FloorFacts, SellingTerms
 from shared.stock.store.effects import commit_effects, effect_parts, shortage
-from shared.stock.store.positions import positions_of
+from shared.stock.store.position_reads import positions_of
 from shared.stock.store.rows import (
     HOLD_KEPT,
     SHARDS,

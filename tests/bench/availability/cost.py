@@ -9,7 +9,7 @@ from datetime import timedelta
 from functions.availability.query import handler
 from shared.availability.model import pack
 from shared.availability.model.pack import PackChange
-from shared.availability.store import packs, projection
+from shared.availability.store import packs, projection, recent
 from shared.aws import dynamodb
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
@@ -97,6 +97,7 @@ def _change(place: int, number: int) -> PackChange:
 
 
 def _row(title: str, skus: str) -> Row:
+    recent.clear()
     with counted() as used:
         answer = handler(question(sku=skus, limit="200"), None)
     assert answer["statusCode"] == 200, answer["body"]

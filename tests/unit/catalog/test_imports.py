@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from shared.stock import store as stock
+
 HEAVY = {"aws_lambda_powertools", "biip", "boto3", "botocore", "pydantic"}
 
 
@@ -38,3 +40,17 @@ def _loaded_by(module: str) -> set[str]:
     code = f"import sys, {module}; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(told.stdout.split())
+
+
+def test_a_question_about_availability_loads_no_writer_of_positions() -> None:
+    loaded = _loaded_by("functions.availability.query")
+    assert {name for name in loaded if name.startswith("shared.stock.store")} == {
+        "shared.stock.store",
+        "shared.stock.store.rules",
+    }
+
+
+def test_every_name_of_the_store_of_stock_is_found_and_hides_no_module() -> None:
+    assert set(stock.MODULES) == set(stock.__all__)
+    assert set(stock.MODULES).isdisjoint(stock.NAMES)
+    assert all(hasattr(stock, name) for name in stock.__all__)

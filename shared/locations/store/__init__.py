@@ -1,15 +1,15 @@
 """Locations and postal codes, table ``config``.
 
-    pk LOCATION            sk <location_id>   a location       find, page, all_locations
+    pk LOCATION            sk <location_id>   a location       find, page
+    pk LOCATIONS           sk SLICE#<n>       all locations    all_locations (directory.py)
     pk POSTAL#<country>    sk <postal code>   its centroid     point_of_postal_code: 0.5 read units
 
-``all_locations`` is one Query (500 locations: about 30 read units). The process caches it for
+``all_locations`` is one Query (2,000 locations: about 10 read units). The process caches it for
 KEPT_SECONDS, so it sees the changes of other processes after at most that time.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
 from typing import Any
 
 from shared.aws import dynamodb as tables
@@ -19,7 +19,21 @@ from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.errors import Busy
 from shared.locations.model import Kind, Location, normalize_postal_code
+from shared.locations.store import directory
+from shared.locations.store.items import location_of_item
 
+__all__ = [
+    "KEPT_SECONDS",
+    "LocationPage",
+    "all_locations",
+    "find",
+    "location_of_item",
+    "locations_cache",
+    "page",
+    "point_of_postal_code",
+    "put",
+    "put_postal_codes",
+]
 KEPT_SECONDS = 30
 PAGE = 100
 WRITES = 25
@@ -40,7 +54,10 @@ def all_locations() -> dict[str, Location]:
     """All locations by id, in the order of the ids; at most KEPT_SECONDS old."""
     cached = locations_cache.get()
     if not cached.locations:
-        cached.locations = {location.location_id: location for location in _query()}
+        listed = directory.read_complete()
+        cached.locations = (
+            {location.location_id: location for location in _query()} if listed is None else listed
+        )
     return cached.locations
 
 
@@ -51,12 +68,13 @@ def find(location_id: str) -> Location | None:
 
 
 def put(location: Location) -> bool:
-    """Create or replace the location. Returns whether it is new."""
-    before = dynamodb().put_item(
-        TableName=table_name("config"), Item=_item(location), ReturnValues="ALL_OLD"
-    )
+    """Creates or replaces the location. Returns whether it is new.
+
+    Raises Busy as ``directory.put``.
+    """
+    created = directory.put(location)
     locations_cache.clear()
-    return not before.get("Attributes")
+    return created
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,67 +156,3 @@ def put_postal_codes(country: str, points: Mapping[str, tuple[float, float]]) ->
                 break
         else:
             raise Busy("the table accepts no more postal codes for now; try again later")
-
-
-def _item(location: Location) -> Item:
-    return to_item(
-        {
-            "pk": "LOCATION",
-            "sk": location.location_id,
-            "name": location.name,
-            "type": location.type,
-            "latitude": float(location.latitude),
-            "longitude": float(location.longitude),
-            "postal_code": location.postal_code,
-            "country": location.country,
-            "time_zone": location.time_zone,
-            "hours": {
-                day: " ".join(f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in pairs)
-                for day, pairs in location.hours.items()
-            },
-            "closed_on": sorted(day.isoformat() for day in location.closed_on),
-            "pickup": location.pickup,
-            "ship": location.ship,
-            "lead_time_minutes": location.lead_time_minutes,
-            "capacity_per_hour": location.capacity_per_hour,
-            "gln": location.gln,
-            "groups": sorted(location.groups) or None,
-            "most_unpicked": location.most_unpicked,
-            "cut_offs": {level: f"{at:%H:%M}" for level, at in location.cut_offs.items()} or None,
-            "auto_accept": location.auto_accept or None,
-        }
-    )
-
-
-def location_of_item(item: dict[str, Any]) -> Location:
-    return Location(
-        location_id=item["sk"],
-        name=item["name"],
-        type=item["type"],
-        latitude=float(item["latitude"]),
-        longitude=float(item["longitude"]),
-        postal_code=item["postal_code"],
-        country=item["country"],
-        time_zone=item["time_zone"],
-        hours={day: _parse_hours(text) for day, text in item["hours"].items()},
-        closed_on=frozenset(date.fromisoformat(day) for day in item["closed_on"]),
-        pickup=item["pickup"],
-        ship=item["ship"],
-        lead_time_minutes=item["lead_time_minutes"],
-        capacity_per_hour=item["capacity_per_hour"],
-        gln=item.get("gln"),
-        groups=frozenset(item.get("groups", ())),
-        most_unpicked=item.get("most_unpicked"),
-        cut_offs={
-            level: time.fromisoformat(text) for level, text in item.get("cut_offs", {}).items()
-        },
-        auto_accept=item.get("auto_accept", False),
-    )
-
-
-def _parse_hours(text: str) -> tuple[tuple[time, time], ...]:
-    """The (opens, closes) pairs of one day, stored as ``"09:00-12:00 13:00-18:00"``."""
-    return tuple(
-        (time.fromisoformat(opens), time.fromisoformat(closes))
-        for opens, _, closes in (pair.partition("-") for pair in text.split())
-    )

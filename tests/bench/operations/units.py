@@ -5,9 +5,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
-import pytest
-
-from shared.aws import clients, settings
 from shared.customers import store as customers
 from shared.orders import changing, model, placing, store
 from shared.orders.contract.orders import order_answer
@@ -15,10 +12,10 @@ from shared.orders.model import Order
 from shared.stock import store as stock
 from shared.stock.model.position import Hold, HoldLine, HoldState
 from tests.bench import prices
+from tests.bench.operations.deployed import deployed
 from tests.bench.report import Row, Table, Tell
 from tests.bench.units import metered
 from tests.support import shop
-from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.people import NOON, record
 from tests.support.shop import NOW, line, order, request
 from tests.support.tables import make_tables
@@ -27,20 +24,12 @@ SKUS = tuple(f"S{number:02}" for number in range(20))
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
-    with DynamoDbLocal() as running, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", running.url)
-        patch.setenv("NORAIN_STAGE", "bench")
-        patch.setenv("NORAIN_IDENTITY_KEY", "a key for benches")
-        _forget()
+    with deployed() as patch:
         make_tables(patch, prefix="operations")
         tell("a shop")
         shop.stocked({sku: dict.fromkeys(shop.PLACES, 1000) for sku in SKUS})
         _buy("warm", 1)
         rows = [*_holds(), *_orders(), *_customers()]
-    _forget()
     yield Table(
         "Calls and request units per operation",
         rows,
@@ -52,11 +41,6 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
             "The workers behind the streams (ledger, pick lists, availability) are not in here.",
         ],
     )
-
-
-def _forget() -> None:
-    clients.client.cache_clear()
-    settings.setting.cache_clear()
 
 
 def _measured(name: str, act: Callable[[], object]) -> Row:
