@@ -5,7 +5,7 @@ import json
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,9 @@ def record(path: Path) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     match value:
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return plain(asdict(value))
+            return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        case tuple() if hasattr(value, "_asdict"):
+            return plain(value._asdict())
         case Mapping():
             return {str(name): plain(entry) for name, entry in value.items()}
         case list() | tuple():
