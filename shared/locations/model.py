@@ -87,8 +87,18 @@ def ready_by(location: Location, at: datetime, units: int = 1) -> datetime | Non
     ``capacity_per_hour`` takes longer. Units finished exactly at closing time are ready at the next
     opening. None without capacity, or without enough opening time within HORIZON_DAYS. The caller
     checks whether the location offers ``pickup``.
+
+    A Readiness is remembered for as long as it holds: the same locations are asked for with every
+    order.
     """
-    return readiness(location, at, units).by
+    key = id(location), units
+    of, known = _readiness.get(key, (None, None))
+    if of is not location or known is None or not known.at <= at < known.until:
+        known = readiness(location, at, units)
+        if len(_readiness) >= MOST_REMEMBERED:
+            _readiness.clear()
+        _readiness[key] = location, known
+    return known.when(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,12 @@ class Readiness:
     def when(self, at: datetime) -> datetime | None:
         """``ready_by`` for an order at ``at``, which must lie in [self.at, self.until)."""
         return self.by + (at - self.at) if self.by and self.moves else self.by
+
+
+MOST_REMEMBERED = 20_000
+_readiness: dict[tuple[int, int], tuple[Location, Readiness]] = {}
+"""By the identity of a location and the units; the location is held so that its id stays its
+own."""
 
 
 def carrier_pickup(

@@ -8,7 +8,7 @@ decision can be run again to the same bytes.
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -141,7 +141,7 @@ class Problem:
                 _stated_fields(candidate)
                 for candidate in sorted(self.candidates, key=lambda x: x.location_id)
             ],
-            "policy": self.policy.to_json(),
+            "policy": _policy_json(self.policy),
             "now": self.now.isoformat(),
             "service_level": self.service_level,
             "destination": self.destination and asdict(self.destination),
@@ -162,9 +162,21 @@ class Problem:
         )
 
 
+_last_policy: tuple[Policy, Json] | None = None
+
+
+def _policy_json(policy: Policy) -> Json:
+    """The JSON of ``policy``, which is made once for the policy in force: every decision has it."""
+    global _last_policy  # noqa: PLW0603
+    last = _last_policy
+    if last is None or last[0] is not policy:
+        last = _last_policy = policy, policy.to_json()
+    return last[1]
+
+
 def _stated_fields(value: RoutingLine | Candidate) -> Json:
     """The fields of ``value`` that are neither None nor an empty mapping."""
-    pairs = ((entry.name, getattr(value, entry.name)) for entry in fields(value))
+    pairs = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
     return {name: content for name, content in pairs if content is not None and content != {}}
 
 
@@ -208,7 +220,7 @@ class Plan:
     kg_co2e: float
 
     def to_json(self) -> Json:
-        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @staticmethod
     def from_json(document: Json) -> "Plan":
