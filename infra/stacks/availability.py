@@ -19,6 +19,9 @@ from shared import schema
 
 LAG_MS = 5000
 HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEARTBEAT")}}}}
+MOST_WORKERS_PER_SHARD = 10
+"""Limit of Lambda. A new table has 4 shards, which 40 workers then follow at 500 changes a second
+each: more than all workers of the feed write."""
 UNTOLD_SECONDS = 3600
 """Twice the time that 500,000 SKUs may take."""
 TELL_SECONDS = 300
@@ -54,6 +57,7 @@ class Availability(Stack):
             handler="functions.availability.project.handler",
             description="projects changes of stock positions into one item per SKU",
             timeout_seconds=60,
+            memory=1769,  # one whole virtual CPU: it decodes and encodes a pack for each change
         )
         data.let(project, schema.AVAILABILITY, *READ, *WRITE, *STATEMENTS)
         data.let(project, schema.CATALOG, *READ)
@@ -66,6 +70,7 @@ class Availability(Stack):
             failed=data.failed_records,
             keys={"sk": "LOC#"},
             also=[HEARTBEAT],
+            workers_per_shard=MOST_WORKERS_PER_SHARD,
         )
         alarm(
             self,

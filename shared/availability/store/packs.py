@@ -49,11 +49,11 @@ Item = Mapping[str, Any]
 
 WRITES = 20
 READS = 8
-MOST_BYTES = 32_000
-"""Size of one ``pack``: about 4,000 locations, 2,000 when all of them sell. A change rewrites all
-of it."""
+MOST_BYTES = 8_000
+"""Size of one ``pack``: about 1,000 locations, 500 when all of them sell. A change rewrites all of
+it, so that smaller packs cost fewer write units; 500 locations are still read in one call."""
 MOST_SLICES = 64
-"""A transaction has 100 parts and 4 MB: with more than 190,000 locations slices grow beyond
+"""A transaction has 100 parts and 4 MB: with more than 50,000 locations slices grow beyond
 MOST_BYTES."""
 
 
