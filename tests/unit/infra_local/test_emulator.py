@@ -1,4 +1,5 @@
-"""Requests beyond the bound wait for a worker of their function, and only of theirs."""
+"""Requests beyond the bound wait for a worker of their function, and only of theirs; what a
+statement writes is in the stream of its table."""
 
 import threading
 from collections import Counter
@@ -8,9 +9,9 @@ from typing import Any
 
 import pytest
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import dynamodb, lambda_svc
 
-from infra.local.bounded import bind, bounded, one_after_another
+from infra.local.emulator import bind, bounded, one_after_another, stream_statements
 
 
 def test_requests_beyond_the_bound_wait_and_are_all_answered() -> None:
@@ -84,3 +85,32 @@ def test_the_installed_ministack_starts_its_workers_where_they_are_bounded(
     assert lambda_runtime.Worker._spawn is not before[1]
     assert "_execute_function_warm" in lambda_svc._execute_function_dispatch.__code__.co_names
     assert "_spawn" in lambda_runtime.Worker.invoke.__code__.co_names
+
+
+def test_the_stream_of_a_table_has_what_statements_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[Any] = []
+    for name in ("_partiql_insert", "_partiql_update"):
+        monkeypatch.setattr(dynamodb, name, getattr(dynamodb, name))
+    monkeypatch.setattr(dynamodb, "_emit_stream_event", lambda *record: records.append(record))
+    stored: dict[str, dict[str, Any]] = {"S#1": {}}
+    table = {"pk_name": "pk", "sk_name": "sk", "items": stored}
+    monkeypatch.setattr(
+        dynamodb, "_set_item", lambda _, pk, sk, item: stored[pk].update({sk: item})
+    )
+    monkeypatch.setitem(dynamodb._tables, "stock", table)
+    stream_statements()
+
+    def execute(statement: str, *parameters: dict[str, str]) -> int:
+        request = {"Statement": statement, "Parameters": list(parameters)}
+        status, _, _ = dynamodb._execute_statement(request)
+        return int(status)
+
+    key = {"S": "S#1"}, {"S": "LOC#1"}
+    insert = "INSERT INTO \"stock\" VALUE {'pk': ?, 'sk': ?, 'units': ?}"
+    update = 'UPDATE "stock" SET "units" = "units" + ? WHERE "pk" = ? AND "sk" = ? AND "units" = ?'
+    assert execute(insert, *key, {"N": "1"}) == 200
+    assert execute(insert, *key, {"N": "2"}) == 400
+    assert execute(update, {"N": "4"}, *key, {"N": "1"}) == 200
+    assert execute(update, {"N": "4"}, *key, {"N": "1"}) == 400
+    first, second = ({"pk": key[0], "sk": key[1], "units": {"N": units}} for units in "15")
+    assert records == [("stock", "INSERT", None, first), ("stock", "MODIFY", first, second)]
