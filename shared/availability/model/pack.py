@@ -147,7 +147,8 @@ def _with_learnt(before: PackRow | None, change: PackChange, since: int | None) 
 
 def with_confidence(pack: Pack, confidence: Mapping[str, int]) -> Pack:
     """``pack`` with the confidence at its locations; the same object when it has it already."""
-    if all(row.confidence == confidence.get(place) for place, row in pack.rows.items()):
+    known = [row.confidence for row in pack.rows.values()]
+    if known == list(map(confidence.get, pack.rows)):
         return pack
     rows = {
         place: row._replace(confidence=confidence.get(place)) for place, row in pack.rows.items()
@@ -457,8 +458,7 @@ def decode(packed: bytes) -> tuple[dict[str, PackRow], Prior | None]:
         place: tuple((second, units) for second, units in supply)
         for place, supply in columns["e"].items()
     }
-    rows = map(
-        PackRow,
+    values = zip(
         columns["a"],
         columns["v"],
         _spread(supplies, (), len(locations)),
@@ -467,7 +467,10 @@ def decode(packed: bytes) -> tuple[dict[str, PackRow], Prior | None]:
         _spread(counters, (), len(locations)),
         _spread(columns.get("w", {}), 0, len(locations)),
         columns.get("q") or repeat(None),
+        strict=False,  # columns without a value are endless
     )
+    # As PackRow._make, at half its price.
+    rows = map(tuple.__new__, repeat(PackRow), values)
     return dict(zip(locations, rows, strict=True)), prior
 
 

@@ -285,8 +285,8 @@ def item_of_slice(part: Slice, version: int) -> dict[str, Any]:
         "version": version,
         # These wake the worker that keeps promises: supplies with promised units, and locations
         # where more units are promised than there are.
-        "awaited": any(row.awaited for row in pack.rows.values()) or None,
-        "short": any(row.available < 0 for row in pack.rows.values()) or None,
+        "awaited": max([row.awaited for row in pack.rows.values()], default=0) > 0 or None,
+        "short": min([row.available for row in pack.rows.values()], default=0) < 0 or None,
         **life_attributes(pack.life),
     }
 
