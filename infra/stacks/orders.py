@@ -128,6 +128,7 @@ class Orders(Stack):
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
         data.let(project, schema.CATALOG, *READ)
+        data.let(project, schema.CONFIG, *READ)
         StreamSubscription(
             self,
             "Documents",
