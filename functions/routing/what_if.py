@@ -120,7 +120,7 @@ def get(what_if_id: WhatIfPath) -> WhatIfStatus:
 )
 def list_differences(what_if_id: WhatIfPath, cursor: Cursor = None) -> WhatIfDifferences:
     caller_of(router).must_see_all()
-    number = int(key_of(cursor, r"\d{1,6}")) if cursor else 0
+    number = int(key_of(cursor, r"[0-9]{1,6}")) if cursor else 0
     job, _ = what_ifs.status(what_if_id, now_in_milliseconds())
     if job.ended_at is None:
         raise Conflict("the what-if has not ended: poll it until its state is done")
