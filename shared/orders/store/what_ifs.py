@@ -24,11 +24,11 @@ from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
 from shared.aws.expression import Condition, Update
 from shared.aws.items import to_item
-from shared.aws.walks import Segment, Walk, key_after, start_key
+from shared.aws.walks import Segment, Walk
 from shared.instants import rfc3339
 from shared.orders.model.what_ifs import WhatIfJob
-from shared.orders.store.decisions import decision
 from shared.orders.store.keys import orders_table
+from shared.orders.store.queries import first_decisions_since
 from shared.routing.model.decision import canonical_json
 from shared.routing.model.policy import Policy
 from shared.routing.model.whatif import Difference, Totals, WhatIf
@@ -101,21 +101,9 @@ def decisions_page(
 ) -> tuple[list[tuple[str, bytes]], Mapping[str, str] | None]:
     """The id and first routing decision of the next orders of a segment, and the key to continue
     after. ``limit`` bounds the items that the scan reads, and so its cost."""
-    page = tables.scan_page(
-        orders_table(),
-        limit,
-        start_key(segment.after),
-        FilterExpression="sk = :order AND placed_at >= :since",
-        ProjectionExpression="pk, decisions",
-        ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
-        **segment.scan_arguments,
-    )
-    decisions = [
-        (name, decision(name, item["decisions"][0]))
-        for item in page.items
-        if item["decisions"] and (name := item["pk"].removeprefix("ORDER#"))
-    ]
-    return decisions, key_after(page.last)
+    at = (segment.after["pk"], segment.after["sk"]) if segment.after else None
+    decisions, last = first_decisions_since(since, limit, at, segment.scan_arguments)
+    return decisions, {"pk": last[0], "sk": last[1]} if last else None
 
 
 def put_piece(job: WhatIfJob, name: str, part: WhatIf) -> None:
