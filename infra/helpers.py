@@ -12,7 +12,7 @@ OLDEST_SECONDS = 3600
 
 def with_helpers(
     scope: Construct, name: str, platform: Platform, function: Function, workers: int
-) -> None:
+) -> Queue:
     """Lets ``function`` call copies of itself to a round through a queue, at most ``workers``."""
     calls = Queue(scope, name, platform, worker_timeout_seconds=function.timeout_seconds)
     calls.processed_by(
@@ -25,3 +25,4 @@ def with_helpers(
     function.function.add_environment("NORAIN_HELPERS_QUEUE", calls.queue.queue_url)
     function.function.add_environment("NORAIN_HELPERS", str(workers))
     function.allow(["sqs:SendMessage"], [calls.queue.queue_arn])
+    return calls

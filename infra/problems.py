@@ -50,6 +50,9 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "holdPromise": ("forbidden", "promise_changed", "out_of_stock", *NO_SERVICE),
     "quoteOrder": ("forbidden", "conflict", "hold_closed", "not_found"),
     "runWhatIf": ("forbidden", "not_found"),
+    "startWhatIf": ("forbidden", "not_found"),
+    "getWhatIf": ("forbidden",),
+    "listWhatIfDifferences": ("forbidden", "conflict"),
     "placeOrder": (
         "forbidden",
         "not_found",
@@ -126,6 +129,7 @@ IDEMPOTENT = frozenset(
         "receiveTransfer",
         "cancelTransfer",
         "holdPromise",
+        "startWhatIf",
         "openHold",
         "resolveCustomer",
         "recordInteraction",

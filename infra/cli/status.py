@@ -26,6 +26,9 @@ WALKS = (
     Walk("config", "rules"),
     Walk("config", "rebuild"),
     Walk("stock", "audit"),
+    Walk("config", "learn-demand"),
+    Walk("config", "backfill-demand"),
+    Walk("config", "what-if"),
 )
 COUNTS = {
     "waiting": "ApproximateNumberOfMessages",

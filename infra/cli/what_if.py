@@ -1,5 +1,6 @@
 """`norain what-if`: past orders routed again under a draft of the routing policy."""
 
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from infra.cli.output import show, table
 from infra.local import target
 from infra.local.steps import Step, Steps
 
+PAUSE_SECONDS = 1
+"""Between two looks at the progress."""
 MOST_SHOWN = 10
 METRICS = (
     ("paid", "paid", "amount"),
@@ -38,7 +41,8 @@ def what_if(
 
     DRAFT is stored as the draft of the routing policy; it is not put in force. Without DRAFT the
     stored draft is tried. Orders are routed again on the stock as it was then. The draft's
-    guard-rails are measured by the result; ends with 1 when one of them is broken.
+    guard-rails are measured by the result; ends with 1 when one of them is broken, or when another
+    what-if has replaced this one. The work goes on without this command once it has begun.
 
     \b
     norain what-if events/samples/policy.json
@@ -50,53 +54,70 @@ def what_if(
         steps.step("what if") as step,
         target.channel(target.load(), client) as http,
     ):
-        report = together(_watched(pages(http, days, text), step))
+        started = start(http, days, text)
+        report = together(watched(http, started["status_url"], step))
     show(report, *drawn(report))
     if report["broken"] or not report["through"]:
         raise typer.Exit(1)
 
 
-def _watched(parts: Iterator[dict[str, Any]], step: Step) -> Iterator[dict[str, Any]]:
-    orders = 0
-    for page in parts:
-        orders += page["before"]["orders"]
-        step.note(f"{orders} orders")
-        yield page
-
-
-def pages(http: httpx.Client, days: int, draft: str | None) -> Iterator[dict[str, Any]]:
-    """All pages of the what-if. ``draft`` is a policy as JSON text, or None for the stored draft.
+def start(http: httpx.Client, days: int, draft: str | None) -> dict[str, Any]:
+    """Starts the what-if. ``draft`` is a policy as JSON text, or None for the stored draft.
 
     Raises Refused when the policy does not fit the schema, or there is no stored draft.
     """
     if draft is not None:
         headers = {"content-type": "application/json"}
         target.answer(http.put("/v1/routing/policies/draft", content=draft, headers=headers))
+    started: dict[str, Any] = target.answer(http.post("/v1/routing/what-ifs", json={"days": days}))
+    return started
+
+
+def watched(
+    http: httpx.Client, status_url: str, step: Step
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The what-if at its end, and all differences; the step shows the progress meanwhile."""
+    while True:
+        status = target.answer(http.get(status_url))
+        if status["state"] != "running":
+            break
+        step.note(_progress(status))
+        time.sleep(PAUSE_SECONDS)
+    done = status["state"] == "done"
+    return status, list(_differences(http, status_url)) if done else []
+
+
+def _progress(status: dict[str, Any]) -> str:
+    """The orders so far, those in all by estimate, and by how much the draft is dearer so far."""
+    progress, before, after = status["progress"], status["before"], status["after"]
+    expected = progress.get("orders_expected")
+    text = f"{progress['orders_done']}" + (f" of ~{expected}" if expected else " orders")
+    old, new = before["paid"]["amount"], after["paid"]["amount"]
+    return text + (f", paid {100 * (new / old - 1):+.1f} %" if old else "")
+
+
+def _differences(http: httpx.Client, status_url: str) -> Iterator[dict[str, Any]]:
     cursor: str | None = None
     while True:
-        body = {"days": days} | ({"cursor": cursor} if cursor else {})
-        page = target.answer(http.post("/v1/routing/policies/draft/what-if", json=body))
-        yield page
+        query = {"cursor": cursor} if cursor else {}
+        page = target.answer(http.get(f"{status_url}/differences", params=query))
+        yield from page["differences"]
         if (cursor := page.get("next_cursor")) is None:
             return
 
 
-def together(parts: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    """All pages as one report. The last page has the totals of all pages in ``trial``; it has
-    none when another client has begun another what-if in between, and then nor has the report."""
-    differences: list[dict[str, Any]] = []
-    last: dict[str, Any] = {}
-    for last in parts:
-        differences += last["differences"]
-    trial = last.get("trial") or {}
+def together(parts: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any]:
+    """The what-if and its differences as one report. It has no totals when another what-if has
+    replaced this one."""
+    status, differences = parts
     return {
-        "draft_revision": last["draft_revision"],
-        "days": trial.get("days"),
-        "through": bool(trial.get("through")),
-        "before": trial.get("before"),
-        "after": trial.get("after"),
-        "broken": trial.get("broken", []),
-        "differences": sorted(differences, key=lambda row: -row["paid"]["amount"]),
+        "draft_revision": status["draft_revision"],
+        "days": status["days"],
+        "through": status["state"] == "done",
+        "before": status.get("before"),
+        "after": status.get("after"),
+        "broken": status.get("broken") or [],
+        "differences": differences,
     }
 
 
@@ -104,7 +125,7 @@ def drawn(report: dict[str, Any]) -> list[Any]:
     """The report for a person: totals, load by location, and the largest increases."""
     before, after, differences = report["before"], report["after"], report["differences"]
     if before is None:
-        return ["[yellow]another what-if of this draft has begun in between: begin again"]
+        return ["[yellow]another what-if has replaced this one: begin again"]
     currency = before["paid"]["currency"]
     old, new = before["load"], after["load"]
     loads = {location: (old.get(location, 0), new.get(location, 0)) for location in old | new}

@@ -6,7 +6,9 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
+from infra.concurrency import WHAT_IF_HELPERS
 from infra.function import DELETE, READ, WRITE, Function
+from infra.helpers import with_helpers
 from infra.platform import Platform
 from infra.queue import Queue
 from infra.schedule import Schedule
@@ -17,6 +19,7 @@ from shared import schema
 from shared.web.portions import WORKERS
 
 SWEEP_SECONDS = 60
+WHAT_IF_SECONDS = 300
 MOST_DUE = 300
 """Deadlines that are due in every run for minutes."""
 SHORT = {
@@ -101,6 +104,7 @@ class Orders(Stack):
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
+        self._what_ifs(platform, data)
         Schedule(self, "SweepEveryMinute", platform, sweep, 1)
         portions = Queue(self, "SweepPortions", platform, worker_timeout_seconds=SWEEP_SECONDS)
         portions.feeds_its_sender(sweep, "NORAIN_SWEEP_QUEUE", max_concurrency=WORKERS)
@@ -128,6 +132,7 @@ class Orders(Stack):
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
         data.let(project, schema.CATALOG, *READ)
+        data.let(project, schema.CONFIG, *READ)
         StreamSubscription(
             self,
             "Documents",
@@ -159,3 +164,21 @@ class Orders(Stack):
             also=[TRANSFER],
             batch_size=100,
         )
+
+    def _what_ifs(self, platform: Platform, data: Data) -> None:
+        """The workers of what-ifs, which the API starts."""
+        run_what_if = Function(
+            self,
+            "RunWhatIf",
+            platform,
+            handler="functions.routing.run_what_if.handler",
+            description="routes past orders again under a draft of the policy",
+            timeout_seconds=WHAT_IF_SECONDS,
+            sends_to_itself=True,
+            memory=1769,  # one whole virtual CPU: routing is arithmetic
+        )
+        data.let(run_what_if, schema.ORDERS, *READ, *WRITE, "dynamodb:Scan")
+        data.let(run_what_if, schema.CONFIG, *READ, "dynamodb:PutItem")
+        calls = with_helpers(self, "WhatIfHelp", platform, run_what_if, WHAT_IF_HELPERS)
+        self.api.function.add_environment("NORAIN_WHAT_IF_QUEUE", calls.queue.queue_url)
+        self.api.allow(["sqs:SendMessage"], [calls.queue.queue_arn])

@@ -3,13 +3,17 @@
 from aws_cdk import Environment, Stack
 from constructs import Construct
 
+from infra.concurrency import LEARN_HELPERS
 from infra.function import READ, WRITE, Function
+from infra.helpers import with_helpers
 from infra.platform import Platform
 from infra.schedule import Schedule
 from infra.stacks.data import Data
 from shared import schema
 
-DAY_MINUTES = 24 * 60
+LEARN_MINUTES = 15
+"""How often a round is continued, or begun when one is due: every day."""
+LEARN_SECONDS = 900
 
 
 class Reference(Stack):
@@ -48,14 +52,16 @@ class Reference(Stack):
             platform,
             handler="functions.routing.learn_demand.handler",
             description="estimates the demand at each location, for routing",
-            timeout_seconds=900,
+            timeout_seconds=LEARN_SECONDS,
+            sends_to_itself=True,
             memory=1769,  # one whole virtual CPU: it is arithmetic
         )
-        data.let(learn_demand, schema.CONFIG, *READ, "dynamodb:BatchWriteItem")
-        data.let(learn_demand, schema.ORDERS, "dynamodb:Scan")
+        with_helpers(self, "LearnHelp", platform, learn_demand, LEARN_HELPERS)
+        data.let(learn_demand, schema.CONFIG, *READ, "dynamodb:BatchWriteItem", "dynamodb:PutItem")
+        data.let(learn_demand, schema.ORDERS, *READ, "dynamodb:PutItem", "dynamodb:Scan")
         data.let(learn_demand, schema.AVAILABILITY, *READ, "dynamodb:Scan")
         data.let(learn_demand, schema.CATALOG, *READ)
-        Schedule(self, "LearnDemandDaily", platform, learn_demand, DAY_MINUTES)
+        Schedule(self, "LearnDemandInRounds", platform, learn_demand, LEARN_MINUTES)
         self.service = Function(
             self,
             "Service",

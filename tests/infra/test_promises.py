@@ -419,7 +419,7 @@ def test_pieces_of_an_export_are_kept_while_its_round_may_need_them(cloud: Templ
     assert days == [export.PIECES_KEPT.days + 1]
 
 
-@pytest.mark.parametrize("stack", ["Availability"])
+@pytest.mark.parametrize("stack", ["Availability", "Reference", "Orders"])
 def test_helpers_run_as_long_as_their_function_and_no_more_of_them_than_it_calls(
     cloud: Templates, stack: str
 ) -> None:

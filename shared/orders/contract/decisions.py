@@ -13,7 +13,7 @@ from shared.routing.model.drafts import Draft, Trial
 from shared.routing.model.explain import CandidateExplanation, explain
 from shared.routing.model.guard import breaches
 from shared.routing.model.policy import Policy
-from shared.routing.model.whatif import Totals, WhatIf
+from shared.routing.model.whatif import Difference, Totals, WhatIf
 from shared.web.contract import (
     Answer,
     Count,
@@ -240,36 +240,42 @@ def what_if_answer(
     currency = draft.policy.currency
     return WhatIfAnswer(
         draft_revision=draft.revision,
-        before=_totals(result.before, currency),
-        after=_totals(result.after, currency),
-        differences=[
-            OrderDifference(
-                order_id=row.order_id,
-                before=list(row.before),
-                after=list(row.after),
-                paid=Money(amount=row.paid, currency=currency),
-                kg_co2e=row.kg_co2e,
-            )
-            for row in result.differences
-        ],
+        before=totals_answer(result.before, currency),
+        after=totals_answer(result.after, currency),
+        differences=[difference_answer(row, currency) for row in result.differences],
         trial=_trial(trial, draft.policy) if trial else None,
         next_cursor=next_cursor,
     )
 
 
-def _trial(trial: Trial, policy: Policy) -> TrialAnswer:
-    rails = policy.guard_rails
-    broken = breaches(rails, trial.before, trial.after) if rails else []
-    return TrialAnswer(
-        days=trial.days,
-        through=trial.cursor is None,
-        before=_totals(trial.before, policy.currency),
-        after=_totals(trial.after, policy.currency),
-        broken=[Broken(**asdict(row)) for row in broken],
+def difference_answer(row: Difference, currency: str) -> OrderDifference:
+    return OrderDifference(
+        order_id=row.order_id,
+        before=list(row.before),
+        after=list(row.after),
+        paid=Money(amount=row.paid, currency=currency),
+        kg_co2e=row.kg_co2e,
     )
 
 
-def _totals(totals: Totals, currency: str) -> WhatIfTotals:
+def broken_rails(policy: Policy, before: Totals, after: Totals) -> list[Broken]:
+    """The guard-rails of the policy that the totals break."""
+    rails = policy.guard_rails
+    broken = breaches(rails, before, after) if rails else []
+    return [Broken(**asdict(row)) for row in broken]
+
+
+def _trial(trial: Trial, policy: Policy) -> TrialAnswer:
+    return TrialAnswer(
+        days=trial.days,
+        through=trial.cursor is None,
+        before=totals_answer(trial.before, policy.currency),
+        after=totals_answer(trial.after, policy.currency),
+        broken=broken_rails(policy, trial.before, trial.after),
+    )
+
+
+def totals_answer(totals: Totals, currency: str) -> WhatIfTotals:
     return WhatIfTotals(
         orders=totals.orders,
         parcels=totals.parcels,

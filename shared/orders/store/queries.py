@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -156,10 +156,14 @@ def order_items(order_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def first_decisions_since(
-    since: datetime, limit: int, after: tuple[str, str] | None = None
+    since: datetime,
+    limit: int,
+    after: tuple[str, str] | None = None,
+    part: Mapping[str, int] | None = None,
 ) -> tuple[list[tuple[str, bytes]], tuple[str, str] | None]:
     """The id and first routing decision of orders placed since then, in no particular order, and
-    the key to continue after. ``limit`` bounds the items that the scan reads, and so its cost."""
+    the key to continue after. ``limit`` bounds the items that the scan reads, and so its cost;
+    ``part`` is a segment of a parallel Scan."""
     page = tables.scan_page(
         orders_table(),
         limit,
@@ -167,6 +171,7 @@ def first_decisions_since(
         FilterExpression="sk = :order AND placed_at >= :since",
         ProjectionExpression="pk, decisions",
         ExpressionAttributeValues=to_item({":order": "ORDER", ":since": rfc3339(since)}),
+        **(part or {}),
     )
     decisions = [
         (name, decision(name, item["decisions"][0]))

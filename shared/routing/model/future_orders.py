@@ -205,19 +205,30 @@ def _shipping_costs(
 
 
 def demand_cells(points: Mapping[tuple[float, float], int]) -> tuple[DemandCell, ...]:
-    """Group ordered units, given by (latitude, longitude), into cells of one degree. Beyond
-    MAX_CELLS, the smaller cells are merged into the nearest larger one."""
-    grid: dict[tuple[int, int], list[float]] = {}
-    for (latitude, longitude), ordered_units in sorted(points.items()):
-        row = grid.setdefault((round(latitude), round(longitude)), [0.0, 0.0, 0.0])
-        row[0] += ordered_units * latitude
-        row[1] += ordered_units * longitude
-        row[2] += ordered_units
-    ordered = sorted((row for row in grid.values() if row[2] > 0), key=lambda row: -row[2])
-    centres = [(row[0] / row[2], row[1] / row[2]) for row in ordered[:MAX_CELLS]]
-    weights: list[float] = [row[2] for row in ordered[:MAX_CELLS]]
-    for latitude, longitude, units in ordered[MAX_CELLS:]:
-        point = latitude / units, longitude / units
+    """Group ordered units, given by (latitude, longitude), into cells of one degree."""
+    grid: dict[tuple[int, int], tuple[float, float, float]] = {}
+    for (latitude, longitude), units in sorted(points.items()):
+        cell = round(latitude), round(longitude)
+        ordered, north, east = grid.get(cell, (0.0, 0.0, 0.0))
+        grid[cell] = ordered + units, north + units * latitude, east + units * longitude
+    return cells_of_sums(grid)
+
+
+def cells_of_sums(
+    sums: Mapping[tuple[int, int], tuple[float, float, float]],
+) -> tuple[DemandCell, ...]:
+    """Cells from sums by degree of latitude and longitude: ordered units, and latitude and
+    longitude times units. Beyond MAX_CELLS, the smaller cells are merged into the nearest larger
+    one."""
+    ordered = [
+        row
+        for _, row in sorted(sums.items(), key=lambda entry: (-entry[1][0], entry[0]))
+        if row[0] > 0
+    ]
+    centres = [(north / units, east / units) for units, north, east in ordered[:MAX_CELLS]]
+    weights = [row[0] for row in ordered[:MAX_CELLS]]
+    for units, north, east in ordered[MAX_CELLS:]:
+        point = north / units, east / units
         nearest = min(range(len(centres)), key=lambda index: distance_km(*point, *centres[index]))
         weights[nearest] += units
     total = sum(weights)

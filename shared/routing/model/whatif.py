@@ -102,8 +102,47 @@ def what_if(decided: Iterable[tuple[str, Decision]], policy: Policy) -> WhatIf:
                     kg_co2e=round(rerouted.plan.kg_co2e - decision.plan.kg_co2e, 4),
                 )
             )
-    differences.sort(key=lambda row: (-row.paid, row.order_id))
-    return WhatIf(before, after, differences)
+    return WhatIf(before, after, in_order(differences))
+
+
+def combine(parts: Iterable[WhatIf]) -> WhatIf:
+    """The what-if of the orders of all ``parts``: the same as ``what_if`` of all of them, up to the
+    rounding of the sums of km and kg CO2e."""
+    before, after = Totals(), Totals()
+    differences: list[Difference] = []
+    for part in parts:
+        before, after = before.plus(part.before), after.plus(part.after)
+        differences += part.differences
+    return WhatIf(before, after, in_order(differences))
+
+
+def in_order(differences: Iterable[Difference]) -> list[Difference]:
+    """The differences with the highest increase of paid costs first."""
+    return sorted(differences, key=lambda row: (-row.paid, row.order_id))
+
+
+MILLI = ("km", "kg_co2e")
+"""Totals that ``figures`` counts in thousandths."""
+
+
+def figures(result: WhatIf) -> dict[str, int]:
+    """The totals as whole numbers, without the load of the locations: what progress is counted
+    with. ``totals_of`` reads them."""
+    counts = {"orders": result.before.orders, "differences": len(result.differences)}
+    for name, totals in (("before", result.before), ("after", result.after)):
+        for key, value in totals.to_json().items():
+            if key not in {"orders", "load"}:
+                counts[f"{name}.{key}"] = round(value * 1000) if key in MILLI else value
+    return counts
+
+
+def totals_of(counts: Mapping[str, int], name: str) -> Totals:
+    """The totals ``before`` or ``after``, from ``figures``."""
+    values: dict[str, Any] = {
+        key: counts.get(f"{name}.{key}", 0) for key in Totals().to_json() if key != "load"
+    }
+    values["orders"] = counts.get("orders", 0)
+    return Totals(**{key: v / 1000 if key in MILLI else v for key, v in values.items()})
 
 
 def reroute(decision: Decision, policy: Policy) -> Decision:

@@ -1,7 +1,6 @@
 """The future orders of each shelf, table ``config``.
 
     pk PULL#<sku>   sk PULL   {pulls: {location: [units per day, saving]}, at}   0.5 read units
-    pk PULL         sk RUN    {after}: the key where the next run continues
 
 Written by functions/routing/learn_demand.py; read together with the packs in one call.
 """
@@ -13,7 +12,7 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
-from shared.aws.items import Item, to_item
+from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.instants import rfc3339
 from shared.routing.model.decision import FutureOrders, SkuFutureOrders
@@ -46,15 +45,3 @@ def put(by_sku: Mapping[str, Mapping[str, FutureOrders]], now: datetime) -> None
 def _packed(pulls: Mapping[str, FutureOrders]) -> str:
     rounded = {place: (round(rate, RATE_DIGITS), saving) for place, (rate, saving) in pulls.items()}
     return json.dumps({place: pull for place, pull in sorted(rounded.items()) if pull[0]})
-
-
-def resume_key() -> Item | None:
-    """The key after which the next run continues; None to start from the beginning."""
-    item = tables.get(table_name("config"), "PULL", "RUN", consistent=True)
-    return json.loads(item["after"]) if item else None
-
-
-def save_resume_key(after: Item | None) -> None:
-    """``after`` is None when the run is complete."""
-    item = {"pk": "PULL", "sk": "RUN", "after": json.dumps(after)}
-    tables.put_many(table_name("config"), [to_item(item)])

@@ -5,6 +5,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -141,7 +142,7 @@ def _texts(given: Any) -> Iterator[tuple[str, str]]:
 def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
     """What is there, by the names that paths have for it."""
     made: Any = boto3.client("sqs")
-    for name in ("feed_queue", "deliveries", "jobs_queue"):
+    for name in ("feed_queue", "deliveries", "jobs_queue", "what_if_queue"):
         url = made.create_queue(QueueName=name)["QueueUrl"]
         environment.setenv(f"NORAIN_{name.upper()}", url)
     environment.setenv("NORAIN_PERSON_EXPORTS", "person-exports")
@@ -165,7 +166,20 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "hold_id": answered("stock", "open_hold")["hold_id"],
         "profile_id": answered("customers", "resolve")["profile_id"],
         "webhook_id": "none",
+        "what_if_id": _what_if(),
     }
+
+
+def _what_if() -> str:
+    """The id of one that has ended."""
+    answered("routing", "put_draft")
+    started = answered("orders", "start_what_if")
+    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+    record = {"messageId": "1", "body": json.dumps({"walk": "what-if", "round": 1})}
+    worked = handler("routing.run_what_if")({"Records": [record]}, context)
+    assert worked == {"batchItemFailures": []}
+    name: str = started["what_if_id"]
+    return name
 
 
 def answered(area: str, name: str) -> dict[str, Any]:
