@@ -331,7 +331,7 @@ def failing(operation: str, one_in: int) -> Iterator[Counter[str]]:
             seen[model.name] += 1
             lost = seen[model.name] % one_in == 0
         if lost:
-            raise ConnectionError("lost on the way")
+            raise Busy("lost on the way")
 
     events = clients.dynamodb().meta.events
     name = f"before-call.dynamodb.{operation}"
@@ -363,9 +363,10 @@ def test_a_projection_that_fails_half_way_loses_nothing_and_is_made_good() -> No
             mine = mine[numbers.index(first) :]
         raise AssertionError("it never came to an end")
 
-    with failing("PutItem", one_in=3) as seen:
+    with failing("BatchExecuteStatement", one_in=2) as calls, failing("PutItem", one_in=2) as puts:
         at_once([partial(run, n % 4) for n in range(THREADS)])
-    assert seen["PutItem"] > 3
+    assert calls["BatchExecuteStatement"] > 3
+    assert puts["PutItem"] > 3
     assert gone == []
     for sku, pack in availability.packs(skus).items():
         expected = {row.location_id: row.available for row in stock.positions(sku)}
