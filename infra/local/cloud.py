@@ -217,9 +217,8 @@ def _process_environment(ours: Mapping[str, str], temporary: Path, port: int) ->
 
 def _await_health(cloud: Cloud) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if cloud.pid not in _members(cloud):
-            break
+    # Not by the list of processes: a process that has just started has no command line yet.
+    while time.monotonic() < deadline and _children[cloud.pid].poll() is None:
         with contextlib.suppress(OSError):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(cloud.url + HEALTH, timeout=2):
