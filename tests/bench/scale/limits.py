@@ -55,7 +55,7 @@ def breaks(figures: Figures) -> list[Break]:
 
 def breaking_growth(limit: Limit, figures: Figures) -> float:
     """The growth from which on the limit is exceeded, by bisection: what is reached grows with the
-    retailer, but not always in proportion."""
+    retailer, but not always in proportion, and some of it does not grow at all."""
 
     def exceeded(growth: float) -> bool:
         grown = figures.grown(growth)
@@ -63,7 +63,9 @@ def breaking_growth(limit: Limit, figures: Figures) -> float:
 
     if not exceeded(MOST_GROWTH):
         return MOST_GROWTH
-    low, high = 0.0, MOST_GROWTH
+    low, high = 0.001, MOST_GROWTH
+    if exceeded(low):
+        return low
     while high - low > 0.001 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if exceeded(middle) else (middle, high)
@@ -93,6 +95,14 @@ def _of(name: str) -> Callable[[Figures, Rates], float]:
 
 def _projected(figures: Figures, day: Rates) -> float:
     return day.changes_peak / figures["assumption.merged_changes"] * mean_write_units(figures)
+
+
+def _projected_in_bursts(figures: Figures, _: Rates) -> float:
+    """While files are read, the feed works at full speed, whatever the size of the retailer."""
+    feed = next(work for work in works(figures) if work.name.startswith("applies the feed"))
+    rows = figures["setting.feed_batch"] * figures["measured.rows_a_message"]
+    written = figures["setting.feed_concurrency"] * rows / feed.seconds(figures)
+    return written * figures["assumption.changed_share"] * mean_write_units(figures)
 
 
 def _stock_writes(figures: Figures, day: Rates) -> float:
@@ -193,6 +203,12 @@ LIMITS = (
         "packs in smaller items; ask AWS for 100,000",
     ),
     _limit(
+        "write units of the table availability, while all workers of the feed are busy",
+        "quota.table_write_units",
+        _projected_in_bursts,
+        "packs in smaller items; the projector lags until the file is worked off",
+    ),
+    _limit(
         "write units of the table stock",
         "quota.table_write_units",
         _stock_writes,
@@ -250,4 +266,8 @@ LIMITS = (
 
 
 def at(growth: float) -> str:
+    if growth < 0.01:
+        return "any size"
+    if growth >= MOST_GROWTH:
+        return "-"
     return f"x{growth:.2f}" if growth < 10 else f"x{math.floor(growth)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.bench import prices
 from tests.bench.report import Row, Table
 from tests.bench.scale.figures import Figures
-from tests.bench.scale.limits import MOST_GROWTH, at, breaks
+from tests.bench.scale.limits import at, breaks
 from tests.bench.scale.retailer import (
     costs,
     dollars,
@@ -151,7 +151,7 @@ def _limits(figures: Figures) -> Table:
                 "limit": one.limit.name,
                 "quota": one.limit.quota(figures),
                 "at the yardstick": one.reached,
-                "breaks at": at(one.growth) if one.growth < MOST_GROWTH else "-",
+                "breaks at": at(one.growth),
                 "by": one.limit.stated,
             }
         )
@@ -184,7 +184,11 @@ def _packs(figures: Figures) -> Table:
             written, read = pack_write_units(other, there), pack_read_units(other, there)
             units[f"{there:,.0f} locations"] = f"{pack_slices(other, there)}: {written}, {read:g}"
         packs = next(cost for cost in costs(other) if cost.what == "packs, by the projector")
-        row = {"bytes of an item": most, **units, "write units a change": mean_write_units(other)}
+        row: Row = {
+            "bytes of an item": most,
+            **units,
+            "write units a change": mean_write_units(other),
+        }
         rows.append({**row, "writes, $ a day": packs.dollars, "all, $ a day": dollars(other)})
     notes = ["items of the pack: write units of a change, read units of a question"]
     return Table("Packs in smaller items", rows, notes)

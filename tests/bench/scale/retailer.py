@@ -93,18 +93,14 @@ def rates(figures: Figures) -> Rates:
         rows=rows,
         changed=changed,
         feed_peak=rows / DAY * figures["assumption.feed_peak"],
-        questions=figures["yardstick.questions_a_second"]
-        * figures["assumption.question_mean"]
-        * DAY,
+        questions=questions * DAY,
         orders=orders,
         orders_peak=orders_peak,
         changes=changes,
         changes_peak=peak,
         events=changes * figures["assumption.status_events"]
         + orders * figures["assumption.order_events"],
-        shards=max(
-            1.0, stock_gigabytes(figures, changes) / figures["assumption.gigabytes_a_shard"]
-        ),
+        shards=max(1.0, stored / figures["assumption.gigabytes_a_shard"]),
     )
 
 
@@ -322,11 +318,7 @@ def _table_costs(figures: Figures, day: Rates) -> Iterable[Cost]:
         ("notes of unchanged rows", unchanged * note),
         ("the ledger", day.changes * figures["measured.ledger_write_units"]),
         ("packs, by the projector", pack_writes * mean_write_units(figures)),
-        (
-            "holds",
-            holds
-            * (figures["measured.hold_write_units"] + figures["measured.hold_end_write_units"]),
-        ),
+        ("holds", holds * hold),
         (
             "orders",
             day.orders
