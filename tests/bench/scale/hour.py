@@ -136,9 +136,7 @@ class Hour:
         )
         # As many partitions as there really are, each with a part of its units.
         shards = max(1, round(self.day.shards))
-        headroom = figures["assumption.table_headroom"]
-        needed = self.day.changes_peak * retailer.mean_write_units(figures) * headroom
-        spread = max(4, round(needed / figures["quota.partition_write_units"]))
+        spread = round(figures["assumption.availability_partitions"])
         write, read = (
             figures["quota.partition_write_units"],
             figures["quota.partition_read_units"],
@@ -214,7 +212,7 @@ class Hour:
 
     def _answer(self, delay: float) -> Process:
         begun, figures = self.env.now, self.figures
-        seconds = self._work("answers availability").seconds(figures)
+        seconds = self._work("answers availability").cpu_seconds(figures)
         waits = 0.0
         if self.dice.random() >= figures["measured.remembered_questions"]:
             sku_class, sku = self._sku("questions")
@@ -225,7 +223,7 @@ class Hour:
             # A process reads a hot pack once a second (availability.hot): the class is asked, and
             # the hottest SKU is no more than that.
             waits = bucket.wait(units)
-        seconds += self.dice.expovariate(1000 / figures["assumption.wait_ms"])
+            seconds += self._call()
         yield self.env.timeout(delay + min(waits, MOST_WAIT) + seconds)
         self.query.end(seconds)
         self._asking -= 1
@@ -250,7 +248,7 @@ class Hour:
         sku_class, sku = self._sku("changes")
         bucket = self.stock_writes[_partition(sku_class, sku, len(self.stock_writes))]
         units = figures["measured.order_write_units"]
-        seconds = self._work("orders").seconds(figures)
+        seconds = self._work("orders").cpu_seconds(figures) + self._call() + self._call()
         yield self.env.timeout(delay)
         for attempt in range(round(figures["setting.order_attempts"])):
             if bucket.take(units / CHANGES_THINNED):
@@ -273,6 +271,10 @@ class Hour:
         for _ in range(round(changed)):
             if self.dice.random() * CHANGES_THINNED < 1:
                 self._stream(Change(SOLD, self.env.now, sku_class, sku))
+
+    def _call(self) -> float:
+        """Seconds that a call of DynamoDB takes."""
+        return self.dice.expovariate(1000 / self.figures["assumption.wait_ms"])
 
     def _refuse(self, counts: Counts, reason: str) -> None:
         counts.refused += 1

@@ -42,11 +42,14 @@ class Work:
     cpu_ms: float
     calls: float
 
-    def seconds(self, figures: Figures) -> float:
-        """How long an invocation takes: a part of a processor, by its memory, and waiting."""
+    def cpu_seconds(self, figures: Figures) -> float:
+        """How long an invocation computes: it has a part of a processor, by its memory."""
         share = min(1.0, self.memory / prices.CPU_MEGABYTES)
-        cpu = self.cpu_ms * figures["assumption.cloud_cpu"] / share
-        return (cpu + self.calls * figures["assumption.wait_ms"]) / 1000
+        return self.cpu_ms * figures["assumption.cloud_cpu"] / share / 1000
+
+    def seconds(self, figures: Figures) -> float:
+        """How long an invocation takes, waiting included."""
+        return self.cpu_seconds(figures) + self.calls * figures["assumption.wait_ms"] / 1000
 
     def concurrency(self, figures: Figures) -> float:
         """Environments at work at the peak: Little's law."""

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 import simpy
 
+from functions.stock import audit
+from infra import concurrency
+from shared.availability.store import packs
+from shared.stock.store import effects, rows
 from tests.bench.scale import hour_tables, model
 from tests.bench.scale.figures import FILE, Figures, load
 from tests.bench.scale.hour import Hour, Outcome
@@ -31,7 +35,8 @@ SHORT = 30.0
 
 @pytest.fixture(scope="module")
 def figures() -> Figures:
-    return load()
+    """With the packs that the bench measured."""
+    return load().changed({"setting.pack_bytes": 32_000})
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,17 @@ def test_every_figure_is_used(figures: Figures) -> None:
     code = "".join(path.read_text() for path in FILE.parent.glob("*.py"))
     unused = [name for name in figures.figures if f'"{name}"' not in code]
     assert not unused
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    figures = load()
+    assert figures["setting.pack_bytes"] == packs.MOST_BYTES
+    assert figures["setting.audit_workers"] == audit.WORKERS
+    assert figures["setting.hold_shards"] == rows.SHARDS
+    assert figures["setting.ledger_days"] == rows.LEDGER_KEPT.days
+    assert figures["setting.order_attempts"] == effects.SALE_ATTEMPTS
+    helpers = concurrency.RULES_HELPERS + concurrency.EXPORT_HELPERS + concurrency.REBUILD_HELPERS
+    assert figures["setting.helpers"] == helpers
 
 
 # The model
