@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.bench.scale.figures import Figures
 from tests.bench.scale.retailer import (
     DAY,
+    READ_BYTES,
     Rates,
     locations,
     mean_read_units,
@@ -134,6 +135,16 @@ def _hot_reads(figures: Figures, day: Rates) -> float:
     return processes * 1.11 * pack_read_units(figures, _most_locations(figures))
 
 
+def _confidence_reads(figures: Figures, day: Rates) -> float:
+    """Each process of the projector reads the confidence of all locations once a minute."""
+    stored = (
+        figures["yardstick.stores"]
+        * figures["assumption.product_groups"]
+        * figures["assumption.group_bytes"]
+    )
+    return _of("projects positions")(figures, day) * stored / READ_BYTES / 2 / 60
+
+
 def _availability_reads(figures: Figures, _: Rates) -> float:
     asked = 1 - figures["measured.remembered_questions"]
     return figures["yardstick.questions_a_second"] * asked * mean_read_units(figures)
@@ -231,6 +242,12 @@ LIMITS = (
         "quota.partition_read_units",
         _hot_reads,
         "a longer memory of packs (PACK_SECONDS)",
+    ),
+    _limit(
+        "read units of the confidence of all locations (CONFIDENCE)",
+        "quota.partition_read_units",
+        _confidence_reads,
+        "read only the records that changed; a longer CACHE_SECONDS; an item for each group",
     ),
     _limit(
         "write units of a shard of the deadlines of holds",
