@@ -1,6 +1,8 @@
 """Every item has a largest size, every partition a largest rate (tests/support/growth.toml), and
 the recorder sees what is written."""
 
+from typing import Any
+
 import pytest
 
 from shared.schema import TABLES
@@ -102,7 +104,7 @@ POSITION = {"pk": {"S": "SKU#1"}, "sk": {"S": "LOC#a"}}
         ),
     ],
 )
-def test_an_unlisted_kind_is_seen_in_every_way_to_write(name: str, params: dict) -> None:
+def test_an_unlisted_kind_is_seen_in_every_way_to_write(name: str, params: dict[str, Any]) -> None:
     found = [problem for table, item in written(name, params) for problem in problems(table, item)]
     assert found == [
         "stock: an item SURPRISE#1 / LOC#a",

@@ -26,13 +26,17 @@ def draw(figures: Figures, outcomes: Mapping[str, Outcome], folder: Path = FOLDE
     # The same figures give the same file.
     with mpl.rc_context({"svg.hashsalt": "norain", "font.size": 8}):
         page = Figure(figsize=(14, 13), layout="constrained")
-        bill, tornado, limits, lag, requests, feed = page.subplots(3, 2).flat
+        bill, tornado, limits, *hour = page.subplots(3 if outcomes else 2, 2).flat
         _bill(bill, figures)
         _tornado(tornado, figures)
         _limits(limits, figures)
-        _lag(lag, outcomes)
-        _requests(requests, outcomes)
-        _feed(feed, outcomes)
+        if outcomes:
+            lag, requests, feed = hour
+            _lag(lag, outcomes)
+            _requests(requests, outcomes)
+            _feed(feed, outcomes)
+        else:
+            hour[0].set_axis_off()
         page.savefig(path, metadata={"Date": None})
     return path
 
@@ -97,6 +101,6 @@ def _feed(axes: Axes, outcomes: Mapping[str, Outcome]) -> None:
             [outcome.series.waiting[at] for at in bins],
             label=name,
         )
-    axes.set_title("messages that wait in the queue of the feed, of the small world")
+    axes.set_title("messages that wait in the feed's queue (a tenth)")
     axes.set_xlabel("minutes")
     axes.legend()

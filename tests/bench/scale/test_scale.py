@@ -298,3 +298,4 @@ def test_tables_and_plot_are_made(figures: Figures, outcome: Outcome, tmp_path: 
     assert path.read_text().startswith("<?xml")
     again = draw(figures, {"short": replace(outcome)}, tmp_path / "again")
     assert again.read_bytes() == path.read_bytes()
+    assert draw(figures, {}, tmp_path / "model").exists()
