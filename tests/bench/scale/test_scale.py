@@ -1,6 +1,8 @@
 """The model adds up, the simulation conserves what it is given, and its queue waits as the formula
 says."""
 
+import ast
+import inspect
 import math
 import random
 from dataclasses import asdict, replace
@@ -11,6 +13,8 @@ import simpy
 
 from functions.stock import audit
 from infra import concurrency
+from infra.function import Function
+from infra.stream import StreamSubscription
 from shared.availability.store import packs
 from shared.stock.store import effects, rows
 from tests.bench.scale import hour_tables, model
@@ -30,6 +34,7 @@ from tests.bench.scale.retailer import (
     works,
 )
 
+ROOT = Path(__file__).parents[3]
 SHORT = 30.0
 
 
@@ -93,6 +98,46 @@ def test_the_settings_are_those_of_the_code() -> None:
     assert figures["setting.order_attempts"] == effects.SALE_ATTEMPTS
     helpers = concurrency.RULES_HELPERS + concurrency.EXPORT_HELPERS + concurrency.REBUILD_HELPERS
     assert figures["setting.helpers"] == helpers
+
+
+def test_the_settings_are_those_of_the_templates() -> None:
+    figures = load()
+    feed = arguments("infra/stacks/stock.py", "feed.processed_by")
+    assert figures["setting.feed_batch"] == feed["batch_size"]
+    assert figures["setting.feed_window"] == feed["window_seconds"]
+    assert figures["setting.feed_concurrency"] == feed["max_concurrency"]
+    deliver = arguments("infra/stacks/webhooks.py", "deliveries.processed_by")
+    assert figures["setting.deliver_concurrency"] == deliver["max_concurrency"]
+    source = arguments("infra/stream.py", "sources.DynamoEventSource")
+    assert figures["setting.parallelization"] == source["parallelization_factor"]
+    for name, file, handler in (
+        ("feed", "stock", "functions.stock.apply_feed.handler"),
+        ("query", "availability", "functions.availability.query.handler"),
+        ("orders", "orders", "functions.orders.api.handler"),
+    ):
+        function = arguments(f"infra/stacks/{file}.py", "Function", handler=handler)
+        assert figures[f"setting.{name}_memory"] == function["memory"]
+    projector = "functions.availability.project.handler"
+    assert "memory" not in arguments("infra/stacks/availability.py", "Function", handler=projector)
+    default = inspect.signature(Function.__init__).parameters["memory"].default
+    assert figures["setting.worker_memory"] == default
+    batch = inspect.signature(StreamSubscription.__init__).parameters["batch_size"].default
+    assert figures["setting.stream_batch"] == batch
+
+
+def arguments(file: str, called: str, **given: object) -> dict[str, object]:
+    """The plain named arguments of the one call of ``called`` in a file that has the ``given``."""
+    calls = [
+        {
+            one.arg: one.value.value
+            for one in node.keywords
+            if one.arg and isinstance(one.value, ast.Constant)
+        }
+        for node in ast.walk(ast.parse((ROOT / file).read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == called
+    ]
+    (found,) = [call for call in calls if given.items() <= call.items()]
+    return found
 
 
 # The model
