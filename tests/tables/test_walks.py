@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("local_tables")
 
 WALK = Walk("config", "test")
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
-ITEMS = {f"item-{number}" for number in range(200)}
+ITEMS = {f"SKU#item-{number}" for number in range(200)}
 
 
 def never() -> bool:
@@ -37,7 +37,7 @@ class Visits:
 
     def __init__(self) -> None:
         tables.put_many(
-            table_name("catalog"), [to_item({"pk": name, "sk": "x"}) for name in sorted(ITEMS)]
+            table_name("catalog"), [to_item({"pk": name, "sk": "PRODUCT"}) for name in sorted(ITEMS)]
         )
         self.visits: Counter[str] = Counter()
         self.closed: list[Progress] = []
