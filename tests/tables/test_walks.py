@@ -36,9 +36,8 @@ class Visits:
     """A walk over the items of table ``catalog``, two at a time; every visit is noted."""
 
     def __init__(self) -> None:
-        tables.put_many(
-            table_name("catalog"), [to_item({"pk": name, "sk": "PRODUCT"}) for name in sorted(ITEMS)]
-        )
+        products = [to_item({"pk": name, "sk": "PRODUCT"}) for name in sorted(ITEMS)]
+        tables.put_many(table_name("catalog"), products)
         self.visits: Counter[str] = Counter()
         self.closed: list[Progress] = []
 
