@@ -127,7 +127,7 @@ def test_the_settings_are_those_of_the_templates() -> None:
 
 def arguments(file: str, called: str, **given: object) -> dict[str, object]:
     """The plain named arguments of the one call of ``called`` in a file that has the ``given``."""
-    calls = [
+    calls: list[dict[str, object]] = [
         {
             one.arg: one.value.value
             for one in node.keywords
