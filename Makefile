@@ -13,7 +13,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test fast lint types quick unit bench laws lock openapi permissions clean
+.PHONY: help setup demo down test fast lint types quick unit bench scale laws lock openapi permissions clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s '	'
@@ -72,6 +72,9 @@ laws: setup ## ten times the examples of each property, and 10,000 steps of a re
 
 bench: setup $(RIVALS) ## print the measured figures of the README
 	@$(BIN)/python -m tests.bench
+
+scale: $(STAMP) ## what the yardstick retailer costs, what breaks first, and a Black Friday hour
+	@$(BIN)/python -m tests.bench.scale
 
 $(RIVALS): infra/locks/bench.txt $(STAMP)
 	@echo "installing what the benches compare with (HiGHS, Splink, FEBRL)"

@@ -21,12 +21,13 @@ from hypothesis import is_hypothesis_test
 from moto import mock_aws
 
 from shared.aws import clients, secrets, settings
-from tests.support import permissions, profiles
+from tests.support import growth, permissions, profiles
 from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.quick_moto import quick_moto
 from tests.support.tables import ENVIRONMENT, Kept, make_tables
 
 permissions.watch()
+growth.watch()
 profiles.load()
 
 
@@ -44,9 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """No handler does on a table what tests/support/permissions.json does not list. In a race
-    nobody can tell which handler does it."""
+    nobody can tell which handler does it. And nobody writes an item whose kind growth.toml does not
+    list."""
     permissions.recording = {"functions", "tables"} & set(item.path.parts) != set()
+    growth.watching = permissions.recording
     yield
+    kinds = growth.unlisted()
+    assert not kinds, f"state its largest size and rate in {growth.FILE.name}: {kinds}"
     unlisted = permissions.unlisted()
     assert not unlisted, f"not in {permissions.USES.name}: run `make permissions`: {unlisted}"
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("local_tables")
 
 WALK = Walk("config", "test")
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
-ITEMS = {f"item-{number}" for number in range(200)}
+ITEMS = {f"SKU#item-{number}" for number in range(200)}
 
 
 def never() -> bool:
@@ -36,9 +36,8 @@ class Visits:
     """A walk over the items of table ``catalog``, two at a time; every visit is noted."""
 
     def __init__(self) -> None:
-        tables.put_many(
-            table_name("catalog"), [to_item({"pk": name, "sk": "x"}) for name in sorted(ITEMS)]
-        )
+        products = [to_item({"pk": name, "sk": "PRODUCT"}) for name in sorted(ITEMS)]
+        tables.put_many(table_name("catalog"), products)
         self.visits: Counter[str] = Counter()
         self.closed: list[Progress] = []
 
