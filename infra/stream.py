@@ -81,7 +81,6 @@ class StreamSubscription(Construct):
         failed: FailedRecords,
         keys: Mapping[str, str],
         batch_size: int = 500,
-        workers_per_shard: int = 4,
         also: Sequence[Mapping[str, Any]] = (),
         image: Mapping[str, Any] | None = None,
     ) -> None:
@@ -104,7 +103,8 @@ class StreamSubscription(Construct):
                 batch_size=batch_size,
                 bisect_batch_on_error=True,
                 retry_attempts=FOR_EVER,
-                parallelization_factor=workers_per_shard,
+                # The most that Lambda allows; the changes of one item stay in order.
+                parallelization_factor=10,
                 max_record_age=RECORD_AGE,
                 report_batch_item_failures=True,
                 on_failure=_Destination(failed, worker),

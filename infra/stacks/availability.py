@@ -19,9 +19,6 @@ from shared import schema
 
 LAG_MS = 5000
 HEARTBEAT = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("HEARTBEAT")}}}}
-MOST_WORKERS_PER_SHARD = 10
-"""Limit of Lambda. A new table has 4 shards, which 40 workers then follow at 500 changes a second
-each: more than all workers of the feed write."""
 UNTOLD_SECONDS = 3600
 """Twice the time that 500,000 SKUs may take."""
 TELL_SECONDS = 300
@@ -70,7 +67,6 @@ class Availability(Stack):
             failed=data.failed_records,
             keys={"sk": "LOC#"},
             also=[HEARTBEAT],
-            workers_per_shard=MOST_WORKERS_PER_SHARD,
         )
         alarm(
             self,

@@ -349,11 +349,12 @@ class Hour:
             bucket = self.pack_writes[_partition(sku_class, sku, len(self.pack_writes))]
             waits = max(waits, bucket.wait(units))
         self.packs += len(packs)
-        return waits + self._stream_seconds(len(packs) / figures["measured.changes_a_cpu_second"])
+        cpu = len(packs) / figures["measured.changes_a_cpu_second"]
+        return waits + self._stream_seconds(cpu, figures["setting.projector_memory"])
 
-    def _stream_seconds(self, cpu: float) -> float:
+    def _stream_seconds(self, cpu: float, memory: float) -> float:
         figures = self.figures
-        share = figures["setting.worker_memory"] / prices.CPU_MEGABYTES
+        share = min(1.0, memory / prices.CPU_MEGABYTES)
         cpu += figures["assumption.batch_cpu_ms"] / 1000
         waiting = 2 * figures["assumption.wait_ms"] / 1000
         return cpu * figures["assumption.cloud_cpu"] / share + waiting
@@ -373,7 +374,9 @@ class Hour:
             for one in changes
         )
         rate = self.figures["measured.ledger_rows_a_cpu_second"]
-        return waits + self._stream_seconds(len(changes) / rate)
+        return waits + self._stream_seconds(
+            len(changes) / rate, self.figures["setting.worker_memory"]
+        )
 
     # Shared
 
@@ -431,12 +434,14 @@ class Hour:
         requests = asked + self.orders.arrived
         batches = sum(queue.batches for queue in (*self.projector, *self.ledger))
         invocations = requests + (self.feed.batches + batches + self.packs) * CHANGES_THINNED
-        streams = sum(queue.busy_seconds for queue in (*self.projector, *self.ledger))
+        projecting = sum(queue.busy_seconds for queue in self.projector)
+        recording = sum(queue.busy_seconds for queue in self.ledger)
         gigabytes = (
             self.query.seconds * QUESTIONS_THINNED * figures["setting.query_memory"]
             + self.placing.seconds * figures["setting.orders_memory"]
             + self.feed.busy_seconds * CHANGES_THINNED * figures["setting.feed_memory"]
-            + streams * CHANGES_THINNED * figures["setting.worker_memory"]
+            + projecting * CHANGES_THINNED * figures["setting.projector_memory"]
+            + recording * CHANGES_THINNED * figures["setting.worker_memory"]
         ) / 1024
         logs = invocations * figures["assumption.log_bytes"]
         logs += requests * figures["assumption.access_log_bytes"]

@@ -152,7 +152,7 @@ def _availability_reads(figures: Figures, _: Rates) -> float:
 
 def _first_load(figures: Figures, day: Rates) -> float:
     """Lanes that the projector needs while a new table is filled as fast as the feed comes."""
-    share = figures["setting.worker_memory"] / 1769
+    share = figures["setting.projector_memory"] / 1769
     return day.feed_peak / (figures["measured.changes_a_cpu_second"] * share)
 
 
@@ -192,8 +192,7 @@ LIMITS = (
         lambda figures: figures["assumption.new_table_shards"] * figures["setting.parallelization"],
         "assumption.new_table_shards",
         _first_load,
-        "warm the table before the first load (warm throughput), or load it and rebuild the packs;"
-        " parallelization 10",
+        "warm the table before the first load (warm throughput), or load it and rebuild the packs",
     ),
     _limit(
         "environments of Lambda at work",

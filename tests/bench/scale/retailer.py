@@ -191,14 +191,14 @@ def works(figures: Figures) -> list[Work]:
     holds = day.orders * figures["assumption.holds_an_order"]
     later = day.orders * figures["measured.order_later_calls"]
 
-    def streaming(name: str, a_cpu_second: float) -> Work:
+    def streaming(name: str, a_cpu_second: float, memory: float) -> Work:
         # At the peak batches are larger. The mean decides the bill, and the peak the concurrency,
         # so the peak is given as invocations of the mean size.
         return Work(
             name,
             stream,
             stream_peak * max(1.0, records_peak / records),
-            figures["setting.worker_memory"],
+            memory,
             overhead + 1000 * records / a_cpu_second,
             2,
         )
@@ -228,9 +228,15 @@ def works(figures: Figures) -> list[Work]:
             100_000 / figures["measured.file_rows_a_cpu_second"] * 1000,
             100_000 / figures["measured.rows_a_message"],
         ),
-        streaming("projects positions (project)", figures["measured.changes_a_cpu_second"]),
         streaming(
-            "writes the ledger (record_movements)", figures["measured.ledger_rows_a_cpu_second"]
+            "projects positions (project)",
+            figures["measured.changes_a_cpu_second"],
+            figures["setting.projector_memory"],
+        ),
+        streaming(
+            "writes the ledger (record_movements)",
+            figures["measured.ledger_rows_a_cpu_second"],
+            figures["setting.worker_memory"],
         ),
         Work(
             "tells statuses (publish_events)",
