@@ -1,7 +1,7 @@
 import pytest
 
-from tests.functions.routing.past import place
 from tests.support import shop
+from tests.support.past_orders import place
 
 
 @pytest.fixture

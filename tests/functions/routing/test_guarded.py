@@ -11,7 +11,7 @@ from functions.routing import what_if
 from shared.routing.model.guard import canary_takes
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
 from shared.routing.store import policies
-from tests.functions.routing.past import DEAR, NOW, place
+from tests.support.past_orders import DEAR, NOW, place
 from tests.support.requests import answered, request
 
 pytestmark = pytest.mark.usefixtures("placed")

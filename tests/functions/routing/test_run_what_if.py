@@ -17,8 +17,8 @@ from shared.orders import what_ifs as what_ifs_verb
 from shared.orders.store import what_ifs
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails
 from shared.routing.store import policies
-from tests.functions.routing.past import DEAR, NOW, place
 from tests.support import shop
+from tests.support.past_orders import DEAR, NOW, place
 from tests.support.requests import answered, request
 
 pytestmark = pytest.mark.usefixtures("placed")

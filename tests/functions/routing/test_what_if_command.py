@@ -20,7 +20,7 @@ from infra.cli.what_if import drawn, start, together, watched
 from infra.local.target import Refused
 from shared.aws.settings import setting
 from shared.orders import what_ifs
-from tests.functions.routing.past import DEAR
+from tests.support.past_orders import DEAR
 from tests.support.requests import request
 
 pytestmark = pytest.mark.usefixtures("placed")

@@ -17,8 +17,8 @@ from shared.orders.store import what_ifs
 from shared.routing.model.decision import Decision
 from shared.routing.model.policy import DEFAULT_POLICY
 from shared.routing.model.whatif import what_if
-from tests.functions.routing.past import DEAR, NOW, place
 from tests.support import shop
+from tests.support.past_orders import DEAR, NOW, place
 
 pytestmark = pytest.mark.usefixtures("local_tables")
 
