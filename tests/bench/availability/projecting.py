@@ -16,8 +16,13 @@ from tests.bench.report import Row, Table, Tell
 
 BATCH = 500
 LOCATIONS = 500
-GOAL = 1_800
-"""Changes a CPU second: what the feed's worker writes in the same time at least."""
+FEED_WORKERS, FEED_SHARE, FEED_ROWS = 10, 1024 / 1769, 3_000
+"""The workers of the feed, the share of a processor that each has, and the rows that change a
+position in a CPU second (stock.feed)."""
+PROJECTORS = 4 * 10
+"""Ten workers, each with a processor, for each of the four shards of a new table."""
+GOAL = round(FEED_WORKERS * FEED_SHARE * FEED_ROWS / PROJECTORS)
+"""Changes a CPU second at which the projectors keep up with all workers of the feed."""
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
@@ -57,7 +62,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         rows,
         (
             f"the whole handler, batches of {BATCH} records, on DynamoDB Local",
-            "goal: the changes that a worker of the feed writes in the same processor time",
+            f"goal: {PROJECTORS} projectors keep up with {FEED_WORKERS} workers of the feed",
         ),
     )
 

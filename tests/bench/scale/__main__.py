@@ -56,10 +56,8 @@ def scenarios(figures: Figures, *, quick: bool) -> dict[str, Figures]:
     today = {"as it is": figures}
     if quick:
         return today
-    small = figures.changed({"setting.pack_bytes": 8_000})
     return {
         **today,
-        "packs in items of 8,000 bytes": small,
         "twice the retailer": figures.grown(2.0),
     }
 
