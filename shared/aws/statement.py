@@ -15,6 +15,7 @@ Two differences to ``update_item``:
 The caller reads the items of statements that were not written, and decides anew.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -30,6 +31,20 @@ from shared.errors import Busy
 STATEMENTS = 25
 """The most statements of a call."""
 Statement = dict[str, Any]
+EXPECTED = frozenset(
+    {
+        "ConditionalCheckFailed",
+        "DuplicateItem",
+        "InternalServerError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    }
+)
+"""The errors of a statement that say nothing against its text."""
+
+logger = logging.getLogger("norain")
 
 PK, SK = -1, -2
 """The key's parts among the parameters; the others are numbers of values of the update."""
@@ -77,8 +92,9 @@ def insert_statement(update: Update, table: str, pk: str, sk: str) -> Statement:
 def execute(statements: Sequence[Statement]) -> list[bool]:
     """Executes at most STATEMENTS statements, all of different items; whether each was written.
 
-    When AWS does not answer, none counts as written, though some may be. Raises ClientError when
-    the statements are not allowed.
+    When AWS does not answer, none counts as written, though some may be. An error that is not
+    EXPECTED is logged: every such statement costs a call of its own behind it. Raises ClientError
+    when the statements are not allowed.
     """
     request: Any = list(statements)
     try:
@@ -89,6 +105,8 @@ def execute(statements: Sequence[Statement]) -> list[bool]:
     for error in errors:
         if error and error["Code"] == "AccessDenied":
             raise ClientError({"Error": error}, "BatchExecuteStatement")
+        if error and error["Code"] not in EXPECTED:
+            logger.warning("a statement has failed", extra={"code": error["Code"]})
     return [error is None for error in errors]
 
 

@@ -11,6 +11,7 @@ from shared.aws import clients, dynamodb
 from shared.stock import store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Cause, Effect, PositionKey
+from shared.stock.store.rows import stock_table
 from tests.support.stock_laws import Follower, assert_laws
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -117,3 +118,23 @@ def test_the_same_batch_again_writes_nothing(calls: Counter[str]) -> None:
     calls.clear()
     assert set(feed(batch).values()) == {0}
     assert calls["BatchExecuteStatement"] == calls["UpdateItem"] == 0
+
+
+def test_a_statement_that_fails_for_its_text_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The position is written all the same, at the price of a call."""
+    feed({place: [count(place, 10, 0)] for place in PLACES[:3]})
+    assert caplog.records == []
+    dynamodb.attempt(
+        [
+            {
+                "Update": {
+                    "TableName": stock_table(),
+                    "Key": {"pk": {"S": "SKU#S0"}, "sk": {"S": "LOC#1"}},
+                    "UpdateExpression": "REMOVE damaged",
+                }
+            }
+        ]
+    )
+    assert set(feed({place: [sale(place, 1)] for place in PLACES[:3]}).values()) == {1}
+    assert [record.message for record in caplog.records] == ["a statement has failed"]
+    assert {store.positions_of(PLACES)[place].on_hand for place in PLACES[:3]} == {9}
