@@ -1,8 +1,10 @@
 """The routes of orders."""
 
 from datetime import datetime
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from functions.orders.requests import (
@@ -35,7 +37,14 @@ from shared.orders.contract.orders import (
     order_answer,
 )
 from shared.orders.model import FulfillmentState, Order, OrderChange
-from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
+from shared.web.api import (
+    answered_with,
+    caller_of,
+    now_in_milliseconds,
+    request_of,
+    routes,
+    stored_answer,
+)
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId
 
@@ -58,8 +67,9 @@ router = routes()
     "`too_late`, `no_capacity`, `too_many_parcels` or `too_dear` when there is stock that this "
     "order cannot use. Send the same Idempotency-Key again after a timeout: an order is placed "
     "once per key.",
+    responses=answered_with(HTTPStatus.CREATED, "The order.", OrderAnswer),
 )
-def place_order(body: OrderInput) -> OrderAnswer:
+def place_order(body: OrderInput) -> Response[Any]:
     caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
     draft = body.order(body.order_id or store.order_id_of_request(request), now)
@@ -71,7 +81,7 @@ def place_order(body: OrderInput) -> OrderAnswer:
         answer_text,
         buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
     )
-    return OrderAnswer.model_validate_json(text)
+    return stored_answer(HTTPStatus.CREATED, text)
 
 
 @router.get(

@@ -1,7 +1,8 @@
 """The routes of stock: updates, positions, their movements, and holds."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
@@ -25,7 +26,7 @@ from shared.stock.contract.rules import RulesAnswer, RulesInput, rules_of
 from shared.stock.model.position import Hold
 from shared.stock.model.rules import ChannelTerms, PublishedRules
 from shared.stock.store import rules
-from shared.web.api import api, caller_of, request_of, serve
+from shared.web.api import answered_with, api, caller_of, request_of, serve, stored_answer
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku
 from shared.web.cursor import cursor_of, key_of
@@ -178,18 +179,15 @@ def list_movements(
     description="Reserves all lines or none, until the hold expires, is released or becomes an "
     "order. When units are missing, the problem `out_of_stock` lists every short line. Units that "
     "the rules of channel stock withhold from the channel cannot be held.",
+    responses=answered_with(HTTPStatus.CREATED, "The hold.", HoldAnswer),
 )
-def open_hold(body: HoldInput) -> Response[HoldAnswer]:
+def open_hold(body: HoldInput) -> Response[Any]:
     caller_of(app).must_see(body.channel)
     request = request_of(app)
     hold = hold_of(body, request, _now())
     stored_hold = store.find_hold(hold.hold_id) or store.open_hold(hold, _selling(hold))
     request.check(stored_hold.digest)
-    return Response(
-        status_code=201,
-        content_type="application/json",
-        body=HoldAnswer.model_validate_json(stored_hold.answer),
-    )
+    return stored_answer(HTTPStatus.CREATED, stored_hold.answer)
 
 
 @app.post(

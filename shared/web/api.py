@@ -106,6 +106,18 @@ def request_of(app: BaseRouter) -> Request:
     return Request.of(caller_of(app).actor, key, event.http_method, event.path, event.json_body)
 
 
+def stored_answer(status: HTTPStatus, text: str) -> Response[Any]:
+    """The answer that is stored as JSON for the repetitions of its request, as it is. Its route
+    declares its model with ``answered_with``, which the resolver would fill and write again."""
+    return Response(status, content_type="application/json", body=text)
+
+
+def answered_with(status: HTTPStatus, description: str, model: Any) -> dict[int, Any]:
+    """The ``responses`` of a route that returns a ``stored_answer``."""
+    content = {"application/json": {"model": model}}
+    return {status: {"description": description, "content": content}}
+
+
 def _refuse(refusal: Refusal) -> Response[str]:
     return Response(refusal.status, body=problem(refusal), headers={**headers(refusal)})
 
