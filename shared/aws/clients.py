@@ -18,6 +18,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004
 from botocore.loaders import Loader
+from botocore.validate import ParamValidationDecorator, ParamValidator
 
 from shared.aws.parsing import InputSerializer, ParserFactory
 from shared.errors import Busy, Throttled
@@ -100,9 +101,13 @@ def client(service: str) -> Any:
         config = config.merge(DEPLOYED)
     with MAKING:
         LOADER.asked.add(service)
-        made = _session().create_client(service, config=config)
+        made: Any = _session().create_client(service, config=config)
     if service == "dynamodb":
-        made._serializer = InputSerializer()  # botocore lets a session choose parsers only
+        # botocore lets a session choose the parser of answers, and not the writer of requests.
+        inputs = InputSerializer()
+        made._serializer = (
+            inputs if deployed else ParamValidationDecorator(ParamValidator(), inputs)
+        )
     made.meta.events.register("response-received", _refused_at_once)
     made.meta.events.register("after-call", _busy)
     made.meta.events.register("after-call-error", _silent)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from math import atan, atan2, cos, hypot, pi, radians, remainder, sin, sqrt, tan
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -230,7 +231,8 @@ FLATTENING = 1 / 298.257223563
 POLE_KM = EQUATOR_KM * (1 - FLATTENING)
 HALF_MERIDIAN_KM = 20003.931458625
 MAX_ITERATIONS = 100
-STEP_RADIANS = 1e-11
+STEP_RADIANS = 1e-10
+"""The iteration ends with a step that is smaller: less than a millimetre on the ground."""
 
 
 def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
@@ -242,10 +244,8 @@ def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float
     points; the result is then half a meridian, which is at most 0.4 % too long.
     """
     reach = radians(remainder(b_lon - a_lon, 360))
-    a_reduced = atan((1 - FLATTENING) * tan(radians(a_lat)))
-    b_reduced = atan((1 - FLATTENING) * tan(radians(b_lat)))
-    sin_a, cos_a = sin(a_reduced), cos(a_reduced)
-    sin_b, cos_b = sin(b_reduced), cos(b_reduced)
+    sin_a, cos_a = _reduced_latitude(a_lat)
+    sin_b, cos_b = _reduced_latitude(b_lat)
     turn = reach
     for _ in range(MAX_ITERATIONS):
         sin_turn, cos_turn = sin(turn), cos(turn)
@@ -267,6 +267,14 @@ def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float
         if abs(turn - previous) < STEP_RADIANS:
             return _arc_km(arc, sin_arc, cos_arc, cos2_azimuth, middle)
     return HALF_MERIDIAN_KM
+
+
+@lru_cache(maxsize=8192)
+def _reduced_latitude(latitude: float) -> tuple[float, float]:
+    """Sine and cosine of the latitude on the auxiliary sphere. They are kept, because the same
+    locations are asked for again and again."""
+    reduced = atan((1 - FLATTENING) * tan(radians(latitude)))
+    return sin(reduced), cos(reduced)
 
 
 def _arc_km(

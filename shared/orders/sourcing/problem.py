@@ -14,7 +14,7 @@ from shared.locations.model import (
     ready_by,
 )
 from shared.orders.model import Line, Order
-from shared.orders.sourcing.supply import Supply, km_to
+from shared.orders.sourcing.supply import Supply, km_to, next_deliveries
 from shared.routing.model import decision as routing
 from shared.routing.model.decision import Candidate, Destination, Problem
 
@@ -66,13 +66,29 @@ def with_shelf_facts(known: Candidate, supply: Supply, now: datetime) -> Candida
 def shelf_facts(
     location_id: str, stock: dict[str, int], supply: Supply, now: datetime
 ) -> dict[str, Any]:
-    """Demand, deliveries and confidence of each SKU of ``stock``, as fields of a Candidate."""
+    """Demand, deliveries and confidence of each SKU of ``stock``, as fields of a Candidate. The
+    units that the order's channel must leave to others are those beside ``stock``; confidence is
+    the share of picks that found their units."""
+    kept, rates, pulls, expected, confidence = {}, {}, {}, {}, {}
+    for sku, sellable in stock.items():
+        if (others := supply.available(sku, location_id) - sellable) > 0:
+            kept[sku] = others
+        if (rate := supply.sale_rate(sku, location_id, now)) is not None:
+            rates[sku] = rate
+        if (orders := supply.future_orders(sku, location_id, now)) is not None:
+            pulls[sku] = orders
+        if (row := supply.row(sku, location_id)) is None:
+            continue
+        if deliveries := next_deliveries(row, now):
+            expected[sku] = deliveries
+        if row.confidence is not None:
+            confidence[sku] = row.confidence / 1000
     return {
-        "kept": supply.kept_for_others(location_id, stock),
-        "rates": supply.sale_rates(location_id, stock, now),
-        "pulls": supply.online_demand(location_id, stock, now),
-        "expected": supply.expected_at(location_id, stock, now),
-        "confidence": supply.confidence_at(location_id, stock),
+        "kept": kept,
+        "rates": rates,
+        "pulls": pulls,
+        "expected": expected,
+        "confidence": confidence,
     }
 
 

@@ -1,6 +1,6 @@
 """The stock, products and locations that an order can be routed with."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -87,46 +87,21 @@ class Supply:
         waiting = self.unpicked.get(location_id, 0)
         return ready_by(self.locations[location_id], now, units + waiting)
 
-    def sale_rates(self, location_id: str, skus: Iterable[str], now: datetime) -> dict[str, float]:
-        """Units per day sold over the counter at the location, for the SKUs with a known rate."""
-        known = ((sku, self.packs[sku].rate(location_id, now)) for sku in skus if sku in self.packs)
-        return {sku: round(rate, RATE_DIGITS) for sku, rate in known if rate is not None}
+    def available(self, sku: str, location_id: str) -> int:
+        """Units that are not reserved, for all channels together."""
+        known = self.learnt.get((location_id, sku)) or self.row(sku, location_id)
+        return known.available if known is not None else 0
 
-    def online_demand(
-        self, location_id: str, skus: Iterable[str], now: datetime
-    ) -> dict[str, FutureOrders]:
-        """The online demand that the location will serve, for the SKUs where it is known."""
-        known = ((sku, self.pulls[sku].of(location_id, now)) for sku in skus if sku in self.pulls)
-        return {sku: pull for sku, pull in known if pull is not None}
+    def sale_rate(self, sku: str, location_id: str, now: datetime) -> float | None:
+        """Units per day sold over the counter at the location; None where it is unknown."""
+        pack = self.packs.get(sku)
+        rate = pack.rate(location_id, now) if pack else None
+        return None if rate is None else round(rate, RATE_DIGITS)
 
-    def expected_at(
-        self, location_id: str, skus: Iterable[str], now: datetime
-    ) -> dict[str, tuple[Expected, ...]]:
-        """By SKU the deliveries that the location expects, the next ones first."""
-        deliveries = {}
-        for sku in skus:
-            row = self.row(sku, location_id)
-            announced = [Expected(*each) for each in (row.expected if row else ())]
-            future = tuple(each for each in sorted(announced) if each.second > now.timestamp())
-            if future:
-                deliveries[sku] = future[:MOST_DELIVERIES]
-        return deliveries
-
-    def kept_for_others(self, location_id: str, stock: Mapping[str, int]) -> dict[str, int]:
-        """By SKU the available units that the order's channel must leave to others: those beside
-        ``stock``."""
-        kept = {sku: self.facts(sku, location_id).available - n for sku, n in stock.items()}
-        return {sku: units for sku, units in kept.items() if units > 0}
-
-    def confidence_at(self, location_id: str, skus: Iterable[str]) -> dict[str, float]:
-        """The share of picks at the location that found their units, for the SKUs that were
-        picked."""
-        rows = ((sku, self.row(sku, location_id)) for sku in skus)
-        return {
-            sku: row.confidence / 1000
-            for sku, row in rows
-            if row is not None and row.confidence is not None
-        }
+    def future_orders(self, sku: str, location_id: str, now: datetime) -> FutureOrders | None:
+        """The online demand that the location will serve; None where it is unknown."""
+        demand = self.pulls.get(sku)
+        return demand.of(location_id, now) if demand else None
 
     def sellable_locations(self, sku: str) -> dict[str, int]:
         """By location the units of ``sku`` that the order's channel may sell, without zeros."""
@@ -137,6 +112,14 @@ class Supply:
             for location_id in {*(pack.rows if pack else ()), *learnt} & self.locations.keys()
         }
         return {location_id: units for location_id, units in sellable.items() if units}
+
+
+def next_deliveries(row: PackRow, now: datetime) -> tuple[Expected, ...]:
+    """The deliveries that the location of ``row`` expects, the next ones first."""
+    if not row.expected:
+        return ()
+    announced = sorted(Expected(*each) for each in row.expected)
+    return tuple(each for each in announced if each.second > now.timestamp())[:MOST_DELIVERIES]
 
 
 def check_pickup(order: Order, supply: Supply) -> None:

@@ -1,5 +1,6 @@
 """Refuse the candidates that cannot ship, each with its reason. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -90,9 +91,7 @@ def _delivery_refusal(
 
 def distance_band(policy: Policy, km: float) -> int:
     """The index of the policy's distance band for ``km``."""
-    return next(
-        (index for index, limit in enumerate(policy.bands_km) if km <= limit), len(policy.bands_km)
-    )
+    return bisect_left(policy.bands_km, km)
 
 
 def carrier_tariff(problem: Problem, km: float) -> Tariff | None:

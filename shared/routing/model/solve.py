@@ -44,6 +44,7 @@ from shared.routing.model.bounds import (
     reduced_costs,
     replaced_runs,
     subgradient_steps,
+    total_units,
 )
 from shared.routing.model.instance import CLOSED, Instance, Paid, Solution
 
@@ -65,6 +66,10 @@ def solve(instance: Instance, max_steps: int = MAX_STEPS) -> Solution:
     lots = lot_sizes(instance)
     reduced = reduce_instance(instance, lots)
     plan = greedy_plan(reduced)
+    if total_units(reduced.base) <= 1:
+        # One node serves the only lot, and the greedy plan opens the one with the highest saving.
+        take, cost = _assign_units(reduced, plan.opened, lots)
+        return Solution(take, cost, cost, True)
     bound = dual_ascent(reduced, plan.cost)
     if len(bound.nodes) > FEW_NODES:
         bound, plan = subgradient_steps(reduced, bound, plan)

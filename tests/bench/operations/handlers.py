@@ -45,12 +45,13 @@ Calls = list[tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``run`` is one operation of ``rows`` rows, by its number. ``goal`` is the largest ratio of
-    its CPU to that of its bare calls; None where there is none. ``bare`` makes the bare calls of
-    the calls of the handler, where they are not the same ones."""
+    """``prepare`` makes the event of one operation of ``rows`` rows, by its number, and returns
+    what handles it. ``goal`` is the largest ratio of its CPU to that of its bare calls; None where
+    there is none. ``bare`` makes the bare calls of the calls of the handler, where they are not
+    the same ones."""
 
     name: str
-    run: Callable[[int], None]
+    prepare: Callable[[int], Callable[[], object]]
     goal: float | None = None
     rows: int = 1
     bare: Callable[[Calls], Calls] = lambda calls: calls
@@ -106,9 +107,9 @@ def _measured(operation: Operation, client: Any, runs: int, tell: Tell) -> Row:
     for number in range(runs):
         if number == WARM_RUNS:
             with metered() as units:
-                calls, _ = _timed(operation.run, number)
+                calls, _ = _timed(operation.prepare(number))
         else:
-            calls, spent = _timed(operation.run, number)
+            calls, spent = _timed(operation.prepare(number))
             own.append(spent)
         plain = [(name, _beside(arguments)) for name, arguments in operation.bare(calls)]
         began = time.process_time()
@@ -129,11 +130,11 @@ def _measured(operation: Operation, client: Any, runs: int, tell: Tell) -> Row:
     }
 
 
-def _timed(run: Callable[[int], None], number: int) -> tuple[Calls, float]:
+def _timed(run: Callable[[], object]) -> tuple[Calls, float]:
     with _recorded() as calls:
         recent.clear()
         began = time.process_time()
-        run(number)
+        run()
         spent = time.process_time() - began
     return calls, spent
 
@@ -175,35 +176,36 @@ def _beside(value: Any) -> Any:
 # Operations
 
 
-def _answered(status: int, answer: dict[str, Any]) -> None:
-    if answer["statusCode"] != status:
+def _answered(statuses: tuple[int, ...], answer: dict[str, Any]) -> None:
+    if answer["statusCode"] not in statuses:
         raise RuntimeError(f"{answer['statusCode']}: {answer.get('body')}")
 
 
-def _ask(skus: int) -> Callable[[int], None]:
+def _ask(skus: int) -> Callable[[int], Callable[[], None]]:
     asked = request(
         "availability/get_availability", query={"sku": ",".join(SKUS[:skus]), "channel": "web"}
     )
-    return lambda _: _answered(200, query.handler(asked, None))
+    return lambda _: lambda: _answered((200,), query.handler(asked, None))
 
 
-def _reserve(number: int) -> None:
+def _reserve(number: int) -> Callable[[], None]:
     lines = [{"sku": "S00", "location_id": "denver", "quantity": 1}]
     key = {"idempotency-key": f"hold-{number}"}
     made = request("stock/open_hold", body={"lines": lines}, headers=key)
-    _answered(201, stock.handler(made, None))
+    return lambda: _answered((201,), stock.handler(made, None))
 
 
-def _order(number: int) -> None:
+def _order(number: int) -> Callable[[], None]:
     (line, _) = json.loads(request("orders/place_order")["body"])["lines"]
     lines = [{**line, "sku": "S00", "quantity": 1}]
     key = {"idempotency-key": f"order-{number}"}
     made = request("orders/place_order", body={"lines": lines}, headers=key)
-    _answered(201, orders.handler(made, None))
+    return lambda: _answered((201,), orders.handler(made, None))
 
 
-def _feed(number: int) -> None:
-    feed.feed([feed.count(row, 10 + number % 7, number) for row in range(FEED_ROWS)])
+def _feed(number: int) -> Callable[[], object]:
+    rows = [feed.count(row, 10 + number % 7, number) for row in range(FEED_ROWS)]
+    return lambda: feed.feed(rows)
 
 
 def _one_by_one(_: Calls) -> Calls:
@@ -225,12 +227,11 @@ def _one_by_one(_: Calls) -> Calls:
     return calls
 
 
-def _resolve(number: int) -> None:
+def _resolve(number: int) -> Callable[[], None]:
     stated = {"source": "web", "source_id": f"account-{number}"}
     key = {"idempotency-key": f"person-{number}"}
-    answer = customers.handler(request("customers/resolve", body=stated, headers=key), None)
-    if answer["statusCode"] not in {200, 201}:
-        raise RuntimeError(answer["body"])
+    made = request("customers/resolve", body=stated, headers=key)
+    return lambda: _answered((200, 201), customers.handler(made, None))
 
 
 OPERATIONS = (

@@ -100,7 +100,7 @@ def test_the_next_routing_knows_of_them_and_an_old_run_is_forgotten() -> None:
     pulls = {row.location_id: row.pulls["A"] for row in asked.candidates}
     assert pulls == pulls_of("A")
     later = NOW + timedelta(days=30)
-    assert supply.online_demand("denver", ["A"], later) == {}
+    assert supply.future_orders("A", "denver", later) is None
 
 
 def test_one_round_a_day() -> None:

@@ -39,9 +39,7 @@ def unchanged() -> Iterator[None]:
 def with_demand(monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
     """Each shelf sells ``rate`` units a day of what earns 900 each."""
     catalog.put(Product("A", "The A", 1000, "USD", 0.5, margin=900, salvage=0))
-    monkeypatch.setattr(
-        sourcing.Supply, "sale_rates", lambda self, place, skus, now: dict.fromkeys(skus, rate)
-    )
+    monkeypatch.setattr(sourcing.Supply, "sale_rate", lambda self, sku, place, now: rate)
 
 
 def test_what_stays_is_not_priced_as_the_last_unit_of_its_shelf(

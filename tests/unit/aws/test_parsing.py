@@ -1,4 +1,4 @@
-"""Answers of AWS are parsed as botocore parses them, but for the values of items."""
+"""The JSON of DynamoDB is read and written as botocore does it, but for the values of items."""
 
 import base64
 import json
@@ -7,9 +7,10 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 
 from shared.aws.items import from_item
-from shared.aws.parsing import ItemParser
+from shared.aws.parsing import InputSerializer, ItemParser
 
 ITEM = {
     "pk": {"S": "SKU#A"},
@@ -56,3 +57,46 @@ def test_an_error_is_parsed_with_its_item() -> None:
     expected = parsed(create_parser("json"), "UpdateItem", body, 400)
     assert expected["Error"]["Code"] == "ConditionalCheckFailedException"
     assert parsed(ItemParser(), "UpdateItem", body, 400)["Error"] == expected["Error"]
+
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "GetItem": {"TableName": "stock", "Key": {"pk": {"S": "SKU#A"}}, "ConsistentRead": True},
+    "PutItem": {"TableName": "stock", "Item": {**ITEM, "packed": {"B": b"\x00\xff"}}},
+    "TransactWriteItems": {
+        "TransactItems": [
+            {
+                "Update": {
+                    "TableName": "stock",
+                    "Key": {"pk": {"S": "é"}},
+                    "UpdateExpression": "SET a = :a",
+                    "ExpressionAttributeValues": {":a": {"N": "1"}, ":b": {"B": b"x"}},
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+        ],
+        "ClientRequestToken": "token",
+    },
+    "BatchGetItem": {"RequestItems": {"stock": {"Keys": [{"pk": {"S": "a"}}]}}},
+    "BatchExecuteStatement": {
+        "Statements": [{"Statement": "UPDATE", "Parameters": [{"S": "a"}, {"BOOL": True}]}]
+    },
+    "Query": {"TableName": "stock", "Limit": 3, "ExpressionAttributeValues": {":a": {"N": "1"}}},
+}
+
+
+@pytest.mark.parametrize("operation", INPUTS)
+def test_a_request_is_the_one_that_botocore_makes(operation: str) -> None:
+    model = botocore.session.get_session().get_service_model("dynamodb").operation_model(operation)
+    own, expected = (
+        serializer.serialize_to_request(INPUTS[operation], model)
+        for serializer in (InputSerializer(), create_serializer("json", False))
+    )
+    bodies = [json.loads(request.pop("body")) for request in (own, expected)]
+    assert bodies[0] == bodies[1]
+    assert own == expected
+
+
+def test_a_value_that_dynamodb_cannot_hold_is_refused() -> None:
+    model = botocore.session.get_session().get_service_model("dynamodb").operation_model("PutItem")
+    with pytest.raises(TypeError):
+        InputSerializer().serialize_to_request({"Item": {"pk": {"S": object()}}}, model)
