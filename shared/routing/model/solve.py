@@ -65,11 +65,13 @@ def solve(instance: Instance, max_steps: int = MAX_STEPS) -> Solution:
     """The cheapest solution, with its lower bound."""
     lots = lot_sizes(instance)
     reduced = reduce_instance(instance, lots)
-    plan = greedy_plan(reduced)
     if total_units(reduced.base) <= 1:
-        # One node serves the only lot, and the greedy plan opens the one with the highest saving.
-        take, cost = _assign_units(reduced, plan.opened, lots)
+        # One node serves the only lot: the one with the highest saving, the first of equals.
+        best = max(range(len(reduced.gains)), key=reduced.gains.__getitem__, default=None)
+        opened = [] if best is None or not reduced.packages else [best]
+        take, cost = _assign_units(reduced, opened, lots)
         return Solution(take, cost, cost, True)
+    plan = greedy_plan(reduced)
     bound = dual_ascent(reduced, plan.cost)
     if len(bound.nodes) > FEW_NODES:
         bound, plan = subgradient_steps(reduced, bound, plan)
