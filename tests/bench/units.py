@@ -24,8 +24,8 @@ Item = Mapping[str, Any]
 
 @dataclass
 class Units:
-    """Request units, indexes included; calls; updates of items, inside transactions or alone; and
-    the items of the largest transaction."""
+    """Request units, indexes included; calls; updates of items in transactions and statements, and
+    of single positions; and the items of the largest transaction."""
 
     read: float = 0
     write: float = 0
@@ -41,8 +41,9 @@ def metered() -> Iterator[Units]:
     units, client, beside = Units(), clients.dynamodb(), Beside()
     before: list[tuple[Table, Item, Item | None]] = []
 
-    def ask(params: dict[str, Any], model: Any, **_: Any) -> None:
+    def ask(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         params["ReturnConsumedCapacity"] = "TOTAL"
+        context["least_units"] = 1 if params.get("ConsistentRead") else 0.5
         if model.name == "TransactWriteItems":
             parts = params["TransactItems"]
             before[:] = [beside.look(part) for part in parts]
@@ -51,14 +52,15 @@ def metered() -> Iterator[Units]:
         if model.name == "BatchExecuteStatement":
             before[:] = [beside.look_at(statement) for statement in params["Statements"]]
             units.updates += len(before)
-        units.updates += model.name == "UpdateItem"
+        if model.name == "UpdateItem":
+            units.updates += params["Key"]["sk"]["S"].startswith("LOC#")
 
-    def took(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    def took(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         told = parsed.get("ConsumedCapacity", [])
         total = sum(one["CapacityUnits"] for one in (told if isinstance(told, list) else [told]))
         if "Get" in model.name or model.name in {"Query", "Scan"}:
             units.reads += 1
-            units.read += total
+            units.read += max(total, context["least_units"]) if model.name == "Query" else total
             return
         units.writes += 1
         if model.name in UNITS_PER_KILOBYTE:

@@ -4,7 +4,8 @@
     pk SKU#<sku>        sk MOVE#<location>#<version>      the ledger: one row per write of it
     pk HOLD#<hold_id>   sk HOLD                           a hold
     pk EVENT#<source>#<digest of the id>   sk EVENT       a movement without sequence was applied
-    pk SKIPPED#<bucket>   sk <as_of>#<sequence>#<digest>  counts that changed nothing, packed
+    pk SKIPPED#…        sk <as_of>#<sequence>#…           counts that changed nothing, packed
+    pk SKIPPED          sk NEWEST                         the newest of these (notes.py)
 
     by_location  location_key, pk          every position of a location
     by_deadline  deadline_key, deadline    the open holds by their expiry

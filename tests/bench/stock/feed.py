@@ -23,6 +23,7 @@ from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
 from tests.bench.units import Units, metered
 from tests.support.dynamodb_local import DynamoDbLocal
+from tests.support.notes import establish_notes
 from tests.support.tables import make_tables
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -83,6 +84,7 @@ def _environment(patch: pytest.MonkeyPatch, url: str) -> None:
 def _fresh(patch: pytest.MonkeyPatch, name: str) -> None:
     make_tables(patch, prefix=name)
     settings.setting.cache_clear()
+    establish_notes()
 
 
 # Rows

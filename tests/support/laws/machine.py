@@ -37,6 +37,7 @@ from tests.support import shop
 from tests.support.laws import strangers
 from tests.support.laws.laws import API, HOLDS, PLACES, SKUS, STORES, Laws
 from tests.support.laws.weather import Storm
+from tests.support.notes import establish_notes
 from tests.support.requests import Context
 
 EXPIRES = "functions.stock.expire_holds.handler"
@@ -56,8 +57,13 @@ minutes = st.integers(0, 240)
 class Machine(Laws):
     """What happens; every rule is one step."""
 
-    @initialize(quantities=st.lists(st.integers(2, 14), min_size=4, max_size=4))
-    def opens(self, quantities: list[int]) -> None:
+    @initialize(
+        quantities=st.lists(st.integers(2, 14), min_size=4, max_size=4),
+        notes_established=st.booleans(),
+    )
+    def opens(self, quantities: list[int], notes_established: bool) -> None:
+        if notes_established:
+            establish_notes()
         for store in STORES:
             locations.put(shop.PLACES[store])
         for place, quantity in zip(PLACES, quantities, strict=True):

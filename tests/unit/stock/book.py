@@ -9,7 +9,7 @@ from shared.stock.model.events import COUNTED, Counted, Event
 from shared.stock.model.feed import PositionWrite, Skip, fold_events, hiding_bound
 from shared.stock.model.ledger import History, LedgerEntry, LedgerRow
 from shared.stock.model.position import Cause, Effect, Position
-from shared.stock.model.skipped import bound_of, find_counts, newest_counts, pack_counts
+from shared.stock.model.skipped import Shape, bound_of, find_counts, newest_counts, pack_counts
 
 
 @dataclass
@@ -55,7 +55,9 @@ class Book:
             return None
         place = events[0].sku, events[0].location_id
         noted = newest_counts(
-            find_counts(pack, [place]) for count in self.skipped for pack in pack_counts([count])
+            find_counts(pack.places, pack.counts, [place])
+            for count in self.skipped
+            for pack in pack_counts([count], Shape.SKU)
         )
         found = noted.get(place)
         return found if found and bound_of(found) >= bound else None

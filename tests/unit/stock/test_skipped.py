@@ -8,7 +8,21 @@ from hypothesis import strategies as st
 
 from shared.stock.model.events import Counted, Event
 from shared.stock.model.position import Effect
-from shared.stock.model.skipped import MOST_COUNTS, bound_of, bucket_of, find_counts, pack_counts
+from shared.stock.model.skipped import (
+    BUCKETS,
+    MOST_COUNTS,
+    Shape,
+    best_shape,
+    bound_key,
+    bound_of,
+    bound_of_key,
+    find_counts,
+    other_name,
+    pack_counts,
+    pack_sort_key,
+    shape_key,
+    sort_key,
+)
 from tests.support.profiles import examples
 from tests.unit.stock.book import Book
 from tests.unit.stock.test_feed import (
@@ -138,16 +152,21 @@ def test_in_any_order_skipped_counts_hide_what_they_contain(
         ),
         max_size=40,
         unique_by=lambda count: (count.sku, count.location_id),
-    )
+    ),
+    st.sampled_from(Shape),
 )
-def test_what_is_packed_is_found_again_and_nothing_else(counts: list[Counted]) -> None:
-    made = list(pack_counts(counts))
+def test_what_is_packed_is_found_again_and_nothing_else(
+    counts: list[Counted], shape: Shape
+) -> None:
+    made = list(pack_counts(counts, shape))
     places = {(count.sku, count.location_id): count for count in counts}
     found: dict[tuple[str, str], Counted] = {}
     for pack in made:
-        here = find_counts(pack, [*places, ("Z", "1")])
-        assert {bucket_of(location_id) for _, location_id in here} == {pack.bucket}
+        here = find_counts(pack.places, pack.counts, [*places, ("Z", "1")])
+        assert {shape_key(shape, place) for place in here} == {pack.key}
         assert max(map(bound_of, here.values())) == pack.newest
+        assert max(sort_key(other_name(shape, place)) for place in here) == pack.greatest
+        assert bound_of_key(pack_sort_key(pack)) == pack.newest
         found |= here
     assert found == places
 
@@ -157,7 +176,7 @@ def test_a_pack_is_far_below_the_size_of_an_item_and_takes_some_25_bytes_a_count
         Counted("urn:wms", f"{n * 2654435761 % 2**64:016x}", n, f"SKU{n}", "1", n % 30, at(n / 600))
         for n in range(MOST_COUNTS + 1)
     ]
-    made = list(pack_counts(counts))
+    made = list(pack_counts(counts, Shape.LOCATION))
     sizes = [len(pack.places) + len(pack.counts) for pack in made]
     assert len(made) == 2
     assert sum(sizes) / len(counts) < 32
@@ -168,5 +187,68 @@ def test_a_pack_is_far_below_the_size_of_an_item_and_takes_some_25_bytes_a_count
 def test_milliseconds_survive(milliseconds: int) -> None:
     instant = at(0) + timedelta(milliseconds=milliseconds)
     count = Counted("s", "c", None, "A", "1", 1, instant)
-    (pack,) = pack_counts([count])
-    assert find_counts(pack, [("A", "1")]) == {("A", "1"): count}
+    (pack,) = pack_counts([count], Shape.MIXED)
+    assert find_counts(pack.places, pack.counts, [("A", "1")]) == {("A", "1"): count}
+
+
+def batch(skus: int, locations: int) -> list[Counted]:
+    return [
+        Counted("wms", "c", None, f"S{sku}", f"L{location}", 1, at(0))
+        for sku in range(skus)
+        for location in range(locations)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("skus", "locations", "shape"),
+    [
+        (1, 1, Shape.SKU),
+        (1, 3400, Shape.SKU),
+        (8, 457, Shape.SKU),
+        (3400, 1, Shape.LOCATION),
+        (20, 85, Shape.SKU),
+        (85, 20, Shape.LOCATION),
+        (100, 100, Shape.MIXED),
+    ],
+)
+def test_a_file_is_packed_by_what_it_has_few_of(skus: int, locations: int, shape: Shape) -> None:
+    assert best_shape(batch(skus, locations)) is shape
+
+
+def test_counts_of_many_skus_locations_and_instants_share_the_packs_of_buckets() -> None:
+    assert best_shape([counted_at(n, n) for n in range(60)]) is Shape.MIXED
+    # Of one instant they may take more packs than there are buckets with one of them.
+    assert best_shape([counted_at(n, 0) for n in range(60)]) is Shape.SKU
+
+
+def counted_at(number: int, minute: int) -> Counted:
+    return Counted("wms", "c", None, f"S{number}", f"L{number}", 1, at(minute))
+
+
+def test_the_same_counts_in_another_order_are_the_same_packs() -> None:
+    counts = [Counted("wms", f"c{n}", None, f"S{n}", f"L{n % 7}", n, at(n)) for n in range(90)]
+    for shape in Shape:
+        made = {pack_sort_key(pack): pack for pack in pack_counts(counts, shape)}
+        again = {pack_sort_key(pack): pack for pack in pack_counts(counts[::-1], shape)}
+        assert made == again
+        assert len(made) <= BUCKETS or shape is Shape.SKU
+
+
+def test_sort_keys_order_numbers_by_their_value() -> None:
+    names = ["7", "007-A", "10", "A-9", "A-10", "A-10-2", "A-10-11", "B"]
+    assert sorted(names, key=sort_key) == names
+    assert len(sort_key("\u00e9" * 500 + "1" * 500)) == 64
+    assert "#" not in sort_key("A#1#")
+
+
+def test_older_code_reads_the_keys_of_the_mixed_shape() -> None:
+    count = Counted("wms", "c", None, "A#~1", "1", 1, at(0))
+    (pack,) = pack_counts([count], Shape.MIXED)
+    instant, sequence, _ = pack_sort_key(pack).split("#")
+    assert (instant, int(sequence)) == ("2026-03-01T08:00:00.000Z", 0)
+
+
+def test_keys_of_bounds_sort_as_bounds_do() -> None:
+    bounds = [(at(1), -1), (at(1), 0), (at(1), 10**18), (at(1.001), -1), (at(2), 5)]
+    assert sorted(map(bound_key, bounds)) == list(map(bound_key, bounds))
+    assert [bound_of_key(f"{bound_key(bound)}#x") for bound in bounds] == bounds
