@@ -12,8 +12,8 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def establish_notes(older_until: datetime = LONG_AGO) -> None:
-    """As if nobody had noted counts since ``LONG_AGO``, or older code until ``older_until``."""
-    newest, older = (bound_key((at, -1)) for at in (LONG_AGO, older_until))
-    item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": older}
-    item |= {shape.value: newest for shape in Shape} | {Shape.MIXED.value: older}
+    """As if nobody had noted counts since ``older_until``, and older code had until then."""
+    newest = bound_key((older_until, -1))
+    item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": newest}
+    item |= {shape.value: newest for shape in Shape}
     dynamodb.put_many(stock_table(), [to_item(item)])

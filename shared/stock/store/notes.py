@@ -17,12 +17,13 @@ positions. A worker that writes positions writes them, then reads the newest bou
 A bound never falls, so a process need not raise one that it has seen. A raise without packs (its
 worker died) costs only reads.
 
-**Older code** notes packs of the mixed shape and raises nothing. Whoever creates the item therefore
-sets the newest bound of every shape, and ``older_until``, to an hour ahead: nobody notes counts
-after the present, and a deployment is shorter. Until then counts are noted in the mixed shape only,
-whose packs older code reads; ties up to then are read with the packs in the older format. Without
-the item every shape is read from the bounds on. So the item may be deleted at any time, and must be
-before new code follows older code again, or when the table was restored from a backup.
+**Older code** notes packs of the mixed shape and raises nothing. Whoever creates the item in a
+table that has packs already therefore sets the newest bound of every shape, and ``older_until``, to
+an hour ahead: nobody notes counts after the present, and a deployment is shorter. Until then counts
+are noted in the mixed shape only, whose packs older code reads; ties up to then are read with the
+packs in the older format. Without the item every shape is read from the bounds on. So the item may
+be deleted at any time, and must be before new code follows older code again, or when the table was
+restored from a backup. A table without packs is that of a new installation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -52,12 +53,15 @@ from shared.stock.model.skipped import (
     pack_counts,
     pack_sort_key,
     partition_of,
+    partitions,
 )
 from shared.stock.store.rows import LEDGER_KEPT, stock_table
 
 NEWEST = "SKIPPED", "NEWEST"
 DEPLOYMENT = timedelta(hours=1)
 """Longer than older code still runs beside this code."""
+NEVER = ""
+"""Sorts before every bound."""
 
 ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """A map function, for example that of a thread pool."""
@@ -149,9 +153,9 @@ def _read_newest() -> NewestNotes | None:
 
 
 def _create_newest(now: datetime) -> NewestNotes:
-    ahead = bound_key((now + DEPLOYMENT, -1))
-    item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": ahead}
-    item |= {shape.value: ahead for shape in Shape}
+    newest = bound_key((now + DEPLOYMENT, -1)) if _any_packs() else NEVER
+    item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": newest}
+    item |= {shape.value: newest for shape in Shape}
     condition = Condition()
     condition.require("attribute_not_exists(pk)")
     refused = tables.write(
@@ -160,6 +164,16 @@ def _create_newest(now: datetime) -> NewestNotes:
     notes = _newest_of_item(refused.item if refused and refused.item else item)
     last_seen.set(notes)
     return notes
+
+
+def _any_packs() -> bool:
+    """Whether the table has packs: a query for each partition, once in the life of a table."""
+    return any(
+        tables.query_page(
+            stock_table(), "pk = :pk", to_item({":pk": partition}), 1, ConsistentRead=True
+        ).items
+        for partition in partitions()
+    )
 
 
 def _raise_newest(known: NewestNotes, shape: Shape, newest: str, now: datetime) -> None:

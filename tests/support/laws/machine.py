@@ -59,10 +59,12 @@ class Machine(Laws):
 
     @initialize(
         quantities=st.lists(st.integers(2, 14), min_size=4, max_size=4),
-        notes_established=st.booleans(),
+        older_code_runs=st.booleans(),
     )
-    def opens(self, quantities: list[int], notes_established: bool) -> None:
-        if notes_established:
+    def opens(self, quantities: list[int], older_code_runs: bool) -> None:
+        if older_code_runs:
+            establish_notes(older_until=self.now + timedelta(hours=1))
+        else:
             establish_notes()
         for store in STORES:
             locations.put(shop.PLACES[store])

@@ -103,16 +103,36 @@ def test_look_ups_find_what_the_list_of_all_noted_counts_has(
         assert skipped_counts(bounds) == listed
 
 
-def test_who_notes_first_creates_the_newest_bounds_an_hour_ahead() -> None:
+def test_a_new_installation_notes_in_every_shape_at_once() -> None:
     assert newest_item() is None
-    save_skipped_counts([count_of("A", "1", 0)], NOW)
+    save_skipped_counts([count_of("A", location, 0) for location in "12"], NOW)
+    item = newest_item()
+    assert item is not None
+    assert (item["older_until"], item[Shape.SKU.value]) == ("", bound_key((at(0), -1)))
+    assert {item[Shape.LOCATION.value], item[Shape.MIXED.value]} == {""}
+    assert "ttl" not in item
+    assert set(skipped_counts({("A", "2"): (at(0), -1)})) == {("A", "2")}
+    assert cost_of({("A", "2"): (at(1), -1)}).reads == 1
+
+
+@pytest.mark.parametrize("shape", Shape)
+def test_newest_bounds_are_an_hour_ahead_in_a_table_that_has_packs(
+    shape: Shape, environment: pytest.MonkeyPatch
+) -> None:
+    establish_notes()
+    with environment.context() as patch:
+        patch.setattr(notes, "best_shape", lambda _: shape)
+        save_skipped_counts([count_of("A", "1", 0)], LATER)
+    dynamodb.delete_many(store.stock_table(), [NEWEST])
+    notes.last_seen.set(None)
+    save_skipped_counts([count_of("B", "1", 0)], NOW)
     item = newest_item()
     assert item is not None
     assert {item["older_until"], *(item[shape.value] for shape in Shape)} == {HOUR_LATER}
-    assert "ttl" not in item
 
 
 def test_in_the_first_hour_older_code_reads_what_is_noted() -> None:
+    note_in_older_format([count_of("B", "2", 0)])
     save_skipped_counts([count_of("A", "1", 0)], NOW)
     # The query, and the reading of the sort key, of older code.
     (item,) = dynamodb.query(

@@ -25,6 +25,8 @@ def _notes(request: pytest.FixtureRequest, local_tables: None) -> None:
     """In the first hour only the mixed shape is noted, for older code that still runs."""
     if request.param == "later":
         establish_notes()
+    else:
+        establish_notes(older_until=NOW + timedelta(hours=1))
 
 
 @pytest.fixture(params=["alone", "together"], autouse=True)
