@@ -1,4 +1,8 @@
-"""Applies the stock feed: each event once, however often and in whatever order it arrives (SQS)."""
+"""Applies the stock feed: each event once, however often and in whatever order it arrives (SQS).
+
+Two functions run this handler: one for the feed queue (tills and other systems), one for the bulk
+queue (rows of files). Events of one position may be in both, in any order.
+"""
 
 import json
 from collections import defaultdict

@@ -1,6 +1,7 @@
 """The feed's worker, with whole SQS events: what it applies, puts away and asks for again."""
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -39,6 +40,30 @@ def test_the_same_messages_again_write_nothing(queues: dict[str, Queue]) -> None
     before = items()
     handler(event("stock/apply_feed.batch"), None)
     assert items() == before
+
+
+def test_tills_and_the_rows_of_files_may_come_in_any_order(
+    queues: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    """They are in two queues, so that nothing orders them. Each order is tried on its own SKU."""
+    environment.setattr(feeds, "LEDGER_WAITS", ())
+    for number, order in enumerate(permutations(range(4))):
+        sku = f"S{number}"
+        rows = [
+            counted(sku, 10, "09:00"),
+            moved(sku, -1, "10:00", sequence=1),
+            counted(sku, 7, "11:00"),
+            moved(sku, -2, "12:00", sequence=2),
+        ]
+        for row in order:
+            sent = {"Records": [message("m", rows[row])]}
+            assert handler(sent, None) == {"batchItemFailures": []}
+            record_the_ledger()
+        found = store.position(sku, "store-12")
+        assert found is not None
+        assert found.on_hand == 5, order
+    assert_laws()
+    assert queues["dead_letters"].messages() == []
 
 
 def test_each_poison_event_goes_away_alone_with_its_reason(queues: dict[str, Queue]) -> None:
@@ -147,7 +172,7 @@ def moved(sku: str, delta: int, clock: str, **more: Any) -> dict[str, Any]:
 
 
 def record_the_ledger() -> None:
-    """What the stream does with the first write of each position."""
+    """What the stream does with the latest write of each position."""
     records = [
         {"dynamodb": {"NewImage": to_item(item)}}
         for item in items()
