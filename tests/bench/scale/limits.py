@@ -139,13 +139,14 @@ def _hot_reads(figures: Figures, day: Rates) -> float:
 
 
 def _confidence_reads(figures: Figures, day: Rates) -> float:
-    """Each process of the projector reads the confidence of all locations once a minute."""
+    """Each process of the projector reads the confidence of all locations now and then."""
     stored = (
         figures["yardstick.stores"]
         * figures["assumption.product_groups"]
         * figures["assumption.group_bytes"]
     )
-    return _of("projects positions")(figures, day) * stored / READ_BYTES / 2 / 60
+    seconds = figures["setting.confidence_seconds"]
+    return _of("projects positions")(figures, day) * stored / READ_BYTES / 2 / seconds
 
 
 def _availability_reads(figures: Figures, _: Rates) -> float:
@@ -255,7 +256,7 @@ LIMITS = (
         "read units of the confidence of all locations (CONFIDENCE)",
         "quota.partition_read_units",
         _confidence_reads,
-        "read only the records that changed; a longer CACHE_SECONDS; an item for each group",
+        "a longer CACHE_SECONDS; read only the records that changed",
     ),
     _limit(
         "write units of a shard of the deadlines of holds",

@@ -15,7 +15,8 @@ from functions.stock import audit
 from infra import concurrency
 from infra.function import Function
 from infra.stream import StreamSubscription
-from shared.availability.store import packs
+from shared.availability.model.confidence import MOST_GROUPS
+from shared.availability.store import confidence, packs
 from shared.stock.store import effects, rows
 from tests.bench.scale import hour_tables, model
 from tests.bench.scale.figures import FILE, Figures, load
@@ -95,6 +96,8 @@ def test_the_settings_are_those_of_the_code() -> None:
     assert figures["setting.pack_bytes"] == packs.MOST_BYTES
     assert figures["setting.audit_workers"] == audit.WORKERS
     assert figures["setting.hold_shards"] == rows.SHARDS
+    assert figures["setting.confidence_seconds"] == confidence.CACHE_SECONDS
+    assert figures["assumption.product_groups"] == MOST_GROUPS
     assert figures["setting.ledger_days"] == rows.LEDGER_KEPT.days
     assert figures["setting.order_attempts"] == effects.SALE_ATTEMPTS
     helpers = concurrency.RULES_HELPERS + concurrency.EXPORT_HELPERS + concurrency.REBUILD_HELPERS
