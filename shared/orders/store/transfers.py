@@ -108,7 +108,8 @@ def transfer_items(transfer_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def announce_supply(transfer: Transfer, now: datetime) -> None:
     """Write the expected units into the positions of the receiver. A repeated or late call changes
-    nothing.
+    nothing. A position that has no room for another supply (shared/stock/model/supplies.py) does
+    not show the transfer as expected until it has changed again; its units arrive all the same.
 
     Raises Busy when others write the same positions faster.
     """

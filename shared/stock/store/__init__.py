@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shared.stock.store.effects import commit_effects, effect_parts, shortage
-    from shared.stock.store.feeds import applied_movements, apply_batch, apply_events
+    from shared.stock.store.feeds import applied_movements, apply_batch, apply_events, left_out
     from shared.stock.store.holds import (
         HOLDS,
         bind_hold,
@@ -75,6 +75,7 @@ __all__ = [
     "hold_of_item",
     "ledger_item",
     "ledger_rows",
+    "left_out",
     "movements_page",
     "open_hold",
     "position",
@@ -101,6 +102,7 @@ NAMES = {
         "applied_movements",
         "apply_batch",
         "apply_events",
+        "left_out",
     ),
     "holds": (
         "HOLDS",
