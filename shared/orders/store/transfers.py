@@ -264,12 +264,11 @@ def document_parts(changes: Iterable[TransferChange]) -> list[Part]:
     beside it when that has become long."""
     parts: list[Part] = []
     for one in changes:
-        transfer, early = one.transfer, ()
+        transfer = one.transfer
         if sum(len(repr(to_plain(entry))) for entry in transfer.history) > MOST_IN_TRANSFER:
             transfer, early = split_past(transfer)
+            parts += [_past_part(transfer, early)] if early else []
         parts.append(_document_part(transfer))
-        if early:
-            parts.append(_past_part(transfer, early))
     return parts
 
 

@@ -117,8 +117,8 @@ class Hour:
         env, figures = self.env, self.figures
         thin, some = QUESTIONS_THINNED, CHANGES_THINNED
         workers = figures["setting.feed_concurrency"], figures["setting.bulk_concurrency"]
-        if min(workers) < some:
-            raise ValueError(f"the small world has a worker for {some} of a queue, and needs one")
+        if workers[0] < some:
+            raise ValueError(f"the small world has a worker for {some} of the feed, and needs one")
         self.gateway = Bucket(
             env, figures["quota.gateway_requests"] / thin, figures["quota.gateway_burst"] / thin
         )
@@ -154,7 +154,7 @@ class Hour:
                 env,
                 max(1, round(count / some)),
                 round(figures["setting.feed_batch"]),
-                self._apply,
+                partial(self._apply, count / some / max(1, round(count / some))),
                 self._applied,
                 figures["setting.feed_window"],
             )
@@ -317,7 +317,9 @@ class Hour:
         queue = self.bulk if origin == FILE else self.feed
         queue.put(Message(origin, self.env.now, rows))
 
-    def _apply(self, messages: Sequence[Message]) -> float:
+    def _apply(self, speed: float, messages: Sequence[Message]) -> float:
+        """``speed`` is how much of a worker is left of one, where the small world has less than a
+        whole one."""
         figures = self.figures
         rows = sum(message.rows for message in messages)
         changed = rows * figures["assumption.changed_share"]
@@ -329,7 +331,7 @@ class Hour:
             + (rows - changed) * figures["measured.unchanged_read_units"]
         )
         calls = 0.07 * rows * figures["assumption.wait_ms"] / 1000
-        return cpu * figures["assumption.cloud_cpu"] / share + calls
+        return (cpu * figures["assumption.cloud_cpu"] / share + calls) / speed
 
     def _applied(self, batch: Sequence[tuple[float, Message]]) -> None:
         """Its rows are written: changed ones come into the stream."""

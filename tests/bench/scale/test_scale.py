@@ -331,8 +331,6 @@ def test_a_smaller_item_of_packs_shortens_the_lag(figures: Figures, outcome: Out
 def test_a_world_too_small_to_be_thinned_is_refused(figures: Figures) -> None:
     with pytest.raises(ValueError, match="small world"):
         Hour(figures.changed({"setting.feed_concurrency": 3}))
-    with pytest.raises(ValueError, match="small world"):
-        Hour(figures.changed({"setting.bulk_concurrency": 3}))
 
 
 def test_tills_do_not_wait_for_files(figures: Figures) -> None:
