@@ -118,7 +118,18 @@ def document() -> dict[str, Any]:
                 "description": "The SQS queue (output StockFeedQueueUrl): one CloudEvent per "
                 "message, or a CloudEvents batch of at most 256 KB. `source` and `id` identify an "
                 "event for ever: a repeated event is applied once. Invalid events go to the dead "
-                "letters (output StockFeedDlqUrl) with the reason.",
+                "letters (output StockFeedDlqUrl) with the reason. For events of tills and other "
+                "systems as they happen: whole files belong into `stock-bulk` or into the feed "
+                "bucket (output FeedBucketName).",
+                "messages": _references(FED),
+            },
+            "stock-bulk": {
+                "address": "stock-bulk",
+                "description": "The SQS queue (output StockBulkQueueUrl) of whole files, such as "
+                "the counts of a night, in the messages of `stock-feed`. It has workers of its "
+                "own, so that tills do not wait for files. The two queues have no order between "
+                "them. Invalid events go to the dead letters (output StockBulkDlqUrl) with the "
+                "reason.",
                 "messages": _references(FED),
             },
             "customer-feed": {
@@ -141,6 +152,11 @@ def document() -> dict[str, Any]:
                 "action": "receive",
                 "channel": {"$ref": "#/channels/stock-feed"},
                 "summary": "NoRain receives counts, movements and expected supplies.",
+            },
+            "receiveStockFile": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/stock-bulk"},
+                "summary": "NoRain receives the rows of whole files.",
             },
             "receiveCustomerEvent": {
                 "action": "receive",

@@ -60,7 +60,7 @@ class Queue(Construct):
         alarm(
             self,
             "Age",
-            problem=f"{worker.handler} does not keep up with its queue",
+            problem=f"{worker.handler} does not keep up with its queue {self.node.id}",
             first_step="does it fail, or is it held back by max_concurrency?",
             metric=self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1)),
             at_least=oldest_seconds,

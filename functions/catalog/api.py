@@ -1,6 +1,7 @@
 """The routes of the catalog."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -88,7 +89,8 @@ def list_products(
 ) -> ProductsAnswer:
     folded_query = store.fold_title(query)
     after = key_of(cursor, rf"(?s){re.escape(folded_query)}.*#{ID}") if cursor else None
-    page = store.page(limit, beginning=query, after=after)
+    with ThreadPoolExecutor(len(store.LISTINGS)) as pool:
+        page = store.page(limit, beginning=query, after=after, each=pool.map)
     return ProductsAnswer(
         products=[ProductAnswer.of(product) for product in page.products],
         next_cursor=cursor_of(page.after) if page.after else None,

@@ -82,7 +82,7 @@ def suggest_transfers(
     description="Returns the current state of a transfer with its lines and history.",
 )
 def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
-    return transfer_answer(transfers_store.find(transfer_id))
+    return transfer_answer(transfers_store.with_past(transfers_store.find(transfer_id)))
 
 
 @router.post(

@@ -1,4 +1,4 @@
-"""Reads files of the feed bucket onto the feed queue (S3's notifications, by SQS).
+"""Reads files of the feed bucket onto the bulk queue (S3's notifications, by SQS).
 
 A long file is read in several runs: each run sends a message for the next one to its own queue.
 """

@@ -1,4 +1,4 @@
-"""`norain feed`: a small file goes onto a feed queue, a big stock file into the feed bucket."""
+"""`norain feed`: a small file goes onto a queue, a big stock file into the feed bucket."""
 
 import json
 import sys
@@ -25,14 +25,15 @@ MOST_SHOWN = 20
 
 
 class Feeds(StrEnum):
-    """What a file can be about: each has a queue of its own."""
+    """What a file can be about: each has a queue of its own. Files of stock go onto the bulk queue,
+    so that tills do not wait for them."""
 
     stock = "stock"
     customers = "customers"
 
     def queue_url(self, target: Target) -> str:
         if self is Feeds.stock:
-            return target.stock_feed_queue_url
+            return target.stock_bulk_queue_url
         return target.customer_feed_queue_url
 
 

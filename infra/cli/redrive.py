@@ -21,7 +21,9 @@ def redrive(
     ] = None,
     of: Annotated[
         list[str] | None,
-        typer.Option("--of", help="only of these: stock, customers, webhooks-deliveries, ..."),
+        typer.Option(
+            "--of", help="only of these: stock, stock-bulk, customers, webhooks-deliveries, ..."
+        ),
     ] = None,
 ) -> None:
     """Send dead letters back to their queues and streams, and list why each had failed.

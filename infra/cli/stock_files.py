@@ -1,4 +1,4 @@
-"""Stock files as CloudEvents batches for the feed queue. The reader of the files themselves, and
+"""Stock files as CloudEvents batches for the bulk queue. The reader of the files themselves, and
 their formats, are in shared/stock: the feed bucket's worker uses the same."""
 
 import json

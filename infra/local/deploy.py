@@ -212,6 +212,8 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
         stage=STAGE,
         stock_feed_queue_url=outputs["StockFeedQueueUrl"],
         stock_feed_dlq_url=outputs["StockFeedDlqUrl"],
+        stock_bulk_queue_url=outputs["StockBulkQueueUrl"],
+        stock_bulk_dlq_url=outputs["StockBulkDlqUrl"],
         feed_bucket=outputs["FeedBucketName"],
         token_url=f"{running.url}/oauth2/token",
         user_pool_id=pool,

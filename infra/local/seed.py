@@ -1,5 +1,5 @@
 """Puts the retailer of infra/local/retailer.py into a running system as a client would: locations,
-products and orders through the API, stock through the feed queue.
+products and orders through the API, stock through the bulk queue.
 """
 
 import json
@@ -78,7 +78,7 @@ def seed_stock(target: Target, retailer: Retailer, steps: Steps) -> None:
 
 
 def send_counts(target: Target, retailer: Retailer, steps: Steps) -> None:
-    """Send a count of every stocked position to the feed queue, in CloudEvents batches.
+    """Send a count of every stocked position to the bulk queue, in CloudEvents batches.
 
     Counts are sorted by SKU, so that the projection writes the pack of a SKU only a few times.
     """
@@ -89,7 +89,7 @@ def send_counts(target: Target, retailer: Retailer, steps: Steps) -> None:
     )
     with steps.step("stock counts onto the queue", total=len(retailer.stock)) as step:
         for message, events_in_it in batches(events):
-            target.sqs.send_message(QueueUrl=target.stock_feed_queue_url, MessageBody=message)
+            target.sqs.send_message(QueueUrl=target.stock_bulk_queue_url, MessageBody=message)
             step.advance(events_in_it)
 
 

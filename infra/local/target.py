@@ -58,6 +58,8 @@ class Target:
     customer_feed_queue_url: str = ""
     customer_feed_dlq_url: str = ""
     export_function: str = ""
+    stock_bulk_queue_url: str = ""
+    stock_bulk_dlq_url: str = ""
 
     def save(self, folder: Path) -> None:
         path = folder / NAME

@@ -1,4 +1,4 @@
-"""Stock: the feeds, the ledger and its archive, the holds, the audit, the API."""
+"""Stock: feeds of tills and files, the ledger and its archive, the holds, the audit, the API."""
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -19,6 +19,8 @@ from shared.web.portions import WORKERS
 
 APPLY_SECONDS = 120
 INGEST_SECONDS = 300
+BULK_SECONDS = 3600
+"""A count of 10,000,000 positions takes some 20 minutes, and several files may wait."""
 ARCHIVE_SECONDS = 60
 EXPIRE_SECONDS = 60
 FILE_DAYS = 90
@@ -49,30 +51,25 @@ class Stock(Stack):
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
+        # Tills and files have queues and workers of their own, so that a till never waits for the
+        # rows of a file. Each queue has its own dead letters, so that redrive knows the way back.
         feed = Queue(self, "Feed", platform, worker_timeout_seconds=APPLY_SECONDS)
-
-        apply_feed = Function(
-            self,
-            "ApplyFeed",
-            platform,
-            handler="functions.stock.apply_feed.handler",
-            description="applies the stock feed, each event once",
-            timeout_seconds=APPLY_SECONDS,
-            memory=1024,
-        )
-        # Feeds, holds and the schedule merge slots, and delete them.
-        data.let(
-            apply_feed,
-            schema.STOCK,
-            *READ,
-            *WRITE,
-            *DELETE,
-            *STATEMENTS,
-            "dynamodb:BatchWriteItem",
-        )
+        apply_feed = self._apply_feed("ApplyFeed", platform, data, "applies the stock feed")
         feed.processed_by(apply_feed, batch_size=4, window_seconds=1, max_concurrency=10)
 
-        files_bucket = self._files(platform, data, feed)
+        # 8 workers write so many packs that tills beside them stay within their 2 seconds, also for
+        # twice the yardstick retailer (tests/bench/scale).
+        bulk = Queue(self, "Bulk", platform, worker_timeout_seconds=APPLY_SECONDS)
+        apply_bulk = self._apply_feed("ApplyBulk", platform, data, "applies the rows of files")
+        bulk.processed_by(
+            apply_bulk,
+            batch_size=4,
+            window_seconds=1,
+            max_concurrency=8,
+            oldest_seconds=BULK_SECONDS,
+        )
+
+        files_bucket = self._files(platform, data, bulk)
 
         record_movements = Function(
             self,
@@ -170,9 +167,33 @@ class Stock(Stack):
 
         CfnOutput(self, "StockFeedQueueUrl", value=feed.queue.queue_url)
         CfnOutput(self, "StockFeedDlqUrl", value=feed.dead_letters.queue_url)
+        CfnOutput(self, "StockBulkQueueUrl", value=bulk.queue.queue_url)
+        CfnOutput(self, "StockBulkDlqUrl", value=bulk.dead_letters.queue_url)
         CfnOutput(self, "FeedBucketName", value=files_bucket.bucket_name)
         CfnOutput(self, "StockAudit", value=audit.function.function_name)
         CfnOutput(self, "MovementsArchive", value=archive.bucket_name)
+
+    def _apply_feed(self, name: str, platform: Platform, data: Data, description: str) -> Function:
+        function = Function(
+            self,
+            name,
+            platform,
+            handler="functions.stock.apply_feed.handler",
+            description=f"{description}, each event once",
+            timeout_seconds=APPLY_SECONDS,
+            memory=1024,
+        )
+        # Feeds, holds and the schedule merge slots, and delete them.
+        data.let(
+            function,
+            schema.STOCK,
+            *READ,
+            *WRITE,
+            *DELETE,
+            *STATEMENTS,
+            "dynamodb:BatchWriteItem",
+        )
+        return function
 
     def _archive(self, platform: Platform, record_movements: Function) -> s3.Bucket:
         """The bucket of expired ledger rows, and the function that writes them. A queue stands
@@ -210,8 +231,8 @@ class Stock(Stack):
         CfnOutput(self, "StockArchiveDlqUrl", value=expired.dead_letters.queue_url)
         return archive
 
-    def _files(self, platform: Platform, data: Data, feed: Queue) -> s3.Bucket:
-        """The bucket whose files are sent to the queue ``feed``, event by event."""
+    def _files(self, platform: Platform, data: Data, bulk: Queue) -> s3.Bucket:
+        """The bucket whose files are sent to the queue ``bulk``, event by event."""
         files = Queue(self, "Files", platform, worker_timeout_seconds=INGEST_SECONDS)
         files_bucket = bucket(
             self,
@@ -231,18 +252,18 @@ class Stock(Stack):
             "IngestFile",
             platform,
             handler="functions.stock.ingest_file.handler",
-            description="reads files of the feed bucket onto the feed queue",
+            description="reads files of the feed bucket onto the bulk queue",
             timeout_seconds=INGEST_SECONDS,
             memory=1024,
             sends_to_itself=True,
             environment={
-                "NORAIN_FEED_QUEUE": feed.queue.queue_url,
+                "NORAIN_BULK_QUEUE": bulk.queue.queue_url,
                 "NORAIN_FILES_QUEUE": files.queue.queue_url,
             },
         )
         data.let(ingest_file, schema.STOCK, *READ, *WRITE)
         ingest_file.allow(["s3:GetObject", "s3:PutObject"], [files_bucket.arn_for_objects("*")])
         ingest_file.allow(["s3:ListBucket"], [files_bucket.bucket_arn])
-        ingest_file.allow(["sqs:SendMessage"], [feed.queue.queue_arn, files.queue.queue_arn])
+        ingest_file.allow(["sqs:SendMessage"], [bulk.queue.queue_arn, files.queue.queue_arn])
         files.processed_by(ingest_file, batch_size=1, window_seconds=0, max_concurrency=5)
         return files_bucket

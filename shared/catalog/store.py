@@ -1,28 +1,39 @@
 """Products, table ``catalog``.
 
     pk SKU#<sku>   sk PRODUCT   a product          find, products: 0.5 read units each
-    by_title       listing      PRODUCT            page: in the order of the titles
+    by_title       listing      PRODUCT#<shard>    page: in the order of the titles
                    title_key    <folded title>#<sku>
     by_group       group_key    <item_group_id>    variants: the products of one group
                    pk
 
-All titles are in one partition of the index, which supports 1,000 product changes a second.
+The titles are spread over SHARDS partitions of the index by their SKU, each of which takes some 500
+product changes a second; a list merges the shards. Products that older code has put are in
+OLD_LISTING until they are put again, and are listed with the others. Older code lists only those:
+during a deploy, and after a return to it, it misses what was put meanwhile.
 """
 
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from shared.aws.clients import dynamodb
-from shared.aws.dynamodb import Key, get_many, query_page
+from shared.aws.dynamodb import Key, Page, get_many, query_page
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
 from shared.catalog.model import GROUP, ORDINARY, Life, Product, Variant
 from shared.instants import rfc3339
 
-LISTING = "PRODUCT"
+SHARDS = 8
+OLD_LISTING = "PRODUCT"
+LISTINGS = (OLD_LISTING, *(f"PRODUCT#{shard}" for shard in range(SHARDS)))
+SPARE = 8
+"""Products read of a shard beyond its even share of a page: seldom a shard has more."""
 MAX_VARIANTS = 100
+ParallelMap = Callable[[Callable[[str], Page], Iterable[str]], Iterable[Page]]
 FOLDED_BYTES = 900
 """Limit on the title's bytes in its key, which has 1,024: the rest is room for the SKU."""
 
@@ -85,22 +96,52 @@ class ProductPage:
     """The next page starts after this title_key."""
 
 
-def page(limit: int, *, beginning: str = "", after: str | None = None) -> ProductPage:
-    """At most ``limit`` products whose title starts with ``beginning``, in the order of titles."""
+def page(
+    limit: int, *, beginning: str = "", after: str | None = None, each: ParallelMap = map
+) -> ProductPage:
+    """At most ``limit`` products whose title starts with ``beginning``, in the order of titles: one
+    call for each of LISTINGS, rarely a few more. ``each`` is a map function, for example that of a
+    thread pool.
+    """
     prefix = fold_title(beginning)
+    firsts = each(lambda listing: _titles(listing, prefix, after, limit), LISTINGS)
+    shards = [
+        _all_titles(listing, prefix, first, limit)
+        for listing, first in zip(LISTINGS, firsts, strict=True)
+    ]
+    found: list[dict[str, Any]] = []
+    for item in merge(*shards, key=itemgetter("title_key")):
+        # While a product moves to its shard, the index may show it in both.
+        if not found or found[-1]["title_key"] != item["title_key"]:
+            found.append(item)
+        if len(found) > limit:
+            break
+    return ProductPage(
+        [product_of_item(item) for item in found[:limit]],
+        found[limit - 1]["title_key"] if len(found) > limit else None,
+    )
+
+
+def _all_titles(listing: str, prefix: str, first: Page, limit: int) -> Iterator[dict[str, Any]]:
+    """The items of a listing in their order: those of its ``first`` page, then of further ones."""
+    shown = first
+    yield from shown.items
+    while shown.last:
+        shown = _titles(listing, prefix, shown.last["title_key"]["S"], limit)
+        yield from shown.items
+
+
+def _titles(listing: str, prefix: str, after: str | None, limit: int) -> Page:
     options: dict[str, Any] = {"IndexName": "by_title"}
     if after is not None:
-        options["ExclusiveStartKey"] = _start(after)
+        options["ExclusiveStartKey"] = _start(listing, after)
     condition = "listing = :listing"
-    values = {":listing": {"S": LISTING}}
+    values = {":listing": {"S": listing}}
     if prefix:
         condition += " AND begins_with(title_key, :prefix)"
         values[":prefix"] = {"S": prefix}
-    result = query_page(table_name("catalog"), condition, values, limit, **options)
-    return ProductPage(
-        [product_of_item(item) for item in result.items],
-        result.last["title_key"]["S"] if result.last else None,
-    )
+    share = limit if listing == OLD_LISTING else min(limit, limit // SHARDS + SPARE)
+    return query_page(table_name("catalog"), condition, values, share + 1, **options)
 
 
 def fold_title(title: str) -> str:
@@ -150,7 +191,7 @@ def _item(product: Product) -> Item:
         {
             "pk": f"SKU#{product.sku}",
             "sk": "PRODUCT",
-            "listing": LISTING,
+            "listing": f"PRODUCT#{zlib.crc32(product.sku.encode()) % SHARDS}",
             "title_key": _title_key(product.title, product.sku),
             "sku": product.sku,
             "title": product.title,
@@ -172,6 +213,6 @@ def _title_key(title: str, sku: str) -> str:
     return f"{fold_title(title)}#{sku}"
 
 
-def _start(after: str) -> Item:
+def _start(listing: str, after: str) -> Item:
     _, _, sku = after.rpartition("#")
-    return to_item({"pk": f"SKU#{sku}", "sk": "PRODUCT", "listing": LISTING, "title_key": after})
+    return to_item({"pk": f"SKU#{sku}", "sk": "PRODUCT", "listing": listing, "title_key": after})

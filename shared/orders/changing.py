@@ -68,7 +68,7 @@ def change(
                 request=request,
                 answer=text,
                 before=before,
-                beside=list(map(transfers.document_part, plan.transfers)),
+                beside=transfers.document_parts(plan.transfers),
             )
         except TooMuchAtOnce:
             if not routing:

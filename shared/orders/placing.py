@@ -88,7 +88,7 @@ def _place_new(
             request=request,
             answer=text,
             hold=hold,
-            beside=[*conditions, *map(transfers.document_part, plan.transfers)],
+            beside=[*conditions, *transfers.document_parts(plan.transfers)],
         )
         if refused is None:
             return text

@@ -81,7 +81,7 @@ def test_a_file_sent_twice_counts_once(norain: Norain, cloud: Deployed, tmp_path
     for name in ("got.csv", "sold.csv", "sold.csv"):
         assert norain("feed", str(tmp_path / name)).returncode == 0
     eventually(lambda: _position(cloud, "CLI-3", "L1")["on_hand"] == 7)
-    eventually(lambda: _is_empty(cloud, cloud.target.stock_feed_queue_url))
+    eventually(lambda: _is_empty(cloud, cloud.target.stock_bulk_queue_url))
     assert _position(cloud, "CLI-3", "L1")["on_hand"] == 7
 
 
@@ -124,7 +124,9 @@ def test_a_dead_letter_says_why_and_goes_back_mended(norain: Norain, cloud: Depl
 def test_status_knows_queues_and_tables(norain: Norain, cloud: Deployed) -> None:
     told = json.loads(norain("status").stdout)
     assert told["endpoint_url"] == cloud.target.endpoint_url
-    assert {"Stock FeedQueue", "Stock FeedDeadLetters"} <= {row["queue"] for row in told["queues"]}
+    assert {"Stock FeedQueue", "Stock FeedDeadLetters", "Stock BulkQueue"} <= {
+        row["queue"] for row in told["queues"]
+    }
     assert set(told["tables"]) == set(cloud.target.tables)
 
 

@@ -55,6 +55,63 @@ def test_what_may_not_be_lost_stays_while_it_can_be_mended(cloud: Templates) -> 
     assert 14 <= rule["ExpirationInDays"] <= 30
 
 
+def test_tills_and_files_share_neither_queue_nor_workers_nor_dead_letters(
+    cloud: Templates,
+) -> None:
+    """A till never waits for the rows of a file, and redrive knows the way back of each letter."""
+    workers = {
+        function.name: function.properties["Environment"]["Variables"]
+        for function in cloud.of("AWS::Lambda::Function")
+        if function.properties["Handler"] == "functions.stock.apply_feed.handler"
+    }
+    assert len(workers) == 2
+    sources: dict[str, list[str]] = {}
+    for mapping in cloud.of("AWS::Lambda::EventSourceMapping"):
+        if "Stock" not in mapping.stack:
+            continue
+        told = json.dumps(mapping.properties["FunctionName"])
+        for name in workers:
+            if name.removesuffix(name[-8:]).removesuffix("Function") in told:
+                assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] >= 2
+                sources.setdefault(name, []).append(
+                    mapping.properties["EventSourceArn"]["Fn::GetAtt"][0]
+                )
+    queues = {queue.name: queue for queue in cloud.of("AWS::SQS::Queue")}
+    dead = set()
+    for name, variables in workers.items():
+        (source,) = sources[name]
+        letters = variables["NORAIN_DEAD_LETTERS"]["Ref"]
+        policy = queues[source].properties["RedrivePolicy"]["deadLetterTargetArn"]
+        assert policy["Fn::GetAtt"][0] == letters
+        dead.add(letters)
+    assert {re.sub("[0-9A-F]{8}$", "", name) for name in dead} == {
+        "FeedDeadLetters",
+        "BulkDeadLetters",
+    }
+
+
+def test_files_are_read_onto_the_queue_of_files_and_nothing_else_sends_there(
+    cloud: Templates,
+) -> None:
+    stock = [
+        function
+        for function in cloud.of("AWS::Lambda::Function")
+        if function.properties["Handler"].startswith("functions.stock.")
+    ]
+    sending = {
+        function.properties["Handler"]: function.properties["Environment"]["Variables"]
+        for function in stock
+        if re.search('"(Feed|Bulk)Queue', json.dumps(function.properties["Environment"]))
+    }
+    ingest = sending.pop("functions.stock.ingest_file.handler")
+    api = sending.pop("functions.stock.api.handler")
+    assert not sending
+    assert ingest["NORAIN_BULK_QUEUE"]["Ref"].startswith("BulkQueue")
+    assert "NORAIN_FEED_QUEUE" not in ingest
+    assert api["NORAIN_FEED_QUEUE"]["Ref"].startswith("FeedQueue")
+    assert "NORAIN_BULK_QUEUE" not in api
+
+
 def test_whoever_folds_slots_may_delete_from_the_stock_table(cloud: Templates) -> None:
     functions = {
         function.properties["Handler"]: function

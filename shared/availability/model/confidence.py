@@ -34,11 +34,15 @@ COUNT_WORTH is below one. A count meets any shelf, a pick mostly the shelves tha
 counted at its worst, just before it is put right; and a count of a whole store produces thousands
 of outcomes of the same day. For the same reason at most MOST_COUNTS of a location teach at a time,
 chosen by their ids, which do not depend on the result.
+
+A location keeps MOST_GROUPS groups, those with most picks. The picks of all others are added up in
+one group, REST: they still make the location's mean, which is what a group with few picks borrows.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 GROUP = "department"
 MEAN = 0.95
@@ -52,6 +56,13 @@ COUNT_WORTH = 0.25
 MOST_COUNTS = 16
 """Counts of a location and a batch that teach: REMEMBERED then covers several batches, in case they
 come again."""
+MOST_GROUPS = 100
+"""Groups of a location, REST included."""
+MOST_NAME_BYTES = 4_000
+"""Bytes of the names of these groups together: a record is below 8 KB, so that reading one costs
+one request unit."""
+REST = ""
+"""The group of all that are not kept. No product has it: an attribute is never empty."""
 REMEMBERED = 64
 """Outcomes of a location that are remembered by their ids, so that a repeated outcome
 counts once."""
@@ -124,7 +135,7 @@ def outcome_of_count(counting: ShelfCount, group: str) -> PickOutcome:
 def learn(record: ConfidenceRecord, outcomes: Iterable[PickOutcome]) -> ConfidenceRecord | None:
     """``record`` after ``outcomes``; None when all of them are known.
 
-    A late outcome counts with its faded weight.
+    A late outcome counts with its faded weight. A group that is not kept becomes part of REST.
     """
     known = set(record.seen)
     new = {digest: outcome for outcome in outcomes if (digest := _digest(outcome.id)) not in known}
@@ -137,7 +148,24 @@ def learn(record: ConfidenceRecord, outcomes: Iterable[PickOutcome]) -> Confiden
         worth = Picks(outcome.worth * outcome.found, outcome.worth * (1 - outcome.found))
         worth = worth.faded(second - outcome.second)
         groups[outcome.group] = Picks(before.found + worth.found, before.missed + worth.missed)
-    return ConfidenceRecord(groups, second, (*record.seen, *new)[-REMEMBERED:], record.version)
+    seen = (*record.seen, *new)[-REMEMBERED:]
+    return ConfidenceRecord(_most_picked(groups), second, seen, record.version)
+
+
+def _most_picked(groups: Mapping[str, Picks]) -> Mapping[str, Picks]:
+    """The groups that are kept, and REST with the picks of the others."""
+    names = sorted(
+        groups.keys() - {REST},
+        key=lambda name: (-groups[name].found - groups[name].missed, name),
+    )
+    sizes = accumulate(len(name.encode()) for name in names)
+    fitting = sum(size <= MOST_NAME_BYTES for size in sizes)
+    if fitting == len(names) <= MOST_GROUPS - (REST in groups):
+        return groups
+    kept = set(names[: min(fitting, MOST_GROUPS - 1)])
+    others = [picks for name, picks in groups.items() if name not in kept]
+    rest = Picks(sum(one.found for one in others), sum(one.missed for one in others))
+    return {**{name: picks for name, picks in groups.items() if name in kept}, REST: rest}
 
 
 def probability(record: ConfidenceRecord, group: str) -> float:

@@ -303,7 +303,6 @@ TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
 
 def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]]:
     """The CloudEvents of what has happened between two images of a transfer."""
-    known = len(before.history) if before else 0
     return [
         _cloud_event(
             TRANSFERS,
@@ -325,7 +324,7 @@ def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]
                 **entry.detail,
             ),
         )
-        for index, entry in enumerate(after.history[known:])
+        for index, entry in enumerate(after.since(before))
     ]
 
 

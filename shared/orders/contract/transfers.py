@@ -140,7 +140,10 @@ class TransferAnswer(Answer):
     allowed: list[str]
     """Actions that are possible in this state."""
     history: list[HistoryEntry]
-    """The events of the transfer, oldest first."""
+    """The events of the transfer, oldest first. A long history is whole only in the answer of
+    `GET`; others leave out its first `earlier_events`."""
+    earlier_events: int | None = None
+    """The number of events before those of `history`."""
     version: int
     """Increases with every change of the transfer."""
 
@@ -205,5 +208,6 @@ def transfer_answer(transfer: Transfer) -> TransferAnswer:
             )
             for entry in transfer.history
         ],
+        earlier_events=transfer.past.entries or None,
         version=transfer.version,
     )

@@ -35,6 +35,9 @@ SOURCE = "norain/transfers"
 NOTHING_CAME = [{"path": "$.lines", "message": "no unit of them has arrived"}]
 GRACE = timedelta(days=1)
 """From ``expected_at`` to the first reminder, and between two reminders."""
+KEPT_ENTRIES = 4
+"""The entries that stay in a transfer with a long history. A change adds two at most, which stream
+workers must see there."""
 PATIENCE = 7
 """Reminders before a transfer is cancelled, or units that have not arrived are missing."""
 
@@ -52,6 +55,18 @@ class TransferLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferPast:
+    """The first ``entries`` of a long history, which are stored beside the transfer in ``parts``
+    items."""
+
+    entries: int = 0
+    parts: int = 0
+
+
+NO_PAST = TransferPast()
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """One line per SKU. ``version`` is the stored version that was read, 0 when not stored yet."""
 
@@ -66,6 +81,17 @@ class Transfer:
     reminders: int = 0
     history: tuple[OrderEntry, ...] = ()
     version: int = 0
+    past: TransferPast = NO_PAST
+
+    @property
+    def history_length(self) -> int:
+        """The number of entries of the whole history, with the past."""
+        return self.past.entries + len(self.history)
+
+    def since(self, before: "Transfer | None") -> tuple[OrderEntry, ...]:
+        """The entries after those of ``before``."""
+        first = before.history_length if before else 0
+        return self.history[max(0, first - self.past.entries) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +276,13 @@ def act_on_deadline(transfer: Transfer, now: datetime) -> TransferChange | None:
     return TransferChange(
         _noted(late, now, "transfer.late", "sweep"), (), "transfer.late", "reserved"
     )
+
+
+def split_past(transfer: Transfer) -> tuple[Transfer, tuple[OrderEntry, ...]]:
+    """The transfer without its early history, and that history."""
+    early, kept = transfer.history[:-KEPT_ENTRIES], transfer.history[-KEPT_ENTRIES:]
+    past = TransferPast(transfer.past.entries + len(early), transfer.past.parts + 1)
+    return (replace(transfer, history=kept, past=past), early) if early else (transfer, ())
 
 
 def supply_events(transfer: Transfer) -> list[Announced]:

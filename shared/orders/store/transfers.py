@@ -1,6 +1,7 @@
 """Transfers, table ``orders``.
 
-    pk TRANSFER#<transfer_id>   sk TRANSFER   the transfer
+    pk TRANSFER#<transfer_id>   sk TRANSFER      the transfer
+    pk TRANSFER#<transfer_id>   sk PAST#<part>   the early history of a long transfer
     pk GIVING#<sku>   sk <location_id>#<transfer_id>   units that have not left yet, projected
 
     by_deadline   deadline_key DUE#TRANSFERS#<shard>, deadline   transfers due
@@ -9,7 +10,7 @@ A transfer changes like an order, in one transaction: the document at the versio
 part for each stock position, and the record of the request.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -19,8 +20,16 @@ from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
 from shared.errors import Busy, InvalidRequest, KeyReused, NotFound, OutOfStock
 from shared.orders.model import OrderEntry, transfers
-from shared.orders.model.transfers import SOURCE, Transfer, TransferChange, TransferLine
-from shared.orders.store.items import to_plain
+from shared.orders.model.transfers import (
+    NO_PAST,
+    SOURCE,
+    Transfer,
+    TransferChange,
+    TransferLine,
+    TransferPast,
+    split_past,
+)
+from shared.orders.store.items import entry_of_row, to_plain
 from shared.orders.store.keys import orders_table, record_key, transfer_due
 from shared.orders.store.orders import record_part
 from shared.orders.store.reads import StoredAnswer
@@ -30,6 +39,9 @@ from shared.web.idempotency import KEPT_SECONDS, Request
 
 ATTEMPTS = 8
 MOST_LINES = 90
+MOST_IN_TRANSFER = 48_000
+"""Approximate bytes of history from which its early entries move beside the transfer: every change
+writes the whole item, which has at most 400 KB."""
 MOST_GIVING = 50
 """The most transfers that are considered for one SKU."""
 
@@ -42,6 +54,31 @@ def find(transfer_id: str) -> Transfer:
     """The stored transfer (strongly consistent). Raises NotFound."""
     transfer, _ = _look_up(transfer_id, None)
     return transfer
+
+
+def with_past(transfer: Transfer) -> Transfer:
+    """The transfer with the history that is stored beside it, to read and not to store: one Query
+    for a long transfer, none for others.
+
+    Raises LookupError when a part is missing.
+    """
+    if not transfer.past.parts:
+        return transfer
+    values = {
+        ":pk": f"TRANSFER#{transfer.transfer_id}",
+        ":first": "PAST#000000",
+        ":last": f"PAST#{transfer.past.parts - 1:06d}",
+    }
+    rows = tables.query(
+        orders_table(),
+        "pk = :pk AND sk BETWEEN :first AND :last",
+        to_item(values),
+        ConsistentRead=True,
+    )
+    early = [entry_of_row(entry) for row in rows for entry in row["history"]]
+    if len(early) != transfer.past.entries:
+        raise LookupError(f"the past of transfer {transfer.transfer_id} is incomplete")
+    return replace(transfer, history=(*early, *transfer.history), past=NO_PAST)
 
 
 def change(
@@ -108,7 +145,8 @@ def transfer_items(transfer_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def announce_supply(transfer: Transfer, now: datetime) -> None:
     """Write the expected units into the positions of the receiver. A repeated or late call changes
-    nothing.
+    nothing. A position that has no room for another supply (shared/stock/model/supplies.py) does
+    not show the transfer as expected until it has changed again; its units arrive all the same.
 
     Raises Busy when others write the same positions faster.
     """
@@ -183,7 +221,7 @@ def _commit(change: TransferChange, now: datetime, request: Request | None, answ
     Raises OutOfStock."""
     transfer = change.transfer
     transfers.check(transfer)
-    parts = [document_part(change)]
+    parts = document_parts([change])
     if request is not None:
         parts.append(record_part(request, transfer.transfer_id, answer, now))
     if len(parts) + len(change.effects) > tables.WRITE_PARTS:
@@ -221,14 +259,37 @@ def _with_landings(change: TransferChange) -> list[Effect]:
     ]
 
 
-def document_part(change: TransferChange) -> Part:
-    """The part of a transaction that writes the transfer itself."""
-    transfer = change.transfer
+def document_parts(changes: Iterable[TransferChange]) -> list[Part]:
+    """The parts of a transaction that write the transfers themselves, each with its early history
+    beside it when that has become long."""
+    parts: list[Part] = []
+    for one in changes:
+        transfer = one.transfer
+        if sum(len(repr(to_plain(entry))) for entry in transfer.history) > MOST_IN_TRANSFER:
+            transfer, early = split_past(transfer)
+            parts += [_past_part(transfer, early)] if early else []
+        parts.append(_document_part(transfer))
+    return parts
+
+
+def _past_part(transfer: Transfer, early: Sequence[OrderEntry]) -> Part:
+    """Writes what ``split_past`` has taken from the transfer. The version of the transfer guards
+    the part against being written twice."""
+    item = {
+        "pk": f"TRANSFER#{transfer.transfer_id}",
+        "sk": f"PAST#{transfer.past.parts - 1:06d}",
+        "history": [to_plain(entry) for entry in early],
+    }
+    return {"Put": {"TableName": orders_table(), "Item": to_item(item)}}
+
+
+def _document_part(transfer: Transfer) -> Part:
     item: dict[str, Any] = {
         "pk": f"TRANSFER#{transfer.transfer_id}",
         "sk": "TRANSFER",
         **{name: to_plain(value) for name, value in asdict(transfer).items()},
         "version": transfer.version + 1,
+        "past": asdict(transfer.past) if transfer.past.parts else None,
         "deadline_key": transfer_due(transfer.transfer_id) if transfer.deadline else None,
     }
     put: dict[str, Any] = {
@@ -258,11 +319,9 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         state=item["state"],
         deadline=datetime.fromisoformat(deadline) if deadline else None,
         reminders=item["reminders"],
-        history=tuple(
-            OrderEntry(**{**row, "at": datetime.fromisoformat(row["at"])})
-            for row in item["history"]
-        ),
+        history=tuple(entry_of_row(row) for row in item["history"]),
         version=item["version"],
+        past=TransferPast(**item["past"]) if item.get("past") else NO_PAST,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads a file of the feed bucket onto the feed queue, with checkpoints in table ``stock``.
+"""Reads a file of the feed bucket onto the bulk queue, with checkpoints in table ``stock``.
 
     pk FILE#<bucket>/<key>   sk <etag>#<as_of>     how far the file has been read
 
@@ -172,7 +172,7 @@ def _send(so_far: IntakeProgress, part: list[Read]) -> IntakeProgress:
     messages = 0
     events = [event for one in part for event in one.events]
     for batch in batches_of(events, MOST_BYTES):
-        send(setting("feed_queue"), batch)
+        send(setting("bulk_queue"), batch)
         messages += 1
     bad = [one for one in part if one.reason]
     _write_rejects(so_far, bad)

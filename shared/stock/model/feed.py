@@ -49,6 +49,7 @@ from shared.stock.model.events import (
 )
 from shared.stock.model.ledger import History, LedgerEntry
 from shared.stock.model.position import Expected, Position, Seen, Stamp
+from shared.stock.model.supplies import expected_by, with_room
 from shared.stock.model.tidying import current_supply
 
 REMEMBERED = 16
@@ -132,10 +133,11 @@ def fold_events(
 
     ``applied`` are the (source, id) of movements without sequence that were applied before. Answers
     LedgerNeeds when the ledger is needed and ``history`` is None, and Skip when a count is new but
-    changes nothing.
+    changes nothing. New supplies for which there is no room are left out (supplies.py).
 
     Raises Busy when the ledger does not yet show every write that matters.
     """
+    events = with_room(position, events)
     count = _newest_count(position, events)
     known = position.counted if position else None
     horizon = count.as_of if count else known.at if known else None
@@ -369,9 +371,7 @@ def _expected(
             continue
         known = supply.get(event.reference)
         if known is None or known.stamp is None or known.stamp < event.stamp:
-            supply[event.reference] = Expected(
-                event.quantity, event.expected_at, event.reference, event.stamp
-            )
+            supply[event.reference] = expected_by(event)
             changed = True
     for move in moves:
         known = supply.get(move.reference or "")

@@ -1,7 +1,7 @@
 """The names of this package that other areas use."""
 
 from shared.stock.store.effects import commit_effects, effect_parts, shortage
-from shared.stock.store.feeds import applied_movements, apply_batch, apply_events
+from shared.stock.store.feeds import applied_movements, apply_batch, apply_events, left_out
 from shared.stock.store.holds import (
     HOLDS,
     bind_hold,
@@ -56,6 +56,7 @@ __all__ = [
     "hold_of_item",
     "ledger_item",
     "ledger_rows",
+    "left_out",
     "movements_page",
     "open_hold",
     "position",

@@ -8,11 +8,14 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key
-from shared.errors import Busy
+from shared.errors import Busy, InvalidRequest, Refusal
 from shared.stock.model.count import Basis, LedgerNeeds
-from shared.stock.model.events import Counted, Event, Moved
+from shared.stock.model.events import Announced, Counted, Event, Moved
 from shared.stock.model.feed import PositionWrite, Skip, fold_events, hiding_bound
 from shared.stock.model.position import Position, PositionKey
+from shared.stock.model.supplies import MOST_SUPPLIES, announces_new, is_full
+from shared.stock.model.supplies import left_out as supplies_left_out
+from shared.stock.model.tidying import TIDY_AFTER
 from shared.stock.store import slots
 from shared.stock.store.feed_writes import write_position, write_together
 from shared.stock.store.ledgers import read_history
@@ -28,6 +31,16 @@ EVENTS_PER_WRITE = 50
 """Events in one write: each movement without sequence adds a part to the transaction."""
 LEDGER_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between reads of a ledger that is behind; after the last one the message is retried."""
+NO_ROOM = InvalidRequest(
+    "the position has no room for another expected supply",
+    [
+        {
+            "path": "$.data.reference",
+            "message": f"at most {MOST_SUPPLIES} supplies of a SKU at a location, those included"
+            f" that arrived in the last {TIDY_AFTER.days} days; send it again when there are fewer",
+        }
+    ],
+)
 
 
 def applied_movements(events: Iterable[Event]) -> set[tuple[str, str]]:
@@ -104,6 +117,24 @@ def apply_batch(
         )
     error = Busy("counts and movements keep overtaking each other")
     return writes | dict.fromkeys([*skipped, *changes], error)
+
+
+def left_out(
+    batch: Mapping[PositionKey, Sequence[Event]], stored: Mapping[PositionKey, Position]
+) -> list[tuple[Announced, Refusal]]:
+    """The announcements of ``batch`` that were left out when it was applied, and why. ``stored``
+    are the positions before, which may be stale. One call per 100 positions with a new supply.
+
+    InvalidRequest: the position has no room. Busy: it has room by now.
+    """
+    new = [place for place, events in batch.items() if announces_new(stored.get(place), events)]
+    positions = positions_of(new, consistent=True) if new else {}
+    refused: list[tuple[Announced, Refusal]] = []
+    for place in new:
+        found = positions.get(place)
+        refusal = NO_ROOM if is_full(found) else Busy("the announced supply was not stored")
+        refused += ((event, refusal) for event in supplies_left_out(found, batch[place]))
+    return refused
 
 
 def _sort_out_skipped(

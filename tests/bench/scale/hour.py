@@ -2,8 +2,8 @@
 
 What is simulated: questions and orders come at random, faster towards the middle of the hour and
 with a surge when the sale opens; the gateway's bucket; environments of Lambda, warm or cold, and
-how fast new ones come; files and tills, the queue of the feed and its workers; the stream of stock
-with its lanes; partitions, each a bucket of request units. A SKU is always in one partition, and
+how fast new ones come; tills and files, each with a queue and its workers; the stream of stock with
+its lanes; partitions, each a bucket of request units. A SKU is always in one partition, and
 bursts beyond a second, adaptive capacity and the splitting of hot partitions are left out.
 
 A world of a 25th of the questions and a tenth of the changes is simulated, with as small a part of
@@ -58,6 +58,8 @@ class Series:
     asked: dict[int, int] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
+    """Messages of tills."""
+    files_waiting: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ class Outcome:
     order_answers: list[float]
     feed: Counts
     feed_waiting: int
+    files: Counts
+    files_waiting: int
     feed_rows: int
     projected: Counts
     projected_waiting: int
@@ -112,13 +116,14 @@ class Hour:
     def _make_cloud(self) -> None:
         env, figures = self.env, self.figures
         thin, some = QUESTIONS_THINNED, CHANGES_THINNED
-        if figures["setting.feed_concurrency"] < some:
+        workers = figures["setting.feed_concurrency"], figures["setting.bulk_concurrency"]
+        if workers[0] < some:
             raise ValueError(f"the small world has a worker for {some} of the feed, and needs one")
         self.gateway = Bucket(
             env, figures["quota.gateway_requests"] / thin, figures["quota.gateway_burst"] / thin
         )
         self._works = {work.name: work for work in retailer.works(figures)}
-        helpers = figures["setting.helpers"] + figures["setting.feed_concurrency"]
+        helpers = figures["setting.helpers"] + sum(workers)
         most = figures["quota.lambda_concurrency"] - helpers
         query = self._work("answers availability")
         self.query = Lambda(
@@ -144,13 +149,16 @@ class Hour:
         self.stock_writes = [Bucket(env, write / some) for _ in range(shards)]
         self.pack_writes = [Bucket(env, write / some) for _ in range(spread)]
         self.pack_reads = [Bucket(env, read / thin) for _ in range(spread)]
-        self.feed = Queue[Message](
-            env,
-            max(1, round(figures["setting.feed_concurrency"] / some)),
-            round(figures["setting.feed_batch"]),
-            self._apply,
-            self._applied,
-            figures["setting.feed_window"],
+        self.feed, self.bulk = (
+            Queue[Message](
+                env,
+                max(1, round(count / some)),
+                round(figures["setting.feed_batch"]),
+                partial(self._apply, count / some / max(1, round(count / some))),
+                self._applied,
+                figures["setting.feed_window"],
+            )
+            for count in workers
         )
         lanes = max(1, round(shards * figures["setting.parallelization"] / some))
         batch, looks = (
@@ -306,9 +314,12 @@ class Hour:
 
     def _send(self, origin: int, rows: int) -> None:
         self.rows += rows
-        self.feed.put(Message(origin, self.env.now, rows))
+        queue = self.bulk if origin == FILE else self.feed
+        queue.put(Message(origin, self.env.now, rows))
 
-    def _apply(self, messages: Sequence[Message]) -> float:
+    def _apply(self, speed: float, messages: Sequence[Message]) -> float:
+        """``speed`` is how much of a worker is left of one, where the small world has less than a
+        whole one."""
         figures = self.figures
         rows = sum(message.rows for message in messages)
         changed = rows * figures["assumption.changed_share"]
@@ -320,7 +331,7 @@ class Hour:
             + (rows - changed) * figures["measured.unchanged_read_units"]
         )
         calls = 0.07 * rows * figures["assumption.wait_ms"] / 1000
-        return cpu * figures["assumption.cloud_cpu"] / share + calls
+        return (cpu * figures["assumption.cloud_cpu"] / share + calls) / speed
 
     def _applied(self, batch: Sequence[tuple[float, Message]]) -> None:
         """Its rows are written: changed ones come into the stream."""
@@ -400,6 +411,7 @@ class Hour:
     def _watch(self) -> Process:
         while True:
             self.series.waiting[self._bin()] = self.feed.waiting
+            self.series.files_waiting[self._bin()] = self.bulk.waiting
             yield self.env.timeout(BIN_SECONDS)
 
     def _outcome(self) -> Outcome:
@@ -416,6 +428,8 @@ class Hour:
             order_answers=self.order_answers,
             feed=self.feed.counts,
             feed_waiting=self.feed.waiting,
+            files=self.bulk.counts,
+            files_waiting=self.bulk.waiting,
             feed_rows=self.rows,
             projected=projected,
             projected_waiting=sum(queue.waiting for queue in self.projector),
@@ -433,13 +447,15 @@ class Hour:
         asked = self.questions.arrived * QUESTIONS_THINNED
         requests = asked + self.orders.arrived
         batches = sum(queue.batches for queue in (*self.projector, *self.ledger))
-        invocations = requests + (self.feed.batches + batches + self.packs) * CHANGES_THINNED
+        batches += self.feed.batches + self.bulk.batches
+        invocations = requests + (batches + self.packs) * CHANGES_THINNED
+        applying = self.feed.busy_seconds + self.bulk.busy_seconds
         projecting = sum(queue.busy_seconds for queue in self.projector)
         recording = sum(queue.busy_seconds for queue in self.ledger)
         gigabytes = (
             self.query.seconds * QUESTIONS_THINNED * figures["setting.query_memory"]
             + self.placing.seconds * figures["setting.orders_memory"]
-            + self.feed.busy_seconds * CHANGES_THINNED * figures["setting.feed_memory"]
+            + applying * CHANGES_THINNED * figures["setting.feed_memory"]
             + projecting * CHANGES_THINNED * figures["setting.projector_memory"]
             + recording * CHANGES_THINNED * figures["setting.worker_memory"]
         ) / 1024

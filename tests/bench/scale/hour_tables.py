@@ -52,7 +52,7 @@ def _lags(outcomes: Mapping[str, Outcome]) -> Table:
                 }
             )
     notes = [
-        "Lag: from the queue of the feed, or from the sale, until the pack is written.",
+        "Lag: from the queue of tills or of files, or from the sale, until the pack is written.",
     ]
     return Table("Black Friday: from stock to availability", rows, notes)
 
@@ -113,7 +113,8 @@ def conserved(outcome: Outcome) -> list[tuple[str, Counts, int]]:
     return [
         ("questions", outcome.questions, outcome.questions_waiting),
         ("holds and orders", outcome.orders, outcome.orders_waiting),
-        ("messages of the feed", outcome.feed, outcome.feed_waiting),
+        ("messages of tills", outcome.feed, outcome.feed_waiting),
+        ("messages of files", outcome.files, outcome.files_waiting),
         ("changes to project", outcome.projected, outcome.projected_waiting),
         ("rows of the ledger", outcome.ledger, outcome.ledger_waiting),
     ]

@@ -98,12 +98,15 @@ def _projected(figures: Figures, day: Rates) -> float:
     return day.changes_peak / figures["assumption.merged_changes"] * mean_write_units(figures)
 
 
-def _projected_in_bursts(figures: Figures, _: Rates) -> float:
-    """While files are read, the feed works at full speed, whatever the size of the retailer."""
-    feed = next(work for work in works(figures) if work.name.startswith("applies the feed"))
+def _projected_in_bursts(figures: Figures, day: Rates) -> float:
+    """While files are read, their workers are all busy, whatever the size of the retailer; tills
+    and orders come beside them."""
+    files = next(work for work in works(figures) if work.name.startswith("applies files"))
     rows = figures["setting.feed_batch"] * figures["measured.rows_a_message"]
-    written = figures["setting.feed_concurrency"] * rows / feed.seconds(figures)
-    return written * figures["assumption.changed_share"] * mean_write_units(figures)
+    written = figures["setting.bulk_concurrency"] * rows / files.seconds(figures)
+    from_files = day.feed_peak * figures["assumption.file_share"]
+    changed = (written - from_files) * figures["assumption.changed_share"]
+    return (day.changes_peak + changed) * mean_write_units(figures)
 
 
 def _stock_writes(figures: Figures, day: Rates) -> float:
@@ -136,13 +139,14 @@ def _hot_reads(figures: Figures, day: Rates) -> float:
 
 
 def _confidence_reads(figures: Figures, day: Rates) -> float:
-    """Each process of the projector reads the confidence of all locations once a minute."""
+    """Each process of the projector reads the confidence of all locations now and then."""
     stored = (
         figures["yardstick.stores"]
         * figures["assumption.product_groups"]
         * figures["assumption.group_bytes"]
     )
-    return _of("projects positions")(figures, day) * stored / READ_BYTES / 2 / 60
+    seconds = figures["setting.confidence_seconds"]
+    return _of("projects positions")(figures, day) * stored / READ_BYTES / 2 / seconds
 
 
 def _availability_reads(figures: Figures, _: Rates) -> float:
@@ -201,10 +205,16 @@ LIMITS = (
         "ask AWS for 5,000; reserve some for the functions that answer",
     ),
     _limit(
-        "workers of the feed",
+        "workers of the feed, for tills",
         "setting.feed_concurrency",
         _of("applies the feed"),
-        "raise max_concurrency in infra/stacks/stock.py",
+        "raise max_concurrency of feed in infra/stacks/stock.py",
+    ),
+    _limit(
+        "workers of the bulk queue, for files",
+        "setting.bulk_concurrency",
+        _of("applies files"),
+        "raise max_concurrency of bulk in infra/stacks/stock.py",
     ),
     _limit(
         "write units of the table availability",
@@ -213,10 +223,10 @@ LIMITS = (
         "packs in smaller items; ask AWS for 100,000",
     ),
     _limit(
-        "write units of the table availability, while all workers of the feed are busy",
+        "write units of the table availability, while all workers of files are busy",
         "quota.table_write_units",
         _projected_in_bursts,
-        "packs in smaller items; the projector lags until the file is worked off",
+        "packs in smaller items; fewer workers of the bulk queue; ask AWS for 100,000",
     ),
     _limit(
         "write units of the table stock",
@@ -246,7 +256,7 @@ LIMITS = (
         "read units of the confidence of all locations (CONFIDENCE)",
         "quota.partition_read_units",
         _confidence_reads,
-        "read only the records that changed; a longer CACHE_SECONDS; an item for each group",
+        "a longer CACHE_SECONDS; read only the records that changed",
     ),
     _limit(
         "write units of a shard of the deadlines of holds",

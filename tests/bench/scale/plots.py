@@ -95,12 +95,17 @@ def _requests(axes: Axes, outcomes: Mapping[str, Outcome]) -> None:
 
 def _feed(axes: Axes, outcomes: Mapping[str, Outcome]) -> None:
     for name, outcome in outcomes.items():
-        bins = sorted(outcome.series.waiting)
-        axes.plot(
-            [at * BIN_SECONDS / 60 for at in bins],
-            [outcome.series.waiting[at] for at in bins],
-            label=name,
-        )
-    axes.set_title("messages that wait in the feed's queue (a tenth)")
+        for origin, waiting, line in (
+            ("tills", outcome.series.waiting, "solid"),
+            ("files", outcome.series.files_waiting, "dotted"),
+        ):
+            bins = sorted(waiting)
+            axes.plot(
+                [at * BIN_SECONDS / 60 for at in bins],
+                [waiting[at] for at in bins],
+                linestyle=line,
+                label=f"{name}, {origin}",
+            )
+    axes.set_title("messages that wait in the queues of tills and files (a tenth)")
     axes.set_xlabel("minutes")
     axes.legend()

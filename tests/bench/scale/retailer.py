@@ -176,13 +176,7 @@ def batches(figures: Figures, records: float, shards: float) -> float:
 def works(figures: Figures) -> list[Work]:
     """The functions that cost something at this size."""
     day, calls = rates(figures), figures["measured.question_calls"]
-    unchanged = day.rows - day.changed
-    messages = day.rows / figures["measured.rows_a_message"]
-    feed_cpu_ms = 1000 * (
-        day.changed / figures["measured.feed_rows_a_cpu_second"]
-        + unchanged / figures["measured.unchanged_rows_a_cpu_second"]
-    )
-    feed_runs = messages / figures["setting.feed_batch"]
+    files = figures["assumption.file_share"]
     stream = batches(figures, day.changes / DAY, day.shards) * DAY
     stream_peak = batches(figures, day.changes_peak, day.shards)
     records, records_peak = day.changes / stream, day.changes_peak / stream_peak
@@ -190,6 +184,21 @@ def works(figures: Figures) -> list[Work]:
     overhead = figures["assumption.batch_cpu_ms"]
     holds = day.orders * figures["assumption.holds_an_order"]
     later = day.orders * figures["measured.order_later_calls"]
+
+    def applying(name: str, share: float, rows_a_message: float) -> Work:
+        rows_a_run = rows_a_message * figures["setting.feed_batch"]
+        runs = day.rows * share / rows_a_run
+        changed = figures["assumption.changed_share"]
+        cpu = changed / figures["measured.feed_rows_a_cpu_second"]
+        cpu += (1 - changed) / figures["measured.unchanged_rows_a_cpu_second"]
+        return Work(
+            name,
+            runs,
+            runs / DAY * figures["assumption.feed_peak"],
+            figures["setting.feed_memory"],
+            1000 * rows_a_run * cpu + overhead,
+            0.07 * rows_a_run,
+        )
 
     def streaming(name: str, a_cpu_second: float, memory: float) -> Work:
         # At the peak batches are larger. The mean decides the bill, and the peak the concurrency,
@@ -212,18 +221,12 @@ def works(figures: Figures) -> list[Work]:
             figures["measured.question_cpu_ms"],
             calls * (1 - figures["measured.remembered_questions"]),
         ),
-        Work(
-            "applies the feed (apply_feed)",
-            feed_runs,
-            feed_runs / DAY * figures["assumption.feed_peak"],
-            figures["setting.feed_memory"],
-            feed_cpu_ms / feed_runs + overhead,
-            0.07 * day.rows / feed_runs,
-        ),
+        applying("applies the feed (apply_feed)", 1 - files, figures["assumption.till_rows"]),
+        applying("applies files (apply_feed)", files, figures["measured.rows_a_message"]),
         Work(
             "reads files onto the queue (ingest_file)",
-            day.rows / 100_000,
-            day.rows / 100_000 / DAY * figures["assumption.feed_peak"],
+            day.rows * files / 100_000,
+            day.rows * files / 100_000 / DAY * figures["assumption.feed_peak"],
             figures["setting.feed_memory"],
             100_000 / figures["measured.file_rows_a_cpu_second"] * 1000,
             100_000 / figures["measured.rows_a_message"],
@@ -412,14 +415,15 @@ def _other_costs(figures: Figures, day: Rates, functions: Iterable[Work]) -> Ite
     later = day.orders * figures["measured.order_later_calls"]
     requests = day.questions + holds + 2 * day.orders + later
     invocations = sum(work.invocations for work in functions)
-    messages = day.rows / figures["measured.rows_a_message"]
+    in_files = day.rows * figures["assumption.file_share"]
+    from_tills = (day.rows - in_files) / figures["assumption.till_rows"]
     chunks = math.ceil(figures["measured.message_bytes"] / prices.SQS_BYTES)
     deliveries = day.events * figures["assumption.webhooks_an_event"]
     month = prices.MONTH_DAYS
     yield Cost("API Gateway", "requests", requests, "requests", prices.HTTP_REQUEST)
     out = requests * figures["assumption.answer_bytes"] / prices.GIGABYTE
     yield Cost("Data transfer", "answers", out, "GB", prices.TRANSFER_OUT_GB)
-    sqs = messages * (2 * chunks + 1)
+    sqs = in_files / figures["measured.rows_a_message"] * (2 * chunks + 1) + 3 * from_tills
     yield Cost("SQS", "the feed", sqs, "requests of 64 KB", prices.SQS_REQUEST)
     yield Cost("SQS", "webhooks", 3 * (day.events + deliveries), "requests", prices.SQS_REQUEST)
     yield Cost("EventBridge", "events", day.events, "events", prices.EVENT)
@@ -438,5 +442,5 @@ def _other_costs(figures: Figures, day: Rates, functions: Iterable[Work]) -> Ite
     exported = skus * figures["measured.export_bytes"] / prices.GIGABYTE
     yield Cost("S3", "files of exports", exported * 2, "GB", prices.OBJECT_GB_MONTH / month)
     yield Cost("S3", "parts of exports", rounds * skus / 5_000, "puts", prices.OBJECT_PUT)
-    feed = day.rows * 50 * 90 / prices.GIGABYTE
+    feed = in_files * 50 * 90 / prices.GIGABYTE
     yield Cost("S3", "files of the feed, 90 days", feed, "GB", prices.OBJECT_GB_MONTH / month)

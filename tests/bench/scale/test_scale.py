@@ -15,11 +15,13 @@ from functions.stock import audit
 from infra import concurrency
 from infra.function import Function
 from infra.stream import StreamSubscription
-from shared.availability.store import packs
+from shared.availability.model.confidence import MOST_GROUPS
+from shared.availability.store import confidence, packs
 from shared.stock.store import effects, rows
 from tests.bench.scale import hour_tables, model
 from tests.bench.scale.figures import FILE, Figures, load
-from tests.bench.scale.hour import Hour, Outcome
+from tests.bench.scale.hour import FILE as FROM_FILE
+from tests.bench.scale.hour import TILL, Hour, Outcome
 from tests.bench.scale.limits import LIMITS, breaking_growth, breaks
 from tests.bench.scale.plots import draw
 from tests.bench.scale.queues import Bucket, Lambda, Process, Queue, arrivals
@@ -94,6 +96,8 @@ def test_the_settings_are_those_of_the_code() -> None:
     assert figures["setting.pack_bytes"] == packs.MOST_BYTES
     assert figures["setting.audit_workers"] == audit.WORKERS
     assert figures["setting.hold_shards"] == rows.SHARDS
+    assert figures["setting.confidence_seconds"] == confidence.CACHE_SECONDS
+    assert figures["assumption.product_groups"] == MOST_GROUPS
     assert figures["setting.ledger_days"] == rows.LEDGER_KEPT.days
     assert figures["setting.order_attempts"] == effects.SALE_ATTEMPTS
     helpers = concurrency.RULES_HELPERS + concurrency.EXPORT_HELPERS + concurrency.REBUILD_HELPERS
@@ -106,6 +110,10 @@ def test_the_settings_are_those_of_the_templates() -> None:
     assert figures["setting.feed_batch"] == feed["batch_size"]
     assert figures["setting.feed_window"] == feed["window_seconds"]
     assert figures["setting.feed_concurrency"] == feed["max_concurrency"]
+    bulk = arguments("infra/stacks/stock.py", "bulk.processed_by")
+    assert figures["setting.feed_batch"] == bulk["batch_size"]
+    assert figures["setting.feed_window"] == bulk["window_seconds"]
+    assert figures["setting.bulk_concurrency"] == bulk["max_concurrency"]
     deliver = arguments("infra/stacks/webhooks.py", "deliveries.processed_by")
     assert figures["setting.deliver_concurrency"] == deliver["max_concurrency"]
     source = arguments("infra/stream.py", "sources.DynamoEventSource")
@@ -323,6 +331,17 @@ def test_a_smaller_item_of_packs_shortens_the_lag(figures: Figures, outcome: Out
 def test_a_world_too_small_to_be_thinned_is_refused(figures: Figures) -> None:
     with pytest.raises(ValueError, match="small world"):
         Hour(figures.changed({"setting.feed_concurrency": 3}))
+
+
+def test_tills_do_not_wait_for_files(figures: Figures) -> None:
+    """Nine of ten rows in files: their queue grows, and that of the tills stays short."""
+    flood = figures.changed({"assumption.file_share": 0.9, "yardstick.feed_rows_a_day": 500e6})
+    flooded = Hour(flood, seed=7, seconds=120).run()
+    assert flooded.files_waiting > 10 * max(1, flooded.feed_waiting)
+    (tills, files) = (hour_tables.spread(flooded.lags[origin]) for origin in (TILL, FROM_FILE))
+    assert tills
+    assert files
+    assert tills[1] < files[0]
 
 
 def _mean_lag(outcome: Outcome) -> float:

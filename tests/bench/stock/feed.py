@@ -328,7 +328,7 @@ def _read_file(rows: int) -> dict[str, Any]:
             ingest, "_so_far", lambda *_: ingest.IntakeProgress("b", "f.csv", "e", "", rows)
         )
         patch.setattr(ingest, "_note", lambda *_: True)
-        patch.setenv("NORAIN_FEED_QUEUE", "q")
+        patch.setenv("NORAIN_BULK_QUEUE", "q")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started, busy = time.perf_counter(), time.process_time()
         body = json.dumps({"bucket": "b", "key": "f.csv"})

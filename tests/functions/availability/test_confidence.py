@@ -9,7 +9,7 @@ import pytest
 
 from functions.availability import project, query
 from functions.orders import project_fulfillments
-from shared.availability.model.confidence import PickOutcome, Picks
+from shared.availability.model.confidence import MOST_GROUPS, PickOutcome, Picks
 from shared.availability.store import confidence, rebuild
 from shared.aws.items import to_item
 from shared.catalog import store as catalog
@@ -122,6 +122,18 @@ def test_a_missed_pick_is_told_of_every_sku_of_its_group() -> None:
     (told,) = said("B").values()
     expected = (0.95 * 20 / 21 * 20 + 0) / 21
     assert told == (5, round(expected, 3))
+
+
+def test_the_longest_record_fits_into_two_read_units() -> None:
+    """tests/support/growth.toml states its bytes; a test that writes more fails."""
+    names = [f"{number:03} department {'x' * 25}" for number in range(300)]
+    second = int(NOW.timestamp())
+    for number, name in enumerate(names):
+        outcomes = [PickOutcome(f"{name} {n}", name, n / 3, second + number) for n in range(3)]
+        assert confidence.learn_outcomes("denver", outcomes)
+    groups = confidence.read_record("denver").groups
+    assert len(groups) == MOST_GROUPS
+    assert sum(one.found + one.missed for one in groups.values()) == pytest.approx(900, abs=1)
 
 
 def test_a_rule_hides_what_is_unsure_from_answers_and_from_the_router(

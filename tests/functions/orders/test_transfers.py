@@ -12,7 +12,9 @@ from shared.availability.model import sales
 from shared.availability.model.sales import Sale
 from shared.availability.store import packs as availability
 from shared.availability.store import projection
+from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
+from shared.aws.settings import table_name
 from shared.orders import store
 from shared.orders.contract import events
 from shared.orders.model.transfers import GRACE, PATIENCE
@@ -107,6 +109,59 @@ def test_units_leave_are_expected_and_arrive() -> None:
         "transfer.shipped",
         "transfer.received",
     ]
+
+
+def test_a_long_history_moves_beside_the_transfer_and_is_read_whole(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """Receipts of 90 lines are 18 KB each: some twenty of them were an item of 400 KB."""
+    environment.setattr(transfers, "MOST_IN_TRANSFER", 2_000)
+    shop.stocked({"L": {"denver": 40}})
+    transfer = asked({"lines": [{"sku": "L", "quantity": 40}]})
+    name = transfer["transfer_id"]
+    told, before = events.of_transfer(None, transfers.find(name)), transfers.find(name)
+    some = {"lines": [{"sku": "L", "quantity": 1}], "final": False}
+    answers = [done("ship", transfer)]
+    told += events.of_transfer(before, before := transfers.find(name))
+    for number in range(30):
+        answers.append(done("receive", transfer, some, key=f"{number}"))
+        told += events.of_transfer(before, before := transfers.find(name))
+    (item,) = (row for row in shop.items("orders") if row["sk"] == "TRANSFER")
+    assert len(item["history"]) < 15
+    assert item["past"]["parts"] > 1
+    assert before.history_length == len(told) == 32
+    assert len({event["id"] for event in told}) == 32
+    status, read = call("get_transfer", path=f"/v1/transfers/{name}")
+    assert (status, len(read["history"])) == (200, 32)
+    assert "earlier_events" not in read
+    assert [entry["event"] for entry in read["history"]] == [event["type"] for event in told]
+    assert all(
+        answer.get("earlier_events", 0) + len(answer["history"]) == number
+        for number, answer in enumerate(answers, 2)
+    )
+    assert answers[-1]["earlier_events"] > 0
+    assert done("receive", transfer, some, key="29") == answers[-1]
+    assert done("receive", transfer, {"lines": None}, key="all")["state"] == "received"
+    assert expected("L") == []
+
+
+def test_a_past_that_is_incomplete_is_an_error_and_no_shorter_history(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setattr(transfers, "MOST_IN_TRANSFER", 100)
+    transfer = asked()
+    done("ship", transfer)
+    for number in range(3):
+        some = {"lines": [{"sku": "A", "quantity": 1}], "final": number == 2}
+        done("receive", transfer, some, key=f"{number}")
+    found = transfers.find(transfer["transfer_id"])
+    assert found.past.entries == 1
+    dynamodb().delete_item(
+        TableName=table_name("orders"),
+        Key=to_item({"pk": f"TRANSFER#{found.transfer_id}", "sk": "PAST#000000"}),
+    )
+    with pytest.raises(LookupError):
+        transfers.with_past(found)
 
 
 def test_a_short_receipt_says_what_is_missing() -> None:

@@ -29,7 +29,7 @@ class Queue:
 def queues(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, Queue]:
     client: Any = boto3.client("sqs")
     made = {}
-    for name in ("feed_queue", "dead_letters"):
+    for name in ("feed_queue", "bulk_queue", "dead_letters"):
         url = client.create_queue(QueueName=name)["QueueUrl"]
         environment.setenv(f"NORAIN_{name.upper()}", url)
         made[name] = Queue(name, url)

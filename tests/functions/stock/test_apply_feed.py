@@ -1,6 +1,7 @@
 """The feed's worker, with whole SQS events: what it applies, puts away and asks for again."""
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from functions.stock.apply_feed import handler
 from functions.stock.record_movements import handler as record_movements
 from shared.aws.items import to_item
 from shared.stock import store
+from shared.stock.model import feed, supplies
 from shared.stock.store import feeds
 from tests.functions.stock.conftest import Queue
 from tests.support.events import event
@@ -39,6 +41,81 @@ def test_the_same_messages_again_write_nothing(queues: dict[str, Queue]) -> None
     before = items()
     handler(event("stock/apply_feed.batch"), None)
     assert items() == before
+
+
+def test_tills_and_the_rows_of_files_may_come_in_any_order(
+    queues: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    """They are in two queues, so that nothing orders them. Each order is tried on its own SKU."""
+    environment.setattr(feeds, "LEDGER_WAITS", ())
+    for number, order in enumerate(permutations(range(4))):
+        sku = f"S{number}"
+        rows = [
+            counted(sku, 10, "09:00"),
+            moved(sku, -1, "10:00", sequence=1),
+            counted(sku, 7, "11:00"),
+            moved(sku, -2, "12:00", sequence=2),
+        ]
+        for row in order:
+            sent = {"Records": [message("m", rows[row])]}
+            assert handler(sent, None) == {"batchItemFailures": []}
+            record_the_ledger()
+        found = store.position(sku, "store-12")
+        assert found is not None
+        assert found.on_hand == 5, order
+    assert_laws()
+    assert queues["dead_letters"].messages() == []
+
+
+def test_supply_for_which_there_is_no_room_goes_away_and_comes_back(
+    queues: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(supplies, "MOST_SUPPLIES", 2)
+    announced = [
+        {
+            **moved("TENT-2P", 1, "08:00"),
+            "id": f"po-{number}",
+            "type": "stock.expected",
+            "data": {
+                "sku": "TENT-2P",
+                "location_id": "store-12",
+                "quantity": 5,
+                "expected_at": f"2026-03-0{number}T08:00:00Z",
+                "reference": f"PO-{number}",
+            },
+        }
+        for number in (4, 3, 2)
+    ]
+    sent = message("m1", *announced, moved("TENT-2P", 3, "09:00", sequence=1))
+    assert handler({"Records": [sent]}, None) == {"batchItemFailures": []}
+    found = store.position("TENT-2P", "store-12")
+    assert found is not None
+    assert [row.reference for row in found.expected] == ["PO-2", "PO-3"]
+    assert found.on_hand == 3
+    (letter,) = queues["dead_letters"].messages()
+    assert json.loads(letter["Body"]) == announced[0]
+    assert "$.data.reference" in letter["MessageAttributes"]["detail"]["StringValue"]
+    environment.setattr(supplies, "MOST_SUPPLIES", 3)
+    back = {"messageId": "m2", "body": letter["Body"]}
+    assert handler({"Records": [back]}, None) == {"batchItemFailures": []}
+    found = store.position("TENT-2P", "store-12")
+    assert found is not None
+    assert len(found.expected) == 3
+    assert queues["dead_letters"].messages() == []
+    assert_laws()
+
+
+def test_supply_for_which_there_is_room_by_now_comes_again(
+    queues: dict[str, Queue], environment: pytest.MonkeyPatch
+) -> None:
+    """Others have made room between the write and the look at what it has left out."""
+    announcement = event("stock/apply_feed")["Records"][-1]
+    with environment.context() as full:
+        full.setattr(feed, "with_room", lambda _, events: [])
+        failed = handler({"Records": [announcement]}, None)["batchItemFailures"]
+    assert failed == [{"itemIdentifier": announcement["messageId"]}]
+    assert handler({"Records": [announcement]}, None) == {"batchItemFailures": []}
+    assert queues["dead_letters"].messages() == []
 
 
 def test_each_poison_event_goes_away_alone_with_its_reason(queues: dict[str, Queue]) -> None:
@@ -147,7 +224,7 @@ def moved(sku: str, delta: int, clock: str, **more: Any) -> dict[str, Any]:
 
 
 def record_the_ledger() -> None:
-    """What the stream does with the first write of each position."""
+    """What the stream does with the latest write of each position."""
     records = [
         {"dynamodb": {"NewImage": to_item(item)}}
         for item in items()

@@ -58,7 +58,7 @@ def run(checkpoints: int = 1000, body: Any = None) -> list[Any]:
 def sent(files: dict[str, Queue]) -> list[dict[str, Any]]:
     return [
         document
-        for message in files["feed_queue"].messages()
+        for message in files["bulk_queue"].messages()
         for document in json.loads(message["Body"])
     ]
 
@@ -76,7 +76,7 @@ def rejects() -> list[dict[str, Any]]:
 def test_a_file_becomes_events_and_stock(files: dict[str, Queue]) -> None:
     drop(f"{HEADER}A,L1,3\nB,L1,4\n".encode(), source="urn:erp", **{"as-of": "2026-03-01T08:00Z"})
     assert run() == []
-    messages = files["feed_queue"].messages()
+    messages = files["bulk_queue"].messages()
     (body,) = [message["Body"] for message in messages]
     assert {(e["source"], e["data"]["as_of"]) for e in json.loads(body)} == {
         ("urn:erp", "2026-03-01T08:00:00.000Z")
@@ -307,7 +307,7 @@ def test_the_list_of_rejects_is_no_file_of_stock(files: dict[str, Queue]) -> Non
 def test_an_epcis_document_becomes_stock(files: dict[str, Queue]) -> None:
     drop((EVENTS / "stock/epcis.json").read_bytes())
     run()
-    for message in files["feed_queue"].messages():
+    for message in files["bulk_queue"].messages():
         apply_feed({"Records": [{"messageId": "m", "body": message["Body"]}]}, None)
     assert assert_laws()["gtin:10614141123459", "gln:0614141007776"]["on_hand"] == 7
     assert [row["line"] for row in rejects()] == [6]

@@ -1,11 +1,14 @@
 """Products in their table."""
 
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from shared.aws.dynamodb import get_many
+from shared.aws.clients import dynamodb
+from shared.aws.dynamodb import get_many, query_page
+from shared.aws.items import to_item
 from shared.catalog import store
 from shared.catalog.model import Life, Product, Variant
 
@@ -57,6 +60,76 @@ def test_the_list_is_in_the_order_of_the_titles_page_after_page() -> None:
         if after is None:
             break
     assert found == ["s1", "s2", "s3", "s0", "s4", "s5"]
+
+
+def listed(limit: int, beginning: str = "") -> list[str]:
+    """The SKUs of all pages, each of which is full but the last."""
+    found: list[str] = []
+    after = None
+    while True:
+        page = store.page(limit, beginning=beginning, after=after)
+        found += [entry.sku for entry in page.products]
+        after = page.after
+        if after is None:
+            return found
+        assert len(page.products) == limit
+
+
+@pytest.mark.parametrize("limit", [1, 7, 50, 200])
+def test_the_shards_are_listed_in_one_order_whatever_the_page(limit: int) -> None:
+    """Among them products that older code has put into the one partition of all titles."""
+    for number in range(120):
+        store.put(product(f"s{number}", f"Shirt {(number * 37) % 120:03}"))
+    for number in range(0, 120, 5):
+        put_by_older_code(f"s{number}")
+    expected = sorted(range(120), key=lambda number: f"{(number * 37) % 120:03}")
+    assert listed(limit) == [f"s{number}" for number in expected]
+    tens = [number for number in expected if 30 <= (number * 37) % 120 < 40]
+    assert listed(limit, "shirt 03") == [f"s{number}" for number in tens]
+    assert listed(limit, "trousers") == []
+
+
+def test_a_page_is_a_call_for_each_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(400):
+        store.put(product(f"s{number}", f"Shirt {number:03}"))
+    read: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        page = query_page(*arguments, **options)
+        read.append(len(page.items))
+        return page
+
+    monkeypatch.setattr(store, "query_page", counted)
+    assert len(store.page(50).products) == 50
+    assert (len(read), sum(read)) == (9, 8 * (50 // 8 + 8 + 1))
+
+
+def test_a_shard_with_most_of_the_titles_is_read_on() -> None:
+    skus = [sku for sku in map(str, range(1000)) if zlib.crc32(sku.encode()) % store.SHARDS == 3]
+    for sku in skus[:60]:
+        store.put(product(sku, f"Shirt {int(sku):04}"))
+    assert listed(50) == skus[:60]
+
+
+def test_what_older_code_has_put_moves_to_its_shard_when_it_is_put_again() -> None:
+    store.put(product("a"))
+    put_by_older_code("a")
+    assert listed(9) == ["a"]
+    store.put(product("a"))
+    assert listed(9) == ["a"]
+    key = store.product_key("a")
+    (item,) = get_many([key]).values()
+    assert item["listing"] == "PRODUCT#3"
+
+
+def put_by_older_code(sku: str) -> None:
+    key = store.product_key(sku)
+    dynamodb().update_item(
+        TableName=key.table,
+        Key=to_item({"pk": key.pk, "sk": key.sk}),
+        UpdateExpression="SET listing = :old",
+        ExpressionAttributeValues=to_item({":old": store.OLD_LISTING}),
+    )
 
 
 def test_a_query_is_how_the_title_begins_in_any_case() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from dataclasses import astuple
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +15,10 @@ from shared.availability.model.confidence import (
     HALF_LIFE,
     MEAN,
     MOST_COUNTS,
+    MOST_GROUPS,
+    MOST_NAME_BYTES,
     REMEMBERED,
+    REST,
     WEIGHT,
     ConfidenceRecord,
     PickOutcome,
@@ -69,6 +73,37 @@ def test_the_posterior_is_the_formula_that_is_stated() -> None:
 
 def test_many_picks_outweigh_the_prior() -> None:
     assert probability(known(*outcomes(300, 700)), "dairy") == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["{}", "{}" + "é" * 197])
+def test_a_location_keeps_the_groups_with_most_picks_and_the_sum_of_the_others(name: str) -> None:
+    """Groups have no limit in the catalog, and a record of 10,000 could not be written."""
+    record = ConfidenceRecord()
+    for number in range(3 * MOST_GROUPS):
+        picks = outcomes(number % 7 + 1, 1, name.format(f"{number:03}"))
+        record = learn(record, picks) or record
+    assert len(record.groups) <= MOST_GROUPS
+    assert sum(len(group.encode()) for group in record.groups) <= MOST_NAME_BYTES
+    found = sum(number % 7 + 1 for number in range(3 * MOST_GROUPS))
+    missed = 3 * MOST_GROUPS
+    location = (MEAN * WEIGHT + found) / (WEIGHT + found + missed)
+    assert probability(record, "never picked") == pytest.approx(location)
+    kept = [sum(astuple(picks)) for group, picks in record.groups.items() if group != REST]
+    assert min(kept) >= 5
+    before = probability(record, name.format("006"))
+    assert before != pytest.approx(location)
+    more = learn(record, outcomes(0, 50, "new"))
+    assert more is not None
+    assert more.groups["new"].missed == 50
+
+
+def test_a_record_of_older_code_with_more_groups_shrinks_when_it_learns() -> None:
+    old = ConfidenceRecord({f"g{n}": Picks(n, 1) for n in range(1000)}, NOW)
+    assert probability(old, "g7") != probability(old, "g8")
+    record = learn(old, outcomes(1, 0, "g7"))
+    assert record is not None
+    assert len(record.groups) == MOST_GROUPS
+    assert probability(record, "x") == pytest.approx(probability(old, "x"), abs=1e-5)
 
 
 def test_what_is_told_twice_counts_once() -> None:

@@ -35,6 +35,7 @@ def cloud(environment: pytest.MonkeyPatch) -> Any:
         sqs = boto3.client("sqs")
         for stack, name in [
             ("Stock", "Feed"),
+            ("Stock", "Bulk"),
             ("Webhooks", "Deliveries"),
             ("Data", "FailedRecords"),
         ]:
@@ -59,6 +60,7 @@ def test_every_queue_has_a_way_back_by_its_name(cloud: Any) -> None:
     found = dead_letters.queues(cloud, "dev")
     assert [(one.name, one.source is not None) for one in found] == [
         ("data-failedrecords", False),
+        ("stock-bulk", True),
         ("stock-feed", True),
         ("webhooks-deliveries", True),
     ]
@@ -67,8 +69,13 @@ def test_every_queue_has_a_way_back_by_its_name(cloud: Any) -> None:
         dead_letters.chosen(found, ["nonsense"])
 
 
-def test_a_letter_goes_back_to_the_queue_that_it_came_from(cloud: Any) -> None:
-    where = place(cloud, "webhooks-deliveries")
+@pytest.mark.parametrize("name", ["webhooks-deliveries", "stock-feed", "stock-bulk"])
+def test_a_letter_goes_back_to_the_queue_that_it_came_from(cloud: Any, name: str) -> None:
+    """Of a file to the queue of files, of a till to that of tills."""
+    where = place(cloud, name)
+    queue = "".join(word.capitalize() for word in name.split("-")[1:])
+    assert where.source
+    assert f"-{queue}Queue" in where.source
     cloud.send_message(QueueUrl=where.url, MessageBody='{"webhook_id":"w"}')
     letters = dead_letters.receive(cloud, where.url)
     assert dead_letters.send_back(aws, where, letters, {}) == []

@@ -20,6 +20,7 @@ TARGET = Target(
     clients={"web": Client("id", "secret")},
     tables={"stock": "stock-1"},
     digest="d",
+    stock_bulk_queue_url="http://localhost:1/b",
 )
 
 

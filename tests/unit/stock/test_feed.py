@@ -1,7 +1,7 @@
 """Laws 4 and 5: the effect of a set of messages depends neither on order nor on repetition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +14,7 @@ from shared.stock.model.events import COUNTED, HELD, RELEASED, Announced, Counte
 from shared.stock.model.feed import REMEMBERED, PositionWrite, fold_events
 from shared.stock.model.ledger import History
 from shared.stock.model.position import Cause, Effect
+from shared.stock.model.supplies import MOST_SUPPLIES, left_out
 from tests.support.profiles import examples
 from tests.unit.stock.book import Book
 
@@ -290,6 +291,62 @@ def test_a_hand_over_that_the_ledger_lacks_is_waited_for_when_the_count_may_cont
         fold_events(book.position, [counted(50, 12)], history=History(behind))
     book.feed([counted(50, 12)], at(12))
     assert on_hand(book) == 50
+
+
+def many(of: int) -> list[Announced]:
+    """Announcements of ``of`` supplies, each a minute later than the one before."""
+    return [
+        Announced(
+            "erp", f"a{n}", None, "A", "1", at(n), 5, START + timedelta(days=9, minutes=n), f"PO{n}"
+        )
+        for n in range(of)
+    ]
+
+
+def references(book: Book) -> set[str]:
+    assert book.position is not None
+    return {row.reference for row in book.position.expected}
+
+
+def test_a_position_keeps_the_nearest_supplies_and_the_others_are_known() -> None:
+    """3,000 open supplies were an item of 400 KB, and nothing could be written any more."""
+    book, events = Book(), many(MOST_SUPPLIES + 20)
+    book.feed([*reversed(events), moved(3, 1)], at(500))
+    assert references(book) == {f"PO{n}" for n in range(MOST_SUPPLIES)}
+    assert on_hand(book) == 3
+    out = left_out(book.position, events)
+    assert [event.reference for event in out] == [f"PO{100 + n}" for n in range(20)]
+    assert fold_events(book.position, events) is None
+
+
+def test_a_full_position_takes_changes_of_what_it_knows_and_refuses_what_is_new() -> None:
+    book = Book()
+    book.feed(many(MOST_SUPPLIES), at(500))
+    sooner = announced(7, 600, reference="SOON", day=2)
+    changed = announced(1, 600, reference="PO3", day=4)
+    book.feed([sooner, changed], at(601))
+    assert book.position is not None
+    assert "SOON" not in references(book)
+    assert {row.quantity for row in book.position.expected if row.reference == "PO3"} == {1}
+    assert left_out(book.position, [sooner, changed]) == [sooner]
+
+
+def test_room_comes_when_what_has_arrived_is_forgotten() -> None:
+    book = Book()
+    book.feed([replace(event, quantity=0) for event in many(MOST_SUPPLIES)], at(500))
+    later = announced(7, 60 * 24 * 60, reference="LATER")
+    later = replace(later, expected_at=later.time + timedelta(days=3))
+    book.feed([later], later.time)
+    assert references(book) == {"LATER"}
+    assert left_out(book.position, [later]) == []
+
+
+def test_what_came_too_late_to_matter_was_not_left_out() -> None:
+    overdue = announced(5, 60 * 24 * 90, day=9)
+    book = Book()
+    book.feed([moved(1, 1), overdue], overdue.time)
+    assert references(book) == set()
+    assert left_out(book.position, [overdue]) == []
 
 
 def test_expected_supply_is_what_its_newest_message_says_in_any_order() -> None:
