@@ -7,6 +7,7 @@ import pytest
 
 from shared.aws import clients
 from shared.schema import TABLES, definition
+from tests.support.notes import establish_notes
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -23,8 +24,10 @@ Kept = Callable[[], list[dict[str, Any]]]
 
 
 def make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
+    """The tables of a new installation that has answered its first look-up of noted counts."""
     client: Any = clients.dynamodb()
     for table in TABLES:
         name = f"{prefix}-{table.name}"
         client.create_table(TableName=name, **definition(table))
         environment.setenv(f"NORAIN_TABLE_{table.name.upper()}", name)
+    establish_notes()

@@ -75,16 +75,13 @@ Range = tuple[str, str, Sequence[PositionKey]]
 
 
 def note_queries(
-    bounds: Mapping[PositionKey, CountBound], known: NewestNotes | None
+    bounds: Mapping[PositionKey, CountBound], known: NewestNotes
 ) -> Iterator[NoteQuery]:
-    """The queries that find all noted counts from ``bounds`` on.
-
-    Without ``known`` every shape is read from the bounds on, whatever its packs are.
-    """
+    """The queries that find all noted counts from ``bounds`` on."""
     texts = {place: bound_key(bound) for place, bound in bounds.items()}
     sharing = Counter(texts.values())
     for shape in Shape:
-        newest = LAST if known is None else known.newest[shape]
+        newest = known.newest[shape]
         partitions: dict[str, list[PositionKey]] = defaultdict(list)
         keys = set()
         for place, text in texts.items():
@@ -97,7 +94,7 @@ def note_queries(
             ties = [place for place in places if texts[place] == least]
             newer = newest > least
             ranges: Iterable[Range]
-            if known is None or (shape is Shape.MIXED and least <= known.older_until):
+            if shape is Shape.MIXED and least <= known.older_until:
                 ranges = [(f"{least}#", LAST, places)]
             elif shape is Shape.MIXED:
                 ranges = [(f"{least}#~{_least_name(shape, ties)}", LAST, places)]

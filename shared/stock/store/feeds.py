@@ -198,7 +198,7 @@ def _write_positions(
     for attempt in range(tables.ATTEMPTS):
         hiding = {
             place: count
-            for place, count in skipped_counts(bounds, each).items()
+            for place, count in skipped_counts(bounds, now, each).items()
             if count not in events[place]
         }
         positions.update(positions_of(hiding, consistent=True))

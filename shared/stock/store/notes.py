@@ -21,8 +21,8 @@ worker died) costs only reads.
 table that has packs already therefore sets the newest bound of every shape, and ``older_until``, to
 an hour ahead: nobody notes counts after the present, and a deployment is shorter. Until then counts
 are noted in the mixed shape only, whose packs older code reads; ties up to then are read with the
-packs in the older format. Without the item every shape is read from the bounds on. So the item may
-be deleted at any time, and must be before new code follows older code again, or when the table was
+packs in the older format. Whoever finds no item creates it, looking up or noting. So it may be
+deleted at any time, and must be before new code follows older code again, or when the table was
 restored from a backup. A table without packs is that of a new installation.
 """
 
@@ -88,7 +88,7 @@ last_seen = _LastSeen()
 
 
 def skipped_counts(
-    bounds: Mapping[PositionKey, CountBound], each: ParallelMap = map
+    bounds: Mapping[PositionKey, CountBound], now: datetime, each: ParallelMap = map
 ) -> dict[PositionKey, Counted]:
     """The newest noted count of each position, if it is not before the position's bound.
 
@@ -97,7 +97,8 @@ def skipped_counts(
     """
     if not bounds:
         return {}
-    newest = newest_counts(each(_noted_counts, note_queries(bounds, _read_newest())))
+    queries = note_queries(bounds, _read_newest() or _create_newest(now))
+    newest = newest_counts(each(_noted_counts, queries))
     return {place: count for place, count in newest.items() if bound_of(count) >= bounds[place]}
 
 

@@ -15,7 +15,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from tests.bench.availability.shelves import AT, counted, empty_tables, open_stores, question, stock
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
+from tests.support.units import metered
 
 STORES = (10, 50, 500, 2_000, 10_000)
 CHANGES = 50

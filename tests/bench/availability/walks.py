@@ -22,7 +22,7 @@ from shared.stock.model.rules import ChannelRules, Rule, RuleAmount, RuleMatch, 
 from tests.bench import prices
 from tests.bench.availability.shelves import empty_tables, open_stores, stock
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
+from tests.support.units import metered
 
 AT = datetime(2026, 11, 28, tzinfo=UTC)
 RULES = {

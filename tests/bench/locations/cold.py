@@ -13,8 +13,8 @@ from shared.locations.model import Location
 from shared.locations.store import directory
 from tests.bench.availability.shelves import empty_tables
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
 from tests.support.places import hours, place
+from tests.support.units import metered
 
 STORES = 2_000
 GOAL_UNITS = 10

@@ -27,11 +27,11 @@ from shared.schema import TABLES
 from tests.bench.operations.deployed import deployed, forget
 from tests.bench.report import Row, Table, Tell
 from tests.bench.stock import feed
-from tests.bench.units import Units, metered
 from tests.support import shop
 from tests.support.places import hours, place
 from tests.support.requests import request
 from tests.support.tables import make_tables
+from tests.support.units import Units, metered
 
 HANDLER, BARE = "handler", "bare"
 LOCATIONS = 20

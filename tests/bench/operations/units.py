@@ -14,11 +14,11 @@ from shared.stock.model.position import Hold, HoldLine, HoldState
 from tests.bench import prices
 from tests.bench.operations.deployed import deployed
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
 from tests.support import shop
 from tests.support.people import NOON, record
 from tests.support.shop import NOW, line, order, request
 from tests.support.tables import make_tables
+from tests.support.units import metered
 
 SKUS = tuple(f"S{number:02}" for number in range(20))
 
@@ -34,7 +34,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
         "Calls and request units per operation",
         rows,
         notes=[
-            "RU, WU: indexes included (tests/bench/units.py); a write in a transaction is",
+            "RU, WU: indexes included (tests/support/units.py); a write in a transaction is",
             "two units for each KB. Locations and the policy are in the process's memory (read",
             "once in 30 s). $: per million operations, DynamoDB alone, list prices of",
             f"{prices.DATE}.",

@@ -17,13 +17,13 @@ from shared.orders.store.keys import SHARDS
 from shared.stock import store as stock
 from shared.web.portions import SECONDS, WHOLE, WORKERS
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
 from tests.support import shop
 from tests.support.buyers import buy
 from tests.support.deadlines import DUE, hold, transfer
 from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.shop import NOW
 from tests.support.tables import make_tables
+from tests.support.units import metered
 
 DEADLINES = 100_000
 GOAL_SECONDS = 120

@@ -24,8 +24,8 @@ from shared.routing.model.policy import DEFAULT_POLICY
 from tests.bench import prices
 from tests.bench.availability.shelves import empty_tables, open_stores, stock
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
 from tests.support.shop import line, order
+from tests.support.units import metered
 
 DAILY = (10_000, 864_000)
 SKUS = 500_000

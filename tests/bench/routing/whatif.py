@@ -32,10 +32,10 @@ from shared.stock.model.position import Cause, Effect
 from tests.bench import prices
 from tests.bench.operations.deployed import deployed, forget
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
 from tests.support import shop
 from tests.support.places import hours, place
 from tests.support.tables import make_tables
+from tests.support.units import metered
 
 ORDERS = 300_000
 GOAL_MINUTES = 10

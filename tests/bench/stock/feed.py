@@ -21,10 +21,9 @@ from shared.instants import rfc3339
 from shared.stock.intake import ingest
 from tests.bench import prices
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import Units, metered
 from tests.support.dynamodb_local import DynamoDbLocal
-from tests.support.notes import establish_notes
 from tests.support.tables import make_tables
+from tests.support.units import Units, metered
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LOCATIONS = 457
@@ -84,7 +83,6 @@ def _environment(patch: pytest.MonkeyPatch, url: str) -> None:
 def _fresh(patch: pytest.MonkeyPatch, name: str) -> None:
     make_tables(patch, prefix=name)
     settings.setting.cache_clear()
-    establish_notes()
 
 
 # Rows

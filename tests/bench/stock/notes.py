@@ -9,8 +9,8 @@ from shared.stock.model.position import PositionKey
 from shared.stock.store.notes import save_skipped_counts, skipped_counts
 from tests.bench.availability.shelves import empty_tables
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import Units, metered
 from tests.support.notes import establish_notes
+from tests.support.units import Units, metered
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 NOW = START + timedelta(hours=4)
@@ -79,7 +79,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     ):
         for packing, older_until in (("as it ships", None), ("64 buckets", FOR_EVER)):
             with empty_tables():
-                _establish(older_until)
+                establish_notes(older_until)
                 with metered() as units:
                     save_skipped_counts(counts, NOW)
                 notes.append(
@@ -100,12 +100,12 @@ def _file(
     costs: dict[int, Units] = {}
     written = 0.0
     with empty_tables():
-        _establish(older_until)
+        establish_notes(older_until)
         for batch in range(after[-1] + 1):
             changed, unchanged = _batch(place, batch)
             if batch in after:
                 with metered() as units:
-                    skipped_counts(dict.fromkeys(changed, (START, -1)))
+                    skipped_counts(dict.fromkeys(changed, (START, -1)), NOW)
                 costs[batch] = units
             with metered() as units:
                 save_skipped_counts(_counts(unchanged), NOW)
@@ -117,21 +117,14 @@ def _movements() -> Iterator[Row]:
     """A movement of after the files, and one of before them, which they may hide."""
     for packing, older_until in (("as it ships", None), ("64 buckets", FOR_EVER)):
         with empty_tables():
-            _establish(older_until)
+            establish_notes(older_until)
             for place in (by_sku, by_location, unsorted):
                 for batch in range(20):
                     save_skipped_counts(_counts(_batch(place, batch)[1]), NOW)
             for name, at in (("now", NOW), ("late", START - timedelta(minutes=1))):
                 with metered() as units:
-                    skipped_counts({by_sku(0): (at, -1)})
+                    skipped_counts({by_sku(0): (at, -1)}, NOW)
                 yield {"movement": name, "packs": packing, "calls": units.reads, "RU": units.read}
-
-
-def _establish(older_until: datetime | None) -> None:
-    if older_until is None:
-        establish_notes()
-    else:
-        establish_notes(older_until)
 
 
 def _batch(place: Place, batch: int) -> tuple[list[PositionKey], list[PositionKey]]:

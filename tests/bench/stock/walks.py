@@ -21,10 +21,10 @@ from shared.stock.store import audit as audit_store
 from tests.bench import prices
 from tests.bench.availability.shelves import empty_tables
 from tests.bench.report import Row, Table, Tell
-from tests.bench.units import metered
 from tests.support import shop
 from tests.support.buyers import buy
 from tests.support.shop import line
+from tests.support.units import metered
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LOCATIONS = 25

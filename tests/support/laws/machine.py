@@ -64,8 +64,6 @@ class Machine(Laws):
     def opens(self, quantities: list[int], older_code_runs: bool) -> None:
         if older_code_runs:
             establish_notes(older_until=self.now + timedelta(hours=1))
-        else:
-            establish_notes()
         for store in STORES:
             locations.put(shop.PLACES[store])
         for place, quantity in zip(PLACES, quantities, strict=True):

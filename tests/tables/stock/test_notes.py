@@ -26,8 +26,8 @@ from shared.stock.model.skipped import (
 )
 from shared.stock.store import notes
 from shared.stock.store.notes import NEWEST, save_skipped_counts, skipped_counts
-from tests.bench.units import Units, metered
-from tests.support.notes import LONG_AGO, establish_notes
+from tests.support.notes import establish_notes, forget_notes
+from tests.support.units import Units, metered
 from tests.tables.stock.test_feeds import NOW, at, counted, feed, moved, on_hand
 
 pytestmark = pytest.mark.usefixtures("local_tables")
@@ -59,7 +59,7 @@ def count_of(sku: str, location_id: str, minute: float, name: str = "c") -> Coun
 
 def cost_of(bounds: Mapping[PositionKey, CountBound]) -> Units:
     with metered() as units:
-        skipped_counts(bounds)
+        skipped_counts(bounds, NOW)
     return units
 
 
@@ -100,18 +100,18 @@ def test_look_ups_find_what_the_list_of_all_noted_counts_has(
             for count in noted
             if (bound := bounds.get((count.sku, count.location_id))) and bound_of(count) >= bound
         )
-        assert skipped_counts(bounds) == listed
+        assert skipped_counts(bounds, NOW) == listed
 
 
 def test_a_new_installation_notes_in_every_shape_at_once() -> None:
-    assert newest_item() is None
+    forget_notes()
     save_skipped_counts([count_of("A", location, 0) for location in "12"], NOW)
     item = newest_item()
     assert item is not None
     assert (item["older_until"], item[Shape.SKU.value]) == ("", bound_key((at(0), -1)))
     assert {item[Shape.LOCATION.value], item[Shape.MIXED.value]} == {""}
     assert "ttl" not in item
-    assert set(skipped_counts({("A", "2"): (at(0), -1)})) == {("A", "2")}
+    assert set(skipped_counts({("A", "2"): (at(0), -1)}, NOW)) == {("A", "2")}
     assert cost_of({("A", "2"): (at(1), -1)}).reads == 1
 
 
@@ -119,12 +119,10 @@ def test_a_new_installation_notes_in_every_shape_at_once() -> None:
 def test_newest_bounds_are_an_hour_ahead_in_a_table_that_has_packs(
     shape: Shape, environment: pytest.MonkeyPatch
 ) -> None:
-    establish_notes()
     with environment.context() as patch:
         patch.setattr(notes, "best_shape", lambda _: shape)
         save_skipped_counts([count_of("A", "1", 0)], LATER)
-    dynamodb.delete_many(store.stock_table(), [NEWEST])
-    notes.last_seen.set(None)
+    forget_notes()
     save_skipped_counts([count_of("B", "1", 0)], NOW)
     item = newest_item()
     assert item is not None
@@ -133,6 +131,7 @@ def test_newest_bounds_are_an_hour_ahead_in_a_table_that_has_packs(
 
 def test_in_the_first_hour_older_code_reads_what_is_noted() -> None:
     note_in_older_format([count_of("B", "2", 0)])
+    forget_notes()
     save_skipped_counts([count_of("A", "1", 0)], NOW)
     # The query, and the reading of the sort key, of older code.
     (item,) = dynamodb.query(
@@ -151,19 +150,19 @@ def test_in_the_first_hour_older_code_reads_what_is_noted() -> None:
 
 def test_notes_of_older_code_are_found_before_and_after_the_first_note() -> None:
     note_in_older_format([count_of("A", "1", 0)])
+    forget_notes()
     bounds = {("A", "1"): (at(0), -1)}
-    assert set(skipped_counts(bounds)) == set(bounds)
+    assert set(skipped_counts(bounds, NOW)) == set(bounds)
     save_skipped_counts([count_of("B", "2", 5)], NOW)
-    assert set(skipped_counts(bounds)) == set(bounds)
+    assert set(skipped_counts(bounds, NOW)) == set(bounds)
     # Older code that still runs notes another one.
     note_in_older_format([count_of("C", "1", 130)])
     later: dict[PositionKey, CountBound] = {("C", "1"): (at(130), -1)}
-    assert set(skipped_counts(later)) == set(later)
+    assert set(skipped_counts(later, NOW)) == set(later)
 
 
 @pytest.mark.parametrize("remembered", [False, True])
 def test_deleted_newest_bounds_hide_no_note(remembered: bool) -> None:
-    establish_notes()
     counts = [count_of("A", "1", 5), count_of("A", "2", 5), count_of("B", "1", 3)]
     save_skipped_counts(counts, LATER)
     dynamodb.delete_many(store.stock_table(), [NEWEST])
@@ -171,14 +170,13 @@ def test_deleted_newest_bounds_hide_no_note(remembered: bool) -> None:
         (count.sku, count.location_id): (at(3), -1) for count in counts
     }
     if not remembered:
-        assert set(skipped_counts(bounds)) == set(bounds)
+        assert set(skipped_counts(bounds, NOW)) == set(bounds)
     save_skipped_counts([count_of("Z", "9", 6)], LATER)
-    assert set(skipped_counts(bounds)) == set(bounds)
+    assert set(skipped_counts(bounds, NOW)) == set(bounds)
 
 
 def test_a_newest_bound_never_falls() -> None:
-    establish_notes()
-    skipped_counts({("A", "1"): (at(0), -1)})
+    skipped_counts({("A", "1"): (at(0), -1)}, NOW)
     before = notes.last_seen.get()
     save_skipped_counts([count_of("A", "1", 5)], LATER)
     # Another process, which has not seen that.
@@ -187,11 +185,10 @@ def test_a_newest_bound_never_falls() -> None:
     item = newest_item()
     assert item is not None
     assert item[Shape.SKU.value] == bound_key((at(5), -1))
-    assert item[Shape.LOCATION.value] == bound_key((LONG_AGO, -1))
+    assert item[Shape.LOCATION.value] == ""
 
 
 def test_a_process_raises_a_newest_bound_once() -> None:
-    establish_notes()
     with metered() as first:
         save_skipped_counts([count_of("A", "1", 5)], LATER)
     with metered() as second:
@@ -200,12 +197,11 @@ def test_a_process_raises_a_newest_bound_once() -> None:
 
 
 def test_a_message_that_is_newer_than_all_notes_costs_one_read() -> None:
-    establish_notes()
     for shape, minute in ((1, 5), (2, 6)):
         save_skipped_counts([count_of(f"S{n}", str(shape), minute) for n in range(shape)], LATER)
     units = cost_of({(f"S{n}", f"L{n}"): (at(7), -1) for n in range(1_000)})
     assert (units.reads, units.read) == (1, 1)
-    assert skipped_counts({}) == {}
+    assert skipped_counts({}, NOW) == {}
     assert cost_of({}).reads == 0
 
 
@@ -221,7 +217,6 @@ def by_location(number: int) -> PositionKey:
 def test_look_ups_of_a_sorted_file_of_one_instant_stay_as_cheap(
     place: Callable[[int], PositionKey],
 ) -> None:
-    establish_notes()
     rows = 300
     costs = []
     for batch in range(8):
@@ -274,9 +269,9 @@ def test_a_late_movement_is_written_between_the_steps_of_noting(
 ) -> None:
     """The writer looked before the bound was raised, or before the pack was written: the skipping
     worker sees its write."""
-    if established:
-        establish_notes()
     feed(counted(10, 0))
+    if not established:
+        forget_notes()
     owner = dynamodb if step == "put_many" else notes
     calls = act_before(environment, (owner, step), 1, lambda: feed(moved(-1, 4, sequence=1)))
     assert feed(counted(10, 5)) == 1
@@ -291,9 +286,9 @@ def test_a_count_is_noted_between_the_steps_of_a_look_up(
     established: bool, step: str, look_up: int, environment: pytest.MonkeyPatch
 ) -> None:
     """``look_up`` 1 is before the writer's write, 2 after it."""
-    if established:
-        establish_notes()
     feed(counted(10, 0))
+    if not established:
+        forget_notes()
     calls = act_before(environment, (notes, step), look_up, lambda: feed(counted(10, 5)))
     feed(moved(-1, 4, sequence=1))
     assert calls() >= look_up

@@ -23,9 +23,7 @@ WRITE = {name: getattr(feeds, name) for name in WRITERS}
 @pytest.fixture(params=["in the first hour", "later"], autouse=True)
 def _notes(request: pytest.FixtureRequest, local_tables: None) -> None:
     """In the first hour only the mixed shape is noted, for older code that still runs."""
-    if request.param == "later":
-        establish_notes()
-    else:
+    if request.param != "later":
         establish_notes(older_until=NOW + timedelta(hours=1))
 
 
@@ -156,12 +154,12 @@ def test_notes_of_many_hours_are_searched_from_the_newest_on() -> None:
         later = Counted("wms", f"o{minute}", None, "B", "1", 1, at(minute + 0.5))
         store.apply_events([later], store.position("B", "1"), (), NOW)
     bounds = {("A", "1"): (at(3), -1), ("B", "1"): (at(29.5), -1), ("C", "1"): (at(3), -1)}
-    found = store.skipped_counts(bounds)
+    found = store.skipped_counts(bounds, NOW)
     assert {place: count.as_of for place, count in found.items()} == {
         ("A", "1"): at(29),
         ("B", "1"): at(29.5),
     }
-    assert store.skipped_counts({("A", "1"): (at(29), 0)}) == {}
+    assert store.skipped_counts({("A", "1"): (at(29), 0)}, NOW) == {}
 
 
 LATE = {

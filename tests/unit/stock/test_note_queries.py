@@ -63,7 +63,7 @@ class Notes:
         self.partitions[partition_of(pack.shape, pack.key)][sort_key] = pack
 
     def look_up(
-        self, bounds: Mapping[PositionKey, CountBound], known: NewestNotes | None
+        self, bounds: Mapping[PositionKey, CountBound], known: NewestNotes
     ) -> dict[PositionKey, Counted]:
         newest = newest_counts(map(self.answer, note_queries(bounds, known)))
         return {place: count for place, count in newest.items() if bound_of(count) >= bounds[place]}
@@ -91,6 +91,8 @@ SKUS = ["1", "2", "10", "A", "A#~", "~"]
 LOCATIONS = ["7", "30", "x", "#"]
 PLACES = [(sku, location_id) for sku in SKUS for location_id in LOCATIONS]
 few_minutes = st.integers(0, 4)
+CREATED_LATE = NewestNotes(dict.fromkeys(Shape, bound_key((at(60), -1))), bound_key((at(60), -1)))
+"""The newest bounds that are created when there are notes already."""
 ranks = st.sampled_from([None, None, None, 0, 1])
 
 
@@ -146,7 +148,7 @@ def test_a_look_up_finds_what_the_list_of_all_noted_counts_has(
                 notes.note_in_older_format(counts)
             else:
                 notes.note(counts, shape)
-        found = notes.look_up(bounds, notes.known if newest_known else None)
+        found = notes.look_up(bounds, notes.known if newest_known else CREATED_LATE)
         assert found == notes.listed(bounds)
 
 
