@@ -12,6 +12,7 @@ here, by further scopes and claims of the same token:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from shared.errors import Forbidden
@@ -158,10 +159,16 @@ def caller(event: Mapping[str, Any]) -> Caller:
     client_id = claims.get("client_id", subject)
     return Caller(
         client_id=client_id,
-        scopes=scopes_of(claims.get("scope", "").split()),
+        scopes=_scopes_of_token(claims.get("scope", "")),
         person=subject if subject != client_id else "",
         location=claims.get("location"),
     )
+
+
+@lru_cache(maxsize=1024)
+def _scopes_of_token(claim: str) -> frozenset[str]:
+    """The scopes of the claim ``scope``. They are kept: a client sends its token with each call."""
+    return scopes_of(claim.split())
 
 
 def scopes_of(granted: Iterable[str]) -> frozenset[str]:

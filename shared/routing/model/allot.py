@@ -92,9 +92,14 @@ def allot(
 ) -> Allotment:
     """The cheapest allotment to the ``eligible`` locations, given with their tariffs."""
     market = _market(problem, demands, eligible)
+    names = [candidate.location_id for candidate, _ in eligible]
+    if len(demands) == 1 and demands[0].quantity == 1:
+        best = _place_of_unit(market)
+        cost = _cost(market, best)
+        return Allotment(_by_location(best, names), cost, cost)
     order = count()
     waiting: list[tuple[float, int, Branch]] = [(-math.inf, next(order), {})]
-    best: Places = {}
+    best = {}
     cost = _cost(market, best)
     unproven = cost
     size = len(eligible) + sum(map(len, market.lines))
@@ -116,8 +121,22 @@ def allot(
         for child in _child_branches(market, branch, places):
             heappush(waiting, (lower_bound, next(order), child))
     lower_bound = min([cost, unproven, *(int(bound) for bound, _, _ in waiting[:1])])
-    names = [candidate.location_id for candidate, _ in eligible]
     return Allotment(_by_location(best, names), cost, lower_bound)
+
+
+def _place_of_unit(market: _Market) -> Places:
+    """The place of the only unit: the location where it costs least, the first of equals; none when
+    to leave it unfilled costs less or the same."""
+    ((line,),) = market.lines
+    costs = [
+        (opening + row[0][0][0], n)
+        for n, (opening, row) in enumerate(zip(market.opening, market.shelves, strict=True))
+        if 0 in row
+    ]
+    if not costs or not market.packages:
+        return {}
+    least, n = min(costs)
+    return {line.line_id: {n: 1}} if least < line.penalty + market.split else {}
 
 
 def allotment_lines(demand: Demand) -> tuple[AllotmentLine, ...]:
@@ -190,8 +209,13 @@ def _market(
 ) -> _Market:
     index = {demand.sku: i for i, demand in enumerate(demands)}
     opening, shelves = [], []
+    cost_of_parcel: dict[tuple[str, int, int], int] = {}
     for candidate, tariff in eligible:
-        opening.append(sum(parcel_terms(problem, candidate, tariff).values()))
+        # The locations of one kind and tariff have the same.
+        parcel = candidate.kind, id(tariff), candidate.delay_days
+        if parcel not in cost_of_parcel:
+            cost_of_parcel[parcel] = sum(parcel_terms(problem, candidate, tariff).values())
+        opening.append(cost_of_parcel[parcel])
         row: dict[int, Runs] = {}
         for sku, units in candidate.stock.items():
             i = index.get(sku)

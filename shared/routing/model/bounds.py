@@ -98,10 +98,6 @@ def total_paid(paid: Iterable[Paid]) -> int:
     return sum([price * units for runs in paid for price, units in runs])
 
 
-def total_units(paid: Iterable[Paid]) -> int:
-    return sum([units for runs in paid for _, units in runs])
-
-
 def merged_runs(paid: Paid, runs: Runs) -> Paid:
     """``paid`` plus the units of ``runs``, minus as many of the dearest units."""
     if runs[0][0] >= paid[-1][0]:

@@ -44,7 +44,6 @@ from shared.routing.model.bounds import (
     reduced_costs,
     replaced_runs,
     subgradient_steps,
-    total_units,
 )
 from shared.routing.model.instance import CLOSED, Instance, Paid, Solution
 
@@ -65,12 +64,6 @@ def solve(instance: Instance, max_steps: int = MAX_STEPS) -> Solution:
     """The cheapest solution, with its lower bound."""
     lots = lot_sizes(instance)
     reduced = reduce_instance(instance, lots)
-    if total_units(reduced.base) <= 1:
-        # One node serves the only lot: the one with the highest saving, the first of equals.
-        best = max(range(len(reduced.gains)), key=reduced.gains.__getitem__, default=None)
-        opened = [] if best is None or not reduced.packages else [best]
-        take, cost = _assign_units(reduced, opened, lots)
-        return Solution(take, cost, cost, True)
     plan = greedy_plan(reduced)
     bound = dual_ascent(reduced, plan.cost)
     if len(bound.nodes) > FEW_NODES:

@@ -1,5 +1,6 @@
 """Lines that share a shelf: the cheapest way to serve them, each unit at its own cost."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,6 +9,7 @@ from shared.routing.model import allot as allotting
 from shared.routing.model.allot import AllotmentLine, allot, distribute_units
 from shared.routing.model.decision import Problem
 from shared.routing.model.instance import Instance, Solution
+from shared.routing.model.policy import Unfilled
 from shared.routing.model.route import route, routing_task
 from shared.routing.model.solve import solve
 from tests.support.profiles import scaled
@@ -31,6 +33,20 @@ def test_brute_force_with_each_units_own_cost_finds_nothing_cheaper(batch: int) 
         asked = random_problem(seed)
         found = allotted(asked)
         assert (seed, found.cost, found.proven) == (seed, cheapest(asked), True)
+
+
+@pytest.mark.property
+def test_one_unit_goes_to_the_cheapest_place_or_nowhere() -> None:
+    left = 0
+    for seed in range(scaled(INSTANCES)):
+        asked = random_problem(seed)
+        penalty = Unfilled(Random(seed).randrange(2000), 0.0)
+        one = replace(asked.lines[0], quantity=1)
+        asked = replace(asked, lines=(one,), policy=replace(asked.policy, unfilled=penalty))
+        found = allotted(asked)
+        assert (seed, found.cost, found.proven) == (seed, cheapest(asked), True)
+        left += not found.units
+    assert scaled(INSTANCES) // 10 < left < scaled(INSTANCES) * 9 // 10
 
 
 @pytest.mark.property
