@@ -1,5 +1,5 @@
-"""Start the workers of the API's functions after a deployment, so that the first requests do not
-wait for cold starts."""
+"""Start the workers of the API's functions and of the feed after a deployment, so that the first
+requests and events do not wait for cold starts."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,7 @@ from infra.local.target import Target
 
 BUSY = ("functions.availability.query.handler", "functions.orders.api.handler")
 """The handlers that many shoppers call at once."""
+FEED = "functions.stock.apply_feed.handler"
 AT_ONCE = 2
 """Workers of each BUSY handler. The others start beside them when they are needed."""
 ROUTE = "/v1/warm"
@@ -16,18 +17,19 @@ ROUTE = "/v1/warm"
 
 def warm(target: Target) -> int:
     """Ask each function of the API for a route that no function has, which changes nothing; the
-    functions in BUSY several times at once. Returns the number of requests.
+    functions in BUSY several times at once; and give the feed no messages. Returns the number of
+    calls.
 
     Raises CloudFailed with the message of a function that does not start.
     """
     starts = [
-        name
+        (name, {"Records": []} if handler == FEED else _request())
         for name, handler in _functions(target)
-        if handler in BUSY or handler.endswith(".api.handler")
+        if handler in {*BUSY, FEED} or handler.endswith(".api.handler")
         for _ in range(AT_ONCE if handler in BUSY else 1)
     ]
     with ThreadPoolExecutor(len(starts) or 1) as pool:
-        list(pool.map(lambda name: target.invoke(name, _request()), starts))
+        list(pool.map(lambda start: target.invoke(*start), starts))
     return len(starts)
 
 

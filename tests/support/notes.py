@@ -5,7 +5,7 @@ from datetime import datetime
 from shared.aws import dynamodb
 from shared.aws.items import to_item
 from shared.stock.model.skipped import Shape, bound_key
-from shared.stock.store.notes import NEVER, NEWEST, last_seen
+from shared.stock.store.notes import CREATED, NEVER, NEWEST, last_seen
 from shared.stock.store.rows import stock_table
 
 
@@ -14,10 +14,12 @@ def establish_notes(older_until: datetime | None = None) -> None:
     newest = NEVER if older_until is None else bound_key((older_until, -1))
     item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": newest}
     item |= {shape.value: newest for shape in Shape}
-    dynamodb.put_many(stock_table(), [to_item(item)])
+    dynamodb.put_many(stock_table(), [to_item(item), dynamodb.key(*CREATED)])
 
 
-def forget_notes() -> None:
-    """As if nobody had noted or looked up counts, though there may be notes."""
-    dynamodb.delete_many(stock_table(), [NEWEST])
+def forget_notes(*, deleted: bool = False) -> None:
+    """As if nobody had noted or looked up counts, though older code may have noted some; or as if
+    the item of the newest bounds had been deleted."""
+    keys = [NEWEST] if deleted else [NEWEST, CREATED]
+    dynamodb.delete_many(stock_table(), keys)
     last_seen.set(None)

@@ -132,18 +132,15 @@ def other_name(shape: Shape, place: PositionKey) -> str:
     return place[1] if shape is Shape.SKU else place[0]
 
 
-LETTERS = {Shape.SKU: "S", Shape.LOCATION: "L", Shape.MIXED: ""}
-
-
 def partition_of(shape: Shape, key: str) -> str:
     """The partition of a pack with that key."""
-    bucket = key if shape is Shape.MIXED else f"{bucket_of(key):02d}"
-    return f"SKIPPED#{LETTERS[shape]}{bucket}"
-
-
-def partitions() -> list[str]:
-    """All partitions that may have packs."""
-    return [f"SKIPPED#{LETTERS[shape]}{bucket:02d}" for shape in Shape for bucket in range(BUCKETS)]
+    match shape:
+        case Shape.SKU:
+            return f"SKIPPED#S{bucket_of(key):02d}"
+        case Shape.LOCATION:
+            return f"SKIPPED#L{bucket_of(key):02d}"
+        case Shape.MIXED:
+            return f"SKIPPED#{key}"
 
 
 def pack_sort_key(pack: CountPack) -> str:

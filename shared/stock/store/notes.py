@@ -1,7 +1,8 @@
 """Notes of counts that changed nothing, many in one item: they still hide older messages.
 
     pk SKIPPED#<bucket>, #S<bucket>, #L<bucket>   a pack (model/skipped.py)
-    pk SKIPPED   sk NEWEST   the newest bound of any pack of each shape, ``older_until``
+    pk SKIPPED   sk NEWEST    the newest bound of any pack of each shape, ``older_until``
+    pk SKIPPED   sk CREATED   stays when that item is deleted
 
 A worker that skips counts raises the newest bound of their shape, writes the packs, then reads the
 positions. A worker that writes positions writes them, then reads the newest bounds, then the packs
@@ -23,7 +24,7 @@ an hour ahead: nobody notes counts after the present, and a deployment is shorte
 are noted in the mixed shape only, whose packs older code reads; ties up to then are read with the
 packs in the older format. Whoever finds no item creates it, looking up or noting. So it may be
 deleted at any time, and must be before new code follows older code again, or when the table was
-restored from a backup. A table without packs is that of a new installation.
+restored from a backup. A table without packs that never had the item is that of a new installation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +34,7 @@ from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws.clients import dynamodb
-from shared.aws.expression import Condition, Update
+from shared.aws.expression import Update
 from shared.aws.items import to_item
 from shared.stock.model.events import Counted
 from shared.stock.model.feed import CountBound
@@ -45,6 +46,7 @@ from shared.stock.model.note_queries import (
 )
 from shared.stock.model.position import PositionKey
 from shared.stock.model.skipped import (
+    BUCKETS,
     Shape,
     best_shape,
     bound_key,
@@ -53,11 +55,11 @@ from shared.stock.model.skipped import (
     pack_counts,
     pack_sort_key,
     partition_of,
-    partitions,
 )
 from shared.stock.store.rows import LEDGER_KEPT, stock_table
 
 NEWEST = "SKIPPED", "NEWEST"
+CREATED = "SKIPPED", "CREATED"
 DEPLOYMENT = timedelta(hours=1)
 """Longer than older code still runs beside this code."""
 NEVER = ""
@@ -154,26 +156,37 @@ def _read_newest() -> NewestNotes | None:
 
 
 def _create_newest(now: datetime) -> NewestNotes:
-    newest = bound_key((now + DEPLOYMENT, -1)) if _any_packs() else NEVER
+    before = tables.get(stock_table(), *CREATED, consistent=True)
+    newest = bound_key((now + DEPLOYMENT, -1)) if before or _older_packs() else NEVER
     item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": newest}
     item |= {shape.value: newest for shape in Shape}
-    condition = Condition()
-    condition.require("attribute_not_exists(pk)")
-    refused = tables.write(
-        "put_item", TableName=stock_table(), Item=to_item(item), **condition.arguments()
+    refused = tables.transact(
+        [
+            {
+                "Put": {
+                    "TableName": stock_table(),
+                    "Item": to_item(item),
+                    # Holds when nobody has created it meanwhile.
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            },
+            {"Put": {"TableName": stock_table(), "Item": tables.key(*CREATED)}},
+        ]
     )
-    notes = _newest_of_item(refused.item if refused and refused.item else item)
+    notes = _newest_of_item(next((one.item for one in refused if one.item), item))
     last_seen.set(notes)
     return notes
 
 
-def _any_packs() -> bool:
-    """Whether the table has packs: a query for each partition, once in the life of a table."""
+def _older_packs() -> bool:
+    """Whether the table has packs of the shape that older code notes: a query for each partition,
+    once in the life of a table."""
+    partitions = (partition_of(Shape.MIXED, f"{bucket:02d}") for bucket in range(BUCKETS))
     return any(
         tables.query_page(
             stock_table(), "pk = :pk", to_item({":pk": partition}), 1, ConsistentRead=True
         ).items
-        for partition in partitions()
+        for partition in partitions
     )
 
 
