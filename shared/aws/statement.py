@@ -106,7 +106,8 @@ def execute(statements: Sequence[Statement]) -> list[bool]:
         if error and error["Code"] == "AccessDenied":
             raise ClientError({"Error": error}, "BatchExecuteStatement")
         if error and error["Code"] not in EXPECTED:
-            logger.warning("a statement has failed", extra={"code": error["Code"]})
+            reason = {"code": error["Code"], "detail": error.get("Message")}
+            logger.warning("a statement has failed", extra=reason)
     return [error is None for error in errors]
 
 
