@@ -13,7 +13,7 @@ def establish_notes(older_until: datetime | None = None) -> None:
     """As in a new installation, or as if older code had noted counts until ``older_until``."""
     newest = NEVER if older_until is None else bound_key((older_until, -1))
     item = {"pk": NEWEST[0], "sk": NEWEST[1], "older_until": newest}
-    item |= {shape.value: newest for shape in Shape}
+    item |= dict.fromkeys(map(str, Shape), NEVER) | {Shape.MIXED.value: newest}
     dynamodb.put_many(stock_table(), [to_item(item), dynamodb.key(*CREATED)])
 
 
