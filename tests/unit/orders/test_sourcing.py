@@ -55,6 +55,13 @@ def test_what_a_refused_write_has_told_is_newer_than_the_packs() -> None:
     }
 
 
+def test_units_for_other_channels_are_counted_from_what_is_newer_than_the_packs() -> None:
+    packs = supply(denver=5)
+    learnt = packs.with_facts({("denver", "A"): FloorFacts(2, 2)})
+    (candidate,) = sourcing.problem(started(line("1", "A", 1)), learnt, NOW).candidates
+    assert (candidate.stock, candidate.kept) == ({"A": 2}, {})
+
+
 def test_stock_at_a_place_that_nobody_knows_is_not_sold() -> None:
     assert supply(denver=1, moon=9).sellable_locations("A") == {"denver": 1}
 
