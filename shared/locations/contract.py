@@ -9,7 +9,7 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Location, ServiceLevel, normalize_postal_code
+from shared.locations.model import Kind, Language, Location, ServiceLevel, normalize_postal_code
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -36,6 +36,10 @@ CheckedGln = Annotated[str, StringConstraints(pattern=r"^\d{13}$"), AfterValidat
 Latitude = Annotated[float, Ge(-90), Le(90), Field(allow_inf_nan=False)]
 Longitude = Annotated[float, Ge(-180), Le(180), Field(allow_inf_nan=False)]
 PostalCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$")]
+
+
+AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Phone = Annotated[str, StringConstraints(pattern=r"^[+0-9 ()./-]{3,30}$")]
 
 
 class _Place(BaseModel):
@@ -80,6 +84,16 @@ class _Place(BaseModel):
     """GS1 Global Location Number."""
     groups: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
     """Your own names for groups of locations, such as a region; rules can refer to them."""
+    lines: Annotated[list[AddressLine], Field(max_length=4)] = Field(default_factory=list)
+    """Street and number, as the sender's address on labels."""
+    city: AddressLine | None = None
+    """Town of the location."""
+    region: AddressLine | None = None
+    """State or province, where the country's addresses have one."""
+    phone: Phone | None = None
+    """Telephone number for carriers."""
+    language: Language = "en"
+    """Language of packing slips and pick lists."""
 
 
 class PutLocation(Input, _Place):
@@ -109,6 +123,11 @@ class PutLocation(Input, _Place):
             most_unpicked=self.most_unpicked,
             cut_offs={level: _clock(at) for level, at in self.cut_offs.items()},
             auto_accept=self.auto_accept,
+            lines=tuple(self.lines),
+            city=self.city,
+            region=self.region,
+            phone=self.phone,
+            language=self.language,
         )
 
 
@@ -144,6 +163,11 @@ class LocationAnswer(Answer, _Place):
             most_unpicked=location.most_unpicked,
             cut_offs={level: f"{at:%H:%M}" for level, at in location.cut_offs.items()},
             auto_accept=location.auto_accept,
+            lines=list(location.lines),
+            city=location.city,
+            region=location.region,
+            phone=location.phone,
+            language=location.language,
             distance_km=None if distance_km is None else round(distance_km, 3),
         )
 

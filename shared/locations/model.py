@@ -14,6 +14,8 @@ Kind = Literal["warehouse", "store", "vendor"]
 ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
 Method = Literal["ship", "pickup"]
 """How the shopper gets the units of a line: a carrier brings them, or the shopper collects them."""
+Language = Literal["en", "de", "fr", "es"]
+"""Languages of documents such as packing slips."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_DAY = ((time(0), time(0)),)
 HORIZON_DAYS = 400
@@ -31,7 +33,8 @@ class Location:
     more units to ship; None is no limit. ``cut_offs`` are the local times at which the carrier of a
     service level calls on each opening day; without one, a parcel leaves as soon as it is ready.
     With ``auto_accept`` the location accepts every offer without an answer. ``groups`` are names
-    chosen by the retailer, which rules use to address many locations.
+    chosen by the retailer, which rules use to address many locations. ``lines``, ``city``,
+    ``region`` and ``phone`` are the sender's address on labels, ``language`` is that of documents.
     """
 
     location_id: str
@@ -53,6 +56,11 @@ class Location:
     most_unpicked: int | None = None
     cut_offs: Mapping[ServiceLevel, time] = field(default_factory=dict)
     auto_accept: bool = False
+    lines: tuple[str, ...] = ()
+    city: str | None = None
+    region: str | None = None
+    phone: str | None = None
+    language: Language = "en"
 
 
 def normalize_postal_code(code: str) -> str:

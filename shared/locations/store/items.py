@@ -34,6 +34,11 @@ def attributes_of(location: Location) -> dict[str, Any]:
         "most_unpicked": location.most_unpicked,
         "cut_offs": {level: f"{at:%H:%M}" for level, at in location.cut_offs.items()} or None,
         "auto_accept": location.auto_accept or None,
+        "lines": list(location.lines) or None,
+        "city": location.city,
+        "region": location.region,
+        "phone": location.phone,
+        "language": None if location.language == "en" else location.language,
     }
 
 
@@ -56,6 +61,8 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
         level: time.fromisoformat(text) for level, text in (cut_offs or {}).items()
     },
     "auto_accept": bool,
+    "lines": lambda lines: tuple(lines or ()),
+    "language": lambda language: language or "en",
 }
 """How a stored value, None when it is missing, becomes that of a location; other values stay as
 they are. Locations may share sets and dictionaries: nobody changes them."""

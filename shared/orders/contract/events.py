@@ -6,12 +6,21 @@ sorts the events of one order.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import Words
-from shared.orders.model import Condition, Method, Order, OrderEntry, OrderState, ReleaseReason
+from shared.orders.model import (
+    ClaimOwner,
+    Condition,
+    Method,
+    Order,
+    OrderEntry,
+    OrderState,
+    ReleaseReason,
+    Resolution,
+)
 from shared.orders.model.transfers import SOURCE as TRANSFERS
 from shared.orders.model.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
@@ -95,6 +104,63 @@ class Offered(OfFulfillment):
     """When a pickup is promised to be ready."""
     deliver_by: Instant | None = None
     """When the delivery is promised."""
+
+
+class Reported(OfFulfillment):
+    """What became of a parcel, as its carrier reports it."""
+
+    deliver_by: Instant | None = None
+    """When the delivery was promised."""
+    delivered_at: Instant | None = None
+    """When the parcel was delivered."""
+    in_time: bool | None = None
+    """Whether the promise was kept; absent when no date was promised."""
+
+
+class ReceivedPart(TouchedLine):
+    """Units of a returned parcel."""
+
+    condition: Literal["sellable", "damaged", "missing"]
+    """Whether the units can be sold again; `missing`: they were not in the parcel."""
+
+
+class ReceivedBack(OfOrder):
+    """The sender has received a returned parcel."""
+
+    fulfillment_id: str
+    """The id of the fulfillment."""
+    location_id: LocationId
+    """The location that sent the parcel and has received it."""
+    lines: list[ReceivedPart]
+    """The units of the parcel."""
+
+
+class ClaimOpen(OfFulfillment):
+    """A parcel is lost or came back, and somebody must decide what happens with its units."""
+
+    reason: Literal["lost", "returned_to_sender"]
+    """Why the claim is open."""
+    owner: ClaimOwner
+    """Who must act: `location` receives the returned parcel, `customer_service` resolves the
+    claim."""
+    deadline: Instant
+    """When the owner is reminded."""
+    reminders: Count
+    """How often the owner was reminded."""
+
+
+class ClaimResolved(OfFulfillment):
+    """The end of a claim."""
+
+    resolution: Resolution
+    """`resend`: the units are routed again. `refund`: they count as cancelled."""
+
+
+class ClaimWithdrawn(OfFulfillment):
+    """The shopper has the parcel after all."""
+
+    reason: Literal["delivered", "found"]
+    """Who says so: the carrier (`delivered`), or an agent (`found`)."""
 
 
 class RejectedPart(TouchedLine):
@@ -229,6 +295,29 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has collected the parcel."),
+    "fulfillment.labelled": (OfFulfillment, "A carrier's label was bought for the parcel."),
+    "fulfillment.in_transit": (OfFulfillment, "The carrier has scanned the parcel."),
+    "fulfillment.out_for_delivery": (OfFulfillment, "The carrier delivers the parcel today."),
+    "fulfillment.carrier_exception": (OfFulfillment, "The carrier reports a difficulty."),
+    "fulfillment.delivered": (
+        Reported,
+        "The shopper has the parcel. Closes the promise, in time or late.",
+    ),
+    "fulfillment.lost": (Reported, "The carrier has lost the parcel; `claim.open` follows."),
+    "fulfillment.returned_to_sender": (
+        Reported,
+        "The carrier brings the parcel back to its sender; `claim.open` follows.",
+    ),
+    "fulfillment.received_back": (
+        ReceivedBack,
+        "The sender has received the returned parcel; sellable units are on sale there.",
+    ),
+    "claim.open": (
+        ClaimOpen,
+        "A parcel is lost or came back. The event repeats daily until the claim is resolved.",
+    ),
+    "claim.resolved": (ClaimResolved, "The units of the parcel are sent again or refunded."),
+    "claim.withdrawn": (ClaimWithdrawn, "The shopper has the parcel after all."),
     "fulfillment.ready": (OfFulfillment, "The units are ready for pickup."),
     "fulfillment.collected": (OfFulfillment, "The shopper has collected the units."),
     "fulfillment.cancelled": (

@@ -14,6 +14,15 @@ from shared.orders.model.backorders import break_promise, receive_supply
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
 from shared.orders.model.change import OrderChange, combine, sum_effects
 from shared.orders.model.deadlines import act_on_deadlines
+from shared.orders.model.delivering import (
+    ClaimOwner,
+    ReceivedUnits,
+    owner_of_claim,
+    parcel_actions,
+    receive_parcel,
+    report,
+    resolve_claim,
+)
 from shared.orders.model.fulfilling import (
     accept_as_rival,
     advance,
@@ -26,6 +35,7 @@ from shared.orders.model.fulfilling import (
 from shared.orders.model.laws import LawBroken, check
 from shared.orders.model.offering import offer, pay, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
+    CLAIMED,
     HANDED_OVER,
     IN_HAND,
     NO_PAST,
@@ -50,6 +60,7 @@ from shared.orders.model.order import (
     Payment,
     Rejection,
     ReleaseReason,
+    Resolution,
     Returned,
     Taken,
     decision_id,
@@ -59,6 +70,7 @@ from shared.orders.model.past import split_past
 from shared.orders.model.returning import take_back
 
 __all__ = [
+    "CLAIMED",
     "HANDED_OVER",
     "IN_HAND",
     "NO_PAST",
@@ -68,6 +80,7 @@ __all__ = [
     "UNPICKED",
     "Buyer",
     "Claim",
+    "ClaimOwner",
     "Condition",
     "DeliveryPlace",
     "Fulfillment",
@@ -84,8 +97,10 @@ __all__ = [
     "Parcel",
     "Past",
     "Payment",
+    "ReceivedUnits",
     "Rejection",
     "ReleaseReason",
+    "Resolution",
     "Returned",
     "Taken",
     "accept_as_rival",
@@ -100,13 +115,18 @@ __all__ = [
     "decision_id",
     "offer",
     "open_offer_to",
+    "owner_of_claim",
+    "parcel_actions",
     "pay",
     "place",
     "promised_dates",
+    "receive_parcel",
     "receive_supply",
     "record_delays",
     "reject",
     "release_missing",
+    "report",
+    "resolve_claim",
     "settle",
     "split_past",
     "sum_effects",

@@ -15,6 +15,7 @@ from shared.orders.model.change import (
     with_fulfillment,
     with_line,
 )
+from shared.orders.model.delivering import remind_of_claim
 from shared.orders.model.fulfilling import reject
 from shared.orders.model.order import (
     IN_HAND,
@@ -54,6 +55,7 @@ def act_on_deadlines(
     - Units without a location are freed to be routed once more, and given up with a refund due when
       that has gone on for too long.
     - An order that is not paid in time is cancelled.
+    - Whoever owns a claim is reminded every day.
 
     Reminders count the time that a location is open. Of a long order some lines are acted on at a
     time; the others are still due afterwards.
@@ -66,6 +68,8 @@ def act_on_deadlines(
         if remaining > 0 and part.is_open and _due(part.deadline, now):
             change = _expire_or_remind(change, part, now, terms, opened)
             remaining -= len(part.lines)
+        elif part.claimed and _due(part.deadline, now):
+            change = replace(change, order=remind_of_claim(change.order, part, now, terms))
     for line in order.lines:
         if remaining > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
             change = _retry_or_give_up(change, line.line_id, now, terms)

@@ -114,4 +114,5 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
             document["profile_id"] = pseudonym
         if isinstance(document.get("payment"), dict):
             document["payment"].pop("reference", None)
-    return json.dumps(_without(document, {"tracking"}, free=False), separators=(",", ":"))
+    cleared = _without(document, {"tracking", "tracking_url"}, free=False)
+    return json.dumps(cleared, separators=(",", ":"))

@@ -26,6 +26,8 @@ def check(order: Order) -> None:
     for part in order.fulfillments:
         if part.is_open and (part.deadline is None or not part.lines):
             raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
+        if part.claimed and part.deadline is None:
+            raise LawBroken(f"the claim of fulfillment {part.fulfillment_id} has no deadline")
     if order.unpaid and order.payment.deadline is None:
         raise LawBroken(f"the pending payment of order {order.order_id} has no deadline")
 

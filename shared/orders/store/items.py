@@ -21,6 +21,17 @@ from shared.orders.model import (
     Payment,
 )
 
+FULFILLMENT_DATES = (
+    "offered_at",
+    "ready_by",
+    "deliver_by",
+    "deadline",
+    "delivered_at",
+    "lost_at",
+    "returned_at",
+    "received_at",
+)
+
 
 def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfillment]]:
     """The history entries and closed fulfillments in one part of an order's past."""
@@ -86,7 +97,8 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
                 for held in row["lines"]
             ),
             "rivals": tuple(row.get("rivals", ())),
-            **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
+            "scans": tuple(row["scans"]) if row.get("scans") else None,
+            **_instants(row, *FULFILLMENT_DATES),
         }
     )
 

@@ -21,6 +21,7 @@ from shared.orders.model import (
     Order,
     OrderChange,
     Parcel,
+    ReceivedUnits,
     Rejection,
     Returned,
     Taken,
@@ -32,7 +33,10 @@ from shared.orders.model import (
     offer,
     pay,
     place,
+    receive_parcel,
     reject,
+    report,
+    resolve_claim,
     settle,
     take_back,
 )
@@ -181,6 +185,47 @@ class Life(RuleBasedStateMachine):
         where = data.draw(st.sampled_from(LOCATIONS))
         self.tried(lambda: take_back(self.order, where, rows, self.now, "x"))
 
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(
+        data=st.data(),
+        status=st.sampled_from(
+            ["in_transit", "delivered", "lost", "lost", "returned_to_sender", "exception"]
+        ),
+        late=st.integers(0, 3),
+    )
+    def a_carrier_reports(self, data: st.DataObject, status: Any, late: int) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        at = self.now - timedelta(hours=late)
+        change = report(self.order, found.fulfillment_id, status, at, self.now, "carrier")
+        if change is not None:
+            self.commit(change)
+            again = report(self.order, found.fulfillment_id, status, at, self.now, "carrier")
+            assert again is None, f"{status} counts twice"
+
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(data=st.data())
+    def the_sender_receives(self, data: st.DataObject) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        rows = [
+            ReceivedUnits(
+                held.line_id,
+                held.quantity,
+                data.draw(st.sampled_from(["sellable", "damaged", None])),
+            )
+            for held in found.lines
+        ]
+        self.tried(lambda: receive_parcel(self.order, found.fulfillment_id, rows, self.now, "x"))
+
+    @precondition(lambda self: any(found.claimed for found in self.order.fulfillments))
+    @rule(data=st.data(), resolution=st.sampled_from(["resend", "refund", "found"]))
+    def resolving(self, data: st.DataObject, resolution: Any) -> None:
+        found = data.draw(st.sampled_from([f for f in self.order.fulfillments if f.claimed]))
+        self.tried(
+            lambda: self.routed(
+                resolve_claim(self.order, found.fulfillment_id, resolution, self.now, "agent")
+            )
+        )
+
     @rule(status=st.sampled_from(["authorized", "paid"]))
     def paying(self, status: Any) -> None:
         pending = self.order.payment.status == "pending"
@@ -238,8 +283,10 @@ class Life(RuleBasedStateMachine):
             for entry in self.order.lines
             if entry.open or entry.backordered
         }
-        assert (self.order.deadline is None) == (not units), (
-            f"deadline {self.order.deadline}, (open, backordered) units by line: {units}"
+        claims = [found.fulfillment_id for found in self.order.fulfillments if found.claimed]
+        assert (self.order.deadline is None) == (not units and not claims), (
+            f"deadline {self.order.deadline}, (open, backordered) units by line: {units},"
+            f" claims: {claims}"
         )
 
 
