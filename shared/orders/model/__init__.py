@@ -11,8 +11,10 @@ The store writes both in one transaction.
 
 from shared.locations.model import Method
 from shared.orders.model.backorders import break_promise, receive_supply
+from shared.orders.model.balancing import missing
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
 from shared.orders.model.change import OrderChange, combine, sum_effects
+from shared.orders.model.contacts import NO_CONTACTS, Collector, Contacts
 from shared.orders.model.deadlines import act_on_deadlines
 from shared.orders.model.fulfilling import (
     accept_as_rival,
@@ -24,7 +26,7 @@ from shared.orders.model.fulfilling import (
     withdraw_units,
 )
 from shared.orders.model.laws import LawBroken, check
-from shared.orders.model.offering import offer, pay, place, promised_dates, record_delays, settle
+from shared.orders.model.offering import offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     HANDED_OVER,
     IN_HAND,
@@ -47,7 +49,6 @@ from shared.orders.model.order import (
     OrderState,
     Parcel,
     Past,
-    Payment,
     Rejection,
     ReleaseReason,
     Returned,
@@ -56,11 +57,15 @@ from shared.orders.model.order import (
     units_held,
 )
 from shared.orders.model.past import split_past
+from shared.orders.model.paying import Report, report
+from shared.orders.model.payments import Payment, PaymentStatus, ReportKind, Tender
 from shared.orders.model.returning import take_back
+from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 
 __all__ = [
     "HANDED_OVER",
     "IN_HAND",
+    "NO_CONTACTS",
     "NO_PAST",
     "OPEN",
     "TIME_LIMITS",
@@ -68,7 +73,9 @@ __all__ = [
     "UNPICKED",
     "Buyer",
     "Claim",
+    "Collector",
     "Condition",
+    "Contacts",
     "DeliveryPlace",
     "Fulfillment",
     "FulfillmentLine",
@@ -84,10 +91,15 @@ __all__ = [
     "Parcel",
     "Past",
     "Payment",
+    "PaymentStatus",
     "Rejection",
     "ReleaseReason",
+    "Report",
+    "ReportKind",
     "Returned",
     "Taken",
+    "Tender",
+    "Totals",
     "accept_as_rival",
     "act_on_deadlines",
     "advance",
@@ -98,15 +110,19 @@ __all__ = [
     "check",
     "combine",
     "decision_id",
+    "missing",
     "offer",
     "open_offer_to",
-    "pay",
+    "owed",
     "place",
+    "placed_totals",
     "promised_dates",
     "receive_supply",
     "record_delays",
     "reject",
     "release_missing",
+    "remaining_totals",
+    "report",
     "settle",
     "split_past",
     "sum_effects",
