@@ -13,7 +13,7 @@ from functions.orders.requests import (
     Cursor,
     Decide,
     OrderPath,
-    answer_text,
+    answer_for,
     change_order,
     next_cursor,
     page_end,
@@ -31,12 +31,12 @@ from shared.orders.contract.orders import (
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
-    PaymentReceived,
     ReturnInput,
     history_answer,
     order_answer,
 )
-from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.orders.contract.payments import PaymentReceived, PaymentReport
+from shared.orders.model import FulfillmentState, Order, OrderChange, paying
 from shared.web.api import (
     answered_with,
     caller_of,
@@ -78,7 +78,7 @@ def place_order(body: OrderInput) -> Response[Any]:
         request,
         caller.actor,
         now,
-        answer_text,
+        answer_for(caller),
         buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
     )
     return stored_answer(HTTPStatus.CREATED, text)
@@ -186,17 +186,35 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
     operation_id="payOrder",
     security=WRITE,
     summary="Report the payment of a pending order",
-    description="An order placed with payment status `pending` waits for this call and is "
-    "cancelled at `payment.deadline` without it. Units cancelled before the payment are not "
+    description="An order whose payments cover less than the shopper owes waits for this call and "
+    "is cancelled at `payment.deadline` without it. Units cancelled before the payment are not "
     "charged; when `amount` exceeds the value of the remaining units, a refund of the difference "
-    "is due.",
+    "is due. POST /v1/orders/{order_id}/payments reports everything else.",
 )
 def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     return _change(
         order_id,
-        lambda order, now, actor: model.pay(
-            order, body.status, body.reference, now, actor, body.charged(order)
+        lambda order, now, actor: paying.receive(
+            order, body.status, body.report(order), now, actor
         ),
+    )
+
+
+@router.post(
+    "/v1/orders/<order_id>/payments",
+    operation_id="reportPayment",
+    security=WRITE,
+    summary="Report what was done with a payment of an order",
+    description="NoRain says by events what is due: `payment.due` when the payments cover less "
+    "than the shopper owes, `capture.due` when goods are handed over, `release.due` and "
+    "`refund.due` when more is authorized or captured than is owed. Report here what the payment "
+    "provider or the till has done. What is captured beyond the value of the order is due back at "
+    "once; a refund of more than was captured is refused.",
+)
+def report_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
+    return _change(
+        order_id,
+        lambda order, now, actor: model.report(order, body.report(order), now, actor),
     )
 
 

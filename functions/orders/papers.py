@@ -59,7 +59,7 @@ def buy(fulfillment_id: FulfillmentPath, body: LabelInput) -> LabelAnswer:
     wish = LabelWish(
         package=body.package.package(),
         number=body.number,
-        recipient=body.recipient.address() if body.recipient else None,
+        recipient=body.recipient.address("$.recipient") if body.recipient else None,
         carrier=body.carrier,
         service=body.service,
     )
@@ -106,7 +106,8 @@ def get_label(fulfillment_id: FulfillmentPath, number: NumberQuery = 1) -> Respo
 def packing_slip(fulfillment_id: FulfillmentPath) -> Response[bytes]:
     order, part = _own_part(fulfillment_id)
     skus = {held.sku for held in part.lines}
-    content = papers.packing_slip(order, part, _location(part.location_id), None, _titles(skus))
+    location, recipient = _location(part.location_id), order.contacts.ship_to
+    content = papers.packing_slip(order, part, location, recipient, _titles(skus))
     return Response(HTTPStatus.OK, PDF, content)
 
 

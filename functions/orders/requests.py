@@ -49,13 +49,20 @@ def change_order(order_id: str, decide: Decide, caller: Caller, request: Request
         caller.must_see(order.channel)
         return decide(order, now, caller.actor)
 
-    text = changing.change(order_id, checked, now, request=request, answer=answer_text)
+    text = changing.change(order_id, checked, now, request=request, answer=answer_for(caller))
     return OrderAnswer.model_validate_json(text or "")
 
 
-def answer_text(order: Order) -> str:
-    """The answer as JSON: it is stored with the request, for its repetitions."""
-    return order_answer(order).model_dump_json()
+def answer_for(caller: Caller) -> Callable[[Order], str]:
+    """The answer to ``caller`` as JSON: it is stored with the request, for its repetitions."""
+    money = reads_money(caller)
+    return lambda order: order_answer(order, money=money).model_dump_json()
+
+
+def reads_money(caller: Caller) -> bool:
+    """Whether answers show prices, payments and the billing address: not to callers who only
+    fulfil orders."""
+    return not caller.scopes.isdisjoint({"orders:read", "orders:write"})
 
 
 def states(state: FulfillmentState | None) -> tuple[FulfillmentState, ...]:

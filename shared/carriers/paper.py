@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from anyascii import anyascii
 
-from shared.carriers.model import Address, Consignment, Label
+from shared.addresses import Address
+from shared.carriers.model import Consignment, Label
 
 if TYPE_CHECKING:
     from fpdf import FPDF

@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared.addresses import Address
 from shared.carriers import port
-from shared.carriers.model import Address, Consignment, Label, Package, Rate, choose
+from shared.carriers.model import Consignment, Label, Package, Rate, choose
 from shared.errors import (
     Busy,
     CarrierRefused,
@@ -117,10 +118,10 @@ def _consignment(order: Order, part: Fulfillment, wish: LabelWish, reference: st
     location = locations.find(part.location_id)
     if location is None:
         raise NotFound(f"there is no location {part.location_id}", location_id=part.location_id)
-    recipient = wish.recipient
+    recipient = wish.recipient or order.contacts.ship_to
     if recipient is None:
         raise Conflict(
-            f"order {order.order_id} has no recipient's address: send it as `recipient`",
+            f"order {order.order_id} has no whole address: send it as `recipient`",
             errors=[{"path": "$.recipient", "message": "the order has none"}],
         )
     return Consignment(reference, sender_of(location), recipient, wish.package)

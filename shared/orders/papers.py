@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from shared.addresses import Address
 from shared.carriers import paper
-from shared.carriers.model import Address
 from shared.locations.model import Language, Location
 from shared.orders.model import Fulfillment, Order
 from shared.orders.store import PickRow

@@ -10,7 +10,7 @@ from shared.carriers.model import TrackingEvent
 from shared.errors import Conflict, NotFound
 from shared.instants import milliseconds
 from shared.orders import changing, store
-from shared.orders.model import Order, OrderChange, report
+from shared.orders.model import Order, OrderChange, follow_parcel
 
 Heard = Literal["applied", "unchanged", "kept"]
 """What an event did: it changed an order, it changed nothing, or it is kept until its parcel is
@@ -61,4 +61,4 @@ def _reported(
     order: Order, fulfillment_id: str, event: TrackingEvent, now: datetime
 ) -> OrderChange | None:
     actor = f"carrier {event.carrier}".strip()
-    return report(order, fulfillment_id, event.status, milliseconds(event.at), now, actor)
+    return follow_parcel(order, fulfillment_id, event.status, milliseconds(event.at), now, actor)

@@ -114,7 +114,7 @@ def _claimable_hold(draft: Order, read_before: Hold | None, now: datetime) -> Ho
         hold = stock.find_hold(draft.hold_id)
     if hold is None:
         raise HoldClosed(draft.hold_id, "gone")
-    stock.check_claim(hold, now, draft.payment.reference)
+    stock.check_claim(hold, now, store.payment_of_hold(draft, hold))
     return hold
 
 

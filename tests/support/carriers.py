@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 import urllib3
 
+from shared.addresses import Address
 from shared.aws.secrets import secret
 from shared.aws.settings import setting
 from shared.carriers import asking
-from shared.carriers.model import Address, Consignment, Package
+from shared.carriers.model import Consignment, Package
 
 SENDER = Address("Denver Store", ("1 Main St",), "Denver", "80202", "US", region="CO")
 RECIPIENT = Address(

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from shared.addresses import Address
 from shared.carriers.model import (
-    Address,
     CarrierStatus,
     Consignment,
     Label,

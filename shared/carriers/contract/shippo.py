@@ -9,8 +9,8 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
+from shared.addresses import Address
 from shared.carriers.model import (
-    Address,
     CarrierStatus,
     Consignment,
     Label,

@@ -2,7 +2,6 @@
 
 from shared.carriers.model.choosing import choose
 from shared.carriers.model.values import (
-    Address,
     CarrierStatus,
     Consignment,
     Label,
@@ -16,7 +15,6 @@ from shared.carriers.model.values import (
 )
 
 __all__ = [
-    "Address",
     "CarrierStatus",
     "Consignment",
     "Label",

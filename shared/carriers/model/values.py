@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
+from shared.addresses import Address
 from shared.locations.model import ServiceLevel
 
 Provider = Literal["local", "easypost", "shippo"]
@@ -16,21 +17,6 @@ LabelFormat = Literal["pdf", "png", "zpl"]
 CarrierStatus = Literal[
     "in_transit", "out_for_delivery", "delivered", "lost", "returned_to_sender", "exception"
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a parcel comes from or goes to. ``country`` is ISO 3166-1 alpha-2."""
-
-    name: str
-    lines: tuple[str, ...]
-    city: str
-    postal_code: str
-    country: str
-    region: str | None = None
-    company: str | None = None
-    phone: str | None = None
-    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

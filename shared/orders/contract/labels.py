@@ -5,48 +5,13 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import Field, Strict, StringConstraints
 
-from shared.carriers.model import Address, CarrierStatus, Label, Package, TrackingEvent
+from shared.carriers.model import CarrierStatus, Label, Package, TrackingEvent
 from shared.orders.contract.common import Words
-from shared.web.contract import Answer, Count, Country, Input, InstantInput, Money
+from shared.orders.contract.contacts import AddressInput
+from shared.web.contract import Answer, Count, Input, InstantInput, Money
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Millimetres = Annotated[int, Strict(), Ge(1), Le(5_000)]
 MOST_EVENTS = 25
-
-
-class RecipientInput(Input):
-    """The address of the recipient of a parcel."""
-
-    name: Text
-    """Name of the person."""
-    company: Text | None = None
-    """Name of the company."""
-    lines: Annotated[list[Text], Field(min_length=1, max_length=4)]
-    """Street and number, and what else the address needs."""
-    city: Text
-    """The town."""
-    region: Text | None = None
-    """State or province, where the country's addresses have one."""
-    postal_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$")]
-    """The postal code."""
-    country: Country
-    phone: Annotated[str, StringConstraints(pattern=r"^[+0-9 ()./-]{3,30}$")] | None = None
-    """Telephone number for the carrier."""
-    email: Text | None = None
-    """E-mail address for the carrier."""
-
-    def address(self) -> Address:
-        return Address(
-            name=self.name,
-            lines=tuple(self.lines),
-            city=self.city,
-            postal_code=self.postal_code,
-            country=self.country,
-            region=self.region,
-            company=self.company,
-            phone=self.phone,
-            email=self.email,
-        )
 
 
 class PackageInput(Input):
@@ -70,7 +35,7 @@ class LabelInput(Input):
 
     package: PackageInput
     """Mass and size of the parcel."""
-    recipient: RecipientInput | None = None
+    recipient: AddressInput | None = None
     """Where the parcel goes; default: the recipient of the order."""
     carrier: Words | None = None
     """Only services of this carrier; default: all."""

@@ -11,16 +11,18 @@ The store writes both in one transaction.
 
 from shared.locations.model import Method
 from shared.orders.model.backorders import break_promise, receive_supply
+from shared.orders.model.balancing import missing
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
 from shared.orders.model.change import OrderChange, combine, sum_effects
+from shared.orders.model.contacts import NO_CONTACTS, Collector, Contacts
 from shared.orders.model.deadlines import act_on_deadlines
 from shared.orders.model.delivering import (
     ClaimOwner,
     ReceivedUnits,
+    follow_parcel,
     owner_of_claim,
     parcel_actions,
     receive_parcel,
-    report,
     resolve_claim,
 )
 from shared.orders.model.fulfilling import (
@@ -33,7 +35,7 @@ from shared.orders.model.fulfilling import (
     withdraw_units,
 )
 from shared.orders.model.laws import LawBroken, check
-from shared.orders.model.offering import offer, pay, place, promised_dates, record_delays, settle
+from shared.orders.model.offering import offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     CLAIMED,
     HANDED_OVER,
@@ -57,7 +59,6 @@ from shared.orders.model.order import (
     OrderState,
     Parcel,
     Past,
-    Payment,
     Rejection,
     ReleaseReason,
     Resolution,
@@ -67,12 +68,16 @@ from shared.orders.model.order import (
     units_held,
 )
 from shared.orders.model.past import split_past
+from shared.orders.model.paying import Report, report
+from shared.orders.model.payments import Payment, PaymentStatus, ReportKind, Tender
 from shared.orders.model.returning import take_back
+from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 
 __all__ = [
     "CLAIMED",
     "HANDED_OVER",
     "IN_HAND",
+    "NO_CONTACTS",
     "NO_PAST",
     "OPEN",
     "TIME_LIMITS",
@@ -81,7 +86,9 @@ __all__ = [
     "Buyer",
     "Claim",
     "ClaimOwner",
+    "Collector",
     "Condition",
+    "Contacts",
     "DeliveryPlace",
     "Fulfillment",
     "FulfillmentLine",
@@ -97,12 +104,17 @@ __all__ = [
     "Parcel",
     "Past",
     "Payment",
+    "PaymentStatus",
     "ReceivedUnits",
     "Rejection",
     "ReleaseReason",
+    "Report",
+    "ReportKind",
     "Resolution",
     "Returned",
     "Taken",
+    "Tender",
+    "Totals",
     "accept_as_rival",
     "act_on_deadlines",
     "advance",
@@ -113,18 +125,22 @@ __all__ = [
     "check",
     "combine",
     "decision_id",
+    "follow_parcel",
+    "missing",
     "offer",
     "open_offer_to",
+    "owed",
     "owner_of_claim",
     "parcel_actions",
-    "pay",
     "place",
+    "placed_totals",
     "promised_dates",
     "receive_parcel",
     "receive_supply",
     "record_delays",
     "reject",
     "release_missing",
+    "remaining_totals",
     "report",
     "resolve_claim",
     "settle",

@@ -26,6 +26,7 @@ from shared.orders.model.order import (
     Rejection,
     TimeLimits,
 )
+from shared.orders.model.paying import act_on_authorizations
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""
@@ -54,6 +55,8 @@ def act_on_deadlines(
       paid for, they are an exception, which is reported again and again.
     - Units without a location are freed to be routed once more, and given up with a refund due when
       that has gone on for too long.
+    - An authorization that is about to run out is asked for again, and ends when it has run out:
+      the order waits for a payment then.
     - An order that is not paid in time is cancelled.
     - Whoever owns a claim is reminded every day.
 
@@ -61,9 +64,11 @@ def act_on_deadlines(
     time; the others are still due afterwards.
     """
     remaining = MOST_AT_ONCE
-    if order.unpaid and _due(order.payment.deadline, now):
+    if order.unpaid and _due(order.payment_due_by, now):
         return _cancel_unpaid(order, now, terms)
     change = OrderChange(order, cause="order.overdue")
+    if any(_due(payment.acts_at, now) for payment in order.payments) and order.is_unfinished:
+        change = replace(change, order=act_on_authorizations(order, now, terms))
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):
             change = _expire_or_remind(change, part, now, terms, opened)
@@ -93,8 +98,7 @@ def _cancel_unpaid(order: Order, now: datetime, terms: TimeLimits) -> OrderChang
         stuck = replace(part, escalations=max(part.escalations, terms.patience + 1))
         order = with_fulfillment(order, stuck)
         order = with_entry(order, now, "fulfillment.exception", "sweep", fulfillment_detail(stuck))
-    payment = replace(order.payment, deadline=now + terms.exception)
-    return OrderChange(replace(order, payment=payment), cause="order.overdue")
+    return OrderChange(replace(order, payment_due_by=now + terms.exception), cause="order.overdue")
 
 
 def _expire_or_remind(

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from shared.carriers.model import CarrierStatus
 from shared.errors import Conflict, InvalidRequest, InvalidTransition
 from shared.instants import rfc3339
+from shared.orders.model.balancing import balance
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -40,7 +41,6 @@ from shared.orders.model.order import (
     Resolution,
     TimeLimits,
 )
-from shared.orders.model.refunds import refund_units
 from shared.stock.model.position import Effect
 
 REPORTED: frozenset[FulfillmentState] = frozenset(
@@ -69,7 +69,7 @@ class ReceivedUnits:
     condition: Condition | None
 
 
-def report(
+def follow_parcel(
     order: Order,
     fulfillment_id: str,
     status: CarrierStatus,
@@ -282,9 +282,7 @@ def resolve_claim(
     ended = replace(part, state=state, resolution=resolution, deadline=None, escalations=0)
     detail = {**fulfillment_detail(ended), "resolution": resolution}
     order = with_entry(with_fulfillment(order, ended), now, "claim.resolved", actor, detail)
-    if resolution == "refund":
-        order = refund_units(order, units, now, part.state)
-    return OrderChange(order, cause="claim.resolved")
+    return OrderChange(balance(order, now, part.state), cause="claim.resolved")
 
 
 def _found(order: Order, part: Fulfillment, now: datetime, actor: str) -> OrderChange:

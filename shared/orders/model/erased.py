@@ -4,6 +4,7 @@
     order id, channel, dates              profile id and record: replaced by a random pseudonym, the
                                           same in all orders of the person
     lines, prices, amounts, refunds       payment reference
+                                          delivery and billing address, collector
     fulfillments, locations, carriers     tracking numbers
     country, the first half of the        the rest of the postal code, latitude and longitude (an
     postal code                           open order keeps whole degrees: some 100 km)
@@ -18,7 +19,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.orders.model.contacts import NO_CONTACTS
 from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry
+from shared.orders.model.paying import WITH_REFERENCE
 
 PSEUDONYM = "erased-"
 WORD = "erased"
@@ -56,7 +59,8 @@ def without_person(order: Order) -> Order:
     delivery place and decisions, once."""
     return replace(
         order,
-        payment=replace(order.payment, reference=None),
+        payments=tuple(replace(payment, reference=None) for payment in order.payments),
+        contacts=NO_CONTACTS,
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),
     )
@@ -67,7 +71,7 @@ def without_tracking(part: Fulfillment) -> Fulfillment:
 
 
 def entry_without_person(entry: OrderEntry) -> OrderEntry:
-    removed = {"tracking"} | ({"reference"} if entry.event == "payment.received" else set())
+    removed = {"tracking"} | ({"reference"} if entry.event in WITH_REFERENCE else set())
     detail = _without(entry.detail, removed, free=entry.event in FREE)
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
@@ -75,7 +79,7 @@ def entry_without_person(entry: OrderEntry) -> OrderEntry:
 def event_without_person(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event of an order that is delivered after its buyer was erased."""
     kind = event["type"]
-    removed = {"profile_id", "tracking"} | ({"reference"} if kind == "payment.received" else set())
+    removed = {"profile_id", "tracking"} | ({"reference"} if kind in WITH_REFERENCE else set())
     return {**event, "data": _without(event["data"], removed, free=kind in FREE)}
 
 
@@ -112,7 +116,10 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
     if isinstance(document, dict):
         if "profile_id" in document:
             document["profile_id"] = pseudonym
-        if isinstance(document.get("payment"), dict):
-            document["payment"].pop("reference", None)
+        for payment in (document.get("payment"), *document.get("payments", [])):
+            if isinstance(payment, dict):
+                payment.pop("reference", None)
+        for name in ("ship_to", "bill_to", "collector"):
+            document.pop(name, None)
     cleared = _without(document, {"tracking", "tracking_url"}, free=False)
     return json.dumps(cleared, separators=(",", ":"))

@@ -22,6 +22,8 @@ from typing import Any, Literal
 
 from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
+from shared.orders.model.contacts import NO_CONTACTS, Contacts
+from shared.orders.model.payments import Payment
 from shared.stock.model.limits import NO_LIMIT, Limit
 
 FulfillmentState = Literal[
@@ -166,7 +168,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``.
+    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``. ``tax`` is
+    what is added for all units of the line together: 0 where prices include it.
 
     quantity = open + fulfilled + cancelled + backordered, always (law 6).
 
@@ -199,6 +202,7 @@ class Line:
     since: datetime | None = None
     deadline: datetime | None = None
     claims: tuple[Claim, ...] = ()
+    tax: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,19 +271,6 @@ class OrderEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """``deadline`` is when an order whose payment is still ``pending`` is cancelled. ``charged`` is
-    what was authorized or paid, in minor units, and ``refunded`` the part of it that is due back.
-    In orders of older code ``charged`` is None, and refunds have no limit."""
-
-    status: Literal["authorized", "paid", "pending"]
-    reference: str | None = None
-    deadline: datetime | None = None
-    charged: int | None = None
-    refunded: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Buyer:
     """The profile that bought; all None for a guest. ``home`` and ``record_key`` name the record of
     the person that came with the order, so that the order follows it when a merge is undone."""
@@ -319,13 +310,17 @@ class Order:
 
     ``decisions`` are the routings of the order: bytes that can be run again, or the decision_id of
     bytes that are stored beside the order (store.decision reads them). ``past`` describes history
-    and fulfillments that are stored beside the order (store.with_past reads them).
+    and fulfillments that are stored beside the order (store.with_past reads them). ``contacts``,
+    the persons of the order, are stored beside it as well: lists and streams do not have them.
+
+    ``shipping`` and ``shipping_tax`` are in minor units of the currency of the lines. While the
+    payments cover less than the shopper owes, the order waits until ``payment_due_by``.
     """
 
     order_id: str
     channel: str
     placed_at: datetime
-    payment: Payment
+    payments: tuple[Payment, ...]
     lines: tuple[Line, ...]
     service_level: ServiceLevel = "standard"
     buyer: Buyer = Buyer()
@@ -336,6 +331,10 @@ class Order:
     decisions: tuple[bytes | str, ...] = ()
     version: int = 0
     past: Past = NO_PAST
+    shipping: int = 0
+    shipping_tax: int = 0
+    payment_due_by: datetime | None = None
+    contacts: Contacts = NO_CONTACTS
 
     @property
     def state(self) -> OrderState:
@@ -360,15 +359,19 @@ class Order:
         """The earliest deadline of the order; None when nothing is unfinished."""
         deadlines = [part.deadline for part in self.fulfillments if part.is_open or part.claimed]
         deadlines += [line.deadline for line in self.lines if line.unassigned or line.backordered]
-        if self.unpaid:
-            deadlines.append(self.payment.deadline)
+        if self.is_unfinished:
+            deadlines.append(self.payment_due_by)
+            deadlines += [payment.acts_at for payment in self.payments]
         return min((at for at in deadlines if at is not None), default=None)
 
     @property
+    def is_unfinished(self) -> bool:
+        return any(line.open or line.backordered for line in self.lines)
+
+    @property
     def unpaid(self) -> bool:
-        """Whether unfinished units wait for the payment."""
-        unfinished = any(line.open or line.backordered for line in self.lines)
-        return self.payment.status == "pending" and unfinished
+        """Whether unfinished units wait for a payment."""
+        return self.payment_due_by is not None and self.is_unfinished
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:

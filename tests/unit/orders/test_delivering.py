@@ -18,8 +18,8 @@ from shared.orders.model import (
     act_on_deadlines,
     advance,
     check,
+    follow_parcel,
     receive_parcel,
-    report,
     resolve_claim,
     settle,
     split_past,
@@ -39,7 +39,7 @@ def shipped(quantity: int = 3) -> Order:
 
 
 def reported(of: Order, status: Any, hours: int = 0) -> Order:
-    change = report(of, PART, status, NOW + timedelta(hours=hours), LATER, "carrier")
+    change = follow_parcel(of, PART, status, NOW + timedelta(hours=hours), LATER, "carrier")
     assert change is not None
     check(change.order)
     return change.order
@@ -83,9 +83,9 @@ def test_scans_are_told_once_and_only_while_under_way() -> None:
     before = shipped()
     scanned = reported(reported(before, "in_transit", 1), "out_for_delivery", 2)
     for status in ("in_transit", "out_for_delivery"):
-        assert report(scanned, PART, status, LATER, LATER, "carrier") is None
+        assert follow_parcel(scanned, PART, status, LATER, LATER, "carrier") is None
     delivered = reported(scanned, "delivered", 3)
-    assert report(delivered, PART, "exception", LATER, LATER, "carrier") is None
+    assert follow_parcel(delivered, PART, "exception", LATER, LATER, "carrier") is None
     assert events(delivered, before) == [
         "fulfillment.in_transit",
         "fulfillment.out_for_delivery",
@@ -116,7 +116,7 @@ def test_what_was_lost_is_found() -> None:
         assert found.state == "fulfilled"
         assert found.deadline is None
         assert events(found, lost) == ["fulfillment.delivered", "claim.withdrawn"]
-        again = report(found, PART, "lost", LATER, LATER, "carrier")
+        again = follow_parcel(found, PART, "lost", LATER, LATER, "carrier")
         assert again is None or part(again.order).state == "delivered"
 
 
@@ -128,7 +128,7 @@ def test_lost_units_are_sent_again() -> None:
     assert part(change.order).state == "resent"
     check(settle(change, LATER).order)
     for status in ("delivered", "lost", "returned_to_sender"):
-        assert report(change.order, PART, status, LATER, LATER, "carrier") is None
+        assert follow_parcel(change.order, PART, status, LATER, LATER, "carrier") is None
 
 
 def test_lost_units_are_refunded() -> None:
@@ -218,7 +218,9 @@ def test_the_state_does_not_depend_on_the_order_of_reports(rows: list[tuple[Any,
     for way in permutations(rows):
         made = shipped()
         for status, hours in (*way, *way):
-            change = report(made, PART, status, NOW + timedelta(hours=hours), LATER, "carrier")
+            change = follow_parcel(
+                made, PART, status, NOW + timedelta(hours=hours), LATER, "carrier"
+            )
             if change is not None:
                 check(change.order)
                 made = change.order
@@ -228,7 +230,9 @@ def test_the_state_does_not_depend_on_the_order_of_reports(rows: list[tuple[Any,
 
 
 def test_a_report_is_not_dated_ahead() -> None:
-    change = report(shipped(), PART, "delivered", LATER + timedelta(days=9), LATER, "carrier")
+    change = follow_parcel(
+        shipped(), PART, "delivered", LATER + timedelta(days=9), LATER, "carrier"
+    )
     assert change is not None
     assert part(change.order).delivered_at == LATER
 
@@ -243,7 +247,7 @@ def test_parcels_under_way_stay_in_a_long_order(monkeypatch: pytest.MonkeyPatch)
     shorter, past = split_past(made, made)
     assert [kept.fulfillment_id for kept in shorter.fulfillments] == ["o1.3"]
     assert len(past.fulfillments) == 2
-    lost = report(made, "o1.1", "lost", NOW, LATER, "carrier")
+    lost = follow_parcel(made, "o1.1", "lost", NOW, LATER, "carrier")
     assert lost is not None
     shorter, _ = split_past(lost.order, lost.order)
     assert [kept.fulfillment_id for kept in shorter.fulfillments] == ["o1.1", "o1.3"]
