@@ -1,6 +1,5 @@
 """The routes of labels, packing slips and pick lists, which functions/carriers answers."""
 
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -17,24 +16,25 @@ from shared.orders.contract.labels import LabelAnswer, LabelInput, label_answer
 from shared.orders.labels import LabelWish, buy_label
 from shared.orders.model import UNPICKED, Fulfillment, FulfillmentState, Order
 from shared.orders.store import labels
-from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
+from shared.web.api import (
+    caller_of,
+    document_answer,
+    document_of,
+    now_in_milliseconds,
+    request_of,
+    routes,
+)
 from shared.web.auth import needs
 from shared.web.contract import LocationId
 
 READ = needs("fulfillments:read")
 WRITE = needs("fulfillments:write")
 PDF = "application/pdf"
-BINARY = {"schema": {"type": "string", "format": "binary"}}
 NumberQuery = Annotated[
     int, Query(ge=1, le=99, description="Which label of the fulfillment; the first is 1.")
 ]
 
 router = routes()
-
-
-def document(description: str, *media: str) -> dict[int, Any]:
-    """The ``responses`` of a route that answers a document."""
-    return {200: {"description": description, "content": dict.fromkeys(media, BINARY)}}
 
 
 @router.post(
@@ -81,9 +81,9 @@ def buy(fulfillment_id: FulfillmentPath, body: LabelInput) -> LabelAnswer:
     security=READ,
     summary="Read the document of a label",
     description="Answers the document that the carrier made, for 30 days after the purchase.",
-    responses=document("The label.", PDF, "image/png", "application/zpl"),
+    responses=document_of("The label.", PDF, "image/png", "application/zpl"),
 )
-def get_label(fulfillment_id: FulfillmentPath, number: NumberQuery = 1) -> Response[bytes]:
+def get_label(fulfillment_id: FulfillmentPath, number: NumberQuery = 1) -> Response[Any]:
     _own_part(fulfillment_id)
     reference = labels.reference_of(fulfillment_id, number)
     purchase = labels.find_purchase(reference)
@@ -92,7 +92,7 @@ def get_label(fulfillment_id: FulfillmentPath, number: NumberQuery = 1) -> Respo
     content = labels.document(reference)
     if content is None:
         raise Gone(f"the document of label {number} of {fulfillment_id} has expired")
-    return Response(HTTPStatus.OK, labels.MEDIA[purchase.label.format], content)
+    return document_answer(labels.MEDIA[purchase.label.format], content)
 
 
 @router.get(
@@ -101,14 +101,14 @@ def get_label(fulfillment_id: FulfillmentPath, number: NumberQuery = 1) -> Respo
     security=READ,
     summary="Print a packing slip",
     description="What is in the parcel, without prices, in the language of the location.",
-    responses=document("The packing slip.", PDF),
+    responses=document_of("The packing slip.", PDF),
 )
-def packing_slip(fulfillment_id: FulfillmentPath) -> Response[bytes]:
+def packing_slip(fulfillment_id: FulfillmentPath) -> Response[Any]:
     order, part = _own_part(fulfillment_id)
     skus = {held.sku for held in part.lines}
     location, recipient = _location(part.location_id), order.contacts.ship_to
     content = papers.packing_slip(order, part, location, recipient, _titles(skus))
-    return Response(HTTPStatus.OK, PDF, content)
+    return document_answer(PDF, content)
 
 
 @router.get(
@@ -118,7 +118,7 @@ def packing_slip(fulfillment_id: FulfillmentPath) -> Response[bytes]:
     summary="Print the pick list of a location",
     description="The fulfillments of a location that wait to be picked (or those in `state`), most "
     "urgent first, each with its barcode, in the language of the location.",
-    responses=document("The pick list.", PDF),
+    responses=document_of("The pick list.", PDF),
 )
 def pick_list(
     location_id: Annotated[LocationId, Query(description="The location that picks.")],
@@ -129,7 +129,7 @@ def pick_list(
     limit: Annotated[
         int, Query(ge=1, le=papers.MOST_ROWS, description="Number of fulfillments on the list.")
     ] = 50,
-) -> Response[bytes]:
+) -> Response[Any]:
     caller = caller_of(router)
     caller.must_work_at(location_id)
     location = _location(location_id)
@@ -140,7 +140,7 @@ def pick_list(
         if caller.sees(pick.channel)
     ]
     skus = {held.sku for pick in picks for held in pick.fulfillment.lines}
-    return Response(HTTPStatus.OK, PDF, papers.pick_list(location, picks, _titles(skus)))
+    return document_answer(PDF, papers.pick_list(location, picks, _titles(skus)))
 
 
 def _own_part(fulfillment_id: str) -> tuple[Order, Fulfillment]:

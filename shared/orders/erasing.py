@@ -95,7 +95,7 @@ def _erase_beside(order: Order, document: Row, rows: Iterable[Row], person: Pers
                 requests.append(row["request"])
             case "LABEL":
                 # The document goes first: an erasure that breaks off finds the row again.
-                labels.delete_purchase(row["reference"])
+                labels.delete_purchase(row["purchase"])
     keys = [Key(store.orders_table(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
     for key, answered in tables.get_many(keys, consistent=True).items():
         text = erased.answer_without_person(answered["answer"], person.pseudonym)

@@ -1,5 +1,7 @@
 """A provider of carriers that answers from a script, and shapes of its JSON of our own making."""
 
+import hashlib
+import hmac
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -55,21 +57,20 @@ class Scripted:
 
 
 @contextmanager
-def provider(
-    patch: pytest.MonkeyPatch, name: str, *script: tuple[int, Any] | Exception
-) -> Iterator[Scripted]:
+def provider(name: str, *script: tuple[int, Any] | Exception) -> Iterator[Scripted]:
     """The provider ``name`` is configured and answers ``script``, all of which must be asked."""
     pool = Scripted(*script)
-    patch.setenv("NORAIN_CARRIER", name)
-    patch.setenv("NORAIN_CARRIER_KEYS", json.dumps(KEYS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NORAIN_CARRIER", name)
+        patch.setenv("NORAIN_CARRIER_KEYS", json.dumps(KEYS))
+        patch.setattr(asking, "_pool", lambda: pool)
+        patch.setattr(asking, "WAITS", (0, 0))
+        setting.cache_clear()
+        secret.cache_clear()
+        yield pool
     setting.cache_clear()
     secret.cache_clear()
-    patch.setattr(asking, "_pool", lambda: pool)
-    patch.setattr(asking, "WAITS", (0, 0))
-    yield pool
     assert pool.script == []
-    setting.cache_clear()
-    secret.cache_clear()
 
 
 def easypost_shipment(*, bought: bool = False, **more: Any) -> dict[str, Any]:
@@ -159,3 +160,10 @@ def shippo_message(status: str, at: str, substatus: str | None = None) -> dict[s
             },
         },
     }
+
+
+def signed(message: object, secret: str = KEYS["webhook_secret"]) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a message that EasyPost has signed."""
+    body = json.dumps(message).encode()
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"x-hmac-signature": f"hmac-sha256-hex={digest}"}, body

@@ -64,7 +64,7 @@ def begin(reference: str, now: datetime, before: Purchase | None) -> Purchase | 
     pk, sk = _key(reference)
     update = Update()
     update.set("since", rfc3339(now))
-    update.set("reference", reference)
+    update.set("purchase", reference)
     update.set("ttl", int((now + timedelta(days=KEPT_DAYS)).timestamp()))
     if before is None:
         # Holds while nobody has begun.
@@ -161,7 +161,7 @@ def _plain(label: Label) -> dict[str, Any]:
 def _purchase_of(item: Mapping[str, Any]) -> Purchase:
     stored = item.get("label")
     return Purchase(
-        item["reference"],
+        item["purchase"],
         datetime.fromisoformat(item["since"]),
         item.get("rate_id"),
         Label(document=b"", **{**stored, "format": cast("LabelFormat", stored["format"])})

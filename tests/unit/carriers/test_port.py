@@ -22,14 +22,15 @@ from tests.support.carriers import (
     shippo_message,
     shippo_rate,
     shippo_transaction,
+    signed,
 )
 
 LOST = urllib3.exceptions.ProtocolError("the connection was lost")
 AT = datetime(2026, 11, 23, 15, 4, tzinfo=UTC)
 
 
-def test_easypost_rates_a_shipment_with_our_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    with provider(monkeypatch, "easypost", (201, easypost_shipment())) as asked:
+def test_easypost_rates_a_shipment_with_our_reference() -> None:
+    with provider("easypost", (201, easypost_shipment())) as asked:
         rates = port.rate(CONSIGNMENT)
     assert rates[0] == Rate("shp_1/rate_1", "USPS", "Priority", 733, "USD", days=2)
     assert rates[1].amount == 2640
@@ -51,8 +52,8 @@ def test_easypost_rates_a_shipment_with_our_reference(monkeypatch: pytest.Monkey
     }
 
 
-def test_easypost_sells_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    with provider(monkeypatch, "easypost", (200, easypost_shipment(bought=True))) as asked:
+def test_easypost_sells_a_label() -> None:
+    with provider("easypost", (200, easypost_shipment(bought=True))) as asked:
         made = port.label("shp_1/rate_1", CONSIGNMENT)
     assert made == Label(
         "pl_1",
@@ -68,24 +69,20 @@ def test_easypost_sells_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked.asked[0].body == {"rate": {"id": "rate_1"}}
 
 
-def test_a_second_purchase_at_easypost_gets_the_first_label(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_second_purchase_at_easypost_gets_the_first_label() -> None:
     refused = {"error": {"code": "SHIPMENT.POSTAGE.EXISTS", "message": "Postage already exists"}}
-    with provider(
-        monkeypatch, "easypost", (422, refused), (200, easypost_shipment(bought=True))
-    ) as asked:
+    with provider("easypost", (422, refused), (200, easypost_shipment(bought=True))) as asked:
         assert port.label("shp_1/rate_1", CONSIGNMENT).tracking == "9400100000000000000001"
     assert asked.routes[1] == "GET api.easypost.com/v2/shipments/shp_1"
 
 
-def test_shippo_rates_and_sells_with_our_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shippo_rates_and_sells_with_our_reference() -> None:
     script = (
         (201, {"rates": [shippo_rate()], "messages": []}),
         (201, shippo_transaction()),
         (200, shippo_rate()),
     )
-    with provider(monkeypatch, "shippo", *script) as asked:
+    with provider("shippo", *script) as asked:
         (rate,) = port.rate(CONSIGNMENT)
         made = port.label(rate.rate_id, CONSIGNMENT)
     assert rate == Rate("rate-1", "UPS", "ups_ground", 850, "USD", days=3)
@@ -100,14 +97,12 @@ def test_shippo_rates_and_sells_with_our_reference(monkeypatch: pytest.MonkeyPat
     }
 
 
-def test_what_was_bought_of_shippo_is_looked_up_by_its_rate(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_was_bought_of_shippo_is_looked_up_by_its_rate() -> None:
     failed = {"results": [shippo_transaction("ERROR")]}
     done = {"results": [shippo_transaction("ERROR"), shippo_transaction()]}
     under_way = {"results": [shippo_transaction("QUEUED")]}
     script = ((200, failed), (200, done), (200, shippo_rate()), (200, under_way))
-    with provider(monkeypatch, "shippo", *script) as asked:
+    with provider("shippo", *script) as asked:
         assert port.bought("rate-1", CONSIGNMENT) is None
         found = port.bought("rate-1", CONSIGNMENT)
         assert found is not None
@@ -117,10 +112,8 @@ def test_what_was_bought_of_shippo_is_looked_up_by_its_rate(
     assert asked.routes[0] == "GET api.goshippo.com/transactions/?rate=rate-1"
 
 
-def test_what_was_bought_of_easypost_is_looked_up_by_its_shipment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with provider(monkeypatch, "easypost", (200, easypost_shipment())):
+def test_what_was_bought_of_easypost_is_looked_up_by_its_shipment() -> None:
+    with provider("easypost", (200, easypost_shipment())):
         assert port.bought("shp_1/rate_1", CONSIGNMENT) is None
 
 
@@ -134,68 +127,60 @@ def test_what_was_bought_of_easypost_is_looked_up_by_its_shipment(
     ],
 )
 def test_a_refusal_has_the_words_of_the_carrier(
-    monkeypatch: pytest.MonkeyPatch, name: str, answer: tuple[int, Any], words: str
+    name: str, answer: tuple[int, Any], words: str
 ) -> None:
-    with provider(monkeypatch, name, answer), pytest.raises(CarrierRefused, match=words) as error:
+    with provider(name, answer), pytest.raises(CarrierRefused, match=words) as error:
         port.rate(CONSIGNMENT)
     assert error.value.data == {"carrier": name}
 
 
 @pytest.mark.parametrize("fault", [LOST, (503, {}), (429, {}), (200, b"<html>")])
-def test_what_may_be_repeated_is_asked_again(
-    monkeypatch: pytest.MonkeyPatch, fault: tuple[int, Any] | Exception
-) -> None:
-    with provider(monkeypatch, "easypost", fault, fault, (201, easypost_shipment())):
+def test_what_may_be_repeated_is_asked_again(fault: tuple[int, Any] | Exception) -> None:
+    with provider("easypost", fault, fault, (201, easypost_shipment())):
         assert len(port.rate(CONSIGNMENT)) == 2
-    with provider(monkeypatch, "easypost", fault, fault, fault), pytest.raises(CarrierUnavailable):
+    with provider("easypost", fault, fault, fault), pytest.raises(CarrierUnavailable):
         port.rate(CONSIGNMENT)
 
 
 @pytest.mark.parametrize("name", ["easypost", "shippo"])
-def test_a_purchase_is_asked_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    with provider(monkeypatch, name, LOST) as asked, pytest.raises(CarrierUnavailable):
+def test_a_purchase_is_asked_once(name: str) -> None:
+    with provider(name, LOST) as asked, pytest.raises(CarrierUnavailable):
         port.label("shp_1/rate_1", CONSIGNMENT)
     assert len(asked.asked) == 1
 
 
-def test_the_document_is_downloaded_over_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_document_is_downloaded_over_https_only() -> None:
     label = Label("1", "UPS", "1Z", 1, "USD", "https://files.example.com/2.pdf")
-    with provider(monkeypatch, "shippo", (500, b""), (200, b"%PDF-1.4")):
+    with provider("shippo", (500, b""), (200, b"%PDF-1.4")):
         assert port.document_of(label) == b"%PDF-1.4"
-    with provider(monkeypatch, "shippo"), pytest.raises(CarrierUnavailable):
+    with provider("shippo"), pytest.raises(CarrierUnavailable):
         port.document_of(Label("1", "UPS", "1Z", 1, "USD", "http://169.254.169.254/"))
 
 
-def signed(message: object, secret: str = KEYS["webhook_secret"]) -> tuple[dict[str, str], bytes]:
-    body = json.dumps(message).encode()
-    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return {"x-hmac-signature": f"hmac-sha256-hex={digest}"}, body
-
-
-def test_a_signed_message_of_easypost_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signed_message_of_easypost_is_read() -> None:
     headers, body = signed(easypost_message("delivered", "2026-11-23T15:04:00Z"))
-    with provider(monkeypatch, "easypost"):
+    with provider("easypost"):
         (event,) = port.events_of("easypost", headers, {}, body)
     assert (event.status, event.at, event.tracking) == ("delivered", AT, "9400100000000000000001")
 
 
-def test_a_lost_parcel_is_told_by_the_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_parcel_is_told_by_the_detail() -> None:
     headers, body = signed(easypost_message("failure", "2026-11-23T15:04:00Z", "lost"))
-    with provider(monkeypatch, "easypost"):
+    with provider("easypost"):
         assert port.events_of("easypost", headers, {}, body)[0].status == "lost"
     message = json.dumps(shippo_message("FAILURE", "2026-11-23T15:04:00Z", "package_lost"))
-    with provider(monkeypatch, "shippo"):
+    with provider("shippo"):
         query = {"token": KEYS["webhook_secret"]}
         (event,) = port.events_of("shippo", {}, query, message.encode())
     assert (event.status, event.place) == ("lost", "Omaha")
 
 
-def test_shippo_may_sign_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shippo_may_sign_instead() -> None:
     body = json.dumps(shippo_message("RETURNED", "2026-11-23T15:04:00Z")).encode()
     secret = KEYS["webhook_secret"].encode()
     digest = hmac.new(secret, b"1700000000." + body, hashlib.sha256).hexdigest()
     headers = {"shippo-auth-signature": f"t=1700000000,v1={digest}"}
-    with provider(monkeypatch, "shippo"):
+    with provider("shippo"):
         (event,) = port.events_of("shippo", headers, {}, body)
         assert event.status == "returned_to_sender"
         with pytest.raises(Unsigned):
@@ -219,57 +204,54 @@ MESSAGE = easypost_message("delivered", "2026-11-23T15:04:00Z")
     ],
 )
 def test_a_message_that_is_not_signed_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
     name: str,
     headers: Mapping[str, str],
     query: Mapping[str, str],
 ) -> None:
-    with provider(monkeypatch, name), pytest.raises(Unsigned):
+    with provider(name), pytest.raises(Unsigned):
         port.events_of(name, headers, query, json.dumps(MESSAGE).encode())
 
 
 def test_no_message_is_signed_with_an_empty_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KEYS, "webhook_secret", "")
     headers, body = signed(MESSAGE, "")
-    with provider(monkeypatch, "easypost"), pytest.raises(Unsigned):
+    with provider("easypost"), pytest.raises(Unsigned):
         port.events_of("easypost", headers, {}, body)
 
 
-def test_only_the_configured_provider_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_configured_provider_is_heard() -> None:
     headers, body = signed(MESSAGE)
     for configured in ("shippo", "local"):
-        with provider(monkeypatch, configured), pytest.raises(NotFound):
+        with provider(configured), pytest.raises(NotFound):
             port.events_of("easypost", headers, {}, body)
-    with provider(monkeypatch, "local"), pytest.raises(NotFound):
+    with provider("local"), pytest.raises(NotFound):
         port.events_of("local", {}, {}, body)
 
 
 @pytest.mark.parametrize(
     "message", [[], {"result": {"object": "Tracker", "tracking_details": 3}}, {"result": [1]}, "x"]
 )
-def test_a_signed_message_that_is_no_event_is_refused(
-    monkeypatch: pytest.MonkeyPatch, message: object
-) -> None:
+def test_a_signed_message_that_is_no_event_is_refused(message: object) -> None:
     headers, body = signed(message)
-    with provider(monkeypatch, "easypost"), pytest.raises(InvalidRequest):
+    with provider("easypost"), pytest.raises(InvalidRequest):
         port.events_of("easypost", headers, {}, body)
 
 
-def test_tracking_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracking_is_asked_for() -> None:
     tracker = easypost_message("in_transit", "2026-11-23T15:04:00Z")["result"]
-    with provider(monkeypatch, "easypost", (200, {"trackers": [tracker]})) as asked:
+    with provider("easypost", (200, {"trackers": [tracker]})) as asked:
         (event,) = port.track("USPS", "9400100000000000000001")
     assert event.status == "in_transit"
     assert "tracking_code=9400100000000000000001" in asked.routes[0]
     track = shippo_message("TRANSIT", "2026-11-23T15:04:00Z", "out_for_delivery")["data"]
-    with provider(monkeypatch, "shippo", (200, track)) as asked:
+    with provider("shippo", (200, track)) as asked:
         (event,) = port.track("UPS", "1Z 1")
     assert event.status == "out_for_delivery"
     assert asked.routes == ["GET api.goshippo.com/tracks/ups/1Z%201"]
 
 
-def test_the_local_carrier_answers_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    with provider(monkeypatch, "local"):
+def test_the_local_carrier_answers_the_same_each_time() -> None:
+    with provider("local"):
         first, *_ = port.rate(CONSIGNMENT)
         made = port.label(first.rate_id, CONSIGNMENT)
         assert port.bought(first.rate_id, CONSIGNMENT) == made
