@@ -167,6 +167,17 @@ class Cancelled(OfOrder):
     """Why the units were cancelled."""
 
 
+class Changed(OfOrder):
+    """What somebody has changed about the order. The events of its fulfillments and payments
+    follow; GET /v1/orders/{order_id} has the new state."""
+
+    changed: list[str]
+    """The names of what changed: `ship_to`, `contacts`, `service_level`, `shipping`, `lines`,
+    `added`, `moves`."""
+    reason: str
+    """Why the order was changed."""
+
+
 class ReturnedPart(TouchedLine):
     """Returned units of a line."""
 
@@ -279,6 +290,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         OfFulfillment,
         "The fulfillment is cancelled: the location no longer serves its units.",
     ),
+    "order.changed": (Changed, "The order was changed after it was placed."),
     "order.backordered": (Waiting, "Units wait for a later supply."),
     "order.repromised": (
         Repromised,

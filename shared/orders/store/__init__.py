@@ -44,6 +44,7 @@ from shared.orders.store.reads import (
     find,
     look_up,
     read_placement,
+    with_contacts,
     with_past,
 )
 
@@ -78,5 +79,6 @@ __all__ = [
     "to_plain",
     "unpicked_orders",
     "waiting_lines",
+    "with_contacts",
     "with_past",
 ]

@@ -24,7 +24,6 @@ from shared.orders.model.payments import Payment, authorized, paid
 from shared.orders.model.value import earned, line_tax, placed_totals, remaining_totals
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 
-
 LATER = NOW + timedelta(days=400)
 
 
