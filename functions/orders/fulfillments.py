@@ -267,7 +267,7 @@ def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None)
     location of the fulfillment."""
     caller = caller_of(router)
 
-    def checked(order: Order, now: datetime, actor: str) -> OrderChange:
+    def checked(order: Order, now: datetime, actor: str) -> changing.Decided:
         caller.must_work_at(location_id or order.fulfillment(fulfillment_id).location_id)
         return decide(order, now, actor)
 

@@ -1,11 +1,12 @@
 """The routes of orders."""
 
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 
 from functions.orders.requests import (
     LOCATION_PAGE,
@@ -20,9 +21,9 @@ from functions.orders.requests import (
     readable_order,
     states,
 )
-from shared.errors import NotFound, invalid
+from shared.errors import NotFound, VersionMismatch, invalid
 from shared.locations.store import find as find_location
-from shared.orders import buyers, model, placing, store
+from shared.orders import buyers, changing, model, placing, store
 from shared.orders.contract.common import units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
 from shared.orders.contract.orders import (
@@ -36,7 +37,10 @@ from shared.orders.contract.orders import (
     order_answer,
 )
 from shared.orders.contract.payments import PaymentReceived, PaymentReport
+from shared.orders.contract.revisions import RevisionInput, RevisionQuote, revision_quote
 from shared.orders.model import FulfillmentState, Order, OrderChange, paying
+from shared.orders.model.revising import Revised, revise
+from shared.orders.reading import check_destination
 from shared.web.api import (
     answered_with,
     caller_of,
@@ -50,6 +54,15 @@ from shared.web.contract import Id, LocationId
 
 READ = needs("orders:read")
 WRITE = needs("orders:write")
+
+IfMatch = Annotated[
+    str,
+    Header(alias="If-Match", description="The `version` of the order that you read, or `*`."),
+]
+OptionalIfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", description="The `version` of the order that you read, or `*`."),
+]
 
 router = routes()
 
@@ -182,6 +195,42 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
 
 
 @router.post(
+    "/v1/orders/<order_id>/changes",
+    operation_id="changeOrder",
+    security=WRITE,
+    summary="Change an order",
+    description="Changes the address, persons, service level, quantities, prices, methods, lines "
+    "or locations of an order, all or nothing, until the parcels concerned are packed. Units that "
+    "have to come from elsewhere are routed and reserved in the same transaction; the change is "
+    "refused when there is no stock for it. A refusal names the parcels that are too far (`too_far`). Send "
+    "the order's `version` as If-Match, so that nobody's change is overwritten. A higher value "
+    "makes `payment.due`, a lower one `refund.due` of what was captured.",
+)
+def change_order_terms(order_id: OrderPath, body: RevisionInput, if_match: IfMatch) -> OrderAnswer:
+    return _change(order_id, _revision(body, if_match))
+
+
+@router.post(
+    "/v1/orders/<order_id>/changes/quote",
+    operation_id="quoteOrderChange",
+    security=WRITE,
+    summary="Show what a change of an order would cost and promise",
+    description="Takes the same body as the change. Nothing is reserved or stored.",
+)
+def quote_order_change(
+    order_id: OrderPath, body: RevisionInput, if_match: OptionalIfMatch = None
+) -> RevisionQuote:
+    caller, now = caller_of(router), now_in_milliseconds()
+    decide = _revision(body, if_match)
+
+    def checked(order: Order) -> Revised:
+        caller.must_see(order.channel)
+        return decide(order, now, caller.actor)
+
+    return revision_quote(*changing.preview(order_id, checked, now))
+
+
+@router.post(
     "/v1/orders/<order_id>/payment",
     operation_id="payOrder",
     security=WRITE,
@@ -202,7 +251,7 @@ def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
 
 @router.post(
     "/v1/orders/<order_id>/payments",
-    operation_id="reportPayment",
+    operation_id="recordPayment",
     security=WRITE,
     summary="Report what was done with a payment of an order",
     description="NoRain says by events what is due: `payment.due` when the payments cover less "
@@ -211,7 +260,7 @@ def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     "provider or the till has done. What is captured beyond the value of the order is due back at "
     "once; a refund of more than was captured is refused.",
 )
-def report_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
+def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
     return _change(
         order_id,
         lambda order, now, actor: model.report(order, body.report(order), now, actor),
@@ -238,6 +287,34 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
         return model.take_back(order, body.location_id, returned, now, actor, exchange)
 
     return _change(order_id, decide)
+
+
+def _revision(
+    body: RevisionInput, if_match: str | None
+) -> Callable[[Order, datetime, str], Revised]:
+    """Decides the revision. Raises VersionMismatch when the order has another version."""
+    version = _version(if_match)
+
+    def decide(order: Order, now: datetime, actor: str) -> Revised:
+        if version is not None and order.version != version:
+            raise VersionMismatch(
+                f"order {order.order_id} has version {order.version} now", version=order.version
+            )
+        revision = body.revision(order)
+        check_destination(revision.ship_to)
+        return revise(order, revision, now, actor)
+
+    return decide
+
+
+def _version(if_match: str | None) -> int | None:
+    """The version in If-Match; None when it is absent or ``*``. Raises InvalidRequest."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if not text.isdecimal():
+        raise invalid("header.If-Match", "this is not the version of an order")
+    return int(text)
 
 
 def _change(order_id: str, decide: Decide) -> OrderAnswer:

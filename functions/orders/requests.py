@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from shared.errors import NotFound
 from shared.orders import changing, store
 from shared.orders.contract.orders import OrderAnswer, order_answer
-from shared.orders.model import OPEN, FulfillmentState, Order, OrderChange
+from shared.orders.model import OPEN, FulfillmentState, Order
 from shared.web.api import now_in_milliseconds
 from shared.web.auth import Caller
 from shared.web.contract import ID, Id
@@ -27,7 +27,7 @@ Cursor = Annotated[
     str | None,
     Query(description="`next_cursor` of the previous page; leave it out for the first page."),
 ]
-Decide = Callable[[Order, datetime, str], OrderChange]
+Decide = Callable[[Order, datetime, str], changing.Decided]
 """(order, now, actor) -> the change of the order."""
 
 
@@ -45,7 +45,7 @@ def change_order(order_id: str, decide: Decide, caller: Caller, request: Request
     first answer again."""
     now = now_in_milliseconds()
 
-    def checked(order: Order) -> OrderChange:
+    def checked(order: Order) -> changing.Decided:
         caller.must_see(order.channel)
         return decide(order, now, caller.actor)
 

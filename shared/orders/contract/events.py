@@ -1,4 +1,4 @@
-"""Events of orders and transfers: one CloudEvent for each new entry of their history.
+"""Events of orders: one CloudEvent for each new entry of their history.
 
 An event id has the id of the order, the version of the change, and the index of the entry in the
 change, so a repeated event has the same id. ``sequence`` is (order_version, index) as text: it
@@ -22,8 +22,6 @@ from shared.orders.model import (
     Resolution,
     Tender,
 )
-from shared.orders.model.transfers import SOURCE as TRANSFERS
-from shared.orders.model.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
 
 SOURCE = "norain/orders"
@@ -226,6 +224,17 @@ class Cancelled(OfOrder):
     """Why the units were cancelled."""
 
 
+class Changed(OfOrder):
+    """What somebody has changed about the order. The events of its fulfillments and payments
+    follow; GET /v1/orders/{order_id} has the new state."""
+
+    changed: list[str]
+    """The names of what changed: `ship_to`, `contacts`, `service_level`, `shipping`, `lines`,
+    `added`, `moves`."""
+    reason: str
+    """Why the order was changed."""
+
+
 class ReturnedPart(TouchedLine):
     """Returned units of a line."""
 
@@ -361,6 +370,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         OfFulfillment,
         "The fulfillment is cancelled: the location no longer serves its units.",
     ),
+    "order.changed": (Changed, "The order was changed after it was placed."),
     "order.backordered": (Waiting, "Units wait for a later supply."),
     "order.repromised": (
         Repromised,
@@ -383,86 +393,6 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
 }
 
 
-class SkuUnits(Answer):
-    """Units of a SKU."""
-
-    sku: Sku
-    quantity: Units
-    """Number of units."""
-
-
-class OfTransfer(Answer):
-    """The transfer after the change."""
-
-    transfer_id: Id
-    """The id of the transfer."""
-    transfer_version: Count
-    """Version of the transfer after this change."""
-    state: str
-    """State of the transfer after this change."""
-    from_location_id: LocationId
-    """The location that sends the units."""
-    to_location_id: LocationId
-    """The location that receives the units."""
-    expected_at: Instant
-    """When the units are expected to arrive."""
-    actor: str
-    """The person, client or part of NoRain that did this."""
-    open: list[SkuUnits]
-    """Units that are reserved at the sending location or under way."""
-    received: list[SkuUnits] | None = None
-    """Units received with this delivery."""
-    missing: list[SkuUnits] | None = None
-    """Units that did not arrive."""
-    shrunk: list[SkuUnits] | None = None
-    """Units that stay at the sending location because a customer order needed them."""
-    reason: str | None = None
-    """Why the transfer changed."""
-
-
-TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
-    "transfer.requested": (OfTransfer, "Units are reserved for a transfer to another location."),
-    "transfer.shipped": (OfTransfer, "The units have left the sending location."),
-    "transfer.shrunk": (OfTransfer, "A customer order needed units that had not left yet."),
-    "transfer.received": (OfTransfer, "Units have arrived or are missing."),
-    "transfer.cancelled": (
-        OfTransfer,
-        "The units stay at the sending location and are on sale there.",
-    ),
-    "transfer.late": (
-        OfTransfer,
-        "The units did not arrive in time: somebody has to look for them.",
-    ),
-}
-
-
-def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]]:
-    """The CloudEvents of what has happened between two images of a transfer."""
-    return [
-        _cloud_event(
-            TRANSFERS,
-            after.transfer_id,
-            after.version,
-            index,
-            entry,
-            OfTransfer(
-                transfer_id=after.transfer_id,
-                transfer_version=after.version,
-                state=after.state,
-                from_location_id=after.from_location_id,
-                to_location_id=after.to_location_id,
-                expected_at=after.expected_at,
-                actor=entry.actor,
-                open=[
-                    SkuUnits(sku=line.sku, quantity=line.open) for line in after.lines if line.open
-                ],
-                **entry.detail,
-            ),
-        )
-        for index, entry in enumerate(after.since(before))
-    ]
-
-
 def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
     """The CloudEvents between two versions of an order, oldest first."""
     return [
@@ -475,12 +405,13 @@ def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
 def _event(order: Order, entry: OrderEntry, index: int) -> dict[str, Any]:
     shape, _ = EVENTS[entry.event]
     data = shape.model_validate({**_of_order(order, entry), **_detail(order, entry)})
-    return _cloud_event(SOURCE, order.order_id, order.version, index, entry, data)
+    return cloud_event(SOURCE, order.order_id, order.version, index, entry, data)
 
 
-def _cloud_event(
+def cloud_event(
     source: str, subject: str, version: int, index: int, entry: OrderEntry, data: Answer
 ) -> dict[str, Any]:
+    """The CloudEvent of an entry of an order or a transfer (``subject``)."""
     return {
         "specversion": "1.0",
         "id": f"{subject}@{version}.{index}",

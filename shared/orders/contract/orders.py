@@ -104,6 +104,22 @@ class OrderLineInput(Input):
         return self
 
 
+def new_line(line: OrderLineInput) -> Line:
+    """The line before its units are open."""
+    return Line(
+        line_id=line.line_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        unit_price=line.unit_price.amount,
+        currency=line.unit_price.currency,
+        method=line.method,
+        open=0,
+        location_id=line.location_id,
+        backorder=line.backorder,
+        tax=line.tax.amount if line.tax else 0,
+    )
+
+
 class ShippingInput(Input):
     """What the shopper pays for the shipping of an order."""
 
@@ -170,21 +186,7 @@ class OrderInput(Input):
             channel=self.channel,
             placed_at=now,
             payments=(),
-            lines=tuple(
-                Line(
-                    line_id=line.line_id,
-                    sku=line.sku,
-                    quantity=line.quantity,
-                    unit_price=line.unit_price.amount,
-                    currency=line.unit_price.currency,
-                    method=line.method,
-                    open=0,
-                    location_id=line.location_id,
-                    backorder=line.backorder,
-                    tax=line.tax.amount if line.tax else 0,
-                )
-                for line in self.lines
-            ),
+            lines=tuple(map(new_line, self.lines)),
             service_level=self.service_level,
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,

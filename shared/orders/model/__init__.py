@@ -13,7 +13,7 @@ from shared.locations.model import Method
 from shared.orders.model.backorders import break_promise, receive_supply
 from shared.orders.model.balancing import missing
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
-from shared.orders.model.change import OrderChange, combine, sum_effects
+from shared.orders.model.change import OrderChange, combine, sum_effects, with_fulfillment
 from shared.orders.model.contacts import NO_CONTACTS, Collector, Contacts
 from shared.orders.model.deadlines import act_on_deadlines
 from shared.orders.model.delivering import (
@@ -148,5 +148,6 @@ __all__ = [
     "sum_effects",
     "take_back",
     "units_held",
+    "with_fulfillment",
     "withdraw_units",
 ]

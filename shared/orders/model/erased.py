@@ -26,7 +26,7 @@ from shared.orders.model.paying import WITH_REFERENCE
 PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
-FREE = frozenset({"order.cancelled", "return.received", "refund.due"})
+FREE = frozenset({"order.changed", "order.cancelled", "return.received", "refund.due"})
 """Events whose reasons are free text."""
 
 

@@ -47,6 +47,7 @@ from shared.orders.store.reads import (
     find,
     look_up,
     read_placement,
+    with_contacts,
     with_past,
 )
 from shared.orders.store.tracking import (
@@ -93,5 +94,6 @@ __all__ = [
     "tracking_key",
     "unpicked_orders",
     "waiting_lines",
+    "with_contacts",
     "with_past",
 ]

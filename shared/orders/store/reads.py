@@ -135,6 +135,16 @@ def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> StoredAn
     return None
 
 
+def with_contacts(orders: Iterable[Order]) -> list[Order]:
+    """The orders with their contacts: one call per 100."""
+    orders = list(orders)
+    items = tables.get_many([contacts_key(order.order_id) for order in orders])
+    return [
+        replace(order, contacts=contacts_of_item(items.get(contacts_key(order.order_id))))
+        for order in orders
+    ]
+
+
 def first_answer(item: Mapping[str, Any]) -> StoredAnswer:
     """The answer of the request that placed the order. It is stored in the order's item, or with
     the contacts when it has any: then it takes a call."""
