@@ -25,7 +25,7 @@ router = routes()
 
 @router.post(
     "/v1/carriers/<provider>/events",
-    operation_id="hearProvider",
+    operation_id="receiveProviderEvents",
     summary="Receive tracking events of EasyPost or Shippo",
     description="The webhook of the provider that the deployment uses. It takes no token: EasyPost "
     "signs each message (`X-Hmac-Signature`), Shippo signs it or adds the secret to the address "
@@ -43,7 +43,7 @@ def hear_provider(provider: ProviderPath) -> ParcelEventsAnswer:
 
 @router.post(
     "/v1/parcels/events",
-    operation_id="reportParcels",
+    operation_id="recordParcelEvents",
     security=needs("parcels:write"),
     summary="Report what carriers did with parcels",
     description="For carriers of your own: `delivered`, `lost` and `returned_to_sender` close the "

@@ -212,8 +212,8 @@ def receive(fulfillment_id: FulfillmentPath, body: ReceiveInput | None = None) -
     operation_id="resolveClaim",
     security=needs("orders:write"),
     summary="Resolve the claim of a parcel that is lost or came back",
-    description="`resend` opens the units again in the same order and routes them at once; "
-    "`refund` counts them as cancelled and makes what was charged for them due back; `found` "
+    description="With `resend` the units are open again in the same order and are routed at once; "
+    "with `refund` they count as cancelled, and what was charged for them is due back; `found` "
     "withdraws the claim of a lost parcel, because the shopper has it. A returned parcel must have "
     "been received first.",
 )

@@ -113,7 +113,7 @@ def packing_slip(fulfillment_id: FulfillmentPath) -> Response[Any]:
 
 @router.get(
     "/v1/fulfillments/pick-list",
-    operation_id="printPickList",
+    operation_id="getPickList",
     security=READ,
     summary="Print the pick list of a location",
     description="The fulfillments of a location that wait to be picked (or those in `state`), most "

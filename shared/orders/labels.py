@@ -161,8 +161,7 @@ def _buy(
         labels.let_go(begun, forget_rate=False)
         raise
     if not labels.note_label(begun, bought, document):
-        labels.delete_documents([reference])
-        raise Busy(f"the label {reference} was bought by somebody else; try again")
+        raise Busy(f"the label {reference} is being bought by somebody else; try again")
     return bought
 
 

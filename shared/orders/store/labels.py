@@ -92,7 +92,7 @@ def note_rate(purchase: Purchase, rate_id: str) -> bool:
 
 def note_label(purchase: Purchase, label: Label, document: bytes) -> bool:
     """Store the document and the label that was bought. False when the buyer has lost the lease:
-    the next one finds the same label at the provider."""
+    the next one finds the same label at the provider. After an erasure the document goes again."""
     s3.put(
         setting("labels"),
         document_key(purchase.reference),
@@ -101,7 +101,11 @@ def note_label(purchase: Purchase, label: Label, document: bytes) -> bool:
     )
     update = Update()
     update.set("label", _plain(label))
-    return _still_buyer(purchase, update)
+    if _still_buyer(purchase, update):
+        return True
+    if find_purchase(purchase.reference) is None:
+        delete_documents([purchase.reference])
+    return False
 
 
 def let_go(purchase: Purchase, *, forget_rate: bool) -> None:
