@@ -9,7 +9,15 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Language, Location, ServiceLevel, normalize_postal_code
+from shared.locations.model import (
+    DAYS,
+    CarrierCalendar,
+    Kind,
+    Language,
+    Location,
+    ServiceLevel,
+    normalize_postal_code,
+)
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -40,6 +48,23 @@ PostalCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -
 
 AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Phone = Annotated[str, StringConstraints(pattern=r"^[+0-9 ()./-]{3,30}$")]
+
+
+class CalendarInput(BaseModel):
+    """The days on which a carrier collects and delivers."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    collects: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(DAYS)
+    """Weekdays on which it collects at the location."""
+    delivers: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(DAYS)
+    """Weekdays on which it delivers; the days of a delivery are counted in these."""
+    holidays: Annotated[bool, Strict()] = False
+    """Whether it rests on the public holidays of the location's country (collecting) and of the
+    destination's country (delivering)."""
+
+    def calendar(self) -> CarrierCalendar:
+        return CarrierCalendar(frozenset(self.collects), frozenset(self.delivers), self.holidays)
 
 
 class _Place(BaseModel):
@@ -78,6 +103,8 @@ class _Place(BaseModel):
     cut_offs: dict[ServiceLevel, Clock] = Field(default_factory=dict)
     """When the carrier collects, HH:MM in the location's time zone, by service level. Default:
     whenever a parcel is ready."""
+    calendars: dict[ServiceLevel, CalendarInput] = Field(default_factory=dict)
+    """The days of the carrier, by service level. Default: it comes every day."""
     auto_accept: Annotated[bool, Strict()] = False
     """Whether offers are accepted automatically."""
     gln: CheckedGln | None = None
@@ -123,6 +150,7 @@ class PutLocation(Input, _Place):
             most_unpicked=self.most_unpicked,
             cut_offs={level: _clock(at) for level, at in self.cut_offs.items()},
             auto_accept=self.auto_accept,
+            calendars={level: row.calendar() for level, row in self.calendars.items()},
             lines=tuple(self.lines),
             city=self.city,
             region=self.region,
@@ -163,6 +191,16 @@ class LocationAnswer(Answer, _Place):
             most_unpicked=location.most_unpicked,
             cut_offs={level: f"{at:%H:%M}" for level, at in location.cut_offs.items()},
             auto_accept=location.auto_accept,
+            calendars={
+                level: CalendarInput.model_validate(
+                    {
+                        "collects": [day for day in DAYS if day in calendar.collects],
+                        "delivers": [day for day in DAYS if day in calendar.delivers],
+                        "holidays": calendar.holidays,
+                    }
+                )
+                for level, calendar in location.calendars.items()
+            },
             lines=list(location.lines),
             city=location.city,
             region=location.region,

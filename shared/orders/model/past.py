@@ -7,7 +7,7 @@ from shared.orders.model.order import HANDED_OVER, Order, Past
 
 KEPT_ENTRIES = 20
 """The least number of history entries that stay in the order."""
-KEPT_PARCELS = 50
+KEPT_PARCELS = 20
 """Parcels under way that stay in the order, the newest: carriers report what becomes of them.
 Reports of an older one change nothing."""
 
@@ -21,7 +21,11 @@ def split_past(before: Order, order: Order) -> tuple[Order, Order]:
     new_entries = order.history_length - before.history_length
     keep = max(KEPT_ENTRIES, new_entries)
     unchanged = {part.fulfillment_id: part for part in before.fulfillments}
-    under_way = [part.fulfillment_id for part in order.fulfillments if part.state == "shipped"]
+    under_way = [
+        part.fulfillment_id
+        for part in order.fulfillments
+        if part.state == "shipped" and part.tracking
+    ]
     kept = frozenset(under_way[-KEPT_PARCELS:])
     closed = [
         part
