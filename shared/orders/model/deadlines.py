@@ -44,6 +44,7 @@ def act_on_deadlines(
     now: datetime,
     terms: TimeLimits = TIME_LIMITS,
     opened: EndOfOpenTime = never_closed,
+    terms_at: Callable[[str], TimeLimits] | None = None,
 ) -> OrderChange | None:
     """Act on the deadlines of an order that have passed; None when none has.
 
@@ -58,7 +59,8 @@ def act_on_deadlines(
       the order waits for a payment then.
     - An order that is not paid in time is cancelled.
 
-    Reminders count the time that a location is open. Of a long order some lines are acted on at a
+    ``terms`` are those of the order, ``terms_at`` those at a location, where they differ. Reminders
+    count the time that a location is open. Of a long order some lines are acted on at a
     time; the others are still due afterwards.
     """
     remaining = MOST_AT_ONCE
@@ -69,7 +71,8 @@ def act_on_deadlines(
         change = replace(change, order=act_on_authorizations(order, now, terms))
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):
-            change = _expire_or_remind(change, part, now, terms, opened)
+            limits = terms_at(part.location_id) if terms_at else terms
+            change = _expire_or_remind(change, part, now, limits, opened)
             remaining -= len(part.lines)
     for line in order.lines:
         if remaining > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):

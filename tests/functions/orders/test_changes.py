@@ -42,7 +42,9 @@ def stocked(fake_tables: None) -> None:
     shop.stocked({"A": {"denver": 5, "boulder": 2, "depot": 9}, "B": {"denver": 1, "omaha": 4}})
 
 
-def call(name: str, path: str | None, body: Body | None, key: str, **headers: str) -> Any:
+def call(
+    name: str, path: str | None, body: Body | None, key: str, **headers: str
+) -> tuple[int, Body]:
     made = request(
         f"orders/{name}", body=body, path=path, headers={"idempotency-key": key, **headers}
     )
@@ -77,6 +79,7 @@ def step(verb: str, part: Body, **body: Any) -> Body:
 
 
 def part(order: Body, method: str = "ship") -> Body:
+    found: Body
     (found,) = (
         one
         for one in order["fulfillments"]
