@@ -39,6 +39,7 @@ AREA_OF_PATH = {
     "availability": "availability",
     "routing": "routing",
     "orders": "orders",
+    "order-policy": "orders",
     "fulfillments": "orders",
     "transfers": "orders",
     "carriers": "carriers",

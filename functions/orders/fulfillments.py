@@ -31,6 +31,7 @@ from shared.orders.contract.fulfillments import (
 )
 from shared.orders.contract.orders import OrderAnswer
 from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.orders.reading import terms_of
 from shared.web.api import caller_of, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import LocationId
@@ -257,7 +258,13 @@ def _step(
     return _change(
         fulfillment_id,
         lambda order, now, actor: model.advance(
-            order, fulfillment_id, action, now, actor, units=handed_over
+            order,
+            fulfillment_id,
+            action,
+            now,
+            actor,
+            units=handed_over,
+            terms=terms_of(order).at(order.fulfillment(fulfillment_id).location_id),
         ),
     )
 

@@ -51,6 +51,7 @@ from shared.web.api import (
 )
 from shared.web.auth import needs
 from shared.web.contract import Id, LocationId
+from shared.web.preconditions import version_in
 
 READ = needs("orders:read")
 WRITE = needs("orders:write")
@@ -202,9 +203,9 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
     description="Changes the address, persons, service level, quantities, prices, methods, lines "
     "or locations of an order, all or nothing, until the parcels concerned are packed. Units that "
     "have to come from elsewhere are routed and reserved in the same transaction; the change is "
-    "refused when there is no stock for it. A refusal names the parcels that are too far (`too_far`). Send "
-    "the order's `version` as If-Match, so that nobody's change is overwritten. A higher value "
-    "makes `payment.due`, a lower one `refund.due` of what was captured.",
+    "refused when there is no stock for it. A refusal names the parcels that are too far "
+    "(`too_far`). Send the order's `version` as If-Match, so that nobody's change is overwritten. "
+    "A higher value makes `payment.due`, a lower one `refund.due` of what was captured.",
 )
 def change_order_terms(order_id: OrderPath, body: RevisionInput, if_match: IfMatch) -> OrderAnswer:
     return _change(order_id, _revision(body, if_match))
@@ -293,7 +294,7 @@ def _revision(
     body: RevisionInput, if_match: str | None
 ) -> Callable[[Order, datetime, str], Revised]:
     """Decides the revision. Raises VersionMismatch when the order has another version."""
-    version = _version(if_match)
+    version = version_in(if_match, "order")
 
     def decide(order: Order, now: datetime, actor: str) -> Revised:
         if version is not None and order.version != version:
@@ -305,16 +306,6 @@ def _revision(
         return revise(order, revision, now, actor)
 
     return decide
-
-
-def _version(if_match: str | None) -> int | None:
-    """The version in If-Match; None when it is absent or ``*``. Raises InvalidRequest."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdecimal():
-        raise invalid("header.If-Match", "this is not the version of an order")
-    return int(text)
 
 
 def _change(order_id: str, decide: Decide) -> OrderAnswer:

@@ -72,7 +72,8 @@ def _place_new(
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
-    start = model.place(replace(draft, buyer=person), now, actor)
+    limits = supply.order_policy.limits(None, draft.service_level)
+    start = model.place(replace(draft, buyer=person), now, actor, limits)
     hold = _claimable_hold(draft, gathered.hold, now)
     if hold is not None and hold.promise is not None and "decision" in hold.promise:
         decisions = (hold.promise["decision"],)

@@ -45,6 +45,7 @@ def act_on_deadlines(
     now: datetime,
     terms: TimeLimits = TIME_LIMITS,
     opened: EndOfOpenTime = never_closed,
+    terms_at: Callable[[str], TimeLimits] | None = None,
 ) -> OrderChange | None:
     """Act on the deadlines of an order that have passed; None when none has.
 
@@ -60,7 +61,8 @@ def act_on_deadlines(
     - An order that is not paid in time is cancelled.
     - Whoever owns a claim is reminded every day.
 
-    Reminders count the time that a location is open. Of a long order some lines are acted on at a
+    ``terms`` are those of the order, ``terms_at`` those at a location, where they differ. Reminders
+    count the time that a location is open. Of a long order some lines are acted on at a
     time; the others are still due afterwards.
     """
     remaining = MOST_AT_ONCE
@@ -71,7 +73,8 @@ def act_on_deadlines(
         change = replace(change, order=act_on_authorizations(order, now, terms))
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):
-            change = _expire_or_remind(change, part, now, terms, opened)
+            limits = terms_at(part.location_id) if terms_at else terms
+            change = _expire_or_remind(change, part, now, limits, opened)
             remaining -= len(part.lines)
         elif part.claimed and _due(part.deadline, now):
             change = replace(change, order=remind_of_claim(change.order, part, now, terms))

@@ -52,7 +52,7 @@ def offer(
     """
     order = change.order
     effects: list[Effect] = []
-    accepted: list[str] = []
+    accepted: dict[str, TimeLimits] = {}
     for parcel in parcels:
         fulfillment = Fulfillment(
             fulfillment_id=order.next_fulfillment_id,
@@ -86,9 +86,9 @@ def offer(
         }
         order = with_entry(order, now, "fulfillment.offered", "router", detail)
         if parcel.accepted:
-            accepted.append(fulfillment.fulfillment_id)
-    for fulfillment_id in accepted:
-        order = advance(order, fulfillment_id, "accept", now, "router").order
+            accepted[fulfillment.fulfillment_id] = parcel.limits
+    for fulfillment_id, limits in accepted.items():
+        order = advance(order, fulfillment_id, "accept", now, "router", terms=limits).order
     return with_effects(change, order, effects)
 
 

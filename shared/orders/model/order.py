@@ -130,6 +130,8 @@ Resolution = Literal["resend", "refund", "found"]
 class TimeLimits:
     """How long each state may last before ``act_on_deadlines`` acts on it."""
 
+    accept: timedelta = timedelta(minutes=30)
+    """The opening time in which a location must answer an offer."""
     work: timedelta = timedelta(hours=24)
     """From acceptance to hand-over, when no earlier date is promised."""
     warning: timedelta = timedelta(minutes=30)
@@ -429,6 +431,8 @@ class Parcel:
     rivals: tuple[str, ...] = ()
     accepted: bool = False
     """Whether the location accepts every offer by itself."""
+    limits: TimeLimits = TIME_LIMITS
+    """The time limits of the location."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,10 @@ def _event(before: Payment, reported: Report) -> str:
 
 def _payment_of(order: Order, reported: Report) -> Payment:
     """The payment that the report is about, or a new one."""
-    opens = reported.kind in {"authorized", "captured", "declined"}
+    named, waits = reported.payment_id is not None, missing(order) > 0
+    opens = reported.kind in {"authorized", "captured", "declined"} and (
+        named or waits or not order.payments
+    )
     for payment in order.payments:
         if payment.payment_id == reported.payment_id:
             return payment
@@ -153,7 +156,9 @@ def _amount(order: Order, payment: Payment, reported: Report) -> int:
         case "authorized":
             return missing(order)
         case "captured":
-            return payment.awaited or payment.capturable or missing(order)
+            # What was released may have been captured at the same moment.
+            uncaptured = payment.authorized - payment.captured
+            return payment.awaited or payment.capturable or missing(order) or uncaptured
         case "refunded":
             return payment.refund_due - payment.refunded
         case _:

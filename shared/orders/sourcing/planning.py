@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.orders import model
-from shared.orders.model import TIME_LIMITS, Order, OrderChange, supplies
+from shared.orders.model import Order, OrderChange, supplies
 from shared.orders.model.erased import as_storable
 from shared.orders.model.transfers import TransferChange
 from shared.orders.sourcing import refusing
@@ -261,7 +261,8 @@ def settle(
         claims = supplies.allot_supply(
             before, order, positions, reachable, now, _more_claims(order)
         )
-    settled = model.settle(change, now, TIME_LIMITS, claims=claims)
+    limits = supply.order_policy.limits(None, order.service_level)
+    settled = model.settle(change, now, limits, claims=claims)
     claimed = _claim(before, settled, inputs)
     return claimed if isinstance(claimed, Needs) else OrderPlan(claimed, sourced.transfers)
 
