@@ -101,6 +101,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "cancelFulfillment": FULFILLMENT,
     "receiveParcel": FULFILLMENT,
     "buyLabel": (*FULFILLMENT, "carrier_refused", "carrier_unavailable"),
+    "requestTracking": ("forbidden", "conflict", "carrier_refused", "carrier_unavailable"),
     "getLabel": ("forbidden", "conflict", "gone"),
     "getPackingSlip": ("forbidden", "conflict"),
     "getPickList": ("forbidden", "not_found"),

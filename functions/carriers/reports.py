@@ -1,18 +1,14 @@
 """The routes by which carriers report of parcels."""
 
 import base64
-from collections import Counter
-from collections.abc import Iterable
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from shared.carriers import port
-from shared.carriers.model import TrackingEvent
 from shared.instants import must_have_passed
 from shared.orders import parcels
 from shared.orders.contract.labels import ParcelEventsAnswer, ParcelEventsInput
-from shared.orders.parcels import Heard
 from shared.web.api import caller_of, now_in_milliseconds, routes
 from shared.web.auth import needs
 
@@ -38,7 +34,8 @@ def hear_provider(provider: ProviderPath) -> ParcelEventsAnswer:
     raw = base64.b64decode(body) if event.raw_event.get("isBase64Encoded") else body.encode()
     headers = {name.lower(): value for name, value in event.headers.items()}
     query = event.query_string_parameters
-    return _hear(port.events_of(provider, headers, query, raw))
+    events = port.events_of(provider, headers, query, raw)
+    return parcels.hear_all(events, now_in_milliseconds())
 
 
 @router.post(
@@ -56,12 +53,4 @@ def report_parcels(body: ParcelEventsInput) -> ParcelEventsAnswer:
     must_have_passed(
         {f"$.events[{index}].at": row.at for index, row in enumerate(body.events)}, now
     )
-    return _hear(row.event() for row in body.events)
-
-
-def _hear(events: Iterable[TrackingEvent]) -> ParcelEventsAnswer:
-    now = now_in_milliseconds()
-    heard: Counter[Heard] = Counter(parcels.hear(event, now) for event in events)
-    return ParcelEventsAnswer(
-        applied=heard["applied"], unchanged=heard["unchanged"], kept=heard["kept"]
-    )
+    return parcels.hear_all((row.event() for row in body.events), now)

@@ -1,7 +1,7 @@
 """Requests and answers of locations and postal codes."""
 
 from datetime import date, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from annotated_types import Ge, Le
@@ -55,9 +55,9 @@ class CalendarInput(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
-    collects: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(DAYS)
+    collects: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(get_args(Day))
     """Weekdays on which it collects at the location."""
-    delivers: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(DAYS)
+    delivers: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(get_args(Day))
     """Weekdays on which it delivers; the days of a delivery are counted in these."""
     holidays: Annotated[bool, Strict()] = False
     """Whether it rests on the public holidays of the location's country (collecting) and of the

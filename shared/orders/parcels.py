@@ -1,5 +1,6 @@
 """Hear what carriers report of parcels, also before our own shipment, twice, and in any order."""
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -10,6 +11,7 @@ from shared.carriers.model import TrackingEvent
 from shared.errors import Conflict, NotFound
 from shared.instants import milliseconds
 from shared.orders import changing, store
+from shared.orders.contract.labels import ParcelEventsAnswer
 from shared.orders.model import Order, OrderChange, follow_parcel
 
 Heard = Literal["applied", "unchanged", "kept"]
@@ -34,6 +36,14 @@ def hear(event: TrackingEvent, now: datetime) -> Heard:
     heard = _apply(event, parcels, now)
     store.drop_early(event.tracking, kept)
     return heard
+
+
+def hear_all(events: Iterable[TrackingEvent], now: datetime) -> ParcelEventsAnswer:
+    """Hear each event; what they did. Raises Busy: events may be heard again."""
+    heard: Counter[Heard] = Counter(hear(event, now) for event in events)
+    return ParcelEventsAnswer(
+        applied=heard["applied"], unchanged=heard["unchanged"], kept=heard["kept"]
+    )
 
 
 def hear_early(order: Order, before: Order | None, now: datetime) -> None:

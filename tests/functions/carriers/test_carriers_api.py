@@ -354,6 +354,24 @@ def test_a_provider_reports_by_its_webhook() -> None:
     assert heard(message, headers)[0] == 404  # the local carrier sends no messages
 
 
+def test_the_carrier_is_asked_when_a_report_is_missing() -> None:
+    name = accepted()
+    path = f"/v1/fulfillments/{name}/track"
+    made = request("orders/track_parcel", path=path)
+    assert answered(carriers_api.handler(made, None))[0] == 409
+    acted(name, "ship", {"carrier": "USPS", "tracking": "9400100000000000000001"})
+    tracker = easypost_message("delivered", "2026-11-23T15:04:00Z")["result"]
+    with provider("easypost", (200, {"trackers": [tracker]}), (200, {"trackers": []})):
+        made = request("orders/track_parcel", path=path)
+        assert answered(carriers_api.handler(made, None)) == (
+            200,
+            {"applied": 1, "unchanged": 0, "kept": 0},
+        )
+        made = request("orders/track_parcel", path=path)
+        assert answered(carriers_api.handler(made, None))[1]["applied"] == 0
+    assert part(name)["state"] == "delivered"
+
+
 def test_the_secret_of_the_webhook_is_not_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
     with provider("easypost", (401, {"error": {"message": "wrong key"}})):
         bought(accepted())

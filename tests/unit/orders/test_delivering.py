@@ -121,6 +121,8 @@ def test_what_was_lost_is_found() -> None:
 
 
 def test_lost_units_are_sent_again() -> None:
+    """Units keep their states where parcels are taken apart: solidus#5669 moved too many of them,
+    and made backordered ones on hand."""
     lost = reported(shipped(), "lost")
     change = resolve_claim(lost, PART, "resend", LATER, "agent")
     (one,) = change.order.lines
@@ -132,6 +134,7 @@ def test_lost_units_are_sent_again() -> None:
 
 
 def test_lost_units_are_refunded() -> None:
+    """Goods or money, never neither: saleor#14733 had paid orders without both."""
     after = resolved(reported(shipped(), "lost"), "refund").order
     check(after)
     (one,) = after.lines
@@ -214,6 +217,7 @@ REPORTS = st.lists(
 
 @given(REPORTS)
 def test_the_state_does_not_depend_on_the_order_of_reports(rows: list[tuple[Any, int]]) -> None:
+    """Webhooks of others come in any order: an order is stuck for ever after vendure#3065."""
     states = set()
     for way in permutations(rows):
         made = shipped()
