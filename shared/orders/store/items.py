@@ -23,6 +23,8 @@ from shared.orders.model import (
     OrderEntry,
     Past,
     Payment,
+    Return,
+    ReturnLine,
 )
 from shared.orders.model.payments import captured
 
@@ -40,6 +42,9 @@ def reserved_by_transfer(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     if item["state"] != "requested":
         return Counter()
     return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
+
+
+DATES_OF_FULFILLMENT = ("offered_at", "ready_by", "deliver_by", "deadline", "handed_over_at")
 
 
 def order_of_item(item: Mapping[str, Any]) -> Order:
@@ -63,6 +68,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         shipping=item.get("shipping", 0),
         shipping_tax=item.get("shipping_tax", 0),
         payment_due_by=_payment_due_by(item),
+        returns=tuple(_return_of_row(row) for row in item.get("returns", ())),
     )
 
 
@@ -71,6 +77,17 @@ def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:
     if due_by is None and "payments" not in item:
         due_by = item["payment"].get("deadline")
     return datetime.fromisoformat(due_by) if due_by else None
+
+
+def _return_of_row(row: Mapping[str, Any]) -> Return:
+    return Return(
+        **{
+            **row,
+            "lines": tuple(ReturnLine(**line) for line in row["lines"]),
+            "photos": tuple(row.get("photos", ())),
+            **_instants(row, "deadline"),
+        }
+    )
 
 
 def _payments_of_item(item: Mapping[str, Any]) -> tuple[Payment, ...]:
@@ -109,6 +126,8 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
     return Line(
         **{
             **row,
+            # Older code knew no units that are credited before they are returned.
+            "credited": row.get("credited", row["returned"]),
             "excluded": tuple(row["excluded"]),
             "expired": tuple(row.get("expired", ())),
             "claims": tuple(
@@ -129,7 +148,7 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
                 for held in row["lines"]
             ),
             "rivals": tuple(row.get("rivals", ())),
-            **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
+            **_instants(row, *DATES_OF_FULFILLMENT),
         }
     )
 
