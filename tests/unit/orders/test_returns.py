@@ -50,7 +50,7 @@ def refunds(of: Order) -> list[int]:
 
 def test_the_refund_is_due_at_the_step_that_the_terms_name_less_the_fee() -> None:
     for step in ("scan", "receipt", "inspection"):
-        terms = replace(SMALL, refund_on=step)  # type: ignore[arg-type]
+        terms = replace(SMALL, refund_on=step)
         opened = authorize(delivered(), asked(), NOW, "web", terms).order
         assert (refunds(opened), opened.returns[0].fee) == ([], 300)
         scanned = scan(opened, "o1.R1", NOW, "carrier").order
