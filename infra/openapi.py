@@ -40,6 +40,7 @@ AREA_OF_PATH = {
     "routing": "routing",
     "orders": "orders",
     "order-policy": "orders",
+    "returns": "orders",
     "fulfillments": "orders",
     "transfers": "orders",
     "carriers": "carriers",

@@ -33,6 +33,7 @@ from shared.orders.contract.payments import (
     summary,
     totals_answer,
 )
+from shared.orders.contract.returns import ReturnAnswer, return_answer
 from shared.orders.model import (
     Condition,
     Line,
@@ -301,6 +302,8 @@ class OrderAnswer(Answer):
     """The lines of the order."""
     fulfillments: list[FulfillmentPart]
     """The parts of the order by location."""
+    returns: list[ReturnAnswer] | None = None
+    """The returns that were authorized."""
     decision_id: str | None = None
     """The latest routing decision; absent when the order was placed from a hold."""
     version: int
@@ -330,6 +333,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line, money=money) for line in order.lines],
         fulfillments=[part_answer(fulfillment) for fulfillment in order.fulfillments],
+        returns=[return_answer(order, each) for each in order.returns] or None,
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
     )

@@ -27,6 +27,7 @@ from shared.orders.model.order import (
     TimeLimits,
 )
 from shared.orders.model.paying import act_on_authorizations
+from shared.orders.model.returns import act_on_returns
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""
@@ -60,6 +61,8 @@ def act_on_deadlines(
       the order waits for a payment then.
     - An order that is not paid in time is cancelled.
     - Whoever owns a claim is reminded every day.
+    - A return that does not come expires; one that is under way or waits to be inspected for too
+      long is reminded of.
 
     ``terms`` are those of the order, ``terms_at`` those at a location, where they differ. Reminders
     count the time that a location is open. Of a long order some lines are acted on at a
@@ -71,6 +74,8 @@ def act_on_deadlines(
     change = OrderChange(order, cause="order.overdue")
     if any(_due(payment.acts_at, now) for payment in order.payments) and order.is_unfinished:
         change = replace(change, order=act_on_authorizations(order, now, terms))
+    if any(_due(each.deadline, now) for each in order.returns):
+        change = replace(change, order=act_on_returns(change.order, now, terms.exception))
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):
             limits = terms_at(part.location_id) if terms_at else terms

@@ -41,6 +41,7 @@ from shared.orders.model.order import (
     Resolution,
     TimeLimits,
 )
+from shared.orders.model.returns import returnable
 from shared.stock.model.position import Effect
 
 REPORTED: frozenset[FulfillmentState] = frozenset(
@@ -260,9 +261,10 @@ def resolve_claim(
         units[held.line_id] += held.quantity
     for line_id, quantity in units.items():
         line = order.line(line_id)
-        if line.fulfilled - quantity < line.returned:
+        if returnable(order, line) < quantity:
             raise Conflict(
-                f"{line.returned} units of line {line_id} were returned: the shopper had them",
+                f"units of line {line_id} were returned, or are expected back: the shopper had"
+                " them",
                 line_id=line_id,
                 returned=line.returned,
             )

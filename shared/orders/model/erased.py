@@ -20,14 +20,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.orders.model.contacts import NO_CONTACTS
-from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry
+from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry, Return
 from shared.orders.model.paying import WITH_REFERENCE
 
 PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
-FREE = frozenset({"order.changed", "order.cancelled", "return.received", "refund.due"})
-"""Events whose reasons are free text."""
+FREE = frozenset({"order.cancelled", "order.changed", "refund.due"})
+"""Events whose reasons are free text; those of returns are as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,15 @@ def without_person(order: Order) -> Order:
         order,
         payments=tuple(replace(payment, reference=None) for payment in order.payments),
         contacts=NO_CONTACTS,
+        returns=tuple(map(_return_without_person, order.returns)),
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),
     )
+
+
+def _return_without_person(each: Return) -> Return:
+    lines = tuple(replace(row, reason=WORD) for row in each.lines)
+    return replace(each, photos=(), lines=lines)
 
 
 def without_tracking(part: Fulfillment) -> Fulfillment:
@@ -72,7 +78,7 @@ def without_tracking(part: Fulfillment) -> Fulfillment:
 
 def entry_without_person(entry: OrderEntry) -> OrderEntry:
     removed = {"tracking"} | ({"reference"} if entry.event in WITH_REFERENCE else set())
-    detail = _without(entry.detail, removed, free=entry.event in FREE)
+    detail = _without(entry.detail, removed, free=_has_free_text(entry.event))
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
 
@@ -80,7 +86,11 @@ def event_without_person(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event of an order that is delivered after its buyer was erased."""
     kind = event["type"]
     removed = {"profile_id", "tracking"} | ({"reference"} if kind in WITH_REFERENCE else set())
-    return {**event, "data": _without(event["data"], removed, free=kind in FREE)}
+    return {**event, "data": _without(event["data"], removed, free=_has_free_text(kind))}
+
+
+def _has_free_text(event: str) -> bool:
+    return event in FREE or event.startswith("return.")
 
 
 def _without(value: Any, removed: Collection[str], *, free: bool) -> Any:

@@ -72,6 +72,7 @@ def advance(
         carrier=carrier or part.carrier,
         tracking=tracking or part.tracking,
         rivals=(),
+        handed_over_at=now if state in HANDED_OVER else None,
     )
     order = with_fulfillment(order, advanced)
     if action == "accept":

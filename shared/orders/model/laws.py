@@ -4,6 +4,7 @@ from collections import Counter
 
 from shared.orders.model.balancing import missing
 from shared.orders.model.order import HANDED_OVER, Line, Order
+from shared.orders.model.returns import returnable
 from shared.orders.model.value import owed
 
 
@@ -25,13 +26,26 @@ def check(order: Order) -> None:
     for line in order.lines:
         if clause := _broken(line, held[line.line_id], handed_over[line.line_id]):
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: {clause}")
-    for part in order.fulfillments:
-        if part.is_open and (part.deadline is None or not part.lines):
-            raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
-        if part.claimed and part.deadline is None:
-            raise LawBroken(f"the claim of fulfillment {part.fulfillment_id} has no deadline")
+    if clause := _without_deadline(order):
+        raise LawBroken(clause)
+    for line in order.lines:
+        if returnable(order, line) < 0:
+            raise LawBroken(f"order {order.order_id}, line {line.line_id}: too much is returned")
     if clause := _broken_ledger(order):
         raise LawBroken(f"order {order.order_id}: {clause}")
+
+
+def _without_deadline(order: Order) -> str | None:
+    """What is unfinished and nobody is reminded of; None when there is nothing."""
+    for part in order.fulfillments:
+        if part.is_open and (part.deadline is None or not part.lines):
+            return f"open fulfillment {part.fulfillment_id} has no deadline or no lines"
+        if part.claimed and part.deadline is None:
+            return f"the claim of fulfillment {part.fulfillment_id} has no deadline"
+    for each in order.returns:
+        if each.state in {"authorized", "scanned", "received"} and each.deadline is None:
+            return f"the return {each.return_id} has no deadline"
+    return None
 
 
 def _broken_ledger(order: Order) -> str | None:
@@ -61,6 +75,7 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
         "backordered": line.backordered,
         "unassigned": line.unassigned,
         "returned": line.returned,
+        "credited": line.credited,
     }
     claimed = sum(claim.quantity for claim in line.claims)
     if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
@@ -76,6 +91,8 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
         return f"fulfilled {line.fulfilled} != {handed_over} (handed over by fulfillments)"
     if line.returned > line.fulfilled:
         return f"returned {line.returned} > {line.fulfilled} (fulfilled)"
+    if line.credited > line.fulfilled:
+        return f"credited {line.credited} > {line.fulfilled} (fulfilled)"
     if claimed > line.backordered:
         return f"claims of {claimed} units > {line.backordered} (backordered)"
     if (line.unassigned or line.backordered) and line.deadline is None:

@@ -179,6 +179,8 @@ class Line:
       exception, and ``deadline`` is the next attempt to find a location.
     - ``since`` is when the exception or the backorder began. It ends when a location accepts, not
       when one is asked.
+    - ``credited`` units were handed over, and the shopper does not owe them: they came back, will
+      come back, or are a present.
     - ``claims`` are on supply for backordered units, all of which should arrive by ``expected_at``.
     - ``excluded`` locations have rejected units of the line. ``expired`` locations did not answer
       in time or have sold the units meanwhile; the next attempt may ask them again.
@@ -205,6 +207,7 @@ class Line:
     deadline: datetime | None = None
     claims: tuple[Claim, ...] = ()
     tax: int = 0
+    credited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,7 @@ class Fulfillment:
     received_at: datetime | None = None
     """When the sender has received the returned parcel."""
     resolution: Resolution | None = None
+    handed_over_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -260,6 +264,35 @@ class Fulfillment:
         """Whether picked units were not handed over in time: an exception for a person to end."""
         patience = 0 if self.state == "ready" else TIME_LIMITS.patience
         return self.state in IN_HAND and self.escalations > patience
+
+
+ReturnState = Literal[
+    "authorized", "scanned", "received", "inspected", "kept", "cancelled", "expired"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLine:
+    line_id: str
+    quantity: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A return that was authorized (returns.py). ``location_id`` is where the goods are expected,
+    or were received. ``credited``: the refund is due; ``fee`` is kept of it, in minor units."""
+
+    return_id: str
+    state: ReturnState
+    lines: tuple[ReturnLine, ...]
+    refund_on: Literal["scan", "receipt", "inspection"]
+    fee: int = 0
+    location_id: str | None = None
+    photos: tuple[str, ...] = ()
+    exchange_order_id: str | None = None
+    deadline: datetime | None = None
+    credited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +370,7 @@ class Order:
     shipping_tax: int = 0
     payment_due_by: datetime | None = None
     contacts: Contacts = NO_CONTACTS
+    returns: tuple[Return, ...] = ()
 
     @property
     def state(self) -> OrderState:
@@ -361,6 +395,7 @@ class Order:
         """The earliest deadline of the order; None when nothing is unfinished."""
         deadlines = [part.deadline for part in self.fulfillments if part.is_open or part.claimed]
         deadlines += [line.deadline for line in self.lines if line.unassigned or line.backordered]
+        deadlines += [each.deadline for each in self.returns]
         if self.is_unfinished:
             deadlines.append(self.payment_due_by)
             deadlines += [payment.acts_at for payment in self.payments]

@@ -117,6 +117,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "lines": [to_plain(line) for line in order.lines],
         "fulfillments": [to_plain(part) for part in order.fulfillments],
         "history": [to_plain(entry) for entry in order.history],
+        "returns": [to_plain(each) for each in order.returns] or None,
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
         "deadline_key": order_due(order.order_id) if due else None,

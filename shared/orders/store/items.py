@@ -23,19 +23,10 @@ from shared.orders.model import (
     OrderEntry,
     Past,
     Payment,
+    Return,
+    ReturnLine,
 )
 from shared.orders.model.payments import captured
-
-FULFILLMENT_DATES = (
-    "offered_at",
-    "ready_by",
-    "deliver_by",
-    "deadline",
-    "delivered_at",
-    "lost_at",
-    "returned_at",
-    "received_at",
-)
 
 
 def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfillment]]:
@@ -51,6 +42,19 @@ def reserved_by_transfer(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     if item["state"] != "requested":
         return Counter()
     return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
+
+
+DATES_OF_FULFILLMENT = (
+    "offered_at",
+    "ready_by",
+    "deliver_by",
+    "deadline",
+    "handed_over_at",
+    "delivered_at",
+    "lost_at",
+    "returned_at",
+    "received_at",
+)
 
 
 def order_of_item(item: Mapping[str, Any]) -> Order:
@@ -74,6 +78,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         shipping=item.get("shipping", 0),
         shipping_tax=item.get("shipping_tax", 0),
         payment_due_by=_payment_due_by(item),
+        returns=tuple(_return_of_row(row) for row in item.get("returns", ())),
     )
 
 
@@ -82,6 +87,17 @@ def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:
     if due_by is None and "payments" not in item:
         due_by = item["payment"].get("deadline")
     return datetime.fromisoformat(due_by) if due_by else None
+
+
+def _return_of_row(row: Mapping[str, Any]) -> Return:
+    return Return(
+        **{
+            **row,
+            "lines": tuple(ReturnLine(**line) for line in row["lines"]),
+            "photos": tuple(row.get("photos", ())),
+            **_instants(row, "deadline"),
+        }
+    )
 
 
 def _payments_of_item(item: Mapping[str, Any]) -> tuple[Payment, ...]:
@@ -120,6 +136,8 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
     return Line(
         **{
             **row,
+            # Older code knew no units that are credited before they are returned.
+            "credited": row.get("credited", row["returned"]),
             "excluded": tuple(row["excluded"]),
             "expired": tuple(row.get("expired", ())),
             "claims": tuple(
@@ -141,7 +159,7 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
             ),
             "rivals": tuple(row.get("rivals", ())),
             "scans": tuple(row["scans"]) if row.get("scans") else None,
-            **_instants(row, *FULFILLMENT_DATES),
+            **_instants(row, *DATES_OF_FULFILLMENT),
         }
     )
 

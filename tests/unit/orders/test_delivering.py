@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Conflict, InvalidRequest, InvalidTransition
+from shared.orders.contract.events import of_change
 from shared.orders.model import (
     Order,
     OrderChange,
@@ -46,7 +47,10 @@ def reported(of: Order, status: Any, hours: int = 0) -> Order:
 
 
 def events(of: Order, since: Order) -> list[str]:
-    return [entry.event for _, entry in of.since(since)]
+    """The types of the CloudEvents, each checked against its shape."""
+    told = [event["type"] for event in of_change(since, of)]
+    assert told == [entry.event for _, entry in of.since(since)]
+    return told
 
 
 def part(of: Order) -> Any:
@@ -127,6 +131,7 @@ def test_lost_units_are_sent_again() -> None:
     change = resolve_claim(lost, PART, "resend", LATER, "agent")
     (one,) = change.order.lines
     assert (one.fulfilled, one.open, one.unassigned) == (0, 3, 3)
+    assert events(change.order, lost) == ["claim.resolved"]
     assert part(change.order).state == "resent"
     check(settle(change, LATER).order)
     for status in ("delivered", "lost", "returned_to_sender"):
@@ -141,6 +146,7 @@ def test_lost_units_are_refunded() -> None:
     assert (one.fulfilled, one.cancelled) == (0, 3)
     assert after.state == "cancelled"
     assert after.history[-1].event == "refund.due"
+    assert "claim.resolved" in events(after, shipped())
     assert after.history[-1].detail["amount"] == 3000
 
 
@@ -200,7 +206,7 @@ def test_units_that_the_shopper_returned_are_not_claimed() -> None:
     lost = reported(shipped(), "lost")
     returned = take_back(lost, "S1", [Returned("1", 1, "sellable", "")], LATER, "x").order
     for resolution in ("resend", "refund"):
-        with pytest.raises(Conflict, match="1 units of line 1 were returned"):
+        with pytest.raises(Conflict, match="units of line 1 were returned"):
             resolve_claim(returned, PART, resolution, LATER, "agent")
     check(resolved(returned, "found").order)
 
