@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from functions.stock import audit
-from shared.errors import FromTheFuture
+from shared.errors import Conflict, FromTheFuture
 from shared.instants import rfc3339
 from shared.locations import store as locations
 from shared.orders import changing, model, shortfalls
@@ -236,13 +236,14 @@ class Machine(Laws):
     @rule(place=places)
     def cover(self, place: tuple[str, str]) -> None:
         """Whoever bought last gives way where more is promised than there is, until it is even or
-        nobody is left who could."""
+        nobody is left who could. An index that is behind does not show all of them."""
         for order in shop.all_orders():
             orders.project_pick_rows(order, None)
         self.by_order = True
         covered = self.done(partial(shortfalls.cover, *place, self.now), COVERS)
         found = stock_store.position(*place)
-        if covered is not None and found is not None and found.available < 0:
+        short = covered is not None and found is not None and found.available < 0
+        if short and not self.weather.index_is_behind:
             parts = (part for order in shop.all_orders() for part in order.fulfillments)
             waiting = [part for part in parts if part.state in model.UNPICKED]
             assert not model.units_held(waiting)[place], found
@@ -335,21 +336,23 @@ class Machine(Laws):
     def a_carrier_reports(self, which: int, status: Any, late: int) -> None:
         at = self.now - timedelta(minutes=late)
 
-        def decide(order: Order) -> model.OrderChange | None:
-            if not order.fulfillments:
-                return None
-            part = order.fulfillments[which % len(order.fulfillments)]
-            return model.follow_parcel(order, part.fulfillment_id, status, at, self.now, "carrier")
+        def decide(order: Order) -> model.OrderChange:
+            parts = order.fulfillments
+            name = parts[which % len(parts)].fulfillment_id if parts else ""
+            change = model.follow_parcel(order, name, status, at, self.now, "carrier")
+            if change is None:
+                raise Conflict("the report changes nothing")
+            return change
 
         self.changed(which, decide)
 
     @precondition(lambda self: self.placed)
     @rule(which=any_of, resolution=st.sampled_from(["receive", "resend", "refund", "found"]))
     def end_a_claim(self, which: int, resolution: Any) -> None:
-        def decide(order: Order) -> model.OrderChange | None:
+        def decide(order: Order) -> model.OrderChange:
             claims = [part for part in order.fulfillments if part.claimed]
             if not claims:
-                return None
+                raise Conflict("there is no claim")
             name = claims[which % len(claims)].fulfillment_id
             if resolution == "receive":
                 return model.receive_parcel(order, name, None, self.now, "store")
