@@ -44,7 +44,14 @@ def reserved_by_transfer(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
 
 
-DATES_OF_FULFILLMENT = ("offered_at", "ready_by", "deliver_by", "deadline", "handed_over_at")
+DATES_OF_FULFILLMENT = (
+    "offered_at",
+    "ready_by",
+    "deliver_by",
+    "deadline",
+    "handed_over_at",
+    "arrived_at",
+)
 
 
 def order_of_item(item: Mapping[str, Any]) -> Order:
@@ -114,7 +121,11 @@ def contacts_of_item(item: Mapping[str, Any] | None) -> Contacts:
     ship_to, bill_to = (_address(item.get(name)) for name in ("ship_to", "bill_to"))
     collector = item.get("collector")
     return Contacts(
-        ship_to, bill_to, Collector(**collector) if collector else None, item.get("delivery_note")
+        ship_to,
+        bill_to,
+        Collector(**collector) if collector else None,
+        item.get("delivery_note"),
+        item.get("gift_message"),
     )
 
 
