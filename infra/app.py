@@ -28,6 +28,7 @@ def build(app: App) -> None:
         alerts_email=app.node.try_get_context("alerts_email"),
         requests_per_second=int(app.node.try_get_context("requests_per_second") or 0),
         burst=int(app.node.try_get_context("burst") or 0),
+        carrier=app.node.try_get_context("carrier") or "local",
     )
     where = Environment(
         account=app.node.try_get_context("account"), region=app.node.try_get_context("region")
@@ -71,6 +72,7 @@ def build(app: App) -> None:
             "stock": stock.api,
             "availability.query": availability.query,
             "orders": orders.api,
+            "carriers": orders.carriers,
             "customers": customers.api,
             "webhooks": webhooks.api,
         },

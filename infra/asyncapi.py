@@ -17,6 +17,7 @@ from shared.availability.contract.answers import AvailabilityChanged
 from shared.customers.contract import events as customers
 from shared.customers.contract.statements import ObservedEvent
 from shared.orders.contract import events as orders
+from shared.orders.contract import transfer_events as transfers
 from shared.stock.contract import feed as stock
 from shared.stock.model.audit import DriftKind
 from shared.web.contract import Answer, LocationId, Sku
@@ -65,7 +66,7 @@ OBSERVED: Mapping[str, tuple[type[BaseModel], str]] = {
 }
 SENT: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
-    **orders.TRANSFER_EVENTS,
+    **transfers.TRANSFER_EVENTS,
     **customers.EVENTS,
     "availability.changed": (
         AvailabilityChanged,

@@ -19,7 +19,8 @@ class Platform:
 
     ``customer_feed_sources`` are the sources that the customer feed may send records of
     (shared/web/auth.py). ``alerts_email`` receives the alarms. ``requests_per_second`` and
-    ``burst`` limit the HTTP API; 0 means the default of the stage.
+    ``burst`` limit the HTTP API; 0 means the default of the stage. ``carrier`` is the provider of
+    labels: local, easypost or shippo (shared/carriers).
     """
 
     stage: str
@@ -28,6 +29,7 @@ class Platform:
     alerts_email: str | None = None
     requests_per_second: int = 0
     burst: int = 0
+    carrier: str = "local"
     _layers: dict[str, lambda_.LayerVersion] = field(default_factory=dict)
 
     @property

@@ -7,6 +7,7 @@
     │   └── TooMuchAtOnce      422  invalid_request
     ├── KeyMissing             400  idempotency_key_missing
     ├── KeyReused              422  idempotency_key_reused
+    ├── Unsigned               401  unsigned
     ├── Forbidden              403  forbidden
     ├── NotFound               404  not_found
     ├── Gone                   410  gone
@@ -19,12 +20,14 @@
     │   │   └── TooDear        409  too_dear                 the same
     │   ├── InvalidTransition  409  invalid_transition       state, allowed
     │   ├── HoldClosed         409  hold_closed              hold_id, state
+    │   ├── CarrierRefused     409  carrier_refused          carrier
     │   ├── PromiseChanged     409  promise_changed          option
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
     └── Busy                   503  busy                     answered with Retry-After
-        └── Throttled          503  busy
+        ├── Throttled          503  busy
+        └── CarrierUnavailable 503  carrier_unavailable
 
 The API answers each as problem+json (shared/web). Queue workers attach the code and the detail to
 the message that they send to the dead-letter queue.
@@ -93,6 +96,13 @@ class KeyReused(Refusal):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
+
+
+class Unsigned(Refusal):
+    """A message without the signature of the sender that it claims to come from."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unsigned"
 
 
 class Forbidden(Refusal):
@@ -196,6 +206,12 @@ class HoldClosed(Conflict):
         super().__init__(f"hold {hold_id} is {state}", hold_id=hold_id, state=state)
 
 
+class CarrierRefused(Conflict):
+    """A carrier, or the provider that sells its labels, refuses; ``detail`` has its own words."""
+
+    code = "carrier_refused"
+
+
 class PromiseChanged(Conflict):
     """The chosen option is no longer available as promised; ``option`` is what is available now."""
 
@@ -230,3 +246,9 @@ class Busy(Refusal):
 
 class Throttled(Busy):
     """AWS throttles the call and has not executed it."""
+
+
+class CarrierUnavailable(Busy):
+    """A carrier, or the provider that sells its labels, does not answer; retrying is safe."""
+
+    code = "carrier_unavailable"

@@ -16,6 +16,7 @@ from functions.orders.requests import (
     page_end,
     states,
 )
+from shared.errors import invalid
 from shared.orders import changing, model, offers, store
 from shared.orders.contract.common import units
 from shared.orders.contract.fulfillments import (
@@ -25,7 +26,9 @@ from shared.orders.contract.fulfillments import (
     CancelFulfillmentInput,
     CollectInput,
     FulfillmentsAnswer,
+    ReceiveInput,
     RejectInput,
+    ResolveInput,
     ShipInput,
     fulfillment_answer,
 )
@@ -157,12 +160,16 @@ def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     security=WRITE,
     summary="Hand a parcel to the carrier",
     description="The units leave the stock of the location. With `lines` only some units are "
-    "shipped; the others stay as a fulfillment of their own.",
+    "shipped; the others stay as a fulfillment of their own. Carrier and tracking number are "
+    "needed when no label was bought.",
 )
 def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
-    return _change(
-        fulfillment_id,
-        lambda order, now, actor: model.advance(
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        part = order.fulfillment(fulfillment_id)
+        for name in ("carrier", "tracking"):
+            if not (getattr(body, name) or getattr(part, name)):
+                raise invalid(f"$.{name}", "no label was bought: name the carrier and its number")
+        return model.advance(
             order,
             fulfillment_id,
             "ship",
@@ -171,8 +178,9 @@ def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
             units=units(body.lines),
             carrier=body.carrier,
             tracking=body.tracking,
-        ),
-    )
+        )
+
+    return _change(fulfillment_id, decide)
 
 
 @router.post(
@@ -223,6 +231,45 @@ def record_arrival(
 
     return change_order(
         store.order_of_fulfillment(fulfillment_id), decide, caller, request_of(router)
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/receive",
+    operation_id="receiveParcel",
+    security=WRITE,
+    summary="Receive a parcel that came back",
+    description="The sender confirms that it has the parcel that the carrier returned, with the "
+    "condition of its units. Sellable units are on sale there at once. Customer service then "
+    "resolves the claim.",
+)
+def receive(fulfillment_id: FulfillmentPath, body: ReceiveInput | None = None) -> OrderAnswer:
+    lines = (body or ReceiveInput()).lines
+    rows = None if lines is None else [line.received() for line in lines]
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: model.receive_parcel(order, fulfillment_id, rows, now, actor),
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/claim",
+    operation_id="resolveClaim",
+    security=needs("orders:write"),
+    summary="Resolve the claim of a parcel that is lost or came back",
+    description="With `resend` the units are open again in the same order and are routed at once; "
+    "with `refund` they count as cancelled, and what was charged for them is due back; `found` "
+    "withdraws the claim of a lost parcel, because the shopper has it. A returned parcel must have "
+    "been received first.",
+)
+def resolve_claim(fulfillment_id: FulfillmentPath, body: ResolveInput) -> OrderAnswer:
+    return change_order(
+        store.order_of_fulfillment(fulfillment_id),
+        lambda order, now, actor: model.resolve_claim(
+            order, fulfillment_id, body.resolution, now, actor
+        ),
+        caller_of(router),
+        request_of(router),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.aws.items import from_item
 from shared.orders import store
-from shared.orders.contract import events
+from shared.orders.contract import events, transfer_events
 from shared.orders.store import transfers
 from shared.web.batch import StreamRecord, publish, readable
 
@@ -24,6 +24,6 @@ def _events(record: StreamRecord) -> list[dict[str, Any]]:
     new = from_item(images["NewImage"])
     if kind == "TRANSFER":
         read = transfers.transfer_of_item
-        return events.of_transfer(read(old) if old else None, read(new))
+        return transfer_events.of_transfer(read(old) if old else None, read(new))
     before = store.order_of_item(old) if old else None
     return events.of_change(before, store.order_of_item(new))

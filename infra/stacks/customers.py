@@ -120,6 +120,8 @@ class Customers(Stack):
         data.let(work_off_jobs, schema.ORDERS, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
         data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold behind an order
         data.let(work_off_jobs, schema.CONFIG, *READ)  # coordinates of postal codes
+        work_off_jobs.function.add_environment("NORAIN_LABELS", data.labels.bucket_name)
+        work_off_jobs.allow(["s3:DeleteObject"], [data.labels.arn_for_objects("*")])
         events.let(work_off_jobs)
         jobs.processed_by(work_off_jobs, batch_size=1, window_seconds=0, max_concurrency=5)
         sweep_jobs = Function(

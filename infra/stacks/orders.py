@@ -105,6 +105,7 @@ class Orders(Stack):
         self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
         self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
         self._what_ifs(platform, data)
+        self.carriers = self._carriers(platform, data, identity_key)
         Schedule(self, "SweepEveryMinute", platform, sweep, 1)
         portions = Queue(self, "SweepPortions", platform, worker_timeout_seconds=SWEEP_SECONDS)
         portions.feeds_its_sender(sweep, "NORAIN_SWEEP_QUEUE", max_concurrency=WORKERS)
@@ -127,12 +128,14 @@ class Orders(Stack):
             description="projects orders into pick lists, timelines and expected stock",
             timeout_seconds=60,
         )
-        data.let(project, schema.ORDERS, *READ, *WRITE)
+        data.let(project, schema.ORDERS, *READ, *WRITE, *DELETE)
         data.let(project, schema.STOCK, *READ, *WRITE)
         data.let(project, schema.CUSTOMERS, *READ, *WRITE)
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
         data.let(project, schema.CATALOG, *READ)
         data.let(project, schema.CONFIG, *READ)
+        project.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
+        project.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
         StreamSubscription(
             self,
             "Documents",
@@ -164,6 +167,47 @@ class Orders(Stack):
             also=[TRANSFER],
             batch_size=100,
         )
+
+    def _carriers(
+        self, platform: Platform, data: Data, identity_key: secretsmanager.Secret
+    ) -> Function:
+        """The function that buys labels, makes documents, and hears carriers."""
+        keys = secretsmanager.Secret(
+            self,
+            "CarrierKeys",
+            description="keys of the provider of carriers: fill in api_key",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template='{"api_key": ""}',
+                generate_string_key="webhook_secret",
+                password_length=48,
+                exclude_punctuation=True,
+            ),
+            removal_policy=platform.removal_policy,
+        )
+        carriers = Function(
+            self,
+            "Carriers",
+            platform,
+            handler="functions.carriers.api.handler",
+            description="labels, packing slips and pick lists, and what carriers report",
+            environment={
+                "NORAIN_CARRIER": platform.carrier,
+                "NORAIN_CARRIER_KEYS_ARN": keys.secret_arn,
+                "NORAIN_IDENTITY_KEY_ARN": identity_key.secret_arn,
+                "NORAIN_LABELS": data.labels.bucket_name,
+            },
+            timeout_seconds=28,  # the gateway waits for 30
+            memory=1024,
+        )
+        data.let(carriers, schema.ORDERS, *READ, *WRITE, *DELETE)
+        for read in (schema.CATALOG, schema.CONFIG):
+            data.let(carriers, read, *READ)
+        secrets = [keys.secret_arn, identity_key.secret_arn]
+        carriers.allow(["secretsmanager:GetSecretValue"], secrets)
+        objects = [data.labels.arn_for_objects("*")]
+        carriers.allow(["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], objects)
+        carriers.allow(["s3:ListBucket"], [data.labels.bucket_arn])  # a missing object is 404
+        return carriers
 
     def _what_ifs(self, platform: Platform, data: Data) -> None:
         """The workers of what-ifs, which the API starts."""

@@ -115,6 +115,11 @@ def get(bucket: str, key: str) -> bytes | None:
     return body
 
 
+def delete(bucket: str, key: str) -> None:
+    """Deletes an object; one that does not exist is no error."""
+    client("s3").delete_object(Bucket=bucket, Key=key)
+
+
 def delete_all(bucket: str, prefix: str) -> int:
     """Deletes every object whose key begins with ``prefix``; returns their number."""
     s3, deleted = client("s3"), 0

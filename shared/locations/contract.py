@@ -1,7 +1,7 @@
 """Requests and answers of locations and postal codes."""
 
 from datetime import date, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from annotated_types import Ge, Le
@@ -9,7 +9,15 @@ from biip import ParseError
 from biip.gln import Gln
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
-from shared.locations.model import Kind, Location, ServiceLevel, normalize_postal_code
+from shared.locations.model import (
+    DAYS,
+    CarrierCalendar,
+    Kind,
+    Language,
+    Location,
+    ServiceLevel,
+    normalize_postal_code,
+)
 from shared.web.contract import Answer, Country, Id, Input, LocationId
 
 
@@ -36,6 +44,27 @@ CheckedGln = Annotated[str, StringConstraints(pattern=r"^\d{13}$"), AfterValidat
 Latitude = Annotated[float, Ge(-90), Le(90), Field(allow_inf_nan=False)]
 Longitude = Annotated[float, Ge(-180), Le(180), Field(allow_inf_nan=False)]
 PostalCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$")]
+
+
+AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Phone = Annotated[str, StringConstraints(pattern=r"^[+0-9 ()./-]{3,30}$")]
+
+
+class CalendarInput(BaseModel):
+    """The days on which a carrier collects and delivers."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    collects: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(get_args(Day))
+    """Weekdays on which it collects at the location."""
+    delivers: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(get_args(Day))
+    """Weekdays on which it delivers; the days of a delivery are counted in these."""
+    holidays: Annotated[bool, Strict()] = False
+    """Whether it rests on the public holidays of the location's country (collecting) and of the
+    destination's country (delivering)."""
+
+    def calendar(self) -> CarrierCalendar:
+        return CarrierCalendar(frozenset(self.collects), frozenset(self.delivers), self.holidays)
 
 
 class _Place(BaseModel):
@@ -74,12 +103,24 @@ class _Place(BaseModel):
     cut_offs: dict[ServiceLevel, Clock] = Field(default_factory=dict)
     """When the carrier collects, HH:MM in the location's time zone, by service level. Default:
     whenever a parcel is ready."""
+    calendars: dict[ServiceLevel, CalendarInput] = Field(default_factory=dict)
+    """The days of the carrier, by service level. Default: it comes every day."""
     auto_accept: Annotated[bool, Strict()] = False
     """Whether offers are accepted automatically."""
     gln: CheckedGln | None = None
     """GS1 Global Location Number."""
     groups: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
     """Your own names for groups of locations, such as a region; rules can refer to them."""
+    lines: Annotated[list[AddressLine], Field(max_length=4)] = Field(default_factory=list)
+    """Street and number, as the sender's address on labels."""
+    city: AddressLine | None = None
+    """Town of the location."""
+    region: AddressLine | None = None
+    """State or province, where the country's addresses have one."""
+    phone: Phone | None = None
+    """Telephone number for carriers."""
+    language: Language = "en"
+    """Language of packing slips and pick lists."""
 
 
 class PutLocation(Input, _Place):
@@ -109,6 +150,12 @@ class PutLocation(Input, _Place):
             most_unpicked=self.most_unpicked,
             cut_offs={level: _clock(at) for level, at in self.cut_offs.items()},
             auto_accept=self.auto_accept,
+            calendars={level: row.calendar() for level, row in self.calendars.items()},
+            lines=tuple(self.lines),
+            city=self.city,
+            region=self.region,
+            phone=self.phone,
+            language=self.language,
         )
 
 
@@ -144,6 +191,21 @@ class LocationAnswer(Answer, _Place):
             most_unpicked=location.most_unpicked,
             cut_offs={level: f"{at:%H:%M}" for level, at in location.cut_offs.items()},
             auto_accept=location.auto_accept,
+            calendars={
+                level: CalendarInput.model_validate(
+                    {
+                        "collects": [day for day in DAYS if day in calendar.collects],
+                        "delivers": [day for day in DAYS if day in calendar.delivers],
+                        "holidays": calendar.holidays,
+                    }
+                )
+                for level, calendar in location.calendars.items()
+            },
+            lines=list(location.lines),
+            city=location.city,
+            region=location.region,
+            phone=location.phone,
+            language=location.language,
             distance_km=None if distance_km is None else round(distance_km, 3),
         )
 

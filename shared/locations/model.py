@@ -9,14 +9,36 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.errors import invalid
+from shared.holidays import public_holidays
 
 Kind = Literal["warehouse", "store", "vendor"]
 ServiceLevel = Literal["standard", "express", "next_day", "same_day"]
 Method = Literal["ship", "pickup"]
 """How the shopper gets the units of a line: a carrier brings them, or the shopper collects them."""
+Language = Literal["en", "de", "fr", "es"]
+"""Languages of documents such as packing slips."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_DAY = ((time(0), time(0)),)
 HORIZON_DAYS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierCalendar:
+    """The days of DAYS on which a carrier collects and delivers. With ``holidays`` it does neither
+    on public holidays: those of the location's country, and those of the destination's."""
+
+    collects: frozenset[str] = frozenset(DAYS)
+    delivers: frozenset[str] = frozenset(DAYS)
+    holidays: bool = False
+
+    def collects_on(self, day: date, country: str) -> bool:
+        return DAYS[day.weekday()] in self.collects and not self._is_holiday(day, country)
+
+    def delivers_on(self, day: date, country: str) -> bool:
+        return DAYS[day.weekday()] in self.delivers and not self._is_holiday(day, country)
+
+    def _is_holiday(self, day: date, country: str) -> bool:
+        return self.holidays and day in public_holidays(country, day.year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +52,10 @@ class Location:
     none can. ``most_unpicked`` limits the units waiting to be picked: a full location is sent no
     more units to ship; None is no limit. ``cut_offs`` are the local times at which the carrier of a
     service level calls on each opening day; without one, a parcel leaves as soon as it is ready.
+    ``calendars`` are the days of the carrier of a service level; without one it comes every day.
     With ``auto_accept`` the location accepts every offer without an answer. ``groups`` are names
-    chosen by the retailer, which rules use to address many locations.
+    chosen by the retailer, which rules use to address many locations. ``lines``, ``city``,
+    ``region`` and ``phone`` are the sender's address on labels, ``language`` is that of documents.
     """
 
     location_id: str
@@ -53,6 +77,12 @@ class Location:
     most_unpicked: int | None = None
     cut_offs: Mapping[ServiceLevel, time] = field(default_factory=dict)
     auto_accept: bool = False
+    lines: tuple[str, ...] = ()
+    city: str | None = None
+    region: str | None = None
+    phone: str | None = None
+    language: Language = "en"
+    calendars: Mapping[ServiceLevel, CarrierCalendar] = field(default_factory=dict)
 
 
 def normalize_postal_code(code: str) -> str:
@@ -126,19 +156,49 @@ own."""
 def carrier_pickup(
     location: Location, ready: datetime, service_level: ServiceLevel
 ) -> datetime | None:
-    """When the carrier collects a parcel that is ready at ``ready`` (UTC): at the next cut-off on a
-    day on which the location opens. None if there is none within HORIZON_DAYS."""
+    """When the carrier collects a parcel that is ready at ``ready`` (UTC), on a day of its
+    calendar: at the next cut-off on a day on which the location opens, or at once without a
+    cut-off. None if there is no such day within HORIZON_DAYS."""
     cut_off = location.cut_offs.get(service_level)
-    if cut_off is None:
+    calendar = location.calendars.get(service_level)
+    if cut_off is None and calendar is None:
         return ready
     zone = ZoneInfo(location.time_zone)
     first = ready.astimezone(zone).date()
     for ahead in range(HORIZON_DAYS):
         day = first + timedelta(days=ahead)
-        calls = datetime.combine(day, cut_off, zone).astimezone(UTC)
+        if calendar is not None and not calendar.collects_on(day, location.country):
+            continue
+        calls = datetime.combine(day, cut_off or time(0), zone).astimezone(UTC)
+        if cut_off is None:
+            return max(ready, calls)
         if calls >= ready and day not in location.closed_on and _opening_hours(location, day):
             return calls
     return None
+
+
+def delivery(
+    location: Location,
+    leaves: datetime,
+    days: int,
+    service_level: ServiceLevel,
+    country: str | None = None,
+) -> datetime:
+    """When a parcel that leaves the location at ``leaves`` arrives in ``country`` (default: that of
+    the location). ``days`` are days on which the carrier delivers, and it arrives on such a day."""
+    calendar = location.calendars.get(service_level)
+    if calendar is None:
+        return leaves + timedelta(days=days)
+    zone = ZoneInfo(location.time_zone)
+    at, remaining = leaves, days
+    for _ in range(HORIZON_DAYS):
+        delivers = calendar.delivers_on(at.astimezone(zone).date(), country or location.country)
+        if at > leaves and delivers and remaining:
+            remaining -= 1
+        if delivers and not remaining:
+            break
+        at += timedelta(days=1)
+    return at
 
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)

@@ -6,6 +6,9 @@
     ORDER#<id> PAST#                    rewritten likewise
     ORDER#<id> DECISION#                deleted; a stub stays in the order
     ORDER#<id> FUL#                     rows of pick lists lose tracking numbers
+    ORDER#<id> LABEL#                   deleted, with the document in S3
+    TRACKING#<hash>                     has a keyed hash, order ids and dates only: unchanged;
+                                        expires after 90 days
     ORDER#<id> ASKED#, IDEM#<name>      the stored answers lose the person
     SUPPLY#                             has order ids only: unchanged
     stock: HOLD#<id>                    the hold that became the order loses its promise
@@ -32,6 +35,7 @@ from shared.locations.store import point_of_postal_code
 from shared.orders import store
 from shared.orders.model import Order, OrderEntry, erased
 from shared.orders.model.erased import Person
+from shared.orders.store import labels
 from shared.routing.model.erased import erased_stub
 from shared.stock import store as stock
 
@@ -89,6 +93,9 @@ def _erase_beside(order: Order, document: Row, rows: Iterable[Row], person: Pers
                 parts.append(_put({"pk": row["pk"], "sk": row["sk"], "answer": text}))
             case "ASKED":
                 requests.append(row["request"])
+            case "LABEL":
+                # The document goes first: an erasure that breaks off finds the row again.
+                labels.delete_purchase(row["purchase"])
     keys = [Key(store.orders_table(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
     for key, answered in tables.get_many(keys, consistent=True).items():
         text = erased.answer_without_person(answered["answer"], person.pseudonym)

@@ -4,6 +4,7 @@ An area makes its resolver with ``api()``, declares its routes on it, and ends w
 ``handler = serve(app)``. A route raises a Refusal (shared/errors.py) and never builds an error.
 """
 
+import base64
 import logging
 import time
 from collections.abc import Callable
@@ -110,6 +111,21 @@ def stored_answer(status: HTTPStatus, text: str) -> Response[Any]:
     """The answer that is stored as JSON for the repetitions of its request, as it is. Its route
     declares its model with ``answered_with``, which the resolver would fill and write again."""
     return Response(status, content_type="application/json", body=text)
+
+
+def document_answer(media: str, content: bytes) -> Response[Any]:
+    """A file, such as a PDF. The gateway decodes it, as HTTP APIs do with ``isBase64Encoded``; the
+    resolver would read bytes as text. Its route declares it with ``document_of``."""
+    body = base64.b64encode(content).decode()
+    answer: Response[Any] = Response(HTTPStatus.OK, content_type=media, body=body)
+    answer.base64_encoded = True
+    return answer
+
+
+def document_of(description: str, *media: str) -> dict[int, Any]:
+    """The ``responses`` of a route that returns a ``document_answer``."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {HTTPStatus.OK: {"description": description, "content": dict.fromkeys(media, binary)}}
 
 
 def answered_with(status: HTTPStatus, description: str, model: Any) -> dict[int, Any]:

@@ -33,6 +33,7 @@ SCOPES = {
     "orders:write": "place, pay, change, cancel and take back orders, hold stock",
     "fulfillments:read": "read the pick lists of own locations",
     "fulfillments:write": "accept, reject, pick and hand over at own locations",
+    "parcels:write": "report what carriers did with parcels of all channels",
     "transfers:read": "read transfers and suggestions for them",
     "transfers:write": "request, ship, receive and cancel transfers of own locations",
     "customers:read": "read profiles, timelines and carts",

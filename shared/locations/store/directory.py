@@ -48,7 +48,17 @@ SLICES = 16
 SETTLING_SECONDS = 15 * 60
 """The longest that a Lambda function runs (AWS Lambda quotas, read 2026-11-28)."""
 ATTEMPTS = 20
-REPEATED = ("type", "country", "time_zone", "hours", "closed_on", "groups", "cut_offs")
+REPEATED = (
+    "type",
+    "country",
+    "time_zone",
+    "hours",
+    "closed_on",
+    "groups",
+    "cut_offs",
+    "language",
+    "calendars",
+)
 """Attributes with few different values: each value is written, and parsed, once for its slice."""
 
 Item = Mapping[str, Any]

@@ -1,12 +1,12 @@
 """A location as attributes of an item, and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from datetime import date, time
 from functools import lru_cache
 from typing import Any
 
-from shared.locations.model import Location
+from shared.locations.model import DAYS, CarrierCalendar, Location
 
 
 def attributes_of(location: Location) -> dict[str, Any]:
@@ -34,7 +34,25 @@ def attributes_of(location: Location) -> dict[str, Any]:
         "most_unpicked": location.most_unpicked,
         "cut_offs": {level: f"{at:%H:%M}" for level, at in location.cut_offs.items()} or None,
         "auto_accept": location.auto_accept or None,
+        "lines": list(location.lines) or None,
+        "city": location.city,
+        "region": location.region,
+        "phone": location.phone,
+        "calendars": {
+            level: {
+                "collects": _days(calendar.collects),
+                "delivers": _days(calendar.delivers),
+                "holidays": calendar.holidays,
+            }
+            for level, calendar in location.calendars.items()
+        }
+        or None,
+        "language": None if location.language == "en" else location.language,
     }
+
+
+def _days(days: Collection[str]) -> str:
+    return " ".join(day for day in DAYS if day in days)
 
 
 @lru_cache(maxsize=10_000)
@@ -56,6 +74,14 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
         level: time.fromisoformat(text) for level, text in (cut_offs or {}).items()
     },
     "auto_accept": bool,
+    "lines": lambda lines: tuple(lines or ()),
+    "calendars": lambda calendars: {
+        level: CarrierCalendar(
+            frozenset(row["collects"].split()), frozenset(row["delivers"].split()), row["holidays"]
+        )
+        for level, row in (calendars or {}).items()
+    },
+    "language": lambda language: language or "en",
 }
 """How a stored value, None when it is missing, becomes that of a location; other values stay as
 they are. Locations may share sets and dictionaries: nobody changes them."""

@@ -1,4 +1,4 @@
-"""Events of orders and transfers: one CloudEvent for each new entry of their history.
+"""Events of orders: one CloudEvent for each new entry of their history.
 
 An event id has the id of the order, the version of the change, and the index of the entry in the
 change, so a repeated event has the same id. ``sequence`` is (order_version, index) as text: it
@@ -6,23 +6,23 @@ sorts the events of one order.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import Words
 from shared.orders.model import (
+    ClaimOwner,
     Condition,
     Method,
     Order,
     OrderEntry,
     OrderState,
     ReleaseReason,
+    Resolution,
     Tender,
 )
 from shared.orders.model.returns import Outcome
-from shared.orders.model.transfers import SOURCE as TRANSFERS
-from shared.orders.model.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
 
 SOURCE = "norain/orders"
@@ -132,6 +132,63 @@ class Offered(OfFulfillment):
     """When a pickup is promised to be ready."""
     deliver_by: Instant | None = None
     """When the delivery is promised."""
+
+
+class Reported(OfFulfillment):
+    """What became of a parcel, as its carrier reports it."""
+
+    deliver_by: Instant | None = None
+    """When the delivery was promised."""
+    delivered_at: Instant | None = None
+    """When the parcel was delivered."""
+    in_time: bool | None = None
+    """Whether the promise was kept; absent when no date was promised."""
+
+
+class ReceivedPart(TouchedLine):
+    """Units of a returned parcel."""
+
+    condition: Literal["sellable", "damaged", "missing"]
+    """Whether the units can be sold again; `missing`: they were not in the parcel."""
+
+
+class ReceivedBack(OfOrder):
+    """The sender has received a returned parcel."""
+
+    fulfillment_id: str
+    """The id of the fulfillment."""
+    location_id: LocationId
+    """The location that sent the parcel and has received it."""
+    lines: list[ReceivedPart]
+    """The units of the parcel."""
+
+
+class ClaimOpen(OfFulfillment):
+    """A parcel is lost or came back, and somebody must decide what happens with its units."""
+
+    reason: Literal["lost", "returned_to_sender"]
+    """Why the claim is open."""
+    owner: ClaimOwner
+    """Who must act: `location` receives the returned parcel, `customer_service` resolves the
+    claim."""
+    deadline: Instant
+    """When the owner is reminded."""
+    reminders: Count
+    """How often the owner was reminded."""
+
+
+class ClaimResolved(OfFulfillment):
+    """The end of a claim."""
+
+    resolution: Resolution
+    """`resend`: the units are routed again. `refund`: they count as cancelled."""
+
+
+class ClaimWithdrawn(OfFulfillment):
+    """The shopper has the parcel after all."""
+
+    reason: Literal["delivered", "found"]
+    """Who says so: the carrier (`delivered`), or an agent (`found`)."""
 
 
 class RejectedPart(TouchedLine):
@@ -347,6 +404,29 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has collected the parcel."),
+    "fulfillment.labelled": (OfFulfillment, "A carrier's label was bought for the parcel."),
+    "fulfillment.in_transit": (OfFulfillment, "The carrier has scanned the parcel."),
+    "fulfillment.out_for_delivery": (OfFulfillment, "The carrier delivers the parcel today."),
+    "fulfillment.carrier_exception": (OfFulfillment, "The carrier reports a difficulty."),
+    "fulfillment.delivered": (
+        Reported,
+        "The shopper has the parcel. Closes the promise, in time or late.",
+    ),
+    "fulfillment.lost": (Reported, "The carrier has lost the parcel; `claim.open` follows."),
+    "fulfillment.returned_to_sender": (
+        Reported,
+        "The carrier brings the parcel back to its sender; `claim.open` follows.",
+    ),
+    "fulfillment.received_back": (
+        ReceivedBack,
+        "The sender has received the returned parcel; sellable units are on sale there.",
+    ),
+    "claim.open": (
+        ClaimOpen,
+        "A parcel is lost or came back. The event repeats daily until the claim is resolved.",
+    ),
+    "claim.resolved": (ClaimResolved, "The units of the parcel are sent again or refunded."),
+    "claim.withdrawn": (ClaimWithdrawn, "The shopper has the parcel after all."),
     "fulfillment.ready": (Ready, "The units are ready for pickup."),
     "fulfillment.assigned": (Assigned, "A person was given the work of a fulfillment."),
     "shopper.arrived": (Arrived, "The shopper has come to collect the goods."),
@@ -393,86 +473,6 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
 }
 
 
-class SkuUnits(Answer):
-    """Units of a SKU."""
-
-    sku: Sku
-    quantity: Units
-    """Number of units."""
-
-
-class OfTransfer(Answer):
-    """The transfer after the change."""
-
-    transfer_id: Id
-    """The id of the transfer."""
-    transfer_version: Count
-    """Version of the transfer after this change."""
-    state: str
-    """State of the transfer after this change."""
-    from_location_id: LocationId
-    """The location that sends the units."""
-    to_location_id: LocationId
-    """The location that receives the units."""
-    expected_at: Instant
-    """When the units are expected to arrive."""
-    actor: str
-    """The person, client or part of NoRain that did this."""
-    open: list[SkuUnits]
-    """Units that are reserved at the sending location or under way."""
-    received: list[SkuUnits] | None = None
-    """Units received with this delivery."""
-    missing: list[SkuUnits] | None = None
-    """Units that did not arrive."""
-    shrunk: list[SkuUnits] | None = None
-    """Units that stay at the sending location because a customer order needed them."""
-    reason: str | None = None
-    """Why the transfer changed."""
-
-
-TRANSFER_EVENTS: Mapping[str, tuple[type[OfTransfer], str]] = {
-    "transfer.requested": (OfTransfer, "Units are reserved for a transfer to another location."),
-    "transfer.shipped": (OfTransfer, "The units have left the sending location."),
-    "transfer.shrunk": (OfTransfer, "A customer order needed units that had not left yet."),
-    "transfer.received": (OfTransfer, "Units have arrived or are missing."),
-    "transfer.cancelled": (
-        OfTransfer,
-        "The units stay at the sending location and are on sale there.",
-    ),
-    "transfer.late": (
-        OfTransfer,
-        "The units did not arrive in time: somebody has to look for them.",
-    ),
-}
-
-
-def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]]:
-    """The CloudEvents of what has happened between two images of a transfer."""
-    return [
-        _cloud_event(
-            TRANSFERS,
-            after.transfer_id,
-            after.version,
-            index,
-            entry,
-            OfTransfer(
-                transfer_id=after.transfer_id,
-                transfer_version=after.version,
-                state=after.state,
-                from_location_id=after.from_location_id,
-                to_location_id=after.to_location_id,
-                expected_at=after.expected_at,
-                actor=entry.actor,
-                open=[
-                    SkuUnits(sku=line.sku, quantity=line.open) for line in after.lines if line.open
-                ],
-                **entry.detail,
-            ),
-        )
-        for index, entry in enumerate(after.since(before))
-    ]
-
-
 def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
     """The CloudEvents between two versions of an order, oldest first."""
     return [
@@ -485,12 +485,13 @@ def of_change(before: Order | None, after: Order) -> list[dict[str, Any]]:
 def _event(order: Order, entry: OrderEntry, index: int) -> dict[str, Any]:
     shape, _ = EVENTS[entry.event]
     data = shape.model_validate({**_of_order(order, entry), **_detail(order, entry)})
-    return _cloud_event(SOURCE, order.order_id, order.version, index, entry, data)
+    return cloud_event(SOURCE, order.order_id, order.version, index, entry, data)
 
 
-def _cloud_event(
+def cloud_event(
     source: str, subject: str, version: int, index: int, entry: OrderEntry, data: Answer
 ) -> dict[str, Any]:
+    """The CloudEvent of an entry of an order or a transfer (``subject``)."""
     return {
         "specversion": "1.0",
         "id": f"{subject}@{version}.{index}",

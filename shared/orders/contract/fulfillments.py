@@ -1,17 +1,21 @@
 """Requests and answers of fulfillments."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.orders.contract.common import MOST_LINES, LineUnits, Words
 from shared.orders.model import (
+    ClaimOwner,
     Fulfillment,
     FulfillmentState,
     LocationReason,
     Method,
+    ReceivedUnits,
     Rejection,
-    allowed_actions,
+    Resolution,
+    owner_of_claim,
+    parcel_actions,
 )
 from shared.web.contract import (
     Answer,
@@ -42,6 +46,20 @@ class FulfillmentPromise(Answer):
     """When a pickup is promised to be ready."""
     deliver_by: Instant | None = None
     """When the delivery is promised."""
+
+
+class ClaimAnswer(Answer):
+    """An open claim: somebody decides what happens with the units of the parcel."""
+
+    reason: Literal["lost", "returned_to_sender"]
+    """Why the claim is open."""
+    owner: ClaimOwner
+    """Who must act: `location` receives the returned parcel, `customer_service` resolves the
+    claim."""
+    deadline: Instant
+    """When the owner is reminded."""
+    received_at: Instant | None = None
+    """When the location has received the returned parcel."""
 
 
 class FulfillmentPart(Answer):
@@ -75,6 +93,10 @@ class FulfillmentPart(Answer):
     """The code that the shopper says when collecting the goods; for callers who may read orders."""
     arrived_at: Instant | None = None
     """When the shopper came to collect the goods."""
+    delivered_at: Instant | None = None
+    """When the carrier delivered the parcel."""
+    claim: ClaimAnswer | None = None
+    """The open claim of a parcel that is lost or came back."""
 
 
 def part_answer(fulfillment: Fulfillment, *, code: bool = False) -> FulfillmentPart:
@@ -93,13 +115,26 @@ def part_answer(fulfillment: Fulfillment, *, code: bool = False) -> FulfillmentP
             deliver_by=fulfillment.deliver_by,
         ),
         deadline=fulfillment.deadline if fulfillment.is_open else None,
-        allowed=list(allowed_actions(fulfillment)),
+        allowed=list(parcel_actions(fulfillment)),
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
         assignee=fulfillment.assignee,
         code=fulfillment.code if code else None,
         arrived_at=fulfillment.arrived_at if fulfillment.is_open else None,
+        delivered_at=fulfillment.delivered_at,
+        claim=_claim_answer(fulfillment),
+    )
+
+
+def _claim_answer(part: Fulfillment) -> ClaimAnswer | None:
+    if not part.claimed or part.deadline is None:
+        return None
+    return ClaimAnswer(
+        reason="lost" if part.state == "lost" else "returned_to_sender",
+        owner=owner_of_claim(part),
+        deadline=part.deadline,
+        received_at=part.received_at,
     )
 
 
@@ -163,10 +198,36 @@ class ArrivedInput(Input):
 class ShipInput(HandOverInput):
     """The parcel that is handed to the carrier."""
 
-    carrier: Words
-    """Name of the carrier."""
-    tracking: Words
-    """The carrier's tracking number."""
+    carrier: Words | None = None
+    """Name of the carrier; default: that of the label that was bought."""
+    tracking: Words | None = None
+    """The carrier's tracking number; default: that of the label that was bought."""
+
+
+class ReceivedLine(LineUnits):
+    """Units of a returned parcel."""
+
+    condition: Literal["sellable", "damaged", "missing"] = "sellable"
+    """Whether the units can be sold again; `missing`: they are not in the parcel."""
+
+    def received(self) -> ReceivedUnits:
+        condition = None if self.condition == "missing" else self.condition
+        return ReceivedUnits(self.line_id, self.quantity, condition)
+
+
+class ReceiveInput(Input):
+    """A returned parcel that its sender has received."""
+
+    lines: Annotated[list[ReceivedLine], Field(min_length=1, max_length=MOST_LINES)] | None = None
+    """Each unit of the parcel with its condition; default: all units, sellable."""
+
+
+class ResolveInput(Input):
+    """What happens with the units of a parcel that is lost or came back."""
+
+    resolution: Resolution
+    """`resend`: the units are routed again, in the same order. `refund`: they count as cancelled,
+    and what was charged for them is due back. `found`: the shopper has the parcel after all."""
 
 
 class CancelFulfillmentInput(Input):

@@ -16,6 +16,15 @@ from shared.orders.model.cancelling import cancel, cancel_fulfillment
 from shared.orders.model.change import OrderChange, combine, sum_effects, with_fulfillment
 from shared.orders.model.contacts import NO_CONTACTS, Collector, Contacts
 from shared.orders.model.deadlines import act_on_deadlines
+from shared.orders.model.delivering import (
+    ClaimOwner,
+    ReceivedUnits,
+    follow_parcel,
+    owner_of_claim,
+    parcel_actions,
+    receive_parcel,
+    resolve_claim,
+)
 from shared.orders.model.fulfilling import (
     accept_as_rival,
     advance,
@@ -28,6 +37,7 @@ from shared.orders.model.fulfilling import (
 from shared.orders.model.laws import LawBroken, check
 from shared.orders.model.offering import offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
+    CLAIMED,
     HANDED_OVER,
     IN_HAND,
     NO_PAST,
@@ -51,6 +61,7 @@ from shared.orders.model.order import (
     Past,
     Rejection,
     ReleaseReason,
+    Resolution,
     Return,
     Returned,
     ReturnLine,
@@ -66,6 +77,7 @@ from shared.orders.model.returning import take_back
 from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 
 __all__ = [
+    "CLAIMED",
     "HANDED_OVER",
     "IN_HAND",
     "NO_CONTACTS",
@@ -76,6 +88,7 @@ __all__ = [
     "UNPICKED",
     "Buyer",
     "Claim",
+    "ClaimOwner",
     "Collector",
     "Condition",
     "Contacts",
@@ -95,10 +108,12 @@ __all__ = [
     "Past",
     "Payment",
     "PaymentStatus",
+    "ReceivedUnits",
     "Rejection",
     "ReleaseReason",
     "Report",
     "ReportKind",
+    "Resolution",
     "Return",
     "ReturnLine",
     "ReturnState",
@@ -116,19 +131,24 @@ __all__ = [
     "check",
     "combine",
     "decision_id",
+    "follow_parcel",
     "missing",
     "offer",
     "open_offer_to",
     "owed",
+    "owner_of_claim",
+    "parcel_actions",
     "place",
     "placed_totals",
     "promised_dates",
+    "receive_parcel",
     "receive_supply",
     "record_delays",
     "reject",
     "release_missing",
     "remaining_totals",
     "report",
+    "resolve_claim",
     "settle",
     "split_past",
     "sum_effects",

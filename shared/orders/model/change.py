@@ -67,7 +67,13 @@ def split(order: Order, part: Fulfillment, units: Mapping[str, int]) -> Order:
         raise InvalidRequest(
             "nothing is handed over", [{"path": "$.lines", "message": "no units are named"}]
         )
-    other = replace(part, fulfillment_id=order.next_fulfillment_id, lines=other_lines)
+    other = replace(
+        part,
+        fulfillment_id=order.next_fulfillment_id,
+        lines=other_lines,
+        carrier=None,  # a label that was bought is that of the first parcel
+        tracking=None,
+    )
     order = with_fulfillment(order, replace(part, lines=own_lines))
     return replace(order, fulfillments=(*order.fulfillments, other))
 

@@ -15,6 +15,7 @@ from shared.orders.model.change import (
     with_fulfillment,
     with_line,
 )
+from shared.orders.model.delivering import remind_of_claim
 from shared.orders.model.fulfilling import reject
 from shared.orders.model.order import (
     IN_HAND,
@@ -59,6 +60,7 @@ def act_on_deadlines(
     - An authorization that is about to run out is asked for again, and ends when it has run out:
       the order waits for a payment then.
     - An order that is not paid in time is cancelled.
+    - Whoever owns a claim is reminded every day.
     - A return that does not come expires; one that is under way or waits to be inspected for too
       long is reminded of.
 
@@ -79,6 +81,8 @@ def act_on_deadlines(
             limits = terms_at(part.location_id) if terms_at else terms
             change = _expire_or_remind(change, part, now, limits, opened)
             remaining -= len(part.lines)
+        elif part.claimed and _due(part.deadline, now):
+            change = replace(change, order=remind_of_claim(change.order, part, now, terms))
     for line in order.lines:
         if remaining > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
             change = _retry_or_give_up(change, line.line_id, now, terms)

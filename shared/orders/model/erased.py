@@ -135,4 +135,5 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
                 payment.pop("reference", None)
         for name in ("ship_to", "bill_to", "collector", "gift_message"):
             document.pop(name, None)
-    return json.dumps(_without(document, {"tracking"}, free=False), separators=(",", ":"))
+    cleared = _without(document, {"tracking", "tracking_url"}, free=False)
+    return json.dumps(cleared, separators=(",", ":"))

@@ -26,17 +26,26 @@ def check(order: Order) -> None:
     for line in order.lines:
         if clause := _broken(line, held[line.line_id], handed_over[line.line_id]):
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: {clause}")
-    for part in order.fulfillments:
-        if part.is_open and (part.deadline is None or not part.lines):
-            raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
-    for each in order.returns:
-        if each.state in {"authorized", "scanned", "received"} and each.deadline is None:
-            raise LawBroken(f"the return {each.return_id} has no deadline")
+    if clause := _without_deadline(order):
+        raise LawBroken(clause)
     for line in order.lines:
         if returnable(order, line) < 0:
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: too much is returned")
     if clause := _broken_ledger(order):
         raise LawBroken(f"order {order.order_id}: {clause}")
+
+
+def _without_deadline(order: Order) -> str | None:
+    """What is unfinished and nobody is reminded of; None when there is nothing."""
+    for part in order.fulfillments:
+        if part.is_open and (part.deadline is None or not part.lines):
+            return f"open fulfillment {part.fulfillment_id} has no deadline or no lines"
+        if part.claimed and part.deadline is None:
+            return f"the claim of fulfillment {part.fulfillment_id} has no deadline"
+    for each in order.returns:
+        if each.state in {"authorized", "scanned", "received"} and each.deadline is None:
+            return f"the return {each.return_id} has no deadline"
+    return None
 
 
 def _broken_ledger(order: Order) -> str | None:

@@ -7,6 +7,8 @@ TRANSITIONS has the states of a fulfillment:
              pick and pack may be skipped; every state before the hand-over may be rejected or
              cancelled
 
+What carriers report of a parcel that was shipped, and how a claim ends: delivering.py.
+
 Every state before the last has a deadline; deadlines.py acts on those that have passed. Only a
 person releases picked units, never a deadline.
 """
@@ -31,6 +33,11 @@ FulfillmentState = Literal[
     "packed",
     "ready",
     "shipped",
+    "delivered",
+    "lost",
+    "returned_to_sender",
+    "resent",
+    "refunded",
     "collected",
     "rejected",
     "expired",
@@ -104,7 +111,19 @@ IN_HAND: frozenset[FulfillmentState] = frozenset({"picked", "packed", "ready"})
 """The states in which a person has the units in hand and only a person may release them."""
 
 
-HANDED_OVER: frozenset[FulfillmentState] = frozenset({"shipped", "collected"})
+HANDED_OVER: frozenset[FulfillmentState] = frozenset(
+    {"shipped", "collected", "delivered", "lost", "returned_to_sender"}
+)
+"""The states whose units count as fulfilled. Those of a claim count until it is resolved: units
+that are resent or refunded do not."""
+
+
+CLAIMED: frozenset[FulfillmentState] = frozenset({"lost", "returned_to_sender"})
+"""The states in which somebody must resolve a claim."""
+
+
+Resolution = Literal["resend", "refund", "found"]
+"""How a claim ends. ``found``: the shopper has the parcel after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +240,15 @@ class Fulfillment:
     tracking: str | None = None
     rivals: tuple[str, ...] = ()
     """Other locations that may accept it while it is offered."""
+    scans: tuple[str, ...] | None = None
+    """What carriers have reported of the parcel under way, each once; None: nothing yet."""
+    delivered_at: datetime | None = None
+    lost_at: datetime | None = None
+    returned_at: datetime | None = None
+    """The dates of carriers: the first delivery, the latest loss and return to the sender."""
+    received_at: datetime | None = None
+    """When the sender has received the returned parcel."""
+    resolution: Resolution | None = None
     handed_over_at: datetime | None = None
     assignee: str | None = None
     """The person who does the work."""
@@ -232,6 +260,11 @@ class Fulfillment:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the parcel is lost or came back, and nobody has resolved that yet."""
+        return self.state in CLAIMED
 
     @property
     def stuck(self) -> bool:
@@ -351,6 +384,8 @@ class Order:
         """The state of the whole order: the first that applies, exceptions before progress."""
         unfinished = sum(line.open + line.backordered for line in self.lines)
         fulfilled = any(line.fulfilled for line in self.lines)
+        if any(part.claimed for part in self.fulfillments):
+            return "exception"
         if not unfinished:
             return "fulfilled" if fulfilled else "cancelled"
         if any(line.unassigned for line in self.lines) or any(f.stuck for f in self.fulfillments):
@@ -365,7 +400,7 @@ class Order:
     @property
     def deadline(self) -> datetime | None:
         """The earliest deadline of the order; None when nothing is unfinished."""
-        deadlines = [part.deadline for part in self.fulfillments if part.is_open]
+        deadlines = [part.deadline for part in self.fulfillments if part.is_open or part.claimed]
         deadlines += [line.deadline for line in self.lines if line.unassigned or line.backordered]
         deadlines += [each.deadline for each in self.returns]
         if self.is_unfinished:

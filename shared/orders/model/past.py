@@ -7,6 +7,9 @@ from shared.orders.model.order import HANDED_OVER, Order, Past
 
 KEPT_ENTRIES = 20
 """The least number of history entries that stay in the order."""
+KEPT_PARCELS = 20
+"""Parcels under way that stay in the order, the newest: carriers report what becomes of them.
+Reports of an older one change nothing."""
 
 
 def split_past(before: Order, order: Order) -> tuple[Order, Order]:
@@ -18,10 +21,17 @@ def split_past(before: Order, order: Order) -> tuple[Order, Order]:
     new_entries = order.history_length - before.history_length
     keep = max(KEPT_ENTRIES, new_entries)
     unchanged = {part.fulfillment_id: part for part in before.fulfillments}
+    under_way = [
+        part.fulfillment_id
+        for part in order.fulfillments
+        if part.state == "shipped" and part.tracking
+    ]
+    kept = frozenset(under_way[-KEPT_PARCELS:])
     closed = [
         part
         for part in order.fulfillments
-        if not part.is_open and unchanged.get(part.fulfillment_id) == part
+        if not (part.is_open or part.claimed or part.fulfillment_id in kept)
+        and unchanged.get(part.fulfillment_id) == part
     ]
     closed_ids = {part.fulfillment_id for part in closed}
     others = tuple(part for part in order.fulfillments if part.fulfillment_id not in closed_ids)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.orders.model.order import FulfillmentState, Order
+from shared.orders.model.order import HANDED_OVER, IN_HAND, FulfillmentState, Order
 
-DONE: frozenset[FulfillmentState] = frozenset({"picked", "packed", "ready", "shipped", "collected"})
+DONE: frozenset[FulfillmentState] = frozenset({*IN_HAND, *HANDED_OVER, "resent", "refunded"})
 MISSED = frozenset({"not_found", "mismatch"})
 
 

@@ -9,6 +9,7 @@ from shared.locations.model import (
     ServiceLevel,
     add_opening_time,
     carrier_pickup,
+    delivery,
 )
 from shared.orders.model import Method, Order, Parcel, Taken
 from shared.orders.sourcing.supply import Supply, km_to
@@ -63,11 +64,13 @@ def parcel(
     location = supply.locations[location_id]
     limits = supply.order_policy.limits(location, service_level)
     ready = supply.ready_by(location_id, now, sum(taken.quantity for taken in lines))
-    deliver_by = None
+    deliver_by: datetime | None = None
     if method == "ship" and ready is not None:
         days = carrier_days(supply.policy, service_level, km_to(location, supply.destination))
         leaves = carrier_pickup(location, ready, service_level)
-        deliver_by = None if days is None or leaves is None else leaves + timedelta(days=days)
+        if days is not None and leaves is not None:
+            country = supply.destination.country if supply.destination else None
+            deliver_by = delivery(location, leaves, days, service_level, country)
     return Parcel(
         location_id=location_id,
         method=method,

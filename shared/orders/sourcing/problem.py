@@ -11,12 +11,15 @@ from shared.locations.model import (
     Location,
     ServiceLevel,
     carrier_pickup,
+    delivery,
     ready_by,
 )
 from shared.orders.model import Line, Order
+from shared.orders.sourcing.plan import carrier_days
 from shared.orders.sourcing.supply import Supply, km_to, next_deliveries
 from shared.routing.model import decision as routing
 from shared.routing.model.decision import Candidate, Destination, Problem
+from shared.routing.model.policy import Policy
 
 KG_UNKNOWN = 0.5
 """The mass of a SKU that is not in the catalog."""
@@ -47,6 +50,7 @@ def problem(order: Order, supply: Supply, now: datetime) -> Problem:
                 service_level=order.service_level,
                 unpicked=supply.unpicked.get(location_id, 0),
                 shelf=shelf_facts(location_id, stock[location_id], supply, now),
+                policy=supply.policy,
             )
             for location_id in sorted(stock)
         ),
@@ -125,20 +129,25 @@ def candidate(
     service_level: ServiceLevel = "standard",
     unpicked: int = 0,
     shelf: Mapping[str, Any] = NO_FACTS,
+    policy: Policy,
 ) -> Candidate:
     """A location as the router sees it: its distance, and when the carrier could have ``units``
-    that are picked after the ``unpicked`` units before them; with the ``shelf_facts``."""
+    that are picked after the ``unpicked`` units before them; with the ``shelf_facts``. Days on
+    which the carrier does not deliver are a delay as well."""
     ready = ready_by(location, now, units + unpicked)
     leaves = carrier_pickup(location, ready, service_level) if ready else None
     unable: routing.Obstacle | None = None
     if leaves is None:
         unable = "closed" if location.capacity_per_hour else "no_capacity"
     delay = midnights(location, now, leaves) if leaves else 0
+    km = km_to(location, destination)
+    if leaves and service_level in location.calendars:
+        delay += _days_of_rest(location, leaves, service_level, destination, km, policy)
     most = location.most_unpicked
     return Candidate(
         location_id=location.location_id,
         kind=location.type,
-        km=km_to(location, destination),
+        km=km,
         ship=location.ship,
         pickup=location.pickup,
         stock=stock,
@@ -148,6 +157,23 @@ def candidate(
         free=None if most is None else max(0, most - unpicked),
         **shelf,
     )
+
+
+def _days_of_rest(
+    location: Location,
+    leaves: datetime,
+    service_level: ServiceLevel,
+    destination: Destination | None,
+    km: float,
+    policy: Policy,
+) -> int:
+    """The days until the delivery on which the carrier does not deliver."""
+    days = carrier_days(policy, service_level, km)
+    if days is None:
+        return 0
+    country = destination.country if destination else None
+    arrives = delivery(location, leaves, days, service_level, country)
+    return midnights(location, leaves, arrives) - days
 
 
 def _delayed_by(

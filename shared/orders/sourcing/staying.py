@@ -117,7 +117,7 @@ def problem(order: Order, parts: Sequence[Fulfillment], supply: Supply, now: dat
         known = candidates.get(location_id)
         more = known.stock if known is not None and location_id not in removed else {}
         location = supply.locations[location_id]
-        current = known or candidate(location, {}, 1, asked.destination, now)
+        current = known or candidate(location, {}, 1, asked.destination, now, policy=asked.policy)
         stock = {sku: max(units, own.get(sku, 0)) for sku, units in {**own, **more}.items()}
         current = with_shelf_facts(replace(current, stock=stock), freed, now)
         candidates[location_id] = _as_promised(current, parts, supply, asked, now)

@@ -101,6 +101,7 @@ def parcel_on_arrival(order: Order, wait: Wait, supply: Supply) -> tuple[Parcel,
         supply.destination,
         at,
         service_level=order.service_level,
+        policy=supply.policy,
     )
     asked = Problem(
         lines=(routing_line(line, supply.products.get(line.sku)),),

@@ -7,6 +7,9 @@
     pk ORDER#<order_id>   sk ASKED#<name>           names a request that was about the order
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
                              ... #<location_id>     the same for a rival that may accept it
+    pk ORDER#<order_id>   sk LABEL#<reference>      the purchase of a carrier's label (labels.py)
+    pk TRACKING#<hash>    sk PARCEL#<fulfillment_id>, EARLY#<digest>   parcels by tracking number,
+                                                    and events before shipment (tracking.py)
     pk IDEM#<name>        sk IDEM                   an answered request, kept for 30 days
     pk SUPPLY#<sku>#<location>   sk <since>#<order_id>#<line_id>#<reference>   a claim on supply of
                                                     a position, the longest waiting line first
@@ -47,6 +50,13 @@ from shared.orders.store.reads import (
     with_contacts,
     with_past,
 )
+from shared.orders.store.tracking import (
+    drop_early,
+    find_tracked,
+    keep_early,
+    newly_shipped,
+    tracking_key,
+)
 
 __all__ = [
     "NotWritten",
@@ -57,9 +67,13 @@ __all__ = [
     "StoredAnswer",
     "commit",
     "decision",
+    "drop_early",
     "find",
+    "find_tracked",
     "first_decisions_since",
+    "keep_early",
     "look_up",
+    "newly_shipped",
     "order_id_of_request",
     "order_items",
     "order_of_fulfillment",
@@ -77,6 +91,7 @@ __all__ = [
     "reserved_by_open",
     "reserved_by_transfer",
     "to_plain",
+    "tracking_key",
     "unpicked_orders",
     "waiting_lines",
     "with_contacts",

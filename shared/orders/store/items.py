@@ -51,6 +51,10 @@ DATES_OF_FULFILLMENT = (
     "deadline",
     "handed_over_at",
     "arrived_at",
+    "delivered_at",
+    "lost_at",
+    "returned_at",
+    "received_at",
 )
 
 
@@ -159,6 +163,7 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
                 for held in row["lines"]
             ),
             "rivals": tuple(row.get("rivals", ())),
+            "scans": tuple(row["scans"]) if row.get("scans") else None,
             **_instants(row, *DATES_OF_FULFILLMENT),
         }
     )

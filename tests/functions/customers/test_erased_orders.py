@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from functions.orders import api
+from shared.aws.clients import client
+from shared.carriers.model import Label
 from shared.customers import store as customers
 from shared.customers.store import Act
 from shared.locations import store as locations
 from shared.orders import buyers, changing, erasing, model, store
 from shared.orders.model import Order
+from shared.orders.store import labels
 from shared.schema import TABLES
 from tests.functions.customers.conftest import Jobs
 from tests.functions.customers.test_customers_api import call as ask_customers
@@ -350,3 +353,22 @@ def test_an_order_that_is_not_stored_before_the_erasure_is_refused_and_placed_an
             assert jobs.work() == []
     assert customers.profile_exists(second["profile_id"]) == second["profile_id"]
     shop.laws()
+
+
+def test_a_label_is_erased_with_its_document(jobs: Jobs) -> None:
+    order = placed()
+    (part, *_) = order["fulfillments"]
+    where = {"LocationConstraint": "eu-central-1"}
+    client("s3").create_bucket(Bucket="labels", CreateBucketConfiguration=where)
+    reference = labels.reference_of(part["fulfillment_id"], 1)
+    begun = labels.begin(reference, shop.NOW, None)
+    assert begun is not None
+    label = Label("l-1", "UPS", "track-77", 770, "USD", b"")
+    assert labels.note_label(begun, label, b"%PDF Zoe Quill")
+    assert labels.document(reference) == b"%PDF Zoe Quill"
+    erase(jobs, order["profile_id"])
+    assert labels.document(reference) is None
+    assert not [row for row in shop.items("orders") if row["sk"].startswith("LABEL#")]
+    # A buyer who is still at work leaves nothing behind.
+    assert not labels.note_label(begun, label, b"%PDF Zoe Quill")
+    assert labels.document(reference) is None

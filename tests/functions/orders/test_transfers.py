@@ -16,7 +16,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.orders import store
-from shared.orders.contract import events
+from shared.orders.contract import transfer_events
 from shared.orders.model.transfers import GRACE, PATIENCE
 from shared.orders.store import transfers
 from tests.support import shop
@@ -103,7 +103,7 @@ def test_units_leave_are_expected_and_arrive() -> None:
     status, read = call("get_transfer", path=f"/v1/transfers/{transfer['transfer_id']}")
     assert (status, read) == (200, received)
     found = transfers.find(transfer["transfer_id"])
-    told = events.of_transfer(None, found)
+    told = transfer_events.of_transfer(None, found)
     assert [event["type"] for event in told] == [
         "transfer.requested",
         "transfer.shipped",
@@ -119,13 +119,13 @@ def test_a_long_history_moves_beside_the_transfer_and_is_read_whole(
     shop.stocked({"L": {"denver": 40}})
     transfer = asked({"lines": [{"sku": "L", "quantity": 40}]})
     name = transfer["transfer_id"]
-    told, before = events.of_transfer(None, transfers.find(name)), transfers.find(name)
+    told, before = transfer_events.of_transfer(None, transfers.find(name)), transfers.find(name)
     some = {"lines": [{"sku": "L", "quantity": 1}], "final": False}
     answers = [done("ship", transfer)]
-    told += events.of_transfer(before, before := transfers.find(name))
+    told += transfer_events.of_transfer(before, before := transfers.find(name))
     for number in range(30):
         answers.append(done("receive", transfer, some, key=f"{number}"))
-        told += events.of_transfer(before, before := transfers.find(name))
+        told += transfer_events.of_transfer(before, before := transfers.find(name))
     (item,) = (row for row in shop.items("orders") if row["sk"] == "TRANSFER")
     assert len(item["history"]) < 15
     assert item["past"]["parts"] > 1

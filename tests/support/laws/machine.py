@@ -324,6 +324,39 @@ class Machine(Laws):
             overdue = partial(model.act_on_deadlines, now=now)
             self.done(partial(changing.change, order_id, overdue, now), SWEEPS)
 
+    # Parcels under way
+
+    @precondition(lambda self: self.placed)
+    @rule(
+        which=any_of,
+        status=st.sampled_from(["in_transit", "delivered", "lost", "lost", "returned_to_sender"]),
+        late=minutes,
+    )
+    def a_carrier_reports(self, which: int, status: Any, late: int) -> None:
+        at = self.now - timedelta(minutes=late)
+
+        def decide(order: Order) -> model.OrderChange | None:
+            if not order.fulfillments:
+                return None
+            part = order.fulfillments[which % len(order.fulfillments)]
+            return model.follow_parcel(order, part.fulfillment_id, status, at, self.now, "carrier")
+
+        self.changed(which, decide)
+
+    @precondition(lambda self: self.placed)
+    @rule(which=any_of, resolution=st.sampled_from(["receive", "resend", "refund", "found"]))
+    def end_a_claim(self, which: int, resolution: Any) -> None:
+        def decide(order: Order) -> model.OrderChange | None:
+            claims = [part for part in order.fulfillments if part.claimed]
+            if not claims:
+                return None
+            name = claims[which % len(claims)].fulfillment_id
+            if resolution == "receive":
+                return model.receive_parcel(order, name, None, self.now, "store")
+            return model.resolve_claim(order, name, resolution, self.now, "agent")
+
+        self.changed(which, decide)
+
     # A bad day
 
     @rule(

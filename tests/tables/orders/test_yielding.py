@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import OutOfStock
 from shared.orders import changing, model, placing, shortfalls, store
-from shared.orders.contract import events
+from shared.orders.contract import transfer_events
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Order, transfers
 from shared.orders.model.transfers import Transfer, TransferLine
@@ -56,7 +56,7 @@ def test_a_customer_has_the_units_of_a_transfer_that_has_not_left() -> None:
     ]
     after = transfers_store.find("t-1")
     assert (after.state, after.lines[0].open, after.lines[0].cancelled) == ("requested", 3, 2)
-    (told,) = events.of_transfer(before, after)
+    (told,) = transfer_events.of_transfer(before, after)
     assert (told["type"], told["data"]["shrunk"]) == (
         "transfer.shrunk",
         [{"sku": "A", "quantity": 2}],

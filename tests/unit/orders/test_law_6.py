@@ -22,6 +22,7 @@ from shared.orders.model import (
     Order,
     OrderChange,
     Parcel,
+    ReceivedUnits,
     Rejection,
     Report,
     Returned,
@@ -32,10 +33,13 @@ from shared.orders.model import (
     cancel,
     cancel_fulfillment,
     check,
+    follow_parcel,
     offer,
     place,
+    receive_parcel,
     reject,
     report,
+    resolve_claim,
     settle,
     take_back,
 )
@@ -201,6 +205,47 @@ class Life(RuleBasedStateMachine):
         where = data.draw(st.sampled_from(LOCATIONS))
         self.tried(lambda: take_back(self.order, where, rows, self.now, "x"))
 
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(
+        data=st.data(),
+        status=st.sampled_from(
+            ["in_transit", "delivered", "lost", "lost", "returned_to_sender", "exception"]
+        ),
+        late=st.integers(0, 3),
+    )
+    def a_carrier_reports(self, data: st.DataObject, status: Any, late: int) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        at = self.now - timedelta(hours=late)
+        change = follow_parcel(self.order, found.fulfillment_id, status, at, self.now, "carrier")
+        if change is not None:
+            self.commit(change)
+            again = follow_parcel(self.order, found.fulfillment_id, status, at, self.now, "carrier")
+            assert again is None, f"{status} counts twice"
+
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(data=st.data())
+    def the_sender_receives(self, data: st.DataObject) -> None:
+        found = data.draw(st.sampled_from(self.order.fulfillments))
+        rows = [
+            ReceivedUnits(
+                held.line_id,
+                held.quantity,
+                data.draw(st.sampled_from(["sellable", "damaged", None])),
+            )
+            for held in found.lines
+        ]
+        self.tried(lambda: receive_parcel(self.order, found.fulfillment_id, rows, self.now, "x"))
+
+    @precondition(lambda self: any(found.claimed for found in self.order.fulfillments))
+    @rule(data=st.data(), resolution=st.sampled_from(["resend", "refund", "found"]))
+    def resolving(self, data: st.DataObject, resolution: Any) -> None:
+        found = data.draw(st.sampled_from([f for f in self.order.fulfillments if f.claimed]))
+        self.tried(
+            lambda: self.routed(
+                resolve_claim(self.order, found.fulfillment_id, resolution, self.now, "agent")
+            )
+        )
+
     @rule(
         kind=st.sampled_from(
             ["authorized", "captured", "captured", "voided", "declined", "expired", "refunded"]
@@ -349,9 +394,11 @@ class Life(RuleBasedStateMachine):
             for entry in self.order.lines
             if entry.open or entry.backordered
         }
+        claims = [found.fulfillment_id for found in self.order.fulfillments if found.claimed]
         waiting = [each for each in self.order.returns if each.deadline is not None]
-        assert (self.order.deadline is None) == (not units and not waiting), (
-            f"deadline {self.order.deadline}, (open, backordered) units by line: {units}"
+        assert (self.order.deadline is None) == (not units and not waiting and not claims), (
+            f"deadline {self.order.deadline}, (open, backordered) units by line: {units},"
+            f" claims: {claims}"
         )
 
     @invariant()

@@ -2,20 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from shared.availability.model.pack import Pack, PackRow
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
-from shared.locations.model import ServiceLevel
+from shared.locations.model import DAYS, CarrierCalendar, ServiceLevel
 from shared.orders import model, sourcing
 from shared.orders.model import Order
 from shared.orders.sourcing import Supply, refusing
 from shared.routing.model.decision import Destination
 from shared.routing.model.filter import filter_candidates
 from shared.routing.model.policy import DEFAULT_POLICY
-from shared.routing.model.route import route
+from shared.routing.model.route import replay, route
 from shared.stock.model.rules import FloorFacts
 from tests.support.places import hours, place
 from tests.unit.orders.orders import line, order
@@ -24,6 +25,7 @@ NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)  # a Friday, 11:00 in Denver
 DENVER = Destination(39.7392, -104.9903, "80202", "US")
 STORE = place("denver", hours=hours(every="09:00-18:00"))
 FAR = place("omaha", latitude=41.2565, longitude=-95.9345)
+ZONE = ZoneInfo("America/Denver")
 DUE = NOW + timedelta(days=3)
 
 
@@ -95,7 +97,7 @@ def test_a_candidate_says_what_it_can_do_in_time(
     changes: dict[str, object], unable: str | None, days: int
 ) -> None:
     location = replace(STORE, **changes)  # type: ignore[arg-type]
-    found = sourcing.candidate(location, {"A": 1}, 1, DENVER, NOW)
+    found = sourcing.candidate(location, {"A": 1}, 1, DENVER, NOW, policy=DEFAULT_POLICY)
     assert (found.unable, found.delay_days) == (unable, days)
 
 
@@ -118,7 +120,9 @@ def test_a_parcel_leaves_behind_what_waits_and_with_the_next_carrier(
     changes: dict[str, object], unpicked: int, days: int, why: str | None
 ) -> None:
     location = replace(STORE, **changes)  # type: ignore[arg-type]
-    found = sourcing.candidate(location, {"A": 1}, 1, DENVER, NOW, unpicked=unpicked)
+    found = sourcing.candidate(
+        location, {"A": 1}, 1, DENVER, NOW, unpicked=unpicked, policy=DEFAULT_POLICY
+    )
     assert (found.unable, found.delay_days, found.delayed_by) == (None, days, why)
 
 
@@ -234,3 +238,30 @@ def test_a_line_is_collected_only_where_orders_are_handed_over() -> None:
         "$.lines[0].location_id",
         "$.lines[1].location_id",
     ]
+
+
+WEEKDAYS = CarrierCalendar(frozenset(DAYS[:5]), frozenset(DAYS[:5]), holidays=True)
+
+
+@pytest.mark.parametrize(
+    ("days_on", "rest"),
+    [(0, 2), (1, 2), (3, 0), (4, 0), (5, 1), (6, 3)],  # Thanksgiving is November 26
+)
+def test_days_of_rest_delay_the_decision_and_the_promise_alike(days_on: int, rest: int) -> None:
+    now = NOW + timedelta(days=days_on)
+    one = started(line("1", "A", 1))
+    promised = {}
+    for name, calendars in (("every day", {}), ("weekdays", {"standard": WEEKDAYS})):
+        at_store = {"denver": place("denver", calendars=calendars)}
+        asked = sourcing.problem(one, replace(supply(denver=9), locations=at_store), now)
+        decision = route(asked)
+        (found,) = asked.candidates
+        (offer,) = sourcing.parcels(
+            decision, one, replace(supply(denver=9), locations=at_store), now
+        )
+        assert offer.deliver_by is not None
+        days = (offer.deliver_by.astimezone(ZONE).date() - now.astimezone(ZONE).date()).days
+        assert days == found.delay_days + 1  # the tariff of the nearest band is one day
+        assert replay(decision.to_bytes()).to_bytes() == decision.to_bytes()
+        promised[name] = days
+    assert promised["weekdays"] - promised["every day"] == rest
