@@ -97,6 +97,34 @@ class OfFulfillment(OfOrder):
     """The carrier's tracking number, once shipped."""
 
 
+class Ready(OfFulfillment):
+    """Goods wait to be collected. Whoever tells the shopper tells the code as well."""
+
+    code: str | None = None
+    """What the shopper says when collecting the goods."""
+
+
+class Assigned(OfFulfillment):
+    """Somebody does the work of the fulfillment."""
+
+    assignee: str | None = None
+    """The person; absent when the work was taken back."""
+
+
+class Arrived(OfFulfillment):
+    """The shopper has come to collect the goods."""
+
+    place: str | None = None
+    """Where the shopper waits."""
+
+
+class Noted(OfOrder):
+    """A note of the service."""
+
+    text: str
+    """The note."""
+
+
 class Offered(OfFulfillment):
     """A location is asked to serve units, with the dates that were promised."""
 
@@ -399,7 +427,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     ),
     "claim.resolved": (ClaimResolved, "The units of the parcel are sent again or refunded."),
     "claim.withdrawn": (ClaimWithdrawn, "The shopper has the parcel after all."),
-    "fulfillment.ready": (OfFulfillment, "The units are ready for pickup."),
+    "fulfillment.ready": (Ready, "The units are ready for pickup."),
+    "fulfillment.assigned": (Assigned, "A person was given the work of a fulfillment."),
+    "shopper.arrived": (Arrived, "The shopper has come to collect the goods."),
+    "order.noted": (Noted, "The service has written a note."),
     "fulfillment.collected": (OfFulfillment, "The shopper has collected the units."),
     "fulfillment.cancelled": (
         OfFulfillment,

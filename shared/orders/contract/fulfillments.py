@@ -87,13 +87,20 @@ class FulfillmentPart(Answer):
     """The carrier's tracking number, once shipped."""
     rivals: list[LocationId] | None = None
     """Other locations that may accept it; the first one to accept gets it."""
+    assignee: str | None = None
+    """The person who does the work."""
+    code: str | None = None
+    """The code that the shopper says when collecting the goods; for callers who may read orders."""
+    arrived_at: Instant | None = None
+    """When the shopper came to collect the goods."""
     delivered_at: Instant | None = None
     """When the carrier delivered the parcel."""
     claim: ClaimAnswer | None = None
     """The open claim of a parcel that is lost or came back."""
 
 
-def part_answer(fulfillment: Fulfillment) -> FulfillmentPart:
+def part_answer(fulfillment: Fulfillment, *, code: bool = False) -> FulfillmentPart:
+    """The answer; with ``code`` for callers who tell it to the shopper."""
     return FulfillmentPart(
         fulfillment_id=fulfillment.fulfillment_id,
         location_id=fulfillment.location_id,
@@ -112,6 +119,9 @@ def part_answer(fulfillment: Fulfillment) -> FulfillmentPart:
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
+        assignee=fulfillment.assignee,
+        code=fulfillment.code if code else None,
+        arrived_at=fulfillment.arrived_at if fulfillment.is_open else None,
         delivered_at=fulfillment.delivered_at,
         claim=_claim_answer(fulfillment),
     )
@@ -161,6 +171,28 @@ class HandOverInput(Input):
 
     lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None
     """The units handed over; default: all. Units left out stay as a fulfillment of their own."""
+
+
+class CollectInput(HandOverInput):
+    """The units that the shopper collects."""
+
+    code: Words | None = None
+    """The code that the shopper was told when the goods were ready; required where the order policy
+    says so."""
+
+
+class AssignInput(Input):
+    """Who does the work."""
+
+    to: Words | None = None
+    """The person; leave it out to take the work back."""
+
+
+class ArrivedInput(Input):
+    """Where the shopper waits."""
+
+    place: Words | None = None
+    """A bay or counter, or the car."""
 
 
 class ShipInput(HandOverInput):

@@ -115,10 +115,14 @@ class OrderPolicyInput(Answer):
     """The rules for times, in the order in which they apply; the last one that matches decides."""
     returns: ReturnTermsDocument = ReturnTermsDocument()
     """The terms for returns."""
+    code_required: Annotated[bool, Strict()] = False
+    """Whether goods are handed over only for the code that the shopper was told."""
 
     def policy(self) -> OrderPolicy:
         return OrderPolicy(
-            times=tuple(rule.rule() for rule in self.times), returns=self.returns.terms()
+            times=tuple(rule.rule() for rule in self.times),
+            returns=self.returns.terms(),
+            code_required=self.code_required,
         )
 
 
@@ -131,6 +135,8 @@ class OrderPolicyAnswer(Answer):
     """The rules for times."""
     returns: ReturnTermsDocument
     """The terms for returns."""
+    code_required: bool
+    """Whether goods are handed over only for the code that the shopper was told."""
 
 
 def policy_answer(policy: OrderPolicy) -> OrderPolicyAnswer:
@@ -138,6 +144,7 @@ def policy_answer(policy: OrderPolicy) -> OrderPolicyAnswer:
         version=policy.version,
         times=[_document(rule) for rule in policy.times],
         returns=_returns(policy.returns),
+        code_required=policy.code_required,
     )
 
 

@@ -26,8 +26,12 @@ from shared.orders.model.paying import WITH_REFERENCE
 PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
-FREE = frozenset({"order.cancelled", "order.changed", "refund.due"})
-"""Events whose reasons are free text; those of returns are as well."""
+FREE = frozenset(
+    {"order.cancelled", "order.changed", "order.noted", "refund.due", "shopper.arrived"}
+)
+"""Events that have free text; those of returns do as well."""
+TEXTS = frozenset({"place", "reason", "text"})
+"""The fields of events that are free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,11 @@ def _has_free_text(event: str) -> bool:
 
 
 def _without(value: Any, removed: Collection[str], *, free: bool) -> Any:
-    """A JSON value without the fields ``removed``; with ``free`` reasons are replaced by WORD."""
+    """A JSON value without the fields ``removed``; with ``free`` texts are replaced by WORD."""
     match value:
         case Mapping():
             return {
-                name: WORD if free and name == "reason" else _without(entry, removed, free=free)
+                name: WORD if free and name in TEXTS else _without(entry, removed, free=free)
                 for name, entry in value.items()
                 if name not in removed
             }
@@ -129,7 +133,7 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
         for payment in (document.get("payment"), *document.get("payments", [])):
             if isinstance(payment, dict):
                 payment.pop("reference", None)
-        for name in ("ship_to", "bill_to", "collector"):
+        for name in ("ship_to", "bill_to", "collector", "gift_message"):
             document.pop(name, None)
     cleared = _without(document, {"tracking", "tracking_url"}, free=False)
     return json.dumps(cleared, separators=(",", ":"))

@@ -208,6 +208,7 @@ class Line:
     claims: tuple[Claim, ...] = ()
     tax: int = 0
     credited: int = 0
+    gift_wrap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,12 @@ class Fulfillment:
     """When the sender has received the returned parcel."""
     resolution: Resolution | None = None
     handed_over_at: datetime | None = None
+    assignee: str | None = None
+    """The person who does the work."""
+    code: str | None = None
+    """What the shopper is told when the goods are ready, and says when collecting them."""
+    arrived_at: datetime | None = None
+    """When the shopper came to collect the goods."""
 
     @property
     def is_open(self) -> bool:

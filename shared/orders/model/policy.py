@@ -56,6 +56,8 @@ class OrderPolicy:
     version: int = 0
     times: tuple[TimeRule, ...] = ()
     returns: ReturnTerms = RETURN_TERMS
+    code_required: bool = False
+    """Whether goods are handed over only for the code that the shopper was told."""
 
     def limits(self, location: Location | None, service_level: ServiceLevel) -> TimeLimits:
         """The limits at a location; with None those of the order as a whole."""

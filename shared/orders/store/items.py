@@ -50,6 +50,7 @@ DATES_OF_FULFILLMENT = (
     "deliver_by",
     "deadline",
     "handed_over_at",
+    "arrived_at",
     "delivered_at",
     "lost_at",
     "returned_at",
@@ -124,7 +125,11 @@ def contacts_of_item(item: Mapping[str, Any] | None) -> Contacts:
     ship_to, bill_to = (_address(item.get(name)) for name in ("ship_to", "bill_to"))
     collector = item.get("collector")
     return Contacts(
-        ship_to, bill_to, Collector(**collector) if collector else None, item.get("delivery_note")
+        ship_to,
+        bill_to,
+        Collector(**collector) if collector else None,
+        item.get("delivery_note"),
+        item.get("gift_message"),
     )
 
 

@@ -63,6 +63,7 @@ def policy_of_item(item: dict[str, Any]) -> OrderPolicy:
             for row in item["times"]
         ),
         returns=_terms(item.get("returns", {})),
+        code_required=item.get("code_required", False),
     )
 
 
@@ -112,6 +113,7 @@ def put_policy(wanted: OrderPolicy, version: int | None, at: datetime, by: str) 
             "version": policy.version,
             "times": [_row(rule) for rule in policy.times],
             "returns": _returns_row(policy.returns),
+            "code_required": policy.code_required,
             "at": rfc3339(at),
             "by": by,
         }

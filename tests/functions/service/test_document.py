@@ -26,7 +26,7 @@ OPERATIONS = [
     for method, operation in methods.items()
 ]
 VERBS = (
-    "accept|bind|buy|cancel|change|collect|erase|export|extend|find|get|hold|judge|list|merge|open|"
+    "accept|assign|bind|buy|cancel|change|collect|erase|export|extend|find|get|hold|judge|list|merge|open|"
     "pack|pay|"
     "pick|ping|place|preview|promise|promote|publish|put|quote|ready|receive|record|reject|release|"
     "request|resolve|return|roll|run|send|ship|start|stop|subscribe|suggest|unmerge|delete"
