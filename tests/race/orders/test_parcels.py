@@ -1,5 +1,6 @@
 """Carriers, locations and agents at once about one parcel, on DynamoDB Local."""
 
+import time
 from collections import Counter
 from datetime import timedelta
 from functools import partial
@@ -7,12 +8,16 @@ from typing import Any
 
 import pytest
 
-from shared.carriers.model import CarrierStatus, TrackingEvent
-from shared.errors import InvalidTransition
+from shared.aws import s3
+from shared.carriers import port
+from shared.carriers.model import CarrierStatus, Consignment, Label, TrackingEvent
+from shared.errors import Busy, InvalidTransition
 from shared.orders import changing, model, parcels, store
+from shared.orders.labels import LabelWish, buy_label
 from shared.orders.model import Order
 from tests.support import shop
 from tests.support.buyers import answer, at_once, buy
+from tests.support.carriers import CONSIGNMENT, RECIPIENT
 from tests.support.shop import NOW, request
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
@@ -149,3 +154,42 @@ def test_a_delivery_and_a_resolution_at_once_are_one_of_the_two() -> None:
         assert (line.fulfilled, line.cancelled) == ((1, 0) if state == "delivered" else (0, 1))
         assert state in {"delivered", "refunded"}
     shop.laws()
+
+
+def test_one_label_is_bought_by_six_clerks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a key of its own; those who come while it is bought are told to try again."""
+    shop.stocked({"A": {"denver": 20}})
+    documents: dict[str, bytes] = {}
+    monkeypatch.setattr(s3, "put", lambda _, key, body, **__: documents.update({key: body}))
+    bought: list[str] = []
+    sell = port.label
+
+    def slowly(rate_id: str, consignment: Consignment) -> Label:
+        bought.append(consignment.reference)
+        time.sleep(0.05)
+        return sell(rate_id, consignment)
+
+    monkeypatch.setattr(port, "label", slowly)
+    wish = LabelWish(CONSIGNMENT.package, recipient=RECIPIENT)
+
+    def buy_one(name: str, clerk: int) -> str:
+        return buy_label(
+            f"{name}.1",
+            wish,
+            lambda _: None,
+            lambda label, _: label.tracking,
+            LATER,
+            f"clerk {clerk}",
+            request(f"label-{name}-{clerk}"),
+        )
+
+    for n in range(3):
+        name = f"o-{n}"
+        accepted(name)
+        answers = at_once([partial(buy_one, name, clerk) for clerk in range(6)])
+        told = {answer for answer in answers if isinstance(answer, str)}
+        (part,) = stored(name).fulfillments
+        assert told == {part.tracking}
+        assert {type(answer) for answer in answers} <= {str, Busy}
+    assert sorted(bought) == ["o-0.1.1", "o-1.1.1", "o-2.1.1"]
+    assert sorted(documents) == ["o-0/o-0.1.1", "o-1/o-1.1.1", "o-2/o-2.1.1"]
