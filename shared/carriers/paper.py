@@ -110,7 +110,11 @@ def table(
     """Rows below a header, which is repeated on each page. ``shares`` are the relative widths."""
     pdf.set_font(FONT, "", 9)
     with pdf.table(
-        col_widths=tuple(shares), line_height=5, padding=1, first_row_as_headings=True
+        col_widths=tuple(shares),
+        line_height=5,
+        padding=1,
+        first_row_as_headings=True,
+        text_align="LEFT",
     ) as cells:
         for row in (header, *rows):
             cells.row([printable(cell) for cell in row])

@@ -95,9 +95,9 @@ def packing_slip(
     paper.barcode(pdf, part.fulfillment_id, width=90)
     paper.rule(pdf)
     paper.text(pdf, words["from"], bold=True)
-    for line in (location.name, *location.lines, location.city or "", location.postal_code):
-        if line:
-            paper.text(pdf, line)
+    town = " ".join(filter(None, (location.city, location.region, location.postal_code)))
+    for line in (location.name, *location.lines, town, location.country):
+        paper.text(pdf, line)
     if recipient is not None:
         paper.gap(pdf)
         paper.text(pdf, words["ship_to"], bold=True)
