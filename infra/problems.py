@@ -63,6 +63,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
         "out_of_stock",
         *NO_SERVICE,
     ),
+    "listOrders": ("forbidden", "gone"),
     "getOrder": ("forbidden",),
     "getOrderDecision": ("forbidden", "gone"),
     "getOrderHistory": ("forbidden",),

@@ -22,8 +22,9 @@ RACES = 8
 """How often an order is planned again after a lost race for stock. The refusal is Busy then, or
 OutOfStock as soon as no stock remains."""
 
-BuyerLookup = Callable[[], tuple[Buyer, list[Part]]]
-"""Finds the buyer, and the conditions under which the order may be stored for that person."""
+BuyerLookup = Callable[[], tuple[Buyer, list[Part], tuple[str, ...]]]
+"""Finds the buyer, the conditions under which the order may be stored for that person, and the keys
+of the person's contacts (searching.contact_keys)."""
 AnswerOf = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
 
@@ -34,7 +35,7 @@ def place(
     actor: str,
     now: datetime,
     answer: AnswerOf,
-    buyer: BuyerLookup = lambda: (Buyer(), []),
+    buyer: BuyerLookup = lambda: (Buyer(), [], ()),
 ) -> str:
     """Place ``draft`` (its lines not open yet) once and return the answer; a replay gets the first
     answer, without a look-up of the buyer.
@@ -68,11 +69,11 @@ def _place_new(
     answer: AnswerOf,
     buyer: BuyerLookup,
 ) -> str:
-    person, conditions = buyer()
+    person, conditions, contacts = buyer()
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
-    start = model.place(replace(draft, buyer=person), now, actor)
+    start = model.place(replace(draft, buyer=person, contacts=contacts), now, actor)
     hold = _claimable_hold(draft, gathered.hold, now)
     if hold is not None and hold.promise is not None and "decision" in hold.promise:
         decisions = (hold.promise["decision"],)
@@ -98,8 +99,9 @@ def _place_new(
             raise _id_taken(draft.order_id)
         if not refused.learnt:
             # The buyer may have been erased since the look-up.
-            person, conditions = buyer()
-            start = replace(start, order=replace(start.order, buyer=person))
+            person, conditions, contacts = buyer()
+            order = replace(start.order, buyer=person, contacts=contacts)
+            start = replace(start, order=order)
         inputs = Inputs(supply, {**inputs.learnt, **after_lost_race(refused.learnt, race)})
     raise Busy("too many buyers of the same goods; trying again is safe")
 

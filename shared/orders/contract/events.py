@@ -54,6 +54,8 @@ class BoughtLine(Answer):
 class Placed(OfOrder):
     """The order is stored and its units are reserved."""
 
+    reference: str | None = None
+    """What the channel calls the order."""
     placed_at: Instant
     """When the order was placed."""
     service_level: ServiceLevel
@@ -375,6 +377,7 @@ def _detail(order: Order, entry: OrderEntry) -> dict[str, Any]:
     match entry.event:
         case "order.placed":
             return {
+                "reference": order.reference,
                 "placed_at": order.placed_at,
                 "service_level": order.service_level,
                 "lines": [

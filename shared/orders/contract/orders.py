@@ -12,6 +12,7 @@ from shared.locations.contract import Latitude, Longitude, PostalCode
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, LineUnits, Ordered, Words
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
+from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
     DeliveryPlace,
@@ -43,6 +44,8 @@ OrderId = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,59}$",
     ),
 ]
+
+Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class KnownCustomer(Input):
@@ -139,6 +142,9 @@ class OrderInput(Input):
 
     order_id: OrderId | None = None
     """The channel's own order id; default: an id derived from the Idempotency-Key."""
+    reference: Reference | None = None
+    """What the channel calls the order, such as its web order number. Orders are found by it; it
+    need not be unique."""
     channel: Channel
     """The selling channel; the client needs the scope `channel:<name>`."""
     customer: KnownCustomer | CustomerIdentity | None = None
@@ -202,6 +208,7 @@ class OrderInput(Input):
             service_level=self.service_level,
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,
+            reference=self.reference,
         )
 
 
@@ -264,6 +271,8 @@ class OrderAnswer(Answer):
 
     order_id: Id
     """The id of the order."""
+    reference: str | None = None
+    """What the channel calls the order."""
     channel: Channel
     state: OrderState
     """State of the order."""
@@ -286,6 +295,7 @@ class OrderAnswer(Answer):
 def order_answer(order: Order) -> OrderAnswer:
     return OrderAnswer(
         order_id=order.order_id,
+        reference=order.reference,
         channel=order.channel,
         state=order.state,
         placed_at=order.placed_at,
@@ -334,7 +344,9 @@ class OrdersAnswer(Answer):
     """A page of orders."""
 
     orders: list[OrderAnswer]
-    """The orders of this page."""
+    """The orders of this page, by `profile_id` or `location_id`; empty for a search."""
+    summaries: list[OrderSummary] | None = None
+    """The orders of this page of a search."""
     next_cursor: str | None = None
     """Send this as `cursor` to get the next page. Absent on the last page."""
 

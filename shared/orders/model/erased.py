@@ -3,7 +3,7 @@
     stays, for law and accounts           goes, as it identifies the person
     order id, channel, dates              profile id and record: replaced by a random pseudonym, the
                                           same in all orders of the person
-    lines, prices, amounts, refunds       payment reference
+    lines, prices, amounts, refunds       payment reference, hashes of e-mail and phone
     fulfillments, locations, carriers     tracking numbers
     country, the first half of the        the rest of the postal code, latitude and longitude (an
     postal code                           open order keeps whole degrees: some 100 km)
@@ -57,6 +57,7 @@ def without_person(order: Order) -> Order:
     return replace(
         order,
         payment=replace(order.payment, reference=None),
+        contacts=(),
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),
     )

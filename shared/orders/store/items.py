@@ -55,6 +55,8 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         decisions=tuple(item["decisions"]),
         version=item["version"],
         past=Past(**item["past"]) if item.get("past") else NO_PAST,
+        reference=item.get("reference"),
+        contacts=tuple(item.get("contacts", ())),
     )
 
 

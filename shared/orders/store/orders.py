@@ -145,6 +145,7 @@ def _new_order_part(change: OrderChange, request: Request | None, answer: str) -
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
         "ship_to": to_plain(order.ship_to) if order.ship_to else None,
         "hold_id": order.hold_id,
+        "reference": order.reference,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer,
         **_changing_attributes(order),
@@ -193,6 +194,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "history": [to_plain(entry) for entry in order.history],
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
+        "contacts": list(order.contacts) or None,
         "deadline_key": order_due(order.order_id) if due else None,
         "deadline": rfc3339(due) if due else None,
     }

@@ -11,7 +11,7 @@ from functions.orders import api
 from shared.customers import store as customers
 from shared.customers.store import Act
 from shared.locations import store as locations
-from shared.orders import buyers, changing, erasing, model, store
+from shared.orders import buyers, changing, erasing, model, searching, store
 from shared.orders.model import Order
 from shared.schema import TABLES
 from tests.functions.customers.conftest import Jobs
@@ -74,6 +74,7 @@ def projected(order_id: str, before: Order | None = None) -> Order:
     assert order is not None
     store.project_pick_rows(order, before)
     buyers.record_in_timeline(order, before)
+    searching.index_order(order, before)
     return order
 
 
