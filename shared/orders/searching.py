@@ -45,9 +45,9 @@ def index_order(order: Order, before: Order | None) -> int:
     """Write the rows of the order that have changed since ``before`` (all rows without it), and
     return their number. A repeated or late call changes nothing."""
     terms = searching.terms_of(order, _tracking_key)
+    terms_before = searching.terms_of(before, _tracking_key) if before else {}
     rows: dict[str, Term | None] = dict(terms)
     if before is not None:
-        terms_before = searching.terms_of(before, _tracking_key)
         if searching.is_shown_alike(order, before):
             rows = {name: term for name, term in terms.items() if terms_before.get(name) != term}
         gone = {name: term for name, term in terms_before.items() if name not in terms}
@@ -55,7 +55,7 @@ def index_order(order: Order, before: Order | None) -> int:
     summary = searching.summary_of(order)
     if not rows:
         return 0
-    return store.search.put_rows(summary, rows, datetime.now(UTC), new=before is None)
+    return store.search.put_rows(summary, rows, terms_before, datetime.now(UTC))
 
 
 def find_orders(

@@ -14,7 +14,7 @@ table: orders would be refused.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,10 +37,10 @@ def search_table() -> str:
     return table_name("search")
 
 
-def put_rows(summary: Summary, rows: Rows, now: datetime, *, new: bool) -> int:
+def put_rows(summary: Summary, rows: Rows, present: Container[str], now: datetime) -> int:
     """Write the rows as of the version of ``summary``, and return the number written: one call for
-    25 rows, and one more for each row that is not there yet, or is newer. ``new`` says that no row
-    of the order is expected to exist."""
+    25 rows, and one more for each row of which ``present`` (the names of those that should exist)
+    is wrong, or that is newer."""
     pk = f"ORDER#{summary.order_id}"
     names = sorted(rows)
     written = 0
@@ -48,10 +48,11 @@ def put_rows(summary: Summary, rows: Rows, now: datetime, *, new: bool) -> int:
         batch = names[first : first + STATEMENTS]
         statements = []
         for name in batch:
-            update = _row(summary, rows[name], now, new=new)
-            make = insert_statement if new else update_statement
-            if not new:
-                _require_older(update, summary.version)
+            update = _row(summary, rows[name], now, new=name not in present)
+            if name in present:
+                # Holds while the row is of an older version of the order.
+                update.require("version < {}", summary.version)
+            make = update_statement if name in present else insert_statement
             statements.append(make(update, search_table(), pk, name))
         done = execute(statements)
         written += sum(done)
@@ -66,11 +67,6 @@ def _put_alone(summary: Summary, pk: str, name: str, term: Term | None, now: dat
     # Holds when there is no row yet, or one of an older version of the order.
     update.require("attribute_not_exists(pk) OR version < {}", summary.version)
     return tables.write("update_item", **update.request(search_table(), pk, name)) is None
-
-
-def _require_older(update: Update, version: int) -> None:
-    # Holds while the row is of an older version of the order.
-    update.require("version < {}", version)
 
 
 def _row(summary: Summary, term: Term | None, now: datetime, *, new: bool) -> Update:

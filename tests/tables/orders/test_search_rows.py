@@ -140,6 +140,13 @@ def test_a_new_order_of_3_lines_is_one_call_and_18_write_units() -> None:
     with metered() as units:
         assert searching.index_order(accepted, made()) == 9
     assert (units.writes, units.write) == (1, 19)
+    (part,) = accepted.fulfillments
+    done = tuple(replace(row, open=0, fulfilled=1) for row in accepted.lines)
+    parts = (replace(part, state="shipped", tracking="1Z"),)
+    shipped = replace(accepted, version=3, lines=done, fulfillments=parts)
+    with metered() as units:
+        assert searching.index_order(shipped, accepted) == 10
+    assert (units.writes, units.write) == (1, 21)
 
 
 def test_a_page_is_one_query_and_goes_on_where_it_ended() -> None:

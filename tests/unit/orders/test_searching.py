@@ -128,7 +128,7 @@ def test_each_search_is_one_list(given: Any, channels: Any, expected: Criteria) 
 )
 def test_a_search_without_an_access_pattern_is_refused(given: Any, bounds: Any, words: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        criteria(given, *bounds, ALL)
+        criteria(given, bounds[0], bounds[1], ALL)
     (error,) = refused.value.data["errors"]
     assert words in error["message"]
 
