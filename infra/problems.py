@@ -32,6 +32,7 @@ CODES: Mapping[str, str] = {
     "no_capacity": "there is stock, but its locations have no capacity to pick it in time",
     "too_many_parcels": "there is stock, but in more places than one order may have parcels",
     "too_dear": "there is stock, but sending it costs more than the routing policy allows",
+    "order_paused": "nobody works on the order before its pauses end; `pauses` has their owners",
     "invalid_transition": "the state does not allow this action; `allowed` has the possible ones",
     "hold_closed": "the hold has expired, was released, or has become an order",
     "promise_changed": "the option is no longer available; `option` is what is available now",
@@ -43,7 +44,7 @@ CODES: Mapping[str, str] = {
 }
 
 NO_SERVICE = ("no_service", "too_late", "no_capacity", "too_many_parcels", "too_dear")
-FULFILLMENT = ("forbidden", "conflict", "invalid_transition")
+FULFILLMENT = ("forbidden", "conflict", "order_paused", "invalid_transition")
 EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "getAvailability": ("forbidden",),
     "promiseCart": ("forbidden",),
@@ -68,6 +69,8 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "getOrderDecision": ("forbidden", "gone"),
     "getOrderHistory": ("forbidden",),
     "cancelOrder": ("forbidden", "conflict", "invalid_transition"),
+    "pauseOrder": ("forbidden", "invalid_transition"),
+    "releasePause": ("forbidden", "invalid_transition"),
     "payOrder": ("forbidden", "conflict", "invalid_transition"),
     "returnOrder": ("forbidden", "conflict", "invalid_transition"),
     "listFulfillments": ("forbidden",),
@@ -78,7 +81,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "readyFulfillment": FULFILLMENT,
     "shipFulfillment": FULFILLMENT,
     "collectFulfillment": FULFILLMENT,
-    "cancelFulfillment": FULFILLMENT,
+    "cancelFulfillment": ("forbidden", "conflict", "invalid_transition"),
     "requestTransfer": ("forbidden", "out_of_stock"),
     "shipTransfer": ("forbidden", "invalid_transition"),
     "receiveTransfer": ("forbidden", "invalid_transition"),
@@ -116,6 +119,8 @@ IDEMPOTENT = frozenset(
         "placeOrder",
         "cancelOrder",
         "payOrder",
+        "pauseOrder",
+        "releasePause",
         "returnOrder",
         "acceptFulfillment",
         "rejectFulfillment",

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, cast, get_args
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from functions.orders.requests import (
     LOCATION_PAGE,
@@ -22,7 +22,7 @@ from functions.orders.requests import (
 )
 from shared.errors import NotFound, invalid
 from shared.locations.store import find as find_location
-from shared.orders import buyers, model, placing, searching, store
+from shared.orders import buyers, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
 from shared.orders.contract.orders import (
@@ -37,6 +37,7 @@ from shared.orders.contract.orders import (
     history_answer,
     order_answer,
 )
+from shared.orders.contract.pauses import PauseInput, ReleaseInput
 from shared.orders.contract.search import (
     POSSIBLE,
     By,
@@ -60,6 +61,8 @@ from shared.web.contract import Channel, Id, InstantInput, LocationId, Sku
 
 READ = needs("orders:read")
 WRITE = needs("orders:write")
+
+PausePath = Annotated[Id, Path(description="The id of the pause.")]
 
 router = routes()
 
@@ -113,9 +116,10 @@ def get_order(order_id: OrderPath) -> OrderAnswer:
     summary="Find orders, or list those of a shopper or of a location",
     description="A search answers `summaries`, newest first: by `reference`, `tracking`, `phone` "
     "or `email` over all channels of the caller; by `sku`, by `state` or by `channel` alone in one "
-    "channel, which is the caller's own unless it is named. `exception` and `backordered` are "
-    "found over all channels by callers that see all. `placed_from` and `placed_to` bound a "
-    "search. `state=late` lists orders whose `due_at` has passed, the longest overdue first. "
+    "channel, which is the caller's own unless it is named. `exception`, `backordered` and "
+    "`paused` are found over all channels by callers that see all. `placed_from` and `placed_to` "
+    "bound a search. `state=late` lists orders whose `due_at` has passed, the longest overdue "
+    "first. "
     "`profile_id` answers the `orders` of a shopper, newest first; `location_id`, with or without "
     "the state of a fulfillment, those that a location fulfils, most urgent first. All lists are a "
     "few seconds behind. Reads by `profile_id`, `phone` and `email` are recorded in the audit of "
@@ -130,8 +134,8 @@ def list_orders(
     state: Annotated[
         FulfillmentState | SearchedState | None,
         Query(
-            description="The state of the order, or `late`; with `location_id` the state of the "
-            "fulfillments at the location (default: open ones)."
+            description="The state of the order, `late` or `paused`; with `location_id` the state "
+            "of the fulfillments at the location (default: open ones)."
         ),
     ] = None,
     reference: Annotated[
@@ -251,6 +255,44 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
         order_id,
         lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
     )
+
+
+@router.post(
+    "/v1/orders/<order_id>/pauses",
+    operation_id="pauseOrder",
+    security=WRITE,
+    summary="Pause an order",
+    description="Nobody works on a paused order: its units stay reserved, its locations are not "
+    "asked and cannot accept, pick or hand over, and no deadline of theirs runs out. An order may "
+    "have several pauses; it goes on when the last one ends. A pause whose `deadline` has passed "
+    "ends (`until`), or is reported daily as `order.pause_overdue`; a `fraud` review that is not "
+    "decided within 7 days cancels what is not picked.",
+)
+def pause_order(order_id: OrderPath, body: PauseInput) -> OrderAnswer:
+    added = body.pause(store.order_id_of_request(request_of(router)), now_in_milliseconds())
+    return _change(order_id, lambda order, now, actor: model.pause(order, added, now, actor))
+
+
+@router.post(
+    "/v1/orders/<order_id>/pauses/<pause_id>/release",
+    operation_id="releasePause",
+    security=WRITE,
+    summary="End a pause of an order",
+    description="The order goes on when no other pause remains: deadlines move by the time of the "
+    "pause, and a promise that can no longer be kept is made anew (`order.repromised`). With the "
+    "outcome `cancel` its units are on sale again, and what was charged is due back.",
+)
+def release_pause(
+    order_id: OrderPath, pause_id: PausePath, body: ReleaseInput | None = None
+) -> OrderAnswer:
+    ending = body or ReleaseInput()
+    if ending.outcome == "cancel":
+        reason = ending.reason or "cancelled while it was paused"
+        return _change(
+            order_id,
+            lambda order, now, actor: model.end_with_cancel(order, pause_id, reason, now, actor),
+        )
+    return _change(order_id, lambda order, now, actor: pausing.release(order, pause_id, now, actor))
 
 
 @router.post(

@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from shared.locations.store import all_locations
-from shared.orders import changing, model, sourcing, store
+from shared.orders import changing, model, pausing, sourcing, store
 from shared.orders.model import Order, OrderChange, Taken, supplies
 from shared.orders.model.supplies import SupplyStep
 from shared.orders.reading import supply_for
@@ -80,7 +80,9 @@ def act_on_deadlines(order_id: str, now: datetime, order: Order | None = None) -
     opened = partial(sourcing.end_of_open_time, all_locations())
     return changing.change(
         order_id,
-        lambda current: model.act_on_deadlines(current, now, opened=opened),
+        lambda current: model.act_on_deadlines(
+            current, now, opened=opened, renew=pausing.renewal(current, now)
+        ),
         now,
         known=None if changed else order,
     )

@@ -74,6 +74,7 @@ def _place_new(
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     start = model.place(replace(draft, buyer=person, contacts=contacts), now, actor)
+    start = model.record_pauses(start, now, actor)
     hold = _claimable_hold(draft, gathered.hold, now)
     if hold is not None and hold.promise is not None and "decision" in hold.promise:
         decisions = (hold.promise["decision"],)

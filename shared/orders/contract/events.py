@@ -11,7 +11,15 @@ from typing import Any
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import Words
-from shared.orders.model import Condition, Method, Order, OrderEntry, OrderState, ReleaseReason
+from shared.orders.model import (
+    Condition,
+    Method,
+    Order,
+    OrderEntry,
+    OrderState,
+    PauseKind,
+    ReleaseReason,
+)
 from shared.orders.model.transfers import SOURCE as TRANSFERS
 from shared.orders.model.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
@@ -152,6 +160,33 @@ class Repromised(Waiting):
     """The previous promised date; absent when there was none."""
 
 
+class OfPause(OfOrder):
+    """What every event of a pause has."""
+
+    pause_id: str
+    """The id of the pause."""
+    kind: PauseKind
+    """Why the order is paused."""
+    owner: str
+    """The person or team that decides."""
+
+
+class Paused(OfPause):
+    """Nobody works on the order any more, and no further location is asked."""
+
+    reason: str
+    """Why the order is paused, in words."""
+    deadline: Instant
+    """When the pause ends (`until`), or is reported as overdue."""
+
+
+class PauseReleased(OfPause):
+    """A pause has ended."""
+
+    goes_on: bool
+    """Whether the order goes on: no other pause remains, and it was not cancelled."""
+
+
 class Cancelled(OfOrder):
     """Units of the order are cancelled."""
 
@@ -243,6 +278,12 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "The promised date of units has changed.",
     ),
     "order.exception": (Waiting, "No location can serve open units; the router tries again."),
+    "order.paused": (Paused, "Nobody works on the order until its pauses are released."),
+    "order.pause_released": (PauseReleased, "A pause of the order has ended."),
+    "order.pause_overdue": (
+        OfPause,
+        "The owner of a pause has not decided in time. The event repeats daily.",
+    ),
     "order.cancelled": (Cancelled, "Units are cancelled; reserved ones are on sale again."),
     "payment.received": (PaymentReceived, "A pending order is authorized or paid."),
     "return.received": (ReturnReceived, "A location has received returned units."),

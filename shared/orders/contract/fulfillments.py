@@ -1,15 +1,18 @@
 """Requests and answers of fulfillments."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from shared.orders.contract.common import MOST_LINES, LineUnits, Words
+from shared.orders.contract.pauses import PauseAnswer, pauses_answer
 from shared.orders.model import (
     Fulfillment,
     FulfillmentState,
     LocationReason,
     Method,
+    Pause,
     Rejection,
     allowed_actions,
 )
@@ -71,7 +74,9 @@ class FulfillmentPart(Answer):
     """Other locations that may accept it; the first one to accept gets it."""
 
 
-def part_answer(fulfillment: Fulfillment) -> FulfillmentPart:
+def part_answer(fulfillment: Fulfillment, *, paused: bool = False) -> FulfillmentPart:
+    """Of a paused order nothing is due, and a fulfillment can be cancelled only."""
+    allowed = list(allowed_actions(fulfillment))
     return FulfillmentPart(
         fulfillment_id=fulfillment.fulfillment_id,
         location_id=fulfillment.location_id,
@@ -85,8 +90,8 @@ def part_answer(fulfillment: Fulfillment) -> FulfillmentPart:
             ready_by=fulfillment.ready_by if fulfillment.method == "pickup" else None,
             deliver_by=fulfillment.deliver_by,
         ),
-        deadline=fulfillment.deadline if fulfillment.is_open else None,
-        allowed=list(allowed_actions(fulfillment)),
+        deadline=fulfillment.deadline if fulfillment.is_open and not paused else None,
+        allowed=[action for action in allowed if action == "cancel" or not paused],
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
@@ -151,6 +156,8 @@ class FulfillmentAnswer(FulfillmentPart):
     """The id of the order."""
     channel: Channel
     """The channel of the order."""
+    pauses: list[PauseAnswer] | None = None
+    """Why nobody works on the order now, and who may end it."""
 
 
 class FulfillmentsAnswer(Answer):
@@ -162,5 +169,13 @@ class FulfillmentsAnswer(Answer):
     """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
-def fulfillment_answer(order_id: str, channel: str, fulfillment: Fulfillment) -> FulfillmentAnswer:
-    return FulfillmentAnswer(order_id=order_id, channel=channel, **dict(part_answer(fulfillment)))
+def fulfillment_answer(
+    order_id: str, channel: str, fulfillment: Fulfillment, pauses: Sequence[Pause] = ()
+) -> FulfillmentAnswer:
+    part = part_answer(fulfillment, paused=bool(pauses))
+    return FulfillmentAnswer(
+        order_id=order_id,
+        channel=channel,
+        pauses=pauses_answer(pauses),
+        **dict(part),
+    )

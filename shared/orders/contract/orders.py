@@ -12,6 +12,7 @@ from shared.locations.contract import Latitude, Longitude, PostalCode
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, LineUnits, Ordered, Words
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
+from shared.orders.contract.pauses import PauseAnswer, PauseInput, pauses_answer
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
@@ -24,6 +25,7 @@ from shared.orders.model import (
     Returned,
     decision_id,
 )
+from shared.orders.model.pausing import MOST_PAUSES
 from shared.web.contract import (
     Answer,
     Channel,
@@ -159,6 +161,8 @@ class OrderInput(Input):
     """The delivery address; required when a line is shipped."""
     service_level: ServiceLevel = "standard"
     """The service level of the delivery."""
+    pauses: Annotated[list[PauseInput], Field(min_length=1, max_length=MOST_PAUSES)] | None = None
+    """Reasons why nobody shall work on the order yet. Its units are reserved at once."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -209,6 +213,10 @@ class OrderInput(Input):
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,
             reference=self.reference,
+            pauses=tuple(
+                pause.pause(f"placed-{number}", now, f"$.pauses[{number}]")
+                for number, pause in enumerate(self.pauses or ())
+            ),
         )
 
 
@@ -286,6 +294,8 @@ class OrderAnswer(Answer):
     """The lines of the order."""
     fulfillments: list[FulfillmentPart]
     """The parts of the order by location."""
+    pauses: list[PauseAnswer] | None = None
+    """Why nobody works on the order now, and who may end it."""
     decision_id: str | None = None
     """The latest routing decision; absent when the order was placed from a hold."""
     version: int
@@ -306,7 +316,10 @@ def order_answer(order: Order) -> OrderAnswer:
         ),
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line) for line in order.lines],
-        fulfillments=[part_answer(fulfillment) for fulfillment in order.fulfillments],
+        fulfillments=[
+            part_answer(fulfillment, paused=order.is_paused) for fulfillment in order.fulfillments
+        ],
+        pauses=pauses_answer(order.pauses) if order.is_paused else None,
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
     )

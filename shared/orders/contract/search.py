@@ -20,7 +20,9 @@ POSSIBLE = (
     " placed_from and placed_to with any but profile_id, location_id and state=late; channel with"
     " sku and state"
 )
-SearchedState = Literal[OrderState, "late"]
+SearchedState = Literal[OrderState, "late", "paused"]
+EVERYWHERE = sorted({*ATTENTION, "paused"})
+"""The states that are searched over all channels."""
 By = Literal["reference", "tracking", "phone", "email", "sku", "state", "channel"]
 EVERY_CHANNEL = ("reference", "tracking", "phone", "email")
 """What is searched in the orders of all channels; the answer has those that the caller sees."""
@@ -89,10 +91,10 @@ def criteria(
 
 
 def _check_state(state: str, channel: str | None, *, bounded: bool) -> None:
-    if state not in {*get_args(OrderState), "late"}:
+    if state not in {*get_args(OrderState), "late", "paused"}:
         raise _impossible(f"{state} is a state of fulfillments: name a location_id")
-    if channel is None and state not in ATTENTION:
-        raise _impossible(f"name a channel: only {', '.join(sorted(ATTENTION))} go without")
+    if channel is None and state not in EVERYWHERE:
+        raise _impossible(f"name a channel: only {', '.join(EVERYWHERE)} go without")
     if bounded and state == "late":
         raise _impossible("late orders are listed by the date that has passed")
 
@@ -135,6 +137,10 @@ class OrderSummary(Answer):
     due_at: Instant | None = None
     """The earliest date at which open units should be ready, or backordered ones are expected. The
     order is late when it has passed."""
+    paused_until: Instant | None = None
+    """The earliest deadline of the pauses of a paused order."""
+    paused_by: str | None = None
+    """The owners of the pauses of a paused order."""
     version: int
     """The version of the order that changed this summary last."""
 
@@ -151,5 +157,7 @@ def summary_answer(summary: Summary) -> OrderSummary:
         lines=summary.lines,
         units=summary.units,
         due_at=summary.due_at,
+        paused_until=summary.paused_until,
+        paused_by=summary.paused_by,
         version=summary.version,
     )

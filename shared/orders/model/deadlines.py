@@ -25,6 +25,7 @@ from shared.orders.model.order import (
     Rejection,
     TimeLimits,
 )
+from shared.orders.model.pausing import Renew, act_on_pauses, as_promised
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""
@@ -43,8 +44,10 @@ def act_on_deadlines(
     now: datetime,
     terms: TimeLimits = TIME_LIMITS,
     opened: EndOfOpenTime = never_closed,
+    renew: Renew = as_promised,
 ) -> OrderChange | None:
-    """Act on the deadlines of an order that have passed; None when none has.
+    """Act on the deadlines of an order that have passed; None when none has. Of a paused order
+    those of its pauses and of its payment act alone.
 
     - An unanswered offer to ship expires and is offered elsewhere.
     - An unanswered offer to collect, and accepted work that is late or about to be, is reminded of;
@@ -61,6 +64,8 @@ def act_on_deadlines(
     remaining = MOST_AT_ONCE
     if order.unpaid and _due(order.payment.deadline, now):
         return _cancel_unpaid(order, now, terms)
+    if order.is_paused:
+        return act_on_pauses(order, now, renew)
     change = OrderChange(order, cause="order.overdue")
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):

@@ -23,7 +23,7 @@ from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, 
 PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
-FREE = frozenset({"order.cancelled", "return.received", "refund.due"})
+FREE = frozenset({"order.cancelled", "order.paused", "return.received", "refund.due"})
 """Events whose reasons are free text."""
 
 
@@ -58,6 +58,7 @@ def without_person(order: Order) -> Order:
         order,
         payment=replace(order.payment, reference=None),
         contacts=(),
+        pauses=tuple(replace(pause, reason=WORD) for pause in order.pauses),
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),
     )
@@ -115,4 +116,6 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
             document["profile_id"] = pseudonym
         if isinstance(document.get("payment"), dict):
             document["payment"].pop("reference", None)
+        if "pauses" in document:
+            document["pauses"] = _without(document["pauses"], set(), free=True)
     return json.dumps(_without(document, {"tracking"}, free=False), separators=(",", ":"))

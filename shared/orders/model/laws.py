@@ -26,6 +26,9 @@ def check(order: Order) -> None:
     for part in order.fulfillments:
         if part.is_open and (part.deadline is None or not part.lines):
             raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
+    for pause in order.pauses:
+        if not pause.owner:
+            raise LawBroken(f"pause {pause.pause_id} of order {order.order_id} has no owner")
     if order.unpaid and order.payment.deadline is None:
         raise LawBroken(f"the pending payment of order {order.order_id} has no deadline")
 

@@ -256,6 +256,23 @@ class Buyer:
     record_key: str | None = None
 
 
+PauseKind = Literal["fraud", "manual", "until"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A reason why nobody works on an order (pausing.py). ``paused_since`` is when the order was
+    paused, by this pause or one before it."""
+
+    pause_id: str
+    kind: PauseKind
+    reason: str
+    owner: str
+    began_at: datetime
+    paused_since: datetime
+    deadline: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryPlace:
     """Where parcels go. Coordinates are WGS84 degrees, where the channel knows them."""
@@ -307,6 +324,8 @@ class Order:
     past: Past = NO_PAST
     reference: str | None = None
     contacts: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    """Those that have not ended, the oldest first."""
 
     @property
     def state(self) -> OrderState:
@@ -326,9 +345,16 @@ class Order:
 
     @property
     def deadline(self) -> datetime | None:
-        """The earliest deadline of the order; None when nothing is unfinished."""
-        deadlines = [part.deadline for part in self.fulfillments if part.is_open]
-        deadlines += [line.deadline for line in self.lines if line.unassigned or line.backordered]
+        """The earliest deadline of the order; None when nothing is unfinished. The deadlines of
+        fulfillments and lines rest while the order is paused."""
+        deadlines: list[datetime | None] = []
+        if self.is_paused:
+            deadlines += [pause.deadline for pause in self.pauses]
+        else:
+            deadlines += [part.deadline for part in self.fulfillments if part.is_open]
+            deadlines += [
+                line.deadline for line in self.lines if line.unassigned or line.backordered
+            ]
         if self.unpaid:
             deadlines.append(self.payment.deadline)
         return min((at for at in deadlines if at is not None), default=None)
@@ -336,8 +362,18 @@ class Order:
     @property
     def unpaid(self) -> bool:
         """Whether unfinished units wait for the payment."""
-        unfinished = any(line.open or line.backordered for line in self.lines)
-        return self.payment.status == "pending" and unfinished
+        return self.payment.status == "pending" and self.unfinished
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether units are neither handed over nor cancelled."""
+        return any(line.open or line.backordered for line in self.lines)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody may work on what is unfinished. The pauses of a finished order are of no
+        account."""
+        return bool(self.pauses) and self.unfinished
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:

@@ -7,6 +7,8 @@ term that changes (the state) moves its row:
     CHANNEL             CHANNEL#<channel>               placed_at
     STATE               STATE#<channel>#<state>         placed_at
     ATTENTION           STATE#<state>                   placed_at: exceptions and backorders alone
+    PAUSED              STATE#<channel>#paused          placed_at, while the order is paused
+    PAUSED_ATTENTION    STATE#paused                    the same over all channels
     DUE                 DUE#<channel>                   due_at
     REFERENCE           REFERENCE#<reference>           placed_at
     SKU#<sku>           SKU#<channel>#<sku>             placed_at
@@ -25,7 +27,7 @@ from shared.instants import rfc3339
 from shared.orders.model.order import Order, OrderState
 
 ATTENTION: frozenset[OrderState] = frozenset({"exception", "backordered"})
-"""The states that are also listed over all channels."""
+"""The states that are also listed over all channels, as paused orders are."""
 PERSONAL = ("CONTACT#", "TRACKING#")
 """The rows that an erasure takes out of the index."""
 
@@ -33,7 +35,9 @@ PERSONAL = ("CONTACT#", "TRACKING#")
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a list shows of an order. ``total`` is in minor units of ``currency``; ``due_at`` is
-    the earliest date at which open units should be ready, or backordered ones are expected."""
+    the earliest date at which open units should be ready, or backordered ones are expected.
+    ``paused_until`` is the earliest deadline of the pauses of a paused order, ``paused_by`` their
+    owners."""
 
     order_id: str
     channel: str
@@ -47,6 +51,8 @@ class Summary:
     reference: str | None = None
     profile_id: str | None = None
     due_at: datetime | None = None
+    paused_until: datetime | None = None
+    paused_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Term:
 
 
 def summary_of(order: Order) -> Summary:
+    pauses = order.pauses if order.is_paused else ()
     return Summary(
         order_id=order.order_id,
         channel=order.channel,
@@ -71,6 +78,8 @@ def summary_of(order: Order) -> Summary:
         reference=order.reference,
         profile_id=order.buyer.profile_id,
         due_at=_due_at(order),
+        paused_until=min(pause.deadline for pause in pauses) if pauses else None,
+        paused_by=", ".join(dict.fromkeys(pause.owner for pause in pauses)) or None,
     )
 
 
@@ -91,6 +100,9 @@ def terms_of(order: Order, tracking_key: Callable[[str], str]) -> dict[str, Term
     }
     if state in ATTENTION:
         terms["ATTENTION"] = Term(state_term(state), placed)
+    if order.is_paused:
+        terms["PAUSED"] = Term(state_term("paused", channel), placed)
+        terms["PAUSED_ATTENTION"] = Term(state_term("paused"), placed)
     if due_at := _due_at(order):
         terms["DUE"] = Term(due_term(channel), f"{rfc3339(due_at)}#{order.order_id}")
     if order.reference is not None:

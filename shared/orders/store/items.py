@@ -18,6 +18,7 @@ from shared.orders.model import (
     Order,
     OrderEntry,
     Past,
+    Pause,
     Payment,
 )
 
@@ -57,7 +58,12 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         past=Past(**item["past"]) if item.get("past") else NO_PAST,
         reference=item.get("reference"),
         contacts=tuple(item.get("contacts", ())),
+        pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
     )
+
+
+def pause_of_row(row: Mapping[str, Any]) -> Pause:
+    return Pause(**{**row, **_instants(row, "began_at", "paused_since", "deadline")})
 
 
 def payment_of_row(row: Mapping[str, Any]) -> Payment:

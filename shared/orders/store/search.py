@@ -165,7 +165,7 @@ def page(search: Search, limit: int, after: RowEnd | None = None) -> SummaryPage
 
 def _summary(row: Mapping[str, Any]) -> Summary:
     shown = json.loads(row["summary"])
-    for name in ("placed_at", "due_at"):
+    for name in ("placed_at", "due_at", "paused_until"):
         if name in shown:
             shown[name] = datetime.fromisoformat(shown[name])
     return Summary(**shown)

@@ -334,3 +334,26 @@ def test_an_order_that_is_not_stored_before_the_erasure_is_refused_and_placed_an
             assert jobs.work() == []
     assert customers.profile_exists(second["profile_id"]) == second["profile_id"]
     shop.laws()
+
+
+def test_a_paused_order_loses_the_words_of_its_pauses_and_is_found_by_no_contact(
+    jobs: Jobs,
+) -> None:
+    pause = {"kind": "fraud", "reason": "FreeWords77", "owner": "risk team"}
+    first = placed(pauses=[pause])
+    assert first["pauses"][0]["reason"] == "FreeWords77"
+    contacts = [row for row in shop.items("search") if row["sk"].startswith("CONTACT#")]
+    assert len(contacts) == 1
+    before = projected("o-77")
+    assert before.contacts
+    erase(jobs, first["profile_id"])
+    after = projected("o-77", before)
+    assert (after.contacts, after.is_paused) == ((), True)
+    assert after.pauses[0].owner == "risk team"
+    left = everything()
+    assert [value for value in TOLD if value in left] == []
+    assert of_person(first["profile_id"]) == []
+    assert not [
+        row for row in shop.items("search") if row["sk"][:8] == "CONTACT#" and "term" in row
+    ]
+    assert before.contacts[0] not in str(shop.items("search") + shop.items("orders"))

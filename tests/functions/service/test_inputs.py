@@ -162,6 +162,7 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "job_id": "none",
         "order_id": order["order_id"],
         "fulfillment_id": order["fulfillments"][0]["fulfillment_id"],
+        "pause_id": "none",
         "transfer_id": answered("orders", "request_transfer")["transfer_id"],
         "hold_id": answered("stock", "open_hold")["hold_id"],
         "profile_id": answered("customers", "resolve")["profile_id"],
