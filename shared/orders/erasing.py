@@ -128,7 +128,7 @@ def _order_part(
         "buyer": {"profile_id": person.pseudonym},
         "profile_key": f"PROFILE#{person.pseudonym}",
         "ship_to": store.to_plain(place) if place else None,
-        "contacts": None,
+        "buyer_keys": None,
         "pauses": [store.to_plain(pause) for pause in cleared.pauses] or None,
         "payment": store.to_plain(cleared.payment),
         "fulfillments": [store.to_plain(part) for part in cleared.fulfillments],

@@ -69,11 +69,11 @@ def _place_new(
     answer: AnswerOf,
     buyer: BuyerLookup,
 ) -> str:
-    person, conditions, contacts = buyer()
+    person, conditions, keys = buyer()
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
-    start = model.place(replace(draft, buyer=person, contacts=contacts), now, actor)
+    start = model.place(replace(draft, buyer=person, buyer_keys=keys), now, actor)
     start = model.record_pauses(start, now, actor)
     hold = _claimable_hold(draft, gathered.hold, now)
     if hold is not None and hold.promise is not None and "decision" in hold.promise:
@@ -100,8 +100,8 @@ def _place_new(
             raise _id_taken(draft.order_id)
         if not refused.learnt:
             # The buyer may have been erased since the look-up.
-            person, conditions, contacts = buyer()
-            order = replace(start.order, buyer=person, contacts=contacts)
+            person, conditions, keys = buyer()
+            order = replace(start.order, buyer=person, buyer_keys=keys)
             start = replace(start, order=order)
         inputs = Inputs(supply, {**inputs.learnt, **after_lost_race(refused.learnt, race)})
     raise Busy("too many buyers of the same goods; trying again is safe")

@@ -26,7 +26,7 @@ MOST_CONTACTS = 12
 
 def contact_keys(identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """The keys of the e-mail addresses and phone numbers among (name, normalized value), for
-    ``Order.contacts``. Placeholders find nobody."""
+    ``Order.buyer_keys``. Placeholders find nobody."""
     secret = identity_key()
     keys = [
         identifier_key(secret, name, value)

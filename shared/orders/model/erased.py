@@ -57,7 +57,7 @@ def without_person(order: Order) -> Order:
     return replace(
         order,
         payment=replace(order.payment, reference=None),
-        contacts=(),
+        buyer_keys=(),
         pauses=tuple(replace(pause, reason=WORD) for pause in order.pauses),
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),

@@ -304,8 +304,8 @@ class Order:
     ``decisions`` are the routings of the order: bytes that can be run again, or the decision_id of
     bytes that are stored beside the order (store.decision reads them). ``past`` describes history
     and fulfillments that are stored beside the order (store.with_past reads them).
-    ``reference`` is what the channel calls the order; several may have the same. ``contacts`` are
-    keyed hashes of the e-mail addresses and phone numbers by which the order is found.
+    ``reference`` is what the channel calls the order; several may have the same. ``buyer_keys`` are
+    keyed hashes of the buyer's e-mail addresses and phone numbers, by which the order is found.
     """
 
     order_id: str
@@ -323,7 +323,7 @@ class Order:
     version: int = 0
     past: Past = NO_PAST
     reference: str | None = None
-    contacts: tuple[str, ...] = ()
+    buyer_keys: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     """Those that have not ended, the oldest first."""
 

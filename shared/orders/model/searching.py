@@ -109,7 +109,7 @@ def terms_of(order: Order, tracking_key: Callable[[str], str]) -> dict[str, Term
         terms["REFERENCE"] = Term(reference_term(order.reference), placed)
     for line in order.lines:
         terms[f"SKU#{line.sku}"] = Term(sku_term(line.sku, channel), placed)
-    for number, key in enumerate(order.contacts):
+    for number, key in enumerate(order.buyer_keys):
         terms[f"CONTACT#{number}"] = Term(contact_term(key), placed)
     for part in order.fulfillments:
         if part.tracking is not None:

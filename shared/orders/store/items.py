@@ -57,7 +57,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         version=item["version"],
         past=Past(**item["past"]) if item.get("past") else NO_PAST,
         reference=item.get("reference"),
-        contacts=tuple(item.get("contacts", ())),
+        buyer_keys=tuple(item.get("buyer_keys", ())),
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
     )
 

@@ -194,7 +194,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "history": [to_plain(entry) for entry in order.history],
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
-        "contacts": list(order.contacts) or None,
+        "buyer_keys": list(order.buyer_keys) or None,
         "pauses": [to_plain(pause) for pause in order.pauses] or None,
         "deadline_key": order_due(order.order_id) if due else None,
         "deadline": rfc3339(due) if due else None,

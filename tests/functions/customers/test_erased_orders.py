@@ -345,10 +345,10 @@ def test_a_paused_order_loses_the_words_of_its_pauses_and_is_found_by_no_contact
     contacts = [row for row in shop.items("search") if row["sk"].startswith("CONTACT#")]
     assert len(contacts) == 1
     before = projected("o-77")
-    assert before.contacts
+    assert before.buyer_keys
     erase(jobs, first["profile_id"])
     after = projected("o-77", before)
-    assert (after.contacts, after.is_paused) == ((), True)
+    assert (after.buyer_keys, after.is_paused) == ((), True)
     assert after.pauses[0].owner == "risk team"
     left = everything()
     assert [value for value in TOLD if value in left] == []
@@ -356,4 +356,4 @@ def test_a_paused_order_loses_the_words_of_its_pauses_and_is_found_by_no_contact
     assert not [
         row for row in shop.items("search") if row["sk"][:8] == "CONTACT#" and "term" in row
     ]
-    assert before.contacts[0] not in str(shop.items("search") + shop.items("orders"))
+    assert before.buyer_keys[0] not in str(shop.items("search") + shop.items("orders"))

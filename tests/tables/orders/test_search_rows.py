@@ -31,7 +31,7 @@ def made(name: str = "o-1", *, version: int = 1, state: str = "offered", **more:
     held = tuple(FulfillmentLine(row.line_id, row.sku, 1) for row in lines)
     part = Fulfillment(f"{name}.1", "denver", "ship", state, held, NOW, LATER)  # type: ignore[arg-type]
     found = replace(order(name, *lines), fulfillments=(part,), reference=f"W-{name}")
-    return replace(found, version=version, contacts=("email#e", "phone#p"), **more)
+    return replace(found, version=version, buyer_keys=("email#e", "phone#p"), **more)
 
 
 def names(by: Any, value: str, channel: str | None = None, **more: Any) -> list[str]:
@@ -46,7 +46,7 @@ def life() -> list[Order]:
     accepted = made(version=2, state="accepted")
     (part,) = accepted.fulfillments
     lines = (replace(accepted.lines[0], unassigned=1), *accepted.lines[1:2])
-    waiting = replace(accepted, version=3, lines=lines, fulfillments=(), contacts=("email#new",))
+    waiting = replace(accepted, version=3, lines=lines, fulfillments=(), buyer_keys=("email#new",))
     shipped = replace(part, state="shipped", tracking="1Z 999", lines=part.lines[:2])
     done = tuple(replace(row, open=0, unassigned=0, fulfilled=1) for row in lines)
     return [
@@ -189,7 +189,7 @@ def test_orders_of_older_code_are_found_after_a_round_over_all_orders() -> None:
     for number in range(5):
         stored = made(f"o-{number}")
         item = {"pk": f"ORDER#o-{number}", "sk": "ORDER", **store.to_plain(stored)}
-        item = {name: value for name, value in item.items() if name != "contacts"}
+        item = {name: value for name, value in item.items() if name != "buyer_keys"}
         item |= {"version": 1, "decisions": [], "past": None}
         tables.put_many(store.orders_table(), [to_item(item)])
     searching.index_order(made("o-3", version=2, state="accepted"), None)

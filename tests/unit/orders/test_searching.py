@@ -40,7 +40,7 @@ def made(**more: Any) -> Order:
 
 
 def test_an_order_has_a_term_for_everything_by_which_it_is_found() -> None:
-    found = made(reference="W-1", contacts=("email#e", "phone#p"))
+    found = made(reference="W-1", buyer_keys=("email#e", "phone#p"))
     shipped = part(2, state="shipped", tracking="1Z")
     found = replace(found, fulfillments=(*found.fulfillments, shipped))
     terms = {name: term.term for name, term in terms_of(found, tracking_key).items()}
