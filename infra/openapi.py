@@ -38,6 +38,7 @@ AREA_OF_PATH = {
     "availability": "availability",
     "routing": "routing",
     "orders": "orders",
+    "order-policy": "orders",
     "fulfillments": "orders",
     "transfers": "orders",
     "customers": "customers",

@@ -28,6 +28,7 @@ from shared.orders.contract.fulfillments import (
 )
 from shared.orders.contract.orders import OrderAnswer
 from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.orders.reading import terms_of
 from shared.web.api import caller_of, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import LocationId
@@ -211,7 +212,13 @@ def _step(
     return _change(
         fulfillment_id,
         lambda order, now, actor: model.advance(
-            order, fulfillment_id, action, now, actor, units=handed_over
+            order,
+            fulfillment_id,
+            action,
+            now,
+            actor,
+            units=handed_over,
+            terms=terms_of(order).at(order.fulfillment(fulfillment_id).location_id),
         ),
     )
 
@@ -221,7 +228,7 @@ def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None)
     location of the fulfillment."""
     caller = caller_of(router)
 
-    def checked(order: Order, now: datetime, actor: str) -> OrderChange:
+    def checked(order: Order, now: datetime, actor: str) -> changing.Decided:
         caller.must_work_at(location_id or order.fulfillment(fulfillment_id).location_id)
         return decide(order, now, actor)
 

@@ -1,11 +1,12 @@
 """The routes of orders."""
 
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, cast, get_args
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from functions.orders.requests import (
     LOCATION_PAGE,
@@ -13,16 +14,16 @@ from functions.orders.requests import (
     Cursor,
     Decide,
     OrderPath,
-    answer_text,
+    answer_for,
     change_order,
     next_cursor,
     page_end,
     readable_order,
     states,
 )
-from shared.errors import NotFound, invalid
+from shared.errors import NotFound, VersionMismatch, invalid
 from shared.locations.store import find as find_location
-from shared.orders import buyers, model, pausing, placing, searching, store
+from shared.orders import buyers, changing, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
 from shared.orders.contract.orders import (
@@ -31,13 +32,14 @@ from shared.orders.contract.orders import (
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
-    PaymentReceived,
     Reference,
     ReturnInput,
     history_answer,
     order_answer,
 )
 from shared.orders.contract.pauses import PauseInput, ReleaseInput
+from shared.orders.contract.payments import PaymentReceived, PaymentReport
+from shared.orders.contract.revisions import RevisionInput, RevisionQuote, revision_quote
 from shared.orders.contract.search import (
     POSSIBLE,
     By,
@@ -46,7 +48,9 @@ from shared.orders.contract.search import (
     criteria,
     summary_answer,
 )
-from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.orders.model import FulfillmentState, Order, OrderChange, paying
+from shared.orders.model.revising import Revised, revise
+from shared.orders.reading import check_destination
 from shared.orders.store.search import RowEnd
 from shared.web.api import (
     answered_with,
@@ -58,11 +62,20 @@ from shared.web.api import (
 )
 from shared.web.auth import needs
 from shared.web.contract import Channel, Id, InstantInput, LocationId, Sku
+from shared.web.preconditions import version_in
 
 READ = needs("orders:read")
 WRITE = needs("orders:write")
 
 PausePath = Annotated[Id, Path(description="The id of the pause.")]
+IfMatch = Annotated[
+    str,
+    Header(alias="If-Match", description="The `version` of the order that you read, or `*`."),
+]
+OptionalIfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", description="The `version` of the order that you read, or `*`."),
+]
 
 router = routes()
 
@@ -91,7 +104,7 @@ def place_order(body: OrderInput) -> Response[Any]:
         request,
         caller.actor,
         now,
-        answer_text,
+        answer_for(caller),
         buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
     )
     return stored_answer(HTTPStatus.CREATED, text)
@@ -296,21 +309,75 @@ def release_pause(
 
 
 @router.post(
+    "/v1/orders/<order_id>/changes",
+    operation_id="changeOrder",
+    security=WRITE,
+    summary="Change an order",
+    description="Changes the address, persons, service level, quantities, prices, methods, lines "
+    "or locations of an order, all or nothing, until the parcels concerned are packed. Units that "
+    "have to come from elsewhere are routed and reserved in the same transaction; the change is "
+    "refused when there is no stock for it. A refusal names the parcels that are too far "
+    "(`too_far`). Send the order's `version` as If-Match, so that nobody's change is overwritten. "
+    "A higher value makes `payment.due`, a lower one `refund.due` of what was captured.",
+)
+def change_order_terms(order_id: OrderPath, body: RevisionInput, if_match: IfMatch) -> OrderAnswer:
+    return _change(order_id, _revision(body, if_match))
+
+
+@router.post(
+    "/v1/orders/<order_id>/changes/quote",
+    operation_id="quoteOrderChange",
+    security=WRITE,
+    summary="Show what a change of an order would cost and promise",
+    description="Takes the same body as the change. Nothing is reserved or stored.",
+)
+def quote_order_change(
+    order_id: OrderPath, body: RevisionInput, if_match: OptionalIfMatch = None
+) -> RevisionQuote:
+    caller, now = caller_of(router), now_in_milliseconds()
+    decide = _revision(body, if_match)
+
+    def checked(order: Order) -> Revised:
+        caller.must_see(order.channel)
+        return decide(order, now, caller.actor)
+
+    return revision_quote(*changing.preview(order_id, checked, now))
+
+
+@router.post(
     "/v1/orders/<order_id>/payment",
     operation_id="payOrder",
     security=WRITE,
     summary="Report the payment of a pending order",
-    description="An order placed with payment status `pending` waits for this call and is "
-    "cancelled at `payment.deadline` without it. Units cancelled before the payment are not "
+    description="An order whose payments cover less than the shopper owes waits for this call and "
+    "is cancelled at `payment.deadline` without it. Units cancelled before the payment are not "
     "charged; when `amount` exceeds the value of the remaining units, a refund of the difference "
-    "is due.",
+    "is due. POST /v1/orders/{order_id}/payments reports everything else.",
 )
 def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     return _change(
         order_id,
-        lambda order, now, actor: model.pay(
-            order, body.status, body.reference, now, actor, body.charged(order)
+        lambda order, now, actor: paying.receive(
+            order, body.status, body.report(order), now, actor
         ),
+    )
+
+
+@router.post(
+    "/v1/orders/<order_id>/payments",
+    operation_id="recordPayment",
+    security=WRITE,
+    summary="Report what was done with a payment of an order",
+    description="NoRain says by events what is due: `payment.due` when the payments cover less "
+    "than the shopper owes, `capture.due` when goods are handed over, `release.due` and "
+    "`refund.due` when more is authorized or captured than is owed. Report here what the payment "
+    "provider or the till has done. What is captured beyond the value of the order is due back at "
+    "once; a refund of more than was captured is refused.",
+)
+def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
+    return _change(
+        order_id,
+        lambda order, now, actor: model.report(order, body.report(order), now, actor),
     )
 
 
@@ -334,6 +401,24 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
         return model.take_back(order, body.location_id, returned, now, actor, exchange)
 
     return _change(order_id, decide)
+
+
+def _revision(
+    body: RevisionInput, if_match: str | None
+) -> Callable[[Order, datetime, str], Revised]:
+    """Decides the revision. Raises VersionMismatch when the order has another version."""
+    version = version_in(if_match, "order")
+
+    def decide(order: Order, now: datetime, actor: str) -> Revised:
+        if version is not None and order.version != version:
+            raise VersionMismatch(
+                f"order {order.order_id} has version {order.version} now", version=order.version
+            )
+        revision = body.revision(order)
+        check_destination(revision.ship_to)
+        return revise(order, revision, now, actor)
+
+    return decide
 
 
 def _change(order_id: str, decide: Decide) -> OrderAnswer:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from shared.errors import NotFound
 from shared.orders import changing, store
 from shared.orders.contract.orders import OrderAnswer, order_answer
-from shared.orders.model import OPEN, FulfillmentState, Order, OrderChange
+from shared.orders.model import OPEN, FulfillmentState, Order
 from shared.web.api import now_in_milliseconds
 from shared.web.auth import Caller
 from shared.web.contract import ID, Id
@@ -27,7 +27,7 @@ Cursor = Annotated[
     str | None,
     Query(description="`next_cursor` of the previous page; leave it out for the first page."),
 ]
-Decide = Callable[[Order, datetime, str], OrderChange]
+Decide = Callable[[Order, datetime, str], changing.Decided]
 """(order, now, actor) -> the change of the order."""
 
 
@@ -45,17 +45,24 @@ def change_order(order_id: str, decide: Decide, caller: Caller, request: Request
     first answer again."""
     now = now_in_milliseconds()
 
-    def checked(order: Order) -> OrderChange:
+    def checked(order: Order) -> changing.Decided:
         caller.must_see(order.channel)
         return decide(order, now, caller.actor)
 
-    text = changing.change(order_id, checked, now, request=request, answer=answer_text)
+    text = changing.change(order_id, checked, now, request=request, answer=answer_for(caller))
     return OrderAnswer.model_validate_json(text or "")
 
 
-def answer_text(order: Order) -> str:
-    """The answer as JSON: it is stored with the request, for its repetitions."""
-    return order_answer(order).model_dump_json()
+def answer_for(caller: Caller) -> Callable[[Order], str]:
+    """The answer to ``caller`` as JSON: it is stored with the request, for its repetitions."""
+    money = reads_money(caller)
+    return lambda order: order_answer(order, money=money).model_dump_json()
+
+
+def reads_money(caller: Caller) -> bool:
+    """Whether answers show prices, payments and the billing address: not to callers who only
+    fulfil orders."""
+    return not caller.scopes.isdisjoint({"orders:read", "orders:write"})
 
 
 def states(state: FulfillmentState | None) -> tuple[FulfillmentState, ...]:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from shared.errors import invalid
 from shared.routing.contract import (
     ActiveAnswer,
     CanaryAnswer,
@@ -23,6 +22,7 @@ from shared.routing.store.policies import Canary, PublishedPolicy
 from shared.web.api import api, caller_of, serve
 from shared.web.auth import needs
 from shared.web.cursor import cursor_of, key_of
+from shared.web.preconditions import version_in
 
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="The ETag of the draft that you read.")
@@ -85,7 +85,9 @@ def get_schema() -> dict[str, Any]:
 )
 def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftAnswer]:
     policy = body.policy(DEFAULT_POLICY.version)
-    draft = policies.put_draft(policy, _revision(if_match), datetime.now(UTC), caller_of(app).actor)
+    draft = policies.put_draft(
+        policy, version_in(if_match, "draft"), datetime.now(UTC), caller_of(app).actor
+    )
     return Response(
         status_code=200,
         content_type="application/json",
@@ -104,7 +106,9 @@ def put_draft(body: PolicyDocument, if_match: IfMatch = None) -> Response[DraftA
     "needs a complete what-if (`what_if_missing`) whose figures keep within them (`guard_rail`).",
 )
 def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
-    policy = policies.publish(_revision(if_match), datetime.now(UTC), caller_of(app).actor)
+    policy = policies.publish(
+        version_in(if_match, "draft"), datetime.now(UTC), caller_of(app).actor
+    )
     return _policy(policy, policies.active_version())
 
 
@@ -119,7 +123,9 @@ def publish_draft(if_match: IfMatch = None) -> PolicyAnswer:
 )
 def start_canary(body: CanaryInput, if_match: IfMatch = None) -> PolicyAnswer:
     share = round(body.percent * 100)
-    policy = policies.publish(_revision(if_match), datetime.now(UTC), caller_of(app).actor, share)
+    policy = policies.publish(
+        version_in(if_match, "draft"), datetime.now(UTC), caller_of(app).actor, share
+    )
     return _policy(policy, policies.active_version())
 
 
@@ -162,16 +168,6 @@ def roll_back(
 ) -> ActiveAnswer:
     before = policies.roll_back(version, datetime.now(UTC), caller_of(app).actor)
     return ActiveAnswer(active=version, before=before)
-
-
-def _revision(if_match: str | None) -> int | None:
-    """The revision in If-Match; None when it is absent or ``*``."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdecimal() and len(text) <= 8):
-        raise invalid("header.If-Match", "this is not an ETag of the draft")
-    return int(text)
 
 
 def _canary(canary: Canary) -> CanaryAnswer:

@@ -11,7 +11,7 @@ from shared.availability.store.packs import lazy_confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.documents import batches_of
-from shared.errors import NotFound, Refusal, invalid
+from shared.errors import NotFound, Refusal
 from shared.stock import store
 from shared.stock.contract.feed import RejectedEvent, Updates, UpdatesAnswer, event_of
 from shared.stock.contract.holds import BindInput, ExtendInput, HoldAnswer, HoldInput, hold_of
@@ -30,6 +30,7 @@ from shared.web.api import answered_with, api, caller_of, request_of, serve, sto
 from shared.web.auth import needs
 from shared.web.contract import ID, Id, LocationId, Sku
 from shared.web.cursor import cursor_of, key_of
+from shared.web.preconditions import version_in
 from shared.web.problem import summary
 
 MOST_VERSION = 10**8 - 1
@@ -104,7 +105,9 @@ def put_rules(
         str | None, Header(alias="If-Match", description="The ETag of the rules that you read.")
     ] = None,
 ) -> Response[RulesAnswer]:
-    published = rules.put_rules(rules_of(body), _etag(if_match), _now(), caller_of(app).actor)
+    published = rules.put_rules(
+        rules_of(body), version_in(if_match, "rules"), _now(), caller_of(app).actor
+    )
     return _rules(published)
 
 
@@ -253,16 +256,6 @@ def _rules(published: PublishedRules) -> Response[RulesAnswer]:
         body=RulesAnswer.of(published),
         headers={"ETag": f'"{published.rules.version}"'},
     )
-
-
-def _etag(if_match: str | None) -> int | None:
-    """The version in If-Match; None when it is absent or ``*``."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdecimal() and len(text) <= 8):
-        raise invalid("header.If-Match", "this is not an ETag of the rules")
-    return int(text)
 
 
 def _now() -> datetime:

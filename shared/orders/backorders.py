@@ -7,7 +7,7 @@ from shared.locations.store import all_locations
 from shared.orders import changing, model, pausing, sourcing, store
 from shared.orders.model import Order, OrderChange, Taken, supplies
 from shared.orders.model.supplies import SupplyStep
-from shared.orders.reading import supply_for
+from shared.orders.reading import supply_for, terms_of
 from shared.stock import store as stock
 
 
@@ -78,11 +78,15 @@ def act_on_deadlines(order_id: str, now: datetime, order: Order | None = None) -
             for location_id in sorted({claim.location_id for claim in line.claims}):
                 changed += review_supplies(line.sku, location_id, now)
     opened = partial(sourcing.end_of_open_time, all_locations())
+
+    def decide(current: Order) -> OrderChange | None:
+        terms = terms_of(current)
+        renew = pausing.renewal(current, now)
+        return model.act_on_deadlines(current, now, terms.order, opened, terms.at, renew)
+
     return changing.change(
         order_id,
-        lambda current: model.act_on_deadlines(
-            current, now, opened=opened, renew=pausing.renewal(current, now)
-        ),
+        decide,
         now,
         known=None if changed else order,
     )

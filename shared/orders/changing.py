@@ -1,19 +1,22 @@
 """Change an order: read, decide, plan (sourcing/planning.py), commit."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.aws.dynamodb import attempts
 from shared.errors import Busy, NotFound, TooMuchAtOnce
-from shared.orders import sourcing, store
+from shared.orders import searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
+from shared.orders.model.revising import Revised
 from shared.orders.placing import AnswerOf, as_stored, replayed
 from shared.orders.reading import Stock, after_lost_race, read
-from shared.orders.sourcing import Inputs, Needs
+from shared.orders.sourcing import Inputs, Needs, OrderPlan
 from shared.orders.store import transfers
 from shared.stock import store as stock
 from shared.web.idempotency import Request
 
+Decided = OrderChange | Revised
 REROUTES = 3
 """How often units without a location are routed, before they become an exception."""
 ATTEMPTS = 8
@@ -22,7 +25,7 @@ ATTEMPTS = 8
 
 def change(
     order_id: str,
-    decide: Callable[[Order], OrderChange | None],
+    decide: Callable[[Order], Decided | None],
     now: datetime,
     *,
     request: Request | None = None,
@@ -35,9 +38,11 @@ def change(
     nothing. ``known`` is the order as the caller has just read it; it saves a read without a
     request. Units that it leaves unassigned are routed and reserved in the same transaction. They
     become an exception when there is no stock for them, when three races for it are lost, or when
-    all together are more than one transaction holds.
+    all together are more than one transaction holds. A Revised is refused instead: it is what the
+    shopper wants, and not what has happened.
 
-    Raises what ``decide`` raises; NotFound, KeyReused, Busy.
+    Raises what ``decide`` raises; NotFound, KeyReused, Busy; for a Revised also OutOfStock and
+    TooMuchAtOnce.
     """
     learnt: Stock = {}
     races = 0
@@ -54,12 +59,10 @@ def change(
         decided = decide(before)
         if decided is None:
             return None
-        routing = races < REROUTES and any(line.unassigned for line in decided.order.lines)
-        inputs = Inputs(learnt=learnt)
-        while isinstance(
-            plan := sourcing.plan_change(before, decided, inputs, now, routing=routing), Needs
-        ):
-            inputs = read(plan, inputs, decided.order, now)
+        routing = races < REROUTES and any(line.unassigned for line in _order(decided).lines)
+        plan = _plan(before, decided, learnt, now, routing=routing)
+        found_by = searching.with_contact_keys(plan.change.order, before)
+        plan = replace(plan, change=replace(plan.change, order=found_by))
         text = answer(as_stored(plan.change.order))
         try:
             refused = store.commit(
@@ -71,7 +74,7 @@ def change(
                 beside=transfers.document_parts(plan.transfers),
             )
         except TooMuchAtOnce:
-            if not routing:
+            if not routing or isinstance(decided, Revised):
                 raise
             races = REROUTES
             continue
@@ -83,6 +86,34 @@ def change(
             learnt = {**learnt, **after_lost_race(refused.learnt, races)}
             races += 1
     raise Busy(f"order {order_id} is being changed by too many at once")
+
+
+def preview(
+    order_id: str, decide: Callable[[Order], Revised], now: datetime
+) -> tuple[Order, Order]:
+    """The order before and after a revision that is not stored. Raises what ``change`` raises."""
+    before = store.find(order_id)
+    if before is None:
+        raise NotFound(f"there is no order {order_id}", order_id=order_id)
+    return before, _plan(before, decide(before), {}, now, routing=True).change.order
+
+
+def _plan(
+    before: Order, decided: Decided, learnt: Stock, now: datetime, *, routing: bool
+) -> OrderPlan:
+    inputs = Inputs(learnt=learnt)
+    while True:
+        if isinstance(decided, Revised):
+            plan = sourcing.plan_revision(before, decided, inputs, now, routing=routing)
+        else:
+            plan = sourcing.plan_change(before, decided, inputs, now, routing=routing)
+        if not isinstance(plan, Needs):
+            return plan
+        inputs = read(plan, inputs, _order(decided), now)
+
+
+def _order(decided: Decided) -> Order:
+    return decided.change.order if isinstance(decided, Revised) else decided.order
 
 
 def believed_available(

@@ -2,6 +2,7 @@
 
     item                                what an erasure does with it
     ORDER#<id> ORDER                    rewritten with its answer, see model/erased.py
+    ORDER#<id> CONTACTS                 deleted, but for the answer, which loses the person
     ORDER#<id> PAST#                    rewritten likewise
     ORDER#<id> DECISION#                deleted; a stub stays in the order
     ORDER#<id> FUL#                     rows of pick lists lose tracking numbers
@@ -87,6 +88,9 @@ def _erase_beside(
             case "FUL" if row["fulfillment"].get("tracking"):
                 untracked = {k: v for k, v in row["fulfillment"].items() if k != "tracking"}
                 parts.append(_set(row["pk"], row["sk"], "fulfillment", untracked))
+            case "CONTACTS":
+                text = erased.answer_without_person(row.get("answer", ""), person.pseudonym)
+                parts.append(_put({"pk": row["pk"], "sk": row["sk"], "answer": text}))
             case "ASKED":
                 requests.append(row["request"])
     keys = [Key(store.orders_table(), f"IDEM#{name}", "IDEM") for name in dict.fromkeys(requests)]
@@ -129,12 +133,15 @@ def _order_part(
         "profile_key": f"PROFILE#{person.pseudonym}",
         "ship_to": store.to_plain(place) if place else None,
         "buyer_keys": None,
+        "contact_keys": None,
         "pauses": [store.to_plain(pause) for pause in cleared.pauses] or None,
-        "payment": store.to_plain(cleared.payment),
+        "payments": [store.to_plain(payment) for payment in cleared.payments],
+        "payment": {k: v for k, v in document.get("payment", {}).items() if k != "reference"},
         "fulfillments": [store.to_plain(part) for part in cleared.fulfillments],
         "history": [store.to_plain(past) for past in (*cleared.history, entry)],
         "decisions": [erased_stub(_decision(stored, rows)) for stored in order.decisions],
-        "answer": erased.answer_without_person(document["answer"], person.pseudonym),
+        "answer": erased.answer_without_person(document.get("answer") or "", person.pseudonym)
+        or None,
         "version": order.version + 1,
     }
     # Holds while nobody has changed the order since it was read.

@@ -1,6 +1,6 @@
 """The orders of a person, for the export of personal data (see customers/store/exporting.py).
 
-order       the order with its whole history: what was bought, the delivery place, all events
+order       the order with its whole history: what was bought, addresses, payments, all events
 decision    the destination of a routing of the order
 """
 
@@ -41,19 +41,19 @@ def named_elsewhere(
 ) -> Iterator[ExportLine]:
     """The lines of those orders that are the person's and that the index has under other ids."""
     listed = set(profile_ids)
-    for order in store.orders_by_id(order_ids):
+    for order in store.with_contacts(store.orders_by_id(order_ids)):
         if order.buyer.profile_id not in listed and person.bought(order.buyer):
             yield from _order_lines(order)
 
 
 def _lines(order_ids: Sequence[str], person: Person) -> Iterator[ExportLine]:
-    for order in store.orders_by_id(order_ids):
+    for order in store.with_contacts(store.orders_by_id(order_ids)):
         if person.bought(order.buyer):
             yield from _order_lines(order)
 
 
 def _order_lines(order: Order) -> Iterator[ExportLine]:
-    with_past = replace(store.with_past(order), decisions=(), buyer_keys=())
+    with_past = replace(store.with_past(order), decisions=(), buyer_keys=(), contact_keys=())
     yield {"kind": "order", "state": order.state, **store.to_plain(with_past)}
     for stored in order.decisions:
         data = store.decision(order.order_id, stored)

@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.errors import Conflict
 from shared.orders import changing, model, sourcing, store
 from shared.orders.model import Fulfillment, Order, OrderChange, Taken
-from shared.orders.reading import facts_at, read, supply_for
+from shared.orders.reading import facts_at, read, supply_for, terms_of
 from shared.orders.sourcing import Inputs, Needs, Supply
 
 
@@ -18,7 +18,9 @@ def accept_offer(
     Raises Conflict when a rival was not asked, or no longer has the units.
     """
     if location_id in (None, order.fulfillment(fulfillment_id).location_id):
-        return model.advance(order, fulfillment_id, "accept", now, actor)
+        at = order.fulfillment(fulfillment_id).location_id
+        limits = terms_of(order).at(at)
+        return model.advance(order, fulfillment_id, "accept", now, actor, terms=limits)
     fulfillment = model.open_offer_to(order, fulfillment_id, location_id)
     supply = _supply_at(order, fulfillment, location_id, now)
     wanted: Counter[str] = Counter()
@@ -30,7 +32,10 @@ def accept_offer(
         Taken(line.line_id, line.quantity, supply.limit(line.sku, location_id))
         for line in fulfillment.lines
     ]
-    return model.accept_as_rival(order, fulfillment_id, location_id, taken, now, actor)
+    limits = supply.order_policy.limits(supply.locations[location_id], order.service_level)
+    return model.accept_as_rival(
+        order, fulfillment_id, location_id, taken, now, actor, terms=limits
+    )
 
 
 def _supply_at(order: Order, fulfillment: Fulfillment, location_id: str, now: datetime) -> Supply:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.errors import Busy, HoldClosed, KeyReused, OutOfStock
-from shared.orders import model, sourcing, store
+from shared.orders import model, searching, sourcing, store
 from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
@@ -73,7 +73,9 @@ def _place_new(
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
-    start = model.place(replace(draft, buyer=person, buyer_keys=keys), now, actor)
+    limits = supply.order_policy.limits(None, draft.service_level)
+    draft = searching.with_contact_keys(replace(draft, buyer=person, buyer_keys=keys))
+    start = model.place(draft, now, actor, limits)
     start = model.record_pauses(start, now, actor)
     hold = _claimable_hold(draft, gathered.hold, now)
     if hold is not None and hold.promise is not None and "decision" in hold.promise:
@@ -117,7 +119,7 @@ def _claimable_hold(draft: Order, read_before: Hold | None, now: datetime) -> Ho
         hold = stock.find_hold(draft.hold_id)
     if hold is None:
         raise HoldClosed(draft.hold_id, "gone")
-    stock.check_claim(hold, now, draft.payment.reference)
+    stock.check_claim(hold, now, store.payment_of_hold(draft, hold))
     return hold
 
 

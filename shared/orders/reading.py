@@ -9,9 +9,11 @@ from shared.errors import invalid
 from shared.locations.store import all_locations, point_of_postal_code
 from shared.orders import store
 from shared.orders.model import DeliveryPlace, Order
+from shared.orders.model.policy import Terms
 from shared.orders.model.supplies import SkuLocation
 from shared.orders.sourcing import Inputs, Needs, Supply
 from shared.orders.store import PlacementInputs, transfers
+from shared.orders.store import policy as order_policies
 from shared.routing.model.decision import Destination
 from shared.routing.store import policies
 from shared.stock import store as stock
@@ -80,7 +82,13 @@ def supply_for(order: Order, gathered: PlacementInputs, now: datetime) -> Supply
         destination=destination(order.ship_to),
         selling=rules.selling(order.channel, packs, now, confidence_in(packs), gathered.products),
         unpicked=unpicked(),
+        order_policy=order_policies.active_policy(),
     )
+
+
+def terms_of(order: Order) -> Terms:
+    """The time limits of the order, under the policy in force."""
+    return Terms(order_policies.active_policy(), order.service_level, all_locations())
 
 
 def destination(place: DeliveryPlace | None) -> Destination | None:

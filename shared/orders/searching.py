@@ -7,6 +7,7 @@ of customers are.
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.customers.model.keys import identifier_key
@@ -15,7 +16,7 @@ from shared.customers.store import find, identity_key, new_id, record_reads
 from shared.errors import Gone, NotFound
 from shared.orders import store
 from shared.orders.contract.search import Criteria
-from shared.orders.model import Order, searching
+from shared.orders.model import NO_CONTACTS, Order, searching
 from shared.orders.model.searching import Search, Summary, Term
 from shared.orders.store.search import RowEnd, SummaryPage
 
@@ -26,7 +27,7 @@ MOST_CONTACTS = 12
 
 def contact_keys(identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """The keys of the e-mail addresses and phone numbers among (name, normalized value), for
-    ``Order.buyer_keys``. Placeholders find nobody."""
+    ``buyer_keys`` and ``contact_keys`` of an order. Placeholders find nobody."""
     secret = identity_key()
     keys = [
         identifier_key(secret, name, value)
@@ -34,6 +35,22 @@ def contact_keys(identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
         if name in CONTACT_KINDS and not is_placeholder(value)
     ]
     return tuple(dict.fromkeys(keys))[:MOST_CONTACTS]
+
+
+def with_contact_keys(order: Order, before: Order | None = None) -> Order:
+    """The order with the keys of its contacts, where these have changed since ``before``."""
+    if order.contacts == (before.contacts if before else NO_CONTACTS):
+        return order
+    contacts = order.contacts
+    persons = (contacts.ship_to, contacts.bill_to, contacts.collector)
+    identifiers = [
+        (kind, value)
+        for person in persons
+        if person is not None
+        for kind, value in (("email", person.email), ("phone", person.phone))
+        if value is not None
+    ]
+    return replace(order, contact_keys=contact_keys(identifiers))
 
 
 def _tracking_key(tracking: str) -> str:

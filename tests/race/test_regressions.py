@@ -14,7 +14,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -28,7 +27,7 @@ from shared.aws import dynamodb as tables
 from shared.errors import Busy, Conflict, HoldClosed, InvalidTransition, OutOfStock
 from shared.orders import changing, model, placing
 from shared.orders import store as orders
-from shared.orders.model import Payment, Rejection
+from shared.orders.model import Rejection
 from shared.stock import store as stock
 from shared.stock.model.events import Counted
 from shared.stock.model.position import Cause, Effect, Hold, HoldLine, HoldState
@@ -165,9 +164,8 @@ def test_a_hold_bound_to_a_payment_outlives_it_and_is_taken_by_it_alone() -> Non
 
     def pay(n: int) -> Any:
         mine = "pay-1" if n == 7 else f"pay-{n + 100}"
-        draft = shop.order(f"o-{n}", line("1", "A", 1), hold_id="h")
-        paid = replace(draft, payment=Payment("paid", mine))
-        return placing.place(paid, request(f"o-{n}"), "web", late, answer)
+        draft = shop.order(f"o-{n}", line("1", "A", 1), hold_id="h", reference=mine)
+        return placing.place(draft, request(f"o-{n}"), "web", late, answer)
 
     def sweep(n: int) -> Any:
         return stock.expire_hold(hold, late)

@@ -16,7 +16,8 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.locations import store as locations
 from shared.orders import model, store
-from shared.orders.model import DeliveryPlace, Line, Method, Order, Payment, transfers
+from shared.orders.model import DeliveryPlace, Line, Method, Order, owed, transfers
+from shared.orders.model.payments import paid
 from shared.orders.model.supplies import claimed_units
 from shared.orders.store import transfers as transfers_store
 from shared.stock import store as stock
@@ -64,16 +65,18 @@ def line(line_id: str, sku: str, quantity: int, method: Method = "ship", **more:
     return Line(line_id, sku, quantity, 1000, "USD", method, 0, **more)
 
 
-def order(order_id: str, *lines: Line, **more: Any) -> Order:
-    return Order(
+def order(order_id: str, *lines: Line, reference: str | None = None, **more: Any) -> Order:
+    """A paid order; ``reference`` is that of its payment."""
+    draft = Order(
         order_id=order_id,
         channel="web",
         placed_at=NOW,
-        payment=Payment("paid"),
+        payments=(),
         lines=lines or (line("1", "A", 1),),
         ship_to=SHIP_TO,
         **more,
     )
+    return replace(draft, payments=(paid(owed(draft), reference=reference),))
 
 
 def request(key: str, body: object = None) -> Request:

@@ -19,6 +19,7 @@ from shared.orders.model import (
     OrderState,
     PauseKind,
     ReleaseReason,
+    Tender,
 )
 from shared.orders.model.transfers import SOURCE as TRANSFERS
 from shared.orders.model.transfers import Transfer
@@ -196,6 +197,17 @@ class Cancelled(OfOrder):
     """Why the units were cancelled."""
 
 
+class Changed(OfOrder):
+    """What somebody has changed about the order. The events of its fulfillments and payments
+    follow; GET /v1/orders/{order_id} has the new state."""
+
+    changed: list[str]
+    """The names of what changed: `ship_to`, `contacts`, `service_level`, `shipping`, `lines`,
+    `added`, `moves`."""
+    reason: str
+    """Why the order was changed."""
+
+
 class ReturnedPart(TouchedLine):
     """Returned units of a line."""
 
@@ -214,10 +226,40 @@ class ReturnReceived(OfOrder):
     """The returned units."""
 
 
-class RefundDue(OfOrder):
-    """Money that was paid or authorized is due back. The payment system pays it once per event
-    id."""
+class OfPayment(OfOrder):
+    """What every event of a payment has."""
 
+    payment_id: Id
+    """The id of the payment in the order."""
+    tender: Tender
+    """How the shopper pays."""
+    amount: Money
+    """The amount that the event is about."""
+    reference: str | None = None
+    """The payment provider's reference."""
+    expires_at: Instant | None = None
+    """When the authorization runs out."""
+
+
+class PaymentDue(OfOrder):
+    """The payments of the order cover less than the shopper owes. Nothing is handed over until they
+    do; what is not picked by `due_by` is cancelled."""
+
+    amount: Money
+    """What is missing."""
+    due_by: Instant
+    """When the order is cancelled without payment."""
+    reason: str
+    """Why it is missing."""
+
+
+class RefundDue(OfOrder):
+    """Money that was captured is due back. The payment system pays it once per event id."""
+
+    payment_id: Id | None = None
+    """The payment that is paid back; absent in events of before 2026-11-29."""
+    tender: Tender | None = None
+    """How the shopper paid."""
     refund: Money
     """The amount to pay back."""
     reason: str
@@ -234,7 +276,13 @@ class PaymentReceived(OfOrder):
     reference: str | None = None
     """The payment provider's reference."""
     charged: Money | None = None
-    """The amount that was charged."""
+    """The amount that was authorized or paid."""
+    payment_id: Id | None = None
+    """The id of the payment in the order; absent in events of before 2026-11-29."""
+    tender: Tender | None = None
+    """How the shopper pays."""
+    expires_at: Instant | None = None
+    """When the authorization runs out."""
 
 
 EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
@@ -272,6 +320,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         OfFulfillment,
         "The fulfillment is cancelled: the location no longer serves its units.",
     ),
+    "order.changed": (Changed, "The order was changed after it was placed."),
     "order.backordered": (Waiting, "Units wait for a later supply."),
     "order.repromised": (
         Repromised,
@@ -285,7 +334,16 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "The owner of a pause has not decided in time. The event repeats daily.",
     ),
     "order.cancelled": (Cancelled, "Units are cancelled; reserved ones are on sale again."),
-    "payment.received": (PaymentReceived, "A pending order is authorized or paid."),
+    "payment.received": (PaymentReceived, "A payment is authorized, or paid at once."),
+    "payment.captured": (OfPayment, "Money that was authorized is captured."),
+    "payment.voided": (OfPayment, "An authorization is withdrawn."),
+    "payment.declined": (OfPayment, "A payment is declined."),
+    "payment.expiring": (OfPayment, "An authorization runs out soon: authorize again."),
+    "payment.expired": (OfPayment, "An authorization has run out."),
+    "payment.refunded": (OfPayment, "Money is paid back."),
+    "payment.due": (PaymentDue, "The payments cover less than the shopper owes."),
+    "capture.due": (OfPayment, "Goods are handed over: capture their value."),
+    "release.due": (OfPayment, "The order does not need the rest of an authorization."),
     "return.received": (ReturnReceived, "A location has received returned units."),
     "refund.due": (RefundDue, "Money is due back to the shopper."),
 }
@@ -436,4 +494,7 @@ def _detail(order: Order, entry: OrderEntry) -> dict[str, Any]:
         case "refund.due":
             money = {"amount": detail.pop("amount"), "currency": detail.pop("currency")}
             return {**detail, "refund": money}
+        case "payment.due" | "capture.due" | "release.due":
+            money = {"amount": detail.pop("amount"), "currency": detail.pop("currency")}
+            return {**detail, "amount": money}
     return detail

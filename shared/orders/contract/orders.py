@@ -1,40 +1,62 @@
 """Requests and answers of orders."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.customers.contract.statements import CustomerIdentity
-from shared.errors import InvalidRequest, invalid
-from shared.locations.contract import Latitude, Longitude, PostalCode
+from shared.errors import InvalidRequest
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, LineUnits, Ordered, Words
+from shared.orders.contract.contacts import (
+    AddressInput,
+    BillToAnswer,
+    CollectorAnswer,
+    CollectorInput,
+    ShipTo,
+    ShipToAnswer,
+    bill_to_answer,
+    collector_answer,
+    contacts,
+    ship_to_answer,
+)
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
 from shared.orders.contract.pauses import PauseAnswer, PauseInput, pauses_answer
+from shared.orders.contract.payments import (
+    PaymentAnswer,
+    PaymentInput,
+    PaymentSummary,
+    TotalsAnswer,
+    payment_answer,
+    summary,
+    totals_answer,
+)
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
-    DeliveryPlace,
     Line,
     Method,
     Order,
     OrderState,
-    Payment,
     Returned,
     decision_id,
+    missing,
+    placed_totals,
+    remaining_totals,
 )
 from shared.orders.model.pausing import MOST_PAUSES
 from shared.web.contract import (
     Answer,
     Channel,
     Count,
-    Country,
     Id,
     Input,
     Instant,
     LocationId,
+    Money,
     Price,
     Sku,
     Units,
@@ -58,61 +80,6 @@ class KnownCustomer(Input):
     `customers:read` (403 otherwise)."""
 
 
-class PaymentInput(Input):
-    """The payment of a new order."""
-
-    status: Literal["authorized", "paid", "pending"]
-    """`authorized` or `paid`; a `pending` order waits for POST /v1/orders/{order_id}/payment."""
-    reference: Annotated[str, StringConstraints(max_length=200)] | None = None
-    """The payment provider's reference."""
-
-
-class PaymentReceived(Input):
-    """The payment of a pending order."""
-
-    status: Literal["authorized", "paid"]
-    """Whether the payment is authorized or paid."""
-    reference: Annotated[str, StringConstraints(max_length=200)] | None = None
-    """The payment provider's reference."""
-    amount: Price | None = None
-    """The charged amount; default: the value of the remaining units."""
-
-    def charged(self, order: Order) -> int | None:
-        """The charged amount in minor units; None when the request has none.
-
-        Raises InvalidRequest when its currency is not that of the order.
-        """
-        if self.amount is None:
-            return None
-        if self.amount.currency != order.lines[0].currency:
-            raise invalid(
-                "$.amount.currency", f"use the currency of the order: {order.lines[0].currency}"
-            )
-        return self.amount.amount
-
-
-class ShipTo(Input):
-    """A delivery address."""
-
-    postal_code: PostalCode
-    """Postal code of the address."""
-    country: Country
-    """Country of the address."""
-    latitude: Latitude | None = None
-    """WGS84 latitude; default: the centroid of the postal code."""
-    longitude: Longitude | None = None
-    """WGS84 longitude; give it together with `latitude`."""
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("give both latitude and longitude, or neither")
-        return self
-
-    def place(self) -> DeliveryPlace:
-        return DeliveryPlace(self.postal_code, self.country, self.latitude, self.longitude)
-
-
 class OrderLineInput(Input):
     """A line of a new order."""
 
@@ -123,6 +90,9 @@ class OrderLineInput(Input):
     """Number of units."""
     unit_price: Price
     """Price of one unit; all lines have the same currency."""
+    tax: Price | None = None
+    """Tax of all units of the line that is added to the price; leave it out where prices include
+    it."""
     method: Method
     """`ship` to `ship_to`, or `pickup` at `location_id`."""
     location_id: LocationId | None = None
@@ -139,6 +109,31 @@ class OrderLineInput(Input):
         return self
 
 
+def new_line(line: OrderLineInput) -> Line:
+    """The line before its units are open."""
+    return Line(
+        line_id=line.line_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        unit_price=line.unit_price.amount,
+        currency=line.unit_price.currency,
+        method=line.method,
+        open=0,
+        location_id=line.location_id,
+        backorder=line.backorder,
+        tax=line.tax.amount if line.tax else 0,
+    )
+
+
+class ShippingInput(Input):
+    """What the shopper pays for the shipping of an order."""
+
+    price: Price | None = None
+    """Price of the shipping."""
+    tax: Price | None = None
+    """Tax that is added to the price; leave it out where the price includes it."""
+
+
 class OrderInput(Input):
     """A new order."""
 
@@ -153,12 +148,21 @@ class OrderInput(Input):
     """A profile, or what the channel knows about the person; leave it out for a guest."""
     hold_id: Id | None = None
     """Use the units of this hold, exactly as they are held."""
-    payment: PaymentInput
-    """The payment of the order."""
+    payment: PaymentInput | None = None
+    """The payment of the order. Give this or `payments`."""
+    payments: Annotated[list[PaymentInput], Field(min_length=1, max_length=10)] | None = None
+    """The payments of an order that is paid with more than one tender. The order waits for what
+    they do not cover."""
     lines: Annotated[list[OrderLineInput], Field(min_length=1, max_length=MOST_LINES)]
     """The lines of the order."""
     ship_to: ShipTo | None = None
     """The delivery address; required when a line is shipped."""
+    bill_to: AddressInput | None = None
+    """Where the invoice goes."""
+    collector: CollectorInput | None = None
+    """The person who collects the goods of pickup lines."""
+    shipping: ShippingInput | None = None
+    """What the shopper pays for the shipping."""
     service_level: ServiceLevel = "standard"
     """The service level of the delivery."""
     pauses: Annotated[list[PauseInput], Field(min_length=1, max_length=MOST_PAUSES)] | None = None
@@ -172,43 +176,27 @@ class OrderInput(Input):
             raise ValueError(f"line_id must be unique; repeated: {', '.join(repeated)}")
         if self.ship_to is None and any(line.method == "ship" for line in self.lines):
             raise ValueError("an order with ship lines needs ship_to")
+        if (self.payment is None) == (self.payments is None):
+            raise ValueError("give payment, or payments for more than one tender")
+        ids = [payment.payment_id for payment in self.payments or [] if payment.payment_id]
+        if len(set(ids)) < len(ids):
+            raise ValueError("payment_id must be unique in the order")
         return self
 
     def order(self, order_id: str, now: datetime) -> Order:
         """The order as a draft, before its lines are open.
 
-        Raises InvalidRequest naming each line whose currency is not that of the first line.
+        Raises InvalidRequest naming each amount whose currency is not that of the first line, and
+        each part of an address that its country refuses.
         """
-        currency = self.lines[0].unit_price.currency
-        errors = [
-            {
-                "path": f"$.lines[{number}].unit_price.currency",
-                "message": f"all lines must have the same currency: {currency}",
-            }
-            for number, line in enumerate(self.lines)
-            if line.unit_price.currency != currency
-        ]
-        if errors:
-            raise InvalidRequest("the order has more than one currency", errors)
-        return Order(
+        self._check_currency()
+        shipping = self.shipping or ShippingInput()
+        draft = Order(
             order_id=order_id,
             channel=self.channel,
             placed_at=now,
-            payment=Payment(self.payment.status, self.payment.reference),
-            lines=tuple(
-                Line(
-                    line_id=line.line_id,
-                    sku=line.sku,
-                    quantity=line.quantity,
-                    unit_price=line.unit_price.amount,
-                    currency=line.unit_price.currency,
-                    method=line.method,
-                    open=0,
-                    location_id=line.location_id,
-                    backorder=line.backorder,
-                )
-                for line in self.lines
-            ),
+            payments=(),
+            lines=tuple(map(new_line, self.lines)),
             service_level=self.service_level,
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,
@@ -217,7 +205,38 @@ class OrderInput(Input):
                 pause.pause(f"placed-{number}", now, f"$.pauses[{number}]")
                 for number, pause in enumerate(self.pauses or ())
             ),
+            shipping=shipping.price.amount if shipping.price else 0,
+            shipping_tax=shipping.tax.amount if shipping.tax else 0,
+            contacts=contacts(self.ship_to, self.bill_to, self.collector),
         )
+        for number, tendered in enumerate(self._tendered(), 1):
+            payment = tendered.payment(number, missing(draft))
+            draft = replace(draft, payments=(*draft.payments, payment))
+        return draft
+
+    def _tendered(self) -> list[PaymentInput]:
+        return self.payments or ([self.payment] if self.payment else [])
+
+    def _check_currency(self) -> None:
+        currency = self.lines[0].unit_price.currency
+        prices: dict[str, Price | None] = {}
+        for number, line in enumerate(self.lines):
+            prices[f"$.lines[{number}].unit_price"] = line.unit_price
+            prices[f"$.lines[{number}].tax"] = line.tax
+        if self.shipping is not None:
+            prices["$.shipping.price"] = self.shipping.price
+            prices["$.shipping.tax"] = self.shipping.tax
+        if self.payment is not None:
+            prices["$.payment.amount"] = self.payment.amount
+        for number, payment in enumerate(self.payments or []):
+            prices[f"$.payments[{number}].amount"] = payment.amount
+        errors = [
+            {"path": f"{path}.currency", "message": f"use the currency of the lines: {currency}"}
+            for path, price in prices.items()
+            if price is not None and price.currency != currency
+        ]
+        if errors:
+            raise InvalidRequest("the order has more than one currency", errors)
 
 
 class Awaited(Answer):
@@ -239,6 +258,10 @@ class OrderLine(Answer):
     sku: Sku
     quantity: Units
     """Number of ordered units."""
+    unit_price: Money | None = None
+    """Price of one unit; for callers who may read orders."""
+    tax: Money | None = None
+    """Tax of all units that is added to the price; absent where prices include it."""
     method: Method
     """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None
@@ -263,17 +286,6 @@ class OrderLine(Answer):
     """When the router looks at waiting units again."""
 
 
-class PaymentAnswer(Answer):
-    """The payment of an order. An order that is still pending at `deadline` is cancelled."""
-
-    status: Literal["authorized", "paid", "pending"]
-    """State of the payment."""
-    reference: str | None = None
-    """The payment provider's reference."""
-    deadline: Instant | None = None
-    """When a pending order is cancelled without payment."""
-
-
 class OrderAnswer(Answer):
     """The current state of an order."""
 
@@ -286,8 +298,20 @@ class OrderAnswer(Answer):
     """State of the order."""
     placed_at: Instant
     """When the order was placed."""
-    payment: PaymentAnswer | None = None
-    """The payment of the order."""
+    service_level: ServiceLevel
+    """The service level of the delivery."""
+    ship_to: ShipToAnswer | None = None
+    """Where parcels go. Lists have the place alone."""
+    bill_to: BillToAnswer | None = None
+    """Where the invoice goes; for callers who may read orders. Not in lists."""
+    collector: CollectorAnswer | None = None
+    """The person who collects the goods. Not in lists."""
+    payment: PaymentSummary | None = None
+    """The payments of the order together."""
+    payments: list[PaymentAnswer] | None = None
+    """The payments of the order, one for each tender; for callers who may read orders."""
+    totals: TotalsAnswer | None = None
+    """What the shopper owes; for callers who may read orders."""
     profile_id: Id | None = None
     """The customer's profile; absent for a guest."""
     lines: list[OrderLine]
@@ -302,20 +326,29 @@ class OrderAnswer(Answer):
     """Increases with every change of the order."""
 
 
-def order_answer(order: Order) -> OrderAnswer:
+def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
+    """The answer; without ``money`` for callers who only fulfil orders."""
+    currency = order.lines[0].currency
+    paid = sum(payment.kept for payment in order.payments)
     return OrderAnswer(
         order_id=order.order_id,
         reference=order.reference,
         channel=order.channel,
         state=order.state,
         placed_at=order.placed_at,
-        payment=PaymentAnswer(
-            status=order.payment.status,
-            reference=order.payment.reference,
-            deadline=order.payment.deadline if order.unpaid else None,
-        ),
+        service_level=order.service_level,
+        ship_to=ship_to_answer(order),
+        bill_to=bill_to_answer(order.contacts.bill_to) if money else None,
+        collector=collector_answer(order.contacts.collector),
+        payment=summary(order),
+        payments=[payment_answer(payment, currency) for payment in order.payments]
+        if money
+        else None,
+        totals=totals_answer(remaining_totals(order), placed_totals(order), paid, currency)
+        if money
+        else None,
         profile_id=order.buyer.profile_id,
-        lines=[_line_answer(line) for line in order.lines],
+        lines=[_line_answer(line, money=money) for line in order.lines],
         fulfillments=[
             part_answer(fulfillment, paused=order.is_paused) for fulfillment in order.fulfillments
         ],
@@ -325,12 +358,14 @@ def order_answer(order: Order) -> OrderAnswer:
     )
 
 
-def _line_answer(line: Line) -> OrderLine:
+def _line_answer(line: Line, *, money: bool) -> OrderLine:
     waiting = bool(line.unassigned or line.backordered)
     return OrderLine(
         line_id=line.line_id,
         sku=line.sku,
         quantity=line.quantity,
+        unit_price=Money(amount=line.unit_price, currency=line.currency) if money else None,
+        tax=Money(amount=line.tax, currency=line.currency) if money and line.tax else None,
         method=line.method,
         location_id=line.location_id,
         open=line.open,

@@ -10,13 +10,12 @@ from pydantic import Field, Strict, model_validator
 from shared.instants import rfc3339
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, Ordered
+from shared.orders.contract.contacts import ShipTo
 from shared.orders.contract.fulfillments import FulfillmentPromise
-from shared.orders.contract.orders import ShipTo
 from shared.orders.model import (
     Line,
     Method,
     Order,
-    Payment,
 )
 from shared.stock.model.position import MOST_HOLD
 from shared.web.contract import (
@@ -81,7 +80,7 @@ class PromiseInput(Input):
             order_id=self.cart_id(now),
             channel=self.channel,
             placed_at=now,
-            payment=Payment("pending"),
+            payments=(),
             lines=tuple(
                 Line(
                     line_id=sku,

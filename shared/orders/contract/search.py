@@ -129,7 +129,7 @@ class OrderSummary(Answer):
     profile_id: Id | None = None
     """The customer's profile; absent for a guest."""
     total: Money
-    """Sum of all lines as they were ordered."""
+    """What the order costs as it was placed or last changed, with shipping and tax."""
     lines: Count
     """Number of lines."""
     units: Count

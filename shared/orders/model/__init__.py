@@ -11,8 +11,10 @@ The store writes both in one transaction.
 
 from shared.locations.model import Method
 from shared.orders.model.backorders import break_promise, receive_supply
+from shared.orders.model.balancing import missing
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
-from shared.orders.model.change import OrderChange, combine, sum_effects
+from shared.orders.model.change import OrderChange, combine, sum_effects, with_fulfillment
+from shared.orders.model.contacts import NO_CONTACTS, Collector, Contacts
 from shared.orders.model.deadlines import act_on_deadlines
 from shared.orders.model.fulfilling import (
     accept_as_rival,
@@ -24,7 +26,7 @@ from shared.orders.model.fulfilling import (
     withdraw_units,
 )
 from shared.orders.model.laws import LawBroken, check
-from shared.orders.model.offering import offer, pay, place, promised_dates, record_delays, settle
+from shared.orders.model.offering import offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     HANDED_OVER,
     IN_HAND,
@@ -49,7 +51,6 @@ from shared.orders.model.order import (
     Past,
     Pause,
     PauseKind,
-    Payment,
     Rejection,
     ReleaseReason,
     Returned,
@@ -66,11 +67,15 @@ from shared.orders.model.pausing import (
     record_pauses,
     release,
 )
+from shared.orders.model.paying import Report, report
+from shared.orders.model.payments import Payment, PaymentStatus, ReportKind, Tender
 from shared.orders.model.returning import take_back
+from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 
 __all__ = [
     "HANDED_OVER",
     "IN_HAND",
+    "NO_CONTACTS",
     "NO_PAST",
     "OPEN",
     "TIME_LIMITS",
@@ -78,7 +83,9 @@ __all__ = [
     "UNPICKED",
     "Buyer",
     "Claim",
+    "Collector",
     "Condition",
+    "Contacts",
     "DeliveryPlace",
     "Fulfillment",
     "FulfillmentLine",
@@ -96,10 +103,15 @@ __all__ = [
     "Pause",
     "PauseKind",
     "Payment",
+    "PaymentStatus",
     "Rejection",
     "ReleaseReason",
+    "Report",
+    "ReportKind",
     "Returned",
     "Taken",
+    "Tender",
+    "Totals",
     "accept_as_rival",
     "act_on_deadlines",
     "advance",
@@ -112,12 +124,14 @@ __all__ = [
     "combine",
     "decision_id",
     "end_with_cancel",
+    "missing",
     "new_pause",
     "offer",
     "open_offer_to",
+    "owed",
     "pause",
-    "pay",
     "place",
+    "placed_totals",
     "promised_dates",
     "receive_supply",
     "record_delays",
@@ -125,10 +139,13 @@ __all__ = [
     "reject",
     "release",
     "release_missing",
+    "remaining_totals",
+    "report",
     "settle",
     "split_past",
     "sum_effects",
     "take_back",
     "units_held",
+    "with_fulfillment",
     "withdraw_units",
 ]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.errors import Conflict, InvalidTransition
 from shared.orders.model.backorders import claims_arrive_by, first_claims
+from shared.orders.model.balancing import balance
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -18,7 +19,6 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.fulfilling import next_state
 from shared.orders.model.order import OPEN, Fulfillment, Order
-from shared.orders.model.refunds import refund_units
 from shared.stock.model.position import Effect, release
 
 
@@ -139,5 +139,5 @@ def cancel_units(
         "lines": [{"line_id": name, "quantity": quantity} for name, quantity in total.items()],
     }
     order = with_entry(order, now, "order.cancelled", actor, detail)
-    order = refund_units(order, total, now, reason)
+    order = balance(order, now, reason)
     return with_effects(OrderChange(order, cause="order.cancelled"), order, effects)

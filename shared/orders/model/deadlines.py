@@ -26,6 +26,7 @@ from shared.orders.model.order import (
     TimeLimits,
 )
 from shared.orders.model.pausing import Renew, act_on_pauses, as_promised
+from shared.orders.model.paying import act_on_authorizations
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""
@@ -44,6 +45,7 @@ def act_on_deadlines(
     now: datetime,
     terms: TimeLimits = TIME_LIMITS,
     opened: EndOfOpenTime = never_closed,
+    terms_at: Callable[[str], TimeLimits] | None = None,
     renew: Renew = as_promised,
 ) -> OrderChange | None:
     """Act on the deadlines of an order that have passed; None when none has. Of a paused order
@@ -56,20 +58,27 @@ def act_on_deadlines(
       paid for, they are an exception, which is reported again and again.
     - Units without a location are freed to be routed once more, and given up with a refund due when
       that has gone on for too long.
+    - An authorization that is about to run out is asked for again, and ends when it has run out:
+      the order waits for a payment then.
     - An order that is not paid in time is cancelled.
 
-    Reminders count the time that a location is open. Of a long order some lines are acted on at a
+    ``terms`` are those of the order, ``terms_at`` those at a location, where they differ. Reminders
+    count the time that a location is open. Of a long order some lines are acted on at a
     time; the others are still due afterwards.
     """
     remaining = MOST_AT_ONCE
-    if order.unpaid and _due(order.payment.deadline, now):
+    if order.unpaid and _due(order.payment_due_by, now):
         return _cancel_unpaid(order, now, terms)
-    if order.is_paused:
-        return act_on_pauses(order, now, renew)
     change = OrderChange(order, cause="order.overdue")
+    if any(_due(payment.acts_at, now) for payment in order.payments) and order.is_unfinished:
+        change = replace(change, order=act_on_authorizations(order, now, terms))
+    if order.is_paused:
+        acted = act_on_pauses(change.order, now, renew)
+        return acted or (None if change.order is order else change)
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):
-            change = _expire_or_remind(change, part, now, terms, opened)
+            limits = terms_at(part.location_id) if terms_at else terms
+            change = _expire_or_remind(change, part, now, limits, opened)
             remaining -= len(part.lines)
     for line in order.lines:
         if remaining > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
@@ -94,8 +103,7 @@ def _cancel_unpaid(order: Order, now: datetime, terms: TimeLimits) -> OrderChang
         stuck = replace(part, escalations=max(part.escalations, terms.patience + 1))
         order = with_fulfillment(order, stuck)
         order = with_entry(order, now, "fulfillment.exception", "sweep", fulfillment_detail(stuck))
-    payment = replace(order.payment, deadline=now + terms.exception)
-    return OrderChange(replace(order, payment=payment), cause="order.overdue")
+    return OrderChange(replace(order, payment_due_by=now + terms.exception), cause="order.overdue")
 
 
 def _expire_or_remind(

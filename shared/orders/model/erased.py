@@ -4,6 +4,7 @@
     order id, channel, dates              profile id and record: replaced by a random pseudonym, the
                                           same in all orders of the person
     lines, prices, amounts, refunds       payment reference, hashes of e-mail and phone
+                                          delivery and billing address, collector
     fulfillments, locations, carriers     tracking numbers
     country, the first half of the        the rest of the postal code, latitude and longitude (an
     postal code                           open order keeps whole degrees: some 100 km)
@@ -18,12 +19,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.orders.model.contacts import NO_CONTACTS
 from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry
+from shared.orders.model.paying import WITH_REFERENCE
 
 PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
-FREE = frozenset({"order.cancelled", "order.paused", "return.received", "refund.due"})
+FREE = frozenset(
+    {"order.changed", "order.cancelled", "order.paused", "return.received", "refund.due"}
+)
 """Events whose reasons are free text."""
 
 
@@ -56,8 +61,10 @@ def without_person(order: Order) -> Order:
     delivery place and decisions, once."""
     return replace(
         order,
-        payment=replace(order.payment, reference=None),
+        payments=tuple(replace(payment, reference=None) for payment in order.payments),
+        contacts=NO_CONTACTS,
         buyer_keys=(),
+        contact_keys=(),
         pauses=tuple(replace(pause, reason=WORD) for pause in order.pauses),
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),
@@ -69,7 +76,7 @@ def without_tracking(part: Fulfillment) -> Fulfillment:
 
 
 def entry_without_person(entry: OrderEntry) -> OrderEntry:
-    removed = {"tracking"} | ({"reference"} if entry.event == "payment.received" else set())
+    removed = {"tracking"} | ({"reference"} if entry.event in WITH_REFERENCE else set())
     detail = _without(entry.detail, removed, free=entry.event in FREE)
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
@@ -77,7 +84,7 @@ def entry_without_person(entry: OrderEntry) -> OrderEntry:
 def event_without_person(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event of an order that is delivered after its buyer was erased."""
     kind = event["type"]
-    removed = {"profile_id", "tracking"} | ({"reference"} if kind == "payment.received" else set())
+    removed = {"profile_id", "tracking"} | ({"reference"} if kind in WITH_REFERENCE else set())
     return {**event, "data": _without(event["data"], removed, free=kind in FREE)}
 
 
@@ -114,8 +121,11 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
     if isinstance(document, dict):
         if "profile_id" in document:
             document["profile_id"] = pseudonym
-        if isinstance(document.get("payment"), dict):
-            document["payment"].pop("reference", None)
+        for payment in (document.get("payment"), *document.get("payments", [])):
+            if isinstance(payment, dict):
+                payment.pop("reference", None)
+        for name in ("ship_to", "bill_to", "collector"):
+            document.pop(name, None)
         if "pauses" in document:
             document["pauses"] = _without(document["pauses"], set(), free=True)
     return json.dumps(_without(document, {"tracking"}, free=False), separators=(",", ":"))

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from shared.errors import Conflict, InvalidTransition, OrderPaused
 from shared.instants import rfc3339
+from shared.orders.model.balancing import balance
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -57,10 +58,10 @@ def advance(
     part = order.fulfillment(fulfillment_id)
     state = next_state(part, action)
     must_not_be_paused(order)
-    if state in HANDED_OVER and order.payment.status == "pending":
+    if state in HANDED_OVER and order.unpaid:
         raise Conflict(
             f"order {order.order_id} waits to be paid: nothing of it is handed over",
-            payment=order.payment.status,
+            payment="pending",
         )
     if units is not None and state in HANDED_OVER:
         order = split(order, part, units)
@@ -92,6 +93,8 @@ def advance(
             effects.append(Effect(held.sku, part.location_id, -held.quantity, -held.quantity))
     event = f"fulfillment.{state}"
     order = with_entry(order, now, event, actor, fulfillment_detail(advanced))
+    if state in HANDED_OVER:
+        order = balance(order, now, "handed over", terms=terms)
     return with_effects(OrderChange(order, cause=event), order, effects)
 
 

@@ -2,7 +2,9 @@
 
 from collections import Counter
 
+from shared.orders.model.balancing import missing
 from shared.orders.model.order import HANDED_OVER, Line, Order
+from shared.orders.model.value import owed
 
 
 class LawBroken(AssertionError):
@@ -29,8 +31,25 @@ def check(order: Order) -> None:
     for pause in order.pauses:
         if not pause.owner:
             raise LawBroken(f"pause {pause.pause_id} of order {order.order_id} has no owner")
-    if order.unpaid and order.payment.deadline is None:
-        raise LawBroken(f"the pending payment of order {order.order_id} has no deadline")
+    if clause := _broken_ledger(order):
+        raise LawBroken(f"order {order.order_id}: {clause}")
+
+
+def _broken_ledger(order: Order) -> str | None:
+    """The broken clause of the ledger of payments; None when it balances."""
+    for payment in order.payments:
+        sums = payment.refunded, payment.refund_due, payment.captured, payment.authorized
+        if sorted(sums) != list(sums) or payment.refunded < 0:
+            names = "refunded <= refund due <= captured <= authorized"
+            return f"payment {payment.payment_id}: not {names}: {sums}"
+        if payment.released < 0 or payment.capturable < 0:
+            return f"payment {payment.payment_id}: {payment.capturable} capturable"
+    kept = sum(payment.kept for payment in order.payments)
+    if kept > owed(order):
+        return f"{kept} are kept of the payments, and {owed(order)} is owed"
+    if order.is_unfinished and missing(order) and order.payment_due_by is None:
+        return f"{missing(order)} is not paid, and the payment has no deadline"
+    return None
 
 
 def _broken(line: Line, held: int, handed_over: int) -> str | None:

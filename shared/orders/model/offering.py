@@ -1,13 +1,13 @@
-"""Place an order, record its payment, offer its units to locations, settle unassigned units."""
+"""Place an order, offer its units to locations, settle unassigned units."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from shared.errors import InvalidTransition
 from shared.instants import rfc3339
 from shared.orders.model.backorders import claims_arrive_by, repromise_detail
+from shared.orders.model.balancing import balance, missing
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -26,73 +26,21 @@ from shared.orders.model.order import (
     Order,
     OrderEntry,
     Parcel,
-    Payment,
     TimeLimits,
 )
-from shared.orders.model.refunds import refund_amount
 from shared.stock.model.position import Effect, take
 
 
 def place(order: Order, now: datetime, actor: str, terms: TimeLimits = TIME_LIMITS) -> OrderChange:
-    """A new order with all units unassigned. A pending payment gets a deadline."""
+    """A new order with all units unassigned. It waits for what its payments do not cover."""
     lines = tuple(
         replace(line, open=line.quantity, unassigned=line.quantity) for line in order.lines
     )
-    payment = order.payment
-    if payment.status == "pending":
-        payment = replace(payment, deadline=now + terms.payment)
-    elif payment.charged is None:
-        payment = replace(payment, charged=_value(lines))
     placed = OrderEntry(now, "order.placed", actor, {"channel": order.channel})
-    new = replace(order, payment=payment, lines=lines, history=(placed,))
-    return OrderChange(new, cause="order.placed")
-
-
-def pay(
-    order: Order,
-    status: Literal["authorized", "paid"],
-    reference: str | None,
-    now: datetime,
-    actor: str,
-    amount: int | None = None,
-) -> OrderChange:
-    """Record the payment that the order waited for. ``amount`` is what was charged, in minor units;
-    None stands for the value of what remains of the order. A larger amount makes the difference due
-    back.
-
-    Raises InvalidTransition when the payment has this status already, or a later one.
-    """
-    before = order.payment
-    steps = {"pending": ["authorized", "paid"], "authorized": ["paid"], "paid": []}
-    if status not in steps[before.status]:
-        raise InvalidTransition(status, before.status, steps[before.status])
-    owed = _value(order.lines, remaining=True)
-    charged = before.charged
-    if before.status == "pending":
-        charged = owed if amount is None else amount
-    elif amount is not None:
-        charged = max(amount, charged or 0)
-    paid = Payment(status, reference or before.reference, None, charged, before.refunded)
-    order = replace(order, payment=paid)
-    detail: dict[str, Any] = {"status": status}
-    if paid.reference is not None:
-        detail["reference"] = paid.reference
-    if charged is not None:
-        detail["charged"] = {"amount": charged, "currency": order.lines[0].currency}
-    order = with_entry(order, now, "payment.received", actor, detail)
-    if before.status == "pending" and amount is not None and amount > owed:
-        order = refund_amount(
-            order, amount - owed, now, "more was charged than is left of the order"
-        )
-    return OrderChange(order, cause="payment.received")
-
-
-def _value(lines: Iterable[Line], *, remaining: bool = False) -> int:
-    """In minor units; with ``remaining`` without cancelled and returned units."""
-    return sum(
-        line.unit_price * (line.quantity - (line.cancelled + line.returned if remaining else 0))
-        for line in lines
-    )
+    new = replace(order, lines=lines, history=(placed,))
+    if missing(new):
+        new = replace(new, payment_due_by=now + terms.payment)
+    return OrderChange(balance(new, now, "placed", terms=terms), cause="order.placed")
 
 
 def offer(
@@ -106,7 +54,7 @@ def offer(
     """
     order = change.order
     effects: list[Effect] = []
-    accepted: list[str] = []
+    accepted: dict[str, TimeLimits] = {}
     for parcel in parcels:
         fulfillment = Fulfillment(
             fulfillment_id=order.next_fulfillment_id,
@@ -139,9 +87,9 @@ def offer(
         detail = offered_detail(fulfillment)
         order = with_entry(order, now, "fulfillment.offered", "router", detail)
         if parcel.accepted:
-            accepted.append(fulfillment.fulfillment_id)
-    for fulfillment_id in accepted:
-        order = advance(order, fulfillment_id, "accept", now, "router").order
+            accepted[fulfillment.fulfillment_id] = parcel.limits
+    for fulfillment_id, limits in accepted.items():
+        order = advance(order, fulfillment_id, "accept", now, "router", terms=limits).order
     return with_effects(change, order, effects)
 
 

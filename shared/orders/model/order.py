@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
+from shared.orders.model.contacts import NO_CONTACTS, Contacts
+from shared.orders.model.payments import Payment
 from shared.stock.model.limits import NO_LIMIT, Limit
 
 FulfillmentState = Literal[
@@ -109,6 +111,8 @@ HANDED_OVER: frozenset[FulfillmentState] = frozenset({"shipped", "collected"})
 class TimeLimits:
     """How long each state may last before ``act_on_deadlines`` acts on it."""
 
+    accept: timedelta = timedelta(minutes=30)
+    """The opening time in which a location must answer an offer."""
     work: timedelta = timedelta(hours=24)
     """From acceptance to hand-over, when no earlier date is promised."""
     warning: timedelta = timedelta(minutes=30)
@@ -147,7 +151,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``.
+    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``. ``tax`` is
+    what is added for all units of the line together: 0 where prices include it.
 
     quantity = open + fulfilled + cancelled + backordered, always (law 6).
 
@@ -180,6 +185,7 @@ class Line:
     since: datetime | None = None
     deadline: datetime | None = None
     claims: tuple[Claim, ...] = ()
+    tax: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +237,6 @@ class OrderEntry:
     event: str
     actor: str
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """``deadline`` is when an order whose payment is still ``pending`` is cancelled. ``charged`` is
-    what was authorized or paid, in minor units, and ``refunded`` the part of it that is due back.
-    In orders of older code ``charged`` is None, and refunds have no limit."""
-
-    status: Literal["authorized", "paid", "pending"]
-    reference: str | None = None
-    deadline: datetime | None = None
-    charged: int | None = None
-    refunded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,15 +296,21 @@ class Order:
 
     ``decisions`` are the routings of the order: bytes that can be run again, or the decision_id of
     bytes that are stored beside the order (store.decision reads them). ``past`` describes history
-    and fulfillments that are stored beside the order (store.with_past reads them).
-    ``reference`` is what the channel calls the order; several may have the same. ``buyer_keys`` are
-    keyed hashes of the buyer's e-mail addresses and phone numbers, by which the order is found.
+    and fulfillments that are stored beside the order (store.with_past reads them). ``contacts``,
+    the persons of the order, are stored beside it as well: lists and streams do not have them.
+
+    ``shipping`` and ``shipping_tax`` are in minor units of the currency of the lines. While the
+    payments cover less than the shopper owes, the order waits until ``payment_due_by``.
+
+    ``reference`` is what the channel calls the order; several may have the same. ``buyer_keys`` and
+    ``contact_keys`` are keyed hashes of the e-mail addresses and phone numbers of the buyer and of
+    ``contacts``, by which the order is found.
     """
 
     order_id: str
     channel: str
     placed_at: datetime
-    payment: Payment
+    payments: tuple[Payment, ...]
     lines: tuple[Line, ...]
     service_level: ServiceLevel = "standard"
     buyer: Buyer = Buyer()
@@ -322,8 +321,13 @@ class Order:
     decisions: tuple[bytes | str, ...] = ()
     version: int = 0
     past: Past = NO_PAST
+    shipping: int = 0
+    shipping_tax: int = 0
+    payment_due_by: datetime | None = None
+    contacts: Contacts = NO_CONTACTS
     reference: str | None = None
     buyer_keys: tuple[str, ...] = ()
+    contact_keys: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     """Those that have not ended, the oldest first."""
 
@@ -355,25 +359,25 @@ class Order:
             deadlines += [
                 line.deadline for line in self.lines if line.unassigned or line.backordered
             ]
-        if self.unpaid:
-            deadlines.append(self.payment.deadline)
+        if self.is_unfinished:
+            deadlines.append(self.payment_due_by)
+            deadlines += [payment.acts_at for payment in self.payments]
         return min((at for at in deadlines if at is not None), default=None)
 
     @property
-    def unpaid(self) -> bool:
-        """Whether unfinished units wait for the payment."""
-        return self.payment.status == "pending" and self.unfinished
+    def is_unfinished(self) -> bool:
+        return any(line.open or line.backordered for line in self.lines)
 
     @property
-    def unfinished(self) -> bool:
-        """Whether units are neither handed over nor cancelled."""
-        return any(line.open or line.backordered for line in self.lines)
+    def unpaid(self) -> bool:
+        """Whether unfinished units wait for a payment."""
+        return self.payment_due_by is not None and self.is_unfinished
 
     @property
     def is_paused(self) -> bool:
         """Whether nobody may work on what is unfinished. The pauses of a finished order are of no
         account."""
-        return bool(self.pauses) and self.unfinished
+        return bool(self.pauses) and self.is_unfinished
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:
@@ -431,6 +435,8 @@ class Parcel:
     rivals: tuple[str, ...] = ()
     accepted: bool = False
     """Whether the location accepts every offer by itself."""
+    limits: TimeLimits = TIME_LIMITS
+    """The time limits of the location."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,15 +43,13 @@ from shared.orders.model.order import (
     Parcel,
     Pause,
     PauseKind,
+    TimeLimits,
 )
 
 MOST_PAUSES = 5
 """Pauses of one order at a time."""
 MOST_CANCELLED = 16
 """Lines that one transaction of a deadline cancels (deadlines.MOST_AT_ONCE)."""
-SLACK = timedelta(minutes=30)
-"""A promise stands when it takes no longer than a location has to answer an ordinary offer, which
-is not promised anew either (sourcing.plan.OFFER_EXPIRES_AFTER)."""
 NONE = timedelta(0)
 
 
@@ -100,7 +98,7 @@ def pause(order: Order, added: Pause, now: datetime, actor: str) -> OrderChange:
 
     Raises InvalidTransition when nothing of the order is unfinished, or it has MOST_PAUSES.
     """
-    if not order.unfinished:
+    if not order.is_unfinished:
         raise InvalidTransition("pause", order.state, [])
     if len(order.pauses) >= MOST_PAUSES:
         raise InvalidTransition("pause", f"paused {MOST_PAUSES} times", ["release"])
@@ -173,24 +171,25 @@ def _go_on(order: Order, since: datetime, now: datetime, renew: Renew) -> Order:
         for entry in order.history
         if entry.event == "fulfillment.offered"
     }
-    accepted: list[str] = []
+    accepted: dict[str, TimeLimits] = {}
     for part in order.fulfillments:
         if not part.is_open:
             continue
         parcel = renew(part)
         untold = part.offered_at >= since and part.fulfillment_id not in told
         renewed = _renewed(part, parcel, now)
-        deadline = _deadline(renewed, since, now)
+        limits = parcel.limits if parcel is not None else TIME_LIMITS
+        deadline = _deadline(renewed, since, now, limits)
         renewed = replace(renewed, deadline=deadline, offered_at=now if untold else part.offered_at)
         order = with_fulfillment(order, renewed)
         if untold:
             order = with_entry(order, now, "fulfillment.offered", "router", offered_detail(renewed))
             if parcel is not None and parcel.accepted:
-                accepted.append(part.fulfillment_id)
+                accepted[part.fulfillment_id] = limits
     for line in order.lines:
         order = with_line(order, _moved(line, since, now))
-    for fulfillment_id in accepted:
-        order = advance(order, fulfillment_id, "accept", now, "router").order
+    for fulfillment_id, limits in accepted.items():
+        order = advance(order, fulfillment_id, "accept", now, "router", terms=limits).order
     return order
 
 
@@ -198,17 +197,21 @@ def _renewed(part: Fulfillment, parcel: Parcel | None, now: datetime) -> Fulfill
     """The fulfillment with new dates where the location cannot keep its own."""
     if parcel is None or parcel.ready_by is None or part.ready_by is None or part.state == "ready":
         return part
-    # Picked units need less time than a new offer: only a date that has passed is given up.
+    # Picked units need less time than a new offer: only a date that has passed is given up. Others
+    # may be ready later by the time that a location has to answer an offer, which is no delay
+    # elsewhere either.
     in_hand = part.state in IN_HAND
-    if part.ready_by > now if in_hand else part.ready_by + SLACK >= parcel.ready_by:
+    if part.ready_by > now if in_hand else part.ready_by + parcel.limits.accept >= parcel.ready_by:
         return part
     return replace(part, ready_by=parcel.ready_by, deliver_by=parcel.deliver_by or part.deliver_by)
 
 
-def _deadline(part: Fulfillment, since: datetime, now: datetime) -> datetime | None:
+def _deadline(
+    part: Fulfillment, since: datetime, now: datetime, limits: TimeLimits
+) -> datetime | None:
     if part.state in {"offered", "ready"} and part.deadline is not None:
         return part.deadline + (now - max(since, part.offered_at))
-    return deadline_of(part, part.state, now, TIME_LIMITS)
+    return deadline_of(part, part.state, now, limits)
 
 
 def _moved(line: Line, since: datetime, now: datetime) -> Line:

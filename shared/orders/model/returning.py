@@ -1,14 +1,13 @@
 """Take returned units back, at any location, and compute the refund."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from shared.errors import Conflict
+from shared.orders.model.balancing import balance
 from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
 from shared.orders.model.order import Order, Returned
-from shared.orders.model.refunds import refund_units
 from shared.stock.model.position import Effect
 
 
@@ -53,8 +52,5 @@ def take_back(
         ],
     }
     order = with_entry(order, now, "return.received", actor, detail)
-    units = Counter[str]()
-    for entry in returns:
-        units[entry.line_id] += entry.quantity
-    order = refund_units(order, units, now, "returned", exchange_order_id)
+    order = balance(order, now, "returned", exchange_order_id)
     return with_effects(OrderChange(order, cause="return.received"), order, effects)

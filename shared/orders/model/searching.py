@@ -25,6 +25,7 @@ from datetime import datetime
 
 from shared.instants import rfc3339
 from shared.orders.model.order import Order, OrderState
+from shared.orders.model.value import placed_totals
 
 ATTENTION: frozenset[OrderState] = frozenset({"exception", "backordered"})
 """The states that are also listed over all channels, as paused orders are."""
@@ -70,7 +71,7 @@ def summary_of(order: Order) -> Summary:
         channel=order.channel,
         state=order.state,
         placed_at=order.placed_at,
-        total=sum(line.unit_price * line.quantity for line in order.lines),
+        total=placed_totals(order).total,
         currency=order.lines[0].currency,
         lines=len(order.lines),
         units=sum(line.quantity for line in order.lines),
@@ -109,7 +110,7 @@ def terms_of(order: Order, tracking_key: Callable[[str], str]) -> dict[str, Term
         terms["REFERENCE"] = Term(reference_term(order.reference), placed)
     for line in order.lines:
         terms[f"SKU#{line.sku}"] = Term(sku_term(line.sku, channel), placed)
-    for number, key in enumerate(order.buyer_keys):
+    for number, key in enumerate(dict.fromkeys((*order.buyer_keys, *order.contact_keys))):
         terms[f"CONTACT#{number}"] = Term(contact_term(key), placed)
     for part in order.fulfillments:
         if part.tracking is not None:

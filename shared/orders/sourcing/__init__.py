@@ -3,8 +3,9 @@
 from shared.orders.sourcing.held import parcels_of_hold, promise_of
 from shared.orders.sourcing.needs import Inputs, Needs
 from shared.orders.sourcing.plan import end_of_open_time, latest_decision, parcel, parcels
-from shared.orders.sourcing.planning import plan_change, plan_order, reserve
+from shared.orders.sourcing.planning import OrderPlan, plan_change, plan_order, reserve
 from shared.orders.sourcing.problem import candidate, problem
+from shared.orders.sourcing.revising import plan_revision
 from shared.orders.sourcing.shortage import alternatives, refuse_short, short_lines
 from shared.orders.sourcing.staying import plan_improvement
 from shared.orders.sourcing.supply import MOST_DELIVERIES, Supply, check_pickup, nearby_pickups
@@ -21,6 +22,7 @@ __all__ = [
     "MOST_DELIVERIES",
     "Inputs",
     "Needs",
+    "OrderPlan",
     "Supply",
     "alternatives",
     "candidate",
@@ -38,6 +40,7 @@ __all__ = [
     "plan_change",
     "plan_improvement",
     "plan_order",
+    "plan_revision",
     "planned_waits",
     "problem",
     "promise_of",

@@ -17,9 +17,6 @@ from shared.routing.model.filter import distance_band
 from shared.routing.model.policy import Policy
 from shared.routing.model.route import rival_locations
 
-OFFER_EXPIRES_AFTER = timedelta(minutes=30)
-"""The opening time that a location has to accept an offer."""
-
 
 def parcels(decision: Decision, order: Order, supply: Supply, now: datetime) -> list[Parcel]:
     """The parcels of a decision: one for each location and method."""
@@ -64,6 +61,7 @@ def parcel(
 ) -> Parcel:
     """An offer to a location: when it expires, is ready, and arrives."""
     location = supply.locations[location_id]
+    limits = supply.order_policy.limits(location, service_level)
     ready = supply.ready_by(location_id, now, sum(taken.quantity for taken in lines))
     deliver_by = None
     if method == "ship" and ready is not None:
@@ -74,7 +72,8 @@ def parcel(
         location_id=location_id,
         method=method,
         lines=tuple(lines),
-        answer_by=end_of_open_time(supply.locations, location_id, now, OFFER_EXPIRES_AFTER),
+        answer_by=end_of_open_time(supply.locations, location_id, now, limits.accept),
+        limits=limits,
         accepted=location.auto_accept,
         ready_by=ready,
         deliver_by=deliver_by,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.orders import model
-from shared.orders.model import TIME_LIMITS, Order, OrderChange, supplies
+from shared.orders.model import Order, OrderChange, supplies
 from shared.orders.model.erased import as_storable
 from shared.orders.model.transfers import TransferChange
 from shared.orders.sourcing import refusing
@@ -68,13 +68,13 @@ def plan_order(
             routed = _from_hold(start, hold, supply, inputs, now)
     if isinstance(routed, Needs):
         return routed
-    sourced = _with_transfers(start, routed, inputs, now) if hold is None else routed
+    sourced = with_transfers(start, routed, inputs, now) if hold is None else routed
     if isinstance(sourced, Needs):
-        return _keep_routing(sourced, routed)
+        return keep_routing(sourced, routed)
     if hold is None:
         refuse_short(start.order, sourced.change.order, sourced.supply, now)
-    settled = _settle(None, sourced, inputs, now)
-    return _keep_routing(settled, routed) if isinstance(settled, Needs) else settled
+    settled = settle(None, sourced, inputs, now)
+    return keep_routing(settled, routed) if isinstance(settled, Needs) else settled
 
 
 def plan_change(
@@ -103,10 +103,10 @@ def plan_change(
         routed = _at_any_price(decided, supply, now) if routing else Sourced(decided, supply)
     if isinstance(routed, Needs):
         return routed
-    sourced = _with_transfers(decided, routed, inputs, now) if routing else routed
-    settled = sourced if isinstance(sourced, Needs) else _settle(before, sourced, inputs, now)
+    sourced = with_transfers(decided, routed, inputs, now) if routing else routed
+    settled = sourced if isinstance(sourced, Needs) else settle(before, sourced, inputs, now)
     if isinstance(settled, Needs):
-        return _keep_routing(settled, routed)
+        return keep_routing(settled, routed)
     return replace(settled, change=_kept(model.record_delays(before, settled.change, now)))
 
 
@@ -180,7 +180,7 @@ def _from_hold(
     return _sourced(reserve(change, supply, now), supply)
 
 
-def _with_transfers(
+def with_transfers(
     start: OrderChange, routed: Sourced, inputs: Inputs, now: datetime
 ) -> Sourced | Needs:
     """Give units of transfers that have not left to the order, where that leaves fewer unassigned.
@@ -234,7 +234,7 @@ def _with_transfers(
     return Sourced(fuller, supply.with_facts(facts), shrunk)
 
 
-def _settle(
+def settle(
     before: Order | None, sourced: Sourced, inputs: Inputs, now: datetime
 ) -> OrderPlan | Needs:
     """Give the units that no location holds a deadline, and backorders their claims on supply."""
@@ -261,7 +261,8 @@ def _settle(
         claims = supplies.allot_supply(
             before, order, positions, reachable, now, _more_claims(order)
         )
-    settled = model.settle(change, now, TIME_LIMITS, claims=claims)
+    limits = supply.order_policy.limits(None, order.service_level)
+    settled = model.settle(change, now, limits, claims=claims)
     claimed = _claim(before, settled, inputs)
     return claimed if isinstance(claimed, Needs) else OrderPlan(claimed, sourced.transfers)
 
@@ -288,7 +289,7 @@ def _sourced(change: OrderChange | Needs, supply: Supply) -> Sourced | Needs:
     return change if isinstance(change, Needs) else Sourced(change, supply)
 
 
-def _keep_routing(needs: Needs, routed: Sourced) -> Needs:
+def keep_routing(needs: Needs, routed: Sourced) -> Needs:
     return needs if needs.stock else replace(needs, routed=routed)
 
 

@@ -13,6 +13,7 @@ from shared.locations.model import (
     ready_by,
 )
 from shared.orders.model import Order, OrderChange
+from shared.orders.model.policy import NO_RULES, OrderPolicy
 from shared.routing.model.decision import Destination, Expected, FutureOrders, SkuFutureOrders
 from shared.routing.model.policy import Policy
 from shared.stock.model.limits import Limit
@@ -41,6 +42,7 @@ class Supply:
     selling: ChannelTerms = field(default_factory=ChannelTerms.unrestricted)
     pulls: Mapping[str, SkuFutureOrders] = field(default_factory=dict)
     unpicked: Mapping[str, int] = field(default_factory=dict)
+    order_policy: OrderPolicy = NO_RULES
 
     def with_facts(self, learnt: Mapping[tuple[str, str], FloorFacts]) -> "Supply":
         return replace(self, learnt={**self.learnt, **learnt})

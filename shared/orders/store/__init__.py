@@ -1,6 +1,7 @@
 """Orders, transfers and their indexes: table ``orders``.
 
     pk ORDER#<order_id>   sk ORDER                  the order
+    pk ORDER#<order_id>   sk CONTACTS               who receives, pays and collects it
     pk ORDER#<order_id>   sk DECISION#<decision_id>#<part>   a routing too long for the order item
     pk ORDER#<order_id>   sk PAST#<part>            history and closed fulfillments of a long order
     pk ORDER#<order_id>   sk ASKED#<name>           names a request that was about the order
@@ -25,7 +26,7 @@ from shared.orders.store.claims import waiting_lines
 from shared.orders.store.decisions import decision
 from shared.orders.store.items import order_of_item, past_of_item, reserved_by_transfer, to_plain
 from shared.orders.store.keys import order_id_of_request, order_of_fulfillment, orders_table
-from shared.orders.store.orders import NotWritten, commit
+from shared.orders.store.orders import NotWritten, commit, payment_of_hold
 from shared.orders.store.pick_lists import PickRow, pick_list, project_pick_rows, unpicked_orders
 from shared.orders.store.queries import (
     PageEnd,
@@ -44,6 +45,7 @@ from shared.orders.store.reads import (
     find,
     look_up,
     read_placement,
+    with_contacts,
     with_past,
 )
 
@@ -69,6 +71,7 @@ __all__ = [
     "overdue_orders",
     "overdue_transfers",
     "past_of_item",
+    "payment_of_hold",
     "pick_list",
     "project_pick_rows",
     "read_placement",
@@ -78,5 +81,6 @@ __all__ = [
     "to_plain",
     "unpicked_orders",
     "waiting_lines",
+    "with_contacts",
     "with_past",
 ]

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from shared.addresses import Address
 from shared.instants import rfc3339
 from shared.orders.model import (
+    NO_CONTACTS,
     NO_PAST,
     Buyer,
     Claim,
+    Collector,
+    Contacts,
     DeliveryPlace,
     Fulfillment,
     FulfillmentLine,
@@ -21,6 +25,7 @@ from shared.orders.model import (
     Pause,
     Payment,
 )
+from shared.orders.model.payments import captured
 
 
 def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfillment]]:
@@ -45,7 +50,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         order_id=item["order_id"],
         channel=item["channel"],
         placed_at=datetime.fromisoformat(item["placed_at"]),
-        payment=payment_of_row(item["payment"]),
+        payments=_payments_of_item(item),
         lines=tuple(line_of_row(row) for row in item["lines"]),
         service_level=item["service_level"],
         buyer=Buyer(**item["buyer"]),
@@ -56,8 +61,12 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         decisions=tuple(item["decisions"]),
         version=item["version"],
         past=Past(**item["past"]) if item.get("past") else NO_PAST,
+        shipping=item.get("shipping", 0),
+        shipping_tax=item.get("shipping_tax", 0),
+        payment_due_by=_payment_due_by(item),
         reference=item.get("reference"),
         buyer_keys=tuple(item.get("buyer_keys", ())),
+        contact_keys=tuple(item.get("contact_keys", ())),
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
     )
 
@@ -66,8 +75,43 @@ def pause_of_row(row: Mapping[str, Any]) -> Pause:
     return Pause(**{**row, **_instants(row, "began_at", "paused_since", "deadline")})
 
 
+def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:
+    due_by = item.get("payment_due_by")
+    if due_by is None and "payments" not in item:
+        due_by = item["payment"].get("deadline")
+    return datetime.fromisoformat(due_by) if due_by else None
+
+
+def _payments_of_item(item: Mapping[str, Any]) -> tuple[Payment, ...]:
+    if "payments" in item:
+        return tuple(payment_of_row(row) for row in item["payments"])
+    # Older code knew one payment, and did not tell what is authorized from what is captured; its
+    # first orders do not say how much that is.
+    old = item["payment"]
+    payment = Payment("1", reference=old.get("reference"))
+    if old["status"] == "pending":
+        return (payment,)
+    value = sum(row["unit_price"] * row["quantity"] for row in item["lines"])
+    charged = value if old.get("charged") is None else old["charged"]
+    return (replace(captured(payment, charged), refund_due=old.get("refunded", 0)),)
+
+
 def payment_of_row(row: Mapping[str, Any]) -> Payment:
-    return Payment(**{**row, **_instants(row, "deadline")})
+    return Payment(**{**row, **_instants(row, "expires_at")})
+
+
+def contacts_of_item(item: Mapping[str, Any] | None) -> Contacts:
+    if item is None:
+        return NO_CONTACTS
+    ship_to, bill_to = (_address(item.get(name)) for name in ("ship_to", "bill_to"))
+    collector = item.get("collector")
+    return Contacts(
+        ship_to, bill_to, Collector(**collector) if collector else None, item.get("delivery_note")
+    )
+
+
+def _address(row: Mapping[str, Any] | None) -> Address | None:
+    return Address(**{**row, "lines": tuple(row["lines"])}) if row else None
 
 
 def line_of_row(row: Mapping[str, Any]) -> Line:

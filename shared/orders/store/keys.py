@@ -13,6 +13,8 @@ SHARDS = 16
 kind."""
 OLD_SHARDS = 4
 """Older code spread orders over shards 0 to 3 alone."""
+CONTACTS = "CONTACTS"
+"""The sort key of the item that has the persons of an order."""
 OLD_TRANSFERS_DUE = "DUE#TRANSFERS"
 """The partition where older code wrote the deadlines of all transfers."""
 
@@ -23,6 +25,10 @@ def orders_table() -> str:
 
 def order_key(order_id: str) -> Key:
     return Key(orders_table(), f"ORDER#{order_id}", "ORDER")
+
+
+def contacts_key(order_id: str) -> Key:
+    return Key(orders_table(), f"ORDER#{order_id}", CONTACTS)
 
 
 def record_key(request: Request) -> Key:

@@ -12,8 +12,15 @@ from shared.aws.items import to_item
 from shared.catalog.model import Product
 from shared.catalog.store import product_key, product_of_item
 from shared.orders.model import NO_PAST, Order
-from shared.orders.store.items import order_of_item, past_of_item
-from shared.orders.store.keys import order_id_of_request, order_key, orders_table, record_key
+from shared.orders.store.items import contacts_of_item, order_of_item, past_of_item
+from shared.orders.store.keys import (
+    CONTACTS,
+    contacts_key,
+    order_id_of_request,
+    order_key,
+    orders_table,
+    record_key,
+)
 from shared.routing.model.decision import SkuFutureOrders
 from shared.routing.store.future_orders import future_orders_key, future_orders_of_item
 from shared.stock import store as stock
@@ -38,15 +45,20 @@ class OrderLookup:
 
 
 def find(order_id: str) -> Order | None:
-    """The stored order (strongly consistent)."""
-    item = tables.get(orders_table(), f"ORDER#{order_id}", "ORDER", consistent=True)
-    return order_of_item(item) if item else None
+    """The stored order with its contacts (strongly consistent): one call."""
+    return look_up(order_id).order
 
 
 def look_up(order_id: str, request: Request | None = None) -> OrderLookup:
-    """The stored order and the answer of the request (strongly consistent): one call."""
-    keys = _lookup_keys(order_id, request)
-    return _lookup_of(tables.get_many(keys, consistent=True), order_id, request)
+    """The stored order with its contacts, and the answer of the request (strongly consistent): one
+    call."""
+    keys = [*_lookup_keys(order_id, request), contacts_key(order_id)]
+    items = tables.get_many(keys, consistent=True)
+    found = _lookup_of(items, order_id, request)
+    contacts = items.get(contacts_key(order_id))
+    if found.order is None or contacts is None:
+        return found
+    return replace(found, order=replace(found.order, contacts=contacts_of_item(contacts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +135,24 @@ def _answered(items: Mapping[Key, dict[str, Any]], request: Request) -> StoredAn
     return None
 
 
+def with_contacts(orders: Iterable[Order]) -> list[Order]:
+    """The orders with their contacts: one call per 100."""
+    orders = list(orders)
+    items = tables.get_many([contacts_key(order.order_id) for order in orders])
+    return [
+        replace(order, contacts=contacts_of_item(items.get(contacts_key(order.order_id))))
+        for order in orders
+    ]
+
+
 def first_answer(item: Mapping[str, Any]) -> StoredAnswer:
-    """The answer of the request that placed the order, which is stored in the order item."""
-    return StoredAnswer(item["request"]["digest"], item["answer"])
+    """The answer of the request that placed the order. It is stored in the order's item, or with
+    the contacts when it has any: then it takes a call."""
+    answer = item.get("answer")
+    if answer is None:
+        contacts = tables.get(orders_table(), item["pk"], CONTACTS, consistent=True)
+        answer = contacts["answer"] if contacts else ""
+    return StoredAnswer(item["request"]["digest"], answer)
 
 
 def with_past(order: Order) -> Order:

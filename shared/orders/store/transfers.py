@@ -29,9 +29,9 @@ from shared.orders.model.transfers import (
     TransferPast,
     split_past,
 )
+from shared.orders.store.documents import record_part
 from shared.orders.store.items import entry_of_row, to_plain
 from shared.orders.store.keys import orders_table, record_key, transfer_due
-from shared.orders.store.orders import record_part
 from shared.orders.store.reads import StoredAnswer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect, receive_supply

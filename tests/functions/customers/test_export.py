@@ -104,7 +104,9 @@ def test_orders_are_told_whole_with_where_their_routings_were_to(jobs: Jobs) -> 
     assert orders.keys() == {"o-77", "o-78"}
     whole = orders["o-77"]
     assert whole["ship_to"] == HOME
-    assert whole["payment"]["reference"] == "pay-77"
+    assert whole["payments"][0]["reference"] == "pay-77"
+    assert whole["contacts"]["ship_to"]["name"] == "Zoe Quill"
+    assert whole["contacts"]["collector"] == {"name": "Quill Junior"}
     assert "track-77" in str(whole["fulfillments"]).casefold()
     assert "freewords77" in str(whole["history"])
     assert whole["history"][0]["event"] == "order.placed"

@@ -45,14 +45,15 @@ def placed(key: str, channel: str = "web", **more: Any) -> Body:
     return order
 
 
-def project() -> None:
-    """The stream of the orders, as of now."""
+def project(before: dict[str, Any] | None = None) -> None:
+    """The stream of the orders, as of now; of the one order since ``before``."""
     records = [
         {
             "eventID": row["pk"],
             "dynamodb": {
                 "Keys": to_item({"pk": row["pk"], "sk": row["sk"]}),
                 "NewImage": to_item(row),
+                **({"OldImage": to_item(before)} if before else {}),
                 "SequenceNumber": "1",
             },
         }
@@ -219,6 +220,39 @@ def test_nothing_of_a_person_stands_in_the_rows() -> None:
     rows = str(shop.items("search") + shop.items("orders")).casefold()
     assert "zoe" not in rows
     assert "5550147" not in rows
+
+
+def test_an_order_is_found_by_its_recipient_and_by_a_new_one_after_a_change() -> None:
+    address = {
+        "name": "Ann Quill",
+        "lines": ["1 Main Street"],
+        "city": "Denver",
+        "region": "CO",
+        "postal_code": "80202",
+        "country": "US",
+        "phone": "(303) 555-0100",
+        "email": "Ann@Shop.TEST",
+    }
+    order = placed("1", customer=CUSTOMER, ship_to=address)
+    (before,) = [row for row in shop.items("orders") if row["sk"] == "ORDER"]
+    project()
+    for query in ({"phone": "+13035550100"}, {"email": "ann@shop.test"}, {"phone": "+13035550147"}):
+        assert found(**query) == ["W-1"], query
+    status, changed = call(
+        "change_order",
+        path=f"/v1/orders/{order['order_id']}/changes",
+        body={"ship_to": {**address, "phone": "+1 303 555 0101"}, "lines": None},
+        headers={"if-match": "*"},
+    )
+    assert status == 200, changed
+    project(before)
+    assert found(phone="+13035550100") == []
+    for query in ({"phone": "+13035550101"}, {"phone": "+13035550147"}, {"email": "ann@shop.test"}):
+        assert found(**query) == ["W-1"], query
+    rows = str(shop.items("search")).casefold()
+    assert "quill" not in rows
+    assert "shop.test" not in rows
+    assert "555010" not in rows
 
 
 def test_a_placeholder_finds_nobody() -> None:

@@ -19,7 +19,7 @@ from shared.aws import settings
 from shared.errors import Busy, Refusal
 from shared.orders import changing, model, placing, shortfalls
 from shared.orders.contract.orders import order_answer
-from shared.orders.model import Line, Order, Payment
+from shared.orders.model import Line, Order
 from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
@@ -352,11 +352,10 @@ class Laws(RuleBasedStateMachine):
         self.outcomes["done"] += 1
         return answer if answer is not None else True
 
-    def buy(self, lines: tuple[Line, ...], hold_id: str | None, payment: Payment) -> bool:
+    def buy(self, lines: tuple[Line, ...], hold_id: str | None, reference: str | None) -> bool:
         name = f"o-{self.name()}"
-        draft = replace(
-            shop.order(name, *lines, hold_id=hold_id), payment=payment, placed_at=self.now
-        )
+        order = shop.order(name, *lines, hold_id=hold_id, reference=reference)
+        draft = replace(order, placed_at=self.now)
         now = self.now
 
         def place() -> str:

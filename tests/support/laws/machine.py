@@ -25,7 +25,7 @@ from shared.instants import rfc3339
 from shared.locations import store as locations
 from shared.orders import changing, model, shortfalls
 from shared.orders import store as orders
-from shared.orders.model import Line, Order, Payment, Rejection, Returned
+from shared.orders.model import Line, Order, Rejection, Returned
 from shared.stock import store as stock_store
 from shared.stock.contract.feed import event_of
 from shared.stock.model.audit import LEDGER_LAG, find_drifts
@@ -178,7 +178,7 @@ class Machine(Laws):
             )
             for number, (sku, quantity, store, backorder) in enumerate(lines, 1)
         )
-        self.buy(made, None, Payment("paid"))
+        self.buy(made, None, None)
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of, payment=st.sampled_from([None, "p1", "p2"]))
@@ -188,7 +188,7 @@ class Machine(Laws):
             Line(str(number), line.sku, line.quantity, 1000, "USD", "ship", 0)
             for number, line in enumerate(hold.lines, 1)
         )
-        if self.buy(made, hold.hold_id, Payment("paid", payment)):
+        if self.buy(made, hold.hold_id, payment):
             assert hold.hold_id not in self.converted
             self.converted[hold.hold_id] = self.now, self.step
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.orders import promising
-from shared.orders.contract.orders import ShipTo
+from shared.orders.contract.contacts import ShipTo
 from shared.orders.contract.promises import (
     ChosenOption,
     PromiseHeld,

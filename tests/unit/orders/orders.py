@@ -1,5 +1,6 @@
 """Orders for tests: two lines, one location per parcel."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared.orders.model import (
@@ -12,9 +13,11 @@ from shared.orders.model import (
     Payment,
     Taken,
     offer,
+    owed,
     place,
     settle,
 )
+from shared.orders.model.payments import authorized, paid
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -24,14 +27,25 @@ def line(line_id: str, sku: str, quantity: int, method: Method = "ship", **more:
 
 
 def order(*lines: Line, status: str = "paid") -> Order:
-    return Order(
+    draft = Order(
         order_id="o1",
         channel="web",
         placed_at=NOW,
-        payment=Payment(status),  # type: ignore[arg-type]
+        payments=(),
         lines=lines or (line("1", "A", 3),),
         ship_to=DeliveryPlace("94103", "US"),
     )
+    return replace(draft, payments=payments(status, owed(draft)))
+
+
+def payments(status: str, amount: int) -> tuple[Payment, ...]:
+    """One payment of ``amount`` that is paid, authorized or pending."""
+    match status:
+        case "paid":
+            return (paid(amount),)
+        case "authorized":
+            return (authorized(amount),)
+    return (Payment("1"),)
 
 
 def parcel(location_id: str, method: Method = "ship", /, **units: int) -> Parcel:

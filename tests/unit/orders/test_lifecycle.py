@@ -13,8 +13,8 @@ from shared.orders.model import (
     Claim,
     LawBroken,
     Order,
-    Payment,
     Rejection,
+    Report,
     Returned,
     act_on_deadlines,
     advance,
@@ -22,13 +22,14 @@ from shared.orders.model import (
     cancel_fulfillment,
     check,
     offer,
-    pay,
     place,
     reject,
+    report,
     settle,
     sum_effects,
     take_back,
 )
+from shared.orders.model.paying import receive
 from shared.stock.model.position import Effect
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 
@@ -238,6 +239,8 @@ def test_a_fulfillment_is_cancelled_at_every_stage_before_the_hand_over() -> Non
         assert change.effects == (Effect("A", "S1", 0, -3),)
         assert change.order.state == "cancelled"
         assert change.order.history[-1].detail == {
+            "payment_id": "1",
+            "tender": "card",
             "amount": 3000,
             "currency": "USD",
             "reason": "changed my mind",
@@ -343,7 +346,7 @@ def test_nothing_is_handed_over_that_is_not_paid() -> None:
     start = walked(start, "accept", "pick")
     with pytest.raises(Conflict):
         advance(start, "o1.1", "ship", NOW, "store")
-    paid = pay(start, "authorized", None, NOW, "web").order
+    paid = report(start, Report("authorized"), NOW, "web").order
     assert advance(paid, "o1.1", "ship", NOW, "store").order.state == "fulfilled"
 
 
@@ -384,7 +387,9 @@ def test_what_is_picked_and_never_paid_waits_for_a_person() -> None:
     check(given_up.order)
     assert given_up.effects == (Effect("B", "S2", 0, -1),)
     start = _watched(given_up.order, "fulfillment.exception", 5)
-    assert advance(pay(start, "paid", None, NOW, "web").order, "o1.1", "ship", NOW, "store")
+    assert advance(
+        report(start, Report("captured"), NOW, "web").order, "o1.1", "ship", NOW, "store"
+    )
 
 
 def _watched(start: Order, event: str, times: int) -> Order:
@@ -510,7 +515,7 @@ def test_a_fulfillment_without_a_deadline_is_refused() -> None:
 
 def test_what_is_never_paid_is_cancelled_and_nothing_is_due_back() -> None:
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
-    due = change.order.payment.deadline
+    due = change.order.payment_due_by
     assert due is not None
     assert due == NOW + TIME_LIMITS.payment
     accepted = advance(change.order, "o1.1", "accept", NOW, "S1").order
@@ -534,35 +539,39 @@ def test_what_was_cancelled_before_it_was_paid_is_not_due_back() -> None:
     """A refund of money that was never taken: pending, cancelled in part, then paid."""
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
     fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
-    paid = pay(fewer, "paid", "p-1", NOW, "psp").order
-    assert (paid.payment.status, paid.payment.reference) == ("paid", "p-1")
-    assert (paid.payment.deadline, paid.payment.charged, refunds(paid)) == (None, 1000, [])
+    paid = receive(fewer, "paid", Report("captured", reference="p-1"), NOW, "psp").order
+    (payment,) = paid.payments
+    assert (payment.status, payment.reference, payment.captured) == ("paid", "p-1", 1000)
+    assert (paid.payment_due_by, refunds(paid)) == (None, [])
     assert paid.history[-1].detail["charged"] == {"amount": 1000, "currency": "USD"}
     ended = cancel(paid, None, "changed my mind", NOW, "web").order
     assert refunds(ended) == [1000]
     with pytest.raises(InvalidTransition) as refused:
-        pay(paid, "authorized", None, NOW, "psp")
+        receive(paid, "authorized", Report("authorized"), NOW, "psp")
     assert refused.value.data == {"state": "paid", "allowed": []}
 
 
 def test_of_more_than_is_left_of_the_order_the_rest_is_due_back() -> None:
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
     fewer = cancel(change.order, {"1": 2}, "changed my mind", NOW, "web").order
-    paid = pay(fewer, "paid", None, NOW, "psp", amount=3000).order
+    paid = report(fewer, Report("captured", amount=3000), NOW, "psp").order
     assert refunds(paid) == [2000]
     assert refunds(cancel(paid, None, "all of it", NOW, "web").order) == [2000, 1000]
 
 
-def test_no_more_is_due_back_than_was_charged() -> None:
+def test_an_order_that_is_paid_in_part_waits_for_the_rest_and_no_more_is_due_back() -> None:
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
-    paid = pay(change.order, "paid", None, NOW, "psp", amount=1500).order
-    some = cancel(paid, {"1": 1}, "one less", NOW, "web").order
-    assert refunds(cancel(some, None, "all of it", NOW, "web").order) == [1000, 500]
+    part = report(change.order, Report("captured", amount=1500), NOW, "psp").order
+    assert part.unpaid
+    some = cancel(part, {"1": 1}, "one less", NOW, "web").order
+    assert (some.unpaid, refunds(some)) == (True, [])
+    assert refunds(cancel(some, None, "all of it", NOW, "web").order) == [1500]
 
 
 def test_what_is_authorized_and_then_paid_is_charged_once() -> None:
     change = placed(order(line("1", "A", 3), status="pending"), parcel("S1", l1=3))
-    authorized = pay(change.order, "authorized", "p-1", NOW, "psp").order
-    both = pay(authorized, "paid", None, NOW, "psp")
-    assert both.order.payment == Payment("paid", "p-1", charged=3000)
+    authorized = receive(change.order, "authorized", Report("authorized"), NOW, "psp").order
+    both = receive(authorized, "paid", Report("captured"), NOW, "psp")
+    (payment,) = both.order.payments
+    assert (payment.status, payment.authorized, payment.captured) == ("paid", 3000, 3000)
     assert refunds(both.order) == []

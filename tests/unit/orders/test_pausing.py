@@ -15,6 +15,7 @@ from shared.orders.model import (
     Pause,
     PauseKind,
     Rejection,
+    Report,
     act_on_deadlines,
     advance,
     cancel,
@@ -24,11 +25,11 @@ from shared.orders.model import (
     new_pause,
     open_offer_to,
     pause,
-    pay,
     record_pauses,
     reject,
     release,
     release_missing,
+    report,
 )
 from shared.orders.model.offering import offer, place, settle
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
@@ -92,7 +93,7 @@ def test_units_that_are_gone_leave_a_paused_order() -> None:
 
 def test_paying_and_cancelling_go_on() -> None:
     found = paused(placed(order(status="pending"), parcel("S1", l1=3)).order)
-    assert pay(found, "paid", None, NOW, "x").order.payment.status == "paid"
+    assert not report(found, Report("captured"), NOW, "x").order.unpaid
     assert cancel_fulfillment(found, "o1.1", "", NOW, "x").order.state == "cancelled"
     done = cancel(found, None, "", NOW, "x").order
     assert (done.is_paused, done.deadline) == (False, None)

@@ -1,0 +1,101 @@
+"""Requests and answers of the order policy; orders/model/policy.py applies it."""
+
+from typing import Annotated, Self
+
+from annotated_types import Ge, Le
+from pydantic import ConfigDict, Field, Strict, model_validator
+
+from shared.locations.model import Kind, ServiceLevel
+from shared.orders.model.policy import MINUTES, OrderPolicy, TimeRule
+from shared.web.contract import Answer, Id, LocationId
+
+MOST_RULES = 100
+MOST_NAMES = 1000
+Minutes = Annotated[int, Strict(), Ge(1), Le(60 * 24 * 365)]
+
+
+class TimeRuleDocument(Answer):
+    """Times for what matches: every field that is given must match one of its values. At least one
+    time is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    location_types: Annotated[list[Kind], Field(min_length=1)] | None = None
+    """The rule applies at locations of these types."""
+    location_groups: Annotated[list[Id], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    """The rule applies at locations of these groups."""
+    location_ids: Annotated[list[LocationId], Field(min_length=1, max_length=MOST_NAMES)] | None = (
+        None
+    )
+    """The rule applies at these locations."""
+    service_levels: Annotated[list[ServiceLevel], Field(min_length=1)] | None = None
+    """The rule applies to orders with these service levels."""
+    accept_minutes: Minutes | None = None
+    """Opening time in which a location must answer an offer; 30 by default."""
+    work_minutes: Minutes | None = None
+    """From acceptance to hand-over, when no earlier date is promised; 1440 by default."""
+    warning_minutes: Minutes | None = None
+    """How long before the promised date a location is reminded; 30 by default."""
+    reminder_minutes: Minutes | None = None
+    """Opening time between two reminders to a late location; 240 by default."""
+    collect_minutes: Minutes | None = None
+    """How long goods wait to be collected; 10080 (7 days) by default."""
+    payment_minutes: Minutes | None = None
+    """How long an order waits for its payment; 4320 (3 days) by default."""
+    give_up_minutes: Minutes | None = None
+    """How long a location is looked for units without one; 2880 (2 days) by default."""
+    give_up_backorder_minutes: Minutes | None = None
+    """How long a backorder waits after its expected date; 43200 (30 days) by default."""
+
+    @model_validator(mode="after")
+    def _gives_a_time(self) -> Self:
+        if not self._minutes():
+            raise ValueError(f"give at least one of {', '.join(MINUTES)}")
+        return self
+
+    def _minutes(self) -> dict[str, int]:
+        times = {name: getattr(self, name) for name in MINUTES}
+        return {name: minutes for name, minutes in times.items() if minutes is not None}
+
+    def rule(self) -> TimeRule:
+        return TimeRule(
+            minutes=self._minutes(),
+            location_types=frozenset(self.location_types or ()),
+            location_groups=frozenset(self.location_groups or ()),
+            location_ids=frozenset(self.location_ids or ()),
+            service_levels=frozenset(self.service_levels or ()),
+        )
+
+
+class OrderPolicyInput(Answer):
+    """The whole order policy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    times: Annotated[list[TimeRuleDocument], Field(max_length=MOST_RULES)]
+    """The rules for times, in the order in which they apply; the last one that matches decides."""
+
+
+class OrderPolicyAnswer(Answer):
+    """The order policy in force, or a version of it."""
+
+    version: int
+    """The version; 0 is the policy without rules."""
+    times: list[TimeRuleDocument]
+    """The rules for times."""
+
+
+def policy_answer(policy: OrderPolicy) -> OrderPolicyAnswer:
+    return OrderPolicyAnswer(
+        version=policy.version, times=[_document(rule) for rule in policy.times]
+    )
+
+
+def _document(rule: TimeRule) -> TimeRuleDocument:
+    return TimeRuleDocument(
+        location_types=sorted(rule.location_types) or None,
+        location_groups=sorted(rule.location_groups) or None,
+        location_ids=sorted(rule.location_ids) or None,
+        service_levels=sorted(rule.service_levels) or None,
+        **rule.minutes,
+    )

@@ -1,0 +1,103 @@
+"""Balance the payments of an order with its value after a change: what is to be captured, released,
+refunded, or paid in addition. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from shared.instants import rfc3339
+from shared.orders.model.change import with_entry
+from shared.orders.model.order import TIME_LIMITS, Order, TimeLimits
+from shared.orders.model.payments import Payment
+from shared.orders.model.value import earned, owed
+
+
+def balance(
+    order: Order,
+    now: datetime,
+    reason: str,
+    exchange_order_id: str | None = None,
+    terms: TimeLimits = TIME_LIMITS,
+) -> Order:
+    """Record what the payments lack or have too much, as events for the payment system:
+
+    - ``refund.due``: more was captured than the shopper owes. Never more than was captured.
+    - ``capture.due``: the value of what has been handed over, as far as it is authorized.
+    - ``release.due``: an authorization that the finished order does not need.
+    - ``payment.due``: less is covered than the shopper owes; the order waits for it until
+      ``payment_due_by``, and nothing is handed over meanwhile.
+    """
+    order = _refund(order, now, reason, exchange_order_id)
+    order = _capture(order, now)
+    if not order.is_unfinished:
+        order = _release(order, now)
+    if not order.is_unfinished or not missing(order):
+        return order if order.payment_due_by is None else replace(order, payment_due_by=None)
+    if order.payment_due_by is not None:
+        return order
+    due_by = now + terms.payment
+    detail = {**_money(order, missing(order)), "reason": reason, "due_by": rfc3339(due_by)}
+    return with_entry(replace(order, payment_due_by=due_by), now, "payment.due", "norain", detail)
+
+
+def missing(order: Order) -> int:
+    """What is neither captured nor authorized of what the shopper owes, in minor units."""
+    return max(0, owed(order) - sum(payment.covers for payment in order.payments))
+
+
+def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | None) -> Order:
+    excess = sum(payment.kept for payment in order.payments) - owed(order)
+    for payment in reversed(order.payments):
+        amount = min(excess, payment.kept)
+        if amount <= 0:
+            continue
+        excess -= amount
+        order = with_payment(order, replace(payment, refund_due=payment.refund_due + amount))
+        detail = {**_of_payment(order, payment, amount), "reason": reason}
+        if exchange_order_id is not None:
+            detail["exchange_order_id"] = exchange_order_id
+        order = with_entry(order, now, "refund.due", "norain", detail)
+    return order
+
+
+def _capture(order: Order, now: datetime) -> Order:
+    wanted = earned(order) - sum(payment.kept + payment.awaited for payment in order.payments)
+    for payment in order.payments:
+        amount = min(wanted, payment.capturable)
+        if amount <= 0:
+            continue
+        wanted -= amount
+        asked = max(payment.captured, payment.capture_due) + amount
+        order = with_payment(order, replace(payment, capture_due=asked))
+        detail = _of_payment(order, payment, amount)
+        order = with_entry(order, now, "capture.due", "norain", detail)
+    return order
+
+
+def _release(order: Order, now: datetime) -> Order:
+    for payment in order.payments:
+        if amount := payment.capturable:
+            order = with_payment(order, replace(payment, released=payment.released + amount))
+            detail = _of_payment(order, payment, amount)
+            order = with_entry(order, now, "release.due", "norain", detail)
+    return order
+
+
+def with_payment(order: Order, changed: Payment) -> Order:
+    """The order with the payment changed, or added."""
+    ids = [payment.payment_id for payment in order.payments]
+    if changed.payment_id not in ids:
+        return replace(order, payments=(*order.payments, changed))
+    payments = tuple(
+        changed if payment.payment_id == changed.payment_id else payment
+        for payment in order.payments
+    )
+    return replace(order, payments=payments)
+
+
+def _of_payment(order: Order, payment: Payment, amount: int) -> dict[str, object]:
+    of = {"payment_id": payment.payment_id, "tender": payment.tender}
+    return {**of, **_money(order, amount)}
+
+
+def _money(order: Order, amount: int) -> dict[str, object]:
+    return {"amount": amount, "currency": order.lines[0].currency}

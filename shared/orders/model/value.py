@@ -1,0 +1,66 @@
+"""What an order is worth in minor units of its currency. Pure.
+
+owed     what remains of the order: units neither cancelled nor returned, and the shipping
+earned   the part of it that has been handed over, and so may be captured
+"""
+
+from dataclasses import dataclass
+
+from shared.orders.model.order import Line, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """``tax`` is the tax that is added to ``lines`` and ``shipping``: 0 where prices include it."""
+
+    lines: int
+    shipping: int
+    tax: int
+
+    @property
+    def total(self) -> int:
+        return self.lines + self.shipping + self.tax
+
+
+def placed_totals(order: Order) -> Totals:
+    """The totals of the order as it was placed or last changed, with cancelled units."""
+    return _totals(order, {line.line_id: line.quantity for line in order.lines}, shipping=True)
+
+
+def remaining_totals(order: Order) -> Totals:
+    """The totals of what the shopper keeps or still expects."""
+    kept = {line.line_id: line.quantity - line.cancelled - line.returned for line in order.lines}
+    return _totals(order, kept, shipping=any(_kept(line) for line in _shipping_lines(order)))
+
+
+def owed(order: Order) -> int:
+    return remaining_totals(order).total
+
+
+def earned(order: Order) -> int:
+    kept = {line.line_id: line.fulfilled - line.returned for line in order.lines}
+    shipped = any(line.fulfilled for line in _shipping_lines(order))
+    return _totals(order, kept, shipping=shipped).total
+
+
+def _totals(order: Order, units: dict[str, int], *, shipping: bool) -> Totals:
+    return Totals(
+        lines=sum(line.unit_price * units[line.line_id] for line in order.lines),
+        shipping=order.shipping if shipping else 0,
+        tax=sum(line_tax(line, units[line.line_id]) for line in order.lines)
+        + (order.shipping_tax if shipping else 0),
+    )
+
+
+def line_tax(line: Line, units: int) -> int:
+    """The tax of ``units`` of the line. The taxes of all its units add up to ``line.tax``."""
+    return line.tax * units // line.quantity
+
+
+def _shipping_lines(order: Order) -> list[Line]:
+    """The lines that the shipping is paid for: those to ship; all when none is."""
+    return [line for line in order.lines if line.method == "ship"] or list(order.lines)
+
+
+def _kept(line: Line) -> bool:
+    return line.quantity > line.cancelled
