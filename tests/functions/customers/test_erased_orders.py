@@ -360,12 +360,12 @@ def test_a_paused_order_loses_the_words_of_its_pauses_and_is_found_by_no_contact
     first = placed(pauses=[pause])
     assert first["pauses"][0]["reason"] == "FreeWords77"
     contacts = [row for row in shop.items("search") if row["sk"].startswith("CONTACT#")]
-    assert len(contacts) == 1
+    assert len(contacts) == 2
     before = projected("o-77")
     assert before.buyer_keys
     erase(jobs, first["profile_id"])
     after = projected("o-77", before)
-    assert (after.buyer_keys, after.is_paused) == ((), True)
+    assert (after.buyer_keys, after.contact_keys, after.is_paused) == ((), (), True)
     assert after.pauses[0].owner == "risk team"
     left = everything()
     assert [value for value in TOLD if value in left] == []
