@@ -39,6 +39,7 @@ AREA_OF_PATH = {
     "routing": "routing",
     "orders": "orders",
     "order-policy": "orders",
+    "returns": "orders",
     "fulfillments": "orders",
     "transfers": "orders",
     "customers": "customers",

@@ -1,5 +1,6 @@
 """The routes of fulfillments: the pick list of a location, and what the location does with it."""
 
+import secrets
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -19,15 +20,18 @@ from shared.orders import changing, model, offers, store
 from shared.orders.contract.common import units
 from shared.orders.contract.fulfillments import (
     AcceptInput,
+    ArrivedInput,
+    AssignInput,
     CancelFulfillmentInput,
+    CollectInput,
     FulfillmentsAnswer,
-    HandOverInput,
     RejectInput,
     ShipInput,
     fulfillment_answer,
 )
 from shared.orders.contract.orders import OrderAnswer
-from shared.orders.model import FulfillmentState, Order, OrderChange
+from shared.orders.model import FulfillmentState, Order, OrderChange, serving
+from shared.orders.model.serving import CODE_DIGITS
 from shared.orders.reading import terms_of
 from shared.web.api import caller_of, request_of, routes
 from shared.web.auth import needs
@@ -144,7 +148,8 @@ def pack(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     description="The units of a pickup fulfillment wait for the shopper.",
 )
 def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
-    return _step(fulfillment_id, "ready")
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    return _step(fulfillment_id, "ready", code=code)
 
 
 @router.post(
@@ -179,8 +184,47 @@ def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
     description="The shopper has collected the units, and they leave the stock of the location. "
     "With `lines` only some units are handed over; the others stay as a fulfillment of their own.",
 )
-def collect(fulfillment_id: FulfillmentPath, body: HandOverInput | None = None) -> OrderAnswer:
-    return _step(fulfillment_id, "collect", body)
+def collect(fulfillment_id: FulfillmentPath, body: CollectInput | None = None) -> OrderAnswer:
+    return _step(fulfillment_id, "collect", body or CollectInput())
+
+
+@router.post(
+    f"{FULFILLMENT}/assign",
+    operation_id="assignFulfillment",
+    security=WRITE,
+    summary="Give the work of a fulfillment to a person",
+    description="Pick lists show the person. Without `to` the work is taken back.",
+)
+def assign(fulfillment_id: FulfillmentPath, body: AssignInput | None = None) -> OrderAnswer:
+    to = (body or AssignInput()).to
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: serving.assign(order, fulfillment_id, to, now, actor),
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/arrived",
+    operation_id="recordArrival",
+    security=needs("orders:write", "fulfillments:write"),
+    summary="Report that the shopper has come to collect the goods",
+    description="The pick list shows it, and the location is reminded after ten minutes. Callers "
+    "are the shopper's channel (`orders:write`), or work at the location.",
+)
+def record_arrival(
+    fulfillment_id: FulfillmentPath, body: ArrivedInput | None = None
+) -> OrderAnswer:
+    place = (body or ArrivedInput()).place
+    caller = caller_of(router)
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        if "orders:write" not in caller.scopes:
+            caller.must_work_at(order.fulfillment(fulfillment_id).location_id)
+        return serving.arrive(order, fulfillment_id, place, now, actor)
+
+    return change_order(
+        store.order_of_fulfillment(fulfillment_id), decide, caller, request_of(router)
+    )
 
 
 @router.post(
@@ -206,21 +250,27 @@ def cancel_fulfillment(
 def _step(
     fulfillment_id: str,
     action: Literal["pick", "pack", "ready", "collect"],
-    body: HandOverInput | None = None,
+    collected: CollectInput | None = None,
+    *,
+    code: str | None = None,
 ) -> OrderAnswer:
-    handed_over = units(body.lines) if body else None
-    return _change(
-        fulfillment_id,
-        lambda order, now, actor: model.advance(
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        part, terms = order.fulfillment(fulfillment_id), terms_of(order)
+        if collected is not None:
+            required = terms.policy.code_required
+            serving.check_code(part, collected.code, required=required)
+        return model.advance(
             order,
             fulfillment_id,
             action,
             now,
             actor,
-            units=handed_over,
-            terms=terms_of(order).at(order.fulfillment(fulfillment_id).location_id),
-        ),
-    )
+            units=units(collected.lines) if collected else None,
+            code=code,
+            terms=terms.at(part.location_id),
+        )
+
+    return _change(fulfillment_id, decide)
 
 
 def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None) -> OrderAnswer:

@@ -29,6 +29,7 @@ from shared.orders.contract.decisions import DecisionAnswer, decision_answer
 from shared.orders.contract.orders import (
     CancelInput,
     HistoryAnswer,
+    NoteInput,
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
@@ -48,7 +49,7 @@ from shared.orders.contract.search import (
     criteria,
     summary_answer,
 )
-from shared.orders.model import FulfillmentState, Order, OrderChange, paying
+from shared.orders.model import FulfillmentState, Order, OrderChange, paying, serving
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
 from shared.orders.store.search import RowEnd
@@ -342,6 +343,17 @@ def quote_order_change(
         return decide(order, now, caller.actor)
 
     return revision_quote(*changing.preview(order_id, checked, now))
+
+
+@router.post(
+    "/v1/orders/<order_id>/notes",
+    operation_id="recordNote",
+    security=WRITE,
+    summary="Write a note into the history of an order",
+    description="For the people of the service; an erasure of the buyer removes the text.",
+)
+def record_note(order_id: OrderPath, body: NoteInput) -> OrderAnswer:
+    return _change(order_id, lambda order, now, actor: serving.note(order, body.text, now, actor))
 
 
 @router.post(

@@ -20,8 +20,9 @@ router = routes()
     operation_id="getOrderPolicy",
     security=needs("policy:read"),
     summary="Read the order policy",
-    description="How long each state of an order may last, by location and service level: the "
-    "policy in force, or an earlier `version`. A change is in force everywhere within 30 s.",
+    description="How long each state of an order may last, by location and service level, and what "
+    "may be returned: the policy in force, or an earlier `version`. A change is in force "
+    "everywhere within 30 s.",
 )
 def get_policy(
     version: Annotated[
@@ -36,9 +37,9 @@ def get_policy(
     operation_id="putOrderPolicy",
     security=needs("policy:write"),
     summary="Replace the order policy",
-    description="Send all rules. Of the rules that match, the last one that gives a time decides "
-    "it. Send the ETag of the policy that you read as If-Match; without it the last writer wins. "
-    "Deadlines that are set already stay.",
+    description="Send the whole policy. Of the rules that match, the last one that gives a time "
+    "decides it. Send the ETag of the policy that you read as If-Match; without it the last writer "
+    "wins. Deadlines that are set already stay.",
 )
 def put_policy(
     body: OrderPolicyInput,
@@ -46,11 +47,10 @@ def put_policy(
         str | None, Header(alias="If-Match", description="The ETag of the policy that you read.")
     ] = None,
 ) -> Response[OrderPolicyAnswer]:
-    rules = tuple(rule.rule() for rule in body.times)
     caller = caller_of(router)
     return _answer(
         policies.put_policy(
-            rules, version_in(if_match, "order policy"), now_in_milliseconds(), caller.actor
+            body.policy(), version_in(if_match, "order policy"), now_in_milliseconds(), caller.actor
         )
     )
 

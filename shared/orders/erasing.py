@@ -138,6 +138,7 @@ def _order_part(
         "payments": [store.to_plain(payment) for payment in cleared.payments],
         "payment": {k: v for k, v in document.get("payment", {}).items() if k != "reference"},
         "fulfillments": [store.to_plain(part) for part in cleared.fulfillments],
+        "returns": [store.to_plain(each) for each in cleared.returns] or None,
         "history": [store.to_plain(past) for past in (*cleared.history, entry)],
         "decisions": [erased_stub(_decision(stored, rows)) for stored in order.decisions],
         "answer": erased.answer_without_person(document.get("answer") or "", person.pseudonym)

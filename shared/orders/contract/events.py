@@ -21,6 +21,7 @@ from shared.orders.model import (
     ReleaseReason,
     Tender,
 )
+from shared.orders.model.returns import Outcome
 from shared.orders.model.transfers import SOURCE as TRANSFERS
 from shared.orders.model.transfers import Transfer
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
@@ -97,6 +98,34 @@ class OfFulfillment(OfOrder):
     """The carrier, once shipped."""
     tracking: Words | None = None
     """The carrier's tracking number, once shipped."""
+
+
+class Ready(OfFulfillment):
+    """Goods wait to be collected. Whoever tells the shopper tells the code as well."""
+
+    code: str | None = None
+    """What the shopper says when collecting the goods."""
+
+
+class Assigned(OfFulfillment):
+    """Somebody does the work of the fulfillment."""
+
+    assignee: str | None = None
+    """The person; absent when the work was taken back."""
+
+
+class Arrived(OfFulfillment):
+    """The shopper has come to collect the goods."""
+
+    place: str | None = None
+    """Where the shopper waits."""
+
+
+class Noted(OfOrder):
+    """A note of the service."""
+
+    text: str
+    """The note."""
 
 
 class Offered(OfFulfillment):
@@ -226,6 +255,40 @@ class ReturnReceived(OfOrder):
     """The returned units."""
 
 
+class ReasonedPart(TouchedLine):
+    """Units that the shopper returns."""
+
+    reason: str
+    """Why the shopper returns the units."""
+
+
+class OfReturn(OfOrder):
+    """What every event of an authorized return has."""
+
+    return_id: str
+    """The id of the return."""
+    location_id: LocationId | None = None
+    """Where the goods are expected, or were received."""
+    lines: list[ReasonedPart]
+    """The units of the return."""
+    exchange_order_id: str | None = None
+    """The order of the goods that the shopper takes instead."""
+
+
+class InspectedPart(TouchedLine):
+    """What an inspection has found about units."""
+
+    outcome: Outcome
+    """`sellable` units are on sale; `damaged` ones and those to `refurbish` are not."""
+
+
+class ReturnInspected(OfReturn):
+    """Every unit of a return has an outcome."""
+
+    outcomes: list[InspectedPart]
+    """The outcomes by line."""
+
+
 class OfPayment(OfOrder):
     """What every event of a payment has."""
 
@@ -314,7 +377,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.picked": (OfFulfillment, "The units are picked."),
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has collected the parcel."),
-    "fulfillment.ready": (OfFulfillment, "The units are ready for pickup."),
+    "fulfillment.ready": (Ready, "The units are ready for pickup."),
+    "fulfillment.assigned": (Assigned, "A person was given the work of a fulfillment."),
+    "shopper.arrived": (Arrived, "The shopper has come to collect the goods."),
+    "order.noted": (Noted, "The service has written a note."),
     "fulfillment.collected": (OfFulfillment, "The shopper has collected the units."),
     "fulfillment.cancelled": (
         OfFulfillment,
@@ -345,6 +411,20 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "capture.due": (OfPayment, "Goods are handed over: capture their value."),
     "release.due": (OfPayment, "The order does not need the rest of an authorization."),
     "return.received": (ReturnReceived, "A location has received returned units."),
+    "return.authorized": (OfReturn, "A return is authorized; its goods are expected."),
+    "return.kept": (OfReturn, "The shopper is refunded and keeps the goods."),
+    "return.scanned": (OfReturn, "The carrier has the goods of a return."),
+    "return.arrived": (
+        OfReturn,
+        "A location has the goods of a return; they are not inspected yet.",
+    ),
+    "return.inspected": (ReturnInspected, "The goods of a return are inspected."),
+    "return.cancelled": (OfReturn, "The shopper keeps and pays for the goods."),
+    "return.expired": (OfReturn, "The goods of a return did not come in time."),
+    "return.late": (
+        OfReturn,
+        "Goods are under way, or wait to be inspected, for too long: a daily reminder.",
+    ),
     "refund.due": (RefundDue, "Money is due back to the shopper."),
 }
 

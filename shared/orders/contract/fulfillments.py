@@ -72,10 +72,19 @@ class FulfillmentPart(Answer):
     """The carrier's tracking number, once shipped."""
     rivals: list[LocationId] | None = None
     """Other locations that may accept it; the first one to accept gets it."""
+    assignee: str | None = None
+    """The person who does the work."""
+    code: str | None = None
+    """The code that the shopper says when collecting the goods; for callers who may read orders."""
+    arrived_at: Instant | None = None
+    """When the shopper came to collect the goods."""
 
 
-def part_answer(fulfillment: Fulfillment, *, paused: bool = False) -> FulfillmentPart:
-    """Of a paused order nothing is due, and a fulfillment can be cancelled only."""
+def part_answer(
+    fulfillment: Fulfillment, *, code: bool = False, paused: bool = False
+) -> FulfillmentPart:
+    """The answer; with ``code`` for callers who tell it to the shopper. Of a paused order nothing
+    is due, and a fulfillment can be cancelled only."""
     allowed = list(allowed_actions(fulfillment))
     return FulfillmentPart(
         fulfillment_id=fulfillment.fulfillment_id,
@@ -95,6 +104,9 @@ def part_answer(fulfillment: Fulfillment, *, paused: bool = False) -> Fulfillmen
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
+        assignee=fulfillment.assignee,
+        code=fulfillment.code if code else None,
+        arrived_at=fulfillment.arrived_at if fulfillment.is_open else None,
     )
 
 
@@ -131,6 +143,28 @@ class HandOverInput(Input):
 
     lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None
     """The units handed over; default: all. Units left out stay as a fulfillment of their own."""
+
+
+class CollectInput(HandOverInput):
+    """The units that the shopper collects."""
+
+    code: Words | None = None
+    """The code that the shopper was told when the goods were ready; required where the order policy
+    says so."""
+
+
+class AssignInput(Input):
+    """Who does the work."""
+
+    to: Words | None = None
+    """The person; leave it out to take the work back."""
+
+
+class ArrivedInput(Input):
+    """Where the shopper waits."""
+
+    place: Words | None = None
+    """A bay or counter, or the car."""
 
 
 class ShipInput(HandOverInput):

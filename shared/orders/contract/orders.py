@@ -34,6 +34,7 @@ from shared.orders.contract.payments import (
     summary,
     totals_answer,
 )
+from shared.orders.contract.returns import ReturnAnswer, return_answer
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
@@ -99,6 +100,8 @@ class OrderLineInput(Input):
     """Where a pickup line is collected. Leave it out for a ship line."""
     backorder: bool = False
     """Whether units without stock may wait for a later supply instead of refusing the order."""
+    gift_wrap: bool = False
+    """Whether the units are wrapped as a gift."""
 
     @model_validator(mode="after")
     def _placed(self) -> Self:
@@ -122,6 +125,7 @@ def new_line(line: OrderLineInput) -> Line:
         location_id=line.location_id,
         backorder=line.backorder,
         tax=line.tax.amount if line.tax else 0,
+        gift_wrap=line.gift_wrap,
     )
 
 
@@ -161,6 +165,8 @@ class OrderInput(Input):
     """Where the invoice goes."""
     collector: CollectorInput | None = None
     """The person who collects the goods of pickup lines."""
+    gift_message: Words | None = None
+    """What is written on the card of a gift."""
     shipping: ShippingInput | None = None
     """What the shopper pays for the shipping."""
     service_level: ServiceLevel = "standard"
@@ -207,7 +213,10 @@ class OrderInput(Input):
             ),
             shipping=shipping.price.amount if shipping.price else 0,
             shipping_tax=shipping.tax.amount if shipping.tax else 0,
-            contacts=contacts(self.ship_to, self.bill_to, self.collector),
+            contacts=replace(
+                contacts(self.ship_to, self.bill_to, self.collector),
+                gift_message=self.gift_message,
+            ),
         )
         for number, tendered in enumerate(self._tendered(), 1):
             payment = tendered.payment(number, missing(draft))
@@ -266,6 +275,8 @@ class OrderLine(Answer):
     """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None
     """Where a pickup line is collected."""
+    gift_wrap: bool | None = None
+    """Whether the units are wrapped as a gift."""
     open: Count
     """Units that are not handed over yet."""
     fulfilled: Count
@@ -306,6 +317,8 @@ class OrderAnswer(Answer):
     """Where the invoice goes; for callers who may read orders. Not in lists."""
     collector: CollectorAnswer | None = None
     """The person who collects the goods. Not in lists."""
+    gift_message: str | None = None
+    """What is written on the card of a gift. Not in lists."""
     payment: PaymentSummary | None = None
     """The payments of the order together."""
     payments: list[PaymentAnswer] | None = None
@@ -318,6 +331,8 @@ class OrderAnswer(Answer):
     """The lines of the order."""
     fulfillments: list[FulfillmentPart]
     """The parts of the order by location."""
+    returns: list[ReturnAnswer] | None = None
+    """The returns that were authorized."""
     pauses: list[PauseAnswer] | None = None
     """Why nobody works on the order now, and who may end it."""
     decision_id: str | None = None
@@ -340,6 +355,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         ship_to=ship_to_answer(order),
         bill_to=bill_to_answer(order.contacts.bill_to) if money else None,
         collector=collector_answer(order.contacts.collector),
+        gift_message=order.contacts.gift_message,
         payment=summary(order),
         payments=[payment_answer(payment, currency) for payment in order.payments]
         if money
@@ -350,8 +366,9 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line, money=money) for line in order.lines],
         fulfillments=[
-            part_answer(fulfillment, paused=order.is_paused) for fulfillment in order.fulfillments
+            part_answer(part, code=money, paused=order.is_paused) for part in order.fulfillments
         ],
+        returns=[return_answer(order, each) for each in order.returns] or None,
         pauses=pauses_answer(order.pauses) if order.is_paused else None,
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
@@ -368,6 +385,7 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         tax=Money(amount=line.tax, currency=line.currency) if money and line.tax else None,
         method=line.method,
         location_id=line.location_id,
+        gift_wrap=line.gift_wrap or None,
         open=line.open,
         fulfilled=line.fulfilled,
         cancelled=line.cancelled,
@@ -431,6 +449,13 @@ def history_answer(order: Order) -> HistoryAnswer:
             for entry in order.history
         ],
     )
+
+
+class NoteInput(Input):
+    """A note of the service."""
+
+    text: Words
+    """The note."""
 
 
 class CancelInput(Input):

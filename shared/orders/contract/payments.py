@@ -167,6 +167,8 @@ class TotalsAnswer(Answer):
     """Price of the shipping."""
     tax: Money
     """Tax that is added to prices and shipping; 0 where they include it."""
+    fees: Money | None = None
+    """Fees of returns, kept of their refunds."""
     total: Money
     """All together."""
     placed: Money
@@ -215,6 +217,7 @@ def totals_answer(remaining: Totals, placed: Totals, paid: int, currency: str) -
         lines=money(remaining.lines),
         shipping=money(remaining.shipping),
         tax=money(remaining.tax),
+        fees=money(remaining.fees) if remaining.fees else None,
         total=money(remaining.total),
         placed=money(placed.total),
         paid=money(paid),

@@ -1,12 +1,15 @@
 """Requests and answers of the order policy; orders/model/policy.py applies it."""
 
+from datetime import timedelta
 from typing import Annotated, Self
 
 from annotated_types import Ge, Le
 from pydantic import ConfigDict, Field, Strict, model_validator
 
 from shared.locations.model import Kind, ServiceLevel
+from shared.orders.contract.common import Words
 from shared.orders.model.policy import MINUTES, OrderPolicy, TimeRule
+from shared.orders.model.returns import RefundOn, ReturnTerms
 from shared.web.contract import Answer, Id, LocationId
 
 MOST_RULES = 100
@@ -67,6 +70,42 @@ class TimeRuleDocument(Answer):
         )
 
 
+class ReturnTermsDocument(Answer):
+    """What may be returned, and when it is refunded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    window_minutes: Minutes = 30 * 24 * 60
+    """How long after the hand-over goods may be returned; 43200 (30 days) by default."""
+    refund_on: RefundOn = "receipt"
+    """When the refund is due: when the carrier has scanned the goods, a location has received
+    them, or they are inspected."""
+    fee: Annotated[int, Strict(), Ge(0), Le(10**9)] = 0
+    """What is kept of each refund, in minor units of the order's currency."""
+    free_reasons: Annotated[list[Words], Field(max_length=100)] = Field(default_factory=list)
+    """Reasons for which no fee is kept."""
+    reasons: Annotated[list[Words], Field(max_length=100)] = Field(default_factory=list)
+    """The reasons that may be given; empty allows any."""
+    keep_below: Annotated[int, Strict(), Ge(0), Le(10**9)] = 0
+    """The shopper keeps goods that are worth less than this, in minor units."""
+    inspect_minutes: Minutes = 2 * 24 * 60
+    """How long an inspection may take until somebody is reminded."""
+    arrive_minutes: Minutes = 21 * 24 * 60
+    """How long goods may be under way until somebody is reminded."""
+
+    def terms(self) -> ReturnTerms:
+        return ReturnTerms(
+            window=timedelta(minutes=self.window_minutes),
+            refund_on=self.refund_on,
+            fee=self.fee,
+            free_reasons=frozenset(self.free_reasons),
+            reasons=frozenset(self.reasons),
+            keep_below=self.keep_below,
+            inspect=timedelta(minutes=self.inspect_minutes),
+            arrive=timedelta(minutes=self.arrive_minutes),
+        )
+
+
 class OrderPolicyInput(Answer):
     """The whole order policy."""
 
@@ -74,6 +113,17 @@ class OrderPolicyInput(Answer):
 
     times: Annotated[list[TimeRuleDocument], Field(max_length=MOST_RULES)]
     """The rules for times, in the order in which they apply; the last one that matches decides."""
+    returns: ReturnTermsDocument = ReturnTermsDocument()
+    """The terms for returns."""
+    code_required: Annotated[bool, Strict()] = False
+    """Whether goods are handed over only for the code that the shopper was told."""
+
+    def policy(self) -> OrderPolicy:
+        return OrderPolicy(
+            times=tuple(rule.rule() for rule in self.times),
+            returns=self.returns.terms(),
+            code_required=self.code_required,
+        )
 
 
 class OrderPolicyAnswer(Answer):
@@ -83,12 +133,36 @@ class OrderPolicyAnswer(Answer):
     """The version; 0 is the policy without rules."""
     times: list[TimeRuleDocument]
     """The rules for times."""
+    returns: ReturnTermsDocument
+    """The terms for returns."""
+    code_required: bool
+    """Whether goods are handed over only for the code that the shopper was told."""
 
 
 def policy_answer(policy: OrderPolicy) -> OrderPolicyAnswer:
     return OrderPolicyAnswer(
-        version=policy.version, times=[_document(rule) for rule in policy.times]
+        version=policy.version,
+        times=[_document(rule) for rule in policy.times],
+        returns=_returns(policy.returns),
+        code_required=policy.code_required,
     )
+
+
+def _returns(terms: ReturnTerms) -> ReturnTermsDocument:
+    return ReturnTermsDocument(
+        window_minutes=_minutes(terms.window),
+        refund_on=terms.refund_on,
+        fee=terms.fee,
+        free_reasons=sorted(terms.free_reasons),
+        reasons=sorted(terms.reasons),
+        keep_below=terms.keep_below,
+        inspect_minutes=_minutes(terms.inspect),
+        arrive_minutes=_minutes(terms.arrive),
+    )
+
+
+def _minutes(duration: timedelta) -> int:
+    return int(duration.total_seconds() // 60)
 
 
 def _document(rule: TimeRule) -> TimeRuleDocument:

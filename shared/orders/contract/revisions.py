@@ -120,6 +120,7 @@ class RevisionInput(Input):
             bill_to=given.bill_to or old.bill_to,
             collector=given.collector or old.collector,
             delivery_note=given.delivery_note if self.ship_to else old.delivery_note,
+            gift_message=old.gift_message,
         )
 
     def _check(self, order: Order) -> None:

@@ -22,6 +22,7 @@ class Contacts:
     bill_to: Address | None = None
     collector: Collector | None = None
     delivery_note: str | None = None
+    gift_message: str | None = None
 
 
 NO_CONTACTS = Contacts()

@@ -27,6 +27,7 @@ from shared.orders.model.order import (
 )
 from shared.orders.model.pausing import Renew, act_on_pauses, as_promised
 from shared.orders.model.paying import act_on_authorizations
+from shared.orders.model.returns import act_on_returns
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""
@@ -61,6 +62,8 @@ def act_on_deadlines(
     - An authorization that is about to run out is asked for again, and ends when it has run out:
       the order waits for a payment then.
     - An order that is not paid in time is cancelled.
+    - A return that does not come expires; one that is under way or waits to be inspected for too
+      long is reminded of.
 
     ``terms`` are those of the order, ``terms_at`` those at a location, where they differ. Reminders
     count the time that a location is open. Of a long order some lines are acted on at a
@@ -72,6 +75,8 @@ def act_on_deadlines(
     change = OrderChange(order, cause="order.overdue")
     if any(_due(payment.acts_at, now) for payment in order.payments) and order.is_unfinished:
         change = replace(change, order=act_on_authorizations(order, now, terms))
+    if any(_due(each.deadline, now) for each in order.returns):
+        change = replace(change, order=act_on_returns(change.order, now, terms.exception))
     if order.is_paused:
         acted = act_on_pauses(change.order, now, renew)
         return acted or (None if change.order is order else change)

@@ -20,16 +20,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.orders.model.contacts import NO_CONTACTS
-from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry
+from shared.orders.model.order import Buyer, DeliveryPlace, Fulfillment, Order, OrderEntry, Return
 from shared.orders.model.paying import WITH_REFERENCE
 
 PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
 FREE = frozenset(
-    {"order.changed", "order.cancelled", "order.paused", "return.received", "refund.due"}
+    {
+        "order.cancelled",
+        "order.changed",
+        "order.noted",
+        "order.paused",
+        "refund.due",
+        "shopper.arrived",
+    }
 )
-"""Events whose reasons are free text."""
+"""Events that have free text; those of returns do as well."""
+TEXTS = frozenset({"place", "reason", "text"})
+"""The fields of events that are free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ def without_person(order: Order) -> Order:
         order,
         payments=tuple(replace(payment, reference=None) for payment in order.payments),
         contacts=NO_CONTACTS,
+        returns=tuple(map(_return_without_person, order.returns)),
         buyer_keys=(),
         contact_keys=(),
         pauses=tuple(replace(pause, reason=WORD) for pause in order.pauses),
@@ -71,13 +81,18 @@ def without_person(order: Order) -> Order:
     )
 
 
+def _return_without_person(each: Return) -> Return:
+    lines = tuple(replace(row, reason=WORD) for row in each.lines)
+    return replace(each, photos=(), lines=lines)
+
+
 def without_tracking(part: Fulfillment) -> Fulfillment:
     return part if part.tracking is None else replace(part, tracking=None)
 
 
 def entry_without_person(entry: OrderEntry) -> OrderEntry:
     removed = {"tracking"} | ({"reference"} if entry.event in WITH_REFERENCE else set())
-    detail = _without(entry.detail, removed, free=entry.event in FREE)
+    detail = _without(entry.detail, removed, free=_has_free_text(entry.event))
     return entry if detail == entry.detail else replace(entry, detail=detail)
 
 
@@ -85,15 +100,19 @@ def event_without_person(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event of an order that is delivered after its buyer was erased."""
     kind = event["type"]
     removed = {"profile_id", "tracking"} | ({"reference"} if kind in WITH_REFERENCE else set())
-    return {**event, "data": _without(event["data"], removed, free=kind in FREE)}
+    return {**event, "data": _without(event["data"], removed, free=_has_free_text(kind))}
+
+
+def _has_free_text(event: str) -> bool:
+    return event in FREE or event.startswith("return.")
 
 
 def _without(value: Any, removed: Collection[str], *, free: bool) -> Any:
-    """A JSON value without the fields ``removed``; with ``free`` reasons are replaced by WORD."""
+    """A JSON value without the fields ``removed``; with ``free`` texts are replaced by WORD."""
     match value:
         case Mapping():
             return {
-                name: WORD if free and name == "reason" else _without(entry, removed, free=free)
+                name: WORD if free and name in TEXTS else _without(entry, removed, free=free)
                 for name, entry in value.items()
                 if name not in removed
             }
@@ -124,7 +143,7 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
         for payment in (document.get("payment"), *document.get("payments", [])):
             if isinstance(payment, dict):
                 payment.pop("reference", None)
-        for name in ("ship_to", "bill_to", "collector"):
+        for name in ("ship_to", "bill_to", "collector", "gift_message"):
             document.pop(name, None)
         if "pauses" in document:
             document["pauses"] = _without(document["pauses"], set(), free=True)

@@ -47,10 +47,11 @@ def advance(
     units: Mapping[str, int] | None = None,
     carrier: str | None = None,
     tracking: str | None = None,
+    code: str | None = None,
     terms: TimeLimits = TIME_LIMITS,
 ) -> OrderChange:
     """Move a fulfillment one step forward. A hand-over of fewer ``units`` by line leaves the others
-    in their state.
+    in their state. ``code`` is what the shopper of a fulfillment that becomes ready is told.
 
     Raises InvalidTransition with the actions that the state allows; OrderPaused; Conflict for a
     hand-over before the payment is at least authorized.
@@ -73,7 +74,9 @@ def advance(
         escalations=0,
         carrier=carrier or part.carrier,
         tracking=tracking or part.tracking,
+        code=code or part.code,
         rivals=(),
+        handed_over_at=now if state in HANDED_OVER else None,
     )
     order = with_fulfillment(order, advanced)
     if action == "accept":
@@ -92,7 +95,8 @@ def advance(
             )
             effects.append(Effect(held.sku, part.location_id, -held.quantity, -held.quantity))
     event = f"fulfillment.{state}"
-    order = with_entry(order, now, event, actor, fulfillment_detail(advanced))
+    detail = fulfillment_detail(advanced) | ({"code": code} if code else {})
+    order = with_entry(order, now, event, actor, detail)
     if state in HANDED_OVER:
         order = balance(order, now, "handed over", terms=terms)
     return with_effects(OrderChange(order, cause=event), order, effects)

@@ -1,9 +1,11 @@
 """Law 6: an order conserves its units, and everything unfinished has an owner and a deadline."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from shared.orders.model.balancing import missing
 from shared.orders.model.order import HANDED_OVER, Line, Order
+from shared.orders.model.returns import returnable
 from shared.orders.model.value import owed
 
 
@@ -25,14 +27,26 @@ def check(order: Order) -> None:
     for line in order.lines:
         if clause := _broken(line, held[line.line_id], handed_over[line.line_id]):
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: {clause}")
-    for part in order.fulfillments:
-        if part.is_open and (part.deadline is None or not part.lines):
-            raise LawBroken(f"open fulfillment {part.fulfillment_id} has no deadline or no lines")
-    for pause in order.pauses:
-        if not pause.owner:
-            raise LawBroken(f"pause {pause.pause_id} of order {order.order_id} has no owner")
+    if clause := next(_unowned(order), None):
+        raise LawBroken(clause)
+    for line in order.lines:
+        if returnable(order, line) < 0:
+            raise LawBroken(f"order {order.order_id}, line {line.line_id}: too much is returned")
     if clause := _broken_ledger(order):
         raise LawBroken(f"order {order.order_id}: {clause}")
+
+
+def _unowned(order: Order) -> Iterator[str]:
+    """What nobody owns, or has no deadline."""
+    for part in order.fulfillments:
+        if part.is_open and (part.deadline is None or not part.lines):
+            yield f"open fulfillment {part.fulfillment_id} has no deadline or no lines"
+    for each in order.returns:
+        if each.state in {"authorized", "scanned", "received"} and each.deadline is None:
+            yield f"the return {each.return_id} has no deadline"
+    for pause in order.pauses:
+        if not pause.owner:
+            yield f"pause {pause.pause_id} of order {order.order_id} has no owner"
 
 
 def _broken_ledger(order: Order) -> str | None:
@@ -62,6 +76,7 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
         "backordered": line.backordered,
         "unassigned": line.unassigned,
         "returned": line.returned,
+        "credited": line.credited,
     }
     claimed = sum(claim.quantity for claim in line.claims)
     if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
@@ -77,6 +92,8 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
         return f"fulfilled {line.fulfilled} != {handed_over} (handed over by fulfillments)"
     if line.returned > line.fulfilled:
         return f"returned {line.returned} > {line.fulfilled} (fulfilled)"
+    if line.credited > line.fulfilled:
+        return f"credited {line.credited} > {line.fulfilled} (fulfilled)"
     if claimed > line.backordered:
         return f"claims of {claimed} units > {line.backordered} (backordered)"
     if (line.unassigned or line.backordered) and line.deadline is None:

@@ -160,6 +160,8 @@ class Line:
       exception, and ``deadline`` is the next attempt to find a location.
     - ``since`` is when the exception or the backorder began. It ends when a location accepts, not
       when one is asked.
+    - ``credited`` units were handed over, and the shopper does not owe them: they came back, will
+      come back, or are a present.
     - ``claims`` are on supply for backordered units, all of which should arrive by ``expected_at``.
     - ``excluded`` locations have rejected units of the line. ``expired`` locations did not answer
       in time or have sold the units meanwhile; the next attempt may ask them again.
@@ -186,6 +188,8 @@ class Line:
     deadline: datetime | None = None
     claims: tuple[Claim, ...] = ()
     tax: int = 0
+    credited: int = 0
+    gift_wrap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,13 @@ class Fulfillment:
     tracking: str | None = None
     rivals: tuple[str, ...] = ()
     """Other locations that may accept it while it is offered."""
+    handed_over_at: datetime | None = None
+    assignee: str | None = None
+    """The person who does the work."""
+    code: str | None = None
+    """What the shopper is told when the goods are ready, and says when collecting them."""
+    arrived_at: datetime | None = None
+    """When the shopper came to collect the goods."""
 
     @property
     def is_open(self) -> bool:
@@ -227,6 +238,35 @@ class Fulfillment:
         """Whether picked units were not handed over in time: an exception for a person to end."""
         patience = 0 if self.state == "ready" else TIME_LIMITS.patience
         return self.state in IN_HAND and self.escalations > patience
+
+
+ReturnState = Literal[
+    "authorized", "scanned", "received", "inspected", "kept", "cancelled", "expired"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLine:
+    line_id: str
+    quantity: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A return that was authorized (returns.py). ``location_id`` is where the goods are expected,
+    or were received. ``credited``: the refund is due; ``fee`` is kept of it, in minor units."""
+
+    return_id: str
+    state: ReturnState
+    lines: tuple[ReturnLine, ...]
+    refund_on: Literal["scan", "receipt", "inspection"]
+    fee: int = 0
+    location_id: str | None = None
+    photos: tuple[str, ...] = ()
+    exchange_order_id: str | None = None
+    deadline: datetime | None = None
+    credited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +365,7 @@ class Order:
     shipping_tax: int = 0
     payment_due_by: datetime | None = None
     contacts: Contacts = NO_CONTACTS
+    returns: tuple[Return, ...] = ()
     reference: str | None = None
     buyer_keys: tuple[str, ...] = ()
     contact_keys: tuple[str, ...] = ()
@@ -349,9 +390,9 @@ class Order:
 
     @property
     def deadline(self) -> datetime | None:
-        """The earliest deadline of the order; None when nothing is unfinished. The deadlines of
-        fulfillments and lines rest while the order is paused."""
-        deadlines: list[datetime | None] = []
+        """The earliest deadline of the order; None when nothing is unfinished and no return is
+        awaited. The deadlines of fulfillments and lines rest while the order is paused."""
+        deadlines: list[datetime | None] = [each.deadline for each in self.returns]
         if self.is_paused:
             deadlines += [pause.deadline for pause in self.pauses]
         else:

@@ -1,4 +1,4 @@
-"""The retailer's terms for orders: how long each state may last, where and for which service. Pure.
+"""The retailer's terms for orders: how long each state may last, and what may be returned. Pure.
 
 Rules apply in their order; of those that match, the last one that gives a time decides it. What no
 rule gives is as in TIME_LIMITS.
@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.locations.model import Kind, Location, ServiceLevel
 from shared.orders.model.order import TIME_LIMITS, TimeLimits
+from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
 
 MINUTES: Mapping[str, str] = {
     "accept_minutes": "accept",
@@ -54,6 +55,9 @@ class OrderPolicy:
 
     version: int = 0
     times: tuple[TimeRule, ...] = ()
+    returns: ReturnTerms = RETURN_TERMS
+    code_required: bool = False
+    """Whether goods are handed over only for the code that the shopper was told."""
 
     def limits(self, location: Location | None, service_level: ServiceLevel) -> TimeLimits:
         """The limits at a location; with None those of the order as a whole."""

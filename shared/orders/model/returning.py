@@ -1,4 +1,4 @@
-"""Take returned units back, at any location, and compute the refund."""
+"""Take returned units back that nobody has announced, at any location, and compute the refund."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ from shared.errors import Conflict
 from shared.orders.model.balancing import balance
 from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
 from shared.orders.model.order import Order, Returned
+from shared.orders.model.returns import returnable
 from shared.stock.model.position import Effect
 
 
@@ -27,14 +28,19 @@ def take_back(
     effects: list[Effect] = []
     for entry in returns:
         line = order.line(entry.line_id)
-        possible = line.fulfilled - line.returned
+        possible = returnable(order, line)
         if entry.quantity > possible:
             raise Conflict(
                 f"of line {entry.line_id} {possible} can be returned",
                 line_id=entry.line_id,
                 returnable=possible,
             )
-        order = with_line(order, replace(line, returned=line.returned + entry.quantity))
+        line = replace(
+            line,
+            returned=line.returned + entry.quantity,
+            credited=line.credited + entry.quantity,
+        )
+        order = with_line(order, line)
         sellable = entry.quantity if entry.condition == "sellable" else 0
         effects.append(
             Effect(line.sku, location_id, sellable, 0, damaged=entry.quantity - sellable)

@@ -4,7 +4,7 @@ owed     what remains of the order: units neither cancelled nor returned, and th
 earned   the part of it that has been handed over, and so may be captured
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.orders.model.order import Line, Order
 
@@ -16,10 +16,11 @@ class Totals:
     lines: int
     shipping: int
     tax: int
+    fees: int = 0
 
     @property
     def total(self) -> int:
-        return self.lines + self.shipping + self.tax
+        return self.lines + self.shipping + self.tax + self.fees
 
 
 def placed_totals(order: Order) -> Totals:
@@ -29,8 +30,9 @@ def placed_totals(order: Order) -> Totals:
 
 def remaining_totals(order: Order) -> Totals:
     """The totals of what the shopper keeps or still expects."""
-    kept = {line.line_id: line.quantity - line.cancelled - line.returned for line in order.lines}
-    return _totals(order, kept, shipping=any(_kept(line) for line in _shipping_lines(order)))
+    kept = {line.line_id: line.quantity - line.cancelled - line.credited for line in order.lines}
+    totals = _totals(order, kept, shipping=any(_kept(line) for line in _shipping_lines(order)))
+    return replace(totals, fees=_fees(order))
 
 
 def owed(order: Order) -> int:
@@ -38,9 +40,13 @@ def owed(order: Order) -> int:
 
 
 def earned(order: Order) -> int:
-    kept = {line.line_id: line.fulfilled - line.returned for line in order.lines}
+    kept = {line.line_id: line.fulfilled - line.credited for line in order.lines}
     shipped = any(line.fulfilled for line in _shipping_lines(order))
-    return _totals(order, kept, shipping=shipped).total
+    return _totals(order, kept, shipping=shipped).total + _fees(order)
+
+
+def _fees(order: Order) -> int:
+    return sum(each.fee for each in order.returns if each.credited)
 
 
 def _totals(order: Order, units: dict[str, int], *, shipping: bool) -> Totals:

@@ -12,6 +12,7 @@ from shared.instants import rfc3339
 from shared.orders.model import (
     NO_CONTACTS,
     Fulfillment,
+    Line,
     Order,
     OrderChange,
     OrderEntry,
@@ -21,6 +22,8 @@ from shared.orders.store.decisions import inline_decisions
 from shared.orders.store.items import to_plain
 from shared.orders.store.keys import contacts_key, order_due, orders_table
 from shared.web.idempotency import KEPT_SECONDS, Request
+
+SELDOM = frozenset({"tax", "gift_wrap"})
 
 
 def new_order_part(change: OrderChange, request: Request | None, answer: str) -> Part:
@@ -71,6 +74,12 @@ def _plain_payment(payment: Payment) -> dict[str, Any]:
     return {name: value for name, value in to_plain(payment).items() if value}
 
 
+def _plain_line(line: Line) -> dict[str, Any]:
+    """A line without tax and gift wrap where it has none."""
+    row: dict[str, Any] = to_plain(line)
+    return {name: value for name, value in row.items() if value or name not in SELDOM}
+
+
 def _payment_for_older_code(order: Order) -> dict[str, Any]:
     """The payment as code of before the ledger of payments reads it, for a rollback."""
     taken = sum(payment.authorized for payment in order.payments)
@@ -115,9 +124,10 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "payment_due_by": rfc3339(order.payment_due_by) if order.payment_due_by else None,
         "shipping": order.shipping or None,
         "shipping_tax": order.shipping_tax or None,
-        "lines": [to_plain(line) for line in order.lines],
+        "lines": [_plain_line(line) for line in order.lines],
         "fulfillments": [to_plain(part) for part in order.fulfillments],
         "history": [to_plain(entry) for entry in order.history],
+        "returns": [to_plain(each) for each in order.returns] or None,
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
         "buyer_keys": list(order.buyer_keys) or None,

@@ -24,6 +24,8 @@ from shared.orders.model import (
     Past,
     Pause,
     Payment,
+    Return,
+    ReturnLine,
 )
 from shared.orders.model.payments import captured
 
@@ -41,6 +43,16 @@ def reserved_by_transfer(item: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     if item["state"] != "requested":
         return Counter()
     return Counter({(row["sku"], item["from_location_id"]): row["open"] for row in item["lines"]})
+
+
+DATES_OF_FULFILLMENT = (
+    "offered_at",
+    "ready_by",
+    "deliver_by",
+    "deadline",
+    "handed_over_at",
+    "arrived_at",
+)
 
 
 def order_of_item(item: Mapping[str, Any]) -> Order:
@@ -64,6 +76,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         shipping=item.get("shipping", 0),
         shipping_tax=item.get("shipping_tax", 0),
         payment_due_by=_payment_due_by(item),
+        returns=tuple(_return_of_row(row) for row in item.get("returns", ())),
         reference=item.get("reference"),
         buyer_keys=tuple(item.get("buyer_keys", ())),
         contact_keys=tuple(item.get("contact_keys", ())),
@@ -80,6 +93,17 @@ def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:
     if due_by is None and "payments" not in item:
         due_by = item["payment"].get("deadline")
     return datetime.fromisoformat(due_by) if due_by else None
+
+
+def _return_of_row(row: Mapping[str, Any]) -> Return:
+    return Return(
+        **{
+            **row,
+            "lines": tuple(ReturnLine(**line) for line in row["lines"]),
+            "photos": tuple(row.get("photos", ())),
+            **_instants(row, "deadline"),
+        }
+    )
 
 
 def _payments_of_item(item: Mapping[str, Any]) -> tuple[Payment, ...]:
@@ -106,7 +130,11 @@ def contacts_of_item(item: Mapping[str, Any] | None) -> Contacts:
     ship_to, bill_to = (_address(item.get(name)) for name in ("ship_to", "bill_to"))
     collector = item.get("collector")
     return Contacts(
-        ship_to, bill_to, Collector(**collector) if collector else None, item.get("delivery_note")
+        ship_to,
+        bill_to,
+        Collector(**collector) if collector else None,
+        item.get("delivery_note"),
+        item.get("gift_message"),
     )
 
 
@@ -118,6 +146,8 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
     return Line(
         **{
             **row,
+            # Older code knew no units that are credited before they are returned.
+            "credited": row.get("credited", row["returned"]),
             "excluded": tuple(row["excluded"]),
             "expired": tuple(row.get("expired", ())),
             "claims": tuple(
@@ -138,7 +168,7 @@ def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
                 for held in row["lines"]
             ),
             "rivals": tuple(row.get("rivals", ())),
-            **_instants(row, "offered_at", "ready_by", "deliver_by", "deadline"),
+            **_instants(row, *DATES_OF_FULFILLMENT),
         }
     )
 

@@ -7,7 +7,8 @@ Each process caches ``active``, so a new policy is in force everywhere within CA
 0 is the policy without rules, and is not stored.
 """
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.aws import dynamodb as tables
@@ -18,6 +19,7 @@ from shared.aws.settings import table_name
 from shared.errors import Busy, NotFound, VersionMismatch
 from shared.instants import rfc3339
 from shared.orders.model.policy import NO_RULES, OrderPolicy, TimeRule
+from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
 
 ORDER_POLICY = "ORDER_POLICY"
 ACTIVE = "active"
@@ -60,13 +62,40 @@ def policy_of_item(item: dict[str, Any]) -> OrderPolicy:
             )
             for row in item["times"]
         ),
+        returns=_terms(item.get("returns", {})),
+        code_required=item.get("code_required", False),
     )
 
 
-def put_policy(
-    times: tuple[TimeRule, ...], version: int | None, at: datetime, by: str
-) -> OrderPolicy:
-    """Store ``times`` as the next version and put it in force; with ``version`` only when that
+DAYS = ("window", "arrive", "inspect")
+
+
+def _terms(row: dict[str, Any]) -> ReturnTerms:
+    given: dict[str, Any] = {**row}
+    given |= {name: timedelta(minutes=row[name]) for name in DAYS if name in row}
+    given |= {name: frozenset(row[name]) for name in ("reasons", "free_reasons") if name in row}
+    return ReturnTerms(**given)
+
+
+def _returns_row(terms: ReturnTerms) -> dict[str, Any]:
+    """The terms that differ from the built-in ones; durations in minutes."""
+    row: dict[str, Any] = {}
+    for name in ReturnTerms.__dataclass_fields__:
+        value = getattr(terms, name)
+        if value == getattr(RETURN_TERMS, name):
+            continue
+        match value:
+            case timedelta():
+                row[name] = int(value.total_seconds() // 60)
+            case frozenset():
+                row[name] = sorted(value)
+            case _:
+                row[name] = value
+    return row
+
+
+def put_policy(wanted: OrderPolicy, version: int | None, at: datetime, by: str) -> OrderPolicy:
+    """Store ``wanted`` as the next version and put it in force; with ``version`` only when that
     version is in force now. What is in force already changes nothing.
 
     Raises VersionMismatch when another version is in force, Busy.
@@ -75,13 +104,16 @@ def put_policy(
         before = published()
         if version not in {None, before.version}:
             raise VersionMismatch("the order policy has changed since", version=before.version)
-        if before.times == times:
+        policy = replace(wanted, version=before.version)
+        if policy == before:
             return before
-        policy = OrderPolicy(before.version + 1, times)
+        policy = replace(wanted, version=before.version + 1)
         document = {
             "pk": ORDER_POLICY,
             "version": policy.version,
-            "times": [_row(rule) for rule in times],
+            "times": [_row(rule) for rule in policy.times],
+            "returns": _returns_row(policy.returns),
+            "code_required": policy.code_required,
             "at": rfc3339(at),
             "by": by,
         }

@@ -92,6 +92,7 @@ def test_versions_stay_and_a_lost_update_is_refused() -> None:
     made = request("orders/get_order_policy", query={"version": "1"})
     status, first = answered(api.handler(made, None))
     assert (status, first["times"]) == (200, [STORES])
+    assert first["returns"]["window_minutes"] == 30 * 24 * 60
 
 
 def test_a_policy_that_cannot_be_is_refused_by_its_path() -> None:

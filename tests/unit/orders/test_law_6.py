@@ -27,6 +27,7 @@ from shared.orders.model import (
     Rejection,
     Report,
     Returned,
+    ReturnLine,
     Taken,
     act_on_deadlines,
     advance,
@@ -43,6 +44,16 @@ from shared.orders.model import (
     report,
     settle,
     take_back,
+)
+from shared.orders.model.returns import (
+    Outcome,
+    ReturnRequest,
+    ReturnTerms,
+    authorize,
+    cancel_return,
+    inspect,
+    receive,
+    scan,
 )
 from shared.orders.model.revising import (
     LineRevision,
@@ -71,8 +82,7 @@ class Life(RuleBasedStateMachine):
         )
         self.reserved: Counter[Position] = Counter()
         self.damaged: Counter[Position] = Counter()
-        self.left = 0
-        self.corrected = 0
+        self.came_back = 0
         self.pauses = 0
 
     @initialize(
@@ -139,6 +149,8 @@ class Life(RuleBasedStateMachine):
             self.on_hand[position] += effect.on_hand
             self.reserved[position] += effect.reserved
             self.damaged[position] += effect.damaged
+            if change.cause == "return.received":
+                self.came_back += effect.on_hand + effect.damaged
             if effect.floor is not None:
                 available = self.on_hand[position] - self.reserved[position]
                 at_least(named(position), "available", available, effect.floor)
@@ -281,6 +293,34 @@ class Life(RuleBasedStateMachine):
             raise Conflict("out of stock")
         return change
 
+    @rule(
+        data=st.data(),
+        fee=st.sampled_from([0, 300]),
+        refund_on=st.sampled_from(["scan", "receipt", "inspection"]),
+        keep=st.booleans(),
+    )
+    def announcing(self, data: st.DataObject, fee: int, refund_on: Any, keep: bool) -> None:
+        wanted = data.draw(st.sampled_from(self.order.lines))
+        units = data.draw(st.integers(1, 2))
+        asked = ReturnRequest((ReturnLine(wanted.line_id, units, "too small"),), keep=keep)
+        terms = ReturnTerms(fee=fee, refund_on=refund_on)
+        self.tried(lambda: authorize(self.order, asked, self.now, "x", terms))
+
+    @precondition(lambda self: self.order.returns)
+    @rule(data=st.data(), action=st.sampled_from(["scan", "receive", "inspect", "cancel"]))
+    def handling_a_return(self, data: st.DataObject, action: str) -> None:
+        each = data.draw(st.sampled_from(self.order.returns))
+        where = data.draw(st.sampled_from(LOCATIONS))
+        outcome: Outcome = data.draw(st.sampled_from(["sellable", "damaged", "refurbish"]))
+        outcomes = [(row.line_id, row.quantity, outcome) for row in each.lines]
+        decisions: dict[str, Callable[[], OrderChange]] = {
+            "scan": lambda: scan(self.order, each.return_id, self.now, "x"),
+            "receive": lambda: receive(self.order, each.return_id, where, self.now, "x"),
+            "inspect": lambda: inspect(self.order, each.return_id, outcomes, self.now, "x"),
+            "cancel": lambda: cancel_return(self.order, each.return_id, self.now, "x"),
+        }
+        self.tried(decisions[action])
+
     @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
     def sweeping(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -305,13 +345,13 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def what_is_kept_is_what_stayed_with_the_shopper(self) -> None:
-        """Of what was captured, the value of the units that are neither cancelled nor returned
-        stays, and no more. Less stays only where the payment system has refunded more than was due,
-        or where a change has made the order dearer after a refund."""
+        """Of what was captured, the value of the units that are neither cancelled nor credited
+        stays with the fees of returns, and no more. Less stays only where the payment system has
+        refunded more than was due, or where a change has made the order dearer after a refund."""
         stayed = sum(
-            entry.unit_price * (entry.quantity - entry.cancelled - entry.returned)
+            entry.unit_price * (entry.quantity - entry.cancelled - entry.credited)
             for entry in self.order.lines
-        )
+        ) + sum(each.fee for each in self.order.returns if each.credited)
         captured = sum(payment.captured for payment in self.order.payments)
         kept = sum(payment.kept for payment in self.order.payments)
         at_most = min(captured, stayed)
@@ -349,9 +389,15 @@ class Life(RuleBasedStateMachine):
             for entry in self.order.lines
             if entry.open or entry.backordered
         }
-        assert (self.order.deadline is None) == (not units), (
+        waiting = [each for each in self.order.returns if each.deadline is not None]
+        assert (self.order.deadline is None) == (not units and not waiting), (
             f"deadline {self.order.deadline}, (open, backordered) units by line: {units}"
         )
+
+    @invariant()
+    def what_came_back_is_what_was_returned(self) -> None:
+        returned = {f"line {entry.line_id}": entry.returned for entry in self.order.lines}
+        equals("returns", "came back", self.came_back, returned)
 
 
 def _states(order: Order) -> list[FulfillmentState]:

@@ -1,0 +1,136 @@
+"""Requests and answers of returns that are authorized before the goods arrive."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from shared.orders.contract.common import MOST_LINES, Words
+from shared.orders.model import Order, Return, ReturnLine, ReturnState
+from shared.orders.model.returns import ALLOWED, Outcome, RefundOn, ReturnRequest
+from shared.web.contract import Answer, Id, Input, Instant, LocationId, Money, Units
+
+Link = Annotated[str, StringConstraints(pattern=r"^https://", max_length=500)]
+
+
+class ReturnLineInput(Input):
+    """Units of a line that the shopper returns."""
+
+    line_id: Id
+    """The id of the order line, as the channel named it."""
+    quantity: Units
+    """Number of units."""
+    reason: Words
+    """Why the shopper returns the units."""
+
+
+class ReturnAuthorizationInput(Input):
+    """What a shopper wants to return."""
+
+    lines: Annotated[list[ReturnLineInput], Field(min_length=1, max_length=MOST_LINES)]
+    """The units that the shopper returns."""
+    location_id: LocationId | None = None
+    """Where the goods are expected; they may be received elsewhere."""
+    photos: Annotated[list[Link], Field(max_length=10)] = Field(default_factory=list)
+    """Links to photos of the goods."""
+    exchange_order_id: Id | None = None
+    """The order of the goods that the shopper takes instead: place it first, and its units are
+    held."""
+    goodwill: bool = False
+    """Whether to accept the return after the window has closed."""
+    keep: bool | None = None
+    """Whether the shopper keeps the goods and is refunded at once; default: by the order policy."""
+
+    def request(self) -> ReturnRequest:
+        return ReturnRequest(
+            lines=tuple(ReturnLine(row.line_id, row.quantity, row.reason) for row in self.lines),
+            location_id=self.location_id,
+            photos=tuple(self.photos),
+            exchange_order_id=self.exchange_order_id,
+            goodwill=self.goodwill,
+            keep=self.keep,
+        )
+
+
+class ReceiveReturnInput(Input):
+    """Where the goods were received."""
+
+    location_id: LocationId
+    """The location that has the goods; any location."""
+
+
+class InspectedLine(Input):
+    """What somebody found out about units of a return."""
+
+    line_id: Id
+    """The id of the order line, as the channel named it."""
+    quantity: Units
+    """Number of units."""
+    outcome: Outcome
+    """`sellable` units are on sale at once; `damaged` ones and those to `refurbish` are not."""
+
+
+class InspectReturnInput(Input):
+    """The outcome for every unit of the return."""
+
+    lines: Annotated[list[InspectedLine], Field(min_length=1, max_length=3 * MOST_LINES)]
+    """The outcomes; together as many units as the return has."""
+
+
+class ReturnLineAnswer(Answer):
+    """Units of a return."""
+
+    line_id: Id
+    """The id of the order line, as the channel named it."""
+    quantity: Units
+    """Number of units."""
+    reason: str
+    """Why the shopper returns the units."""
+
+
+class ReturnAnswer(Answer):
+    """A return that was authorized."""
+
+    return_id: str
+    """The id of the return."""
+    order_id: Id
+    """The id of the order."""
+    state: ReturnState
+    """State of the return."""
+    lines: list[ReturnLineAnswer]
+    """The returned units."""
+    location_id: LocationId | None = None
+    """Where the goods are expected, or were received."""
+    refund_on: RefundOn
+    """When the refund is due."""
+    credited: bool
+    """Whether the refund is due already."""
+    fee: Money
+    """What is kept of the refund."""
+    photos: list[str] | None = None
+    """Links to photos of the goods."""
+    exchange_order_id: str | None = None
+    """The order of the goods that the shopper takes instead."""
+    deadline: Instant | None = None
+    """When the authorization expires, or somebody is reminded."""
+    allowed: list[str]
+    """Actions that are possible in this state."""
+
+
+def return_answer(order: Order, each: Return) -> ReturnAnswer:
+    return ReturnAnswer(
+        return_id=each.return_id,
+        order_id=order.order_id,
+        state=each.state,
+        lines=[
+            ReturnLineAnswer(line_id=row.line_id, quantity=row.quantity, reason=row.reason)
+            for row in each.lines
+        ],
+        location_id=each.location_id,
+        refund_on=each.refund_on,
+        credited=each.credited,
+        fee=Money(amount=each.fee, currency=order.lines[0].currency),
+        photos=list(each.photos) or None,
+        exchange_order_id=each.exchange_order_id,
+        deadline=each.deadline,
+        allowed=list(ALLOWED.get(each.state, ())),
+    )

@@ -1,0 +1,309 @@
+"""Returns that are authorized before the goods arrive. Pure.
+
+    authorized ─> scanned ─> received ─> inspected
+        └────────────┴─> received with conditions: inspected at once
+    authorized ─> kept         the shopper keeps the goods
+    authorized ─> cancelled, expired
+
+A unit of a return is credited once: at the step that the terms name (``refund_on``), when the goods
+are kept, or at the latest when they are inspected. Credited units are what the shopper does not owe
+although they were handed over (value.py).
+
+    units of a line: credited <= fulfilled,  returned + units that are expected or kept <= fulfilled
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from shared.errors import Conflict, InvalidTransition, NotFound
+from shared.instants import rfc3339
+from shared.orders.model.balancing import balance
+from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
+from shared.orders.model.order import Line, Order, Return, ReturnLine, ReturnState
+from shared.stock.model.position import Effect
+
+RefundOn = Literal["scan", "receipt", "inspection"]
+Outcome = Literal["sellable", "damaged", "refurbish"]
+MOST_RETURNS = 50
+"""Returns of one order; each takes some 300 bytes of its document."""
+ALLOWED: Mapping[ReturnState, tuple[str, ...]] = {
+    "authorized": ("cancel", "receive", "scan"),
+    "scanned": ("receive",),
+    "received": ("inspect",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnTerms:
+    """The retailer's terms for returns.
+
+    ``window`` counts from the hand-over. ``fee`` is kept of each refund, in minor units, unless the
+    reason is one of ``free_reasons``. Goods worth less than ``keep_below`` the shopper keeps.
+    ``reasons`` are those that may be given; empty allows any. ``inspect`` is how long an inspection
+    may take, and ``arrive`` how long goods may be under way, before somebody is reminded.
+    """
+
+    window: timedelta = timedelta(days=30)
+    refund_on: RefundOn = "receipt"
+    fee: int = 0
+    free_reasons: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    keep_below: int = 0
+    inspect: timedelta = timedelta(days=2)
+    arrive: timedelta = timedelta(days=21)
+
+
+RETURN_TERMS = ReturnTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRequest:
+    """What a shopper wants to return. ``goodwill`` accepts it after the window; ``keep`` says
+    whether the shopper keeps the goods (None: by the terms)."""
+
+    lines: tuple[ReturnLine, ...]
+    location_id: str | None = None
+    photos: tuple[str, ...] = ()
+    exchange_order_id: str | None = None
+    goodwill: bool = False
+    keep: bool | None = None
+
+
+def authorize(
+    order: Order,
+    asked: ReturnRequest,
+    now: datetime,
+    actor: str,
+    terms: ReturnTerms = RETURN_TERMS,
+) -> OrderChange:
+    """Authorize a return of units that were handed over. Its id is the next of the order.
+
+    Raises Conflict for more units than can be returned, after the window, or for a reason that the
+    terms do not know.
+    """
+    if len(order.returns) >= MOST_RETURNS:
+        raise Conflict(f"order {order.order_id} has {MOST_RETURNS} returns already")
+    wanted: Counter[str] = Counter()
+    for row in asked.lines:
+        if terms.reasons and row.reason not in terms.reasons:
+            raise Conflict(f"{row.reason} is no reason for a return", reasons=sorted(terms.reasons))
+        wanted[row.line_id] += row.quantity
+    for line_id, units in wanted.items():
+        line = order.line(line_id)
+        possible = returnable(order, line)
+        if units > possible:
+            raise Conflict(
+                f"of line {line_id} {possible} can be returned",
+                line_id=line_id,
+                returnable=possible,
+            )
+        closed_at = _handed_over_at(order, line_id) + terms.window
+        if closed_at <= now and not asked.goodwill:
+            raise Conflict(
+                f"line {line_id} could be returned until {rfc3339(closed_at)}",
+                line_id=line_id,
+                until=rfc3339(closed_at),
+            )
+    worth = sum(order.line(line_id).unit_price * units for line_id, units in wanted.items())
+    keeps = worth < terms.keep_below if asked.keep is None else asked.keep
+    free = keeps or all(row.reason in terms.free_reasons for row in asked.lines)
+    authorized = Return(
+        return_id=f"{order.order_id}.R{len(order.returns) + 1}",
+        state="kept" if keeps else "authorized",
+        lines=asked.lines,
+        refund_on=terms.refund_on,
+        fee=0 if free else min(terms.fee, worth),
+        location_id=asked.location_id,
+        photos=asked.photos,
+        exchange_order_id=asked.exchange_order_id,
+        deadline=None if keeps else now + terms.window,
+    )
+    order = replace(order, returns=(*order.returns, authorized))
+    event = "return.kept" if keeps else "return.authorized"
+    order = with_entry(order, now, event, actor, _detail(authorized))
+    if keeps:
+        order = _credited(order, authorized, now)
+    return OrderChange(order, cause=event)
+
+
+def scan(
+    order: Order, return_id: str, now: datetime, actor: str, terms: ReturnTerms = RETURN_TERMS
+) -> OrderChange:
+    """The carrier has the goods. Raises InvalidTransition."""
+    before = return_of(order, return_id)
+    _check(before, "scan")
+    scanned = replace(before, state="scanned", deadline=now + terms.arrive)
+    order = with_return(order, scanned)
+    order = with_entry(order, now, "return.scanned", actor, _detail(scanned))
+    if scanned.refund_on == "scan":
+        order = _credited(order, scanned, now)
+    return OrderChange(order, cause="return.scanned")
+
+
+def receive(
+    order: Order,
+    return_id: str,
+    location_id: str,
+    now: datetime,
+    actor: str,
+    terms: ReturnTerms = RETURN_TERMS,
+) -> OrderChange:
+    """A location has the goods; nobody has looked at them yet, so that they are not on sale.
+
+    Raises InvalidTransition.
+    """
+    before = return_of(order, return_id)
+    _check(before, "receive")
+    received = replace(
+        before, state="received", location_id=location_id, deadline=now + terms.inspect
+    )
+    order = with_return(order, received)
+    effects: list[Effect] = []
+    for row in received.lines:
+        line = order.line(row.line_id)
+        order = with_line(order, replace(line, returned=line.returned + row.quantity))
+        effects.append(Effect(line.sku, location_id, 0, 0, damaged=row.quantity))
+    order = with_entry(order, now, "return.arrived", actor, _detail(received))
+    if received.refund_on != "inspection":
+        order = _credited(order, received, now)
+    return with_effects(OrderChange(order, cause="return.received"), order, effects)
+
+
+def inspect(
+    order: Order,
+    return_id: str,
+    outcomes: Sequence[tuple[str, int, Outcome]],
+    now: datetime,
+    actor: str,
+) -> OrderChange:
+    """Say of each unit by line whether it is sellable (on sale at once), damaged, or to be
+    refurbished. Raises InvalidTransition; Conflict unless every unit has one outcome."""
+    before = return_of(order, return_id)
+    _check(before, "inspect")
+    expected = Counter[str]()
+    for row in before.lines:
+        expected[row.line_id] += row.quantity
+    counted = Counter[str]()
+    for line_id, units, _ in outcomes:
+        counted[line_id] += units
+    if counted != expected:
+        raise Conflict(
+            "every unit of the return needs one outcome", expected=dict(sorted(expected.items()))
+        )
+    inspected = replace(before, state="inspected", deadline=None)
+    order = with_return(order, inspected)
+    assert before.location_id is not None
+    effects = [
+        Effect(order.line(line_id).sku, before.location_id, units, 0, damaged=-units)
+        for line_id, units, outcome in outcomes
+        if outcome == "sellable"
+    ]
+    detail = _detail(inspected) | {
+        "outcomes": [
+            {"line_id": line_id, "quantity": units, "outcome": outcome}
+            for line_id, units, outcome in outcomes
+        ]
+    }
+    order = with_entry(order, now, "return.inspected", actor, detail)
+    order = _credited(order, inspected, now)
+    return with_effects(OrderChange(order, cause="return.received"), order, effects)
+
+
+def cancel_return(order: Order, return_id: str, now: datetime, actor: str) -> OrderChange:
+    """The shopper keeps and pays for the goods after all. Raises InvalidTransition once the carrier
+    has them."""
+    before = return_of(order, return_id)
+    _check(before, "cancel")
+    cancelled = replace(before, state="cancelled", deadline=None)
+    order = with_entry(
+        with_return(order, cancelled), now, "return.cancelled", actor, _detail(cancelled)
+    )
+    return OrderChange(order, cause="return.cancelled")
+
+
+def act_on_returns(order: Order, now: datetime, remind: timedelta) -> Order:
+    """End authorizations whose goods did not come in time; remind of goods that are under way, or
+    wait for an inspection, for too long."""
+    for each in order.returns:
+        if each.deadline is None or each.deadline > now:
+            continue
+        if each.state == "authorized":
+            changed = replace(each, state="expired", deadline=None)
+            event = "return.expired"
+        else:
+            changed = replace(each, deadline=now + remind)
+            event = "return.late"
+        order = with_entry(with_return(order, changed), now, event, "sweep", _detail(changed))
+    return order
+
+
+def returnable(order: Order, line: Line) -> int:
+    """Units of the line that were handed over and are neither returned, kept, nor expected back."""
+    claimed = sum(
+        row.quantity
+        for each in order.returns
+        if each.state in {"authorized", "scanned", "kept"}
+        for row in each.lines
+        if row.line_id == line.line_id
+    )
+    return line.fulfilled - line.returned - claimed
+
+
+def return_of(order: Order, return_id: str) -> Return:
+    for each in order.returns:
+        if each.return_id == return_id:
+            return each
+    raise NotFound(f"there is no return {return_id}")
+
+
+def with_return(order: Order, changed: Return) -> Order:
+    returns = tuple(
+        changed if each.return_id == changed.return_id else each for each in order.returns
+    )
+    return replace(order, returns=returns)
+
+
+def _credited(order: Order, each: Return, now: datetime) -> Order:
+    """The order with the units of the return credited, once, less its fee."""
+    if each.credited:
+        return order
+    order = with_return(order, replace(each, credited=True))
+    for row in each.lines:
+        line = order.line(row.line_id)
+        order = with_line(order, replace(line, credited=line.credited + row.quantity))
+    return balance(order, now, "returned", each.exchange_order_id)
+
+
+def _check(each: Return, action: str) -> None:
+    allowed = ALLOWED.get(each.state, ())
+    if action not in allowed:
+        raise InvalidTransition(action, each.state, list(allowed))
+
+
+def _handed_over_at(order: Order, line_id: str) -> datetime:
+    """When the last units of the line were handed over; of old parcels the order's date."""
+    times = [
+        part.handed_over_at
+        for part in order.fulfillments
+        if part.handed_over_at is not None and any(row.line_id == line_id for row in part.lines)
+    ]
+    return max(times, default=order.placed_at)
+
+
+def _detail(each: Return) -> dict[str, Any]:
+    detail = {
+        "return_id": each.return_id,
+        "location_id": each.location_id,
+        "lines": _rows(each.lines),
+        "exchange_order_id": each.exchange_order_id,
+    }
+    return {name: value for name, value in detail.items() if value is not None}
+
+
+def _rows(lines: Iterable[ReturnLine]) -> list[dict[str, Any]]:
+    return [
+        {"line_id": row.line_id, "quantity": row.quantity, "reason": row.reason} for row in lines
+    ]
