@@ -33,6 +33,7 @@ CODES: Mapping[str, str] = {
     "no_capacity": "there is stock, but its locations have no capacity to pick it in time",
     "too_many_parcels": "there is stock, but in more places than one order may have parcels",
     "too_dear": "there is stock, but sending it costs more than the routing policy allows",
+    "order_paused": "nobody works on the order before its pauses end; `pauses` has their owners",
     "invalid_transition": "the state does not allow this action; `allowed` has the possible ones",
     "hold_closed": "the hold has expired, was released, or has become an order",
     "carrier_refused": "the carrier refuses, in its own words; or no service carries the parcel",
@@ -47,7 +48,7 @@ CODES: Mapping[str, str] = {
 }
 
 NO_SERVICE = ("no_service", "too_late", "no_capacity", "too_many_parcels", "too_dear")
-FULFILLMENT = ("forbidden", "conflict", "invalid_transition")
+FULFILLMENT = ("forbidden", "conflict", "order_paused", "invalid_transition")
 EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "getAvailability": ("forbidden",),
     "promiseCart": ("forbidden",),
@@ -67,10 +68,13 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
         "out_of_stock",
         *NO_SERVICE,
     ),
+    "listOrders": ("forbidden", "gone"),
     "getOrder": ("forbidden",),
     "getOrderDecision": ("forbidden", "gone"),
     "getOrderHistory": ("forbidden",),
     "cancelOrder": ("forbidden", "conflict", "invalid_transition"),
+    "pauseOrder": ("forbidden", "invalid_transition"),
+    "releasePause": ("forbidden", "invalid_transition"),
     "payOrder": ("forbidden", "conflict", "invalid_transition"),
     "recordPayment": ("forbidden", "conflict"),
     "openReturn": ("forbidden", "conflict"),
@@ -107,7 +111,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "readyFulfillment": FULFILLMENT,
     "shipFulfillment": FULFILLMENT,
     "collectFulfillment": FULFILLMENT,
-    "cancelFulfillment": FULFILLMENT,
+    "cancelFulfillment": ("forbidden", "conflict", "invalid_transition"),
     "receiveParcel": FULFILLMENT,
     "buyLabel": (*FULFILLMENT, "carrier_refused", "carrier_unavailable"),
     "requestTracking": ("forbidden", "conflict", "carrier_refused", "carrier_unavailable"),
@@ -154,6 +158,8 @@ IDEMPOTENT = frozenset(
         "placeOrder",
         "cancelOrder",
         "payOrder",
+        "pauseOrder",
+        "releasePause",
         "recordPayment",
         "openReturn",
         "assignFulfillment",

@@ -53,7 +53,8 @@ router = routes()
     security=READ,
     summary="Read the pick list of a location",
     description="Lists the open fulfillments of a location (or those in `state`), most urgent "
-    "first. The caller must work at the location.",
+    "first. A fulfillment with `pauses` is shown and cannot be worked on before they end. The "
+    "caller must work at the location.",
 )
 def list_fulfillments(
     location_id: Annotated[LocationId, Query(description="The location that picks.")],
@@ -71,7 +72,7 @@ def list_fulfillments(
     page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
     return FulfillmentsAnswer(
         fulfillments=[
-            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
+            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment, pick.pauses)
             for pick in page.picks
             if caller.sees(pick.channel)
         ],
