@@ -36,7 +36,8 @@ $(WHEELS): infra/locks/lambda.txt $(STAMP)
 	@echo "fetching the wheels of the Lambda layer (arm64)"
 	@rm -rf infra/wheels
 	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels \
-		--only-binary=:all: --implementation cp --python-version 3.13 --platform manylinux2014_aarch64
+		--only-binary=:all: --implementation cp --python-version 3.13 \
+		--platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64
 	@touch $@
 
 demo: setup ## start the local cloud, deploy, seed a retailer, tell the story
