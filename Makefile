@@ -86,7 +86,8 @@ lock: ## resolve the pins of pyproject.toml again
 	@$(PIP) install uv==0.13.9
 	@$(COMPILE) --python-version 3.11 --extra cloud --extra dev -o infra/locks/dev.txt
 	@$(COMPILE) --python-version 3.11 --all-extras -o infra/locks/bench.txt
-	@$(COMPILE) --python-version 3.13 -o infra/locks/lambda.txt \
+	@$(COMPILE) --python-version 3.13 -c infra/locks/dev.txt \
+		-o infra/locks/lambda.txt \
 		$(foreach p,boto3 botocore s3transfer urllib3 python-dateutil six,--no-emit-package $(p))
 
 openapi: setup ## write the API document and that of the events from the code
