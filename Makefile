@@ -36,7 +36,8 @@ $(WHEELS): infra/locks/lambda.txt $(STAMP)
 	@echo "fetching the wheels of the Lambda layer (arm64)"
 	@rm -rf infra/wheels
 	@$(PIP) download --no-deps --require-hashes -r infra/locks/lambda.txt -d infra/wheels \
-		--only-binary=:all: --implementation cp --python-version 3.13 --platform manylinux2014_aarch64
+		--only-binary=:all: --implementation cp --python-version 3.13 \
+		--platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64
 	@touch $@
 
 demo: setup ## start the local cloud, deploy, seed a retailer, tell the story
@@ -85,7 +86,8 @@ lock: ## resolve the pins of pyproject.toml again
 	@$(PIP) install uv==0.13.9
 	@$(COMPILE) --python-version 3.11 --extra cloud --extra dev -o infra/locks/dev.txt
 	@$(COMPILE) --python-version 3.11 --all-extras -o infra/locks/bench.txt
-	@$(COMPILE) --python-version 3.13 -o infra/locks/lambda.txt \
+	@$(COMPILE) --python-version 3.13 -c infra/locks/dev.txt \
+		-o infra/locks/lambda.txt \
 		$(foreach p,boto3 botocore s3transfer urllib3 python-dateutil six,--no-emit-package $(p))
 
 openapi: setup ## write the API document and that of the events from the code

@@ -18,6 +18,7 @@
     │   │   ├── NoCapacity     409  no_capacity              the same
     │   │   ├── TooManyParcels 409  too_many_parcels         the same
     │   │   └── TooDear        409  too_dear                 the same
+    │   ├── OrderPaused        409  order_paused             pauses
     │   ├── InvalidTransition  409  invalid_transition       state, allowed
     │   ├── HoldClosed         409  hold_closed              hold_id, state
     │   ├── CarrierRefused     409  carrier_refused          carrier
@@ -131,6 +132,20 @@ class Conflict(Refusal):
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
+
+
+class OrderPaused(Conflict):
+    """Nobody works on the order; ``pauses`` has who owns each pause, and its deadline."""
+
+    code = "order_paused"
+
+    def __init__(self, order_id: str, pauses: Sequence[Mapping[str, Any]]) -> None:
+        owners = ", ".join(f"{row['owner']} ({row['kind']})" for row in pauses)
+        super().__init__(
+            f"order {order_id} is paused by {owners}: nothing is done with it before they release"
+            " it",
+            pauses=list(pauses),
+        )
 
 
 class OutOfStock(Conflict):

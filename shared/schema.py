@@ -59,6 +59,7 @@ ORDERS = Table(
     stream=True,
     ttl="ttl",
 )
+SEARCH = Table("search", indexes=(Index("by_term", "term", "sort_key", None),), ttl="ttl")
 CUSTOMERS = Table(
     "customers",
     indexes=(
@@ -71,7 +72,7 @@ CUSTOMERS = Table(
 
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
-TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, CUSTOMERS, WEBHOOKS)
+TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, SEARCH, CUSTOMERS, WEBHOOKS)
 
 
 def definition(table: Table) -> dict[str, object]:

@@ -2,12 +2,22 @@
 of routing and availability that run the order router."""
 
 from functions.availability import promises
-from functions.orders import fulfillments, orders, policy, returns, transfers
+from functions.orders import batches, fulfillments, orders, policy, returns, transfers
 from functions.routing import quotes, what_if
 from shared.web.api import api, serve
 
 app = api()
-for resource in (orders, returns, fulfillments, transfers, policy, quotes, what_if, promises):
+for resource in (
+    orders,
+    returns,
+    batches,
+    fulfillments,
+    transfers,
+    policy,
+    quotes,
+    what_if,
+    promises,
+):
     app.include_router(resource.router)
 
 handler = serve(app)

@@ -37,7 +37,7 @@ from shared.orders.model import FulfillmentState, Order, OrderChange, serving
 from shared.orders.model.serving import CODE_DIGITS
 from shared.orders.reading import terms_of
 from shared.web.api import caller_of, request_of, routes
-from shared.web.auth import needs
+from shared.web.auth import Caller, needs
 from shared.web.contract import LocationId
 
 READ = needs("fulfillments:read")
@@ -53,7 +53,8 @@ router = routes()
     security=READ,
     summary="Read the pick list of a location",
     description="Lists the open fulfillments of a location (or those in `state`), most urgent "
-    "first. The caller must work at the location.",
+    "first. A fulfillment with `pauses` is shown and cannot be worked on before they end. The "
+    "caller must work at the location.",
 )
 def list_fulfillments(
     location_id: Annotated[LocationId, Query(description="The location that picks.")],
@@ -71,7 +72,7 @@ def list_fulfillments(
     page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
     return FulfillmentsAnswer(
         fulfillments=[
-            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment)
+            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment, pick.pauses)
             for pick in page.picks
             if caller.sees(pick.channel)
         ],
@@ -128,7 +129,7 @@ def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
     description="All units of the fulfillment have been taken from the shelf.",
 )
 def pick(fulfillment_id: FulfillmentPath) -> OrderAnswer:
-    return _step(fulfillment_id, "pick")
+    return _change(fulfillment_id, stepping(fulfillment_id, "pick"))
 
 
 @router.post(
@@ -139,7 +140,7 @@ def pick(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     description="All units of a fulfillment to ship are in the parcel.",
 )
 def pack(fulfillment_id: FulfillmentPath) -> OrderAnswer:
-    return _step(fulfillment_id, "pack")
+    return _change(fulfillment_id, stepping(fulfillment_id, "pack"))
 
 
 @router.post(
@@ -150,8 +151,7 @@ def pack(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     description="The units of a pickup fulfillment wait for the shopper.",
 )
 def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
-    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-    return _step(fulfillment_id, "ready", code=code)
+    return _change(fulfillment_id, stepping(fulfillment_id, "ready"))
 
 
 @router.post(
@@ -164,6 +164,12 @@ def ready(fulfillment_id: FulfillmentPath) -> OrderAnswer:
     "needed when no label was bought.",
 )
 def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
+    return _change(fulfillment_id, shipping(fulfillment_id, body))
+
+
+def shipping(fulfillment_id: str, body: ShipInput) -> Decide:
+    """The decision to hand the parcel to the carrier."""
+
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         part = order.fulfillment(fulfillment_id)
         for name in ("carrier", "tracking"):
@@ -180,7 +186,7 @@ def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
             tracking=body.tracking,
         )
 
-    return _change(fulfillment_id, decide)
+    return decide
 
 
 @router.post(
@@ -192,7 +198,7 @@ def ship(fulfillment_id: FulfillmentPath, body: ShipInput) -> OrderAnswer:
     "With `lines` only some units are handed over; the others stay as a fulfillment of their own.",
 )
 def collect(fulfillment_id: FulfillmentPath, body: CollectInput | None = None) -> OrderAnswer:
-    return _step(fulfillment_id, "collect", body or CollectInput())
+    return _change(fulfillment_id, stepping(fulfillment_id, "collect", body or CollectInput()))
 
 
 @router.post(
@@ -293,13 +299,16 @@ def cancel_fulfillment(
     )
 
 
-def _step(
+def stepping(
     fulfillment_id: str,
     action: Literal["pick", "pack", "ready", "collect"],
     collected: CollectInput | None = None,
-    *,
-    code: str | None = None,
-) -> OrderAnswer:
+) -> Decide:
+    """The decision to take a step at the location. Goods that become ready get a code."""
+    code = None
+    if action == "ready":
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         part, terms = order.fulfillment(fulfillment_id), terms_of(order)
         if collected is not None:
@@ -316,18 +325,27 @@ def _step(
             terms=terms.at(part.location_id),
         )
 
-    return _change(fulfillment_id, decide)
+    return decide
 
 
 def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None) -> OrderAnswer:
-    """Changes the order of a fulfillment. The caller must work at ``location_id``, or else at the
-    location of the fulfillment."""
     caller = caller_of(router)
+    return change_order(
+        store.order_of_fulfillment(fulfillment_id),
+        at_location(decide, fulfillment_id, caller, location_id),
+        caller,
+        request_of(router),
+    )
+
+
+def at_location(
+    decide: Decide, fulfillment_id: str, caller: Caller, location_id: str | None = None
+) -> Decide:
+    """``decide`` for a caller who must work at ``location_id``, or else at the location of the
+    fulfillment."""
 
     def checked(order: Order, now: datetime, actor: str) -> changing.Decided:
         caller.must_work_at(location_id or order.fulfillment(fulfillment_id).location_id)
         return decide(order, now, actor)
 
-    return change_order(
-        store.order_of_fulfillment(fulfillment_id), checked, caller, request_of(router)
-    )
+    return checked

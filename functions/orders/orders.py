@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Header, Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from functions.orders.requests import (
     LOCATION_PAGE,
@@ -23,8 +23,8 @@ from functions.orders.requests import (
 )
 from shared.errors import NotFound, VersionMismatch, invalid
 from shared.locations.store import find as find_location
-from shared.orders import buyers, changing, model, placing, store
-from shared.orders.contract.common import units
+from shared.orders import buyers, changing, model, pausing, placing, searching, store
+from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
 from shared.orders.contract.orders import (
     CancelInput,
@@ -33,15 +33,26 @@ from shared.orders.contract.orders import (
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
+    Reference,
     ReturnInput,
     history_answer,
     order_answer,
 )
+from shared.orders.contract.pauses import PauseInput, ReleaseInput
 from shared.orders.contract.payments import PaymentReceived, PaymentReport
 from shared.orders.contract.revisions import RevisionInput, RevisionQuote, revision_quote
+from shared.orders.contract.search import (
+    POSSIBLE,
+    By,
+    Criteria,
+    SearchedState,
+    criteria,
+    summary_answer,
+)
 from shared.orders.model import FulfillmentState, Order, OrderChange, paying, serving
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
+from shared.orders.store.search import RowEnd
 from shared.web.api import (
     answered_with,
     caller_of,
@@ -51,12 +62,13 @@ from shared.web.api import (
     stored_answer,
 )
 from shared.web.auth import needs
-from shared.web.contract import Id, LocationId
+from shared.web.contract import Channel, Id, InstantInput, LocationId, Sku
 from shared.web.preconditions import version_in
 
 READ = needs("orders:read")
 WRITE = needs("orders:write")
 
+PausePath = Annotated[Id, Path(description="The id of the pause.")]
 IfMatch = Annotated[
     str,
     Header(alias="If-Match", description="The `version` of the order that you read, or `*`."),
@@ -115,38 +127,101 @@ def get_order(order_id: OrderPath) -> OrderAnswer:
     "/v1/orders",
     operation_id="listOrders",
     security=READ,
-    summary="List the orders of a shopper or of a location",
-    description="Give `profile_id` for the orders of a shopper, newest first, or `location_id` "
-    "(with or without `state`) for the orders that a location fulfils, most urgent first. The list "
-    "is a few seconds behind. Reads by `profile_id` are recorded in the audit of the profile.",
+    summary="Find orders, or list those of a shopper or of a location",
+    description="A search answers `summaries`, newest first: by `reference`, `tracking`, `phone` "
+    "or `email` over all channels of the caller; by `sku`, by `state` or by `channel` alone in one "
+    "channel, which is the caller's own unless it is named. `exception`, `backordered` and "
+    "`paused` are found over all channels by callers that see all. `placed_from` and `placed_to` "
+    "bound a search. `state=late` lists orders whose `due_at` has passed, the longest overdue "
+    "first. "
+    "`profile_id` answers the `orders` of a shopper, newest first; `location_id`, with or without "
+    "the state of a fulfillment, those that a location fulfils, most urgent first. All lists are a "
+    "few seconds behind. Reads by `profile_id`, `phone` and `email` are recorded in the audit of "
+    "the profiles that are found. A page may have fewer entries than `limit`: the list ends where "
+    "there is no `next_cursor`.",
 )
 def list_orders(
-    profile_id: Annotated[
-        Id | None, Query(description="The shopper's profile; excludes `location_id` and `state`.")
-    ] = None,
+    profile_id: Annotated[Id | None, Query(description="The shopper's profile.")] = None,
     location_id: Annotated[
         LocationId | None, Query(description="The location that fulfils the orders.")
     ] = None,
     state: Annotated[
-        FulfillmentState | None,
-        Query(description="The state of the fulfillments at the location; default: open ones."),
+        FulfillmentState | SearchedState | None,
+        Query(
+            description="The state of the order, `late` or `paused`; with `location_id` the state "
+            "of the fulfillments at the location (default: open ones)."
+        ),
+    ] = None,
+    reference: Annotated[
+        Reference | None, Query(description="What the channel calls the order.")
+    ] = None,
+    channel: Annotated[Channel | None, Query(description="The selling channel.")] = None,
+    sku: Annotated[Sku | None, Query(description="A SKU among the lines of the order.")] = None,
+    tracking: Annotated[
+        Words | None, Query(description="The tracking number of a parcel of the order.")
+    ] = None,
+    phone: Annotated[
+        Words | None, Query(description="A phone number of the buyer, with country code.")
+    ] = None,
+    email: Annotated[Words | None, Query(description="An email address of the buyer.")] = None,
+    placed_from: Annotated[
+        InstantInput | None, Query(description="Only orders placed at this instant or later.")
+    ] = None,
+    placed_to: Annotated[
+        InstantInput | None, Query(description="Only orders placed before this instant.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Number of orders on a page.")] = 50,
     cursor: Cursor = None,
 ) -> OrdersAnswer:
     caller = caller_of(router)
-    if profile_id is not None and location_id is None and state is None:
+    searched: dict[By, str | None] = {
+        "reference": reference,
+        "tracking": tracking,
+        "phone": phone,
+        "email": email,
+        "sku": sku,
+        "channel": channel,
+    }
+    is_search = any(value is not None for value in (*searched.values(), placed_from, placed_to))
+    if profile_id is None and location_id is None and (is_search or state is not None):
+        by_state: dict[By, str | None] = {**searched, "state": state}
+        sought = criteria(by_state, placed_from, placed_to, caller.channels)
+        return _found(sought, limit, cursor)
+    if profile_id is not None and location_id is None and state is None and not is_search:
         names = buyers.read_profile_ids(profile_id, caller.actor, now_in_milliseconds())
         rows = store.orders_of_profiles(names, limit, page_end(cursor, SHOPPER_PAGE))
         orders, end = rows.orders, rows.after
-    elif location_id is not None and profile_id is None:
-        page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
+    elif location_id is not None and profile_id is None and not is_search:
+        if state is not None and state not in get_args(FulfillmentState):
+            raise invalid("query.state", "this is no state of a fulfillment")
+        stated = states(cast("FulfillmentState | None", state))
+        page = store.pick_list(location_id, stated, limit, page_end(cursor, LOCATION_PAGE))
         orders, end = store.orders_by_id(pick.order_id for pick in page.picks), page.after
     else:
-        raise invalid("query", "give either profile_id, or location_id with or without state")
+        raise invalid("query", POSSIBLE)
     return OrdersAnswer(
         orders=[order_answer(order) for order in orders if caller.sees(order.channel)],
         next_cursor=next_cursor(end),
+    )
+
+
+def _found(sought: Criteria, limit: int, cursor: str | None) -> OrdersAnswer:
+    """A page of a search, without the orders of channels that the caller does not see."""
+    caller, now = caller_of(router), now_in_milliseconds()
+    if sought.channel is not None:
+        caller.must_see(sought.channel)
+    elif sought.by == "state":
+        caller.must_see_all()
+    after = RowEnd(*sought.row_after(cursor)) if cursor is not None else None
+    page = searching.find_orders(sought, limit, now, after)
+    seen = [row for row in page.summaries if caller.sees(row.channel)]
+    if sought.by in {"phone", "email"}:
+        searching.record_person_reads(seen, caller.actor, now)
+    end = page.after
+    return OrdersAnswer(
+        orders=[],
+        summaries=[summary_answer(row) for row in seen],
+        next_cursor=sought.cursor(end.sort_key, end.name) if end else None,
     )
 
 
@@ -194,6 +269,44 @@ def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
         order_id,
         lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
     )
+
+
+@router.post(
+    "/v1/orders/<order_id>/pauses",
+    operation_id="pauseOrder",
+    security=WRITE,
+    summary="Pause an order",
+    description="Nobody works on a paused order: its units stay reserved, its locations are not "
+    "asked and cannot accept, pick or hand over, and no deadline of theirs runs out. An order may "
+    "have several pauses; it goes on when the last one ends. A pause whose `deadline` has passed "
+    "ends (`until`), or is reported daily as `order.pause_overdue`; a `fraud` review that is not "
+    "decided within 7 days cancels what is not picked.",
+)
+def pause_order(order_id: OrderPath, body: PauseInput) -> OrderAnswer:
+    added = body.pause(store.order_id_of_request(request_of(router)), now_in_milliseconds())
+    return _change(order_id, lambda order, now, actor: model.pause(order, added, now, actor))
+
+
+@router.post(
+    "/v1/orders/<order_id>/pauses/<pause_id>/release",
+    operation_id="releasePause",
+    security=WRITE,
+    summary="End a pause of an order",
+    description="The order goes on when no other pause remains: deadlines move by the time of the "
+    "pause, and a promise that can no longer be kept is made anew (`order.repromised`). With the "
+    "outcome `cancel` its units are on sale again, and what was charged is due back.",
+)
+def release_pause(
+    order_id: OrderPath, pause_id: PausePath, body: ReleaseInput | None = None
+) -> OrderAnswer:
+    ending = body or ReleaseInput()
+    if ending.outcome == "cancel":
+        reason = ending.reason or "cancelled while it was paused"
+        return _change(
+            order_id,
+            lambda order, now, actor: model.end_with_cancel(order, pause_id, reason, now, actor),
+        )
+    return _change(order_id, lambda order, now, actor: pausing.release(order, pause_id, now, actor))
 
 
 @router.post(

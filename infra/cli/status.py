@@ -25,6 +25,7 @@ WALKS = (
     Walk("config", "export/web"),
     Walk("config", "rules"),
     Walk("config", "rebuild"),
+    Walk("config", "index-orders"),
     Walk("stock", "audit"),
     Walk("config", "learn-demand"),
     Walk("config", "backfill-demand"),

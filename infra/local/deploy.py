@@ -226,6 +226,7 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
         digest=name,
         audit_function=outputs["StockAudit"],
         rebuild_function=outputs["AvailabilityRebuild"],
+        index_orders_function=outputs["OrdersIndex"],
         customer_feed_queue_url=outputs["CustomerFeedQueueUrl"],
         customer_feed_dlq_url=outputs["CustomerFeedDlqUrl"],
         export_function=outputs["AvailabilityExport"],

@@ -55,6 +55,7 @@ class Target:
     digest: str
     audit_function: str = ""
     rebuild_function: str = ""
+    index_orders_function: str = ""
     customer_feed_queue_url: str = ""
     customer_feed_dlq_url: str = ""
     export_function: str = ""

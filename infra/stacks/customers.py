@@ -118,6 +118,7 @@ class Customers(Stack):
             "dynamodb:BatchWriteItem",
         )
         data.let(work_off_jobs, schema.ORDERS, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
+        data.let(work_off_jobs, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
         data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold behind an order
         data.let(work_off_jobs, schema.CONFIG, *READ)  # coordinates of postal codes
         work_off_jobs.function.add_environment("NORAIN_LABELS", data.labels.bucket_name)

@@ -1,13 +1,13 @@
 """Orders: the API, pick lists, deadlines, waiting and short lines, and the events of orders."""
 
-from aws_cdk import Environment, Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
-from infra.concurrency import WHAT_IF_HELPERS
-from infra.function import DELETE, READ, WRITE, Function
+from infra.concurrency import INDEX_HELPERS, WHAT_IF_HELPERS
+from infra.function import DELETE, READ, STATEMENTS, WRITE, Function
 from infra.helpers import with_helpers
 from infra.platform import Platform
 from infra.queue import Queue
@@ -20,6 +20,7 @@ from shared.web.portions import WORKERS
 
 SWEEP_SECONDS = 60
 WHAT_IF_SECONDS = 300
+INDEX_SECONDS = 300
 MOST_DUE = 300
 """Deadlines that are due in every run for minutes."""
 SHORT = {
@@ -102,8 +103,7 @@ class Orders(Stack):
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
-        self.api.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
-        self.api.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
+        data.let(self.api, schema.SEARCH, "dynamodb:Query")
         self._what_ifs(platform, data)
         self.carriers = self._carriers(platform, data, identity_key)
         Schedule(self, "SweepEveryMinute", platform, sweep, 1)
@@ -134,8 +134,12 @@ class Orders(Stack):
         data.let(project, schema.AVAILABILITY, *READ, *WRITE)
         data.let(project, schema.CATALOG, *READ)
         data.let(project, schema.CONFIG, *READ)
-        project.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
-        project.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
+        index_orders = self._index_orders(platform, data)
+        for indexing in (project, index_orders):
+            data.let(indexing, schema.SEARCH, *STATEMENTS, "dynamodb:UpdateItem")
+        for hashing in (self.api, project, index_orders):
+            hashing.function.add_environment("NORAIN_IDENTITY_KEY_ARN", identity_key.secret_arn)
+            hashing.allow(["secretsmanager:GetSecretValue"], [identity_key.secret_arn])
         StreamSubscription(
             self,
             "Documents",
@@ -208,6 +212,24 @@ class Orders(Stack):
         carriers.allow(["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], objects)
         carriers.allow(["s3:ListBucket"], [data.labels.bucket_arn])  # a missing object is 404
         return carriers
+
+    def _index_orders(self, platform: Platform, data: Data) -> Function:
+        """Writes the rows by which orders are found for all orders, on request."""
+        index_orders = Function(
+            self,
+            "IndexOrders",
+            platform,
+            handler="functions.orders.index_orders.handler",
+            description="makes all orders found by the search, on request",
+            timeout_seconds=INDEX_SECONDS,
+            sends_to_itself=True,
+            memory=1769,  # one whole virtual CPU: it parses what it reads
+        )
+        with_helpers(self, "IndexHelp", platform, index_orders, INDEX_HELPERS)
+        data.let(index_orders, schema.ORDERS, "dynamodb:Scan")
+        data.let(index_orders, schema.CONFIG, *READ, "dynamodb:PutItem")
+        CfnOutput(self, "OrdersIndex", value=index_orders.function.function_name)
+        return index_orders
 
     def _what_ifs(self, platform: Platform, data: Data) -> None:
         """The workers of what-ifs, which the API starts."""

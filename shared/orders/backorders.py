@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from shared.locations.store import all_locations
-from shared.orders import changing, model, sourcing, store
+from shared.orders import changing, model, pausing, sourcing, store
 from shared.orders.model import Order, OrderChange, Taken, supplies
 from shared.orders.model.supplies import SupplyStep
 from shared.orders.reading import supply_for, terms_of
@@ -81,7 +81,8 @@ def act_on_deadlines(order_id: str, now: datetime, order: Order | None = None) -
 
     def decide(current: Order) -> OrderChange | None:
         terms = terms_of(current)
-        return model.act_on_deadlines(current, now, terms.order, opened, terms.at)
+        renew = pausing.renewal(current, now)
+        return model.act_on_deadlines(current, now, terms.order, opened, terms.at, renew)
 
     return changing.change(
         order_id,

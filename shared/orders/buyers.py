@@ -11,7 +11,6 @@ from shared.customers.store import (
     find,
     new_id,
     not_erased_condition,
-    profile_exists,
     record_interaction,
     record_reads,
     resolve,
@@ -19,6 +18,7 @@ from shared.customers.store import (
 from shared.errors import Forbidden, Gone, NotFound, invalid
 from shared.orders.contract.orders import KnownCustomer
 from shared.orders.model import Buyer, Order
+from shared.orders.searching import contact_keys
 from shared.orders.store import order_id_of_request
 from shared.web.auth import Caller
 from shared.web.idempotency import Request
@@ -29,10 +29,10 @@ def find_buyer(
     request: Request,
     now: datetime,
     caller: Caller,
-) -> tuple[Buyer, list[Part]]:
-    """The buyer under the current profile id (an empty Buyer for a guest), and the condition for
-    storing an order: that the person has not been erased. So an erasure finds every order, and no
-    order is stored after it.
+) -> tuple[Buyer, list[Part], tuple[str, ...]]:
+    """The buyer under the current profile id (an empty Buyer for a guest), the condition for
+    storing an order: that the person has not been erased, and the keys of the person's contacts.
+    So an erasure finds every order, and no order is stored after it.
 
     A person whom the channel describes is resolved under the name of the request, so that a
     repeated request means the same person. A person who was erased before the request gets a new
@@ -43,17 +43,22 @@ def find_buyer(
     caller names a profile and may not read profiles: it could write to the timeline of a stranger.
     """
     if customer is None:
-        return Buyer(), []
+        return Buyer(), [], ()
     if isinstance(customer, KnownCustomer):
         if "customers:read" not in caller.scopes:
             raise Forbidden(
                 "naming a profile takes the scope customers:read",
                 errors=[{"path": "$.customer.profile_id", "message": "not for this caller"}],
             )
-        profile_id = profile_exists(customer.profile_id)
-        if profile_id is None:
-            raise invalid("$.customer.profile_id", "there is no such profile")
-        return Buyer(profile_id, profile_id), [not_erased_condition(profile_id)]
+        try:
+            person = find(customer.profile_id)
+        except NotFound:
+            raise invalid("$.customer.profile_id", "there is no such profile") from None
+        profile_id = person.profile_id
+        contacts = contact_keys(
+            contact for held in person.records for contact in held.record.identifiers.items()
+        )
+        return Buyer(profile_id, profile_id), [not_erased_condition(profile_id)], contacts
     record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
         record,
@@ -65,6 +70,7 @@ def find_buyer(
     return (
         Buyer(resolved.profile_id, resolved.home, resolved.record_key),
         [not_erased_condition(resolved.profile_id)],
+        contact_keys(record.identifiers.items()),
     )
 
 

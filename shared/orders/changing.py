@@ -1,11 +1,12 @@
 """Change an order: read, decide, plan (sourcing/planning.py), commit."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.aws.dynamodb import attempts
 from shared.errors import Busy, NotFound, TooMuchAtOnce
-from shared.orders import sourcing, store
+from shared.orders import searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.revising import Revised
 from shared.orders.placing import AnswerOf, as_stored, replayed
@@ -60,6 +61,8 @@ def change(
             return None
         routing = races < REROUTES and any(line.unassigned for line in _order(decided).lines)
         plan = _plan(before, decided, learnt, now, routing=routing)
+        found_by = searching.with_contact_keys(plan.change.order, before)
+        plan = replace(plan, change=replace(plan.change, order=found_by))
         text = answer(as_stored(plan.change.order))
         try:
             refused = store.commit(

@@ -11,6 +11,8 @@
                                         expires after 90 days
     ORDER#<id> ASKED#, IDEM#<name>      the stored answers lose the person
     SUPPLY#                             has order ids only: unchanged
+    search: ORDER#<id>                  rows of contacts and tracking numbers leave the index; the
+                                        others lose the profile
     stock: HOLD#<id>                    the hold that became the order loses its promise
     stock: MOVE#, its archive in S3     has order ids only: unchanged
     stream of the table                 expires after 24 hours; backups after 35 days, and failed
@@ -68,7 +70,7 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
         order = store.order_of_item(document)
         if not person.bought(order.buyer):
             return False
-        _erase_beside(order, document, rows, person)
+        _erase_beside(order, document, rows, person, now)
         pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
         tables.delete_many(store.orders_table(), pieces[ROOM:])
         parts = [_order_part(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
@@ -77,7 +79,9 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
-def _erase_beside(order: Order, document: Row, rows: Iterable[Row], person: Person) -> None:
+def _erase_beside(
+    order: Order, document: Row, rows: Iterable[Row], person: Person, now: datetime
+) -> None:
     """Rewrite the past, pick rows, answers and hold of the order without the person."""
     parts: list[Part] = []
     requests = [document["request"]["name"]] if document.get("request") else []
@@ -105,6 +109,7 @@ def _erase_beside(order: Order, document: Row, rows: Iterable[Row], person: Pers
         if tables.transact(batch := parts[start : start + AT_ONCE]):
             for part in batch:
                 tables.transact([part])
+    store.search.forget(order.order_id, order.version + 1, person.pseudonym, now)
     if order.hold_id is not None:
         stock.forget_promise(order.hold_id, order.order_id)
 
@@ -134,6 +139,9 @@ def _order_part(
         "buyer": {"profile_id": person.pseudonym},
         "profile_key": f"PROFILE#{person.pseudonym}",
         "ship_to": store.to_plain(place) if place else None,
+        "buyer_keys": None,
+        "contact_keys": None,
+        "pauses": [store.to_plain(pause) for pause in cleared.pauses] or None,
         "payments": [store.to_plain(payment) for payment in cleared.payments],
         "payment": {k: v for k, v in document.get("payment", {}).items() if k != "reference"},
         "fulfillments": [store.to_plain(part) for part in cleared.fulfillments],

@@ -53,7 +53,7 @@ def _lines(order_ids: Sequence[str], person: Person) -> Iterator[ExportLine]:
 
 
 def _order_lines(order: Order) -> Iterator[ExportLine]:
-    with_past = replace(store.with_past(order), decisions=())
+    with_past = replace(store.with_past(order), decisions=(), buyer_keys=(), contact_keys=())
     yield {"kind": "order", "state": order.state, **store.to_plain(with_past)}
     for stored in order.decisions:
         data = store.decision(order.order_id, stored)

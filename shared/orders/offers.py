@@ -48,9 +48,11 @@ def _supply_at(order: Order, fulfillment: Fulfillment, location_id: str, now: da
 
 def move_where_cheaper(order_id: str, now: datetime) -> str | None:
     """Move the units of an order that nobody has begun to pick, where that pays (see
-    sourcing.plan_improvement). None when everything stays where it is."""
+    sourcing.plan_improvement). None when everything stays where it is, as in a paused order."""
 
     def decide(order: Order) -> OrderChange | None:
+        if order.is_paused:
+            return None
         inputs = Inputs()
         while isinstance(plan := sourcing.plan_improvement(order, inputs, now), Needs):
             inputs = read(plan, inputs, order, now)

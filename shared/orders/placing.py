@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.errors import Busy, HoldClosed, KeyReused, OutOfStock
-from shared.orders import model, sourcing, store
+from shared.orders import model, searching, sourcing, store
 from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
@@ -22,8 +22,9 @@ RACES = 8
 """How often an order is planned again after a lost race for stock. The refusal is Busy then, or
 OutOfStock as soon as no stock remains."""
 
-BuyerLookup = Callable[[], tuple[Buyer, list[Part]]]
-"""Finds the buyer, and the conditions under which the order may be stored for that person."""
+BuyerLookup = Callable[[], tuple[Buyer, list[Part], tuple[str, ...]]]
+"""Finds the buyer, the conditions under which the order may be stored for that person, and the keys
+of the person's contacts (searching.contact_keys)."""
 AnswerOf = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
 
@@ -34,7 +35,7 @@ def place(
     actor: str,
     now: datetime,
     answer: AnswerOf,
-    buyer: BuyerLookup = lambda: (Buyer(), []),
+    buyer: BuyerLookup = lambda: (Buyer(), [], ()),
 ) -> str:
     """Place ``draft`` (its lines not open yet) once and return the answer; a replay gets the first
     answer, without a look-up of the buyer.
@@ -68,12 +69,14 @@ def _place_new(
     answer: AnswerOf,
     buyer: BuyerLookup,
 ) -> str:
-    person, conditions = buyer()
+    person, conditions, keys = buyer()
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
     limits = supply.order_policy.limits(None, draft.service_level)
-    start = model.place(replace(draft, buyer=person), now, actor, limits)
+    draft = searching.with_contact_keys(replace(draft, buyer=person, buyer_keys=keys))
+    start = model.place(draft, now, actor, limits)
+    start = model.record_pauses(start, now, actor)
     hold = _claimable_hold(draft, gathered.hold, now)
     if hold is not None and hold.promise is not None and "decision" in hold.promise:
         decisions = (hold.promise["decision"],)
@@ -99,8 +102,9 @@ def _place_new(
             raise _id_taken(draft.order_id)
         if not refused.learnt:
             # The buyer may have been erased since the look-up.
-            person, conditions = buyer()
-            start = replace(start, order=replace(start.order, buyer=person))
+            person, conditions, keys = buyer()
+            order = replace(start.order, buyer=person, buyer_keys=keys)
+            start = replace(start, order=order)
         inputs = Inputs(supply, {**inputs.learnt, **after_lost_race(refused.learnt, race)})
     raise Busy("too many buyers of the same goods; trying again is safe")
 

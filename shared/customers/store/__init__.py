@@ -37,7 +37,7 @@ from shared.customers.store.profiles import (
 )
 from shared.customers.store.resolving import resolve
 from shared.customers.store.reviews import judge, open_reviews
-from shared.customers.store.rows import Act, new_id
+from shared.customers.store.rows import Act, identity_key, new_id
 from shared.customers.store.timeline import interaction_part, record_interaction, timeline
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "erased_among",
     "find",
     "find_by",
+    "identity_key",
     "interaction_part",
     "judge",
     "merge",

@@ -18,6 +18,7 @@ from shared.orders.model import (
     Order,
     OrderEntry,
     OrderState,
+    PauseKind,
     ReleaseReason,
     Resolution,
     Tender,
@@ -63,6 +64,8 @@ class BoughtLine(Answer):
 class Placed(OfOrder):
     """The order is stored and its units are reserved."""
 
+    reference: str | None = None
+    """What the channel calls the order."""
     placed_at: Instant
     """When the order was placed."""
     service_level: ServiceLevel
@@ -242,6 +245,33 @@ class Repromised(Waiting):
     """The new promised date; absent when no supply is known."""
     was: Instant | None = None
     """The previous promised date; absent when there was none."""
+
+
+class OfPause(OfOrder):
+    """What every event of a pause has."""
+
+    pause_id: str
+    """The id of the pause."""
+    kind: PauseKind
+    """Why the order is paused."""
+    owner: str
+    """The person or team that decides."""
+
+
+class Paused(OfPause):
+    """Nobody works on the order any more, and no further location is asked."""
+
+    reason: str
+    """Why the order is paused, in words."""
+    deadline: Instant
+    """When the pause ends (`until`), or is reported as overdue."""
+
+
+class PauseReleased(OfPause):
+    """A pause has ended."""
+
+    goes_on: bool
+    """Whether the order goes on: no other pause remains, and it was not cancelled."""
 
 
 class Cancelled(OfOrder):
@@ -443,6 +473,12 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "The promised date of units has changed.",
     ),
     "order.exception": (Waiting, "No location can serve open units; the router tries again."),
+    "order.paused": (Paused, "Nobody works on the order until its pauses are released."),
+    "order.pause_released": (PauseReleased, "A pause of the order has ended."),
+    "order.pause_overdue": (
+        OfPause,
+        "The owner of a pause has not decided in time. The event repeats daily.",
+    ),
     "order.cancelled": (Cancelled, "Units are cancelled; reserved ones are on sale again."),
     "payment.received": (PaymentReceived, "A payment is authorized, or paid at once."),
     "payment.captured": (OfPayment, "Money that was authorized is captured."),
@@ -521,6 +557,7 @@ def _detail(order: Order, entry: OrderEntry) -> dict[str, Any]:
     match entry.event:
         case "order.placed":
             return {
+                "reference": order.reference,
                 "placed_at": order.placed_at,
                 "service_level": order.service_level,
                 "lines": [

@@ -1,16 +1,19 @@
 """Requests and answers of fulfillments."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.orders.contract.common import MOST_LINES, LineUnits, Words
+from shared.orders.contract.pauses import PauseAnswer, pauses_answer
 from shared.orders.model import (
     ClaimOwner,
     Fulfillment,
     FulfillmentState,
     LocationReason,
     Method,
+    Pause,
     ReceivedUnits,
     Rejection,
     Resolution,
@@ -99,8 +102,12 @@ class FulfillmentPart(Answer):
     """The open claim of a parcel that is lost or came back."""
 
 
-def part_answer(fulfillment: Fulfillment, *, code: bool = False) -> FulfillmentPart:
-    """The answer; with ``code`` for callers who tell it to the shopper."""
+def part_answer(
+    fulfillment: Fulfillment, *, code: bool = False, paused: bool = False
+) -> FulfillmentPart:
+    """The answer; with ``code`` for callers who tell it to the shopper. Of a paused order nothing
+    is due, and a fulfillment can be cancelled only."""
+    allowed = list(parcel_actions(fulfillment))
     return FulfillmentPart(
         fulfillment_id=fulfillment.fulfillment_id,
         location_id=fulfillment.location_id,
@@ -114,8 +121,8 @@ def part_answer(fulfillment: Fulfillment, *, code: bool = False) -> FulfillmentP
             ready_by=fulfillment.ready_by if fulfillment.method == "pickup" else None,
             deliver_by=fulfillment.deliver_by,
         ),
-        deadline=fulfillment.deadline if fulfillment.is_open else None,
-        allowed=list(parcel_actions(fulfillment)),
+        deadline=fulfillment.deadline if fulfillment.is_open and not paused else None,
+        allowed=[action for action in allowed if action == "cancel" or not paused],
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
@@ -244,6 +251,8 @@ class FulfillmentAnswer(FulfillmentPart):
     """The id of the order."""
     channel: Channel
     """The channel of the order."""
+    pauses: list[PauseAnswer] | None = None
+    """Why nobody works on the order now, and who may end it."""
 
 
 class FulfillmentsAnswer(Answer):
@@ -255,5 +264,13 @@ class FulfillmentsAnswer(Answer):
     """Send this as `cursor` to get the next page. Absent on the last page."""
 
 
-def fulfillment_answer(order_id: str, channel: str, fulfillment: Fulfillment) -> FulfillmentAnswer:
-    return FulfillmentAnswer(order_id=order_id, channel=channel, **dict(part_answer(fulfillment)))
+def fulfillment_answer(
+    order_id: str, channel: str, fulfillment: Fulfillment, pauses: Sequence[Pause] = ()
+) -> FulfillmentAnswer:
+    part = part_answer(fulfillment, paused=bool(pauses))
+    return FulfillmentAnswer(
+        order_id=order_id,
+        channel=channel,
+        pauses=pauses_answer(pauses),
+        **dict(part),
+    )

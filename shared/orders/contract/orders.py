@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.customers.contract.statements import CustomerIdentity
 from shared.errors import InvalidRequest
@@ -24,6 +24,7 @@ from shared.orders.contract.contacts import (
     ship_to_answer,
 )
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
+from shared.orders.contract.pauses import PauseAnswer, PauseInput, pauses_answer
 from shared.orders.contract.payments import (
     PaymentAnswer,
     PaymentInput,
@@ -34,6 +35,7 @@ from shared.orders.contract.payments import (
     totals_answer,
 )
 from shared.orders.contract.returns import ReturnAnswer, return_answer
+from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
     Line,
@@ -46,6 +48,7 @@ from shared.orders.model import (
     placed_totals,
     remaining_totals,
 )
+from shared.orders.model.pausing import MOST_PAUSES
 from shared.web.contract import (
     Answer,
     Channel,
@@ -66,6 +69,8 @@ OrderId = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,59}$",
     ),
 ]
+
+Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class KnownCustomer(Input):
@@ -138,6 +143,9 @@ class OrderInput(Input):
 
     order_id: OrderId | None = None
     """The channel's own order id; default: an id derived from the Idempotency-Key."""
+    reference: Reference | None = None
+    """What the channel calls the order, such as its web order number. Orders are found by it; it
+    need not be unique."""
     channel: Channel
     """The selling channel; the client needs the scope `channel:<name>`."""
     customer: KnownCustomer | CustomerIdentity | None = None
@@ -163,6 +171,8 @@ class OrderInput(Input):
     """What the shopper pays for the shipping."""
     service_level: ServiceLevel = "standard"
     """The service level of the delivery."""
+    pauses: Annotated[list[PauseInput], Field(min_length=1, max_length=MOST_PAUSES)] | None = None
+    """Reasons why nobody shall work on the order yet. Its units are reserved at once."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -196,6 +206,11 @@ class OrderInput(Input):
             service_level=self.service_level,
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,
+            reference=self.reference,
+            pauses=tuple(
+                pause.pause(f"placed-{number}", now, f"$.pauses[{number}]")
+                for number, pause in enumerate(self.pauses or ())
+            ),
             shipping=shipping.price.amount if shipping.price else 0,
             shipping_tax=shipping.tax.amount if shipping.tax else 0,
             contacts=replace(
@@ -287,6 +302,8 @@ class OrderAnswer(Answer):
 
     order_id: Id
     """The id of the order."""
+    reference: str | None = None
+    """What the channel calls the order."""
     channel: Channel
     state: OrderState
     """State of the order."""
@@ -316,6 +333,8 @@ class OrderAnswer(Answer):
     """The parts of the order by location."""
     returns: list[ReturnAnswer] | None = None
     """The returns that were authorized."""
+    pauses: list[PauseAnswer] | None = None
+    """Why nobody works on the order now, and who may end it."""
     decision_id: str | None = None
     """The latest routing decision; absent when the order was placed from a hold."""
     version: int
@@ -328,6 +347,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
     paid = sum(payment.kept for payment in order.payments)
     return OrderAnswer(
         order_id=order.order_id,
+        reference=order.reference,
         channel=order.channel,
         state=order.state,
         placed_at=order.placed_at,
@@ -345,8 +365,11 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         else None,
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line, money=money) for line in order.lines],
-        fulfillments=[part_answer(part, code=money) for part in order.fulfillments],
+        fulfillments=[
+            part_answer(part, code=money, paused=order.is_paused) for part in order.fulfillments
+        ],
         returns=[return_answer(order, each) for each in order.returns] or None,
+        pauses=pauses_answer(order.pauses) if order.is_paused else None,
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
     )
@@ -387,7 +410,9 @@ class OrdersAnswer(Answer):
     """A page of orders."""
 
     orders: list[OrderAnswer]
-    """The orders of this page."""
+    """The orders of this page, by `profile_id` or `location_id`; empty for a search."""
+    summaries: list[OrderSummary] | None = None
+    """The orders of this page of a search."""
     next_cursor: str | None = None
     """Send this as `cursor` to get the next page. Absent on the last page."""
 

@@ -26,6 +26,7 @@ from shared.orders.model.order import (
     Rejection,
     TimeLimits,
 )
+from shared.orders.model.pausing import Renew, act_on_pauses, as_promised
 from shared.orders.model.paying import act_on_authorizations
 from shared.orders.model.returns import act_on_returns
 
@@ -47,8 +48,10 @@ def act_on_deadlines(
     terms: TimeLimits = TIME_LIMITS,
     opened: EndOfOpenTime = never_closed,
     terms_at: Callable[[str], TimeLimits] | None = None,
+    renew: Renew = as_promised,
 ) -> OrderChange | None:
-    """Act on the deadlines of an order that have passed; None when none has.
+    """Act on the deadlines of an order that have passed; None when none has. Of a paused order
+    those of its pauses and of its payment act alone.
 
     - An unanswered offer to ship expires and is offered elsewhere.
     - An unanswered offer to collect, and accepted work that is late or about to be, is reminded of;
@@ -76,6 +79,9 @@ def act_on_deadlines(
         change = replace(change, order=act_on_authorizations(order, now, terms))
     if any(_due(each.deadline, now) for each in order.returns):
         change = replace(change, order=act_on_returns(change.order, now, terms.exception))
+    if order.is_paused:
+        acted = act_on_pauses(change.order, now, renew)
+        return acted or (None if change.order is order else change)
     for part in order.fulfillments:
         if remaining > 0 and part.is_open and _due(part.deadline, now):
             limits = terms_at(part.location_id) if terms_at else terms

@@ -3,7 +3,7 @@
     stays, for law and accounts           goes, as it identifies the person
     order id, channel, dates              profile id and record: replaced by a random pseudonym, the
                                           same in all orders of the person
-    lines, prices, amounts, refunds       payment reference
+    lines, prices, amounts, refunds       payment reference, hashes of e-mail and phone
                                           delivery and billing address, collector
     fulfillments, locations, carriers     tracking numbers
     country, the first half of the        the rest of the postal code, latitude and longitude (an
@@ -27,7 +27,14 @@ PSEUDONYM = "erased-"
 WORD = "erased"
 """Replaces reasons in free text."""
 FREE = frozenset(
-    {"order.cancelled", "order.changed", "order.noted", "refund.due", "shopper.arrived"}
+    {
+        "order.cancelled",
+        "order.changed",
+        "order.noted",
+        "order.paused",
+        "refund.due",
+        "shopper.arrived",
+    }
 )
 """Events that have free text; those of returns do as well."""
 TEXTS = frozenset({"place", "reason", "text"})
@@ -66,6 +73,9 @@ def without_person(order: Order) -> Order:
         payments=tuple(replace(payment, reference=None) for payment in order.payments),
         contacts=NO_CONTACTS,
         returns=tuple(map(_return_without_person, order.returns)),
+        buyer_keys=(),
+        contact_keys=(),
+        pauses=tuple(replace(pause, reason=WORD) for pause in order.pauses),
         fulfillments=tuple(map(without_tracking, order.fulfillments)),
         history=tuple(map(entry_without_person, order.history)),
     )
@@ -135,5 +145,7 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
                 payment.pop("reference", None)
         for name in ("ship_to", "bill_to", "collector", "gift_message"):
             document.pop(name, None)
+        if "pauses" in document:
+            document["pauses"] = _without(document["pauses"], set(), free=True)
     cleared = _without(document, {"tracking", "tracking_url"}, free=False)
     return json.dumps(cleared, separators=(",", ":"))

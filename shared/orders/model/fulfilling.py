@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal, get_args
 
-from shared.errors import Conflict, InvalidTransition
+from shared.errors import Conflict, InvalidTransition, OrderPaused
+from shared.instants import rfc3339
 from shared.orders.model.balancing import balance
 from shared.orders.model.change import (
     OrderChange,
@@ -52,11 +53,12 @@ def advance(
     """Move a fulfillment one step forward. A hand-over of fewer ``units`` by line leaves the others
     in their state. ``code`` is what the shopper of a fulfillment that becomes ready is told.
 
-    Raises InvalidTransition with the actions that the state allows; Conflict for a hand-over before
-    the payment is at least authorized.
+    Raises InvalidTransition with the actions that the state allows; OrderPaused; Conflict for a
+    hand-over before the payment is at least authorized.
     """
     part = order.fulfillment(fulfillment_id)
     state = next_state(part, action)
+    must_not_be_paused(order)
     if state in HANDED_OVER and order.unpaid:
         raise Conflict(
             f"order {order.order_id} waits to be paid: nothing of it is handed over",
@@ -68,7 +70,7 @@ def advance(
     advanced = replace(
         part,
         state=state,
-        deadline=_deadline(part, state, now, terms),
+        deadline=deadline_of(part, state, now, terms),
         escalations=0,
         carrier=carrier or part.carrier,
         tracking=tracking or part.tracking,
@@ -117,6 +119,7 @@ def open_offer_to(order: Order, fulfillment_id: str, location_id: str) -> Fulfil
     """
     part = order.fulfillment(fulfillment_id)
     next_state(part, "accept")
+    must_not_be_paused(order)
     if location_id not in (part.location_id, *part.rivals):
         raise Conflict(
             f"{fulfillment_id} was not offered to {location_id}",
@@ -226,6 +229,8 @@ def reject(
     """
     part = order.fulfillment(fulfillment_id)
     next_state(part, "reject")
+    if event == "fulfillment.rejected":
+        must_not_be_paused(order)
     units: Counter[str] = Counter()
     for rejection in rejections:
         units[rejection.line_id] += rejection.quantity
@@ -307,6 +312,23 @@ def release_missing(
     return reject(order, fulfillment_id, rejections, {}, now=now, actor="norain", event=event)
 
 
+def must_not_be_paused(order: Order) -> None:
+    """Raises OrderPaused with the owners who may end the pauses."""
+    if order.is_paused:
+        raise OrderPaused(
+            order.order_id,
+            [
+                {
+                    "pause_id": pause.pause_id,
+                    "kind": pause.kind,
+                    "owner": pause.owner,
+                    "deadline": rfc3339(pause.deadline),
+                }
+                for pause in order.pauses
+            ],
+        )
+
+
 def allowed_actions(part: Fulfillment) -> tuple[FulfillmentAction, ...]:
     return tuple(sorted(TRANSITIONS[part.method].get(part.state, {})))
 
@@ -319,7 +341,7 @@ def next_state(part: Fulfillment, action: FulfillmentAction) -> FulfillmentState
     return state
 
 
-def _deadline(
+def deadline_of(
     part: Fulfillment, state: FulfillmentState, now: datetime, terms: TimeLimits
 ) -> datetime | None:
     """When somebody must act on the fulfillment in its new ``state``: before the promise breaks."""

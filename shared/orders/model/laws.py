@@ -1,6 +1,7 @@
 """Law 6: an order conserves its units, and everything unfinished has an owner and a deadline."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from shared.orders.model.balancing import missing
 from shared.orders.model.order import HANDED_OVER, Line, Order
@@ -26,7 +27,7 @@ def check(order: Order) -> None:
     for line in order.lines:
         if clause := _broken(line, held[line.line_id], handed_over[line.line_id]):
             raise LawBroken(f"order {order.order_id}, line {line.line_id}: {clause}")
-    if clause := _without_deadline(order):
+    if clause := next(_unowned(order), None):
         raise LawBroken(clause)
     for line in order.lines:
         if returnable(order, line) < 0:
@@ -35,17 +36,19 @@ def check(order: Order) -> None:
         raise LawBroken(f"order {order.order_id}: {clause}")
 
 
-def _without_deadline(order: Order) -> str | None:
-    """What is unfinished and nobody is reminded of; None when there is nothing."""
+def _unowned(order: Order) -> Iterator[str]:
+    """What nobody owns, or has no deadline."""
     for part in order.fulfillments:
         if part.is_open and (part.deadline is None or not part.lines):
-            return f"open fulfillment {part.fulfillment_id} has no deadline or no lines"
+            yield f"open fulfillment {part.fulfillment_id} has no deadline or no lines"
         if part.claimed and part.deadline is None:
-            return f"the claim of fulfillment {part.fulfillment_id} has no deadline"
+            yield f"the claim of fulfillment {part.fulfillment_id} has no deadline"
     for each in order.returns:
         if each.state in {"authorized", "scanned", "received"} and each.deadline is None:
-            return f"the return {each.return_id} has no deadline"
-    return None
+            yield f"the return {each.return_id} has no deadline"
+    for pause in order.pauses:
+        if not pause.owner:
+            yield f"pause {pause.pause_id} of order {order.order_id} has no owner"
 
 
 def _broken_ledger(order: Order) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.instants import rfc3339
 from shared.orders.model.backorders import claims_arrive_by, repromise_detail
@@ -48,7 +49,8 @@ def offer(
     """Turn unassigned units into fulfillments, one for each parcel: offered to its location, or
     accepted where the location accepts everything.
 
-    Without ``reserve`` the units are reserved already, by a hold or a supply that has arrived.
+    The locations of a paused order are told when it goes on (pausing.py). Without ``reserve`` the
+    units are reserved already, by a hold or a supply that has arrived.
     """
     order = change.order
     effects: list[Effect] = []
@@ -80,16 +82,21 @@ def offer(
             if reserve:
                 effects.append(take(taken.limit, line.sku, parcel.location_id, taken.quantity))
         order = replace(order, fulfillments=(*order.fulfillments, fulfillment))
-        dates = {"ready_by": fulfillment.ready_by, "deliver_by": fulfillment.deliver_by}
-        detail = fulfillment_detail(fulfillment) | {
-            name: rfc3339(at) for name, at in dates.items() if at
-        }
+        if order.is_paused:
+            continue
+        detail = offered_detail(fulfillment)
         order = with_entry(order, now, "fulfillment.offered", "router", detail)
         if parcel.accepted:
             accepted[fulfillment.fulfillment_id] = parcel.limits
     for fulfillment_id, limits in accepted.items():
         order = advance(order, fulfillment_id, "accept", now, "router", terms=limits).order
     return with_effects(change, order, effects)
+
+
+def offered_detail(part: Fulfillment) -> dict[str, Any]:
+    """The detail of the event ``fulfillment.offered``."""
+    dates = {"ready_by": part.ready_by, "deliver_by": part.deliver_by}
+    return fulfillment_detail(part) | {name: rfc3339(at) for name, at in dates.items() if at}
 
 
 def settle(

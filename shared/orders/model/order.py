@@ -322,6 +322,23 @@ class Buyer:
     record_key: str | None = None
 
 
+PauseKind = Literal["fraud", "manual", "until"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A reason why nobody works on an order (pausing.py). ``paused_since`` is when the order was
+    paused, by this pause or one before it."""
+
+    pause_id: str
+    kind: PauseKind
+    reason: str
+    owner: str
+    began_at: datetime
+    paused_since: datetime
+    deadline: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryPlace:
     """Where parcels go. Coordinates are WGS84 degrees, where the channel knows them."""
@@ -357,6 +374,10 @@ class Order:
 
     ``shipping`` and ``shipping_tax`` are in minor units of the currency of the lines. While the
     payments cover less than the shopper owes, the order waits until ``payment_due_by``.
+
+    ``reference`` is what the channel calls the order; several may have the same. ``buyer_keys`` and
+    ``contact_keys`` are keyed hashes of the e-mail addresses and phone numbers of the buyer and of
+    ``contacts``, by which the order is found.
     """
 
     order_id: str
@@ -378,6 +399,11 @@ class Order:
     payment_due_by: datetime | None = None
     contacts: Contacts = NO_CONTACTS
     returns: tuple[Return, ...] = ()
+    reference: str | None = None
+    buyer_keys: tuple[str, ...] = ()
+    contact_keys: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    """Those that have not ended, the oldest first."""
 
     @property
     def state(self) -> OrderState:
@@ -399,10 +425,17 @@ class Order:
 
     @property
     def deadline(self) -> datetime | None:
-        """The earliest deadline of the order; None when nothing is unfinished."""
-        deadlines = [part.deadline for part in self.fulfillments if part.is_open or part.claimed]
-        deadlines += [line.deadline for line in self.lines if line.unassigned or line.backordered]
-        deadlines += [each.deadline for each in self.returns]
+        """The earliest deadline of the order; None when nothing is unfinished and no return or
+        claim is. The deadlines of fulfillments and lines rest while the order is paused."""
+        deadlines: list[datetime | None] = [each.deadline for each in self.returns]
+        deadlines += [part.deadline for part in self.fulfillments if part.claimed]
+        if self.is_paused:
+            deadlines += [pause.deadline for pause in self.pauses]
+        else:
+            deadlines += [part.deadline for part in self.fulfillments if part.is_open]
+            deadlines += [
+                line.deadline for line in self.lines if line.unassigned or line.backordered
+            ]
         if self.is_unfinished:
             deadlines.append(self.payment_due_by)
             deadlines += [payment.acts_at for payment in self.payments]
@@ -416,6 +449,12 @@ class Order:
     def unpaid(self) -> bool:
         """Whether unfinished units wait for a payment."""
         return self.payment_due_by is not None and self.is_unfinished
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody may work on what is unfinished. The pauses of a finished order are of no
+        account."""
+        return bool(self.pauses) and self.is_unfinished
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:

@@ -24,6 +24,7 @@ stock position, the hold that becomes the order, the record of the request, and 
 supply.
 """
 
+from shared.orders.store import search
 from shared.orders.store.claims import waiting_lines
 from shared.orders.store.decisions import decision
 from shared.orders.store.items import order_of_item, past_of_item, reserved_by_transfer, to_plain
@@ -90,6 +91,7 @@ __all__ = [
     "read_placement",
     "reserved_by_open",
     "reserved_by_transfer",
+    "search",
     "to_plain",
     "tracking_key",
     "unpicked_orders",

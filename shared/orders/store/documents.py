@@ -37,6 +37,7 @@ def new_order_part(change: OrderChange, request: Request | None, answer: str) ->
         "buyer": to_plain(order.buyer),
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
         "hold_id": order.hold_id,
+        "reference": order.reference,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer if order.contacts == NO_CONTACTS else None,
         **_changing_attributes(order),
@@ -129,6 +130,9 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "returns": [to_plain(each) for each in order.returns] or None,
         "decisions": inline_decisions(order),
         "past": asdict(order.past) if order.past.parts else None,
+        "buyer_keys": list(order.buyer_keys) or None,
+        "contact_keys": list(order.contact_keys) or None,
+        "pauses": [to_plain(pause) for pause in order.pauses] or None,
         "deadline_key": order_due(order.order_id) if due else None,
         "deadline": rfc3339(due) if due else None,
     }

@@ -22,6 +22,7 @@ from shared.orders.model import (
     Order,
     OrderEntry,
     Past,
+    Pause,
     Payment,
     Return,
     ReturnLine,
@@ -80,7 +81,15 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         shipping_tax=item.get("shipping_tax", 0),
         payment_due_by=_payment_due_by(item),
         returns=tuple(_return_of_row(row) for row in item.get("returns", ())),
+        reference=item.get("reference"),
+        buyer_keys=tuple(item.get("buyer_keys", ())),
+        contact_keys=tuple(item.get("contact_keys", ())),
+        pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
     )
+
+
+def pause_of_row(row: Mapping[str, Any]) -> Pause:
+    return Pause(**{**row, **_instants(row, "began_at", "paused_since", "deadline")})
 
 
 def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.availability.store.unpicked import count_part as unpicked_count_part
@@ -10,8 +10,8 @@ from shared.aws import dynamodb as tables
 from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.instants import rfc3339
-from shared.orders.model import OPEN, UNPICKED, Fulfillment, FulfillmentState, Order
-from shared.orders.store.items import fulfillment_of_row, to_plain
+from shared.orders.model import OPEN, UNPICKED, Fulfillment, FulfillmentState, Order, Pause
+from shared.orders.store.items import fulfillment_of_row, pause_of_row, to_plain
 from shared.orders.store.keys import order_of_fulfillment, orders_table
 from shared.orders.store.queries import PageEnd
 from shared.web.idempotency import KEPT_SECONDS
@@ -19,12 +19,14 @@ from shared.web.idempotency import KEPT_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class PickRow:
-    """A fulfillment as of ``order_version`` of its order."""
+    """A fulfillment as of ``order_version`` of its order. ``pauses`` are those of the order,
+    without their reasons, which may be about the buyer."""
 
     order_id: str
     order_version: int
     channel: str
     fulfillment: Fulfillment
+    pauses: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def project_pick_rows(order: Order, before: Order | None) -> int:
     written = 0
     for part in order.fulfillments:
         part_before = parts_before.get(part.fulfillment_id)
-        if part_before == part:
+        same_pauses = not part.is_open or _pauses(order) == (_pauses(before) if before else ())
+        if part_before == part and same_pauses:
             continue
         written += _put_own_row(order, part)
         for rival in sorted({*part.rivals, *(part_before.rivals if part_before else ())}):
@@ -142,6 +145,12 @@ def _put_own_row(order: Order, part: Fulfillment) -> bool:
     raise Busy(f"too many writers on {part.fulfillment_id}")
 
 
+def _pauses(order: Order) -> tuple[Pause, ...]:
+    if not order.is_paused:
+        return ()
+    return tuple(replace(pause, reason="") for pause in order.pauses)
+
+
 def _unpicked(part: Fulfillment) -> int:
     return sum(held.quantity for held in part.lines) if part.state in UNPICKED else 0
 
@@ -168,6 +177,7 @@ def _pick_row(order: Order, part: Fulfillment, sk: str, location_id: str | None)
         "order_version": order.version,
         "channel": order.channel,
         "fulfillment": to_plain(part),
+        "pauses": to_plain(_pauses(order)) or None if part.is_open else None,
     }
     if location_id is None:
         row["ttl"] = int(part.offered_at.timestamp()) + KEPT_SECONDS
@@ -187,4 +197,5 @@ def _pick(item: Mapping[str, Any]) -> PickRow:
         order_version=item["order_version"],
         channel=item["channel"],
         fulfillment=fulfillment_of_row(item["fulfillment"]),
+        pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
     )

@@ -358,7 +358,7 @@ ACTS = st.lists(
 )
 
 
-@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_whoever_hears_every_event_knows_every_status_of_every_channel(
     heard: Heard, environment: pytest.MonkeyPatch, acts: list[Any]

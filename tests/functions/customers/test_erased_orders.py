@@ -13,7 +13,7 @@ from shared.carriers.model import Label
 from shared.customers import store as customers
 from shared.customers.store import Act
 from shared.locations import store as locations
-from shared.orders import buyers, changing, erasing, model, store
+from shared.orders import buyers, changing, erasing, model, searching, store
 from shared.orders.model import Order
 from shared.orders.store import labels
 from shared.schema import TABLES
@@ -89,6 +89,7 @@ def projected(order_id: str, before: Order | None = None) -> Order:
     assert order is not None
     store.project_pick_rows(order, before)
     buyers.record_in_timeline(order, before)
+    searching.index_order(order, before)
     return order
 
 
@@ -372,3 +373,26 @@ def test_a_label_is_erased_with_its_document(jobs: Jobs) -> None:
     # A buyer who is still at work leaves nothing behind.
     assert not labels.note_label(begun, label, b"%PDF Zoe Quill")
     assert labels.document(reference) is None
+
+
+def test_a_paused_order_loses_the_words_of_its_pauses_and_is_found_by_no_contact(
+    jobs: Jobs,
+) -> None:
+    pause = {"kind": "fraud", "reason": "FreeWords77", "owner": "risk team"}
+    first = placed(pauses=[pause])
+    assert first["pauses"][0]["reason"] == "FreeWords77"
+    contacts = [row for row in shop.items("search") if row["sk"].startswith("CONTACT#")]
+    assert len(contacts) == 2
+    before = projected("o-77")
+    assert before.buyer_keys
+    erase(jobs, first["profile_id"])
+    after = projected("o-77", before)
+    assert (after.buyer_keys, after.contact_keys, after.is_paused) == ((), (), True)
+    assert after.pauses[0].owner == "risk team"
+    left = everything()
+    assert [value for value in TOLD if value in left] == []
+    assert of_person(first["profile_id"]) == []
+    assert not [
+        row for row in shop.items("search") if row["sk"][:8] == "CONTACT#" and "term" in row
+    ]
+    assert before.buyer_keys[0] not in str(shop.items("search") + shop.items("orders"))

@@ -26,8 +26,9 @@ OPERATIONS = [
     for method, operation in methods.items()
 ]
 VERBS = (
-    "accept|assign|bind|buy|cancel|change|collect|erase|export|extend|find|get|hold|judge|list|merge|open|"
-    "pack|pay|"
+    "accept|assign|bind|buy|cancel|change|collect|erase|export|extend|find|get|hold|judge|list|merge|"
+    "open|"
+    "pack|pause|pay|"
     "pick|ping|place|preview|promise|promote|publish|put|quote|ready|receive|record|reject|release|"
     "request|resolve|return|roll|run|send|ship|start|stop|subscribe|suggest|unmerge|delete"
 )

@@ -163,6 +163,7 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "job_id": "none",
         "order_id": order["order_id"],
         "fulfillment_id": order["fulfillments"][0]["fulfillment_id"],
+        "pause_id": "none",
         "return_id": order["order_id"] + ".R1",
         "transfer_id": answered("orders", "request_transfer")["transfer_id"],
         "hold_id": answered("stock", "open_hold")["hold_id"],

@@ -17,8 +17,10 @@ from shared.orders.model import (
     HANDED_OVER,
     IN_HAND,
     DeliveryPlace,
+    Fulfillment,
     FulfillmentLine,
     FulfillmentState,
+    Line,
     Order,
     OrderChange,
     Parcel,
@@ -33,11 +35,15 @@ from shared.orders.model import (
     cancel,
     cancel_fulfillment,
     check,
+    end_with_cancel,
     follow_parcel,
+    new_pause,
     offer,
+    pause,
     place,
     receive_parcel,
     reject,
+    release,
     report,
     resolve_claim,
     settle,
@@ -81,6 +87,7 @@ class Life(RuleBasedStateMachine):
         self.reserved: Counter[Position] = Counter()
         self.damaged: Counter[Position] = Counter()
         self.came_back = 0
+        self.pauses = 0
 
     @initialize(
         quantities=st.lists(st.integers(1, 5), min_size=1, max_size=3),
@@ -102,7 +109,14 @@ class Life(RuleBasedStateMachine):
             )
             for index, quantity in enumerate(quantities)
         )
-        self.commit(self.routed(place(order(*lines, status=payment), self.now, "web")))
+        self.commit(self.routed(place(self.drafted(lines, payment), self.now, "web")))
+
+    def drafted(self, lines: tuple[Line, ...], payment: str) -> Order:
+        """Orders of several lines that wait for their payment are placed with a pause."""
+        draft = order(*lines, status=payment)
+        if len(lines) < 2 or payment == "paid":
+            return draft
+        return replace(draft, pauses=(new_pause("p0", "fraud", "", "risk team", self.now),))
 
     def routed(self, change: OrderChange) -> OrderChange:
         """The first location that has something and has not rejected it, line by line."""
@@ -127,6 +141,7 @@ class Life(RuleBasedStateMachine):
                             wanted.method,
                             (Taken(wanted.line_id, taken),),
                             self.now + timedelta(minutes=30),
+                            self.now + timedelta(hours=2),
                         )
                     )
         return settle(offer(change, parcels, self.now), self.now)
@@ -162,7 +177,7 @@ class Life(RuleBasedStateMachine):
     )
     def forward(self, data: st.DataObject, action: Any) -> None:
         found = data.draw(st.sampled_from(self.order.fulfillments))
-        units = None
+        units, before = None, self.order
         if data.draw(st.booleans()):
             units = {
                 held.line_id: data.draw(st.integers(1, held.quantity)) for held in found.lines[:1]
@@ -170,6 +185,7 @@ class Life(RuleBasedStateMachine):
         self.tried(
             lambda: advance(self.order, found.fulfillment_id, action, self.now, "x", units=units)
         )
+        assert self.order is before or not before.is_paused, f"{action} in a paused order"
 
     @precondition(lambda self: self.order.fulfillments)
     @rule(data=st.data(), reason=REASONS)
@@ -245,6 +261,27 @@ class Life(RuleBasedStateMachine):
                 resolve_claim(self.order, found.fulfillment_id, resolution, self.now, "agent")
             )
         )
+
+    @rule(kind=st.sampled_from(["fraud", "manual", "until"]), hours=st.integers(1, 200))
+    def pausing(self, kind: Any, hours: int) -> None:
+        self.pauses += 1
+        until = self.now + timedelta(hours=hours) if kind == "until" else None
+        added = new_pause(f"p{self.pauses}", kind, "", "risk team", self.now, until)
+        self.tried(lambda: pause(self.order, added, self.now, "x"))
+
+    @precondition(lambda self: self.order.pauses)
+    @rule(data=st.data(), outcome=st.sampled_from(["continue", "continue", "cancel"]))
+    def releasing(self, data: st.DataObject, outcome: str) -> None:
+        ended = data.draw(st.sampled_from(self.order.pauses)).pause_id
+        if outcome == "cancel":
+            self.tried(lambda: end_with_cancel(self.order, ended, "", self.now, "x"))
+        else:
+            self.tried(lambda: release(self.order, ended, self.now, "x", self.renewed))
+
+    def renewed(self, part: Fulfillment) -> Parcel:
+        """What a location that accepts everything can promise now."""
+        ready = self.now + timedelta(hours=2)
+        return Parcel(part.location_id, part.method, (), self.now, ready, accepted=True)
 
     @rule(
         kind=st.sampled_from(
@@ -332,8 +369,11 @@ class Life(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
     def sweeping(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
-        change = act_on_deadlines(self.order, self.now)
+        change = act_on_deadlines(self.order, self.now, renew=self.renewed)
         if change is not None:
+            if self.order.is_paused:
+                taken = [part.state for part in change.order.fulfillments]
+                assert taken.count("expired") == _states(self.order).count("expired")
             before = _in_hand(self.order)
             self.commit(self.routed(change))
             after = _in_hand(self.order)
@@ -405,6 +445,10 @@ class Life(RuleBasedStateMachine):
     def what_came_back_is_what_was_returned(self) -> None:
         returned = {f"line {entry.line_id}": entry.returned for entry in self.order.lines}
         equals("returns", "came back", self.came_back, returned)
+
+
+def _states(order: Order) -> list[FulfillmentState]:
+    return [part.state for part in order.fulfillments]
 
 
 def _in_hand(order: Order) -> list[tuple[str, FulfillmentState, tuple[FulfillmentLine, ...]]]:
