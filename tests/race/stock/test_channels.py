@@ -89,7 +89,7 @@ def test_fences_by_ratio_hold_while_goods_arrive_and_holds_are_released() -> Non
         return 0
 
     work: list[Callable[[], int]] = [
-        *(buys(f"p{n}", "pos", 2, SHARE) for n in range(90)),
+        *(buys(f"p{n}", "pos", 2, SHARE) for n in range(60)),
         *(partial(deliver, n) for n in range(5)),
         *(partial(come_and_go, n) for n in range(20)),
     ]

@@ -31,7 +31,7 @@ from tests.support.stock_laws import Follower, assert_laws, items
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
 
 PLACE = ("A", "1")
-THREADS = 64
+THREADS = 48
 Work = Callable[[], bool]
 """Whether something was sold."""
 
@@ -152,27 +152,27 @@ def _snapshot() -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
 
 
 def test_a_flash_sale_sells_every_unit_once_and_refuses_all_others() -> None:
-    """360 buyers, 150 units: 20 of them arrive while it runs, and a count that knows of none."""
-    stocked(130)
-    events: list[Event] = [received(number) for number in range(20)]
-    events.append(Counted("wms", "c1", 1, *PLACE, 130, START))
-    work = buyers(360)
+    """180 buyers, 80 units: 10 of them arrive while it runs, and a count that knows of none."""
+    stocked(70)
+    events: list[Event] = [received(number) for number in range(10)]
+    events.append(Counted("wms", "c1", 1, *PLACE, 70, START))
+    work = buyers(180)
     for number, event in enumerate(events):
         work.insert(number * 5, feeds(event))
     with contended(clients.dynamodb()), following() as follower, watched():
         won = race(work, THREADS)
         # Those that arrived when everybody had been refused already.
         won += [buys(f"late{number}")() for number in range(20)]
-    assert sum(won) == 150
+    assert sum(won) == 80
     found = assert_laws(follower=follower)[PLACE]
-    assert (found["on_hand"], found["available"]) == (150, 0)
+    assert (found["on_hand"], found["available"]) == (80, 0)
     entries = {entry["type"] for row in items() for entry in row.get("entries", ())}
     assert {slots_store.SPLIT, slots_store.FOLDED} <= entries
 
 
 def test_a_storm_ends_in_sold_or_refused_without_anybody_coming_again() -> None:
     """As the flash sale, but nobody tries again who was told Busy: one in ten at most."""
-    stocked(150)
+    stocked(80)
 
     def once(number: int) -> str:
         try:
@@ -181,11 +181,11 @@ def test_a_storm_ends_in_sold_or_refused_without_anybody_coming_again() -> None:
             return "busy"
 
     with contended(clients.dynamodb()):
-        told = race([partial(once, number) for number in range(300)], THREADS)
-    assert told.count("busy") <= 30
-    assert assert_laws(follower=Follower())[PLACE]["available"] == 150 - told.count("sold")
+        told = race([partial(once, number) for number in range(160)], THREADS)
+    assert told.count("busy") <= 16
+    assert assert_laws(follower=Follower())[PLACE]["available"] == 80 - told.count("sold")
     if "busy" not in told:
-        assert told.count("sold") == 150
+        assert told.count("sold") == 80
 
 
 def test_a_sale_without_conflicts_is_never_split() -> None:
@@ -196,7 +196,7 @@ def test_a_sale_without_conflicts_is_never_split() -> None:
 
 
 def test_nobody_is_kept_waiting_when_all_is_sold() -> None:
-    """A conflict storm on nothing: each of 300 is refused, none is told to come again."""
+    """A conflict storm on nothing: each of 150 is refused, none is told to come again."""
     stocked(1)
     assert buys("first")()
     refused = 0
@@ -207,14 +207,14 @@ def test_nobody_is_kept_waiting_when_all_is_sold() -> None:
         return True
 
     with contended(clients.dynamodb()):
-        refused = sum(race([partial(refuse, number) for number in range(300)], THREADS))
-    assert refused == 300
+        refused = sum(race([partial(refuse, number) for number in range(150)], THREADS))
+    assert refused == 150
     assert assert_laws()[PLACE]["available"] == 0
 
 
 def test_splitting_and_folding_race_with_buyers_and_sellers() -> None:
-    stocked(700)
-    steps = [NOW + timedelta(seconds=5 * number) for number in range(16)]
+    stocked(400)
+    steps = [NOW + timedelta(seconds=5 * number) for number in range(10)]
 
     def release(number: int) -> bool:
         won = bought(hold(f"r{number}", ("A", 2)))
@@ -229,21 +229,21 @@ def test_splitting_and_folding_race_with_buyers_and_sellers() -> None:
             split(0, steps[number])
         return False
 
-    work: list[Work] = [partial(step, number) for number in range(16)]
-    work += [feeds(moved(number, sequenced=number % 2 == 0)) for number in range(30)]
-    work += [buys(f"h{number}", 1 + number % 3) for number in range(240)]
-    work += [partial(release, number) for number in range(30)]
+    work: list[Work] = [partial(step, number) for number in range(10)]
+    work += [feeds(moved(number, sequenced=number % 2 == 0)) for number in range(16)]
+    work += [buys(f"h{number}", 1 + number % 3) for number in range(120)]
+    work += [partial(release, number) for number in range(16)]
     random.Random(3).shuffle(work)
     with contended(clients.dynamodb()), following() as follower, watched():
         won = race(work, THREADS)
-    assert sum(won) == 240
+    assert sum(won) == 120
     found = assert_laws(follower=follower)[PLACE]
-    assert (found["on_hand"], found["available"]) == (670, 190)
+    assert (found["on_hand"], found["available"]) == (384, 144)
 
 
 def test_demands_of_many_sizes_leave_nothing_that_somebody_wanted() -> None:
-    stocked(200)
-    sizes = [1, 2, 3, 5, 8, 13] * 30
+    stocked(100)
+    sizes = [1, 2, 3, 5, 8, 13] * 15
     work = [buys(f"h{number}", size) for number, size in enumerate(sizes)]
     with contended(clients.dynamodb()), watched():
         race(work, THREADS)
@@ -251,16 +251,16 @@ def test_demands_of_many_sizes_leave_nothing_that_somebody_wanted() -> None:
 
 
 def test_buyers_with_a_floor_and_without_sell_down_to_it_and_no_further() -> None:
-    stocked(300)
+    stocked(150)
     assert split(floor=0)
-    work = [buys(f"h{number}", floor=100 if number % 2 else 0) for number in range(150)]
+    work = [buys(f"h{number}", floor=50 if number % 2 else 0) for number in range(80)]
     with contended(clients.dynamodb()), watched():
         race(work, THREADS)
-        assert assert_laws()[PLACE]["available"] == 150
-        assert not buys("large", 51, floor=100)()
-        assert buys("fits", 50, floor=100)()
-        assert not buys("more", 1, floor=100)()
-        race([buys(f"n{number}") for number in range(120)], THREADS)
+        assert assert_laws()[PLACE]["available"] == 70
+        assert not buys("large", 21, floor=50)()
+        assert buys("fits", 20, floor=50)()
+        assert not buys("more", 1, floor=50)()
+        race([buys(f"n{number}") for number in range(60)], THREADS)
     assert assert_laws(follower=Follower())[PLACE]["available"] == 0
 
 
@@ -338,15 +338,15 @@ def test_the_same_request_for_the_last_unit_is_answered_with_its_hold() -> None:
 
 def test_carts_over_split_positions_are_all_or_nothing() -> None:
     for sku in ("A", "B"):
-        store.apply_events([Counted("wms", "c0", None, sku, "1", 100, START)], None, (), NOW)
+        store.apply_events([Counted("wms", "c0", None, sku, "1", 50, START)], None, (), NOW)
     assert split()
 
     def buy(number: int) -> bool:
         return bought(hold(f"h{number}", ("A", 1), ("B", 1))) is not None
 
     with contended(clients.dynamodb()):
-        won = race([partial(buy, number) for number in range(130)], THREADS)
-    assert sum(won) == 100
+        won = race([partial(buy, number) for number in range(70)], THREADS)
+    assert sum(won) == 50
     found = assert_laws(follower=Follower())
     assert [found[sku, "1"]["available"] for sku in "AB"] == [0, 0]
 
