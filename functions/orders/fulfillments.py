@@ -26,7 +26,7 @@ from shared.orders.contract.fulfillments import (
     CancelFulfillmentInput,
     CollectInput,
     FulfillmentsAnswer,
-    ReceiveInput,
+    ReceiveParcelInput,
     RejectInput,
     ResolveInput,
     ShipInput,
@@ -249,8 +249,8 @@ def record_arrival(
     "condition of its units. Sellable units are on sale there at once. Customer service then "
     "resolves the claim.",
 )
-def receive(fulfillment_id: FulfillmentPath, body: ReceiveInput | None = None) -> OrderAnswer:
-    lines = (body or ReceiveInput()).lines
+def receive(fulfillment_id: FulfillmentPath, body: ReceiveParcelInput | None = None) -> OrderAnswer:
+    lines = (body or ReceiveParcelInput()).lines
     rows = None if lines is None else [line.received() for line in lines]
     return _change(
         fulfillment_id,

@@ -25,7 +25,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the generated package."""
     folder = tmp_path_factory.mktemp("generated")
     settings = folder / "settings.yaml"
-    settings.write_text("post_hooks: []\n")
+    binary = "application/octet-stream"
+    documents = ("application/pdf", "application/zpl", "image/png")
+    overrides = {"post_hooks": [], "content_type_overrides": dict.fromkeys(documents, binary)}
+    settings.write_text(json.dumps(overrides))
     command = [
         *(str(Path(sys.executable).with_name("openapi-python-client")), "generate"),
         *("--path", str(DOCUMENT), "--config", str(settings)),

@@ -222,7 +222,7 @@ class ReceivedLine(LineUnits):
         return ReceivedUnits(self.line_id, self.quantity, condition)
 
 
-class ReceiveInput(Input):
+class ReceiveParcelInput(Input):
     """A returned parcel that its sender has received."""
 
     lines: Annotated[list[ReceivedLine], Field(min_length=1, max_length=MOST_LINES)] | None = None

@@ -336,7 +336,7 @@ def test_a_world_too_small_to_be_thinned_is_refused(figures: Figures) -> None:
 def test_tills_do_not_wait_for_files(figures: Figures) -> None:
     """Nine of ten rows in files: their queue grows, and that of the tills stays short."""
     flood = figures.changed({"assumption.file_share": 0.9, "yardstick.feed_rows_a_day": 500e6})
-    flooded = Hour(flood, seed=7, seconds=120).run()
+    flooded = Hour(flood, seed=7, seconds=60).run()
     assert flooded.files_waiting > 10 * max(1, flooded.feed_waiting)
     (tills, files) = (hour_tables.spread(flooded.lags[origin]) for origin in (TILL, FROM_FILE))
     assert tills

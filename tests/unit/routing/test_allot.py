@@ -17,7 +17,7 @@ from tests.unit.routing.brute import cheapest, random_problem
 from tests.unit.routing.worlds import candidate, line, policy, problem
 
 INSTANCES = 1_000
-"""Compared by the profile ``full``; 10,000 by ``thorough``."""
+"""Compared, as the profile has it."""
 BATCHES = 4
 
 
