@@ -63,7 +63,8 @@ unit: $(STAMP) ## pure decisions and their properties
 	@$(PYTEST) tests/unit
 
 test: setup lint types ## everything that CI runs
-	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e
+	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e --ignore tests/race
+	@$(PYTEST) --dist worksteal tests/race
 	@$(BIN)/pytest tests/infra tests/e2e
 
 laws: setup ## ten times the examples of each property, and 10,000 steps of a retailer on a bad day
