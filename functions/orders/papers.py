@@ -31,7 +31,7 @@ READ = needs("fulfillments:read")
 WRITE = needs("fulfillments:write")
 PDF = "application/pdf"
 NumberQuery = Annotated[
-    int, Query(ge=1, le=99, description="Which label of the fulfillment; the first is 1.")
+    int, Query(ge=1, le=9999, description="Which label, from the `document_url` of a purchase.")
 ]
 
 router = routes()
@@ -53,8 +53,8 @@ def buy(fulfillment_id: FulfillmentPath, body: LabelInput) -> LabelAnswer:
         caller.must_see(order.channel)
         caller.must_work_at(order.fulfillment(fulfillment_id).location_id)
 
-    def answer(label: Label, _: str) -> str:
-        return label_answer(fulfillment_id, label, body.number).model_dump_json()
+    def answer(label: Label, reference: str) -> str:
+        return label_answer(fulfillment_id, label, reference).model_dump_json()
 
     wish = LabelWish(
         package=body.package.package(),

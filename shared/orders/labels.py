@@ -38,10 +38,14 @@ from shared.web.idempotency import Request
 BUYABLE = frozenset({"accepted", "picked", "packed"})
 """The states in which a parcel gets its label."""
 
+LABELS_OF_AN_ADDRESS = 10
+"""The most labels of a fulfillment for one address and service, and one more."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelWish:
-    """``number`` counts the labels of a fulfillment: 2 buys another one when the first is void.
+    """``number`` counts the labels of a fulfillment for its present address: 2 buys another one
+    when the first is void.
     ``recipient`` None stands for the order's own."""
 
     package: Package
@@ -74,7 +78,9 @@ def buy_label(
         raise NotFound(f"there is no fulfillment {fulfillment_id}", fulfillment_id=fulfillment_id)
     check(lookup.order)
     part = _buyable(lookup.order, fulfillment_id)
-    reference = labels.reference_of(fulfillment_id, wish.number)
+    # The labels of each address have numbers of their own: a label for a former one is not used.
+    number = part.former_addresses * LABELS_OF_AN_ADDRESS + wish.number
+    reference = labels.reference_of(fulfillment_id, number)
     purchase = labels.find_purchase(reference)
     if purchase is not None and purchase.label is not None:
         bought = purchase.label
@@ -87,6 +93,8 @@ def buy_label(
         nonlocal erased
         check(order)
         erased = is_erased(order)
+        if order.fulfillment(fulfillment_id).former_addresses != part.former_addresses:
+            raise Conflict("the address has changed while the label was bought: buy another one")
         labelled = replace(
             _buyable(order, fulfillment_id), carrier=bought.carrier, tracking=bought.tracking
         )

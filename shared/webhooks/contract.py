@@ -36,7 +36,7 @@ class SubscribeWebhook(Input):
 
     url: str
     """An https URL on the public Internet."""
-    types: Annotated[list[EventType], Field(min_length=1, max_length=50)]
+    types: Annotated[list[EventType], Field(min_length=1, max_length=100)]
     """Event types. `availability.changed` requires the scope availability:read,
     `stock.count_requested` stock:read, `customer.erased` customers:read, all others orders:read."""
 

@@ -435,6 +435,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.packed": (OfFulfillment, "The units are packed."),
     "fulfillment.shipped": (OfFulfillment, "The carrier has collected the parcel."),
     "fulfillment.labelled": (OfFulfillment, "A carrier's label was bought for the parcel."),
+    "fulfillment.label_void": (
+        OfFulfillment,
+        "The address or the service has changed: the label must not be used; buy another.",
+    ),
     "fulfillment.in_transit": (OfFulfillment, "The carrier has scanned the parcel."),
     "fulfillment.out_for_delivery": (OfFulfillment, "The carrier delivers the parcel today."),
     "fulfillment.carrier_exception": (OfFulfillment, "The carrier reports a difficulty."),

@@ -41,7 +41,7 @@ class LabelInput(Input):
     """Only services of this carrier; default: all."""
     service: Words | None = None
     """Only this service; default: the cheapest that arrives by the promised date."""
-    number: Annotated[int, Strict(), Ge(1), Le(99)] = 1
+    number: Annotated[int, Strict(), Ge(1), Le(9)] = 1
     """Which label of the fulfillment: 2 buys another one when the first is void."""
 
 
@@ -66,7 +66,8 @@ class LabelAnswer(Answer):
     """The path of this API that answers the document, for 30 days."""
 
 
-def label_answer(fulfillment_id: str, label: Label, number: int) -> LabelAnswer:
+def label_answer(fulfillment_id: str, label: Label, reference: str) -> LabelAnswer:
+    number = reference.rpartition(".")[2]
     return LabelAnswer(
         fulfillment_id=fulfillment_id,
         carrier=label.carrier,

@@ -73,6 +73,7 @@ def split(order: Order, part: Fulfillment, units: Mapping[str, int]) -> Order:
         lines=other_lines,
         carrier=None,  # a label that was bought is that of the first parcel
         tracking=None,
+        former_addresses=0,
     )
     order = with_fulfillment(order, replace(part, lines=own_lines))
     return replace(order, fulfillments=(*order.fulfillments, other))

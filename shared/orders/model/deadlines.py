@@ -51,7 +51,7 @@ def act_on_deadlines(
     renew: Renew = as_promised,
 ) -> OrderChange | None:
     """Act on the deadlines of an order that have passed; None when none has. Of a paused order
-    those of its pauses and of its payment act alone.
+    those of fulfillments in work and of lines rest.
 
     - An unanswered offer to ship expires and is offered elsewhere.
     - An unanswered offer to collect, and accepted work that is late or about to be, is reminded of;
@@ -79,6 +79,9 @@ def act_on_deadlines(
         change = replace(change, order=act_on_authorizations(order, now, terms))
     if any(_due(each.deadline, now) for each in order.returns):
         change = replace(change, order=act_on_returns(change.order, now, terms.exception))
+    for part in order.fulfillments:
+        if part.claimed and _due(part.deadline, now):
+            change = replace(change, order=remind_of_claim(change.order, part, now, terms))
     if order.is_paused:
         acted = act_on_pauses(change.order, now, renew)
         return acted or (None if change.order is order else change)
@@ -87,8 +90,6 @@ def act_on_deadlines(
             limits = terms_at(part.location_id) if terms_at else terms
             change = _expire_or_remind(change, part, now, limits, opened)
             remaining -= len(part.lines)
-        elif part.claimed and _due(part.deadline, now):
-            change = replace(change, order=remind_of_claim(change.order, part, now, terms))
     for line in order.lines:
         if remaining > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
             change = _retry_or_give_up(change, line.line_id, now, terms)

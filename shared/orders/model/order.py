@@ -250,6 +250,8 @@ class Fulfillment:
     """When the sender has received the returned parcel."""
     resolution: Resolution | None = None
     handed_over_at: datetime | None = None
+    former_addresses: int = 0
+    """How often the address or the service has changed: a label is for one of them."""
     assignee: str | None = None
     """The person who does the work."""
     code: str | None = None

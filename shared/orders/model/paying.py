@@ -71,7 +71,18 @@ def report(
     order = with_payment(order, payment)
     event = _event(before, reported)
     order = with_entry(order, now, event, actor, _detail(order, payment, amount, event))
-    return OrderChange(balance(order, now, "paid", terms=terms), cause=event)
+    order = balance(order, now, "paid", terms=terms)
+    lost = min(before.awaited - payment.awaited, missing(order))
+    if payment.ended is not None and lost > 0 and not order.is_unfinished:
+        # The goods are gone, so that nothing waits for the money: somebody must ask for it.
+        detail = {
+            "amount": lost,
+            "currency": order.lines[0].currency,
+            "reason": event,
+            "due_by": rfc3339(now + terms.payment),
+        }
+        order = with_entry(order, now, "payment.due", "norain", detail)
+    return OrderChange(order, cause=event)
 
 
 def receive(

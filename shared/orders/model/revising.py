@@ -15,8 +15,17 @@ from shared.errors import Conflict, InvalidRequest, invalid
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.balancing import balance
 from shared.orders.model.cancelling import cancel_units
-from shared.orders.model.change import OrderChange, combine, split, with_entry, with_line
+from shared.orders.model.change import (
+    OrderChange,
+    combine,
+    fulfillment_detail,
+    split,
+    with_entry,
+    with_fulfillment,
+    with_line,
+)
 from shared.orders.model.contacts import Contacts
+from shared.orders.model.erased import is_erased
 from shared.orders.model.fulfilling import withdraw_units
 from shared.orders.model.order import (
     OPEN,
@@ -98,6 +107,8 @@ def revise(order: Order, revision: Revision, now: datetime, actor: str) -> Revis
     """
     if not order.is_unfinished:
         raise Conflict(f"order {order.order_id} is {order.state}: place another one")
+    if is_erased(order) and (revision.ship_to is not None or revision.contacts is not None):
+        raise Conflict(f"the buyer of order {order.order_id} was erased: it takes no address")
     start = OrderChange(order, cause="order.changed")
     change = _with_terms(start, revision)
     change, redated = _with_delivery(change, order, revision, now, actor)
@@ -148,6 +159,9 @@ def _with_delivery(
         return change, ()
     parts = [part for part in order.fulfillments if part.is_open and part.method == "ship"]
     _refuse_too_far(part for part in parts if part.state not in BEFORE_PACKING)
+    order = _without_labels(order, parts, now, actor)
+    change = replace(change, order=order)
+    parts = [order.fulfillment(part.fulfillment_id) for part in parts]
     if not elsewhere:
         return change, ()
     units = {
@@ -157,6 +171,20 @@ def _with_delivery(
     }
     picked = tuple(part.fulfillment_id for part in parts if part.state not in UNPICKED)
     return combine(change, withdraw_units(order, units, now, actor)), picked
+
+
+def _without_labels(order: Order, parts: Iterable[Fulfillment], now: datetime, actor: str) -> Order:
+    """The order with the labels of ``parts`` void, also one that is being bought: they have the
+    former address or service."""
+    for part in parts:
+        if part.tracking is not None:
+            detail = fulfillment_detail(part)
+            order = with_entry(order, now, "fulfillment.label_void", actor, detail)
+        unlabelled = replace(
+            part, carrier=None, tracking=None, former_addresses=part.former_addresses + 1
+        )
+        order = with_fulfillment(order, unlabelled)
+    return order
 
 
 def _with_revised_line(

@@ -170,3 +170,16 @@ def test_an_order_takes_so_many_payments_and_no_more() -> None:
     full = replace(two_tenders(), payments=tuple(Payment(str(n)) for n in range(20)))
     with pytest.raises(Conflict, match="20 payments already"):
         report(full, Report("captured", "another", 100), NOW, "psp")
+
+
+def test_money_that_is_lost_after_the_goods_are_gone_is_asked_for() -> None:
+    """Nothing waits for it any more, so that somebody must be told."""
+    sent = shipped(two_tenders())
+    assert sent.state == "fulfilled"
+    lost = reported(sent, "expired", payment_id="card")
+    due = [entry.detail for entry in lost.history if entry.event == "payment.due"]
+    assert [(detail["amount"], detail["reason"]) for detail in due] == [(1500, "payment.expired")]
+    again = reported(lost, "captured", payment_id="cash")
+    assert (again.payments[-1].captured, owed(again)) == (1500, 3500)
+    settled = reported(reported(again, "captured", payment_id="gift"), "voided", payment_id="card")
+    assert [entry.event for entry in settled.history].count("payment.due") == 1
