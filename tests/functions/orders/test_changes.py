@@ -294,3 +294,13 @@ def test_a_change_that_does_not_fit_is_refused_by_its_path(body: Body, path: str
     assert answer["code"] == "invalid_request"
     if path is not None:
         assert answer["errors"][0]["path"] == path
+
+
+def test_an_order_may_keep_the_units_that_it_has() -> None:
+    """Nobody else has any: the units that the change gives up are those that it takes again."""
+    shop.stocked({"C": {"denver": 2}})
+    line = json.loads(event("orders/place_order")["body"])["lines"][0]
+    order = placed(lines=[{**line, "sku": "C", "quantity": 2}])
+    shop.project("C")
+    moved = changed(order, ship_to=BOULDER)
+    assert units(moved) == {("C", "denver"): 2}

@@ -261,3 +261,10 @@ def test_parcels_under_way_stay_in_a_long_order(monkeypatch: pytest.MonkeyPatch)
     assert lost is not None
     shorter, _ = split_past(lost.order, lost.order)
     assert [kept.fulfillment_id for kept in shorter.fulfillments] == ["o1.1", "o1.3"]
+
+
+def test_a_resolved_claim_stays_as_it_is() -> None:
+    found = resolved(reported(shipped(), "lost"), "found").order
+    for status in ("lost", "returned_to_sender", "delivered"):
+        at = LATER + timedelta(hours=1)
+        assert follow_parcel(found, PART, status, at, at, "carrier") is None

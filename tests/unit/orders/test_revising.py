@@ -98,3 +98,14 @@ def test_the_claim_of_a_paused_order_is_reminded_of() -> None:
     assert change is not None
     assert change.order.history[-1].event == "claim.open"
     assert change.order.deadline == due + timedelta(days=1)
+
+
+def test_backordered_units_of_a_line_with_another_method_are_looked_for_anew() -> None:
+    waiting = line("1", "A", 3, backorder=True)
+    start = placed(order(waiting), parcel("S1", l1=1)).order
+    assert start.lines[0].backordered == 2
+    collected = LineRevision("1", method="pickup", location_id="S2")
+    revised = revise(start, Revision("collects", lines=(collected,)), NOW, "agent")
+    (after,) = revised.change.order.lines
+    assert (after.method, after.location_id, after.unassigned) == ("pickup", "S2", 3)
+    assert (after.backordered, after.claims) == (0, ())
