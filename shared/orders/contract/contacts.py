@@ -1,6 +1,6 @@
 """The persons of an order in requests and answers: delivery and billing address, collector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -20,68 +20,50 @@ Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, ma
 Lines = Annotated[list[Name], Field(min_length=1, max_length=4)]
 
 
-class AddressInput(Input):
-    """A postal address. The rules of its country say which parts it needs."""
+class _AddressParts(Input):
+    """What the addresses of all countries may have."""
 
-    name: Name
-    """Name of the person."""
     company: Name | None = None
     """Name of the company."""
-    lines: Lines
-    """Street and house number, and what else stands above the city; one to four lines."""
     city: Name | None = None
     """City."""
     region: Name | None = None
     """State or province: its code where the country has codes, or its name."""
-    postal_code: PostalCode | None = None
-    """Postal code."""
-    country: Country
-    """Country of the address."""
     phone: Phone | None = None
     """Phone number; without a country code it is one of `country`."""
     email: Email | None = None
     """E-mail address."""
 
+
+class AddressInput(_AddressParts):
+    """A postal address. The rules of its country say which parts it needs."""
+
+    name: Name
+    """Name of the person."""
+    lines: Lines
+    """Street and house number, and what else stands above the city; one to four lines."""
+    postal_code: PostalCode | None = None
+    """Postal code."""
+    country: Country
+    """Country of the address."""
+
     def address(self, path: str) -> Address:
         """The address with its phone in E.164. Raises InvalidRequest with each wrong part."""
-        return _checked(
-            Address(
-                name=self.name,
-                lines=tuple(self.lines),
-                city=self.city or "",
-                postal_code=self.postal_code or "",
-                country=self.country,
-                region=self.region,
-                company=self.company,
-                phone=self.phone,
-                email=self.email,
-            ),
-            path,
-        )
+        return _address(self, self.name, self.lines, path)
 
 
-class ShipTo(Input):
+class ShipTo(_AddressParts):
     """A delivery address. Postal code and country are enough to place an order; a parcel needs the
     whole address. `name` and `lines` are given together."""
 
     name: Name | None = None
     """Name of the person who receives the parcel."""
-    company: Name | None = None
-    """Name of the company."""
     lines: Lines | None = None
     """Street and house number, and what else stands above the city; one to four lines."""
-    city: Name | None = None
-    """City."""
-    region: Name | None = None
-    """State or province: its code where the country has codes, or its name."""
     postal_code: PostalCode
     """Postal code of the address."""
     country: Country
     """Country of the address."""
-    phone: Phone | None = None
-    """Phone number; without a country code it is one of `country`."""
-    email: Email | None = None
-    """E-mail address."""
     delivery_note: Words | None = None
     """A note for the carrier."""
     latitude: Latitude | None = None
@@ -107,20 +89,7 @@ class ShipTo(Input):
         wrong part."""
         if self.name is None or self.lines is None:
             return None
-        return _checked(
-            Address(
-                name=self.name,
-                lines=tuple(self.lines),
-                city=self.city or "",
-                postal_code=self.postal_code,
-                country=self.country,
-                region=self.region,
-                company=self.company,
-                phone=self.phone,
-                email=self.email,
-            ),
-            path,
-        )
+        return _address(self, self.name, self.lines, path)
 
 
 class CollectorInput(Input):
@@ -154,7 +123,19 @@ def contacts(
     )
 
 
-def _checked(address: Address, path: str) -> Address:
+def _address(given: AddressInput | ShipTo, name: str, lines: Sequence[str], path: str) -> Address:
+    """Raises InvalidRequest with each part that the country refuses."""
+    address = Address(
+        name=name,
+        lines=tuple(lines),
+        city=given.city or "",
+        postal_code=given.postal_code or "",
+        country=given.country,
+        region=given.region,
+        company=given.company,
+        phone=given.phone,
+        email=given.email,
+    )
     errors = [
         {"path": f"{path}.{part}", "message": message}
         for part, message in addresses.problems(address)
@@ -184,52 +165,47 @@ def _refuse(errors: list[dict[str, str]]) -> None:
         raise InvalidRequest("the address is not valid", errors)
 
 
-class ShipToAnswer(Answer):
+class _AddressPartsAnswer(Answer):
+    """What the addresses of all countries may have."""
+
+    company: str | None = None
+    """Name of the company."""
+    city: str | None = None
+    """City."""
+    region: str | None = None
+    """State or province."""
+    phone: str | None = None
+    """Phone number in E.164."""
+    email: str | None = None
+    """E-mail address."""
+
+
+class ShipToAnswer(_AddressPartsAnswer):
     """Where parcels go. Name and address are there once the channel has given them."""
 
     name: str | None = None
     """Name of the person who receives the parcel."""
-    company: str | None = None
-    """Name of the company."""
     lines: list[str] | None = None
     """Street and house number, and what else stands above the city."""
-    city: str | None = None
-    """City."""
-    region: str | None = None
-    """State or province."""
     postal_code: str
     """Postal code of the address."""
     country: Country
     """Country of the address."""
-    phone: str | None = None
-    """Phone number in E.164."""
-    email: str | None = None
-    """E-mail address."""
     delivery_note: str | None = None
     """A note for the carrier."""
 
 
-class BillToAnswer(Answer):
+class BillToAnswer(_AddressPartsAnswer):
     """Where the invoice goes."""
 
     name: str
     """Name of the person."""
-    company: str | None = None
-    """Name of the company."""
     lines: list[str]
     """Street and house number, and what else stands above the city."""
-    city: str | None = None
-    """City."""
-    region: str | None = None
-    """State or province."""
     postal_code: str | None = None
     """Postal code."""
     country: Country
     """Country of the address."""
-    phone: str | None = None
-    """Phone number in E.164."""
-    email: str | None = None
-    """E-mail address."""
 
 
 class CollectorAnswer(Answer):

@@ -37,33 +37,21 @@ from shared.orders.model.fulfilling import (
 from shared.orders.model.laws import LawBroken, check
 from shared.orders.model.offering import offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
-    CLAIMED,
-    HANDED_OVER,
-    IN_HAND,
     NO_PAST,
-    OPEN,
     TIME_LIMITS,
-    TRANSITIONS,
-    UNPICKED,
     Buyer,
     Claim,
-    Condition,
     DeliveryPlace,
     Fulfillment,
     FulfillmentLine,
-    FulfillmentState,
     Line,
-    LocationReason,
     Order,
     OrderEntry,
-    OrderState,
     Parcel,
     Past,
     Pause,
     PauseKind,
     Rejection,
-    ReleaseReason,
-    Resolution,
     Return,
     Returned,
     ReturnLine,
@@ -84,6 +72,20 @@ from shared.orders.model.pausing import (
 from shared.orders.model.paying import Report, report
 from shared.orders.model.payments import Payment, PaymentStatus, ReportKind, Tender
 from shared.orders.model.returning import take_back
+from shared.orders.model.states import (
+    CLAIMED,
+    HANDED_OVER,
+    IN_HAND,
+    OPEN,
+    TRANSITIONS,
+    UNPICKED,
+    Condition,
+    FulfillmentState,
+    LocationReason,
+    OrderState,
+    ReleaseReason,
+    Resolution,
+)
 from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 
 __all__ = [

@@ -18,7 +18,8 @@ from shared.orders.model.change import (
     with_line,
 )
 from shared.orders.model.fulfilling import next_state
-from shared.orders.model.order import OPEN, Fulfillment, Order
+from shared.orders.model.order import Fulfillment, Order
+from shared.orders.model.states import OPEN
 from shared.stock.model.position import Effect, release
 
 

@@ -32,16 +32,9 @@ from shared.orders.model.change import (
     with_line,
 )
 from shared.orders.model.fulfilling import allowed_actions
-from shared.orders.model.order import (
-    TIME_LIMITS,
-    Condition,
-    Fulfillment,
-    FulfillmentState,
-    Order,
-    Resolution,
-    TimeLimits,
-)
+from shared.orders.model.order import TIME_LIMITS, Fulfillment, Order, TimeLimits
 from shared.orders.model.returns import returnable
+from shared.orders.model.states import Condition, FulfillmentState, Resolution
 from shared.stock.model.position import Effect
 
 REPORTED: frozenset[FulfillmentState] = frozenset(

@@ -20,19 +20,21 @@ from shared.orders.model.change import (
     with_line,
 )
 from shared.orders.model.order import (
-    HANDED_OVER,
     TIME_LIMITS,
-    TRANSITIONS,
-    UNPICKED,
     Fulfillment,
-    FulfillmentAction,
     FulfillmentLine,
-    FulfillmentState,
-    LapseReason,
     Order,
     Rejection,
     Taken,
     TimeLimits,
+)
+from shared.orders.model.states import (
+    HANDED_OVER,
+    TRANSITIONS,
+    UNPICKED,
+    FulfillmentAction,
+    FulfillmentState,
+    LapseReason,
 )
 from shared.stock.model.position import Effect, release, take
 

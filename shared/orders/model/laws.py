@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shared.orders.model.balancing import missing
-from shared.orders.model.order import HANDED_OVER, Line, Order
+from shared.orders.model.order import Line, Order
 from shared.orders.model.returns import returnable
+from shared.orders.model.states import HANDED_OVER
 from shared.orders.model.value import owed
 
 

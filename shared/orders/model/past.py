@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import replace
 
-from shared.orders.model.order import HANDED_OVER, Order, Past
+from shared.orders.model.order import Order, Past
+from shared.orders.model.states import HANDED_OVER
 
 KEPT_ENTRIES = 20
 """The least number of history entries that stay in the order."""

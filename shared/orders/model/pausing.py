@@ -35,7 +35,6 @@ from shared.orders.model.change import (
 from shared.orders.model.fulfilling import advance, deadline_of
 from shared.orders.model.offering import offered_detail, record_delays
 from shared.orders.model.order import (
-    IN_HAND,
     TIME_LIMITS,
     Fulfillment,
     Line,
@@ -45,6 +44,7 @@ from shared.orders.model.order import (
     PauseKind,
     TimeLimits,
 )
+from shared.orders.model.states import IN_HAND
 
 MOST_PAUSES = 5
 """Pauses of one order at a time."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.orders.model.order import HANDED_OVER, IN_HAND, FulfillmentState, Order
+from shared.orders.model.order import Order
+from shared.orders.model.states import HANDED_OVER, IN_HAND, FulfillmentState
 
 DONE: frozenset[FulfillmentState] = frozenset({*IN_HAND, *HANDED_OVER, "resent", "refunded"})
 MISSED = frozenset({"not_found", "mismatch"})

@@ -27,15 +27,8 @@ from shared.orders.model.change import (
 from shared.orders.model.contacts import Contacts
 from shared.orders.model.erased import is_erased
 from shared.orders.model.fulfilling import withdraw_units
-from shared.orders.model.order import (
-    OPEN,
-    UNPICKED,
-    DeliveryPlace,
-    Fulfillment,
-    FulfillmentState,
-    Line,
-    Order,
-)
+from shared.orders.model.order import DeliveryPlace, Fulfillment, Line, Order
+from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState
 
 BEFORE_PACKING: tuple[FulfillmentState, ...] = ("offered", "accepted", "picked")
 """The states in which a parcel can still be changed."""

@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.instants import rfc3339
-from shared.orders.model.order import Order, OrderState
+from shared.orders.model.order import Order
+from shared.orders.model.states import OrderState
 from shared.orders.model.value import placed_totals
 
 ATTENTION: frozenset[OrderState] = frozenset({"exception", "backordered"})
