@@ -21,6 +21,7 @@
     │   ├── OrderPaused        409  order_paused             pauses
     │   ├── InvalidTransition  409  invalid_transition       state, allowed
     │   ├── HoldClosed         409  hold_closed              hold_id, state
+    │   ├── WrongCode          409  conflict                 needs
     │   ├── CarrierRefused     409  carrier_refused          carrier
     │   ├── PromiseChanged     409  promise_changed          option
     │   ├── NotTried           409  what_if_missing          guard_rails, found
@@ -219,6 +220,10 @@ class HoldClosed(Conflict):
 
     def __init__(self, hold_id: str, state: str) -> None:
         super().__init__(f"hold {hold_id} is {state}", hold_id=hold_id, state=state)
+
+
+class WrongCode(Conflict):
+    """A code that is not the one that the shopper was given."""
 
 
 class CarrierRefused(Conflict):

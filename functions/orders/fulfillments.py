@@ -16,7 +16,7 @@ from functions.orders.requests import (
     page_end,
     states,
 )
-from shared.errors import invalid
+from shared.errors import WrongCode, invalid
 from shared.orders import changing, model, offers, store
 from shared.orders.contract.common import units
 from shared.orders.contract.fulfillments import (
@@ -33,10 +33,19 @@ from shared.orders.contract.fulfillments import (
     fulfillment_answer,
 )
 from shared.orders.contract.orders import OrderAnswer
-from shared.orders.model import FulfillmentState, Order, OrderChange, serving
+from shared.orders.contract.substitutions import SubstituteInput
+from shared.orders.model import (
+    FulfillmentState,
+    Order,
+    OrderChange,
+    Rejection,
+    serving,
+    substituting,
+)
+from shared.orders.model.revising import Revised
 from shared.orders.model.serving import CODE_DIGITS
 from shared.orders.reading import terms_of
-from shared.web.api import caller_of, request_of, routes
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import Caller, needs
 from shared.web.contract import LocationId
 
@@ -72,7 +81,9 @@ def list_fulfillments(
     page = store.pick_list(location_id, states(state), limit, page_end(cursor, LOCATION_PAGE))
     return FulfillmentsAnswer(
         fulfillments=[
-            fulfillment_answer(pick.order_id, pick.channel, pick.fulfillment, pick.pauses)
+            fulfillment_answer(
+                pick.order_id, pick.channel, pick.fulfillment, pick.pauses, rests=pick.rests
+            )
             for pick in page.picks
             if caller.sees(pick.channel)
         ],
@@ -117,6 +128,28 @@ def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         believed = changing.believed_available(order, fulfillment_id, rejections)
         return model.reject(order, fulfillment_id, rejections, believed, now=now, actor=actor)
+
+    return _change(fulfillment_id, decide)
+
+
+@router.post(
+    f"{FULFILLMENT}/substitute",
+    operation_id="substituteUnits",
+    security=WRITE,
+    summary="Hand over another SKU instead of units that are not there",
+    description="Possible while the units are picked, for lines whose `substitution` allows it. "
+    "The other units are reserved at once, as a line of their own (`instead_of`), and are never "
+    "dearer. With `ask` the shopper can refuse them until `consent_by`, and the fulfillment waits "
+    "for the answer. The reason corrects the stock as that of a rejection.",
+)
+def substitute(fulfillment_id: FulfillmentPath, body: SubstituteInput) -> OrderAnswer:
+    not_there = [Rejection(body.line_id, body.quantity, body.reason)]
+
+    def decide(order: Order, now: datetime, actor: str) -> Revised:
+        part, other = order.fulfillment(fulfillment_id), body.substitute(order)
+        believed = changing.believed_available(order, fulfillment_id, not_there)
+        terms = terms_of(order).at(part.location_id)
+        return substituting.substitute(order, fulfillment_id, other, believed, now, actor, terms)
 
     return _change(fulfillment_id, decide)
 
@@ -198,7 +231,39 @@ def shipping(fulfillment_id: str, body: ShipInput) -> Decide:
     "With `lines` only some units are handed over; the others stay as a fulfillment of their own.",
 )
 def collect(fulfillment_id: FulfillmentPath, body: CollectInput | None = None) -> OrderAnswer:
-    return _change(fulfillment_id, stepping(fulfillment_id, "collect", body or CollectInput()))
+    decide = stepping(fulfillment_id, "collect", body or CollectInput())
+    try:
+        return _change(fulfillment_id, decide)
+    except WrongCode:
+        _count_wrong_code(fulfillment_id)
+        raise
+
+
+def _count_wrong_code(fulfillment_id: str) -> None:
+    actor, now = caller_of(router).actor, now_in_milliseconds()
+    changing.change(
+        store.order_of_fulfillment(fulfillment_id),
+        lambda order: serving.count_wrong_code(order, fulfillment_id, now, actor),
+        now,
+    )
+
+
+@router.post(
+    f"{FULFILLMENT}/code",
+    operation_id="renewCode",
+    security=needs("orders:write"),
+    summary="Give the shopper another code",
+    description="For goods that are ready. The former code is void, and the wrong ones that were "
+    "said are forgotten. `fulfillment.code_renewed` tells it to whoever tells the shopper.",
+)
+def renew_code(fulfillment_id: FulfillmentPath) -> OrderAnswer:
+    code = _new_code()
+    return change_order(
+        store.order_of_fulfillment(fulfillment_id),
+        lambda order, now, actor: serving.renew_code(order, fulfillment_id, code, now, actor),
+        caller_of(router),
+        request_of(router),
+    )
 
 
 @router.post(
@@ -305,9 +370,7 @@ def stepping(
     collected: CollectInput | None = None,
 ) -> Decide:
     """The decision to take a step at the location. Goods that become ready get a code."""
-    code = None
-    if action == "ready":
-        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    code = _new_code() if action == "ready" else None
 
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         part, terms = order.fulfillment(fulfillment_id), terms_of(order)
@@ -326,6 +389,10 @@ def stepping(
         )
 
     return decide
+
+
+def _new_code() -> str:
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
 
 
 def _change(fulfillment_id: str, decide: Decide, location_id: str | None = None) -> OrderAnswer:

@@ -26,16 +26,15 @@ from shared.locations.store import find as find_location
 from shared.orders import buyers, changing, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
+from shared.orders.contract.history import HistoryAnswer, history_answer
 from shared.orders.contract.orders import (
     CancelInput,
-    HistoryAnswer,
     NoteInput,
     OrderAnswer,
     OrderInput,
     OrdersAnswer,
     Reference,
     ReturnInput,
-    history_answer,
     order_answer,
 )
 from shared.orders.contract.pauses import PauseInput, ReleaseInput
@@ -49,7 +48,15 @@ from shared.orders.contract.search import (
     criteria,
     summary_answer,
 )
-from shared.orders.model import FulfillmentState, Order, OrderChange, paying, serving
+from shared.orders.contract.substitutions import ConsentInput
+from shared.orders.model import (
+    FulfillmentState,
+    Order,
+    OrderChange,
+    paying,
+    serving,
+    substituting,
+)
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
 from shared.orders.store.search import RowEnd
@@ -343,6 +350,25 @@ def quote_order_change(
         return decide(order, now, caller.actor)
 
     return revision_quote(*changing.preview(order_id, checked, now))
+
+
+@router.post(
+    "/v1/orders/<order_id>/substitutions",
+    operation_id="answerSubstitution",
+    security=WRITE,
+    summary="Say whether the shopper takes a substitute",
+    description="For a line with `consent_by`. When it is refused, its units are on sale again, "
+    "and those that it was for are looked for elsewhere, or cancelled (`cancel`). A substitute "
+    "that nobody answers in time is refused.",
+)
+def answer_substitution(order_id: OrderPath, body: ConsentInput) -> OrderAnswer:
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        if body.agreed:
+            return substituting.agree(order, body.line_id, now, actor)
+        reroute = not body.cancel
+        return substituting.refuse(order, body.line_id, now, actor, reroute=reroute)
+
+    return _change(order_id, decide)
 
 
 @router.post(

@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 
 from shared.aws.items import to_attribute
 
-RESERVED = frozenset({"last", "number", "state", "ttl"})
+RESERVED = frozenset({"last", "number", "source", "state", "ttl"})
 """The attributes of NoRain whose names are words of DynamoDB's expression language."""
 ALIAS = re.compile(r"#(\w+)")
 TEXTS_KEPT = 2048

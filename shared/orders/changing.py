@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.aws.dynamodb import attempts
 from shared.errors import Busy, NotFound, TooMuchAtOnce
-from shared.orders import searching, sourcing, store
+from shared.orders import pausing, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.revising import Revised
 from shared.orders.placing import AnswerOf, as_stored, replayed
@@ -108,7 +108,7 @@ def _plan(
         else:
             plan = sourcing.plan_change(before, decided, inputs, now, routing=routing)
         if not isinstance(plan, Needs):
-            return plan
+            return replace(plan, change=pausing.complete(before, plan.change, now))
         inputs = read(plan, inputs, _order(decided), now)
 
 

@@ -34,6 +34,11 @@ def renewal(order: Order, now: datetime) -> Renew:
     return renew
 
 
+def complete(before: Order, change: OrderChange, now: datetime) -> OrderChange:
+    """Go on with an order that the change completes (model/pausing.py)."""
+    return model.complete(before, change, now, renewal(change.order, now))
+
+
 def release(order: Order, pause_id: str, now: datetime, actor: str) -> OrderChange:
     """End a pause of the order (model/pausing.py). Raises NotFound when it has ended."""
     return model.release(order, pause_id, now, actor, renewal(order, now))

@@ -110,6 +110,54 @@ class Arrived(OfFulfillment):
     """Where the shopper waits."""
 
 
+class SentToStore(OfOrder):
+    """Another location sends units to the one where the shopper collects them."""
+
+    transfer_id: str
+    """The transfer that brings the units."""
+    from_location_id: LocationId
+    """The location that sends the units."""
+    location_id: LocationId
+    """The location where the shopper collects them."""
+    lines: list[TouchedLine]
+    """The units that are sent."""
+    expected_at: Instant
+    """When they are promised to arrive."""
+
+
+class Substituted(OfOrder):
+    """A location hands over another SKU, because units were not there."""
+
+    fulfillment_id: str
+    """The id of the fulfillment."""
+    location_id: LocationId
+    """The location of the fulfillment."""
+    line_id: Id
+    """The line of the substitute."""
+    instead_of: Id
+    """The line whose units were not there."""
+    sku: Sku
+    was_sku: Sku
+    """The SKU that was not there."""
+    quantity: Units
+    """Number of units."""
+    unit_price: Money
+    """What the shopper pays for one unit of the substitute."""
+    consent_by: Instant | None = None
+    """Until when the shopper can agree; absent where the shopper has agreed to any substitute."""
+
+
+class SubstitutionAnswered(OfOrder):
+    """What the shopper has said to a substitute, or not in time."""
+
+    line_id: Id
+    """The line of the substitute."""
+    instead_of: Id
+    """The line whose units were not there."""
+    rerouted: bool | None = None
+    """After a refusal: whether the units that were not there are looked for elsewhere."""
+
+
 class Noted(OfOrder):
     """A note of the service."""
 
@@ -278,7 +326,7 @@ class Changed(OfOrder):
 
     changed: list[str]
     """The names of what changed: `ship_to`, `contacts`, `service_level`, `shipping`, `lines`,
-    `added`, `moves`."""
+    `added`, `moves`, `wanted_at`."""
     reason: str
     """Why the order was changed."""
 

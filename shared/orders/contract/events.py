@@ -38,6 +38,9 @@ from shared.orders.contract.event_shapes import (
     Repromised,
     ReturnInspected,
     ReturnReceived,
+    SentToStore,
+    Substituted,
+    SubstitutionAnswered,
     Waiting,
 )
 from shared.orders.model import (
@@ -66,6 +69,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         CountRequested,
         "A picker did not find units that the stock shows; please count.",
     ),
+    "fulfillment.extended": (
+        OfFulfillment,
+        "Units were added to a fulfillment that nobody had begun to pick; `lines` has all of them.",
+    ),
     "fulfillment.withdrawn": (
         OfFulfillment,
         "The units move to another location because that costs less.",
@@ -82,6 +89,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "fulfillment.label_void": (
         OfFulfillment,
         "The address or the service has changed: the label must not be used; buy another.",
+    ),
+    "fulfillment.unreported": (
+        Reported,
+        "Nobody has reported the delivery of a parcel that should be there: ask the carrier.",
     ),
     "fulfillment.in_transit": (OfFulfillment, "The carrier has scanned the parcel."),
     "fulfillment.out_for_delivery": (OfFulfillment, "The carrier delivers the parcel today."),
@@ -106,8 +117,27 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "claim.resolved": (ClaimResolved, "The units of the parcel are sent again or refunded."),
     "claim.withdrawn": (ClaimWithdrawn, "The shopper has the parcel after all."),
     "fulfillment.ready": (Ready, "The units are ready for pickup."),
+    "fulfillment.code_refused": (
+        OfFulfillment,
+        "Somebody who came for the goods has said a wrong code.",
+    ),
+    "fulfillment.code_renewed": (Ready, "The shopper gets another code for goods that are ready."),
     "fulfillment.assigned": (Assigned, "A person was given the work of a fulfillment."),
     "shopper.arrived": (Arrived, "The shopper has come to collect the goods."),
+    "substitution.proposed": (
+        Substituted,
+        "Units were not there. The shopper is asked whether another SKU will do.",
+    ),
+    "substitution.made": (Substituted, "Units were not there. The shopper gets another SKU."),
+    "substitution.agreed": (SubstitutionAnswered, "The shopper takes the substitute."),
+    "substitution.refused": (
+        SubstitutionAnswered,
+        "The shopper does not take the substitute: its units are on sale again.",
+    ),
+    "order.sent_to_store": (
+        SentToStore,
+        "Another location sends units to the one where the shopper collects them.",
+    ),
     "order.noted": (Noted, "The service has written a note."),
     "fulfillment.collected": (OfFulfillment, "The shopper has collected the units."),
     "fulfillment.cancelled": (

@@ -84,6 +84,9 @@ class FulfillmentPart(Answer):
     """When the fulfillment is escalated if nothing happens; only while it is open."""
     allowed: list[str]
     """Actions that are possible in this state."""
+    waits_for_units: bool | None = None
+    """Whether nobody works on it yet, because the shopper wants all units of the order together and
+    some wait for stock."""
     carrier: str | None = None
     """The carrier, once shipped."""
     tracking: str | None = None
@@ -103,11 +106,15 @@ class FulfillmentPart(Answer):
 
 
 def part_answer(
-    fulfillment: Fulfillment, *, code: bool = False, paused: bool = False
+    fulfillment: Fulfillment, *, code: bool = False, paused: bool = False, rests: bool = False
 ) -> FulfillmentPart:
     """The answer; with ``code`` for callers who tell it to the shopper. Of a paused order nothing
-    is due, and a fulfillment can be cancelled only."""
+    is due, and a fulfillment can be cancelled only; one that ``rests``, because it waits for other
+    units, can be rejected too."""
     allowed = list(parcel_actions(fulfillment))
+    if paused or rests:
+        possible = {"cancel"} if paused else {"cancel", "reject"}
+        allowed = [action for action in allowed if action in possible]
     return FulfillmentPart(
         fulfillment_id=fulfillment.fulfillment_id,
         location_id=fulfillment.location_id,
@@ -121,8 +128,9 @@ def part_answer(
             ready_by=fulfillment.ready_by if fulfillment.method == "pickup" else None,
             deliver_by=fulfillment.deliver_by,
         ),
-        deadline=fulfillment.deadline if fulfillment.is_open and not paused else None,
-        allowed=[action for action in allowed if action == "cancel" or not paused],
+        deadline=fulfillment.deadline if fulfillment.is_open and not (paused or rests) else None,
+        allowed=allowed,
+        waits_for_units=rests or None,
         carrier=fulfillment.carrier,
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
@@ -265,9 +273,14 @@ class FulfillmentsAnswer(Answer):
 
 
 def fulfillment_answer(
-    order_id: str, channel: str, fulfillment: Fulfillment, pauses: Sequence[Pause] = ()
+    order_id: str,
+    channel: str,
+    fulfillment: Fulfillment,
+    pauses: Sequence[Pause] = (),
+    *,
+    rests: bool = False,
 ) -> FulfillmentAnswer:
-    part = part_answer(fulfillment, paused=bool(pauses))
+    part = part_answer(fulfillment, paused=bool(pauses), rests=rests)
     return FulfillmentAnswer(
         order_id=order_id,
         channel=channel,

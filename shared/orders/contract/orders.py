@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -43,6 +43,7 @@ from shared.orders.model import (
     Order,
     OrderState,
     Returned,
+    SubstitutionConsent,
     decision_id,
     missing,
     placed_totals,
@@ -102,6 +103,12 @@ class OrderLineInput(Input):
     """Whether units without stock may wait for a later supply instead of refusing the order."""
     gift_wrap: bool = False
     """Whether the units are wrapped as a gift."""
+    ship_to_store: bool = False
+    """Whether units of a pickup line that its location does not have may be sent there from another
+    one; `expected_at` says when they are there."""
+    substitution: SubstitutionConsent = "none"
+    """What a location may hand over where units are not found: no other SKU, one that the shopper
+    agrees to (`ask`), or any (`allow`). A substitute is never dearer."""
 
     @model_validator(mode="after")
     def _placed(self) -> Self:
@@ -109,6 +116,8 @@ class OrderLineInput(Input):
             raise ValueError("a pickup line needs location_id")
         if self.method == "ship" and self.location_id is not None:
             raise ValueError("a ship line has no location_id: the router chooses the location")
+        if self.method == "ship" and self.ship_to_store:
+            raise ValueError("ship_to_store is for pickup lines")
         return self
 
 
@@ -126,6 +135,8 @@ def new_line(line: OrderLineInput) -> Line:
         backorder=line.backorder,
         tax=line.tax.amount if line.tax else 0,
         gift_wrap=line.gift_wrap,
+        ship_to_store=line.ship_to_store,
+        substitution=line.substitution,
     )
 
 
@@ -171,6 +182,9 @@ class OrderInput(Input):
     """What the shopper pays for the shipping."""
     service_level: ServiceLevel = "standard"
     """The service level of the delivery."""
+    ship_complete: bool = False
+    """Whether the shopper wants all units together: while some wait for stock, the others are
+    neither picked nor shipped."""
     pauses: Annotated[list[PauseInput], Field(min_length=1, max_length=MOST_PAUSES)] | None = None
     """Reasons why nobody shall work on the order yet. Its units are reserved at once."""
 
@@ -204,6 +218,7 @@ class OrderInput(Input):
             payments=(),
             lines=tuple(map(new_line, self.lines)),
             service_level=self.service_level,
+            ship_complete=self.ship_complete,
             ship_to=self.ship_to.place() if self.ship_to else None,
             hold_id=self.hold_id,
             reference=self.reference,
@@ -253,6 +268,8 @@ class Awaited(Answer):
 
     quantity: Units
     """Number of units of the supply that are promised to the line."""
+    transfer_id: Id | None = None
+    """The transfer that brings units for this order alone."""
     location_id: LocationId
     """The location where the supply is expected."""
     expected_at: Instant
@@ -277,6 +294,16 @@ class OrderLine(Answer):
     """Where a pickup line is collected."""
     gift_wrap: bool | None = None
     """Whether the units are wrapped as a gift."""
+    ship_to_store: bool | None = None
+    """Whether units may be sent to the location from another one."""
+    substitution: SubstitutionConsent | None = None
+    """Whether a location may hand over another SKU; absent for `none`."""
+    instead_of: Id | None = None
+    """The line whose units were not found and which this one replaces."""
+    consent_by: Instant | None = None
+    """Until when the shopper can agree to the substitute; then it counts as refused."""
+    agreed_price: Money | None = None
+    """The price of one unit once the shopper has agreed."""
     open: Count
     """Units that are not handed over yet."""
     fulfilled: Count
@@ -311,6 +338,8 @@ class OrderAnswer(Answer):
     """When the order was placed."""
     service_level: ServiceLevel
     """The service level of the delivery."""
+    ship_complete: bool | None = None
+    """Whether the shopper wants all units together."""
     ship_to: ShipToAnswer | None = None
     """Where parcels go. Lists have the place alone."""
     bill_to: BillToAnswer | None = None
@@ -352,6 +381,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         state=order.state,
         placed_at=order.placed_at,
         service_level=order.service_level,
+        ship_complete=order.ship_complete or None,
         ship_to=ship_to_answer(order),
         bill_to=bill_to_answer(order.contacts.bill_to) if money else None,
         collector=collector_answer(order.contacts.collector),
@@ -366,7 +396,8 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line, money=money) for line in order.lines],
         fulfillments=[
-            part_answer(part, code=money, paused=order.is_paused) for part in order.fulfillments
+            part_answer(part, code=money, paused=order.is_paused, rests=order.rests(part))
+            for part in order.fulfillments
         ],
         returns=[return_answer(order, each) for each in order.returns] or None,
         pauses=pauses_answer(order.pauses) if order.is_paused else None,
@@ -386,6 +417,13 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         method=line.method,
         location_id=line.location_id,
         gift_wrap=line.gift_wrap or None,
+        ship_to_store=line.ship_to_store or None,
+        substitution=line.substitution if line.substitution != "none" else None,
+        instead_of=line.instead_of,
+        consent_by=line.consent_by,
+        agreed_price=Money(amount=line.agreed_price, currency=line.currency)
+        if money and line.agreed_price is not None
+        else None,
         open=line.open,
         fulfilled=line.fulfilled,
         cancelled=line.cancelled,
@@ -396,6 +434,7 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         awaits=[
             Awaited(
                 quantity=claim.quantity,
+                transfer_id=claim.reference if claim.source else None,
                 location_id=claim.location_id,
                 expected_at=claim.expected_at,
             )
@@ -415,40 +454,6 @@ class OrdersAnswer(Answer):
     """The orders of this page of a search."""
     next_cursor: str | None = None
     """Send this as `cursor` to get the next page. Absent on the last page."""
-
-
-class HistoryEntry(Answer):
-    """An event in the history of an order or transfer."""
-
-    at: Instant
-    """When it happened."""
-    event: str
-    """Type of the event."""
-    actor: str
-    """The person, client or part of NoRain that did this."""
-    detail: dict[str, Any]
-    """Data of the event; the fields depend on its type."""
-
-
-class HistoryAnswer(Answer):
-    """The history of an order."""
-
-    order_id: Id
-    """The id of the order."""
-    entries: list[HistoryEntry]
-    """The events, oldest first."""
-
-
-def history_answer(order: Order) -> HistoryAnswer:
-    return HistoryAnswer(
-        order_id=order.order_id,
-        entries=[
-            HistoryEntry(
-                at=entry.at, event=entry.event, actor=entry.actor, detail=dict(entry.detail)
-            )
-            for entry in order.history
-        ],
-    )
 
 
 class NoteInput(Input):

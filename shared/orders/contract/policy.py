@@ -45,6 +45,11 @@ class TimeRuleDocument(Answer):
     """How long goods wait to be collected; 10080 (7 days) by default."""
     payment_minutes: Minutes | None = None
     """How long an order waits for its payment; 4320 (3 days) by default."""
+    consent_minutes: Minutes | None = None
+    """How long the shopper has to agree to a substitute; 30 by default."""
+    unreported_minutes: Minutes | None = None
+    """How long after its promised delivery somebody asks the carrier about a parcel; 4320 (3 days)
+    by default."""
     give_up_minutes: Minutes | None = None
     """How long a location is looked for units without one; 2880 (2 days) by default."""
     give_up_backorder_minutes: Minutes | None = None

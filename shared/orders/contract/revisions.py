@@ -15,9 +15,26 @@ from shared.orders.contract.orders import (
     new_line,
     order_answer,
 )
-from shared.orders.model import Contacts, Method, Order, missing, owed, promised_dates
+from shared.orders.model import (
+    Contacts,
+    Method,
+    Order,
+    SubstitutionConsent,
+    missing,
+    owed,
+    promised_dates,
+)
 from shared.orders.model.revising import LineRevision, Move, Revision
-from shared.web.contract import Answer, Id, Input, Instant, LocationId, Money, Price
+from shared.web.contract import (
+    Answer,
+    Id,
+    Input,
+    Instant,
+    InstantInput,
+    LocationId,
+    Money,
+    Price,
+)
 
 
 class LineChange(Input):
@@ -38,6 +55,10 @@ class LineChange(Input):
     """Where a pickup line is collected."""
     backorder: bool | None = None
     """Whether units without stock may wait for a later supply."""
+    ship_to_store: bool | None = None
+    """Whether units of a pickup line may be sent to its location from another one."""
+    substitution: SubstitutionConsent | None = None
+    """What a location may hand over where units are not found."""
 
 
 class FulfillmentMove(Input):
@@ -80,11 +101,16 @@ class RevisionInput(Input):
         Annotated[list[FulfillmentMove], Field(min_length=1, max_length=MOST_LINES)] | None
     ) = None
     """Units that a person gives to another location, or splits."""
+    wanted_at: InstantInput | None = None
+    """When the shopper wants the goods, later than promised. Their units stay reserved, and the
+    locations begin in time for it. In a change of its own."""
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
         if len(self.model_fields_set - {"reason"}) == 0:
             raise ValueError("nothing is changed: give at least one field beside reason")
+        if self.wanted_at is not None and self.model_fields_set - {"reason", "wanted_at"}:
+            raise ValueError("wanted_at is a change of its own: send the others before it")
         names = [line.line_id for line in self.lines or []]
         names += [line.line_id for line in self.add or []]
         if len(set(names)) < len(names):
@@ -109,6 +135,7 @@ class RevisionInput(Input):
                 Move(move.fulfillment_id, move.location_id, units(move.lines))
                 for move in self.fulfillments or []
             ),
+            wanted_at=self.wanted_at,
         )
 
     def _contacts(self, order: Order) -> Contacts | None:
@@ -160,6 +187,8 @@ def _line_revision(line: LineChange) -> LineRevision:
         method=line.method,
         location_id=line.location_id,
         backorder=line.backorder,
+        ship_to_store=line.ship_to_store,
+        substitution=line.substitution,
     )
 
 

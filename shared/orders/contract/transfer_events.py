@@ -32,6 +32,8 @@ class OfTransfer(Answer):
     """The location that receives the units."""
     expected_at: Instant
     """When the units are expected to arrive."""
+    order_id: Id | None = None
+    """The order that the units are for."""
     actor: str
     """The person, client or part of NoRain that did this."""
     open: list[SkuUnits]
@@ -78,6 +80,7 @@ def of_transfer(before: Transfer | None, after: Transfer) -> list[dict[str, Any]
                 from_location_id=after.from_location_id,
                 to_location_id=after.to_location_id,
                 expected_at=after.expected_at,
+                order_id=after.order_id,
                 actor=entry.actor,
                 open=[
                     SkuUnits(sku=line.sku, quantity=line.open) for line in after.lines if line.open

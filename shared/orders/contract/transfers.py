@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.orders.contract.common import Words
-from shared.orders.contract.orders import HistoryEntry
+from shared.orders.contract.history import HistoryEntry
 from shared.orders.model import (
     transfers,
 )
@@ -135,6 +135,8 @@ class TransferAnswer(Answer):
     """When the transfer was requested."""
     expected_at: Instant
     """When the units are expected to arrive."""
+    order_id: Id | None = None
+    """The order that the units are for: its shopper collects them at the receiving location."""
     deadline: Instant | None = None
     """When the transfer is escalated if nothing happens."""
     allowed: list[str]
@@ -200,6 +202,7 @@ def transfer_answer(transfer: Transfer) -> TransferAnswer:
         lines=[TransferLineAnswer(**asdict(line)) for line in transfer.lines],
         requested_at=transfer.requested_at,
         expected_at=transfer.expected_at,
+        order_id=transfer.order_id,
         deadline=transfer.deadline,
         allowed=list(transfers.allowed_actions(transfer)),
         history=[

@@ -35,7 +35,7 @@ from shared.orders.model.fulfilling import (
     withdraw_units,
 )
 from shared.orders.model.laws import LawBroken, check
-from shared.orders.model.offering import offer, place, promised_dates, record_delays, settle
+from shared.orders.model.offering import extend, offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     NO_PAST,
     TIME_LIMITS,
@@ -63,6 +63,7 @@ from shared.orders.model.order import (
 from shared.orders.model.past import split_past
 from shared.orders.model.pausing import (
     as_promised,
+    complete,
     end_with_cancel,
     new_pause,
     pause,
@@ -85,6 +86,7 @@ from shared.orders.model.states import (
     OrderState,
     ReleaseReason,
     Resolution,
+    SubstitutionConsent,
 )
 from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 
@@ -132,6 +134,7 @@ __all__ = [
     "ReturnLine",
     "ReturnState",
     "Returned",
+    "SubstitutionConsent",
     "Taken",
     "Tender",
     "Totals",
@@ -145,8 +148,10 @@ __all__ = [
     "cancel_fulfillment",
     "check",
     "combine",
+    "complete",
     "decision_id",
     "end_with_cancel",
+    "extend",
     "follow_parcel",
     "missing",
     "new_pause",

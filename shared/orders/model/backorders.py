@@ -55,14 +55,19 @@ def break_promise(
     order: Order, line_id: str, location_id: str, reference: str, units: int
 ) -> OrderChange:
     """Take ``units`` off the line's claim on a supply. They can be routed now, or claim another
-    supply."""
+    supply; a location that did not send them is not asked for them again at once."""
     line = order.line(line_id)
+    sources = {
+        claim.source
+        for claim in line.claims
+        if claim.source and (claim.location_id, claim.reference) == (location_id, reference)
+    }
     freed = replace(
         line,
         open=line.open + units,
         unassigned=line.unassigned + units,
         backordered=line.backordered - units,
-        excluded=(),
+        excluded=tuple(sorted(sources)),
         expired=(),
         claims=_reduce_claims(line.claims, {(location_id, reference): units}),
     )

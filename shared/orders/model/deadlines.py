@@ -15,13 +15,14 @@ from shared.orders.model.change import (
     with_fulfillment,
     with_line,
 )
-from shared.orders.model.delivering import remind_of_claim
+from shared.orders.model.delivering import ask_about, remind_of_claim
 from shared.orders.model.fulfilling import reject
 from shared.orders.model.order import TIME_LIMITS, Fulfillment, Order, Rejection, TimeLimits
 from shared.orders.model.pausing import Renew, act_on_pauses, as_promised
 from shared.orders.model.paying import act_on_authorizations
 from shared.orders.model.returns import act_on_returns
 from shared.orders.model.states import IN_HAND, LapseReason
+from shared.orders.model.substituting import act_on_consents
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""
@@ -44,7 +45,8 @@ def act_on_deadlines(
     renew: Renew = as_promised,
 ) -> OrderChange | None:
     """Act on the deadlines of an order that have passed; None when none has. Of a paused order
-    those of fulfillments in work and of lines rest.
+    those of fulfillments in work and of lines rest, of an incomplete one those of accepted
+    fulfillments.
 
     - An unanswered offer to ship expires and is offered elsewhere.
     - An unanswered offer to collect, and accepted work that is late or about to be, is reminded of;
@@ -53,10 +55,12 @@ def act_on_deadlines(
       paid for, they are an exception, which is reported again and again.
     - Units without a location are freed to be routed once more, and given up with a refund due when
       that has gone on for too long.
+    - A substitute that the shopper has not agreed to in time is refused.
     - An authorization that is about to run out is asked for again, and ends when it has run out:
       the order waits for a payment then.
     - An order that is not paid in time is cancelled.
-    - Whoever owns a claim is reminded every day.
+    - Whoever owns a claim is reminded every day, and asked once about a parcel of which nobody has
+      reported a delivery.
     - A return that does not come expires; one that is under way or waits to be inspected for too
       long is reminded of.
 
@@ -72,17 +76,18 @@ def act_on_deadlines(
         change = replace(change, order=act_on_authorizations(order, now, terms))
     if any(_due(each.deadline, now) for each in order.returns):
         change = replace(change, order=act_on_returns(change.order, now, terms.exception))
-    for part in order.fulfillments:
-        if part.claimed and _due(part.deadline, now):
-            change = replace(change, order=remind_of_claim(change.order, part, now, terms))
+    change = replace(change, order=_follow_parcels(change.order, now, terms))
     if order.is_paused:
         acted = act_on_pauses(change.order, now, renew)
         return acted or (None if change.order is order else change)
     for part in order.fulfillments:
+        if order.rests(part):
+            continue
         if remaining > 0 and part.is_open and _due(part.deadline, now):
             limits = terms_at(part.location_id) if terms_at else terms
             change = _expire_or_remind(change, part, now, limits, opened)
             remaining -= len(part.lines)
+    change = act_on_consents(change, now)
     for line in order.lines:
         if remaining > 0 and _due(line.deadline, now) and (line.unassigned or line.backordered):
             change = _retry_or_give_up(change, line.line_id, now, terms)
@@ -92,6 +97,16 @@ def act_on_deadlines(
 
 def _due(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and deadline <= now
+
+
+def _follow_parcels(order: Order, now: datetime, terms: TimeLimits) -> Order:
+    """Remind the owners of claims, and ask about parcels that should be delivered."""
+    for part in order.fulfillments:
+        if part.claimed and _due(part.deadline, now):
+            order = remind_of_claim(order, part, now, terms)
+        elif part.state == "shipped" and _due(part.deadline, now):
+            order = ask_about(order, part, now)
+    return order
 
 
 def _cancel_unpaid(order: Order, now: datetime, terms: TimeLimits) -> OrderChange:
@@ -173,14 +188,21 @@ def _retry_or_give_up(
         return combine(
             change, cancel_units(order, units, [], "not available", now=now, actor="sweep")
         )
+    # Units that a location sends for this order alone go on waiting: their transfer has a deadline
+    # of its own, and breaks the promise when they do not come.
+    under_way = tuple(claim for claim in line.claims if claim.source is not None)
+    kept = sum(claim.quantity for claim in under_way)
+    if kept == line.backordered and not line.unassigned:
+        waits = replace(line, deadline=now + terms.restock)
+        return replace(change, order=with_line(order, waits))
     freed = replace(
         line,
-        open=line.open + line.backordered,
-        unassigned=line.unassigned + line.backordered,
-        backordered=0,
+        open=line.open + line.backordered - kept,
+        unassigned=line.unassigned + line.backordered - kept,
+        backordered=kept,
         # A backorder and a pickup line have no further location to ask: they ask all of them again.
         excluded=() if line.backordered or line.method == "pickup" else line.excluded,
         expired=(),
-        claims=(),
+        claims=under_way,
     )
     return replace(change, order=with_line(order, freed))

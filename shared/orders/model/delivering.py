@@ -82,7 +82,7 @@ def follow_parcel(
     after = replace(after, state=_state(after))
     if after.claimed and not before.claimed:
         after = replace(after, deadline=now + terms.exception, escalations=0)
-    elif not after.claimed:
+    elif not after.claimed and after.state != "shipped":
         after = replace(after, deadline=None, escalations=0)
     changed = with_fulfillment(order, after)
     if after.state == before.state:
@@ -160,6 +160,14 @@ def remind_of_claim(
     """Remind the owner of an open claim; the next reminder follows a day later."""
     late = replace(part, deadline=now + terms.exception, escalations=part.escalations + 1)
     return with_entry(with_fulfillment(order, late), now, "claim.open", "sweep", _claim(late))
+
+
+def ask_about(order: Order, part: Fulfillment, now: datetime) -> Order:
+    """Ask customer service about a parcel of which nobody has reported a delivery, once."""
+    asked = replace(part, deadline=None)
+    return with_entry(
+        with_fulfillment(order, asked), now, "fulfillment.unreported", "sweep", _dates(asked)
+    )
 
 
 def receive_parcel(

@@ -1,7 +1,7 @@
 """The steps of a fulfillment at its location: accept, pick, pack, hand over, reject."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal, get_args
@@ -56,11 +56,20 @@ def advance(
     in their state. ``code`` is what the shopper of a fulfillment that becomes ready is told.
 
     Raises InvalidTransition with the actions that the state allows; OrderPaused; Conflict for a
-    hand-over before the payment is at least authorized.
+    hand-over before the payment is at least authorized, of units that wait for others of the order,
+    or that the shopper has not agreed to.
     """
     part = order.fulfillment(fulfillment_id)
     state = next_state(part, action)
     must_not_be_paused(order)
+    if action != "accept":
+        _must_be_agreed(order, part)
+    if order.rests(part):
+        waiting = [line.line_id for line in order.lines if line.unassigned or line.backordered]
+        raise Conflict(
+            f"order {order.order_id} is shipped complete: it waits for line {', '.join(waiting)}",
+            waits_for=waiting,
+        )
     if state in HANDED_OVER and order.unpaid:
         raise Conflict(
             f"order {order.order_id} waits to be paid: nothing of it is handed over",
@@ -241,7 +250,7 @@ def reject(
     lines_left = lines_without(part, units)
     part_lines = {line.line_id: line for line in part.lines}
     effects = [
-        _correction(part_lines[rejection.line_id], part.location_id, rejection)
+        correction(part_lines[rejection.line_id], part.location_id, rejection)
         for rejection in rejections
     ]
     for line_id, quantity in units.items():
@@ -278,21 +287,35 @@ def reject(
         ],
     }
     order = with_entry(order, now, event, actor, detail)
+    order = with_count_requests(order, part, rejections, shelf, now, actor)
+    return with_effects(OrderChange(order, cause=event), order, effects)
+
+
+def with_count_requests(
+    order: Order,
+    part: Fulfillment,
+    rejections: Iterable[Rejection],
+    shelf: Mapping[tuple[str, str], int],
+    now: datetime,
+    actor: str,
+) -> Order:
+    """Ask the location to count what was not found of ``part`` although the stock shows more."""
+    skus = {line.line_id: line.sku for line in part.lines}
     missing: Counter[str] = Counter()
     for rejection in rejections:
         if rejection.reason == "not_found":
-            missing[part_lines[rejection.line_id].sku] += rejection.quantity
+            missing[skus[rejection.line_id]] += rejection.quantity
     for sku, quantity in missing.items():
         if (believed := shelf.get((sku, part.location_id), 0)) > 0:
             count_request = {
-                "fulfillment_id": fulfillment_id,
+                "fulfillment_id": part.fulfillment_id,
                 "location_id": part.location_id,
                 "sku": sku,
                 "not_found": quantity,
                 "believed": believed,
             }
             order = with_entry(order, now, "stock.count_requested", actor, count_request)
-    return with_effects(OrderChange(order, cause=event), order, effects)
+    return order
 
 
 def release_missing(
@@ -331,6 +354,15 @@ def must_not_be_paused(order: Order) -> None:
         )
 
 
+def _must_be_agreed(order: Order, part: Fulfillment) -> None:
+    """Raises Conflict with the substitutes that the shopper has not agreed to yet."""
+    asked = [held.line_id for held in part.lines if order.line(held.line_id).consent_by is not None]
+    if asked:
+        raise Conflict(
+            f"the shopper has not agreed to {', '.join(asked)} yet", waits_for_consent=asked
+        )
+
+
 def allowed_actions(part: Fulfillment) -> tuple[FulfillmentAction, ...]:
     return tuple(sorted(TRANSITIONS[part.method].get(part.state, {})))
 
@@ -347,6 +379,8 @@ def deadline_of(
     part: Fulfillment, state: FulfillmentState, now: datetime, terms: TimeLimits
 ) -> datetime | None:
     """When somebody must act on the fulfillment in its new ``state``: before the promise breaks."""
+    if state == "shipped" and part.deliver_by is not None:
+        return max(now, part.deliver_by) + terms.unreported
     if state in HANDED_OVER:
         return None
     if state == "ready":
@@ -357,7 +391,7 @@ def deadline_of(
     return now + terms.work
 
 
-def _correction(line: FulfillmentLine, location_id: str, rejection: Rejection) -> Effect:
+def correction(line: FulfillmentLine, location_id: str, rejection: Rejection) -> Effect:
     """The effect of a rejection on stock: the table in ``reject``."""
     units = rejection.quantity
     effect = release(line.sku, location_id, units, line.counters)

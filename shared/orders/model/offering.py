@@ -14,6 +14,7 @@ from shared.orders.model.change import (
     unassigned_units,
     with_effects,
     with_entry,
+    with_fulfillment,
     with_line,
 )
 from shared.orders.model.fulfilling import advance
@@ -26,6 +27,7 @@ from shared.orders.model.order import (
     Order,
     OrderEntry,
     Parcel,
+    Taken,
     TimeLimits,
 )
 from shared.stock.model.position import Effect, take
@@ -47,7 +49,8 @@ def offer(
     change: OrderChange, parcels: Iterable[Parcel], now: datetime, *, reserve: bool = True
 ) -> OrderChange:
     """Turn unassigned units into fulfillments, one for each parcel: offered to its location, or
-    accepted where the location accepts everything.
+    accepted where the location accepts everything. Units that can travel with a fulfillment that is
+    there already, without a later date, are added to it.
 
     The locations of a paused order are told when it goes on (pausing.py). Without ``reserve`` the
     units are reserved already, by a hold or a supply that has arrived.
@@ -56,6 +59,11 @@ def offer(
     effects: list[Effect] = []
     accepted: dict[str, TimeLimits] = {}
     for parcel in parcels:
+        if reserve and (same := _same_parcel(order, parcel)) is not None:
+            added = extend(OrderChange(order), same.fulfillment_id, parcel.lines, now)
+            order = added.order
+            effects += added.effects
+            continue
         fulfillment = Fulfillment(
             fulfillment_id=order.next_fulfillment_id,
             location_id=parcel.location_id,
@@ -91,6 +99,66 @@ def offer(
     for fulfillment_id, limits in accepted.items():
         order = advance(order, fulfillment_id, "accept", now, "router", terms=limits).order
     return with_effects(change, order, effects)
+
+
+def extend(
+    change: OrderChange, fulfillment_id: str, units: Sequence[Taken], now: datetime
+) -> OrderChange:
+    """Add unassigned units to an open fulfillment, and reserve them at its location."""
+    order = change.order
+    part = order.fulfillment(fulfillment_id)
+    rows = {held.line_id: held for held in part.lines}
+    effects: list[Effect] = []
+    for taken in units:
+        line = order.line(taken.line_id)
+        held = rows.get(taken.line_id)
+        quantity = taken.quantity + (held.quantity if held else 0)
+        rows[line.line_id] = FulfillmentLine(
+            line.line_id, line.sku, quantity, held.counters if held else taken.limit.counters
+        )
+        order = with_line(order, replace(line, unassigned=line.unassigned - taken.quantity))
+        effects.append(take(taken.limit, line.sku, part.location_id, taken.quantity))
+    extended = replace(part, lines=tuple(rows.values()))
+    order = with_fulfillment(order, extended)
+    if not order.is_paused:
+        detail = fulfillment_detail(extended)
+        order = with_entry(order, now, "fulfillment.extended", "router", detail)
+    return with_effects(change, order, effects)
+
+
+def _same_parcel(order: Order, parcel: Parcel) -> Fulfillment | None:
+    """The fulfillment that the units of ``parcel`` can be added to. Nobody has begun to work on it:
+    it is offered, or accepted by a location that accepts everything."""
+    for part in order.fulfillments:
+        if (
+            part.location_id == parcel.location_id
+            and part.method == parcel.method
+            and (part.state == "offered" or (part.state == "accepted" and parcel.accepted))
+            and not (part.rivals or parcel.rivals or part.assignee or part.tracking)
+            and _no_later(parcel, part)
+            and _same_counters(parcel, part)
+        ):
+            return part
+    return None
+
+
+def _no_later(parcel: Parcel, part: Fulfillment) -> bool:
+    """Whether the parcel keeps the date of the fulfillment. The time that a location has to answer
+    an offer is no delay: a day that is missed shows as more."""
+    name = "deliver_by" if part.method == "ship" else "ready_by"
+    promised, possible = getattr(part, name), getattr(parcel, name)
+    if promised is None or possible is None:
+        return False
+    return bool(possible <= promised + parcel.limits.accept)
+
+
+def _same_counters(parcel: Parcel, part: Fulfillment) -> bool:
+    """Whether units of the same line count for the same channels' shares."""
+    held = {row.line_id: row.counters for row in part.lines}
+    return all(
+        held.get(taken.line_id, taken.limit.counters) == taken.limit.counters
+        for taken in parcel.lines
+    )
 
 
 def offered_detail(part: Fulfillment) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from shared.orders.model.states import (
     OrderState,
     ReleaseReason,
     Resolution,
+    SubstitutionConsent,
 )
 from shared.stock.model.limits import NO_LIMIT, Limit
 
@@ -48,6 +49,10 @@ class TimeLimits:
     """The longest time between two attempts; also that for backorders without announced supply."""
     payment: timedelta = timedelta(days=3)
     """How long an order waits for its payment."""
+    consent: timedelta = timedelta(minutes=30)
+    """How long the shopper has to agree to a substitute."""
+    unreported: timedelta = timedelta(days=3)
+    """From the promised delivery of a parcel until somebody asks the carrier about it."""
     give_up: timedelta = timedelta(days=2)
     give_up_backorder: timedelta = timedelta(days=30)
 
@@ -58,12 +63,14 @@ TIME_LIMITS = TimeLimits()
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Backordered units that are promised from the supply ``reference``, which a location expects
-    at ``expected_at``."""
+    at ``expected_at``. ``source`` is the location that sends the units for this order alone: the
+    supply is a transfer that was requested with the order (sourcing/to_store.py)."""
 
     location_id: str
     reference: str
     quantity: int
     expected_at: datetime
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ class Line:
     - ``credited`` units were handed over, and the shopper does not owe them: they came back, will
       come back, or are a present.
     - ``claims`` are on supply for backordered units, all of which should arrive by ``expected_at``.
+    - ``ship_to_store`` units of a pickup line may be sent to the location by another one.
+    - ``substitution`` says whether a location may hand over another SKU instead. Its units are a
+      line of their own, which is ``instead_of`` this one; the shopper may refuse them until
+      ``consent_by``, and pays ``agreed_price`` for each from the consent on (substituting.py).
     - ``excluded`` locations have rejected units of the line. ``expired`` locations did not answer
       in time or have sold the units meanwhile; the next attempt may ask them again.
     """
@@ -107,6 +118,11 @@ class Line:
     tax: int = 0
     credited: int = 0
     gift_wrap: bool = False
+    ship_to_store: bool = False
+    substitution: SubstitutionConsent = "none"
+    instead_of: str | None = None
+    consent_by: datetime | None = None
+    agreed_price: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +172,8 @@ class Fulfillment:
     """What the shopper is told when the goods are ready, and says when collecting them."""
     arrived_at: datetime | None = None
     """When the shopper came to collect the goods."""
+    wrong_codes: int | None = None
+    """Wrong codes that were said since the shopper was told the last one; None: none."""
 
     @property
     def is_open(self) -> bool:
@@ -304,6 +322,9 @@ class Order:
     contact_keys: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     """Those that have not ended, the oldest first."""
+    ship_complete: bool = False
+    """Whether the shopper wants all units together: while some have no location, the others are
+    neither picked nor shipped."""
 
     @property
     def state(self) -> OrderState:
@@ -325,17 +346,22 @@ class Order:
 
     @property
     def deadline(self) -> datetime | None:
-        """The earliest deadline of the order; None when nothing is unfinished and no return or
-        claim is. The deadlines of fulfillments and lines rest while the order is paused."""
+        """The earliest deadline of the order; None when nothing is unfinished, and no return, claim
+        or delivery is. The deadlines of fulfillments and lines rest while the order is paused."""
         deadlines: list[datetime | None] = [each.deadline for each in self.returns]
-        deadlines += [part.deadline for part in self.fulfillments if part.claimed]
+        deadlines += [
+            part.deadline for part in self.fulfillments if part.claimed or part.state == "shipped"
+        ]
         if self.is_paused:
             deadlines += [pause.deadline for pause in self.pauses]
         else:
-            deadlines += [part.deadline for part in self.fulfillments if part.is_open]
+            deadlines += [
+                part.deadline for part in self.fulfillments if part.is_open and not self.rests(part)
+            ]
             deadlines += [
                 line.deadline for line in self.lines if line.unassigned or line.backordered
             ]
+            deadlines += [line.consent_by for line in self.lines if line.open]
         if self.is_unfinished:
             deadlines.append(self.payment_due_by)
             deadlines += [payment.acts_at for payment in self.payments]
@@ -355,6 +381,18 @@ class Order:
         """Whether nobody may work on what is unfinished. The pauses of a finished order are of no
         account."""
         return bool(self.pauses) and self.is_unfinished
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether units wait for others of the order that no location has."""
+        return self.ship_complete and any(
+            line.unassigned or line.backordered for line in self.lines
+        )
+
+    def rests(self, part: Fulfillment) -> bool:
+        """Whether nobody may work on the fulfillment, because the order is incomplete. Offers are
+        answered, and what is ready is collected."""
+        return self.is_incomplete and part.state in {"accepted", "picked", "packed"}
 
     def line(self, line_id: str) -> Line:
         for line in self.lines:

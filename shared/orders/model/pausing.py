@@ -145,6 +145,25 @@ def release(
     return record_delays(before, change, now) if goes_on else change
 
 
+def complete(
+    before: Order, change: OrderChange, now: datetime, renew: Renew = as_promised
+) -> OrderChange:
+    """Go on with the work on an order that the change completes: its accepted fulfillments have
+    waited for units that no location had. They are promised anew where that is needed."""
+    if not before.is_incomplete or change.order.is_incomplete or change.order.is_paused:
+        return change
+    order = change.order
+    rested = {part.fulfillment_id for part in before.fulfillments if before.rests(part)}
+    for part in order.fulfillments:
+        if part.is_open and part.fulfillment_id in rested:
+            parcel = renew(part)
+            renewed = _renewed(part, parcel, now)
+            limits = parcel.limits if parcel is not None else TIME_LIMITS
+            deadline = deadline_of(renewed, part.state, now, limits)
+            order = with_fulfillment(order, replace(renewed, deadline=deadline, escalations=0))
+    return record_delays(before, replace(change, order=order), now)
+
+
 def end_with_cancel(
     order: Order, pause_id: str, reason: str, now: datetime, actor: str
 ) -> OrderChange:
@@ -216,10 +235,11 @@ def _deadline(
 
 def _moved(line: Line, since: datetime, now: datetime) -> Line:
     """The line with deadline and patience moved by the time of the pause."""
-    if line.deadline is None and line.since is None:
+    if line.deadline is None and line.since is None and line.consent_by is None:
         return line
     return replace(
         line,
+        consent_by=line.consent_by + (now - since) if line.consent_by else None,
         deadline=line.deadline + (now - since) if line.deadline else None,
         since=line.since + (now - max(since, line.since)) if line.since else None,
     )

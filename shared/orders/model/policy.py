@@ -20,6 +20,8 @@ MINUTES: Mapping[str, str] = {
     "reminder_minutes": "escalate",
     "collect_minutes": "collect",
     "payment_minutes": "payment",
+    "consent_minutes": "consent",
+    "unreported_minutes": "unreported",
     "give_up_minutes": "give_up",
     "give_up_backorder_minutes": "give_up_backorder",
 }

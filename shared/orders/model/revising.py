@@ -8,10 +8,11 @@ parcel that is packed.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import Conflict, InvalidRequest, invalid
+from shared.instants import rfc3339
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.balancing import balance
 from shared.orders.model.cancelling import cancel_units
@@ -27,9 +28,13 @@ from shared.orders.model.change import (
 from shared.orders.model.contacts import Contacts
 from shared.orders.model.erased import is_erased
 from shared.orders.model.fulfilling import withdraw_units
+from shared.orders.model.offering import record_delays
 from shared.orders.model.order import DeliveryPlace, Fulfillment, Line, Order
-from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState
+from shared.orders.model.pausing import new_pause, pause
+from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState, SubstitutionConsent
 
+DATE = "date"
+"""The pause of an order whose shopper wants the goods later."""
 BEFORE_PACKING: tuple[FulfillmentState, ...] = ("offered", "accepted", "picked")
 """The states in which a parcel can still be changed."""
 
@@ -46,6 +51,8 @@ class LineRevision:
     method: Method | None = None
     location_id: str | None = None
     backorder: bool | None = None
+    ship_to_store: bool | None = None
+    substitution: SubstitutionConsent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,18 @@ class Revision:
     lines: tuple[LineRevision, ...] = ()
     added: tuple[Line, ...] = ()
     moves: tuple[Move, ...] = ()
+    wanted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """``units`` by line that a person gives to a location."""
+    """``units`` by line that a person gives to a location: a fulfillment of their own, or units of
+    the fulfillment ``into``."""
 
     location_id: str
     method: Method
     units: Mapping[str, int]
+    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,8 @@ def revise(order: Order, revision: Revision, now: datetime, actor: str) -> Revis
     for line in revision.lines:
         change = _with_revised_line(change, line, revision.reason, now, actor)
     change = _with_added(change, revision.added)
+    if revision.wanted_at is not None:
+        change = _with_date(change, revision.wanted_at, now, actor)
     by_hand: list[ByHand] = []
     for move in revision.moves:
         change, given = _moved(change, move, now, actor)
@@ -120,7 +132,7 @@ def revise(order: Order, revision: Revision, now: datetime, actor: str) -> Revis
 
 def _changed(revision: Revision) -> Iterable[str]:
     """The names of what the revision changes; its values may be personal."""
-    for name in ("ship_to", "contacts", "service_level", "shipping"):
+    for name in ("ship_to", "contacts", "service_level", "shipping", "wanted_at"):
         if getattr(revision, name) is not None:
             yield name
     for name in ("lines", "added", "moves"):
@@ -166,6 +178,35 @@ def _with_delivery(
     return combine(change, withdraw_units(order, units, now, actor)), picked
 
 
+def _with_date(change: OrderChange, wanted_at: datetime, now: datetime, actor: str) -> OrderChange:
+    """Promise the goods for ``wanted_at``. The order is paused until its locations have to begin,
+    with the units that they hold. A later call moves that date."""
+    order = change.order
+    parts = [part for part in order.fulfillments if part.is_open]
+    _refuse_too_far(part for part in parts if part.state not in UNPICKED)
+    dates = [part.deliver_by if part.method == "ship" else part.ready_by for part in parts]
+    promised = max((at for at in dates if at is not None), default=None)
+    if promised is None:
+        raise Conflict(f"nothing of order {order.order_id} is promised for a date yet")
+    before = next((one for one in order.pauses if one.pause_id == DATE), None)
+    earliest = promised - (before.deadline - now if before else timedelta(0))
+    if wanted_at <= earliest:
+        raise invalid("$.wanted_at", f"the goods are promised by {rfc3339(earliest)} already")
+    delay = wanted_at - promised
+    begins = (before.deadline if before else now) + delay
+    others = tuple(one for one in order.pauses if one.pause_id != DATE)
+    wish = new_pause(DATE, "until", "the shopper wants it later", actor, now, begins)
+    order = pause(replace(order, pauses=others), wish, now, actor).order
+    for part in parts:
+        later = replace(
+            part,
+            ready_by=part.ready_by + delay if part.ready_by else None,
+            deliver_by=part.deliver_by + delay if part.deliver_by else None,
+        )
+        order = with_fulfillment(order, later)
+    return record_delays(change.order, replace(change, order=order), now)
+
+
 def _without_labels(order: Order, parts: Iterable[Fulfillment], now: datetime, actor: str) -> Order:
     """The order with the labels of ``parts`` void, also one that is being bought: they have the
     former address or service."""
@@ -185,12 +226,12 @@ def _with_revised_line(
 ) -> OrderChange:
     change = _with_method(change, revised, now, actor)
     line = change.order.line(revised.line_id)
-    if revised.backorder is not None:
-        line = replace(line, backorder=revised.backorder)
-    if revised.unit_price is not None:
-        line = replace(line, unit_price=revised.unit_price)
-    if revised.tax is not None:
-        line = replace(line, tax=revised.tax)
+    given = {
+        name: value
+        for name in ("backorder", "ship_to_store", "substitution", "unit_price", "tax")
+        if (value := getattr(revised, name)) is not None
+    }
+    line = replace(line, **given)
     wanted = line.quantity - line.cancelled if revised.quantity is None else revised.quantity
     more = wanted - (line.quantity - line.cancelled)
     if more > 0:
@@ -273,6 +314,7 @@ def _with_method(
         line,
         method=method,
         location_id=location_id,
+        ship_to_store=line.ship_to_store and method == "pickup",
         open=line.open + line.backordered,
         unassigned=line.unassigned + line.backordered,
         backordered=0,

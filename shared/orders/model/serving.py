@@ -4,7 +4,7 @@ import hmac
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.errors import Conflict, InvalidTransition
+from shared.errors import Conflict, InvalidTransition, WrongCode
 from shared.orders.model.change import (
     OrderChange,
     fulfillment_detail,
@@ -14,6 +14,8 @@ from shared.orders.model.change import (
 from shared.orders.model.order import Fulfillment, Order
 
 CODE_DIGITS = 6
+MOST_WRONG_CODES = 5
+"""Wrong codes after which goods are handed over for no code, until the shopper gets another."""
 WAITS = timedelta(minutes=10)
 """How long a shopper who has arrived waits until the location is reminded."""
 
@@ -53,14 +55,47 @@ def arrive(
 
 
 def check_code(part: Fulfillment, code: str | None, *, required: bool) -> None:
-    """Raises Conflict when ``code`` is not the one that the shopper was given; when it is missing,
-    only where it is ``required``."""
+    """Raises WrongCode when ``code`` is not the one that the shopper was given; Conflict when it is
+    missing where it is ``required``, and after too many wrong ones."""
     if part.code is None or (code is None and not required):
         return
     if code is None:
         raise Conflict(f"{part.fulfillment_id} is handed over for its code alone", needs="code")
+    if (part.wrong_codes or 0) >= MOST_WRONG_CODES:
+        raise Conflict(
+            f"too many wrong codes were said for {part.fulfillment_id}: the shopper needs another",
+            needs="new_code",
+        )
     if not hmac.compare_digest(part.code.encode(), code.encode()):
-        raise Conflict(f"this is not the code of {part.fulfillment_id}", needs="code")
+        raise WrongCode(f"this is not the code of {part.fulfillment_id}", needs="code")
+
+
+def count_wrong_code(
+    order: Order, fulfillment_id: str, now: datetime, actor: str
+) -> OrderChange | None:
+    """Count a wrong code; None when the goods do not wait any more."""
+    part = order.fulfillment(fulfillment_id)
+    if part.state != "ready":
+        return None
+    counted = replace(part, wrong_codes=(part.wrong_codes or 0) + 1)
+    order = with_fulfillment(order, counted)
+    event = "fulfillment.code_refused"
+    order = with_entry(order, now, event, actor, fulfillment_detail(counted))
+    return OrderChange(order, cause=event)
+
+
+def renew_code(
+    order: Order, fulfillment_id: str, code: str, now: datetime, actor: str
+) -> OrderChange:
+    """Replace the code of goods that wait. Raises InvalidTransition unless they are ready."""
+    part = order.fulfillment(fulfillment_id)
+    if part.state != "ready":
+        raise InvalidTransition("code", part.state, [])
+    renewed = replace(part, code=code, wrong_codes=None)
+    order = with_fulfillment(order, renewed)
+    event = "fulfillment.code_renewed"
+    detail = fulfillment_detail(renewed) | {"code": code}
+    return OrderChange(with_entry(order, now, event, actor, detail), cause=event)
 
 
 def note(order: Order, text: str, now: datetime, actor: str) -> OrderChange:

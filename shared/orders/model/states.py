@@ -114,5 +114,10 @@ CLAIMED: frozenset[FulfillmentState] = frozenset({"lost", "returned_to_sender"})
 """The states in which somebody must resolve a claim."""
 
 
+SubstitutionConsent = Literal["none", "ask", "allow"]
+"""Whether a location may hand over another SKU instead: never, when the shopper agrees to the very
+SKU, or always. What is handed over instead is never dearer."""
+
+
 Resolution = Literal["resend", "refund", "found"]
 """How a claim ends. ``found``: the shopper has the parcel after all."""

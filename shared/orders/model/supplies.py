@@ -164,6 +164,9 @@ def supply_steps(position: Position, queue: Iterable[WaitingLine]) -> list[Suppl
             result.append(SupplyStep("fill", *target, filled))
         supply = supplies.get(reference)
         promised = min(units, unpromised[reference]) if supply else 0
+        if supply is None and claim.source is not None:
+            # The transfer was requested with the order, and is not announced to the position yet.
+            promised = units
         if supply is not None and supply.expected_at != claim.expected_at:
             promised = 0
         unpromised[reference] -= promised

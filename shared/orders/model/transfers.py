@@ -68,7 +68,11 @@ NO_PAST = TransferPast()
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One line per SKU. ``version`` is the stored version that was read, 0 when not stored yet."""
+    """One line per SKU. ``version`` is the stored version that was read, 0 when not stored yet.
+
+    ``order_id`` is the order that the units are for: its shopper collects them at the receiver
+    (sourcing/to_store.py). They are promised to it, so that no other order takes them.
+    """
 
     transfer_id: str
     from_location_id: str
@@ -82,6 +86,7 @@ class Transfer:
     history: tuple[OrderEntry, ...] = ()
     version: int = 0
     past: TransferPast = NO_PAST
+    order_id: str | None = None
 
     @property
     def history_length(self) -> int:

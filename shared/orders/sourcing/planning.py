@@ -3,7 +3,8 @@
 The caller reads what ``Needs`` names, adds it to ``Inputs`` and plans again, until it has an
 OrderPlan to commit:
 
-    plan_order, plan_change:   route and offer ──> shrink transfers ──> refuse, or settle ──> claim
+    plan_order, plan_change:   route and offer ──> shrink transfers ──> send to the store
+                                   ──> refuse, or settle ──> claim
     plan_improvement:          route again what nobody has begun to pick (staying.py)
 
 Planning starts from the beginning each time. Only ``Inputs.routed`` is kept: the routing is the
@@ -26,6 +27,7 @@ from shared.orders.sourcing.plan import parcels
 from shared.orders.sourcing.problem import problem
 from shared.orders.sourcing.shortage import refuse_short
 from shared.orders.sourcing.supply import Supply
+from shared.orders.sourcing.to_store import send_to_stores
 from shared.orders.sourcing.waiting import locations_with_supply, serving_locations
 from shared.orders.sourcing.yielding import free_units, shrink_for, transfer_positions
 from shared.routing.model.route import route
@@ -69,6 +71,7 @@ def plan_order(
     if isinstance(routed, Needs):
         return routed
     sourced = with_transfers(start, routed, inputs, now) if hold is None else routed
+    sourced = sourced if isinstance(sourced, Needs) else send_to_stores(sourced, now)
     if isinstance(sourced, Needs):
         return keep_routing(sourced, routed)
     if hold is None:
@@ -104,6 +107,8 @@ def plan_change(
     if isinstance(routed, Needs):
         return routed
     sourced = with_transfers(decided, routed, inputs, now) if routing else routed
+    if routing and not isinstance(sourced, Needs):
+        sourced = send_to_stores(sourced, now)
     settled = sourced if isinstance(sourced, Needs) else settle(before, sourced, inputs, now)
     if isinstance(settled, Needs):
         return keep_routing(settled, routed)

@@ -16,6 +16,7 @@ from shared.orders.sourcing.plan import parcel
 from shared.orders.sourcing.planning import OrderPlan
 from shared.orders.sourcing.shortage import refuse_short
 from shared.orders.sourcing.supply import Supply, check_pickup
+from shared.orders.sourcing.to_store import send_to_stores
 from shared.stock.model.rules import FloorFacts
 
 
@@ -49,6 +50,7 @@ def plan_revision(
     if isinstance(routed, Needs):
         return routed
     sourced = planning.with_transfers(start, routed, inputs, now)
+    sourced = sourced if isinstance(sourced, Needs) else send_to_stores(sourced, now)
     if isinstance(sourced, Needs):
         return planning.keep_routing(sourced, routed)
     short = newly_unassigned(before, sourced.change.order)
@@ -77,6 +79,14 @@ def _with_released(supply: Supply, decided: OrderChange) -> Supply:
     return supply.with_facts(facts)
 
 
+def _check_ships(location_id: str, supply: Supply) -> None:
+    """Raises InvalidRequest."""
+    location = supply.locations.get(location_id)
+    if location is None or not location.ship:
+        why = "does not exist" if location is None else "does not ship"
+        raise invalid("$.fulfillments", f"the location {location_id} {why}")
+
+
 def _given(
     change: OrderChange, by_hand: Iterable[ByHand], supply: Supply, now: datetime
 ) -> OrderChange:
@@ -84,10 +94,8 @@ def _given(
     that cannot serve them, OutOfStock where it has too few."""
     for given in by_hand:
         order = change.order
-        location = supply.locations.get(given.location_id)
-        if location is None or not location.ship:
-            why = "does not exist" if location is None else "does not ship"
-            raise invalid("$.fulfillments", f"the location {given.location_id} {why}")
+        if given.into is None:
+            _check_ships(given.location_id, supply)
         wanted: Counter[str] = Counter()
         for line_id, quantity in given.units.items():
             wanted[order.line(line_id).sku] += quantity
@@ -102,6 +110,9 @@ def _given(
             Taken(line_id, quantity, supply.limit(order.line(line_id).sku, given.location_id))
             for line_id, quantity in given.units.items()
         ]
+        if given.into is not None:
+            change = model.extend(change, given.into, taken, now)
+            continue
         offer = parcel(
             given.location_id, given.method, taken, order.service_level, supply=supply, now=now
         )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Part
+from shared.aws.expression import Update
 from shared.aws.items import to_item
 from shared.instants import rfc3339
 from shared.orders.model import Claim, Order
@@ -23,7 +24,11 @@ def waiting_lines(sku: str, location_id: str) -> list[WaitingLine]:
     for row in rows:
         since, order_id, line_id, reference = row["sk"].split("#", 3)
         claim = Claim(
-            location_id, reference, row["quantity"], datetime.fromisoformat(row["expected_at"])
+            location_id,
+            reference,
+            row["quantity"],
+            datetime.fromisoformat(row["expected_at"]),
+            row.get("source"),
         )
         lines.append(WaitingLine(datetime.fromisoformat(since), order_id, line_id, claim))
     return lines
@@ -40,16 +45,12 @@ def claim_parts(before: Order | None, order: Order) -> list[Part]:
         if (claim := new.get(key)) is None:
             parts.append({"Delete": where})
             continue
-        values = {":quantity": claim.quantity, ":expected_at": rfc3339(claim.expected_at)}
-        parts.append(
-            {
-                "Update": {
-                    **where,
-                    "UpdateExpression": "SET quantity = :quantity, expected_at = :expected_at",
-                    "ExpressionAttributeValues": to_item(values),
-                }
-            }
-        )
+        update = Update()
+        update.set("quantity", claim.quantity)
+        update.set("expected_at", rfc3339(claim.expected_at))
+        if claim.source is not None:
+            update.set("source", claim.source)
+        parts.append({"Update": update.request(orders_table(), *key)})
     return parts
 
 

@@ -23,7 +23,10 @@ from shared.orders.store.items import to_plain
 from shared.orders.store.keys import contacts_key, order_due, orders_table
 from shared.web.idempotency import KEPT_SECONDS, Request
 
-SELDOM = frozenset({"tax", "gift_wrap"})
+SELDOM = frozenset({"tax", "gift_wrap", "ship_to_store", "substitution"})
+
+
+NONE = (0, False, "none")
 
 
 def new_order_part(change: OrderChange, request: Request | None, answer: str) -> Part:
@@ -75,9 +78,9 @@ def _plain_payment(payment: Payment) -> dict[str, Any]:
 
 
 def _plain_line(line: Line) -> dict[str, Any]:
-    """A line without tax and gift wrap where it has none."""
+    """A line without what few lines have, where it has none of it."""
     row: dict[str, Any] = to_plain(line)
-    return {name: value for name, value in row.items() if value or name not in SELDOM}
+    return {name: value for name, value in row.items() if value not in NONE or name not in SELDOM}
 
 
 def _payment_for_older_code(order: Order) -> dict[str, Any]:
@@ -133,6 +136,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "buyer_keys": list(order.buyer_keys) or None,
         "contact_keys": list(order.contact_keys) or None,
         "pauses": [to_plain(pause) for pause in order.pauses] or None,
+        "ship_complete": order.ship_complete or None,
         "deadline_key": order_due(order.order_id) if due else None,
         "deadline": rfc3339(due) if due else None,
     }

@@ -85,6 +85,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         buyer_keys=tuple(item.get("buyer_keys", ())),
         contact_keys=tuple(item.get("contact_keys", ())),
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
+        ship_complete=item.get("ship_complete", False),
     )
 
 
@@ -158,7 +159,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
                 Claim(**{**claim, **_instants(claim, "expected_at")})
                 for claim in row.get("claims", ())
             ),
-            **_instants(row, "expected_at", "since", "deadline"),
+            **_instants(row, "expected_at", "since", "deadline", "consent_by"),
         }
     )
 

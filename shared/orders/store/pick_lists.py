@@ -20,13 +20,14 @@ from shared.web.idempotency import KEPT_SECONDS
 @dataclass(frozen=True, slots=True)
 class PickRow:
     """A fulfillment as of ``order_version`` of its order. ``pauses`` are those of the order,
-    without their reasons, which may be about the buyer."""
+    without their reasons, which may be about the buyer. ``rests``: it waits for other units."""
 
     order_id: str
     order_version: int
     channel: str
     fulfillment: Fulfillment
     pauses: tuple[Pause, ...] = ()
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def project_pick_rows(order: Order, before: Order | None) -> int:
     for part in order.fulfillments:
         part_before = parts_before.get(part.fulfillment_id)
         same_pauses = not part.is_open or _pauses(order) == (_pauses(before) if before else ())
-        if part_before == part and same_pauses:
+        rested = part_before is not None and before is not None and before.rests(part_before)
+        if part_before == part and same_pauses and rested == order.rests(part):
             continue
         written += _put_own_row(order, part)
         for rival in sorted({*part.rivals, *(part_before.rivals if part_before else ())}):
@@ -178,6 +180,7 @@ def _pick_row(order: Order, part: Fulfillment, sk: str, location_id: str | None)
         "channel": order.channel,
         "fulfillment": to_plain(part),
         "pauses": to_plain(_pauses(order)) or None if part.is_open else None,
+        "rests": order.rests(part) or None,
     }
     if location_id is None:
         row["ttl"] = int(part.offered_at.timestamp()) + KEPT_SECONDS
@@ -198,4 +201,5 @@ def _pick(item: Mapping[str, Any]) -> PickRow:
         channel=item["channel"],
         fulfillment=fulfillment_of_row(item["fulfillment"]),
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
+        rests=item.get("rests", False),
     )

@@ -322,6 +322,7 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         history=tuple(entry_of_row(row) for row in item["history"]),
         version=item["version"],
         past=TransferPast(**item["past"]) if item.get("past") else NO_PAST,
+        order_id=item.get("order_id"),
     )
 
 

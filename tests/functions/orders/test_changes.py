@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from shared.aws.settings import table_name
 from shared.orders import store
 from tests.support import shop
 from tests.support.events import event
-from tests.support.requests import answered, request
+from tests.support.requests import answered, paths, request
 
 Body = dict[str, Any]
 ADDRESS = {
@@ -304,3 +305,49 @@ def test_an_order_may_keep_the_units_that_it_has() -> None:
     shop.project("C")
     moved = changed(order, ship_to=BOULDER)
     assert units(moved) == {("C", "denver"): 2}
+
+
+def test_goods_are_promised_for_a_later_date() -> None:
+    """Their units stay reserved, and the location begins in time; the date can be moved again."""
+    order = placed()
+    first = part(order)["promise"]["deliver_by"]
+    assert paths(changed(order, 422, wanted_at=first)) == {"$.wanted_at"}
+    wanted_at = datetime.fromisoformat(first) + timedelta(days=9)
+    later = changed(order, key="c-2", wanted_at=wanted_at.isoformat())
+    (pause,) = later["pauses"]
+    assert (pause["kind"], pause["pause_id"]) == ("until", "date")
+    assert datetime.fromisoformat(part(later)["promise"]["deliver_by"]) == wanted_at
+    assert units(later) == units(order)
+    sooner = (wanted_at - timedelta(days=6)).isoformat()
+    moved = changed(later, key="c-3", wanted_at=sooner)
+    (again,) = moved["pauses"]
+    before, after = (datetime.fromisoformat(one["deadline"]) for one in (pause, again))
+    assert before - after == timedelta(days=6)
+    assert paths(changed(moved, 422, key="c-4", wanted_at=first)) == {"$.wanted_at"}
+
+
+def test_a_date_is_changed_alone_and_before_the_parcel_is_packed() -> None:
+    order = placed()
+    wanted = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    refused = changed(order, 422, wanted_at=wanted, service_level="express")
+    assert paths(refused) == {"$"}
+    step("accept", part(order))
+    packed = step("pack", part(order))
+    refused = changed(packed, 409, key="c-2", wanted_at=wanted)
+    assert refused["too_far"][0]["state"] == "packed"
+
+
+def test_units_that_are_added_travel_with_an_offer_that_nobody_has_begun() -> None:
+    """Two parcels of one location to one shopper would cost twice."""
+    price = {"amount": 1000, "currency": "USD"}
+    line = {"line_id": "1", "sku": "C", "quantity": 2, "unit_price": price, "method": "ship"}
+    shop.stocked({"C": {"depot": 9}})
+    order = placed(lines=[line])
+    more = changed(order, lines=[{"line_id": "1", "quantity": 3}])
+    assert part(more)["fulfillment_id"] == part(order)["fulfillment_id"]
+    assert [row["quantity"] for row in part(more)["lines"]] == [3]
+    step("accept", part(more))
+    picked = step("pick", part(more))
+    again = changed(picked, key="c-2", lines=[{"line_id": "1", "quantity": 4}])
+    ships = [one for one in again["fulfillments"] if one["method"] == "ship"]
+    assert [one["state"] for one in ships] == ["picked", "offered"]

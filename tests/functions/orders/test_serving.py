@@ -53,6 +53,12 @@ def seen(order: Body) -> Body:
     return read  # type: ignore[no-any-return]
 
 
+def history(order: Body) -> list[Body]:
+    status, read = call("get_history", f"/v1/orders/{order['order_id']}/history")
+    assert status == 200, read
+    return list(read["entries"])
+
+
 def made_ready() -> Body:
     order = placed()
     step(order, "accept")
@@ -74,6 +80,31 @@ def test_a_wrong_code_hands_nothing_over() -> None:
     assert (refused["code"], refused["needs"]) == ("conflict", "code")
     assert code not in str(refused)
     assert pickup(step(order, "collect", code=code, lines=None))["state"] == "collected"
+
+
+def test_after_five_wrong_codes_the_shopper_needs_another() -> None:
+    """A machine that tries codes gets five; the service gives the shopper a new one."""
+    order = made_ready()
+    code = pickup(seen(order))["code"]
+    path = f"/v1/fulfillments/{pickup(order)['fulfillment_id']}"
+    for tried in range(5):
+        wrong = f"{(int(code) + 1 + tried) % 10**6:06d}"
+        body = {"code": wrong, "lines": None}
+        status, refused = call("collect_fulfillment", f"{path}/collect", body, f"w-{tried}")
+        assert (status, refused["needs"]) == (409, "code")
+    right = {"code": code, "lines": None}
+    status, refused = call("collect_fulfillment", f"{path}/collect", right, "right")
+    assert (status, refused["needs"]) == (409, "new_code")
+    status, renewed = call("renew_code", f"{path}/code")
+    assert status == 200, renewed
+    assert call("renew_code", f"{path}/code")[1] == renewed
+    fresh = pickup(renewed)["code"]
+    assert fresh != code
+    body = {"code": fresh, "lines": None}
+    assert call("collect_fulfillment", f"{path}/collect", body, "fresh")[0] == 200
+    events = [entry["event"] for entry in history(order)]
+    assert events.count("fulfillment.code_refused") == 5
+    assert events.count("fulfillment.code_renewed") == 1
 
 
 def test_without_a_code_the_policy_says_whether_goods_are_handed_over() -> None:

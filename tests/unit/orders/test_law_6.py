@@ -35,10 +35,13 @@ from shared.orders.model import (
     cancel,
     cancel_fulfillment,
     check,
+    complete,
     end_with_cancel,
+    extend,
     follow_parcel,
     new_pause,
     offer,
+    owed,
     pause,
     place,
     receive_parcel,
@@ -66,6 +69,7 @@ from shared.orders.model.revising import (
     newly_unassigned,
     revise,
 )
+from shared.orders.model.substituting import Substitute, agree, refuse, substitute
 from shared.stock.model.position import Effect
 from tests.support.clauses import at_least, equals, named, reserved_is_promised
 from tests.support.profiles import examples
@@ -96,9 +100,17 @@ class Life(RuleBasedStateMachine):
         methods=st.lists(st.sampled_from(["ship", "pickup"]), min_size=3, max_size=3),
         backorder=st.booleans(),
         payment=st.sampled_from(["paid", "authorized", "pending"]),
+        substitution=st.sampled_from(["none", "ask", "allow"]),
+        ship_complete=st.booleans(),
     )
     def placing(
-        self, quantities: list[int], methods: list[Any], backorder: bool, payment: str
+        self,
+        quantities: list[int],
+        methods: list[Any],
+        backorder: bool,
+        payment: str,
+        substitution: Any = "none",
+        ship_complete: bool = False,
     ) -> None:
         lines = tuple(
             line(
@@ -108,10 +120,13 @@ class Life(RuleBasedStateMachine):
                 methods[index],
                 location_id="S1" if methods[index] == "pickup" else None,
                 backorder=backorder,
+                substitution=substitution,
+                tax=7 * index,
             )
             for index, quantity in enumerate(quantities)
         )
-        self.commit(self.routed(place(self.drafted(lines, payment), self.now, "web")))
+        draft = replace(self.drafted(lines, payment), ship_complete=ship_complete)
+        self.commit(self.routed(place(draft, self.now, "web")))
 
     def drafted(self, lines: tuple[Line, ...], payment: str) -> Order:
         """Orders of several lines that wait for their payment are placed with a pause."""
@@ -170,7 +185,7 @@ class Life(RuleBasedStateMachine):
             change = decide()
         except Refusal:
             return
-        self.commit(change)
+        self.commit(self.completed(change))
 
     @precondition(lambda self: self.order.fulfillments)
     @rule(
@@ -340,6 +355,46 @@ class Life(RuleBasedStateMachine):
             raise Conflict("out of stock")
         return change
 
+    @precondition(lambda self: self.order.fulfillments)
+    @rule(data=st.data(), reason=REASONS, price=st.sampled_from([None, 400]))
+    def substituting(self, data: st.DataObject, reason: Any, price: int | None) -> None:
+        """A location hands over the other SKU, of which it must have enough."""
+        part = data.draw(st.sampled_from(self.order.fulfillments))
+        held = data.draw(st.sampled_from(part.lines))
+        units = data.draw(st.integers(1, held.quantity))
+        sku = "B" if held.sku == "A" else "A"
+        other = Substitute(held.line_id, units, sku, reason, price)
+        before = owed(self.order)
+        self.tried(lambda: self.given(part.fulfillment_id, other))
+        assert owed(self.order) <= before, f"a substitute costs {owed(self.order) - before} more"
+
+    def given(self, fulfillment_id: str, other: Substitute) -> OrderChange:
+        decided = substitute(self.order, fulfillment_id, other, {}, self.now, "x")
+        change, (into,) = decided.change, decided.by_hand
+        place_of = other.sku, into.location_id
+        if other.quantity > self.on_hand[place_of] - self.reserved[place_of]:
+            raise Conflict("out of stock")
+        taken = [Taken(line_id, units) for line_id, units in into.units.items()]
+        return extend(change, into.into or "", taken, self.now)
+
+    @precondition(lambda self: any(row.consent_by for row in self.order.lines))
+    @rule(data=st.data(), answer=st.sampled_from(["agree", "refuse", "cancel"]))
+    def consenting(self, data: st.DataObject, answer: str) -> None:
+        asked = [row.line_id for row in self.order.lines if row.consent_by]
+        line_id = data.draw(st.sampled_from(asked))
+        if answer == "agree":
+            self.tried(lambda: agree(self.order, line_id, self.now, "x"))
+        else:
+            again = answer == "refuse"
+            self.tried(
+                lambda: self.routed(refuse(self.order, line_id, self.now, "x", reroute=again))
+            )
+
+    @rule(days=st.integers(1, 9))
+    def wanting_it_later(self, days: int) -> None:
+        wish = Revision("away", wanted_at=self.now + timedelta(days=days))
+        self.tried(lambda: revise(self.order, wish, self.now, "x").change)
+
     @rule(
         data=st.data(),
         fee=st.sampled_from([0, 300]),
@@ -368,6 +423,9 @@ class Life(RuleBasedStateMachine):
         }
         self.tried(decisions[action])
 
+    def completed(self, change: OrderChange) -> OrderChange:
+        return complete(self.order, change, self.now, self.renewed)
+
     @rule(minutes=st.sampled_from([10, 40, 600, 5000]))
     def sweeping(self, minutes: int) -> None:
         """After some runs nothing is due any more: each deadline has something that acts on it."""
@@ -381,7 +439,7 @@ class Life(RuleBasedStateMachine):
                 taken = [part.state for part in change.order.fulfillments]
                 assert taken.count("expired") == _states(self.order).count("expired")
             before = _in_hand(self.order)
-            self.commit(self.routed(change))
+            self.commit(self.completed(self.routed(change)))
             after = _in_hand(self.order)
             assert after == before, f"the deadline took what is in hand: {before} became {after}"
         raise AssertionError(f"the sweep does not end: {self.order.deadline} at {self.now}")
@@ -400,9 +458,12 @@ class Life(RuleBasedStateMachine):
         """Of what was captured, the value of the units that are neither cancelled nor credited
         stays with the fees of returns, and no more. Less stays only where the payment system has
         refunded more than was due, or where a change has made the order dearer after a refund."""
+        units = {
+            entry: entry.quantity - entry.cancelled - entry.credited for entry in self.order.lines
+        }
         stayed = sum(
-            entry.unit_price * (entry.quantity - entry.cancelled - entry.credited)
-            for entry in self.order.lines
+            entry.unit_price * kept + entry.tax * kept // entry.quantity
+            for entry, kept in units.items()
         ) + sum(each.fee for each in self.order.returns if each.credited)
         captured = sum(payment.captured for payment in self.order.payments)
         kept = sum(payment.kept for payment in self.order.payments)
