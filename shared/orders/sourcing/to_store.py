@@ -136,7 +136,7 @@ def _transfer(
 
 def _effects(order: Order, transfer: Transfer, taken: list[Taken]) -> tuple[Effect, ...]:
     """The units are reserved where they come from, within what the channel may take there, and
-    promised where they go."""
+    promised where they go. As those of any transfer they do not count as sold by the channel."""
     reserved = [
         replace(
             take(

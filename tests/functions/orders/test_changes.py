@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from functions.orders import api
 from shared.aws import dynamodb as tables
 from shared.aws.settings import table_name
-from shared.orders import store
+from shared.orders import model, store
 from tests.support import shop
 from tests.support.events import event
 from tests.support.requests import answered, paths, request
+from tests.support.shop import NOW
 
 Body = dict[str, Any]
 ADDRESS = {
@@ -351,3 +353,21 @@ def test_units_that_are_added_travel_with_an_offer_that_nobody_has_begun() -> No
     again = changed(picked, key="c-2", lines=[{"line_id": "1", "quantity": 4}])
     ships = [one for one in again["fulfillments"] if one["method"] == "ship"]
     assert [one["state"] for one in ships] == ["picked", "offered"]
+
+
+@pytest.mark.parametrize("begun", ["assigned", "labelled"])
+def test_nothing_is_added_to_a_parcel_that_somebody_has_begun(begun: str) -> None:
+    price = {"amount": 1000, "currency": "USD"}
+    line = {"line_id": "1", "sku": "C", "quantity": 2, "unit_price": price, "method": "ship"}
+    shop.stocked({"C": {"depot": 9}})
+    order = placed(lines=[line])
+    found = store.find(order["order_id"])
+    assert found is not None
+    (before,) = found.fulfillments
+    started = replace(before, assignee="ann")
+    if begun == "labelled":
+        started = replace(before, tracking="1Z9")
+    of = model.with_fulfillment(found, started)
+    assert store.commit(model.OrderChange(of, cause="test"), NOW, before=found) is None
+    more = changed({**order, "version": 2}, lines=[{"line_id": "1", "quantity": 3}])
+    assert len(more["fulfillments"]) == 2

@@ -10,7 +10,7 @@ from functions.orders import api, project_fulfillments
 from shared.aws.items import to_item
 from shared.orders import backorders, placing, store
 from shared.orders.contract import transfer_events
-from shared.orders.model import Order
+from shared.orders.model import Claim, Order
 from shared.orders.model.transfers import Transfer
 from shared.orders.store import transfers
 from tests.support import shop
@@ -231,20 +231,24 @@ def test_a_late_transfer_is_waited_for() -> None:
     assert deadline > late
 
 
+def claims(order_id: str) -> tuple[Claim, ...]:
+    found = store.find(order_id)
+    assert found is not None
+    return found.line("1").claims
+
+
 def test_a_review_before_the_announcement_keeps_the_promise() -> None:
     """The position of the store learns of the transfer from the stream, a moment later."""
-    draft = store.find(placed(line(2))["order_id"])
-    assert draft is not None
+    placed(line(2))
     position = shop.position("A", "denver")
     assert [row.quantity for row in position.expected] == [2]
     second = shop.order(
         "o2", shop.line("1", "A", 1, "pickup", location_id="denver", ship_to_store=True)
     )
     placing.place(second, shop.request("o2"), "web", datetime.now(UTC), lambda _: "{}")
+    placed_claims = claims("o2")
     backorders.review_supplies("A", "denver", datetime.now(UTC))
-    found = store.find("o2")
-    assert found is not None
-    assert [claim.quantity for claim in found.line("1").claims] == [1]
+    assert claims("o2") == placed_claims
     shop.laws()
 
 

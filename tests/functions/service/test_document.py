@@ -26,11 +26,10 @@ OPERATIONS = [
     for method, operation in methods.items()
 ]
 VERBS = (
-    "accept|assign|bind|buy|cancel|change|collect|erase|export|extend|find|get|hold|judge|list|merge|"
-    "open|"
-    "pack|pause|pay|"
-    "pick|ping|place|preview|promise|promote|publish|put|quote|ready|receive|record|reject|release|"
-    "request|resolve|return|roll|run|send|ship|start|stop|subscribe|suggest|unmerge|delete"
+    "accept|answer|assign|bind|buy|cancel|change|collect|delete|erase|export|extend|find|get|hold|"
+    "judge|list|merge|open|pack|pause|pay|pick|ping|place|preview|promise|promote|publish|put|quote|"
+    "ready|receive|record|reject|release|renew|request|resolve|return|roll|run|send|ship|start|stop|"
+    "subscribe|substitute|suggest|unmerge"
 )
 
 

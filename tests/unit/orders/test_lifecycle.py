@@ -16,6 +16,7 @@ from shared.orders.model import (
     Rejection,
     Report,
     Returned,
+    Taken,
     act_on_deadlines,
     advance,
     cancel,
@@ -30,6 +31,7 @@ from shared.orders.model import (
     take_back,
 )
 from shared.orders.model.paying import receive
+from shared.stock.model.limits import Limit
 from shared.stock.model.position import Effect
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 
@@ -575,3 +577,16 @@ def test_what_is_authorized_and_then_paid_is_charged_once() -> None:
     (payment,) = both.order.payments
     assert (payment.status, payment.authorized, payment.captured) == ("paid", 3000, 3000)
     assert refunds(both.order) == []
+
+
+def test_units_of_one_line_that_count_for_different_channels_stay_apart() -> None:
+    """A release takes units off the counters that they were added to."""
+    day = NOW + timedelta(days=2)
+    taken = Taken("1", 1, Limit(counters=("taken:a",)))
+    first = replace(parcel("S1"), lines=(taken,), deliver_by=day)
+    start = placed(order(line("1", "A", 3)), first)
+    same = offer(start, [first], NOW).order
+    assert [len(part.lines) for part in same.fulfillments] == [1]
+    assert same.fulfillments[0].lines[0].quantity == 2
+    other = replace(first, lines=(Taken("1", 1, Limit(counters=("taken:b",))),))
+    assert len(offer(start, [other], NOW).order.fulfillments) == 2
