@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from infra import openapi, problems
+from shared.aws import clients
 from shared.aws.clients import dynamodb
 from shared.schema import TABLES
 from shared.web.auth import SCOPES
@@ -152,6 +153,7 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
     shop.stocked({"A": {"denver": 50, "boulder": 20, "depot": 90}, "B": {"denver": 9, "omaha": 4}})
     shop.stocked({"TENT-2P": {"store-12": 9}, "STOVE-1": {"store-12": 9}})
     order = answered("orders", "place_order")
+    clients.client.cache_clear()  # every route reads by itself what the process keeps for a while
     dynamodb().meta.events.register("provide-client-params.dynamodb.*", keys_fit)
     return {
         "sku": "A",
