@@ -127,6 +127,8 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "receiveTransfer": ("forbidden", "invalid_transition"),
     "cancelTransfer": ("forbidden", "invalid_transition"),
     "getStockRules": ("not_found",),
+    "listBins": ("forbidden",),
+    "putBins": ("forbidden",),
     "openHold": ("forbidden", "out_of_stock"),
     "extendHold": ("forbidden", "hold_closed"),
     "bindHold": ("forbidden", "hold_closed", "conflict"),
@@ -152,7 +154,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "subscribeWebhook": ("forbidden", "conflict"),
 }
 CREATES = frozenset({"putLocation", "putProduct", "putPostalCodes"})
-LISTS = frozenset({"listPositions", "listMovements", "listProfileReads"})
+LISTS = frozenset({"listPositions", "listMovements", "listProfileReads", "listBins"})
 """Operations with an id in the path that answer without the resource: never 404."""
 IDEMPOTENT = frozenset(
     {
