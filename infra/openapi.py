@@ -42,6 +42,7 @@ AREA_OF_PATH = {
     "order-policy": "orders",
     "returns": "orders",
     "fulfillments": "orders",
+    "waves": "orders",
     "transfers": "orders",
     "carriers": "carriers",
     "parcels": "carriers",

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from functions.locations import bins
 from shared.availability.store.packs import lazy_confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
 from shared.documents import batches_of
 from shared.errors import NotFound, Refusal
-from shared.locations.store import find as find_location
 from shared.stock import store
-from shared.stock.contract.bins import BinAnswer, BinsAnswer, BinsChanged, BinsInput
 from shared.stock.contract.feed import RejectedEvent, Updates, UpdatesAnswer, event_of
 from shared.stock.contract.holds import BindInput, ExtendInput, HoldAnswer, HoldInput, hold_of
 from shared.stock.contract.positions import (
@@ -46,6 +45,7 @@ Cursor = Annotated[
 ]
 
 app = api()
+app.include_router(bins.router)
 
 
 @app.post(
@@ -147,55 +147,6 @@ def get_position(sku: SkuPath, location_id: LocationPath) -> OnePosition:
     if position is None:
         raise NotFound(f"{location_id} has no position of {sku}", sku=sku, location_id=location_id)
     return OnePosition.of(position, bin_name)
-
-
-@app.get(
-    "/v1/locations/<location_id>/bins",
-    operation_id="listBins",
-    security=needs("stock:read", "fulfillments:read"),
-    summary="List the bins of a location",
-    description="Returns the SKUs that have a bin at the location, ordered by SKU. Callers have "
-    "`stock:read` or work at the location.",
-)
-def list_bins(
-    location_id: LocationPath,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Number of bins on a page.")] = 500,
-    cursor: Cursor = None,
-) -> BinsAnswer:
-    _must_know(location_id, "stock:read")
-    rows, after = store.bins_page(location_id, limit, key_of(cursor, ID) if cursor else None)
-    return BinsAnswer(
-        location_id=location_id,
-        bins=[BinAnswer(sku=sku, bin=name) for sku, name in rows],
-        next_cursor=cursor_of(after) if after else None,
-    )
-
-
-@app.put(
-    "/v1/locations/<location_id>/bins",
-    operation_id="putBins",
-    security=needs("stock:write", "fulfillments:write"),
-    summary="Set the bins of a location",
-    description="Says for up to 500 SKUs where their units lie, so that waves are picked along "
-    "the shelves. A SKU may have its bin before it has units. SKUs that are not named keep "
-    "theirs, and the last writer wins. Callers have `stock:write` or work at the location.",
-)
-def put_bins(location_id: LocationPath, body: BinsInput) -> BinsChanged:
-    _must_know(location_id, "stock:write")
-    bins = body.by_sku()
-    if find_location(location_id) is None:
-        raise NotFound(f"there is no location {location_id}", location_id=location_id)
-    store.put_bins(location_id, bins)
-    removed = sum(name is None for name in bins.values())
-    return BinsChanged(location_id=location_id, set=len(bins) - removed, removed=removed)
-
-
-def _must_know(location_id: str, scope: str) -> None:
-    """Raises Forbidden unless the caller has ``scope``, which reaches every location, or works at
-    this one."""
-    caller = caller_of(app)
-    if scope not in caller.scopes:
-        caller.must_work_at(location_id)
 
 
 @app.get(

@@ -22,13 +22,13 @@ def stocked(fake_tables: None) -> None:
 
 def put(rows: dict[str, str | None], expected: int = 200, **more: Any) -> Body:
     body = {"bins": [{"sku": sku, "bin": name} for sku, name in rows.items()]}
-    status, answer = answered(handler(request("stock/put_bins", body=body, **more), None))
+    status, answer = answered(handler(request("locations/put_bins", body=body, **more), None))
     assert status == expected, answer
     return answer
 
 
 def listed(expected: int = 200, **more: Any) -> Body:
-    status, answer = answered(handler(request("stock/list_bins", **more), None))
+    status, answer = answered(handler(request("locations/list_bins", **more), None))
     assert status == expected, answer
     return answer
 
@@ -88,7 +88,7 @@ def test_500_bins_are_20_calls_and_the_pages_have_them_all() -> None:
 
 def test_bad_rows_are_named_and_nothing_is_set() -> None:
     rows = [{"sku": "A", "bin": "1"}, {"sku": "B", "bin": "2"}, {"sku": "A", "bin": None}]
-    status, answer = answered(handler(request("stock/put_bins", body={"bins": rows}), None))
+    status, answer = answered(handler(request("locations/put_bins", body={"bins": rows}), None))
     assert (status, paths(answer)) == (422, {"$.bins[0].sku", "$.bins[2].sku"})
     assert paths(put({"A": ""}, expected=422)) == {"$.bins[0].bin"}
     assert listed()["bins"] == []
