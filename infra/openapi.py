@@ -43,6 +43,7 @@ AREA_OF_PATH = {
     "returns": "orders",
     "fulfillments": "orders",
     "waves": "orders",
+    "punctuality": "orders",
     "transfers": "orders",
     "carriers": "carriers",
     "parcels": "carriers",

@@ -82,6 +82,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "recordArrival": FULFILLMENT,
     "runBatch": (),
     "startWave": ("forbidden", "not_found", "conflict"),
+    "getPunctuality": ("forbidden",),
     "getWave": ("forbidden", "conflict"),
     "pickWave": ("forbidden", "conflict"),
     "getWavePickList": ("forbidden", "conflict"),

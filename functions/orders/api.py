@@ -2,7 +2,16 @@
 of routing and availability that run the order router."""
 
 from functions.availability import promises
-from functions.orders import batches, fulfillments, orders, policy, returns, transfers, waves
+from functions.orders import (
+    batches,
+    fulfillments,
+    orders,
+    policy,
+    punctuality,
+    returns,
+    transfers,
+    waves,
+)
 from functions.routing import quotes, what_if
 from shared.web.api import api, serve
 
@@ -13,6 +22,7 @@ for resource in (
     batches,
     waves,
     fulfillments,
+    punctuality,
     transfers,
     policy,
     quotes,

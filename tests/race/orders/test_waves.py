@@ -26,7 +26,7 @@ def accepted(count: int) -> list[str]:
         buy(order_id, line("1", f"A{n % 4}", 1))
         changing.change(
             order_id,
-            lambda order, name=name: model.advance(order, name, "accept", NOW, "denver"),
+            partial(model.advance, fulfillment_id=name, action="accept", now=NOW, actor="x"),
             NOW,
             request=request(f"accept-{name}"),
             answer=answer,
