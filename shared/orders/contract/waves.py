@@ -136,7 +136,8 @@ def wave_answer(
             ToteAnswer(
                 tote=tote.number,
                 order_id=tote.order.order_id,
-                **dict(part_answer(tote.part, paused=tote.order.is_paused)),
+                # The answer is stored where no erasure looks for tracking numbers.
+                **dict(part_answer(tote.part, paused=tote.order.is_paused)) | {"tracking": None},
             )
             for tote in totes
         ],

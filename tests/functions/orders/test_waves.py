@@ -191,6 +191,16 @@ def test_what_was_not_found_is_rejected_and_the_rest_is_picked() -> None:
     assert rest[2]["fulfillment"]["fulfillment_id"] == three
 
 
+def test_a_wave_shows_no_tracking_numbers() -> None:
+    """An erasure removes them from the order, and does not know of the wave."""
+    name = accepted("1")
+    wave = begun()
+    path = f"/v1/fulfillments/{name}/ship"
+    assert call("ship_fulfillment", {"tracking": "1Z999"}, path)[0] == 200
+    assert read(wave)["totes"][0]["state"] == "shipped"
+    assert "1Z999" not in str(read(wave))
+
+
 def test_only_what_is_in_the_wave_is_picked_by_it() -> None:
     accepted("1")
     wave = begun()
