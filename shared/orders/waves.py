@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from shared.errors import Conflict, NotFound, Refusal
+from shared.errors import Busy, Conflict, NotFound, Refusal
 from shared.orders import changing, store
 from shared.orders.model import Order, serving
 from shared.orders.model.waves import Stop, Tote, Wave, is_free, take, walk
@@ -55,8 +55,8 @@ def begin(
     Each fulfillment is taken in a transaction of its own. A repetition of a request that died goes
     on with the candidates that were stored then, and keeps what it has got.
 
-    Raises KeyReused; Conflict when the wave gets nothing; what ``check`` raises about an order is
-    the reason why the wave does not get its fulfillments.
+    Raises KeyReused, Busy; Conflict when the wave gets nothing. What ``check`` raises about an
+    order is the reason why the wave does not get its fulfillments.
     """
     wave = waves.find(store.order_id_of_request(request)) or waves.add(new())
     request.check(wave.digest)
@@ -71,11 +71,14 @@ def begin(
         )
     text = answer(wave, _read(wave.wave_id, taken), refused)
     finished = waves.finish(wave, taken, text)
+    kept = finished.totes or () if finished else ()
     for name in taken:
         # A repetition at the same time has answered, and did not get this one.
-        if name not in (finished.totes or ()):
+        if name not in kept:
             _give_back(name, wave.wave_id, now, actor)
-    return finished.answer or text
+    if finished is None or finished.answer is None:
+        raise Busy(f"the wave {wave.wave_id} was begun twice at once")
+    return finished.answer
 
 
 def _take(

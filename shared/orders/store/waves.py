@@ -49,9 +49,9 @@ def add(wave: Wave) -> Wave:
     return _wave(refused.item) if refused and refused.item else wave
 
 
-def finish(wave: Wave, totes: tuple[str, ...], answer: str) -> Wave:
+def finish(wave: Wave, totes: tuple[str, ...], answer: str) -> Wave | None:
     """Stores what the wave has got and the answer; returns the wave as it is stored, by this or an
-    earlier repetition of the request."""
+    earlier repetition of the request. None when a repetition has dropped it."""
     update = Update()
     update.set("totes", list(totes))
     update.set("answer", zlib.compress(answer.encode(), 6))
@@ -59,9 +59,7 @@ def finish(wave: Wave, totes: tuple[str, ...], answer: str) -> Wave:
     update.require("attribute_exists(pk) AND attribute_not_exists(answer)")
     request = update.request(orders_table(), f"WAVE#{wave.wave_id}", "WAVE")
     tables.write("update_item", **request)
-    finished = find(wave.wave_id)
-    assert finished is not None
-    return finished
+    return find(wave.wave_id)
 
 
 def drop(wave: Wave) -> None:

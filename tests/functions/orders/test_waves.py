@@ -154,6 +154,23 @@ def test_a_request_that_died_goes_on_with_what_it_had(monkeypatch: pytest.Monkey
     assert names(begun(most=2)) == made[:2]
 
 
+def test_a_wave_that_a_repetition_has_dropped_gives_everything_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = accepted("1")
+    finish = waves.finish
+
+    def dropped(wave: Any, totes: Any, answer: str) -> Any:
+        waves.drop(wave)
+        return finish(wave, totes, answer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waves, "finish", dropped)
+        assert begun(expected=503)["code"] == "busy"
+    project(name)
+    assert names(begun()) == [name]
+
+
 def test_a_fulfillment_leaves_its_wave_when_its_work_is_taken_back() -> None:
     one, two = accepted("1"), accepted("2")
     wave = begun()
