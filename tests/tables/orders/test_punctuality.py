@@ -30,7 +30,9 @@ Change = tuple[Order, Order | None]
 
 
 @pytest.fixture(autouse=True)
-def places(fake_tables: None) -> None:
+def places(fake_tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    # moto cannot be read by one thread while another writes, as days that settle are.
+    monkeypatch.setattr(punctuality, "READERS", 1)
     for name in STORES:
         locations.put(shop.PLACES[name])
     locations.locations_cache.clear()
