@@ -42,6 +42,8 @@ AREA_OF_PATH = {
     "order-policy": "orders",
     "returns": "orders",
     "fulfillments": "orders",
+    "waves": "orders",
+    "punctuality": "orders",
     "transfers": "orders",
     "carriers": "carriers",
     "parcels": "carriers",

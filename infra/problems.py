@@ -84,6 +84,11 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "renewCode": ("forbidden", "conflict", "invalid_transition"),
     "recordArrival": FULFILLMENT,
     "runBatch": (),
+    "startWave": ("forbidden", "not_found", "conflict"),
+    "getPunctuality": ("forbidden",),
+    "getWave": ("forbidden", "conflict"),
+    "pickWave": ("forbidden", "conflict"),
+    "getWavePickList": ("forbidden", "conflict"),
     "recordNote": ("forbidden", "conflict"),
     "getReturn": ("forbidden",),
     "recordReturnScan": ("forbidden", "conflict", "invalid_transition"),
@@ -130,6 +135,8 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "receiveTransfer": ("forbidden", "invalid_transition"),
     "cancelTransfer": ("forbidden", "invalid_transition"),
     "getStockRules": ("not_found",),
+    "listBins": ("forbidden",),
+    "putBins": ("forbidden",),
     "openHold": ("forbidden", "out_of_stock"),
     "extendHold": ("forbidden", "hold_closed"),
     "bindHold": ("forbidden", "hold_closed", "conflict"),
@@ -155,7 +162,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "subscribeWebhook": ("forbidden", "conflict"),
 }
 CREATES = frozenset({"putLocation", "putProduct", "putPostalCodes"})
-LISTS = frozenset({"listPositions", "listMovements", "listProfileReads"})
+LISTS = frozenset({"listPositions", "listMovements", "listProfileReads", "listBins"})
 """Operations with an id in the path that answer without the resource: never 404."""
 IDEMPOTENT = frozenset(
     {
@@ -172,6 +179,8 @@ IDEMPOTENT = frozenset(
         "renewCode",
         "recordArrival",
         "runBatch",
+        "startWave",
+        "pickWave",
         "recordNote",
         "recordReturnScan",
         "receiveReturn",

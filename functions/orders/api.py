@@ -2,7 +2,16 @@
 of routing and availability that run the order router."""
 
 from functions.availability import promises
-from functions.orders import batches, fulfillments, orders, policy, returns, transfers
+from functions.orders import (
+    batches,
+    fulfillments,
+    orders,
+    policy,
+    punctuality,
+    returns,
+    transfers,
+    waves,
+)
 from functions.routing import quotes, what_if
 from shared.web.api import api, serve
 
@@ -11,7 +20,9 @@ for resource in (
     orders,
     returns,
     batches,
+    waves,
     fulfillments,
+    punctuality,
     transfers,
     policy,
     quotes,

@@ -7,7 +7,7 @@ from functions.orders.fulfillments import WRITE, at_location, shipping, stepping
 from functions.orders.requests import Decide, change_order
 from shared.errors import Refusal
 from shared.orders import offers, store
-from shared.orders.contract.batches import BatchAction, BatchAnswer, BatchInput, BatchResult
+from shared.orders.contract.batches import BatchAction, BatchAnswer, BatchInput, BatchResult, Step
 from shared.orders.contract.fulfillments import ShipInput
 from shared.orders.model import serving
 from shared.web.api import caller_of, request_of, routes
@@ -31,32 +31,40 @@ def run_batch(body: BatchInput) -> BatchAnswer:
     caller, request = caller_of(router), request_of(router)
     return BatchAnswer(
         results=[
-            _result(action, caller, _request_of_action(request, number))
+            take_step(
+                action.fulfillment_id,
+                action.action,
+                _decision(action),
+                caller,
+                request_of_action(request, number),
+            )
             for number, action in enumerate(body.actions)
         ]
     )
 
 
-def _request_of_action(request: Request, number: int) -> Request:
+def request_of_action(request: Request, number: int) -> Request:
     """The request of one action: it is answered once, like one that comes alone."""
     return Request.of(request.name, str(number), "POST", request.digest, None)
 
 
-def _result(action: BatchAction, caller: Caller, request: Request) -> BatchResult:
-    name = action.fulfillment_id
-    decide = at_location(_decision(action), name, caller)
+def take_step(
+    name: str, step: Step, decide: Decide, caller: Caller, request: Request
+) -> BatchResult:
+    """The result of a step of the fulfillment ``name``, at whose location the caller must work."""
+    decide = at_location(decide, name, caller)
     try:
         order = change_order(store.order_of_fulfillment(name), decide, caller, request)
     except Refusal as refusal:
         return BatchResult(
             fulfillment_id=name,
-            action=action.action,
+            action=step,
             status=int(refusal.status),
             problem=json.loads(problem(refusal)),
         )
     return BatchResult(
         fulfillment_id=name,
-        action=action.action,
+        action=step,
         status=int(HTTPStatus.OK),
         fulfillment=next(one for one in order.fulfillments if one.fulfillment_id == name),
     )

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from functions.orders.requests import FulfillmentPath, readable_order
+from functions.orders.requests import FulfillmentPath, WavePath, readable_order
 from shared.carriers.model import Label
-from shared.catalog import store as catalog
+from shared.catalog.store import titles
 from shared.errors import Gone, NotFound
 from shared.locations import store as locations
 from shared.locations.model import Location
-from shared.orders import papers, store
+from shared.orders import papers, store, waves
 from shared.orders.contract.labels import LabelAnswer, LabelInput, label_answer
 from shared.orders.labels import LabelWish, buy_label
 from shared.orders.model import UNPICKED, Fulfillment, FulfillmentState, Order
@@ -107,7 +107,7 @@ def packing_slip(fulfillment_id: FulfillmentPath) -> Response[Any]:
     order, part = _own_part(fulfillment_id)
     skus = {held.sku for held in part.lines}
     location, recipient = _location(part.location_id), order.contacts.ship_to
-    content = papers.packing_slip(order, part, location, recipient, _titles(skus))
+    content = papers.packing_slip(order, part, location, recipient, titles(skus))
     return document_answer(PDF, content)
 
 
@@ -140,7 +140,27 @@ def pick_list(
         if caller.sees(pick.channel)
     ]
     skus = {held.sku for pick in picks for held in pick.fulfillment.lines}
-    return document_answer(PDF, papers.pick_list(location, picks, _titles(skus)))
+    return document_answer(PDF, papers.pick_list(location, picks, titles(skus)))
+
+
+@router.get(
+    "/v1/waves/<wave_id>/pick-list",
+    operation_id="getWavePickList",
+    security=READ,
+    summary="Print the walk of a wave",
+    description="What is taken from each bin, in the order of the walk, and the tote that it goes "
+    "into; then the totes with the barcodes of their fulfillments. What is picked already is left "
+    "out. In the language of the location, where the caller must work.",
+    responses=document_of("The pick list of the wave.", PDF),
+)
+def wave_pick_list(wave_id: WavePath) -> Response[Any]:
+    caller, wave = caller_of(router), waves.find(wave_id)
+    caller.must_work_at(wave.location_id)
+    location = _location(wave.location_id)
+    totes = waves.totes(wave, caller.sees)
+    stops = waves.stops(wave, totes)
+    content = papers.wave_list(location, wave, totes, stops, titles(stop.sku for stop in stops))
+    return document_answer(PDF, content)
 
 
 def _own_part(fulfillment_id: str) -> tuple[Order, Fulfillment]:
@@ -157,7 +177,3 @@ def _location(location_id: str) -> Location:
     if location is None:
         raise NotFound(f"there is no location {location_id}", location_id=location_id)
     return location
-
-
-def _titles(skus: set[str]) -> dict[str, str]:
-    return {sku: product.title for sku, product in catalog.products(sorted(skus)).items()}

@@ -1,8 +1,8 @@
 """Project changes of orders and transfers (a DynamoDB stream): rows of pick lists, the results of
 picks, purchases and returns in the buyer's timeline, what new orders ship (the demand that routing
-learns from), the rows by which orders are found, events of carriers that came before their parcels
-were shipped, transfers as expected supply of the receiver, and those that their order no longer
-waits for."""
+learns from), how well locations keep their times, the rows by which orders are found, events of
+carriers that came before their parcels were shipped, transfers as expected supply of the receiver,
+and those that their order no longer waits for."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from shared.availability.model.confidence import PickOutcome
 from shared.availability.store import confidence
 from shared.aws.items import from_item
-from shared.orders import buyers, demand, parcels, searching, sending, store
+from shared.orders import buyers, demand, parcels, punctuality, searching, sending, store
 from shared.orders.model import Order
 from shared.orders.model.picking import Pick, pick_results
 from shared.orders.model.transfers import Transfer
@@ -67,6 +67,7 @@ def _project_order(order: Order, before: Order | None) -> None:
     record_picks(pick_results(before, order))
     buyers.record_in_timeline(order, before)
     demand.record_order(order, before, datetime.now(UTC))
+    punctuality.record_order(order, before, datetime.now(UTC))
     parcels.hear_early(order, before, datetime.now(UTC))
     searching.index_order(order, before)
     sending.release_unclaimed(order, before, datetime.now(UTC))

@@ -23,6 +23,7 @@ LOCATION_PAGE = rf"[a-z_]{{1,20}}\n{INSTANT}#{ID}\n{ID}(#{ID})?"
 
 OrderPath = Annotated[Id, Path(description="The id of the order.")]
 FulfillmentPath = Annotated[Id, Path(description="The id of the fulfillment.")]
+WavePath = Annotated[Id, Path(description="The id of the wave.")]
 Cursor = Annotated[
     str | None,
     Query(description="`next_cursor` of the previous page; leave it out for the first page."),

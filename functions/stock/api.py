@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from functions.locations import bins
 from shared.availability.store.packs import lazy_confidence
 from shared.aws.settings import setting
 from shared.aws.sqs import MOST_BYTES, send
@@ -44,6 +45,7 @@ Cursor = Annotated[
 ]
 
 app = api()
+app.include_router(bins.router)
 
 
 @app.post(
@@ -141,10 +143,10 @@ def list_positions(
     "shows every write that was answered before.",
 )
 def get_position(sku: SkuPath, location_id: LocationPath) -> OnePosition:
-    position = store.position(sku, location_id)
+    position, bin_name = store.position_and_bin(sku, location_id)
     if position is None:
         raise NotFound(f"{location_id} has no position of {sku}", sku=sku, location_id=location_id)
-    return OnePosition.of(position)
+    return OnePosition.of(position, bin_name)
 
 
 @app.get(

@@ -206,6 +206,7 @@ class Orders(Stack):
         data.let(carriers, schema.ORDERS, *READ, *WRITE, *DELETE)
         for read in (schema.CATALOG, schema.CONFIG):
             data.let(carriers, read, *READ)
+        data.let(carriers, schema.STOCK, "dynamodb:BatchGetItem")  # the bins of a walk
         secrets = [keys.secret_arn, identity_key.secret_arn]
         carriers.allow(["secretsmanager:GetSecretValue"], secrets)
         objects = [data.labels.arn_for_objects("*")]

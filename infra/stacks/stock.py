@@ -159,7 +159,8 @@ class Stock(Stack):
             description="the API of stock and holds",
             environment={"NORAIN_FEED_QUEUE": feed.queue.queue_url},
         )
-        data.let(self.api, schema.STOCK, *READ, *WRITE, *DELETE)
+        # Bins are set in batches.
+        data.let(self.api, schema.STOCK, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
         data.let(self.api, schema.CONFIG, *READ, *WRITE)
         data.let(self.api, schema.CATALOG, *READ)
         data.let(self.api, schema.AVAILABILITY, *READ)  # the confidence in a count

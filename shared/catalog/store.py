@@ -48,6 +48,11 @@ def products(skus: Iterable[str], *, consistent: bool = False) -> dict[str, Prod
     return {item["sku"]: product_of_item(item) for item in items.values()}
 
 
+def titles(skus: Iterable[str]) -> dict[str, str]:
+    """The titles of the existing products among ``skus``, by SKU."""
+    return {sku: product.title for sku, product in products(sorted(set(skus))).items()}
+
+
 def variants(skus: Iterable[str]) -> dict[str, list[Variant]]:
     """The other products of the same group by SKU, from at most MAX_VARIANTS products of the group.
     A product without a group has no entry. Takes one call for the groups and one per group."""

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from shared.addresses import Address
 from shared.carriers import paper
 from shared.locations.model import Language, Location
-from shared.orders.model import Fulfillment, Order
+from shared.orders.model import UNPICKED, Fulfillment, Order
+from shared.orders.model.waves import Stop, Tote, Wave
 from shared.orders.store import PickRow
 
 Titles = Mapping[str, str]
@@ -27,6 +28,9 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "due": "Due",
         "parcel": "Parcel",
         "nothing": "Nothing to pick.",
+        "bin": "Bin",
+        "totes": "Totes",
+        "tote": "Tote",
     },
     "de": {
         "packing_slip": "Lieferschein",
@@ -42,6 +46,9 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "due": "Fällig",
         "parcel": "Paket",
         "nothing": "Nichts zu kommissionieren.",
+        "bin": "Lagerplatz",
+        "totes": "Behälter",
+        "tote": "Behälter",
     },
     "fr": {
         "packing_slip": "Bon de livraison",
@@ -57,6 +64,9 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "due": "Échéance",
         "parcel": "Colis",
         "nothing": "Rien à prélever.",
+        "bin": "Emplacement",
+        "totes": "Bacs",
+        "tote": "Bac",
     },
     "es": {
         "packing_slip": "Albarán",
@@ -72,6 +82,9 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "due": "Vence",
         "parcel": "Paquete",
         "nothing": "Nada que recoger.",
+        "bin": "Ubicación",
+        "totes": "Cubetas",
+        "tote": "Cubeta",
     },
 }
 MOST_ROWS = 100
@@ -131,4 +144,40 @@ def pick_list(location: Location, picks: Sequence[PickRow], titles: Titles) -> b
         paper.barcode(pdf, part.fulfillment_id, height=9, width=80)
         rows = [(held.sku, titles.get(held.sku, ""), str(held.quantity)) for held in part.lines]
         paper.table(pdf, (words["sku"], words["article"], words["units"]), rows, (3, 6, 2))
+    return paper.bytes_of(pdf)
+
+
+def wave_list(
+    location: Location, wave: Wave, totes: Sequence[Tote], stops: Sequence[Stop], titles: Titles
+) -> bytes:
+    """The walk of a wave along the bins, then its totes, each with the barcode of its fulfillment.
+    Only what is not picked yet."""
+    words = WORDS[location.language]
+    pdf = paper.new_document(words["pick_list"], location.language)
+    paper.text(pdf, f"{words['pick_list']}: {location.name}", 18, bold=True)
+    begun = wave.begun_at.astimezone(ZoneInfo(location.time_zone))
+    paper.text(pdf, "   ".join(filter(None, (f"{begun:%Y-%m-%d %H:%M}", wave.assignee))))
+    paper.barcode(pdf, wave.wave_id, height=9, width=80)
+    rows = []
+    for stop in stops:
+        units = [row for row in stop.units if not row.picked]
+        if units:
+            article = titles.get(stop.sku, "")
+            total = str(sum(row.quantity for row in units))
+            each = ", ".join(f"{row.quantity} > {row.tote}" for row in units)
+            rows.append((stop.bin_name or "-", stop.sku, article, total, each))
+    if not rows:
+        paper.text(pdf, words["nothing"])
+        return paper.bytes_of(pdf)
+    header = tuple(words[name] for name in ("bin", "sku", "article", "units", "totes"))
+    paper.table(pdf, header, rows, (3, 3, 6, 2, 4))
+    for tote in totes:
+        if tote.part.state not in UNPICKED:
+            continue
+        if pdf.get_y() > pdf.h - 40:
+            pdf.add_page()
+        paper.rule(pdf)
+        name = f"{words['tote']} {tote.number}   {words['parcel']} {tote.part.fulfillment_id}"
+        paper.text(pdf, name, bold=True)
+        paper.barcode(pdf, tote.part.fulfillment_id, height=9, width=80)
     return paper.bytes_of(pdf)

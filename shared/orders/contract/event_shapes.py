@@ -100,7 +100,9 @@ class Assigned(OfFulfillment):
     """Somebody does the work of the fulfillment."""
 
     assignee: str | None = None
-    """The person; absent when the work was taken back."""
+    """The person; absent when the work was taken back, or a wave is for nobody in particular."""
+    wave_id: str | None = None
+    """The wave in which the fulfillment is picked, when it was taken into one."""
 
 
 class Arrived(OfFulfillment):

@@ -95,6 +95,8 @@ class FulfillmentPart(Answer):
     """Other locations that may accept it; the first one to accept gets it."""
     assignee: str | None = None
     """The person who does the work."""
+    wave_id: str | None = None
+    """The wave in which it is picked."""
     code: str | None = None
     """The code that the shopper says when collecting the goods; for callers who may read orders."""
     arrived_at: Instant | None = None
@@ -135,6 +137,7 @@ def part_answer(
         tracking=fulfillment.tracking,
         rivals=list(fulfillment.rivals) or None,
         assignee=fulfillment.assignee,
+        wave_id=fulfillment.wave,
         code=fulfillment.code if code else None,
         arrived_at=fulfillment.arrived_at if fulfillment.is_open else None,
         delivered_at=fulfillment.delivered_at,

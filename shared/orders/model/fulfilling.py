@@ -107,6 +107,8 @@ def advance(
             effects.append(Effect(held.sku, part.location_id, -held.quantity, -held.quantity))
     event = f"fulfillment.{state}"
     detail = fulfillment_detail(advanced) | ({"code": code} if code else {})
+    if action == "accept" and part.deadline is not None:
+        detail["answer_by"] = rfc3339(part.deadline)
     order = with_entry(order, now, event, actor, detail)
     if state in HANDED_OVER:
         order = balance(order, now, "handed over", terms=terms)

@@ -168,6 +168,8 @@ class Fulfillment:
     """How often the address or the service has changed: a label is for one of them."""
     assignee: str | None = None
     """The person who does the work."""
+    wave: str | None = None
+    """The wave (waves.py) in which it is picked."""
     code: str | None = None
     """What the shopper is told when the goods are ready, and says when collecting them."""
     arrived_at: datetime | None = None

@@ -23,14 +23,14 @@ WAITS = timedelta(minutes=10)
 def assign(
     order: Order, fulfillment_id: str, assignee: str | None, now: datetime, actor: str
 ) -> OrderChange:
-    """Give the work of an open fulfillment to a person; None takes it back.
+    """Give the work of an open fulfillment to a person; None takes it back, also out of its wave.
 
     Raises InvalidTransition when nothing remains to be done.
     """
     part = order.fulfillment(fulfillment_id)
     if not part.is_open:
         raise InvalidTransition("assign", part.state, [])
-    changed = replace(part, assignee=assignee)
+    changed = replace(part, assignee=assignee, wave=part.wave if assignee else None)
     order = with_fulfillment(order, changed)
     detail = fulfillment_detail(changed) | ({"assignee": assignee} if assignee else {})
     order = with_entry(order, now, "fulfillment.assigned", actor, detail)

@@ -39,11 +39,15 @@ class Moves:
 
 def plan_improvement(order: Order, inputs: Inputs, now: datetime) -> OrderChange | Needs | None:
     """Move unpicked units when that saves at least what the policy asks for (``offers.saving``) and
-    no line arrives later than it was promised. None when everything stays where it is."""
+    no line arrives later than it was promised. What is in a wave stays, because a person is on the
+    way to it. None when everything stays where it is."""
     unpicked = [
         part
         for part in order.fulfillments
-        if part.state in UNPICKED and part.method == "ship" and not part.rivals
+        if part.state in UNPICKED
+        and part.method == "ship"
+        and not part.rivals
+        and part.wave is None
     ]
     if not unpicked or any(line.unassigned for line in order.lines):
         return None

@@ -8,6 +8,8 @@
     pk ORDER#<order_id>   sk FUL#<fulfillment_id>   a row of a pick list, projected from the order
                              ... #<location_id>     the same for a rival that may accept it
     pk ORDER#<order_id>   sk LABEL#<reference>      the purchase of a carrier's label (labels.py)
+    pk WAVE#<wave_id>     sk WAVE                   fulfillments that are picked together (waves.py)
+    pk PUNCTUAL#<day>…    sk FUL#…, LATE, SUMS      what counts on a day (punctuality.py)
     pk TRACKING#<hash>    sk PARCEL#<fulfillment_id>, EARLY#<digest>   parcels by tracking number,
                                                     and events before shipment (tracking.py)
     pk IDEM#<name>        sk IDEM                   an answered request, kept for 30 days

@@ -54,10 +54,12 @@ class OnePosition(PositionAnswer):
 
     sku: str
     """The SKU."""
+    bin: str | None = None
+    """Where the units lie at the location; absent when nobody has said so."""
 
     @classmethod
-    def of(cls, position: Position) -> "OnePosition":
-        return cls(sku=position.sku, **_fields(position))
+    def of(cls, position: Position, bin_name: str | None = None) -> "OnePosition":
+        return cls(sku=position.sku, bin=bin_name, **_fields(position))
 
 
 def _fields(position: Position) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     pk SKU#<sku>        sk LOC#<location>                 a position
     pk SKU#<sku>        sk MOVE#<location>#<version>      the ledger: one row per write of it
+    pk BINS#<location>  sk BIN#<sku>                      where the units of a position lie
     pk HOLD#<hold_id>   sk HOLD                           a hold
     pk EVENT#<source>#<digest of the id>   sk EVENT       a movement without sequence was applied
     pk SKIPPED#…        sk <as_of>#<sequence>#…           counts that changed nothing, packed

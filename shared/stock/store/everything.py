@@ -1,5 +1,6 @@
 """The names of this package that other areas use."""
 
+from shared.stock.store.bins import bins_of, bins_page, put_bins
 from shared.stock.store.effects import commit_effects, effect_parts, shortage
 from shared.stock.store.feeds import applied_movements, apply_batch, apply_events, left_out
 from shared.stock.store.holds import (
@@ -18,7 +19,13 @@ from shared.stock.store.holds import (
 )
 from shared.stock.store.ledgers import ledger_item, ledger_rows, movements_page, put_ledger_rows
 from shared.stock.store.notes import skipped_counts
-from shared.stock.store.position_reads import position, positions, positions_of, positions_page
+from shared.stock.store.position_reads import (
+    position,
+    position_and_bin,
+    positions,
+    positions_of,
+    positions_page,
+)
 from shared.stock.store.rows import (
     LEDGER_KEPT,
     SHARDS,
@@ -40,6 +47,8 @@ __all__ = [
     "apply_batch",
     "apply_events",
     "bind_hold",
+    "bins_of",
+    "bins_page",
     "check_claim",
     "commit_effects",
     "convert_part",
@@ -60,10 +69,12 @@ __all__ = [
     "movements_page",
     "open_hold",
     "position",
+    "position_and_bin",
     "position_of_item",
     "positions",
     "positions_of",
     "positions_page",
+    "put_bins",
     "put_ledger_rows",
     "release_hold",
     "row_item",

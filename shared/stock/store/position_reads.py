@@ -8,6 +8,7 @@ from shared.aws.dynamodb import Key
 from shared.aws.items import to_item
 from shared.stock.model.position import Position, PositionKey
 from shared.stock.store import slots
+from shared.stock.store.bins import bin_key
 from shared.stock.store.rows import position_of_item, stock_table
 
 
@@ -15,6 +16,17 @@ def position(sku: str, location_id: str, *, consistent: bool = True) -> Position
     """The position, or None when it does not exist."""
     item = tables.get(stock_table(), f"SKU#{sku}", f"LOC#{location_id}", consistent=consistent)
     return _whole(item) if item else None
+
+
+def position_and_bin(sku: str, location_id: str) -> tuple[Position | None, str | None]:
+    """The position and its bin, each None when it does not exist: one call, strongly consistent."""
+    place = Key(stock_table(), f"SKU#{sku}", f"LOC#{location_id}")
+    at = bin_key(sku, location_id)
+    items = tables.get_many([place, at], consistent=True)
+    return (
+        _whole(items[place]) if place in items else None,
+        items[at]["bin"] if at in items else None,
+    )
 
 
 def positions(sku: str) -> Iterator[Position]:

@@ -5,6 +5,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +16,8 @@ import pytest
 from infra import openapi, problems
 from shared.aws import clients
 from shared.aws.clients import dynamodb
+from shared.orders.model.waves import Wave
+from shared.orders.store import waves
 from shared.schema import TABLES
 from shared.web.auth import SCOPES
 from shared.web.cursor import cursor_of
@@ -173,7 +176,15 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "webhook_id": "none",
         "provider": "easypost",
         "what_if_id": _what_if(),
+        "wave_id": _wave(order["fulfillments"][0]["fulfillment_id"]),
     }
+
+
+def _wave(fulfillment_id: str) -> str:
+    """The id of one that got the fulfillment, which has been taken back since."""
+    wave = Wave("w1", "denver", None, datetime.now(UTC), (fulfillment_id,), 1, "digest")
+    waves.finish(waves.add(wave), wave.candidates, "{}")
+    return wave.wave_id
 
 
 def _what_if() -> str:
