@@ -34,7 +34,7 @@ def candidates(location_id: str, sees: Callable[[str], bool]) -> tuple[str, ...]
         names += [
             row.fulfillment.fulfillment_id
             for row in page.picks
-            if is_free(row.fulfillment) and not row.pauses and sees(row.channel)
+            if is_free(row.fulfillment) and not (row.pauses or row.rests) and sees(row.channel)
         ]
         after = page.after
         if after is None or len(names) >= MOST_CANDIDATES:

@@ -134,7 +134,7 @@ def _same_parcel(order: Order, parcel: Parcel) -> Fulfillment | None:
             part.location_id == parcel.location_id
             and part.method == parcel.method
             and (part.state == "offered" or (part.state == "accepted" and parcel.accepted))
-            and not (part.rivals or parcel.rivals or part.assignee or part.tracking)
+            and not (part.rivals or parcel.rivals or part.assignee or part.wave or part.tracking)
             and _no_later(parcel, part)
             and _same_counters(parcel, part)
         ):
