@@ -2,13 +2,22 @@
 of routing and availability that run the order router."""
 
 from functions.availability import promises
-from functions.orders import batches, fulfillments, orders, policy, returns, transfers
+from functions.orders import (
+    batches,
+    fulfillments,
+    orders,
+    policy,
+    return_candidates,
+    returns,
+    transfers,
+)
 from functions.routing import quotes, what_if
 from shared.web.api import api, serve
 
 app = api()
 for resource in (
     orders,
+    return_candidates,
     returns,
     batches,
     fulfillments,

@@ -240,6 +240,25 @@ def act_on_returns(order: Order, now: datetime, remind: timedelta) -> Order:
     return order
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """``units`` of a line that can be returned ``until`` the window closes, later by goodwill."""
+
+    order: Order
+    line: Line
+    units: int
+    until: datetime
+
+
+def candidates(order: Order, terms: ReturnTerms = RETURN_TERMS) -> tuple[Candidate, ...]:
+    """The lines of the order with units that can be returned."""
+    return tuple(
+        Candidate(order, line, units, _handed_over_at(order, line.line_id) + terms.window)
+        for line in order.lines
+        if (units := returnable(order, line)) > 0
+    )
+
+
 def returnable(order: Order, line: Line) -> int:
     """Units of the line that were handed over and are neither returned, kept, nor expected back."""
     claimed = sum(
