@@ -170,6 +170,7 @@ IDEMPOTENT = frozenset(
         "recordReturnScan",
         "receiveReturn",
         "judgeReturn",
+        "recordRefurbished",
         "cancelReturn",
         "changeOrder",
         "returnOrder",

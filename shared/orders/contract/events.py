@@ -38,6 +38,7 @@ from shared.orders.contract.event_shapes import (
     Repromised,
     ReturnInspected,
     ReturnReceived,
+    ReturnRefurbished,
     Waiting,
 )
 from shared.orders.model import (
@@ -147,11 +148,15 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "A location has the goods of a return; they are not inspected yet.",
     ),
     "return.inspected": (ReturnInspected, "The goods of a return are inspected."),
+    "return.refurbished": (
+        ReturnRefurbished,
+        "Units that were refurbished or held back are on sale, or damaged for good.",
+    ),
     "return.cancelled": (OfReturn, "The shopper keeps and pays for the goods."),
     "return.expired": (OfReturn, "The goods of a return did not come in time."),
     "return.late": (
         OfReturn,
-        "Goods are under way, or wait to be inspected, for too long: a daily reminder.",
+        "Goods are under way, wait to be inspected, or stay unsold for too long: a daily reminder.",
     ),
     "refund.due": (RefundDue, "Money is due back to the shopper."),
 }
