@@ -36,7 +36,7 @@ from shared.errors import Busy
 from shared.locations.store import point_of_postal_code
 from shared.orders import store
 from shared.orders.model import Order, OrderEntry, erased
-from shared.orders.model.erased import Person
+from shared.orders.model.erased import Guest, Person
 from shared.orders.store import labels
 from shared.routing.model.erased import erased_stub
 from shared.stock import store as stock
@@ -53,8 +53,9 @@ EVENT = "order.erased"
 Row = Mapping[str, Any]
 
 
-def erase(order_id: str, person: Person, now: datetime) -> bool:
-    """Erase the person from an order; False when it is no order of the person. Raises Busy."""
+def erase(order_id: str, person: Person | Guest, now: datetime, actor: str = "norain") -> bool:
+    """Erase the person from an order; False when it is no order of the person. The history says
+    which ``actor`` did it. An erasure that broke off is done again from the start. Raises Busy."""
     for _ in tables.attempts():
         rows = list(
             tables.query(
@@ -73,14 +74,15 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
         _erase_beside(order, document, rows, person, now)
         pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
         tables.delete_many(store.orders_table(), pieces[ROOM:])
-        parts = [_order_part(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
+        entry = OrderEntry(now, EVENT, actor)
+        parts = [_order_part(order, document, rows, person, entry), *map(_delete, pieces[:ROOM])]
         if not tables.transact(parts):
             return True
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
 def _erase_beside(
-    order: Order, document: Row, rows: Iterable[Row], person: Person, now: datetime
+    order: Order, document: Row, rows: Iterable[Row], person: Person | Guest, now: datetime
 ) -> None:
     """Rewrite the past, pick rows, answers and hold of the order without the person."""
     parts: list[Part] = []
@@ -124,7 +126,11 @@ def _past(row: Row) -> dict[str, Any]:
 
 
 def _order_part(
-    order: Order, document: Row, rows: Collection[Row], person: Person, now: datetime
+    order: Order,
+    document: Row,
+    rows: Collection[Row],
+    person: Person | Guest,
+    entry: OrderEntry,
 ) -> Part:
     cleared = erased.without_person(order)
     is_open = order.deadline is not None
@@ -133,7 +139,6 @@ def _order_part(
         point = point_of_postal_code(place.country, place.postal_code)
         place = replace(place, latitude=point[0], longitude=point[1]) if point else place
     place = erased.region_of(place, is_open=is_open)
-    entry = OrderEntry(now, EVENT, "norain")
     item = {
         **document,
         "buyer": {"profile_id": person.pseudonym},

@@ -336,6 +336,15 @@ class OfReturn(OfOrder):
     """The order of the goods that the shopper takes instead."""
 
 
+class ReturnLabelled(OfReturn):
+    """The shopper can send the goods."""
+
+    carrier: Words | None = None
+    """The carrier."""
+    tracking: Words | None = None
+    """The carrier's tracking number."""
+
+
 class InspectedPart(RestockedPart):
     """What an inspection has found about units."""
 

@@ -37,6 +37,7 @@ from shared.orders.contract.event_shapes import (
     Reported,
     Repromised,
     ReturnInspected,
+    ReturnLabelled,
     ReturnReceived,
     ReturnRefurbished,
     Waiting,
@@ -141,6 +142,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "release.due": (OfPayment, "The order does not need the rest of an authorization."),
     "return.received": (ReturnReceived, "A location has received returned units."),
     "return.authorized": (OfReturn, "A return is authorized; its goods are expected."),
+    "return.labelled": (ReturnLabelled, "A carrier's label was bought for the goods of a return."),
     "return.kept": (OfReturn, "The shopper is refunded and keeps the goods."),
     "return.scanned": (OfReturn, "The carrier has the goods of a return."),
     "return.arrived": (

@@ -155,6 +155,10 @@ class ReturnAnswer(Answer):
     """The order of the goods that the shopper takes instead."""
     deadline: Instant | None = None
     """When the authorization expires, or somebody is reminded."""
+    carrier: str | None = None
+    """The carrier of the label that was bought."""
+    tracking: str | None = None
+    """The tracking number of the label."""
     unsold: list[UnsoldAnswer] | None = None
     """Units that are not on sale yet: to be refurbished, or held back."""
     allowed: list[str]
@@ -177,6 +181,8 @@ def return_answer(order: Order, each: Return) -> ReturnAnswer:
         photos=list(each.photos) or None,
         exchange_order_id=each.exchange_order_id,
         deadline=each.deadline,
+        carrier=each.carrier,
+        tracking=each.tracking,
         unsold=[
             UnsoldAnswer(line_id=row.line_id, quantity=row.quantity, owner=row.owner)
             for row in each.unsold or ()

@@ -56,6 +56,16 @@ class Person:
         return buyer.profile_id in self.members
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A person without a profile, known to one order alone: the one that is erased."""
+
+    pseudonym: str
+
+    def bought(self, buyer: Buyer) -> bool:
+        return buyer == Buyer()
+
+
 def is_erased(order: Order) -> bool:
     return (order.buyer.profile_id or "").startswith(PSEUDONYM)
 
@@ -83,7 +93,7 @@ def without_person(order: Order) -> Order:
 
 def _return_without_person(each: Return) -> Return:
     lines = tuple(replace(row, reason=WORD) for row in each.lines)
-    return replace(each, photos=(), lines=lines)
+    return replace(each, photos=(), lines=lines, tracking=None)
 
 
 def without_tracking(part: Fulfillment) -> Fulfillment:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from shared.carriers.model import CarrierStatus
 from shared.errors import Conflict, InvalidTransition, NotFound
 from shared.instants import rfc3339
 from shared.orders.model.balancing import balance
@@ -46,7 +47,7 @@ Outcome = Literal["sellable", "damaged", "refurbish"]
 MOST_RETURNS = 50
 """Returns of one order; each takes some 300 bytes of its document."""
 ALLOWED: Mapping[ReturnState, tuple[str, ...]] = {
-    "authorized": ("cancel", "receive", "scan"),
+    "authorized": ("cancel", "label", "receive", "scan"),
     "scanned": ("receive",),
     "received": ("inspect",),
 }
@@ -77,6 +78,8 @@ class ReturnTerms:
 
 
 RETURN_TERMS = ReturnTerms()
+UNDER_WAY: frozenset[CarrierStatus] = frozenset({"in_transit", "out_for_delivery", "delivered"})
+"""What a carrier reports of a parcel that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,36 @@ def scan(
     if scanned.refund_on == "scan":
         order = _credited(order, scanned, now)
     return OrderChange(order, cause="return.scanned")
+
+
+def labelled(
+    order: Order, return_id: str, carrier: str, tracking: str, now: datetime, actor: str
+) -> OrderChange:
+    """A label was bought for the return.
+
+    Raises InvalidTransition once the carrier has the goods.
+    """
+    before = return_of(order, return_id)
+    check_step(before, "label")
+    after = replace(before, carrier=carrier, tracking=tracking)
+    detail = return_detail(after) | {"carrier": carrier, "tracking": tracking}
+    order = with_entry(with_return(order, after), now, "return.labelled", actor, detail)
+    return OrderChange(order, cause="return.labelled")
+
+
+def follow_return(
+    order: Order,
+    return_id: str,
+    status: CarrierStatus,
+    now: datetime,
+    actor: str,
+    terms: ReturnTerms = RETURN_TERMS,
+) -> OrderChange | None:
+    """Record what the carrier reports of the parcel of a return: its first report that it has the
+    parcel scans the return. None when the report changes nothing."""
+    if status not in UNDER_WAY or return_of(order, return_id).state != "authorized":
+        return None
+    return scan(order, return_id, now, actor, terms)
 
 
 def receive(

@@ -20,7 +20,7 @@ An order is late when its ``due_at`` has passed: its row among those that are du
 time, without a write at that moment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -117,15 +117,23 @@ def terms_of(order: Order, key_of: Callable[[Hashed, str], str]) -> dict[str, Te
         terms[f"SKU#{line.sku}"] = Term(sku_term(line.sku, channel), placed)
     for number, key in enumerate(dict.fromkeys((*order.buyer_keys, *order.contact_keys))):
         terms[f"CONTACT#{number}"] = Term(contact_term(key), placed)
-    for part in order.fulfillments:
-        if part.tracking is not None:
-            term = tracking_term(key_of("tracking", part.tracking))
-            terms[f"TRACKING#{part.fulfillment_id}"] = Term(term, placed)
+    for name, tracking in _tracked(order):
+        terms[f"TRACKING#{name}"] = Term(tracking_term(key_of("tracking", tracking)), placed)
     for payment in order.payments:
         if payment.reference is not None:
             term = payment_term(key_of("payment", payment.reference))
             terms[f"PAYMENT#{payment.payment_id}"] = Term(term, placed)
     return terms
+
+
+def _tracked(order: Order) -> Iterator[tuple[str, str]]:
+    """(id, tracking number) of the parcels and the returns that have one."""
+    for part in order.fulfillments:
+        if part.tracking is not None:
+            yield part.fulfillment_id, part.tracking
+    for each in order.returns:
+        if each.tracking is not None:
+            yield each.return_id, each.tracking
 
 
 def ended(before: Order, order: Order, names: Mapping[str, Term]) -> set[str]:

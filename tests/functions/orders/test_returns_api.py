@@ -61,7 +61,10 @@ def due_back(order: Body) -> int:
 def test_a_return_comes_back_is_inspected_and_on_sale_again() -> None:
     order = opened(shipped())
     (each,) = order["returns"]
-    assert (each["state"], each["allowed"]) == ("authorized", ["cancel", "receive", "scan"])
+    assert (each["state"], each["allowed"]) == (
+        "authorized",
+        ["cancel", "label", "receive", "scan"],
+    )
     status, order = handled(each, "receive")
     assert (status, order["returns"][0]["state"]) == (200, "received")
     assert "payments" not in order

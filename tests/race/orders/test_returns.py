@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
-from shared.errors import InvalidTransition
+from shared.aws import s3
+from shared.carriers import port
+from shared.carriers.model import Consignment, Label
+from shared.errors import Busy, InvalidTransition
 from shared.orders import changing, model, store
 from shared.orders.model import Order, OrderChange, ReturnLine, returns
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import Restocking, RestockRule
 from shared.orders.model.returns import ReturnRequest
+from shared.orders.return_labels import ReturnLabelWish, buy_return_label
 from tests.support import shop
 from tests.support.buyers import answer, at_once, buy
+from tests.support.carriers import CONSIGNMENT, RECIPIENT
 from tests.support.shop import NOW, line, request
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("local_tables")]
@@ -31,17 +36,22 @@ def change(name: str, key: str, decide: Any) -> str | None:
     return changing.change(name, decide, NOW, request=request(f"{key}-{name}"), answer=answer)
 
 
-def received(name: str) -> None:
-    """Two units came back, and wait for an inspection."""
+def authorized(name: str) -> None:
+    """Two units are expected back."""
     buy(name, line("1", "A", 2))
     asked = ReturnRequest((ReturnLine("1", 2, "too small"),), location_id="denver")
     for key, decide in (
         ("accept", lambda o: model.advance(o, f"{name}.1", "accept", NOW, "store")),
         ("ship", lambda o: model.advance(o, f"{name}.1", "ship", NOW, "store")),
         ("open", lambda o: returns.authorize(o, asked, NOW, "web")),
-        ("receive", lambda o: returns.receive(o, f"{name}.R1", "denver", NOW, "store")),
     ):
         change(name, key, decide)
+
+
+def received(name: str) -> None:
+    """Two units came back, and wait for an inspection."""
+    authorized(name)
+    change(name, "receive", lambda o: returns.receive(o, f"{name}.R1", "denver", NOW, "store"))
 
 
 def inspect(name: str, who: str, restocking: Restocking) -> str:
@@ -104,3 +114,38 @@ def test_units_that_were_held_back_are_put_on_sale_once() -> None:
         assert Counter(outcomes) == {"on sale": 1, "refused": 1}
         assert shop.counts("A", "denver") == (40, 0, 40, 0)
     shop.laws()
+
+
+def test_a_label_that_many_ask_for_is_bought_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.stocked({"A": {"denver": 20}})
+    monkeypatch.setattr(s3, "put", lambda *_, **__: None)
+    bought: list[str] = []
+    sell = port.label
+
+    def noted(rate_id: str, consignment: Consignment) -> Label:
+        bought.append(consignment.reference)
+        return sell(rate_id, consignment)
+
+    monkeypatch.setattr(port, "label", noted)
+    wish = ReturnLabelWish(CONSIGNMENT.package, sender=RECIPIENT)
+
+    def buy_one(name: str, clerk: int) -> str:
+        return buy_return_label(
+            f"{name}.R1",
+            wish,
+            lambda _: None,
+            lambda label, _: label.tracking,
+            NOW,
+            f"clerk {clerk}",
+            request(f"label-{name}-{clerk}"),
+        )
+
+    for n in range(3):
+        name = f"o-{n}"
+        authorized(name)
+        answers = at_once([partial(buy_one, name, clerk) for clerk in range(6)])
+        told = {answer for answer in answers if isinstance(answer, str)}
+        (each,) = stored(name).returns
+        assert told == {each.tracking}
+        assert {type(answer) for answer in answers} <= {str, Busy}
+    assert sorted(bought) == ["o-0.R1.1", "o-1.R1.1", "o-2.R1.1"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.carriers.model import CarrierStatus
 from shared.errors import Conflict, InvalidTransition
 from shared.orders.contract.events import of_change
 from shared.orders.model import (
@@ -21,6 +22,7 @@ from shared.orders.model import (
     owed,
     take_back,
 )
+from shared.orders.model.erased import without_person
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import Restocking, RestockRule
 from shared.orders.model.returns import (
@@ -29,7 +31,9 @@ from shared.orders.model.returns import (
     ReturnTerms,
     authorize,
     cancel_return,
+    follow_return,
     inspect,
+    labelled,
     receive,
     returnable,
     scan,
@@ -119,7 +123,10 @@ def test_steps_that_the_state_does_not_allow_are_refused() -> None:
     opened = authorize(delivered(), asked(), NOW, "web").order
     with pytest.raises(InvalidTransition) as refused:
         inspect(opened, "o1.R1", [("1", 2, "sellable")], NOW, "S2")
-    assert refused.value.data == {"state": "authorized", "allowed": ["cancel", "receive", "scan"]}
+    assert refused.value.data == {
+        "state": "authorized",
+        "allowed": ["cancel", "label", "receive", "scan"],
+    }
     scanned = scan(opened, "o1.R1", NOW, "carrier").order
     with pytest.raises(InvalidTransition):
         cancel_return(scanned, "o1.R1", NOW, "web")
@@ -280,3 +287,30 @@ def test_the_events_say_where_the_units_go() -> None:
     (told,) = of_change(held, done)
     assert told["type"] == "return.refurbished"
     assert told["data"]["outcomes"] == [{"line_id": "1", "quantity": 2, "outcome": "sellable"}]
+
+
+def test_a_carrier_s_report_on_the_label_scans_the_return_once() -> None:
+    opened = authorize(delivered(), asked(), NOW, "web", replace(SMALL, refund_on="scan")).order
+    done = labelled(opened, "o1.R1", "UPS", "1Z", NOW, "web").order
+    check(done)
+    assert (done.returns[0].carrier, done.returns[0].tracking) == ("UPS", "1Z")
+    statuses: tuple[CarrierStatus, ...] = ("exception", "lost", "returned_to_sender")
+    for status in statuses:
+        assert follow_return(done, "o1.R1", status, NOW, "UPS") is None
+    change = follow_return(done, "o1.R1", "in_transit", NOW, "carrier UPS")
+    assert change is not None
+    assert (change.order.returns[0].state, refunds(change.order)) == ("scanned", [1700])
+    assert change.order.deadline == NOW + timedelta(days=21)
+    assert follow_return(change.order, "o1.R1", "delivered", NOW, "carrier UPS") is None
+    with pytest.raises(InvalidTransition):
+        labelled(change.order, "o1.R1", "UPS", "2Z", NOW, "web")
+    late = act_on_deadlines(change.order, NOW + timedelta(days=21))
+    assert late is not None
+    assert kinds(late.order)[-1] == "return.late"
+
+
+def test_nothing_of_the_label_is_left_of_an_erased_person() -> None:
+    opened = authorize(delivered(), asked(), NOW, "web").order
+    done = labelled(opened, "o1.R1", "UPS", "1Z-77", NOW, "web").order
+    assert "1Z-77" in str(done)
+    assert "1Z-77" not in str(without_person(done))
