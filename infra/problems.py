@@ -105,6 +105,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
         "version_mismatch",
         *NO_SERVICE,
     ),
+    "eraseOrder": ("forbidden", "conflict"),
     "returnOrder": ("forbidden", "conflict", "invalid_transition"),
     "listFulfillments": ("forbidden",),
     "acceptFulfillment": FULFILLMENT,

@@ -4,6 +4,7 @@ of routing and availability that run the order router."""
 from functions.availability import promises
 from functions.orders import (
     batches,
+    erasure,
     fulfillments,
     orders,
     policy,
@@ -20,6 +21,7 @@ for resource in (
     return_candidates,
     returns,
     batches,
+    erasure,
     fulfillments,
     transfers,
     policy,

@@ -18,12 +18,14 @@
     stream of the table                 expires after 24 hours; backups after 35 days, and failed
                                         records after 30
 
+A guest has no profile: ``erase_guest`` erases the person of one order.
+
 The order itself changes last, in one transaction on the condition of its version. So an order that
 no longer names the person has nothing left beside it.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -32,7 +34,8 @@ from typing import Any
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
-from shared.errors import Busy
+from shared.customers.store import new_id
+from shared.errors import Busy, Conflict, NotFound
 from shared.locations.store import point_of_postal_code
 from shared.orders import store
 from shared.orders.model import Order, OrderEntry, erased
@@ -79,6 +82,33 @@ def erase(order_id: str, person: Person | Guest, now: datetime, actor: str = "no
         if not tables.transact(parts):
             return True
     raise Busy(f"order {order_id} is being changed by too many at once")
+
+
+def erase_guest(order_id: str, check: Callable[[Order], None], now: datetime, actor: str) -> Order:
+    """Erase the person of an order without a profile, and return the order. A repeated call changes
+    nothing, and continues an erasure that broke off. ``check`` refuses who may not.
+
+    Raises NotFound, what ``check`` raises, Busy; Conflict for the order of a profile.
+    """
+    order = _found(order_id)
+    check(order)
+    if erased.is_erased(order):
+        return order
+    guest = Guest(f"{erased.PSEUDONYM}{new_id()}")
+    if not guest.bought(order.buyer):
+        raise Conflict(
+            f"order {order_id} is one of a profile: erase the customer, with all orders",
+            profile_id=order.buyer.profile_id,
+        )
+    erase(order_id, guest, now, actor)
+    return _found(order_id)
+
+
+def _found(order_id: str) -> Order:
+    order = store.find(order_id)
+    if order is None:
+        raise NotFound(f"there is no order {order_id}", order_id=order_id)
+    return order
 
 
 def _erase_beside(

@@ -130,6 +130,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "The owner of a pause has not decided in time. The event repeats daily.",
     ),
     "order.cancelled": (Cancelled, "Units are cancelled; reserved ones are on sale again."),
+    "order.erased": (
+        OfOrder,
+        "The person of the order is erased: forget what was read of the person.",
+    ),
     "payment.received": (PaymentReceived, "A payment is authorized, or paid at once."),
     "payment.captured": (OfPayment, "Money that was authorized is captured."),
     "payment.voided": (OfPayment, "An authorization is withdrawn."),

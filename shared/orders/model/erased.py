@@ -155,7 +155,8 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
                 payment.pop("reference", None)
         for name in ("ship_to", "bill_to", "collector", "gift_message"):
             document.pop(name, None)
-        if "pauses" in document:
-            document["pauses"] = _without(document["pauses"], set(), free=True)
+        for name in ("pauses", "returns"):
+            if name in document:
+                document[name] = _without(document[name], {"photos"}, free=True)
     cleared = _without(document, {"tracking", "tracking_url"}, free=False)
     return json.dumps(cleared, separators=(",", ":"))

@@ -117,8 +117,13 @@ def test_a_report_that_came_before_the_label_was_noted_counts() -> None:
 def local_tracking(each: Body) -> str:
     """The number that the local carrier will give: that of the same label of another table."""
     made: list[str] = []
+
+    def refused(_: object, label: Label, __: bytes) -> bool:
+        made.append(label.tracking)
+        return False
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labels, "note_label", lambda _, label, __: bool(made.append(label.tracking)))
+        patch.setattr(labels, "note_label", refused)
         status, problem = bought(each, key="l-0")
     assert (status, problem["code"]) == (503, "busy")
     labels.delete_purchase(labels.reference_of(each["return_id"], 1))
