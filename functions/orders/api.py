@@ -4,10 +4,12 @@ of routing and availability that run the order router."""
 from functions.availability import promises
 from functions.orders import (
     batches,
+    erasure,
     fulfillments,
     orders,
     policy,
     punctuality,
+    return_candidates,
     returns,
     transfers,
     waves,
@@ -18,9 +20,11 @@ from shared.web.api import api, serve
 app = api()
 for resource in (
     orders,
+    return_candidates,
     returns,
     batches,
     waves,
+    erasure,
     fulfillments,
     punctuality,
     transfers,

@@ -59,6 +59,8 @@ from shared.orders.model import (
 )
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
+from shared.orders.restocking import restocking_of
+from shared.orders.store.policy import active_policy
 from shared.orders.store.search import RowEnd
 from shared.web.api import (
     answered_with,
@@ -424,19 +426,25 @@ def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
     operation_id="returnOrder",
     security=WRITE,
     summary="Return units of an order at any location",
-    description="Sellable units are on sale at that location at once; damaged units are stored as "
-    "damaged. An exchange is a new order: name it in `exchange_order_id`.",
+    description="Sellable units go where `returns.restock` of the order policy says: on sale at "
+    "that location at once (the default), into a transfer to another location, or held back as "
+    "`unsold` units of a return. Damaged units are stored as damaged. An exchange is a new order: "
+    "name it in `exchange_order_id`.",
 )
 def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     if find_location(body.location_id) is None:
         raise invalid("$.location_id", "this location does not exist")
     returned = [line.returned() for line in body.lines]
     exchange = body.exchange_order_id
+    terms = active_policy().returns
 
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         if exchange is not None:
             buyers.check_exchange(order, store.find(exchange))
-        return model.take_back(order, body.location_id, returned, now, actor, exchange)
+        restocking = restocking_of(order, terms)
+        return model.take_back(
+            order, body.location_id, returned, now, actor, exchange, terms, restocking
+        )
 
     return _change(order_id, decide)
 

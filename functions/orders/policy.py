@@ -5,6 +5,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 
+from shared.errors import invalid
+from shared.locations.store import find as find_location
 from shared.orders.contract.policy import OrderPolicyAnswer, OrderPolicyInput, policy_answer
 from shared.orders.model.policy import OrderPolicy
 from shared.orders.store import policy as policies
@@ -48,6 +50,10 @@ def put_policy(
     ] = None,
 ) -> Response[OrderPolicyAnswer]:
     caller = caller_of(router)
+    for index, rule in enumerate(body.returns.restock):
+        if rule.to_location_id is not None and find_location(rule.to_location_id) is None:
+            path = f"$.returns.restock[{index}].to_location_id"
+            raise invalid(path, "this location does not exist")
     return _answer(
         policies.put_policy(
             body.policy(), version_in(if_match, "order policy"), now_in_milliseconds(), caller.actor

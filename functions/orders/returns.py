@@ -13,14 +13,16 @@ from shared.orders.contract.orders import OrderAnswer
 from shared.orders.contract.returns import (
     InspectReturnInput,
     ReceiveReturnInput,
+    RefurbishedInput,
     ReturnAnswer,
     ReturnAuthorizationInput,
     return_answer,
 )
-from shared.orders.model import Order, OrderChange, returns
+from shared.orders.model import Order, OrderChange, refurbishing, returns
+from shared.orders.restocking import restocking_of
 from shared.orders.store.policy import active_policy
 from shared.web.api import caller_of, request_of, routes
-from shared.web.auth import needs
+from shared.web.auth import Caller, needs
 from shared.web.contract import Id
 
 READ = needs("orders:read")
@@ -105,19 +107,47 @@ def receive_return(return_id: ReturnPath, body: ReceiveReturnInput) -> OrderAnsw
     operation_id="judgeReturn",
     security=AT_LOCATION,
     summary="Say what an inspection of the goods has found",
-    description="Sellable units are on sale at once. The caller must work at the location.",
+    description="Sellable units go where `returns.restock` of the order policy says: on sale at "
+    "once (the default), into a transfer to another location, or held back. Units to refurbish and "
+    "units that are held back are `unsold`. The caller must work at the location.",
 )
 def inspect_return(return_id: ReturnPath, body: InspectReturnInput) -> OrderAnswer:
     caller = caller_of(router)
     outcomes = [(row.line_id, row.quantity, row.outcome) for row in body.lines]
+    terms = active_policy().returns
 
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
-        location_id = returns.return_of(order, return_id).location_id
-        if location_id is not None:
-            caller.must_work_at(location_id)
-        return returns.inspect(order, return_id, outcomes, now, actor)
+        _must_work_at_return(caller, order, return_id)
+        restocking = restocking_of(order, terms)
+        return returns.inspect(order, return_id, outcomes, now, actor, terms, restocking)
 
     return _change(return_id, decide)
+
+
+@router.post(
+    f"{RETURN}/refurbished",
+    operation_id="recordRefurbished",
+    security=AT_LOCATION,
+    summary="Put unsold units of a return on sale",
+    description="For units that were refurbished, or that the order policy held back: they are on "
+    "sale at their location, or `damaged` for good. Without a body all `unsold` units are "
+    "sellable. The caller must work at the location.",
+)
+def refurbished(return_id: ReturnPath, body: RefurbishedInput | None = None) -> OrderAnswer:
+    caller, outcomes = caller_of(router), (body or RefurbishedInput()).outcomes()
+    terms = active_policy().returns
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        _must_work_at_return(caller, order, return_id)
+        return refurbishing.refurbished(order, return_id, outcomes, now, actor, terms)
+
+    return _change(return_id, decide)
+
+
+def _must_work_at_return(caller: Caller, order: Order, return_id: str) -> None:
+    location_id = returns.return_of(order, return_id).location_id
+    if location_id is not None:
+        caller.must_work_at(location_id)
 
 
 @router.post(

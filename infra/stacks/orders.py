@@ -103,7 +103,10 @@ class Orders(Stack):
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
-        data.let(self.api, schema.SEARCH, "dynamodb:Query")
+        data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
+        data.let(self.api, schema.ORDERS, "dynamodb:BatchWriteItem")  # the erasure of a guest
+        self.api.function.add_environment("NORAIN_LABELS", data.labels.bucket_name)
+        self.api.allow(["s3:DeleteObject"], [data.labels.arn_for_objects("*")])
         self._what_ifs(platform, data)
         self.carriers = self._carriers(platform, data, identity_key)
         Schedule(self, "SweepEveryMinute", platform, sweep, 1)

@@ -9,6 +9,7 @@ from shared.errors import Busy, NotFound, TooMuchAtOnce
 from shared.orders import pausing, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.revising import Revised
+from shared.orders.model.transfers import TransferChange
 from shared.orders.placing import AnswerOf, as_stored, replayed
 from shared.orders.reading import Stock, after_lost_race, read
 from shared.orders.sourcing import Inputs, Needs, OrderPlan
@@ -71,7 +72,7 @@ def change(
                 request=request,
                 answer=text,
                 before=before,
-                beside=transfers.document_parts(plan.transfers),
+                beside=transfers.document_parts((*_requested(decided), *plan.transfers)),
             )
         except TooMuchAtOnce:
             if not routing or isinstance(decided, Revised):
@@ -110,6 +111,11 @@ def _plan(
         if not isinstance(plan, Needs):
             return replace(plan, change=pausing.complete(before, plan.change, now))
         inputs = read(plan, inputs, _order(decided), now)
+
+
+def _requested(decided: Decided) -> tuple[TransferChange, ...]:
+    """The transfers that the change itself requests."""
+    return decided.transfers if isinstance(decided, OrderChange) else ()
 
 
 def _order(decided: Decided) -> Order:

@@ -18,12 +18,14 @@
     stream of the table                 expires after 24 hours; backups after 35 days, and failed
                                         records after 30
 
+A guest has no profile: ``erase_guest`` erases the person of one order.
+
 The order itself changes last, in one transaction on the condition of its version. So an order that
 no longer names the person has nothing left beside it.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -32,11 +34,12 @@ from typing import Any
 from shared.aws import dynamodb as tables
 from shared.aws.dynamodb import Key, Part
 from shared.aws.items import to_item
-from shared.errors import Busy
+from shared.customers.store import new_id
+from shared.errors import Busy, Conflict, NotFound
 from shared.locations.store import point_of_postal_code
 from shared.orders import store
 from shared.orders.model import Order, OrderEntry, erased
-from shared.orders.model.erased import Person
+from shared.orders.model.erased import Guest, Person
 from shared.orders.store import labels
 from shared.routing.model.erased import erased_stub
 from shared.stock import store as stock
@@ -53,8 +56,9 @@ EVENT = "order.erased"
 Row = Mapping[str, Any]
 
 
-def erase(order_id: str, person: Person, now: datetime) -> bool:
-    """Erase the person from an order; False when it is no order of the person. Raises Busy."""
+def erase(order_id: str, person: Person | Guest, now: datetime, actor: str = "norain") -> bool:
+    """Erase the person from an order; False when it is no order of the person. The history says
+    which ``actor`` did it. An erasure that broke off is done again from the start. Raises Busy."""
     for _ in tables.attempts():
         rows = list(
             tables.query(
@@ -73,14 +77,42 @@ def erase(order_id: str, person: Person, now: datetime) -> bool:
         _erase_beside(order, document, rows, person, now)
         pieces = [(row["pk"], row["sk"]) for row in rows if row["sk"].startswith("DECISION#")]
         tables.delete_many(store.orders_table(), pieces[ROOM:])
-        parts = [_order_part(order, document, rows, person, now), *map(_delete, pieces[:ROOM])]
+        entry = OrderEntry(now, EVENT, actor)
+        parts = [_order_part(order, document, rows, person, entry), *map(_delete, pieces[:ROOM])]
         if not tables.transact(parts):
             return True
     raise Busy(f"order {order_id} is being changed by too many at once")
 
 
+def erase_guest(order_id: str, check: Callable[[Order], None], now: datetime, actor: str) -> Order:
+    """Erase the person of an order without a profile, and return the order. A repeated call changes
+    nothing, and continues an erasure that broke off. ``check`` refuses who may not.
+
+    Raises NotFound, what ``check`` raises, Busy; Conflict for the order of a profile.
+    """
+    order = _found(order_id)
+    check(order)
+    if erased.is_erased(order):
+        return order
+    guest = Guest(f"{erased.PSEUDONYM}{new_id()}")
+    if not guest.bought(order.buyer):
+        raise Conflict(
+            f"order {order_id} is one of a profile: erase the customer, with all orders",
+            profile_id=order.buyer.profile_id,
+        )
+    erase(order_id, guest, now, actor)
+    return _found(order_id)
+
+
+def _found(order_id: str) -> Order:
+    order = store.find(order_id)
+    if order is None:
+        raise NotFound(f"there is no order {order_id}", order_id=order_id)
+    return order
+
+
 def _erase_beside(
-    order: Order, document: Row, rows: Iterable[Row], person: Person, now: datetime
+    order: Order, document: Row, rows: Iterable[Row], person: Person | Guest, now: datetime
 ) -> None:
     """Rewrite the past, pick rows, answers and hold of the order without the person."""
     parts: list[Part] = []
@@ -124,7 +156,11 @@ def _past(row: Row) -> dict[str, Any]:
 
 
 def _order_part(
-    order: Order, document: Row, rows: Collection[Row], person: Person, now: datetime
+    order: Order,
+    document: Row,
+    rows: Collection[Row],
+    person: Person | Guest,
+    entry: OrderEntry,
 ) -> Part:
     cleared = erased.without_person(order)
     is_open = order.deadline is not None
@@ -133,7 +169,6 @@ def _order_part(
         point = point_of_postal_code(place.country, place.postal_code)
         place = replace(place, latitude=point[0], longitude=point[1]) if point else place
     place = erased.region_of(place, is_open=is_open)
-    entry = OrderEntry(now, EVENT, "norain")
     item = {
         **document,
         "buyer": {"profile_id": person.pseudonym},

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from shared.addresses import Address
 from shared.carriers import port
@@ -86,7 +87,14 @@ def buy_label(
         bought = purchase.label
     else:
         consignment = _consignment(lookup.order, part, wish, reference)
-        bought = _buy(purchase, consignment, part, wish, now)
+        chosen = partial(
+            choose,
+            leaves=now,
+            deliver_by=part.deliver_by,
+            carrier=wish.carrier,
+            service=wish.service,
+        )
+        bought = buy_once(purchase, consignment, chosen, now)
     erased = False
 
     def decide(order: Order) -> OrderChange:
@@ -136,7 +144,7 @@ def _consignment(order: Order, part: Fulfillment, wish: LabelWish, reference: st
 
 
 def sender_of(location: Location) -> Address:
-    """The address of a location as the sender of parcels."""
+    """The address of a location, which sends parcels and receives returns."""
     return Address(
         name=location.name,
         lines=location.lines,
@@ -148,19 +156,23 @@ def sender_of(location: Location) -> Address:
     )
 
 
-def _buy(
+def buy_once(
     before: Purchase | None,
     consignment: Consignment,
-    part: Fulfillment,
-    wish: LabelWish,
+    chosen: Callable[[tuple[Rate, ...]], Rate | None],
     now: datetime,
 ) -> Label:
+    """Buy the label of the ``chosen`` rate, unless an earlier buyer has: ``before`` is what is
+    known of the purchase. The label is noted with its document.
+
+    Raises Busy while somebody else buys it; CarrierRefused, CarrierUnavailable.
+    """
     reference = consignment.reference
     begun = labels.begin(reference, now, before) if labels.is_free(before, now) else None
     if begun is None:
         raise Busy(f"the label {reference} is being bought; try again in a moment")
     try:
-        bought = _bought_before(begun, consignment) or _buy_now(begun, consignment, part, wish, now)
+        bought = _bought_before(begun, consignment) or _buy_now(begun, consignment, chosen)
         document = port.document_of(bought)
     except CarrierRefused:
         labels.let_go(begun, forget_rate=True)
@@ -183,10 +195,12 @@ def _bought_before(begun: Purchase, consignment: Consignment) -> Label | None:
 
 
 def _buy_now(
-    begun: Purchase, consignment: Consignment, part: Fulfillment, wish: LabelWish, now: datetime
+    begun: Purchase,
+    consignment: Consignment,
+    chosen: Callable[[tuple[Rate, ...]], Rate | None],
 ) -> Label:
     rates = port.rate(consignment)
-    rate = choose(rates, now, part.deliver_by, wish.carrier, wish.service)
+    rate = chosen(rates)
     if rate is None:
         raise CarrierRefused("no service carries this parcel", services=_services(rates))
     if not labels.note_rate(begun, rate.rate_id):

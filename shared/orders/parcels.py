@@ -13,6 +13,8 @@ from shared.instants import milliseconds
 from shared.orders import changing, store
 from shared.orders.contract.labels import ParcelEventsAnswer
 from shared.orders.model import Order, OrderChange, follow_parcel
+from shared.orders.model.returns import follow_return
+from shared.orders.store.policy import active_policy
 
 Heard = Literal["applied", "unchanged", "kept"]
 """What an event did: it changed an order, it changed nothing, or it is kept until its parcel is
@@ -71,4 +73,7 @@ def _reported(
     order: Order, fulfillment_id: str, event: TrackingEvent, now: datetime
 ) -> OrderChange | None:
     actor = f"carrier {event.carrier}".strip()
+    if store.is_return(fulfillment_id):
+        terms = active_policy().returns
+        return follow_return(order, fulfillment_id, event.status, now, actor, terms)
     return follow_parcel(order, fulfillment_id, event.status, milliseconds(event.at), now, actor)

@@ -1,7 +1,7 @@
 """Find orders, and keep the rows by which they are found.
 
-E-mail addresses, phone numbers and tracking numbers are found by keyed hashes, normalized as those
-of customers are.
+E-mail addresses, phone numbers, tracking numbers and references of payments are found by keyed
+hashes, normalized as those of customers are.
 """
 
 import re
@@ -17,7 +17,7 @@ from shared.errors import Gone, NotFound
 from shared.orders import store
 from shared.orders.contract.search import Criteria
 from shared.orders.model import NO_CONTACTS, Order, searching
-from shared.orders.model.searching import Search, Summary, Term
+from shared.orders.model.searching import Hashed, Search, Summary, Term
 from shared.orders.store.search import RowEnd, SummaryPage
 
 CONTACT_KINDS = ("email", "phone")
@@ -53,16 +53,18 @@ def with_contact_keys(order: Order, before: Order | None = None) -> Order:
     return replace(order, contact_keys=contact_keys(identifiers))
 
 
-def _tracking_key(tracking: str) -> str:
+def _key_of(kind: Hashed, value: str) -> str:
     """Printed tracking numbers have spaces and hyphens in different places."""
-    return identifier_key(identity_key(), "tracking", re.sub(r"[\s-]+", "", tracking).upper())
+    if kind == "tracking":
+        value = re.sub(r"[\s-]+", "", value).upper()
+    return identifier_key(identity_key(), kind, value.strip())
 
 
 def index_order(order: Order, before: Order | None) -> int:
     """Write the rows of the order that have changed since ``before`` (all rows without it), and
     return their number. A repeated or late call changes nothing."""
-    terms = searching.terms_of(order, _tracking_key)
-    terms_before = searching.terms_of(before, _tracking_key) if before else {}
+    terms = searching.terms_of(order, _key_of)
+    terms_before = searching.terms_of(before, _key_of) if before else {}
     rows: dict[str, Term | None] = dict(terms)
     if before is not None:
         if searching.is_shown_alike(order, before):
@@ -90,7 +92,9 @@ def _search(criteria: Criteria, now: datetime) -> Search:
         case "email" | "phone" as name:
             term = searching.contact_term(identifier_key(identity_key(), name, value))
         case "tracking":
-            term = searching.tracking_term(_tracking_key(value))
+            term = searching.tracking_term(_key_of("tracking", value))
+        case "payment":
+            term = searching.payment_term(_key_of("payment", value))
         case "sku":
             term = searching.sku_term(value, channel)
         case "state" if value == "late":

@@ -14,6 +14,8 @@ from shared.orders.model import (
     Resolution,
     Tender,
 )
+from shared.orders.model.refurbishing import Refurbished
+from shared.orders.model.restocking import Restock
 from shared.orders.model.returns import Outcome
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
 
@@ -333,7 +335,18 @@ class Changed(OfOrder):
     """Why the order was changed."""
 
 
-class ReturnedPart(TouchedLine):
+class RestockedPart(TouchedLine):
+    """Units that came back, with where the sellable ones go; nothing of it for the shelf."""
+
+    restock: Restock | None = None
+    """`send_to`: they are reserved for a transfer. `hold_back`: their owner decides."""
+    transfer_id: Id | None = None
+    """The transfer to another location."""
+    owner: str | None = None
+    """Who decides on units that are held back."""
+
+
+class ReturnedPart(RestockedPart):
     """Returned units of a line."""
 
     condition: Condition
@@ -349,6 +362,8 @@ class ReturnReceived(OfOrder):
     """The location that received the units."""
     lines: list[ReturnedPart]
     """The returned units."""
+    return_id: Id | None = None
+    """The return that has the units which are held back."""
 
 
 class ReasonedPart(TouchedLine):
@@ -371,11 +386,35 @@ class OfReturn(OfOrder):
     """The order of the goods that the shopper takes instead."""
 
 
-class InspectedPart(TouchedLine):
+class ReturnLabelled(OfReturn):
+    """The shopper can send the goods."""
+
+    carrier: Words | None = None
+    """The carrier."""
+    tracking: Words | None = None
+    """The carrier's tracking number."""
+
+
+class InspectedPart(RestockedPart):
     """What an inspection has found about units."""
 
     outcome: Outcome
-    """`sellable` units are on sale; `damaged` ones and those to `refurbish` are not."""
+    """`sellable` units are on sale, or go where `restock` says; `damaged` ones and those to
+    `refurbish` are not on sale."""
+
+
+class RefurbishedPart(TouchedLine):
+    """What became of units that were not on sale."""
+
+    outcome: Refurbished
+    """`sellable` units are on sale; `damaged` ones stay unsellable."""
+
+
+class ReturnRefurbished(OfReturn):
+    """Units of an inspected return that were not on sale."""
+
+    outcomes: list[RefurbishedPart]
+    """What became of them, by line."""
 
 
 class ReturnInspected(OfReturn):

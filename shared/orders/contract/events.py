@@ -37,7 +37,9 @@ from shared.orders.contract.event_shapes import (
     Reported,
     Repromised,
     ReturnInspected,
+    ReturnLabelled,
     ReturnReceived,
+    ReturnRefurbished,
     SentToStore,
     Substituted,
     SubstitutionAnswered,
@@ -158,6 +160,10 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "The owner of a pause has not decided in time. The event repeats daily.",
     ),
     "order.cancelled": (Cancelled, "Units are cancelled; reserved ones are on sale again."),
+    "order.erased": (
+        OfOrder,
+        "The person of the order is erased: forget what was read of the person.",
+    ),
     "payment.received": (PaymentReceived, "A payment is authorized, or paid at once."),
     "payment.captured": (OfPayment, "Money that was authorized is captured."),
     "payment.voided": (OfPayment, "An authorization is withdrawn."),
@@ -170,6 +176,7 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
     "release.due": (OfPayment, "The order does not need the rest of an authorization."),
     "return.received": (ReturnReceived, "A location has received returned units."),
     "return.authorized": (OfReturn, "A return is authorized; its goods are expected."),
+    "return.labelled": (ReturnLabelled, "A carrier's label was bought for the goods of a return."),
     "return.kept": (OfReturn, "The shopper is refunded and keeps the goods."),
     "return.scanned": (OfReturn, "The carrier has the goods of a return."),
     "return.arrived": (
@@ -177,11 +184,15 @@ EVENTS: Mapping[str, tuple[type[OfOrder], str]] = {
         "A location has the goods of a return; they are not inspected yet.",
     ),
     "return.inspected": (ReturnInspected, "The goods of a return are inspected."),
+    "return.refurbished": (
+        ReturnRefurbished,
+        "Units that were refurbished or held back are on sale, or damaged for good.",
+    ),
     "return.cancelled": (OfReturn, "The shopper keeps and pays for the goods."),
     "return.expired": (OfReturn, "The goods of a return did not come in time."),
     "return.late": (
         OfReturn,
-        "Goods are under way, or wait to be inspected, for too long: a daily reminder.",
+        "Goods are under way, wait to be inspected, or stay unsold for too long: a daily reminder.",
     ),
     "refund.due": (RefundDue, "Money is due back to the shopper."),
 }

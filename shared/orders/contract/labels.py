@@ -45,11 +45,25 @@ class LabelInput(Input):
     """Which label of the fulfillment: 2 buys another one when the first is void."""
 
 
-class LabelAnswer(Answer):
-    """A label that was bought."""
+class ReturnLabelInput(Input):
+    """The parcel in which the shopper returns goods."""
 
-    fulfillment_id: str
-    """The id of the fulfillment."""
+    package: PackageInput
+    """Mass and size of the parcel."""
+    sender: AddressInput | None = None
+    """Where the parcel comes from; default: the delivery address of the order, else the billing
+    address."""
+    carrier: Words | None = None
+    """Only services of this carrier; default: all."""
+    service: Words | None = None
+    """Only this service; default: the cheapest."""
+    number: Annotated[int, Strict(), Ge(1), Le(9)] = 1
+    """Which label of the return: 2 buys another one when the first is void."""
+
+
+class BoughtLabel(Answer):
+    """What every answer about a label has."""
+
     carrier: str
     """The carrier."""
     service: str | None = None
@@ -64,6 +78,34 @@ class LabelAnswer(Answer):
     """The format of the document."""
     document_url: str
     """The path of this API that answers the document, for 30 days."""
+
+
+class LabelAnswer(BoughtLabel):
+    """A label that was bought."""
+
+    fulfillment_id: str
+    """The id of the fulfillment."""
+
+
+class ReturnLabelAnswer(BoughtLabel):
+    """The label of a return that was bought."""
+
+    return_id: str
+    """The id of the return."""
+
+
+def return_label_answer(return_id: str, label: Label, reference: str) -> ReturnLabelAnswer:
+    number = reference.rpartition(".")[2]
+    return ReturnLabelAnswer(
+        return_id=return_id,
+        carrier=label.carrier,
+        service=label.service,
+        tracking=label.tracking,
+        tracking_url=label.tracking_url,
+        cost=Money(amount=label.amount, currency=label.currency),
+        format=label.format,
+        document_url=f"/v1/returns/{return_id}/label?number={number}",
+    )
 
 
 def label_answer(fulfillment_id: str, label: Label, reference: str) -> LabelAnswer:

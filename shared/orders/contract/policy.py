@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, Strict, model_validator
 from shared.locations.model import Kind, ServiceLevel
 from shared.orders.contract.common import Words
 from shared.orders.model.policy import MINUTES, OrderPolicy, TimeRule
+from shared.orders.model.restocking import Restock, RestockRule
 from shared.orders.model.returns import RefundOn, ReturnTerms
 from shared.web.contract import Answer, Id, LocationId
 
@@ -75,6 +76,68 @@ class TimeRuleDocument(Answer):
         )
 
 
+class RestockRuleDocument(Answer):
+    """Where sellable units of a return go. Every field that is given must match; the first rule
+    that matches decides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    location_types: Annotated[list[Kind], Field(min_length=1)] | None = None
+    """The rule applies to goods that came back to locations of these types."""
+    location_groups: Annotated[list[Id], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    """The rule applies to goods that came back to locations of these groups."""
+    location_ids: Annotated[list[LocationId], Field(min_length=1, max_length=MOST_NAMES)] | None = (
+        None
+    )
+    """The rule applies to goods that came back to these locations."""
+    reasons: Annotated[list[Words], Field(min_length=1, max_length=100)] | None = None
+    """The rule applies to units that were returned for these reasons alone."""
+    product_groups: Annotated[list[Words], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    """The rule applies to products with one of these values as attribute `department` or
+    `item_group_id`."""
+    price_from: Annotated[int, Strict(), Ge(0), Le(10**9)] | None = None
+    """The rule applies to units of this price or more, in minor units of the order's currency."""
+    price_below: Annotated[int, Strict(), Ge(1), Le(10**9)] | None = None
+    """The rule applies to units of a lower price, in minor units of the order's currency."""
+    action: Restock
+    """`shelf`: on sale at once, where they came back. `send_to`: reserved for a transfer to
+    `to_location_id`. `hold_back`: unsellable until `owner` puts them on sale."""
+    to_location_id: LocationId | None = None
+    """Where `send_to` sends the units."""
+    owner: Annotated[Words, Field(max_length=100)] | None = None
+    """The person or team that decides on units that `hold_back` holds back."""
+    transfer_minutes: Minutes | None = None
+    """How long the transfer takes; 4320 (3 days) by default."""
+
+    @model_validator(mode="after")
+    def _names_what_the_action_needs(self) -> Self:
+        if (self.action == "send_to") != (self.to_location_id is not None):
+            raise ValueError("give to_location_id with the action send_to, and with no other")
+        if (self.action == "hold_back") != (self.owner is not None):
+            raise ValueError("give owner with the action hold_back, and with no other")
+        if self.action != "send_to" and self.transfer_minutes is not None:
+            raise ValueError("give transfer_minutes with the action send_to alone")
+        return self
+
+    def rule(self) -> RestockRule:
+        transit = {}
+        if self.transfer_minutes is not None:
+            transit["transit"] = timedelta(minutes=self.transfer_minutes)
+        return RestockRule(
+            action=self.action,
+            location_types=frozenset(self.location_types or ()),
+            location_groups=frozenset(self.location_groups or ()),
+            location_ids=frozenset(self.location_ids or ()),
+            reasons=frozenset(self.reasons or ()),
+            product_groups=frozenset(self.product_groups or ()),
+            price_from=self.price_from,
+            price_below=self.price_below,
+            to_location_id=self.to_location_id,
+            owner=self.owner,
+            **transit,
+        )
+
+
 class ReturnTermsDocument(Answer):
     """What may be returned, and when it is refunded."""
 
@@ -97,6 +160,13 @@ class ReturnTermsDocument(Answer):
     """How long an inspection may take until somebody is reminded."""
     arrive_minutes: Minutes = 21 * 24 * 60
     """How long goods may be under way until somebody is reminded."""
+    refurbish_minutes: Minutes = 14 * 24 * 60
+    """How long units may stay unsold after the inspection until somebody is reminded."""
+    restock: Annotated[list[RestockRuleDocument], Field(max_length=MOST_RULES)] = Field(
+        default_factory=list
+    )
+    """Where sellable units of a return go: the first rule that matches decides. Without one they
+    are on sale at once, where they came back."""
 
     def terms(self) -> ReturnTerms:
         return ReturnTerms(
@@ -108,6 +178,8 @@ class ReturnTermsDocument(Answer):
             keep_below=self.keep_below,
             inspect=timedelta(minutes=self.inspect_minutes),
             arrive=timedelta(minutes=self.arrive_minutes),
+            refurbish=timedelta(minutes=self.refurbish_minutes),
+            restock=tuple(rule.rule() for rule in self.restock),
         )
 
 
@@ -163,6 +235,25 @@ def _returns(terms: ReturnTerms) -> ReturnTermsDocument:
         keep_below=terms.keep_below,
         inspect_minutes=_minutes(terms.inspect),
         arrive_minutes=_minutes(terms.arrive),
+        refurbish_minutes=_minutes(terms.refurbish),
+        restock=[_restock(rule) for rule in terms.restock],
+    )
+
+
+def _restock(rule: RestockRule) -> RestockRuleDocument:
+    is_sent = rule.action == "send_to"
+    return RestockRuleDocument(
+        location_types=sorted(rule.location_types) or None,
+        location_groups=sorted(rule.location_groups) or None,
+        location_ids=sorted(rule.location_ids) or None,
+        reasons=sorted(rule.reasons) or None,
+        product_groups=sorted(rule.product_groups) or None,
+        price_from=rule.price_from,
+        price_below=rule.price_below,
+        action=rule.action,
+        to_location_id=rule.to_location_id,
+        owner=rule.owner,
+        transfer_minutes=_minutes(rule.transit) if is_sent else None,
     )
 
 

@@ -6,7 +6,13 @@ from pydantic import Field, StringConstraints
 
 from shared.orders.contract.common import MOST_LINES, Words
 from shared.orders.model import Order, Return, ReturnLine, ReturnState
-from shared.orders.model.returns import ALLOWED, Outcome, RefundOn, ReturnRequest
+from shared.orders.model.refurbishing import Refurbished
+from shared.orders.model.returns import (
+    Outcome,
+    RefundOn,
+    ReturnRequest,
+    allowed_steps,
+)
 from shared.web.contract import Answer, Id, Input, Instant, LocationId, Money, Units
 
 Link = Annotated[str, StringConstraints(pattern=r"^https://", max_length=500)]
@@ -66,7 +72,8 @@ class InspectedLine(Input):
     quantity: Units
     """Number of units."""
     outcome: Outcome
-    """`sellable` units are on sale at once; `damaged` ones and those to `refurbish` are not."""
+    """`sellable` units go where the order policy says, by default on sale at once; `damaged` ones
+    and those to `refurbish` are not on sale."""
 
 
 class InspectReturnInput(Input):
@@ -74,6 +81,42 @@ class InspectReturnInput(Input):
 
     lines: Annotated[list[InspectedLine], Field(min_length=1, max_length=3 * MOST_LINES)]
     """The outcomes; together as many units as the return has."""
+
+
+class RefurbishedLine(Input):
+    """What became of units that were not on sale."""
+
+    line_id: Id
+    """The id of the order line, as the channel named it."""
+    quantity: Units
+    """Number of units."""
+    outcome: Refurbished = "sellable"
+    """`sellable` units are on sale at once; `damaged` ones stay unsellable."""
+
+
+class RefurbishedInput(Input):
+    """What became of unsold units of a return."""
+
+    lines: (
+        Annotated[list[RefurbishedLine], Field(min_length=1, max_length=3 * MOST_LINES)] | None
+    ) = None
+    """The units; default: all units that are unsold, sellable."""
+
+    def outcomes(self) -> list[tuple[str, int, Refurbished]] | None:
+        if self.lines is None:
+            return None
+        return [(row.line_id, row.quantity, row.outcome) for row in self.lines]
+
+
+class UnsoldAnswer(Answer):
+    """Units of an inspected return that are not on sale yet."""
+
+    line_id: Id
+    """The id of the order line, as the channel named it."""
+    quantity: Units
+    """Number of units."""
+    owner: str | None = None
+    """Who decides on units that the order policy holds back; absent for units to refurbish."""
 
 
 class ReturnLineAnswer(Answer):
@@ -112,6 +155,12 @@ class ReturnAnswer(Answer):
     """The order of the goods that the shopper takes instead."""
     deadline: Instant | None = None
     """When the authorization expires, or somebody is reminded."""
+    carrier: str | None = None
+    """The carrier of the label that was bought."""
+    tracking: str | None = None
+    """The tracking number of the label."""
+    unsold: list[UnsoldAnswer] | None = None
+    """Units that are not on sale yet: to be refurbished, or held back."""
     allowed: list[str]
     """Actions that are possible in this state."""
 
@@ -132,5 +181,12 @@ def return_answer(order: Order, each: Return) -> ReturnAnswer:
         photos=list(each.photos) or None,
         exchange_order_id=each.exchange_order_id,
         deadline=each.deadline,
-        allowed=list(ALLOWED.get(each.state, ())),
+        carrier=each.carrier,
+        tracking=each.tracking,
+        unsold=[
+            UnsoldAnswer(line_id=row.line_id, quantity=row.quantity, owner=row.owner)
+            for row in each.unsold or ()
+        ]
+        or None,
+        allowed=list(allowed_steps(each)),
     )

@@ -23,8 +23,8 @@ POSSIBLE = (
 SearchedState = Literal[OrderState, "late", "paused"]
 EVERYWHERE = sorted({*ATTENTION, "paused"})
 """The states that are searched over all channels."""
-By = Literal["reference", "tracking", "phone", "email", "sku", "state", "channel"]
-EVERY_CHANNEL = ("reference", "tracking", "phone", "email")
+By = Literal["reference", "tracking", "phone", "email", "payment", "sku", "state", "channel"]
+EVERY_CHANNEL = ("reference", "tracking", "phone", "email", "payment")
 """What is searched in the orders of all channels; the answer has those that the caller sees."""
 CURSOR = r"[0-9a-f]{32}\n[0-9TZ:.-]{24}#[^\n]{1,64}\n[^\n]{1,200}"
 

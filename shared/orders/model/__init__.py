@@ -12,6 +12,7 @@ The store writes both in one transaction.
 from shared.locations.model import Method
 from shared.orders.model.backorders import break_promise, receive_supply
 from shared.orders.model.balancing import missing
+from shared.orders.model.broken import LawBroken
 from shared.orders.model.cancelling import cancel, cancel_fulfillment
 from shared.orders.model.change import OrderChange, combine, sum_effects, with_fulfillment
 from shared.orders.model.contacts import NO_CONTACTS, Collector, Contacts
@@ -34,7 +35,7 @@ from shared.orders.model.fulfilling import (
     release_missing,
     withdraw_units,
 )
-from shared.orders.model.laws import LawBroken, check
+from shared.orders.model.laws import check
 from shared.orders.model.offering import extend, offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     NO_PAST,
@@ -57,6 +58,7 @@ from shared.orders.model.order import (
     ReturnLine,
     ReturnState,
     Taken,
+    UnsoldUnits,
     decision_id,
     units_held,
 )
@@ -138,6 +140,7 @@ __all__ = [
     "Taken",
     "Tender",
     "Totals",
+    "UnsoldUnits",
     "accept_as_rival",
     "act_on_deadlines",
     "advance",

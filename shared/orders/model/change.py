@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.errors import InvalidRequest
 from shared.orders.model.order import Fulfillment, FulfillmentLine, Line, Order, OrderEntry
+from shared.orders.model.transfers import TransferChange
 from shared.stock.model import position as stock
 from shared.stock.model.position import Effect
 
@@ -14,11 +15,13 @@ from shared.stock.model.position import Effect
 @dataclass(frozen=True, slots=True)
 class OrderChange:
     """``order`` as it will be stored, and one Effect per stock position. ``cause`` names the event
-    for the ledger."""
+    for the ledger. New ``transfers`` are stored in the same transaction; the effects have their
+    units."""
 
     order: Order
     effects: tuple[Effect, ...] = ()
     cause: str = ""
+    transfers: tuple[TransferChange, ...] = ()
 
 
 def sum_effects(effects: Iterable[Effect]) -> tuple[Effect, ...]:
@@ -100,7 +103,8 @@ def with_effects(change: OrderChange, order: Order, effects: Iterable[Effect]) -
 
 def combine(change: OrderChange, following: OrderChange) -> OrderChange:
     """``change`` and the change that was decided on its order, as one."""
-    return with_effects(change, following.order, following.effects)
+    both = with_effects(change, following.order, following.effects)
+    return replace(both, transfers=(*change.transfers, *following.transfers))
 
 
 def with_entry(

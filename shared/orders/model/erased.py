@@ -56,6 +56,16 @@ class Person:
         return buyer.profile_id in self.members
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A person without a profile, known to one order alone: the one that is erased."""
+
+    pseudonym: str
+
+    def bought(self, buyer: Buyer) -> bool:
+        return buyer == Buyer()
+
+
 def is_erased(order: Order) -> bool:
     return (order.buyer.profile_id or "").startswith(PSEUDONYM)
 
@@ -83,7 +93,7 @@ def without_person(order: Order) -> Order:
 
 def _return_without_person(each: Return) -> Return:
     lines = tuple(replace(row, reason=WORD) for row in each.lines)
-    return replace(each, photos=(), lines=lines)
+    return replace(each, photos=(), lines=lines, tracking=None)
 
 
 def without_tracking(part: Fulfillment) -> Fulfillment:
@@ -145,7 +155,8 @@ def answer_without_person(answer: str, pseudonym: str) -> str:
                 payment.pop("reference", None)
         for name in ("ship_to", "bill_to", "collector", "gift_message"):
             document.pop(name, None)
-        if "pauses" in document:
-            document["pauses"] = _without(document["pauses"], set(), free=True)
+        for name in ("pauses", "returns"):
+            if name in document:
+                document[name] = _without(document[name], {"photos"}, free=True)
     cleared = _without(document, {"tracking", "tracking_url"}, free=False)
     return json.dumps(cleared, separators=(",", ":"))

@@ -4,15 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shared.orders.model.balancing import missing
+from shared.orders.model.broken import LawBroken
 from shared.orders.model.order import Line, Order
 from shared.orders.model.returns import returnable
 from shared.orders.model.states import HANDED_OVER
 from shared.orders.model.value import owed
-
-
-class LawBroken(AssertionError):
-    """An order that makes or loses units. This is a defect of NoRain; such an order is never
-    stored."""
 
 
 def check(order: Order) -> None:
@@ -45,7 +41,8 @@ def _unowned(order: Order) -> Iterator[str]:
         if part.claimed and part.deadline is None:
             yield f"the claim of fulfillment {part.fulfillment_id} has no deadline"
     for each in order.returns:
-        if each.state in {"authorized", "scanned", "received"} and each.deadline is None:
+        waits = each.state in {"authorized", "scanned", "received"} or each.unsold
+        if waits and each.deadline is None:
             yield f"the return {each.return_id} has no deadline"
     for pause in order.pauses:
         if not pause.owner:

@@ -206,6 +206,16 @@ class ReturnLine:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsoldUnits:
+    """Units that came back and are not on sale yet: ``owner`` decides on them, or they are to be
+    refurbished (None)."""
+
+    line_id: str
+    quantity: int
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Return:
     """A return that was authorized (returns.py). ``location_id`` is where the goods are expected,
     or were received. ``credited``: the refund is due; ``fee`` is kept of it, in minor units."""
@@ -220,6 +230,11 @@ class Return:
     exchange_order_id: str | None = None
     deadline: datetime | None = None
     credited: bool = False
+    unsold: tuple[UnsoldUnits, ...] | None = None
+    """Units of an inspected return that are not on sale yet; None for none."""
+    carrier: str | None = None
+    tracking: str | None = None
+    """Carrier and tracking number of the label that was bought for the return."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from datetime import datetime
 from shared.errors import Conflict
 from shared.orders.model.balancing import balance
 from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
-from shared.orders.model.order import Order, Returned
-from shared.orders.model.returns import returnable
+from shared.orders.model.order import Order, Returned, ReturnLine
+from shared.orders.model.restocking import ON_SHELF, Restocking, SellableUnits, restock
+from shared.orders.model.returns import RETURN_TERMS, ReturnTerms, returnable, with_unsold
 from shared.stock.model.position import Effect
 
 
@@ -19,8 +20,11 @@ def take_back(
     now: datetime,
     actor: str,
     exchange_order_id: str | None = None,
+    terms: ReturnTerms = RETURN_TERMS,
+    restocking: Restocking = ON_SHELF,
 ) -> OrderChange:
-    """Take units back at a location. Sellable units are on sale there at once. The refund names
+    """Take units back at a location. ``restocking`` decides where sellable units go: units that it
+    holds back become a return, which ends when they are on sale. The refund names
     ``exchange_order_id``, the order of what the shopper takes instead.
 
     Raises Conflict for more units than were handed over and not returned.
@@ -41,10 +45,14 @@ def take_back(
             credited=line.credited + entry.quantity,
         )
         order = with_line(order, line)
-        sellable = entry.quantity if entry.condition == "sellable" else 0
-        effects.append(
-            Effect(line.sku, location_id, sellable, 0, damaged=entry.quantity - sellable)
-        )
+        effects.append(Effect(line.sku, location_id, 0, 0, damaged=entry.quantity))
+    sellable = [entry for entry in returns if entry.condition == "sellable"]
+    rows = [
+        SellableUnits(entry.line_id, entry.quantity, frozenset({entry.reason}))
+        for entry in sellable
+    ]
+    restocked = restock(order, location_id, rows, restocking, now, actor)
+    details = iter(restocked.details)
     detail = {
         "location_id": location_id,
         "lines": [
@@ -54,9 +62,19 @@ def take_back(
                 "condition": entry.condition,
                 "reason": entry.reason,
             }
+            | (next(details) if entry.condition == "sellable" else {})
             for entry in returns
         ],
     }
+    if restocked.unsold:
+        held_back = [
+            ReturnLine(entry.line_id, entry.quantity, entry.reason)
+            for entry, row in zip(sellable, restocked.details, strict=True)
+            if row.get("restock") == "hold_back"
+        ]
+        order = with_unsold(order, location_id, held_back, restocked.unsold, now, terms)
+        detail["return_id"] = order.returns[-1].return_id
     order = with_entry(order, now, "return.received", actor, detail)
     order = balance(order, now, "returned", exchange_order_id)
-    return with_effects(OrderChange(order, cause="return.received"), order, effects)
+    change = OrderChange(order, cause="return.received", transfers=restocked.transfers)
+    return with_effects(change, order, (*effects, *restocked.effects))

@@ -5,6 +5,8 @@
     authorized ─> kept         the shopper keeps the goods
     authorized ─> cancelled, expired
 
+Units that an inspection leaves unsold: refurbishing.py.
+
 A unit of a return is credited once: at the step that the terms name (``refund_on``), when the goods
 are kept, or at the latest when they are inspected. Credited units are what the shopper does not owe
 although they were handed over (value.py).
@@ -18,11 +20,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from shared.carriers.model import CarrierStatus
 from shared.errors import Conflict, InvalidTransition, NotFound
 from shared.instants import rfc3339
 from shared.orders.model.balancing import balance
 from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
-from shared.orders.model.order import Line, Order, Return, ReturnLine, ReturnState
+from shared.orders.model.order import (
+    Line,
+    Order,
+    Return,
+    ReturnLine,
+    ReturnState,
+    UnsoldUnits,
+)
+from shared.orders.model.restocking import (
+    ON_SHELF,
+    Restocking,
+    RestockRule,
+    SellableUnits,
+    restock,
+)
 from shared.stock.model.position import Effect
 
 RefundOn = Literal["scan", "receipt", "inspection"]
@@ -30,7 +47,7 @@ Outcome = Literal["sellable", "damaged", "refurbish"]
 MOST_RETURNS = 50
 """Returns of one order; each takes some 300 bytes of its document."""
 ALLOWED: Mapping[ReturnState, tuple[str, ...]] = {
-    "authorized": ("cancel", "receive", "scan"),
+    "authorized": ("cancel", "label", "receive", "scan"),
     "scanned": ("receive",),
     "received": ("inspect",),
 }
@@ -43,7 +60,9 @@ class ReturnTerms:
     ``window`` counts from the hand-over. ``fee`` is kept of each refund, in minor units, unless the
     reason is one of ``free_reasons``. Goods worth less than ``keep_below`` the shopper keeps.
     ``reasons`` are those that may be given; empty allows any. ``inspect`` is how long an inspection
-    may take, and ``arrive`` how long goods may be under way, before somebody is reminded.
+    may take, ``arrive`` how long goods may be under way, and ``refurbish`` how long units may stay
+    unsold after the inspection, before somebody is reminded. ``restock`` says where sellable units
+    go.
     """
 
     window: timedelta = timedelta(days=30)
@@ -54,9 +73,13 @@ class ReturnTerms:
     keep_below: int = 0
     inspect: timedelta = timedelta(days=2)
     arrive: timedelta = timedelta(days=21)
+    refurbish: timedelta = timedelta(days=14)
+    restock: tuple[RestockRule, ...] = ()
 
 
 RETURN_TERMS = ReturnTerms()
+UNDER_WAY: frozenset[CarrierStatus] = frozenset({"in_transit", "out_for_delivery", "delivered"})
+"""What a carrier reports of a parcel that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +107,7 @@ def authorize(
     Raises Conflict for more units than can be returned, after the window, or for a reason that the
     terms do not know.
     """
-    if len(order.returns) >= MOST_RETURNS:
-        raise Conflict(f"order {order.order_id} has {MOST_RETURNS} returns already")
+    _check_number(order)
     wanted: Counter[str] = Counter()
     for row in asked.lines:
         if terms.reasons and row.reason not in terms.reasons:
@@ -111,7 +133,7 @@ def authorize(
     keeps = worth < terms.keep_below if asked.keep is None else asked.keep
     free = keeps or all(row.reason in terms.free_reasons for row in asked.lines)
     authorized = Return(
-        return_id=f"{order.order_id}.R{len(order.returns) + 1}",
+        return_id=_next_id(order),
         state="kept" if keeps else "authorized",
         lines=asked.lines,
         refund_on=terms.refund_on,
@@ -123,7 +145,7 @@ def authorize(
     )
     order = replace(order, returns=(*order.returns, authorized))
     event = "return.kept" if keeps else "return.authorized"
-    order = with_entry(order, now, event, actor, _detail(authorized))
+    order = with_entry(order, now, event, actor, return_detail(authorized))
     if keeps:
         order = _credited(order, authorized, now)
     return OrderChange(order, cause=event)
@@ -134,13 +156,43 @@ def scan(
 ) -> OrderChange:
     """The carrier has the goods. Raises InvalidTransition."""
     before = return_of(order, return_id)
-    _check(before, "scan")
+    check_step(before, "scan")
     scanned = replace(before, state="scanned", deadline=now + terms.arrive)
     order = with_return(order, scanned)
-    order = with_entry(order, now, "return.scanned", actor, _detail(scanned))
+    order = with_entry(order, now, "return.scanned", actor, return_detail(scanned))
     if scanned.refund_on == "scan":
         order = _credited(order, scanned, now)
     return OrderChange(order, cause="return.scanned")
+
+
+def labelled(
+    order: Order, return_id: str, carrier: str, tracking: str, now: datetime, actor: str
+) -> OrderChange:
+    """A label was bought for the return.
+
+    Raises InvalidTransition once the carrier has the goods.
+    """
+    before = return_of(order, return_id)
+    check_step(before, "label")
+    after = replace(before, carrier=carrier, tracking=tracking)
+    detail = return_detail(after) | {"carrier": carrier, "tracking": tracking}
+    order = with_entry(with_return(order, after), now, "return.labelled", actor, detail)
+    return OrderChange(order, cause="return.labelled")
+
+
+def follow_return(
+    order: Order,
+    return_id: str,
+    status: CarrierStatus,
+    now: datetime,
+    actor: str,
+    terms: ReturnTerms = RETURN_TERMS,
+) -> OrderChange | None:
+    """Record what the carrier reports of the parcel of a return: its first report that it has the
+    parcel scans the return. None when the report changes nothing."""
+    if status not in UNDER_WAY or return_of(order, return_id).state != "authorized":
+        return None
+    return scan(order, return_id, now, actor, terms)
 
 
 def receive(
@@ -156,7 +208,7 @@ def receive(
     Raises InvalidTransition.
     """
     before = return_of(order, return_id)
-    _check(before, "receive")
+    check_step(before, "receive")
     received = replace(
         before, state="received", location_id=location_id, deadline=now + terms.inspect
     )
@@ -166,7 +218,7 @@ def receive(
         line = order.line(row.line_id)
         order = with_line(order, replace(line, returned=line.returned + row.quantity))
         effects.append(Effect(line.sku, location_id, 0, 0, damaged=row.quantity))
-    order = with_entry(order, now, "return.arrived", actor, _detail(received))
+    order = with_entry(order, now, "return.arrived", actor, return_detail(received))
     if received.refund_on != "inspection":
         order = _credited(order, received, now)
     return with_effects(OrderChange(order, cause="return.received"), order, effects)
@@ -178,11 +230,16 @@ def inspect(
     outcomes: Sequence[tuple[str, int, Outcome]],
     now: datetime,
     actor: str,
+    terms: ReturnTerms = RETURN_TERMS,
+    restocking: Restocking = ON_SHELF,
 ) -> OrderChange:
-    """Say of each unit by line whether it is sellable (on sale at once), damaged, or to be
-    refurbished. Raises InvalidTransition; Conflict unless every unit has one outcome."""
+    """Say of each unit by line whether it is sellable, damaged, or to be refurbished.
+    ``restocking`` decides where sellable units go.
+
+    Raises InvalidTransition; Conflict unless every unit has one outcome.
+    """
     before = return_of(order, return_id)
-    _check(before, "inspect")
+    check_step(before, "inspect")
     expected = Counter[str]()
     for row in before.lines:
         expected[row.line_id] += row.quantity
@@ -193,40 +250,95 @@ def inspect(
         raise Conflict(
             "every unit of the return needs one outcome", expected=dict(sorted(expected.items()))
         )
-    inspected = replace(before, state="inspected", deadline=None)
-    order = with_return(order, inspected)
     assert before.location_id is not None
-    effects = [
-        Effect(order.line(line_id).sku, before.location_id, units, 0, damaged=-units)
+    sellable = [
+        SellableUnits(line_id, units, _reasons(before, line_id))
         for line_id, units, outcome in outcomes
         if outcome == "sellable"
     ]
-    detail = _detail(inspected) | {
+    restocked = restock(order, before.location_id, sellable, restocking, now, actor)
+    unsold = (*restocked.unsold, *_to_refurbish(outcomes))
+    inspected = replace(
+        before,
+        state="inspected",
+        deadline=now + terms.refurbish if unsold else None,
+        unsold=unsold or None,
+    )
+    order = with_return(order, inspected)
+    details = iter(restocked.details)
+    detail = return_detail(inspected) | {
         "outcomes": [
             {"line_id": line_id, "quantity": units, "outcome": outcome}
+            | (next(details) if outcome == "sellable" else {})
             for line_id, units, outcome in outcomes
         ]
     }
     order = with_entry(order, now, "return.inspected", actor, detail)
     order = _credited(order, inspected, now)
-    return with_effects(OrderChange(order, cause="return.received"), order, effects)
+    change = OrderChange(order, cause="return.received", transfers=restocked.transfers)
+    return with_effects(change, order, restocked.effects)
+
+
+def _reasons(each: Return, line_id: str) -> frozenset[str]:
+    return frozenset(row.reason for row in each.lines if row.line_id == line_id)
+
+
+def _to_refurbish(outcomes: Sequence[tuple[str, int, Outcome]]) -> list[UnsoldUnits]:
+    return [
+        UnsoldUnits(line_id, units)
+        for line_id, units, outcome in outcomes
+        if outcome == "refurbish"
+    ]
+
+
+def with_unsold(
+    order: Order,
+    location_id: str,
+    returned: Sequence[ReturnLine],
+    unsold: Sequence[UnsoldUnits],
+    now: datetime,
+    terms: ReturnTerms = RETURN_TERMS,
+) -> Order:
+    """The order with a return of units that came back unannounced, are credited, and are held back:
+    so that somebody is reminded of them. Raises Conflict for too many returns."""
+    _check_number(order)
+    held = Return(
+        return_id=_next_id(order),
+        state="inspected",
+        lines=tuple(returned),
+        refund_on="receipt",
+        location_id=location_id,
+        deadline=now + terms.refurbish,
+        credited=True,
+        unsold=tuple(unsold),
+    )
+    return replace(order, returns=(*order.returns, held))
+
+
+def _check_number(order: Order) -> None:
+    if len(order.returns) >= MOST_RETURNS:
+        raise Conflict(f"order {order.order_id} has {MOST_RETURNS} returns already")
+
+
+def _next_id(order: Order) -> str:
+    return f"{order.order_id}.R{len(order.returns) + 1}"
 
 
 def cancel_return(order: Order, return_id: str, now: datetime, actor: str) -> OrderChange:
     """The shopper keeps and pays for the goods after all. Raises InvalidTransition once the carrier
     has them."""
     before = return_of(order, return_id)
-    _check(before, "cancel")
+    check_step(before, "cancel")
     cancelled = replace(before, state="cancelled", deadline=None)
     order = with_entry(
-        with_return(order, cancelled), now, "return.cancelled", actor, _detail(cancelled)
+        with_return(order, cancelled), now, "return.cancelled", actor, return_detail(cancelled)
     )
     return OrderChange(order, cause="return.cancelled")
 
 
 def act_on_returns(order: Order, now: datetime, remind: timedelta) -> Order:
-    """End authorizations whose goods did not come in time; remind of goods that are under way, or
-    wait for an inspection, for too long."""
+    """End authorizations whose goods did not come in time; remind of goods that are under way, wait
+    for an inspection, or stay unsold after it, for too long."""
     for each in order.returns:
         if each.deadline is None or each.deadline > now:
             continue
@@ -236,8 +348,27 @@ def act_on_returns(order: Order, now: datetime, remind: timedelta) -> Order:
         else:
             changed = replace(each, deadline=now + remind)
             event = "return.late"
-        order = with_entry(with_return(order, changed), now, event, "sweep", _detail(changed))
+        order = with_entry(with_return(order, changed), now, event, "sweep", return_detail(changed))
     return order
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """``units`` of a line that can be returned ``until`` the window closes, later by goodwill."""
+
+    order: Order
+    line: Line
+    units: int
+    until: datetime
+
+
+def candidates(order: Order, terms: ReturnTerms = RETURN_TERMS) -> tuple[Candidate, ...]:
+    """The lines of the order with units that can be returned."""
+    return tuple(
+        Candidate(order, line, units, _handed_over_at(order, line.line_id) + terms.window)
+        for line in order.lines
+        if (units := returnable(order, line)) > 0
+    )
 
 
 def returnable(order: Order, line: Line) -> int:
@@ -277,10 +408,16 @@ def _credited(order: Order, each: Return, now: datetime) -> Order:
     return balance(order, now, "returned", each.exchange_order_id)
 
 
-def _check(each: Return, action: str) -> None:
-    allowed = ALLOWED.get(each.state, ())
+def check_step(each: Return, action: str) -> None:
+    """Raises InvalidTransition when the action is not possible now."""
+    allowed = allowed_steps(each)
     if action not in allowed:
         raise InvalidTransition(action, each.state, list(allowed))
+
+
+def allowed_steps(each: Return) -> tuple[str, ...]:
+    """The actions that are possible now."""
+    return ("refurbish",) if each.unsold else ALLOWED.get(each.state, ())
 
 
 def _handed_over_at(order: Order, line_id: str) -> datetime:
@@ -293,7 +430,8 @@ def _handed_over_at(order: Order, line_id: str) -> datetime:
     return max(times, default=order.placed_at)
 
 
-def _detail(each: Return) -> dict[str, Any]:
+def return_detail(each: Return) -> dict[str, Any]:
+    """A return as the detail of an event."""
     detail = {
         "return_id": each.return_id,
         "location_id": each.location_id,

@@ -13,15 +13,17 @@ term that changes (the state) moves its row:
     REFERENCE           REFERENCE#<reference>           placed_at
     SKU#<sku>           SKU#<channel>#<sku>             placed_at
     CONTACT#<number>    CONTACT#<kind>#<keyed hash>     placed_at
-    TRACKING#<id>       TRACKING#<keyed hash>           placed_at
+    TRACKING#<id>       TRACKING#<keyed hash>           placed_at: of parcels, and of returns
+    PAYMENT#<id>        PAYMENT#<keyed hash>            placed_at
 
 An order is late when its ``due_at`` has passed: its row among those that are due says so at any
 time, without a write at that moment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from shared.instants import rfc3339
 from shared.orders.model.order import Order
@@ -30,7 +32,9 @@ from shared.orders.model.value import placed_totals
 
 ATTENTION: frozenset[OrderState] = frozenset({"exception", "backordered"})
 """The states that are also listed over all channels, as paused orders are."""
-PERSONAL = ("CONTACT#", "TRACKING#")
+Hashed = Literal["tracking", "payment"]
+"""What an order is found by as a keyed hash: a tracking number, the reference of a payment."""
+PERSONAL = ("CONTACT#", "TRACKING#", "PAYMENT#")
 """The rows that an erasure takes out of the index."""
 
 
@@ -91,9 +95,9 @@ def _due_at(order: Order) -> datetime | None:
     return min((at for at in dates if at is not None), default=None)
 
 
-def terms_of(order: Order, tracking_key: Callable[[str], str]) -> dict[str, Term]:
-    """The terms of the order by the names of their rows. ``tracking_key`` hashes a tracking
-    number."""
+def terms_of(order: Order, key_of: Callable[[Hashed, str], str]) -> dict[str, Term]:
+    """The terms of the order by the names of their rows. ``key_of`` makes the keyed hash of a
+    value."""
     placed = f"{rfc3339(order.placed_at)}#{order.order_id}"
     channel, state = order.channel, order.state
     terms = {
@@ -113,11 +117,23 @@ def terms_of(order: Order, tracking_key: Callable[[str], str]) -> dict[str, Term
         terms[f"SKU#{line.sku}"] = Term(sku_term(line.sku, channel), placed)
     for number, key in enumerate(dict.fromkeys((*order.buyer_keys, *order.contact_keys))):
         terms[f"CONTACT#{number}"] = Term(contact_term(key), placed)
+    for name, tracking in _tracked(order):
+        terms[f"TRACKING#{name}"] = Term(tracking_term(key_of("tracking", tracking)), placed)
+    for payment in order.payments:
+        if payment.reference is not None:
+            term = payment_term(key_of("payment", payment.reference))
+            terms[f"PAYMENT#{payment.payment_id}"] = Term(term, placed)
+    return terms
+
+
+def _tracked(order: Order) -> Iterator[tuple[str, str]]:
+    """(id, tracking number) of the parcels and the returns that have one."""
     for part in order.fulfillments:
         if part.tracking is not None:
-            term = tracking_term(tracking_key(part.tracking))
-            terms[f"TRACKING#{part.fulfillment_id}"] = Term(term, placed)
-    return terms
+            yield part.fulfillment_id, part.tracking
+    for each in order.returns:
+        if each.tracking is not None:
+            yield each.return_id, each.tracking
 
 
 def ended(before: Order, order: Order, names: Mapping[str, Term]) -> set[str]:
@@ -161,6 +177,10 @@ def contact_term(key: str) -> str:
 
 def tracking_term(key: str) -> str:
     return f"TRACKING#{key}"
+
+
+def payment_term(key: str) -> str:
+    return f"PAYMENT#{key}"
 
 
 @dataclass(frozen=True, slots=True)

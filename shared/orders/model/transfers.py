@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.errors import InvalidRequest, InvalidTransition
-from shared.orders.model.laws import LawBroken
+from shared.orders.model.broken import LawBroken
 from shared.orders.model.order import OrderEntry
 from shared.stock.model.events import Announced
 from shared.stock.model.position import Effect

@@ -30,7 +30,12 @@ from shared.orders.store import search
 from shared.orders.store.claims import waiting_lines
 from shared.orders.store.decisions import decision
 from shared.orders.store.items import order_of_item, past_of_item, reserved_by_transfer, to_plain
-from shared.orders.store.keys import order_id_of_request, order_of_fulfillment, orders_table
+from shared.orders.store.keys import (
+    is_return,
+    order_id_of_request,
+    order_of_fulfillment,
+    orders_table,
+)
 from shared.orders.store.orders import NotWritten, commit, payment_of_hold
 from shared.orders.store.pick_lists import PickRow, pick_list, project_pick_rows, unpicked_orders
 from shared.orders.store.queries import (
@@ -74,6 +79,7 @@ __all__ = [
     "find",
     "find_tracked",
     "first_decisions_since",
+    "is_return",
     "keep_early",
     "look_up",
     "newly_shipped",

@@ -26,6 +26,7 @@ from shared.orders.model import (
     Payment,
     Return,
     ReturnLine,
+    UnsoldUnits,
 )
 from shared.orders.model.payments import captured
 
@@ -106,6 +107,9 @@ def _return_of_row(row: Mapping[str, Any]) -> Return:
             **row,
             "lines": tuple(ReturnLine(**line) for line in row["lines"]),
             "photos": tuple(row.get("photos", ())),
+            "unsold": tuple(UnsoldUnits(**units) for units in row["unsold"])
+            if row.get("unsold")
+            else None,
             **_instants(row, "deadline"),
         }
     )

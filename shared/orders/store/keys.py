@@ -62,5 +62,10 @@ def transfers_due(portion: Portion = WHOLE) -> list[str]:
 
 
 def order_of_fulfillment(fulfillment_id: str) -> str:
-    """The id of the order that a fulfillment is part of."""
+    """The id of the order that a fulfillment, or a return, is part of."""
     return fulfillment_id.rpartition(".")[0]
+
+
+def is_return(parcel: str) -> bool:
+    """Whether the parcel is that of a return (<order_id>.R<number>), not of a fulfillment."""
+    return parcel.rpartition(".")[2].startswith("R")

@@ -19,6 +19,7 @@ from shared.aws.settings import table_name
 from shared.errors import Busy, NotFound, VersionMismatch
 from shared.instants import rfc3339
 from shared.orders.model.policy import NO_RULES, OrderPolicy, TimeRule
+from shared.orders.model.restocking import RestockRule
 from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
 
 ORDER_POLICY = "ORDER_POLICY"
@@ -67,14 +68,31 @@ def policy_of_item(item: dict[str, Any]) -> OrderPolicy:
     )
 
 
-DAYS = ("window", "arrive", "inspect")
+DAYS = ("window", "arrive", "inspect", "refurbish")
+SETS = ("location_types", "location_groups", "location_ids", "reasons", "product_groups")
 
 
 def _terms(row: dict[str, Any]) -> ReturnTerms:
     given: dict[str, Any] = {**row}
     given |= {name: timedelta(minutes=row[name]) for name in DAYS if name in row}
     given |= {name: frozenset(row[name]) for name in ("reasons", "free_reasons") if name in row}
+    if "restock" in row:
+        given["restock"] = tuple(map(_restock_rule, row["restock"]))
     return ReturnTerms(**given)
+
+
+def _restock_rule(row: dict[str, Any]) -> RestockRule:
+    given: dict[str, Any] = {**row, "transit": timedelta(minutes=row["transit"])}
+    return RestockRule(**{**given, **{name: frozenset(row.get(name, ())) for name in SETS}})
+
+
+def _restock_row(rule: RestockRule) -> dict[str, Any]:
+    """A rule without what it does not give; ``transit`` in minutes."""
+    row: dict[str, Any] = {"transit": int(rule.transit.total_seconds() // 60)}
+    row |= {name: sorted(getattr(rule, name)) for name in SETS if getattr(rule, name)}
+    others = ("action", "price_from", "price_below", "to_location_id", "owner")
+    row |= {name: getattr(rule, name) for name in others if getattr(rule, name) is not None}
+    return row
 
 
 def _returns_row(terms: ReturnTerms) -> dict[str, Any]:
@@ -89,6 +107,8 @@ def _returns_row(terms: ReturnTerms) -> dict[str, Any]:
                 row[name] = int(value.total_seconds() // 60)
             case frozenset():
                 row[name] = sorted(value)
+            case tuple():
+                row[name] = [_restock_row(rule) for rule in value]
             case _:
                 row[name] = value
     return row

@@ -1,10 +1,11 @@
 """Parcels by their tracking number, and events of carriers that came too early: table ``orders``.
 
     pk TRACKING#<keyed hash>   sk PARCEL#<fulfillment_id>   a shipped parcel, for PARCEL_DAYS
+                               sk PARCEL#<return_id>        the same of a return with a label
                                sk EARLY#<digest>            an event before its parcel was shipped
 
-The parcel is written in the transaction that ships it. The key is a keyed hash of the number, so
-that the table can be searched by a number without showing one.
+The parcel is written in the transaction that ships it, or that notes the label of a return. The key
+is a keyed hash of the number, so that the table can be searched by a number without showing one.
 """
 
 import hashlib
@@ -31,8 +32,8 @@ EARLY_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """What is known of a tracking number: ids of fulfillments, and the early events with their sort
-    keys, the oldest first."""
+    """What is known of a tracking number: ids of fulfillments and returns, and the early events
+    with their sort keys, the oldest first."""
 
     parcels: tuple[str, ...]
     early: tuple[tuple[str, TrackingEvent], ...]
@@ -64,7 +65,8 @@ def parcel_parts(before: Order | None, order: Order, now: datetime) -> list[Part
 
 
 def newly_shipped(before: Order | None, order: Order) -> list[tuple[str, str]]:
-    """(fulfillment_id, tracking number) of the parcels that are shipped since ``before``."""
+    """(fulfillment_id, tracking number) of the parcels that are shipped since ``before``, and
+    (return_id, tracking number) of the returns that have a label since."""
     return sorted(_shipped(order) - (_shipped(before) if before else set()))
 
 
@@ -73,6 +75,10 @@ def _shipped(order: Order) -> set[tuple[str, str]]:
         (part.fulfillment_id, part.tracking)
         for part in order.fulfillments
         if part.state == "shipped" and part.tracking
+    } | {
+        (each.return_id, each.tracking)
+        for each in order.returns
+        if each.state == "authorized" and each.tracking
     }
 
 

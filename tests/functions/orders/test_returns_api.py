@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from functions.orders import api
+from shared.catalog import store as catalog
+from shared.catalog.model import Product
 from shared.orders.store import policy as policies
 from tests.support import shop
 from tests.support.requests import answered, paths, request
@@ -59,7 +61,10 @@ def due_back(order: Body) -> int:
 def test_a_return_comes_back_is_inspected_and_on_sale_again() -> None:
     order = opened(shipped())
     (each,) = order["returns"]
-    assert (each["state"], each["allowed"]) == ("authorized", ["cancel", "receive", "scan"])
+    assert (each["state"], each["allowed"]) == (
+        "authorized",
+        ["cancel", "label", "receive", "scan"],
+    )
     status, order = handled(each, "receive")
     assert (status, order["returns"][0]["state"]) == (200, "received")
     assert "payments" not in order
@@ -107,3 +112,61 @@ def test_a_wrong_request_is_refused_by_its_path() -> None:
     assert paths(answer) == {"$.location_id"}
     answer = opened(shipped(), 422, photos=["javascript:alert(1)"])
     assert paths(answer) == {"$.photos[0]"}
+
+
+def with_rules(*rules: Body, expected: int = 200) -> Body:
+    body = {"times": [], "returns": {"restock": list(rules)}}
+    status, answer = answered(api.handler(request("orders/put_order_policy", body=body), None))
+    assert status == expected, answer
+    policies.active_cache.clear()
+    return answer
+
+
+def test_the_policy_says_where_returned_goods_go() -> None:
+    catalog.put(Product("A", "The A", 1000, "USD", 0.5, attributes={"department": "shoes"}))
+    send = {"product_groups": ["shoes"], "action": "send_to", "to_location_id": "depot"}
+    hold = {"action": "hold_back", "owner": "quality"}
+    policy = with_rules(send, hold)
+    assert policy["returns"]["restock"] == [{**send, "transfer_minutes": 4320}, hold]
+    (each,) = opened(shipped())["returns"]
+    handled(each, "receive")
+    assert shop.counts("A", "denver") == (3, 0, 3, 1)
+    status, order = handled(each, "inspect")
+    assert status == 200, order
+    assert shop.counts("A", "denver") == (4, 1, 3, 0)
+    (stored,) = [row for row in shop.items("orders") if row["sk"] == "TRANSFER"]
+    status, transfer = call("get_transfer", f"/v1/transfers/{stored['transfer_id']}", None, "g")
+    assert (status, transfer["state"], transfer["to_location_id"]) == (200, "requested", "depot")
+    shop.laws()
+
+
+def test_goods_that_are_held_back_are_on_sale_when_somebody_says_so() -> None:
+    with_rules({"reasons": ["broken"], "action": "hold_back", "owner": "quality"})
+    order = shipped()
+    back = {"line_id": "1", "quantity": 1, "condition": "sellable", "reason": "broken"}
+    path = f"/v1/orders/{order['order_id']}/returns"
+    status, order = call("return_order", path, {"location_id": "denver", "lines": [back]}, "b-1")
+    assert status == 200, order
+    assert shop.counts("A", "denver") == (3, 0, 3, 1)
+    (each,) = order["returns"]
+    assert each["unsold"] == [{"line_id": "1", "quantity": 1, "owner": "quality"}]
+    assert each["allowed"] == ["refurbish"]
+    path = f"/v1/returns/{each['return_id']}/refurbished"
+    status, answer = call("record_refurbished", path, None, "f-0", scope=ELSEWHERE)
+    assert (status, answer["code"]) == (403, "forbidden")
+    status, order = call("record_refurbished", path, None, "f-1")
+    assert status == 200, order
+    assert "unsold" not in order["returns"][0]
+    assert shop.counts("A", "denver") == (4, 0, 4, 0)
+    assert call("record_refurbished", path, None, "f-1")[1] == order
+    status, answer = call("record_refurbished", path, None, "f-2")
+    assert (status, answer["code"]) == (409, "invalid_transition")
+    shop.laws()
+
+
+def test_a_rule_without_what_its_action_needs_is_refused_by_its_path() -> None:
+    nowhere = {"action": "send_to", "to_location_id": "mars"}
+    answer = with_rules({"action": "shelf"}, nowhere, expected=422)
+    assert paths(answer) == {"$.returns.restock[1].to_location_id"}
+    for rule in ({"action": "send_to"}, {"action": "hold_back"}, {"action": "shelf", "owner": "q"}):
+        assert paths(with_rules(rule, expected=422)) == {"$.returns.restock[0]"}

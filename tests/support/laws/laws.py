@@ -19,7 +19,9 @@ from shared.aws import settings
 from shared.errors import Busy, Refusal
 from shared.orders import changing, model, placing, shortfalls
 from shared.orders.contract.orders import order_answer
-from shared.orders.model import Line, Order
+from shared.orders.model import Line, Order, transfers
+from shared.orders.store import order_of_item, reserved_by_transfer
+from shared.orders.store.transfers import transfer_of_item
 from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
@@ -112,11 +114,16 @@ class Laws(RuleBasedStateMachine):
     @invariant()
     def laws_hold(self) -> None:
         stock = shop.items("stock")
-        stored = shop.all_orders()
         ordered: Counter[tuple[str, str]] = Counter()
-        for order in stored:
-            model.check(order)
-            ordered.update(model.units_held(order.fulfillments))
+        moving: Counter[tuple[str, str]] = Counter()
+        for item in shop.items("orders"):
+            if item["sk"] == "ORDER":
+                order = order_of_item(item)
+                model.check(order)
+                ordered.update(model.units_held(order.fulfillments))
+            elif item["sk"] == "TRANSFER":
+                transfers.check(transfer_of_item(item))
+                moving.update(reserved_by_transfer(item))
         positions = {
             (row["sku"], row["location_id"]): row for row in stock if row["sk"].startswith("LOC#")
         }
@@ -144,7 +151,11 @@ class Laws(RuleBasedStateMachine):
             self.never_oversold(place, found)
         clauses.reserved_is_promised(
             {place: found["reserved"] for place, found in after.items()},
-            {"open holds": clauses.of_open_holds(stock), "open order lines": ordered},
+            {
+                "open holds": clauses.of_open_holds(stock),
+                "open order lines": ordered,
+                "requested transfers": moving,
+            },
         )
         self.note(after)
         for place, found in after.items():

@@ -25,7 +25,7 @@ from shared.instants import rfc3339
 from shared.locations import store as locations
 from shared.orders import changing, model, shortfalls
 from shared.orders import store as orders
-from shared.orders.model import Line, Order, Rejection, Returned
+from shared.orders.model import Line, Order, Rejection
 from shared.stock import store as stock_store
 from shared.stock.contract.feed import event_of
 from shared.stock.model.audit import LEDGER_LAG, find_drifts
@@ -35,7 +35,8 @@ from shared.stock.store import audit as audit_store
 from shared.stock.store import slots
 from tests.support import shop
 from tests.support.laws import strangers
-from tests.support.laws.laws import API, HOLDS, PLACES, SKUS, STORES, Laws
+from tests.support.laws.laws import API, HOLDS, PLACES, SKUS, STORES
+from tests.support.laws.returns import Returns
 from tests.support.laws.weather import Storm
 from tests.support.notes import establish_notes
 from tests.support.requests import Context
@@ -54,7 +55,7 @@ units = st.integers(1, 3)
 minutes = st.integers(0, 240)
 
 
-class Machine(Laws):
+class Machine(Returns):
     """What happens; every rule is one step."""
 
     @initialize(
@@ -226,12 +227,6 @@ class Machine(Laws):
     def cancel(self, which: int, quantity: int, *, whole: bool) -> None:
         wanted = None if whole else {"1": quantity}
         self.changed(which, lambda order: model.cancel(order, wanted, "changed", self.now, "web"))
-
-    @precondition(lambda self: self.placed)
-    @rule(which=any_of, store=st.sampled_from(STORES), damaged=st.booleans())
-    def take_back(self, which: int, store: str, *, damaged: bool) -> None:
-        rows = [Returned("1", 1, "damaged" if damaged else "sellable", "no")]
-        self.changed(which, lambda order: model.take_back(order, store, rows, self.now, "web"))
 
     @rule(place=places)
     def cover(self, place: tuple[str, str]) -> None:

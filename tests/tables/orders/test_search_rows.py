@@ -30,7 +30,8 @@ def made(name: str = "o-1", *, version: int = 1, state: str = "offered", **more:
     lines = tuple(replace(line(str(at), sku, 1), open=1) for at, sku in enumerate("ABC"))
     held = tuple(FulfillmentLine(row.line_id, row.sku, 1) for row in lines)
     part = Fulfillment(f"{name}.1", "denver", "ship", state, held, NOW, LATER)  # type: ignore[arg-type]
-    found = replace(order(name, *lines), fulfillments=(part,), reference=f"W-{name}")
+    paid = order(name, *lines, reference="pay-7")
+    found = replace(paid, fulfillments=(part,), reference=f"W-{name}")
     return replace(found, version=version, buyer_keys=("email#e", "phone#p"), **more)
 
 
@@ -59,8 +60,9 @@ def life() -> list[Order]:
 
 def test_rows_follow_the_order() -> None:
     placed, accepted, waiting, done = life()
-    assert searching.index_order(placed, None) == 9
+    assert searching.index_order(placed, None) == 10
     assert names("state", "placed", "web") == names("reference", "W-o-1") == ["o-1"]
+    assert names("payment", "pay-7") == ["o-1"]
     assert names("sku", "C", "web") == names("channel", "", "web") == ["o-1"]
     assert names("state", "late", "web", now=LATER + timedelta(seconds=1)) == ["o-1"]
     assert names("state", "late", "web", now=LATER) == []
@@ -92,7 +94,7 @@ def test_records_that_come_twice_late_or_out_of_order_leave_the_same_rows() -> N
     for order_, before in changes:
         searching.index_order(order_, before)
     expected = shown()
-    assert len(expected) == 7
+    assert len(expected) == 8
     for number, turns in enumerate(itertools.permutations(changes)):
         renamed = [
             (_named(order_, number), _named(before, number) if before else None)
@@ -132,21 +134,21 @@ def test_a_change_that_no_list_shows_writes_nothing() -> None:
     assert (units.reads, units.writes) == (0, 0)
 
 
-def test_a_new_order_of_3_lines_is_one_call_and_18_write_units() -> None:
+def test_a_new_order_of_3_lines_is_one_call_and_20_write_units() -> None:
     with metered() as units:
-        assert searching.index_order(made(), None) == 9
-    assert (units.writes, units.reads, units.write) == (1, 0, 18)
+        assert searching.index_order(made(), None) == 10
+    assert (units.writes, units.reads, units.write) == (1, 0, 20)
     accepted = made(version=2, state="accepted")
     with metered() as units:
-        assert searching.index_order(accepted, made()) == 9
-    assert (units.writes, units.write) == (1, 19)
+        assert searching.index_order(accepted, made()) == 10
+    assert (units.writes, units.write) == (1, 21)
     (part,) = accepted.fulfillments
     done = tuple(replace(row, open=0, fulfilled=1) for row in accepted.lines)
     parts = (replace(part, state="shipped", tracking="1Z"),)
     shipped = replace(accepted, version=3, lines=done, fulfillments=parts)
     with metered() as units:
-        assert searching.index_order(shipped, accepted) == 10
-    assert (units.writes, units.write) == (1, 21)
+        assert searching.index_order(shipped, accepted) == 11
+    assert (units.writes, units.write) == (1, 23)
 
 
 def test_a_page_is_one_query_and_goes_on_where_it_ended() -> None:
@@ -194,7 +196,7 @@ def test_orders_of_older_code_are_found_after_a_round_over_all_orders() -> None:
         tables.put_many(store.orders_table(), [to_item(item)])
     searching.index_order(made("o-3", version=2, state="accepted"), None)
     answer = index_orders.handler({"rebuild": "all"}, Context())
-    assert answer["progress"]["counts"] == {"orders": 5, "rows": 4 * 7}
+    assert answer["progress"]["counts"] == {"orders": 5, "rows": 4 * 8}
     assert answer["progress"]["ended_at"]
     assert len(names("channel", "", "web")) == 5
     assert names("state", "in_progress", "web") == ["o-3"]

@@ -52,6 +52,8 @@ from shared.orders.model import (
     settle,
     take_back,
 )
+from shared.orders.model.refurbishing import refurbished
+from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
 from shared.orders.model.returns import (
     Outcome,
     ReturnRequest,
@@ -76,6 +78,7 @@ from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW, line, order
 
 LOCATIONS = ("S1", "S2", "S3")
+HELD_BACK = Restocking((RestockRule("hold_back", owner="quality"),))
 SKUS = ("A", "B")
 MOST_RUNS = 30
 """Runs of the sweep at one moment, after which nothing may be due."""
@@ -236,7 +239,8 @@ class Life(RuleBasedStateMachine):
         wanted = data.draw(st.sampled_from(self.order.lines))
         rows = [Returned(wanted.line_id, data.draw(st.integers(1, 2)), condition, "")]
         where = data.draw(st.sampled_from(LOCATIONS))
-        self.tried(lambda: take_back(self.order, where, rows, self.now, "x"))
+        rules = data.draw(st.sampled_from([ON_SHELF, HELD_BACK]))
+        self.tried(lambda: take_back(self.order, where, rows, self.now, "x", restocking=rules))
 
     @precondition(lambda self: self.order.fulfillments)
     @rule(
@@ -409,16 +413,20 @@ class Life(RuleBasedStateMachine):
         self.tried(lambda: authorize(self.order, asked, self.now, "x", terms))
 
     @precondition(lambda self: self.order.returns)
-    @rule(data=st.data(), action=st.sampled_from(["scan", "receive", "inspect", "cancel"]))
+    @rule(data=st.data(), action=st.sampled_from(["scan", "receive", "inspect", "sell", "cancel"]))
     def handling_a_return(self, data: st.DataObject, action: str) -> None:
         each = data.draw(st.sampled_from(self.order.returns))
         where = data.draw(st.sampled_from(LOCATIONS))
         outcome: Outcome = data.draw(st.sampled_from(["sellable", "damaged", "refurbish"]))
         outcomes = [(row.line_id, row.quantity, outcome) for row in each.lines]
+        rules = data.draw(st.sampled_from([ON_SHELF, HELD_BACK]))
         decisions: dict[str, Callable[[], OrderChange]] = {
             "scan": lambda: scan(self.order, each.return_id, self.now, "x"),
             "receive": lambda: receive(self.order, each.return_id, where, self.now, "x"),
-            "inspect": lambda: inspect(self.order, each.return_id, outcomes, self.now, "x"),
+            "inspect": lambda: inspect(
+                self.order, each.return_id, outcomes, self.now, "x", restocking=rules
+            ),
+            "sell": lambda: refurbished(self.order, each.return_id, None, self.now, "x"),
             "cancel": lambda: cancel_return(self.order, each.return_id, self.now, "x"),
         }
         self.tried(decisions[action])

@@ -9,6 +9,7 @@ import pytest
 from shared.errors import InvalidRequest
 from shared.orders.contract.search import Criteria, criteria
 from shared.orders.model import Fulfillment, FulfillmentLine, Order
+from shared.orders.model.erased import without_person
 from shared.orders.model.searching import ended, is_shown_alike, summary_of, terms_of
 from tests.unit.orders.orders import NOW, line, order
 
@@ -16,8 +17,8 @@ ALL = frozenset({"all"})
 SOON, LATER = NOW + timedelta(hours=2), NOW + timedelta(days=3)
 
 
-def tracking_key(tracking: str) -> str:
-    return f"hash of {tracking}"
+def key_of(kind: str, value: str) -> str:
+    return f"{kind} hash of {value}"
 
 
 def part(number: int = 1, **more: Any) -> Fulfillment:
@@ -43,7 +44,7 @@ def test_an_order_has_a_term_for_everything_by_which_it_is_found() -> None:
     found = made(reference="W-1", buyer_keys=("email#e", "phone#p"))
     shipped = part(2, state="shipped", tracking="1Z")
     found = replace(found, fulfillments=(*found.fulfillments, shipped))
-    terms = {name: term.term for name, term in terms_of(found, tracking_key).items()}
+    terms = {name: term.term for name, term in terms_of(found, key_of).items()}
     assert terms == {
         "CHANNEL": "CHANNEL#web",
         "STATE": "STATE#web#in_progress",
@@ -53,13 +54,22 @@ def test_an_order_has_a_term_for_everything_by_which_it_is_found() -> None:
         "SKU#B": "SKU#web#B",
         "CONTACT#0": "CONTACT#email#e",
         "CONTACT#1": "CONTACT#phone#p",
-        "TRACKING#o.2": "TRACKING#hash of 1Z",
+        "TRACKING#o.2": "TRACKING#tracking hash of 1Z",
     }
+
+
+def test_an_order_is_found_by_the_reference_of_its_payment() -> None:
+    found = made()
+    (payment,) = found.payments
+    found = replace(found, payments=(replace(payment, reference="pay-7"),))
+    terms = terms_of(found, key_of)
+    assert terms["PAYMENT#1"].term == "PAYMENT#payment hash of pay-7"
+    assert "PAYMENT#1" not in terms_of(without_person(found), key_of)
 
 
 def test_exceptions_and_backorders_are_also_found_over_all_channels() -> None:
     waiting = replace(line("1", "A", 1), open=0, backordered=1, expected_at=LATER)
-    terms = terms_of(order(waiting), tracking_key)
+    terms = terms_of(order(waiting), key_of)
     assert terms["ATTENTION"].term == "STATE#backordered"
     assert terms["STATE"].term == "STATE#web#backordered"
 
@@ -70,7 +80,7 @@ def test_an_order_is_due_by_the_earliest_date_of_what_is_open() -> None:
     assert summary_of(order(late_line)).due_at == LATER
     done = replace(made(), fulfillments=(part(state="shipped", ready_by=SOON),))
     assert summary_of(done).due_at is None
-    assert "DUE" not in terms_of(done, tracking_key)
+    assert "DUE" not in terms_of(done, key_of)
 
 
 def test_a_change_that_no_list_shows_is_not_shown() -> None:
@@ -84,7 +94,7 @@ def test_a_parcel_that_moved_to_the_past_keeps_its_row() -> None:
     shipped = part(1, state="shipped", tracking="1Z")
     before = replace(made(), fulfillments=(shipped,))
     moved = replace(before, fulfillments=())
-    names = {name: term for name, term in terms_of(before, tracking_key).items() if "#" in name}
+    names = {name: term for name, term in terms_of(before, key_of).items() if "#" in name}
     assert ended(before, moved, names) == {"SKU#A", "SKU#B"}
     erased = replace(before, fulfillments=(replace(shipped, tracking=None),))
     assert ended(before, erased, names) == set(names)
