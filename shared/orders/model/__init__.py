@@ -39,7 +39,6 @@ from shared.orders.model.laws import check
 from shared.orders.model.offering import extend, offer, place, promised_dates, record_delays, settle
 from shared.orders.model.order import (
     NO_PAST,
-    TIME_LIMITS,
     Buyer,
     Claim,
     DeliveryPlace,
@@ -89,6 +88,9 @@ from shared.orders.model.states import (
     ReleaseReason,
     Resolution,
     SubstitutionConsent,
+)
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
 )
 from shared.orders.model.value import Totals, owed, placed_totals, remaining_totals
 

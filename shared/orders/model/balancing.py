@@ -6,8 +6,14 @@ from datetime import datetime
 
 from shared.instants import rfc3339
 from shared.orders.model.change import with_entry
-from shared.orders.model.order import TIME_LIMITS, Order, TimeLimits
+from shared.orders.model.order import (
+    Order,
+)
 from shared.orders.model.payments import Payment
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 from shared.orders.model.value import earned, owed
 
 

@@ -17,12 +17,20 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.delivering import ask_about, remind_of_claim
 from shared.orders.model.fulfilling import reject
-from shared.orders.model.order import TIME_LIMITS, Fulfillment, Order, Rejection, TimeLimits
+from shared.orders.model.order import (
+    Fulfillment,
+    Order,
+    Rejection,
+)
 from shared.orders.model.pausing import Renew, act_on_pauses, as_promised
 from shared.orders.model.paying import act_on_authorizations
 from shared.orders.model.returns import act_on_returns
 from shared.orders.model.states import IN_HAND, LapseReason
 from shared.orders.model.substituting import act_on_consents
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 
 MOST_AT_ONCE = 16
 """Lines that one transaction routes again: each may come from four locations then."""

@@ -32,9 +32,16 @@ from shared.orders.model.change import (
     with_line,
 )
 from shared.orders.model.fulfilling import allowed_actions
-from shared.orders.model.order import TIME_LIMITS, Fulfillment, Order, TimeLimits
+from shared.orders.model.order import (
+    Fulfillment,
+    Order,
+)
 from shared.orders.model.returns import returnable
 from shared.orders.model.states import Condition, FulfillmentState, Resolution
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 from shared.stock.model.position import Effect
 
 REPORTED: frozenset[FulfillmentState] = frozenset(

@@ -20,13 +20,11 @@ from shared.orders.model.change import (
     with_line,
 )
 from shared.orders.model.order import (
-    TIME_LIMITS,
     Fulfillment,
     FulfillmentLine,
     Order,
     Rejection,
     Taken,
-    TimeLimits,
 )
 from shared.orders.model.states import (
     HANDED_OVER,
@@ -35,6 +33,10 @@ from shared.orders.model.states import (
     FulfillmentAction,
     FulfillmentState,
     LapseReason,
+)
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
 )
 from shared.stock.model.position import Effect, release, take
 

@@ -19,7 +19,6 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.fulfilling import advance
 from shared.orders.model.order import (
-    TIME_LIMITS,
     Claim,
     Fulfillment,
     FulfillmentLine,
@@ -28,6 +27,9 @@ from shared.orders.model.order import (
     OrderEntry,
     Parcel,
     Taken,
+)
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
     TimeLimits,
 )
 from shared.stock.model.position import Effect, take

@@ -35,16 +35,18 @@ from shared.orders.model.change import (
 from shared.orders.model.fulfilling import advance, deadline_of
 from shared.orders.model.offering import offered_detail, record_delays
 from shared.orders.model.order import (
-    TIME_LIMITS,
     Fulfillment,
     Line,
     Order,
     Parcel,
     Pause,
     PauseKind,
-    TimeLimits,
 )
 from shared.orders.model.states import IN_HAND
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 
 MOST_PAUSES = 5
 """Pauses of one order at a time."""

@@ -8,7 +8,9 @@ from shared.errors import Conflict, InvalidTransition
 from shared.instants import rfc3339
 from shared.orders.model.balancing import balance, missing, with_payment
 from shared.orders.model.change import OrderChange, with_entry
-from shared.orders.model.order import TIME_LIMITS, Order, TimeLimits
+from shared.orders.model.order import (
+    Order,
+)
 from shared.orders.model.payments import (
     Payment,
     ReportKind,
@@ -16,6 +18,10 @@ from shared.orders.model.payments import (
     captured,
     ended,
     refunded,
+)
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
 )
 
 MOST_PAYMENTS = 20

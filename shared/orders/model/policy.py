@@ -10,8 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from shared.locations.model import Kind, Location, ServiceLevel
-from shared.orders.model.order import TIME_LIMITS, TimeLimits
 from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 
 MINUTES: Mapping[str, str] = {
     "accept_minutes": "accept",

@@ -31,15 +31,17 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.fulfilling import correction, must_not_be_paused, with_count_requests
 from shared.orders.model.order import (
-    TIME_LIMITS,
     Fulfillment,
     Line,
     Order,
     Rejection,
-    TimeLimits,
 )
 from shared.orders.model.revising import ByHand, Revised
 from shared.orders.model.states import FulfillmentState, LocationReason, SubstitutionConsent
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 from shared.orders.model.value import line_tax
 from shared.stock.model.position import release
 

@@ -23,8 +23,16 @@ from shared.orders.model.fulfilling import (
     must_not_be_paused,
     reject,
 )
-from shared.orders.model.order import TIME_LIMITS, Fulfillment, Order, Rejection, TimeLimits
+from shared.orders.model.order import (
+    Fulfillment,
+    Order,
+    Rejection,
+)
 from shared.orders.model.picking import DONE
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+    TimeLimits,
+)
 from shared.stock.model.bins import bin_order
 
 MOST_IN_WAVE = 20

@@ -21,7 +21,9 @@ from shared.orders.model import (
     reject,
     settle,
 )
-from shared.orders.model.order import TIME_LIMITS
+from shared.orders.model.time_limits import (
+    TIME_LIMITS,
+)
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 
 LATER = NOW + timedelta(days=5)
