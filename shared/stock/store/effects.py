@@ -318,7 +318,7 @@ def _change_supply(update: Update, effect: Effect) -> None:
                 )
         if part.feed_version is not None:
             # Holds while no feed has written since the supply was read.
-            update.require("feed_version = {}", part.feed_version)
+            _require_stored(update, "feed_version", part.feed_version)
     if effect.expected is not None:
         update.set("expected", [expected_item(row) for row in effect.expected])
         update.add("feed_version", 1)

@@ -265,3 +265,21 @@ def test_an_order_to_be_collected_complete_waits_for_what_is_sent() -> None:
     found = stored(order)
     assert not found.is_incomplete
     assert call("pick_fulfillment", f"{path}/pick", key="again")[0] == 200
+
+
+def test_units_that_arrive_before_the_store_is_told_of_them() -> None:
+    """The position of a store that never had the SKU knows of no feed; it refused the receipt."""
+    made = request("orders/place_order", body={"lines": [line(2)]}, path="/v1/orders")
+    status, order = answered(api.handler(made, None))
+    assert status == 201, order
+    transfer = order["lines"][0]["awaits"][0]["transfer_id"]
+    for verb, body in (("ship", None), ("receive", {"lines": None})):
+        path = f"/v1/transfers/{transfer}/{verb}"
+        headers = {"idempotency-key": verb}
+        made = request(f"orders/{verb}_transfer", body=body, path=path, headers=headers)
+        status, answer = answered(api.handler(made, None))
+        assert status == 200, answer
+    assert shop.counts("A", "denver") == (2, 2, 0, 0)
+    reviewed()
+    (part,) = stored(order).fulfillments
+    assert (part.location_id, part.state) == ("denver", "offered")
