@@ -15,6 +15,7 @@ from datetime import datetime
 from shared.instants import rfc3339
 from shared.orders import model
 from shared.orders.model import Claim, Line, Order, OrderChange, Taken, transfers
+from shared.orders.model.backorders import claims_arrive_by
 from shared.orders.model.change import with_entry, with_line
 from shared.orders.model.transfers import Transfer, TransferChange, TransferLine
 from shared.orders.sourcing.needs import Needs, Sourced
@@ -47,7 +48,19 @@ def send_to_stores(sourced: Sourced, now: datetime) -> Sourced | Needs:
         return sourced
     if unread := supply.unread_positions(change):
         return Needs(stock=frozenset(unread))
-    return Sourced(change, supply, (*sourced.transfers, *requested))
+    dated = _with_dates(sourced.change.order, change)
+    return Sourced(dated, supply, (*sourced.transfers, *requested))
+
+
+def _with_dates(before: Order, change: OrderChange) -> OrderChange:
+    """The change with the dates of lines that had none: no promise of theirs is made anew."""
+    order = change.order
+    for line in before.lines:
+        after = order.line(line.line_id)
+        if line.expected_at is None and after.claims != line.claims:
+            due = claims_arrive_by(after.claims, after.backordered)
+            order = with_line(order, replace(after, expected_at=due, deadline=due))
+    return replace(change, order=order)
 
 
 def _send_to(

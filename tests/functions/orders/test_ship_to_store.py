@@ -109,6 +109,10 @@ def types(events: Iterable[Body]) -> list[str]:
 def test_a_store_that_has_none_gets_the_units_for_the_shopper() -> None:
     order = placed(line(2))
     (awaited,) = order["lines"][0]["awaits"]
+    assert [entry.event for entry in stored(order).history] == [
+        "order.placed",
+        "order.sent_to_store",
+    ]
     (transfer,) = sent(order)
     assert awaited["transfer_id"] == transfer.transfer_id
     assert order["lines"][0]["expected_at"] == awaited["expected_at"]
@@ -148,6 +152,10 @@ def test_units_may_come_from_two_locations() -> None:
     order = placed(line(11))
     assert {transfer.from_location_id for transfer in sent(order)} == {"depot", "boulder"}
     assert order["lines"][0]["backordered"] == 11
+    assert order["lines"][0]["expected_at"] == max(
+        row["expected_at"] for row in order["lines"][0]["awaits"]
+    )
+    assert "order.repromised" not in [entry.event for entry in stored(order).history]
 
 
 def test_without_leave_or_stock_nothing_is_sent() -> None:
