@@ -338,6 +338,8 @@ def _table_costs(figures: Figures, day: Rates) -> Iterable[Cost]:
                 figures["measured.order_write_units"]
                 + figures["measured.order_later_write_units"]
                 + figures["measured.order_views_write_units"]
+                + figures["measured.order_search_write_units"]
+                + figures["measured.order_punctuality_write_units"]
             ),
         ),
         ("customers", day.orders * figures["measured.customer_write_units"]),
