@@ -23,11 +23,11 @@ from shared.orders.contract.promises import (
     PromiseShort,
     PromiseWait,
 )
-from shared.orders.model import Fulfillment, Method, Order
+from shared.orders.model import Fulfillment, Method, Order, OrderChange, Taken
 from shared.orders.placing import RACES
 from shared.orders.reading import after_lost_race, check_destination, facts_at, supply_for
-from shared.orders.sourcing import Needs, Supply
-from shared.routing.model.decision import Plan
+from shared.orders.sourcing import Needs, Sourced, Supply
+from shared.routing.model.decision import Decision, Plan
 from shared.routing.model.route import route
 from shared.stock import store as stock
 from shared.stock.model.position import Hold, HoldLine, HoldState
@@ -68,6 +68,8 @@ def promises(cart: PromiseInput, now: datetime) -> PromisesAnswer:
         if unfilled:
             missing.append(unfilled)
             later += _waiting(method, service, routed, plan, supply=supply, now=now)
+            if method == "pickup":
+                later += _sent(routed, plan, supply, now)
             continue
         option = _option(method, service, routed, plan, supply)
         options.append(option.model_copy(update={"distance_km": near.get(place or "")}))
@@ -133,6 +135,53 @@ def _waiting(
                     expected_at=wait.expected_at,
                 )
                 for wait in waits
+            ],
+        }
+    )
+
+
+def _sent(routed: Order, plan: Plan, supply: Supply, now: datetime) -> Iterator[PromiseOption]:
+    """The option to collect the cart when other locations have sent what is missing, as an order
+    with `ship_to_store` would; no option when they have too little."""
+    lines = tuple(replace(line, ship_to_store=True) for line in routed.lines)
+    start = Sourced(OrderChange(replace(routed, lines=lines)), supply)
+    sent = sourcing.plan_transfers(start, now)
+    order = sent.change.order
+    if any(line.unassigned for line in order.lines):
+        return
+    # The units that wait to be picked today say nothing about the day of the arrival.
+    idle = replace(supply, unpicked={})
+    waits = [(line, claim) for line in order.lines for claim in line.claims]
+    ready = [
+        sourcing.parcel(
+            claim.location_id,
+            "pickup",
+            [Taken(line.line_id, claim.quantity)],
+            order.service_level,
+            supply=idle,
+            now=claim.expected_at,
+        ).ready_by
+        for line, claim in waits
+    ]
+    routings = (one for one in order.decisions if isinstance(one, bytes))
+    plans = [plan, *(Decision.from_bytes(one).plan for one in routings)]
+    at_once = _option("pickup", "standard", routed, plan, supply)
+    yield at_once.model_copy(
+        update={
+            "location_id": waits[0][1].location_id,
+            "ready_by": _latest(at_once.ready_by, *ready),
+            "splits": len(routed.fulfillments) + len(sent.transfers) - 1,
+            "cost": Money(amount=sum(map(_paid, plans)), currency=supply.policy.currency),
+            "kg_co2e": round(sum(each.kg_co2e for each in plans), 3),
+            "waits": [
+                PromiseWait(
+                    sku=line.sku,
+                    quantity=claim.quantity,
+                    location_id=claim.location_id,
+                    from_location_id=claim.source,
+                    expected_at=claim.expected_at,
+                )
+                for line, claim in waits
             ],
         }
     )

@@ -107,6 +107,8 @@ class PromiseWait(Answer):
     """Number of units that wait for the supply."""
     location_id: LocationId
     """The location where the supply is expected."""
+    from_location_id: LocationId | None = None
+    """The location that would send the units; absent for a supply that is expected anyway."""
     expected_at: Instant
     """When the supply is expected."""
 
@@ -133,8 +135,8 @@ class PromiseOption(Answer):
     kg_co2e: float
     """Emissions of the delivery in kg CO2e."""
     waits: list[PromiseWait] | None = None
-    """Units without stock that wait for a supply. An order needs `backorder` on these lines, and
-    the option cannot be held."""
+    """Units that are not there at once. An order needs `backorder` on these lines, or
+    `ship_to_store` where another location would send them, and the option cannot be held."""
 
 
 class PromiseShort(Answer):

@@ -1,7 +1,7 @@
 """What an order asks of the router, and what the router's answer means for the order. Pure."""
 
 from shared.orders.sourcing.held import parcels_of_hold, promise_of
-from shared.orders.sourcing.needs import Inputs, Needs
+from shared.orders.sourcing.needs import Inputs, Needs, Sourced
 from shared.orders.sourcing.plan import end_of_open_time, latest_decision, parcel, parcels
 from shared.orders.sourcing.planning import OrderPlan, plan_change, plan_order, reserve
 from shared.orders.sourcing.problem import candidate, problem
@@ -9,6 +9,7 @@ from shared.orders.sourcing.revising import plan_revision
 from shared.orders.sourcing.shortage import alternatives, refuse_short, short_lines
 from shared.orders.sourcing.staying import plan_improvement
 from shared.orders.sourcing.supply import MOST_DELIVERIES, Supply, check_pickup, nearby_pickups
+from shared.orders.sourcing.to_store import plan_transfers
 from shared.orders.sourcing.waiting import (
     expected_dates,
     locations_with_supply,
@@ -23,6 +24,7 @@ __all__ = [
     "Inputs",
     "Needs",
     "OrderPlan",
+    "Sourced",
     "Supply",
     "alternatives",
     "candidate",
@@ -41,6 +43,7 @@ __all__ = [
     "plan_improvement",
     "plan_order",
     "plan_revision",
+    "plan_transfers",
     "planned_waits",
     "problem",
     "promise_of",

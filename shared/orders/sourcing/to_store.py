@@ -32,8 +32,17 @@ one more for each SKU."""
 
 
 def send_to_stores(sourced: Sourced, now: datetime) -> Sourced | Needs:
-    """Request transfers for the unassigned units of lines that may be sent to their location.
-    Units that nobody can send in time stay unassigned."""
+    """Request transfers for the unassigned units of lines that may be sent to their location, or
+    name the positions that must be read for it."""
+    sent = plan_transfers(sourced, now)
+    if sent.change is not sourced.change and (unread := sent.supply.unread_positions(sent.change)):
+        return Needs(stock=frozenset(unread))
+    return sent
+
+
+def plan_transfers(sourced: Sourced, now: datetime) -> Sourced:
+    """``sourced`` with the transfers that bring its unassigned units. Units that nobody can send
+    stay unassigned."""
     change, supply = sourced.change, sourced.supply
     by_store: defaultdict[str, list[Line]] = defaultdict(list)
     for line in change.order.lines:
@@ -46,8 +55,6 @@ def send_to_stores(sourced: Sourced, now: datetime) -> Sourced | Needs:
         requested += more
     if not requested:
         return sourced
-    if unread := supply.unread_positions(change):
-        return Needs(stock=frozenset(unread))
     dated = _with_dates(sourced.change.order, change)
     return Sourced(dated, supply, (*sourced.transfers, *requested))
 

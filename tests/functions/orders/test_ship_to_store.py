@@ -291,3 +291,32 @@ def test_units_that_arrive_before_the_store_is_told_of_them() -> None:
     reviewed()
     (part,) = stored(order).fulfillments
     assert (part.location_id, part.state) == ("denver", "offered")
+
+
+def promised(units: int) -> list[Body]:
+    body = {"lines": [{"sku": "A", "quantity": units}], "pickup_at": "denver", "ship_to": None}
+    made = request("orders/promise", body=body)
+    status, answer = answered(api.handler(made, None))
+    assert status == 200, answer
+    return list(answer["options"])
+
+
+def test_what_can_be_sent_is_promised_before_it_is_ordered() -> None:
+    """The shopper learns the date, and the order keeps it."""
+    shop.stocked({"A": {"denver": 1}})
+    (option,) = promised(3)
+    (wait,) = option["waits"]
+    assert (wait["from_location_id"], wait["quantity"], option["splits"]) == ("boulder", 2, 1)
+    assert option["ready_by"] > wait["expected_at"]
+    assert option["cost"]["amount"] > 0
+    order = placed(line(3))
+    (awaited,) = order["lines"][0]["awaits"]
+    assert awaited["quantity"] == wait["quantity"]
+    gap = datetime.fromisoformat(awaited["expected_at"]) - datetime.fromisoformat(
+        wait["expected_at"]
+    )
+    assert abs(gap) < timedelta(minutes=1)
+
+
+def test_more_than_all_have_is_not_promised() -> None:
+    assert promised(99) == []
