@@ -260,14 +260,14 @@ def test_what_lies_nearby_is_offered_by_distance_and_can_be_held() -> None:
     assert [place for place, _ in found] == ["boulder", "omaha"]
     assert 35 < found[0][1] < 45
     assert found[1][1] > 700
-    (option, _) = [o for o in promise["options"] if "ready_by" in o]
+    (option, _) = [o for o in promise["options"] if "distance_km" in o]
     answer = held({**cart, "as_of": promise["as_of"], "option": option}, "nearby")
     assert parts(answer)[0][:2] == ("boulder", 2)
     _, few = call("promise", {**cart, "pickup_nearby": 1})
-    assert [o["location_id"] for o in few["options"] if "ready_by" in o] == ["boulder"]
+    assert [o["location_id"] for o in few["options"] if "distance_km" in o] == ["boulder"]
     both = [{"sku": "C", "quantity": 1}, {"sku": "D", "quantity": 2}]
     _, whole = call("promise", {"lines": both, "pickup_nearby": 5})
-    assert [o["location_id"] for o in whole["options"] if "ready_by" in o] == ["omaha"]
+    assert [o["location_id"] for o in whole["options"] if "distance_km" in o] == ["omaha"]
 
 
 def test_one_parcel_instead_of_two_is_an_option_of_its_own_and_is_held() -> None:
