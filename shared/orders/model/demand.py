@@ -20,7 +20,7 @@ DEGREE = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """The units by SKU of those lines of an order that are shipped. Cancelled units are among them:
-    they were wanted. ``point`` is latitude and longitude in millionths of a degree, None when it is
+    they were wanted. Substitutes are not. ``point`` is latitude and longitude in millionths of a degree, None when it is
     unknown."""
 
     placed_at: datetime
@@ -34,7 +34,7 @@ def shipment_of(order: Order, point: tuple[float, float] | None) -> Shipment | N
         return None
     units: Counter[str] = Counter()
     for line in order.lines:
-        if line.method == "ship":
+        if line.method == "ship" and line.instead_of is None:
             units[line.sku] += line.quantity
     if not units:
         return None

@@ -40,6 +40,8 @@ KEPT_ENTRIES = 4
 workers must see there."""
 PATIENCE = 7
 """Reminders before a transfer is cancelled, or units that have not arrived are missing."""
+PATIENCE_OF_SHOPPER = 2
+"""The same for a transfer that a shopper waits for: another location is asked then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +271,11 @@ def shrink(
 
 
 def act_on_deadline(transfer: Transfer, now: datetime) -> TransferChange | None:
-    """Act on a passed deadline: remind, and after PATIENCE reminders cancel a transfer that was
+    """Act on a passed deadline: remind, and after some reminders cancel a transfer that was
     never shipped, or declare units missing that never arrived. None before the deadline."""
     if transfer.deadline is None or transfer.deadline > now:
         return None
-    if transfer.reminders >= PATIENCE:
+    if transfer.reminders >= (PATIENCE_OF_SHOPPER if transfer.order_id else PATIENCE):
         if transfer.state == "requested":
             return cancel(transfer, "never shipped", now, "sweep")
         return receive(transfer, {}, now, "sweep")

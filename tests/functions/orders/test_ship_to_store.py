@@ -11,7 +11,7 @@ from shared.aws.items import to_item
 from shared.orders import backorders, placing, store
 from shared.orders.contract import transfer_events
 from shared.orders.model import Claim, Order
-from shared.orders.model.transfers import Transfer
+from shared.orders.model.transfers import PATIENCE_OF_SHOPPER, Transfer, act_on_deadline
 from shared.orders.store import transfers
 from tests.support import shop
 from tests.support.requests import answered, paths, request
@@ -320,3 +320,26 @@ def test_what_can_be_sent_is_promised_before_it_is_ordered() -> None:
 
 def test_more_than_all_have_is_not_promised() -> None:
     assert promised(99) == []
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_a_store_that_sends_nothing_is_replaced_after_two_reminders(shipped: bool) -> None:
+    order = placed(line(2))
+    (first,) = sent(order)
+    if shipped:
+        moved(first, "ship")
+    for _ in range(PATIENCE_OF_SHOPPER + 1):
+        deadline = transfers.find(first.transfer_id).deadline
+        assert deadline is not None
+        sweep_transfer(first.transfer_id, deadline)
+    followed()
+    reviewed()
+    gone = transfers.find(first.transfer_id)
+    assert gone.state == ("received" if shipped else "cancelled")
+    assert {claim.source for claim in stored(order).line("1").claims} == {"depot"}
+    late = [entry for entry in gone.history if entry.event == "transfer.late"]
+    assert len(late) == PATIENCE_OF_SHOPPER
+
+
+def sweep_transfer(transfer_id: str, now: datetime) -> None:
+    transfers.change(transfer_id, lambda one: act_on_deadline(one, now), now)
