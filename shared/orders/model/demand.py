@@ -20,8 +20,8 @@ DEGREE = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """The units by SKU of those lines of an order that are shipped. Cancelled units are among them:
-    they were wanted. Substitutes are not. ``point`` is latitude and longitude in millionths of a degree, None when it is
-    unknown."""
+    they were wanted. Substitutes are not. ``point`` is latitude and longitude in millionths of a
+    degree, None when it is unknown."""
 
     placed_at: datetime
     units: Mapping[str, int]
