@@ -20,6 +20,7 @@ from shared.errors import Busy, NotFound, VersionMismatch
 from shared.instants import rfc3339
 from shared.orders.model.policy import NO_RULES, OrderPolicy, TimeRule
 from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
+from shared.stored import from_row
 
 ORDER_POLICY = "ORDER_POLICY"
 ACTIVE = "active"
@@ -74,7 +75,7 @@ def _terms(row: dict[str, Any]) -> ReturnTerms:
     given: dict[str, Any] = {**row}
     given |= {name: timedelta(minutes=row[name]) for name in DAYS if name in row}
     given |= {name: frozenset(row[name]) for name in ("reasons", "free_reasons") if name in row}
-    return ReturnTerms(**given)
+    return from_row(ReturnTerms, given)
 
 
 def _returns_row(terms: ReturnTerms) -> dict[str, Any]:
