@@ -12,7 +12,8 @@ def from_row(kind: type[Stored], row: Mapping[str, Any]) -> Stored:
 
     Raises TypeError when the row lacks a field without a default.
     """
-    known: Mapping[str, Any] = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    if row.keys() <= known.keys():
+    try:
         return kind(**row)
-    return kind(**{name: value for name, value in row.items() if name in known})
+    except TypeError:
+        known: Mapping[str, Any] = kind.__dataclass_fields__  # type: ignore[attr-defined]
+        return kind(**{name: value for name, value in row.items() if name in known})
