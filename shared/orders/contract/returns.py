@@ -66,13 +66,15 @@ class InspectedLine(Input):
     quantity: Units
     """Number of units."""
     outcome: Outcome
-    """`sellable` units are on sale at once; `damaged` ones and those to `refurbish` are not."""
+    """`sellable` units are on sale at once; `damaged` ones and those to `refurbish` are not.
+    `missing` units were announced, and are not among the goods: they are not refunded, unless the
+    refund was due before the inspection."""
 
 
 class InspectReturnInput(Input):
     """The outcome for every unit of the return."""
 
-    lines: Annotated[list[InspectedLine], Field(min_length=1, max_length=3 * MOST_LINES)]
+    lines: Annotated[list[InspectedLine], Field(min_length=1, max_length=4 * MOST_LINES)]
     """The outcomes; together as many units as the return has."""
 
 

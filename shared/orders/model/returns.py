@@ -26,7 +26,7 @@ from shared.orders.model.order import Line, Order, Return, ReturnLine, ReturnSta
 from shared.stock.model.position import Effect
 
 RefundOn = Literal["scan", "receipt", "inspection"]
-Outcome = Literal["sellable", "damaged", "refurbish"]
+Outcome = Literal["sellable", "damaged", "refurbish", "missing"]
 MOST_RETURNS = 50
 """Returns of one order; each takes some 300 bytes of its document."""
 ALLOWED: Mapping[ReturnState, tuple[str, ...]] = {
@@ -179,8 +179,10 @@ def inspect(
     now: datetime,
     actor: str,
 ) -> OrderChange:
-    """Say of each unit by line whether it is sellable (on sale at once), damaged, or to be
-    refurbished. Raises InvalidTransition; Conflict unless every unit has one outcome."""
+    """Say of each unit by line whether it is sellable (on sale at once), damaged, to be
+    refurbished, or missing: announced, and not among the goods. Missing units are not credited, and
+    may come back with another return; where the refund was due before the inspection, they count
+    as returned. Raises InvalidTransition; Conflict unless every unit has one outcome."""
     before = return_of(order, return_id)
     _check(before, "inspect")
     expected = Counter[str]()
@@ -194,13 +196,24 @@ def inspect(
             "every unit of the return needs one outcome", expected=dict(sorted(expected.items()))
         )
     inspected = replace(before, state="inspected", deadline=None)
-    order = with_return(order, inspected)
     assert before.location_id is not None
     effects = [
-        Effect(order.line(line_id).sku, before.location_id, units, 0, damaged=-units)
+        Effect(
+            order.line(line_id).sku,
+            before.location_id,
+            units if outcome == "sellable" else 0,
+            0,
+            damaged=-units,
+        )
         for line_id, units, outcome in outcomes
-        if outcome == "sellable"
+        if outcome in {"sellable", "missing"}
     ]
+    if not before.credited:
+        missing = Counter[str]()
+        for line_id, units, outcome in outcomes:
+            missing[line_id] += units if outcome == "missing" else 0
+        order, inspected = _without_missing(order, inspected, missing)
+    order = with_return(order, inspected)
     detail = _detail(inspected) | {
         "outcomes": [
             {"line_id": line_id, "quantity": units, "outcome": outcome}
@@ -208,8 +221,25 @@ def inspect(
         ]
     }
     order = with_entry(order, now, "return.inspected", actor, detail)
-    order = _credited(order, inspected, now)
+    if inspected.lines:
+        order = _credited(order, inspected, now)
     return with_effects(OrderChange(order, cause="return.received"), order, effects)
+
+
+def _without_missing(order: Order, each: Return, missing: Counter[str]) -> tuple[Order, Return]:
+    """The order and the return without ``missing`` units by line: they did not come back. The fee
+    is at most what is refunded."""
+    for line_id, units in missing.items():
+        line = order.line(line_id)
+        order = with_line(order, replace(line, returned=line.returned - units))
+    rows: list[ReturnLine] = []
+    for row in each.lines:
+        absent = min(row.quantity, missing[row.line_id])
+        missing[row.line_id] -= absent
+        if absent < row.quantity:
+            rows.append(replace(row, quantity=row.quantity - absent))
+    worth = sum(order.line(row.line_id).unit_price * row.quantity for row in rows)
+    return order, replace(each, lines=tuple(rows), fee=min(each.fee, worth))
 
 
 def cancel_return(order: Order, return_id: str, now: datetime, actor: str) -> OrderChange:
