@@ -17,9 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from functions.stock import audit
 from shared.aws import settings
 from shared.errors import Busy, Refusal
-from shared.orders import changing, model, placing, shortfalls
+from shared.orders import changing, placing, shortfalls
 from shared.orders.contract.orders import order_answer
-from shared.orders.model import Line, Order
+from shared.orders.model import Line, Order, Payment, owed
+from shared.orders.model.payments import authorized
 from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
@@ -59,9 +60,11 @@ class Truth:
 
 
 class Laws(RuleBasedStateMachine):
-    """``steps`` are all that were taken, by all machines; ``outcomes`` are of what they did."""
+    """``steps`` are all that were taken, by all machines; ``outcomes`` are of what they did, and
+    ``events`` those in the histories of their orders."""
 
     steps: ClassVar[Counter[str]] = Counter()
+    events: ClassVar[Counter[str]] = Counter()
     outcomes: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
@@ -100,6 +103,7 @@ class Laws(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.ledger_follows()
         self.every_ledger_is_whole()
+        self.everything_comes_to_rest()
         self.patch.undo()
         settings.setting.cache_clear()
 
@@ -112,11 +116,12 @@ class Laws(RuleBasedStateMachine):
     @invariant()
     def laws_hold(self) -> None:
         stock = shop.items("stock")
-        stored = shop.all_orders()
-        ordered: Counter[tuple[str, str]] = Counter()
-        for order in stored:
-            model.check(order)
-            ordered.update(model.units_held(order.fulfillments))
+        documents = shop.items("orders")
+        places = [
+            stock_store.position_of_item(row) for row in stock if row["sk"].startswith("LOC#")
+        ]
+        promised = shop.promised(documents, places)
+        shop.supplies(places, documents)
         positions = {
             (row["sku"], row["location_id"]): row for row in stock if row["sk"].startswith("LOC#")
         }
@@ -144,7 +149,7 @@ class Laws(RuleBasedStateMachine):
             self.never_oversold(place, found)
         clauses.reserved_is_promised(
             {place: found["reserved"] for place, found in after.items()},
-            {"open holds": clauses.of_open_holds(stock), "open order lines": ordered},
+            {"open holds": clauses.of_open_holds(stock), **promised},
         )
         self.note(after)
         for place, found in after.items():
@@ -240,6 +245,9 @@ class Laws(RuleBasedStateMachine):
                 positions.append(row)
         for row in positions:
             clauses.ledger_is_whole(row, rows[row["sku"], row["location_id"]])
+
+    def everything_comes_to_rest(self) -> None:
+        """What the streams bring is another's business, which may stand beside these."""
 
     # How it is done
 
@@ -352,11 +360,24 @@ class Laws(RuleBasedStateMachine):
         self.outcomes["done"] += 1
         return answer if answer is not None else True
 
-    def buy(self, lines: tuple[Line, ...], hold_id: str | None, reference: str | None) -> bool:
+    def buy(
+        self,
+        lines: tuple[Line, ...],
+        hold_id: str | None,
+        reference: str | None,
+        *,
+        payment: str = "paid",
+        complete: bool = False,
+    ) -> bool:
         name = f"o-{self.name()}"
         order = shop.order(name, *lines, hold_id=hold_id, reference=reference)
-        draft = replace(order, placed_at=self.now)
         now = self.now
+        draft = replace(order, placed_at=now, ship_complete=complete)
+        if payment == "authorized":
+            held = authorized(owed(order), reference=reference)
+            draft = replace(draft, payments=(replace(held, expires_at=now + timedelta(days=2)),))
+        elif payment == "pending":
+            draft = replace(draft, payments=(Payment("1", reference=reference),))
 
         def place() -> str:
             return placing.place(draft, shop.request(name, name), "web", now, answer)
@@ -367,7 +388,8 @@ class Laws(RuleBasedStateMachine):
             self.placed[name] = place, first
         return bool(first)
 
-    def changed(self, which: int, decide: Callable[[Order], Any]) -> None:
+    def changed(self, which: int, decide: Callable[[Order], Any], *, takes: bool = False) -> None:
+        """Change an order. What ``takes`` units takes none that are not there, as a buyer."""
         order_id, key = self.order(which), self.name()
         now = self.now
 
@@ -375,6 +397,7 @@ class Laws(RuleBasedStateMachine):
             return changing.change(order_id, decide, now, request=shop.request(key), answer=answer)
 
         self.by_order = True
+        self.mine = takes
         if (first := self.done(change)) is not None:
             self.acted.append((change, first))
 
