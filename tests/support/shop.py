@@ -112,6 +112,7 @@ def laws() -> None:
     """Law 1 (positions against open holds and fulfillments), law 2 and law 6, over all tables."""
     documents = items("orders")
     rows = items("stock")
+    found = [store.order_of_item(row) for row in documents if row["sk"] == "ORDER"]
     places = [stock.position_of_item(row) for row in rows if row["sk"].startswith("LOC#")]
     for row in rows:
         if row["sk"].startswith("LOC#"):
@@ -120,24 +121,23 @@ def laws() -> None:
             clauses.at_least(clauses.named(place), "available", row["available"], 0)
     clauses.reserved_is_promised(
         {(there.sku, there.location_id): there.reserved for there in places},
-        {"open holds": clauses.of_open_holds(rows), **promised(documents, places)},
+        {"open holds": clauses.of_open_holds(rows), **promised(found, documents, places)},
     )
-    supplies(places, documents)
+    supplies(places, found, documents)
 
 
 def promised(
-    documents: Iterable[Mapping[str, Any]], places: Iterable[Position]
+    found: Iterable[Order], documents: Iterable[Mapping[str, Any]], places: Iterable[Position]
 ) -> dict[str, Counter[tuple[str, str]]]:
     """Units by place that orders, transfers and arrived supply have reserved, by what has. Checks
-    law 6 of each order and transfer among the rows of the table of orders."""
+    law 6 of each order, and of each transfer among the rows of the table of orders."""
     ordered: Counter[tuple[str, str]] = Counter()
     moving: Counter[tuple[str, str]] = Counter()
+    for order in found:
+        model.check(order)
+        ordered.update(model.units_held(order.fulfillments))
     for row in documents:
-        if row["sk"] == "ORDER":
-            found = store.order_of_item(row)
-            model.check(found)
-            ordered += model.units_held(found.fulfillments)
-        elif row["sk"] == "TRANSFER":
+        if row["sk"] == "TRANSFER":
             transfers.check(transfers_store.transfer_of_item(row))
             moving += store.reserved_by_transfer(row)
     landed = Counter(
@@ -146,7 +146,9 @@ def promised(
     return {"open order lines": ordered, "requested transfers": moving, "landed supply": landed}
 
 
-def supplies(places: Iterable[Position], documents: Iterable[Mapping[str, Any]]) -> None:
+def supplies(
+    places: Iterable[Position], found: Iterable[Order], documents: Iterable[Mapping[str, Any]]
+) -> None:
     """What positions count as promised of their supplies is what orders claim, and what the queue
     of each position has."""
     promised: Counter[tuple[str, str, str]] = Counter()
@@ -156,10 +158,10 @@ def supplies(places: Iterable[Position], documents: Iterable[Mapping[str, Any]])
                 promised[there.sku, there.location_id, reference] += units
     claims: Counter[tuple[str, str, str]] = Counter()
     queued: Counter[tuple[str, str, str]] = Counter()
+    for order in found:
+        claims.update(claimed_units(order))
     for row in documents:
-        if row["sk"] == "ORDER":
-            claims += claimed_units(store.order_of_item(row))
-        elif row["pk"].startswith("SUPPLY#"):
+        if row["pk"].startswith("SUPPLY#"):
             _, sku, location_id = row["pk"].split("#")
             queued[sku, location_id, row["sk"].split("#", 3)[3]] += row["quantity"]
     for supply in {**promised, **claims, **queued}:

@@ -65,7 +65,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
             "behind, calls that are throttled, lost or doubled, roles held to their policies, and",
             "strangers; changes of orders, payments and their ends, pauses, substitutes, consents,",
             "claims, authorized returns, and transfers, also of orders to the store where they are",
-            "collected. Law 6 is that of units, money and parcels. The last columns count events in",
-            "the histories of the orders. A broken law ends the bench.",
+            "collected. Law 6 is that of units, money and parcels. The last columns count events.",
+            "A broken law ends the bench.",
         ],
     )

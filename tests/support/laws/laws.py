@@ -21,6 +21,7 @@ from shared.orders import changing, placing, shortfalls
 from shared.orders.contract.orders import order_answer
 from shared.orders.model import Line, Order, Payment, owed
 from shared.orders.model.payments import authorized
+from shared.orders.store import order_of_item
 from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
@@ -120,8 +121,9 @@ class Laws(RuleBasedStateMachine):
         places = [
             stock_store.position_of_item(row) for row in stock if row["sk"].startswith("LOC#")
         ]
-        promised = shop.promised(documents, places)
-        shop.supplies(places, documents)
+        placed = [order_of_item(row) for row in documents if row["sk"] == "ORDER"]
+        promised = shop.promised(placed, documents, places)
+        shop.supplies(places, placed, documents)
         positions = {
             (row["sku"], row["location_id"]): row for row in stock if row["sk"].startswith("LOC#")
         }
