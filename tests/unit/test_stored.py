@@ -34,6 +34,7 @@ from shared.orders.model import (
     ReturnLine,
 )
 from shared.orders.model.payments import paid
+from shared.orders.store import labels, policy, search, what_ifs
 from shared.orders.store.documents import contacts_part, new_order_part
 from shared.orders.store.items import contacts_of_item, order_of_item, past_of_item
 from shared.orders.store.transfers import transfer_of_item
@@ -168,6 +169,20 @@ def test_a_statement_about_a_person_is_read_with_fields_of_tomorrow() -> None:
         (person.Consent("newsletter", "email", "ann@example.com", "granted", AT),),
     )
     assert customers.record_from(newer(customers.record_values(record))) == record
+
+
+def test_what_is_stored_beside_orders_is_read_with_fields_of_tomorrow() -> None:
+    shown = {"order_id": "o", "channel": "web", "state": "placed", "placed_at": AT.isoformat()}
+    shown |= {"total": 1, "currency": "USD", "lines": 1, "units": 1, "version": 1}
+    summary = search._summary({"summary": json.dumps(newer(shown))})
+    assert (summary.order_id, summary.placed_at) == ("o", AT)
+    label = {"label_id": "l", "carrier": "UPS", "tracking": "1Z", "amount": 1, "currency": "USD"}
+    item = {"purchase": "p", "since": AT.isoformat(), "label": label}
+    assert labels._purchase_of(newer(item)) == labels._purchase_of(item)
+    terms = {"fee": 300, "window": 60, "reasons": ["too small"]}
+    assert policy._terms(newer(terms)) == policy._terms(terms)
+    difference = {"order_id": "o", "before": ["S1"], "after": ["S2"], "paid": 1, "kg_co2e": 0.5}
+    assert what_ifs._difference(newer(difference)) == what_ifs._difference(difference)
 
 
 def test_a_row_that_lacks_a_field_is_still_refused() -> None:
