@@ -172,7 +172,12 @@ def test_a_statement_about_a_person_is_read_with_fields_of_tomorrow() -> None:
 
 
 def test_what_is_stored_beside_orders_is_read_with_fields_of_tomorrow() -> None:
-    shown = {"order_id": "o", "channel": "web", "state": "placed", "placed_at": AT.isoformat()}
+    shown: dict[str, Any] = {
+        "order_id": "o",
+        "channel": "web",
+        "state": "placed",
+        "placed_at": AT.isoformat(),
+    }
     shown |= {"total": 1, "currency": "USD", "lines": 1, "units": 1, "version": 1}
     summary = search._summary({"summary": json.dumps(newer(shown))})
     assert (summary.order_id, summary.placed_at) == ("o", AT)
