@@ -1,11 +1,18 @@
 """Where other systems oversold, double-counted or lost stock: each story as a race of 32 threads.
 
 The numbers are those of the threads in the survey of open order systems that NoRain was designed
-from; each docstring names the public thread. Tests of the same survey stand beside their areas:
+from; each docstring names the public thread. What happens to orders after they were placed:
+test_order_regressions.py. Tests of the same survey stand beside their areas:
 
 1, 6, 11            the last unit, and two lines of one SKU: race/orders/test_races.py
 3                   a reconciler that names drift and mends it: functions/stock/test_audit.py
+7, 8                a hold becomes one order; reports come in any order: race/orders/test_races.py,
+                    unit/orders/test_delivering.py
 9                   a paid line that nothing is found for: tables/orders/test_orders_table.py
+10, 17              one SKU from several locations (vendure#3588 cannot): race/orders/test_races.py
+13                  a hold becomes the order at its locations: tables/orders/test_orders_table.py
+15                  two locations for one SKU (solidus#583, #1594): race/orders/test_races.py;
+                    parcels that are taken apart: unit/orders/test_delivering.py
 12, 18              no lost movement; late and repeated counts: race/stock/test_races.py
 """
 

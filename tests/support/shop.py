@@ -110,16 +110,9 @@ def all_orders() -> list[Order]:
 
 def laws() -> None:
     """Law 1 (positions against open holds and fulfillments), law 2 and law 6, over all tables."""
-    ordered: Counter[tuple[str, str]] = Counter()
-    for found in all_orders():
-        model.check(found)
-        ordered += model.units_held(found.fulfillments)
-    moving: Counter[tuple[str, str]] = Counter()
-    for row in items("orders"):
-        if row["sk"] == "TRANSFER":
-            transfers.check(transfers_store.transfer_of_item(row))
-            moving += store.reserved_by_transfer(row)
+    documents = items("orders")
     rows = items("stock")
+    found = [store.order_of_item(row) for row in documents if row["sk"] == "ORDER"]
     places = [stock.position_of_item(row) for row in rows if row["sk"].startswith("LOC#")]
     for row in rows:
         if row["sk"].startswith("LOC#"):
@@ -128,19 +121,34 @@ def laws() -> None:
             clauses.at_least(clauses.named(place), "available", row["available"], 0)
     clauses.reserved_is_promised(
         {(there.sku, there.location_id): there.reserved for there in places},
-        {
-            "open holds": clauses.of_open_holds(rows),
-            "open order lines": ordered,
-            "requested transfers": moving,
-            "landed supply": {
-                (there.sku, there.location_id): sum(there.landed.values()) for there in places
-            },
-        },
+        {"open holds": clauses.of_open_holds(rows), **promised(found, documents, places)},
     )
-    supplies(places)
+    supplies(places, found, documents)
 
 
-def supplies(places: Iterable[Position]) -> None:
+def promised(
+    found: Iterable[Order], documents: Iterable[Mapping[str, Any]], places: Iterable[Position]
+) -> dict[str, Counter[tuple[str, str]]]:
+    """Units by place that orders, transfers and arrived supply have reserved, by what has. Checks
+    law 6 of each order, and of each transfer among the rows of the table of orders."""
+    ordered: Counter[tuple[str, str]] = Counter()
+    moving: Counter[tuple[str, str]] = Counter()
+    for order in found:
+        model.check(order)
+        ordered.update(model.units_held(order.fulfillments))
+    for row in documents:
+        if row["sk"] == "TRANSFER":
+            transfers.check(transfers_store.transfer_of_item(row))
+            moving += store.reserved_by_transfer(row)
+    landed = Counter(
+        {(there.sku, there.location_id): sum(there.landed.values()) for there in places}
+    )
+    return {"open order lines": ordered, "requested transfers": moving, "landed supply": landed}
+
+
+def supplies(
+    places: Iterable[Position], found: Iterable[Order], documents: Iterable[Mapping[str, Any]]
+) -> None:
     """What positions count as promised of their supplies is what orders claim, and what the queue
     of each position has."""
     promised: Counter[tuple[str, str, str]] = Counter()
@@ -149,10 +157,10 @@ def supplies(places: Iterable[Position]) -> None:
             for reference, units in counts.items():
                 promised[there.sku, there.location_id, reference] += units
     claims: Counter[tuple[str, str, str]] = Counter()
-    for found in all_orders():
-        claims += claimed_units(found)
     queued: Counter[tuple[str, str, str]] = Counter()
-    for row in items("orders"):
+    for order in found:
+        claims.update(claimed_units(order))
+    for row in documents:
         if row["pk"].startswith("SUPPLY#"):
             _, sku, location_id = row["pk"].split("#")
             queued[sku, location_id, row["sk"].split("#", 3)[3]] += row["quantity"]

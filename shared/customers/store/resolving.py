@@ -42,6 +42,7 @@ from shared.customers.store.rows import (
 from shared.customers.store.values import digest, record_values
 from shared.errors import Conflict, Gone
 from shared.instants import milliseconds, rfc3339
+from shared.stored import from_row
 from shared.web.idempotency import Request
 
 
@@ -178,7 +179,7 @@ def _resolution_of(name: RecordKey, decision: IdentityDecision, people: People) 
 
 def _stored_resolution(values: Mapping[str, Any]) -> Resolution:
     lists = {name: tuple(values[name]) for name in ("reasons", "merged")}
-    return Resolution(**{**values, **lists})
+    return from_row(Resolution, {**values, **lists})
 
 
 def _refuse_old_statement(

@@ -21,6 +21,7 @@ from shared.customers.model.person import (
     StatedValue,
 )
 from shared.instants import rfc3339
+from shared.stored import from_row
 
 
 def instant(stored: str) -> datetime:
@@ -58,7 +59,7 @@ def record_from(values: Mapping[str, Any]) -> SourceRecord:
         occurred_at=instant(values["at"]),
         fields={
             name: StatedValue(
-                value=Address(**stated["value"])
+                value=from_row(Address, stated["value"])
                 if isinstance(stated["value"], Mapping)
                 else stated["value"],
                 at=instant(stated["at"]),
@@ -67,7 +68,8 @@ def record_from(values: Mapping[str, Any]) -> SourceRecord:
             for name, stated in values["fields"].items()
         },
         consents=tuple(
-            Consent(**{**consent, "at": instant(consent["at"])}) for consent in values["consents"]
+            from_row(Consent, {**consent, "at": instant(consent["at"])})
+            for consent in values["consents"]
         ),
     )
 

@@ -73,13 +73,15 @@ class InspectedLine(Input):
     """Number of units."""
     outcome: Outcome
     """`sellable` units go where the order policy says, by default on sale at once; `damaged` ones
-    and those to `refurbish` are not on sale."""
+    and those to `refurbish` are not on sale.
+    `missing` units were announced, and are not among the goods: they are not refunded, unless the
+    refund was due before the inspection."""
 
 
 class InspectReturnInput(Input):
     """The outcome for every unit of the return."""
 
-    lines: Annotated[list[InspectedLine], Field(min_length=1, max_length=3 * MOST_LINES)]
+    lines: Annotated[list[InspectedLine], Field(min_length=1, max_length=4 * MOST_LINES)]
     """The outcomes; together as many units as the return has."""
 
 

@@ -43,7 +43,7 @@ from shared.orders.model.restocking import (
 from shared.stock.model.position import Effect
 
 RefundOn = Literal["scan", "receipt", "inspection"]
-Outcome = Literal["sellable", "damaged", "refurbish"]
+Outcome = Literal["sellable", "damaged", "refurbish", "missing"]
 MOST_RETURNS = 50
 """Returns of one order; each takes some 300 bytes of its document."""
 ALLOWED: Mapping[ReturnState, tuple[str, ...]] = {
@@ -233,8 +233,10 @@ def inspect(
     terms: ReturnTerms = RETURN_TERMS,
     restocking: Restocking = ON_SHELF,
 ) -> OrderChange:
-    """Say of each unit by line whether it is sellable, damaged, or to be refurbished.
-    ``restocking`` decides where sellable units go.
+    """Say of each unit by line whether it is sellable, damaged, to be refurbished, or missing:
+    announced, and not among the goods. ``restocking`` decides where sellable units go. Missing
+    units are not credited, and may come back with another return; where the refund was due before
+    the inspection, they count as returned.
 
     Raises InvalidTransition; Conflict unless every unit has one outcome.
     """
@@ -257,6 +259,11 @@ def inspect(
         if outcome == "sellable"
     ]
     restocked = restock(order, before.location_id, sellable, restocking, now, actor)
+    absent = [
+        Effect(order.line(line_id).sku, before.location_id, 0, 0, damaged=-units)
+        for line_id, units, outcome in outcomes
+        if outcome == "missing"
+    ]
     unsold = (*restocked.unsold, *_to_refurbish(outcomes))
     inspected = replace(
         before,
@@ -264,6 +271,11 @@ def inspect(
         deadline=now + terms.refurbish if unsold else None,
         unsold=unsold or None,
     )
+    if not before.credited:
+        missing = Counter[str]()
+        for line_id, units, outcome in outcomes:
+            missing[line_id] += units if outcome == "missing" else 0
+        order, inspected = _without_missing(order, inspected, missing)
     order = with_return(order, inspected)
     details = iter(restocked.details)
     detail = return_detail(inspected) | {
@@ -274,9 +286,10 @@ def inspect(
         ]
     }
     order = with_entry(order, now, "return.inspected", actor, detail)
-    order = _credited(order, inspected, now)
+    if inspected.lines:
+        order = _credited(order, inspected, now)
     change = OrderChange(order, cause="return.received", transfers=restocked.transfers)
-    return with_effects(change, order, restocked.effects)
+    return with_effects(change, order, (*restocked.effects, *absent))
 
 
 def _reasons(each: Return, line_id: str) -> frozenset[str]:
@@ -322,6 +335,22 @@ def _check_number(order: Order) -> None:
 
 def _next_id(order: Order) -> str:
     return f"{order.order_id}.R{len(order.returns) + 1}"
+
+
+def _without_missing(order: Order, each: Return, missing: Counter[str]) -> tuple[Order, Return]:
+    """The order and the return without ``missing`` units by line: they did not come back. The fee
+    is at most what is refunded."""
+    for line_id, units in missing.items():
+        line = order.line(line_id)
+        order = with_line(order, replace(line, returned=line.returned - units))
+    rows: list[ReturnLine] = []
+    for row in each.lines:
+        absent = min(row.quantity, missing[row.line_id])
+        missing[row.line_id] -= absent
+        if absent < row.quantity:
+            rows.append(replace(row, quantity=row.quantity - absent))
+    worth = sum(order.line(row.line_id).unit_price * row.quantity for row in rows)
+    return order, replace(each, lines=tuple(rows), fee=min(each.fee, worth))
 
 
 def cancel_return(order: Order, return_id: str, now: datetime, actor: str) -> OrderChange:

@@ -29,6 +29,7 @@ from shared.orders.model import (
     UnsoldUnits,
 )
 from shared.orders.model.payments import captured
+from shared.stored import from_row
 
 
 def past_of_item(item: Mapping[str, Any]) -> tuple[list[OrderEntry], list[Fulfillment]]:
@@ -70,14 +71,14 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         payments=_payments_of_item(item),
         lines=tuple(line_of_row(row) for row in item["lines"]),
         service_level=item["service_level"],
-        buyer=Buyer(**item["buyer"]),
-        ship_to=DeliveryPlace(**ship_to) if ship_to else None,
+        buyer=from_row(Buyer, item["buyer"]),
+        ship_to=from_row(DeliveryPlace, ship_to) if ship_to else None,
         hold_id=item.get("hold_id"),
         fulfillments=tuple(fulfillment_of_row(row) for row in item["fulfillments"]),
         history=tuple(entry_of_row(row) for row in item["history"]),
         decisions=tuple(item["decisions"]),
         version=item["version"],
-        past=Past(**item["past"]) if item.get("past") else NO_PAST,
+        past=from_row(Past, item["past"]) if item.get("past") else NO_PAST,
         shipping=item.get("shipping", 0),
         shipping_tax=item.get("shipping_tax", 0),
         payment_due_by=_payment_due_by(item),
@@ -91,7 +92,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
 
 
 def pause_of_row(row: Mapping[str, Any]) -> Pause:
-    return Pause(**{**row, **_instants(row, "began_at", "paused_since", "deadline")})
+    return from_row(Pause, {**row, **_instants(row, "began_at", "paused_since", "deadline")})
 
 
 def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:
@@ -102,16 +103,17 @@ def _payment_due_by(item: Mapping[str, Any]) -> datetime | None:
 
 
 def _return_of_row(row: Mapping[str, Any]) -> Return:
-    return Return(
-        **{
+    return from_row(
+        Return,
+        {
             **row,
-            "lines": tuple(ReturnLine(**line) for line in row["lines"]),
+            "lines": tuple(from_row(ReturnLine, line) for line in row["lines"]),
             "photos": tuple(row.get("photos", ())),
-            "unsold": tuple(UnsoldUnits(**units) for units in row["unsold"])
+            "unsold": tuple(from_row(UnsoldUnits, units) for units in row["unsold"])
             if row.get("unsold")
             else None,
             **_instants(row, "deadline"),
-        }
+        },
     )
 
 
@@ -130,7 +132,7 @@ def _payments_of_item(item: Mapping[str, Any]) -> tuple[Payment, ...]:
 
 
 def payment_of_row(row: Mapping[str, Any]) -> Payment:
-    return Payment(**{**row, **_instants(row, "expires_at")})
+    return from_row(Payment, {**row, **_instants(row, "expires_at")})
 
 
 def contacts_of_item(item: Mapping[str, Any] | None) -> Contacts:
@@ -141,50 +143,52 @@ def contacts_of_item(item: Mapping[str, Any] | None) -> Contacts:
     return Contacts(
         ship_to,
         bill_to,
-        Collector(**collector) if collector else None,
+        from_row(Collector, collector) if collector else None,
         item.get("delivery_note"),
         item.get("gift_message"),
     )
 
 
 def _address(row: Mapping[str, Any] | None) -> Address | None:
-    return Address(**{**row, "lines": tuple(row["lines"])}) if row else None
+    return from_row(Address, {**row, "lines": tuple(row["lines"])}) if row else None
 
 
 def line_of_row(row: Mapping[str, Any]) -> Line:
-    return Line(
-        **{
+    return from_row(
+        Line,
+        {
             **row,
             # Older code knew no units that are credited before they are returned.
             "credited": row.get("credited", row["returned"]),
             "excluded": tuple(row["excluded"]),
             "expired": tuple(row.get("expired", ())),
             "claims": tuple(
-                Claim(**{**claim, **_instants(claim, "expected_at")})
+                from_row(Claim, {**claim, **_instants(claim, "expected_at")})
                 for claim in row.get("claims", ())
             ),
             **_instants(row, "expected_at", "since", "deadline", "consent_by"),
-        }
+        },
     )
 
 
 def fulfillment_of_row(row: Mapping[str, Any]) -> Fulfillment:
-    return Fulfillment(
-        **{
+    return from_row(
+        Fulfillment,
+        {
             **row,
             "lines": tuple(
-                FulfillmentLine(**{**held, "counters": tuple(held.get("counters", ()))})
+                from_row(FulfillmentLine, {**held, "counters": tuple(held.get("counters", ()))})
                 for held in row["lines"]
             ),
             "rivals": tuple(row.get("rivals", ())),
             "scans": tuple(row["scans"]) if row.get("scans") else None,
             **_instants(row, *DATES_OF_FULFILLMENT),
-        }
+        },
     )
 
 
 def entry_of_row(row: Mapping[str, Any]) -> OrderEntry:
-    return OrderEntry(**{**row, **_instants(row, "at")})
+    return from_row(OrderEntry, {**row, **_instants(row, "at")})
 
 
 def _instants(row: Mapping[str, Any], *names: str) -> dict[str, datetime]:

@@ -10,7 +10,7 @@ provider. The document contains an address: it expires after 30 days, and an era
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from shared.aws import dynamodb as tables
 from shared.aws import s3
@@ -19,6 +19,7 @@ from shared.aws.settings import setting
 from shared.carriers.model import Label, LabelFormat
 from shared.instants import rfc3339
 from shared.orders.store.keys import order_of_fulfillment, orders_table
+from shared.stored import from_row
 
 LEASE = timedelta(minutes=2)
 """Longer than the API's function runs: by then the buyer has ended."""
@@ -168,7 +169,5 @@ def _purchase_of(item: Mapping[str, Any]) -> Purchase:
         item["purchase"],
         datetime.fromisoformat(item["since"]),
         item.get("rate_id"),
-        Label(document=b"", **{**stored, "format": cast("LabelFormat", stored["format"])})
-        if stored
-        else None,
+        from_row(Label, {**stored, "document": b""}) if stored else None,
     )

@@ -21,6 +21,7 @@ from shared.instants import rfc3339
 from shared.orders.model.policy import NO_RULES, OrderPolicy, TimeRule
 from shared.orders.model.restocking import RestockRule
 from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
+from shared.stored import from_row
 
 ORDER_POLICY = "ORDER_POLICY"
 ACTIVE = "active"
@@ -78,7 +79,7 @@ def _terms(row: dict[str, Any]) -> ReturnTerms:
     given |= {name: frozenset(row[name]) for name in ("reasons", "free_reasons") if name in row}
     if "restock" in row:
         given["restock"] = tuple(map(_restock_rule, row["restock"]))
-    return ReturnTerms(**given)
+    return from_row(ReturnTerms, given)
 
 
 def _restock_rule(row: dict[str, Any]) -> RestockRule:

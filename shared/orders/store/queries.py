@@ -51,6 +51,9 @@ def _overdue(
                 yield name
 
 
+HELD = ("hold_id", "fulfillments")
+
+
 def reserved_by_open(
     named: Iterable[str] = (), *, indexed: bool = True
 ) -> Iterator[tuple[str | None, Counter[tuple[str, str]]]]:
@@ -59,18 +62,25 @@ def reserved_by_open(
 
     Every order that reserves units has a deadline, so that the index by_deadline names it. The
     index may be behind: the units are read from the orders themselves (strongly consistent), and
-    ``named`` orders and transfers are read in addition, or alone when not ``indexed``.
+    ``named`` orders and transfers are read in addition, or alone when not ``indexed``; so are the
+    transfers that named orders have requested, because the stock names only the order.
     """
-    ids = frozenset(named)
-    keys = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
+    ids = set(named)
+    of_named = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
+    keys = set(of_named)
     for deadline_key in orders_due() if indexed else ():
         keys |= _keys_with_deadline(deadline_key)
-    remaining = iter(sorted(keys))
-    while batch := list(islice(remaining, tables.READ_KEYS)):
-        items = tables.get_many(batch, consistent=True, only=("hold_id", "fulfillments"))
-        for item in items.values():
-            parts = (fulfillment_of_row(row) for row in item["fulfillments"])
-            yield item.get("hold_id"), units_held(parts)
+    for some, attributes in ((of_named, (*HELD, "history")), (keys - of_named, HELD)):
+        remaining = iter(sorted(some))
+        while batch := list(islice(remaining, tables.READ_KEYS)):
+            for item in tables.get_many(batch, consistent=True, only=attributes).values():
+                parts = (fulfillment_of_row(row) for row in item["fulfillments"])
+                yield item.get("hold_id"), units_held(parts)
+                ids |= {
+                    row["detail"]["transfer_id"]
+                    for row in item.get("history", ())
+                    if row["event"] == "order.sent_to_store"
+                }
     keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
     for deadline_key in transfers_due() if indexed else ():
         keys |= _keys_with_deadline(deadline_key)

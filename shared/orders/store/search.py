@@ -27,6 +27,7 @@ from shared.aws.statement import STATEMENTS, execute, insert_statement, update_s
 from shared.instants import rfc3339
 from shared.orders.model.searching import PERSONAL, Search, Summary, Term
 from shared.orders.store.items import to_plain
+from shared.stored import from_row
 from shared.web.idempotency import KEPT_SECONDS
 
 Rows = Mapping[str, Term | None]
@@ -168,4 +169,4 @@ def _summary(row: Mapping[str, Any]) -> Summary:
     for name in ("placed_at", "due_at", "paused_until"):
         if name in shown:
             shown[name] = datetime.fromisoformat(shown[name])
-    return Summary(**shown)
+    return from_row(Summary, shown)

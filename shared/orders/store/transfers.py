@@ -35,6 +35,7 @@ from shared.orders.store.keys import orders_table, record_key, transfer_due
 from shared.orders.store.reads import StoredAnswer
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Effect, receive_supply
+from shared.stored import from_row
 from shared.web.idempotency import KEPT_SECONDS, Request
 
 ATTEMPTS = 8
@@ -313,7 +314,7 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         transfer_id=item["transfer_id"],
         from_location_id=item["from_location_id"],
         to_location_id=item["to_location_id"],
-        lines=tuple(TransferLine(**row) for row in item["lines"]),
+        lines=tuple(from_row(TransferLine, row) for row in item["lines"]),
         requested_at=datetime.fromisoformat(item["requested_at"]),
         expected_at=datetime.fromisoformat(item["expected_at"]),
         state=item["state"],
@@ -321,7 +322,7 @@ def transfer_of_item(item: Mapping[str, Any]) -> Transfer:
         reminders=item["reminders"],
         history=tuple(entry_of_row(row) for row in item["history"]),
         version=item["version"],
-        past=TransferPast(**item["past"]) if item.get("past") else NO_PAST,
+        past=from_row(TransferPast, item["past"]) if item.get("past") else NO_PAST,
         order_id=item.get("order_id"),
     )
 

@@ -32,6 +32,7 @@ from shared.orders.store.queries import first_decisions_since
 from shared.routing.model.decision import canonical_json
 from shared.routing.model.policy import Policy
 from shared.routing.model.whatif import Difference, Totals, WhatIf
+from shared.stored import from_row
 
 WALK = Walk("config", "what-if")
 KEPT = timedelta(days=30)
@@ -168,7 +169,9 @@ def _document(data: Any) -> Any:
 
 
 def _difference(row: Mapping[str, Any]) -> Difference:
-    return Difference(**{**row, "before": tuple(row["before"]), "after": tuple(row["after"])})
+    return from_row(
+        Difference, {**row, "before": tuple(row["before"]), "after": tuple(row["after"])}
+    )
 
 
 def _text(totals: Totals) -> str:

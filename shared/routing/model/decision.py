@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from shared.errors import Gone
 from shared.locations.model import Kind, Method, ServiceLevel
 from shared.routing.model.policy import Json, Policy
+from shared.stored import from_row
 
 Obstacle = Literal["closed", "cut_off", "no_capacity"]
 
@@ -158,7 +159,7 @@ class Problem:
             policy=Policy.from_json(document["policy"]),
             now=datetime.fromisoformat(document["now"]),
             service_level=document["service_level"],
-            destination=Destination(**destination) if destination else None,
+            destination=from_row(Destination, destination) if destination else None,
             excluded=frozenset(document["excluded"]),
         )
 
@@ -192,7 +193,9 @@ def _line_json(line: RoutingLine) -> Json:
 
 def _line(row: Json) -> RoutingLine:
     ends = row["season_ends_at"]
-    return RoutingLine(**{**row, "season_ends_at": datetime.fromisoformat(ends) if ends else None})
+    return from_row(
+        RoutingLine, {**row, "season_ends_at": datetime.fromisoformat(ends) if ends else None}
+    )
 
 
 def _candidate(row: Json) -> Candidate:
@@ -201,7 +204,7 @@ def _candidate(row: Json) -> Candidate:
         sku: tuple(Expected(*each) for each in rows)
         for sku, rows in row.get("expected", {}).items()
     }
-    return Candidate(**{"stock": {}, **row, "pulls": pulls, "expected": expected})
+    return from_row(Candidate, {"stock": {}, **row, "pulls": pulls, "expected": expected})
 
 
 Assignment = dict[str, dict[str, int]]
@@ -229,7 +232,7 @@ class Plan:
 
     @staticmethod
     def from_json(document: Json) -> "Plan":
-        return Plan(**document)
+        return from_row(Plan, document)
 
 
 @dataclass(frozen=True, slots=True)

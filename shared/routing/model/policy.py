@@ -3,6 +3,8 @@
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
+from shared.stored import from_row
+
 Json = dict[str, Any]
 
 
@@ -125,25 +127,28 @@ class Policy:
     @staticmethod
     def from_json(document: Json) -> "Policy":
         rails = document.get("guard_rails")
-        return Policy(
-            **{
+        return from_row(
+            Policy,
+            {
                 **document,
                 "bands_km": tuple(document["bands_km"]),
                 "services": {
                     name: Service(
                         service["promise_days"],
-                        tuple(band and Tariff(**band) for band in service["bands"]),
+                        tuple(band and from_row(Tariff, band) for band in service["bands"]),
                         service.get("strict", False),
                     )
                     for name, service in document["services"].items()
                 },
-                "handling": {kind: Handling(**row) for kind, row in document["handling"].items()},
-                "carbon": Carbon(**document["carbon"]),
-                "unfilled": Unfilled(**document["unfilled"]),
-                "markdown": Markdown(**document.get("markdown", NO_MARKDOWN)),
-                "guard_rails": GuardRails(**rails) if rails else None,
-                "offers": Offers(**document.get("offers", {})),
-            }
+                "handling": {
+                    kind: from_row(Handling, row) for kind, row in document["handling"].items()
+                },
+                "carbon": from_row(Carbon, document["carbon"]),
+                "unfilled": from_row(Unfilled, document["unfilled"]),
+                "markdown": from_row(Markdown, document.get("markdown", NO_MARKDOWN)),
+                "guard_rails": from_row(GuardRails, rails) if rails else None,
+                "offers": from_row(Offers, document.get("offers", {})),
+            },
         )
 
 

@@ -13,6 +13,7 @@ from shared.routing.model.filter import carrier_tariff
 from shared.routing.model.policy import Policy
 from shared.routing.model.price import leftover_probability, shelf_state
 from shared.routing.model.route import route
+from shared.stored import from_row
 
 PAID = ("package", "pick", "carrier")
 """The cost terms that are paid in money, as opposed to weights of the optimisation."""
@@ -61,7 +62,7 @@ class Totals:
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> "Totals":
-        return Totals(**{**document, "load": Counter(document["load"])})
+        return from_row(Totals, {**document, "load": Counter(document["load"])})
 
 
 @dataclass(frozen=True, slots=True)

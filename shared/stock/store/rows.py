@@ -22,6 +22,7 @@ from shared.stock.model.position import (
     Stamp,
 )
 from shared.stock.model.rules import FloorFacts
+from shared.stored import from_row
 
 SEEN = "seq:"
 """``seq:<source>``: the sequences of that source's movements, see model.position.Seen."""
@@ -109,7 +110,7 @@ def hold_of_item(item: Mapping[str, Any]) -> Hold:
     return Hold(
         hold_id=item["pk"].removeprefix("HOLD#"),
         lines=tuple(
-            HoldLine(**{**line, "counters": tuple(line.get("counters", ()))})
+            from_row(HoldLine, {**line, "counters": tuple(line.get("counters", ()))})
             for line in item["lines"]
         ),
         channel=item["channel"],

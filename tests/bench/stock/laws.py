@@ -12,6 +12,18 @@ from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.tables import ENVIRONMENT
 
 STEPS, QUICK_STEPS = 10_000, 500
+AFTERWARDS = {
+    "orders changed": "order.changed",
+    "sent to stores": "order.sent_to_store",
+    "paused": "order.paused",
+    "substituted": "substitution.made",
+    "substitutes proposed": "substitution.proposed",
+    "claims resolved": "claim.resolved",
+    "returns authorized": "return.authorized",
+    "returns inspected": "return.inspected",
+    "refunds due": "refund.due",
+}
+"""What happens to orders after they were placed, by the event that is counted."""
 
 
 def tables(quick: bool, tell: Tell) -> Iterator[Table]:
@@ -41,6 +53,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
                 "changes refused": Machine.outcomes.total() - Machine.outcomes["done"],
                 "strangers refused": Machine.outcomes["stranger refused"],
                 "calls struck": Weather.struck.total(),
+                **{name: Machine.events[event] for name, event in AFTERWARDS.items()},
                 "seconds": round(time.monotonic() - started),
                 "first seed": first,
             }
@@ -50,6 +63,9 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
             "bindings, expiries, releases, orders, cancels, rejections, returns, replays, splits,",
             "folds, a ledger and an availability that lag, clocks that differ, an index that is",
             "behind, calls that are throttled, lost or doubled, roles held to their policies, and",
-            "strangers. A broken law ends the bench.",
+            "strangers; changes of orders, payments and their ends, pauses, substitutes, consents,",
+            "claims, authorized returns, and transfers, also of orders to the store where they are",
+            "collected. Law 6 is that of units, money and parcels. The last columns count events.",
+            "A broken law ends the bench.",
         ],
     )

@@ -1,5 +1,6 @@
 """Units that another location sends to the store where the shopper collects them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -134,6 +135,15 @@ def test_a_store_that_has_none_gets_the_units_for_the_shopper() -> None:
     events = transfer_events.of_transfer(None, transfers.find(transfer.transfer_id))
     assert types(events) == ["transfer.requested", "transfer.shipped", "transfer.received"]
     assert {event["data"]["order_id"] for event in events} == {order["order_id"]}
+
+
+def test_an_audit_finds_the_units_by_the_order_when_the_index_is_behind() -> None:
+    """The ledger of the stock names the order that requested the transfer, not the transfer."""
+    order = placed(line(2))
+    units = sum(
+        (one for _, one in store.reserved_by_open([order["order_id"]], indexed=False)), Counter()
+    )
+    assert units == {("A", "boulder"): 2}
 
 
 def test_a_repeated_placement_requests_one_transfer() -> None:

@@ -72,6 +72,36 @@ def test_sixteen_people_who_begin_waves_at_once_never_get_the_same_fulfillment()
     shop.laws()
 
 
+def rejected(name: str) -> str | None:
+    rows = [model.Rejection("1", 1, "no_capacity")]
+    return changing.change(
+        store.order_of_fulfillment(name),
+        lambda order: model.reject(order, name, rows, {}, now=NOW, actor="x"),
+        NOW,
+        request=request(f"reject-{name}"),
+        answer=answer,
+    )
+
+
+def test_a_wave_keeps_nothing_that_is_rejected_at_the_same_moment() -> None:
+    """Whoever comes first: rejected units are in no tote, and in the wave no unit is counted that
+    another location has."""
+    names = accepted(12)
+    wave, *refused = at_once(
+        [partial(begun, "w-1", 12), *(partial(rejected, name) for name in names[::2])]
+    )
+    assert refused == [one for one in refused if isinstance(one, str)]
+    parts = {
+        part.fulfillment_id: part for order in shop.all_orders() for part in order.fulfillments
+    }
+    assert {*names[1::2]} <= {*wave}
+    assert all(parts[name].state == "rejected" for name in names[::2])
+    found = waves.totes(waves.find(parts[names[1]].wave or ""), lambda _: True)
+    held = [tote.part.fulfillment_id for tote in found if tote.part.is_open]
+    assert sorted(held) == names[1::2]
+    shop.laws()
+
+
 def test_repetitions_at_once_are_one_wave() -> None:
     accepted(6)
     outcomes = at_once([partial(begun, "w-1", 4) for _ in range(16)])

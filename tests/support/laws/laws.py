@@ -17,11 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from functions.stock import audit
 from shared.aws import settings
 from shared.errors import Busy, Refusal
-from shared.orders import changing, model, placing, shortfalls
+from shared.orders import changing, placing, shortfalls
 from shared.orders.contract.orders import order_answer
-from shared.orders.model import Line, Order, transfers
-from shared.orders.store import order_of_item, reserved_by_transfer
-from shared.orders.store.transfers import transfer_of_item
+from shared.orders.model import Line, Order, Payment, owed
+from shared.orders.model.payments import authorized
+from shared.orders.store import order_of_item
 from shared.stock import store as stock_store
 from shared.stock.model.events import Counted, Event, Moved
 from shared.stock.model.position import Hold, Position
@@ -61,9 +61,11 @@ class Truth:
 
 
 class Laws(RuleBasedStateMachine):
-    """``steps`` are all that were taken, by all machines; ``outcomes`` are of what they did."""
+    """``steps`` are all that were taken, by all machines; ``outcomes`` are of what they did, and
+    ``events`` those in the histories of their orders."""
 
     steps: ClassVar[Counter[str]] = Counter()
+    events: ClassVar[Counter[str]] = Counter()
     outcomes: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
@@ -102,6 +104,7 @@ class Laws(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.ledger_follows()
         self.every_ledger_is_whole()
+        self.everything_comes_to_rest()
         self.patch.undo()
         settings.setting.cache_clear()
 
@@ -114,16 +117,13 @@ class Laws(RuleBasedStateMachine):
     @invariant()
     def laws_hold(self) -> None:
         stock = shop.items("stock")
-        ordered: Counter[tuple[str, str]] = Counter()
-        moving: Counter[tuple[str, str]] = Counter()
-        for item in shop.items("orders"):
-            if item["sk"] == "ORDER":
-                order = order_of_item(item)
-                model.check(order)
-                ordered.update(model.units_held(order.fulfillments))
-            elif item["sk"] == "TRANSFER":
-                transfers.check(transfer_of_item(item))
-                moving.update(reserved_by_transfer(item))
+        documents = shop.items("orders")
+        places = [
+            stock_store.position_of_item(row) for row in stock if row["sk"].startswith("LOC#")
+        ]
+        placed = [order_of_item(row) for row in documents if row["sk"] == "ORDER"]
+        promised = shop.promised(placed, documents, places)
+        shop.supplies(places, placed, documents)
         positions = {
             (row["sku"], row["location_id"]): row for row in stock if row["sk"].startswith("LOC#")
         }
@@ -151,11 +151,7 @@ class Laws(RuleBasedStateMachine):
             self.never_oversold(place, found)
         clauses.reserved_is_promised(
             {place: found["reserved"] for place, found in after.items()},
-            {
-                "open holds": clauses.of_open_holds(stock),
-                "open order lines": ordered,
-                "requested transfers": moving,
-            },
+            {"open holds": clauses.of_open_holds(stock), **promised},
         )
         self.note(after)
         for place, found in after.items():
@@ -251,6 +247,9 @@ class Laws(RuleBasedStateMachine):
                 positions.append(row)
         for row in positions:
             clauses.ledger_is_whole(row, rows[row["sku"], row["location_id"]])
+
+    def everything_comes_to_rest(self) -> None:
+        """What the streams bring is another's business, which may stand beside these."""
 
     # How it is done
 
@@ -363,11 +362,24 @@ class Laws(RuleBasedStateMachine):
         self.outcomes["done"] += 1
         return answer if answer is not None else True
 
-    def buy(self, lines: tuple[Line, ...], hold_id: str | None, reference: str | None) -> bool:
+    def buy(
+        self,
+        lines: tuple[Line, ...],
+        hold_id: str | None,
+        reference: str | None,
+        *,
+        payment: str = "paid",
+        complete: bool = False,
+    ) -> bool:
         name = f"o-{self.name()}"
         order = shop.order(name, *lines, hold_id=hold_id, reference=reference)
-        draft = replace(order, placed_at=self.now)
         now = self.now
+        draft = replace(order, placed_at=now, ship_complete=complete)
+        if payment == "authorized":
+            held = authorized(owed(order), reference=reference)
+            draft = replace(draft, payments=(replace(held, expires_at=now + timedelta(days=2)),))
+        elif payment == "pending":
+            draft = replace(draft, payments=(Payment("1", reference=reference),))
 
         def place() -> str:
             return placing.place(draft, shop.request(name, name), "web", now, answer)
@@ -378,7 +390,8 @@ class Laws(RuleBasedStateMachine):
             self.placed[name] = place, first
         return bool(first)
 
-    def changed(self, which: int, decide: Callable[[Order], Any]) -> None:
+    def changed(self, which: int, decide: Callable[[Order], Any], *, takes: bool = False) -> None:
+        """Change an order. What ``takes`` units takes none that are not there, as a buyer."""
         order_id, key = self.order(which), self.name()
         now = self.now
 
@@ -386,6 +399,7 @@ class Laws(RuleBasedStateMachine):
             return changing.change(order_id, decide, now, request=shop.request(key), answer=answer)
 
         self.by_order = True
+        self.mine = takes
         if (first := self.done(change)) is not None:
             self.acted.append((change, first))
 

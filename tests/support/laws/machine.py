@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from functions.stock import audit
-from shared.errors import Conflict, FromTheFuture
+from shared.errors import FromTheFuture
 from shared.instants import rfc3339
 from shared.locations import store as locations
 from shared.orders import changing, model, shortfalls
@@ -36,13 +36,12 @@ from shared.stock.store import slots
 from tests.support import shop
 from tests.support.laws import strangers
 from tests.support.laws.laws import API, HOLDS, PLACES, SKUS, STORES
-from tests.support.laws.returns import Returns
+from tests.support.laws.orders import OrderRules
 from tests.support.laws.weather import Storm
 from tests.support.notes import establish_notes
 from tests.support.requests import Context
 
 EXPIRES = "functions.stock.expire_holds.handler"
-SWEEPS = "functions.orders.sweep.handler"
 COVERS = "functions.orders.keep_promises.handler"
 AUDITS = "functions.stock.audit.handler"
 FOLDS = "functions.stock.fold_slots.handler"
@@ -55,7 +54,7 @@ units = st.integers(1, 3)
 minutes = st.integers(0, 240)
 
 
-class Machine(Returns):
+class Machine(OrderRules):
     """What happens; every rule is one step."""
 
     @initialize(
@@ -162,9 +161,21 @@ class Machine(Returns):
             ),
             min_size=1,
             max_size=3,
-        )
+        ),
+        payment=st.sampled_from(["paid", "paid", "authorized", "pending"]),
+        substitution=st.sampled_from(["none", "ask", "allow"]),
+        sent=st.booleans(),
+        complete=st.sampled_from([False, False, False, True]),
     )
-    def place(self, lines: list[tuple[str, int, str | None, bool]]) -> None:
+    def place(
+        self,
+        lines: list[tuple[str, int, str | None, bool]],
+        payment: str,
+        substitution: Any,
+        *,
+        sent: bool,
+        complete: bool,
+    ) -> None:
         made = tuple(
             Line(
                 str(number),
@@ -176,10 +187,12 @@ class Machine(Returns):
                 0,
                 location_id=store,
                 backorder=backorder,
+                ship_to_store=sent and store is not None,
+                substitution=substitution,
             )
             for number, (sku, quantity, store, backorder) in enumerate(lines, 1)
         )
-        self.buy(made, None, None)
+        self.buy(made, None, None, payment=payment, complete=complete)
 
     @precondition(lambda self: self.holds)
     @rule(which=any_of, payment=st.sampled_from([None, "p1", "p2"]))
@@ -312,48 +325,7 @@ class Machine(Returns):
             for hold in list(stock_store.due_holds(self.now)):
                 assert stock_store.expire_hold(hold, self.now)
                 assert not stock_store.expire_hold(hold, self.now)
-        now = self.now
-        self.by_order = True
-        with self.weather.role(SWEEPS):
-            due = list(orders.overdue_orders(now, 5))
-        for order_id in due:
-            overdue = partial(model.act_on_deadlines, now=now)
-            self.done(partial(changing.change, order_id, overdue, now), SWEEPS)
-
-    # Parcels under way
-
-    @precondition(lambda self: self.placed)
-    @rule(
-        which=any_of,
-        status=st.sampled_from(["in_transit", "delivered", "lost", "lost", "returned_to_sender"]),
-        late=minutes,
-    )
-    def a_carrier_reports(self, which: int, status: Any, late: int) -> None:
-        at = self.now - timedelta(minutes=late)
-
-        def decide(order: Order) -> model.OrderChange:
-            parts = order.fulfillments
-            name = parts[which % len(parts)].fulfillment_id if parts else ""
-            change = model.follow_parcel(order, name, status, at, self.now, "carrier")
-            if change is None:
-                raise Conflict("the report changes nothing")
-            return change
-
-        self.changed(which, decide)
-
-    @precondition(lambda self: self.placed)
-    @rule(which=any_of, resolution=st.sampled_from(["receive", "resend", "refund", "found"]))
-    def end_a_claim(self, which: int, resolution: Any) -> None:
-        def decide(order: Order) -> model.OrderChange:
-            claims = [part for part in order.fulfillments if part.claimed]
-            if not claims:
-                raise Conflict("there is no claim")
-            name = claims[which % len(claims)].fulfillment_id
-            if resolution == "receive":
-                return model.receive_parcel(order, name, None, self.now, "store")
-            return model.resolve_claim(order, name, resolution, self.now, "agent")
-
-        self.changed(which, decide)
+        self.deadlines_pass(self.now)
 
     # A bad day
 

@@ -22,7 +22,7 @@ RULES = (
     Restocking((RestockRule("send_to", to_location_id="boulder"),)),
     Restocking((RestockRule("hold_back", owner="quality"),)),
 )
-OUTCOMES = ("sellable", "damaged", "refurbish")
+OUTCOMES = ("sellable", "damaged", "refurbish", "missing")
 restocking = st.sampled_from(RULES)
 
 

@@ -412,8 +412,12 @@ class Life(RuleBasedStateMachine):
     def handling_a_return(self, data: st.DataObject, action: str) -> None:
         each = data.draw(st.sampled_from(self.order.returns))
         where = data.draw(st.sampled_from(LOCATIONS))
-        outcome: Outcome = data.draw(st.sampled_from(["sellable", "damaged", "refurbish"]))
-        outcomes = [(row.line_id, row.quantity, outcome) for row in each.lines]
+        possible: list[Outcome] = ["sellable", "damaged", "refurbish", "missing"]
+        outcomes = [
+            (row.line_id, 1, data.draw(st.sampled_from(possible)))
+            for row in each.lines
+            for _ in range(row.quantity)
+        ]
         rules = data.draw(st.sampled_from([ON_SHELF, HELD_BACK]))
         decisions: dict[str, Callable[[], OrderChange]] = {
             "scan": lambda: scan(self.order, each.return_id, self.now, "x"),

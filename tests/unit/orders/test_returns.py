@@ -77,6 +77,41 @@ def test_the_refund_is_due_at_the_step_that_the_terms_name_less_the_fee() -> Non
         assert (done.order.lines[0].returned, done.order.lines[0].credited) == (2, 2)
 
 
+def test_units_that_were_announced_and_did_not_come_are_not_refunded() -> None:
+    """spree#14678: a return of three units that was received as two refunded all three."""
+    terms = ReturnTerms(fee=1500, refund_on="inspection")
+    opened = authorize(delivered(), asked(3), NOW, "web", terms).order
+    received = receive(opened, "o1.R1", "S2", NOW, "S2").order
+    outcomes: list[tuple[str, int, Outcome]] = [("1", 1, "sellable"), ("1", 2, "missing")]
+    done = inspect(received, "o1.R1", outcomes, NOW, "S2")
+    check(done.order)
+    assert done.effects == (Effect("A", "S2", 1, 0, damaged=-3),)
+    (each,), (bought,) = done.order.returns, done.order.lines
+    assert (each.fee, each.lines) == (1000, (ReturnLine("1", 1, "too small"),))
+    assert (bought.returned, bought.credited, owed(done.order)) == (1, 1, 3000)
+    assert returnable(done.order, bought) == 2
+
+
+def test_of_a_return_without_goods_nothing_is_refunded_or_kept() -> None:
+    terms = ReturnTerms(fee=300, refund_on="inspection")
+    opened = authorize(delivered(), asked(2), NOW, "web", terms).order
+    received = receive(opened, "o1.R1", "S2", NOW, "S2").order
+    done = inspect(received, "o1.R1", [("1", 2, "missing")], NOW, "S2").order
+    check(done)
+    assert (refunds(done), owed(done), done.returns[0].credited) == ([], 3000, False)
+    assert returnable(done, done.lines[0]) == 3
+
+
+def test_missing_units_that_were_refunded_before_are_not_refunded_again() -> None:
+    opened = authorize(delivered(), asked(2), NOW, "web").order
+    received = receive(opened, "o1.R1", "S2", NOW, "S2").order
+    done = inspect(received, "o1.R1", [("1", 2, "missing")], NOW, "S2")
+    check(done.order)
+    assert done.effects == (Effect("A", "S2", 0, 0, damaged=-2),)
+    assert refunds(done.order) == [2000]
+    assert returnable(done.order, done.order.lines[0]) == 1
+
+
 def test_a_reason_that_is_ours_costs_no_fee() -> None:
     opened = authorize(delivered(), asked(reason="broken"), NOW, "web", SMALL).order
     assert refunds(receive(opened, "o1.R1", "S2", NOW, "S2").order) == [2000]

@@ -17,6 +17,7 @@ from shared.instants import rfc3339
 from shared.routing.model.guard import canary_takes
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
 from shared.routing.store.policies.published import POLICY, published_policy
+from shared.stored import from_row
 
 ACTIVE = "active"
 KEPT_SECONDS = 30
@@ -75,7 +76,7 @@ def activation() -> Activation:
     if item is None:
         return Activation(DEFAULT_POLICY.version)
     row = item.get("canary")
-    canary = Canary(**{**row, "at": datetime.fromisoformat(row["at"])}) if row else None
+    canary = from_row(Canary, {**row, "at": datetime.fromisoformat(row["at"])}) if row else None
     return Activation(item["version"], canary)
 
 
