@@ -7,6 +7,7 @@ describes every field that has no docstring.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from annotated_types import Ge, Le
 from pydantic import (
@@ -52,6 +53,16 @@ Instant = Annotated[
 ]
 InstantInput = Annotated[Instant, AfterValidator(_in_range)]
 """An instant of a request, in a range that leaves room for adding and subtracting durations."""
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("this is not an IANA time zone, such as America/Denver")
+    ZoneInfo(name)
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 MOST_UNITS = 10**9
 
 
