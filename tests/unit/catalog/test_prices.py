@@ -12,8 +12,16 @@ from shared.catalog.contract import PriceRowAnswer, PriceRowInput
 from shared.catalog.model import Buying, PriceRow, Product
 
 AT = datetime(2026, 11, 20, 18, tzinfo=UTC)
-ZONES = ("America/Denver", "Europe/Berlin", "Asia/Beirut", "America/Havana", "Pacific/Apia")
-ZONES += ("Asia/Kathmandu", "Africa/Cairo", "UTC")
+ZONES = [
+    "America/Denver",
+    "Europe/Berlin",
+    "Asia/Beirut",
+    "America/Havana",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "Africa/Cairo",
+    "UTC",
+]
 
 
 def product(*rows: PriceRow) -> Product:
