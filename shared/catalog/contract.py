@@ -1,8 +1,7 @@
 """Requests and answers of the catalog."""
 
-import re
 from collections import Counter
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Self
 
 from annotated_types import Ge, Le
@@ -11,7 +10,6 @@ from biip.gtin import Gtin
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     Strict,
@@ -24,11 +22,10 @@ from pydantic import (
 from shared.catalog.model import Life, PriceRow, Product
 from shared.instants import local_day, start_of_day
 from shared.web.contract import (
-    EARLIEST,
-    LATEST,
     MOST_MINOR_UNITS,
     Answer,
     Channel,
+    Day,
     Id,
     Input,
     InstantInput,
@@ -56,24 +53,6 @@ CheckedGtin = Annotated[
 ]
 
 
-DAY_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def _day_text(day: object) -> object:
-    """pydantic alone takes an instant at midnight and a number of seconds as a day, too."""
-    if isinstance(day, date) or (isinstance(day, str) and DAY_TEXT.fullmatch(day)):
-        return day
-    raise ValueError("use a day such as 2026-11-27")
-
-
-def _in_range(day: date) -> date:
-    if not EARLIEST.date() < day < LATEST.date() - timedelta(days=1):
-        raise ValueError(f"use a year from {EARLIEST.year} to {LATEST.year - 1}")
-    return day
-
-
-Day = Annotated[date, BeforeValidator(_day_text), AfterValidator(_in_range)]
-"""A local calendar day of a request."""
 MOST_ROWS = 100
 MOST_NAMES = 1000
 """Channels, locations and groups over all price rows of a product."""

@@ -49,7 +49,7 @@ class QuoteLine:
                 "sku": self.sku,
                 "quantity": self.quantity,
                 "unit_price": self.unit_price,
-                "list": self.list_total,
+                "list_total": self.list_total,
                 "discounts": _discounts(self.discounts),
                 "net": self.net,
                 "tax": self.tax and self.tax.to_json(),
@@ -178,7 +178,7 @@ class Quote:
     def totals(self) -> dict[str, Any]:
         list_total = sum(line.list_total for line in self.lines)
         totals: dict[str, Any] = {
-            "list": list_total,
+            "list_total": list_total,
             "discounts": list_total - self.net,
             "net": self.net,
             "shipping": self.shipping.net,
