@@ -16,58 +16,17 @@ Ties: the combination of fewer promotions, then the one of higher priority. ``co
 when a bound kept something from being tried. Design: engagement.md section 4, measured there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from operator import itemgetter
 from typing import NamedTuple
 
-from shared.pricing.model.book import OrderPercentOff
-from shared.pricing.model.bundles import Taken, take
 from shared.pricing.model.cart import Situation
-from shared.pricing.model.conditions import Touched, measures_own, missing_condition
-from shared.pricing.model.money import percent_of, shares
-from shared.pricing.model.pieces import Pieces, item_cut, order_cut
+from shared.pricing.model.pieces import Pieces
+from shared.pricing.model.weighing import ANY, Choice, Group, Weighed, Weighing, bits, mask_of
 
-MOST_IN_CLIQUE = 3
-MOST_ON_LINE = 10
-"""Item effects of one line that cliques are made of: those that save most alone."""
-MOST_ORDERS = 6
-MOST_IN_COMPONENT = 6
-MOST_TRIES = 600
-"""Choices that are weighed before the search stops."""
 MOST_ROUNDS = 8
 """Rounds of improvements: each takes the change that improves most."""
-
-
-class Cut(NamedTuple):
-    piece: int
-    amount: int
-
-
-class Group(NamedTuple):
-    """Equal units of a line that the same effects touch, and what is left of their ``list_total``.
-    ``touched`` has the bits of the pieces that touch the units, also of a bundle that takes nothing
-    off them."""
-
-    line: int
-    units: int
-    list_total: int
-    left: int
-    touched: int
-    cuts: tuple[Cut, ...]
-
-
-class Choice(NamedTuple):
-    """Bit masks of the bundles and the order effects that are on. ``kept_open`` has by line the
-    order effects that its clique must leave possible, ANY where the best clique is taken."""
-
-    bundles: int
-    orders: int
-    kept_open: tuple[int, ...]
-
-
-ANY = -1
 
 
 class Change(NamedTuple):
@@ -84,58 +43,6 @@ class Change(NamedTuple):
         )
 
 
-class Weighed(NamedTuple):
-    """What a choice saves, and the bits of the pieces that take something off. Amounts off the
-    order are split over sums of units only, so that it may be some cents off."""
-
-    choice: Choice
-    saving: int
-    used: int
-
-    @property
-    def rank(self) -> tuple[int, int, tuple[int, ...]]:
-        """The lowest is the best: it saves most with the fewest promotions."""
-        return -self.saving, self.used.bit_count(), tuple(bits(self.used))
-
-
-class _Option(NamedTuple):
-    """The best clique of a group among those that leave the same order effects ``open``."""
-
-    left: int
-    clique: tuple[int, ...]
-    group: Group
-    open: int
-    used: int
-
-
-class _Sum(NamedTuple):
-    """Sums over the groups of a component that leave the same order effects open."""
-
-    open: int
-    left: int
-    list_total: int
-    units: int
-
-
-class _Part(NamedTuple):
-    """A component under some choice. ``net`` is what is left after percentages off the order."""
-
-    net: int
-    sums: tuple[_Sum, ...]
-    used: int
-    groups: tuple[Group, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Component:
-    """A line, or lines that share bundles, directly or through others. ``subsets`` are masks of its
-    bundles, the last one is that of all; ``orders`` the order effects that may touch its lines."""
-
-    lines: tuple[int, ...]
-    subsets: tuple[int, ...]
-    orders: int
-
-
 @dataclass(frozen=True, slots=True)
 class Combination:
     """The groups of the best choice. ``used`` has the bits of the pieces that take something off,
@@ -149,96 +56,37 @@ class Combination:
 
 def combine(pieces: Pieces, situation: Situation) -> Combination:
     """The best combination of the pieces whose conditions hold."""
-    return _Search(pieces, situation).combination()
+    return combine_weighed(Weighing(pieces, situation))
 
 
-def bits(mask: int) -> Iterator[int]:
-    """The numbers of the bits that are set, rising."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
-
-
-def _mask(numbers: Iterable[int]) -> int:
-    mask = 0
-    for number in numbers:
-        mask |= 1 << number
-    return mask
+def combine_weighed(weighing: Weighing) -> Combination:
+    """The best of the choices that ``weighing`` has."""
+    return _Search(weighing).combination()
 
 
 class _Search:
-    """The search over one cart; what it has computed is kept."""
+    """The search over the choices of one cart."""
 
-    def __init__(self, pieces: Pieces, situation: Situation) -> None:
-        self.pieces = pieces.all
-        self.conflicts = pieces.conflicts
-        self.kinds = pieces
-        self.situation = situation
-        self.lines = situation.lines
-        self.complete = True
-        self.considered = _mask([*pieces.orders, *pieces.bundles])
-        self.tries = 0
-        self.list_total = situation.subtotal(range(len(self.lines)))
-        self.line_masks = tuple(_mask(piece.lines) for piece in pieces.all)
-        self.orders_of_line = [
-            _mask(index for index in pieces.orders if self.line_masks[index] >> line & 1)
-            for line in range(len(self.lines))
-        ]
-        self.percents = _mask(
-            index
-            for index in pieces.orders
-            if isinstance(pieces.all[index].effect, OrderPercentOff)
-        )
-        self.measured = _mask(
-            index for index in pieces.orders if measures_own(pieces.all[index].promotion)
-        )
-        self.cliques = [self._cliques(line) for line in range(len(self.lines))]
-        self.components = self._components()
-        self.contested = self._contested()
-        self.kept_taken: dict[tuple[int, int], list[tuple[int, Taken]]] = {}
-        self.kept_options: dict[tuple[Taken, int], list[_Option]] = {}
-        self.kept_parts: dict[tuple[int, int, int, int | tuple[int, ...]], _Part] = {}
-        self.kept_weights: dict[Choice, Weighed] = {}
-        self.kept_misses: dict[tuple[int, Touched], bool] = {}
-        self.unsteady: list[int] = []
-        self.steady_sums: dict[int, _Sum] = {}
-        self.steady_used = 0
-        self._add_steady()
-
-    def _add_steady(self) -> None:
-        """Sum up the components that are the same under every choice."""
-        anything = (ANY,) * len(self.lines)
-        for number, component in enumerate(self.components):
-            line = component.lines[0]
-            if len(component.subsets) > 1 or len(self._options(self._whole(line), -1)) > 1:
-                self.unsteady.append(number)
-                continue
-            part = self._part(number, 0, 0, anything)
-            self.steady_used |= part.used
-            for row in part.sums:
-                before = self.steady_sums.get(row.open)
-                self.steady_sums[row.open] = row if before is None else _added(before, row)
-
-    def _whole(self, line: int) -> Taken:
-        """All units of a line."""
-        return Taken(line, self.lines[line].quantity)
+    def __init__(self, weighing: Weighing) -> None:
+        self.weighing = weighing
 
     def combination(self) -> Combination:
         best = self._improved(self._first())
-        groups = tuple(self._groups(best.choice))
-        used = _mask(cut.piece for group in groups for cut in group.cuts)
-        return Combination(groups, used, self.complete, self.considered)
+        groups = tuple(self.weighing.groups(best.choice))
+        used = mask_of(cut.piece for group in groups for cut in group.cuts)
+        return Combination(groups, used, self.weighing.complete, self.weighing.considered)
 
     def _first(self) -> Weighed:
         """The best choice where each line takes its best clique."""
         best: Weighed | None = None
-        anything = (ANY,) * len(self.lines)
+        anything = (ANY,) * len(self.weighing.lines)
         for orders in self._order_choices():
-            weighed = self._weighed(Choice(self._bundles(orders, anything), orders, anything))
+            weighed = self.weighing.weighed(
+                Choice(self._bundles(orders, anything), orders, anything)
+            )
             if best is None or _better(weighed, best):
                 best = weighed
-            if self._exhausted():
+            if self.weighing.exhausted():
                 break
         assert best is not None
         return best
@@ -246,323 +94,44 @@ class _Search:
     def _bundles(self, orders: int, kept_open: tuple[int, ...]) -> int:
         """The bundles that are best beside these order effects, each component by itself."""
         bundles = 0
-        for number, component in enumerate(self.components):
+        for number, component in enumerate(self.weighing.components):
             if len(component.subsets) > 1:
-                bundles |= min(
-                    (self._part(number, subset, orders, kept_open).net, subset.bit_count(), subset)
+                best = min(
+                    (
+                        self.weighing.part(number, subset, orders, kept_open).net,
+                        subset.bit_count(),
+                        subset,
+                    )
                     for subset in component.subsets
-                )[2]
+                    if not subset or not self.weighing.exhausted()
+                )
+                bundles |= best[2]
         return bundles
-
-    def _exhausted(self) -> bool:
-        if self.tries > MOST_TRIES:
-            self.complete = False
-            return True
-        return False
-
-    # -- what there is to choose
-
-    def _cliques(self, line: int) -> list[tuple[int, tuple[int, ...]]]:
-        """(mask, pieces) of the cliques of item effects of a line, the empty one first."""
-        matching = [index for index in self.kinds.items if self.line_masks[index] >> line & 1]
-        if len(matching) > MOST_ON_LINE:
-            self.complete = False
-            total, units = self.lines[line].list_total, self.lines[line].quantity
-            matching.sort(key=lambda index: -self._item_cut(index, total, total, units))
-            matching = sorted(matching[:MOST_ON_LINE])
-        self.considered |= _mask(matching)
-        found: list[tuple[int, tuple[int, ...]]] = [(0, ())]
-        for size in range(1, min(MOST_IN_CLIQUE, len(matching)) + 1):
-            for clique in combinations(matching, size):
-                mask = _mask(clique)
-                if not any(self.conflicts[index] & mask for index in clique):
-                    found.append((mask, clique))
-        return found
-
-    def _item_cut(self, index: int, list_total: int, left: int, units: int) -> int:
-        return item_cut(self.pieces[index].effect, list_total, left, units)  # type: ignore[arg-type]
-
-    def _components(self) -> list[_Component]:
-        joined: list[tuple[int, list[int]]] = []  # (mask of lines, bundles)
-        for index in self.kinds.bundles:
-            lines, bundles = self.line_masks[index], [index]
-            apart = []
-            for other_lines, other_bundles in joined:
-                if other_lines & lines:
-                    lines |= other_lines
-                    bundles += other_bundles
-                else:
-                    apart.append((other_lines, other_bundles))
-            joined = [*apart, (lines, bundles)]
-        found = []
-        rest = _mask(range(len(self.lines)))
-        for lines, together in joined:
-            rest &= ~lines
-            bundles = sorted(together, key=self._list_of)[:MOST_IN_COMPONENT]
-            if len(bundles) < len(together):
-                self.complete = False
-                self.considered &= ~(_mask(together) & ~_mask(bundles))
-            subsets = [
-                _mask(subset)
-                for size in range(len(bundles) + 1)
-                for subset in combinations(sorted(bundles), size)
-            ]
-            found.append(self._component(lines, subsets))
-        return [*found, *(self._component(1 << line, [0]) for line in bits(rest))]
-
-    def _component(self, lines: int, subsets: Sequence[int]) -> _Component:
-        orders = 0
-        for line in bits(lines):
-            orders |= self.orders_of_line[line]
-        return _Component(tuple(bits(lines)), tuple(subsets), orders)
-
-    def _list_of(self, index: int) -> int:
-        """Bundles of which the cart has most go first."""
-        return -self.situation.subtotal(self.pieces[index].lines)
-
-    def _contested(self) -> list[int]:
-        """The order effects that exclude something: those that save most alone, in their order."""
-        contested = [index for index in self.kinds.orders if self.conflicts[index]]
-        if len(contested) > MOST_ORDERS:
-            self.complete = False
-            contested.sort(key=lambda index: -self._alone(index))
-            self.considered &= ~_mask(contested[MOST_ORDERS:])
-        return sorted(contested[:MOST_ORDERS])
-
-    def _alone(self, index: int) -> int:
-        return self._order_cut(index, self.situation.subtotal(self.pieces[index].lines))
-
-    def _order_cut(self, index: int, left: int) -> int:
-        return order_cut(self.pieces[index].effect, left)  # type: ignore[arg-type]
 
     def _order_choices(self) -> list[int]:
         """Masks of the order effects that are on: those that exclude nothing always are. The
         largest come first, so that of equal choices one is kept that leaves more to improve."""
-        always = _mask(index for index in self.kinds.orders if not self.conflicts[index])
+        always = mask_of(
+            index for index in self.weighing.kinds.orders if not self.weighing.conflicts[index]
+        )
         return [
-            always | _mask(subset)
-            for size in range(len(self.contested), -1, -1)
-            for subset in combinations(self.contested, size)
+            always | mask_of(subset)
+            for size in range(len(self.weighing.contested), -1, -1)
+            for subset in combinations(self.weighing.contested, size)
             if not self._idle(subset)
         ]
 
     def _idle(self, subset: Sequence[int]) -> bool:
         """Whether one of two order effects would touch nothing, because the other excludes it from
         the same lines, and nothing but order effects excludes the other."""
-        elsewhere = _mask([*self.kinds.items, *self.kinds.bundles])
+        elsewhere = mask_of([*self.weighing.kinds.items, *self.weighing.kinds.bundles])
         return any(
-            self.conflicts[first] >> second & 1
-            and not self.conflicts[first] & elsewhere
-            and self.line_masks[second] & ~self.line_masks[first] == 0
-            and not self.measured >> first & 1
+            self.weighing.conflicts[first] >> second & 1
+            and not self.weighing.conflicts[first] & elsewhere
+            and self.weighing.line_masks[second] & ~self.weighing.line_masks[first] == 0
+            and not self.weighing.measured >> first & 1
             for first, second in combinations(subset, 2)
         )
-
-    # -- what a choice comes to
-
-    def _weighed(self, choice: Choice) -> Weighed:
-        kept = self.kept_weights.get(choice)
-        if kept is None:
-            self.tries += 1
-            kept = self.kept_weights[choice] = self._weigh(choice)
-        return kept
-
-    def _weigh(self, choice: Choice) -> Weighed:
-        sums = dict(self.steady_sums)
-        used = self.steady_used
-        for number in self.unsteady:
-            component = self.components[number]
-            part = self._part(
-                number, choice.bundles & component.subsets[-1], choice.orders, choice.kept_open
-            )
-            used |= part.used
-            for row in part.sums:
-                before = sums.get(row.open)
-                sums[row.open] = row if before is None else _added(before, row)
-        rows = list(sums.values())
-        lefts = [row.left for row in rows]
-        touched = [0] * len(rows)
-        for index in bits(choice.orders):
-            conflicts = self.conflicts[index]
-            free = [
-                at
-                for at, row in enumerate(rows)
-                if row.open >> index & 1 and not touched[at] & conflicts
-            ]
-            if not free or (self.measured >> index & 1 and self._short(index, rows, free)):
-                continue
-            cut = self._order_cut(index, sum(lefts[at] for at in free))
-            if not cut:
-                continue
-            used |= 1 << index
-            parts = shares(cut, [lefts[at] for at in free])
-            for at, part_of_cut in zip(free, parts, strict=True):
-                lefts[at] -= part_of_cut
-                touched[at] |= 1 << index
-        return Weighed(choice, self.list_total - sum(lefts), used)
-
-    def _short(self, index: int, rows: Sequence[_Sum | Group], free: Iterable[int]) -> bool:
-        """Whether the conditions of an order effect fail on the units that are left to it."""
-        mine = [rows[at] for at in free]
-        touched = Touched(sum(row.list_total for row in mine), sum(row.units for row in mine))
-        kept = self.kept_misses.get((index, touched))
-        if kept is None:
-            miss = missing_condition(self.pieces[index].promotion, self.situation, touched)
-            kept = self.kept_misses[index, touched] = miss is not None
-        return kept
-
-    def _groups(self, choice: Choice) -> list[Group]:
-        """The groups with everything that the choice takes off, to the cent."""
-        groups: list[Group] = []
-        for number, component in enumerate(self.components):
-            subset = choice.bundles & component.subsets[-1]
-            groups += self._part(number, subset, choice.orders, choice.kept_open).groups
-        groups.sort()
-        for index in bits(choice.orders):
-            groups = self._with_order(index, groups)
-        return groups
-
-    def _with_order(self, index: int, groups: list[Group]) -> list[Group]:
-        """The groups after an order effect, which is shared over those that it may touch."""
-        lines, conflicts = self.line_masks[index], self.conflicts[index]
-        free = [
-            at
-            for at, group in enumerate(groups)
-            if lines >> group.line & 1 and not group.touched & conflicts
-        ]
-        if not free or (self.measured >> index & 1 and self._short(index, groups, free)):
-            return groups
-        weights = [groups[at].left for at in free]
-        cut = self._order_cut(index, sum(weights))
-        after = list(groups)
-        for at, part in zip(free, shares(cut, weights), strict=True):
-            group = groups[at]
-            cuts = (*group.cuts, Cut(index, part)) if part else group.cuts
-            after[at] = group._replace(
-                left=group.left - part, touched=group.touched | bool(cut) << index, cuts=cuts
-            )
-        return after
-
-    def _part(self, number: int, bundles: int, orders: int, kept_open: tuple[int, ...]) -> _Part:
-        component = self.components[number]
-        percents = orders & self.percents & component.orders
-        lines = component.lines
-        wanted = kept_open[lines[0]] if len(lines) == 1 else itemgetter(*lines)(kept_open)
-        key = number, bundles, percents, wanted
-        kept = self.kept_parts.get(key)
-        if kept is None:
-            kept = self.kept_parts[key] = self._make_part(number, bundles, percents, kept_open)
-        return kept
-
-    def _make_part(
-        self, number: int, bundles: int, percents: int, kept_open: tuple[int, ...]
-    ) -> _Part:
-        net = used = 0
-        sums: dict[int, _Sum] = {}
-        groups = []
-        for bundle, taken in self._taken(number, bundles):
-            after, option = self._option(taken, bundle, percents, kept_open[taken.line])
-            net += after
-            used |= option.used
-            group = option.group
-            groups.append(group)
-            row = _Sum(option.open, group.left, group.list_total, group.units)
-            before = sums.get(option.open)
-            sums[option.open] = row if before is None else _added(before, row)
-        return _Part(net, tuple(sums.values()), used, tuple(groups))
-
-    def _taken(self, number: int, bundles: int) -> list[tuple[int, Taken]]:
-        """(bundle or -1, units) of every unit of a component."""
-        key = number, bundles
-        kept = self.kept_taken.get(key)
-        if kept is None:
-            free = {line: self.lines[line].quantity for line in self.components[number].lines}
-            kept = []
-            for index in bits(bundles):
-                for taken in take(self.pieces[index], self.lines, free):
-                    free[taken.line] -= taken.units
-                    kept.append((index, taken))
-            kept += [(-1, Taken(line, units)) for line, units in free.items() if units]
-            self.kept_taken[key] = kept
-        return kept
-
-    def _option(
-        self, taken: Taken, bundle: int, percents: int, kept_open: int
-    ) -> tuple[int, _Option]:
-        """What is left of the units after percentages off the order, with the clique that leaves
-        least, or that leaves ``kept_open`` possible."""
-        options = self._options(taken, bundle)
-        if kept_open != ANY:
-            options = [option for option in options if option.open == kept_open] or options
-        if len(options) == 1 or not percents:
-            return options[0].left, options[0]
-        return min(
-            ((self._after(percents & option.open, option.left), option) for option in options),
-            key=lambda pair: (pair[0], len(pair[1].clique), pair[1].clique),
-        )
-
-    def _after(self, percents: int, left: int) -> int:
-        """What is left after percentages off the order; those that exclude an earlier one do not
-        apply."""
-        touched = 0
-        for index in bits(percents):
-            if not touched & self.conflicts[index]:
-                left -= self._order_cut(index, left)
-                touched |= 1 << index
-        return left
-
-    def _options(self, taken: Taken, bundle: int) -> list[_Option]:
-        """The options of the units, the one that leaves least first."""
-        key = taken, bundle
-        kept = self.kept_options.get(key)
-        if kept is None:
-            by_open: dict[int, _Option] = {}
-            for option in self._all_options(taken, bundle):
-                best = by_open.get(option.open)
-                if best is None or option < best:
-                    by_open[option.open] = option
-            kept = self.kept_options[key] = sorted(by_open.values())
-        return kept
-
-    def _all_options(self, taken: Taken, bundle: int) -> Iterator[_Option]:
-        total = self.lines[taken.line].unit_price * taken.units
-        held = 1 << bundle if bundle >= 0 else 0
-        if taken.cut is not None:  # a bundle price: no item effect lowers it
-            cuts = [Cut(bundle, taken.cut)] if taken.cut else []
-            yield self._made_option(taken, total, total - taken.cut, held, (), cuts)
-            return
-        barred = self.conflicts[bundle] if bundle >= 0 else 0
-        for mask, clique in self.cliques[taken.line]:
-            if mask & barred:
-                continue
-            left, cuts = total, []
-            for index in clique:
-                if cut := self._item_cut(index, total, left, taken.units):
-                    cuts.append(Cut(index, cut))
-                    left -= cut
-            if taken.basis_points and (cut := percent_of(left, taken.basis_points)):
-                cuts.append(Cut(bundle, cut))
-                left -= cut
-            yield self._made_option(taken, total, left, mask | held, clique, cuts)
-
-    def _made_option(
-        self,
-        taken: Taken,
-        total: int,
-        left: int,
-        touched: int,
-        clique: tuple[int, ...],
-        cuts: Sequence[Cut],
-    ) -> _Option:
-        group = Group(taken.line, taken.units, total, left, touched, tuple(cuts))
-        possible = _mask(
-            index
-            for index in bits(self.orders_of_line[taken.line])
-            if not touched & self.conflicts[index]
-        )
-        return _Option(left, clique, group, possible, _mask(cut.piece for cut in cuts))
-
-    # -- improvements
 
     def _improved(self, best: Weighed) -> Weighed:
         """The best choice after changes, until none is better."""
@@ -573,7 +142,7 @@ class _Search:
                 tried = self._changed(best.choice, change)
                 if _better(tried, better):
                     better = tried
-                if self._exhausted():
+                if self.weighing.exhausted():
                     return better
             if better is best:
                 break
@@ -587,21 +156,21 @@ class _Search:
             for line, possible in change.lines:
                 lines[line] = possible
             kept_open = tuple(lines)
-        return self._weighed(
+        return self.weighing.weighed(
             Choice(choice.bundles ^ change.bundles, choice.orders ^ change.orders, kept_open)
         )
 
     def _changes(self) -> list[Change]:
         """Bundles that compete and contested order effects, alone and in pairs; lines, alone and
         with an order effect that they leave possible."""
-        competing = _mask(
+        competing = mask_of(
             index
-            for component in self.components
+            for component in self.weighing.components
             for index in bits(component.subsets[-1])
-            if len(component.subsets) > 2 or self.conflicts[index]
+            if len(component.subsets) > 2 or self.weighing.conflicts[index]
         )
         bundles = [Change(bundles=1 << index) for index in bits(competing)]
-        orders = [Change(orders=1 << index) for index in self.contested]
+        orders = [Change(orders=1 << index) for index in self.weighing.contested]
         lines = self._line_changes()
         return [
             *bundles,
@@ -621,9 +190,9 @@ class _Search:
         order effects; each line alone, and all lines that can do so for an order effect."""
         found: list[tuple[int, Change]] = []
         together: dict[int, list[tuple[int, int]]] = {}
-        contested = _mask(self.contested)
-        for line in range(len(self.lines)):
-            best, *others = self._options(self._whole(line), -1)
+        contested = mask_of(self.weighing.contested)
+        for line in range(len(self.weighing.lines)):
+            best, *others = self.weighing.options(self.weighing.whole(line), -1)
             if not others:
                 continue
             found.append((0, Change(lines=((line, ANY),))))
@@ -639,15 +208,6 @@ class _Search:
             if len(lines) > 1
         ]
         return found
-
-
-def _added(one: _Sum, other: _Sum) -> _Sum:
-    return _Sum(
-        one.open,
-        one.left + other.left,
-        one.list_total + other.list_total,
-        one.units + other.units,
-    )
 
 
 def _better(one: Weighed, other: Weighed) -> bool:

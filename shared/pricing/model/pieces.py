@@ -53,15 +53,32 @@ class Pieces:
         stages: tuple[list[int], list[int], list[int]] = ([], [], [])
         for index, piece in enumerate(pieces):
             stages[_stage(piece.effect)].append(index)
-        conflicts = [0] * len(pieces)
-        for index, piece in enumerate(pieces):
-            for other in range(index):
-                apart = pieces[other].promotion
-                if apart is not piece.promotion and not piece.promotion.stacks(apart):
-                    conflicts[index] |= 1 << other
-                    conflicts[other] |= 1 << index
         items, bundles, orders = map(tuple, stages)
-        return cls(tuple(pieces), items, bundles, orders, tuple(conflicts))
+        return cls(tuple(pieces), items, bundles, orders, _conflicts(pieces))
+
+
+def _conflicts(pieces: Sequence[Piece]) -> tuple[int, ...]:
+    """By piece the bits of the pieces of other promotions that may not touch the same unit. Pieces
+    with the same group that name the same groups exclude the same ones, and are looked at once."""
+    own: dict[str, int] = {}
+    alike: dict[tuple[str, frozenset[str]], int] = {}
+    examples: dict[tuple[str, frozenset[str]], Promotion] = {}
+    for index, piece in enumerate(pieces):
+        promotion = piece.promotion
+        key = promotion.group, promotion.stacks_with
+        own[promotion.promotion_id] = own.get(promotion.promotion_id, 0) | 1 << index
+        alike[key] = alike.get(key, 0) | 1 << index
+        examples[key] = promotion
+    excluded = dict.fromkeys(alike, 0)
+    for key, one in examples.items():
+        for other_key, other in examples.items():
+            if not one.stacks(other):
+                excluded[key] |= alike[other_key]
+    return tuple(
+        excluded[piece.promotion.group, piece.promotion.stacks_with]
+        & ~own[piece.promotion.promotion_id]
+        for piece in pieces
+    )
 
 
 def _stage(effect: Effect) -> int:

@@ -22,7 +22,7 @@ from shared.pricing.model.book import (
     sets_of,
 )
 from shared.pricing.model.cart import Cart, Person, Place, PricedLine, Situation
-from shared.pricing.model.combining import Combination, bits, combine
+from shared.pricing.model.combining import Combination, combine
 from shared.pricing.model.conditions import Miss, missing
 from shared.pricing.model.money import percent_of
 from shared.pricing.model.pieces import Piece, Pieces, piece_of
@@ -36,6 +36,7 @@ from shared.pricing.model.quote import (
     ShippingQuote,
 )
 from shared.pricing.model.taxes import taxes_of
+from shared.pricing.model.weighing import bits
 
 MOST_NOT_TAKEN = 20
 """Promotions that a quote explains: those of the highest priority."""

@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.pricing.model.book import Book, Taxes
+from shared.pricing.model.combining import combine_weighed
 from shared.pricing.model.money import percent_of, shares, tax_on, tax_within
+from shared.pricing.model.pieces import Piece, Pieces, piece_of
 from shared.pricing.model.pricing import price
 from shared.pricing.model.quote import Quote
+from shared.pricing.model.weighing import MOST_STEPS, Weighing
 from tests.support.pricing import AT, NOBODY, WEB, World, best_saving, random_world
 from tests.support.profiles import examples, scaled
 
@@ -135,3 +138,19 @@ def test_shares_add_up_and_are_within_a_cent(
         assert 0 <= part <= weight
         if sum(weights):
             assert abs(part - Fraction(total * weight, sum(weights))) < 1
+
+
+def test_the_search_stops_with_a_combination_however_much_competes() -> None:
+    world = random_world(random.Random(3), 100, 120, "ABC")
+    situation = world.situation()
+    pieces = [
+        piece
+        for promotion in world.book.promotions
+        for effect in promotion.effects
+        if isinstance(piece := piece_of(promotion, effect, situation.lines), Piece)  # type: ignore[arg-type]
+    ]
+    weighing = Weighing(Pieces.of(pieces), situation)
+    found = combine_weighed(weighing)
+    assert not found.complete
+    assert weighing.steps < 1.2 * MOST_STEPS
+    assert sum(group.left for group in found.groups) < weighing.list_total
