@@ -150,6 +150,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "listPrices": ("forbidden",),
     "quotePrices": ("forbidden",),
     "publishPromotions": ("not_found",),
+    "getPromotions": ("not_found",),
     "getPromotionsDraft": ("not_found",),
     "resolveCustomer": ("forbidden", "gone", "conflict", "from_the_future"),
     "judgeReview": ("conflict", "gone"),

@@ -20,6 +20,7 @@ from shared.pricing.contract.book import (
     BookAnswer,
     BookDocument,
     BookDraftAnswer,
+    PublishedBookAnswer,
 )
 from shared.pricing.contract.quotes import (
     MOST_LINES,
@@ -122,6 +123,28 @@ def _quote_text(priced: Priced) -> str:
         "quote_token": quote_token(priced.quote),
     }
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
+
+
+@app.get(
+    "/v1/promotions",
+    operation_id="getPromotions",
+    security=needs("promotions:read"),
+    summary="Read the promotions",
+    description="Returns the book in force, or an earlier `version` of it. 404 when no book is in "
+    "force.",
+    responses=answered_with(HTTPStatus.OK, "The book.", PublishedBookAnswer),
+)
+def get_promotions(
+    version: Annotated[
+        int | None, Query(ge=1, le=books.MAX_VERSION, description="An earlier version.")
+    ] = None,
+) -> Response[Any]:
+    active = books.active_version()
+    wanted = active if version is None else version
+    if wanted == 0:
+        raise NotFound("no book is in force: there are no promotions")
+    answer = {"version": wanted, "active": wanted == active, "book": books.document(wanted)}
+    return stored_answer(HTTPStatus.OK, json.dumps(answer, ensure_ascii=False))
 
 
 @app.get(

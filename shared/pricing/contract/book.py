@@ -453,6 +453,17 @@ class BookAnswer(Answer):
     """Number of its promotions."""
 
 
+class PublishedBookAnswer(Answer):
+    """A published book with its promotions."""
+
+    version: int
+    """Version of the book; quotes name it."""
+    active: bool
+    """Whether this version is in force."""
+    book: BookDocument
+    """The promotions and tax rates."""
+
+
 class ActiveBookAnswer(Answer):
     """Which book is in force."""
 
