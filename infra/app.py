@@ -14,6 +14,7 @@ from infra.stacks.customers import Customers
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stacks.orders import Orders
+from infra.stacks.pricing import Pricing
 from infra.stacks.reference import Reference
 from infra.stacks.stock import Stock
 from infra.stacks.webhooks import Webhooks
@@ -46,6 +47,7 @@ def build(app: App) -> None:
     availability = Availability(
         app, named("Availability"), platform, data=data, events=events, env=where
     )
+    pricing = Pricing(app, named("Pricing"), platform, data=data, env=where)
     customers = Customers(app, named("Customers"), platform, data=data, events=events, env=where)
     orders = Orders(
         app,
@@ -69,6 +71,7 @@ def build(app: App) -> None:
             "catalog": reference.catalog,
             "routing": reference.routing,
             "service": reference.service,
+            "pricing": pricing.api,
             "stock": stock.api,
             "availability.query": availability.query,
             "orders": orders.api,

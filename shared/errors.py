@@ -24,6 +24,7 @@
     │   ├── WrongCode          409  conflict                 needs
     │   ├── CarrierRefused     409  carrier_refused          carrier
     │   ├── PromiseChanged     409  promise_changed          option
+    │   ├── QuoteExpired       409  quote_expired
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
@@ -236,6 +237,12 @@ class PromiseChanged(Conflict):
     """The chosen option is no longer available as promised; ``option`` is what is available now."""
 
     code = "promise_changed"
+
+
+class QuoteExpired(Conflict):
+    """The quote of a price is older than it may be."""
+
+    code = "quote_expired"
 
 
 class NotTried(Conflict):

@@ -1,7 +1,8 @@
 """Instants as texts, and the clocks of senders; without pydantic, for fast imports."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from shared.errors import FromTheFuture
 
@@ -39,3 +40,14 @@ def passed(instant: datetime, now: datetime) -> datetime:
     """``instant`` by a sender's clock, or ``now`` when that clock is ahead. A count that is stamped
     four minutes ahead would otherwise contain the sales of the next four minutes."""
     return min(instant, milliseconds(now))
+
+
+def start_of_day(day: date, zone: str) -> datetime:
+    """The first instant of a local day, in UTC. Where the clocks go forward at midnight it is the
+    first instant that exists; where they go back over midnight, the earlier midnight."""
+    return datetime.combine(day, time(0), ZoneInfo(zone)).astimezone(UTC)
+
+
+def local_day(instant: datetime, zone: str) -> date:
+    """The local day of an instant."""
+    return instant.astimezone(ZoneInfo(zone)).date()

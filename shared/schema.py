@@ -49,6 +49,7 @@ STOCK = Table(
     ttl="ttl",
 )
 AVAILABILITY = Table("availability", stream=True)
+PRICING = Table("pricing")
 ORDERS = Table(
     "orders",
     indexes=(
@@ -72,7 +73,7 @@ CUSTOMERS = Table(
 
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
-TABLES = (CONFIG, CATALOG, STOCK, AVAILABILITY, ORDERS, SEARCH, CUSTOMERS, WEBHOOKS)
+TABLES = (CONFIG, CATALOG, PRICING, STOCK, AVAILABILITY, ORDERS, SEARCH, CUSTOMERS, WEBHOOKS)
 
 
 def definition(table: Table) -> dict[str, object]:

@@ -15,6 +15,7 @@ from infra.cli.group import JSON, Commands
 from infra.cli.order import order
 from infra.cli.output import Mode
 from infra.cli.postal_codes import postal_codes
+from infra.cli.prices import prices
 from infra.cli.rebuild import rebuild
 from infra.cli.redrive import redrive
 from infra.cli.replay import replay
@@ -76,3 +77,4 @@ for command in (
     postal_codes,
 ):
     app.command(command.__name__.replace("_", "-"))(command)
+app.add_typer(prices, name="prices")

@@ -15,7 +15,7 @@ def trusted(*sources: str) -> tuple[str, ...]:
     return tuple(f"source:{source}:trusted" for source in sources)
 
 
-READS = ("locations:read", "catalog:read", "availability:read", "orders:read")
+READS = ("locations:read", "catalog:read", "availability:read", "prices:read", "orders:read")
 HEARS = ("webhooks:read", "webhooks:write")
 SELLS = (*READS, "stock:read", "orders:write", "customers:read", "customers:write")
 WORKS = (
@@ -43,6 +43,8 @@ CLIENTS: dict[str, tuple[str, ...]] = {
         "transfers:read",
         "policy:read",
         "policy:write",
+        "promotions:read",
+        "promotions:write",
         "channel:all",
     ),
     "ops": (*SCOPES, "channel:all", "location:all", *trusted("all")),

@@ -1,5 +1,7 @@
 """Requests and answers of the catalog."""
 
+from collections import Counter
+from datetime import timedelta
 from typing import Annotated, Self
 
 from annotated_types import Ge, Le
@@ -14,10 +16,27 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from shared.catalog.model import Life, Product
-from shared.web.contract import Answer, Input, InstantInput, Money, MoneyInput, Price, Sku
+from shared.catalog.model import Life, PriceRow, Product
+from shared.instants import local_day, start_of_day
+from shared.web.contract import (
+    MOST_MINOR_UNITS,
+    Answer,
+    Channel,
+    Day,
+    Id,
+    Input,
+    InstantInput,
+    LocationId,
+    Money,
+    MoneyInput,
+    Price,
+    Sku,
+    TimeZone,
+    Units,
+)
 
 
 def _checked_gtin(value: str) -> str:
@@ -32,6 +51,88 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 CheckedGtin = Annotated[
     str, StringConstraints(pattern=r"^(\d{8}|\d{12,14})$"), AfterValidator(_checked_gtin)
 ]
+
+
+MOST_ROWS = 100
+MOST_NAMES = 1000
+"""Channels, locations and groups over all price rows of a product."""
+
+
+class _RowFields(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    amount: Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)]
+    """Price of one unit in minor units of the product's currency."""
+    channels: Annotated[list[Channel], Field(min_length=1)] | None = None
+    """Selling channels of this price; default: all."""
+    locations: Annotated[list[LocationId], Field(min_length=1)] | None = None
+    """Locations of this price; default: all."""
+    groups: Annotated[list[Id], Field(min_length=1)] | None = None
+    """Customer groups of this price; default: everybody."""
+    min_quantity: Units = 1
+    """Fewest units of the SKU in the cart for this price."""
+    starts_on: Day | None = None
+    """First local day of this price; default: it has always applied."""
+    ends_on: Day | None = None
+    """Last local day of this price, inclusive; default: it does not end."""
+    time_zone: TimeZone | None = None
+    """IANA time zone of both days; required with either of them."""
+
+
+class PriceRowInput(Input, _RowFields):
+    """The price of one unit under conditions. The most specific row that applies wins: customer
+    group, then location, then channel; then the greatest `min_quantity`; then the latest
+    `starts_on`."""
+
+    @model_validator(mode="after")
+    def _days_fit(self) -> Self:
+        if self.starts_on is None and self.ends_on is None:
+            return self
+        if self.time_zone is None:
+            raise ValueError("starts_on and ends_on need a time_zone")
+        if self.starts_on and self.ends_on and self.ends_on < self.starts_on:
+            raise ValueError("ends_on is before starts_on")
+        return self
+
+    @property
+    def names(self) -> int:
+        return sum(len(names or ()) for names in (self.channels, self.locations, self.groups))
+
+    def row(self) -> PriceRow:
+        zone = self.time_zone or "UTC"
+        last = self.ends_on
+        return PriceRow(
+            amount=self.amount,
+            channels=_distinct(self.channels),
+            locations=_distinct(self.locations),
+            groups=_distinct(self.groups),
+            min_quantity=self.min_quantity,
+            starts_at=start_of_day(self.starts_on, zone) if self.starts_on else None,
+            ends_at=start_of_day(last + timedelta(days=1), zone) if last else None,
+            zone=self.time_zone,
+        )
+
+
+class PriceRowAnswer(Answer, _RowFields):
+    """The price of one unit under conditions."""
+
+    @classmethod
+    def of(cls, row: PriceRow) -> Self:
+        zone = row.zone or "UTC"
+        return cls(
+            amount=row.amount,
+            channels=list(row.channels) or None,
+            locations=list(row.locations) or None,
+            groups=list(row.groups) or None,
+            min_quantity=row.min_quantity,
+            starts_on=local_day(row.starts_at, zone) if row.starts_at else None,
+            ends_on=local_day(row.ends_at, zone) - timedelta(days=1) if row.ends_at else None,
+            time_zone=row.zone,
+        )
+
+
+def _distinct(names: list[str] | None) -> tuple[str, ...]:
+    return tuple(sorted(set(names or ())))
 
 
 class _Described(BaseModel):
@@ -63,6 +164,22 @@ class PutProduct(Input, _Described):
     """Margin of one unit, in the currency of the price."""
     salvage: MoneyInput | None = None
     """Value of one unit that is left over, in the currency of the price."""
+    prices: Annotated[list[PriceRowInput], Field(max_length=MOST_ROWS)] = Field(
+        default_factory=list
+    )
+    """Prices under conditions; where none applies, `price` does."""
+
+    @field_validator("prices")
+    @classmethod
+    def _rows_fit(cls, rows: list[PriceRowInput]) -> list[PriceRowInput]:
+        if sum(row.names for row in rows) > MOST_NAMES:
+            raise ValueError(
+                f"all rows together may name {MOST_NAMES} channels, locations and groups"
+            )
+        repeated = [row for row, count in Counter(row.row() for row in rows).items() if count > 1]
+        if repeated:
+            raise ValueError(f"a row is given twice: amount {repeated[0].amount}")
+        return rows
 
     @field_validator("margin", "salvage")
     @classmethod
@@ -87,6 +204,7 @@ class PutProduct(Input, _Described):
             season_ends_at=self.season_ends_at,
             attributes=dict(self.attributes),
             life=Life(self.available_from, self.discontinued),
+            prices=tuple(row.row() for row in self.prices),
         )
 
 
@@ -100,6 +218,8 @@ class ProductAnswer(Answer, _Described):
     """Margin of one unit."""
     salvage: Money | None = None
     """Value of one unit that is left over."""
+    prices: list[PriceRowAnswer] | None = None
+    """Prices under conditions; where none applies, `price` does."""
 
     @classmethod
     def of(cls, product: Product) -> Self:
@@ -116,6 +236,7 @@ class ProductAnswer(Answer, _Described):
             attributes=product.attributes,
             available_from=product.life.available_from,
             discontinued=product.life.discontinued,
+            prices=[PriceRowAnswer.of(row) for row in product.prices] or None,
         )
 
 

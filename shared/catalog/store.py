@@ -24,7 +24,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import Key, Page, get_many, query_page
 from shared.aws.items import Item, to_item
 from shared.aws.settings import table_name
-from shared.catalog.model import GROUP, ORDINARY, Life, Product, Variant
+from shared.catalog.model import GROUP, ORDINARY, Life, PriceRow, Product, Variant
 from shared.instants import rfc3339
 
 SHARDS = 8
@@ -170,7 +170,37 @@ def product_of_item(item: dict[str, Any]) -> Product:
         season_ends_at=datetime.fromisoformat(ends) if ends else None,
         attributes=item.get("attributes", {}),
         life=life_of_item(item),
+        prices=tuple(_row_of_value(value) for value in item.get("prices", ())),
     )
+
+
+def _row_of_value(value: Mapping[str, Any]) -> PriceRow:
+    starts, ends = value.get("starts_at"), value.get("ends_at")
+    return PriceRow(
+        amount=value["amount"],
+        channels=tuple(value.get("channels", ())),
+        locations=tuple(value.get("locations", ())),
+        groups=tuple(value.get("groups", ())),
+        min_quantity=value.get("min_quantity", 1),
+        starts_at=datetime.fromisoformat(starts) if starts else None,
+        ends_at=datetime.fromisoformat(ends) if ends else None,
+        zone=value.get("zone"),
+    )
+
+
+def _value_of_row(row: PriceRow) -> dict[str, Any]:
+    """What is not given is not stored."""
+    values = {
+        "amount": row.amount,
+        "channels": list(row.channels) or None,
+        "locations": list(row.locations) or None,
+        "groups": list(row.groups) or None,
+        "min_quantity": row.min_quantity if row.min_quantity > 1 else None,
+        "starts_at": rfc3339(row.starts_at) if row.starts_at else None,
+        "ends_at": rfc3339(row.ends_at) if row.ends_at else None,
+        "zone": row.zone,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def life_of_item(item: Mapping[str, Any]) -> Life:
@@ -210,6 +240,7 @@ def _item(product: Product) -> Item:
             "attributes": product.attributes,
             "group_key": product.attributes.get(GROUP),
             **life_attributes(product.life),
+            "prices": [_value_of_row(row) for row in product.prices] or None,
         }
     )
 

@@ -2,7 +2,6 @@
 
 from datetime import date, time
 from typing import Annotated, Literal, Self, get_args
-from zoneinfo import ZoneInfo, available_timezones
 
 from annotated_types import Ge, Le
 from biip import ParseError
@@ -18,14 +17,7 @@ from shared.locations.model import (
     ServiceLevel,
     normalize_postal_code,
 )
-from shared.web.contract import Answer, Country, Id, Input, LocationId
-
-
-def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("this is not an IANA time zone, such as America/Denver")
-    ZoneInfo(name)
-    return name
+from shared.web.contract import Answer, Country, Id, Input, LocationId, TimeZone
 
 
 def _checked_gln(value: str) -> str:
@@ -39,7 +31,6 @@ def _checked_gln(value: str) -> str:
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Hours = dict[Day, Annotated[list[tuple[Clock, Clock]], Field(max_length=8)]]
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
 CheckedGln = Annotated[str, StringConstraints(pattern=r"^\d{13}$"), AfterValidator(_checked_gln)]
 Latitude = Annotated[float, Ge(-90), Le(90), Field(allow_inf_nan=False)]
 Longitude = Annotated[float, Ge(-180), Le(180), Field(allow_inf_nan=False)]

@@ -4,15 +4,18 @@ The docstring below a field is its description in the API document. A type with 
 describes every field that has no docstring.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from annotated_types import Ge, Le
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetJsonSchemaHandler,
     PlainSerializer,
@@ -52,6 +55,34 @@ Instant = Annotated[
 ]
 InstantInput = Annotated[Instant, AfterValidator(_in_range)]
 """An instant of a request, in a range that leaves room for adding and subtracting durations."""
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("this is not an IANA time zone, such as America/Denver")
+    ZoneInfo(name)
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+DAY_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _day_text(day: object) -> object:
+    """pydantic alone takes an instant at midnight and a number of seconds as a day, too."""
+    if isinstance(day, date) or (isinstance(day, str) and DAY_TEXT.fullmatch(day)):
+        return day
+    raise ValueError("use a day such as 2026-11-27")
+
+
+def _day_in_range(day: date) -> date:
+    if not EARLIEST.date() < day < LATEST.date() - timedelta(days=1):
+        raise ValueError(f"use a year from {EARLIEST.year} to {LATEST.year - 1}")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_day_text), AfterValidator(_day_in_range)]
+"""A local calendar day of a request."""
 MOST_UNITS = 10**9
 
 

@@ -15,6 +15,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "eu-central-1",
     "NORAIN_STAGE": "test",
     "NORAIN_IDENTITY_KEY": "a key for tests",
+    "NORAIN_QUOTE_KEY": "a key for tests",
     "NORAIN_CARRIER": "local",
     "NORAIN_CARRIER_KEYS": '{"api_key": "", "webhook_secret": "a secret for tests"}',
     "NORAIN_LABELS": "labels",

@@ -62,6 +62,29 @@ def test_the_life_of_a_product_reaches_its_pack_before_the_answer() -> None:
     assert availability.packs(["milk-1"])["milk-1"].life == ORDINARY
 
 
+ROW = {
+    "amount": 299,
+    "channels": ["pos", "web"],
+    "groups": ["staff"],
+    "min_quantity": 2,
+    "starts_on": "2026-11-27",
+    "ends_on": "2026-11-29",
+    "time_zone": "America/Denver",
+}
+
+
+def test_price_rows_are_stored_as_instants_and_answered_as_the_days_that_were_sent() -> None:
+    rows = [ROW, {"amount": 0, "min_quantity": 1}]
+    status, created = call("put_product", body={"prices": rows})
+    assert (status, created["prices"]) == (201, rows)
+    assert call("get_product") == (200, created)
+    assert call("put_product", body=created | {"sku": None}) == (200, created)
+    stored = store.find("milk-1")
+    assert stored is not None
+    assert stored.prices[0].ends_at == datetime(2026, 11, 30, 7, tzinfo=UTC)
+    assert "prices" not in call("put_product", body={"prices": []})[1]
+
+
 def test_a_product_that_is_not_there_is_not_found() -> None:
     status, body = call("get_product")
     assert (status, body["code"]) == (404, "not_found")
@@ -84,6 +107,13 @@ def test_a_product_that_is_not_there_is_not_found() -> None:
         ("$.discontinued", {"discontinued": 1}),
         ("$.attributes.colour", {"attributes": {"colour": 7}}),
         ("$.colour", {"colour": "red"}),
+        ("$.prices[0].amount", {"prices": [{"amount": 2.5}]}),
+        ("$.prices[1]", {"prices": [{"amount": 2}, {"amount": 2, "ends_on": "2026-11-29"}]}),
+        ("$.prices[0].time_zone", {"prices": [ROW | {"time_zone": "Denver"}]}),
+        ("$.prices[0].ends_on", {"prices": [ROW | {"ends_on": "2026-11-29T00:00:00Z"}]}),
+        ("$.prices", {"prices": [ROW, ROW]}),
+        ("$.prices", {"prices": [{"amount": 1}] * 101}),
+        ("$.prices", {"prices": [{"amount": 1, "groups": [f"g{n}" for n in range(1001)]}]}),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_path(path: str, fields: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from shared.aws.clients import dynamodb
 from shared.aws.dynamodb import get_many, query_page
 from shared.aws.items import to_item
 from shared.catalog import store
-from shared.catalog.model import Life, Product, Variant
+from shared.catalog.model import Life, PriceRow, Product, Variant
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -27,6 +27,15 @@ def test_a_product_is_read_as_it_was_put() -> None:
         season_ends_at=datetime(2026, 12, 24, 18, tzinfo=UTC),
         attributes={"department": "dairy"},
         life=Life(datetime(2026, 12, 1, tzinfo=UTC), discontinued=True),
+        prices=(
+            PriceRow(299, ("pos", "web"), ("denver",), ("staff",), 6),
+            PriceRow(
+                329,
+                starts_at=datetime(2026, 12, 1, tzinfo=UTC),
+                ends_at=datetime(2026, 12, 2, tzinfo=UTC),
+                zone="UTC",
+            ),
+        ),
     )
     assert store.find("milk") is None
     assert store.put(full)

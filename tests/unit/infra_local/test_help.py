@@ -20,6 +20,7 @@ COMMANDS = (
     "export",
     "rebuild",
     "postal-codes",
+    "prices",
 )
 
 
@@ -45,4 +46,6 @@ def test_the_version_is_printed_without_a_command() -> None:
 
 
 def test_every_command_is_in_the_list() -> None:
-    assert [command.name for command in app.registered_commands] == list(COMMANDS)
+    commands = [command.name for command in app.registered_commands]
+    groups = [group.name for group in app.registered_groups]
+    assert [*commands, *groups] == list(COMMANDS)

@@ -1,0 +1,298 @@
+"""``price``: the quote of a cart, from the cart, the person, the place, the instant, the book and
+the price rows alone.
+
+Listings, carts, orders and tills all use it, so that each gets the same answer.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.catalog.model import Buying, Product
+from shared.pricing.model.book import (
+    SHIPPING,
+    STANDARD,
+    TAX_CLASS,
+    Book,
+    Gift,
+    Promotion,
+    ShippingEffect,
+    ShippingPercentOff,
+    sets_of,
+)
+from shared.pricing.model.cart import Cart, Person, Place, PricedLine, Situation
+from shared.pricing.model.combining import Combination, combine
+from shared.pricing.model.conditions import Miss, missing
+from shared.pricing.model.money import percent_of
+from shared.pricing.model.pieces import Piece, Pieces, piece_of
+from shared.pricing.model.quote import (
+    Given,
+    NotTaken,
+    OfferedGift,
+    Priced,
+    Quote,
+    QuoteLine,
+    ShippingQuote,
+)
+from shared.pricing.model.taxes import taxes_of
+from shared.pricing.model.weighing import bits
+
+MOST_NOT_TAKEN = 20
+"""Promotions that a quote explains: those of the highest priority."""
+
+
+@dataclass(slots=True)
+class _Matched:
+    """What the candidates come to, before the best combination is known."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    shipping: list[tuple[Promotion, ShippingEffect]] = field(default_factory=list)
+    misses: dict[str, Miss] = field(default_factory=dict)
+    gifts: list[OfferedGift] = field(default_factory=list)
+    by_channel: list[str] = field(default_factory=list)
+
+
+def price(
+    cart: Cart,
+    person: Person,
+    place: Place,
+    at: datetime,
+    book: Book,
+    products: Mapping[str, Product],
+    sellable: Mapping[str, int] | None = None,
+) -> Priced:
+    """The quote. ``products`` has every SKU of the cart, all in one currency; ``sellable`` the
+    units that may be sold of the SKUs of ``asks_sellable``. A book in another currency than the
+    cart's has no promotion for it."""
+    lines = priced_lines(cart, person, place, at, products)
+    currency = products[cart.lines[0].sku].currency
+    situation = Situation(lines, person, place, at, cart.method, sellable or {})
+    candidates = _candidates(book, lines, at, currency)
+    matched = _matched(candidates, situation)
+    combination = combine(Pieces.of(matched.pieces), situation)
+    shipping = _shipping(cart.shipping, matched)
+    taken = _taken(matched.pieces, combination, shipping)
+    by_channel = (*_rows_by_channel(cart, products), *matched.by_channel)
+    quote = Quote(
+        at=at,
+        book=book.version,
+        currency=currency,
+        lines=_net_lines(lines, matched.pieces, combination),
+        shipping=shipping,
+        given=_given(cart, person, place, by_channel),
+        complete=combination.complete,
+        titles=tuple(
+            (one.promotion_id, one.title) for one in candidates if one.promotion_id in taken
+        ),
+        by_channel=by_channel,
+    )
+    quote = _with_taxes(quote, book, lines, place)
+    not_taken = _not_taken(candidates, matched, taken, combination, shipping)
+    return Priced(quote, not_taken, tuple(matched.gifts))
+
+
+def priced_lines(
+    cart: Cart, person: Person, place: Place, at: datetime, products: Mapping[str, Product]
+) -> tuple[PricedLine, ...]:
+    """The lines with their base prices. A price from some quantity on counts the units of all lines
+    with the SKU, so that splitting a line changes nothing."""
+    units = cart.units()
+    lines = []
+    for line in cart.lines:
+        product = products[line.sku]
+        buying = Buying(place.channel, at, place.location_id, person.groups, units[line.sku])
+        amount = product.price_for(buying).amount
+        lines.append(PricedLine(line.line_id, line.sku, line.quantity, amount, product.attributes))
+    return tuple(lines)
+
+
+def asks_sellable(
+    book: Book, lines: Sequence[PricedLine], place: Place, at: datetime, currency: str
+) -> frozenset[str]:
+    """The SKUs of which a promotion for the cart asks what may be sold."""
+    return frozenset().union(
+        *(
+            promotion.asks_sellable()
+            for promotion in _candidates(book, lines, at, currency)
+            if promotion.is_sold_at(place)
+        )
+    )
+
+
+def _candidates(
+    book: Book, lines: Sequence[PricedLine], at: datetime, currency: str
+) -> list[Promotion]:
+    if book.currency != currency:
+        return []
+    return [promotion for promotion in book.candidates(lines) if promotion.runs(at)]
+
+
+def _matched(candidates: Sequence[Promotion], situation: Situation) -> _Matched:
+    matched = _Matched()
+    for promotion in candidates:
+        if promotion.channels or promotion.asks_sellable():
+            matched.by_channel.append(f"promotion:{promotion.promotion_id}")
+        if promotion.is_sold_at(situation.place):
+            _match(promotion, situation, matched)
+    return matched
+
+
+def _match(promotion: Promotion, situation: Situation, matched: _Matched) -> None:
+    """Add the pieces of a promotion, or why it has none."""
+    own = _own_lines(promotion, situation.lines)
+    if not own:
+        return
+    miss = missing(promotion, situation, own)
+    if miss:
+        matched.misses[promotion.promotion_id] = miss
+        return
+    for effect in promotion.effects:
+        if isinstance(effect, ShippingEffect):
+            matched.shipping.append((promotion, effect))
+            continue
+        piece = piece_of(promotion, effect, situation.lines)
+        if isinstance(effect, Gift):
+            _offer(promotion, effect, piece, situation, matched)
+        if isinstance(piece, Piece):
+            matched.pieces.append(piece)
+        elif piece:
+            matched.misses[promotion.promotion_id] = piece
+
+
+def _offer(
+    promotion: Promotion,
+    gift: Gift,
+    piece: Piece | Miss | None,
+    situation: Situation,
+    matched: _Matched,
+) -> None:
+    there = situation.quantity(piece.lines) if isinstance(piece, Piece) else 0
+    if there < gift.quantity:
+        offered = OfferedGift(promotion.promotion_id, gift.sku, gift.quantity - there)
+        matched.gifts.append(offered)
+
+
+def _own_lines(promotion: Promotion, lines: Sequence[PricedLine]) -> tuple[int, ...]:
+    """The lines that the promotion may touch. A promotion of gifts and shipping alone is about all
+    lines but the gifts."""
+    gifts = {effect.sku for effect in promotion.effects if isinstance(effect, Gift)}
+    sets = [
+        products
+        for effect in promotion.effects
+        if not isinstance(effect, Gift)
+        for products in sets_of(effect)
+    ]
+    return tuple(
+        index
+        for index, line in enumerate(lines)
+        if line.sku not in gifts
+        and (not sets or any(products.has(line.sku, line.attributes) for products in sets))
+    )
+
+
+def _shipping(price: int, matched: _Matched) -> ShippingQuote:
+    """Shipping by the promotion that saves most of it. They exclude only each other."""
+    best: tuple[int, str] | None = None
+    for promotion, effect in matched.shipping:
+        if isinstance(effect, ShippingPercentOff):
+            cut = percent_of(price, effect.basis_points)
+        else:
+            cut = max(0, price - effect.amount)
+        if cut and (best is None or cut > best[0]):
+            best = cut, promotion.promotion_id
+    if best is None:
+        return ShippingQuote(price, price)
+    cut, promotion_id = best
+    return ShippingQuote(price, price - cut, ((promotion_id, cut),))
+
+
+def _taken(
+    pieces: Sequence[Piece], combination: Combination, shipping: ShippingQuote
+) -> frozenset[str]:
+    """The ids of the promotions that take something off."""
+    used = {pieces[index].promotion.promotion_id for index in bits(combination.used)}
+    return frozenset(used | {promotion_id for promotion_id, _ in shipping.discounts})
+
+
+def _net_lines(
+    lines: Sequence[PricedLine], pieces: Sequence[Piece], combination: Combination
+) -> tuple[QuoteLine, ...]:
+    cuts: list[dict[int, int]] = [defaultdict(int) for _ in lines]
+    for group in combination.groups:
+        for cut in group.cuts:
+            cuts[group.line][cut.piece] += cut.amount
+    net_lines = []
+    for line, by_piece in zip(lines, cuts, strict=True):
+        by_promotion: dict[str, int] = defaultdict(int)
+        for index, amount in by_piece.items():
+            by_promotion[pieces[index].promotion.promotion_id] += amount
+        discounts = tuple(by_promotion.items())
+        net = line.list_total - sum(by_promotion.values())
+        net_lines.append(
+            QuoteLine(line.line_id, line.sku, line.quantity, line.unit_price, net, discounts)
+        )
+    return tuple(net_lines)
+
+
+def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Place) -> Quote:
+    taxes = book.taxes.get(place.country or "")
+    if taxes is None:
+        return quote
+    classes = [line.attributes.get(TAX_CLASS, STANDARD) for line in lines]
+    rows = [(name, line.net) for name, line in zip(classes, quote.lines, strict=True)]
+    *by_line, of_shipping = taxes_of([*rows, (SHIPPING, quote.shipping.net)], taxes)
+    return replace(
+        quote,
+        lines=tuple(replace(line, tax=tax) for line, tax in zip(quote.lines, by_line, strict=True)),
+        shipping=replace(quote.shipping, tax=of_shipping)
+        if quote.shipping.price
+        else quote.shipping,
+        tax_included=taxes.included,
+    )
+
+
+def _rows_by_channel(cart: Cart, products: Mapping[str, Product]) -> list[str]:
+    return [
+        f"sku:{sku}"
+        for sku in sorted(cart.units())
+        if any(row.channels for row in products[sku].prices)
+    ]
+
+
+def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) -> Given:
+    return Given(
+        channel=place.channel if by_channel else None,
+        location_id=place.location_id,
+        country=place.country,
+        method=cart.method,
+        tier=person.tier,
+        groups=tuple(sorted(person.groups)),
+        first_order=person.first_order,
+    )
+
+
+def _not_taken(
+    candidates: Sequence[Promotion],
+    matched: _Matched,
+    taken: frozenset[str],
+    combination: Combination,
+    shipping: ShippingQuote,
+) -> tuple[NotTaken, ...]:
+    considered = {
+        matched.pieces[index].promotion.promotion_id for index in bits(combination.considered)
+    }
+    ships = {promotion.promotion_id for promotion, _ in matched.shipping}
+    priced = {piece.promotion.promotion_id for piece in matched.pieces}
+    found = []
+    for promotion in candidates:
+        named = promotion.promotion_id
+        miss = matched.misses.get(named)
+        if named in taken or not (miss or named in priced or named in ships):
+            continue
+        if miss is None and named in priced:
+            miss = Miss("saves_less" if named in considered else "not_considered")
+        elif miss is None:
+            miss = Miss("saves_less" if shipping.price else "shipping")
+        found.append(NotTaken(named, promotion.title, miss.reason, miss.short_by))
+    return tuple(found[:MOST_NOT_TAKEN])

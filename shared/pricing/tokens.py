@@ -1,0 +1,77 @@
+"""Quote tokens: a quote, compressed and signed, that an order brings back. Nothing is stored."""
+
+import binascii
+import hashlib
+import hmac
+import json
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Any
+
+from shared.aws.secrets import secret
+from shared.errors import QuoteExpired, invalid
+from shared.pricing.model.quote import ENGINE, Quote
+
+SIGNATURE_BYTES = 32
+MOST_CHARACTERS = 100_000
+"""A quote of 100 lines with several discounts each has some 10,000."""
+KEY = "quote_key"
+FOLLOWS = ("discounts", "totals")
+"""What of a quote follows from its lines is left out of the token, apart from ids and titles."""
+
+
+def quote_token(quote: Quote) -> str:
+    """The token of a quote, as base64url text. The same quote has the same token."""
+    text = json.dumps(_signed(quote), separators=(",", ":"), sort_keys=True)
+    packed = zlib.compress(text.encode(), level=9)
+    return urlsafe_b64encode(_signature(packed) + packed).decode().rstrip("=")
+
+
+def read_token(token: str, now: datetime, path: str = "$.quote_token") -> Quote:
+    """The quote of a token; ``path`` is the JSON path of the token in the request.
+
+    Raises InvalidRequest for what this system has not signed, QuoteExpired after 15 minutes and for
+    a quote of other rules than today's.
+    """
+    quote = _quote(_content(token, path))
+    if quote is None or now >= quote.valid_until:
+        raise QuoteExpired("the quote has expired: ask for a new one")
+    return quote
+
+
+def _content(token: str, path: str) -> dict[str, Any]:
+    """Nothing is unpacked before its signature is known to be ours."""
+    refusal = invalid(path, "this is not a quote_token of POST /v1/prices/quote")
+    if len(token) > MOST_CHARACTERS or not token.isascii():
+        raise refusal
+    try:
+        data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except binascii.Error:
+        raise refusal from None
+    signature, packed = data[:SIGNATURE_BYTES], data[SIGNATURE_BYTES:]
+    if not hmac.compare_digest(signature, _signature(packed)):
+        raise refusal
+    content: dict[str, Any] = json.loads(zlib.decompress(packed))
+    return content
+
+
+def _signature(packed: bytes) -> bytes:
+    return hmac.digest(secret(KEY), b"quote\0" + packed, hashlib.sha256)
+
+
+def _signed(quote: Quote) -> dict[str, Any]:
+    document = quote.to_json()
+    kept = {name: value for name, value in document.items() if name not in FOLLOWS}
+    return kept | {"titles": quote.titles, "tax_included": quote.tax_included}
+
+
+def _quote(content: dict[str, Any]) -> Quote | None:
+    """None for a quote of other rules."""
+    if content["engine"] != ENGINE:
+        return None
+    discounts = [
+        {"promotion_id": promotion_id, "title": title} for promotion_id, title in content["titles"]
+    ]
+    totals = {"tax_included": content["tax_included"]}
+    return Quote.from_json({**content, "discounts": discounts, "totals": totals})
