@@ -1,4 +1,4 @@
-"""Laws 1 and 3 of engagement.md section 3 over random carts and books, and the best combination
+"""Laws 1 and 2 of pricing over random carts and books, and the best combination
 against full enumeration."""
 
 import json

@@ -1,5 +1,4 @@
-"""What each effect, condition and stage does, and what other systems got wrong (engagement.md
-section 11)."""
+"""What each effect, condition and stage does, and what other systems got wrong."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
