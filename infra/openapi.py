@@ -137,7 +137,28 @@ def _part(area: str) -> dict[str, Any]:
         title=area, version=VERSION, openapi_version="3.1.0", security_schemes=schemes
     )
     part: dict[str, Any] = json.loads(text)
-    return part
+    return _with_one_form(part)
+
+
+def _with_one_form(part: dict[str, Any]) -> dict[str, Any]:
+    """One schema for a recursive model that has the same form in requests and in answers: pydantic
+    makes two, ``X-Input`` and ``X-Output``, of which clients would make two classes of one name."""
+    known = part.get("components", {}).get("schemas", {})
+    pairs = [name.removesuffix("-Input") for name in known if name.endswith("-Input")]
+    text = json.dumps(part)
+    for name in pairs:
+        for form in ("Input", "Output"):
+            text = text.replace(
+                f'"#/components/schemas/{name}-{form}"', f'"#/components/schemas/{name}"'
+            )
+    one: dict[str, Any] = json.loads(text)
+    schemas = one.get("components", {}).get("schemas", {})
+    for name in pairs:
+        sent, answered = schemas.pop(f"{name}-Input"), schemas.pop(f"{name}-Output")
+        if sent != answered:
+            raise ValueError(f"{name} differs in requests and answers: make two models of it")
+        schemas[name] = sent
+    return one
 
 
 def _oauth() -> dict[str, Any]:
