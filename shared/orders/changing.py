@@ -9,11 +9,9 @@ from shared.errors import Busy, NotFound, TooMuchAtOnce
 from shared.orders import pausing, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.revising import Revised
-from shared.orders.model.transfers import TransferChange
 from shared.orders.placing import AnswerOf, as_stored, replayed
 from shared.orders.reading import Stock, after_lost_race, read
-from shared.orders.sourcing import Inputs, Needs, OrderPlan
-from shared.orders.store import transfers
+from shared.orders.sourcing import Inputs, Needs
 from shared.stock import store as stock
 from shared.web.idempotency import Request
 
@@ -61,18 +59,17 @@ def change(
         if decided is None:
             return None
         routing = races < REROUTES and any(line.unassigned for line in _order(decided).lines)
-        plan = _plan(before, decided, learnt, now, routing=routing)
-        found_by = searching.with_contact_keys(plan.change.order, before)
-        plan = replace(plan, change=replace(plan.change, order=found_by))
-        text = answer(as_stored(plan.change.order))
+        planned = _plan(before, decided, learnt, now, routing=routing)
+        found_by = searching.with_contact_keys(planned.order, before)
+        planned = replace(planned, order=found_by)
+        text = answer(as_stored(planned.order))
         try:
             refused = store.commit(
-                plan.change,
+                planned,
                 now,
                 request=request,
                 answer=text,
                 before=before,
-                beside=transfers.document_parts((*_requested(decided), *plan.transfers)),
             )
         except TooMuchAtOnce:
             if not routing or isinstance(decided, Revised):
@@ -96,12 +93,12 @@ def preview(
     before = store.find(order_id)
     if before is None:
         raise NotFound(f"there is no order {order_id}", order_id=order_id)
-    return before, _plan(before, decide(before), {}, now, routing=True).change.order
+    return before, _plan(before, decide(before), {}, now, routing=True).order
 
 
 def _plan(
     before: Order, decided: Decided, learnt: Stock, now: datetime, *, routing: bool
-) -> OrderPlan:
+) -> OrderChange:
     inputs = Inputs(learnt=learnt)
     while True:
         if isinstance(decided, Revised):
@@ -109,13 +106,8 @@ def _plan(
         else:
             plan = sourcing.plan_change(before, decided, inputs, now, routing=routing)
         if not isinstance(plan, Needs):
-            return replace(plan, change=pausing.complete(before, plan.change, now))
+            return pausing.complete(before, plan, now)
         inputs = read(plan, inputs, _order(decided), now)
-
-
-def _requested(decided: Decided) -> tuple[TransferChange, ...]:
-    """The transfers that the change itself requests."""
-    return decided.transfers if isinstance(decided, OrderChange) else ()
 
 
 def _order(decided: Decided) -> Order:

@@ -11,7 +11,7 @@ from shared.orders import model, searching, sourcing, store
 from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
-from shared.orders.store import PlacementInputs, StoredAnswer, transfers
+from shared.orders.store import PlacementInputs, StoredAnswer
 from shared.routing.model.decision import Decision
 from shared.routing.model.route import route
 from shared.stock import store as stock
@@ -85,14 +85,14 @@ def _place_new(
     for race in range(1 + RACES):
         while isinstance(plan := sourcing.plan_order(start, hold, inputs, now), Needs):
             inputs = read(plan, inputs, start.order, now)
-        text = answer(as_stored(plan.change.order))
+        text = answer(as_stored(plan.order))
         refused = store.commit(
-            plan.change,
+            plan,
             now,
             request=request,
             answer=text,
             hold=hold,
-            beside=[*conditions, *transfers.document_parts(plan.transfers)],
+            beside=conditions,
         )
         if refused is None:
             return text

@@ -170,7 +170,7 @@ def _sent(routed: Order, plan: Plan, supply: Supply, now: datetime) -> Iterator[
         update={
             "location_id": waits[0][1].location_id,
             "ready_by": _latest(at_once.ready_by, *ready),
-            "splits": len(routed.fulfillments) + len(sent.transfers) - 1,
+            "splits": len(routed.fulfillments) + len(sent.change.transfers) - 1,
             "cost": Money(amount=sum(map(_paid, plans)), currency=supply.policy.currency),
             "kg_co2e": round(sum(each.kg_co2e for each in plans), 3),
             "waits": [

@@ -15,8 +15,8 @@ from shared.stock.model.position import Effect
 @dataclass(frozen=True, slots=True)
 class OrderChange:
     """``order`` as it will be stored, and one Effect per stock position. ``cause`` names the event
-    for the ledger. New ``transfers`` are stored in the same transaction; the effects have their
-    units."""
+    for the ledger. ``transfers`` that it requests or shrinks are stored in the same transaction;
+    the effects have their units."""
 
     order: Order
     effects: tuple[Effect, ...] = ()

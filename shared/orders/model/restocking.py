@@ -8,8 +8,6 @@ Rules apply in their order, and the first one that matches decides. Where none d
 shelf.
 """
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,7 +136,7 @@ def restock(
                 effects.append(Effect(line.sku, location_id, units, units, damaged=-units))
                 sent.setdefault(to, Counter())[line.sku] += units
                 expected_at[to] = min(expected_at.get(to, now + rule.transit), now + rule.transit)
-                detail["transfer_id"] = _transfer_id(order, to)
+                detail["transfer_id"] = _transfer_id(order, location_id, to)
             case "hold_back":
                 unsold.append(UnsoldUnits(row.line_id, units, rule.owner))
                 detail["owner"] = rule.owner
@@ -166,7 +164,7 @@ def _request(
     """The transfer; ``restock`` reserves its units itself, because they arrive at the same time."""
     requested = transfers.request(
         Transfer(
-            transfer_id=_transfer_id(order, to),
+            transfer_id=_transfer_id(order, location_id, to),
             from_location_id=location_id,
             to_location_id=to,
             lines=tuple(TransferLine(sku, n, n) for sku, n in sorted(units.items())),
@@ -180,8 +178,5 @@ def _request(
     return requested
 
 
-def _transfer_id(order: Order, to: str) -> str:
-    """16 letters and digits, as other transfers have. The version of the order and the location
-    make it the only one."""
-    name = f"{order.order_id}@{order.version + 1}>{to}"
-    return base64.b32encode(hashlib.sha256(name.encode()).digest()[:10]).decode()
+def _transfer_id(order: Order, location_id: str, to: str) -> str:
+    return transfers.own_id(order.order_id, order.version + 1, location_id, to)

@@ -11,6 +11,8 @@ a deadline; ``act_on_deadline`` acts when it has passed.
     units of a line = open + received + missing + cancelled
 """
 
+import base64
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -109,6 +111,13 @@ class TransferChange:
     effects: tuple[Effect, ...]
     cause: str
     reason: str
+
+
+def own_id(order_id: str, version: int, donor: str, receiver: str) -> str:
+    """The id of a transfer that version ``version`` of an order requests: 16 letters and digits, as
+    others have. An order requests one from a donor to a receiver at a time."""
+    name = f"{order_id}@{version}>{donor}>{receiver}"
+    return base64.b32encode(hashlib.sha256(name.encode()).digest()[:10]).decode()
 
 
 def request(transfer: Transfer, now: datetime, actor: str) -> TransferChange:

@@ -3,7 +3,7 @@
 from shared.orders.sourcing.held import parcels_of_hold, promise_of
 from shared.orders.sourcing.needs import Inputs, Needs, Sourced
 from shared.orders.sourcing.plan import end_of_open_time, latest_decision, parcel, parcels
-from shared.orders.sourcing.planning import OrderPlan, plan_change, plan_order, reserve
+from shared.orders.sourcing.planning import plan_change, plan_order, reserve
 from shared.orders.sourcing.problem import candidate, problem
 from shared.orders.sourcing.revising import plan_revision
 from shared.orders.sourcing.shortage import alternatives, refuse_short, short_lines
@@ -23,7 +23,6 @@ __all__ = [
     "MOST_DELIVERIES",
     "Inputs",
     "Needs",
-    "OrderPlan",
     "Sourced",
     "Supply",
     "alternatives",

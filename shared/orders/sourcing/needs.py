@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.orders.model import OrderChange
 from shared.orders.model.supplies import SkuLocation
-from shared.orders.model.transfers import Transfer, TransferChange
+from shared.orders.model.transfers import Transfer
 from shared.orders.sourcing.supply import Supply
 from shared.stock.model.position import Position
 from shared.stock.model.rules import FloorFacts
@@ -13,11 +13,10 @@ from shared.stock.model.rules import FloorFacts
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """``change`` assigns units that ``supply`` has; ``transfers`` shrink to free some of them."""
+    """``change`` assigns units that ``supply`` has, or that transfers which shrink have freed."""
 
     change: OrderChange
     supply: Supply
-    transfers: tuple[TransferChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

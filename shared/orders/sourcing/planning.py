@@ -1,7 +1,7 @@
 """Plan a new order, or the change of one: what to reserve where, or what to read first. Pure.
 
 The caller reads what ``Needs`` names, adds it to ``Inputs`` and plans again, until it has an
-OrderPlan to commit:
+OrderChange to commit:
 
     plan_order, plan_change:   route and offer ──> shrink transfers ──> send to the store
                                    ──> refuse, or settle ──> claim
@@ -13,13 +13,12 @@ expensive step.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from shared.orders import model
 from shared.orders.model import Order, OrderChange, supplies
 from shared.orders.model.erased import as_storable
-from shared.orders.model.transfers import TransferChange
 from shared.orders.sourcing import refusing
 from shared.orders.sourcing.held import parcels_of_hold
 from shared.orders.sourcing.needs import Inputs, Needs, Sourced
@@ -43,17 +42,9 @@ OTHER_ITEMS = 7
 the request to the order, a hold, the buyer, a decision, and one more part beside the order."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPlan:
-    """``change`` and the ``transfers`` that shrink for it, to be committed in one transaction."""
-
-    change: OrderChange
-    transfers: tuple[TransferChange, ...] = ()
-
-
 def plan_order(
     start: OrderChange, hold: Hold | None, inputs: Inputs, now: datetime
-) -> OrderPlan | Needs:
+) -> OrderChange | Needs:
     """Plan a new order from stock, or from ``hold``: then its units, locations and dates.
 
     Raises OutOfStock, or the subclass that says why, for units that no location can serve and
@@ -82,7 +73,7 @@ def plan_order(
 
 def plan_change(
     before: Order, decided: OrderChange, inputs: Inputs, now: datetime, *, routing: bool
-) -> OrderPlan | Needs:
+) -> OrderChange | Needs:
     """Complete what was ``decided`` about the order ``before``.
 
     With ``routing`` the units that it leaves unassigned are routed; whatever is unassigned then is
@@ -91,7 +82,7 @@ def plan_change(
     order = decided.order
     if not _unassigned(decided):
         claimed = _claim(before, decided, inputs)
-        return claimed if isinstance(claimed, Needs) else OrderPlan(_kept(claimed))
+        return claimed if isinstance(claimed, Needs) else _kept(claimed)
     if inputs.supply is None:
         return Needs(packs=frozenset(line.sku for line in order.lines if line.unassigned))
     # A location that has just taken units off its stock has none left, whatever its pack says.
@@ -112,7 +103,7 @@ def plan_change(
     settled = sourced if isinstance(sourced, Needs) else settle(before, sourced, inputs, now)
     if isinstance(settled, Needs):
         return keep_routing(settled, routed)
-    return replace(settled, change=_kept(model.record_delays(before, settled.change, now)))
+    return _kept(model.record_delays(before, settled, now))
 
 
 def reserve(start: OrderChange, supply: Supply, now: datetime) -> OrderChange | Needs:
@@ -235,13 +226,17 @@ def with_transfers(
             needed[place] = min(yielded[place], max(0, effect.reserved - sellable))
     shrunk = shrink_for(donors.values(), free, needed, now)
     effects = (effect for transfer in shrunk for effect in transfer.effects)
-    fuller = replace(fuller, effects=model.sum_effects((*fuller.effects, *effects)))
-    return Sourced(fuller, supply.with_facts(facts), shrunk)
+    fuller = replace(
+        fuller,
+        effects=model.sum_effects((*fuller.effects, *effects)),
+        transfers=(*fuller.transfers, *shrunk),
+    )
+    return Sourced(fuller, supply.with_facts(facts))
 
 
 def settle(
     before: Order | None, sourced: Sourced, inputs: Inputs, now: datetime
-) -> OrderPlan | Needs:
+) -> OrderChange | Needs:
     """Give the units that no location holds a deadline, and backorders their claims on supply."""
     change, supply = sourced.change, sourced.supply
     order = change.order
@@ -268,8 +263,7 @@ def settle(
         )
     limits = supply.order_policy.limits(None, order.service_level)
     settled = model.settle(change, now, limits, claims=claims)
-    claimed = _claim(before, settled, inputs)
-    return claimed if isinstance(claimed, Needs) else OrderPlan(claimed, sourced.transfers)
+    return _claim(before, settled, inputs)
 
 
 def _more_claims(order: Order) -> int:

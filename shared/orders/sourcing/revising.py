@@ -13,7 +13,6 @@ from shared.orders.model.revising import ByHand, Revised, newly_unassigned
 from shared.orders.sourcing import planning
 from shared.orders.sourcing.needs import Inputs, Needs, Sourced
 from shared.orders.sourcing.plan import parcel
-from shared.orders.sourcing.planning import OrderPlan
 from shared.orders.sourcing.shortage import refuse_short
 from shared.orders.sourcing.supply import Supply, check_pickup
 from shared.orders.sourcing.to_store import send_to_stores
@@ -22,7 +21,7 @@ from shared.stock.model.rules import FloorFacts
 
 def plan_revision(
     before: Order, revised: Revised, inputs: Inputs, now: datetime, *, routing: bool
-) -> OrderPlan | Needs:
+) -> OrderChange | Needs:
     """Complete a revision of the order ``before``, or say what to read for it.
 
     Units that wait already may go on waiting; the revision is refused when it would leave more of
@@ -58,7 +57,7 @@ def plan_revision(
     settled = planning.settle(before, sourced, inputs, now)
     if isinstance(settled, Needs):
         return planning.keep_routing(settled, routed)
-    return replace(settled, change=model.record_delays(before, settled.change, now))
+    return model.record_delays(before, settled, now)
 
 
 def _of_lines(order: Order, line_ids: Iterable[str]) -> Order:

@@ -55,8 +55,8 @@ def plan_transfers(sourced: Sourced, now: datetime) -> Sourced:
         requested += more
     if not requested:
         return sourced
-    dated = _with_dates(sourced.change.order, change)
-    return Sourced(dated, supply, (*sourced.transfers, *requested))
+    change = replace(change, transfers=(*change.transfers, *requested))
+    return Sourced(_with_dates(sourced.change.order, change), supply)
 
 
 def _with_dates(before: Order, change: OrderChange) -> OrderChange:
@@ -139,12 +139,11 @@ def _transfer(
     expected_at: datetime,
     now: datetime,
 ) -> Transfer:
-    """The history of the order grows with each of its transfers, so that its length names them."""
     units: Counter[str] = Counter()
     for each in taken:
         units[order.line(each.line_id).sku] += each.quantity
     return Transfer(
-        transfer_id=f"{order.order_id}.T{order.history_length}",
+        transfer_id=transfers.own_id(order.order_id, order.version + 1, donor, store_id),
         from_location_id=donor,
         to_location_id=store_id,
         lines=tuple(TransferLine(sku, number, number) for sku, number in sorted(units.items())),

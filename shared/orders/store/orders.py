@@ -31,6 +31,7 @@ from shared.orders.store.documents import (
 from shared.orders.store.keys import order_id_of_request
 from shared.orders.store.reads import StoredAnswer, first_answer
 from shared.orders.store.tracking import parcel_parts
+from shared.orders.store.transfers import document_parts
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Hold, sum_effects
 from shared.stock.model.rules import FloorFacts
@@ -73,10 +74,10 @@ def commit(
     """Write the change in one transaction; None when it was written, else the reason.
 
     The transaction has the order, its stock positions, the claims that differ from ``before``, long
-    decisions, the past of a long order, shipped parcels by tracking number, and the parts
-    ``beside`` them. A new order stores its request and answer itself. A record of the request is
-    written as well when the order's id does not follow from it: for an id that the channel chose,
-    and for every later action.
+    decisions, the past of a long order, shipped parcels by tracking number, the transfers of the
+    change, and the parts ``beside`` them. A new order stores its request and answer itself. A
+    record of the request is written as well when the order's id does not follow from it: for an id
+    that the channel chose, and for every later action.
 
     Raises LawBroken for an order that does not conserve its units, HoldClosed, TooMuchAtOnce for
     more items than a transaction can have. Nothing is written then.
@@ -109,7 +110,7 @@ def commit(
     parts += decision_parts(order)
     if order.contacts != (before.contacts if before else NO_CONTACTS):
         parts.append(contacts_part(order, answer if new else None))
-    parts += [*past_parts, *shipped_parts, *beside]
+    parts += [*past_parts, *shipped_parts, *document_parts(change.transfers), *beside]
     effects = sum_effects(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise TooMuchAtOnce(

@@ -12,7 +12,6 @@ from shared.orders import model
 from shared.orders.model import Line, OrderChange
 from shared.orders.model.transfers import Transfer, TransferLine
 from shared.orders.sourcing import Inputs, Needs, plan_change, plan_order, planning
-from shared.orders.sourcing.planning import OrderPlan
 from shared.stock.model.position import Expected, Position
 from tests.unit.orders.orders import line, order
 from tests.unit.orders.test_sourcing import DUE, NOW, supply
@@ -32,18 +31,18 @@ def transfer(units: int) -> Transfer:
     return Transfer("t-1", "denver", "omaha", lines, NOW, NOW + timedelta(days=2))
 
 
-def planned(plan: OrderPlan | Needs) -> OrderPlan:
-    assert isinstance(plan, OrderPlan)
+def planned(plan: OrderChange | Needs) -> OrderChange:
+    assert isinstance(plan, OrderChange)
     return plan
 
 
-def needs(plan: OrderPlan | Needs) -> Needs:
+def needs(plan: OrderChange | Needs) -> Needs:
     assert isinstance(plan, Needs)
     return plan
 
 
-def units_at(plan: OrderPlan) -> dict[str, int]:
-    return {effect.location_id: effect.reserved for effect in plan.change.effects}
+def units_at(plan: OrderChange) -> dict[str, int]:
+    return {effect.location_id: effect.reserved for effect in plan.effects}
 
 
 def test_an_order_in_stock_is_planned_from_its_packs_alone() -> None:
@@ -94,20 +93,20 @@ def test_a_backorder_claims_supply_of_positions_that_were_read() -> None:
     assert needs(plan_order(new, None, inputs, NOW)).positions == {("A", "omaha")}
     known = position("omaha", 0, expected=(Expected(5, DUE, "PO-1"),))
     inputs = replace(inputs, positions={("A", "omaha"): known})
-    (row,) = planned(plan_order(new, None, inputs, NOW)).change.order.lines
+    (row,) = planned(plan_order(new, None, inputs, NOW)).order.lines
     assert [(claim.reference, claim.quantity) for claim in row.claims] == [("PO-1", 3)]
     assert (row.backordered, row.expected_at) == (3, DUE)
 
 
 def test_a_change_that_assigns_everything_needs_no_read() -> None:
-    placed = planned(plan_order(start(), None, Inputs(supply(denver=5)), NOW)).change.order
+    placed = planned(plan_order(start(), None, Inputs(supply(denver=5)), NOW)).order
     cancelled = model.cancel(placed, None, "changed my mind", NOW, "web")
     plan = planned(plan_change(placed, cancelled, Inputs(), NOW, routing=False))
     assert units_at(plan) == {"denver": -3}
 
 
 def test_units_that_a_location_did_not_find_are_routed_past_it() -> None:
-    placed = planned(plan_order(start(), None, Inputs(supply(denver=5)), NOW)).change.order
+    placed = planned(plan_order(start(), None, Inputs(supply(denver=5)), NOW)).order
     rejections = [model.Rejection("1", 3, "not_found")]
     rejected = model.reject(placed, "o1.1", rejections, {}, now=NOW, actor="store")
     assert needs(plan_change(placed, rejected, Inputs(), NOW, routing=True)).packs == {"A"}

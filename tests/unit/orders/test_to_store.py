@@ -27,7 +27,7 @@ def sent(start: OrderChange, units: Supply) -> Sourced:
 def donors(done: Sourced) -> dict[str, int]:
     return {
         change.transfer.from_location_id: change.transfer.lines[0].quantity
-        for change in done.transfers
+        for change in done.change.transfers
     }
 
 
