@@ -137,7 +137,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "recordParcelEvents": ("forbidden", "from_the_future"),
     "resolveClaim": FULFILLMENT,
     "requestTransfer": ("forbidden", "out_of_stock"),
-    "shipTransfer": ("forbidden", "invalid_transition"),
+    "shipTransfer": ("forbidden", "conflict", "order_paused", "invalid_transition"),
     "receiveTransfer": ("forbidden", "invalid_transition"),
     "cancelTransfer": ("forbidden", "invalid_transition"),
     "getStockRules": ("not_found",),

@@ -16,8 +16,8 @@ from functions.orders.requests import (
     page_end,
     states,
 )
-from shared.errors import WrongCode, invalid
-from shared.orders import changing, model, offers, store
+from shared.errors import Forbidden, WrongCode, invalid
+from shared.orders import changing, model, offers, store, substituting
 from shared.orders.contract.common import units
 from shared.orders.contract.fulfillments import (
     AcceptInput,
@@ -38,11 +38,8 @@ from shared.orders.model import (
     FulfillmentState,
     Order,
     OrderChange,
-    Rejection,
     serving,
-    substituting,
 )
-from shared.orders.model.revising import Revised
 from shared.orders.model.serving import CODE_DIGITS
 from shared.orders.reading import terms_of
 from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
@@ -140,18 +137,18 @@ def reject(fulfillment_id: FulfillmentPath, body: RejectInput) -> OrderAnswer:
     description="Possible while the units are picked, for lines whose `substitution` allows it. "
     "The other units are reserved at once, as a line of their own (`instead_of`), and are never "
     "dearer. With `ask` the shopper can refuse them until `consent_by`, and the fulfillment waits "
-    "for the answer. The reason corrects the stock as that of a rejection.",
+    "for the answer. Without `unit_price`, which only callers with `orders:write` set, the lower "
+    "price of the two SKUs holds. The reason corrects the stock as that of a rejection.",
 )
 def substitute(fulfillment_id: FulfillmentPath, body: SubstituteInput) -> OrderAnswer:
-    not_there = [Rejection(body.line_id, body.quantity, body.reason)]
-
-    def decide(order: Order, now: datetime, actor: str) -> Revised:
-        part, other = order.fulfillment(fulfillment_id), body.substitute(order)
-        believed = changing.believed_available(order, fulfillment_id, not_there)
-        terms = terms_of(order).at(part.location_id)
-        return substituting.substitute(order, fulfillment_id, other, believed, now, actor, terms)
-
-    return _change(fulfillment_id, decide)
+    if body.unit_price is not None and "orders:write" not in caller_of(router).scopes:
+        raise Forbidden("a price is set by callers with the scope orders:write")
+    return _change(
+        fulfillment_id,
+        lambda order, now, actor: substituting.substitute(
+            order, fulfillment_id, body.substitute(order), now, actor
+        ),
+    )
 
 
 @router.post(

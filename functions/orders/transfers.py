@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from shared.errors import invalid
 from shared.locations.store import find as find_location
-from shared.orders import suggesting
+from shared.orders import sending, suggesting
 from shared.orders.contract.transfers import (
     CancelTransferInput,
     ReceiveInput,
@@ -90,10 +90,15 @@ def get_transfer(transfer_id: TransferPath) -> TransferAnswer:
     operation_id="shipTransfer",
     security=WRITE,
     summary="Mark a transfer as shipped",
-    description="The units leave the stock of the sending location, where the caller must work.",
+    description="The units leave the stock of the sending location, where the caller must work. "
+    "Those for an order stay while the order is paused or not paid.",
 )
 def ship_transfer(transfer_id: TransferPath) -> TransferAnswer:
-    return _change(transfer_id, transfers.ship, lambda transfer: (transfer.from_location_id,))
+    def decide(transfer: Transfer, now: datetime, actor: str) -> TransferChange:
+        sending.check_may_leave(transfer)
+        return transfers.ship(transfer, now, actor)
+
+    return _change(transfer_id, decide, lambda transfer: (transfer.from_location_id,))
 
 
 @router.post(

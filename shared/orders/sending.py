@@ -1,15 +1,32 @@
-"""Take back transfers to a store that their order no longer waits for."""
+"""Transfers to the store where the shopper of an order collects the units: when they may leave, and
+when the order no longer waits for them."""
 
 from collections import Counter
 from datetime import datetime
 from functools import partial
 
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
+from shared.orders import store
 from shared.orders.model import Order
+from shared.orders.model.fulfilling import must_not_be_paused
 from shared.orders.model.transfers import Transfer, TransferChange, shrink
 from shared.orders.store import transfers
 
 REASON = "the order does not wait for them"
+
+
+def check_may_leave(transfer: Transfer) -> None:
+    """Raises OrderPaused, or Conflict while nobody has paid, for units of such an order: a review
+    may end with a cancel. An order that is paused a moment later lets them go."""
+    order = store.find(transfer.order_id) if transfer.order_id is not None else None
+    if order is None:
+        return
+    must_not_be_paused(order)
+    if order.unpaid:
+        raise Conflict(
+            f"order {order.order_id} waits to be paid: its units stay where they are",
+            payment="pending",
+        )
 
 
 def release_unclaimed(order: Order, before: Order | None, now: datetime) -> int:

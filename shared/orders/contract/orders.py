@@ -420,7 +420,7 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         ship_to_store=line.ship_to_store or None,
         substitution=line.substitution if line.substitution != "none" else None,
         instead_of=line.instead_of,
-        consent_by=line.consent_by,
+        consent_by=line.consent_by if line.open else None,
         agreed_price=Money(amount=line.agreed_price, currency=line.currency)
         if money and line.agreed_price is not None
         else None,

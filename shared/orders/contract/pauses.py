@@ -1,7 +1,7 @@
 """Requests and answers of pauses of orders."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
@@ -9,10 +9,8 @@ from pydantic import StringConstraints, model_validator
 from shared.errors import invalid
 from shared.orders.contract.common import Words
 from shared.orders.model import Pause, PauseKind, new_pause
+from shared.orders.model.pausing import LONGEST
 from shared.web.contract import Answer, Id, Input, Instant, InstantInput
-
-LONGEST = timedelta(days=365)
-"""A paused order keeps its units from everybody else."""
 
 Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 

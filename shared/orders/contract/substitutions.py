@@ -22,7 +22,8 @@ class SubstituteInput(Input):
     reason: LocationReason
     """Why the units of the line are not handed over; the reason corrects the stock."""
     unit_price: Price | None = None
-    """Price of one unit of the substitute, which is not dearer; default: that of the line."""
+    """Price of one unit of the substitute, which is not dearer than that of the line; default: the
+    lower one of the line and the product. For callers with `orders:write`."""
 
     def substitute(self, order: Order) -> Substitute:
         """Raises InvalidRequest for another currency than that of the order."""

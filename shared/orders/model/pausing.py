@@ -52,6 +52,8 @@ MOST_PAUSES = 5
 """Pauses of one order at a time."""
 MOST_CANCELLED = 16
 """Lines that one transaction of a deadline cancels (deadlines.MOST_AT_ONCE)."""
+LONGEST = timedelta(days=365)
+"""From now to the date until which an order is paused: it keeps its units from everybody else."""
 NONE = timedelta(0)
 
 

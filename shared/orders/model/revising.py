@@ -30,7 +30,7 @@ from shared.orders.model.erased import is_erased
 from shared.orders.model.fulfilling import withdraw_units
 from shared.orders.model.offering import record_delays
 from shared.orders.model.order import DeliveryPlace, Fulfillment, Line, Order
-from shared.orders.model.pausing import new_pause, pause
+from shared.orders.model.pausing import LONGEST, new_pause, pause
 from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState, SubstitutionConsent
 
 DATE = "date"
@@ -190,6 +190,8 @@ def _with_date(change: OrderChange, wanted_at: datetime, now: datetime, actor: s
         raise Conflict(f"nothing of order {order.order_id} is promised for a date yet")
     before = next((one for one in order.pauses if one.pause_id == DATE), None)
     earliest = promised - (before.deadline - now if before else timedelta(0))
+    if wanted_at > now + LONGEST:
+        raise invalid("$.wanted_at", f"it must be within {LONGEST.days} days from now")
     if wanted_at <= earliest:
         raise invalid("$.wanted_at", f"the goods are promised by {rfc3339(earliest)} already")
     delay = wanted_at - promised

@@ -15,7 +15,8 @@ from shared.orders.model.order import Fulfillment, Order
 
 CODE_DIGITS = 6
 MOST_WRONG_CODES = 5
-"""Wrong codes after which goods are handed over for no code, until the shopper gets another."""
+"""Wrong codes after which no code is accepted, not even the right one, until the shopper gets a new
+one."""
 WAITS = timedelta(minutes=10)
 """How long a shopper who has arrived waits until the location is reminded."""
 

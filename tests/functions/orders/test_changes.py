@@ -328,6 +328,14 @@ def test_goods_are_promised_for_a_later_date() -> None:
     assert paths(changed(moved, 422, key="c-4", wanted_at=first)) == {"$.wanted_at"}
 
 
+def test_a_date_in_a_far_year_is_refused() -> None:
+    """The units would be kept from everybody else."""
+    order = placed()
+    refused = changed(order, 422, wanted_at="2199-12-31T23:59:59Z")
+    assert paths(refused) == {"$.wanted_at"}
+    assert "365 days" in str(refused["errors"])
+
+
 def test_a_date_is_changed_alone_and_before_the_parcel_is_packed() -> None:
     order = placed()
     wanted = (datetime.now(UTC) + timedelta(days=30)).isoformat()

@@ -353,3 +353,27 @@ def test_a_store_that_sends_nothing_is_replaced_after_two_reminders(shipped: boo
 
 def sweep_transfer(transfer_id: str, now: datetime) -> None:
     transfers.change(transfer_id, lambda one: act_on_deadline(one, now), now)
+
+
+def test_units_of_an_order_that_is_reviewed_or_not_paid_do_not_leave() -> None:
+    """The review may end with a cancel, and the units would lie in another store."""
+    order = placed(line(2), payment={"status": "pending"})
+    (transfer,) = sent(order)
+    ship = f"/v1/transfers/{transfer.transfer_id}/ship"
+    status, refused = call("ship_transfer", ship, key="unpaid")
+    assert (status, refused["payment"]) == (409, "pending")
+    path = f"/v1/orders/{order['order_id']}"
+    assert call("pay_order", f"{path}/payment", {"status": "paid"}, "pay")[0] == 200
+    assert call("pause_order", f"{path}/pauses", key="pause")[0] == 200
+    status, refused = call("ship_transfer", ship, key="paused")
+    assert (status, refused["code"]) == (409, "order_paused")
+    assert shop.counts("A", "boulder") == (3, 2, 1, 0)
+    (pause,) = stored(order).pauses
+    assert call("release_pause", f"{path}/pauses/{pause.pause_id}/release", key="end")[0] == 200
+    assert call("ship_transfer", ship, key="goes on")[0] == 200
+
+
+def test_a_long_order_id_makes_no_id_that_no_route_takes() -> None:
+    order = placed(line(2), order_id="o" * 60)
+    (transfer,) = sent(order)
+    assert moved(transfer, "ship")["state"] == "shipped"

@@ -12,6 +12,7 @@ from tests.support import shop
 from tests.support.requests import answered, paths, request
 
 Body = dict[str, Any]
+SERVICE = "norain/fulfillments:write norain/orders:write norain/location:all norain/channel:all"
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +20,11 @@ def stocked(fake_tables: None) -> None:
     shop.stocked({"A": {"denver": 5}, "B": {"denver": 4}, "C": {"denver": 0, "boulder": 9}})
 
 
-def call(name: str, path: str, body: Body | None = None, key: str = "") -> tuple[int, Body]:
+def call(
+    name: str, path: str, body: Body | None = None, key: str = "", scope: str | None = None
+) -> tuple[int, Body]:
     headers = {"idempotency-key": key or path}
-    made = request(f"orders/{name}", body=body, path=path, headers=headers)
+    made = request(f"orders/{name}", body=body, path=path, headers=headers, scope=scope)
     status, answer = answered(api.handler(made, None))
     shop.laws()
     return status, answer
@@ -51,7 +54,8 @@ def substituted(order: Body, expected: int = 200, key: str = "s", **more: Any) -
     body = {"line_id": "1", "quantity": 1, "sku": "B", "reason": "not_found", **more}
     part = order["fulfillments"][0]["fulfillment_id"]
     path = f"/v1/fulfillments/{part}/substitute"
-    status, answer = call("substitute_units", path, body, key)
+    scope = SERVICE if "unit_price" in more else None
+    status, answer = call("substitute_units", path, body, key, scope)
     assert status == expected, answer
     return answer
 
@@ -122,6 +126,28 @@ def test_a_substitute_is_never_dearer_and_a_cheaper_one_is_refunded() -> None:
     after = stored(order)
     assert owed(after) == before - 400 - 21  # 40 % of the 51 cents of tax of the second unit
     assert sum(payment.refund_due for payment in after.payments) == before - owed(after)
+
+
+def test_who_only_fulfils_orders_gives_no_discount() -> None:
+    """An associate could otherwise sell to friends for nothing."""
+    order = accepted("allow")
+    part = order["fulfillments"][0]["fulfillment_id"]
+    free = {"amount": 0, "currency": "USD"}
+    body = {"line_id": "1", "quantity": 1, "sku": "B", "reason": "not_found", "unit_price": free}
+    status, refused = call("substitute_units", f"/v1/fulfillments/{part}/substitute", body)
+    assert (status, refused["code"]) == (403, "forbidden")
+    assert shop.counts("B", "denver") == (4, 0, 4, 0)
+
+
+def test_a_substitute_costs_what_it_costs_where_that_is_less() -> None:
+    order = substituted(accepted("allow", price=1500))
+    assert stored(order).line("1.s1").unit_price == 1000  # the price of every product in the shop
+    assert "refund.due" in types(order)
+
+
+def test_a_dearer_substitute_costs_what_the_line_did() -> None:
+    order = substituted(accepted("allow", price=400))
+    assert stored(order).line("1.s1").unit_price == 400
 
 
 def test_at_the_same_price_nothing_is_owed_more_or_less() -> None:
