@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
-from shared.errors import NotFound, invalid
+from shared.errors import Forbidden, NotFound, invalid
 from shared.instants import rfc3339
 from shared.locations import store as locations
 from shared.pricing import quoting
@@ -29,7 +29,7 @@ from shared.pricing.contract.quotes import (
     PricesAnswer,
     SkuPriceAnswer,
 )
-from shared.pricing.model.cart import Place
+from shared.pricing.model.cart import UNKNOWN, Place
 from shared.pricing.model.quote import Priced
 from shared.pricing.store import books
 from shared.pricing.tokens import quote_token
@@ -66,9 +66,14 @@ def list_prices(
     location_id: Annotated[
         LocationId | None, Query(description="The location where the shopper buys.")
     ] = None,
-    group: Annotated[list[Id] | None, Query(description="Customer groups of the shopper.")] = None,
+    group: Annotated[
+        list[Id] | None,
+        Query(description="Customer groups of the shopper; takes the scope `customers:read`."),
+    ] = None,
 ) -> Response[Any]:
     caller_of(app).must_see(channel)
+    if group:
+        _must_know_shoppers("query.group")
     if len(sku) > MOST_LINES:
         raise invalid("query.sku", f"at most {MOST_LINES} SKUs")
     buying = Buying(channel, now_in_milliseconds(), location_id, frozenset(group or ()))
@@ -98,9 +103,22 @@ def list_prices(
 )
 def quote_prices(body: PriceQuoteInput) -> Response[Any]:
     caller_of(app).must_see(body.channel)
+    person = body.customer.person()
+    if person != UNKNOWN:
+        _must_know_shoppers("$.customer")
     place = Place(body.channel, body.location_id, _country(body))
-    priced = quoting.quote(body.cart(), body.customer.person(), place, now_in_milliseconds())
+    priced = quoting.quote(body.cart(), person, place, now_in_milliseconds())
     return stored_answer(HTTPStatus.OK, _quote_text(priced))
+
+
+def _must_know_shoppers(path: str) -> None:
+    """Raises Forbidden for a caller who states facts of a shopper and may not read profiles: it
+    could have the prices of any tier or group."""
+    if "customers:read" not in caller_of(app).scopes:
+        raise Forbidden(
+            "facts of the shopper take the scope customers:read",
+            errors=[{"path": path, "message": "not for this caller"}],
+        )
 
 
 def _country(body: PriceQuoteInput) -> str | None:

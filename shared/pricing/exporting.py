@@ -11,7 +11,7 @@ from shared.catalog.contract import ProductAnswer
 from shared.catalog.model import Product
 from shared.instants import rfc3339
 from shared.pricing.model.book import NO_PROMOTIONS, Book
-from shared.pricing.model.cart import Cart, CartLine, Person, Place
+from shared.pricing.model.cart import UNKNOWN, Cart, CartLine, Person, Place
 from shared.pricing.model.pricing import price
 
 MOST_LINES = 5
@@ -89,7 +89,7 @@ def _persons(book: Book) -> list[Person]:
     tiers = sorted({tier for people in asked for tier in people.tiers})
     groups = sorted({group for people in asked for group in people.groups})
     return [
-        Person(),
+        UNKNOWN,
         Person(first_order=True),
         *(Person(tier=tier, first_order=False) for tier in tiers),
         *(Person(groups=frozenset({group})) for group in groups),

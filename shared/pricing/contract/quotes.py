@@ -37,7 +37,8 @@ class PriceQuoteLineInput(Input):
 
 
 class ShopperInput(Input):
-    """What is known of the shopper. A promotion that asks for what is left out is skipped."""
+    """What is known of the shopper, from callers with the scope `customers:read`. A promotion that
+    asks for what is left out is skipped."""
 
     tier: Id | None = None
     """Loyalty tier."""

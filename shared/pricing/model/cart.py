@@ -38,6 +38,10 @@ class Person:
     first_order: bool | None = None
 
 
+UNKNOWN = Person()
+"""A shopper of whom nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the sale happens: ``country`` (ISO 3166-1 alpha-2) is the country of its taxes."""

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("fake_tables")
 
 AT = datetime(2026, 11, 29, 10, tzinfo=UTC)
 BOOK = json.loads(request("pricing/put_promotions_draft")["body"])
-ALL = "norain/prices:read norain/channel:all"
+ALL = "norain/prices:read norain/customers:read norain/channel:all"
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +275,18 @@ def test_a_client_prices_for_its_own_channel_only() -> None:
     assert call("list_prices", query={"sku": "milk-1", "channel": "pos"})[0] == 403
 
 
+def test_who_may_not_read_profiles_has_no_prices_of_tiers_and_groups() -> None:
+    """Anybody could claim to be gold, and the signed quote would say so."""
+    milk()
+    scope = "norain/prices:read norain/channel:web"
+    for facts in ({"tier": "gold"}, {"groups": ["staff"]}, {"first_order": True}):
+        status, refused = call("quote_prices", body={"customer": facts}, scope=scope)
+        assert (status, paths(refused)) == (403, {"$.customer"})
+    assert call("quote_prices", body={"customer": None}, scope=scope)[0] == 200
+    query = {"sku": "milk-1", "channel": "web", "group": "staff"}
+    assert call("list_prices", query=query, scope=scope)[0] == 403
+
+
 def test_prices_are_listed_with_an_etag() -> None:
     changes = datetime(2026, 12, 1, tzinfo=UTC)
     milk(
@@ -283,7 +295,8 @@ def test_prices_are_listed_with_an_etag() -> None:
         PriceRow(309, locations=("denver",)),
     )
     query = {"sku": "milk-1,none", "channel": "web", "location_id": "denver", "group": "staff"}
-    made = request("pricing/list_prices", query=query)
+    scope = "norain/prices:read norain/customers:read norain/channel:web"
+    made = request("pricing/list_prices", query=query, scope=scope)
     response = handler(made, None)
     (row,) = json.loads(response["body"])["prices"]
     assert row == {
@@ -292,7 +305,8 @@ def test_prices_are_listed_with_an_etag() -> None:
         "changes_at": "2026-12-01T00:00:00.000Z",
     }
     tag = response["headers"]["ETag"]
-    again = request("pricing/list_prices", query=query, headers={"if-none-match": tag})
+    headers = {"if-none-match": tag}
+    again = request("pricing/list_prices", query=query, headers=headers, scope=scope)
     assert handler(again, None)["statusCode"] == 304
     milk()
     assert handler(again, None)["statusCode"] == 200
