@@ -10,7 +10,7 @@ that runs in the cloud.
 import json
 import uuid
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from moto import mock_aws
 from shared.aws import clients, secrets, settings
 from tests.support import growth, permissions, profiles
 from tests.support.dynamodb_local import DynamoDbLocal
-from tests.support.quick_moto import quick_moto
-from tests.support.tables import ENVIRONMENT, Kept, make_tables
+from tests.support.quick_moto import FreshTables, quick_moto
+from tests.support.tables import ENVIRONMENT, Kept, create_tables, make_tables, name_tables
 
+fresh_tables = FreshTables(partial(create_tables, "fake"))
 permissions.watch()
 growth.watch()
 profiles.load()
@@ -83,7 +84,8 @@ def _boto3_session() -> boto3.Session:
 def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws(), quick_moto():
         environment.setattr(boto3, "DEFAULT_SESSION", _boto3_session())
-        make_tables(environment, prefix="fake")
+        name_tables(environment, prefix="fake")
+        fresh_tables.restore()
         yield
 
 

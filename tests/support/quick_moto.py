@@ -1,12 +1,14 @@
-"""Two shortcuts in moto, which took half of the CPU time of the tests on tables and functions, and
-one thing that it cannot do.
+"""Shortcuts in moto, which took half of the CPU time of the tests on tables and functions, and one
+thing that it cannot do.
 
 moto copies each table of a transaction, with every item and every record of its stream, in case the
 transaction has to be undone: ``quick_transactions`` keeps only the items that the transaction
 names. moto looks for every attribute value of an answer under a dozen names: ``quick_answers``
-takes the values as they are, since they have the form of the answer already.
+takes the values as they are, since they have the form of the answer already. moto parses the text
+of an update anew each time, and asks of each part of it a dozen times what it is:
+``quick_expressions`` remembers both. ``FreshTables`` copies empty tables instead of creating them.
 
-Both fit the pinned version of moto; tests/tables/test_quick_moto.py compares them with moto's own
+All fit the pinned version of moto; tests/tables/test_quick_moto.py compares them with moto's own
 code.
 
 moto knows no conditions of PartiQL statements: ``refuse_statements`` throttles every one, so that
@@ -14,26 +16,34 @@ the code under test takes its other way. Statements run on DynamoDB Local and on
 """
 
 import copy
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb import models
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import StreamShard, Table
 
+from shared.aws import clients
+
+nodes: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")
+parsers: Any = importlib.import_module("moto.dynamodb.parsing.expressions")
 Restore = Callable[[], None]
 
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
-    """moto with both shortcuts."""
+    """moto with the shortcuts."""
     with pytest.MonkeyPatch.context() as patch:
         quick_transactions(patch)
+        quick_expressions(patch)
         quick_answers(patch)
         refuse_statements(patch)
         yield
@@ -67,6 +77,75 @@ def quick_transactions(patch: pytest.MonkeyPatch) -> None:
     # moto's own way back puts "the copy" in place of the table: with this, the table itself.
     patch.setattr(models, "copy", SimpleNamespace(deepcopy=_copy_but_tables))
     patch.setattr(DynamoDBBackend, "transact_write_items", transact_write_items)
+
+
+def quick_expressions(patch: pytest.MonkeyPatch) -> None:
+    """Each text of an update is parsed once, and each class of its parts is looked at once."""
+    # moto's validators work on a copy of the parsed expression.
+    parse = parsers.UpdateExpressionParser.make
+    patch.setattr(parsers.UpdateExpressionParser, "make", staticmethod(_parsed(parse)))
+    patch.setattr(nodes.DepthFirstTraverser, "traverse", _traverse)
+    patch.setattr(nodes.Node, "find_clauses", _find_clauses)
+
+
+@cache
+def _parsed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lru_cache(maxsize=2_000)(parse)
+
+
+def _traverse(self: Any, root: Any) -> Any:
+    """As traverse_node_recursively, depth first."""
+    kinds = tuple(self._processing_map())
+
+    def visit(node: Any, child_id: int) -> Any:
+        kind: Any = type(node)
+        if not _is_a(kind, nodes.Node):
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            self.pre_processing_of_child(node, number)
+            visit(child, number)
+        if _is_a(kind, kinds):
+            node = self.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+        return node
+
+    return visit(root, -1)
+
+
+def _find_clauses(self: Any, clause_types: Any) -> list[Any]:
+    clauses = []
+    inner = nodes.Expression, nodes.UpdateExpressionFunction
+    for child in self.children or ():
+        kind: Any = type(child)
+        if kind in clause_types:
+            clauses.append(child)
+        elif _is_a(kind, inner):
+            clauses.extend(child.find_clauses(clause_types))
+    return clauses
+
+
+@cache
+def _is_a(kind: Any, kinds: Any) -> bool:
+    return issubclass(kind, kinds)
+
+
+class FreshTables:
+    """The tables that ``make`` creates, as they are right after that: made once in a process."""
+
+    def __init__(self, make: Callable[[], None]) -> None:
+        self._make = make
+        self._tables: Any = None
+
+    def restore(self) -> None:
+        backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][clients.dynamodb().meta.region_name]
+        if self._tables is None:
+            self._make()
+            self._tables = copy.deepcopy(backend.tables)
+        else:
+            backend.tables = copy.deepcopy(self._tables)
 
 
 def quick_answers(patch: pytest.MonkeyPatch) -> None:

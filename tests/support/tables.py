@@ -29,9 +29,17 @@ Kept = Callable[[], list[dict[str, Any]]]
 
 def make_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
     """The tables of a new installation that has answered its first look-up of noted counts."""
+    name_tables(environment, prefix)
+    create_tables(prefix)
+
+
+def name_tables(environment: pytest.MonkeyPatch, prefix: str) -> None:
+    for table in TABLES:
+        environment.setenv(f"NORAIN_TABLE_{table.name.upper()}", f"{prefix}-{table.name}")
+
+
+def create_tables(prefix: str) -> None:
     client: Any = clients.dynamodb()
     for table in TABLES:
-        name = f"{prefix}-{table.name}"
-        client.create_table(TableName=name, **definition(table))
-        environment.setenv(f"NORAIN_TABLE_{table.name.upper()}", name)
+        client.create_table(TableName=f"{prefix}-{table.name}", **definition(table))
     establish_notes()

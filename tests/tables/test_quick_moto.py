@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import boto3
@@ -12,7 +13,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from shared.schema import STOCK, definition
-from tests.support.quick_moto import quick_moto
+from tests.support.quick_moto import FreshTables, quick_moto
+from tests.support.tables import create_tables, name_tables
 
 VALUES: dict[str, Any] = {
     "text": {"S": "x"},
@@ -107,3 +109,38 @@ def test_every_type_of_value_comes_back(table: Any) -> None:
     )
     (record,) = streams.get_records(ShardIterator=place["ShardIterator"])["Records"]
     assert record["dynamodb"]["NewImage"] == item
+
+
+def test_updates_are_parsed_as_moto_does_and_the_parsed_text_is_not_changed(table: Any) -> None:
+    """The same text twice: moto replaces names and values in what it has parsed."""
+    put(table, "1", last={"N": "1"})
+    for added, total in (("2", "3"), ("5", "8")):
+        table.update_item(
+            TableName="fake-stock",
+            Key=key("a", "1"),
+            UpdateExpression="SET #last = if_not_exists(#last, :zero) + :n REMOVE n",
+            ExpressionAttributeNames={"#last": "last"},
+            ExpressionAttributeValues={":zero": {"N": "0"}, ":n": {"N": added}},
+        )
+        assert items(table) == [{**key("a", "1"), "last": {"N": total}}]
+    for wrong in ("SET n = :missing", "SET n", "SET pk = :n", "SET n = :n, n = :n"):
+        with pytest.raises(ClientError, match="ValidationException"):
+            table.update_item(
+                TableName="fake-stock",
+                Key=key("a", "1"),
+                UpdateExpression=wrong,
+                ExpressionAttributeValues={":n": {"N": "1"}},
+            )
+
+
+def test_restored_tables_are_empty_and_their_own(environment: pytest.MonkeyPatch) -> None:
+    fresh = FreshTables(partial(create_tables, "fresh"))
+    name_tables(environment, "fresh")
+    for _ in range(3):
+        with mock_aws(), quick_moto():
+            fresh.restore()
+            client: Any = boto3.client("dynamodb")
+            before = client.scan(TableName="fresh-orders")["Items"]
+            client.put_item(TableName="fresh-orders", Item=key("a", "1"))
+            assert before == []
+            assert client.describe_table(TableName="fresh-orders")["Table"]["TableName"]
