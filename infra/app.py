@@ -56,6 +56,7 @@ def build(app: App) -> None:
         data=data,
         events=events,
         identity_key=customers.identity_key,
+        quote_key=pricing.quote_key,
         env=where,
     )
     webhooks = Webhooks(

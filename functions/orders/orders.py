@@ -31,14 +31,13 @@ from shared.orders.contract.orders import (
     CancelInput,
     NoteInput,
     OrderAnswer,
-    OrderInput,
     OrdersAnswer,
-    Reference,
     ReturnInput,
     order_answer,
 )
 from shared.orders.contract.pauses import PauseInput, ReleaseInput
 from shared.orders.contract.payments import PaymentReceived, PaymentReport
+from shared.orders.contract.placement import OrderInput, Reference
 from shared.orders.contract.revisions import RevisionInput, RevisionQuote, revision_quote
 from shared.orders.contract.search import (
     POSSIBLE,
@@ -62,6 +61,7 @@ from shared.orders.reading import check_destination
 from shared.orders.restocking import restocking_of
 from shared.orders.store.policy import active_policy
 from shared.orders.store.search import RowEnd
+from shared.pricing.tokens import read_token
 from shared.web.api import (
     answered_with,
     caller_of,
@@ -101,14 +101,16 @@ router = routes()
     "order is refused as a whole; the problem lists every short line with its reason and the "
     "alternatives. The code is `out_of_stock` when there is no stock, and `no_service`, "
     "`too_late`, `no_capacity`, `too_many_parcels` or `too_dear` when there is stock that this "
-    "order cannot use. Send the same Idempotency-Key again after a timeout: an order is placed "
-    "once per key.",
+    "order cannot use. With a `quote_token` the shopper pays what was quoted, to the cent; after "
+    "15 minutes it is refused with `quote_expired`. Send the same Idempotency-Key again after a "
+    "timeout: an order is placed once per key.",
     responses=answered_with(HTTPStatus.CREATED, "The order.", OrderAnswer),
 )
 def place_order(body: OrderInput) -> Response[Any]:
     caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
-    draft = body.order(body.order_id or store.order_id_of_request(request), now)
+    quote = read_token(body.quote_token) if body.quote_token is not None else None
+    draft = body.order(body.order_id or store.order_id_of_request(request), now, quote)
     text = placing.place(
         draft,
         request,

@@ -11,7 +11,7 @@ from shared.catalog.contract import CheckedGtin
 from shared.errors import invalid
 from shared.orders import candidates
 from shared.orders.contract.common import Words
-from shared.orders.contract.orders import Reference
+from shared.orders.contract.placement import Reference
 from shared.orders.contract.return_candidates import ONE_WAY, ReturnCandidates, candidate_answer
 from shared.orders.contract.search import By, criteria
 from shared.orders.model.returns import Candidate

@@ -3,7 +3,8 @@
 from shared.orders import placing
 from shared.orders.contract.decisions import QuoteAnswer, decision_answer
 from shared.orders.contract.fulfillments import part_answer
-from shared.orders.contract.orders import OrderInput
+from shared.orders.contract.placement import OrderInput
+from shared.pricing.tokens import read_token
 from shared.web.api import caller_of, now_in_milliseconds, routes
 from shared.web.auth import needs
 
@@ -21,7 +22,8 @@ router = routes()
 def quote_order(body: OrderInput) -> QuoteAnswer:
     caller, now = caller_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
-    draft = body.order(body.order_id or f"quote-{now.isoformat()}", now)
+    quote = read_token(body.quote_token) if body.quote_token is not None else None
+    draft = body.order(body.order_id or f"quote-{now.isoformat()}", now, quote)
     decision, order, short = placing.quote(draft, draft.placed_at)
     costs = "policy:read" in caller.scopes
     return QuoteAnswer(

@@ -42,6 +42,7 @@ class Orders(Stack):
         data: Data,
         events: Events,
         identity_key: secretsmanager.Secret,
+        quote_key: secretsmanager.Secret,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
@@ -106,6 +107,8 @@ class Orders(Stack):
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
         data.let(self.api, schema.ORDERS, "dynamodb:BatchWriteItem")  # the erasure of a guest
         self.api.function.add_environment("NORAIN_LABELS", data.labels.bucket_name)
+        self.api.function.add_environment("NORAIN_QUOTE_KEY_ARN", quote_key.secret_arn)
+        self.api.allow(["secretsmanager:GetSecretValue"], [quote_key.secret_arn])
         self.api.allow(["s3:DeleteObject"], [data.labels.arn_for_objects("*")])
         self._what_ifs(platform, data)
         self.carriers = self._carriers(platform, data, identity_key)

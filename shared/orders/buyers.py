@@ -16,7 +16,7 @@ from shared.customers.store import (
     resolve,
 )
 from shared.errors import Forbidden, Gone, NotFound, invalid
-from shared.orders.contract.orders import KnownCustomer
+from shared.orders.contract.placement import KnownCustomer
 from shared.orders.model import Buyer, Order
 from shared.orders.searching import contact_keys
 from shared.orders.store import order_id_of_request
@@ -146,7 +146,7 @@ def _purchase(order: Order) -> Interaction:
         data={
             "order_id": order.order_id,
             "total": {
-                "amount": sum(line.unit_price * line.quantity for line in order.lines),
+                "amount": sum(line.net for line in order.lines),
                 "currency": order.lines[0].currency,
             },
             "lines": [{"sku": line.sku, "quantity": line.quantity} for line in order.lines],

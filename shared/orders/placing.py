@@ -12,6 +12,7 @@ from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
 from shared.orders.store import PlacementInputs, StoredAnswer
+from shared.pricing.tokens import check_valid
 from shared.routing.model.decision import Decision
 from shared.routing.model.route import route
 from shared.stock import store as stock
@@ -42,8 +43,8 @@ def place(
 
     One read call and one transaction when no race is lost.
 
-    Raises OutOfStock with every short line, HoldClosed, Conflict when a hold is of other goods,
-    KeyReused for another payload under the same key or order id, Busy.
+    Raises OutOfStock with every short line, QuoteExpired, HoldClosed, Conflict when a hold is of
+    other goods, KeyReused for another payload under the same key or order id, Busy.
     """
     gathered = store.read_placement(
         (line.sku for line in draft.lines), draft.order_id, request, draft.hold_id
@@ -69,6 +70,8 @@ def _place_new(
     answer: AnswerOf,
     buyer: BuyerLookup,
 ) -> str:
+    if draft.quote is not None:
+        check_valid(draft.quote.at, draft.quote.engine, now)
     person, conditions, keys = buyer()
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)

@@ -11,33 +11,33 @@ from typing import Any
 
 from shared.aws.secrets import secret
 from shared.errors import QuoteExpired, invalid
-from shared.pricing.model.quote import ENGINE, Quote
+from shared.pricing.contract.quotes import MOST_CHARACTERS
+from shared.pricing.model.quote import ENGINE, VALID, Quote
 
 SIGNATURE_BYTES = 32
-MOST_CHARACTERS = 100_000
-"""A quote of 100 lines with several discounts each has some 10,000."""
 KEY = "quote_key"
-FOLLOWS = ("discounts", "totals")
-"""What of a quote follows from its lines is left out of the token, apart from ids and titles."""
 
 
 def quote_token(quote: Quote) -> str:
     """The token of a quote, as base64url text. The same quote has the same token."""
-    text = json.dumps(_signed(quote), separators=(",", ":"), sort_keys=True)
-    packed = zlib.compress(text.encode(), level=9)
+    packed = zlib.compress(quote.signed_text(), level=9)
     return urlsafe_b64encode(_signature(packed) + packed).decode().rstrip("=")
 
 
-def read_token(token: str, now: datetime, path: str = "$.quote_token") -> Quote:
-    """The quote of a token; ``path`` is the JSON path of the token in the request.
+def read_token(token: str, path: str = "$.quote_token") -> Quote:
+    """The quote of a token, which may have expired; ``path`` is the JSON path of the token in the
+    request.
 
-    Raises InvalidRequest for what this system has not signed, QuoteExpired after 15 minutes and for
-    a quote of other rules than today's.
+    Raises InvalidRequest for what this system has not signed.
     """
-    quote = _quote(_content(token, path))
-    if quote is None or now >= quote.valid_until:
+    return _quote(_content(token, path))
+
+
+def check_valid(at: datetime, engine: int, now: datetime) -> None:
+    """Raises QuoteExpired for a quote that was made more than 15 minutes ago, or by other rules
+    than today's."""
+    if engine != ENGINE or now >= at + VALID:
         raise QuoteExpired("the quote has expired: ask for a new one")
-    return quote
 
 
 def _content(token: str, path: str) -> dict[str, Any]:
@@ -60,16 +60,7 @@ def _signature(packed: bytes) -> bytes:
     return hmac.digest(secret(KEY), b"quote\0" + packed, hashlib.sha256)
 
 
-def _signed(quote: Quote) -> dict[str, Any]:
-    document = quote.to_json()
-    kept = {name: value for name, value in document.items() if name not in FOLLOWS}
-    return kept | {"titles": quote.titles, "tax_included": quote.tax_included}
-
-
-def _quote(content: dict[str, Any]) -> Quote | None:
-    """None for a quote of other rules."""
-    if content["engine"] != ENGINE:
-        return None
+def _quote(content: dict[str, Any]) -> Quote:
     discounts = [
         {"promotion_id": promotion_id, "title": title} for promotion_id, title in content["titles"]
     ]

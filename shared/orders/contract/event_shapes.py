@@ -17,6 +17,7 @@ from shared.orders.model import (
 from shared.orders.model.refurbishing import Refurbished
 from shared.orders.model.restocking import Restock
 from shared.orders.model.returns import Outcome
+from shared.pricing.contract.quotes import DiscountOfLine
 from shared.web.contract import Answer, Channel, Count, Id, Instant, LocationId, Money, Sku, Units
 
 
@@ -46,6 +47,10 @@ class BoughtLine(Answer):
     """Number of ordered units."""
     unit_price: Money
     """Price of one unit."""
+    net: Money
+    """What all units cost after their discounts."""
+    discounts: list[DiscountOfLine]
+    """What promotions take off."""
     method: Method
     """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None

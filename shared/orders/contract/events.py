@@ -255,6 +255,11 @@ def _detail(order: Order, entry: OrderEntry) -> dict[str, Any]:
                         "sku": line.sku,
                         "quantity": line.quantity,
                         "unit_price": {"amount": line.unit_price, "currency": line.currency},
+                        "net": {"amount": line.net, "currency": line.currency},
+                        "discounts": [
+                            {"promotion_id": one.promotion_id, "amount": one.amount}
+                            for one in line.discounts
+                        ],
                         "method": line.method,
                         "location_id": line.location_id,
                     }

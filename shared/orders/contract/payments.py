@@ -162,7 +162,9 @@ class TotalsAnswer(Answer):
     currency: Currency
     """Currency of the amounts."""
     lines: Money
-    """Prices of the units."""
+    """Prices of the units, after their discounts."""
+    discounts: Money | None = None
+    """What promotions take off these units; absent for nothing."""
     shipping: Money
     """Price of the shipping."""
     tax: Money
@@ -215,6 +217,7 @@ def totals_answer(remaining: Totals, placed: Totals, paid: int, currency: str) -
     return TotalsAnswer(
         currency=currency,
         lines=money(remaining.lines),
+        discounts=money(remaining.discounts) if remaining.discounts else None,
         shipping=money(remaining.shipping),
         tax=money(remaining.tax),
         fees=money(remaining.fees) if remaining.fees else None,

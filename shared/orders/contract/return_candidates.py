@@ -1,6 +1,7 @@
 """Answers about what can be returned, for shoppers who do not know the number of the order."""
 
 from shared.orders.model.returns import Candidate
+from shared.orders.model.value import unit_value
 from shared.web.contract import Answer, Channel, Id, Instant, Money, Sku, Units
 
 ONE_WAY = (
@@ -24,7 +25,7 @@ class ReturnCandidate(Answer):
     quantity: Units
     """Units that were handed over and are neither returned nor expected back."""
     unit_price: Money
-    """Price of one unit, as it was paid."""
+    """Price of one unit after its discounts, as it was paid."""
     until: Instant
     """When the window for returns closes; later a return is goodwill."""
 
@@ -48,6 +49,6 @@ def candidate_answer(candidate: Candidate) -> ReturnCandidate:
         line_id=line.line_id,
         sku=line.sku,
         quantity=candidate.units,
-        unit_price=Money(amount=line.unit_price, currency=line.currency),
+        unit_price=Money(amount=unit_value(line), currency=line.currency),
         until=candidate.until,
     )

@@ -8,13 +8,8 @@ from shared.errors import InvalidRequest, invalid
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, MOST_ORDERED, LineUnits, Words, units
 from shared.orders.contract.contacts import AddressInput, CollectorInput, ShipTo, contacts
-from shared.orders.contract.orders import (
-    OrderAnswer,
-    OrderLineInput,
-    ShippingInput,
-    new_line,
-    order_answer,
-)
+from shared.orders.contract.orders import OrderAnswer, order_answer
+from shared.orders.contract.placement import OrderLineInput, ShippingInput, lines_at_prices
 from shared.orders.model import (
     Contacts,
     Method,
@@ -130,7 +125,7 @@ class RevisionInput(Input):
             shipping=shipping.price.amount if shipping and shipping.price else None,
             shipping_tax=shipping.tax.amount if shipping and shipping.tax else None,
             lines=tuple(_line_revision(line) for line in self.lines or []),
-            added=tuple(new_line(line) for line in self.add or []),
+            added=lines_at_prices(self.add or (), "$.add"),
             moves=tuple(
                 Move(move.fulfillment_id, move.location_id, units(move.lines))
                 for move in self.fulfillments or []

@@ -14,7 +14,8 @@ from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
 )
-from shared.orders.model.value import earned, owed
+from shared.orders.model.value import earned, owed, placed_totals
+from shared.pricing.model.money import apportion
 
 
 def balance(
@@ -50,13 +51,30 @@ def missing(order: Order) -> int:
     return max(0, owed(order) - sum(payment.covers for payment in order.payments))
 
 
+def keeps(order: Order) -> list[int]:
+    """What may be kept of each payment: the shopper's tenders give the shares that Webster's rule
+    finds (pricing/model/money.py). What is given back of each depends on how much is given back in
+    all, and not on the steps.
+
+    A tender is what was captured, and of an authorization what the order needs beside the others.
+    """
+    room = placed_totals(order).total - sum(payment.captured for payment in order.payments)
+    tenders = []
+    for payment in order.payments:
+        uncaptured = 0 if payment.ended else payment.authorized - payment.captured
+        counted = max(0, min(uncaptured, room))
+        room -= counted
+        tenders.append(payment.captured + counted)
+    too_much = max(0, sum(tenders) - owed(order))
+    given_back = apportion(too_much, tenders, [payment.refund_due for payment in order.payments])
+    return [tender - back for tender, back in zip(tenders, given_back, strict=True)]
+
+
 def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | None) -> Order:
-    excess = sum(payment.kept for payment in order.payments) - owed(order)
-    for payment in reversed(order.payments):
-        amount = min(excess, payment.kept)
+    for payment, share in zip(order.payments, keeps(order), strict=True):
+        amount = payment.kept - share
         if amount <= 0:
             continue
-        excess -= amount
         order = with_payment(order, replace(payment, refund_due=payment.refund_due + amount))
         detail = {**_of_payment(order, payment, amount), "reason": reason}
         if exchange_order_id is not None:
@@ -66,14 +84,23 @@ def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | N
 
 
 def _capture(order: Order, now: datetime) -> Order:
+    """Each payment gives its share first, then what others cannot give."""
     wanted = earned(order) - sum(payment.kept + payment.awaited for payment in order.payments)
-    for payment in order.payments:
-        amount = min(wanted, payment.capturable)
-        if amount <= 0:
+    if wanted <= 0:
+        return order
+    asked = []
+    for payment, share in zip(order.payments, keeps(order), strict=True):
+        room = max(0, share - payment.kept - payment.awaited)
+        asked.append(min(wanted, payment.capturable, room))
+        wanted -= asked[-1]
+    for number, payment in enumerate(order.payments):
+        more = min(wanted, payment.capturable - asked[number])
+        wanted -= more
+        amount = asked[number] + more
+        if not amount:
             continue
-        wanted -= amount
-        asked = max(payment.captured, payment.capture_due) + amount
-        order = with_payment(order, replace(payment, capture_due=asked))
+        due = max(payment.captured, payment.capture_due) + amount
+        order = with_payment(order, replace(payment, capture_due=due))
         detail = _of_payment(order, payment, amount)
         order = with_entry(order, now, "capture.due", "norain", detail)
     return order

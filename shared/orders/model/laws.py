@@ -78,6 +78,8 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
         "returned": line.returned,
         "credited": line.credited,
     }
+    if line.net < 0 or any(discount.amount < 0 for discount in line.discounts):
+        return f"{line.net} net after discounts of {line.discounts}"
     claimed = sum(claim.quantity for claim in line.claims)
     if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
         return f"negative units: {', '.join(negative)}"

@@ -11,6 +11,7 @@ from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.contacts import NO_CONTACTS, Contacts
 from shared.orders.model.payments import Payment
+from shared.orders.model.quoted import Discount, OrderQuote, total
 from shared.orders.model.states import (
     CLAIMED,
     IN_HAND,
@@ -41,8 +42,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``. ``tax`` is
-    what is added for all units of the line together: 0 where prices include it.
+    """Units of one SKU in an order. ``unit_price`` is in minor units of ``currency``, before
+    ``discounts``. ``tax`` is what is added for all units of the line together: 0 where prices
+    include it; ``tax_within`` is what ``net`` contains, where a quote says so.
 
     quantity = open + fulfilled + cancelled + backordered, always (law 6).
 
@@ -89,6 +91,13 @@ class Line:
     instead_of: str | None = None
     consent_by: datetime | None = None
     agreed_price: int | None = None
+    discounts: tuple[Discount, ...] = ()
+    tax_within: int = 0
+
+    @property
+    def net(self) -> int:
+        """What all units of the line cost, in minor units."""
+        return self.unit_price * self.quantity - total(self.discounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +317,8 @@ class Order:
     ship_complete: bool = False
     """Whether the shopper wants all units together: while some have no location, the others are
     neither picked nor shipped."""
+    quote: OrderQuote | None = None
+    """The price quote that the order was placed with."""
 
     @property
     def state(self) -> OrderState:

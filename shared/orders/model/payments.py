@@ -115,7 +115,9 @@ def captured(payment: Payment, amount: int) -> Payment:
 
 def ended(payment: Payment, why: Ended) -> Payment:
     """The authorization is gone, as far as it is not captured. What was asked to be captured of it
-    and has not been is no longer awaited."""
+    and has not been is no longer awaited. Nothing ends when all of it was released before."""
+    if payment.released and not payment.capturable and not payment.awaited:
+        return payment
     return replace(
         payment,
         released=payment.authorized - payment.captured,

@@ -40,6 +40,7 @@ from shared.orders.model.restocking import (
     SellableUnits,
     restock,
 )
+from shared.orders.model.value import worth
 from shared.stock.model.position import Effect
 
 RefundOn = Literal["scan", "receipt", "inspection"]
@@ -129,15 +130,15 @@ def authorize(
                 line_id=line_id,
                 until=rfc3339(closed_at),
             )
-    worth = sum(order.line(line_id).unit_price * units for line_id, units in wanted.items())
-    keeps = worth < terms.keep_below if asked.keep is None else asked.keep
+    value = sum(worth(order.line(line_id), units) for line_id, units in wanted.items())
+    keeps = value < terms.keep_below if asked.keep is None else asked.keep
     free = keeps or all(row.reason in terms.free_reasons for row in asked.lines)
     authorized = Return(
         return_id=_next_id(order),
         state="kept" if keeps else "authorized",
         lines=asked.lines,
         refund_on=terms.refund_on,
-        fee=0 if free else min(terms.fee, worth),
+        fee=0 if free else min(terms.fee, value),
         location_id=asked.location_id,
         photos=asked.photos,
         exchange_order_id=asked.exchange_order_id,
@@ -349,8 +350,11 @@ def _without_missing(order: Order, each: Return, missing: Counter[str]) -> tuple
         missing[row.line_id] -= absent
         if absent < row.quantity:
             rows.append(replace(row, quantity=row.quantity - absent))
-    worth = sum(order.line(row.line_id).unit_price * row.quantity for row in rows)
-    return order, replace(each, lines=tuple(rows), fee=min(each.fee, worth))
+    came_back = Counter[str]()
+    for row in rows:
+        came_back[row.line_id] += row.quantity
+    value = sum(worth(order.line(line_id), units) for line_id, units in came_back.items())
+    return order, replace(each, lines=tuple(rows), fee=min(each.fee, value))
 
 
 def cancel_return(order: Order, return_id: str, now: datetime, actor: str) -> OrderChange:

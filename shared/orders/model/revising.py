@@ -233,13 +233,14 @@ def _with_revised_line(
         for name in ("backorder", "ship_to_store", "substitution", "unit_price", "tax")
         if (value := getattr(revised, name)) is not None
     }
-    line = replace(line, **given)
+    line = _at_price(replace(line, **given), line, revised)
     wanted = line.quantity - line.cancelled if revised.quantity is None else revised.quantity
     more = wanted - (line.quantity - line.cancelled)
     if more > 0:
         tax = line.tax
         if revised.tax is None:
             tax = tax * (line.quantity + more) // line.quantity
+        before = line
         line = replace(
             line,
             quantity=line.quantity + more,
@@ -247,9 +248,23 @@ def _with_revised_line(
             unassigned=line.unassigned + more,
             tax=tax,
         )
+        line = _with_tax_within(line, before)
     order = with_line(change.order, line)
     change = replace(change, order=order)
     return _with_fewer(change, line, -more, reason, now, actor) if more < 0 else change
+
+
+def _at_price(line: Line, before: Line, revised: LineRevision) -> Line:
+    """The line without its discounts when a person has set another price."""
+    if revised.unit_price is None:
+        return line
+    return _with_tax_within(replace(line, discounts=()), before)
+
+
+def _with_tax_within(line: Line, before: Line) -> Line:
+    """The line with the tax that its net price contains, at the rate of before."""
+    within = before.tax_within * line.net // before.net if before.net else 0
+    return replace(line, tax_within=within)
 
 
 def _with_fewer(

@@ -36,13 +36,14 @@ from shared.orders.model.order import (
     Order,
     Rejection,
 )
+from shared.orders.model.quoted import parts_of
 from shared.orders.model.revising import ByHand, Revised
 from shared.orders.model.states import FulfillmentState, LocationReason, SubstitutionConsent
 from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
 )
-from shared.orders.model.value import line_tax
+from shared.orders.model.value import kept_units, line_tax, unit_value, worth
 from shared.stock.model.position import release
 
 POSSIBLE: Mapping[SubstitutionConsent, tuple[FulfillmentState, ...]] = {
@@ -89,9 +90,10 @@ def substitute(
     must_not_be_paused(order)
     if other.sku == line.sku:
         raise invalid("$.sku", f"line {line.line_id} is of this SKU")
-    price = line.unit_price if other.unit_price is None else other.unit_price
-    if price > line.unit_price:
-        raise invalid("$.unit_price", f"a substitute is not dearer than {line.unit_price}")
+    most = unit_value(line)
+    price = most if other.unit_price is None else other.unit_price
+    if price > most:
+        raise invalid("$.unit_price", f"a substitute is not dearer than {most}")
     lines_left = lines_without(part, {line.line_id: other.quantity})
     held = next(row for row in part.lines if row.line_id == line.line_id)
     rejection = Rejection(line.line_id, other.quantity, other.reason)
@@ -121,8 +123,9 @@ def _added(
 ) -> Line:
     """The line of the other units. What the shopper owes stays as it is until a lower price is
     agreed to."""
-    kept = line.quantity - line.cancelled - line.credited
+    kept = kept_units(line)
     tax = line_tax(line, kept) - line_tax(line, kept - other.quantity)
+    off = line.unit_price * other.quantity - worth(line, other.quantity)
     number = 1 + sum(each.instead_of == line.line_id for each in order.lines)
     added = Line(
         line_id=f"{line.line_id}.s{number}",
@@ -139,6 +142,8 @@ def _added(
         instead_of=line.line_id,
         consent_by=asked_until,
         agreed_price=price,
+        discounts=parts_of(line.discounts, off),
+        tax_within=line.tax_within * other.quantity // line.quantity,
     )
     if any(each.line_id == added.line_id for each in order.lines):
         raise Conflict(f"order {order.order_id} has a line {added.line_id}")
@@ -150,8 +155,15 @@ def _priced(line: Line) -> Line:
     price = line.agreed_price
     if price is None:
         return line
-    tax = line.tax * price // line.unit_price if line.unit_price else line.tax
-    return replace(line, unit_price=price, tax=tax, agreed_price=None)
+    before, after = line.net, price * line.quantity
+    return replace(
+        line,
+        unit_price=price,
+        discounts=(),
+        tax=line.tax * after // before if before else line.tax,
+        tax_within=line.tax_within * after // before if before else 0,
+        agreed_price=None,
+    )
 
 
 def agree(order: Order, line_id: str, now: datetime, actor: str) -> OrderChange:

@@ -2,6 +2,9 @@
 
 owed     what remains of the order: units neither cancelled nor returned, and the shipping
 earned   the part of it that has been handed over, and so may be captured
+
+Of a line of Q units that cost N, k units that are cancelled or come back are worth floor(N·k/Q):
+the same in whatever portions they come back, and N when all do.
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +14,14 @@ from shared.orders.model.order import Line, Order
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """``tax`` is the tax that is added to ``lines`` and ``shipping``: 0 where prices include it."""
+    """``tax`` is the tax that is added to ``lines`` and ``shipping``: 0 where prices include it.
+    ``discounts`` are taken off ``lines`` already."""
 
     lines: int
     shipping: int
     tax: int
     fees: int = 0
+    discounts: int = 0
 
     @property
     def total(self) -> int:
@@ -30,7 +35,7 @@ def placed_totals(order: Order) -> Totals:
 
 def remaining_totals(order: Order) -> Totals:
     """The totals of what the shopper keeps or still expects."""
-    kept = {line.line_id: line.quantity - line.cancelled - line.credited for line in order.lines}
+    kept = {line.line_id: kept_units(line) for line in order.lines}
     totals = _totals(order, kept, shipping=any(_kept(line) for line in _shipping_lines(order)))
     return replace(totals, fees=_fees(order))
 
@@ -50,17 +55,44 @@ def _fees(order: Order) -> int:
 
 
 def _totals(order: Order, units: dict[str, int], *, shipping: bool) -> Totals:
+    lines = sum(line_value(line, units[line.line_id]) for line in order.lines)
     return Totals(
-        lines=sum(line.unit_price * units[line.line_id] for line in order.lines),
+        lines=lines,
         shipping=order.shipping if shipping else 0,
         tax=sum(line_tax(line, units[line.line_id]) for line in order.lines)
         + (order.shipping_tax if shipping else 0),
+        discounts=sum(line.unit_price * units[line.line_id] for line in order.lines) - lines,
     )
 
 
+def line_value(line: Line, units: int) -> int:
+    """What the shopper owes for ``units`` of the line, after its discounts."""
+    return _of_kept(line.net, units, line.quantity)
+
+
 def line_tax(line: Line, units: int) -> int:
-    """The tax of ``units`` of the line. The taxes of all its units add up to ``line.tax``."""
-    return line.tax * units // line.quantity
+    """The tax that is added for ``units`` of the line."""
+    return _of_kept(line.tax, units, line.quantity)
+
+
+def _of_kept(amount: int, units: int, quantity: int) -> int:
+    return amount - amount * (quantity - units) // quantity
+
+
+def unit_value(line: Line) -> int:
+    """What one unit of the line costs after its discounts, without fractions of a minor unit."""
+    return line.net // line.quantity
+
+
+def worth(line: Line, units: int) -> int:
+    """What the shopper does not owe any more when ``units`` of those that are kept come back."""
+    kept = kept_units(line)
+    return line_value(line, kept) - line_value(line, kept - units)
+
+
+def kept_units(line: Line) -> int:
+    """The units that the shopper keeps or still expects."""
+    return line.quantity - line.cancelled - line.credited
 
 
 def _shipping_lines(order: Order) -> list[Line]:

@@ -15,6 +15,7 @@ from shared.locations.model import (
     ready_by,
 )
 from shared.orders.model import Line, Order
+from shared.orders.model.value import unit_value
 from shared.orders.sourcing.plan import carrier_days
 from shared.orders.sourcing.supply import Supply, km_to, next_deliveries
 from shared.routing.model import decision as routing
@@ -110,7 +111,7 @@ def routing_line(line: Line, product: Product | None) -> routing.RoutingLine:
         sku=line.sku,
         quantity=line.unassigned,
         kg=product.kg if product else KG_UNKNOWN,
-        price=line.unit_price or (product.price if product else 0),
+        price=unit_value(line) or (product.price if product else 0),
         method=line.method,
         location_id=line.location_id,
         margin=product.margin if product else None,

@@ -66,7 +66,9 @@ def _with_dates(before: Order, change: OrderChange) -> OrderChange:
         after = order.line(line.line_id)
         if line.expected_at is None and after.claims != line.claims:
             due = claims_arrive_by(after.claims, after.backordered)
-            order = with_line(order, replace(after, expected_at=due, deadline=due))
+            order = with_line(
+                order, replace(after, expected_at=due, deadline=due or after.deadline)
+            )
     return replace(change, order=order)
 
 

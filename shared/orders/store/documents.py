@@ -23,10 +23,8 @@ from shared.orders.store.items import to_plain
 from shared.orders.store.keys import contacts_key, order_due, orders_table
 from shared.web.idempotency import KEPT_SECONDS, Request
 
-SELDOM = frozenset({"tax", "gift_wrap", "ship_to_store", "substitution"})
-
-
-NONE = (0, False, "none")
+SELDOM = frozenset({"tax", "tax_within", "gift_wrap", "ship_to_store", "substitution", "discounts"})
+NOTHING: tuple[Any, ...] = (0, False, "none", [])
 
 
 def new_order_part(change: OrderChange, request: Request | None, answer: str) -> Part:
@@ -41,6 +39,7 @@ def new_order_part(change: OrderChange, request: Request | None, answer: str) ->
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
         "hold_id": order.hold_id,
         "reference": order.reference,
+        "quote": to_plain(order.quote),
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer if order.contacts == NO_CONTACTS else None,
         **_changing_attributes(order),
@@ -80,7 +79,9 @@ def _plain_payment(payment: Payment) -> dict[str, Any]:
 def _plain_line(line: Line) -> dict[str, Any]:
     """A line without what few lines have, where it has none of it."""
     row: dict[str, Any] = to_plain(line)
-    return {name: value for name, value in row.items() if value not in NONE or name not in SELDOM}
+    return {
+        name: value for name, value in row.items() if value not in NOTHING or name not in SELDOM
+    }
 
 
 def _payment_for_older_code(order: Order) -> dict[str, Any]:

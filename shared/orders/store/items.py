@@ -1,7 +1,7 @@
 """Convert items of the table ``orders`` to values, and values to items."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ from shared.orders.model import (
     UnsoldUnits,
 )
 from shared.orders.model.payments import captured
+from shared.orders.model.quoted import Discount, OrderQuote
 from shared.stored import from_row
 
 
@@ -88,7 +89,17 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         contact_keys=tuple(item.get("contact_keys", ())),
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
         ship_complete=item.get("ship_complete", False),
+        quote=_quote_of_row(item["quote"]) if item.get("quote") else None,
     )
+
+
+def _quote_of_row(row: Mapping[str, Any]) -> OrderQuote:
+    discounts = _discounts(row.get("shipping_discounts", ()))
+    return from_row(OrderQuote, {**row, "shipping_discounts": discounts, **_instants(row, "at")})
+
+
+def _discounts(rows: Iterable[Mapping[str, Any]]) -> tuple[Discount, ...]:
+    return tuple(from_row(Discount, row) for row in rows)
 
 
 def pause_of_row(row: Mapping[str, Any]) -> Pause:
@@ -162,6 +173,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
             "credited": row.get("credited", row["returned"]),
             "excluded": tuple(row["excluded"]),
             "expired": tuple(row.get("expired", ())),
+            "discounts": _discounts(row.get("discounts", ())),
             "claims": tuple(
                 from_row(Claim, {**claim, **_instants(claim, "expected_at")})
                 for claim in row.get("claims", ())

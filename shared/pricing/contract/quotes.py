@@ -23,6 +23,9 @@ from shared.web.contract import (
 )
 
 MOST_LINES = 100
+MOST_CHARACTERS = 100_000
+"""Of a token; a quote of 100 lines with several discounts each has some 10,000."""
+QuoteToken = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 Quantity = Annotated[int, Strict(), Ge(1), Le(1_000_000)]
 
 

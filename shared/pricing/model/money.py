@@ -1,6 +1,7 @@
 """Arithmetic in minor units and basis points: no fraction of a cent exists, and none is lost."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 WHOLE = 10_000
 """100 % in basis points."""
@@ -30,6 +31,43 @@ def shares(total: int, weights: Sequence[int]) -> list[int]:
         largest = sorted(range(len(weights)), key=lambda at: (-remainders[at], at))
         for at in largest[:missing]:
             parts[at] += 1
+    return parts
+
+
+def apportion(total: int, weights: Sequence[int], least: Sequence[int]) -> list[int]:
+    """``total`` split in proportion to ``weights`` by Webster's rule: cent by cent to the largest
+    weight / (2 · parts so far + 1), the earlier first; nobody gets less than ``least``.
+
+    Unlike largest remainder, a larger total takes from nobody: what is given back to each tender
+    depends on how much is given back, not in which steps. Nobody gets more than the weight as long
+    as the total is not more than their sum. (Balinski and Young, Fair Representation, 1982.)
+
+    ``total`` is at least the sum of ``least``.
+    """
+    fixed = dict[int, int]()
+    while True:
+        free = [at for at in range(len(weights)) if at not in fixed]
+        remaining = total - sum(fixed.values())
+        parts = dict(zip(free, _webster(remaining, [weights[at] for at in free]), strict=True))
+        # Whoever has more already keeps it; the others share what remains.
+        over = [at for at in free if parts[at] < least[at]]
+        if not over:
+            parts |= fixed
+            return [parts[at] for at in range(len(weights))]
+        fixed |= {at: least[at] for at in over}
+
+
+def _webster(total: int, weights: Sequence[int]) -> list[int]:
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    # A start from below: with n weights, Webster's rule stays within n of the exact share.
+    parts = [max(0, total * weight // whole - len(weights)) for weight in weights]
+    for _ in range(total - sum(parts)):
+        at = max(
+            range(len(weights)), key=lambda at: (Fraction(weights[at], 2 * parts[at] + 1), -at)
+        )
+        parts[at] += 1
     return parts
 
 

@@ -1,6 +1,8 @@
 """A quote: the price of a cart to the cent, as it is answered, signed and stored. Amounts are in
 minor units of its currency."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +14,8 @@ from shared.pricing.model.conditions import Reason
 ENGINE = 1
 """The rules by which quotes are made; another number means that they may come to other amounts."""
 VALID = timedelta(minutes=15)
+FOLLOWS = frozenset({"discounts", "totals"})
+"""What of a quote follows from its lines, apart from titles and whether taxes are included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class Quote:
     titles: tuple[tuple[str, str], ...] = ()
     tax_included: bool | None = None
     by_channel: tuple[str, ...] = ()
+    engine: int = ENGINE
 
     @property
     def valid_until(self) -> datetime:
@@ -219,7 +224,7 @@ class Quote:
         """The quote as it is answered and signed. ``totals`` and ``discounts`` follow from the
         rest."""
         return {
-            "engine": ENGINE,
+            "engine": self.engine,
             "at": rfc3339(self.at),
             "valid_until": rfc3339(self.valid_until),
             "book": self.book,
@@ -232,6 +237,18 @@ class Quote:
             "by_channel": list(self.by_channel),
             "complete": self.complete,
         }
+
+    def signed_text(self) -> bytes:
+        """The content of the quote's token, as JSON: without what follows from the lines."""
+        document = self.to_json()
+        kept = {name: value for name, value in document.items() if name not in FOLLOWS}
+        content = kept | {"titles": self.titles, "tax_included": self.tax_included}
+        return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
+
+    @property
+    def digest(self) -> str:
+        """Identifies the content of the quote: the price that is computed again has the same."""
+        return hashlib.sha256(self.signed_text()).hexdigest()[:32]
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -246,6 +263,7 @@ class Quote:
             titles=tuple((row["promotion_id"], row["title"]) for row in document["discounts"]),
             tax_included=document["totals"].get("tax_included"),
             by_channel=tuple(document["by_channel"]),
+            engine=document["engine"],
         )
 
 

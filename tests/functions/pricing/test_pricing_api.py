@@ -14,7 +14,7 @@ from shared.catalog import store as catalog
 from shared.catalog.model import PriceRow, Product
 from shared.errors import InvalidRequest, QuoteExpired
 from shared.pricing.store import books
-from shared.pricing.tokens import quote_token, read_token
+from shared.pricing.tokens import check_valid, quote_token, read_token
 from tests.support import shop
 from tests.support.requests import answered, paths, request
 from tests.support.units import metered
@@ -186,12 +186,14 @@ def test_a_token_is_the_quote_for_15_minutes_whatever_is_published_since() -> No
     token = answer["quote_token"]
     milk(price=999)
     publish({"promotions": []})
-    quote = read_token(token, AT + timedelta(minutes=15) - timedelta(milliseconds=1))
+    quote = read_token(token)
     stated = quote.to_json()
     assert stated == {name: answer[name] for name in stated}
     assert quote_token(quote) == token
-    with pytest.raises(QuoteExpired):
-        read_token(token, AT + timedelta(minutes=15))
+    check_valid(quote.at, quote.engine, AT + timedelta(minutes=15) - timedelta(milliseconds=1))
+    for engine, now in ((quote.engine, AT + timedelta(minutes=15)), (quote.engine + 1, AT)):
+        with pytest.raises(QuoteExpired):
+            check_valid(quote.at, engine, now)
 
 
 def test_a_token_that_was_not_signed_here_is_refused(environment: pytest.MonkeyPatch) -> None:
@@ -200,13 +202,13 @@ def test_a_token_that_was_not_signed_here_is_refused(environment: pytest.MonkeyP
     changed = token[:60] + ("A" if token[60] != "A" else "B") + token[61:]
     for bad in ("", "é", "A" * 43, "A" * 200_000, changed, token[:-4], "%%%"):
         with pytest.raises(InvalidRequest) as refused:
-            read_token(bad, AT)
+            read_token(bad)
         assert paths(refused.value.data) == {"$.quote_token"}
     environment.setenv("NORAIN_QUOTE_KEY", "another key")
     secrets.secret.cache_clear()
     settings.setting.cache_clear()
     with pytest.raises(InvalidRequest):
-        read_token(token, AT)
+        read_token(token)
 
 
 def test_a_quote_of_20_lines_is_one_call() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.cli import customer_files, stock_files
-from shared.orders.contract.orders import OrderInput
+from shared.orders.contract.placement import OrderInput
 from shared.routing.contract import PolicyDocument
 
 SAMPLES = Path("events/samples")

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from hypothesis import strategies as st
@@ -49,6 +51,7 @@ from shared.orders.model import (
     settle,
     take_back,
 )
+from shared.orders.model.quoted import Discount
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
 from shared.orders.model.returns import (
@@ -100,6 +103,7 @@ class Life(RuleBasedStateMachine):
         payment=st.sampled_from(["paid", "authorized", "pending"]),
         substitution=st.sampled_from(["none", "ask", "allow"]),
         ship_complete=st.booleans(),
+        discounts=st.sampled_from([(), (Discount("sale", 333), Discount("order", 7))]),
     )
     def placing(
         self,
@@ -109,6 +113,7 @@ class Life(RuleBasedStateMachine):
         payment: str,
         substitution: Any = "none",
         ship_complete: bool = False,
+        discounts: tuple[Discount, ...] = (),
     ) -> None:
         lines = tuple(
             line(
@@ -120,6 +125,7 @@ class Life(RuleBasedStateMachine):
                 backorder=backorder,
                 substitution=substitution,
                 tax=7 * index,
+                discounts=discounts[: index + 1],
             )
             for index, quantity in enumerate(quantities)
         )
@@ -469,8 +475,9 @@ class Life(RuleBasedStateMachine):
             entry: entry.quantity - entry.cancelled - entry.credited for entry in self.order.lines
         }
         stayed = sum(
-            entry.unit_price * kept + entry.tax * kept // entry.quantity
+            ceil(Fraction(amount * kept, entry.quantity))
             for entry, kept in units.items()
+            for amount in (entry.net, entry.tax)
         ) + sum(each.fee for each in self.order.returns if each.credited)
         captured = sum(payment.captured for payment in self.order.payments)
         kept = sum(payment.kept for payment in self.order.payments)

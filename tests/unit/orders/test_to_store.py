@@ -1,6 +1,7 @@
 """Which units are sent to the store where the shopper collects them, without a table."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from shared.orders import model
 from shared.orders.model import OrderChange
@@ -57,3 +58,25 @@ def test_the_order_owns_what_is_promised_and_what_is_not() -> None:
     assert (row.unassigned, row.backordered) == (3, 4)
     assert [(claim.source, claim.quantity) for claim in row.claims] == [("omaha", 4)]
     assert done.change.order.decisions
+
+
+def test_units_that_waited_for_nothing_keep_their_deadline_when_others_are_sent() -> None:
+    """Found by the law machine: a rejected unit is sent to the store of a line that has
+    backordered units without a supply."""
+    start = wanted(3)
+    deadline = NOW + timedelta(hours=6)
+    waiting = replace(
+        start.order.line("1"),
+        backorder=True,
+        open=1,
+        unassigned=1,
+        backordered=2,
+        since=NOW,
+        deadline=deadline,
+    )
+    start = replace(start, order=replace(start.order, lines=(waiting,)))
+    settled = model.settle(sent(start, supply(omaha=4)).change, NOW)
+    row = settled.order.line("1")
+    assert (row.unassigned, row.backordered, row.expected_at) == (0, 3, None)
+    assert row.deadline == deadline
+    model.check(settled.order)

@@ -1,0 +1,49 @@
+"""What an order keeps of the price quote that it was placed with. Nothing of it changes later."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.pricing.model.money import shares
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """The share of a line, or of the shipping, in what a promotion takes off: ``amount`` minor
+    units."""
+
+    promotion_id: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuote:
+    """The quote of an order, beside what its lines keep.
+
+    The cart, ``given``, ``at`` and the ``book`` are what the price was computed from; ``digest`` is
+    that of the quote's token, so that a computation can be compared with what was promised.
+    ``shipping_price`` is the price of shipping before ``shipping_discounts``.
+    """
+
+    at: datetime
+    book: int
+    engine: int
+    digest: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    shipping_price: int = 0
+    shipping_discounts: tuple[Discount, ...] = ()
+
+
+def total(discounts: Sequence[Discount]) -> int:
+    return sum(discount.amount for discount in discounts)
+
+
+def parts_of(discounts: Sequence[Discount], amount: int) -> tuple[Discount, ...]:
+    """``amount`` of the discounts, shared over them in proportion."""
+    amounts = shares(amount, [discount.amount for discount in discounts])
+    return tuple(
+        Discount(discount.promotion_id, part)
+        for discount, part in zip(discounts, amounts, strict=True)
+        if part
+    )
