@@ -40,6 +40,7 @@ AREA_OF_PATH = {
     "availability": "availability",
     "prices": "pricing",
     "promotions": "pricing",
+    "codes": "pricing",
     "routing": "routing",
     "orders": "orders",
     "order-policy": "orders",

@@ -39,6 +39,9 @@ CODES: Mapping[str, str] = {
     "carrier_refused": "the carrier refuses, in its own words; or no service carries the parcel",
     "promise_changed": "the option is no longer available; `option` is what is available now",
     "quote_expired": "the quote of the price has expired; ask for a new one",
+    "promotion_exhausted": "a promotion of the quote has reached a limit; `limit` says which",
+    "code_exhausted": "the promotion of a code has reached a limit; `limit` says which",
+    "needs_contact": "a promotion with a limit for each person needs the customer",
     "what_if_missing": "the guard-rails of the policy need a complete what-if first",
     "guard_rail": "the what-if breaks guard-rails of the policy; `breaches` has the figures",
     "version_mismatch": "the resource has changed since it was read; `version` is the current one",
@@ -66,9 +69,14 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
         "conflict",
         "hold_closed",
         "from_the_future",
+        "quote_expired",
+        "promotion_exhausted",
+        "code_exhausted",
+        "needs_contact",
         "out_of_stock",
         *NO_SERVICE,
     ),
+    "makeCodes": ("not_found", "conflict"),
     "listOrders": ("forbidden", "gone"),
     "getOrder": ("forbidden",),
     "getOrderDecision": ("forbidden", "gone"),
@@ -177,6 +185,7 @@ LISTS = frozenset({"listPositions", "listMovements", "listProfileReads", "listBi
 """Operations with an id in the path that answer without the resource: never 404."""
 IDEMPOTENT = frozenset(
     {
+        "makeCodes",
         "placeOrder",
         "cancelOrder",
         "payOrder",

@@ -239,6 +239,35 @@ class PromiseChanged(Conflict):
     code = "promise_changed"
 
 
+class PromotionExhausted(Conflict):
+    """A promotion of the order has reached a limit since it was quoted; ``limit`` names which."""
+
+    code = "promotion_exhausted"
+
+    def __init__(self, promotion_id: str, limit: str, **data: Any) -> None:
+        super().__init__(
+            f"the promotion {promotion_id} has reached a limit ({limit}): ask for another quote",
+            promotion_id=promotion_id,
+            limit=limit,
+            **data,
+        )
+
+
+class CodeExhausted(PromotionExhausted):
+    """The same, for a promotion that took a code."""
+
+    code = "code_exhausted"
+
+    def __init__(self, promotion_id: str, limit: str, code_text: str) -> None:
+        super().__init__(promotion_id, limit, code_text=code_text)
+
+
+class NeedsContact(Conflict):
+    """A promotion that each person may use only so often needs to know the person."""
+
+    code = "needs_contact"
+
+
 class QuoteExpired(Conflict):
     """The quote of a price is older than it may be."""
 

@@ -49,7 +49,7 @@ STOCK = Table(
     ttl="ttl",
 )
 AVAILABILITY = Table("availability", stream=True)
-PRICING = Table("pricing")
+PRICING = Table("pricing", ttl="ttl")
 ORDERS = Table(
     "orders",
     indexes=(

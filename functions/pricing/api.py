@@ -1,6 +1,7 @@
 """The routes of prices, quotes and promotions."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from functions.pricing import codes
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
@@ -31,6 +33,7 @@ from shared.pricing.contract.quotes import (
 )
 from shared.pricing.model.cart import UNKNOWN, Place
 from shared.pricing.model.quote import Priced
+from shared.pricing.quoting import RefusedCode
 from shared.pricing.store import books
 from shared.pricing.tokens import quote_token
 from shared.web.api import answered_with, api, caller_of, now_in_milliseconds, serve, stored_answer
@@ -43,6 +46,7 @@ IfMatch = Annotated[
 ]
 
 app = api()
+app.include_router(codes.router)
 
 
 @app.get(
@@ -107,8 +111,10 @@ def quote_prices(body: PriceQuoteInput) -> Response[Any]:
     if person != UNKNOWN:
         _must_know_shoppers("$.customer")
     place = Place(body.channel, body.location_id, _country(body))
-    priced = quoting.quote(body.cart(), person, place, now_in_milliseconds())
-    return stored_answer(HTTPStatus.OK, _quote_text(priced))
+    now = now_in_milliseconds()
+    given, refused = quoting.read_codes(body.codes, now)
+    priced = quoting.quote(body.cart(given), person, place, now)
+    return stored_answer(HTTPStatus.OK, _quote_text(priced, refused))
 
 
 def _must_know_shoppers(path: str) -> None:
@@ -133,11 +139,12 @@ def _country(body: PriceQuoteInput) -> str | None:
     return location.country if location else None
 
 
-def _quote_text(priced: Priced) -> str:
+def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:
     answer = {
         **priced.quote.to_json(),
         "not_taken": [one.to_json() for one in priced.not_taken],
         "gifts": [gift.to_json() for gift in priced.gifts],
+        "refused_codes": [{"code": one.code, "reason": one.reason} for one in refused],
         "quote_token": quote_token(priced.quote),
     }
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False)

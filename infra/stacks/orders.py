@@ -99,9 +99,12 @@ class Orders(Stack):
             data.let(
                 function, schema.STOCK, *READ, *WRITE, *DELETE
             )  # a sale may merge the slots of a position
+            data.let(function, schema.PRICING, "dynamodb:UpdateItem")  # codes and limits
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
+        # The uses of a person's other profiles.
+        data.let(self.api, schema.PRICING, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")

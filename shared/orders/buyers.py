@@ -1,5 +1,6 @@
 """Find the buyer of an order, and record purchases and returns in the buyer's timeline."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -15,11 +16,12 @@ from shared.customers.store import (
     record_reads,
     resolve,
 )
-from shared.errors import Forbidden, Gone, NotFound, invalid
+from shared.errors import Forbidden, Gone, NeedsContact, NotFound, invalid
 from shared.orders.contract.placement import KnownCustomer
 from shared.orders.model import Buyer, Order
 from shared.orders.searching import contact_keys
 from shared.orders.store import order_id_of_request
+from shared.pricing.store.uses import unchanged_part, uses_by
 from shared.web.auth import Caller
 from shared.web.idempotency import Request
 
@@ -72,6 +74,32 @@ def find_buyer(
         [not_erased_condition(resolved.profile_id)],
         contact_keys(record.identifiers.items()),
     )
+
+
+def uses_elsewhere(order: Order, buyer: Buyer) -> tuple[dict[str, int], list[Part]]:
+    """For the promotions of the order that each person may use only so often: how often other home
+    profiles of the buyer have used them, and the conditions that this is still so. No call without
+    such a promotion.
+
+    Raises NeedsContact for a buyer whom nobody knows.
+    """
+    uses = order.quote.uses if order.quote else ()
+    limited = {use.promotion_id for use in uses if use.limits.per_person is not None}
+    if not limited:
+        return {}, []
+    if buyer.profile_id is None:
+        named = ", ".join(sorted(limited))
+        raise NeedsContact(
+            f"the promotion {named} has a limit for each person: name the customer",
+            promotions=sorted(limited),
+        )
+    others = profile_ids_of(buyer.profile_id) - {buyer.home or buyer.profile_id}
+    counted = uses_by(others, limited)
+    by_promotion: Counter[str] = Counter()
+    for (_, promotion_id), number in counted.items():
+        by_promotion[promotion_id] += number
+    checks = [unchanged_part(home, named, number) for (home, named), number in counted.items()]
+    return dict(by_promotion), checks
 
 
 def profile_ids_of(profile_id: str) -> frozenset[str]:

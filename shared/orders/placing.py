@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.errors import Busy, HoldClosed, KeyReused, OutOfStock
-from shared.orders import model, searching, sourcing, store
+from shared.orders import buyers, model, searching, sourcing, store
 from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
@@ -73,6 +73,7 @@ def _place_new(
     if draft.quote is not None:
         check_valid(draft.quote.at, draft.quote.engine, now)
     person, conditions, keys = buyer()
+    elsewhere, checks = buyers.uses_elsewhere(draft, person)
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
@@ -95,7 +96,8 @@ def _place_new(
             request=request,
             answer=text,
             hold=hold,
-            beside=conditions,
+            beside=[*conditions, *checks],
+            used_elsewhere=elsewhere,
         )
         if refused is None:
             return text
@@ -104,8 +106,10 @@ def _place_new(
         if refused.changed:
             raise _id_taken(draft.order_id)
         if not refused.learnt:
-            # The buyer may have been erased since the look-up.
+            # The buyer may have been erased since the look-up, or another order of the person has
+            # used a promotion.
             person, conditions, keys = buyer()
+            elsewhere, checks = buyers.uses_elsewhere(draft, person)
             order = replace(start.order, buyer=person, buyer_keys=keys)
             start = replace(start, order=order)
         inputs = Inputs(supply, {**inputs.learnt, **after_lost_race(refused.learnt, race)})

@@ -1,7 +1,8 @@
 """Price a cart: read its products in one call, the book and the stock from the memory of the
 process, and hand them to the model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.availability.model.channel import confidence_in, sellable_columns
@@ -10,15 +11,44 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.pricing.model.cart import Cart, Person, Place
-from shared.pricing.model.pricing import asks_sellable, price, priced_lines
+from shared.pricing.model.pricing import asks_sellable, limited, price, priced_lines
 from shared.pricing.model.quote import Priced
-from shared.pricing.store import books
+from shared.pricing.model.uses import CodeRefusal, GivenCode, Use, normal_code
+from shared.pricing.store import books, codes, uses
 from shared.stock.store import rules
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCode:
+    """A code that the shopper typed and that is not valid."""
+
+    code: str
+    reason: CodeRefusal
+
+
+def read_codes(
+    typed: Sequence[str], now: datetime
+) -> tuple[tuple[GivenCode, ...], tuple[RefusedCode, ...]]:
+    """The codes that are valid now, and the others. 1 call, none without codes."""
+    texts = list(dict.fromkeys(map(normal_code, typed)))
+    stored = codes.find(texts) if texts else {}
+    given, refused = [], []
+    for text in texts:
+        reason: CodeRefusal | None = "unknown"
+        if text in stored:
+            code, used = stored[text]
+            reason = code.refusal(now, used)
+        if reason is None:
+            given.append(code.given())
+        else:
+            refused.append(RefusedCode(text, reason))
+    return tuple(given), tuple(refused)
 
 
 def quote(cart: Cart, person: Person, place: Place, at: datetime) -> Priced:
     """The quote of a cart by the book in force. 1 call and 0.5 read units for each SKU; one more
-    call when a promotion asks what is sellable of products that this process has not kept.
+    call when a promotion asks what is sellable of products that this process has not kept, and one
+    when a promotion may be used only so often.
 
     Raises InvalidRequest for SKUs without a product, or of different currencies.
     """
@@ -27,9 +57,23 @@ def quote(cart: Cart, person: Person, place: Place, at: datetime) -> Priced:
     book = books.in_force.get()
     lines = priced_lines(cart, person, place, at, products)
     currency = products[cart.lines[0].sku].currency
-    asked = asks_sellable(book, lines, place, at, currency)
+    asked = asks_sellable(book, cart, lines, place, at, currency)
     sellable = sellable_units(asked, place, at) if asked else {}
-    return price(cart, person, place, at, book, products, sellable)
+    counted = limited(book, cart, lines, place, at, currency)
+    left = uses.remaining(counted) if counted else {}
+    exhausted = {promotion_id for promotion_id, rest in left.items() if rest == 0}
+    while True:
+        priced = price(cart, person, place, at, book, products, sellable, exhausted)
+        # A promotion whose budget has less than what it would take off is not taken.
+        short = {use.promotion_id for use in priced.quote.uses if _is_short(use, left)}
+        if not short:
+            return priced
+        exhausted |= short
+
+
+def _is_short(use: Use, left: Mapping[str, int | None]) -> bool:
+    rest = left.get(use.promotion_id)
+    return rest is not None and use.amount > rest
 
 
 def sellable_units(skus: Iterable[str], place: Place, at: datetime) -> dict[str, int]:

@@ -61,6 +61,7 @@ def order_quote(quote: Quote) -> dict[str, Any]:
         given=quote.given.to_json(),
         shipping_price=shipping.price,
         shipping_discounts=_discounts(shipping.discounts),
+        uses=quote.uses,
     )
     return {"quote": kept, "shipping": shipping.net, "shipping_tax": tax}
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.pricing.model.money import shares
+from shared.pricing.model.uses import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class OrderQuote:
 
     The cart, ``given``, ``at`` and the ``book`` are what the price was computed from; ``digest`` is
     that of the quote's token, so that a computation can be compared with what was promised.
-    ``shipping_price`` is the price of shipping before ``shipping_discounts``.
+    ``shipping_price`` is the price of shipping before ``shipping_discounts``. ``uses`` are what the
+    order uses of codes and limits.
     """
 
     at: datetime
@@ -33,6 +35,7 @@ class OrderQuote:
     given: Mapping[str, Any] = field(default_factory=dict)
     shipping_price: int = 0
     shipping_discounts: tuple[Discount, ...] = ()
+    uses: tuple[Use, ...] = ()
 
 
 def total(discounts: Sequence[Discount]) -> int:

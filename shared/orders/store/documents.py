@@ -1,6 +1,6 @@
 """The items of an order as parts of the transaction that writes it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.orders.model import (
     OrderEntry,
     Payment,
 )
+from shared.orders.model.quoted import OrderQuote
 from shared.orders.store.decisions import inline_decisions
 from shared.orders.store.items import to_plain
 from shared.orders.store.keys import contacts_key, order_due, orders_table
@@ -39,7 +40,7 @@ def new_order_part(change: OrderChange, request: Request | None, answer: str) ->
         "profile_key": f"PROFILE#{order.buyer.profile_id}" if order.buyer.profile_id else None,
         "hold_id": order.hold_id,
         "reference": order.reference,
-        "quote": to_plain(order.quote),
+        "quote": _plain_quote(order.quote) if order.quote else None,
         "request": {"name": request.name, "digest": request.digest} if request else None,
         "answer": answer if order.contacts == NO_CONTACTS else None,
         **_changing_attributes(order),
@@ -82,6 +83,12 @@ def _plain_line(line: Line) -> dict[str, Any]:
     return {
         name: value for name, value in row.items() if value not in NOTHING or name not in SELDOM
     }
+
+
+def _plain_quote(quote: OrderQuote) -> dict[str, Any]:
+    uses = [use.to_json() for use in quote.uses]
+    row: dict[str, Any] = to_plain(replace(quote, uses=()))
+    return {name: value for name, value in {**row, "uses": uses}.items() if value}
 
 
 def _payment_for_older_code(order: Order) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from shared.orders.model import (
 )
 from shared.orders.model.payments import captured
 from shared.orders.model.quoted import Discount, OrderQuote
+from shared.pricing.model.uses import Use
 from shared.stored import from_row
 
 
@@ -95,7 +96,10 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
 
 def _quote_of_row(row: Mapping[str, Any]) -> OrderQuote:
     discounts = _discounts(row.get("shipping_discounts", ()))
-    return from_row(OrderQuote, {**row, "shipping_discounts": discounts, **_instants(row, "at")})
+    uses = tuple(map(Use.from_json, row.get("uses", ())))
+    return from_row(
+        OrderQuote, {**row, "shipping_discounts": discounts, "uses": uses, **_instants(row, "at")}
+    )
 
 
 def _discounts(rows: Iterable[Mapping[str, Any]]) -> tuple[Discount, ...]:

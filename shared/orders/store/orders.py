@@ -16,6 +16,7 @@ from shared.orders.model import (
     split_past,
 )
 from shared.orders.model.erased import as_storable
+from shared.orders.store.benefits import benefits, check_refused
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts
 from shared.orders.store.documents import (
@@ -70,29 +71,26 @@ def commit(
     hold: Hold | None = None,
     before: Order | None = None,
     beside: Sequence[Part] = (),
+    used_elsewhere: Mapping[str, int] | None = None,
 ) -> NotWritten | None:
     """Write the change in one transaction; None when it was written, else the reason.
 
     The transaction has the order, its stock positions, the claims that differ from ``before``, long
     decisions, the past of a long order, shipped parcels by tracking number, the transfers of the
-    change, and the parts ``beside`` them. A new order stores its request and answer itself. A
-    record of the request is written as well when the order's id does not follow from it: for an id
-    that the channel chose, and for every later action.
+    change, the codes and limits that it uses (benefits.py), and the parts ``beside`` them. A new
+    order stores its request and answer itself. A record of the request is written as well when the
+    order's id does not follow from it: for an id that the channel chose, and for every later
+    action.
 
-    Raises LawBroken for an order that does not conserve its units, HoldClosed, TooMuchAtOnce for
-    more items than a transaction can have. Nothing is written then.
+    Raises LawBroken for an order that does not conserve its units, HoldClosed, PromotionExhausted,
+    TooMuchAtOnce for more items than a transaction can have. Nothing is written then.
     """
     shipped_parts = parcel_parts(before, change.order, now) if before is not None else []
     change = replace(change, order=as_storable(change.order))
     order = change.order
     check(order)
     new = order.version == 0
-    past_parts: list[Part] = []
-    if before is not None and size(order) > MOST_IN_ORDER:
-        shorter, past = split_past(before, order)
-        if past.history or past.fulfillments:
-            past_parts = [past_part(past)]
-            change = replace(change, order=shorter)
+    change, past_parts = _without_past(before, change)
     parts: list[Part] = [
         new_order_part(change, request, answer) if new else changed_order_part(change)
     ]
@@ -111,6 +109,9 @@ def commit(
     if order.contacts != (before.contacts if before else NO_CONTACTS):
         parts.append(contacts_part(order, answer if new else None))
     parts += [*past_parts, *shipped_parts, *document_parts(change.transfers), *beside]
+    benefits_at = len(parts)
+    used = benefits(before, order, now, used_elsewhere or {})
+    parts += [benefit.part for benefit in used]
     effects = sum_effects(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:
         raise TooMuchAtOnce(
@@ -127,10 +128,20 @@ def commit(
         return _other_order(refused[0], request if new else None)
     if hold is not None and hold_at in refused:
         _check_refusing_hold(hold, refused[hold_at], order, now)
+    check_refused(used, {number - benefits_at: item for number, item in refused.items()})
     facts = {
         (effect.location_id, effect.sku): stock.facts_of_item(item) for effect, item in done.short
     }
     return NotWritten(learnt=facts)
+
+
+def _without_past(before: Order | None, change: OrderChange) -> tuple[OrderChange, list[Part]]:
+    """The change of a long order without its closed part, and the item that has it."""
+    if before is not None and size(change.order) > MOST_IN_ORDER:
+        shorter, past = split_past(before, change.order)
+        if past.history or past.fulfillments:
+            return replace(change, order=shorter), [past_part(past)]
+    return change, []
 
 
 def _other_order(stored: Mapping[str, Any] | None, request: Request | None) -> NotWritten:

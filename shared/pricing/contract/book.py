@@ -31,6 +31,7 @@ MOST_DEPTH = 4
 Amount = Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)]
 Cut = Annotated[int, Strict(), Ge(1), Le(MOST_MINOR_UNITS)]
 BasisPoints = Annotated[int, Strict(), Ge(1), Le(WHOLE)]
+Uses = Annotated[int, Strict(), Ge(1), Le(1_000_000_000)]
 Few = Annotated[int, Strict(), Ge(1), Le(1_000)]
 Rate = Annotated[int, Strict(), Ge(0), Le(MILLION)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -323,6 +324,19 @@ class PeopleDocument(Input):
     """Whether it is the shopper's first order."""
 
 
+class LimitsDocument(Input):
+    """How often a promotion may be used. An order uses it once when it takes something off."""
+
+    uses: Uses | None = None
+    """By all orders together."""
+    per_day: Uses | None = None
+    """By the orders of one day; needs a `time_zone`."""
+    per_person: Uses | None = None
+    """By one person; only orders of a known person get it."""
+    budget: Cut | None = None
+    """What it may take off in all, in minor units."""
+
+
 class PromotionDocument(Input):
     """A promotion."""
 
@@ -346,6 +360,10 @@ class PromotionDocument(Input):
     """Whom it is for; default: everybody."""
     when: ConditionDocument | None = None
     """When it applies; default: always."""
+    code: Literal["required", "none"] = "none"
+    """Whether only shoppers who type one of its codes get it."""
+    limits: LimitsDocument | None = None
+    """How often it may be used; default: without limits."""
     group: Id | None = None
     """The group by which other promotions name this one in `stacks_with`."""
     stacks_with: Literal["all", "none"] | Annotated[list[Id], Field(max_length=50)] = "none"
@@ -367,7 +385,9 @@ class PromotionDocument(Input):
     def _days_fit(self) -> Self:
         if self.starts_on and self.ends_on and self.ends_on < self.starts_on:
             raise ValueError("ends_on is before starts_on")
-        if self.time_zone is None and (self.starts_on or self.ends_on or _asks_hours(self.when)):
+        daily = self.limits is not None and self.limits.per_day is not None
+        asks_time = self.starts_on or self.ends_on or daily or _asks_hours(self.when)
+        if self.time_zone is None and asks_time:
             raise ValueError("days and hours need a time_zone")
         return self
 

@@ -8,6 +8,7 @@ from pydantic import Field, Strict, field_validator
 from shared.catalog.model import Buying, Product
 from shared.pricing.model.cart import Cart, CartLine, Person
 from shared.pricing.model.conditions import Reason
+from shared.pricing.model.uses import CodeRefusal, GivenCode
 from shared.web.contract import (
     MOST_MINOR_UNITS,
     Answer,
@@ -23,6 +24,8 @@ from shared.web.contract import (
 )
 
 MOST_LINES = 100
+MOST_CODES = 10
+TypedCode = Annotated[str, Field(min_length=1, max_length=80)]
 MOST_CHARACTERS = 100_000
 """Of a token; a quote of 100 lines with several discounts each has some 10,000."""
 QuoteToken = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
@@ -72,6 +75,8 @@ class PriceQuoteInput(Input):
     """The lines of the cart."""
     ship_to: ShipToInput | None = None
     """Where the goods go: the country of the taxes."""
+    codes: Annotated[list[TypedCode], Field(max_length=MOST_CODES)] = Field(default_factory=list)
+    """The codes that the shopper typed; spaces, dashes and small letters do not matter."""
     method: Literal["ship", "pickup"] | None = None
     """How the goods reach the shopper."""
     shipping: Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)] = 0
@@ -84,9 +89,10 @@ class PriceQuoteInput(Input):
             raise ValueError("a line_id is used twice")
         return lines
 
-    def cart(self) -> Cart:
+    def cart(self, codes: tuple[GivenCode, ...] = ()) -> Cart:
+        """``codes`` are those of the typed codes that are valid."""
         lines = (CartLine(line.line_id, line.sku, line.quantity) for line in self.lines)
-        return Cart(tuple(lines), self.shipping, self.method)
+        return Cart(tuple(lines), self.shipping, self.method, codes)
 
 
 class DiscountOfLine(Answer):
@@ -223,6 +229,17 @@ class GivenAnswer(Answer):
     """Customer groups."""
     first_order: bool | None = None
     """Whether it is the shopper's first order."""
+    codes: list[str] | None = None
+    """The valid codes."""
+
+
+class RefusedCodeAnswer(Answer):
+    """A typed code that is not valid."""
+
+    code: str
+    """The code."""
+    reason: CodeRefusal
+    """Why it is not valid."""
 
 
 class PriceQuoteAnswer(Answer):
@@ -256,6 +273,9 @@ class PriceQuoteAnswer(Answer):
     """At most 20 promotions for products of the cart that were not taken, and why."""
     gifts: list[GiftAnswer]
     """Gifts that may be added to the cart."""
+    refused_codes: list[RefusedCodeAnswer]
+    """Typed codes that are not valid. A valid one without a discount is of a promotion in
+    `not_taken`, or of one that is not about the cart."""
     quote_token: str
     """The quote, compressed and signed, for the order."""
 

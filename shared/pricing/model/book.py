@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from shared.instants import start_of_day
 from shared.pricing.model.cart import Person, Place, PricedLine
 from shared.pricing.model.money import WHOLE
+from shared.pricing.model.uses import NO_LIMITS, Limits
 
 EVERYTHING = "all"
 NOTHING = "none"
@@ -272,6 +274,9 @@ class Promotion:
     locations: frozenset[str] = frozenset()
     people: People | None = None
     when: Condition | None = None
+    code_required: bool = False
+    """Whether only a shopper who types a code of it gets the promotion."""
+    limits: Limits = NO_LIMITS
 
     def stacks(self, other: "Promotion") -> bool:
         """Whether both may touch the same unit: each names the group of the other."""
@@ -284,6 +289,10 @@ class Promotion:
         return (self.starts_at is None or self.starts_at <= at) and (
             self.ends_at is None or at < self.ends_at
         )
+
+    def local_day(self, at: datetime) -> str:
+        """The day of its daily limit, as YYYY-MM-DD."""
+        return at.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
     def is_sold_at(self, place: Place) -> bool:
         return (not self.channels or place.channel in self.channels) and (
@@ -328,6 +337,8 @@ class Promotion:
             if people
             else None,
             when=Condition.from_json(when) if when else None,
+            code_required=document.get("code") == "required",
+            limits=Limits.from_json(document.get("limits") or {}),
         )
 
 

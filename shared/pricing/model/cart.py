@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.pricing.model.uses import GivenCode
+
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
@@ -20,6 +22,8 @@ class Cart:
     lines: tuple[CartLine, ...]
     shipping: int = 0
     method: str | None = None
+    codes: tuple[GivenCode, ...] = ()
+    """The valid codes that the shopper typed."""
 
     def units(self) -> dict[str, int]:
         """Units in the cart by SKU, over all lines."""

@@ -20,10 +20,12 @@ Reason = Literal[
     "shipping",
     "saves_less",
     "not_considered",
+    "exhausted",
 ]
 """Why a promotion was not taken. ``excluded``: a condition of it must not hold, and holds.
 ``shipping``: there is no price of shipping to lower. ``saves_less``: it saves nothing beside the
-promotions that were taken. ``not_considered``: more promotions compete than are tried."""
+promotions that were taken. ``not_considered``: more promotions compete than are tried.
+``exhausted``: it has been used as often as it may be."""
 
 
 @dataclass(frozen=True, slots=True)

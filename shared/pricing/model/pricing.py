@@ -5,7 +5,7 @@ Listings, carts, orders and tills all use it, so that each gets the same answer.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -36,6 +36,7 @@ from shared.pricing.model.quote import (
     ShippingQuote,
 )
 from shared.pricing.model.taxes import taxes_of
+from shared.pricing.model.uses import NO_LIMITS, Limits, Use
 from shared.pricing.model.weighing import bits
 
 MOST_NOT_TAKEN = 20
@@ -61,15 +62,16 @@ def price(
     book: Book,
     products: Mapping[str, Product],
     sellable: Mapping[str, int] | None = None,
+    exhausted: Collection[str] = (),
 ) -> Priced:
     """The quote. ``products`` has every SKU of the cart, all in one currency; ``sellable`` the
-    units that may be sold of the SKUs of ``asks_sellable``. A book in another currency than the
-    cart's has no promotion for it."""
+    units that may be sold of the SKUs of ``asks_sellable``; ``exhausted`` names promotions that
+    have reached a limit. A book in another currency than the cart's has no promotion for it."""
     lines = priced_lines(cart, person, place, at, products)
     currency = products[cart.lines[0].sku].currency
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
-    candidates = _candidates(book, lines, at, currency)
-    matched = _matched(candidates, situation)
+    candidates = _candidates(book, cart, lines, at, currency)
+    matched = _matched(candidates, situation, exhausted)
     combination = combine(Pieces.of(matched.pieces), situation)
     shipping = _shipping(cart.shipping, matched)
     taken = _taken(matched.pieces, combination, shipping)
@@ -87,6 +89,7 @@ def price(
         ),
         by_channel=by_channel,
     )
+    quote = replace(quote, uses=_uses(quote, cart, candidates))
     quote = _with_taxes(quote, book, lines, place)
     not_taken = _not_taken(candidates, matched, taken, combination, shipping)
     return Priced(quote, not_taken, tuple(matched.gifts))
@@ -108,32 +111,79 @@ def priced_lines(
 
 
 def asks_sellable(
-    book: Book, lines: Sequence[PricedLine], place: Place, at: datetime, currency: str
+    book: Book, cart: Cart, lines: Sequence[PricedLine], place: Place, at: datetime, currency: str
 ) -> frozenset[str]:
     """The SKUs of which a promotion for the cart asks what may be sold."""
     return frozenset().union(
         *(
             promotion.asks_sellable()
-            for promotion in _candidates(book, lines, at, currency)
+            for promotion in _candidates(book, cart, lines, at, currency)
             if promotion.is_sold_at(place)
         )
     )
 
 
+def limited(
+    book: Book, cart: Cart, lines: Sequence[PricedLine], place: Place, at: datetime, currency: str
+) -> list[tuple[str, Limits, str]]:
+    """The promotions for the cart that all may use only so often: id, limits and local day."""
+    return [
+        (promotion.promotion_id, promotion.limits, promotion.local_day(at))
+        for promotion in _candidates(book, cart, lines, at, currency)
+        if promotion.limits != NO_LIMITS and promotion.is_sold_at(place)
+    ]
+
+
 def _candidates(
-    book: Book, lines: Sequence[PricedLine], at: datetime, currency: str
+    book: Book, cart: Cart, lines: Sequence[PricedLine], at: datetime, currency: str
 ) -> list[Promotion]:
+    """The promotions about the cart. Nobody is told of a promotion whose code was not typed."""
     if book.currency != currency:
         return []
-    return [promotion for promotion in book.candidates(lines) if promotion.runs(at)]
+    with_code = {code.promotion_id for code in cart.codes}
+    return [
+        promotion
+        for promotion in book.candidates(lines)
+        if promotion.runs(at)
+        and (not promotion.code_required or promotion.promotion_id in with_code)
+    ]
 
 
-def _matched(candidates: Sequence[Promotion], situation: Situation) -> _Matched:
+def _uses(quote: Quote, cart: Cart, candidates: Sequence[Promotion]) -> tuple[Use, ...]:
+    """What an order with the quote uses of the codes and limits of its promotions."""
+    codes = {code.promotion_id: code for code in reversed(cart.codes)}
+    amounts = {row["promotion_id"]: row["amount"] for row in quote.discounts()}
+    uses = []
+    for promotion in candidates:
+        amount = amounts.get(promotion.promotion_id, 0)
+        code = codes.get(promotion.promotion_id) if promotion.code_required else None
+        if amount and (promotion.limits != NO_LIMITS or code is not None):
+            uses.append(
+                Use(
+                    promotion.promotion_id,
+                    amount,
+                    promotion.limits,
+                    promotion.local_day(quote.at) if promotion.limits.per_day else None,
+                    code.code if code else None,
+                    code.uses if code else None,
+                )
+            )
+    return tuple(uses)
+
+
+def _matched(
+    candidates: Sequence[Promotion], situation: Situation, exhausted: Collection[str]
+) -> _Matched:
     matched = _Matched()
     for promotion in candidates:
         if promotion.channels or promotion.asks_sellable():
             matched.by_channel.append(f"promotion:{promotion.promotion_id}")
-        if promotion.is_sold_at(situation.place):
+        if not promotion.is_sold_at(situation.place):
+            continue
+        if promotion.promotion_id in exhausted:
+            if _own_lines(promotion, situation.lines):
+                matched.misses[promotion.promotion_id] = Miss("exhausted")
+        else:
             _match(promotion, situation, matched)
     return matched
 
@@ -269,6 +319,7 @@ def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) 
         tier=person.tier,
         groups=tuple(sorted(person.groups)),
         first_order=person.first_order,
+        codes=tuple(code.code for code in cart.codes),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from shared.instants import rfc3339
 from shared.pricing.model.conditions import Reason
+from shared.pricing.model.uses import Use
 
 ENGINE = 1
 """The rules by which quotes are made; another number means that they may come to other amounts."""
@@ -124,6 +125,7 @@ class Given:
     tier: str | None = None
     groups: tuple[str, ...] = ()
     first_order: bool | None = None
+    codes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return _present(
@@ -135,12 +137,14 @@ class Given:
                 "tier": self.tier,
                 "groups": list(self.groups) or None,
                 "first_order": self.first_order,
+                "codes": list(self.codes) or None,
             }
         )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        return cls(**{**document, "groups": tuple(document.get("groups", ()))})
+        lists = {name: tuple(document.get(name, ())) for name in ("groups", "codes")}
+        return cls(**{**document, **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,8 @@ class Quote:
     tax_included: bool | None = None
     by_channel: tuple[str, ...] = ()
     engine: int = ENGINE
+    uses: tuple[Use, ...] = ()
+    """What an order with this quote uses of codes and limits; in the token alone."""
 
     @property
     def valid_until(self) -> datetime:
@@ -243,6 +249,8 @@ class Quote:
         document = self.to_json()
         kept = {name: value for name, value in document.items() if name not in FOLLOWS}
         content = kept | {"titles": self.titles, "tax_included": self.tax_included}
+        if self.uses:
+            content["uses"] = [use.to_json() for use in self.uses]
         return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
 
     @property
@@ -264,6 +272,7 @@ class Quote:
             tax_included=document["totals"].get("tax_included"),
             by_channel=tuple(document["by_channel"]),
             engine=document["engine"],
+            uses=tuple(map(Use.from_json, document.get("uses", ()))),
         )
 
 

@@ -95,7 +95,7 @@ for _ in range(4):
     [
         ("$.colour", {"colour": "red"}),
         ("$.currency", {"currency": "usd"}),
-        ("$.promotions[0].code", promotion(code="required")),
+        ("$.promotions[0].code", promotion(code="sometimes")),
         ("$.promotions[0].title", promotion(title="")),
         ("$.promotions[0].does", promotion(does=[])),
         ("$.promotions[0]", promotion(starts_on="2026-11-29")),

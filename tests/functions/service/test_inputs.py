@@ -177,6 +177,8 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "provider": "easypost",
         "what_if_id": _what_if(),
         "wave_id": _wave(order["fulfillments"][0]["fulfillment_id"]),
+        "promotion_id": "dairy-10",
+        "code": "TEN",
     }
 
 

@@ -179,8 +179,8 @@ def test_conditions_that_hold() -> None:
     minute = timedelta(minutes=1)
     assert nets(quoted(wanted, rules, person, at=AT + minute, sellable={"A": 3})) == [1000, 3000]
     lines = priced_lines(wanted, person, WEB, AT, FOOD)
-    assert asks_sellable(rules, lines, WEB, AT, "USD") == {"A"}
-    assert asks_sellable(rules, lines[1:], WEB, AT, "USD") == frozenset()
+    assert asks_sellable(rules, wanted, lines, WEB, AT, "USD") == {"A"}
+    assert asks_sellable(rules, wanted, lines[1:], WEB, AT, "USD") == frozenset()
 
 
 def test_shipping_promotions_exclude_only_each_other() -> None:

@@ -1,0 +1,149 @@
+"""Counters of how often promotions and codes were used, table ``pricing``.
+
+    pk LIMIT#<promotion>   sk ALL            {uses, spent}        by all orders
+                           sk DAY#<date>     {uses, spent, ttl}   by those of a local day
+    pk USES#<hash>         sk <promotion>    {uses, spent}        by those of one home profile
+    pk CODE#<code>         sk USES           {uses, spent}        of a code with a limit
+
+A counter is an item of the order's transaction. Its condition is arithmetic on one number, so that
+nothing is read before it is written.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.aws import dynamodb as tables
+from shared.aws.dynamodb import Part
+from shared.aws.expression import Condition, Update
+from shared.aws.settings import table_name
+from shared.errors import CodeExhausted, PromotionExhausted
+from shared.pricing.model.uses import LimitName, Limits, Use
+
+KEPT = timedelta(days=40)
+"""How long the counter of a day is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter of ``use``, and how often it may be used, for how much."""
+
+    use: Use
+    name: LimitName
+    pk: str
+    sk: str
+    uses: int | None = None
+    budget: int | None = None
+
+    def part(self, now: datetime) -> Part:
+        """Counts the use."""
+        update = Update()
+        update.add("uses", 1)
+        update.add("spent", self.use.amount)
+        if self.name == "per_day":
+            update.set("ttl", int((now + KEPT).timestamp()))
+        # A missing counter has counted nothing; the limits are at least 1, the budget at least what
+        # the order takes off (quoting.py).
+        if self.uses is not None:
+            # Holds while the limit has not been reached.
+            update.require("attribute_not_exists(uses) OR uses < {}", self.uses)
+        if self.budget is not None:
+            # Holds while the budget has room for what the order takes off.
+            room = self.budget - self.use.amount
+            update.require("attribute_not_exists(spent) OR spent <= {}", room)
+        return {"Update": update.request(table_name("pricing"), self.pk, self.sk)}
+
+    def returned(self) -> Part:
+        """Takes the use back."""
+        update = Update()
+        update.add("uses", -1)
+        update.add("spent", -self.use.amount)
+        return {"Update": update.request(table_name("pricing"), self.pk, self.sk)}
+
+    def exhausted(self, stored: Mapping[str, Any] | None) -> PromotionExhausted:
+        """The refusal of the order whose use was not counted; ``stored`` is the counter."""
+        limit = self.name
+        if self.uses is None or (stored or {}).get("uses", 0) < self.uses:
+            limit = "budget"
+        use = self.use
+        if use.code is not None:
+            return CodeExhausted(use.promotion_id, limit, use.code)
+        return PromotionExhausted(use.promotion_id, limit)
+
+
+def counters(use: Use, home: str | None) -> list[Counter]:
+    """The counters of a use by the person of the home profile ``home``; None for somebody whom
+    nobody knows, or who was erased."""
+    limits = use.limits
+    found = []
+    if limits.uses is not None or limits.budget is not None:
+        pk = f"LIMIT#{use.promotion_id}"
+        found.append(Counter(use, "uses", pk, "ALL", limits.uses, limits.budget))
+    if limits.per_day is not None and use.day is not None:
+        pk = f"LIMIT#{use.promotion_id}"
+        found.append(Counter(use, "per_day", pk, f"DAY#{use.day}", limits.per_day))
+    if limits.per_person is not None and home is not None:
+        sk = use.promotion_id
+        found.append(Counter(use, "per_person", _of_home(home), sk, limits.per_person))
+    if use.code is not None and use.code_uses is not None:
+        found.append(Counter(use, "code", f"CODE#{use.code}", "USES", use.code_uses))
+    return found
+
+
+def is_kept(counter: Counter, now: datetime) -> bool:
+    """Whether the counter still exists: that of a day is deleted after KEPT."""
+    if counter.name != "per_day" or counter.use.day is None:
+        return True
+    day = datetime.fromisoformat(counter.use.day).replace(tzinfo=now.tzinfo)
+    return now < day + KEPT - timedelta(days=2)
+
+
+def uses_by(homes: Iterable[str], promotion_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+    """How often the promotions were used by the home profiles, by (home, promotion); strongly
+    consistent."""
+    named = tuple(promotion_ids)
+    keys = {
+        (home, promotion_id): tables.Key(table_name("pricing"), _of_home(home), promotion_id)
+        for home in homes
+        for promotion_id in named
+    }
+    rows = tables.get_many(keys.values(), consistent=True)
+    return {name: rows[key]["uses"] if key in rows else 0 for name, key in keys.items()}
+
+
+def unchanged_part(home: str, promotion_id: str, uses: int) -> Part:
+    """Checks that the uses by another home profile of the person are still those that were read."""
+    condition = Condition()
+    if uses:
+        condition.require("uses = {}", uses)
+    else:
+        condition.require("attribute_not_exists(uses) OR uses = {}", 0)
+    where = {"TableName": table_name("pricing"), "Key": tables.key(_of_home(home), promotion_id)}
+    return {"ConditionCheck": {**where, **condition.arguments()}}
+
+
+def _of_home(home: str) -> str:
+    """A home profile in a key: a hash, so that nothing of an erased person remains."""
+    return f"USES#{hashlib.sha256(home.encode()).hexdigest()[:32]}"
+
+
+def remaining(limited: Sequence[tuple[str, Limits, str]]) -> dict[str, int | None]:
+    """What may still be used of the promotions, of (id, limits, local day) each: 0 where a limit
+    has been reached, else what remains of the budget, None without one. Eventually consistent: the
+    order's transaction decides."""
+    keys = {}
+    for promotion_id, limits, day in limited:
+        for counter in counters(Use(promotion_id, 0, limits, day), None):
+            keys[tables.Key(table_name("pricing"), counter.pk, counter.sk)] = counter
+    rows = tables.get_many(keys)
+    left: dict[str, int | None] = {}
+    for key, counter in keys.items():
+        row = rows.get(key) or {"uses": 0, "spent": 0}
+        promotion_id = counter.use.promotion_id
+        if counter.uses is not None and row["uses"] >= counter.uses:
+            left[promotion_id] = 0
+        elif counter.budget is not None and left.get(promotion_id) != 0:
+            left[promotion_id] = max(0, counter.budget - row["spent"])
+    return left

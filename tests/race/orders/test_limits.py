@@ -1,0 +1,115 @@
+"""32 buyers at once on DynamoDB Local: a limit of a promotion holds in every race, each use is
+counted once, and nothing of a refused order is written (law 4)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from shared.errors import CodeExhausted, PromotionExhausted, Refusal
+from shared.orders import buyers, changing, model, placing
+from shared.orders.model import Buyer, Order
+from shared.orders.model.quoted import Discount, OrderQuote
+from shared.pricing.model.quote import ENGINE
+from shared.pricing.model.uses import Limits, Use
+from tests.support import shop
+from tests.support.buyers import answer, at_once
+from tests.support.shop import NOW, order, request
+
+pytestmark = pytest.mark.race
+BUYERS = 32
+
+
+def quoted(name: str, use: Use) -> Order:
+    """An order of one unit with what a promotion takes off."""
+    draft = order(name, shop.line("1", "A", 1))
+    (line,) = draft.lines
+    line = replace(line, discounts=(Discount(use.promotion_id, use.amount),))
+    kept = OrderQuote(NOW, 1, ENGINE, "d", uses=(use,))
+    return replace(draft, lines=(line,), quote=kept, payments=())
+
+
+def buy(name: str, use: Use, buyer: Buyer | None = None) -> str:
+    draft = quoted(name, use)
+    person = buyer or Buyer()
+    return placing.place(
+        draft, request(name, draft.order_id), "web", NOW, answer, lambda: (person, [], ())
+    )
+
+
+def counters() -> dict[str, tuple[int, int]]:
+    return {
+        f"{row['pk']} {row['sk']}": (row["uses"], row["spent"])
+        for row in shop.items("pricing")
+        if "spent" in row
+    }
+
+
+def sold() -> int:
+    return sum(row["sk"] == "ORDER" for row in shop.items("orders"))
+
+
+@pytest.fixture(autouse=True)
+def stocked(local_tables: None) -> None:
+    shop.stocked({"A": {"denver": 40, "depot": 40}})
+
+
+@pytest.mark.parametrize(
+    ("use", "winners", "key"),
+    [
+        (Use("p", 100, code="C", code_uses=1), 1, "CODE#C USES"),
+        (Use("p", 100, Limits(uses=5)), 5, "LIMIT#p ALL"),
+        (Use("p", 100, Limits(per_day=3), "2026-11-20"), 3, "LIMIT#p DAY#2026-11-20"),
+        (Use("p", 100, Limits(budget=799)), 7, "LIMIT#p ALL"),
+    ],
+    ids=["the last use of a code", "uses", "a day", "the last of a budget"],
+)
+def test_a_limit_holds_for_buyers_at_once(use: Use, winners: int, key: str) -> None:
+    """vendure#4660, medusa#13760, magento2#19545: more orders than the limit."""
+    done = at_once([partial(buy, f"o{n}", use) for n in range(BUYERS)])
+    refused = [one for one in done if isinstance(one, Refusal)]
+    kind = CodeExhausted if use.code else PromotionExhausted
+    assert all(isinstance(one, kind) for one in refused)
+    assert len(done) - len(refused) == winners == sold()
+    assert counters() == {key: (winners, 100 * winners)}
+    shop.laws()
+
+
+def test_a_person_with_two_profiles_has_one_limit(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """Each profile has its counter; an order checks that the others are as it has read them."""
+    environment.setattr(buyers, "profile_ids_of", lambda _: frozenset({"p-1", "p-2"}))
+    use = Use("p", 100, Limits(per_person=3))
+    done = at_once(
+        [partial(buy, f"o{n}", use, Buyer("p-1", f"p-{1 + n % 2}")) for n in range(BUYERS)]
+    )
+    refused = [one for one in done if isinstance(one, Refusal)]
+    assert all(isinstance(one, PromotionExhausted) for one in refused)
+    assert len(done) - len(refused) == 3 == sold()
+    assert sum(uses for uses, _ in counters().values()) == 3
+
+
+def test_uses_that_come_back_are_used_again_and_none_twice() -> None:
+    """Cancellations give uses back while others buy."""
+    use = Use("p", 100, Limits(uses=8))
+    for number in range(8):
+        buy(f"first{number}", use)
+
+    def cancel(number: int) -> None:
+        changing.change(
+            f"first{number}",
+            lambda stored: model.cancel(stored, None, "no", NOW, "web"),
+            NOW,
+        )
+
+    acts: list[Callable[[], object]] = [partial(cancel, n) for n in range(8)]
+    acts += [partial(buy, f"o{n}", use) for n in range(BUYERS - 8)]
+    at_once(acts)
+    alive = sum(
+        row["lines"][0]["cancelled"] == 0 for row in shop.items("orders") if row["sk"] == "ORDER"
+    )
+    assert counters() == {"LIMIT#p ALL": (alive, 100 * alive)}
+    assert alive <= 8
+    shop.laws()
