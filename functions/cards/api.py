@@ -173,7 +173,7 @@ def load_card(card_id: CardPath, body: LoadCard) -> Response[Any]:
     description="The card pays from now on.",
     responses=answered_with(HTTPStatus.OK, "The card.", CardAnswer),
 )
-def activate_card(card_id: CardPath, body: NoDetails) -> Response[Any]:
+def activate_card(card_id: CardPath, body: NoDetails | None = None) -> Response[Any]:
     now = now_in_milliseconds()
 
     def activated(card: Card) -> Card:
@@ -209,7 +209,7 @@ def block_card(card_id: CardPath, body: BlockCard) -> Response[Any]:
     "A sold card that came back stays blocked.",
     responses=answered_with(HTTPStatus.OK, "The card.", CardAnswer),
 )
-def unblock_card(card_id: CardPath, body: NoDetails) -> Response[Any]:
+def unblock_card(card_id: CardPath, body: NoDetails | None = None) -> Response[Any]:
     now = now_in_milliseconds()
 
     def unblocked(card: Card) -> Card:
