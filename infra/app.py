@@ -10,6 +10,7 @@ from infra.stacks.access import Access
 from infra.stacks.alerts import Alerts
 from infra.stacks.api import Api
 from infra.stacks.availability import Availability
+from infra.stacks.cards import Cards
 from infra.stacks.customers import Customers
 from infra.stacks.data import Data
 from infra.stacks.events import Events
@@ -48,6 +49,7 @@ def build(app: App) -> None:
         app, named("Availability"), platform, data=data, events=events, env=where
     )
     pricing = Pricing(app, named("Pricing"), platform, data=data, env=where)
+    cards = Cards(app, named("Cards"), platform, data=data, events=events, env=where)
     customers = Customers(app, named("Customers"), platform, data=data, events=events, env=where)
     orders = Orders(
         app,
@@ -73,6 +75,7 @@ def build(app: App) -> None:
             "routing": reference.routing,
             "service": reference.service,
             "pricing": pricing.api,
+            "cards": cards.api,
             "stock": stock.api,
             "availability.query": availability.query,
             "orders": orders.api,

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from infra.openapi import VERSION, join_lines
 from shared.availability.contract.answers import AvailabilityChanged
+from shared.cards.contract import events as cards
 from shared.customers.contract import events as customers
 from shared.customers.contract.statements import ObservedEvent
 from shared.orders.contract import events as orders
@@ -68,6 +69,8 @@ SENT: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
     **transfers.TRANSFER_EVENTS,
     **customers.EVENTS,
+    **cards.EVENTS,
+    **cards.DRIFTS,
     "availability.changed": (
         AvailabilityChanged,
         "The availability status of a SKU has changed for a channel, in total or at a location.",
@@ -188,7 +191,7 @@ ENVELOPE = {
         "type": {"type": "string", "description": "The type of the event."},
         "subject": {
             "type": "string",
-            "description": "The id of the order, transfer, SKU or profile.",
+            "description": "The id of the order, transfer, SKU, profile or card.",
         },
         "time": {
             "type": "string",

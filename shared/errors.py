@@ -25,9 +25,13 @@
     │   ├── CarrierRefused     409  carrier_refused          carrier
     │   ├── PromiseChanged     409  promise_changed          option
     │   ├── QuoteExpired       409  quote_expired
+    │   ├── CardShort          409  card_short               available, currency, suffix
+    │   ├── CardNotUsable      409  card_not_usable          reason, for some callers
+    │   ├── CardSpent          409  card_spent               balance, amount, currency, suffix
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
+    ├── TooManyTries           429  too_many_tries           answered with Retry-After
     └── Busy                   503  busy                     answered with Retry-After
         ├── Throttled          503  busy
         └── CarrierUnavailable 503  carrier_unavailable
@@ -274,6 +278,58 @@ class QuoteExpired(Conflict):
     code = "quote_expired"
 
 
+class CardShort(Conflict):
+    """There is less on the gift card or store credit than the amount; ``available`` is what can be
+    spent, ``suffix`` the last characters of its code."""
+
+    code = "card_short"
+
+    def __init__(self, available: int, currency: str, suffix: str) -> None:
+        super().__init__(
+            f"the card that ends in {suffix} has {available} (minor units) left to spend",
+            available=available,
+            currency=currency,
+            suffix=suffix,
+        )
+
+
+class CardNotUsable(Conflict):
+    """The card cannot be used: the answer is the same whatever the ``reason``, so that nobody
+    learns which codes exist. ``with_reason`` is for callers who may know it.
+
+    ``failures`` are the failed look-ups of the client in this quarter of an hour, 0 when the
+    refusal was no look-up."""
+
+    code = "card_not_usable"
+
+    def __init__(self, reason: str, failures: int = 0) -> None:
+        super().__init__("this card cannot be used")
+        self.reason = reason
+        self.failures = failures
+
+    def with_reason(self) -> "CardNotUsable":
+        """The same refusal with the reason in its answer."""
+        shown = CardNotUsable(self.reason, self.failures)
+        shown.data["reason"] = self.reason
+        return shown
+
+
+class CardSpent(Conflict):
+    """A sold gift card cannot be taken back, because a part of it was spent or more was loaded."""
+
+    code = "card_spent"
+
+    def __init__(self, balance: int, amount: int, currency: str, suffix: str) -> None:
+        super().__init__(
+            f"the card that ends in {suffix} was sold with {amount} and has {balance} (minor units)"
+            " now: only an unused card can be taken back",
+            balance=balance,
+            amount=amount,
+            currency=currency,
+            suffix=suffix,
+        )
+
+
 class NotTried(Conflict):
     """A policy with guard-rails has no what-if result to check them against."""
 
@@ -291,6 +347,19 @@ class VersionMismatch(Refusal):
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "version_mismatch"
+
+
+class TooManyTries(Refusal):
+    """Too many failed attempts; trying again is possible after ``retry_after_seconds``."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_tries"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"too many failed attempts: try again in {seconds} seconds",
+            retry_after_seconds=seconds,
+        )
 
 
 class Busy(Refusal):

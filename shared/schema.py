@@ -50,6 +50,7 @@ STOCK = Table(
 )
 AVAILABILITY = Table("availability", stream=True)
 PRICING = Table("pricing", ttl="ttl")
+CARDS = Table("cards", stream=True, ttl="ttl")
 ORDERS = Table(
     "orders",
     indexes=(
@@ -73,7 +74,18 @@ CUSTOMERS = Table(
 
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
-TABLES = (CONFIG, CATALOG, PRICING, STOCK, AVAILABILITY, ORDERS, SEARCH, CUSTOMERS, WEBHOOKS)
+TABLES = (
+    CONFIG,
+    CATALOG,
+    PRICING,
+    CARDS,
+    STOCK,
+    AVAILABILITY,
+    ORDERS,
+    SEARCH,
+    CUSTOMERS,
+    WEBHOOKS,
+)
 
 
 def definition(table: Table) -> dict[str, object]:

@@ -17,7 +17,14 @@ def trusted(*sources: str) -> tuple[str, ...]:
 
 READS = ("locations:read", "catalog:read", "availability:read", "prices:read", "orders:read")
 HEARS = ("webhooks:read", "webhooks:write")
-SELLS = (*READS, "stock:read", "orders:write", "customers:read", "customers:write")
+SELLS = (
+    *READS,
+    "stock:read",
+    "orders:write",
+    "customers:read",
+    "customers:write",
+    "cards:read",
+)
 WORKS = (
     "fulfillments:read",
     "fulfillments:write",
@@ -34,6 +41,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
         *SELLS,
         *WORKS,
         "customers:manage",
+        "cards:write",
         "channel:all",
         *trusted("associate", "pos", "kiosk"),
     ),

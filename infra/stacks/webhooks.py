@@ -16,7 +16,7 @@ from shared import schema
 
 FAN_OUT_SECONDS = 30
 DELIVER_SECONDS = 30
-SOURCES = ("norain/availability", "norain/orders", "norain/customers")
+SOURCES = ("norain/availability", "norain/orders", "norain/customers", "norain/cards")
 
 
 class Webhooks(Stack):

@@ -178,6 +178,25 @@ def add(table: str, pk: str, sk: str, ttl: int) -> int:
     return int(from_item(answer["Attributes"])["units"])
 
 
+def add_below(table: str, pk: str, sk: str, most: int) -> int | None:
+    """Adds one to ``units`` of an item, which is created when missing, while they are fewer than
+    ``most``; returns the new number, or None when they are not."""
+    try:
+        answer = dynamodb().update_item(
+            TableName=table,
+            Key=key(pk, sk),
+            UpdateExpression="ADD units :one",
+            ConditionExpression="attribute_not_exists(units) OR units < :most",
+            ExpressionAttributeValues=to_item({":one": 1, ":most": most}),
+            ReturnValues="UPDATED_NEW",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return None
+        raise
+    return int(from_item(answer["Attributes"])["units"])
+
+
 def put_many(table: str, items: Sequence[Item]) -> None:
     """Puts typed items over existing ones, 25 per call; their keys must differ.
 

@@ -42,6 +42,8 @@ SCOPES = {
     "customers:erase": "erase customers",
     "customers:export": "export everything that is kept on a customer",
     "prices:read": "read prices, price carts",
+    "cards:read": "look up gift cards and store credit by their codes",
+    "cards:write": "issue and change gift cards and store credit, read them by id",
     "promotions:read": "read drafts of promotions",
     "promotions:write": "change promotions and tax rates",
     "policy:read": "read routing policies, and the costs in decisions",

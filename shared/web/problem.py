@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import Busy, InvalidRequest, Refusal
+from shared.errors import Busy, InvalidRequest, Refusal, TooManyTries
 
 if TYPE_CHECKING:  # not loaded by routes that work without pydantic
     from pydantic import ValidationError
@@ -22,6 +22,8 @@ def headers(refusal: Refusal | None) -> dict[str, str]:
     named = {"Content-Type": MEDIA_TYPE}
     if isinstance(refusal, Busy):
         named["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(refusal, TooManyTries):
+        named["Retry-After"] = str(refusal.data["retry_after_seconds"])
     return named
 
 

@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "NORAIN_STAGE": "test",
     "NORAIN_IDENTITY_KEY": "a key for tests",
     "NORAIN_QUOTE_KEY": "a key for tests",
+    "NORAIN_CARD_KEY": "a key for tests",
     "NORAIN_CARRIER": "local",
     "NORAIN_CARRIER_KEYS": '{"api_key": "", "webhook_secret": "a secret for tests"}',
     "NORAIN_LABELS": "labels",

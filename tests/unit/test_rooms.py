@@ -16,7 +16,7 @@ README = Path(__file__).resolve().parent.parent.parent / "shared" / "README.md"
 FLOORS = (
     "webhooks",
     "orders",
-    "customers pricing routing",
+    "cards customers pricing routing",
     "availability",
     "carriers stock",
     "catalog locations",
