@@ -59,6 +59,7 @@ def build(app: App) -> None:
         events=events,
         identity_key=customers.identity_key,
         quote_key=pricing.quote_key,
+        cards=cards,
         env=where,
     )
     webhooks = Webhooks(

@@ -12,6 +12,7 @@ from infra.helpers import with_helpers
 from infra.platform import Platform
 from infra.queue import Queue
 from infra.schedule import Schedule
+from infra.stacks.cards import Cards
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stream import StreamSubscription
@@ -43,6 +44,7 @@ class Orders(Stack):
         events: Events,
         identity_key: secretsmanager.Secret,
         quote_key: secretsmanager.Secret,
+        cards: Cards,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
@@ -100,9 +102,12 @@ class Orders(Stack):
                 function, schema.STOCK, *READ, *WRITE, *DELETE
             )  # a sale may merge the slots of a position
             data.let(function, schema.PRICING, "dynamodb:UpdateItem")  # codes and limits
+            data.let(function, schema.CARDS, "dynamodb:UpdateItem")  # what cards pay and get back
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
+        data.let(self.api, schema.CARDS, *READ, *WRITE)
+        cards.let_hash(self.api)
         # The uses of a person's other profiles.
         data.let(self.api, schema.PRICING, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if

@@ -12,6 +12,7 @@ from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
 from shared.orders.store import PlacementInputs, StoredAnswer
+from shared.orders.store.benefits import Known
 from shared.pricing.tokens import check_valid
 from shared.routing.model.decision import Decision
 from shared.routing.model.route import route
@@ -26,6 +27,8 @@ OutOfStock as soon as no stock remains."""
 BuyerLookup = Callable[[], tuple[Buyer, list[Part], tuple[str, ...]]]
 """Finds the buyer, the conditions under which the order may be stored for that person, and the keys
 of the person's contacts (searching.contact_keys)."""
+Pay = Callable[[Order], tuple[Order, dict[str, str]]]
+"""Adds the payments of an order with cards, and returns the hashes of their PINs (tenders.py)."""
 AnswerOf = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
 
@@ -37,6 +40,7 @@ def place(
     now: datetime,
     answer: AnswerOf,
     buyer: BuyerLookup = lambda: (Buyer(), [], ()),
+    pay: Pay = lambda draft: (draft, {}),
 ) -> str:
     """Place ``draft`` (its lines not open yet) once and return the answer; a replay gets the first
     answer, without a look-up of the buyer.
@@ -52,7 +56,7 @@ def place(
     if (earlier := _earlier_answer(gathered.lookup, request)) is not None:
         return earlier
     try:
-        return _place_new(draft, gathered, request, actor, now, answer, buyer)
+        return _place_new(draft, gathered, request, actor, now, answer, buyer, pay)
     except (OutOfStock, HoldClosed):
         # The first read is eventually consistent: the same request may have succeeded before it.
         lookup = store.look_up(draft.order_id, request)
@@ -69,9 +73,11 @@ def _place_new(
     now: datetime,
     answer: AnswerOf,
     buyer: BuyerLookup,
+    pay: Pay,
 ) -> str:
     if draft.quote is not None:
         check_valid(draft.quote.at, draft.quote.engine, now)
+    draft, pin_hashes = pay(draft)
     person, conditions, keys = buyer()
     elsewhere, checks = buyers.uses_elsewhere(draft, person)
     supply = supply_for(draft, gathered, now)
@@ -97,7 +103,7 @@ def _place_new(
             answer=text,
             hold=hold,
             beside=[*conditions, *checks],
-            used_elsewhere=elsewhere,
+            known=Known(elsewhere, pin_hashes),
         )
         if refused is None:
             return text

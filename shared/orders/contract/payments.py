@@ -4,12 +4,25 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from shared.errors import invalid
+from shared.cards.contract.cards import Code, Pin
+from shared.cards.model.card import Card
+from shared.errors import CardShort, invalid
 from shared.orders.model import Order, Payment, PaymentStatus, Report, ReportKind, Tender, Totals
 from shared.orders.model.payments import captured
 from shared.web.contract import Answer, Currency, Id, Input, Instant, InstantInput, Money, Price
 
 Reference = Annotated[str, StringConstraints(max_length=200)]
+
+
+class CardTenderInput(Input):
+    """A gift card or store credit that NoRain has issued."""
+
+    code: Code
+    """The code of the card."""
+    pin: Pin | None = None
+    """The PIN of a card that has one."""
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Whoever tries the code, such as a session or a shopper: failures are counted by it."""
 
 
 class PaymentInput(Input):
@@ -27,6 +40,37 @@ class PaymentInput(Input):
     """The payment provider's reference."""
     expires_at: InstantInput | None = None
     """When the authorization runs out."""
+    card: CardTenderInput | None = None
+    """The gift card or store credit that pays, in the transaction of the order; default amount:
+    what is on it, as far as the order needs it."""
+
+    @model_validator(mode="after")
+    def _of_card(self) -> Self:
+        if self.card is not None:
+            if self.status != "paid" or self.tender not in {"card", "gift_card"}:
+                raise ValueError("a card pays at once: status is paid, tender gift_card")
+            if self.reference is not None or self.expires_at is not None:
+                raise ValueError("a payment with a card has no reference and no expires_at")
+        return self
+
+    def card_payment(self, number: int, missing: int, card: Card, path: str) -> Payment:
+        """The payment with ``card`` of as much as the order needs, or ``amount``.
+
+        Raises CardShort when the card has less than ``amount``, or nothing; InvalidRequest for more
+        than the order needs.
+        """
+        amount = min(card.available, missing) if self.amount is None else self.amount.amount
+        if amount > missing or not missing:
+            raise invalid(f"{path}.amount", f"the order needs {missing} of this payment")
+        if amount > card.available or not amount:
+            raise CardShort(card.available, card.currency, card.suffix)
+        payment = Payment(
+            self.payment_id or str(number),
+            tender="gift_card",
+            card_id=card.card_id,
+            card_suffix=card.suffix,
+        )
+        return captured(payment, amount)
 
     def payment(self, number: int, missing: int) -> Payment:
         """The payment of ``missing`` minor units unless ``amount`` says otherwise."""
@@ -136,6 +180,8 @@ class PaymentAnswer(Answer):
     """The id of the payment in the order."""
     tender: Tender
     """How the shopper pays."""
+    card_suffix: str | None = None
+    """The last characters of the code of a card that NoRain has issued."""
     status: PaymentStatus
     """State of the payment."""
     reference: str | None = None
@@ -198,6 +244,7 @@ def payment_answer(payment: Payment, currency: str) -> PaymentAnswer:
     return PaymentAnswer(
         payment_id=payment.payment_id,
         tender=payment.tender,
+        card_suffix=payment.card_suffix,
         status=payment.status,
         reference=payment.reference,
         authorized=money(payment.authorized),

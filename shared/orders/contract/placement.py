@@ -1,20 +1,21 @@
 """Requests of new orders."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from shared.cards.model.card import Card
 from shared.customers.contract.statements import CustomerIdentity
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, invalid
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, Ordered, Words
 from shared.orders.contract.contacts import AddressInput, CollectorInput, ShipTo, contacts
 from shared.orders.contract.pauses import PauseInput
-from shared.orders.contract.payments import PaymentInput
+from shared.orders.contract.payments import CardTenderInput, PaymentInput
 from shared.orders.contract.quoted import order_quote, quoted_line
 from shared.orders.model import Line, Method, Order, SubstitutionConsent, missing
 from shared.orders.model.pausing import MOST_PAUSES
@@ -217,13 +218,33 @@ class OrderInput(Input):
         )
         if quote is not None:
             draft = replace(draft, **order_quote(quote))
-        for number, tendered in enumerate(self._tendered(), 1):
-            payment = tendered.payment(number, missing(draft))
+        return draft if self.cards() else self.paid(draft, {})
+
+    def cards(self) -> dict[str, CardTenderInput]:
+        """The cards that pay, by the JSON path of their payments."""
+        return {path: one.card for path, one in self._tendered().items() if one.card is not None}
+
+    def paid(self, draft: Order, cards: Mapping[str, Card]) -> Order:
+        """``draft`` with its payments; ``cards`` are those of ``self.cards()``.
+
+        Raises CardShort, InvalidRequest for a card that pays twice, or for an amount that the order
+        does not need.
+        """
+        if len({card.card_id for card in cards.values()}) < len(cards):
+            raise invalid("$.payments", "a card pays once: add its amounts up")
+        for number, (path, tendered) in enumerate(self._tendered().items(), 1):
+            if (card := cards.get(path)) is not None:
+                payment = tendered.card_payment(number, missing(draft), card, path)
+            else:
+                payment = tendered.payment(number, missing(draft))
             draft = replace(draft, payments=(*draft.payments, payment))
         return draft
 
-    def _tendered(self) -> list[PaymentInput]:
-        return self.payments or ([self.payment] if self.payment else [])
+    def _tendered(self) -> dict[str, PaymentInput]:
+        """The payments by their JSON paths."""
+        if self.payment is not None:
+            return {"$.payment": self.payment}
+        return {f"$.payments[{at}]": payment for at, payment in enumerate(self.payments or ())}
 
     def _lines(self, quote: Quote | None) -> Iterator[Line]:
         if quote is None:

@@ -75,12 +75,25 @@ def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | N
         amount = payment.kept - share
         if amount <= 0:
             continue
+        if payment.card_id is not None:
+            order = _refunded_to_card(order, payment, amount, now)
+            continue
         order = with_payment(order, replace(payment, refund_due=payment.refund_due + amount))
         detail = {**_of_payment(order, payment, amount), "reason": reason}
         if exchange_order_id is not None:
             detail["exchange_order_id"] = exchange_order_id
         order = with_entry(order, now, "refund.due", "norain", detail)
     return order
+
+
+def _refunded_to_card(order: Order, payment: Payment, amount: int, now: datetime) -> Order:
+    """The order with the amount booked on the card, in the transaction of the order."""
+    back = replace(
+        payment, refund_due=payment.refund_due + amount, refunded=payment.refunded + amount
+    )
+    of = {"payment_id": payment.payment_id, "tender": payment.tender}
+    detail = {**of, "amount": _money(order, amount)}
+    return with_entry(with_payment(order, back), now, "payment.refunded", "norain", detail)
 
 
 def _capture(order: Order, now: datetime) -> Order:

@@ -53,6 +53,11 @@ def report(
     a void of what was captured, or more than MOST_PAYMENTS.
     """
     before = _payment_of(order, reported)
+    if before.card_id is not None:
+        raise Conflict(
+            f"payment {before.payment_id} is a card of NoRain: what is due back is booked on it",
+            payment_id=before.payment_id,
+        )
     payment = replace(
         before,
         reference=reported.reference or before.reference,
@@ -135,11 +140,12 @@ def _payment_of(order: Order, reported: Report) -> Payment:
         if payment.payment_id == reported.payment_id:
             return payment
     if reported.payment_id is None:
-        for payment in order.payments:
+        elsewhere = [payment for payment in order.payments if payment.card_id is None]
+        for payment in elsewhere:
             if _fits(payment, reported):
                 return payment
-        if len(order.payments) == 1 and not opens:
-            return order.payments[0]
+        if len(elsewhere) == 1 and not opens:
+            return elsewhere[0]
     if not opens:
         ids = [payment.payment_id for payment in order.payments]
         raise Conflict(

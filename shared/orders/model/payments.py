@@ -52,6 +52,11 @@ class Payment:
     expires_at: datetime | None = None
     warned: bool = False
     ended: Ended | None = None
+    card_id: str | None = None
+    """The gift card or store credit of NoRain (shared/cards) that pays: what is due back is booked
+    on it with the order, and nobody reports it."""
+    card_suffix: str | None = None
+    """The last characters of its code, for people."""
 
     @property
     def capturable(self) -> int:

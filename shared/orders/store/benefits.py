@@ -1,12 +1,15 @@
-"""What an order uses of codes and limits, as parts of its transaction."""
+"""What an order uses of codes, limits and cards, as parts of its transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shared.aws.dynamodb import Part
-from shared.errors import Refusal
+from shared.cards.model.card import Cause, Spend
+from shared.cards.store.parts import explain_refusal, refund_part, spend_part
+from shared.errors import Busy, CardNotUsable, Refusal
 from shared.orders.model import Order
 from shared.orders.model.used import home_of, uses_of
 from shared.pricing.store.uses import Counter, counters, is_kept
@@ -21,24 +24,70 @@ class Benefit:
     refusal: Callable[[Mapping[str, Any] | None], Refusal]
 
 
-def benefits(
-    before: Order | None, order: Order, now: datetime, used_elsewhere: Mapping[str, int]
-) -> list[Benefit]:
-    """Counts the uses of a new order, and takes back those that it has no longer.
-    ``used_elsewhere``: by promotion the uses by other home profiles of the same person."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a new order beside its document. ``used_elsewhere``: by promotion the uses
+    by other home profiles of the same person. ``pin_hashes``: of right PINs, by card."""
+
+    used_elsewhere: Mapping[str, int] = field(default_factory=dict)
+    pin_hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_KNOWN = Known()
+
+
+def benefits(before: Order | None, order: Order, now: datetime, known: Known) -> list[Benefit]:
+    """The uses and card amounts of a new order; what an order gives back of them."""
+    return [*_uses(before, order, now, known), *_card_amounts(before, order, now, known)]
+
+
+def _uses(before: Order | None, order: Order, now: datetime, known: Known) -> Iterator[Benefit]:
     old, new = uses_of(before), uses_of(order)
     home = home_of(order)
-    found = []
     for use in new:
         if use not in old:
             for counter in counters(use, home):
-                counted = _of_person(counter, used_elsewhere)
-                found.append(Benefit(counted.part(now), counted.exhausted))
+                counted = _of_person(counter, known.used_elsewhere)
+                yield Benefit(counted.part(now), counted.exhausted)
     for use in old:
         if use not in new:
-            returned = (counter for counter in counters(use, home) if is_kept(counter, now))
-            found += [Benefit(counter.returned(), counter.exhausted) for counter in returned]
-    return found
+            for counter in counters(use, home):
+                if is_kept(counter, now):
+                    yield Benefit(counter.returned(), counter.exhausted)
+
+
+def _card_amounts(
+    before: Order | None, order: Order, now: datetime, known: Known
+) -> Iterator[Benefit]:
+    """What is taken from cards and given back to them, one part for each card."""
+    cause = Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
+    kept = {payment.payment_id: payment for payment in before.payments} if before else {}
+    currency = order.lines[0].currency
+    for payment in order.payments:
+        if payment.card_id is None:
+            continue
+        earlier = kept.get(payment.payment_id)
+        taken = payment.captured - (earlier.captured if earlier else 0)
+        returned = payment.refunded - (earlier.refunded if earlier else 0)
+        if taken > returned:
+            pin_hash = known.pin_hashes.get(payment.card_id)
+            spend = Spend(payment.card_id, taken - returned, currency, pin_hash)
+            part = spend_part(spend, replace(cause, type="order.placed"), now)
+            yield Benefit(part, partial(_card_refusal, spend, now))
+        elif returned > taken:
+            yield Benefit(refund_part(payment.card_id, returned - taken, cause, now), _no_such_card)
+
+
+def _card_refusal(spend: Spend, now: datetime, stored: Mapping[str, Any] | None) -> Refusal:
+    try:
+        explain_refusal(stored, spend, now)
+    except Refusal as refusal:
+        return refusal
+    return Busy("the card is being used by somebody else; trying again is safe")
+
+
+def _no_such_card(_: Mapping[str, Any] | None) -> Refusal:
+    return CardNotUsable("unknown")
 
 
 def check_refused(used: Sequence[Benefit], refused: Mapping[int, Mapping[str, Any] | None]) -> None:

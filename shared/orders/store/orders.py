@@ -16,7 +16,7 @@ from shared.orders.model import (
     split_past,
 )
 from shared.orders.model.erased import as_storable
-from shared.orders.store.benefits import benefits, check_refused
+from shared.orders.store.benefits import NOTHING_KNOWN, Known, benefits, check_refused
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts
 from shared.orders.store.documents import (
@@ -71,16 +71,16 @@ def commit(
     hold: Hold | None = None,
     before: Order | None = None,
     beside: Sequence[Part] = (),
-    used_elsewhere: Mapping[str, int] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> NotWritten | None:
     """Write the change in one transaction; None when it was written, else the reason.
 
     The transaction has the order, its stock positions, the claims that differ from ``before``, long
     decisions, the past of a long order, shipped parcels by tracking number, the transfers of the
-    change, the codes and limits that it uses (benefits.py), and the parts ``beside`` them. A new
-    order stores its request and answer itself. A record of the request is written as well when the
-    order's id does not follow from it: for an id that the channel chose, and for every later
-    action.
+    change, the codes, limits and cards that it uses (benefits.py), and the parts ``beside`` them.
+    A new order stores its request and answer itself. A record of the request is written as well
+    when the order's id does not follow from it: for an id that the channel chose, and for every
+    later action.
 
     Raises LawBroken for an order that does not conserve its units, HoldClosed, PromotionExhausted,
     TooMuchAtOnce for more items than a transaction can have. Nothing is written then.
@@ -110,7 +110,7 @@ def commit(
         parts.append(contacts_part(order, answer if new else None))
     parts += [*past_parts, *shipped_parts, *document_parts(change.transfers), *beside]
     benefits_at = len(parts)
-    used = benefits(before, order, now, used_elsewhere or {})
+    used = benefits(before, order, now, known)
     parts += [benefit.part for benefit in used]
     effects = sum_effects(change.effects)
     if len(parts) + len(effects) > tables.WRITE_PARTS:

@@ -1,0 +1,112 @@
+"""Orders that gift cards and store credit pay: in the transaction of the order, and back to it."""
+
+from typing import Any
+
+import pytest
+
+from shared.cards import store as cards
+from tests.functions.orders.test_orders_api import call, placed
+from tests.functions.orders.test_quoted import BOOK, ordered, publish, quoted
+from tests.support import shop
+from tests.support.cards import issued
+from tests.support.requests import paths
+
+Body = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def stocked(fake_tables: None, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NORAIN_CARD_KEY", "a key for tests of cards")
+    shop.stocked({"A": {"denver": 90}, "B": {"denver": 30}})
+    publish(BOOK)
+
+
+def tender(code: str, amount: int | None = None, **more: Any) -> Body:
+    price = {"amount": {"amount": amount, "currency": "USD"}} if amount is not None else {}
+    card = {"code": code, "subject": "session-1", **more}
+    return {"status": "paid", "tender": "gift_card", "card": card, **price}
+
+
+def order_of(*payments: Body) -> Body:
+    return ordered(quoted()["quote_token"], payment=None, payments=list(payments))
+
+
+def balance(card_id: str) -> int:
+    return cards.find(card_id).balance
+
+
+def test_a_card_pays_what_is_on_it_and_gets_back_its_share() -> None:
+    """Of a card and a bank card each gets back what it gave: mollie/magento2#873."""
+    card, code = issued(1000)
+    order = placed(order_of(tender(code), {"status": "paid"}))
+    total = order["totals"]["total"]["amount"]
+    assert [p["captured"]["amount"] for p in order["payments"]] == [1000, total - 1000]
+    assert order["payments"][0]["card_suffix"] == card.suffix
+    assert balance(card.card_id) == 0
+    assert code not in str(shop.items("orders"))
+    path = f"/v1/orders/{order['order_id']}/cancel"
+    some = {"lines": [{"line_id": "1", "quantity": 1}], "reason": "fewer"}
+    status, after = call("cancel_order", some, path, key="c1")
+    assert status == 200, after
+    share = after["payments"][0]["refunded"]["amount"]
+    back = total - after["totals"]["total"]["amount"]
+    assert abs(share - back * 1000 / total) <= 1
+    assert balance(card.card_id) == share > 0
+    assert call("cancel_order", some, path, key="c1")[1] == after
+    assert balance(card.card_id) == share
+    assert call("cancel_order", {"reason": "all"}, path, key="c2")[0] == 200
+    assert balance(card.card_id) == 1000
+
+
+def test_a_replay_spends_nothing_also_when_the_card_is_empty() -> None:
+    card, code = issued(500)
+    body = order_of(tender(code), {"status": "paid"})
+    first = placed(body, key="once")
+    assert (balance(card.card_id), placed(body, key="once")) == (0, first)
+    assert balance(card.card_id) == 0
+
+
+def test_the_order_is_refused_as_a_whole_when_the_card_has_too_little() -> None:
+    card, code = issued(500)
+    status, refused = call("place_order", order_of(tender(code, 501), {"status": "paid"}))
+    assert (status, refused["code"], refused["available"]) == (409, "card_short", 500)
+    assert balance(card.card_id) == 500
+    assert not [row for row in shop.items("orders") if row["sk"] == "ORDER"]
+
+
+@pytest.mark.parametrize(
+    ("payments", "path"),
+    [
+        ([{**tender("x"), "status": "authorized"}], "$.payments[0]"),
+        ([{**tender("x"), "reference": "psp-1"}], "$.payments[0]"),
+        ([{**tender("x"), "tender": "points"}], "$.payments[0]"),
+        ([tender("not a code")], "$.payments[0].card.code"),
+    ],
+)
+def test_a_wrong_tender_names_its_path(payments: list[Body], path: str) -> None:
+    status, refused = call("place_order", order_of(*payments))
+    assert status == 422, refused
+    assert path in paths(refused)
+
+
+def test_a_card_pays_once_and_not_more_than_the_order_needs() -> None:
+    card, code = issued(100_000)
+    status, refused = call("place_order", order_of(tender(code, 99), tender(code)))
+    assert (status, paths(refused)) == (422, {"$.payments"})
+    status, refused = call("place_order", order_of(tender(code, 90_000)))
+    assert (status, paths(refused)) == (422, {"$.payments[0].amount"})
+    assert balance(card.card_id) == 100_000
+    order = placed(order_of(tender(code)))
+    total = order["totals"]["total"]["amount"]
+    assert (order["payment"]["status"], balance(card.card_id)) == ("paid", 100_000 - total)
+
+
+def test_nobody_reports_what_norain_books_on_a_card() -> None:
+    card, code = issued(1000)
+    order = placed(order_of(tender(code), {"status": "paid"}))
+    path = f"/v1/orders/{order['order_id']}/payments"
+    number = order["payments"][0]["payment_id"]
+    body = {"kind": "refunded", "payment_id": number, "amount": None}
+    status, refused = call("record_payment", body, path, key="r1")
+    assert (status, refused["code"]) == (409, "conflict")
+    assert balance(card.card_id) == 0
