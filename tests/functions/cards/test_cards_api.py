@@ -8,11 +8,14 @@ import pytest
 
 from functions.cards import api
 from functions.cards.api import handler
+from functions.cards.record_entries import handler as record_entries
+from shared.aws import events
 from shared.cards import store
 from shared.cards.model.tries import MOST_IN_QUARTER, MOST_OF_CLIENT, MOST_PINS
 from shared.cards.store import entries, parts, tries
 from tests.support.cards import CAUSE, NOW, assert_laws, issued, items, spend_of, written
 from tests.support.requests import answered, paths, request
+from tests.support.tables import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -291,3 +294,20 @@ def test_logs_have_no_code_no_pin_and_no_subject(
     assert "ANSWERED" in logged
     for secret in (made["code"], made["code"].replace("-", ""), "736251", "SESSION-81"):
         assert secret not in logged
+
+
+def test_an_unreadable_change_is_put_away(
+    failed_records: Kept, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(events, "client", lambda _: None)
+    environment.setenv("NORAIN_EVENT_BUS", "bus")
+    bad = {
+        "eventID": "1",
+        "dynamodb": {
+            "SequenceNumber": "1",
+            "Keys": {"pk": {"S": "CARD#x"}, "sk": {"S": "CARD"}},
+            "NewImage": {"pk": {"S": "CARD#x"}, "version": {"N": "1"}},
+        },
+    }
+    assert record_entries({"Records": [bad]}, None) == {"batchItemFailures": []}
+    assert len(failed_records()) == 1

@@ -28,7 +28,6 @@ from tests.support.cards import (
     written,
 )
 from tests.support.requests import Context
-from tests.support.tables import Kept
 
 Json = dict[str, Any]
 
@@ -187,19 +186,6 @@ def test_the_audit_writes_entries_that_were_lost(environment: pytest.MonkeyPatch
     assert [row.delta for row in mended] == [row.delta for row in rows]
     assert mended[-1] == rows[-1]
     assert audit.handler({"audit": {"card_id": card_id}}, Context())["drifts"] == []
-
-
-def test_an_unreadable_change_is_put_away(failed_records: Kept) -> None:
-    bad = {
-        "eventID": "1",
-        "dynamodb": {
-            "SequenceNumber": "1",
-            "Keys": {"pk": {"S": "CARD#x"}, "sk": {"S": "CARD"}},
-            "NewImage": {"pk": {"S": "CARD#x"}, "version": {"N": "1"}},
-        },
-    }
-    assert handler({"Records": [bad]}, None) == {"batchItemFailures": []}
-    assert len(failed_records()) == 1
 
 
 class _Long(Context):
