@@ -14,6 +14,7 @@ from functions.cards.record_entries import handler
 from infra import asyncapi
 from shared.aws import dynamodb as tables
 from shared.aws.clients import client
+from shared.aws.items import to_item
 from shared.cards import changing, issuing, store
 from shared.cards.model import card as model
 from shared.cards.store import entries, hashing, parts
@@ -155,7 +156,7 @@ def test_the_audit_finds_a_changed_balance_and_tells_it(
     tables.write(
         "put_item",
         TableName=store.cards_table(),
-        Item=store.to_item({**item, "balance": 9999, "available": 1}),
+        Item=to_item({**item, "balance": 9999, "available": 1}),
     )
     assert audit.handler({}, _Long())["cards"] == 0, "the round rests"
     environment.setattr(audit, "REST", timedelta(0))
