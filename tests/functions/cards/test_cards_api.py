@@ -8,11 +8,16 @@ import pytest
 
 from functions.cards import api
 from functions.cards.api import handler
+from functions.cards.record_entries import handler as record_entries
+from shared.aws import dynamodb as tables
+from shared.aws import events
+from shared.aws.items import to_item
 from shared.cards import store
 from shared.cards.model.tries import MOST_IN_QUARTER, MOST_OF_CLIENT, MOST_PINS
 from shared.cards.store import entries, parts, tries
 from tests.support.cards import CAUSE, NOW, assert_laws, issued, items, spend_of, written
 from tests.support.requests import answered, paths, request
+from tests.support.tables import Kept
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
 
@@ -86,7 +91,7 @@ def test_a_repetition_shows_the_same_code_which_is_stored_nowhere(clock: Clock) 
 def test_a_key_that_was_forgotten_issues_no_second_card() -> None:
     made = call("issue")[1]
     record = next(one for one in items() if one["sk"] == "REQUEST")
-    store.tables.delete_many(store.cards_table(), [(record["pk"], record["sk"])])
+    tables.delete_many(store.cards_table(), [(record["pk"], record["sk"])])
     status, refused = call("issue")
     assert (status, refused["code"]) == (422, "idempotency_key_reused")
     assert store.find(made["card_id"]).balance == 5000
@@ -191,7 +196,7 @@ def test_the_refusal_is_one_and_only_staff_see_the_reason() -> None:
     """Setono/SyliusGiftCardPlugin#297: the answer told which codes exist."""
     expired, code = issued(5000, expires_at=NOW + timedelta(milliseconds=1))
     _, unknown = issued(5000)
-    store.tables.delete_many(
+    tables.delete_many(
         store.cards_table(),
         [
             (one["pk"], one["sk"])
@@ -232,10 +237,10 @@ def test_failures_of_a_subject_are_limited_and_successes_are_not(clock: Clock) -
 def test_failures_of_a_client_are_limited_too() -> None:
     _, code = issued(5000)
     key = tries.client_key("web-client", NOW)
-    store.tables.write(
+    tables.write(
         "put_item",
         TableName=key.table,
-        Item=store.to_item({"pk": key.pk, "sk": key.sk, "units": MOST_OF_CLIENT}),
+        Item=to_item({"pk": key.pk, "sk": key.sk, "units": MOST_OF_CLIENT}),
     )
     assert look_up(code, subject="anybody")[0] == 429
 
@@ -291,3 +296,20 @@ def test_logs_have_no_code_no_pin_and_no_subject(
     assert "ANSWERED" in logged
     for secret in (made["code"], made["code"].replace("-", ""), "736251", "SESSION-81"):
         assert secret not in logged
+
+
+def test_an_unreadable_change_is_put_away(
+    failed_records: Kept, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(events, "client", lambda _: None)
+    environment.setenv("NORAIN_EVENT_BUS", "bus")
+    bad = {
+        "eventID": "1",
+        "dynamodb": {
+            "SequenceNumber": "1",
+            "Keys": {"pk": {"S": "CARD#x"}, "sk": {"S": "CARD"}},
+            "NewImage": {"pk": {"S": "CARD#x"}, "version": {"N": "1"}},
+        },
+    }
+    assert record_entries({"Records": [bad]}, None) == {"batchItemFailures": []}
+    assert len(failed_records()) == 1

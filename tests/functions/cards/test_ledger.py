@@ -14,6 +14,7 @@ from functions.cards.record_entries import handler
 from infra import asyncapi
 from shared.aws import dynamodb as tables
 from shared.aws.clients import client
+from shared.aws.items import to_item
 from shared.cards import changing, issuing, store
 from shared.cards.model import card as model
 from shared.cards.store import entries, hashing, parts
@@ -28,7 +29,6 @@ from tests.support.cards import (
     written,
 )
 from tests.support.requests import Context
-from tests.support.tables import Kept
 
 Json = dict[str, Any]
 
@@ -156,7 +156,7 @@ def test_the_audit_finds_a_changed_balance_and_tells_it(
     tables.write(
         "put_item",
         TableName=store.cards_table(),
-        Item=store.to_item({**item, "balance": 9999, "available": 1}),
+        Item=to_item({**item, "balance": 9999, "available": 1}),
     )
     assert audit.handler({}, _Long())["cards"] == 0, "the round rests"
     environment.setattr(audit, "REST", timedelta(0))
@@ -187,19 +187,6 @@ def test_the_audit_writes_entries_that_were_lost(environment: pytest.MonkeyPatch
     assert [row.delta for row in mended] == [row.delta for row in rows]
     assert mended[-1] == rows[-1]
     assert audit.handler({"audit": {"card_id": card_id}}, Context())["drifts"] == []
-
-
-def test_an_unreadable_change_is_put_away(failed_records: Kept) -> None:
-    bad = {
-        "eventID": "1",
-        "dynamodb": {
-            "SequenceNumber": "1",
-            "Keys": {"pk": {"S": "CARD#x"}, "sk": {"S": "CARD"}},
-            "NewImage": {"pk": {"S": "CARD#x"}, "version": {"N": "1"}},
-        },
-    }
-    assert handler({"Records": [bad]}, None) == {"batchItemFailures": []}
-    assert len(failed_records()) == 1
 
 
 class _Long(Context):

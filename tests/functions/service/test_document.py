@@ -26,10 +26,11 @@ OPERATIONS = [
     for method, operation in methods.items()
 ]
 VERBS = (
-    "accept|answer|assign|bind|block|buy|cancel|change|collect|delete|erase|export|extend|find|get|hold|"
-    "judge|list|make|merge|open|pack|pause|pay|pick|ping|place|preview|promise|promote|publish|put|quote|"
-    "ready|receive|record|reject|release|renew|request|resolve|return|roll|run|send|ship|start|stop|"
-    "subscribe|substitute|suggest|unmerge"
+    "accept|activate|adjust|answer|assign|bind|block|buy|cancel|change|collect|delete|erase|"
+    "export|extend|find|get|hold|issue|judge|list|load|look|make|merge|open|pack|pause|pay|pick|"
+    "ping|place|preview|promise|promote|publish|put|quote|ready|receive|record|reject|release|"
+    "renew|replace|request|resolve|return|roll|run|send|ship|start|stop|subscribe|substitute|suggest|"
+    "transfer|unblock|unmerge"
 )
 
 

@@ -171,6 +171,7 @@ def ids(fake_tables: None, environment: pytest.MonkeyPatch) -> dict[str, str]:
         "pause_id": "none",
         "return_id": order["order_id"] + ".R1",
         "transfer_id": answered("orders", "request_transfer")["transfer_id"],
+        "card_id": answered("cards", "issue")["card_id"],
         "hold_id": answered("stock", "open_hold")["hold_id"],
         "profile_id": answered("customers", "resolve")["profile_id"],
         "webhook_id": "none",

@@ -93,11 +93,12 @@ def test_holds_and_their_expiry_meet_conversions() -> None:
     for _ in range(16):
         assert not written(parts.hold_part(spend_of(card, 100), CAUSE, NOW))
 
-    def end(*part: Callable[[], object]) -> Callable[[], bool]:
-        return lambda: not written(*[one() for one in part])  # type: ignore[misc]
+    def release() -> bool:
+        return not written(parts.release_part(card.card_id, 100, CAUSE, NOW))
 
-    release = end(lambda: parts.release_part(card.card_id, 100, CAUSE, NOW))
-    convert = end(lambda: parts.spend_held_part(card.card_id, 100, CAUSE, NOW))
+    def convert() -> bool:
+        return not written(parts.spend_held_part(card.card_id, 100, CAUSE, NOW))
+
     done = race([release if number % 2 else convert for number in range(THREADS)])
     assert sum(done) == 16
     found = store.find(card.card_id)
