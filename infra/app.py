@@ -13,6 +13,7 @@ from infra.stacks.availability import Availability
 from infra.stacks.customers import Customers
 from infra.stacks.data import Data
 from infra.stacks.events import Events
+from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
 from infra.stacks.pricing import Pricing
 from infra.stacks.reference import Reference
@@ -58,6 +59,7 @@ def build(app: App) -> None:
         identity_key=customers.identity_key,
         env=where,
     )
+    loyalty = Loyalty(app, named("Loyalty"), platform, data=data, events=events, env=where)
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -77,6 +79,7 @@ def build(app: App) -> None:
             "orders": orders.api,
             "carriers": orders.carriers,
             "customers": customers.api,
+            "loyalty": loyalty.api,
             "webhooks": webhooks.api,
         },
         env=where,

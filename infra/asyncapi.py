@@ -16,6 +16,7 @@ from infra.openapi import VERSION, join_lines
 from shared.availability.contract.answers import AvailabilityChanged
 from shared.customers.contract import events as customers
 from shared.customers.contract.statements import ObservedEvent
+from shared.loyalty.contract import events as loyalty
 from shared.orders.contract import events as orders
 from shared.orders.contract import transfer_events as transfers
 from shared.stock.contract import feed as stock
@@ -68,6 +69,7 @@ SENT: Mapping[str, tuple[type[BaseModel], str]] = {
     **orders.EVENTS,
     **transfers.TRANSFER_EVENTS,
     **customers.EVENTS,
+    **loyalty.EVENTS,
     "availability.changed": (
         AvailabilityChanged,
         "The availability status of a SKU has changed for a channel, in total or at a location.",

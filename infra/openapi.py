@@ -28,6 +28,7 @@ AREAS = (
     "orders",
     "carriers",
     "customers",
+    "loyalty",
     "webhooks",
     "service",
 )
@@ -51,6 +52,7 @@ AREA_OF_PATH = {
     "carriers": "carriers",
     "parcels": "carriers",
     "customers": "customers",
+    "loyalty": "loyalty",
     "webhooks": "webhooks",
     "health": "service",
     "openapi.json": "service",

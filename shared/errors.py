@@ -25,6 +25,7 @@
     │   ├── CarrierRefused     409  carrier_refused          carrier
     │   ├── PromiseChanged     409  promise_changed          option
     │   ├── QuoteExpired       409  quote_expired
+    │   ├── PointsShort        409  points_short             available
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
@@ -243,6 +244,17 @@ class QuoteExpired(Conflict):
     """The quote of a price is older than it may be."""
 
     code = "quote_expired"
+
+
+class PointsShort(Conflict):
+    """The person has fewer points than are to be spent."""
+
+    code = "points_short"
+
+    def __init__(self, wanted: int, available: int) -> None:
+        super().__init__(
+            f"{wanted} points are wanted, {available} are available", available=available
+        )
 
 
 class NotTried(Conflict):

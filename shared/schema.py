@@ -71,9 +71,28 @@ CUSTOMERS = Table(
     personal=True,
 )
 
+LOYALTY = Table(
+    "loyalty",
+    indexes=(Index("by_deadline", "deadline_key", "deadline"),),
+    stream=True,
+    ttl="ttl",
+    personal=True,
+)
+
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
-TABLES = (CONFIG, CATALOG, PRICING, STOCK, AVAILABILITY, ORDERS, SEARCH, CUSTOMERS, WEBHOOKS)
+TABLES = (
+    CONFIG,
+    CATALOG,
+    PRICING,
+    STOCK,
+    AVAILABILITY,
+    ORDERS,
+    SEARCH,
+    CUSTOMERS,
+    LOYALTY,
+    WEBHOOKS,
+)
 
 
 def definition(table: Table) -> dict[str, object]:

@@ -21,7 +21,8 @@ from shared.customers.contract.reviews import (
     VerdictInput,
     review_answer,
 )
-from shared.web.api import caller_of, request_of, routes
+from shared.loyalty import wallets
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import ID, Id
 from shared.web.cursor import cursor_of, key_of
@@ -99,7 +100,8 @@ def preview(profile_id: ProfilePath, body: MergePreviewRequest) -> MergePreview:
     security=MANAGE,
     summary="Separate a record from a profile",
     description="A record of a merged profile undoes that merge; any other record is separated "
-    "alone. No rule links the separated records again.",
+    "alone. No rule links the separated records again. Each "
+    "side keeps the points that it would have without the merge.",
 )
 def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
     remaining_id, separated_id = store.unmerge(
@@ -109,4 +111,6 @@ def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
         act_of(caller_of(router), body.reason),
         request_of(router),
     )
+    for separated in (remaining_id, separated_id):
+        wallets.separate(store.find(separated), now_in_milliseconds())
     return UnmergedCustomer(profile_id=remaining_id, separated_profile_id=separated_id)

@@ -17,7 +17,14 @@ def trusted(*sources: str) -> tuple[str, ...]:
 
 READS = ("locations:read", "catalog:read", "availability:read", "prices:read", "orders:read")
 HEARS = ("webhooks:read", "webhooks:write")
-SELLS = (*READS, "stock:read", "orders:write", "customers:read", "customers:write")
+SELLS = (
+    *READS,
+    "stock:read",
+    "orders:write",
+    "customers:read",
+    "customers:write",
+    "loyalty:read",
+)
 WORKS = (
     "fulfillments:read",
     "fulfillments:write",
@@ -45,6 +52,8 @@ CLIENTS: dict[str, tuple[str, ...]] = {
         "policy:write",
         "promotions:read",
         "promotions:write",
+        "loyalty:read",
+        "loyalty:write",
         "channel:all",
     ),
     "ops": (*SCOPES, "channel:all", "location:all", *trusted("all")),
