@@ -1,5 +1,6 @@
 """The routes that join and separate profiles by hand: reviews, merges and unmerges."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
@@ -21,6 +22,7 @@ from shared.customers.contract.reviews import (
     VerdictInput,
     review_answer,
 )
+from shared.errors import Gone, NotFound
 from shared.loyalty import wallets
 from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
@@ -112,5 +114,7 @@ def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
         request_of(router),
     )
     for separated in (remaining_id, separated_id):
-        wallets.separate(store.find(separated), now_in_milliseconds())
+        # A repeated request may come after one of the two was erased.
+        with suppress(Gone, NotFound):
+            wallets.separate(store.find(separated), now_in_milliseconds())
     return UnmergedCustomer(profile_id=remaining_id, separated_profile_id=separated_id)
