@@ -61,7 +61,6 @@ class Loyalty(Stack):
             description="publishes the events of points and tiers",
             timeout_seconds=60,
         )
-        data.let(publish_events, schema.LOYALTY)
         events.let(publish_events)
         for id_, worker, items in (
             ("Written", record_entries, ("POINTS",)),
