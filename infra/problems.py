@@ -160,7 +160,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "getPromotionsDraft": ("not_found",),
     "getWallet": ("gone",),
     "listPointsEntries": ("gone",),
-    "adjustPoints": ("gone", "points_short"),
+    "changePoints": ("gone", "points_short"),
     "getLoyaltyProgramme": ("not_found",),
     "getLoyaltyProgrammeDraft": ("not_found",),
     "publishLoyaltyProgramme": ("not_found",),
@@ -186,6 +186,7 @@ IDEMPOTENT = frozenset(
     {
         "placeOrder",
         "cancelOrder",
+        "changePoints",
         "payOrder",
         "pauseOrder",
         "releasePause",

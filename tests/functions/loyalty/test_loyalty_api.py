@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from functions.customers import api as customers_api
+from functions.customers import wallets as routes
 from functions.loyalty import api, follow_orders, record_entries, sweep
 from functions.loyalty.api import handler
 from functions.loyalty.order_points import earning_order
@@ -26,7 +27,8 @@ Body = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def clock(environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(api, "now_in_milliseconds", lambda: NOW)
+    for module in (api, routes):
+        environment.setattr(module, "now_in_milliseconds", lambda: NOW)
     environment.setattr(sweep, "THREADS", 1)  # moto is for one thread
 
 
@@ -48,7 +50,7 @@ def at(patch: pytest.MonkeyPatch, now: datetime) -> None:
 
     for module in (follow_orders, sweep):
         patch.setattr(module, "datetime", Clock)
-    patch.setattr(api, "now_in_milliseconds", lambda: now)
+    patch.setattr(routes, "now_in_milliseconds", lambda: now)
 
 
 def test_a_programme_goes_from_draft_to_force_and_back() -> None:
