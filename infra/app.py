@@ -14,6 +14,7 @@ from infra.stacks.cards import Cards
 from infra.stacks.customers import Customers
 from infra.stacks.data import Data
 from infra.stacks.events import Events
+from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
 from infra.stacks.pricing import Pricing
 from infra.stacks.reference import Reference
@@ -62,6 +63,7 @@ def build(app: App) -> None:
         cards=cards,
         env=where,
     )
+    loyalty = Loyalty(app, named("Loyalty"), platform, data=data, events=events, env=where)
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -82,6 +84,7 @@ def build(app: App) -> None:
             "orders": orders.api,
             "carriers": orders.carriers,
             "customers": customers.api,
+            "loyalty": loyalty.api,
             "webhooks": webhooks.api,
         },
         env=where,

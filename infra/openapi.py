@@ -29,6 +29,7 @@ AREAS = (
     "orders",
     "carriers",
     "customers",
+    "loyalty",
     "webhooks",
     "service",
 )
@@ -54,6 +55,7 @@ AREA_OF_PATH = {
     "carriers": "carriers",
     "parcels": "carriers",
     "customers": "customers",
+    "loyalty": "loyalty",
     "webhooks": "webhooks",
     "health": "service",
     "openapi.json": "service",

@@ -28,6 +28,7 @@
     │   ├── CardShort          409  card_short               available, currency, suffix
     │   ├── CardNotUsable      409  card_not_usable          reason, for some callers
     │   ├── CardSpent          409  card_spent               balance, amount, currency, suffix
+    │   ├── PointsShort        409  points_short             available
     │   ├── NotTried           409  what_if_missing          guard_rails, found
     │   └── GuardRailBroken    409  guard_rail               breaches
     ├── VersionMismatch        412  version_mismatch         version
@@ -327,6 +328,17 @@ class CardSpent(Conflict):
             amount=amount,
             currency=currency,
             suffix=suffix,
+        )
+
+
+class PointsShort(Conflict):
+    """The person has fewer points than are to be spent."""
+
+    code = "points_short"
+
+    def __init__(self, wanted: int, available: int) -> None:
+        super().__init__(
+            f"{wanted} points are wanted, {available} are available", available=available
         )
 
 

@@ -72,6 +72,14 @@ CUSTOMERS = Table(
     personal=True,
 )
 
+LOYALTY = Table(
+    "loyalty",
+    indexes=(Index("by_deadline", "deadline_key", "deadline"),),
+    stream=True,
+    ttl="ttl",
+    personal=True,
+)
+
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
 TABLES = (
@@ -84,6 +92,7 @@ TABLES = (
     ORDERS,
     SEARCH,
     CUSTOMERS,
+    LOYALTY,
     WEBHOOKS,
 )
 

@@ -1,5 +1,6 @@
 """The routes that join and separate profiles by hand: reviews, merges and unmerges."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
@@ -21,7 +22,9 @@ from shared.customers.contract.reviews import (
     VerdictInput,
     review_answer,
 )
-from shared.web.api import caller_of, request_of, routes
+from shared.errors import Gone, NotFound
+from shared.loyalty import wallets
+from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import ID, Id
 from shared.web.cursor import cursor_of, key_of
@@ -99,7 +102,8 @@ def preview(profile_id: ProfilePath, body: MergePreviewRequest) -> MergePreview:
     security=MANAGE,
     summary="Separate a record from a profile",
     description="A record of a merged profile undoes that merge; any other record is separated "
-    "alone. No rule links the separated records again.",
+    "alone. No rule links the separated records again. Each "
+    "side keeps the points that it would have without the merge.",
 )
 def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
     remaining_id, separated_id = store.unmerge(
@@ -109,4 +113,8 @@ def unmerge(profile_id: ProfilePath, body: UnmergeRequest) -> UnmergedCustomer:
         act_of(caller_of(router), body.reason),
         request_of(router),
     )
+    for separated in (remaining_id, separated_id):
+        # A repeated request may come after one of the two was erased.
+        with suppress(Gone, NotFound):
+            wallets.separate(store.find(separated), now_in_milliseconds())
     return UnmergedCustomer(profile_id=remaining_id, separated_profile_id=separated_id)

@@ -33,6 +33,7 @@ from shared.customers.model.golden_record import Cart
 from shared.customers.model.person import Interaction, Profile
 from shared.errors import InvalidRequest
 from shared.instants import milliseconds, must_have_passed
+from shared.loyalty.wallets import person_tier
 from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 from shared.web.contract import Country
@@ -128,7 +129,8 @@ def find_customers(
 def get_customer(profile_id: ProfilePath) -> CustomerProfile:
     profile = store.profile_overview(profile_id)
     record_reads([profile.profile.profile_id], "profile", caller_of(router))
-    return whole_answer(profile)
+    tier = person_tier(profile.profile, now_in_milliseconds())
+    return whole_answer(profile, tier)
 
 
 @router.post(

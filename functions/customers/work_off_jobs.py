@@ -3,6 +3,7 @@
     data                                what remains of an erased person
     customers table                     shared/customers/store/erasing.py
     orders and their data               shared/orders/erasing.py
+    wallets                             that they are closed: shared/loyalty/erasing.py
     files of exports, and their jobs    nothing
     waiting webhook messages            sent without the person: functions/webhooks/deliver.py
     customer feed, its dead letters     refused when read, as received before the erasure
@@ -31,6 +32,7 @@ from shared.customers.store import erasing, files, jobs, not_erased_condition
 from shared.customers.store.values import instant
 from shared.errors import Busy, Gone
 from shared.instants import milliseconds
+from shared.loyalty import erasing as wallet_erasing
 from shared.orders import erasing as order_erasing
 from shared.orders import exported
 from shared.orders.model.erased import Person
@@ -68,6 +70,10 @@ def erase_timeline(job: Job) -> str | None:
     return erasing.forget_timeline(job, erase_named_orders)
 
 
+def close_wallets(job: Job) -> str | None:
+    return wallet_erasing.close_wallets(job.content["members"], job.place, _now())
+
+
 def delete_exports(job: Job) -> None:
     files.forget(job.content["members"])
 
@@ -93,9 +99,11 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
         "orders": erase_orders,
         "records": erasing.forget_records,
         "timeline": erase_timeline,
+        "wallets": close_wallets,
         "files": delete_exports,
         "settle": wait_for_index,
         "orders again": erase_orders,
+        "wallets again": close_wallets,
         "files again": delete_exports,
     },
     "export": {exporting.FIRST: exported.write},

@@ -24,6 +24,7 @@ SELLS = (
     "customers:read",
     "customers:write",
     "cards:read",
+    "loyalty:read",
 )
 WORKS = (
     "fulfillments:read",
@@ -53,6 +54,8 @@ CLIENTS: dict[str, tuple[str, ...]] = {
         "policy:write",
         "promotions:read",
         "promotions:write",
+        "loyalty:read",
+        "loyalty:write",
         "channel:all",
     ),
     "ops": (*SCOPES, "channel:all", "location:all", *trusted("all")),

@@ -56,6 +56,7 @@ class Customers(Stack):
             environment={"NORAIN_IDENTITY_KEY_ARN": self.identity_key.secret_arn},
         )
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE, *DELETE)
+        data.let(self.api, schema.LOYALTY, *READ, *WRITE)  # the tier; points after an unmerge
 
         feed = Queue(self, "Feed", platform, worker_timeout_seconds=APPLY_SECONDS)
         apply_records = Function(
@@ -118,6 +119,7 @@ class Customers(Stack):
             "dynamodb:BatchWriteItem",
         )
         data.let(work_off_jobs, schema.ORDERS, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
+        data.let(work_off_jobs, schema.LOYALTY, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
         data.let(work_off_jobs, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
         data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold behind an order
         data.let(work_off_jobs, schema.CONFIG, *READ)  # coordinates of postal codes

@@ -1,5 +1,5 @@
 """Write the files of an export of personal data, part by part: everything that the tables of
-customers and orders have about a person.
+customers, orders and loyalty have about a person.
 
 Each part is noted in the job when it is written, so that an interrupted export continues with the
 next one.
@@ -15,6 +15,7 @@ from shared.customers import exporting, store
 from shared.customers.model.job import Job
 from shared.customers.model.person import order_id_of
 from shared.customers.store import files
+from shared.loyalty import exporting as loyalty
 from shared.orders import exporting as orders
 from shared.orders.model.erased import Person
 
@@ -38,11 +39,16 @@ def _interactions(job: Job, place: str) -> ExportPage:
     return [*lines, *other_orders], following
 
 
+def _wallets(job: Job, place: str) -> ExportPage:
+    return loyalty.page(job.content["members"], place)
+
+
 SECTIONS: Sequence[Callable[[Job, str], ExportPage]] = (
     exporting.profile_page,
     exporting.record_page,
     _interactions,
     _orders,
+    _wallets,
     exporting.read_page,
 )
 

@@ -46,6 +46,8 @@ SCOPES = {
     "cards:write": "issue and change gift cards and store credit, read them by id",
     "promotions:read": "read drafts of promotions",
     "promotions:write": "change promotions and tax rates",
+    "loyalty:read": "read points, tiers and the loyalty programme",
+    "loyalty:write": "change the loyalty programme, give and take points by hand",
     "policy:read": "read routing policies, and the costs in decisions",
     "policy:write": "change routing policies",
     "webhooks:read": "read own webhooks",

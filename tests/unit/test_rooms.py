@@ -16,6 +16,7 @@ README = Path(__file__).resolve().parent.parent.parent / "shared" / "README.md"
 FLOORS = (
     "webhooks",
     "orders",
+    "loyalty",
     "cards customers pricing routing",
     "availability",
     "carriers stock",

@@ -119,8 +119,8 @@ class CustomerProfile(Answer):
     """The source records of the profile."""
     households: list[Id]
     """Profiles of other people at the same address."""
-    tier: Literal["none"] = "none"
-    """Loyalty tier; always `none`, because there is no loyalty programme yet."""
+    tier: str = "none"
+    """Loyalty tier, when one profile is read by its id; `none` for no tier."""
     cart: "CustomerCart | None" = None
     """The cart of all channels."""
     recent: "list[CustomerInteraction] | None" = None
@@ -129,10 +129,11 @@ class CustomerProfile(Answer):
     """The 12 newest purchases and returns; GET /v1/orders has the others."""
 
 
-def whole_answer(view: ProfileOverview) -> CustomerProfile:
-    """The profile with its household, cart, newest interactions and newest orders."""
+def whole_answer(view: ProfileOverview, tier: str) -> CustomerProfile:
+    """The profile with its tier, household, cart, newest interactions and newest orders."""
     return profile_answer(view.profile, view.housemates).model_copy(
         update={
+            "tier": tier,
             "cart": cart_answer(view.profile.profile_id, view.cart),
             "recent": [interaction_answer(entry) for entry in view.recent],
             "orders": [interaction_answer(entry) for entry in view.orders],

@@ -137,13 +137,16 @@ def everything() -> str:
 
 
 def of_person(profile_id: str) -> list[str]:
-    """Where the id stands beside its tombstone, its job and who has read of the person."""
+    """Where the id stands beside its tombstone, its closed wallet, its job and who has read of the
+    person."""
+    closed = {f"WALLET#{profile_id} POINTS"}
     rows = [row for made in TABLES for row in shop.items(made.name)]
     return [
         f"{row['pk']} {row['sk']}"
         for row in rows
         if profile_id in str(row).replace(f"PROFILE#{profile_id}', 'sk': 'PROFILE'", "")
         and row["pk"].partition("#")[0] not in {"JOB", "AUDIT"}
+        and not ("closed_at" in row and f"{row['pk']} {row['sk']}" in closed)
     ]
 
 
