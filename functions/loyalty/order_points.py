@@ -12,8 +12,9 @@ def home_of(order: Order) -> str | None:
 
 
 def net(line: Line) -> int:
-    """What all units of the line cost after discounts, in minor units, without added tax."""
-    return line.unit_price * line.quantity
+    """What all units of the line cost after discounts, in minor units, without tax as far as a quote
+    has said it."""
+    return line.net - line.tax_within
 
 
 def earning_order(order: Order) -> EarningOrder:
