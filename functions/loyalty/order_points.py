@@ -12,8 +12,8 @@ def home_of(order: Order) -> str | None:
 
 
 def net(line: Line) -> int:
-    """What all units of the line cost after discounts, in minor units, without tax as far as a quote
-    has said it."""
+    """What all units of the line cost after discounts, in minor units, without the tax that a quote
+    names."""
     return line.net - line.tax_within
 
 

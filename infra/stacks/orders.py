@@ -218,6 +218,7 @@ class Orders(Stack):
             memory=1024,
         )
         data.let(carriers, schema.ORDERS, *READ, *WRITE, *DELETE)
+        data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")  # the refund of a scanned return
         for read in (schema.CATALOG, schema.CONFIG):
             data.let(carriers, read, *READ)
         data.let(carriers, schema.STOCK, "dynamodb:BatchGetItem")  # the bins of a walk

@@ -26,3 +26,10 @@ def _is_kept(order: Order, promotion_id: str) -> bool:
 def home_of(order: Order) -> str | None:
     """The home profile by which the uses of a person are counted."""
     return None if is_erased(order) else order.buyer.home or order.buyer.profile_id
+
+
+def benefit_items(order: Order) -> int:
+    """The most items of a transaction that give back what the order uses: four counters for each
+    use, and a card for each payment with one."""
+    uses = order.quote.uses if order.quote else ()
+    return 4 * len(uses) + sum(payment.card_id is not None for payment in order.payments)

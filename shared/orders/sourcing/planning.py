@@ -19,6 +19,7 @@ from datetime import datetime
 from shared.orders import model
 from shared.orders.model import Order, OrderChange, supplies
 from shared.orders.model.erased import as_storable
+from shared.orders.model.used import benefit_items
 from shared.orders.sourcing import refusing
 from shared.orders.sourcing.held import parcels_of_hold
 from shared.orders.sourcing.needs import Inputs, Needs, Sourced
@@ -268,10 +269,11 @@ def settle(
 
 def _more_claims(order: Order) -> int:
     """How many claims the order may add, so that one transaction can still cancel all of it: an
-    item for each position that holds units, and a position and a row for each claim."""
+    item for each position that holds units, for each code, limit and card, and a position and a row
+    for each claim."""
     held_at = len(model.units_held(order.fulfillments))
     claims = sum(len(line.claims) for line in order.lines)
-    room = (TRANSACTION_ITEMS - OTHER_ITEMS - held_at) // 2
+    room = (TRANSACTION_ITEMS - OTHER_ITEMS - benefit_items(order) - held_at) // 2
     return max(0, min(MOST_CLAIMS, room) - claims)
 
 

@@ -50,7 +50,7 @@ def document(name: str, path: str | None = None, **more: Any) -> tuple[int, byte
     return int(made["statusCode"]), content, made["headers"]["Content-Type"]
 
 
-def accepted(units: int = 2) -> str:
+def accepted(units: int = 2, **more: Any) -> str:
     """The id of a fulfillment that a location has accepted."""
     line = {
         "line_id": "1",
@@ -59,7 +59,7 @@ def accepted(units: int = 2) -> str:
         "unit_price": {"amount": 1000, "currency": "USD"},
         "method": "ship",
     }
-    status, order = call("place_order", {"lines": [line]})
+    status, order = call("place_order", {"lines": [line], **more})
     assert status == 201, order
     (part,) = order["fulfillments"]
     acted(part["fulfillment_id"], "accept")
@@ -78,8 +78,8 @@ def acted(name: str, action: str, body: Body | None = None, event: str | None = 
     return order
 
 
-def shipped(tracking: str = "1Z999") -> str:
-    name = accepted()
+def shipped(tracking: str = "1Z999", **more: Any) -> str:
+    name = accepted(**more)
     acted(name, "ship", {"carrier": "UPS", "tracking": tracking})
     return name
 

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from functions.carriers import api as carriers_api
+from functions.orders import api as orders_api
+from shared.cards import store as cards
 from shared.carriers import port
 from shared.carriers.model import Consignment, Label
 from shared.locations import store as locations
@@ -14,6 +16,7 @@ from shared.orders.store import labels
 from tests.functions.carriers import test_carriers_api
 from tests.functions.carriers.test_carriers_api import call, document, projected, reported, shipped
 from tests.support import shop
+from tests.support.cards import issued
 from tests.support.places import place
 from tests.support.requests import answered, paths, request
 
@@ -43,8 +46,8 @@ def consignments(monkeypatch: pytest.MonkeyPatch) -> list[Consignment]:
     return asked
 
 
-def opened(**more: Any) -> Body:
-    name = shipped()
+def opened(payment: Body | None = None, **more: Any) -> Body:
+    name = shipped(**({"payment": payment} if payment else {}))
     lines = [{"line_id": "1", "quantity": 1, "reason": "too small"}]
     path = f"/v1/orders/{name.rpartition('.')[0]}/returns/authorize"
     body = {"lines": lines, "location_id": "boulder", **more}
@@ -103,6 +106,24 @@ def test_the_carrier_s_reports_scan_the_return() -> None:
     assert reported("delivered", tracking) == {"unchanged": 1}
     status, problem = bought(each, {"number": 2}, key="l-2")
     assert (status, problem["code"]) == (409, "invalid_transition")
+
+
+def test_a_scan_gives_back_to_the_card_what_it_gave(environment: pytest.MonkeyPatch) -> None:
+    """The carrier's report is what makes the refund due here, so its worker books it on the card."""
+    environment.setenv("NORAIN_CARD_KEY", "a key for tests of cards")
+    terms = {"times": [], "returns": {"refund_on": "scan"}}
+    assert (
+        answered(orders_api.handler(request("orders/put_order_policy", body=terms), None))[0] == 200
+    )
+    card, code = issued(5000)
+    tender = {"status": "paid", "card": {"code": code, "subject": "s-1"}, "reference": None}
+    each = opened(tender)
+    assert cards.find(card.card_id).balance == 3000
+    tracking = bought(each)[1]["tracking"]
+    assert reported("in_transit", tracking) == {"applied": 1}
+    assert cards.find(card.card_id).balance == 4000
+    assert reported("in_transit", tracking) == {"unchanged": 1}
+    assert cards.find(card.card_id).balance == 4000
 
 
 def test_a_report_that_came_before_the_label_was_noted_counts() -> None:
