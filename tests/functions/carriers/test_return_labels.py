@@ -47,7 +47,7 @@ def consignments(monkeypatch: pytest.MonkeyPatch) -> list[Consignment]:
 
 
 def opened(payment: Body | None = None, **more: Any) -> Body:
-    name = shipped(**({"payment": payment} if payment else {}))
+    name = shipped(payment=payment) if payment else shipped()
     lines = [{"line_id": "1", "quantity": 1, "reason": "too small"}]
     path = f"/v1/orders/{name.rpartition('.')[0]}/returns/authorize"
     body = {"lines": lines, "location_id": "boulder", **more}
@@ -109,12 +109,11 @@ def test_the_carrier_s_reports_scan_the_return() -> None:
 
 
 def test_a_scan_gives_back_to_the_card_what_it_gave(environment: pytest.MonkeyPatch) -> None:
-    """The carrier's report is what makes the refund due here, so its worker books it on the card."""
+    """The report of the carrier makes the refund due here, so its worker books it on the card."""
     environment.setenv("NORAIN_CARD_KEY", "a key for tests of cards")
     terms = {"times": [], "returns": {"refund_on": "scan"}}
-    assert (
-        answered(orders_api.handler(request("orders/put_order_policy", body=terms), None))[0] == 200
-    )
+    policy = request("orders/put_order_policy", body=terms)
+    assert answered(orders_api.handler(policy, None))[0] == 200
     card, code = issued(5000)
     tender = {"status": "paid", "card": {"code": code, "subject": "s-1"}, "reference": None}
     each = opened(tender)
