@@ -45,7 +45,10 @@ def row_of_item(item: Mapping[str, Any]) -> EntryRow:
         home=item["pk"].partition("#")[2],
         version=item["version"],
         at=datetime.fromisoformat(item["at"]),
-        **{name: item[name] for name in FIGURES},
+        available=item["available"],
+        held=item["held"],
+        debt=item["debt"],
+        pending=item["pending"],
         entries=tuple(entry_of(row) for row in item["entries"]),
     )
 
