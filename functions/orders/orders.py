@@ -20,10 +20,11 @@ from functions.orders.requests import (
     page_end,
     readable_order,
     states,
+    with_cards,
 )
 from shared.errors import NotFound, VersionMismatch, invalid
 from shared.locations.store import find as find_location
-from shared.orders import buyers, changing, model, pausing, placing, searching, store, tenders
+from shared.orders import buyers, changing, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
 from shared.orders.contract.history import HistoryAnswer, history_answer
@@ -118,11 +119,7 @@ def place_order(body: OrderInput) -> Response[Any]:
         now,
         answer_for(caller),
         buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
-        pay=lambda draft: (
-            tenders.with_payments(draft, body, caller.client_id, now)
-            if body.cards()
-            else (draft, {})
-        ),
+        pay=lambda draft: with_cards(draft, body, caller, now) if body.cards() else (draft, {}),
     )
     return stored_answer(HTTPStatus.CREATED, text)
 

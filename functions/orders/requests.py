@@ -6,9 +6,11 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from shared.errors import NotFound
-from shared.orders import changing, store
+from functions.cards import failures
+from shared.errors import CardNotUsable, Forbidden, NotFound
+from shared.orders import changing, store, tenders
 from shared.orders.contract.orders import OrderAnswer, order_answer
+from shared.orders.contract.placement import OrderInput
 from shared.orders.model import OPEN, FulfillmentState, Order
 from shared.web.api import now_in_milliseconds
 from shared.web.auth import Caller
@@ -78,3 +80,20 @@ def page_end(cursor: str | None, pattern: str) -> store.PageEnd | None:
 
 def next_cursor(end: store.PageEnd | None) -> str | None:
     return cursor_of(f"{end.group}\n{end.key}\n{end.id}") if end else None
+
+
+def with_cards(
+    draft: Order, body: OrderInput, caller: Caller, now: datetime
+) -> tuple[Order, dict[str, str]]:
+    """The draft with its payments, as placing.Pay. Raises Forbidden for a caller who may not look
+    cards up: it could try codes by placing orders."""
+    if "cards:read" not in caller.scopes:
+        raise Forbidden(
+            "paying with a card takes the scope cards:read",
+            errors=[{"path": path, "message": "not for this caller"} for path in body.cards()],
+        )
+    try:
+        return tenders.with_payments(draft, body, caller.client_id, now)
+    except CardNotUsable as refusal:
+        failures.measure(refusal)
+        raise

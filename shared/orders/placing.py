@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.aws.dynamodb import Part
-from shared.errors import Busy, HoldClosed, KeyReused, OutOfStock
+from shared.errors import Busy, Conflict, HoldClosed, KeyReused
 from shared.orders import buyers, model, searching, sourcing, store
 from shared.orders.model import Buyer, Order
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
@@ -57,8 +57,9 @@ def place(
         return earlier
     try:
         return _place_new(draft, gathered, request, actor, now, answer, buyer, pay)
-    except (OutOfStock, HoldClosed):
-        # The first read is eventually consistent: the same request may have succeeded before it.
+    except Conflict:
+        # The first read is eventually consistent: the same request may have succeeded before it,
+        # and taken the stock, the use of a code or the money of the card that are missing now.
         lookup = store.look_up(draft.order_id, request)
         if (earlier := _earlier_answer(lookup, request)) is not None:
             return earlier

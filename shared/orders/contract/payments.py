@@ -42,7 +42,7 @@ class PaymentInput(Input):
     """When the authorization runs out."""
     card: CardTenderInput | None = None
     """The gift card or store credit that pays, in the transaction of the order; default amount:
-    what is on it, as far as the order needs it."""
+    what is on it, as far as the order needs it. Takes the scope `cards:read`."""
 
     @model_validator(mode="after")
     def _of_card(self) -> Self:

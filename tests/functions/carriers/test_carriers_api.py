@@ -28,6 +28,7 @@ from tests.support.carriers import (
 from tests.support.requests import answered, paths, request
 
 Body = dict[str, Any]
+SELLER = "norain/orders:write norain/cards:read norain/channel:web"
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +60,7 @@ def accepted(units: int = 2, **more: Any) -> str:
         "unit_price": {"amount": 1000, "currency": "USD"},
         "method": "ship",
     }
-    status, order = call("place_order", {"lines": [line], **more})
+    status, order = call("place_order", {"lines": [line], **more}, scope=SELLER)
     assert status == 201, order
     (part,) = order["fulfillments"]
     acted(part["fulfillment_id"], "accept")

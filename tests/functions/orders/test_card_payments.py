@@ -1,15 +1,20 @@
 """Orders that gift cards and store credit pay: in the transaction of the order, and back to it."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from shared.cards import store as cards
+from shared.cards.store import hashing
+from shared.orders import store
+from tests.functions.orders import test_orders_api
 from tests.functions.orders.test_orders_api import call, placed
 from tests.functions.orders.test_quoted import BOOK, ordered, publish, quoted
 from tests.support import shop
 from tests.support.cards import issued
-from tests.support.requests import paths
+from tests.support.requests import paths, request
 
 Body = dict[str, Any]
 
@@ -19,6 +24,13 @@ def stocked(fake_tables: None, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("NORAIN_CARD_KEY", "a key for tests of cards")
     shop.stocked({"A": {"denver": 90}, "B": {"denver": 30}})
     publish(BOOK)
+
+
+@pytest.fixture(autouse=True)
+def seller(environment: pytest.MonkeyPatch) -> None:
+    """The sample's client does not read cards."""
+    scope = "norain/orders:write norain/customers:read norain/cards:read norain/channel:web"
+    environment.setattr(test_orders_api, "request", partial(request, scope=scope))
 
 
 def tender(code: str, amount: int | None = None, **more: Any) -> Body:
@@ -109,4 +121,39 @@ def test_nobody_reports_what_norain_books_on_a_card() -> None:
     body = {"kind": "refunded", "payment_id": number, "amount": None}
     status, refused = call("record_payment", body, path, key="r1")
     assert (status, refused["code"]) == (409, "conflict")
+    assert balance(card.card_id) == 0
+
+
+def test_who_may_not_look_cards_up_pays_with_none(environment: pytest.MonkeyPatch) -> None:
+    """It could try codes by placing orders."""
+    environment.setattr(test_orders_api, "request", request)
+    card, code = issued(1000)
+    status, refused = call("place_order", order_of(tender(code), {"status": "paid"}))
+    assert (status, paths(refused)) == (403, {"$.payments[0]"})
+    assert balance(card.card_id) == 1000
+
+
+def test_a_failure_is_measured_for_the_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    _, code = issued(1000)
+    unknown = order_of(tender(hashing.new_code("nobody", "d")), {"status": "paid"})
+    status, refused = call("place_order", unknown)
+    assert (status, refused["code"]) == (409, "card_not_usable")
+    assert "CardTriesFailed" in capsys.readouterr().out
+    assert code
+
+
+def test_a_replay_behind_a_lagging_read_gets_the_first_answer(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """Law 11: the card is empty because the first request has spent it."""
+    card, code = issued(500)
+    body = order_of(tender(code, 500), {"status": "paid"})
+    first = placed(body, key="once")
+    read = store.read_placement
+
+    def lagging(*args: Any, **more: Any) -> store.PlacementInputs:
+        return replace(read(*args, **more), lookup=store.OrderLookup(None, None))
+
+    environment.setattr(store, "read_placement", lagging)
+    assert placed(body, key="once") == first
     assert balance(card.card_id) == 0
