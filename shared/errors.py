@@ -343,13 +343,13 @@ class PointsShort(Conflict):
 
 
 class NotTried(Conflict):
-    """A policy with guard-rails has no what-if result to check them against."""
+    """A draft with guard-rails has no what-if result to check them against."""
 
     code = "what_if_missing"
 
 
 class GuardRailBroken(Conflict):
-    """The policy's own what-if breaks its guard-rails; ``breaches`` names each."""
+    """A draft, or its what-if, breaks guard-rails; ``breaches`` names each."""
 
     code = "guard_rail"
 

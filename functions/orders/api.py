@@ -1,5 +1,5 @@
 """The orders Lambda: it answers the routes of orders, fulfillments and transfers, and those routes
-of routing and availability that run the order router."""
+of routing, availability and pricing that run the order router or read orders."""
 
 from functions.availability import promises
 from functions.orders import (
@@ -14,6 +14,7 @@ from functions.orders import (
     transfers,
     waves,
 )
+from functions.pricing import what_if as promotions_what_if
 from functions.routing import quotes, what_if
 from shared.web.api import api, serve
 
@@ -31,6 +32,7 @@ for resource in (
     policy,
     quotes,
     what_if,
+    promotions_what_if,
     promises,
 ):
     app.include_router(resource.router)

@@ -1,29 +1,20 @@
-"""The routes of prices, quotes and promotions."""
+"""The routes of prices and quotes; those of promotions and codes are beside this file."""
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from functions.pricing import codes
+from functions.pricing import codes, promotions
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
-from shared.errors import Forbidden, NotFound, invalid
-from shared.instants import rfc3339
+from shared.errors import Forbidden, invalid
 from shared.locations import store as locations
 from shared.pricing import quoting
-from shared.pricing.contract.book import (
-    ActiveBookAnswer,
-    BookAnswer,
-    BookDocument,
-    BookDraftAnswer,
-    PublishedBookAnswer,
-)
 from shared.pricing.contract.quotes import (
     MOST_LINES,
     PriceQuoteAnswer,
@@ -34,19 +25,14 @@ from shared.pricing.contract.quotes import (
 from shared.pricing.model.cart import UNKNOWN, Place
 from shared.pricing.model.quote import Priced
 from shared.pricing.quoting import RefusedCode
-from shared.pricing.store import books
 from shared.pricing.tokens import quote_token
 from shared.web.api import answered_with, api, caller_of, now_in_milliseconds, serve, stored_answer
 from shared.web.auth import needs
 from shared.web.contract import Channel, Id, LocationId, Sku
-from shared.web.preconditions import version_in
-
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="The ETag of the draft that you read.")
-]
 
 app = api()
 app.include_router(codes.router)
+app.include_router(promotions.router)
 
 
 @app.get(
@@ -113,7 +99,7 @@ def quote_prices(body: PriceQuoteInput) -> Response[Any]:
     place = Place(body.channel, body.location_id, _country(body))
     now = now_in_milliseconds()
     given, refused = quoting.read_codes(body.codes, now)
-    priced = quoting.quote(body.cart(given), person, place, now)
+    priced = quoting.quote(body.cart(given), person, place, now, body.customer.session)
     return stored_answer(HTTPStatus.OK, _quote_text(priced, refused))
 
 
@@ -148,113 +134,6 @@ def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:
         "quote_token": quote_token(priced.quote),
     }
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
-
-
-@app.get(
-    "/v1/promotions",
-    operation_id="getPromotions",
-    security=needs("promotions:read"),
-    summary="Read the promotions",
-    description="Returns the book in force, or an earlier `version` of it. 404 when no book is in "
-    "force.",
-    responses=answered_with(HTTPStatus.OK, "The book.", PublishedBookAnswer),
-)
-def get_promotions(
-    version: Annotated[
-        int | None, Query(ge=1, le=books.MAX_VERSION, description="An earlier version.")
-    ] = None,
-) -> Response[Any]:
-    active = books.active_version()
-    wanted = active if version is None else version
-    if wanted == 0:
-        raise NotFound("no book is in force: there are no promotions")
-    answer = {"version": wanted, "active": wanted == active, "book": books.document(wanted)}
-    return stored_answer(HTTPStatus.OK, json.dumps(answer, ensure_ascii=False))
-
-
-@app.get(
-    "/v1/promotions/draft",
-    operation_id="getPromotionsDraft",
-    security=needs("promotions:read"),
-    summary="Read the draft of the promotions",
-    description="Returns the draft of the next book, with its revision in the ETag.",
-    responses=answered_with(HTTPStatus.OK, "The draft.", BookDraftAnswer),
-)
-def get_draft() -> Response[Any]:
-    draft = books.draft()
-    if draft is None:
-        raise NotFound("there is no draft")
-    return _draft(draft)
-
-
-@app.put(
-    "/v1/promotions/draft",
-    operation_id="putPromotionsDraft",
-    security=needs("promotions:write"),
-    summary="Replace the draft of the promotions",
-    description="Send the whole book: promotions and tax rates. Send the ETag of the answer as "
-    "If-Match when you replace or publish the draft; without it the last writer wins.",
-    responses=answered_with(HTTPStatus.OK, "The new draft.", BookDraftAnswer),
-)
-def put_draft(body: BookDocument, if_match: IfMatch = None) -> Response[Any]:
-    revision = version_in(if_match, "draft")
-    return _draft(
-        books.put_draft(body.stored(), revision, now_in_milliseconds(), caller_of(app).actor)
-    )
-
-
-@app.post(
-    "/v1/promotions/draft/publish",
-    operation_id="publishPromotions",
-    security=needs("promotions:write"),
-    summary="Publish the draft of the promotions",
-    description="The draft becomes the next version of the book and is in force everywhere within "
-    "30 s; quotes that were made before keep their price for 15 minutes. Publishing the same draft "
-    "again returns the version that it became.",
-)
-def publish(if_match: IfMatch = None) -> BookAnswer:
-    made = books.publish(version_in(if_match, "draft"), now_in_milliseconds(), caller_of(app).actor)
-    return BookAnswer(
-        version=made.version,
-        active=made.version == books.active_version(),
-        published_at=made.at,
-        published_by=made.by,
-        promotions=made.promotions,
-    )
-
-
-@app.post(
-    "/v1/promotions/<version>/rollback",
-    operation_id="rollBackPromotions",
-    security=needs("promotions:write"),
-    summary="Put a published book in force again",
-    description="The version is in force everywhere within 30 s.",
-)
-def roll_back(
-    version: Annotated[
-        int,
-        Path(ge=0, le=books.MAX_VERSION, description="The version; 0 has no promotions."),
-    ],
-) -> ActiveBookAnswer:
-    before = books.roll_back(version, datetime.now(UTC), caller_of(app).actor)
-    return ActiveBookAnswer(active=version, before=before)
-
-
-def _draft(draft: books.Draft) -> Response[Any]:
-    answer = {
-        "revision": draft.revision,
-        "changed_at": rfc3339(draft.at),
-        "changed_by": draft.by,
-        "published_as": draft.published_as,
-        "book": draft.document,
-    }
-    present = {name: value for name, value in answer.items() if value is not None}
-    return Response(
-        HTTPStatus.OK,
-        content_type="application/json",
-        headers={"ETag": f'"{draft.revision}"'},
-        body=json.dumps(present, ensure_ascii=False),
-    )
 
 
 handler = serve(app)

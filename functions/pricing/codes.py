@@ -70,7 +70,8 @@ def block_code(code: CodePath) -> CodeAnswer:
 
 def _check_promotion(promotion_id: str) -> None:
     """Raises NotFound for a promotion that is neither in force nor in the draft."""
-    if any(one.promotion_id == promotion_id for one in books.in_force.get().promotions):
+    in_force = [one for book in books.in_force.get().all for one in book.promotions]
+    if any(one.promotion_id == promotion_id for one in in_force):
         return
     draft = books.draft()
     promotions = draft.document.get("promotions", ()) if draft else ()

@@ -110,6 +110,8 @@ class Orders(Stack):
         cards.let_hash(self.api)
         # The uses of a person's other profiles.
         data.let(self.api, schema.PRICING, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem")
+        # Books, and the result of a what-if of promotions.
+        data.let(self.api, schema.PRICING, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")

@@ -15,19 +15,17 @@ from math import prod
 from typing import Any
 
 from shared.catalog.model import Product
-from shared.pricing.model.book import (
+from shared.pricing.model.book import Book, Condition, Promotion
+from shared.pricing.model.cart import Cart, CartLine, Person, Place, PricedLine, Situation
+from shared.pricing.model.effects import (
     AmountOff,
-    Book,
     BuyGet,
-    Condition,
     FixedPrice,
     OrderAmountOff,
     OrderPercentOff,
     PercentOff,
     ProductSet,
-    Promotion,
 )
-from shared.pricing.model.cart import Cart, CartLine, Person, Place, PricedLine, Situation
 
 AT = datetime(2026, 11, 20, 18, tzinfo=UTC)
 WEB = Place("web", "denver", "US")

@@ -62,6 +62,7 @@ def order_quote(quote: Quote) -> dict[str, Any]:
         shipping_price=shipping.price,
         shipping_discounts=_discounts(shipping.discounts),
         uses=quote.uses,
+        funding=quote.funding,
     )
     return {"quote": kept, "shipping": shipping.net, "shipping_tax": tax}
 

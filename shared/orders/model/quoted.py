@@ -25,7 +25,8 @@ class OrderQuote:
     The cart, ``given``, ``at`` and the ``book`` are what the price was computed from; ``digest`` is
     that of the quote's token, so that a computation can be compared with what was promised.
     ``shipping_price`` is the price of shipping before ``shipping_discounts``. ``uses`` are what the
-    order uses of codes and limits.
+    order uses of codes and limits. ``funding`` has (promotion id, vendor, basis points) of the
+    discounts that a vendor pays for.
     """
 
     at: datetime
@@ -36,6 +37,7 @@ class OrderQuote:
     shipping_price: int = 0
     shipping_discounts: tuple[Discount, ...] = ()
     uses: tuple[Use, ...] = ()
+    funding: tuple[tuple[str, str, int], ...] = ()
 
 
 def total(discounts: Sequence[Discount]) -> int:

@@ -90,15 +90,21 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         contact_keys=tuple(item.get("contact_keys", ())),
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
         ship_complete=item.get("ship_complete", False),
-        quote=_quote_of_row(item["quote"]) if item.get("quote") else None,
+        quote=quote_of_row(item["quote"]) if item.get("quote") else None,
     )
 
 
-def _quote_of_row(row: Mapping[str, Any]) -> OrderQuote:
+def quote_of_row(row: Mapping[str, Any]) -> OrderQuote:
     discounts = _discounts(row.get("shipping_discounts", ()))
-    uses = tuple(map(Use.from_json, row.get("uses", ())))
     return from_row(
-        OrderQuote, {**row, "shipping_discounts": discounts, "uses": uses, **_instants(row, "at")}
+        OrderQuote,
+        {
+            **row,
+            "shipping_discounts": discounts,
+            "uses": tuple(map(Use.from_json, row.get("uses", ()))),
+            "funding": tuple(map(tuple, row.get("funding", ()))),
+            **_instants(row, "at"),
+        },
     )
 
 

@@ -6,10 +6,19 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Le
 from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
+from shared.pricing.contract.effects import (
+    MOST_NAMES,
+    BasisPoints,
+    Cut,
+    EffectDocument,
+    Few,
+    ProductSetDocument,
+    Text,
+)
+from shared.pricing.contract.rails import BookCanaryAnswer
 from shared.pricing.model.book import STANDARD
 from shared.pricing.model.money import MILLION, WHOLE
 from shared.web.contract import (
-    MOST_MINOR_UNITS,
     Answer,
     Channel,
     Country,
@@ -21,220 +30,15 @@ from shared.web.contract import (
     LocationId,
     Sku,
     TimeZone,
-    Units,
 )
 
 MOST_PROMOTIONS = 2_000
-MOST_NAMES = 1_000
 MOST_CONDITIONS = 20
 MOST_DEPTH = 4
-Amount = Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)]
-Cut = Annotated[int, Strict(), Ge(1), Le(MOST_MINOR_UNITS)]
-BasisPoints = Annotated[int, Strict(), Ge(1), Le(WHOLE)]
 Uses = Annotated[int, Strict(), Ge(1), Le(1_000_000_000)]
-Few = Annotated[int, Strict(), Ge(1), Le(1_000)]
 Rate = Annotated[int, Strict(), Ge(0), Le(MILLION)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Clock = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-class ProductSetDocument(Input):
-    """Products by SKU or by attributes. Without either: every product."""
-
-    skus: Annotated[list[Sku], Field(min_length=1, max_length=MOST_NAMES)] | None = None
-    """These products."""
-    attributes: (
-        Annotated[
-            dict[Text, Annotated[list[Text], Field(min_length=1, max_length=MOST_NAMES)]],
-            Field(min_length=1, max_length=10),
-        ]
-        | None
-    ) = None
-    """Products that have one of the values of each attribute."""
-    excluded: "ExcludedDocument | None" = None
-    """Products that are not in the set."""
-
-
-class ExcludedDocument(Input):
-    """Products that are not in a set, by SKU or by attributes."""
-
-    skus: Annotated[list[Sku], Field(min_length=1, max_length=MOST_NAMES)] | None = None
-    """These products."""
-    attributes: (
-        Annotated[
-            dict[Text, Annotated[list[Text], Field(min_length=1, max_length=MOST_NAMES)]],
-            Field(min_length=1, max_length=10),
-        ]
-        | None
-    ) = None
-    """Products that have one of the values of each attribute."""
-
-    @model_validator(mode="after")
-    def _names_some(self) -> Self:
-        if self.skus is None and self.attributes is None:
-            raise ValueError("name skus or attributes: otherwise every product is excluded")
-        return self
-
-
-class _OnProducts(Input):
-    products: ProductSetDocument = ProductSetDocument()
-    """The products that the effect may touch; default: all."""
-
-
-class PercentOffDocument(_OnProducts):
-    """A percentage off each unit."""
-
-    kind: Literal["percent_off"]
-    """Kind of effect."""
-    basis_points: BasisPoints
-    """The percentage in hundredths of a percent: 1000 is 10 %."""
-    of: Literal["left", "list"] = "left"
-    """Whether it is a percentage of what earlier promotions have left, or of the list price."""
-
-
-class AmountOffDocument(_OnProducts):
-    """An amount off each unit."""
-
-    kind: Literal["amount_off"]
-    """Kind of effect."""
-    amount: Cut
-    """Minor units off each unit."""
-
-
-class FixedPriceDocument(_OnProducts):
-    """A price of each unit, where it is lower."""
-
-    kind: Literal["fixed_price"]
-    """Kind of effect."""
-    amount: Amount
-    """Minor units that each unit costs."""
-
-
-class TierDocument(Input):
-    """A percentage from a number of units on."""
-
-    min_quantity: Units
-    """Fewest units of the products in the cart."""
-    basis_points: BasisPoints
-    """The percentage in hundredths of a percent."""
-
-
-class QuantityTiersDocument(_OnProducts):
-    """A percentage off each unit that depends on how many units are in the cart."""
-
-    kind: Literal["quantity_tiers"]
-    """Kind of effect."""
-    tiers: Annotated[list[TierDocument], Field(min_length=1, max_length=20)]
-    """The tiers, in rising order of `min_quantity`."""
-
-    @field_validator("tiers")
-    @classmethod
-    def _rising(cls, tiers: list[TierDocument]) -> list[TierDocument]:
-        numbers = [tier.min_quantity for tier in tiers]
-        if numbers != sorted(set(numbers)):
-            raise ValueError("min_quantity must rise")
-        return tiers
-
-
-class BuyGetDocument(_OnProducts):
-    """Buy some units, get others cheaper, in whole groups of both, dearest first."""
-
-    kind: Literal["buy_get"]
-    """Kind of effect."""
-    buy: Few
-    """Units of a group that are paid."""
-    get: Few
-    """Units of a group that are cheaper: the cheapest of the group."""
-    basis_points: BasisPoints = WHOLE
-    """The percentage off the cheaper units; default: they are free."""
-    get_products: ProductSetDocument | None = None
-    """The products of the cheaper units; default: the same as the bought ones."""
-    most: Few | None = None
-    """Most groups in a cart; default: any number."""
-
-
-class BundlePartDocument(_OnProducts):
-    """Units of a bundle."""
-
-    quantity: Few
-    """Units of these products in one bundle."""
-
-
-class BundlePriceDocument(Input):
-    """A price for some units together, where it is lower."""
-
-    kind: Literal["bundle_price"]
-    """Kind of effect."""
-    parts: Annotated[list[BundlePartDocument], Field(min_length=1, max_length=10)]
-    """What is in one bundle."""
-    amount: Amount
-    """Minor units that one bundle costs."""
-    most: Few | None = None
-    """Most bundles in a cart; default: any number."""
-
-
-class GiftDocument(Input):
-    """Units of a product that cost nothing once they are in the cart."""
-
-    kind: Literal["gift"]
-    """Kind of effect."""
-    sku: Sku
-    """The product."""
-    quantity: Few = 1
-    """Units that cost nothing."""
-
-
-class OrderPercentOffDocument(_OnProducts):
-    """A percentage off what the products cost together."""
-
-    kind: Literal["order_percent_off"]
-    """Kind of effect."""
-    basis_points: BasisPoints
-    """The percentage in hundredths of a percent."""
-
-
-class OrderAmountOffDocument(_OnProducts):
-    """An amount off what the products cost together."""
-
-    kind: Literal["order_amount_off"]
-    """Kind of effect."""
-    amount: Cut
-    """Minor units off the order."""
-
-
-class ShippingPercentOffDocument(Input):
-    """A percentage off the price of shipping."""
-
-    kind: Literal["shipping_percent_off"]
-    """Kind of effect."""
-    basis_points: BasisPoints
-    """The percentage in hundredths of a percent: 10000 is free."""
-
-
-class ShippingPriceDocument(Input):
-    """A price of shipping, where it is lower."""
-
-    kind: Literal["shipping_price"]
-    """Kind of effect."""
-    amount: Amount
-    """Minor units that shipping costs."""
-
-
-EffectDocument = Annotated[
-    PercentOffDocument
-    | AmountOffDocument
-    | FixedPriceDocument
-    | QuantityTiersDocument
-    | BuyGetDocument
-    | BundlePriceDocument
-    | GiftDocument
-    | OrderPercentOffDocument
-    | OrderAmountOffDocument
-    | ShippingPercentOffDocument
-    | ShippingPriceDocument,
-    Field(discriminator="kind"),
-]
 
 
 class MeasureDocument(Input):
@@ -337,6 +141,15 @@ class LimitsDocument(Input):
     """What it may take off in all, in minor units."""
 
 
+class FundingDocument(Input):
+    """Who pays for the discounts of a promotion."""
+
+    vendor: Id
+    """The vendor that pays."""
+    basis_points: BasisPoints = WHOLE
+    """The part of each discount that the vendor pays, in hundredths of a percent; default: all."""
+
+
 class PromotionDocument(Input):
     """A promotion."""
 
@@ -364,6 +177,8 @@ class PromotionDocument(Input):
     """Whether only shoppers who type one of its codes get it."""
     limits: LimitsDocument | None = None
     """How often it may be used; default: without limits."""
+    funding: FundingDocument | None = None
+    """Who pays for it; default: you do."""
     group: Id | None = None
     """The group by which other promotions name this one in `stacks_with`."""
     stacks_with: Literal["all", "none"] | Annotated[list[Id], Field(max_length=50)] = "none"
@@ -480,6 +295,8 @@ class PublishedBookAnswer(Answer):
     """Version of the book; quotes name it."""
     active: bool
     """Whether this version is in force."""
+    canary: BookCanaryAnswer | None = None
+    """A version that prices for a share of the shoppers."""
     book: BookDocument
     """The promotions and tax rates."""
 
@@ -490,4 +307,4 @@ class ActiveBookAnswer(Answer):
     active: int
     """The version in force now; 0 has no promotions."""
     before: int
-    """The version that was in force before."""
+    """The version that was in force, or tried, before."""

@@ -52,6 +52,9 @@ class ShopperInput(Input):
     """Customer groups."""
     first_order: Annotated[bool, Strict()] | None = None
     """Whether it is the shopper's first order."""
+    session: Id | None = None
+    """A name of yours that stays the same over the shopper's visits and carts. A canary of the
+    promotions takes shoppers by it; without it the book in force prices the cart."""
 
     def person(self) -> Person:
         return Person(self.tier, frozenset(self.groups), self.first_order)
@@ -155,6 +158,17 @@ class LineShare(Answer):
     """Minor units off the line."""
 
 
+class FundingAnswer(Answer):
+    """Who pays for a discount."""
+
+    vendor: str
+    """The vendor that pays."""
+    basis_points: int
+    """The part of the discount that the vendor pays, in hundredths of a percent."""
+    amount: int
+    """What the vendor pays, in minor units."""
+
+
 class QuoteDiscountAnswer(Answer):
     """A promotion that takes something off."""
 
@@ -168,6 +182,8 @@ class QuoteDiscountAnswer(Answer):
     """Shares of the lines."""
     shipping: int | None = None
     """Minor units off shipping."""
+    funding: FundingAnswer | None = None
+    """Who pays for it; absent when you do."""
 
 
 class NotTakenAnswer(Answer):

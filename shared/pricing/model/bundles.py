@@ -4,8 +4,12 @@ million of them."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from shared.pricing.model.book import BundlePrice, BuyGet, Gift
 from shared.pricing.model.cart import PricedLine
+from shared.pricing.model.effects import (
+    BundlePrice,
+    BuyGet,
+    Gift,
+)
 from shared.pricing.model.money import WHOLE, shares
 from shared.pricing.model.pieces import Piece
 

@@ -4,7 +4,10 @@ lines by index, amounts in minor units, and which effects exclude each other as 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.pricing.model.book import (
+from shared.pricing.model.book import Promotion
+from shared.pricing.model.cart import PricedLine
+from shared.pricing.model.conditions import Miss
+from shared.pricing.model.effects import (
     AmountOff,
     BundleEffect,
     BundlePrice,
@@ -18,11 +21,8 @@ from shared.pricing.model.book import (
     OrderPercentOff,
     PercentOff,
     ProductSet,
-    Promotion,
     QuantityTiers,
 )
-from shared.pricing.model.cart import PricedLine
-from shared.pricing.model.conditions import Miss
 from shared.pricing.model.money import percent_of
 
 

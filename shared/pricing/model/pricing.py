@@ -15,15 +15,17 @@ from shared.pricing.model.book import (
     STANDARD,
     TAX_CLASS,
     Book,
-    Gift,
     Promotion,
-    ShippingEffect,
-    ShippingPercentOff,
-    sets_of,
 )
 from shared.pricing.model.cart import Cart, Person, Place, PricedLine, Situation
 from shared.pricing.model.combining import Combination, combine
 from shared.pricing.model.conditions import Miss, missing
+from shared.pricing.model.effects import (
+    Gift,
+    ShippingEffect,
+    ShippingPercentOff,
+    sets_of,
+)
 from shared.pricing.model.money import percent_of
 from shared.pricing.model.pieces import Piece, Pieces, piece_of
 from shared.pricing.model.quote import (
@@ -86,6 +88,11 @@ def price(
         complete=combination.complete,
         titles=tuple(
             (one.promotion_id, one.title) for one in candidates if one.promotion_id in taken
+        ),
+        funding=tuple(
+            (one.promotion_id, one.funding.vendor, one.funding.basis_points)
+            for one in candidates
+            if one.funding and one.promotion_id in taken
         ),
         by_channel=by_channel,
     )

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from shared.instants import rfc3339
 from shared.pricing.model.conditions import Reason
+from shared.pricing.model.money import percent_of
 from shared.pricing.model.uses import Use
 
 ENGINE = 1
@@ -166,6 +167,8 @@ class Quote:
     engine: int = ENGINE
     uses: tuple[Use, ...] = ()
     """What an order with this quote uses of codes and limits; in the token alone."""
+    funding: tuple[tuple[str, str, int], ...] = ()
+    """(promotion id, vendor, basis points) of the discounts that a vendor pays for."""
 
     @property
     def valid_until(self) -> datetime:
@@ -185,6 +188,11 @@ class Quote:
     def total(self) -> int:
         """What the shopper pays."""
         return self.net + self.shipping.net + (0 if self.tax_included else self.tax)
+
+    def funded(self, promotion_id: str, amount: int) -> int:
+        """What vendors pay of ``amount`` that the promotion takes off."""
+        shares = (share for named, _, share in self.funding if named == promotion_id)
+        return percent_of(amount, next(shares, 0))
 
     def totals(self) -> dict[str, Any]:
         list_total = sum(line.list_total for line in self.lines)
@@ -221,10 +229,18 @@ class Quote:
                         "amount": amount,
                         "lines": lines,
                         "shipping": shipping or None,
+                        "funding": self._funding(promotion_id, amount),
                     }
                 )
             )
         return found
+
+    def _funding(self, promotion_id: str, amount: int) -> dict[str, Any] | None:
+        for named, vendor, share in self.funding:
+            if named == promotion_id:
+                paid = percent_of(amount, share)
+                return {"vendor": vendor, "basis_points": share, "amount": paid}
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """The quote as it is answered and signed. ``totals`` and ``discounts`` follow from the
@@ -251,6 +267,8 @@ class Quote:
         content = kept | {"titles": self.titles, "tax_included": self.tax_included}
         if self.uses:
             content["uses"] = [use.to_json() for use in self.uses]
+        if self.funding:
+            content["funding"] = self.funding
         return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
 
     @property
@@ -273,7 +291,19 @@ class Quote:
             by_channel=tuple(document["by_channel"]),
             engine=document["engine"],
             uses=tuple(map(Use.from_json, document.get("uses", ()))),
+            funding=_funding_in(document),
         )
+
+
+def _funding_in(document: Mapping[str, Any]) -> tuple[tuple[str, str, int], ...]:
+    """Of an answered quote, or of the content of a token."""
+    if "funding" in document:
+        return tuple((named, vendor, share) for named, vendor, share in document["funding"])
+    return tuple(
+        (row["promotion_id"], row["funding"]["vendor"], row["funding"]["basis_points"])
+        for row in document["discounts"]
+        if "funding" in row
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ from itertools import combinations
 from operator import itemgetter
 from typing import NamedTuple
 
-from shared.pricing.model.book import OrderPercentOff
 from shared.pricing.model.bundles import Taken, take
 from shared.pricing.model.cart import Situation
 from shared.pricing.model.conditions import Touched, measures_own, missing_condition
+from shared.pricing.model.effects import (
+    OrderPercentOff,
+)
 from shared.pricing.model.money import percent_of, shares
 from shared.pricing.model.pieces import Pieces, item_cut, order_cut
 

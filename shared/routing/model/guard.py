@@ -1,14 +1,10 @@
-"""Check a policy's guard rails against its what-if, and pick the orders of a canary. Pure."""
+"""Check a policy's guard rails against its what-if. Pure."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.routing.model.policy import GuardRails
 from shared.routing.model.whatif import Totals
-
-ALL_ORDERS = 10_000
-"""All orders, in hundredths of a percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +75,3 @@ def _measured(rails: GuardRails, before: Totals, after: Totals) -> Iterator[Brea
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
-
-
-def canary_takes(order_id: str, version: int, share: int) -> bool:
-    """Whether the canary ``version`` routes the order. ``share`` is in hundredths of a percent of
-    all orders. The answer for an order and a version never changes; each version takes others."""
-    digest = hashlib.sha256(f"{version}/{order_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) % ALL_ORDERS < share

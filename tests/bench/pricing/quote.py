@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.pricing.model.book import Book, Condition, OrderAmountOff, OrderPercentOff, ProductSet
+from shared.pricing.model.book import Book, Condition
+from shared.pricing.model.effects import (
+    OrderAmountOff,
+    OrderPercentOff,
+    ProductSet,
+)
 from shared.pricing.model.pricing import price
 from tests.bench.report import Row, Table, Tell
 from tests.support.pricing import AT, NOBODY, WEB, best_saving, random_promotion, random_world

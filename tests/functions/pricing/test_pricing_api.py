@@ -55,10 +55,10 @@ def test_a_book_goes_from_draft_to_force_and_back() -> None:
     assert call("put_promotions_draft", body=draft["book"])[1]["book"] == draft["book"]
     status, made = call("publish_promotions")
     assert (status, made["version"], made["active"], made["promotions"]) == (200, 1, True, 3)
-    assert books.in_force.get().version == 1
+    assert books.in_force.get().book.version == 1
     assert call("get_promotions") == (200, {"version": 1, "active": True, "book": draft["book"]})
     assert call("roll_back_promotions") == (200, {"active": 0, "before": 1})
-    assert books.in_force.get().version == 0
+    assert books.in_force.get().book.version == 0
     assert call("get_promotions")[0] == 404
     assert call("get_promotions", query={"version": "1"})[1]["active"] is False
     assert call("get_promotions", query={"version": "2"})[0] == 404

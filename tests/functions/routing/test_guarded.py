@@ -8,7 +8,7 @@ import pytest
 from functions.orders import api as orders
 from functions.routing import api as routing
 from functions.routing import what_if
-from shared.routing.model.guard import canary_takes
+from shared.canary import canary_takes
 from shared.routing.model.policy import DEFAULT_POLICY, GuardRails, Policy
 from shared.routing.store import policies
 from tests.support.past_orders import DEAR, NOW, place

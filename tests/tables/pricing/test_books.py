@@ -10,6 +10,7 @@ from shared.aws.dynamodb import transact
 from shared.errors import InvalidRequest, NotFound, VersionMismatch
 from shared.pricing.model.book import NO_PROMOTIONS
 from shared.pricing.store import books
+from shared.pricing.store.books.publishing import publication
 from tests.support.units import metered
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -37,12 +38,12 @@ def publish(*points: int) -> int:
 
 
 def in_force() -> tuple[int, int]:
-    book = books.in_force.get()
+    book = books.in_force.get().book
     return book.version, len(book.promotions)
 
 
 def test_without_a_book_there_are_no_promotions() -> None:
-    assert books.in_force.get() == NO_PROMOTIONS
+    assert books.in_force.get() == books.InForce(NO_PROMOTIONS)
     assert books.draft() is None
     with pytest.raises(NotFound):
         books.publish(None, NOW, "planner")
@@ -94,9 +95,9 @@ def test_a_draft_that_someone_else_has_changed_is_neither_written_nor_published(
 
 def test_of_two_that_publish_at_once_one_makes_the_version() -> None:
     draft = books.put_draft(document(1000), None, NOW, "planner")
-    publication = books._publication(draft, books.Published(1, NOW, "planner", 1))
-    assert transact(publication) == []
-    assert [row.index for row in transact(publication)] == [0, 1]
+    parts = publication(draft, books.Published(1, NOW, "planner", 1), 0)
+    assert transact(parts) == []
+    assert [row.index for row in transact(parts)] == [0, 1]
 
 
 def test_a_large_book_lies_in_parts_and_is_read_whole() -> None:

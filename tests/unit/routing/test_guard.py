@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.canary import ALL, canary_takes
 from shared.routing.model.decision import FutureOrders
-from shared.routing.model.guard import ALL_ORDERS, breaches, canary_takes
+from shared.routing.model.guard import breaches
 from shared.routing.model.policy import GuardRails
 from shared.routing.model.route import route
 from shared.routing.model.whatif import Totals, what_if
@@ -105,16 +106,14 @@ def test_overstock_is_what_would_have_been_left_over() -> None:
         assert found.after.overstock == units
 
 
-@given(
-    st.text(max_size=20), st.integers(0, 50), st.integers(0, ALL_ORDERS), st.integers(0, ALL_ORDERS)
-)
+@given(st.text(max_size=20), st.integers(0, 50), st.integers(0, ALL), st.integers(0, ALL))
 def test_an_order_that_a_canary_takes_it_takes_with_any_larger_share(
     order_id: str, version: int, share: int, more: int
 ) -> None:
-    assert canary_takes(order_id, version, min(ALL_ORDERS, share + more)) >= canary_takes(
+    assert canary_takes(order_id, version, min(ALL, share + more)) >= canary_takes(
         order_id, version, share
     )
-    assert canary_takes(order_id, version, ALL_ORDERS)
+    assert canary_takes(order_id, version, ALL)
     assert not canary_takes(order_id, version, 0)
 
 
@@ -126,6 +125,6 @@ def test_a_canary_takes_its_share_and_each_version_another(share: int) -> None:
         for version in (1, 2)
     }
     for chosen in taken.values():
-        assert len(chosen) / len(names) == pytest.approx(share / ALL_ORDERS, abs=0.015)
+        assert len(chosen) / len(names) == pytest.approx(share / ALL, abs=0.015)
     both = len(taken[1] & taken[2]) / len(names)
-    assert both == pytest.approx((share / ALL_ORDERS) ** 2, abs=0.015)
+    assert both == pytest.approx((share / ALL) ** 2, abs=0.015)

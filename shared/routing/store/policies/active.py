@@ -13,8 +13,8 @@ from shared.aws.cache import Cached
 from shared.aws.clients import dynamodb
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
+from shared.canary import canary_takes
 from shared.instants import rfc3339
-from shared.routing.model.guard import canary_takes
 from shared.routing.model.policy import DEFAULT_POLICY, Policy
 from shared.routing.store.policies.published import POLICY, published_policy
 from shared.stored import from_row
