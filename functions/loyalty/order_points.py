@@ -3,6 +3,7 @@
 from shared.loyalty.model.earning import EarningLine, EarningOrder
 from shared.orders.model.erased import PSEUDONYM
 from shared.orders.model.order import Line, Order
+from shared.pricing.model.money import WHOLE
 
 
 def home_of(order: Order) -> str | None:
@@ -29,7 +30,13 @@ def earning_order(order: Order) -> EarningOrder:
         placed_at=order.placed_at,
         handed_over_at=max(handed_over, default=latest),
         lines=tuple(
-            EarningLine(net(line), line.quantity, line.fulfilled, line.credited)
+            EarningLine(
+                net(line),
+                line.quantity,
+                line.fulfilled,
+                line.credited,
+                line.points_multiplier or WHOLE,
+            )
             for line in order.lines
             if line.quantity and line.currency == currency
         ),

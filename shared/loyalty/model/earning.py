@@ -16,7 +16,7 @@ from typing import TypeVar
 from shared.loyalty.model.account import Account, add, changed, draw, in_both
 from shared.loyalty.model.programme import Programme, Terms
 from shared.loyalty.model.tiers import Standing, counted
-from shared.pricing.model.money import shares
+from shared.pricing.model.money import WHOLE, shares
 
 V = TypeVar("V")
 
@@ -24,12 +24,14 @@ V = TypeVar("V")
 @dataclass(frozen=True, slots=True)
 class EarningLine:
     """``net`` is what all ``quantity`` units cost after discounts, in minor units; ``handed_over``
-    of them left, and ``returned`` of these came back or were credited."""
+    of them left, and ``returned`` of these came back or were credited. ``multiplier`` is what a
+    promotion makes of their points, in basis points."""
 
     net: int
     quantity: int
     handed_over: int
     returned: int = 0
+    multiplier: int = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class EarningOrder:
 
     def points(self, terms: Terms) -> int:
         """The points that the order should have earned by now."""
-        nets = [line.net for line in self.lines]
-        parts = shares(terms.points(sum(nets)), nets)
+        weights = [line.net * line.multiplier for line in self.lines]
+        parts = shares(terms.points(sum(weights) // WHOLE), weights)
         return sum(_kept(part, line) for part, line in zip(parts, self.lines, strict=True))
 
     @property

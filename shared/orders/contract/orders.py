@@ -100,6 +100,9 @@ class OrderLine(Answer):
     """What all units cost after the discounts; only with discounts."""
     tax_within: Money | None = None
     """The tax that `net` contains, where the quote says so."""
+    points_multiplier: int | None = None
+    """Hundredths of a percent of the points that the units earn otherwise; absent without a
+    promotion of points."""
     open: Count
     """Units that are not handed over yet."""
     fulfilled: Count
@@ -226,6 +229,7 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         if money and line.agreed_price is not None
         else None,
         discounts=discounts_answer(line.discounts, line.currency) if money else None,
+        points_multiplier=line.points_multiplier if money else None,
         net=Money(amount=line.net, currency=line.currency) if money and line.discounts else None,
         tax_within=Money(amount=line.tax_within, currency=line.currency)
         if money and line.tax_within

@@ -46,6 +46,7 @@ def quoted_line(line: Line, of_quote: QuoteLine, quote: Quote) -> Line:
         discounts=_discounts(of_quote.discounts),
         tax=0 if quote.tax_included else tax,
         tax_within=tax if quote.tax_included else 0,
+        points_multiplier=of_quote.points_multiplier[1] if of_quote.points_multiplier else None,
     )
 
 

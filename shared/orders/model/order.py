@@ -93,6 +93,8 @@ class Line:
     agreed_price: int | None = None
     discounts: tuple[Discount, ...] = ()
     tax_within: int = 0
+    points_multiplier: int | None = None
+    """Basis points of the points that the units earn otherwise; None: as always."""
 
     @property
     def net(self) -> int:

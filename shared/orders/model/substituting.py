@@ -144,6 +144,7 @@ def _added(
         agreed_price=price,
         discounts=parts_of(line.discounts, off),
         tax_within=line.tax_within * other.quantity // line.quantity,
+        points_multiplier=line.points_multiplier,
     )
     if any(each.line_id == added.line_id for each in order.lines):
         raise Conflict(f"order {order.order_id} has a line {added.line_id}")

@@ -197,6 +197,14 @@ class PromotionDocument(Input):
         return when
 
     @model_validator(mode="after")
+    def _is_counted(self) -> Self:
+        """A use is counted when a promotion takes something off, and points take nothing off."""
+        counted = self.limits is not None or self.code == "required"
+        if counted and any(effect.kind == "points_multiplier" for effect in self.does):
+            raise ValueError("a promotion with points_multiplier takes no limits and no code")
+        return self
+
+    @model_validator(mode="after")
     def _days_fit(self) -> Self:
         if self.starts_on and self.ends_on and self.ends_on < self.starts_on:
             raise ValueError("ends_on is before starts_on")
@@ -237,6 +245,9 @@ class BookDocument(Input):
         default_factory=list
     )
     """The promotions."""
+    mode: Literal["best", "first"] | None = None
+    """Whether a cart gets the combination of promotions that saves most (`best`, the default), or
+    promotions are taken by `priority` alone, then by id, each beside those before it (`first`)."""
     taxes: Annotated[dict[Country, TaxesDocument], Field(max_length=250)] = Field(
         default_factory=dict
     )

@@ -198,6 +198,15 @@ class ShippingPriceDocument(Input):
     """Minor units that shipping costs."""
 
 
+class PointsMultiplierDocument(_OnProducts):
+    """Units that earn more points; of several promotions the largest counts."""
+
+    kind: Literal["points_multiplier"]
+    """Kind of effect."""
+    basis_points: Annotated[int, Strict(), Ge(WHOLE + 1), Le(100 * WHOLE)]
+    """Hundredths of a percent of the points that the units earn otherwise: 20000 doubles them."""
+
+
 EffectDocument = Annotated[
     PercentOffDocument
     | AmountOffDocument
@@ -209,6 +218,7 @@ EffectDocument = Annotated[
     | OrderPercentOffDocument
     | OrderAmountOffDocument
     | ShippingPercentOffDocument
-    | ShippingPriceDocument,
+    | ShippingPriceDocument
+    | PointsMultiplierDocument,
     Field(discriminator="kind"),
 ]

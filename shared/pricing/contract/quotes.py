@@ -116,6 +116,15 @@ class QuoteTaxAnswer(Answer):
     """Minor units: contained in the net price when `tax_included`, else added."""
 
 
+class PointsMultiplierAnswer(Answer):
+    """A promotion that multiplies points."""
+
+    promotion_id: Id
+    """The promotion."""
+    basis_points: int
+    """Hundredths of a percent of the points that the units earn otherwise: 20000 doubles them."""
+
+
 class PriceQuoteLineAnswer(Answer):
     """A line of a quote."""
 
@@ -134,6 +143,8 @@ class PriceQuoteLineAnswer(Answer):
     """What the line costs: `list_total` less its discounts."""
     tax: QuoteTaxAnswer | None = None
     """Tax of the line; absent when the book has no taxes for the country."""
+    points_multiplier: PointsMultiplierAnswer | None = None
+    """Which promotion multiplies the points of the line; absent when none does."""
 
 
 class QuoteShippingAnswer(Answer):

@@ -18,6 +18,7 @@ from shared.pricing.model.uses import NO_LIMITS, Limits
 
 EVERYTHING = "all"
 NOTHING = "none"
+Mode = Literal["best", "first"]
 STANDARD = "standard"
 SHIPPING = "shipping"
 TAX_CLASS = "tax_class"
@@ -205,12 +206,15 @@ class Taxes:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """``taxes`` are by country. Version 0 is the book without promotions and taxes."""
+    """``taxes`` are by country. Version 0 is the book without promotions and taxes. In the mode
+    ``best`` a cart gets the combination of promotions that saves most, in the mode ``first`` they
+    are taken by priority alone (first.py)."""
 
     version: int = 0
     currency: str | None = None
     promotions: tuple[Promotion, ...] = ()
     taxes: Mapping[str, Taxes] = field(default_factory=dict)
+    mode: Mode = "best"
     _by_sku: Mapping[str, Sequence[int]] = field(default_factory=dict, compare=False, repr=False)
     _by_attribute: Mapping[tuple[str, str], Sequence[int]] = field(
         default_factory=dict, compare=False, repr=False
@@ -224,6 +228,7 @@ class Book:
         currency: str | None,
         promotions: Iterable[Promotion],
         taxes: Mapping[str, Taxes],
+        mode: Mode = "best",
     ) -> Self:
         """The book with its index from products to promotions. The promotions get the order in
         which they apply within a stage."""
@@ -243,7 +248,16 @@ class Book:
                 for name, values in products.attributes[:1]:
                     for value in values:
                         by_attribute[name, value].append(index)
-        return cls(version, currency, ordered, taxes, dict(by_sku), dict(by_attribute), without_set)
+        return cls(
+            version,
+            currency,
+            ordered,
+            taxes,
+            mode,
+            dict(by_sku),
+            dict(by_attribute),
+            without_set,
+        )
 
     @classmethod
     def from_json(cls, version: int, document: Mapping[str, Any]) -> Self:
@@ -255,6 +269,7 @@ class Book:
                 country: Taxes(taxes["included"], taxes["rates"])
                 for country, taxes in (document.get("taxes") or {}).items()
             },
+            document.get("mode") or "best",
         )
 
     def candidates(self, lines: Iterable[PricedLine]) -> list[Promotion]:

@@ -147,19 +147,28 @@ class ShippingPrice:
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class PointsMultiplier:
+    """Units of the set earn ``basis_points`` of the points that they earn otherwise: 20,000 doubles
+    them. Of several the largest counts; the price stays as it is."""
+
+    products: ProductSet
+    basis_points: int
+
+
 ItemEffect = PercentOff | AmountOff | FixedPrice | QuantityTiers
 BundleEffect = BuyGet | BundlePrice | Gift
 OrderEffect = OrderPercentOff | OrderAmountOff
 ShippingEffect = ShippingPercentOff | ShippingPrice
-Effect = ItemEffect | BundleEffect | OrderEffect | ShippingEffect
+Effect = ItemEffect | BundleEffect | OrderEffect | ShippingEffect | PointsMultiplier
 
 
 def sets_of(effect: Effect) -> tuple[ProductSet, ...]:
-    """The sets whose units the effect may make cheaper, or needs; empty for shipping."""
+    """The sets whose units the effect is about; empty for shipping."""
     match effect:
         case PercentOff() | AmountOff() | FixedPrice() | QuantityTiers():
             return (effect.products,)
-        case OrderPercentOff() | OrderAmountOff():
+        case OrderPercentOff() | OrderAmountOff() | PointsMultiplier():
             return (effect.products,)
         case BuyGet():
             return (effect.products, *([effect.get_products] if effect.get_products else ()))
@@ -210,8 +219,15 @@ def effect_from_json(document: Mapping[str, Any]) -> Effect:
             return OrderPercentOff(products, document["basis_points"])
         case "order_amount_off":
             return OrderAmountOff(products, document["amount"])
+    return _not_about_price_of_goods(document, products)
+
+
+def _not_about_price_of_goods(document: Mapping[str, Any], products: ProductSet) -> Effect:
+    match document["kind"]:
         case "shipping_percent_off":
             return ShippingPercentOff(document["basis_points"])
         case "shipping_price":
             return ShippingPrice(document["amount"])
+        case "points_multiplier":
+            return PointsMultiplier(products, document["basis_points"])
     raise ValueError(f"there is no effect {document['kind']}")

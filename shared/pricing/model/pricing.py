@@ -15,6 +15,7 @@ from shared.pricing.model.book import (
     STANDARD,
     TAX_CLASS,
     Book,
+    Mode,
     Promotion,
 )
 from shared.pricing.model.cart import Cart, Person, Place, PricedLine, Situation
@@ -22,10 +23,12 @@ from shared.pricing.model.combining import Combination, combine
 from shared.pricing.model.conditions import Miss, missing
 from shared.pricing.model.effects import (
     Gift,
+    PointsMultiplier,
     ShippingEffect,
     ShippingPercentOff,
     sets_of,
 )
+from shared.pricing.model.first import combine_first
 from shared.pricing.model.money import percent_of
 from shared.pricing.model.pieces import Piece, Pieces, piece_of
 from shared.pricing.model.quote import (
@@ -51,6 +54,7 @@ class _Matched:
 
     pieces: list[Piece] = field(default_factory=list)
     shipping: list[tuple[Promotion, ShippingEffect]] = field(default_factory=list)
+    points: list[tuple[Promotion, PointsMultiplier]] = field(default_factory=list)
     misses: dict[str, Miss] = field(default_factory=dict)
     gifts: list[OfferedGift] = field(default_factory=list)
     by_channel: list[str] = field(default_factory=list)
@@ -74,15 +78,16 @@ def price(
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
     candidates = _candidates(book, cart, lines, at, currency)
     matched = _matched(candidates, situation, exhausted)
-    combination = combine(Pieces.of(matched.pieces), situation)
-    shipping = _shipping(cart.shipping, matched)
+    search = combine_first if book.mode == "first" else combine
+    combination = search(Pieces.of(matched.pieces), situation)
+    shipping = _shipping(cart.shipping, matched, book.mode)
     taken = _taken(matched.pieces, combination, shipping)
     by_channel = (*_rows_by_channel(cart, products), *matched.by_channel)
     quote = Quote(
         at=at,
         book=book.version,
         currency=currency,
-        lines=_net_lines(lines, matched.pieces, combination),
+        lines=_with_points(_net_lines(lines, matched.pieces, combination), lines, matched),
         shipping=shipping,
         given=_given(cart, person, place, by_channel),
         complete=combination.complete,
@@ -208,6 +213,9 @@ def _match(promotion: Promotion, situation: Situation, matched: _Matched) -> Non
         if isinstance(effect, ShippingEffect):
             matched.shipping.append((promotion, effect))
             continue
+        if isinstance(effect, PointsMultiplier):
+            matched.points.append((promotion, effect))
+            continue
         piece = piece_of(promotion, effect, situation.lines)
         if isinstance(effect, Gift):
             _offer(promotion, effect, piece, situation, matched)
@@ -248,15 +256,16 @@ def _own_lines(promotion: Promotion, lines: Sequence[PricedLine]) -> tuple[int, 
     )
 
 
-def _shipping(price: int, matched: _Matched) -> ShippingQuote:
-    """Shipping by the promotion that saves most of it. They exclude only each other."""
+def _shipping(price: int, matched: _Matched, mode: Mode) -> ShippingQuote:
+    """Shipping by the promotion that saves most of it, or by the first that saves any. They exclude
+    only each other."""
     best: tuple[int, str] | None = None
     for promotion, effect in matched.shipping:
         if isinstance(effect, ShippingPercentOff):
             cut = percent_of(price, effect.basis_points)
         else:
             cut = max(0, price - effect.amount)
-        if cut and (best is None or cut > best[0]):
+        if cut and (best is None or (mode == "best" and cut > best[0])):
             best = cut, promotion.promotion_id
     if best is None:
         return ShippingQuote(price, price)
@@ -290,6 +299,22 @@ def _net_lines(
             QuoteLine(line.line_id, line.sku, line.quantity, line.unit_price, net, discounts)
         )
     return tuple(net_lines)
+
+
+def _with_points(
+    quoted: Sequence[QuoteLine], lines: Sequence[PricedLine], matched: _Matched
+) -> tuple[QuoteLine, ...]:
+    """The lines with the largest multiplier of points that is about their product."""
+    found = []
+    for quote_line, line in zip(quoted, lines, strict=True):
+        mine = [
+            (promotion.promotion_id, effect.basis_points)
+            for promotion, effect in matched.points
+            if effect.products.has(line.sku, line.attributes)
+        ]
+        best = max(mine, key=lambda row: row[1], default=None)
+        found.append(replace(quote_line, points_multiplier=best) if best else quote_line)
+    return tuple(found)
 
 
 def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Place) -> Quote:

@@ -43,6 +43,8 @@ class QuoteLine:
     discounts: tuple[tuple[str, int], ...] = ()
     """(promotion id, amount), in the order in which they were taken off."""
     tax: LineTax | None = None
+    points_multiplier: tuple[str, int] | None = None
+    """(promotion id, basis points) of the points that the units earn otherwise."""
 
     @property
     def list_total(self) -> int:
@@ -59,12 +61,17 @@ class QuoteLine:
                 "discounts": _discounts(self.discounts),
                 "net": self.net,
                 "tax": self.tax and self.tax.to_json(),
+                "points_multiplier": self.points_multiplier
+                and {
+                    "promotion_id": self.points_multiplier[0],
+                    "basis_points": self.points_multiplier[1],
+                },
             }
         )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        tax = document.get("tax")
+        tax, points = document.get("tax"), document.get("points_multiplier")
         return cls(
             document["line_id"],
             document["sku"],
@@ -73,6 +80,7 @@ class QuoteLine:
             document["net"],
             tuple((row["promotion_id"], row["amount"]) for row in document["discounts"]),
             LineTax(**tax) if tax else None,
+            (points["promotion_id"], points["basis_points"]) if points else None,
         )
 
 

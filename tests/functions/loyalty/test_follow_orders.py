@@ -12,7 +12,7 @@ from shared.loyalty import earning
 from shared.loyalty.contract import events
 from shared.loyalty.spending import hold_parts, spend_parts
 from shared.orders import changing, model, placing
-from shared.orders.model import Buyer, Returned
+from shared.orders.model import Buyer, Line, Returned
 from tests.support import shop
 from tests.support import wallets as support
 from tests.support.buyers import answer
@@ -40,10 +40,10 @@ def stored(name: str) -> Json:
 class Followed:
     """An order of three units for 10.00, and the records of its stream so far."""
 
-    def __init__(self, name: str, home: str | None = "bob") -> None:
+    def __init__(self, name: str, home: str | None = "bob", *lines: Line) -> None:
         self.name = name
         buyer = Buyer(home, home) if home else Buyer()
-        draft = shop.order(name, line("1", "A", 3))
+        draft = shop.order(name, *(lines or (line("1", "A", 3),)))
 
         def found() -> tuple[Buyer, list[Any], tuple[str, ...]]:
             return buyer, [], ()
@@ -129,6 +129,21 @@ def test_points_cannot_be_kept_by_a_refund() -> None:
     follow(*another.records)
     earning.mature("bob", "o-3", NOW + WINDOW)
     assert figures() == (0, 5, 0)
+
+
+def test_lines_with_a_promotion_of_points_earn_more_and_give_as_much_back() -> None:
+    doubled = line("1", "A", 3, points_multiplier=25_000)
+    order = Followed("o-1", "bob", doubled, line("2", "A", 2))
+    order.hand_over()
+    follow(*order.records)
+    assert figures() == (75 + 20, 0, 0)
+    order.give_back(1)
+    follow(*order.records, *order.records)
+    assert figures() == (50 + 20, 0, 0), "a record that comes again books nothing twice"
+    assert earning.mature("bob", "o-1", NOW + WINDOW)
+    order.give_back(2, "rest")
+    follow(*order.records)
+    assert figures() == (0, 20, 0)
 
 
 def test_guests_and_orders_of_before_the_programme_earn_nothing() -> None:

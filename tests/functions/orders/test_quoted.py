@@ -98,6 +98,33 @@ def test_the_shopper_pays_what_was_quoted_whatever_is_published_since() -> None:
         ]
 
 
+def test_the_order_keeps_who_pays_a_discount_and_which_lines_earn_more_points() -> None:
+    doubled = {
+        "promotion_id": "points-2",
+        "title": "Double points on A",
+        "does": [
+            {"kind": "points_multiplier", "basis_points": 20_000, "products": {"skus": ["A"]}}
+        ],
+    }
+    paid = {**BOOK["promotions"][0], "funding": {"vendor": "farm", "basis_points": 5000}}
+    publish({**BOOK, "promotions": [paid, doubled]})
+    quote = quoted()
+    assert quote["lines"][0]["points_multiplier"] == {
+        "promotion_id": "points-2",
+        "basis_points": 20_000,
+    }
+    (discount,) = quote["discounts"]
+    assert discount["funding"] == {"vendor": "farm", "basis_points": 5000, "amount": 225}
+    answer = placed(ordered(quote["quote_token"]))
+    assert answer["lines"][0]["points_multiplier"] == 20_000
+    assert "points_multiplier" not in answer["lines"][1]
+    kept = store.find(answer["order_id"])
+    assert kept is not None
+    assert kept.quote is not None
+    assert kept.quote.funding == (("a-15", "farm", 5000),)
+    assert [line.points_multiplier for line in kept.lines] == [20_000, None]
+
+
 def test_every_refund_comes_from_what_was_paid_for_the_line() -> None:
     """sylius#13371 and solidusio/solidus#2582 are about refunds at list prices."""
     quote = quoted()

@@ -10,7 +10,7 @@ from functions.pricing import what_if
 from functions.pricing.api import handler
 from shared.errors import GuardRailBroken
 from shared.pricing.store import books
-from shared.pricing.store.books import publishing
+from shared.pricing.store.books.rails import check_publication
 from tests.support.requests import answered, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -146,15 +146,15 @@ def test_rails_that_change_during_the_publication_are_checked_again(
     environment: pytest.MonkeyPatch,
 ) -> None:
     assert drafted(HALF)[0] == 200
-    check = publishing.check_publication
+    name = "shared.pricing.store.books.publishing.check_publication"
 
     def check_then_change(*of: Any) -> int:
-        version = check(*of)
-        environment.setattr(publishing, "check_publication", check)
+        version = check_publication(*of)
+        environment.setattr(name, check_publication)
         books.put_rails({"unit_discount": 4000}, None, NOW, "another")
         return version
 
-    environment.setattr(publishing, "check_publication", check_then_change)
+    environment.setattr(name, check_then_change)
     with pytest.raises(GuardRailBroken):
         books.publish(None, NOW, "planner")
     assert books.active_version() == 0

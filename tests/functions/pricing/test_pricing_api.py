@@ -117,6 +117,27 @@ for _ in range(4):
             "$.promotions[0].does[0].percent_off.basis_points",
             effect(kind="percent_off", basis_points=10_001),
         ),
+        ("$.mode", {"mode": "cheapest"}),
+        (
+            "$.promotions[0].funding.basis_points",
+            promotion(funding={"vendor": "v", "basis_points": 0}),
+        ),
+        (
+            "$.promotions[0].does[0].points_multiplier.basis_points",
+            effect(kind="points_multiplier", basis_points=10_000),
+        ),
+        (
+            "$.promotions[0]",
+            promotion(
+                does=[{"kind": "points_multiplier", "basis_points": 20_000}], limits={"uses": 3}
+            ),
+        ),
+        (
+            "$.promotions[0]",
+            promotion(
+                does=[{"kind": "points_multiplier", "basis_points": 20_000}], code="required"
+            ),
+        ),
         ("$.promotions[0].does[0].buy_get.buy", effect(kind="buy_get", buy=0, get=1)),
         (
             "$.promotions[0].does[0].quantity_tiers.tiers",

@@ -51,13 +51,14 @@ def check(account: Account) -> None:
 
 lines = st.lists(
     st.builds(
-        lambda net, quantity, handed, back: EarningLine(
-            net, quantity, min(handed, quantity), min(back, handed, quantity)
+        lambda net, quantity, handed, back, multiplier: EarningLine(
+            net, quantity, min(handed, quantity), min(back, handed, quantity), multiplier
         ),
         st.integers(0, 20_000),
         st.integers(1, 9),
         st.integers(0, 9),
         st.integers(0, 9),
+        st.sampled_from([10_000, 15_000, 30_000]),
     ),
     min_size=1,
     max_size=5,
@@ -68,7 +69,9 @@ lines = st.lists(
 def test_points_of_an_order_are_shared_over_its_lines_to_the_last(rows: list[EarningLine]) -> None:
     whole = tuple(replace(row, handed_over=row.quantity, returned=0) for row in rows)
     order = EarningOrder("o", 1, "EUR", START, START, whole)
-    assert order.points(TERMS) == TERMS.points(sum(row.net for row in rows))
+    assert order.points(TERMS) == TERMS.points(
+        sum(row.net * row.multiplier for row in rows) // 10_000
+    )
     assert order.spend == sum(row.net for row in rows)
     back = tuple(replace(row, returned=row.handed_over) for row in rows)
     assert replace(order, lines=back).points(TERMS) == 0
