@@ -66,7 +66,14 @@ def list_prices(
         _must_know_shoppers("query.group")
     if len(sku) > MOST_LINES:
         raise invalid("query.sku", f"at most {MOST_LINES} SKUs")
-    buying = Buying(channel, now_in_milliseconds(), location_id, frozenset(group or ()))
+    location = locations.all_locations().get(location_id) if location_id else None
+    buying = Buying(
+        channel,
+        now_in_milliseconds(),
+        location_id,
+        frozenset(group or ()),
+        location_groups=location.groups if location else frozenset(),
+    )
     products = catalog.products(sku)
     answer = PricesAnswer(
         prices=[SkuPriceAnswer.of(products[one], buying) for one in sorted(products)]
@@ -96,7 +103,7 @@ def quote_prices(body: PriceQuoteInput) -> Response[Any]:
     person = body.customer.person()
     if person != UNKNOWN:
         _must_know_shoppers("$.customer")
-    place = Place(body.channel, body.location_id, _country(body))
+    place = _place(body)
     now = now_in_milliseconds()
     given, refused = quoting.read_codes(body.codes, now)
     priced = quoting.quote(body.cart(given), person, place, now, body.customer.session)
@@ -113,16 +120,16 @@ def _must_know_shoppers(path: str) -> None:
         )
 
 
-def _country(body: PriceQuoteInput) -> str | None:
-    """The country of the taxes. Raises InvalidRequest for a location that does not exist."""
-    location = None
-    if body.location_id is not None:
-        location = locations.all_locations().get(body.location_id)
-        if location is None:
-            raise invalid("$.location_id", f"there is no location {body.location_id}")
-    if body.ship_to is not None:
-        return body.ship_to.country
-    return location.country if location else None
+def _place(body: PriceQuoteInput) -> Place:
+    """The place with the country of its taxes. Raises InvalidRequest for a location that does not
+    exist."""
+    country = body.ship_to.country if body.ship_to else None
+    if body.location_id is None:
+        return Place(body.channel, country=country)
+    location = locations.all_locations().get(body.location_id)
+    if location is None:
+        raise invalid("$.location_id", f"there is no location {body.location_id}")
+    return Place(body.channel, body.location_id, country or location.country, location.groups)
 
 
 def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:

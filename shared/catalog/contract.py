@@ -67,6 +67,9 @@ class _RowFields(BaseModel):
     """Selling channels of this price; default: all."""
     locations: Annotated[list[LocationId], Field(min_length=1)] | None = None
     """Locations of this price; default: all."""
+    location_groups: Annotated[list[Id], Field(min_length=1)] | None = None
+    """Groups of locations of this price, by the names in `groups` of the locations; default:
+    all."""
     groups: Annotated[list[Id], Field(min_length=1)] | None = None
     """Customer groups of this price; default: everybody."""
     min_quantity: Units = 1
@@ -81,7 +84,7 @@ class _RowFields(BaseModel):
 
 class PriceRowInput(Input, _RowFields):
     """The price of one unit under conditions. The most specific row that applies wins: customer
-    group, then location, then channel; then the greatest `min_quantity`; then the latest
+    group, location, group of locations, channel; then the greatest `min_quantity`; then the latest
     `starts_on`."""
 
     @model_validator(mode="after")
@@ -96,7 +99,8 @@ class PriceRowInput(Input, _RowFields):
 
     @property
     def names(self) -> int:
-        return sum(len(names or ()) for names in (self.channels, self.locations, self.groups))
+        named = (self.channels, self.locations, self.location_groups, self.groups)
+        return sum(len(names or ()) for names in named)
 
     def row(self) -> PriceRow:
         zone = self.time_zone or "UTC"
@@ -105,6 +109,7 @@ class PriceRowInput(Input, _RowFields):
             amount=self.amount,
             channels=_distinct(self.channels),
             locations=_distinct(self.locations),
+            location_groups=_distinct(self.location_groups),
             groups=_distinct(self.groups),
             min_quantity=self.min_quantity,
             starts_at=start_of_day(self.starts_on, zone) if self.starts_on else None,
@@ -123,6 +128,7 @@ class PriceRowAnswer(Answer, _RowFields):
             amount=row.amount,
             channels=list(row.channels) or None,
             locations=list(row.locations) or None,
+            location_groups=list(row.location_groups) or None,
             groups=list(row.groups) or None,
             min_quantity=row.min_quantity,
             starts_on=local_day(row.starts_at, zone) if row.starts_at else None,

@@ -25,13 +25,18 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Buying:
     """The circumstances on which a price depends. ``groups`` are the customer groups of the
-    shopper, ``quantity`` the units of the SKU in the cart."""
+    shopper, ``quantity`` the units of the SKU in the cart, ``location_groups`` the groups that the
+    location belongs to."""
 
     channel: str
     at: datetime
     location_id: str | None = None
     groups: frozenset[str] = frozenset()
     quantity: int = 1
+    location_groups: frozenset[str] = frozenset()
+
+
+Rank = tuple[bool, bool, bool, bool, int, datetime, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class PriceRow:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     zone: str | None = None
+    location_groups: tuple[str, ...] = ()
 
     def matches(self, buying: Buying) -> bool:
         """Whether the row applies, whatever the quantity."""
@@ -55,18 +61,23 @@ class PriceRow:
             (not self.channels or buying.channel in self.channels)
             and (not self.locations or buying.location_id in self.locations)
             and (not self.groups or not buying.groups.isdisjoint(self.groups))
+            and (
+                not self.location_groups
+                or not buying.location_groups.isdisjoint(self.location_groups)
+            )
             and (self.starts_at is None or self.starts_at <= buying.at)
             and (self.ends_at is None or buying.at < self.ends_at)
         )
 
     @property
-    def rank(self) -> tuple[bool, bool, bool, int, datetime, int]:
-        """The row with the greatest rank wins: first the most specific (customer group, then
-        location, then channel), then the greatest quantity, then the latest start. Of equals the
-        lowest amount wins, so that the order of the rows does not matter."""
+    def rank(self) -> Rank:
+        """The row with the greatest rank wins: first the most specific (customer group, location,
+        group of locations, channel), then the greatest quantity, then the latest start. Of equals
+        the lowest amount wins, so that the order of the rows does not matter."""
         return (
             bool(self.groups),
             bool(self.locations),
+            bool(self.location_groups),
             bool(self.channels),
             self.min_quantity,
             self.starts_at or EARLIEST,
@@ -124,7 +135,7 @@ class Product:
         return min(_changes(self.prices, at), default=None)
 
 
-def _rank(row: PriceRow) -> tuple[bool, bool, bool, int, datetime, int]:
+def _rank(row: PriceRow) -> Rank:
     return row.rank
 
 

@@ -10,14 +10,18 @@ from typing import Any
 from shared.catalog.contract import ProductAnswer
 from shared.catalog.model import Product
 from shared.instants import rfc3339
+from shared.pricing.contract.quotes import MOST_CODES
 from shared.pricing.model.book import NO_PROMOTIONS, Book
 from shared.pricing.model.cart import UNKNOWN, Cart, CartLine, Person, Place
 from shared.pricing.model.pricing import price
+from shared.pricing.model.uses import GivenCode
 
 MOST_LINES = 5
 MOST_UNITS = 6
 SHIPPING = (0, 499)
 """Prices of shipping in the vectors, in minor units."""
+CODE_SHARE = 0.3
+"""Of the promotions with a code, those whose code is typed in a vector."""
 
 
 def export_lines(
@@ -52,7 +56,7 @@ def _vectors(
     persons, places = _persons(book), _places(products, book)
     for _ in range(vectors):
         known = {product.sku: product for product in by_currency[rng.choice(sorted(by_currency))]}
-        cart = _cart(sorted(known), rng)
+        cart = _cart(sorted(known), book, rng)
         person, place = rng.choice(persons), rng.choice(places)
         priced = price(cart, person, place, at, book, known)
         yield {
@@ -60,12 +64,16 @@ def _vectors(
             "cart": {
                 "channel": place.channel,
                 "location_id": place.location_id,
+                "location_groups": sorted(place.location_groups),
                 "country": place.country,
                 "method": cart.method,
                 "shipping": cart.shipping,
                 "tier": person.tier,
                 "groups": sorted(person.groups),
                 "first_order": person.first_order,
+                "codes": [
+                    {"code": code.code, "promotion_id": code.promotion_id} for code in cart.codes
+                ],
                 "lines": [
                     {"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity}
                     for line in cart.lines
@@ -75,12 +83,17 @@ def _vectors(
         }
 
 
-def _cart(skus: Sequence[str], rng: random.Random) -> Cart:
+def _cart(skus: Sequence[str], book: Book, rng: random.Random) -> Cart:
     lines = tuple(
         CartLine(str(number), rng.choice(skus), rng.randint(1, MOST_UNITS))
         for number in range(1, rng.randint(1, MOST_LINES) + 1)
     )
-    return Cart(lines, rng.choice(SHIPPING), rng.choice(("ship", "pickup")))
+    codes = tuple(
+        GivenCode(f"CODE-{number}", promotion.promotion_id)
+        for number, promotion in enumerate(book.promotions, 1)
+        if promotion.code_required and rng.random() < CODE_SHARE
+    )
+    return Cart(lines, rng.choice(SHIPPING), rng.choice(("ship", "pickup")), codes[:MOST_CODES])
 
 
 def _persons(book: Book) -> list[Person]:
@@ -97,8 +110,10 @@ def _persons(book: Book) -> list[Person]:
 
 
 def _places(products: Sequence[Product], book: Book) -> list[Place]:
-    """Places for each channel, location and country that rows, promotions and taxes name."""
+    """Places for each channel, location, group of locations and country that rows, promotions and
+    taxes name."""
     rows = [row for product in products for row in product.prices]
+    groups = {name for row in rows for name in row.location_groups}
     channels = {name for row in rows for name in row.channels}
     locations = {name for row in rows for name in row.locations}
     for promotion in book.promotions:
@@ -106,8 +121,9 @@ def _places(products: Sequence[Product], book: Book) -> list[Place]:
         locations |= promotion.locations
     countries: list[str | None] = [*sorted(book.taxes)] or [None]
     return [
-        Place(channel, location_id, country)
+        Place(channel, location_id, country, frozenset(of_groups))
         for channel in sorted(channels | {"pos", "web"})
         for location_id in (None, *sorted(locations))
+        for of_groups in ((), *((name,) for name in sorted(groups)))
         for country in countries
     ]

@@ -246,6 +246,8 @@ class GivenAnswer(Answer):
     """The channel; only when something of `by_channel` depends on it."""
     location_id: LocationId | None = None
     """The location."""
+    location_groups: list[str] | None = None
+    """Groups of the location that price rows of the cart name."""
     country: Country | None = None
     """The country of the taxes."""
     method: str | None = None

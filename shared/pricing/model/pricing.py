@@ -89,7 +89,7 @@ def price(
         currency=currency,
         lines=_with_points(_net_lines(lines, matched.pieces, combination), lines, matched),
         shipping=shipping,
-        given=_given(cart, person, place, by_channel),
+        given=_given(cart, person, place, by_channel, products),
         complete=combination.complete,
         titles=tuple(
             (one.promotion_id, one.title) for one in candidates if one.promotion_id in taken
@@ -116,7 +116,14 @@ def priced_lines(
     lines = []
     for line in cart.lines:
         product = products[line.sku]
-        buying = Buying(place.channel, at, place.location_id, person.groups, units[line.sku])
+        buying = Buying(
+            place.channel,
+            at,
+            place.location_id,
+            person.groups,
+            units[line.sku],
+            place.location_groups,
+        )
         amount = product.price_for(buying).amount
         lines.append(PricedLine(line.line_id, line.sku, line.quantity, amount, product.attributes))
     return tuple(lines)
@@ -342,10 +349,19 @@ def _rows_by_channel(cart: Cart, products: Mapping[str, Product]) -> list[str]:
     ]
 
 
-def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) -> Given:
+def _given(
+    cart: Cart,
+    person: Person,
+    place: Place,
+    by_channel: Sequence[str],
+    products: Mapping[str, Product],
+) -> Given:
+    rows = (row for sku in cart.units() for row in products[sku].prices)
+    named = {name for row in rows for name in row.location_groups}
     return Given(
         channel=place.channel if by_channel else None,
         location_id=place.location_id,
+        location_groups=tuple(sorted(place.location_groups & named)),
         country=place.country,
         method=cart.method,
         tier=person.tier,

@@ -125,7 +125,8 @@ def _present(document: Mapping[str, Any]) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Given:
     """What the caller said beside the cart, so that an order can be held against its quote. The
-    channel is here only when a price row or promotion depends on it."""
+    channel is here only when a price row or promotion depends on it, a group of the location only
+    when a price row names it."""
 
     channel: str | None = None
     location_id: str | None = None
@@ -135,12 +136,14 @@ class Given:
     groups: tuple[str, ...] = ()
     first_order: bool | None = None
     codes: tuple[str, ...] = ()
+    location_groups: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return _present(
             {
                 "channel": self.channel,
                 "location_id": self.location_id,
+                "location_groups": list(self.location_groups) or None,
                 "country": self.country,
                 "method": self.method,
                 "tier": self.tier,
@@ -152,7 +155,8 @@ class Given:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        lists = {name: tuple(document.get(name, ())) for name in ("groups", "codes")}
+        names = ("groups", "codes", "location_groups")
+        lists = {name: tuple(document.get(name, ())) for name in names}
         return cls(**{**document, **lists})
 
 

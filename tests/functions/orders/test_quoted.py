@@ -29,7 +29,7 @@ CART: dict[str, Any] = {
     "ship_to": {"country": "US"},
     "shipping": 499,
 }
-BOOK = {
+BOOK: dict[str, Any] = {
     "currency": "USD",
     "promotions": [
         {
@@ -106,7 +106,8 @@ def test_the_order_keeps_who_pays_a_discount_and_which_lines_earn_more_points() 
             {"kind": "points_multiplier", "basis_points": 20_000, "products": {"skus": ["A"]}}
         ],
     }
-    paid = {**BOOK["promotions"][0], "funding": {"vendor": "farm", "basis_points": 5000}}
+    (first, _), funding = BOOK["promotions"], {"vendor": "farm", "basis_points": 5000}
+    paid = {**first, "funding": funding}
     publish({**BOOK, "promotions": [paid, doubled]})
     quote = quoted()
     assert quote["lines"][0]["points_multiplier"] == {

@@ -13,9 +13,11 @@ from shared.aws import secrets, settings
 from shared.catalog import store as catalog
 from shared.catalog.model import PriceRow, Product
 from shared.errors import InvalidRequest, QuoteExpired
+from shared.locations import store as locations
 from shared.pricing.store import books
 from shared.pricing.tokens import check_valid, quote_token, read_token
 from tests.support import shop
+from tests.support.places import place
 from tests.support.requests import answered, paths, request
 from tests.support.units import metered
 
@@ -256,6 +258,26 @@ def test_no_promotion_advertises_what_is_out() -> None:
 
 
 BOOK_OFF = [{"kind": "percent_off", "basis_points": 1000}]
+
+
+def test_a_row_of_a_group_of_locations_is_for_the_locations_in_it() -> None:
+    locations.put(place("denver", groups=frozenset({"mountain", "city"})))
+    locations.put(place("omaha", groups=frozenset({"plains"})))
+    milk(PriceRow(333, location_groups=("mountain",)), PriceRow(311, location_groups=("coast",)))
+    lines = [{"line_id": "1", "sku": "milk-1", "quantity": 1}]
+    prices, given = {}, {}
+    for location_id in ("denver", "omaha", None):
+        asked = {"lines": lines, "location_id": location_id}
+        quote = call("quote_prices", body=asked)[1]
+        query = {"sku": "milk-1", "channel": "web"}
+        if location_id:
+            query["location_id"] = location_id
+        (row,) = call("list_prices", query=query)[1]["prices"]
+        prices[location_id] = quote["lines"][0]["unit_price"]
+        given[location_id] = quote["given"].get("location_groups")
+        assert row["price"]["amount"] == prices[location_id]
+    assert prices == {"denver": 333, "omaha": 349, None: 349}
+    assert given == {"denver": ["mountain"], "omaha": None, None: None}
 
 
 def test_the_taxes_are_those_of_where_the_goods_go_or_of_the_location() -> None:

@@ -52,6 +52,23 @@ def test_group_goes_before_location_and_location_before_channel() -> None:
     assert product(rows[0]).price_for(buying("pos")).amount == 349
 
 
+def test_a_group_of_locations_goes_behind_the_location_and_before_the_channel() -> None:
+    there = Buying("web", AT, "denver", location_groups=frozenset({"mountain", "city"}))
+    rows = (
+        PriceRow(330, channels=("web",)),
+        PriceRow(340, location_groups=("mountain",)),
+        PriceRow(345, locations=("denver",)),
+        PriceRow(100, location_groups=("coast",)),
+    )
+    for order in permutations(rows):
+        assert product(*order).price_for(there).amount == 345
+    for order in permutations((*rows[:2], rows[3])):
+        assert product(*order).price_for(there).amount == 340
+        assert product(*order).price_for(buying()).amount == 330, "it is in no group"
+    both = PriceRow(335, channels=("web",), location_groups=("city", "coast"))
+    assert product(*rows[:2], both).price_for(there).amount == 335
+
+
 def test_then_the_greatest_quantity_that_is_reached_and_then_the_latest_start() -> None:
     rows = (
         PriceRow(300, min_quantity=6),
