@@ -2,10 +2,10 @@
 over, taken back with the goods. Pure.
 
 What an order should have earned follows from its document alone: of a line with ``points`` (its
-share of the points of the order, by largest remainder) of which k of Q units were handed over and b
-came back, ``floor(points k / Q) - floor(points b / Q)``. The row of the order says what it has
-earned; the difference is booked. So a change of the order that is delivered twice or late changes
-nothing.
+share of the points of the order, by largest remainder; a promotion may multiply those of a line) of
+which k of Q units were handed over and b came back, ``floor(points k / Q) - floor(points b / Q)``.
+The row of the order says what it has earned; the difference is booked. So a change of the order
+that is delivered twice or late changes nothing.
 """
 
 from collections.abc import Sequence

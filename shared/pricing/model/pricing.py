@@ -312,6 +312,8 @@ def _with_points(
     quoted: Sequence[QuoteLine], lines: Sequence[PricedLine], matched: _Matched
 ) -> tuple[QuoteLine, ...]:
     """The lines with the largest multiplier of points that is about their product."""
+    if not matched.points:
+        return tuple(quoted)
     found = []
     for quote_line, line in zip(quoted, lines, strict=True):
         mine = [

@@ -29,8 +29,8 @@ from shared.pricing.store.books.documents import (
 from shared.pricing.store.books.keys import BOOK, MAX_VERSION, version_key
 from shared.pricing.store.books.rails import check_publication, unchanged_part
 
-ACTIVATION_PART = 2
-"""The index of the transaction's part that puts the version in force."""
+DRAFT_PART, ACTIVATION_PART = 0, 2
+"""The indexes of the transaction's parts that mark the draft and put the version in force."""
 
 
 def publish(revision: int | None, at: datetime, by: str, share: int | None = None) -> Published:
@@ -56,7 +56,9 @@ def publish(revision: int | None, at: datetime, by: str, share: int | None = Non
         if not refused:
             in_force.clear()
             return made
-        if any(row.index == ACTIVATION_PART for row in refused):
+        lost = {row.index for row in refused}
+        # A draft that somebody has changed or published meanwhile is read again.
+        if ACTIVATION_PART in lost and DRAFT_PART not in lost:
             refuse_second_canary()
     raise Busy("too many planners publish at once; try again")
 
