@@ -20,7 +20,7 @@ from functions.orders.requests import (
     page_end,
     readable_order,
     states,
-    with_cards,
+    with_payments,
 )
 from shared.errors import NotFound, VersionMismatch, invalid
 from shared.locations.store import find as find_location
@@ -118,8 +118,10 @@ def place_order(body: OrderInput) -> Response[Any]:
         caller.actor,
         now,
         answer_for(caller),
-        buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
-        pay=lambda draft: with_cards(draft, body, caller, now) if body.cards() else (draft, {}),
+        buyer=lambda: buyers.find_buyer(
+            body.customer, request, now, caller, quote.profile_id if quote else None
+        ),
+        pay=lambda draft: with_payments(draft, body, caller, now),
     )
     return stored_answer(HTTPStatus.CREATED, text)
 

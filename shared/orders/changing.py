@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.aws.dynamodb import attempts
 from shared.errors import Busy, NotFound, TooMuchAtOnce
-from shared.orders import pausing, searching, sourcing, store
+from shared.orders import pausing, points, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.revising import Revised
 from shared.orders.placing import AnswerOf, as_stored, replayed
@@ -70,6 +70,7 @@ def change(
                 request=request,
                 answer=text,
                 before=before,
+                beside=points.parts_back(before, planned.order, now),
             )
         except TooMuchAtOnce:
             if not routing or isinstance(decided, Revised):

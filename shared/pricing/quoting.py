@@ -2,7 +2,7 @@
 process, and hand them to the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.availability.model.channel import confidence_in, sellable_columns
@@ -45,10 +45,12 @@ def read_codes(
     return tuple(given), tuple(refused)
 
 
-def quote(cart: Cart, person: Person, place: Place, at: datetime) -> Priced:
-    """The quote of a cart by the book in force. 1 call and 0.5 read units for each SKU; one more
-    call when a promotion asks what is sellable of products that this process has not kept, and one
-    when a promotion may be used only so often.
+def quote(
+    cart: Cart, person: Person, place: Place, at: datetime, profile_id: str | None = None
+) -> Priced:
+    """The quote of a cart by the book in force, for the person of a profile or for anybody. 1 call
+    and 0.5 read units for each SKU; one more call when a promotion asks what is sellable of
+    products that this process has not kept, and one when a promotion may be used only so often.
 
     Raises InvalidRequest for SKUs without a product, or of different currencies.
     """
@@ -67,7 +69,7 @@ def quote(cart: Cart, person: Person, place: Place, at: datetime) -> Priced:
         # A promotion whose budget has less than what it would take off is not taken.
         short = {use.promotion_id for use in priced.quote.uses if _is_short(use, left)}
         if not short:
-            return priced
+            return replace(priced, quote=replace(priced.quote, profile_id=profile_id))
         exhausted |= short
 
 

@@ -24,7 +24,13 @@ from shared.orders.contract.payments import (
     summary,
     totals_answer,
 )
-from shared.orders.contract.quoted import DiscountAnswer, OrderQuoteAnswer, discounts_answer
+from shared.orders.contract.quoted import (
+    DiscountAnswer,
+    OrderQuoteAnswer,
+    PointsPaidAnswer,
+    discounts_answer,
+    points_answer,
+)
 from shared.orders.contract.returns import ReturnAnswer, return_answer
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
@@ -152,6 +158,8 @@ class OrderAnswer(Answer):
     """What the shopper owes; for callers who may read orders."""
     quote: OrderQuoteAnswer | None = None
     """The price quote that the order was placed with; for callers who may read orders."""
+    points: PointsPaidAnswer | None = None
+    """The loyalty points that paid for a part of it; for callers who may read orders."""
     profile_id: Id | None = None
     """The customer's profile; absent for a guest."""
     lines: list[OrderLine]
@@ -194,6 +202,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         quote=OrderQuoteAnswer(at=order.quote.at, book=order.quote.book)
         if money and order.quote
         else None,
+        points=points_answer(order.points, currency) if money else None,
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line, money=money) for line in order.lines],
         fulfillments=[

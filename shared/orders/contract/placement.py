@@ -146,6 +146,9 @@ class OrderInput(Input):
     quote_token: QuoteToken | None = None
     """The quote of POST /v1/prices/quote that the shopper pays: for the same lines, within 15
     minutes. Prices, discounts, taxes and the shipping are those of the quote."""
+    price_hold_id: Id | None = None
+    """The price hold of POST /v1/prices/hold with this quote: the order uses what it keeps. Its
+    card amounts pay, and need no payment; the quote is valid as long as the hold is open."""
     ship_to: ShipTo | None = None
     """The delivery address; required when a line is shipped."""
     bill_to: AddressInput | None = None
@@ -177,6 +180,8 @@ class OrderInput(Input):
         ids = [payment.payment_id for payment in self.payments or [] if payment.payment_id]
         if len(set(ids)) < len(ids):
             raise ValueError("payment_id must be unique in the order")
+        if self.price_hold_id is not None and (self.quote_token is None or self.cards()):
+            raise ValueError("a price hold has the cards: send its quote_token, and no cards")
         if self.quote_token is not None and self.shipping is not None:
             raise ValueError("the quote has the shipping: leave shipping out")
         return self
@@ -218,7 +223,7 @@ class OrderInput(Input):
         )
         if quote is not None:
             draft = replace(draft, **order_quote(quote))
-        return draft if self.cards() else self.paid(draft, {})
+        return draft if self.cards() or self.price_hold_id else self.paid(draft, {})
 
     def cards(self) -> dict[str, CardTenderInput]:
         """The cards that pay, by the JSON path of their payments."""

@@ -31,6 +31,7 @@ from shared.orders.model.fulfilling import withdraw_units
 from shared.orders.model.offering import record_delays
 from shared.orders.model.order import DeliveryPlace, Fulfillment, Line, Order
 from shared.orders.model.pausing import LONGEST, new_pause, pause
+from shared.orders.model.quoted import points_alone
 from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState, SubstitutionConsent
 
 DATE = "date"
@@ -255,10 +256,12 @@ def _with_revised_line(
 
 
 def _at_price(line: Line, before: Line, revised: LineRevision) -> Line:
-    """The line without its discounts when a person has set another price."""
+    """The line without the discounts of promotions when a person has set another price; points
+    still pay what they did."""
     if revised.unit_price is None:
         return line
-    return _with_tax_within(replace(line, discounts=()), before)
+    kept = points_alone(line.discounts, line.unit_price * line.quantity)
+    return _with_tax_within(replace(line, discounts=kept), before)
 
 
 def _with_tax_within(line: Line, before: Line) -> Line:

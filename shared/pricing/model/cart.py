@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.pricing.model.points import PointsOffer
 from shared.pricing.model.uses import GivenCode
 
 
@@ -24,6 +25,8 @@ class Cart:
     method: str | None = None
     codes: tuple[GivenCode, ...] = ()
     """The valid codes that the shopper typed."""
+    points: PointsOffer | None = None
+    """The points that the shopper wants to spend."""
 
     def units(self) -> dict[str, int]:
         """Units in the cart by SKU, over all lines."""

@@ -24,8 +24,9 @@ from shared.pricing.model.book import (
 from shared.pricing.model.cart import Cart, Person, Place, PricedLine, Situation
 from shared.pricing.model.combining import Combination, combine
 from shared.pricing.model.conditions import Miss, missing
-from shared.pricing.model.money import percent_of
+from shared.pricing.model.money import percent_of, shares
 from shared.pricing.model.pieces import Piece, Pieces, piece_of
+from shared.pricing.model.points import POINTS, TITLE, PointsOffer
 from shared.pricing.model.quote import (
     Given,
     NotTaken,
@@ -76,16 +77,19 @@ def price(
     shipping = _shipping(cart.shipping, matched)
     taken = _taken(matched.pieces, combination, shipping)
     by_channel = (*_rows_by_channel(cart, products), *matched.by_channel)
+    net_lines = _net_lines(lines, matched.pieces, combination)
+    points = _spent_points(cart.points, net_lines)
     quote = Quote(
         at=at,
         book=book.version,
         currency=currency,
-        lines=_net_lines(lines, matched.pieces, combination),
+        lines=_with_points(net_lines, points) if points else net_lines,
         shipping=shipping,
-        given=_given(cart, person, place, by_channel),
+        given=_given(cart, person, place, by_channel, points),
         complete=combination.complete,
-        titles=tuple(
-            (one.promotion_id, one.title) for one in candidates if one.promotion_id in taken
+        titles=(
+            *((one.promotion_id, one.title) for one in candidates if one.promotion_id in taken),
+            *([(POINTS, TITLE)] if points else []),
         ),
         by_channel=by_channel,
     )
@@ -285,6 +289,24 @@ def _net_lines(
     return tuple(net_lines)
 
 
+def _spent_points(wanted: PointsOffer | None, lines: Sequence[QuoteLine]) -> PointsOffer | None:
+    """What of the wanted points the lines can use; None for nothing."""
+    points = wanted.most(sum(line.net for line in lines)) if wanted else 0
+    return replace(wanted, points=points) if wanted and points else None
+
+
+def _with_points(lines: Sequence[QuoteLine], points: PointsOffer) -> tuple[QuoteLine, ...]:
+    """The lines with what the points take off, in proportion to what they cost."""
+    nets = [line.net for line in lines]
+    cuts = shares(points.amount(sum(nets)), nets)
+    return tuple(
+        replace(line, net=line.net - cut, discounts=(*line.discounts, (POINTS, cut)))
+        if cut
+        else line
+        for line, cut in zip(lines, cuts, strict=True)
+    )
+
+
 def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Place) -> Quote:
     taxes = book.taxes.get(place.country or "")
     if taxes is None:
@@ -310,7 +332,13 @@ def _rows_by_channel(cart: Cart, products: Mapping[str, Product]) -> list[str]:
     ]
 
 
-def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) -> Given:
+def _given(
+    cart: Cart,
+    person: Person,
+    place: Place,
+    by_channel: Sequence[str],
+    points: PointsOffer | None,
+) -> Given:
     return Given(
         channel=place.channel if by_channel else None,
         location_id=place.location_id,
@@ -320,6 +348,7 @@ def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) 
         groups=tuple(sorted(person.groups)),
         first_order=person.first_order,
         codes=tuple(code.code for code in cart.codes),
+        points=points,
     )
 
 
