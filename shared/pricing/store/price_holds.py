@@ -19,9 +19,11 @@ from shared.pricing.model.price_hold import HeldAmount, PriceHold, PriceHoldStat
 from shared.pricing.model.uses import Use
 from shared.stored import from_row
 from shared.web.idempotency import KEPT_SECONDS, Request
+from shared.web.portions import checksum
 
 HOLD = "HOLD"
-DUE = "DUE"
+SHARDS = 16
+"""Partitions of the deadlines."""
 
 
 def _pk(hold_id: str) -> str:
@@ -55,7 +57,7 @@ def opened_part(hold: PriceHold, request: Request, answer: str) -> Part:
         "hold_id": hold.hold_id,
         "state": hold.state,
         "ends_at": rfc3339(hold.deadline),
-        "deadline_key": DUE,
+        "deadline_key": f"DUE#{checksum(hold.hold_id) % SHARDS}",
         "deadline": rfc3339(hold.deadline),
         "digest": hold.digest,
         "currency": hold.currency,
@@ -101,11 +103,12 @@ def _ended(state: PriceHoldState, now: datetime) -> Update:
 
 def overdue(now: datetime, page: int) -> Iterator[str]:
     """The ids of open holds whose deadline has passed (eventually consistent)."""
-    rows = tables.query(
-        table_name("pricing"),
-        "deadline_key = :key AND deadline <= :now",
-        to_item({":key": DUE, ":now": rfc3339(now)}),
-        IndexName="by_deadline",
-        Limit=page,
-    )
-    return (row["pk"].removeprefix("PRICEHOLD#") for row in rows)
+    for shard in range(SHARDS):
+        rows = tables.query(
+            table_name("pricing"),
+            "deadline_key = :key AND deadline <= :now",
+            to_item({":key": f"DUE#{shard}", ":now": rfc3339(now)}),
+            IndexName="by_deadline",
+            Limit=page,
+        )
+        yield from (row["pk"].removeprefix("PRICEHOLD#") for row in rows)
