@@ -16,6 +16,7 @@ from functions.orders.requests import (
     OrderPath,
     answer_for,
     change_order,
+    may_sell_cards,
     next_cursor,
     page_end,
     readable_order,
@@ -110,6 +111,7 @@ router = routes()
 def place_order(body: OrderInput) -> Response[Any]:
     caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
+    may_sell_cards(caller, body)
     quote = read_token(body.quote_token) if body.quote_token is not None else None
     draft = body.order(body.order_id or store.order_id_of_request(request), now, quote)
     text = placing.place(

@@ -100,6 +100,20 @@ def with_payments(
         raise
 
 
+def may_sell_cards(caller: Caller, body: OrderInput) -> None:
+    """Raises Forbidden for a caller who may not make cards usable."""
+    paths = [
+        f"$.lines[{number}].card_id"
+        for number, line in enumerate(body.lines)
+        if line.card_id is not None
+    ]
+    if paths and "cards:write" not in caller.scopes:
+        raise Forbidden(
+            "selling a card takes the scope cards:write",
+            errors=[{"path": path, "message": "not for this caller"} for path in paths],
+        )
+
+
 def may_pay_with_cards(caller: Caller, paths: Iterable[str]) -> None:
     """``paths`` are the JSON paths of the cards. Raises Forbidden."""
     if "cards:read" not in caller.scopes:

@@ -10,6 +10,7 @@ from shared.errors import Busy, Conflict, HoldClosed, KeyReused
 from shared.orders import buyers, model, points, searching, sourcing, store
 from shared.orders.buyers import FoundBuyer
 from shared.orders.model import Order
+from shared.orders.model.selling_cards import check_card_lines
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
 from shared.orders.store import PlacementInputs, StoredAnswer
@@ -83,6 +84,7 @@ def _place_new(
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
+    check_card_lines(draft, supply.products)
     limits = supply.order_policy.limits(None, draft.service_level)
     draft = searching.with_contact_keys(draft)
     start = model.place(draft, now, actor, limits)

@@ -11,7 +11,13 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.pricing.model.cart import Cart, Person, Place
-from shared.pricing.model.pricing import asks_sellable, limited, price, priced_lines
+from shared.pricing.model.pricing import (
+    asks_sellable,
+    goods_of,
+    limited,
+    price,
+    priced_lines,
+)
 from shared.pricing.model.quote import Priced
 from shared.pricing.model.uses import CodeRefusal, GivenCode, Use, normal_code
 from shared.pricing.store import books, codes, uses
@@ -57,7 +63,7 @@ def quote(
     products = catalog.products(line.sku for line in cart.lines)
     _check(cart, products)
     book = books.in_force.get()
-    lines = priced_lines(cart, person, place, at, products)
+    lines = goods_of(priced_lines(cart, person, place, at, products))
     currency = products[cart.lines[0].sku].currency
     asked = asks_sellable(book, cart, lines, place, at, currency)
     sellable = sellable_units(asked, place, at) if asked else {}

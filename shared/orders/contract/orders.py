@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.cards.contract.cards import CardId
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, LineUnits, Words
 from shared.orders.contract.contacts import (
@@ -92,6 +93,8 @@ class OrderLine(Answer):
     """Whether the units are wrapped as a gift."""
     ship_to_store: bool | None = None
     """Whether units may be sent to the location from another one."""
+    card_id: CardId | None = None
+    """The gift card that the line sells; for callers who may read orders."""
     substitution: SubstitutionConsent | None = None
     """Whether a location may hand over another SKU; absent for `none`."""
     instead_of: Id | None = None
@@ -228,6 +231,7 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         location_id=line.location_id,
         gift_wrap=line.gift_wrap or None,
         ship_to_store=line.ship_to_store or None,
+        card_id=line.card_id if money else None,
         substitution=line.substitution if line.substitution != "none" else None,
         instead_of=line.instead_of,
         consent_by=line.consent_by if line.open else None,

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from shared.cards.contract.cards import CardId
 from shared.cards.model.card import Card
 from shared.customers.contract.statements import CustomerIdentity
 from shared.errors import InvalidRequest, invalid
@@ -67,6 +68,9 @@ class OrderLineInput(Input):
     ship_to_store: bool = False
     """Whether units of a pickup line that its location does not have may be sent there from another
     one; `expected_at` says when they are there."""
+    card_id: CardId | None = None
+    """The gift card that the line sells: an inactive card from POST /v1/cards with `unit_price` on
+    it. It can be spent once it was handed over. Takes the scope `cards:write`."""
     substitution: SubstitutionConsent = "none"
     """What a location may hand over where units are not found: no other SKU, one that the shopper
     agrees to (`ask`), or any (`allow`). A substitute is never dearer."""
@@ -98,6 +102,7 @@ def new_line(line: OrderLineInput, price: Price) -> Line:
         gift_wrap=line.gift_wrap,
         ship_to_store=line.ship_to_store,
         substitution=line.substitution,
+        card_id=line.card_id,
     )
 
 

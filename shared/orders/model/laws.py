@@ -82,6 +82,8 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
     }
     if line.net < 0 or any(discount.amount < 0 for discount in line.discounts):
         return f"{line.net} net after discounts of {line.discounts}"
+    if line.card_id is not None and (line.discounts or line.quantity > 1):
+        return f"a line that sells a card has {line.quantity} units and {line.discounts} off"
     claimed = sum(claim.quantity for claim in line.claims)
     if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
         return f"negative units: {', '.join(negative)}"

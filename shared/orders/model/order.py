@@ -93,6 +93,8 @@ class Line:
     agreed_price: int | None = None
     discounts: tuple[Discount, ...] = ()
     tax_within: int = 0
+    card_id: str | None = None
+    """The gift card that the line sells (selling_cards.py)."""
 
     @property
     def net(self) -> int:

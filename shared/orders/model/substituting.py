@@ -38,6 +38,7 @@ from shared.orders.model.order import (
 )
 from shared.orders.model.quoted import by_points, parts_of, points_alone, total
 from shared.orders.model.revising import ByHand, Revised
+from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.states import FulfillmentState, LocationReason, SubstitutionConsent
 from shared.orders.model.time_limits import (
     TIME_LIMITS,
@@ -83,6 +84,7 @@ def substitute(
     """
     part = order.fulfillment(fulfillment_id)
     line = order.line(other.line_id)
+    must_be_goods(line, "replaced")
     if line.substitution not in POSSIBLE:
         raise Conflict(f"the shopper wants line {line.line_id} and no substitute for it")
     if part.state not in POSSIBLE[line.substitution]:

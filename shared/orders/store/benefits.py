@@ -8,9 +8,20 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.cards.model.card import Cause, Spend
-from shared.cards.store.parts import explain_refusal, refund_part, spend_held_part, spend_part
+from shared.cards.store.parts import (
+    activate_part,
+    block_and_empty_part,
+    explain_refusal,
+    explain_refused_return,
+    refund_part,
+    sell_part,
+    spend_held_part,
+    spend_part,
+    unsell_part,
+)
 from shared.errors import Busy, CardNotUsable, PriceHoldClosed, Refusal
 from shared.orders.model import Order
+from shared.orders.model.selling_cards import is_handed_over, is_sold
 from shared.orders.model.used import home_of, uses_of
 from shared.pricing.model.price_hold import PriceHold
 from shared.pricing.model.uses import Use
@@ -42,16 +53,53 @@ NOTHING_KNOWN = Known()
 
 
 def benefits(before: Order | None, order: Order, now: datetime, known: Known) -> list[Benefit]:
-    """The uses and card amounts of a new order; what an order gives back of them."""
+    """The uses and card amounts of a new order, and the cards that it sells; what an order gives
+    back of them."""
+    sold = list(_sold_cards(before, order, now))
     if known.price_hold is not None:
-        return list(_held(order, known.price_hold, now))
+        return [*_held(order, known.price_hold, now), *sold]
     old, new = uses_of(before), uses_of(order)
     home = home_of(order)
     return [
         *counted([use for use in new if use not in old], home, known.used_elsewhere, now),
         *given_back([use for use in old if use not in new], home, now),
         *_card_amounts(before, order, now, known),
+        *sold,
     ]
+
+
+def _sold_cards(before: Order | None, order: Order, now: datetime) -> Iterator[Benefit]:
+    """What happens to the cards that the lines sell."""
+    cause = Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
+    for line in order.lines:
+        if line.card_id is None:
+            continue
+        earlier = before.line(line.line_id) if before else None
+        card_id, amount = line.card_id, line.net
+        if earlier is None:
+            cause = replace(cause, type="order.placed")
+            part = sell_part(card_id, amount, line.currency, cause, now)
+            yield Benefit(part, _not_for_sale)
+        elif is_handed_over(line) and not is_handed_over(earlier):
+            yield Benefit(activate_part(card_id, cause, now), _not_for_sale)
+        elif is_sold(earlier) and not is_sold(line):
+            if is_handed_over(line):
+                part = block_and_empty_part(card_id, amount, cause, now)
+                yield Benefit(part, partial(_not_taken_back, amount))
+            else:
+                yield Benefit(unsell_part(card_id, cause, now), _not_for_sale)
+
+
+def _not_for_sale(_: Mapping[str, Any] | None) -> Refusal:
+    return CardNotUsable("not_for_sale")
+
+
+def _not_taken_back(amount: int, stored: Mapping[str, Any] | None) -> Refusal:
+    try:
+        explain_refused_return(stored, amount)
+    except Refusal as refusal:
+        return refusal
+    return Busy("the card is being used by somebody else; trying again is safe")
 
 
 def _held(order: Order, hold: PriceHold, now: datetime) -> Iterator[Benefit]:

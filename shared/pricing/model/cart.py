@@ -60,13 +60,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """A line with its base price in minor units, and the attributes of its product."""
+    """A line with its base price in minor units, and the attributes of its product. A
+    ``gift_card`` is money: no promotion and no points touch it, and it is not taxed."""
 
     line_id: str
     sku: str
     quantity: int
     unit_price: int
     attributes: Mapping[str, str] = field(default_factory=dict)
+    gift_card: bool = False
 
     @property
     def list_total(self) -> int:

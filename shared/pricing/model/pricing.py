@@ -29,6 +29,7 @@ from shared.pricing.model.pieces import Piece, Pieces, piece_of
 from shared.pricing.model.points import POINTS, TITLE, PointsOffer
 from shared.pricing.model.quote import (
     Given,
+    LineTax,
     NotTaken,
     OfferedGift,
     Priced,
@@ -68,7 +69,8 @@ def price(
     """The quote. ``products`` has every SKU of the cart, all in one currency; ``sellable`` the
     units that may be sold of the SKUs of ``asks_sellable``; ``exhausted`` names promotions that
     have reached a limit. A book in another currency than the cart's has no promotion for it."""
-    lines = priced_lines(cart, person, place, at, products)
+    all_lines = priced_lines(cart, person, place, at, products)
+    lines = goods_of(all_lines)
     currency = products[cart.lines[0].sku].currency
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
     candidates = _candidates(book, cart, lines, at, currency)
@@ -83,7 +85,7 @@ def price(
         at=at,
         book=book.version,
         currency=currency,
-        lines=_with_points(net_lines, points) if points else net_lines,
+        lines=_with_cards(all_lines, _with_points(net_lines, points) if points else net_lines),
         shipping=shipping,
         given=_given(cart, person, place, by_channel, points),
         complete=combination.complete,
@@ -94,9 +96,14 @@ def price(
         by_channel=by_channel,
     )
     quote = replace(quote, uses=_uses(quote, cart, candidates))
-    quote = _with_taxes(quote, book, lines, place)
+    quote = _with_taxes(quote, book, all_lines, place)
     not_taken = _not_taken(candidates, matched, taken, combination, shipping)
     return Priced(quote, not_taken, tuple(matched.gifts))
+
+
+def goods_of(lines: Sequence[PricedLine]) -> tuple[PricedLine, ...]:
+    """The lines without gift cards."""
+    return tuple(line for line in lines if not line.gift_card)
 
 
 def priced_lines(
@@ -110,7 +117,16 @@ def priced_lines(
         product = products[line.sku]
         buying = Buying(place.channel, at, place.location_id, person.groups, units[line.sku])
         amount = product.price_for(buying).amount
-        lines.append(PricedLine(line.line_id, line.sku, line.quantity, amount, product.attributes))
+        lines.append(
+            PricedLine(
+                line.line_id,
+                line.sku,
+                line.quantity,
+                amount,
+                product.attributes,
+                product.gift_card,
+            )
+        )
     return tuple(lines)
 
 
@@ -289,6 +305,17 @@ def _net_lines(
     return tuple(net_lines)
 
 
+def _with_cards(lines: Sequence[PricedLine], goods: Sequence[QuoteLine]) -> tuple[QuoteLine, ...]:
+    """The goods, and the gift cards between them at their prices."""
+    priced = iter(goods)
+    return tuple(
+        QuoteLine(line.line_id, line.sku, line.quantity, line.unit_price, line.list_total)
+        if line.gift_card
+        else next(priced)
+        for line in lines
+    )
+
+
 def _spent_points(wanted: PointsOffer | None, lines: Sequence[QuoteLine]) -> PointsOffer | None:
     """What of the wanted points the lines can use; None for nothing."""
     points = wanted.most(sum(line.net for line in lines)) if wanted else 0
@@ -311,12 +338,19 @@ def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Pl
     taxes = book.taxes.get(place.country or "")
     if taxes is None:
         return quote
-    classes = [line.attributes.get(TAX_CLASS, STANDARD) for line in lines]
-    rows = [(name, line.net) for name, line in zip(classes, quote.lines, strict=True)]
-    *by_line, of_shipping = taxes_of([*rows, (SHIPPING, quote.shipping.net)], taxes)
+    rows = [
+        (line.attributes.get(TAX_CLASS, STANDARD), quoted.net)
+        for line, quoted in zip(lines, quote.lines, strict=True)
+        if not line.gift_card
+    ]
+    *of_goods, of_shipping = taxes_of([*rows, (SHIPPING, quote.shipping.net)], taxes)
+    by_good = iter(of_goods)
     return replace(
         quote,
-        lines=tuple(replace(line, tax=tax) for line, tax in zip(quote.lines, by_line, strict=True)),
+        lines=tuple(
+            replace(quoted, tax=LineTax(0, 0) if line.gift_card else next(by_good))
+            for line, quoted in zip(lines, quote.lines, strict=True)
+        ),
         shipping=replace(quote.shipping, tax=of_shipping)
         if quote.shipping.price
         else quote.shipping,
