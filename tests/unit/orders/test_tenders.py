@@ -1,5 +1,5 @@
-"""Law 6: a refund never exceeds what was paid, per line and tender; the split depends on how much is
-back, not on the order of cancels and returns; when all is back, every tender and all points are
+"""Law 6: a refund never exceeds what was paid, per line and tender; the split depends on how much
+is back, not on the order of cancels and returns; when all is back, every tender and all points are
 back exactly."""
 
 import random
