@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from functions.pricing import codes, holds, shoppers
+from functions.pricing import codes, differences, holds, shoppers
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
@@ -48,6 +48,7 @@ IfMatch = Annotated[
 app = api()
 app.include_router(codes.router)
 app.include_router(holds.router)
+app.include_router(differences.router)
 
 
 @app.get(
