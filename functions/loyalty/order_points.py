@@ -19,7 +19,7 @@ def net(line: Line) -> int:
 
 
 def earning_order(order: Order) -> EarningOrder:
-    """The merchandise of the order, without shipping, tax and fees."""
+    """The merchandise of the order, without gift cards, shipping, tax and fees."""
     currency = order.lines[0].currency
     handed_over = [part.handed_over_at for part in order.fulfillments if part.handed_over_at]
     latest = order.history[-1].at if order.history else order.placed_at
@@ -38,6 +38,6 @@ def earning_order(order: Order) -> EarningOrder:
                 line.points_multiplier or WHOLE,
             )
             for line in order.lines
-            if line.quantity and line.currency == currency
+            if line.quantity and line.currency == currency and line.card_id is None
         ),
     )

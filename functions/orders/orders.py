@@ -16,11 +16,14 @@ from functions.orders.requests import (
     OrderPath,
     answer_for,
     change_order,
+    found_card,
+    may_pay_with_cards,
+    may_sell_cards,
     next_cursor,
     page_end,
     readable_order,
     states,
-    with_cards,
+    with_payments,
 )
 from shared.errors import NotFound, VersionMismatch, invalid
 from shared.locations.store import find as find_location
@@ -110,6 +113,7 @@ router = routes()
 def place_order(body: OrderInput) -> Response[Any]:
     caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
+    may_sell_cards(caller, body)
     quote = read_token(body.quote_token) if body.quote_token is not None else None
     draft = body.order(body.order_id or store.order_id_of_request(request), now, quote)
     text = placing.place(
@@ -118,8 +122,10 @@ def place_order(body: OrderInput) -> Response[Any]:
         caller.actor,
         now,
         answer_for(caller),
-        buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
-        pay=lambda draft: with_cards(draft, body, caller, now) if body.cards() else (draft, {}),
+        buyer=lambda: buyers.find_buyer(
+            body.customer, request, now, caller, quote.profile_id if quote else None
+        ),
+        pay=lambda draft: with_payments(draft, body, caller, now),
     )
     return stored_answer(HTTPStatus.CREATED, text)
 
@@ -416,13 +422,22 @@ def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     "than the shopper owes, `capture.due` when goods are handed over, `release.due` and "
     "`refund.due` when more is authorized or captured than is owed. Report here what the payment "
     "provider or the till has done. What is captured beyond the value of the order is due back at "
-    "once; a refund of more than was captured is refused.",
+    "once; a refund of more than was captured is refused. With `card`, a gift card or store credit "
+    "pays what the order waits for.",
 )
 def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
-    return _change(
-        order_id,
-        lambda order, now, actor: model.report(order, body.report(order), now, actor),
-    )
+    caller = caller_of(router)
+    if body.card is not None:
+        may_pay_with_cards(caller, ["$.card"])
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        if body.card is None:
+            return model.report(order, body.report(order), now, actor)
+        currency = order.lines[0].currency
+        card = found_card(body.card, currency, caller, now, "$.card.code")
+        return paying.pay_with_card(order, card, body.minor_units(order), now, actor)
+
+    return _change(order_id, decide)
 
 
 @router.post(

@@ -1,18 +1,18 @@
 """The routes of prices and quotes; those of promotions and codes are beside this file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from functions.pricing import codes, promotions
+from functions.pricing import codes, differences, holds, promotions, shoppers
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
-from shared.errors import Forbidden, invalid
+from shared.errors import invalid
 from shared.locations import store as locations
 from shared.pricing import quoting
 from shared.pricing.contract.quotes import (
@@ -22,7 +22,7 @@ from shared.pricing.contract.quotes import (
     PricesAnswer,
     SkuPriceAnswer,
 )
-from shared.pricing.model.cart import UNKNOWN, Place
+from shared.pricing.model.cart import Place
 from shared.pricing.model.quote import Priced
 from shared.pricing.quoting import RefusedCode
 from shared.pricing.tokens import quote_token
@@ -33,6 +33,8 @@ from shared.web.contract import Channel, Id, LocationId, Sku
 app = api()
 app.include_router(codes.router)
 app.include_router(promotions.router)
+app.include_router(holds.router)
+app.include_router(differences.router)
 
 
 @app.get(
@@ -63,7 +65,7 @@ def list_prices(
 ) -> Response[Any]:
     caller_of(app).must_see(channel)
     if group:
-        _must_know_shoppers("query.group")
+        shoppers.must_know_shoppers(caller_of(app), "query.group")
     if len(sku) > MOST_LINES:
         raise invalid("query.sku", f"at most {MOST_LINES} SKUs")
     location = locations.all_locations().get(location_id) if location_id else None
@@ -94,30 +96,23 @@ def list_prices(
     summary="Price a cart",
     description="Returns the price of the cart to the cent: base prices by the price rows, the "
     "combination of promotions that saves most, taxes, and for each promotion that was not taken "
-    "the reason and what is missing. An order that brings the `quote_token` within 15 minutes pays "
+    "the reason and what is missing. With `customer.profile_id` the tier is that of the person, "
+    "and `points` may pay a part. An order that brings the `quote_token` within 15 minutes pays "
     "this price.",
     responses=answered_with(HTTPStatus.OK, "The quote.", PriceQuoteAnswer),
 )
 def quote_prices(body: PriceQuoteInput) -> Response[Any]:
-    caller_of(app).must_see(body.channel)
-    person = body.customer.person()
-    if person != UNKNOWN:
-        _must_know_shoppers("$.customer")
+    caller = caller_of(app)
+    caller.must_see(body.channel)
     place = _place(body)
     now = now_in_milliseconds()
+    shopper = shoppers.shopper(body, caller, now)
     given, refused = quoting.read_codes(body.codes, now)
-    priced = quoting.quote(body.cart(given), person, place, now, body.customer.session)
-    return stored_answer(HTTPStatus.OK, _quote_text(priced, refused))
-
-
-def _must_know_shoppers(path: str) -> None:
-    """Raises Forbidden for a caller who states facts of a shopper and may not read profiles: it
-    could have the prices of any tier or group."""
-    if "customers:read" not in caller_of(app).scopes:
-        raise Forbidden(
-            "facts of the shopper take the scope customers:read",
-            errors=[{"path": path, "message": "not for this caller"}],
-        )
+    cart = body.cart(given, shopper.points)
+    name = shopper.profile_id or body.customer.session
+    priced = quoting.quote(cart, shopper.person, place, now, shopper.profile_id, name)
+    points = shoppers.points_answer(shopper, priced.quote, caller)
+    return stored_answer(HTTPStatus.OK, _quote_text(priced, refused, points))
 
 
 def _place(body: PriceQuoteInput) -> Place:
@@ -132,7 +127,9 @@ def _place(body: PriceQuoteInput) -> Place:
     return Place(body.channel, body.location_id, country or location.country, location.groups)
 
 
-def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:
+def _quote_text(
+    priced: Priced, refused: Sequence[RefusedCode], points: Mapping[str, Any] | None
+) -> str:
     answer = {
         **priced.quote.to_json(),
         "not_taken": [one.to_json() for one in priced.not_taken],
@@ -140,6 +137,8 @@ def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:
         "refused_codes": [{"code": one.code, "reason": one.reason} for one in refused],
         "quote_token": quote_token(priced.quote),
     }
+    if points is not None:
+        answer["points"] = points
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -103,6 +103,8 @@ class Orders(Stack):
             )  # a sale may merge the slots of a position
             data.let(function, schema.PRICING, "dynamodb:UpdateItem")  # codes and limits
             data.let(function, schema.CARDS, "dynamodb:UpdateItem")  # what cards pay and get back
+            points = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")
+            data.let(function, schema.LOYALTY, *points)  # the points that pay and come back
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
@@ -110,7 +112,7 @@ class Orders(Stack):
         cards.let_hash(self.api)
         # The uses of a person's other profiles.
         data.let(self.api, schema.PRICING, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem")
-        # Books, and the result of a what-if of promotions.
+        # Price holds, books, and the result of a what-if of promotions.
         data.let(self.api, schema.PRICING, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
@@ -220,7 +222,10 @@ class Orders(Stack):
             memory=1024,
         )
         data.let(carriers, schema.ORDERS, *READ, *WRITE, *DELETE)
-        data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")  # the refund of a scanned return
+        # The refund of a scanned return.
+        data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")
+        points = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")
+        data.let(carriers, schema.LOYALTY, *points)
         for read in (schema.CATALOG, schema.CONFIG):
             data.let(carriers, read, *READ)
         data.let(carriers, schema.STOCK, "dynamodb:BatchGetItem")  # the bins of a walk

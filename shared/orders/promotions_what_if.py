@@ -6,9 +6,12 @@ from datetime import datetime
 
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
+from shared.orders.model.order import Line
+from shared.orders.model.quoted import Discount, total
 from shared.orders.store.past_quotes import QuotedOrder, quoted_orders_since
 from shared.pricing.model.book import Book
 from shared.pricing.model.cart import Cart, CartLine, Person, Place
+from shared.pricing.model.points import POINTS
 from shared.pricing.model.quote import Given, Quote, QuoteLine, ShippingQuote
 from shared.pricing.model.uses import GivenCode
 from shared.pricing.model.what_if import Outcome, PastOrder, what_if
@@ -34,7 +37,7 @@ def try_page(
     mine = [
         order
         for order in page.orders
-        if order.lines and all(line.currency == draft.currency for line in order.lines)
+        if _goods(order) and all(line.currency == draft.currency for line in order.lines)
     ]
     products = catalog.products({line.sku for order in mine for line in order.lines})
     known = _codes(mine)
@@ -50,10 +53,20 @@ def _codes(orders: Iterable[QuotedOrder]) -> dict[str, GivenCode]:
     return {text: code.given() for text, (code, _) in stored.items()}
 
 
+def _goods(order: QuotedOrder) -> list[Line]:
+    """The lines that were ordered and may have promotions: no gift cards, which are money."""
+    return [line for line in order.lines if line.instead_of is None and line.card_id is None]
+
+
+def _promotions(discounts: Iterable[Discount]) -> tuple[Discount, ...]:
+    """Points pay a part of what promotions have left."""
+    return tuple(row for row in discounts if row.promotion_id != POINTS)
+
+
 def _past(
     order: QuotedOrder, products: Mapping[str, Product], known: Mapping[str, GivenCode]
 ) -> PastOrder:
-    lines = [line for line in order.lines if line.instead_of is None]
+    lines = _goods(order)
     given = Given.from_json(order.quote.given)
     cart = Cart(
         tuple(CartLine(line.line_id, line.sku, line.quantity) for line in lines),
@@ -73,8 +86,8 @@ def _past(
                 line.sku,
                 line.quantity,
                 line.unit_price,
-                line.net,
-                tuple((row.promotion_id, row.amount) for row in line.discounts),
+                line.unit_price * line.quantity - total(_promotions(line.discounts)),
+                tuple((row.promotion_id, row.amount) for row in _promotions(line.discounts)),
             )
             for line in lines
         ),

@@ -14,7 +14,7 @@ from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
 )
-from shared.orders.model.value import earned, owed, placed_totals
+from shared.orders.model.value import earned, owed, placed_totals, points_back
 from shared.pricing.model.money import apportion
 
 
@@ -32,7 +32,11 @@ def balance(
     - ``release.due``: an authorization that the finished order does not need.
     - ``payment.due``: less is covered than the shopper owes; the order waits for it until
       ``payment_due_by``, and nothing is handed over meanwhile.
+
+    Points that paid for what comes back are returned to their account with the order
+    (shared/orders/points.py).
     """
+    order = _with_points_back(order, now)
     order = _refund(order, now, reason, exchange_order_id)
     order = _capture(order, now)
     if not order.is_unfinished:
@@ -68,6 +72,15 @@ def keeps(order: Order) -> list[int]:
     too_much = max(0, sum(tenders) - owed(order))
     given_back = apportion(too_much, tenders, [payment.refund_due for payment in order.payments])
     return [tender - back for tender, back in zip(tenders, given_back, strict=True)]
+
+
+def _with_points_back(order: Order, now: datetime) -> Order:
+    paid, back = order.points, points_back(order)
+    if paid is None or back == paid.returned:
+        return order
+    detail = {"points": back - paid.returned}
+    order = replace(order, points=replace(paid, returned=back))
+    return with_entry(order, now, "order.points_returned", "norain", detail)
 
 
 def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | None) -> Order:

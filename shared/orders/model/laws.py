@@ -58,6 +58,8 @@ def _broken_ledger(order: Order) -> str | None:
             return f"payment {payment.payment_id}: not {names}: {sums}"
         if payment.released < 0 or payment.capturable < 0:
             return f"payment {payment.payment_id}: {payment.capturable} capturable"
+    if order.points is not None and not 0 <= order.points.returned <= order.points.points:
+        return f"{order.points.returned} points of {order.points.points} were returned"
     kept = sum(payment.kept for payment in order.payments)
     if kept > owed(order):
         return f"{kept} are kept of the payments, and {owed(order)} is owed"
@@ -80,6 +82,8 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
     }
     if line.net < 0 or any(discount.amount < 0 for discount in line.discounts):
         return f"{line.net} net after discounts of {line.discounts}"
+    if line.card_id is not None and (line.discounts or line.quantity > 1):
+        return f"a line that sells a card has {line.quantity} units and {line.discounts} off"
     claimed = sum(claim.quantity for claim in line.claims)
     if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
         return f"negative units: {', '.join(negative)}"

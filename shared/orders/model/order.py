@@ -11,7 +11,7 @@ from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.contacts import NO_CONTACTS, Contacts
 from shared.orders.model.payments import Payment
-from shared.orders.model.quoted import Discount, OrderQuote, total
+from shared.orders.model.quoted import Discount, OrderQuote, PointsPaid, total
 from shared.orders.model.states import (
     CLAIMED,
     IN_HAND,
@@ -95,6 +95,8 @@ class Line:
     tax_within: int = 0
     points_multiplier: int | None = None
     """Basis points of the points that the units earn otherwise; None: as always."""
+    card_id: str | None = None
+    """The gift card that the line sells (selling_cards.py)."""
 
     @property
     def net(self) -> int:
@@ -321,6 +323,8 @@ class Order:
     neither picked nor shipped."""
     quote: OrderQuote | None = None
     """The price quote that the order was placed with."""
+    points: PointsPaid | None = None
+    """The loyalty points that paid for a part of it."""
 
     @property
     def state(self) -> OrderState:

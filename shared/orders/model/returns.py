@@ -40,6 +40,7 @@ from shared.orders.model.restocking import (
     SellableUnits,
     restock,
 )
+from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.value import worth
 from shared.stock.model.position import Effect
 
@@ -116,6 +117,7 @@ def authorize(
         wanted[row.line_id] += row.quantity
     for line_id, units in wanted.items():
         line = order.line(line_id)
+        must_be_goods(line, "sent back: take it back at a location")
         possible = returnable(order, line)
         if units > possible:
             raise Conflict(

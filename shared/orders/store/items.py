@@ -29,7 +29,7 @@ from shared.orders.model import (
     UnsoldUnits,
 )
 from shared.orders.model.payments import captured
-from shared.orders.model.quoted import Discount, OrderQuote
+from shared.orders.model.quoted import Discount, OrderQuote, PointsPaid
 from shared.pricing.model.uses import Use
 from shared.stored import from_row
 
@@ -91,7 +91,12 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
         ship_complete=item.get("ship_complete", False),
         quote=quote_of_row(item["quote"]) if item.get("quote") else None,
+        points=_points_of_row(item["points"]) if item.get("points") else None,
     )
+
+
+def _points_of_row(row: Mapping[str, Any]) -> PointsPaid:
+    return from_row(PointsPaid, {**row, "draws": tuple(row.get("draws", ()))})
 
 
 def quote_of_row(row: Mapping[str, Any]) -> OrderQuote:

@@ -11,6 +11,7 @@ from typing import Any, Self
 from shared.instants import rfc3339
 from shared.pricing.model.conditions import Reason
 from shared.pricing.model.money import percent_of
+from shared.pricing.model.points import POINTS, PointsOffer
 from shared.pricing.model.uses import Use
 
 ENGINE = 1
@@ -137,6 +138,8 @@ class Given:
     first_order: bool | None = None
     codes: tuple[str, ...] = ()
     location_groups: tuple[str, ...] = ()
+    points: PointsOffer | None = None
+    """The points that are spent."""
 
     def to_json(self) -> dict[str, Any]:
         return _present(
@@ -150,14 +153,20 @@ class Given:
                 "groups": list(self.groups) or None,
                 "first_order": self.first_order,
                 "codes": list(self.codes) or None,
+                "points": self.points and self.points.to_json(),
             }
         )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        names = ("groups", "codes", "location_groups")
-        lists = {name: tuple(document.get(name, ())) for name in names}
-        return cls(**{**document, **lists})
+        points = document.get("points")
+        read = {
+            "groups": tuple(document.get("groups", ())),
+            "codes": tuple(document.get("codes", ())),
+            "location_groups": tuple(document.get("location_groups", ())),
+            "points": PointsOffer.from_json(points) if points else None,
+        }
+        return cls(**{**document, **read})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +190,9 @@ class Quote:
     """What an order with this quote uses of codes and limits; in the token alone."""
     funding: tuple[tuple[str, str, int], ...] = ()
     """(promotion id, vendor, basis points) of the discounts that a vendor pays for."""
+    profile_id: str | None = None
+    """The shopper whose facts and points the quote takes: the order has to be for this person. In
+    the token alone, and not in its digest, so that an order can forget the person."""
 
     @property
     def valid_until(self) -> datetime:
@@ -190,6 +202,13 @@ class Quote:
     def net(self) -> int:
         """What the lines cost after all discounts."""
         return sum(line.net for line in self.lines)
+
+    @property
+    def points_amount(self) -> int:
+        """What points take off, in minor units."""
+        return sum(
+            amount for line in self.lines for named, amount in line.discounts if named == POINTS
+        )
 
     @property
     def tax(self) -> int:
@@ -274,6 +293,12 @@ class Quote:
 
     def signed_text(self) -> bytes:
         """The content of the quote's token, as JSON: without what follows from the lines."""
+        content = self._content()
+        if self.profile_id is not None:
+            content["profile_id"] = self.profile_id
+        return _as_bytes(content)
+
+    def _content(self) -> dict[str, Any]:
         document = self.to_json()
         kept = {name: value for name, value in document.items() if name not in FOLLOWS}
         content = kept | {"titles": self.titles, "tax_included": self.tax_included}
@@ -281,12 +306,12 @@ class Quote:
             content["uses"] = [use.to_json() for use in self.uses]
         if self.funding:
             content["funding"] = self.funding
-        return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
+        return content
 
     @property
     def digest(self) -> str:
         """Identifies the content of the quote: the price that is computed again has the same."""
-        return hashlib.sha256(self.signed_text()).hexdigest()[:32]
+        return hashlib.sha256(_as_bytes(self._content())).hexdigest()[:32]
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -303,6 +328,7 @@ class Quote:
             by_channel=tuple(document["by_channel"]),
             engine=document["engine"],
             uses=tuple(map(Use.from_json, document.get("uses", ()))),
+            profile_id=document.get("profile_id"),
             funding=_funding_in(document),
         )
 
@@ -316,6 +342,10 @@ def _funding_in(document: Mapping[str, Any]) -> tuple[tuple[str, str, int], ...]
         for row in document["discounts"]
         if "funding" in row
     )
+
+
+def _as_bytes(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def test_a_draft_that_many_publish_in_two_ways_becomes_one_version() -> None:
 def test_a_canary_is_ended_once() -> None:
     books.put_draft(document(1000), None, NOW, "planner")
     books.publish(None, NOW, "planner", 2500)
-    acts = [partial(books.promote, NOW, "planner"), books.stop_canary] * 8
+    acts: list[Any] = [partial(books.promote, NOW, "planner"), books.stop_canary] * 8
     answers = at_once(acts)
     assert sum(not isinstance(one, NotFound) for one in answers) == 1
     assert books.activation().canary is None

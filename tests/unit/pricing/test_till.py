@@ -129,7 +129,7 @@ PROMOTIONS: list[Json] = [
     ),
     promotion("free", {"kind": "shipping_price", "amount": 99}, when={"method": ["pickup"]}),
     promotion(
-        "points",
+        "more-points",
         {"kind": "points_multiplier", "basis_points": 20_000, "products": DAIRY},
         {"kind": "points_multiplier", "basis_points": 30_000, "products": {"skus": ["P2"]}},
     ),
