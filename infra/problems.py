@@ -39,6 +39,7 @@ CODES: Mapping[str, str] = {
     "carrier_refused": "the carrier refuses, in its own words; or no service carries the parcel",
     "promise_changed": "the option is no longer available; `option` is what is available now",
     "quote_expired": "the quote of the price has expired; ask for a new one",
+    "tax_unavailable": "the tax service does not answer; trying again is safe",
     "price_hold_closed": "the price hold has expired, was released, or an order has claimed it; "
     "`state` says which",
     "promotion_exhausted": "a promotion of the quote has reached a limit; `limit` says which",
@@ -194,7 +195,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "stopCanary": ("not_found", "conflict"),
     "rollBackPolicy": ("conflict",),
     "listPrices": ("forbidden",),
-    "quotePrices": ("forbidden", "gone", "points_short"),
+    "quotePrices": ("forbidden", "gone", "points_short", "tax_unavailable"),
     "putPromotionsDraft": ("guard_rail",),
     "publishPromotions": ("not_found", "conflict", "what_if_missing", "guard_rail"),
     "startPromotionsCanary": ("not_found", "conflict", "what_if_missing", "guard_rail"),

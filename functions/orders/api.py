@@ -30,9 +30,9 @@ for resource in (
     punctuality,
     transfers,
     policy,
+    promotions_what_if,
     quotes,
     what_if,
-    promotions_what_if,
     promises,
 ):
     app.include_router(resource.router)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast, get_args
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from functions.cards.paying import found_card, may_pay_with_cards
 from functions.orders.requests import (
     LOCATION_PAGE,
     SHOPPER_PAGE,
@@ -16,8 +17,6 @@ from functions.orders.requests import (
     OrderPath,
     answer_for,
     change_order,
-    found_card,
-    may_pay_with_cards,
     may_sell_cards,
     next_cursor,
     page_end,

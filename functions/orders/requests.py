@@ -1,17 +1,16 @@
 """What the routes of orders and of fulfillments share: changes of an order, and pages of lists."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from functions.cards import failures
-from shared.cards.model.card import Card
+from functions.cards.paying import may_pay_with_cards
 from shared.errors import CardNotUsable, Forbidden, NotFound
 from shared.orders import changing, store, tenders
 from shared.orders.contract.orders import OrderAnswer, order_answer
-from shared.orders.contract.payments import CardTenderInput
 from shared.orders.contract.placement import OrderInput
 from shared.orders.model import OPEN, FulfillmentState, Order
 from shared.orders.store.benefits import NOTHING_KNOWN, Known
@@ -102,17 +101,6 @@ def with_payments(
         raise
 
 
-def found_card(
-    card: CardTenderInput, currency: str, caller: Caller, now: datetime, path: str
-) -> Card:
-    """The card that pays. Its failures are counted, and measured. Raises CardNotUsable."""
-    try:
-        return tenders.find_card(card, currency, caller.client_id, now, path).card
-    except CardNotUsable as refusal:
-        failures.measure(refusal)
-        raise
-
-
 def may_sell_cards(caller: Caller, body: OrderInput) -> None:
     """Raises Forbidden for a caller who may not make cards usable."""
     paths = [
@@ -123,14 +111,5 @@ def may_sell_cards(caller: Caller, body: OrderInput) -> None:
     if paths and "cards:write" not in caller.scopes:
         raise Forbidden(
             "selling a card takes the scope cards:write",
-            errors=[{"path": path, "message": "not for this caller"} for path in paths],
-        )
-
-
-def may_pay_with_cards(caller: Caller, paths: Iterable[str]) -> None:
-    """``paths`` are the JSON paths of the cards. Raises Forbidden."""
-    if "cards:read" not in caller.scopes:
-        raise Forbidden(
-            "paying with a card takes the scope cards:read",
             errors=[{"path": path, "message": "not for this caller"} for path in paths],
         )

@@ -109,22 +109,37 @@ def quote_prices(body: PriceQuoteInput) -> Response[Any]:
     shopper = shoppers.shopper(body, caller, now)
     given, refused = quoting.read_codes(body.codes, now)
     cart = body.cart(given, shopper.points)
-    name = shopper.profile_id or body.customer.session
-    priced = quoting.quote(cart, shopper.person, place, now, shopper.profile_id, name)
+    homes = shopper.wallet.accounts if shopper.wallet else ()
+    priced = quoting.quote(
+        cart,
+        shopper.person,
+        place,
+        now,
+        shopper.profile_id,
+        homes,
+        shopper=shopper.profile_id or body.customer.session,
+    )
     points = shoppers.points_answer(shopper, priced.quote, caller)
     return stored_answer(HTTPStatus.OK, _quote_text(priced, refused, points))
 
 
 def _place(body: PriceQuoteInput) -> Place:
-    """The place with the country of its taxes. Raises InvalidRequest for a location that does not
+    """The place of the sale and of its taxes. Raises InvalidRequest for a location that does not
     exist."""
-    country = body.ship_to.country if body.ship_to else None
-    if body.location_id is None:
-        return Place(body.channel, country=country)
-    location = locations.all_locations().get(body.location_id)
-    if location is None:
-        raise invalid("$.location_id", f"there is no location {body.location_id}")
-    return Place(body.channel, body.location_id, country or location.country, location.groups)
+    location = None
+    if body.location_id is not None:
+        location = locations.all_locations().get(body.location_id)
+        if location is None:
+            raise invalid("$.location_id", f"there is no location {body.location_id}")
+    taxed = body.ship_to or location
+    return Place(
+        body.channel,
+        body.location_id,
+        taxed.country if taxed else None,
+        body.ship_to.region if body.ship_to else None,
+        taxed.postal_code if taxed else None,
+        location_groups=location.groups if location else frozenset(),
+    )
 
 
 def _quote_text(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from functions.orders.requests import found_card, may_pay_with_cards
+from functions.cards.paying import found_card, may_pay_with_cards
 from shared.errors import CardShort, invalid
 from shared.orders import price_holds
 from shared.orders.contract.price_holds import HeldCardInput, PriceHoldAnswer, PriceHoldInput

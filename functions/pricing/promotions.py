@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from shared.errors import NotFound
+from shared.errors import NotFound, invalid
 from shared.instants import rfc3339
+from shared.pricing import tax_service
 from shared.pricing.contract.book import (
     ActiveBookAnswer,
     BookAnswer,
@@ -88,6 +89,9 @@ def get_draft() -> Response[Any]:
 )
 def put_draft(body: BookDocument, if_match: IfMatch = None) -> Response[Any]:
     revision, document = version_in(if_match, "draft"), body.stored()
+    for country, taxes in body.taxes.items():
+        if taxes.by_service and not tax_service.is_set_up():
+            raise invalid(f"$.taxes.{country}.by_service", "no tax service is set up")
     books.check_document(document)
     return _draft(
         books.put_draft(document, revision, now_in_milliseconds(), caller_of(router).actor)

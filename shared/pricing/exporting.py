@@ -121,7 +121,7 @@ def _places(products: Sequence[Product], book: Book) -> list[Place]:
         locations |= promotion.locations
     countries: list[str | None] = [*sorted(book.taxes)] or [None]
     return [
-        Place(channel, location_id, country, frozenset(of_groups))
+        Place(channel, location_id, country, location_groups=frozenset(of_groups))
         for channel in sorted(channels | {"pos", "web"})
         for location_id in (None, *sorted(locations))
         for of_groups in ((), *((name,) for name in sorted(groups)))

@@ -51,12 +51,15 @@ UNKNOWN = Person()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the sale happens: ``country`` (ISO 3166-1 alpha-2) is the country of its taxes,
-    ``location_groups`` are the groups that the location belongs to."""
+    """Where the sale happens: ``country`` (ISO 3166-1 alpha-2) is the country of its taxes; a tax
+    service asks for the region and the postal code as well. ``location_groups`` are the groups that
+    the location belongs to."""
 
     channel: str
     location_id: str | None = None
     country: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
     location_groups: frozenset[str] = frozenset()
 
 

@@ -127,11 +127,12 @@ def _present(document: Mapping[str, Any]) -> dict[str, Any]:
 class Given:
     """What the caller said beside the cart, so that an order can be held against its quote. The
     channel is here only when a price row or promotion depends on it, a group of the location only
-    when a price row names it."""
+    when a price row names it, the postal code only when a tax service was asked."""
 
     channel: str | None = None
     location_id: str | None = None
     country: str | None = None
+    postal_code: str | None = None
     method: str | None = None
     tier: str | None = None
     groups: tuple[str, ...] = ()
@@ -148,6 +149,7 @@ class Given:
                 "location_id": self.location_id,
                 "location_groups": list(self.location_groups) or None,
                 "country": self.country,
+                "postal_code": self.postal_code,
                 "method": self.method,
                 "tier": self.tier,
                 "groups": list(self.groups) or None,

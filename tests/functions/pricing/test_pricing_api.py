@@ -52,7 +52,8 @@ def test_a_book_goes_from_draft_to_force_and_back() -> None:
     assert call("publish_promotions")[0] == 404
     status, draft = call("put_promotions_draft")
     assert (status, draft["revision"], draft["changed_by"]) == (200, 1, "planner-client")
-    assert {**draft["book"], "promotions": BOOK["promotions"]} == BOOK
+    us = {**BOOK["taxes"]["US"], "by_service": False}
+    assert {**draft["book"], "promotions": BOOK["promotions"]} == {**BOOK, "taxes": {"US": us}}
     assert call("get_promotions_draft") == (200, draft)
     assert call("put_promotions_draft", body=draft["book"])[1]["book"] == draft["book"]
     status, made = call("publish_promotions")
