@@ -14,7 +14,8 @@ from shared.orders.model import Order, Return, Returned, ReturnLine, returns
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
 from tests.support import shop
-from tests.support.laws.laws import STORES, Laws
+from tests.support.laws.benefits import Benefits
+from tests.support.laws.laws import STORES
 
 any_of = st.integers(0, 999)
 RULES = (
@@ -33,7 +34,7 @@ def chosen(order: Order, which: int, possible: Sequence[Return]) -> Return:
     return possible[which % len(possible)]
 
 
-class Returns(Laws):
+class Returns(Benefits):
     """What happens to goods after they were handed over; every rule is one step."""
 
     def among(self, which: int, fits: Callable[[Order], bool]) -> int:
