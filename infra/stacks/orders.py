@@ -30,6 +30,8 @@ SHORT = {
         "NewImage": {"short": {"BOOL": [True]}},
     }
 }
+BOOK = ("dynamodb:BatchGetItem", "dynamodb:Query")
+"""What an order is priced by again: its book and its codes."""
 TRANSFER = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("TRANSFER")}}}}
 
 
@@ -101,7 +103,7 @@ class Orders(Stack):
             data.let(
                 function, schema.STOCK, *READ, *WRITE, *DELETE
             )  # a sale may merge the slots of a position
-            data.let(function, schema.PRICING, "dynamodb:UpdateItem")  # codes and limits
+            data.let(function, schema.PRICING, "dynamodb:UpdateItem", *BOOK)  # codes and limits
             data.let(function, schema.CARDS, "dynamodb:UpdateItem")  # what cards pay and get back
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
@@ -109,7 +111,7 @@ class Orders(Stack):
         data.let(self.api, schema.CARDS, *READ, *WRITE)
         cards.let_hash(self.api)
         # The uses of a person's other profiles.
-        data.let(self.api, schema.PRICING, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem")
+        data.let(self.api, schema.PRICING, "dynamodb:ConditionCheckItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
@@ -218,7 +220,9 @@ class Orders(Stack):
             memory=1024,
         )
         data.let(carriers, schema.ORDERS, *READ, *WRITE, *DELETE)
-        data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")  # the refund of a scanned return
+        # The refund of a scanned return, which may be priced again.
+        data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")
+        data.let(carriers, schema.PRICING, *BOOK)
         for read in (schema.CATALOG, schema.CONFIG):
             data.let(carriers, read, *READ)
         data.let(carriers, schema.STOCK, "dynamodb:BatchGetItem")  # the bins of a walk

@@ -217,6 +217,9 @@ class TotalsAnswer(Answer):
     """Tax that is added to prices and shipping; 0 where they include it."""
     fees: Money | None = None
     """Fees of returns, kept of their refunds."""
+    repriced: Money | None = None
+    """What is owed for the remaining units beyond `lines`, because others were cancelled or came
+    back, and a promotion of the order says `reprice`; negative where they cost less."""
     total: Money
     """All together."""
     placed: Money
@@ -268,6 +271,7 @@ def totals_answer(remaining: Totals, placed: Totals, paid: int, currency: str) -
         shipping=money(remaining.shipping),
         tax=money(remaining.tax),
         fees=money(remaining.fees) if remaining.fees else None,
+        repriced=money(remaining.repriced) if remaining.repriced else None,
         total=money(remaining.total),
         placed=money(placed.total),
         paid=money(paid),

@@ -19,6 +19,7 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.fulfilling import next_state
 from shared.orders.model.order import Fulfillment, Order
+from shared.orders.model.repricing import repriced
 from shared.orders.model.states import OPEN
 from shared.stock.model.position import Effect, release
 
@@ -90,6 +91,7 @@ def cancel_units(
 ) -> OrderChange:
     """Cancel units by line: ``unheld`` are with no location; those in ``parts`` are released from
     their fulfillments. What was charged for them is due back."""
+    before = order
     effects: list[Effect] = []
     total: Counter[str] = Counter()
     for line_id, quantity in unheld.items():
@@ -140,5 +142,5 @@ def cancel_units(
         "lines": [{"line_id": name, "quantity": quantity} for name, quantity in total.items()],
     }
     order = with_entry(order, now, "order.cancelled", actor, detail)
-    order = balance(order, now, reason)
+    order = balance(repriced(before, order), now, reason)
     return with_effects(OrderChange(order, cause="order.cancelled"), order, effects)

@@ -11,7 +11,7 @@ from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.contacts import NO_CONTACTS, Contacts
 from shared.orders.model.payments import Payment
-from shared.orders.model.quoted import Discount, OrderQuote, total
+from shared.orders.model.quoted import Discount, OrderPrices, OrderQuote, total
 from shared.orders.model.states import (
     CLAIMED,
     IN_HAND,
@@ -319,6 +319,11 @@ class Order:
     neither picked nor shipped."""
     quote: OrderQuote | None = None
     """The price quote that the order was placed with."""
+    repriced: int = 0
+    """What the shopper owes for what stays beyond its frozen nets, because units came back and it
+    was priced again; below 0 where it has become cheaper (repricing.py)."""
+    prices: OrderPrices | None = None
+    """Read beside the order when it is priced again."""
 
     @property
     def state(self) -> OrderState:

@@ -8,6 +8,7 @@ from shared.errors import Conflict
 from shared.orders.model.balancing import balance
 from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
 from shared.orders.model.order import Order, Returned, ReturnLine
+from shared.orders.model.repricing import repriced
 from shared.orders.model.restocking import ON_SHELF, Restocking, SellableUnits, restock
 from shared.orders.model.returns import RETURN_TERMS, ReturnTerms, returnable, with_unsold
 from shared.stock.model.position import Effect
@@ -29,6 +30,7 @@ def take_back(
 
     Raises Conflict for more units than were handed over and not returned.
     """
+    before = order
     effects: list[Effect] = []
     for entry in returns:
         line = order.line(entry.line_id)
@@ -75,6 +77,6 @@ def take_back(
         order = with_unsold(order, location_id, held_back, restocked.unsold, now, terms)
         detail["return_id"] = order.returns[-1].return_id
     order = with_entry(order, now, "return.received", actor, detail)
-    order = balance(order, now, "returned", exchange_order_id)
+    order = balance(repriced(before, order), now, "returned", exchange_order_id)
     change = OrderChange(order, cause="return.received", transfers=restocked.transfers)
     return with_effects(change, order, (*effects, *restocked.effects))

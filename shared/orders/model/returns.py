@@ -33,6 +33,7 @@ from shared.orders.model.order import (
     ReturnState,
     UnsoldUnits,
 )
+from shared.orders.model.repricing import repriced
 from shared.orders.model.restocking import (
     ON_SHELF,
     Restocking,
@@ -40,7 +41,7 @@ from shared.orders.model.restocking import (
     SellableUnits,
     restock,
 )
-from shared.orders.model.value import worth
+from shared.orders.model.value import owed, worth
 from shared.stock.model.position import Effect
 
 RefundOn = Literal["scan", "receipt", "inspection"]
@@ -431,13 +432,17 @@ def with_return(order: Order, changed: Return) -> Order:
 
 
 def _credited(order: Order, each: Return, now: datetime) -> Order:
-    """The order with the units of the return credited, once, less its fee."""
+    """The order with the units of the return credited, once, less its fee, which is at most what
+    comes back."""
     if each.credited:
         return order
-    order = with_return(order, replace(each, credited=True))
+    before = order
     for row in each.lines:
         line = order.line(row.line_id)
         order = with_line(order, replace(line, credited=line.credited + row.quantity))
+    order = repriced(before, order)
+    fee = min(each.fee, owed(before) - owed(order))
+    order = with_return(order, replace(each, credited=True, fee=fee))
     return balance(order, now, "returned", each.exchange_order_id)
 
 

@@ -135,6 +135,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "payment_due_by": rfc3339(order.payment_due_by) if order.payment_due_by else None,
         "shipping": order.shipping or None,
         "shipping_tax": order.shipping_tax or None,
+        "repriced": order.repriced or None,
         "lines": [_plain_line(line) for line in order.lines],
         "fulfillments": [to_plain(part) for part in order.fulfillments],
         "history": [to_plain(entry) for entry in order.history],

@@ -91,6 +91,7 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
         ship_complete=item.get("ship_complete", False),
         quote=_quote_of_row(item["quote"]) if item.get("quote") else None,
+        repriced=item.get("repriced", 0),
     )
 
 

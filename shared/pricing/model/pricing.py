@@ -69,13 +69,33 @@ def price(
     have reached a limit. A book in another currency than the cart's has no promotion for it."""
     lines = priced_lines(cart, person, place, at, products)
     currency = products[cart.lines[0].sku].currency
+    by_channel = _rows_by_channel(cart, products)
+    return price_lines(
+        lines, cart, person, place, at, book, currency, sellable, exhausted, by_channel
+    )
+
+
+def price_lines(
+    lines: Sequence[PricedLine],
+    cart: Cart,
+    person: Person,
+    place: Place,
+    at: datetime,
+    book: Book,
+    currency: str,
+    sellable: Mapping[str, int] | None = None,
+    exhausted: Collection[str] = (),
+    rows_by_channel: Sequence[str] = (),
+) -> Priced:
+    """The quote of a cart whose base prices are known: ``lines`` are those of the cart."""
+    lines = tuple(lines)
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
     candidates = _candidates(book, cart, lines, at, currency)
     matched = _matched(candidates, situation, exhausted)
     combination = combine(Pieces.of(matched.pieces), situation)
     shipping = _shipping(cart.shipping, matched)
     taken = _taken(matched.pieces, combination, shipping)
-    by_channel = (*_rows_by_channel(cart, products), *matched.by_channel)
+    by_channel = (*rows_by_channel, *matched.by_channel)
     quote = Quote(
         at=at,
         book=book.version,
@@ -89,7 +109,10 @@ def price(
         ),
         by_channel=by_channel,
     )
-    quote = replace(quote, uses=_uses(quote, cart, candidates))
+    reprices = tuple(
+        one.promotion_id for one in candidates if one.reprices and one.promotion_id in taken
+    )
+    quote = replace(quote, uses=_uses(quote, cart, candidates), reprices=reprices)
     quote = _with_taxes(quote, book, lines, place)
     not_taken = _not_taken(candidates, matched, taken, combination, shipping)
     return Priced(quote, not_taken, tuple(matched.gifts))

@@ -166,6 +166,8 @@ class Quote:
     engine: int = ENGINE
     uses: tuple[Use, ...] = ()
     """What an order with this quote uses of codes and limits; in the token alone."""
+    reprices: tuple[str, ...] = ()
+    """The promotions that price the order again when units come back."""
 
     @property
     def valid_until(self) -> datetime:
@@ -221,6 +223,7 @@ class Quote:
                         "amount": amount,
                         "lines": lines,
                         "shipping": shipping or None,
+                        "on_return": "reprice" if promotion_id in self.reprices else None,
                     }
                 )
             )
@@ -251,6 +254,8 @@ class Quote:
         content = kept | {"titles": self.titles, "tax_included": self.tax_included}
         if self.uses:
             content["uses"] = [use.to_json() for use in self.uses]
+        if self.reprices:
+            content["reprices"] = self.reprices
         return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
 
     @property
@@ -273,6 +278,7 @@ class Quote:
             by_channel=tuple(document["by_channel"]),
             engine=document["engine"],
             uses=tuple(map(Use.from_json, document.get("uses", ()))),
+            reprices=tuple(document.get("reprices", ())),
         )
 
 
