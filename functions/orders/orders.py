@@ -23,7 +23,6 @@ from functions.orders.requests import (
     with_cards,
 )
 from shared.errors import NotFound, VersionMismatch, invalid
-from shared.locations.store import find as find_location
 from shared.orders import buyers, changing, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
@@ -33,7 +32,6 @@ from shared.orders.contract.orders import (
     NoteInput,
     OrderAnswer,
     OrdersAnswer,
-    ReturnInput,
     order_answer,
 )
 from shared.orders.contract.pauses import PauseInput, ReleaseInput
@@ -59,8 +57,6 @@ from shared.orders.model import (
 )
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
-from shared.orders.restocking import restocking_of
-from shared.orders.store.policy import active_policy
 from shared.orders.store.search import RowEnd
 from shared.pricing.tokens import read_token
 from shared.web.api import (
@@ -423,34 +419,6 @@ def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
         order_id,
         lambda order, now, actor: model.report(order, body.report(order), now, actor),
     )
-
-
-@router.post(
-    "/v1/orders/<order_id>/returns",
-    operation_id="returnOrder",
-    security=WRITE,
-    summary="Return units of an order at any location",
-    description="Sellable units go where `returns.restock` of the order policy says: on sale at "
-    "that location at once (the default), into a transfer to another location, or held back as "
-    "`unsold` units of a return. Damaged units are stored as damaged. An exchange is a new order: "
-    "name it in `exchange_order_id`.",
-)
-def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
-    if find_location(body.location_id) is None:
-        raise invalid("$.location_id", "this location does not exist")
-    returned = [line.returned() for line in body.lines]
-    exchange = body.exchange_order_id
-    terms = active_policy().returns
-
-    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
-        if exchange is not None:
-            buyers.check_exchange(order, store.find(exchange))
-        restocking = restocking_of(order, terms)
-        return model.take_back(
-            order, body.location_id, returned, now, actor, exchange, terms, restocking
-        )
-
-    return _change(order_id, decide)
 
 
 def _revision(

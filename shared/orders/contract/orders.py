@@ -17,15 +17,17 @@ from shared.orders.contract.contacts import (
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
 from shared.orders.contract.pauses import PauseAnswer, pauses_answer
 from shared.orders.contract.payments import (
+    CreditAnswer,
     PaymentAnswer,
     PaymentSummary,
     TotalsAnswer,
+    credit_answer,
     payment_answer,
     summary,
     totals_answer,
 )
 from shared.orders.contract.quoted import DiscountAnswer, OrderQuoteAnswer, discounts_answer
-from shared.orders.contract.returns import ReturnAnswer, return_answer
+from shared.orders.contract.returns import RefundChoice, ReturnAnswer, return_answer
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
@@ -160,6 +162,8 @@ class OrderAnswer(Answer):
     """The parts of the order by location."""
     returns: list[ReturnAnswer] | None = None
     """The returns that were authorized."""
+    credits: list[CreditAnswer] | None = None
+    """Store credit that the shopper took instead of money."""
     pauses: list[PauseAnswer] | None = None
     """Why nobody works on the order now, and who may end it."""
     decision_id: str | None = None
@@ -201,6 +205,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
             for part in order.fulfillments
         ],
         returns=[return_answer(order, each) for each in order.returns] or None,
+        credits=[credit_answer(credit, currency, money=money) for credit in order.credits] or None,
         pauses=pauses_answer(order.pauses) if order.is_paused else None,
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
@@ -294,7 +299,7 @@ class ReturnedLine(Input):
         return Returned(self.line_id, self.quantity, self.condition, self.reason)
 
 
-class ReturnInput(Input):
+class ReturnInput(RefundChoice):
     """Units that a shopper returns."""
 
     location_id: LocationId

@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from shared.cards.contract.cards import Code, Pin
+from shared.cards.contract.cards import CardId, Code, Pin
 from shared.cards.model.card import Card
 from shared.errors import CardShort, invalid
 from shared.orders.model import Order, Payment, PaymentStatus, Report, ReportKind, Tender, Totals
-from shared.orders.model.payments import captured
+from shared.orders.model.payments import StoreCredit, captured
 from shared.web.contract import Answer, Currency, Id, Input, Instant, InstantInput, Money, Price
 
 Reference = Annotated[str, StringConstraints(max_length=200)]
@@ -200,6 +200,27 @@ class PaymentAnswer(Answer):
     """What was refunded."""
     expires_at: Instant | None = None
     """When the authorization runs out."""
+
+
+class CreditAnswer(Answer):
+    """Store credit that the shopper took instead of money."""
+
+    card_id: CardId
+    card_suffix: str
+    """The last characters of the code."""
+    amount: Money | None = None
+    """What the order has put on the card; for callers who may read orders."""
+    code: str | None = None
+    """The code of a new card: only in the answer to the request that has issued it. It is not
+    stored."""
+
+
+def credit_answer(credit: StoreCredit, currency: str, *, money: bool) -> CreditAnswer:
+    return CreditAnswer(
+        card_id=credit.card_id,
+        card_suffix=credit.card_suffix,
+        amount=Money(amount=credit.amount, currency=currency) if money else None,
+    )
 
 
 class TotalsAnswer(Answer):

@@ -1,6 +1,7 @@
 """Balance the payments of an order with its value after a change: what is to be captured, released,
 refunded, or paid in addition. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,13 @@ from shared.orders.model.change import with_entry
 from shared.orders.model.order import (
     Order,
 )
-from shared.orders.model.payments import Payment
+from shared.orders.model.payments import (
+    IN_PROPORTION,
+    Payment,
+    Refund,
+    RefundTo,
+    StoreCredit,
+)
 from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
@@ -24,6 +31,7 @@ def balance(
     reason: str,
     exchange_order_id: str | None = None,
     terms: TimeLimits = TIME_LIMITS,
+    refund: Refund = IN_PROPORTION,
 ) -> Order:
     """Record what the payments lack or have too much, as events for the payment system:
 
@@ -33,7 +41,7 @@ def balance(
     - ``payment.due``: less is covered than the shopper owes; the order waits for it until
       ``payment_due_by``, and nothing is handed over meanwhile.
     """
-    order = _refund(order, now, reason, exchange_order_id)
+    order = _refund(order, now, reason, exchange_order_id, refund)
     order = _capture(order, now)
     if not order.is_unfinished:
         order = _release(order, now)
@@ -51,10 +59,10 @@ def missing(order: Order) -> int:
     return max(0, owed(order) - sum(payment.covers for payment in order.payments))
 
 
-def keeps(order: Order) -> list[int]:
+def keeps(order: Order, to: RefundTo = "proportional") -> list[int]:
     """What may be kept of each payment: the shopper's tenders give the shares that Webster's rule
     finds (pricing/model/money.py). What is given back of each depends on how much is given back in
-    all, and not on the steps.
+    all, and not on the steps, but for those in which the ``first`` or ``last`` tender comes first.
 
     A tender is what was captured, and of an authorization what the order needs beside the others.
     """
@@ -66,17 +74,40 @@ def keeps(order: Order) -> list[int]:
         room -= counted
         tenders.append(payment.captured + counted)
     too_much = max(0, sum(tenders) - owed(order))
-    given_back = apportion(too_much, tenders, [payment.refund_due for payment in order.payments])
+    before = [payment.refund_due for payment in order.payments]
+    if to in {"first", "last"}:
+        given_back = _one_by_one(too_much, tenders, before, backwards=to == "last")
+    else:
+        given_back = apportion(too_much, tenders, before)
     return [tender - back for tender, back in zip(tenders, given_back, strict=True)]
 
 
-def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | None) -> Order:
-    for payment, share in zip(order.payments, keeps(order), strict=True):
+def _one_by_one(
+    total: int, tenders: Sequence[int], least: Sequence[int], *, backwards: bool
+) -> list[int]:
+    """``total`` of the tenders, of which each gives ``least`` in any case, and then the first, or
+    last, as much as it has."""
+    parts, rest = list(least), total - sum(least)
+    numbers = range(len(tenders))
+    for number in reversed(numbers) if backwards else numbers:
+        more = min(rest, tenders[number] - parts[number])
+        parts[number] += more
+        rest -= more
+    return parts
+
+
+def _refund(
+    order: Order, now: datetime, reason: str, exchange_order_id: str | None, refund: Refund
+) -> Order:
+    for payment, share in zip(order.payments, keeps(order, refund.to), strict=True):
         amount = payment.kept - share
         if amount <= 0:
             continue
         if payment.card_id is not None:
             order = _refunded_to_card(order, payment, amount, now)
+            continue
+        if refund.to == "store_credit" and refund.credit is not None:
+            order = _refunded_to_card(order, payment, amount, now, refund.credit)
             continue
         order = with_payment(order, replace(payment, refund_due=payment.refund_due + amount))
         detail = {**_of_payment(order, payment, amount), "reason": reason}
@@ -86,14 +117,26 @@ def _refund(order: Order, now: datetime, reason: str, exchange_order_id: str | N
     return order
 
 
-def _refunded_to_card(order: Order, payment: Payment, amount: int, now: datetime) -> Order:
-    """The order with the amount booked on the card, in the transaction of the order."""
+def _refunded_to_card(
+    order: Order, payment: Payment, amount: int, now: datetime, credit: StoreCredit | None = None
+) -> Order:
+    """The order with the amount booked on the card that paid, or on ``credit`` instead of the
+    tender, in the transaction of the order."""
     back = replace(
         payment, refund_due=payment.refund_due + amount, refunded=payment.refunded + amount
     )
     of = {"payment_id": payment.payment_id, "tender": payment.tender}
-    detail = {**of, "amount": _money(order, amount)}
+    detail: dict[str, object] = {**of, "amount": _money(order, amount)}
+    if credit is not None:
+        detail |= {"card_id": credit.card_id, "card_suffix": credit.card_suffix}
+        order = _with_credit(order, credit, amount)
     return with_entry(with_payment(order, back), now, "payment.refunded", "norain", detail)
+
+
+def _with_credit(order: Order, credit: StoreCredit, amount: int) -> Order:
+    others = tuple(one for one in order.credits if one.card_id != credit.card_id)
+    same = next((one for one in order.credits if one.card_id == credit.card_id), credit)
+    return replace(order, credits=(*others, replace(same, amount=same.amount + amount)))
 
 
 def _capture(order: Order, now: datetime) -> Order:

@@ -58,6 +58,10 @@ def _broken_ledger(order: Order) -> str | None:
             return f"payment {payment.payment_id}: not {names}: {sums}"
         if payment.released < 0 or payment.capturable < 0:
             return f"payment {payment.payment_id}: {payment.capturable} capturable"
+    credited = sum(credit.amount for credit in order.credits)
+    refunded = sum(payment.refunded for payment in order.payments if payment.card_id is None)
+    if credited > refunded:
+        return f"{credited} are store credit, and {refunded} are refunded"
     kept = sum(payment.kept for payment in order.payments)
     if kept > owed(order):
         return f"{kept} are kept of the payments, and {owed(order)} is owed"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.contacts import NO_CONTACTS, Contacts
-from shared.orders.model.payments import Payment
+from shared.orders.model.payments import Payment, RefundTo, StoreCredit
 from shared.orders.model.quoted import Discount, OrderPrices, OrderQuote, total
 from shared.orders.model.states import (
     CLAIMED,
@@ -210,6 +210,9 @@ class Return:
     carrier: str | None = None
     tracking: str | None = None
     """Carrier and tracking number of the label that was bought for the return."""
+    refund_to: RefundTo = "proportional"
+    credit: StoreCredit | None = None
+    """The shopper's card that gets the store credit; None for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +325,8 @@ class Order:
     repriced: int = 0
     """What the shopper owes for what stays beyond its frozen nets, because units came back and it
     was priced again; below 0 where it has become cheaper (repricing.py)."""
+    credits: tuple[StoreCredit, ...] = ()
+    """Store credit that the shopper took instead of money."""
     prices: OrderPrices | None = None
     """Read beside the order when it is priced again."""
 

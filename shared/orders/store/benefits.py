@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from shared.aws.dynamodb import Part
-from shared.cards.model.card import Cause, Spend
-from shared.cards.store.parts import explain_refusal, refund_part, spend_part
-from shared.errors import Busy, CardNotUsable, Refusal
+from shared.cards.model.card import Card, Cause, Spend
+from shared.cards.store.parts import explain_refusal, issue_part, refund_part, spend_part
+from shared.errors import Busy, CardNotUsable, KeyReused, Refusal
 from shared.orders.model import Order
 from shared.orders.model.used import home_of, uses_of
 from shared.pricing.store.uses import Counter, counters, is_kept
@@ -38,7 +38,11 @@ NOTHING_KNOWN = Known()
 
 def benefits(before: Order | None, order: Order, now: datetime, known: Known) -> list[Benefit]:
     """The uses and card amounts of a new order; what an order gives back of them."""
-    return [*_uses(before, order, now, known), *_card_amounts(before, order, now, known)]
+    return [
+        *_uses(before, order, now, known),
+        *_card_amounts(before, order, now, known),
+        *_credits(before, order, now),
+    ]
 
 
 def _uses(before: Order | None, order: Order, now: datetime, known: Known) -> Iterator[Benefit]:
@@ -60,7 +64,7 @@ def _card_amounts(
     before: Order | None, order: Order, now: datetime, known: Known
 ) -> Iterator[Benefit]:
     """What is taken from cards and given back to them, one part for each card."""
-    cause = Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
+    cause = _cause(order)
     kept = {payment.payment_id: payment for payment in before.payments} if before else {}
     currency = order.lines[0].currency
     for payment in order.payments:
@@ -76,6 +80,36 @@ def _card_amounts(
             yield Benefit(part, partial(_card_refusal, spend, now))
         elif returned > taken:
             yield Benefit(refund_part(payment.card_id, returned - taken, cause, now), _no_such_card)
+
+
+def _credits(before: Order | None, order: Order, now: datetime) -> Iterator[Benefit]:
+    """The store credit that the shopper takes instead of money."""
+    earlier = {credit.card_id: credit.amount for credit in before.credits} if before else {}
+    cause = _cause(order)
+    for credit in order.credits:
+        amount = credit.amount - earlier.get(credit.card_id, 0)
+        if amount and credit.is_new and credit.card_id not in earlier:
+            card = Card(
+                card_id=credit.card_id,
+                kind="store_credit",
+                currency=order.lines[0].currency,
+                balance=amount,
+                state="active",
+                suffix=credit.card_suffix,
+                issued_at=now,
+                loaded=amount,
+            )
+            yield Benefit(issue_part(card, cause, now), _issued_before)
+        elif amount:
+            yield Benefit(refund_part(credit.card_id, amount, cause, now), _no_such_card)
+
+
+def _issued_before(_: Mapping[str, Any] | None) -> Refusal:
+    return KeyReused("this Idempotency-Key has issued a card before")
+
+
+def _cause(order: Order) -> Cause:
+    return Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
 
 
 def _card_refusal(spend: Spend, now: datetime, stored: Mapping[str, Any] | None) -> Refusal:

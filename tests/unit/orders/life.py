@@ -54,16 +54,8 @@ from shared.orders.model import (
 from shared.orders.model.quoted import Discount
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
-from shared.orders.model.returns import (
-    Outcome,
-    ReturnRequest,
-    ReturnTerms,
-    authorize,
-    cancel_return,
-    inspect,
-    receive,
-    scan,
-)
+from shared.orders.model.return_terms import ReturnRequest, ReturnTerms
+from shared.orders.model.returns import Outcome, authorize, cancel_return, inspect, receive, scan
 from shared.orders.model.revising import (
     LineRevision,
     Move,

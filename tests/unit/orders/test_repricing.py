@@ -17,7 +17,8 @@ from shared.orders.model import Order, Report, Returned, cancel, check, report, 
 from shared.orders.model.order import ReturnLine
 from shared.orders.model.quoted import OrderPrices
 from shared.orders.model.repricing import PricesMissing
-from shared.orders.model.returns import ReturnRequest, ReturnTerms, authorize, receive
+from shared.orders.model.return_terms import ReturnRequest, ReturnTerms
+from shared.orders.model.returns import authorize, receive
 from shared.orders.model.revising import LineRevision, Revision, revise
 from shared.orders.model.value import owed
 from shared.pricing.model.book import Book, Promotion
