@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast, get_args
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from functions.orders import store_credit
 from functions.orders.requests import (
     LOCATION_PAGE,
     SHOPPER_PAGE,
@@ -274,10 +275,11 @@ def get_history(order_id: OrderPath) -> HistoryAnswer:
     "once. Without `lines` it cancels everything that has not been handed over.",
 )
 def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
-    return _change(
-        order_id,
-        lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
-    )
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        refund = store_credit.refund_at_once(router, body, order, now)
+        return model.cancel(order, units(body.lines), body.reason, now, actor, refund)
+
+    return store_credit.with_code(router, _change(order_id, decide))
 
 
 @router.post(

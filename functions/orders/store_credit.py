@@ -1,5 +1,5 @@
-"""Store credit in the routes of returns: the code of a new card is shown by the answer that issues
-it, and by its repetitions; it is stored nowhere."""
+"""Store credit in the routes of returns and cancels: the code of a new card is shown by the answer
+that issues it, and by its repetitions; it is stored nowhere."""
 
 from datetime import datetime
 

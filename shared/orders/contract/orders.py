@@ -274,7 +274,7 @@ class NoteInput(Input):
     """The note."""
 
 
-class CancelInput(Input):
+class CancelInput(RefundChoice):
     """What to cancel of an order, and why."""
 
     lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None

@@ -59,13 +59,20 @@ def missing(order: Order) -> int:
     return max(0, owed(order) - sum(payment.covers for payment in order.payments))
 
 
-def keeps(order: Order, to: RefundTo = "proportional") -> list[int]:
+def keeps(order: Order) -> list[int]:
     """What may be kept of each payment: the shopper's tenders give the shares that Webster's rule
     finds (pricing/model/money.py). What is given back of each depends on how much is given back in
-    all, and not on the steps, but for those in which the ``first`` or ``last`` tender comes first.
+    all, and not on the steps, but for those in which the first or last tender was to give first.
 
     A tender is what was captured, and of an authorization what the order needs beside the others.
     """
+    tenders, too_much = _tenders(order)
+    given_back = apportion(too_much, tenders, _given(order, tenders, too_much))
+    return [tender - back for tender, back in zip(tenders, given_back, strict=True)]
+
+
+def _tenders(order: Order) -> tuple[list[int], int]:
+    """The amounts of the tenders, and what they are more than is owed."""
     room = placed_totals(order).total - sum(payment.captured for payment in order.payments)
     tenders = []
     for payment in order.payments:
@@ -73,33 +80,42 @@ def keeps(order: Order, to: RefundTo = "proportional") -> list[int]:
         counted = max(0, min(uncaptured, room))
         room -= counted
         tenders.append(payment.captured + counted)
-    too_much = max(0, sum(tenders) - owed(order))
-    before = [payment.refund_due for payment in order.payments]
-    if to in {"first", "last"}:
-        given_back = _one_by_one(too_much, tenders, before, backwards=to == "last")
-    else:
-        given_back = apportion(too_much, tenders, before)
-    return [tender - back for tender, back in zip(tenders, given_back, strict=True)]
+    return tenders, max(0, sum(tenders) - owed(order))
 
 
-def _one_by_one(
-    total: int, tenders: Sequence[int], least: Sequence[int], *, backwards: bool
-) -> list[int]:
-    """``total`` of the tenders, of which each gives ``least`` in any case, and then the first, or
-    last, as much as it has."""
-    parts, rest = list(least), total - sum(least)
-    numbers = range(len(tenders))
-    for number in reversed(numbers) if backwards else numbers:
-        more = min(rest, tenders[number] - parts[number])
-        parts[number] += more
+def _given(order: Order, tenders: Sequence[int], too_much: int) -> list[int]:
+    """What each tender gives back in any case: what is due back of it already, and then what was
+    chosen, as far as so much is to be given back."""
+    given = [payment.refund_due for payment in order.payments]
+    rest = too_much - sum(given)
+    for number, payment in enumerate(order.payments):
+        more = max(0, min(rest, payment.chosen - given[number], tenders[number] - given[number]))
+        given[number] += more
         rest -= more
-    return parts
+    return given
+
+
+def _choose(order: Order, to: RefundTo) -> Order:
+    """The order in which the first, or last, tender gives back as much as it has."""
+    if to not in {"first", "last"}:
+        return order
+    tenders, too_much = _tenders(order)
+    given = _given(order, tenders, too_much)
+    rest = too_much - sum(given)
+    numbers = range(len(tenders))
+    for number in numbers if to == "first" else reversed(numbers):
+        more = min(rest, tenders[number] - given[number])
+        given[number] += more
+        rest -= more
+    chosen = zip(order.payments, given, strict=True)
+    return replace(order, payments=tuple(replace(one, chosen=back) for one, back in chosen))
 
 
 def _refund(
     order: Order, now: datetime, reason: str, exchange_order_id: str | None, refund: Refund
 ) -> Order:
-    for payment, share in zip(order.payments, keeps(order, refund.to), strict=True):
+    order = _choose(order, refund.to)
+    for payment, share in zip(order.payments, keeps(order), strict=True):
         amount = payment.kept - share
         if amount <= 0:
             continue

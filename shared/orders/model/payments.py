@@ -60,6 +60,8 @@ class Payment:
     on it with the order, and nobody reports it."""
     card_suffix: str | None = None
     """The last characters of its code, for people."""
+    chosen: int = 0
+    """What it gives back in any case, captured or not, because it was to give first."""
 
     @property
     def capturable(self) -> int:

@@ -156,3 +156,29 @@ def test_no_money_is_made_of_a_discount_that_is_lost() -> None:
     assert status == 200, answer
     assert answer["totals"]["repriced"]["amount"] > 0
     assert answer["credits"][0]["amount"]["amount"] == total - answer["totals"]["total"]["amount"]
+
+
+def test_a_cancel_gives_store_credit_for_what_was_paid() -> None:
+    order = placed(ordered(quoted()["quote_token"], payment=None, payments=[{"status": "paid"}]))
+    path = f"/v1/orders/{order['order_id']}/cancel"
+    body = {"reason": "changed my mind", "refund_to": "store_credit"}
+    status, answer = call("cancel_order", body, path, key="c")
+    assert status == 200, answer
+    (credit,) = answer["credits"]
+    assert balance(credit["card_id"]) == order["totals"]["total"]["amount"]
+    assert call("cancel_order", body, path, key="c") == (200, answer)
+    shop.laws()
+
+
+def test_an_exchange_of_equal_worth_costs_nothing() -> None:
+    """What came back pays the next order: no refund, and no new payment."""
+    order = delivered()
+    _, answer = returned(order, "r", 3, refund_to="store_credit")
+    (credit,) = answer["credits"]
+    lines = [{"line_id": "1", "sku": "A", "quantity": 3}]
+    token = quoted(lines=lines, shipping=0)["quote_token"]
+    wanted = ordered(token, payment=None, payments=[tender(credit["code"])])
+    taken = placed({**wanted, "lines": [{**lines[0], "method": "ship"}]}, key="exchange")
+    total = taken["totals"]["total"]["amount"]
+    assert taken["payment"]["status"] == "paid"
+    assert balance(credit["card_id"]) == credit["amount"]["amount"] - total

@@ -8,15 +8,15 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.orders.model import Order, Returned, check, returns, take_back
+from shared.orders.model import Order, Returned, advance, cancel, check, returns, take_back
 from shared.orders.model.order import ReturnLine
 from shared.orders.model.payments import Payment, Refund, RefundTo, StoreCredit, paid
 from shared.orders.model.return_terms import RefundOn, ReturnRequest, ReturnTerms
 from shared.orders.model.value import owed
 from tests.support.profiles import examples
-from tests.unit.orders.orders import NOW, line, order
+from tests.unit.orders.orders import NOW, line, order, parcel, placed
 from tests.unit.orders.test_repricing import bought, captured, worlds
-from tests.unit.orders.test_tenders import refunds, shipped
+from tests.unit.orders.test_tenders import refunds, shipped, units_of
 
 CREDIT = StoreCredit("card-1", "WXYZ", is_new=True)
 SAME = StoreCredit("card-2", "ABCD")
@@ -132,3 +132,23 @@ def test_a_kept_return_gives_its_store_credit_at_once() -> None:
     )
     kept = returns.authorize(three_tenders(), asked, NOW, "web").order
     assert kept.credits == (replace(CREDIT, amount=1000),)
+
+
+@given(st.integers(0, 10**9), st.sampled_from(["first", "last"]))
+@examples(100)
+def test_a_cancel_before_the_capture_gives_back_as_a_return_after_it(
+    seed: int, to: RefundTo
+) -> None:
+    """What is only authorized gives less then; later steps change nothing about it."""
+    wanted = bought(worlds(seed, (True, False)), None, 0, seed)
+    units = [one.line_id for one in wanted.lines for _ in range(one.quantity)]
+    if len(units) == 1:
+        return
+    line_id = random.Random(seed).choice(units)
+    late = back(captured(shipped(wanted)), line_id, 1, Refund(to))
+    early = placed(wanted, parcel("S1", **units_of(wanted))).order
+    early = cancel(early, {line_id: 1}, "", NOW, "web", Refund(to)).order
+    for action in ("accept", "ship"):
+        early = captured(advance(early, "o1.1", action, NOW, "S1").order)
+    check(early)
+    assert [one.kept for one in early.payments] == [one.kept for one in late.payments]
