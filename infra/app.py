@@ -49,8 +49,8 @@ def build(app: App) -> None:
     availability = Availability(
         app, named("Availability"), platform, data=data, events=events, env=where
     )
-    pricing = Pricing(app, named("Pricing"), platform, data=data, env=where)
     cards = Cards(app, named("Cards"), platform, data=data, events=events, env=where)
+    pricing = Pricing(app, named("Pricing"), platform, data=data, cards=cards, env=where)
     customers = Customers(app, named("Customers"), platform, data=data, events=events, env=where)
     orders = Orders(
         app,

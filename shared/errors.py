@@ -25,6 +25,7 @@
     │   ├── CarrierRefused     409  carrier_refused          carrier
     │   ├── PromiseChanged     409  promise_changed          option
     │   ├── QuoteExpired       409  quote_expired
+    │   ├── PriceHoldClosed    409  price_hold_closed        hold_id, state
     │   ├── CardShort          409  card_short               available, currency, suffix
     │   ├── CardNotUsable      409  card_not_usable          reason, for some callers
     │   ├── CardSpent          409  card_spent               balance, amount, currency, suffix
@@ -277,6 +278,15 @@ class QuoteExpired(Conflict):
     """The quote of a price is older than it may be."""
 
     code = "quote_expired"
+
+
+class PriceHoldClosed(Conflict):
+    """The price hold has expired, was released, or has been used by an order."""
+
+    code = "price_hold_closed"
+
+    def __init__(self, hold_id: str, state: str) -> None:
+        super().__init__(f"price hold {hold_id} is {state}", hold_id=hold_id, state=state)
 
 
 class CardShort(Conflict):

@@ -49,7 +49,7 @@ STOCK = Table(
     ttl="ttl",
 )
 AVAILABILITY = Table("availability", stream=True)
-PRICING = Table("pricing", ttl="ttl")
+PRICING = Table("pricing", indexes=(Index("by_deadline", "deadline_key", "deadline"),), ttl="ttl")
 CARDS = Table("cards", stream=True, ttl="ttl")
 ORDERS = Table(
     "orders",

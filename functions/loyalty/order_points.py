@@ -18,7 +18,7 @@ def net(line: Line) -> int:
 
 
 def earning_order(order: Order) -> EarningOrder:
-    """The merchandise of the order, without shipping, tax and fees."""
+    """The merchandise of the order, without gift cards, shipping, tax and fees."""
     currency = order.lines[0].currency
     handed_over = [part.handed_over_at for part in order.fulfillments if part.handed_over_at]
     latest = order.history[-1].at if order.history else order.placed_at
@@ -31,7 +31,7 @@ def earning_order(order: Order) -> EarningOrder:
         lines=tuple(
             EarningLine(net(line), line.quantity, line.fulfilled, line.credited)
             for line in order.lines
-            if line.quantity and line.currency == currency
+            if line.quantity and line.currency == currency and line.card_id is None
         ),
         repriced=_repriced(order),
     )

@@ -17,11 +17,12 @@ from functions.orders.requests import (
     OrderPath,
     answer_for,
     change_order,
+    may_sell_cards,
     next_cursor,
     page_end,
     readable_order,
     states,
-    with_cards,
+    with_payments,
 )
 from shared.errors import NotFound, VersionMismatch, invalid
 from shared.orders import buyers, changing, model, pausing, placing, searching, store
@@ -107,6 +108,7 @@ router = routes()
 def place_order(body: OrderInput) -> Response[Any]:
     caller, request, now = caller_of(router), request_of(router), now_in_milliseconds()
     caller.must_see(body.channel)
+    may_sell_cards(caller, body)
     quote = read_token(body.quote_token) if body.quote_token is not None else None
     draft = body.order(body.order_id or store.order_id_of_request(request), now, quote)
     text = placing.place(
@@ -115,8 +117,10 @@ def place_order(body: OrderInput) -> Response[Any]:
         caller.actor,
         now,
         answer_for(caller),
-        buyer=lambda: buyers.find_buyer(body.customer, request, now, caller),
-        pay=lambda draft: with_cards(draft, body, caller, now) if body.cards() else (draft, {}),
+        buyer=lambda: buyers.find_buyer(
+            body.customer, request, now, caller, quote.profile_id if quote else None
+        ),
+        pay=lambda draft: with_payments(draft, body, caller, now),
     )
     return stored_answer(HTTPStatus.CREATED, text)
 

@@ -1,6 +1,6 @@
 """What the routes of orders and of fulfillments share: changes of an order, and pages of lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from shared.orders import changing, store, tenders
 from shared.orders.contract.orders import OrderAnswer, order_answer
 from shared.orders.contract.placement import OrderInput
 from shared.orders.model import OPEN, FulfillmentState, Order
+from shared.orders.store.benefits import NOTHING_KNOWN, Known
 from shared.web.api import now_in_milliseconds
 from shared.web.auth import Caller
 from shared.web.contract import ID, Id
@@ -82,18 +83,41 @@ def next_cursor(end: store.PageEnd | None) -> str | None:
     return cursor_of(f"{end.group}\n{end.key}\n{end.id}") if end else None
 
 
-def with_cards(
+def with_payments(
     draft: Order, body: OrderInput, caller: Caller, now: datetime
-) -> tuple[Order, dict[str, str]]:
+) -> tuple[Order, Known]:
     """The draft with its payments, as placing.Pay. Raises Forbidden for a caller who may not look
     cards up: it could try codes by placing orders."""
-    if "cards:read" not in caller.scopes:
-        raise Forbidden(
-            "paying with a card takes the scope cards:read",
-            errors=[{"path": path, "message": "not for this caller"} for path in body.cards()],
-        )
+    if body.price_hold_id is not None:
+        return tenders.with_price_hold(draft, body, body.price_hold_id, now)
+    if not body.cards():
+        return draft, NOTHING_KNOWN
+    may_pay_with_cards(caller, body.cards())
     try:
         return tenders.with_payments(draft, body, caller.client_id, now)
     except CardNotUsable as refusal:
         failures.measure(refusal)
         raise
+
+
+def may_sell_cards(caller: Caller, body: OrderInput) -> None:
+    """Raises Forbidden for a caller who may not make cards usable."""
+    paths = [
+        f"$.lines[{number}].card_id"
+        for number, line in enumerate(body.lines)
+        if line.card_id is not None
+    ]
+    if paths and "cards:write" not in caller.scopes:
+        raise Forbidden(
+            "selling a card takes the scope cards:write",
+            errors=[{"path": path, "message": "not for this caller"} for path in paths],
+        )
+
+
+def may_pay_with_cards(caller: Caller, paths: Iterable[str]) -> None:
+    """``paths`` are the JSON paths of the cards. Raises Forbidden."""
+    if "cards:read" not in caller.scopes:
+        raise Forbidden(
+            "paying with a card takes the scope cards:read",
+            errors=[{"path": path, "message": "not for this caller"} for path in paths],
+        )

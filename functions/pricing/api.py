@@ -1,7 +1,7 @@
 """The routes of prices, quotes and promotions."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from functions.pricing import codes
+from functions.pricing import codes, holds, shoppers
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
-from shared.errors import Forbidden, NotFound, invalid
+from shared.errors import NotFound, invalid
 from shared.instants import rfc3339
 from shared.locations import store as locations
 from shared.pricing import quoting
@@ -31,7 +31,7 @@ from shared.pricing.contract.quotes import (
     PricesAnswer,
     SkuPriceAnswer,
 )
-from shared.pricing.model.cart import UNKNOWN, Place
+from shared.pricing.model.cart import Place
 from shared.pricing.model.quote import Priced
 from shared.pricing.quoting import RefusedCode
 from shared.pricing.store import books
@@ -47,6 +47,7 @@ IfMatch = Annotated[
 
 app = api()
 app.include_router(codes.router)
+app.include_router(holds.router)
 
 
 @app.get(
@@ -77,7 +78,7 @@ def list_prices(
 ) -> Response[Any]:
     caller_of(app).must_see(channel)
     if group:
-        _must_know_shoppers("query.group")
+        shoppers.must_know_shoppers(caller_of(app), "query.group")
     if len(sku) > MOST_LINES:
         raise invalid("query.sku", f"at most {MOST_LINES} SKUs")
     buying = Buying(channel, now_in_milliseconds(), location_id, frozenset(group or ()))
@@ -101,30 +102,22 @@ def list_prices(
     summary="Price a cart",
     description="Returns the price of the cart to the cent: base prices by the price rows, the "
     "combination of promotions that saves most, taxes, and for each promotion that was not taken "
-    "the reason and what is missing. An order that brings the `quote_token` within 15 minutes pays "
+    "the reason and what is missing. With `customer.profile_id` the tier is that of the person, "
+    "and `points` may pay a part. An order that brings the `quote_token` within 15 minutes pays "
     "this price.",
     responses=answered_with(HTTPStatus.OK, "The quote.", PriceQuoteAnswer),
 )
 def quote_prices(body: PriceQuoteInput) -> Response[Any]:
-    caller_of(app).must_see(body.channel)
-    person = body.customer.person()
-    if person != UNKNOWN:
-        _must_know_shoppers("$.customer")
+    caller = caller_of(app)
+    caller.must_see(body.channel)
     place = Place(body.channel, body.location_id, _country(body))
     now = now_in_milliseconds()
+    shopper = shoppers.shopper(body, caller, now)
     given, refused = quoting.read_codes(body.codes, now)
-    priced = quoting.quote(body.cart(given), person, place, now)
-    return stored_answer(HTTPStatus.OK, _quote_text(priced, refused))
-
-
-def _must_know_shoppers(path: str) -> None:
-    """Raises Forbidden for a caller who states facts of a shopper and may not read profiles: it
-    could have the prices of any tier or group."""
-    if "customers:read" not in caller_of(app).scopes:
-        raise Forbidden(
-            "facts of the shopper take the scope customers:read",
-            errors=[{"path": path, "message": "not for this caller"}],
-        )
+    cart = body.cart(given, shopper.points)
+    priced = quoting.quote(cart, shopper.person, place, now, shopper.profile_id)
+    points = shoppers.points_answer(shopper, priced.quote, caller)
+    return stored_answer(HTTPStatus.OK, _quote_text(priced, refused, points))
 
 
 def _country(body: PriceQuoteInput) -> str | None:
@@ -139,7 +132,9 @@ def _country(body: PriceQuoteInput) -> str | None:
     return location.country if location else None
 
 
-def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:
+def _quote_text(
+    priced: Priced, refused: Sequence[RefusedCode], points: Mapping[str, Any] | None
+) -> str:
     answer = {
         **priced.quote.to_json(),
         "not_taken": [one.to_json() for one in priced.not_taken],
@@ -147,6 +142,8 @@ def _quote_text(priced: Priced, refused: Sequence[RefusedCode]) -> str:
         "refused_codes": [{"code": one.code, "reason": one.reason} for one in refused],
         "quote_token": quote_token(priced.quote),
     }
+    if points is not None:
+        answer["points"] = points
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from infra.local import cloud, deploy, laws, seed, story
+from infra.local import cloud, deploy, laws, promotions, receipt, seed, story
 from infra.local.retailer import retailer
 from infra.local.steps import Steps
 from infra.local.target import Target
@@ -32,7 +32,11 @@ def run(console: Console) -> dict[str, Any]:
         carried_out = seed.carry_out(target, placed, steps)
         with steps.step("decisions of the routed orders read") as step:
             routed = story.routed(target, placed, step)
+        codes = promotions.coupon_codes(promotions.book())
+        with steps.step("promotions and coupons of 2017 published", total=len(codes)) as step:
+            receipt.publish(target, step)
     outcome = story.tell(target, sold, routed, console)
+    receipt.tell(target, sold, console)
     with Steps() as steps, steps.step("laws checked over every position and order"):
         checked = laws.settle(target)
     summary = {

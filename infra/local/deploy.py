@@ -225,6 +225,7 @@ def _target(running: Cloud, outputs: Mapping[str, str], name: str) -> Target:
         },
         digest=name,
         audit_function=outputs["StockAudit"],
+        loyalty_sweep_function=outputs["LoyaltySweep"],
         rebuild_function=outputs["AvailabilityRebuild"],
         index_orders_function=outputs["OrdersIndex"],
         customer_feed_queue_url=outputs["CustomerFeedQueueUrl"],

@@ -54,6 +54,7 @@ class Target:
     tables: dict[str, str]
     digest: str
     audit_function: str = ""
+    loyalty_sweep_function: str = ""
     rebuild_function: str = ""
     index_orders_function: str = ""
     customer_feed_queue_url: str = ""

@@ -1,6 +1,6 @@
 """Loyalty: the API of points, tiers and the programme, what orders earn, the ledger and events."""
 
-from aws_cdk import Environment, Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
 from infra.alarm import alarm, logged_metric
@@ -111,6 +111,7 @@ class Loyalty(Stack):
             sends_to_itself=True,
         )
         data.let(sweep, schema.LOYALTY, *READ, *WRITE)
+        CfnOutput(self, "LoyaltySweep", value=sweep.function.function_name)
         Schedule(self, "SweepOften", platform, sweep, SWEEP_MINUTES)
         portions = Queue(self, "SweepPortions", platform, worker_timeout_seconds=SWEEP_SECONDS)
         portions.feeds_its_sender(sweep, "NORAIN_SWEEP_QUEUE", max_concurrency=WORKERS)

@@ -105,13 +105,15 @@ class Orders(Stack):
             )  # a sale may merge the slots of a position
             data.let(function, schema.PRICING, "dynamodb:UpdateItem", *BOOK)  # codes and limits
             data.let(function, schema.CARDS, "dynamodb:UpdateItem")  # what cards pay and get back
+            points = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")
+            data.let(function, schema.LOYALTY, *points)  # the points that pay and come back
             for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
                 data.let(function, read, *READ)
         data.let(self.api, schema.ORDERS, "dynamodb:Scan")
         data.let(self.api, schema.CARDS, *READ, *WRITE)
         cards.let_hash(self.api)
         # The uses of a person's other profiles.
-        data.let(self.api, schema.PRICING, "dynamodb:ConditionCheckItem")
+        data.let(self.api, schema.PRICING, "dynamodb:GetItem", "dynamodb:ConditionCheckItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
@@ -223,6 +225,8 @@ class Orders(Stack):
         # The refund of a scanned return, which may be priced again.
         data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")
         data.let(carriers, schema.PRICING, *BOOK)
+        points = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")
+        data.let(carriers, schema.LOYALTY, *points)
         for read in (schema.CATALOG, schema.CONFIG):
             data.let(carriers, read, *READ)
         data.let(carriers, schema.STOCK, "dynamodb:BatchGetItem")  # the bins of a walk

@@ -1,4 +1,5 @@
-"""Prices: the API of prices, quotes and promotions, and the key that signs quotes."""
+"""Prices: the API of prices, quotes and promotions, the sweep of price holds, and the key that
+signs quotes."""
 
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -6,6 +7,8 @@ from constructs import Construct
 
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
+from infra.schedule import Schedule
+from infra.stacks.cards import Cards
 from infra.stacks.data import Data
 from shared import schema
 
@@ -14,7 +17,14 @@ class Pricing(Stack):
     """``quote_key`` signs the tokens of quotes; whoever reads one needs it."""
 
     def __init__(
-        self, scope: Construct, name: str, platform: Platform, *, data: Data, env: Environment
+        self,
+        scope: Construct,
+        name: str,
+        platform: Platform,
+        *,
+        data: Data,
+        cards: Cards,
+        env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
         self.quote_key = secretsmanager.Secret(
@@ -35,8 +45,23 @@ class Pricing(Stack):
             environment={"NORAIN_QUOTE_KEY_ARN": self.quote_key.secret_arn},
             memory=1024,
         )
-        data.let(self.api, schema.PRICING, *READ, *WRITE)
         data.let(self.api, schema.CATALOG, *READ)
         data.let(self.api, schema.AVAILABILITY, *READ)
         data.let(self.api, schema.CONFIG, *READ)
+        data.let(self.api, schema.ORDERS, "dynamodb:Query")  # whether it is the first order
+        # A person's profile; a hold is not opened for somebody who was erased.
+        data.let(self.api, schema.CUSTOMERS, *READ, "dynamodb:ConditionCheckItem")
         self.api.allow(["secretsmanager:GetSecretValue"], [self.quote_key.secret_arn])
+        cards.let_hash(self.api)
+        sweep = Function(
+            self,
+            "Sweep",
+            platform,
+            handler="functions.pricing.sweep.handler",
+            description="releases price holds whose deadline has passed",
+            timeout_seconds=60,
+        )
+        Schedule(self, "SweepEveryMinute", platform, sweep, 1)
+        for function in (self.api, sweep):
+            for table in (schema.PRICING, schema.CARDS, schema.LOYALTY):
+                data.let(function, table, *READ, *WRITE)

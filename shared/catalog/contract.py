@@ -153,6 +153,8 @@ class _Described(BaseModel):
     discontinued: Annotated[bool, Strict()] = False
     """Whether remaining units are sold off without backorders; without stock the product is then
     `discontinued`."""
+    gift_card: Annotated[bool, Strict()] = False
+    """Whether a unit is a gift card: an order line names the card that it sells."""
 
 
 class PutProduct(Input, _Described):
@@ -205,6 +207,7 @@ class PutProduct(Input, _Described):
             attributes=dict(self.attributes),
             life=Life(self.available_from, self.discontinued),
             prices=tuple(row.row() for row in self.prices),
+            gift_card=self.gift_card,
         )
 
 
@@ -237,6 +240,7 @@ class ProductAnswer(Answer, _Described):
             available_from=product.life.available_from,
             discontinued=product.life.discontinued,
             prices=[PriceRowAnswer.of(row) for row in product.prices] or None,
+            gift_card=product.gift_card,
         )
 
 

@@ -91,6 +91,8 @@ class Product:
     attributes: dict[str, str] = field(default_factory=dict)
     life: Life = ORDINARY
     prices: tuple[PriceRow, ...] = ()
+    gift_card: bool = False
+    """Whether a unit is a gift card: money that is changed, not goods. It takes no discount."""
 
     @property
     def price_rows(self) -> tuple[PriceRow, ...]:

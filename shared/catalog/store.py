@@ -171,6 +171,7 @@ def product_of_item(item: dict[str, Any]) -> Product:
         attributes=item.get("attributes", {}),
         life=life_of_item(item),
         prices=tuple(_row_of_value(value) for value in item.get("prices", ())),
+        gift_card=item.get("gift_card", False),
     )
 
 
@@ -241,6 +242,7 @@ def _item(product: Product) -> Item:
             "group_key": product.attributes.get(GROUP),
             **life_attributes(product.life),
             "prices": [_value_of_row(row) for row in product.prices] or None,
+            "gift_card": product.gift_card or None,
         }
     )
 

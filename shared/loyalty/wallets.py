@@ -1,6 +1,6 @@
 """The wallet of a person: the accounts of all home profiles, read and separated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,14 @@ class Wallet:
     programme: Programme
     accounts: dict[str, Account]
     standings: dict[str, Standing]
+
+    @property
+    def available(self) -> int:
+        """The points that can be spent."""
+        return sharing.spendable(self.accounts)
+
+    def tier(self, now: datetime) -> str:
+        return _tier(self.standings, self.programme, now)
 
 
 def homes_of(profile: Profile, home: str | None = None) -> Sequence[str]:
@@ -60,13 +68,11 @@ def person_tier(profile: Profile, now: datetime) -> str:
     plan = programme()
     if plan.version == NO_PROGRAMME.version or not plan.tiers:
         return NO_TIER
-    standings = store.read_standings(homes_of(profile), plan.today(now))
+    return _tier(store.read_standings(homes_of(profile), plan.today(now)), plan, now)
+
+
+def _tier(standings: Mapping[str, Standing], plan: Programme, now: datetime) -> str:
     return tiers.tier_of(standings.values(), plan, now)
-
-
-def person_facts(profile_id: str, now: datetime) -> str:
-    """The tier of the person with this profile id. Raises NotFound, Gone."""
-    return person_tier(find(profile_id), now)
 
 
 def adjust(profile_id: str, delta: int, reason: str, request: Request, now: datetime) -> Wallet:

@@ -1,13 +1,14 @@
 """Find the buyer of an order, and record purchases and returns in the buyer's timeline."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.aws.dynamodb import Part
 from shared.customers.contract.statements import CustomerIdentity
-from shared.customers.model.person import Interaction
+from shared.customers.model.person import Interaction, Profile
 from shared.customers.store import (
     find,
     new_id,
@@ -21,9 +22,28 @@ from shared.orders.contract.placement import KnownCustomer
 from shared.orders.model import Buyer, Order
 from shared.orders.searching import contact_keys
 from shared.orders.store import order_id_of_request
+from shared.pricing.model.price_hold import PriceHold
+from shared.pricing.model.uses import Use
 from shared.pricing.store.uses import unchanged_part, uses_by
 from shared.web.auth import Caller
 from shared.web.idempotency import Request
+
+NOBODY = Buyer()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBuyer:
+    """The buyer of a new order under the current profile id (an empty Buyer for a guest).
+
+    ``conditions`` are those for storing the order: that the person has not been erased. So an
+    erasure finds every order, and no order is stored after it. ``contact_keys`` are those of the
+    person (searching.contact_keys). ``quoted`` is the person that the quote of the order is for.
+    """
+
+    buyer: Buyer = NOBODY
+    conditions: Sequence[Part] = ()
+    contact_keys: tuple[str, ...] = ()
+    quoted: Profile | None = None
 
 
 def find_buyer(
@@ -31,10 +51,9 @@ def find_buyer(
     request: Request,
     now: datetime,
     caller: Caller,
-) -> tuple[Buyer, list[Part], tuple[str, ...]]:
-    """The buyer under the current profile id (an empty Buyer for a guest), the condition for
-    storing an order: that the person has not been erased, and the keys of the person's contacts.
-    So an erasure finds every order, and no order is stored after it.
+    quoted_for: str | None = None,
+) -> FoundBuyer:
+    """The buyer; ``quoted_for`` is the profile id of the quote.
 
     A person whom the channel describes is resolved under the name of the request, so that a
     repeated request means the same person. A person who was erased before the request gets a new
@@ -43,9 +62,25 @@ def find_buyer(
     Raises InvalidRequest for a profile that does not exist; Gone for a profile that was erased,
     before or after the request; Forbidden when the source is not one of the caller's, or when the
     caller names a profile and may not read profiles: it could write to the timeline of a stranger.
+    InvalidRequest for a quote that is for somebody else.
     """
+    found = _found(customer, request, now, caller)
+    if quoted_for is None:
+        return found
+    quoted = find(quoted_for)
+    if quoted.profile_id != found.buyer.profile_id:
+        raise invalid("$.customer", "the quote is for another person")
+    return replace(found, quoted=quoted)
+
+
+def _found(
+    customer: KnownCustomer | CustomerIdentity | None,
+    request: Request,
+    now: datetime,
+    caller: Caller,
+) -> FoundBuyer:
     if customer is None:
-        return Buyer(), [], ()
+        return FoundBuyer()
     if isinstance(customer, KnownCustomer):
         if "customers:read" not in caller.scopes:
             raise Forbidden(
@@ -60,7 +95,8 @@ def find_buyer(
         contacts = contact_keys(
             contact for held in person.records for contact in held.record.identifiers.items()
         )
-        return Buyer(profile_id, profile_id), [not_erased_condition(profile_id)], contacts
+        buyer = Buyer(profile_id, profile_id)
+        return FoundBuyer(buyer, [not_erased_condition(profile_id)], contacts)
     record = customer.record(now, now, caller.sources, "$.customer")
     resolved = resolve(
         record,
@@ -69,31 +105,43 @@ def find_buyer(
         f"p-{order_id_of_request(request).lower()}",
         request.digest,
     )
-    return (
+    return FoundBuyer(
         Buyer(resolved.profile_id, resolved.home, resolved.record_key),
         [not_erased_condition(resolved.profile_id)],
         contact_keys(record.identifiers.items()),
     )
 
 
-def uses_elsewhere(order: Order, buyer: Buyer) -> tuple[dict[str, int], list[Part]]:
+def uses_elsewhere(
+    order: Order, price_hold: PriceHold | None = None
+) -> tuple[dict[str, int], list[Part]]:
     """For the promotions of the order that each person may use only so often: how often other home
     profiles of the buyer have used them, and the conditions that this is still so. No call without
-    such a promotion.
+    such a promotion, or with a price hold, which has counted the uses.
 
     Raises NeedsContact for a buyer whom nobody knows.
     """
-    uses = order.quote.uses if order.quote else ()
+    if order.quote is None or price_hold is not None:
+        return {}, []
+    buyer = order.buyer
+    home = buyer.home or buyer.profile_id
+    return uses_of_person(order.quote.uses, home, buyer.profile_id)
+
+
+def uses_of_person(
+    uses: Sequence[Use], home: str | None, profile_id: str | None
+) -> tuple[dict[str, int], list[Part]]:
+    """As ``uses_elsewhere``, for uses by the home profile of a person."""
     limited = {use.promotion_id for use in uses if use.limits.per_person is not None}
     if not limited:
         return {}, []
-    if buyer.profile_id is None:
+    if home is None or profile_id is None:
         named = ", ".join(sorted(limited))
         raise NeedsContact(
             f"the promotion {named} has a limit for each person: name the customer",
             promotions=sorted(limited),
         )
-    others = profile_ids_of(buyer.profile_id) - {buyer.home or buyer.profile_id}
+    others = profile_ids_of(profile_id) - {home}
     counted = uses_by(others, limited)
     by_promotion: Counter[str] = Counter()
     for (_, promotion_id), number in counted.items():

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.aws.dynamodb import attempts
 from shared.errors import Busy, NotFound, TooMuchAtOnce
-from shared.orders import pausing, repricing, searching, sourcing, store
+from shared.orders import pausing, points, repricing, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.repricing import PricesMissing
 from shared.orders.model.revising import Revised
@@ -73,6 +73,7 @@ def change(
                 request=request,
                 answer=text,
                 before=before,
+                beside=points.parts_back(before, planned.order, now),
             )
         except TooMuchAtOnce:
             if not routing or isinstance(decided, Revised):

@@ -178,6 +178,7 @@ def _order_part(
         "contact_keys": None,
         "pauses": [store.to_plain(pause) for pause in cleared.pauses] or None,
         "payments": [store.to_plain(payment) for payment in cleared.payments],
+        "points": store.to_plain(cleared.points) if cleared.points else None,
         "payment": {k: v for k, v in document.get("payment", {}).items() if k != "reference"},
         "fulfillments": [store.to_plain(part) for part in cleared.fulfillments],
         "returns": [store.to_plain(each) for each in cleared.returns] or None,

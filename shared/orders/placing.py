@@ -7,12 +7,14 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.errors import Busy, Conflict, HoldClosed, KeyReused
-from shared.orders import buyers, model, searching, sourcing, store
-from shared.orders.model import Buyer, Order
+from shared.orders import buyers, model, points, searching, sourcing, store
+from shared.orders.buyers import FoundBuyer
+from shared.orders.model import Order
+from shared.orders.model.selling_cards import check_card_lines
 from shared.orders.reading import after_lost_race, check_destination, read, supply_for
 from shared.orders.sourcing import Inputs, Needs, refusing
 from shared.orders.store import PlacementInputs, StoredAnswer
-from shared.orders.store.benefits import Known
+from shared.orders.store.benefits import NOTHING_KNOWN, Known
 from shared.pricing.tokens import check_valid
 from shared.routing.model.decision import Decision
 from shared.routing.model.route import route
@@ -24,11 +26,10 @@ RACES = 8
 """How often an order is planned again after a lost race for stock. The refusal is Busy then, or
 OutOfStock as soon as no stock remains."""
 
-BuyerLookup = Callable[[], tuple[Buyer, list[Part], tuple[str, ...]]]
-"""Finds the buyer, the conditions under which the order may be stored for that person, and the keys
-of the person's contacts (searching.contact_keys)."""
-Pay = Callable[[Order], tuple[Order, dict[str, str]]]
-"""Adds the payments of an order with cards, and returns the hashes of their PINs (tenders.py)."""
+BuyerLookup = Callable[[], FoundBuyer]
+Pay = Callable[[Order], tuple[Order, Known]]
+"""Adds the payments of an order with cards or a price hold, and what is known of them
+(tenders.py)."""
 AnswerOf = Callable[[Order], str]
 """The JSON that answers a request, from the order as it will be stored."""
 
@@ -39,8 +40,8 @@ def place(
     actor: str,
     now: datetime,
     answer: AnswerOf,
-    buyer: BuyerLookup = lambda: (Buyer(), [], ()),
-    pay: Pay = lambda draft: (draft, {}),
+    buyer: BuyerLookup = FoundBuyer,
+    pay: Pay = lambda draft: (draft, NOTHING_KNOWN),
 ) -> str:
     """Place ``draft`` (its lines not open yet) once and return the answer; a replay gets the first
     answer, without a look-up of the buyer.
@@ -76,16 +77,16 @@ def _place_new(
     buyer: BuyerLookup,
     pay: Pay,
 ) -> str:
-    if draft.quote is not None:
+    draft, paid = pay(draft)
+    if draft.quote is not None and paid.price_hold is None:
         check_valid(draft.quote.at, draft.quote.engine, now)
-    draft, pin_hashes = pay(draft)
-    person, conditions, keys = buyer()
-    elsewhere, checks = buyers.uses_elsewhere(draft, person)
+    draft, beside, known = _for_buyer(draft, buyer(), paid, now)
     supply = supply_for(draft, gathered, now)
     check_destination(draft.ship_to)
     sourcing.check_pickup(draft, supply)
+    check_card_lines(draft, supply.products)
     limits = supply.order_policy.limits(None, draft.service_level)
-    draft = searching.with_contact_keys(replace(draft, buyer=person, buyer_keys=keys))
+    draft = searching.with_contact_keys(draft)
     start = model.place(draft, now, actor, limits)
     start = model.record_pauses(start, now, actor)
     hold = _claimable_hold(draft, gathered.hold, now)
@@ -103,8 +104,8 @@ def _place_new(
             request=request,
             answer=text,
             hold=hold,
-            beside=[*conditions, *checks],
-            known=Known(elsewhere, pin_hashes),
+            beside=beside,
+            known=known,
         )
         if refused is None:
             return text
@@ -114,13 +115,23 @@ def _place_new(
             raise _id_taken(draft.order_id)
         if not refused.learnt:
             # The buyer may have been erased since the look-up, or another order of the person has
-            # used a promotion.
-            person, conditions, keys = buyer()
-            elsewhere, checks = buyers.uses_elsewhere(draft, person)
-            order = replace(start.order, buyer=person, buyer_keys=keys)
+            # used a promotion or points.
+            order, beside, known = _for_buyer(start.order, buyer(), paid, now)
             start = replace(start, order=order)
         inputs = Inputs(supply, {**inputs.learnt, **after_lost_race(refused.learnt, race)})
     raise Busy("too many buyers of the same goods; trying again is safe")
+
+
+def _for_buyer(
+    order: Order, found: FoundBuyer, paid: Known, now: datetime
+) -> tuple[Order, list[Part], Known]:
+    """The order for its buyer with the points that it takes, the parts beside it, and what is known
+    of its promotions as well."""
+    order = replace(order, buyer=found.buyer, buyer_keys=found.contact_keys)
+    elsewhere, checks = buyers.uses_elsewhere(order, paid.price_hold)
+    order, draws = points.spend(order, found.quoted, paid.price_hold, now)
+    beside = [*found.conditions, *checks, *draws]
+    return order, beside, replace(paid, used_elsewhere=elsewhere)
 
 
 def _claimable_hold(draft: Order, read_before: Hold | None, now: datetime) -> Hold | None:

@@ -8,8 +8,7 @@ from shared.catalog import store as catalog
 from shared.orders import changing
 from shared.orders.model import Order, Rejection, substituting
 from shared.orders.model.revising import Revised
-from shared.orders.model.substituting import Substitute
-from shared.orders.model.value import unit_value
+from shared.orders.model.substituting import Substitute, dearest_substitute
 from shared.orders.reading import terms_of
 
 
@@ -22,7 +21,7 @@ def substitute(
     if other.unit_price is None:
         product = catalog.products([other.sku]).get(other.sku)
         if product is not None and product.currency == line.currency:
-            other = replace(other, unit_price=min(unit_value(line), product.price))
+            other = replace(other, unit_price=min(dearest_substitute(line), product.price))
     not_there = [Rejection(other.line_id, other.quantity, other.reason)]
     shelf = changing.believed_available(order, fulfillment_id, not_there)
     terms = terms_of(order).at(part.location_id)

@@ -2,7 +2,7 @@
 process, and hand them to the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.availability.model.channel import confidence_in, sellable_columns
@@ -11,7 +11,13 @@ from shared.catalog import store as catalog
 from shared.catalog.model import Product
 from shared.errors import InvalidRequest
 from shared.pricing.model.cart import Cart, Person, Place
-from shared.pricing.model.pricing import asks_sellable, limited, price, priced_lines
+from shared.pricing.model.pricing import (
+    asks_sellable,
+    goods_of,
+    limited,
+    price,
+    priced_lines,
+)
 from shared.pricing.model.quote import Priced
 from shared.pricing.model.uses import CodeRefusal, GivenCode, Use, normal_code
 from shared.pricing.store import books, codes, uses
@@ -45,17 +51,19 @@ def read_codes(
     return tuple(given), tuple(refused)
 
 
-def quote(cart: Cart, person: Person, place: Place, at: datetime) -> Priced:
-    """The quote of a cart by the book in force. 1 call and 0.5 read units for each SKU; one more
-    call when a promotion asks what is sellable of products that this process has not kept, and one
-    when a promotion may be used only so often.
+def quote(
+    cart: Cart, person: Person, place: Place, at: datetime, profile_id: str | None = None
+) -> Priced:
+    """The quote of a cart by the book in force, for the person of a profile or for anybody. 1 call
+    and 0.5 read units for each SKU; one more call when a promotion asks what is sellable of
+    products that this process has not kept, and one when a promotion may be used only so often.
 
     Raises InvalidRequest for SKUs without a product, or of different currencies.
     """
     products = catalog.products(line.sku for line in cart.lines)
     _check(cart, products)
     book = books.in_force.get()
-    lines = priced_lines(cart, person, place, at, products)
+    lines = goods_of(priced_lines(cart, person, place, at, products))
     currency = products[cart.lines[0].sku].currency
     asked = asks_sellable(book, cart, lines, place, at, currency)
     sellable = sellable_units(asked, place, at) if asked else {}
@@ -67,7 +75,7 @@ def quote(cart: Cart, person: Person, place: Place, at: datetime) -> Priced:
         # A promotion whose budget has less than what it would take off is not taken.
         short = {use.promotion_id for use in priced.quote.uses if _is_short(use, left)}
         if not short:
-            return priced
+            return replace(priced, quote=replace(priced.quote, profile_id=profile_id))
         exhausted |= short
 
 

@@ -170,6 +170,8 @@ class CardAnswer(Answer):
     """Why the card is blocked."""
     replaced_by: CardId | None = None
     """The card that has its balance."""
+    sold_by: Id | None = None
+    """The order that sells the card."""
     issued_at: Instant
     """When the card was issued."""
     version: Count
@@ -190,6 +192,7 @@ class CardAnswer(Answer):
             expires_at=card.expires_at,
             block_reason=card.block_reason,
             replaced_by=card.replaced_by,
+            sold_by=card.sold_by,
             issued_at=card.issued_at,
             version=card.version,
         )

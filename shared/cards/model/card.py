@@ -22,6 +22,8 @@ StoredState = Literal["inactive", "active", "blocked", "replaced"]
 CardState = Literal["inactive", "active", "blocked", "replaced", "expired", "used_up"]
 EntryKind = Literal[
     "issued",
+    "sold",
+    "unsold",
     "activated",
     "loaded",
     "spent",
@@ -36,7 +38,15 @@ EntryKind = Literal[
 ]
 BlockReason = Literal["lost", "stolen", "fraud", "wrong_pins", "returned", "other"]
 NotUsable = Literal[
-    "unknown", "inactive", "blocked", "replaced", "expired", "currency", "pin_needed", "wrong_pin"
+    "unknown",
+    "inactive",
+    "blocked",
+    "replaced",
+    "expired",
+    "currency",
+    "pin_needed",
+    "wrong_pin",
+    "not_for_sale",
 ]
 """Why a card cannot be used; only callers with `cards:write` are told."""
 MOST_ON_CARD = 1_000_000
@@ -86,6 +96,8 @@ class Card:
     block_reason: BlockReason | None = None
     replaced_by: str | None = None
     version: int = 0
+    sold_by: str | None = None
+    """The order that sells the card; it activates the card when it hands it over."""
 
     @property
     def available(self) -> int:
@@ -147,6 +159,11 @@ def load(card: Card, amount: int, currency: str, now: datetime) -> Card:
 
 def activate(card: Card, now: datetime) -> Card:
     _must_be(card, "activate", ("inactive",), now)
+    if card.sold_by is not None:
+        raise Conflict(
+            f"order {card.sold_by} activates the card when it is handed over",
+            order_id=card.sold_by,
+        )
     return replace(card, state="active")
 
 

@@ -92,6 +92,7 @@ def card_of_item(item: Mapping[str, Any]) -> Card:
         block_reason=item.get("block_reason"),
         replaced_by=item.get("replaced_by"),
         version=item["version"],
+        sold_by=item.get("sold_by"),
     )
 
 
@@ -188,4 +189,5 @@ def _attributes(card: Card) -> dict[str, Any]:
         "state_before": card.state_before,
         "block_reason": card.block_reason,
         "replaced_by": card.replaced_by,
+        "sold_by": card.sold_by,
     }

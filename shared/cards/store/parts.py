@@ -70,8 +70,28 @@ def issue_part(card: Card, cause: Cause, now: datetime) -> Part:
     return store.new_part(card, store.last_of("issued", cause, now))
 
 
+def sell_part(card_id: str, amount: int, currency: str, cause: Cause, now: datetime) -> Part:
+    """Sells an inactive card of ``amount`` by the order of the cause. Refused when it is another
+    amount, or sold already."""
+    update = _change("sold", cause, now)
+    update.require("#state = {}", "inactive")
+    update.require("balance = {}", amount)
+    update.require("currency = {}", currency)
+    update.require("attribute_not_exists(sold_by)")
+    update.set("sold_by", cause.order_id)
+    return _part(card_id, update)
+
+
+def unsell_part(card_id: str, cause: Cause, now: datetime) -> Part:
+    """The order of the cause sells the card no more, before it was handed over."""
+    update = _change("unsold", cause, now)
+    update.require("sold_by = {}", cause.order_id)
+    update.remove("sold_by")
+    return _part(card_id, update)
+
+
 def activate_part(card_id: str, cause: Cause, now: datetime) -> Part:
-    """Makes a sold card usable when it is paid. Refused when it is not inactive."""
+    """Makes a sold card usable when it is handed over. Refused when it is not inactive."""
     update = _change("activated", cause, now)
     update.require("#state = {}", "inactive")
     update.set("state", "active")

@@ -12,9 +12,8 @@ from shared.loyalty.model.account import Account, Entry, EntryKind
 from shared.loyalty.model.programme import NEVER, Programme
 from shared.loyalty.model.sharing import spendable
 from shared.loyalty.model.tiers import Standing
+from shared.pricing.model.points import MOST_POINTS
 from shared.web.contract import Answer, Day, Id, Input, Instant, Money
-
-MOST_POINTS = 10**8
 
 
 def _not_zero(delta: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from shared.instants import local_day
 from shared.pricing.model.money import WHOLE
+from shared.pricing.model.points import PointsOffer
 
 NO_TIER = "none"
 """The tier of somebody who has reached none."""
@@ -108,12 +109,9 @@ class Programme:
         """What points pay, in minor units, rounded down."""
         return points * self.point_value // WHOLE
 
-    def most_points(self, amount: int, points: int) -> int:
-        """How many of ``points`` may pay for a cart of ``amount`` minor units: whole points that
-        are worth no more than the share of the cart that points may pay."""
-        if not self.point_value:
-            return 0
-        return min(points, amount * self.burn_share // WHOLE * WHOLE // self.point_value)
+    def offer(self, points: int) -> PointsOffer:
+        """``points`` that shall pay for a cart."""
+        return PointsOffer(points, self.point_value, self.burn_share)
 
     def expires_on(self, now: datetime) -> date:
         """The last day of points that are earned now: the last of a month in the time zone."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.cards.contract.cards import CardId
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import MOST_LINES, LineUnits, Words
 from shared.orders.contract.contacts import (
@@ -26,7 +27,13 @@ from shared.orders.contract.payments import (
     summary,
     totals_answer,
 )
-from shared.orders.contract.quoted import DiscountAnswer, OrderQuoteAnswer, discounts_answer
+from shared.orders.contract.quoted import (
+    DiscountAnswer,
+    OrderQuoteAnswer,
+    PointsPaidAnswer,
+    discounts_answer,
+    points_answer,
+)
 from shared.orders.contract.returns import RefundChoice, ReturnAnswer, return_answer
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
@@ -88,6 +95,8 @@ class OrderLine(Answer):
     """Whether the units are wrapped as a gift."""
     ship_to_store: bool | None = None
     """Whether units may be sent to the location from another one."""
+    card_id: CardId | None = None
+    """The gift card that the line sells; for callers who may read orders."""
     substitution: SubstitutionConsent | None = None
     """Whether a location may hand over another SKU; absent for `none`."""
     instead_of: Id | None = None
@@ -154,6 +163,8 @@ class OrderAnswer(Answer):
     """What the shopper owes; for callers who may read orders."""
     quote: OrderQuoteAnswer | None = None
     """The price quote that the order was placed with; for callers who may read orders."""
+    points: PointsPaidAnswer | None = None
+    """The loyalty points that paid for a part of it; for callers who may read orders."""
     profile_id: Id | None = None
     """The customer's profile; absent for a guest."""
     lines: list[OrderLine]
@@ -198,6 +209,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
         quote=OrderQuoteAnswer(at=order.quote.at, book=order.quote.book)
         if money and order.quote
         else None,
+        points=points_answer(order.points, currency) if money else None,
         profile_id=order.buyer.profile_id,
         lines=[_line_answer(line, money=money) for line in order.lines],
         fulfillments=[
@@ -224,6 +236,7 @@ def _line_answer(line: Line, *, money: bool) -> OrderLine:
         location_id=line.location_id,
         gift_wrap=line.gift_wrap or None,
         ship_to_store=line.ship_to_store or None,
+        card_id=line.card_id if money else None,
         substitution=line.substitution if line.substitution != "none" else None,
         instead_of=line.instead_of,
         consent_by=line.consent_by if line.open else None,

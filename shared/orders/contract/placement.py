@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from shared.cards.contract.cards import CardId
 from shared.cards.model.card import Card
 from shared.customers.contract.statements import CustomerIdentity
 from shared.errors import InvalidRequest, invalid
@@ -67,6 +68,9 @@ class OrderLineInput(Input):
     ship_to_store: bool = False
     """Whether units of a pickup line that its location does not have may be sent there from another
     one; `expected_at` says when they are there."""
+    card_id: CardId | None = None
+    """The gift card that the line sells: an inactive card from POST /v1/cards with `unit_price` on
+    it. It can be spent once it was handed over. Takes the scope `cards:write`."""
     substitution: SubstitutionConsent = "none"
     """What a location may hand over where units are not found: no other SKU, one that the shopper
     agrees to (`ask`), or any (`allow`). A substitute is never dearer."""
@@ -98,6 +102,7 @@ def new_line(line: OrderLineInput, price: Price) -> Line:
         gift_wrap=line.gift_wrap,
         ship_to_store=line.ship_to_store,
         substitution=line.substitution,
+        card_id=line.card_id,
     )
 
 
@@ -146,6 +151,9 @@ class OrderInput(Input):
     quote_token: QuoteToken | None = None
     """The quote of POST /v1/prices/quote that the shopper pays: for the same lines, within 15
     minutes. Prices, discounts, taxes and the shipping are those of the quote."""
+    price_hold_id: Id | None = None
+    """The price hold of POST /v1/prices/hold with this quote: the order uses what it keeps. Its
+    card amounts pay, and need no payment; the quote is valid as long as the hold is open."""
     ship_to: ShipTo | None = None
     """The delivery address; required when a line is shipped."""
     bill_to: AddressInput | None = None
@@ -177,6 +185,8 @@ class OrderInput(Input):
         ids = [payment.payment_id for payment in self.payments or [] if payment.payment_id]
         if len(set(ids)) < len(ids):
             raise ValueError("payment_id must be unique in the order")
+        if self.price_hold_id is not None and (self.quote_token is None or self.cards()):
+            raise ValueError("a price hold has the cards: send its quote_token, and no cards")
         if self.quote_token is not None and self.shipping is not None:
             raise ValueError("the quote has the shipping: leave shipping out")
         return self
@@ -218,7 +228,7 @@ class OrderInput(Input):
         )
         if quote is not None:
             draft = replace(draft, **order_quote(quote))
-        return draft if self.cards() else self.paid(draft, {})
+        return draft if self.cards() or self.price_hold_id else self.paid(draft, {})
 
     def cards(self) -> dict[str, CardTenderInput]:
         """The cards that pay, by the JSON path of their payments."""

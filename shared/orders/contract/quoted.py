@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.orders.model import Line
-from shared.orders.model.quoted import Discount, OrderQuote
+from shared.orders.model.quoted import Discount, OrderQuote, PointsPaid
 from shared.pricing.model.quote import Quote, QuoteLine
 from shared.web.contract import Answer, Id, Instant, Money
 
@@ -26,6 +26,24 @@ class DiscountAnswer(Answer):
     """The promotion."""
     amount: Money
     """What it takes off all units together."""
+
+
+class PointsPaidAnswer(Answer):
+    """The loyalty points that paid for a part of the order."""
+
+    points: int
+    """Points that were spent."""
+    amount: Money
+    """What they took off: the discount `points` of the lines."""
+    returned: int
+    """How many of them have come back with what was cancelled or returned."""
+
+
+def points_answer(paid: PointsPaid | None, currency: str) -> PointsPaidAnswer | None:
+    if paid is None:
+        return None
+    amount = Money(amount=paid.amount, currency=currency)
+    return PointsPaidAnswer(points=paid.points, amount=amount, returned=paid.returned)
 
 
 def discounts_answer(discounts: Sequence[Discount], currency: str) -> list[DiscountAnswer] | None:
@@ -66,7 +84,13 @@ def order_quote(quote: Quote) -> dict[str, Any]:
         if quote.reprices
         else {},
     )
-    return {"quote": kept, "shipping": shipping.net, "shipping_tax": tax}
+    points = quote.given.points
+    return {
+        "quote": kept,
+        "shipping": shipping.net,
+        "shipping_tax": tax,
+        "points": PointsPaid(points.points, quote.points_amount) if points else None,
+    }
 
 
 def _discounts(rows: Sequence[tuple[str, int]]) -> tuple[Discount, ...]:

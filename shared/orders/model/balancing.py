@@ -21,7 +21,7 @@ from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
 )
-from shared.orders.model.value import earned, owed, placed_totals
+from shared.orders.model.value import earned, owed, placed_totals, points_back
 from shared.pricing.model.money import apportion
 
 
@@ -40,7 +40,11 @@ def balance(
     - ``release.due``: an authorization that the finished order does not need.
     - ``payment.due``: less is covered than the shopper owes; the order waits for it until
       ``payment_due_by``, and nothing is handed over meanwhile.
+
+    Points that paid for what comes back are returned to their account with the order
+    (shared/orders/points.py).
     """
+    order = _with_points_back(order, now)
     order = _refund(order, now, reason, exchange_order_id, refund)
     order = _capture(order, now)
     if not order.is_unfinished:
@@ -109,6 +113,15 @@ def _choose(order: Order, to: RefundTo) -> Order:
         rest -= more
     chosen = zip(order.payments, given, strict=True)
     return replace(order, payments=tuple(replace(one, chosen=back) for one, back in chosen))
+
+
+def _with_points_back(order: Order, now: datetime) -> Order:
+    paid, back = order.points, points_back(order)
+    if paid is None or back == paid.returned:
+        return order
+    detail = {"points": back - paid.returned}
+    order = replace(order, points=replace(paid, returned=back))
+    return with_entry(order, now, "order.points_returned", "norain", detail)
 
 
 def _refund(

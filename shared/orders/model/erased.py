@@ -10,6 +10,7 @@
     postal code                           open order keeps whole degrees: some 100 km)
     events, their times and actors        reasons in free text
     results of routings                   their inputs (shared/routing/model/erased.py)
+    points that paid                      the accounts that they came from
 
 Later changes of the order are stored without the person as well.
 """
@@ -81,6 +82,7 @@ def without_person(order: Order) -> Order:
     return replace(
         order,
         payments=tuple(replace(payment, reference=None) for payment in order.payments),
+        points=replace(order.points, draws=()) if order.points else None,
         contacts=NO_CONTACTS,
         returns=tuple(map(_return_without_person, order.returns)),
         buyer_keys=(),

@@ -62,6 +62,8 @@ def _broken_ledger(order: Order) -> str | None:
     refunded = sum(payment.refunded for payment in order.payments if payment.card_id is None)
     if credited > refunded:
         return f"{credited} are store credit, and {refunded} are refunded"
+    if order.points is not None and not 0 <= order.points.returned <= order.points.points:
+        return f"{order.points.returned} points of {order.points.points} were returned"
     kept = sum(payment.kept for payment in order.payments)
     if kept > owed(order):
         return f"{kept} are kept of the payments, and {owed(order)} is owed"
@@ -84,6 +86,8 @@ def _broken(line: Line, held: int, handed_over: int) -> str | None:
     }
     if line.net < 0 or any(discount.amount < 0 for discount in line.discounts):
         return f"{line.net} net after discounts of {line.discounts}"
+    if line.card_id is not None and (line.discounts or line.quantity > 1):
+        return f"a line that sells a card has {line.quantity} units and {line.discounts} off"
     claimed = sum(claim.quantity for claim in line.claims)
     if negative := [f"{name} {count}" for name, count in units.items() if count < 0]:
         return f"negative units: {', '.join(negative)}"

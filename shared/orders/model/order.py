@@ -11,7 +11,7 @@ from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.contacts import NO_CONTACTS, Contacts
 from shared.orders.model.payments import Payment, RefundTo, StoreCredit
-from shared.orders.model.quoted import Discount, OrderPrices, OrderQuote, total
+from shared.orders.model.quoted import Discount, OrderPrices, OrderQuote, PointsPaid, total
 from shared.orders.model.states import (
     CLAIMED,
     IN_HAND,
@@ -93,6 +93,8 @@ class Line:
     agreed_price: int | None = None
     discounts: tuple[Discount, ...] = ()
     tax_within: int = 0
+    card_id: str | None = None
+    """The gift card that the line sells (selling_cards.py)."""
 
     @property
     def net(self) -> int:
@@ -322,6 +324,8 @@ class Order:
     neither picked nor shipped."""
     quote: OrderQuote | None = None
     """The price quote that the order was placed with."""
+    points: PointsPaid | None = None
+    """The loyalty points that paid for a part of it."""
     repriced: int = 0
     """What the shopper owes for what stays beyond its frozen nets, because units came back and it
     was priced again; below 0 where it has become cheaper (repricing.py)."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.pricing.model.book import Book
 from shared.pricing.model.money import shares
+from shared.pricing.model.points import POINTS
 from shared.pricing.model.uses import GivenCode, Use
 
 
@@ -50,6 +51,29 @@ class OrderPrices:
     book: Book
     attributes: Mapping[str, Mapping[str, str]]
     codes: tuple[GivenCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PointsPaid:
+    """Points that paid ``amount`` minor units of an order: the discount POINTS of its lines.
+    ``draws`` say from which accounts and lots they came, as JSON values (shared/loyalty);
+    ``returned`` of them have come back."""
+
+    points: int
+    amount: int
+    draws: tuple[Mapping[str, Any], ...] = ()
+    returned: int = 0
+
+
+def by_points(discounts: Sequence[Discount]) -> int:
+    """What points pay among the discounts."""
+    return total([discount for discount in discounts if discount.promotion_id == POINTS])
+
+
+def points_alone(discounts: Sequence[Discount], most: int) -> tuple[Discount, ...]:
+    """The part of the discounts that is paid by points, at most ``most``."""
+    amount = min(by_points(discounts), most)
+    return (Discount(POINTS, amount),) if amount else ()
 
 
 def total(discounts: Sequence[Discount]) -> int:

@@ -12,7 +12,7 @@ so that nobody owes more because units come back, and nothing that was due back 
   price less those discounts and what the promotions that say ``reprice`` take off now, whichever is
   less.
 - Lines that the quote does not know (added, substitutes, priced by hand) cost what they did, and so
-  do lines whose product is gone.
+  do gift cards, and lines whose product is gone.
 - Limits do not count again: a promotion with limits that the order has not used stays out, and
   those that it has used stay in, whatever is sellable today.
 """
@@ -102,7 +102,7 @@ def _price_of_kept(order: Order, quote: OrderQuote) -> int:
 
 def _is_quoted(line: Line, quote: OrderQuote, prices: OrderPrices) -> bool:
     as_then = quote.unit_prices.get(line.line_id) == line.unit_price
-    return as_then and line.sku in prices.attributes
+    return as_then and line.sku in prices.attributes and line.card_id is None
 
 
 def _quote_again(

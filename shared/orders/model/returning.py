@@ -37,6 +37,8 @@ def take_back(
     effects: list[Effect] = []
     for entry in returns:
         line = order.line(entry.line_id)
+        if line.card_id is not None and entry.condition != "damaged":
+            raise Conflict(f"line {entry.line_id} sold a card: it comes back as damaged")
         possible = returnable(order, line)
         if entry.quantity > possible:
             raise Conflict(

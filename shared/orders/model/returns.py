@@ -47,6 +47,7 @@ from shared.orders.model.return_terms import (
     ReturnRequest,
     ReturnTerms,
 )
+from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.value import owed, worth
 from shared.stock.model.position import Effect
 
@@ -90,6 +91,7 @@ def authorize(
         wanted[row.line_id] += row.quantity
     for line_id, units in wanted.items():
         line = order.line(line_id)
+        must_be_goods(line, "sent back: take it back at a location")
         possible = returnable(order, line)
         if units > possible:
             raise Conflict(

@@ -31,7 +31,9 @@ from shared.orders.model.fulfilling import withdraw_units
 from shared.orders.model.offering import record_delays
 from shared.orders.model.order import DeliveryPlace, Fulfillment, Line, Order
 from shared.orders.model.pausing import LONGEST, new_pause, pause
+from shared.orders.model.quoted import points_alone
 from shared.orders.model.repricing import within_price
+from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState, SubstitutionConsent
 
 DATE = "date"
@@ -231,6 +233,8 @@ def _with_revised_line(
 ) -> OrderChange:
     change = _with_method(change, revised, now, actor)
     line = change.order.line(revised.line_id)
+    if revised.quantity not in {None, 0} or revised.unit_price is not None:
+        must_be_goods(line, "changed")
     given = {
         name: value
         for name in ("backorder", "ship_to_store", "substitution", "unit_price", "tax")
@@ -258,10 +262,12 @@ def _with_revised_line(
 
 
 def _at_price(line: Line, before: Line, revised: LineRevision) -> Line:
-    """The line without its discounts when a person has set another price."""
+    """The line without the discounts of promotions when a person has set another price; points
+    still pay what they did."""
     if revised.unit_price is None:
         return line
-    return _with_tax_within(replace(line, discounts=()), before)
+    kept = points_alone(line.discounts, line.unit_price * line.quantity)
+    return _with_tax_within(replace(line, discounts=kept), before)
 
 
 def _with_tax_within(line: Line, before: Line) -> Line:
@@ -359,6 +365,8 @@ def _with_added(change: OrderChange, added: Iterable[Line]) -> OrderChange:
     order = change.order
     for number, line in enumerate(added):
         path = f"$.add[{number}]"
+        if line.card_id is not None:
+            raise invalid(f"{path}.card_id", "sell a card with an order of its own")
         if any(other.line_id == line.line_id for other in order.lines):
             raise invalid(f"{path}.line_id", "the order has a line with this id")
         if line.currency != order.lines[0].currency:

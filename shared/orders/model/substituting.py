@@ -36,15 +36,16 @@ from shared.orders.model.order import (
     Order,
     Rejection,
 )
-from shared.orders.model.quoted import parts_of
+from shared.orders.model.quoted import by_points, parts_of, points_alone, total
 from shared.orders.model.repricing import repriced
 from shared.orders.model.revising import ByHand, Revised
+from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.states import FulfillmentState, LocationReason, SubstitutionConsent
 from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
 )
-from shared.orders.model.value import kept_units, line_tax, unit_value, worth
+from shared.orders.model.value import kept_units, line_tax, worth
 from shared.stock.model.position import release
 
 POSSIBLE: Mapping[SubstitutionConsent, tuple[FulfillmentState, ...]] = {
@@ -84,6 +85,7 @@ def substitute(
     """
     part = order.fulfillment(fulfillment_id)
     line = order.line(other.line_id)
+    must_be_goods(line, "replaced")
     if line.substitution not in POSSIBLE:
         raise Conflict(f"the shopper wants line {line.line_id} and no substitute for it")
     if part.state not in POSSIBLE[line.substitution]:
@@ -91,7 +93,7 @@ def substitute(
     must_not_be_paused(order)
     if other.sku == line.sku:
         raise invalid("$.sku", f"line {line.line_id} is of this SKU")
-    most = unit_value(line)
+    most = dearest_substitute(line)
     price = most if other.unit_price is None else other.unit_price
     if price > most:
         raise invalid("$.unit_price", f"a substitute is not dearer than {most}")
@@ -151,16 +153,22 @@ def _added(
     return added if asked_until is not None else _priced(added)
 
 
+def dearest_substitute(line: Line) -> int:
+    """What one other unit may cost: what a unit of the line costs, with what points pay of it."""
+    return (line.net + by_points(line.discounts)) // line.quantity
+
+
 def _priced(line: Line) -> Line:
-    """The line at the price that the shopper has agreed to."""
+    """The line at the price that the shopper has agreed to. Points still pay what they did."""
     price = line.agreed_price
     if price is None:
         return line
-    before, after = line.net, price * line.quantity
+    discounts = points_alone(line.discounts, price * line.quantity)
+    before, after = line.net, price * line.quantity - total(discounts)
     return replace(
         line,
         unit_price=price,
-        discounts=(),
+        discounts=discounts,
         tax=line.tax * after // before if before else line.tax,
         tax_within=line.tax_within * after // before if before else 0,
         agreed_price=None,

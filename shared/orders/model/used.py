@@ -30,6 +30,9 @@ def home_of(order: Order) -> str | None:
 
 def benefit_items(order: Order) -> int:
     """The most items of a transaction that give back what the order uses: four counters for each
-    use, and a card for each payment with one."""
+    use, a card for each payment with one and for each line that sells one, and the accounts of
+    points."""
     uses = order.quote.uses if order.quote else ()
-    return 4 * len(uses) + sum(payment.card_id is not None for payment in order.payments)
+    cards = sum(payment.card_id is not None for payment in order.payments)
+    cards += sum(line.card_id is not None for line in order.lines)
+    return 4 * len(uses) + cards + (len(order.points.draws) if order.points else 0)

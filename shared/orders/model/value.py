@@ -10,6 +10,7 @@ the same in whatever portions they come back, and N when all do.
 from dataclasses import dataclass, replace
 
 from shared.orders.model.order import Line, Order
+from shared.orders.model.quoted import by_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,19 @@ def worth(line: Line, units: int) -> int:
 def kept_units(line: Line) -> int:
     """The units that the shopper keeps or still expects."""
     return line.quantity - line.cancelled - line.credited
+
+
+def points_back(order: Order) -> int:
+    """How many of the points that paid for the order have come back in all, with what the shopper
+    does not keep: all of them when nothing is kept."""
+    if order.points is None:
+        return 0
+    paid = order.points
+    kept = sum(
+        _of_kept(by_points(line.discounts), kept_units(line), line.quantity) for line in order.lines
+    )
+    back = paid.points * max(0, paid.amount - kept) // paid.amount
+    return max(paid.returned, back)
 
 
 def owes_shipping(order: Order) -> bool:

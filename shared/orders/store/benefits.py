@@ -1,6 +1,6 @@
 """What an order uses of codes, limits and cards, as parts of its transaction."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -8,10 +8,25 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.cards.model.card import Card, Cause, Spend
-from shared.cards.store.parts import explain_refusal, issue_part, refund_part, spend_part
-from shared.errors import Busy, CardNotUsable, KeyReused, Refusal
+from shared.cards.store.parts import (
+    activate_part,
+    block_and_empty_part,
+    explain_refusal,
+    explain_refused_return,
+    issue_part,
+    refund_part,
+    sell_part,
+    spend_held_part,
+    spend_part,
+    unsell_part,
+)
+from shared.errors import Busy, CardNotUsable, KeyReused, PriceHoldClosed, Refusal
 from shared.orders.model import Order
+from shared.orders.model.selling_cards import is_handed_over, is_sold
 from shared.orders.model.used import home_of, uses_of
+from shared.pricing.model.price_hold import PriceHold
+from shared.pricing.model.uses import Use
+from shared.pricing.store.price_holds import claimed_part, hold_of_item
 from shared.pricing.store.uses import Counter, counters, is_kept
 
 
@@ -27,37 +42,109 @@ class Benefit:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a new order beside its document. ``used_elsewhere``: by promotion the uses
-    by other home profiles of the same person. ``pin_hashes``: of right PINs, by card."""
+    by other home profiles of the same person. ``pin_hashes``: of right PINs, by card.
+    ``price_hold`` keeps what the order uses."""
 
     used_elsewhere: Mapping[str, int] = field(default_factory=dict)
     pin_hashes: Mapping[str, str] = field(default_factory=dict)
+    price_hold: PriceHold | None = None
 
 
 NOTHING_KNOWN = Known()
 
 
 def benefits(before: Order | None, order: Order, now: datetime, known: Known) -> list[Benefit]:
-    """The uses and card amounts of a new order; what an order gives back of them."""
+    """The uses and card amounts of a new order, and the cards that it sells; what an order gives
+    back of them."""
+    sold = list(_sold_cards(before, order, now))
+    if known.price_hold is not None:
+        return [*_held(order, known.price_hold, now), *sold]
+    old, new = uses_of(before), uses_of(order)
+    home = home_of(order)
     return [
-        *_uses(before, order, now, known),
+        *counted([use for use in new if use not in old], home, known.used_elsewhere, now),
+        *given_back([use for use in old if use not in new], home, now),
         *_card_amounts(before, order, now, known),
         *_credits(before, order, now),
+        *sold,
     ]
 
 
-def _uses(before: Order | None, order: Order, now: datetime, known: Known) -> Iterator[Benefit]:
-    old, new = uses_of(before), uses_of(order)
+def _sold_cards(before: Order | None, order: Order, now: datetime) -> Iterator[Benefit]:
+    """What happens to the cards that the lines sell."""
+    cause = _cause(order)
+    for line in order.lines:
+        if line.card_id is None:
+            continue
+        earlier = before.line(line.line_id) if before else None
+        card_id, amount = line.card_id, line.net
+        if earlier is None:
+            cause = replace(cause, type="order.placed")
+            part = sell_part(card_id, amount, line.currency, cause, now)
+            yield Benefit(part, _not_for_sale)
+        elif is_handed_over(line) and not is_handed_over(earlier):
+            yield Benefit(activate_part(card_id, cause, now), _not_for_sale)
+        elif is_sold(earlier) and not is_sold(line):
+            if is_handed_over(line):
+                part = block_and_empty_part(card_id, amount, cause, now)
+                yield Benefit(part, partial(_not_taken_back, amount))
+            else:
+                yield Benefit(unsell_part(card_id, cause, now), _not_for_sale)
+
+
+def _not_for_sale(_: Mapping[str, Any] | None) -> Refusal:
+    return CardNotUsable("not_for_sale")
+
+
+def _not_taken_back(amount: int, stored: Mapping[str, Any] | None) -> Refusal:
+    try:
+        explain_refused_return(stored, amount)
+    except Refusal as refusal:
+        return refusal
+    return Busy("the card is being used by somebody else; trying again is safe")
+
+
+def _held(order: Order, hold: PriceHold, now: datetime) -> Iterator[Benefit]:
+    """What a price hold has kept for the new order. It has counted the uses; those of a person move
+    to the home profile of the order."""
+    yield Benefit(claimed_part(hold, order.order_id, now), partial(_closed, hold, now))
+    cause = Cause(f"{order.order_id}@1", "order.placed", order.order_id)
+    for card in hold.cards:
+        yield Benefit(spend_held_part(card.card_id, card.amount, cause, now), _no_such_card)
     home = home_of(order)
-    for use in new:
-        if use not in old:
-            for counter in counters(use, home):
-                counted = _of_person(counter, known.used_elsewhere)
-                yield Benefit(counted.part(now), counted.exhausted)
-    for use in old:
-        if use not in new:
-            for counter in counters(use, home):
-                if is_kept(counter, now):
-                    yield Benefit(counter.returned(), counter.exhausted)
+    if home == hold.home:
+        return
+    for use in hold.uses:
+        for before in counters(use, hold.home):
+            if before.name == "per_person":
+                yield Benefit(before.returned(), before.exhausted)
+        for after in counters(use, home):
+            if after.name == "per_person":
+                moved = replace(after, uses=None)
+                yield Benefit(moved.part(now), moved.exhausted)
+
+
+def _closed(hold: PriceHold, now: datetime, stored: Mapping[str, Any] | None) -> Refusal:
+    state = hold_of_item(stored).state_at(now) if stored else "gone"
+    return PriceHoldClosed(hold.hold_id, state)
+
+
+def counted(
+    uses: Iterable[Use], home: str | None, used_elsewhere: Mapping[str, int], now: datetime
+) -> Iterator[Benefit]:
+    """The uses by the person of a home profile."""
+    for use in uses:
+        for counter in counters(use, home):
+            limited = _of_person(counter, used_elsewhere)
+            yield Benefit(limited.part(now), limited.exhausted)
+
+
+def given_back(uses: Iterable[Use], home: str | None, now: datetime) -> Iterator[Benefit]:
+    """The uses that come back to the person of a home profile."""
+    for use in uses:
+        for counter in counters(use, home):
+            if is_kept(counter, now):
+                yield Benefit(counter.returned(), counter.exhausted)
 
 
 def _card_amounts(
@@ -77,7 +164,7 @@ def _card_amounts(
             pin_hash = known.pin_hashes.get(payment.card_id)
             spend = Spend(payment.card_id, taken - returned, currency, pin_hash)
             part = spend_part(spend, replace(cause, type="order.placed"), now)
-            yield Benefit(part, partial(_card_refusal, spend, now))
+            yield Benefit(part, partial(card_refusal, spend, now))
         elif returned > taken:
             yield Benefit(refund_part(payment.card_id, returned - taken, cause, now), _no_such_card)
 
@@ -112,7 +199,7 @@ def _cause(order: Order) -> Cause:
     return Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
 
 
-def _card_refusal(spend: Spend, now: datetime, stored: Mapping[str, Any] | None) -> Refusal:
+def card_refusal(spend: Spend, now: datetime, stored: Mapping[str, Any] | None) -> Refusal:
     try:
         explain_refusal(stored, spend, now)
     except Refusal as refusal:

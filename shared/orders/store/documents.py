@@ -133,6 +133,7 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "payments": [_plain_payment(payment) for payment in order.payments],
         "payment": _payment_for_older_code(order),
         "payment_due_by": rfc3339(order.payment_due_by) if order.payment_due_by else None,
+        "points": to_plain(order.points) if order.points else None,
         "shipping": order.shipping or None,
         "shipping_tax": order.shipping_tax or None,
         "repriced": order.repriced or None,

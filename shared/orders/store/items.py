@@ -29,7 +29,7 @@ from shared.orders.model import (
     UnsoldUnits,
 )
 from shared.orders.model.payments import StoreCredit, captured
-from shared.orders.model.quoted import Discount, OrderQuote
+from shared.orders.model.quoted import Discount, OrderQuote, PointsPaid
 from shared.pricing.model.uses import Use
 from shared.stored import from_row
 
@@ -93,7 +93,12 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         quote=_quote_of_row(item["quote"]) if item.get("quote") else None,
         repriced=item.get("repriced", 0),
         credits=tuple(from_row(StoreCredit, row) for row in item.get("credits", ())),
+        points=_points_of_row(item["points"]) if item.get("points") else None,
     )
+
+
+def _points_of_row(row: Mapping[str, Any]) -> PointsPaid:
+    return from_row(PointsPaid, {**row, "draws": tuple(row.get("draws", ()))})
 
 
 def _quote_of_row(row: Mapping[str, Any]) -> OrderQuote:

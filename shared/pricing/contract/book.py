@@ -8,6 +8,7 @@ from pydantic import Field, Strict, StringConstraints, field_validator, model_va
 
 from shared.pricing.model.book import STANDARD
 from shared.pricing.model.money import MILLION, WHOLE
+from shared.pricing.model.points import POINTS
 from shared.web.contract import (
     MOST_MINOR_UNITS,
     Answer,
@@ -435,6 +436,8 @@ class BookDocument(Input):
     def _named_once(cls, promotions: list[PromotionDocument]) -> list[PromotionDocument]:
         seen: set[str] = set()
         for promotion in promotions:
+            if promotion.promotion_id == POINTS:
+                raise ValueError(f"promotion_id {POINTS} names the discount by loyalty points")
             if promotion.promotion_id in seen:
                 raise ValueError(f"promotion_id {promotion.promotion_id} is used twice")
             seen.add(promotion.promotion_id)

@@ -3,11 +3,12 @@
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
-from pydantic import Field, Strict, field_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from shared.catalog.model import Buying, Product
 from shared.pricing.model.cart import Cart, CartLine, Person
 from shared.pricing.model.conditions import Reason
+from shared.pricing.model.points import MOST_POINTS, PointsOffer
 from shared.pricing.model.uses import CodeRefusal, GivenCode
 from shared.web.contract import (
     MOST_MINOR_UNITS,
@@ -46,6 +47,9 @@ class ShopperInput(Input):
     """What is known of the shopper, from callers with the scope `customers:read`. A promotion that
     asks for what is left out is skipped."""
 
+    profile_id: Id | None = None
+    """A profile: the tier, and whether it is the first order, are those of the person. An order
+    with the quote has to be for this person."""
     tier: Id | None = None
     """Loyalty tier."""
     groups: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
@@ -55,6 +59,12 @@ class ShopperInput(Input):
 
     def person(self) -> Person:
         return Person(self.tier, frozenset(self.groups), self.first_order)
+
+    @model_validator(mode="after")
+    def _states_nothing_of_a_profile(self) -> Self:
+        if self.profile_id is not None and (self.tier, self.first_order) != (None, None):
+            raise ValueError("leave out tier and first_order: they are those of the profile")
+        return self
 
 
 class ShipToInput(Input):
@@ -81,6 +91,9 @@ class PriceQuoteInput(Input):
     """How the goods reach the shopper."""
     shipping: Annotated[int, Strict(), Ge(0), Le(MOST_MINOR_UNITS)] = 0
     """Price of shipping before promotions, in minor units."""
+    points: Annotated[int, Strict(), Ge(1), Le(MOST_POINTS)] | None = None
+    """Points of the shopper that shall pay: no more are used than the programme lets pay for the
+    cart. Takes `customer.profile_id`, and the scope `loyalty:read`."""
 
     @field_validator("lines")
     @classmethod
@@ -89,10 +102,16 @@ class PriceQuoteInput(Input):
             raise ValueError("a line_id is used twice")
         return lines
 
-    def cart(self, codes: tuple[GivenCode, ...] = ()) -> Cart:
+    @model_validator(mode="after")
+    def _points_have_an_owner(self) -> Self:
+        if self.points is not None and self.customer.profile_id is None:
+            raise ValueError("points take customer.profile_id")
+        return self
+
+    def cart(self, codes: tuple[GivenCode, ...] = (), points: PointsOffer | None = None) -> Cart:
         """``codes`` are those of the typed codes that are valid."""
         lines = (CartLine(line.line_id, line.sku, line.quantity) for line in self.lines)
-        return Cart(tuple(lines), self.shipping, self.method, codes)
+        return Cart(tuple(lines), self.shipping, self.method, codes, points)
 
 
 class DiscountOfLine(Answer):
@@ -214,6 +233,30 @@ class QuoteTotalsAnswer(Answer):
     """What the shopper pays."""
 
 
+class SpentPointsAnswer(Answer):
+    """The points that are spent, and the rules of the programme by which they pay."""
+
+    points: int
+    """Number of points."""
+    value: int
+    """What a point is worth, in basis points of a minor unit: 10000 is one cent."""
+    share: int
+    """The part of the goods that points may pay, in basis points."""
+
+
+class QuotePointsAnswer(Answer):
+    """The points of the shopper, for callers with the scope `loyalty:read`."""
+
+    available: int
+    """Points that the shopper can spend."""
+    most: int
+    """How many of them can be spent on this cart."""
+    used: int
+    """How many the quote spends."""
+    amount: int
+    """What these take off, in minor units: the discount `points` of the lines."""
+
+
 class GivenAnswer(Answer):
     """What the price depends on, as the request had it."""
 
@@ -233,6 +276,8 @@ class GivenAnswer(Answer):
     """Whether it is the shopper's first order."""
     codes: list[str] | None = None
     """The valid codes."""
+    points: SpentPointsAnswer | None = None
+    """The points that are spent."""
 
 
 class RefusedCodeAnswer(Answer):
@@ -280,6 +325,8 @@ class PriceQuoteAnswer(Answer):
     `not_taken`, or of one that is not about the cart."""
     quote_token: str
     """The quote, compressed and signed, for the order."""
+    points: QuotePointsAnswer | None = None
+    """The points of a shopper with a profile."""
 
 
 class PriceStep(Answer):

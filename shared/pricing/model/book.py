@@ -416,6 +416,14 @@ class Book:
     )
     _open: Sequence[int] = field(default=(), compare=False, repr=False)
 
+    @property
+    def asks_first_order(self) -> bool:
+        """Whether a promotion asks if it is the first order of the shopper."""
+        return any(
+            promotion.people is not None and promotion.people.first_order is not None
+            for promotion in self.promotions
+        )
+
     @classmethod
     def of(
         cls,

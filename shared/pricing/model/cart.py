@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.pricing.model.points import PointsOffer
 from shared.pricing.model.uses import GivenCode
 
 
@@ -24,6 +25,8 @@ class Cart:
     method: str | None = None
     codes: tuple[GivenCode, ...] = ()
     """The valid codes that the shopper typed."""
+    points: PointsOffer | None = None
+    """The points that the shopper wants to spend."""
 
     def units(self) -> dict[str, int]:
         """Units in the cart by SKU, over all lines."""
@@ -57,13 +60,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """A line with its base price in minor units, and the attributes of its product."""
+    """A line with its base price in minor units, and the attributes of its product. A
+    ``gift_card`` is money: no promotion and no points touch it, and it is not taxed."""
 
     line_id: str
     sku: str
     quantity: int
     unit_price: int
     attributes: Mapping[str, str] = field(default_factory=dict)
+    gift_card: bool = False
 
     @property
     def list_total(self) -> int:

@@ -24,10 +24,12 @@ from shared.pricing.model.book import (
 from shared.pricing.model.cart import Cart, Person, Place, PricedLine, Situation
 from shared.pricing.model.combining import Combination, combine
 from shared.pricing.model.conditions import Miss, missing
-from shared.pricing.model.money import percent_of
+from shared.pricing.model.money import percent_of, shares
 from shared.pricing.model.pieces import Piece, Pieces, piece_of
+from shared.pricing.model.points import POINTS, TITLE, PointsOffer
 from shared.pricing.model.quote import (
     Given,
+    LineTax,
     NotTaken,
     OfferedGift,
     Priced,
@@ -88,7 +90,8 @@ def price_lines(
     rows_by_channel: Sequence[str] = (),
 ) -> Priced:
     """The quote of a cart whose base prices are known: ``lines`` are those of the cart."""
-    lines = tuple(lines)
+    all_lines = tuple(lines)
+    lines = goods_of(all_lines)
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
     candidates = _candidates(book, cart, lines, at, currency)
     matched = _matched(candidates, situation, exhausted)
@@ -96,16 +99,19 @@ def price_lines(
     shipping = _shipping(cart.shipping, matched)
     taken = _taken(matched.pieces, combination, shipping)
     by_channel = (*rows_by_channel, *matched.by_channel)
+    net_lines = _net_lines(lines, matched.pieces, combination)
+    points = _spent_points(cart.points, net_lines)
     quote = Quote(
         at=at,
         book=book.version,
         currency=currency,
-        lines=_net_lines(lines, matched.pieces, combination),
+        lines=_with_cards(all_lines, _with_points(net_lines, points) if points else net_lines),
         shipping=shipping,
-        given=_given(cart, person, place, by_channel),
+        given=_given(cart, person, place, by_channel, points),
         complete=combination.complete,
-        titles=tuple(
-            (one.promotion_id, one.title) for one in candidates if one.promotion_id in taken
+        titles=(
+            *((one.promotion_id, one.title) for one in candidates if one.promotion_id in taken),
+            *([(POINTS, TITLE)] if points else []),
         ),
         by_channel=by_channel,
     )
@@ -113,9 +119,14 @@ def price_lines(
         one.promotion_id for one in candidates if one.reprices and one.promotion_id in taken
     )
     quote = replace(quote, uses=_uses(quote, cart, candidates), reprices=reprices)
-    quote = _with_taxes(quote, book, lines, place)
+    quote = _with_taxes(quote, book, all_lines, place)
     not_taken = _not_taken(candidates, matched, taken, combination, shipping)
     return Priced(quote, not_taken, tuple(matched.gifts))
+
+
+def goods_of(lines: Sequence[PricedLine]) -> tuple[PricedLine, ...]:
+    """The lines without gift cards."""
+    return tuple(line for line in lines if not line.gift_card)
 
 
 def priced_lines(
@@ -129,7 +140,16 @@ def priced_lines(
         product = products[line.sku]
         buying = Buying(place.channel, at, place.location_id, person.groups, units[line.sku])
         amount = product.price_for(buying).amount
-        lines.append(PricedLine(line.line_id, line.sku, line.quantity, amount, product.attributes))
+        lines.append(
+            PricedLine(
+                line.line_id,
+                line.sku,
+                line.quantity,
+                amount,
+                product.attributes,
+                product.gift_card,
+            )
+        )
     return tuple(lines)
 
 
@@ -308,16 +328,52 @@ def _net_lines(
     return tuple(net_lines)
 
 
+def _with_cards(lines: Sequence[PricedLine], goods: Sequence[QuoteLine]) -> tuple[QuoteLine, ...]:
+    """The goods, and the gift cards between them at their prices."""
+    priced = iter(goods)
+    return tuple(
+        QuoteLine(line.line_id, line.sku, line.quantity, line.unit_price, line.list_total)
+        if line.gift_card
+        else next(priced)
+        for line in lines
+    )
+
+
+def _spent_points(wanted: PointsOffer | None, lines: Sequence[QuoteLine]) -> PointsOffer | None:
+    """What of the wanted points the lines can use; None for nothing."""
+    points = wanted.most(sum(line.net for line in lines)) if wanted else 0
+    return replace(wanted, points=points) if wanted and points else None
+
+
+def _with_points(lines: Sequence[QuoteLine], points: PointsOffer) -> tuple[QuoteLine, ...]:
+    """The lines with what the points take off, in proportion to what they cost."""
+    nets = [line.net for line in lines]
+    cuts = shares(points.amount(sum(nets)), nets)
+    return tuple(
+        replace(line, net=line.net - cut, discounts=(*line.discounts, (POINTS, cut)))
+        if cut
+        else line
+        for line, cut in zip(lines, cuts, strict=True)
+    )
+
+
 def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Place) -> Quote:
     taxes = book.taxes.get(place.country or "")
     if taxes is None:
         return quote
-    classes = [line.attributes.get(TAX_CLASS, STANDARD) for line in lines]
-    rows = [(name, line.net) for name, line in zip(classes, quote.lines, strict=True)]
-    *by_line, of_shipping = taxes_of([*rows, (SHIPPING, quote.shipping.net)], taxes)
+    rows = [
+        (line.attributes.get(TAX_CLASS, STANDARD), quoted.net)
+        for line, quoted in zip(lines, quote.lines, strict=True)
+        if not line.gift_card
+    ]
+    *of_goods, of_shipping = taxes_of([*rows, (SHIPPING, quote.shipping.net)], taxes)
+    by_good = iter(of_goods)
     return replace(
         quote,
-        lines=tuple(replace(line, tax=tax) for line, tax in zip(quote.lines, by_line, strict=True)),
+        lines=tuple(
+            replace(quoted, tax=LineTax(0, 0) if line.gift_card else next(by_good))
+            for line, quoted in zip(lines, quote.lines, strict=True)
+        ),
         shipping=replace(quote.shipping, tax=of_shipping)
         if quote.shipping.price
         else quote.shipping,
@@ -333,7 +389,13 @@ def _rows_by_channel(cart: Cart, products: Mapping[str, Product]) -> list[str]:
     ]
 
 
-def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) -> Given:
+def _given(
+    cart: Cart,
+    person: Person,
+    place: Place,
+    by_channel: Sequence[str],
+    points: PointsOffer | None,
+) -> Given:
     return Given(
         channel=place.channel if by_channel else None,
         location_id=place.location_id,
@@ -343,6 +405,7 @@ def _given(cart: Cart, person: Person, place: Place, by_channel: Sequence[str]) 
         groups=tuple(sorted(person.groups)),
         first_order=person.first_order,
         codes=tuple(code.code for code in cart.codes),
+        points=points,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from shared.instants import rfc3339
 from shared.pricing.model.conditions import Reason
+from shared.pricing.model.points import POINTS, PointsOffer
 from shared.pricing.model.uses import Use
 
 ENGINE = 1
@@ -126,6 +127,8 @@ class Given:
     groups: tuple[str, ...] = ()
     first_order: bool | None = None
     codes: tuple[str, ...] = ()
+    points: PointsOffer | None = None
+    """The points that are spent."""
 
     def to_json(self) -> dict[str, Any]:
         return _present(
@@ -138,13 +141,19 @@ class Given:
                 "groups": list(self.groups) or None,
                 "first_order": self.first_order,
                 "codes": list(self.codes) or None,
+                "points": self.points and self.points.to_json(),
             }
         )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        lists = {name: tuple(document.get(name, ())) for name in ("groups", "codes")}
-        return cls(**{**document, **lists})
+        points = document.get("points")
+        read = {
+            "groups": tuple(document.get("groups", ())),
+            "codes": tuple(document.get("codes", ())),
+            "points": PointsOffer.from_json(points) if points else None,
+        }
+        return cls(**{**document, **read})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,9 @@ class Quote:
     """What an order with this quote uses of codes and limits; in the token alone."""
     reprices: tuple[str, ...] = ()
     """The promotions that price the order again when units come back."""
+    profile_id: str | None = None
+    """The shopper whose facts and points the quote takes: the order has to be for this person. In
+    the token alone, and not in its digest, so that an order can forget the person."""
 
     @property
     def valid_until(self) -> datetime:
@@ -177,6 +189,13 @@ class Quote:
     def net(self) -> int:
         """What the lines cost after all discounts."""
         return sum(line.net for line in self.lines)
+
+    @property
+    def points_amount(self) -> int:
+        """What points take off, in minor units."""
+        return sum(
+            amount for line in self.lines for named, amount in line.discounts if named == POINTS
+        )
 
     @property
     def tax(self) -> int:
@@ -249,6 +268,12 @@ class Quote:
 
     def signed_text(self) -> bytes:
         """The content of the quote's token, as JSON: without what follows from the lines."""
+        content = self._content()
+        if self.profile_id is not None:
+            content["profile_id"] = self.profile_id
+        return _as_bytes(content)
+
+    def _content(self) -> dict[str, Any]:
         document = self.to_json()
         kept = {name: value for name, value in document.items() if name not in FOLLOWS}
         content = kept | {"titles": self.titles, "tax_included": self.tax_included}
@@ -256,12 +281,12 @@ class Quote:
             content["uses"] = [use.to_json() for use in self.uses]
         if self.reprices:
             content["reprices"] = self.reprices
-        return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
+        return content
 
     @property
     def digest(self) -> str:
         """Identifies the content of the quote: the price that is computed again has the same."""
-        return hashlib.sha256(self.signed_text()).hexdigest()[:32]
+        return hashlib.sha256(_as_bytes(self._content())).hexdigest()[:32]
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -279,7 +304,12 @@ class Quote:
             engine=document["engine"],
             uses=tuple(map(Use.from_json, document.get("uses", ()))),
             reprices=tuple(document.get("reprices", ())),
+            profile_id=document.get("profile_id"),
         )
+
+
+def _as_bytes(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
 
 
 @dataclass(frozen=True, slots=True)

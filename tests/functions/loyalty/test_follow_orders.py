@@ -12,6 +12,7 @@ from shared.loyalty import earning
 from shared.loyalty.contract import events
 from shared.loyalty.spending import hold_parts, spend_parts
 from shared.orders import changing, model, placing
+from shared.orders.buyers import FoundBuyer
 from shared.orders.model import Buyer, Returned
 from tests.support import shop
 from tests.support import wallets as support
@@ -45,10 +46,9 @@ class Followed:
         buyer = Buyer(home, home) if home else Buyer()
         draft = shop.order(name, line("1", "A", 3))
 
-        def found() -> tuple[Buyer, list[Any], tuple[str, ...]]:
-            return buyer, [], ()
-
-        placing.place(draft, shop.request(name, name), "web", NOW, answer, found)
+        placing.place(
+            draft, shop.request(name, name), "web", NOW, answer, lambda: FoundBuyer(buyer)
+        )
         self.images = [stored(name)]
 
     def change(self, key: str, decide: Any) -> None:

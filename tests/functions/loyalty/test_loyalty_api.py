@@ -164,7 +164,7 @@ def test_the_profile_has_its_tier(environment: pytest.MonkeyPatch) -> None:
     assert earning.act_on_deadline("bob", "EARN#o-1", NOW + WINDOW)
     environment.setattr("functions.customers.profiles.now_in_milliseconds", lambda: NOW + WINDOW)
     assert answered(customers_api.handler(made, None))[1]["tier"] == "silver"
-    assert wallets.person_facts("bob", NOW + WINDOW) == "silver"
+    assert wallets.wallet("bob", NOW + WINDOW).tier(NOW + WINDOW) == "silver"
     at(environment, NOW + WINDOW)
     tier = ask("get_wallet", "bob")[1]["tier"]
     assert (tier["name"], tier["since"]) == ("silver", "2026-12-21")

@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import CodeExhausted, PromotionExhausted, Refusal
 from shared.orders import buyers, changing, model, placing
+from shared.orders.buyers import FoundBuyer
 from shared.orders.model import Buyer, Order
 from shared.orders.model.quoted import Discount, OrderQuote
 from shared.pricing.model.quote import ENGINE
@@ -34,7 +35,7 @@ def buy(name: str, use: Use, buyer: Buyer | None = None) -> str:
     draft = quoted(name, use)
     person = buyer or Buyer()
     return placing.place(
-        draft, request(name, draft.order_id), "web", NOW, answer, lambda: (person, [], ())
+        draft, request(name, draft.order_id), "web", NOW, answer, lambda: FoundBuyer(person)
     )
 
 

@@ -208,11 +208,12 @@ def test_a_further_lot_joins_the_earliest_ones() -> None:
 
 def test_any_amount_up_to_a_share_of_the_cart_may_be_paid() -> None:
     """odoo/odoo#264931: rewards of fixed sizes let points lie."""
-    assert PROGRAMME.most_points(10_01, 100_000) == 1_000  # half of 10.01 is 5.00, 0.5 cents each
-    assert PROGRAMME.most_points(10_01, 700) == 700
-    assert PROGRAMME.worth(1_000) == 500
-    assert PROGRAMME.worth(PROGRAMME.most_points(10_01, 999_999)) <= 500
-    assert replace(PROGRAMME, point_value=0).most_points(10_01, 700) == 0
+    assert PROGRAMME.offer(100_000).most(10_01) == 1_000  # half of 10.01 is 5.00, 0.5 cents each
+    assert PROGRAMME.offer(700).most(10_01) == 700
+    assert PROGRAMME.offer(701).most(10_01) == 700, "the last point would pay nothing"
+    assert PROGRAMME.offer(1_000).amount(10_01) == PROGRAMME.worth(1_000) == 500
+    assert PROGRAMME.offer(999_999).amount(10_01) == 500
+    assert replace(PROGRAMME, point_value=0).offer(700).most(10_01) == 0
 
 
 def test_points_that_paid_earn_no_points() -> None:

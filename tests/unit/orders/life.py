@@ -505,11 +505,13 @@ class Life(RuleBasedStateMachine):
             for entry, kept in units.items()
             for amount in (entry.net, entry.tax)
         ) + sum(each.fee for each in self.order.returns if each.credited)
+        stayed += self.order.repriced
         captured = sum(payment.captured for payment in self.order.payments)
         kept = sum(payment.kept for payment in self.order.payments)
         at_most = min(captured, stayed)
         assert kept <= at_most, f"kept {kept} > {at_most}"
-        unasked = self.told("payment.refunded") > self.told("refund.due")
+        credited = sum(credit.amount for credit in self.order.credits)
+        unasked = self.told("payment.refunded") - credited > self.told("refund.due")
         dearer = any(entry.event == "order.changed" for entry in self.order.history)
         if not unasked and not dearer:
             equals("payments", "kept", kept, {"captured and not due back": at_most})

@@ -16,10 +16,14 @@ from shared.orders.model.value import owed
 from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 from tests.unit.orders.test_repricing import bought, captured, worlds
-from tests.unit.orders.test_tenders import refunds, shipped, units_of
+from tests.unit.orders.test_tenders import shipped, units_of
 
 CREDIT = StoreCredit("card-1", "WXYZ", is_new=True)
 SAME = StoreCredit("card-2", "ABCD")
+
+
+def refunds(of: Order) -> list[int]:
+    return [payment.refund_due for payment in of.payments]
 
 
 def back(of: Order, line_id: str, units: int, refund: Refund) -> Order:
