@@ -42,7 +42,7 @@ def _repriced(order: Order) -> int:
     share of taxes."""
     if not order.repriced or order.is_unfinished:
         return 0
-    nets = sum(map(net, order.lines))
-    taxed = sum(line.net + line.tax for line in order.lines)
+    goods = [line for line in order.lines if line.card_id is None]
+    nets, taxed = sum(map(net, goods)), sum(line.net + line.tax for line in goods)
     amount = abs(order.repriced) * nets // taxed if taxed else 0
     return amount if order.repriced > 0 else -amount

@@ -23,6 +23,8 @@ from shared.orders.model.revising import LineRevision, Revision, revise
 from shared.orders.model.value import owed
 from shared.pricing.model.book import Book, Promotion
 from shared.pricing.model.cart import Cart, Person
+from shared.pricing.model.money import WHOLE
+from shared.pricing.model.points import PointsOffer
 from shared.pricing.model.pricing import price
 from shared.pricing.model.quote import Quote
 from tests.support.pricing import AT, NOBODY, WEB, World, book, cart, products, random_world
@@ -228,6 +230,36 @@ def test_from_20_units_to_2() -> None:
     assert owed(start) == 1600
     step = back(start, "1", 18)
     assert (owed(step), sum(refunds(step))) == (200, 1400)
+
+
+def test_points_that_paid_come_back_with_their_share() -> None:
+    """10.00 of 90.00 are paid with points: 4.55 of them for what comes back."""
+    paying = replace(cart(("A", 1), ("B", 1)), points=PointsOffer(1000, WHOLE))
+    world = World(products({"A": 6000, "B": 5000}), paying, book(SAVE_20))
+    start = captured(shipped(bought(world)))
+    assert owed(start) == 8000
+    step = back(start, "2", 1)
+    assert step.points is not None
+    assert (owed(step), step.points.returned) == (6000 - 545, 455)
+    step = back(step, "1", 1)
+    assert step.points is not None
+    assert (owed(step), step.points.returned) == (0, 1000)
+
+
+@given(SEEDS, st.integers(1, 9000))
+@examples(60)
+def test_with_points_nobody_gets_more_than_was_paid(seed: int, points: int) -> None:
+    world = worlds(seed, (True, False))
+    world = replace(world, cart=replace(world.cart, points=PointsOffer(points, WHOLE)))
+    step = captured(shipped(bought(world, "US", 0, seed)))
+    units = [one.line_id for one in step.lines for _ in range(one.quantity)]
+    for line_id in random.Random(seed).sample(units, len(units)):
+        before, due = refunds(step), owed(step)
+        step = back(step, line_id, 1)
+        assert all(old <= new for old, new in zip(before, refunds(step), strict=True))
+        assert owed(step) <= due
+    assert (owed(step), step.repriced) == (0, 0)
+    assert step.points is None or step.points.returned == step.points.points
 
 
 def test_free_shipping_that_is_lost_is_paid() -> None:
