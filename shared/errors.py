@@ -36,6 +36,7 @@
     ├── TooManyTries           429  too_many_tries           answered with Retry-After
     └── Busy                   503  busy                     answered with Retry-After
         ├── Throttled          503  busy
+        ├── TaxUnavailable     503  tax_unavailable
         └── CarrierUnavailable 503  carrier_unavailable
 
 The API answers each as problem+json (shared/web). Queue workers attach the code and the detail to
@@ -393,6 +394,12 @@ class Busy(Refusal):
 
 class Throttled(Busy):
     """AWS throttles the call and has not executed it."""
+
+
+class TaxUnavailable(Busy):
+    """The tax service does not answer as it should; retrying is safe."""
+
+    code = "tax_unavailable"
 
 
 class CarrierUnavailable(Busy):

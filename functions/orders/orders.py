@@ -17,6 +17,8 @@ from functions.orders.requests import (
     OrderPath,
     answer_for,
     change_order,
+    found_card,
+    may_pay_with_cards,
     may_sell_cards,
     next_cursor,
     page_end,
@@ -418,13 +420,22 @@ def pay_order(order_id: OrderPath, body: PaymentReceived) -> OrderAnswer:
     "than the shopper owes, `capture.due` when goods are handed over, `release.due` and "
     "`refund.due` when more is authorized or captured than is owed. Report here what the payment "
     "provider or the till has done. What is captured beyond the value of the order is due back at "
-    "once; a refund of more than was captured is refused.",
+    "once; a refund of more than was captured is refused. With `card`, a gift card or store credit "
+    "pays what the order waits for.",
 )
 def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
-    return _change(
-        order_id,
-        lambda order, now, actor: model.report(order, body.report(order), now, actor),
-    )
+    caller = caller_of(router)
+    if body.card is not None:
+        may_pay_with_cards(caller, ["$.card"])
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        if body.card is None:
+            return model.report(order, body.report(order), now, actor)
+        currency = order.lines[0].currency
+        card = found_card(body.card, currency, caller, now, "$.card.code")
+        return paying.pay_with_card(order, card, body.minor_units(order), now, actor)
+
+    return _change(order_id, decide)
 
 
 def _revision(

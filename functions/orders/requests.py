@@ -7,9 +7,11 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from functions.cards import failures
+from shared.cards.model.card import Card
 from shared.errors import CardNotUsable, Forbidden, NotFound
 from shared.orders import changing, store, tenders
 from shared.orders.contract.orders import OrderAnswer, order_answer
+from shared.orders.contract.payments import CardTenderInput
 from shared.orders.contract.placement import OrderInput
 from shared.orders.model import OPEN, FulfillmentState, Order
 from shared.orders.store.benefits import NOTHING_KNOWN, Known
@@ -95,6 +97,17 @@ def with_payments(
     may_pay_with_cards(caller, body.cards())
     try:
         return tenders.with_payments(draft, body, caller.client_id, now)
+    except CardNotUsable as refusal:
+        failures.measure(refusal)
+        raise
+
+
+def found_card(
+    card: CardTenderInput, currency: str, caller: Caller, now: datetime, path: str
+) -> Card:
+    """The card that pays. Its failures are counted, and measured. Raises CardNotUsable."""
+    try:
+        return tenders.find_card(card, currency, caller.client_id, now, path).card
     except CardNotUsable as refusal:
         failures.measure(refusal)
         raise

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from functions.pricing import codes, holds, shoppers
+from functions.pricing import codes, differences, holds, shoppers
 from shared.availability.model.answer import etag, etag_matches
 from shared.catalog import store as catalog
 from shared.catalog.model import Buying
 from shared.errors import NotFound, invalid
 from shared.instants import rfc3339
 from shared.locations import store as locations
-from shared.pricing import quoting
+from shared.pricing import quoting, tax_service
 from shared.pricing.contract.book import (
     ActiveBookAnswer,
     BookAnswer,
@@ -48,6 +48,7 @@ IfMatch = Annotated[
 app = api()
 app.include_router(codes.router)
 app.include_router(holds.router)
+app.include_router(differences.router)
 
 
 @app.get(
@@ -110,26 +111,33 @@ def list_prices(
 def quote_prices(body: PriceQuoteInput) -> Response[Any]:
     caller = caller_of(app)
     caller.must_see(body.channel)
-    place = Place(body.channel, body.location_id, _country(body))
+    place = _place(body)
     now = now_in_milliseconds()
     shopper = shoppers.shopper(body, caller, now)
     given, refused = quoting.read_codes(body.codes, now)
     cart = body.cart(given, shopper.points)
-    priced = quoting.quote(cart, shopper.person, place, now, shopper.profile_id)
+    homes = shopper.wallet.accounts if shopper.wallet else ()
+    priced = quoting.quote(cart, shopper.person, place, now, shopper.profile_id, homes)
     points = shoppers.points_answer(shopper, priced.quote, caller)
     return stored_answer(HTTPStatus.OK, _quote_text(priced, refused, points))
 
 
-def _country(body: PriceQuoteInput) -> str | None:
-    """The country of the taxes. Raises InvalidRequest for a location that does not exist."""
+def _place(body: PriceQuoteInput) -> Place:
+    """The place of the sale and of its taxes. Raises InvalidRequest for a location that does not
+    exist."""
     location = None
     if body.location_id is not None:
         location = locations.all_locations().get(body.location_id)
         if location is None:
             raise invalid("$.location_id", f"there is no location {body.location_id}")
-    if body.ship_to is not None:
-        return body.ship_to.country
-    return location.country if location else None
+    taxed = body.ship_to or location
+    return Place(
+        body.channel,
+        body.location_id,
+        taxed.country if taxed else None,
+        body.ship_to.region if body.ship_to else None,
+        taxed.postal_code if taxed else None,
+    )
 
 
 def _quote_text(
@@ -195,6 +203,9 @@ def get_draft() -> Response[Any]:
 )
 def put_draft(body: BookDocument, if_match: IfMatch = None) -> Response[Any]:
     revision = version_in(if_match, "draft")
+    for country, taxes in body.taxes.items():
+        if taxes.by_service and not tax_service.is_set_up():
+            raise invalid(f"$.taxes.{country}.by_service", "no tax service is set up")
     return _draft(
         books.put_draft(body.stored(), revision, now_in_milliseconds(), caller_of(app).actor)
     )

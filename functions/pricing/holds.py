@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from functions.cards import failures
-from shared.errors import CardNotUsable, CardShort, Forbidden, invalid
-from shared.orders import price_holds, tenders
+from functions.orders.requests import found_card, may_pay_with_cards
+from shared.errors import CardShort, invalid
+from shared.orders import price_holds
 from shared.orders.contract.price_holds import HeldCardInput, PriceHoldAnswer, PriceHoldInput
 from shared.orders.price_holds import HeldCard
 from shared.pricing.model.price_hold import HeldAmount
@@ -77,23 +77,15 @@ def _cards(
 ) -> list[HeldCard]:
     """What the cards pay of the quote, one after the other. Raises Forbidden, CardNotUsable,
     CardShort, TooManyTries, InvalidRequest."""
-    if wanted and "cards:read" not in caller.scopes:
-        raise Forbidden(
-            "paying with a card takes the scope cards:read",
-            errors=[{"path": "$.cards", "message": "not for this caller"}],
-        )
+    if wanted:
+        may_pay_with_cards(caller, ["$.cards"])
     remaining = quote.total
     cards: list[HeldCard] = []
     for number, one in enumerate(wanted):
         path = f"$.cards[{number}]"
         if one.amount is not None and one.amount.currency != quote.currency:
             raise invalid(f"{path}.amount.currency", f"the quote is in {quote.currency}")
-        try:
-            found = tenders.find_card(one, quote.currency, caller.client_id, now, f"{path}.code")
-        except CardNotUsable as refusal:
-            failures.measure(refusal)
-            raise
-        card = found.card
+        card = found_card(one, quote.currency, caller, now, f"{path}.code")
         if any(other.held.card_id == card.card_id for other in cards):
             raise invalid(path, "a card pays once: add its amounts up")
         amount = min(card.available, remaining) if one.amount is None else one.amount.amount
@@ -102,5 +94,5 @@ def _cards(
         if amount > card.available or not amount:
             raise CardShort(card.available, card.currency, card.suffix)
         remaining -= amount
-        cards.append(HeldCard(HeldAmount(card.card_id, card.suffix, amount), found.pin_hash))
+        cards.append(HeldCard(HeldAmount(card.card_id, card.suffix, amount), card.pin_hash))
     return cards

@@ -36,13 +36,22 @@ class Pricing(Stack):
             ),
             removal_policy=platform.removal_policy,
         )
+        tax_service = secretsmanager.Secret(
+            self,
+            "TaxService",
+            description="JSON with url and key of the service that computes taxes, if there is one",
+            removal_policy=platform.removal_policy,
+        )
         self.api = Function(
             self,
             "Api",
             platform,
             handler="functions.pricing.api.handler",
             description="the API of prices, quotes and promotions",
-            environment={"NORAIN_QUOTE_KEY_ARN": self.quote_key.secret_arn},
+            environment={
+                "NORAIN_QUOTE_KEY_ARN": self.quote_key.secret_arn,
+                "NORAIN_TAX_SERVICE_ARN": tax_service.secret_arn,
+            },
             memory=1024,
         )
         data.let(self.api, schema.CATALOG, *READ)
@@ -51,7 +60,8 @@ class Pricing(Stack):
         data.let(self.api, schema.ORDERS, "dynamodb:Query")  # whether it is the first order
         # A person's profile; a hold is not opened for somebody who was erased.
         data.let(self.api, schema.CUSTOMERS, *READ, "dynamodb:ConditionCheckItem")
-        self.api.allow(["secretsmanager:GetSecretValue"], [self.quote_key.secret_arn])
+        secrets = [self.quote_key.secret_arn, tax_service.secret_arn]
+        self.api.allow(["secretsmanager:GetSecretValue"], secrets)
         cards.let_hash(self.api)
         sweep = Function(
             self,

@@ -14,6 +14,7 @@ from shared.orders.model.revising import Revised
 from shared.orders.placing import AnswerOf, as_stored, replayed
 from shared.orders.reading import Stock, after_lost_race, read
 from shared.orders.sourcing import Inputs, Needs
+from shared.orders.store.benefits import Known
 from shared.stock import store as stock
 from shared.web.idempotency import Request
 
@@ -73,6 +74,7 @@ def change(
                 request=request,
                 answer=text,
                 before=before,
+                known=Known(pin_hashes=_decided_change(decided).pin_hashes),
                 beside=points.parts_back(before, planned.order, now),
             )
         except TooMuchAtOnce:
@@ -123,7 +125,11 @@ def _plan(
 
 
 def _order(decided: Decided) -> Order:
-    return decided.change.order if isinstance(decided, Revised) else decided.order
+    return _decided_change(decided).order
+
+
+def _decided_change(decided: Decided) -> OrderChange:
+    return decided.change if isinstance(decided, Revised) else decided
 
 
 def believed_available(

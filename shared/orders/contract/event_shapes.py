@@ -57,6 +57,17 @@ class BoughtLine(Answer):
     """The location where a pickup line is collected."""
 
 
+class TenderOfOrder(Answer):
+    """What pays for a new order."""
+
+    payment_id: Id
+    """The id of the payment in the order."""
+    tender: Tender
+    """How the shopper pays."""
+    amount: Money
+    """What was paid, or authorized."""
+
+
 class Placed(OfOrder):
     """The order is stored and its units are reserved."""
 
@@ -68,6 +79,10 @@ class Placed(OfOrder):
     """The service level of the delivery."""
     lines: list[BoughtLine]
     """The lines of the order."""
+    tenders: list[TenderOfOrder]
+    """What pays, without tenders that are not there yet."""
+    points: Count | None = None
+    """Loyalty points that pay for a part: the discount `points` of the lines."""
 
 
 class TouchedLine(Answer):

@@ -265,6 +265,19 @@ def _detail(order: Order, entry: OrderEntry) -> dict[str, Any]:
                     }
                     for line in order.lines
                 ],
+                "tenders": [
+                    {
+                        "payment_id": payment.payment_id,
+                        "tender": payment.tender,
+                        "amount": {
+                            "amount": payment.authorized,
+                            "currency": order.lines[0].currency,
+                        },
+                    }
+                    for payment in order.payments
+                    if payment.authorized
+                ],
+                "points": order.points.points if order.points else None,
             }
         case "refund.due":
             money = {"amount": detail.pop("amount"), "currency": detail.pop("currency")}

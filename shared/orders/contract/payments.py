@@ -131,6 +131,9 @@ class PaymentReport(Input):
     """How the shopper pays; for a new payment."""
     expires_at: InstantInput | None = None
     """When the authorization runs out."""
+    card: CardTenderInput | None = None
+    """A gift card or store credit that pays what the order waits for, with this report; `kind` is
+    `captured`. Takes the scope `cards:read`."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
@@ -138,14 +141,21 @@ class PaymentReport(Input):
             raise ValueError(f"{self.kind} takes no amount: it ends the whole authorization")
         if self.expires_at is not None and self.kind != "authorized":
             raise ValueError("only an authorization has expires_at")
+        beside = (self.payment_id, self.reference, self.tender)
+        if self.card is not None and (self.kind != "captured" or any(beside)):
+            raise ValueError("a card pays at once: give kind captured, and nothing of a payment")
         return self
+
+    def minor_units(self, order: Order) -> int | None:
+        """Raises InvalidRequest when the currency is not that of the order."""
+        return _minor_units(self.amount, order, "$.amount")
 
     def report(self, order: Order) -> Report:
         """Raises InvalidRequest when the currency is not that of the order."""
         return Report(
             self.kind,
             self.payment_id,
-            _minor_units(self.amount, order, "$.amount"),
+            self.minor_units(order),
             self.reference,
             self.tender,
             self.expires_at,

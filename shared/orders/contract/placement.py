@@ -199,8 +199,7 @@ class OrderInput(Input):
         an address that its country refuses.
         """
         if quote is not None:
-            country = self.ship_to.country if self.ship_to else None
-            _check_quote(quote, self.lines, self.channel, country)
+            _check_quote(quote, self.lines, self.channel, self.ship_to)
         lines = tuple(self._lines(quote))
         self._check_currency(lines[0].currency)
         shipping = self.shipping or ShippingInput()
@@ -287,10 +286,10 @@ class OrderInput(Input):
 
 
 def _check_quote(
-    quote: Quote, lines: Sequence[OrderLineInput], channel: str, country: str | None
+    quote: Quote, lines: Sequence[OrderLineInput], channel: str, ship_to: ShipTo | None
 ) -> None:
     """Raises InvalidRequest that names each part of the order that is not as it was quoted."""
-    defects = [*_defects_of_lines(quote, lines), *_defects_of_place(quote, channel, country)]
+    defects = [*_defects_of_lines(quote, lines), *_defects_of_place(quote, channel, ship_to)]
     if defects:
         raise InvalidRequest("the order is not what was quoted", defects)
 
@@ -320,12 +319,16 @@ def _defects_of_lines(quote: Quote, lines: Sequence[OrderLineInput]) -> Iterator
         yield _defect("$.lines", f"the quote has a line {line_id}")
 
 
-def _defects_of_place(quote: Quote, channel: str, country: str | None) -> Iterator[Defect]:
+def _defects_of_place(quote: Quote, channel: str, ship_to: ShipTo | None) -> Iterator[Defect]:
     given = quote.given
     if given.channel not in {None, channel}:
         yield _defect("$.channel", f"the quote is for {given.channel}")
-    if country is not None and quote.tax_included is not None and country != given.country:
+    if ship_to is None or quote.tax_included is None:
+        return
+    if ship_to.country != given.country:
         yield _defect("$.ship_to.country", f"the quote has the taxes of {given.country}")
+    elif given.postal_code not in {None, ship_to.postal_code}:
+        yield _defect("$.ship_to.postal_code", f"the quote has the taxes of {given.postal_code}")
 
 
 def _defect(path: str, message: str) -> Defect:

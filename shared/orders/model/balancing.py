@@ -128,6 +128,9 @@ def _refund(
     order: Order, now: datetime, reason: str, exchange_order_id: str | None, refund: Refund
 ) -> Order:
     order = _choose(order, refund.to)
+    credit = refund.credit if refund.to == "store_credit" else None
+    if credit is not None and credit.card_id in {one.card_id for one in order.payments}:
+        credit = None  # it has become a tender since: a transaction writes a card once
     for payment, share in zip(order.payments, keeps(order), strict=True):
         amount = payment.kept - share
         if amount <= 0:
@@ -135,8 +138,8 @@ def _refund(
         if payment.card_id is not None:
             order = _refunded_to_card(order, payment, amount, now)
             continue
-        if refund.to == "store_credit" and refund.credit is not None:
-            order = _refunded_to_card(order, payment, amount, now, refund.credit)
+        if credit is not None:
+            order = _refunded_to_card(order, payment, amount, now, credit)
             continue
         order = with_payment(order, replace(payment, refund_due=payment.refund_due + amount))
         detail = {**_of_payment(order, payment, amount), "reason": reason}

@@ -1,7 +1,7 @@
 """A change of an order: the order afterwards with its new history, and the effects on stock."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,14 @@ from shared.stock.model.position import Effect
 class OrderChange:
     """``order`` as it will be stored, and one Effect per stock position. ``cause`` names the event
     for the ledger. ``transfers`` that it requests or shrinks are stored in the same transaction;
-    the effects have their units."""
+    the effects have their units. ``pin_hashes`` are those of right PINs by card, of cards that
+    pay."""
 
     order: Order
     effects: tuple[Effect, ...] = ()
     cause: str = ""
     transfers: tuple[TransferChange, ...] = ()
+    pin_hashes: Mapping[str, str] = field(default_factory=dict)
 
 
 def sum_effects(effects: Iterable[Effect]) -> tuple[Effect, ...]:

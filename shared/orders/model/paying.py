@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.errors import Conflict, InvalidTransition
+from shared.cards.model.card import Card
+from shared.errors import CardShort, Conflict, InvalidTransition, invalid
 from shared.instants import rfc3339
 from shared.orders.model.balancing import balance, missing, with_payment
 from shared.orders.model.change import OrderChange, with_entry
@@ -19,6 +20,7 @@ from shared.orders.model.payments import (
     ended,
     refunded,
 )
+from shared.orders.model.selling_cards import must_pay_goods
 from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,
@@ -120,6 +122,36 @@ def receive(
     return report(order, received, now, actor)
 
 
+def pay_with_card(
+    order: Order, card: Card, amount: int | None, now: datetime, actor: str
+) -> OrderChange:
+    """A card pays what the order waits for, or ``amount`` of it; in the transaction of the order.
+
+    Raises InvalidTransition when nothing is waited for, InvalidRequest for more than that,
+    CardShort, Conflict for more than MOST_PAYMENTS, or for a gift card that is to be bought.
+    """
+    wanted = missing(order)
+    if not wanted:
+        raise InvalidTransition("paid", "paid", [])
+    pays = min(card.available, wanted) if amount is None else amount
+    if pays > wanted:
+        raise invalid("$.amount", f"the order needs {wanted}")
+    if pays > card.available or not pays:
+        raise CardShort(card.available, card.currency, card.suffix)
+    if len(order.payments) >= MOST_PAYMENTS:
+        raise Conflict(f"order {order.order_id} has {MOST_PAYMENTS} payments already")
+    payment = captured(
+        Payment(_next_id(order), tender="gift_card", card_id=card.card_id, card_suffix=card.suffix),
+        pays,
+    )
+    order = with_payment(order, payment)
+    must_pay_goods(order)
+    detail = _detail(order, payment, pays, "payment.received")
+    order = with_entry(order, now, "payment.received", actor, detail)
+    hashes = {card.card_id: card.pin_hash} if card.pin_hash is not None else {}
+    return OrderChange(balance(order, now, "paid"), cause="payment.received", pin_hashes=hashes)
+
+
 def _event(before: Payment, reported: Report) -> str:
     """Money that the order has waited for is received; a capture of what was authorized is not."""
     match reported.kind:
@@ -154,9 +186,13 @@ def _payment_of(order: Order, reported: Report) -> Payment:
         )
     if len(order.payments) >= MOST_PAYMENTS:
         raise Conflict(f"order {order.order_id} has {MOST_PAYMENTS} payments already")
+    return Payment(reported.payment_id or _next_id(order))
+
+
+def _next_id(order: Order) -> str:
     taken = {payment.payment_id for payment in order.payments}
     numbers = (str(number) for number in range(1, MOST_PAYMENTS + 2))
-    return Payment(reported.payment_id or next(name for name in numbers if name not in taken))
+    return next(name for name in numbers if name not in taken)
 
 
 def _fits(payment: Payment, reported: Report) -> bool:

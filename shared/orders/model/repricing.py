@@ -165,10 +165,10 @@ def _net(line: Line, again: QuoteLine, reprices: Mapping[str, bool]) -> int:
 def _tax(
     order: Order, quoted: Sequence[Line], nets: Sequence[int], shipping: int, prices: OrderPrices
 ) -> int:
-    """The tax that is added to the nets and to the shipping."""
+    """The tax that is added to the nets and to the shipping. That of a tax service stays."""
     assert order.quote is not None
     taxes = prices.book.taxes.get(order.quote.given.get("country") or "")
-    if taxes is None or taxes.included:
+    if taxes is None or taxes.included or taxes.by_service:
         of_shipping = order.shipping_tax if shipping else 0
         return sum(line_tax(line, kept_units(line)) for line in quoted) + of_shipping
     rows = [

@@ -40,10 +40,20 @@ def _defects(order: Order, products: Mapping[str, Product]) -> Iterator[Defect]:
             yield _defect(f"{path}.card_id", "two lines sell the same card")
         if sells and line.tax:
             yield _defect(f"{path}.tax", "a gift card is not taxed")
+    if _pays_cards_with_cards(order):
+        yield _defect("$.payments", "cards are not bought with cards")
+
+
+def _pays_cards_with_cards(order: Order) -> bool:
     of_cards = sum(line.net for line in order.lines if line.card_id is not None)
     by_cards = sum(one.captured for one in order.payments if one.card_id is not None)
-    if of_cards and by_cards > owed(order) - of_cards:
-        yield _defect("$.payments", "cards are not bought with cards")
+    return of_cards > 0 and by_cards > owed(order) - of_cards
+
+
+def must_pay_goods(order: Order) -> None:
+    """Raises Conflict for an order whose cards are paid with cards."""
+    if _pays_cards_with_cards(order):
+        raise Conflict("cards are not bought with cards: another tender has to pay the rest")
 
 
 def _defect(path: str, message: str) -> Defect:

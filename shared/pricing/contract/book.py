@@ -408,6 +408,9 @@ class TaxesDocument(Input):
     rates: Annotated[dict[Id, Rate], Field(min_length=1, max_length=50)]
     """Rates in parts per million (190000 is 19 %) by the class that the attribute `tax_class` of a
     product names. `standard` is for all other products, `shipping` for shipping."""
+    by_service: Annotated[bool, Strict()] = False
+    """Whether the tax service of the stack computes the taxes of quotes; offline tills use the
+    rates."""
 
     @field_validator("rates")
     @classmethod

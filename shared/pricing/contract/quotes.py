@@ -71,6 +71,10 @@ class ShipToInput(Input):
     """Where the goods go."""
 
     country: Country
+    region: Annotated[str, Field(min_length=1, max_length=10)] | None = None
+    """State or province, for a tax service."""
+    postal_code: Annotated[str, Field(min_length=1, max_length=12)] | None = None
+    """Postal code, for a tax service."""
 
 
 class PriceQuoteInput(Input):
@@ -266,6 +270,8 @@ class GivenAnswer(Answer):
     """The location."""
     country: Country | None = None
     """The country of the taxes."""
+    postal_code: str | None = None
+    """The postal code of the taxes, where a tax service was asked."""
     method: str | None = None
     """How the goods reach the shopper."""
     tier: str | None = None

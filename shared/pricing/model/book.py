@@ -393,10 +393,12 @@ def _effect(document: Mapping[str, Any]) -> Effect:
 
 @dataclass(frozen=True, slots=True)
 class Taxes:
-    """Rates in parts per million by class of products; ``included``: prices contain the tax."""
+    """Rates in parts per million by class of products; ``included``: prices contain the tax.
+    ``by_service``: a tax service computes them (shared/pricing/tax_service.py)."""
 
     included: bool
     rates: Mapping[str, int]
+    by_service: bool = False
 
     def rate(self, tax_class: str) -> int:
         return self.rates.get(tax_class, self.rates[STANDARD])
@@ -459,7 +461,7 @@ class Book:
             document["currency"],
             map(Promotion.from_json, document.get("promotions") or ()),
             {
-                country: Taxes(taxes["included"], taxes["rates"])
+                country: Taxes(taxes["included"], taxes["rates"], taxes.get("by_service", False))
                 for country, taxes in (document.get("taxes") or {}).items()
             },
         )

@@ -51,11 +51,14 @@ UNKNOWN = Person()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the sale happens: ``country`` (ISO 3166-1 alpha-2) is the country of its taxes."""
+    """Where the sale happens: ``country`` (ISO 3166-1 alpha-2) is the country of its taxes; a tax
+    service asks for the region and the postal code as well."""
 
     channel: str
     location_id: str | None = None
     country: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,6 +361,8 @@ def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Pl
     taxes = book.taxes.get(place.country or "")
     if taxes is None:
         return quote
+    if taxes.by_service:
+        return replace(quote, tax_included=taxes.included)
     rows = [
         (line.attributes.get(TAX_CLASS, STANDARD), quoted.net)
         for line, quoted in zip(lines, quote.lines, strict=True)
@@ -378,6 +380,22 @@ def _with_taxes(quote: Quote, book: Book, lines: Sequence[PricedLine], place: Pl
         if quote.shipping.price
         else quote.shipping,
         tax_included=taxes.included,
+    )
+
+
+def with_taxes(
+    quote: Quote, of_lines: Mapping[str, LineTax], of_shipping: LineTax, place: Place
+) -> Quote:
+    """The quote with the taxes of a tax service; lines without one, which are gift cards, have
+    none."""
+    none = LineTax(0, 0)
+    return replace(
+        quote,
+        lines=tuple(replace(line, tax=of_lines.get(line.line_id, none)) for line in quote.lines),
+        shipping=replace(quote.shipping, tax=of_shipping)
+        if quote.shipping.price
+        else quote.shipping,
+        given=replace(quote.given, postal_code=place.postal_code),
     )
 
 

@@ -117,11 +117,13 @@ def _present(document: Mapping[str, Any]) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Given:
     """What the caller said beside the cart, so that an order can be held against its quote. The
-    channel is here only when a price row or promotion depends on it."""
+    channel is here only when a price row or promotion depends on it, the postal code only when a
+    tax service was asked."""
 
     channel: str | None = None
     location_id: str | None = None
     country: str | None = None
+    postal_code: str | None = None
     method: str | None = None
     tier: str | None = None
     groups: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ class Given:
                 "channel": self.channel,
                 "location_id": self.location_id,
                 "country": self.country,
+                "postal_code": self.postal_code,
                 "method": self.method,
                 "tier": self.tier,
                 "groups": list(self.groups) or None,

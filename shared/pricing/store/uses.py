@@ -129,21 +129,34 @@ def _of_home(home: str) -> str:
     return f"USES#{hashlib.sha256(home.encode()).hexdigest()[:32]}"
 
 
-def remaining(limited: Sequence[tuple[str, Limits, str]]) -> dict[str, int | None]:
-    """What may still be used of the promotions, of (id, limits, local day) each: 0 where a limit
-    has been reached, else what remains of the budget, None without one. Eventually consistent: the
-    order's transaction decides."""
+def remaining(
+    limited: Sequence[tuple[str, Limits, str]], homes: Iterable[str] = ()
+) -> dict[str, int | None]:
+    """What may still be used of the promotions, of (id, limits, local day) each, by a person with
+    these home profiles: 0 where a limit has been reached, else what remains of the budget, None
+    without one. Eventually consistent: the order's transaction decides."""
     keys = {}
     for promotion_id, limits, day in limited:
-        for counter in counters(Use(promotion_id, 0, limits, day), None):
+        use = Use(promotion_id, 0, limits, day)
+        for counter in [*counters(use, None), *_of_persons(use, homes)]:
             keys[tables.Key(table_name("pricing"), counter.pk, counter.sk)] = counter
     rows = tables.get_many(keys)
     left: dict[str, int | None] = {}
+    by_person: dict[str, int] = {}
     for key, counter in keys.items():
         row = rows.get(key) or {"uses": 0, "spent": 0}
-        promotion_id = counter.use.promotion_id
-        if counter.uses is not None and row["uses"] >= counter.uses:
+        promotion_id, used = counter.use.promotion_id, row["uses"]
+        if counter.name == "per_person":
+            used = by_person[promotion_id] = by_person.get(promotion_id, 0) + used
+        if counter.uses is not None and used >= counter.uses:
             left[promotion_id] = 0
         elif counter.budget is not None and left.get(promotion_id) != 0:
             left[promotion_id] = max(0, counter.budget - row["spent"])
     return left
+
+
+def _of_persons(use: Use, homes: Iterable[str]) -> list[Counter]:
+    """The counters of the home profiles of a person."""
+    return [
+        counter for home in homes for counter in counters(use, home) if counter.name == "per_person"
+    ]

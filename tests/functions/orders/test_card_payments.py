@@ -157,3 +157,42 @@ def test_a_replay_behind_a_lagging_read_gets_the_first_answer(
     environment.setattr(store, "read_placement", lagging)
     assert placed(body, key="once") == first
     assert balance(card.card_id) == 0
+
+
+def test_a_card_pays_what_a_pending_order_waits_for() -> None:
+    """A shopper who finds a card in the pocket: what it has, then the bank card."""
+    card, code = issued(700, pin="271828")
+    order = placed(order_of({"status": "pending"}))
+    total, path = order["totals"]["total"]["amount"], f"/v1/orders/{order['order_id']}/payments"
+    report = {"kind": "captured", "card": {"code": code, "subject": "s", "pin": "271828"}}
+    empty = {"payment_id": None, "reference": None, "amount": None, "tender": None}
+    body = {**empty, "expires_at": None, **report}
+    status, paid = call("record_payment", body, path, key="p1")
+    assert status == 200, paid
+    assert paid["payment"]["status"] == "pending"
+    assert paid["payments"][1]["captured"]["amount"] == 700
+    assert balance(card.card_id) == 0
+    assert call("record_payment", body, path, key="p1")[1] == paid, "a replay takes nothing"
+    status, refused = call("record_payment", body, path, key="p2")
+    assert (status, refused["code"]) == (409, "card_short")
+    rest = {
+        "kind": "captured",
+        "payment_id": "1",
+        "amount": {"amount": total - 700, "currency": "USD"},
+    }
+    assert call("record_payment", {**empty, **rest}, path, key="p3")[0] == 200
+    status, refused = call("record_payment", body, path, key="p4")
+    assert (status, refused["code"]) == (409, "invalid_transition")
+
+
+def test_a_wrong_pin_pays_nothing_later_either() -> None:
+    card, code = issued(700, pin="271828")
+    order = placed(order_of({"status": "pending"}))
+    path = f"/v1/orders/{order['order_id']}/payments"
+    empty = {"payment_id": None, "reference": None, "amount": None, "tender": None}
+    wrong = {"kind": "captured", "card": {"code": code, "subject": "s", "pin": "000000"}}
+    status, refused = call("record_payment", {**empty, **wrong}, path, key="p1")
+    assert (status, refused["code"]) == (409, "card_not_usable")
+    assert balance(card.card_id) == 700
+    mixed = {**empty, **wrong, "kind": "refunded"}
+    assert call("record_payment", mixed, path, key="p2")[0] == 422

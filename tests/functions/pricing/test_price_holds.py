@@ -234,6 +234,16 @@ def test_cards_take_their_scope_and_a_limit_its_person() -> None:
     assert uses() == {}
 
 
+def test_a_person_is_promised_no_promotion_that_the_person_has_used() -> None:
+    order = placed(ordered(quote(points=None)["quote_token"], **FOR_BOB))
+    assert order["lines"][0]["discounts"]
+    publish({**BOOK, "promotions": [{**TEN, "limits": {"per_person": 1}, "code": "none"}]})
+    again = quoted()
+    assert again["discounts"] == []
+    assert [row["reason"] for row in again["not_taken"]] == ["exhausted"]
+    assert quoted(customer={})["discounts"], "others have not used it"
+
+
 def test_the_uses_move_to_the_home_profile_of_the_order() -> None:
     """After a merge the order may belong to another profile of the person than the hold."""
     priced = quote(points=None)

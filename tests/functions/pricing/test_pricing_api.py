@@ -50,7 +50,8 @@ def test_a_book_goes_from_draft_to_force_and_back() -> None:
     assert call("publish_promotions")[0] == 404
     status, draft = call("put_promotions_draft")
     assert (status, draft["revision"], draft["changed_by"]) == (200, 1, "planner-client")
-    assert {**draft["book"], "promotions": BOOK["promotions"]} == BOOK
+    us = {**BOOK["taxes"]["US"], "by_service": False}
+    assert {**draft["book"], "promotions": BOOK["promotions"]} == {**BOOK, "taxes": {"US": us}}
     assert call("get_promotions_draft") == (200, draft)
     assert call("put_promotions_draft", body=draft["book"])[1]["book"] == draft["book"]
     status, made = call("publish_promotions")
@@ -130,6 +131,7 @@ for _ in range(4):
             effect(kind="percent_off", basis_points=1, products={"excluded": {}}),
         ),
         ("$.promotions", {"promotions": promotion()["promotions"] * 2}),
+        ("$.promotions", promotion(promotion_id="points")),
         ("$.taxes.US.rates", {"taxes": {"US": {"included": True, "rates": {"food": 1}}}}),
     ],
 )
@@ -315,3 +317,16 @@ def test_prices_are_listed_with_an_etag() -> None:
     milk(PriceRow(299, min_quantity=6))
     _, listed = call("list_prices")
     assert listed["prices"][0]["steps"] == [{"min_quantity": 6, "amount": 299}]
+
+
+def test_what_differs_between_channels_is_listed() -> None:
+    """Law 1: everything else has one price."""
+    milk(PriceRow(900, channels=("web",)))
+    milk(sku="milk-2")
+    everywhere = promotion(promotion_id="everywhere", channels=None, when=None)["promotions"]
+    only = promotion(promotion_id="web-only", channels=["web"], when=None)["promotions"]
+    publish({"promotions": [*everywhere, *only]})
+    status, answer = call("list_differences")
+    assert status == 200
+    assert [row["promotion_id"] for row in answer["promotions"]] == ["web-only"]
+    assert answer["products"] == [{"sku": "milk-1", "channels": ["web"]}]

@@ -156,3 +156,17 @@ def test_a_cancel_before_the_capture_gives_back_as_a_return_after_it(
         early = captured(advance(early, "o1.1", action, NOW, "S1").order)
     check(early)
     assert [one.kept for one in early.payments] == [one.kept for one in late.payments]
+
+
+def test_a_card_that_pays_by_now_gets_its_share_and_no_credit() -> None:
+    start = opened("store_credit", SAME, "receipt")
+    first, *others = start.payments
+    paying = replace(start, payments=(replace(first, card_id=SAME.card_id), *others))
+    received = returns.receive(paying, "o1.R1", "S2", NOW, "S2").order
+    check(received)
+    assert received.credits == ()
+    assert [(one.refund_due, one.refunded) for one in received.payments] == [
+        (333, 333),
+        (667, 0),
+        (1000, 0),
+    ]

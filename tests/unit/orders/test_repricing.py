@@ -21,7 +21,7 @@ from shared.orders.model.return_terms import ReturnRequest, ReturnTerms
 from shared.orders.model.returns import authorize, receive
 from shared.orders.model.revising import LineRevision, Revision, revise
 from shared.orders.model.value import owed
-from shared.pricing.model.book import Book, Promotion
+from shared.pricing.model.book import Book, Promotion, Taxes
 from shared.pricing.model.cart import Cart, Person
 from shared.pricing.model.money import WHOLE
 from shared.pricing.model.points import PointsOffer
@@ -311,3 +311,16 @@ def test_points_and_spend_are_of_what_was_paid_in_the_end() -> None:
     assert (kept.points(terms), kept.spend) == (49 + 10, 6000)
     nothing = earning_order(back(back(start, "2", 1), "1", 1))
     assert (nothing.points(terms), nothing.spend) == (0, 0)
+
+
+def test_the_tax_of_a_tax_service_stays_what_it_was() -> None:
+    world = World(products({"A": 6000, "B": 5000}), cart(("A", 1), ("B", 1)), book(SAVE_20))
+    service = Taxes(False, {"standard": 0}, by_service=True)
+    prices = replace(world.book, taxes={"US": service})
+    start = bought(world, "US")
+    assert start.prices is not None
+    taxed = tuple(replace(one, tax=100) for one in start.lines)
+    start = replace(start, lines=taxed, prices=replace(start.prices, book=prices), payments=())
+    start = replace(start, payments=tendered(owed(start), random.Random(4)))
+    step = back(captured(shipped(start)), "2", 1)
+    assert owed(step) == 6000 + 100
