@@ -13,6 +13,7 @@ from shared.orders import model
 from shared.orders.model import Order, Return, Returned, ReturnLine, returns
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
+from shared.orders.model.return_terms import ReturnRequest
 from tests.support import shop
 from tests.support.laws.benefits import Benefits
 from tests.support.laws.laws import STORES
@@ -79,7 +80,7 @@ class Returns(Benefits):
     @precondition(lambda self: self.placed)
     @rule(which=any_of, units=st.integers(1, 2), keep=st.booleans())
     def authorize_a_return(self, which: int, units: int, *, keep: bool) -> None:
-        asked = returns.ReturnRequest((ReturnLine("1", units, "no"),), goodwill=True, keep=keep)
+        asked = ReturnRequest((ReturnLine("1", units, "no"),), goodwill=True, keep=keep)
         handed_over = self.among(which, lambda order: order.lines[0].fulfilled > 0)
         self.changed(handed_over, lambda order: returns.authorize(order, asked, self.now, "web"))
 
