@@ -219,6 +219,8 @@ class QuoteDiscountAnswer(Answer):
     """Minor units off shipping."""
     funding: FundingAnswer | None = None
     """Who pays for it; absent when you do."""
+    on_return: Literal["reprice"] | None = None
+    """Present when the order is priced again once units are cancelled or come back."""
 
 
 class NotTakenAnswer(Answer):

@@ -126,6 +126,8 @@ class Promotion:
     """Whether only a shopper who types a code of it gets the promotion."""
     limits: Limits = NO_LIMITS
     funding: Funding | None = None
+    reprices: bool = False
+    """Whether the order is priced again when units come back; else what stays keeps its share."""
 
     def stacks(self, other: "Promotion") -> bool:
         """Whether both may touch the same unit: each names the group of the other."""
@@ -190,6 +192,7 @@ class Promotion:
             code_required=document.get("code") == "required",
             limits=Limits.from_json(document.get("limits") or {}),
             funding=Funding(funding["vendor"], funding["basis_points"]) if funding else None,
+            reprices=document.get("on_return") == "reprice",
         )
 
 

@@ -75,9 +75,32 @@ def price(
     """The quote. ``products`` has every SKU of the cart, all in one currency; ``sellable`` the
     units that may be sold of the SKUs of ``asks_sellable``; ``exhausted`` names promotions that
     have reached a limit. A book in another currency than the cart's has no promotion for it."""
-    all_lines = priced_lines(cart, person, place, at, products)
-    lines = goods_of(all_lines)
+    lines = priced_lines(cart, person, place, at, products)
     currency = products[cart.lines[0].sku].currency
+    by_channel = _rows_by_channel(cart, products)
+    rows = (row for sku in cart.units() for row in products[sku].prices)
+    named = {name for row in rows for name in row.location_groups}
+    asked = replace(place, location_groups=place.location_groups & named)
+    return price_lines(
+        lines, cart, person, asked, at, book, currency, sellable, exhausted, by_channel
+    )
+
+
+def price_lines(
+    lines: Sequence[PricedLine],
+    cart: Cart,
+    person: Person,
+    place: Place,
+    at: datetime,
+    book: Book,
+    currency: str,
+    sellable: Mapping[str, int] | None = None,
+    exhausted: Collection[str] = (),
+    rows_by_channel: Sequence[str] = (),
+) -> Priced:
+    """The quote of a cart whose base prices are known: ``lines`` are those of the cart."""
+    all_lines = tuple(lines)
+    lines = goods_of(all_lines)
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
     candidates = _candidates(book, cart, lines, at, currency)
     matched = _matched(candidates, situation, exhausted)
@@ -85,7 +108,7 @@ def price(
     combination = search(Pieces.of(matched.pieces), situation)
     shipping = _shipping(cart.shipping, matched, book.mode)
     taken = _taken(matched.pieces, combination, shipping)
-    by_channel = (*_rows_by_channel(cart, products), *matched.by_channel)
+    by_channel = (*rows_by_channel, *matched.by_channel)
     net_lines = _with_multipliers(_net_lines(lines, matched.pieces, combination), lines, matched)
     points = _spent_points(cart.points, net_lines)
     quote = Quote(
@@ -94,7 +117,7 @@ def price(
         currency=currency,
         lines=_with_cards(all_lines, _with_points(net_lines, points) if points else net_lines),
         shipping=shipping,
-        given=_given(cart, person, place, by_channel, points, products),
+        given=_given(cart, person, place, by_channel, points),
         complete=combination.complete,
         titles=(
             *((one.promotion_id, one.title) for one in candidates if one.promotion_id in taken),
@@ -107,7 +130,10 @@ def price(
         ),
         by_channel=by_channel,
     )
-    quote = replace(quote, uses=_uses(quote, cart, candidates))
+    reprices = tuple(
+        one.promotion_id for one in candidates if one.reprices and one.promotion_id in taken
+    )
+    quote = replace(quote, uses=_uses(quote, cart, candidates), reprices=reprices)
     quote = _with_taxes(quote, book, all_lines, place)
     not_taken = _not_taken(candidates, matched, taken, combination, shipping)
     return Priced(quote, not_taken, tuple(matched.gifts))
@@ -431,14 +457,11 @@ def _given(
     place: Place,
     by_channel: Sequence[str],
     points: PointsOffer | None,
-    products: Mapping[str, Product],
 ) -> Given:
-    rows = (row for sku in cart.units() for row in products[sku].prices)
-    named = {name for row in rows for name in row.location_groups}
     return Given(
         channel=place.channel if by_channel else None,
         location_id=place.location_id,
-        location_groups=tuple(sorted(place.location_groups & named)),
+        location_groups=tuple(sorted(place.location_groups)),
         country=place.country,
         method=cart.method,
         tier=person.tier,

@@ -192,6 +192,8 @@ class Quote:
     """What an order with this quote uses of codes and limits; in the token alone."""
     funding: tuple[tuple[str, str, int], ...] = ()
     """(promotion id, vendor, basis points) of the discounts that a vendor pays for."""
+    reprices: tuple[str, ...] = ()
+    """The promotions that price the order again when units come back."""
     profile_id: str | None = None
     """The shopper whose facts and points the quote takes: the order has to be for this person. In
     the token alone, and not in its digest, so that an order can forget the person."""
@@ -263,6 +265,7 @@ class Quote:
                         "lines": lines,
                         "shipping": shipping or None,
                         "funding": self._funding(promotion_id, amount),
+                        "on_return": "reprice" if promotion_id in self.reprices else None,
                     }
                 )
             )
@@ -308,6 +311,8 @@ class Quote:
             content["uses"] = [use.to_json() for use in self.uses]
         if self.funding:
             content["funding"] = self.funding
+        if self.reprices:
+            content["reprices"] = self.reprices
         return content
 
     @property
@@ -330,6 +335,7 @@ class Quote:
             by_channel=tuple(document["by_channel"]),
             engine=document["engine"],
             uses=tuple(map(Use.from_json, document.get("uses", ()))),
+            reprices=tuple(document.get("reprices", ())),
             profile_id=document.get("profile_id"),
             funding=_funding_in(document),
         )
