@@ -75,7 +75,7 @@ def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
     summary="Authorize a return before the goods arrive",
     description="Checks the units, the window and the reason by the order policy, which also says "
     "when the refund is due, what fee is kept of it, and when the shopper keeps the goods. The "
-    "return is the last one in `returns` of the answer.",
+    "buyer's tier may have a longer window. The return is the last one in `returns` of the answer.",
 )
 def open_return(order_id: OrderPath, body: ReturnAuthorizationInput) -> OrderAnswer:
     terms = active_policy().returns
@@ -86,7 +86,7 @@ def open_return(order_id: OrderPath, body: ReturnAuthorizationInput) -> OrderAns
         if body.exchange_order_id is not None:
             buyers.check_exchange(order, store.find(body.exchange_order_id))
         asked = body.request(store_credit.refund_at_once(router, body, order, now))
-        return returns.authorize(order, asked, now, actor, terms)
+        return returns.authorize(order, asked, now, actor, buyers.return_terms(order, terms, now))
 
     return store_credit.with_code(
         router, change_order(order_id, decide, caller_of(router), request_of(router))

@@ -30,8 +30,9 @@ def follow_order(home: str, order: EarningOrder, now: datetime) -> bool:
         if earning is None:
             if plan.version == NO_PROGRAMME.version or not earnings.earns(order, plan):
                 return False
-            multiplier = plan.multiplier(_own_tier(plan, standing, now))
-            earning = Earning(home, order.order_id, Terms(plan.earn_rate, multiplier))
+            tier = _own_tier(plan, standing, now)
+            terms = Terms(plan.earn_rate, plan.multiplier(tier), plan.return_window_of(tier))
+            earning = Earning(home, order.order_id, terms)
         if order.version <= earning.order_version:
             return False
         current = Booking(accounts.expired(account, plan.today(now)), earning, standing)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.aws import dynamodb as tables
 from shared.customers.model.person import Profile
 from shared.customers.store import find
-from shared.errors import Busy, Gone
+from shared.errors import Busy, Gone, NotFound
 from shared.loyalty.model import sharing, tiers
 from shared.loyalty.model.account import Account
 from shared.loyalty.model.earning import adjust as adjusted
@@ -69,6 +69,19 @@ def person_tier(profile: Profile, now: datetime) -> str:
     if plan.version == NO_PROGRAMME.version or not plan.tiers:
         return NO_TIER
     return _tier(store.read_standings(homes_of(profile), plan.today(now)), plan, now)
+
+
+def return_window(profile_id: str, now: datetime) -> timedelta | None:
+    """How long the person's tier lets goods be returned; None where the tier says nothing. 2 calls,
+    none while no tier of the programme says something. A person who is gone has no tier."""
+    plan = programme()
+    if all(tier.return_window_days is None for tier in plan.tiers):
+        return None
+    try:
+        days = plan.return_window_of(person_tier(find(profile_id), now))
+    except (NotFound, Gone):
+        return None
+    return None if days is None else timedelta(days=days)
 
 
 def _tier(standings: Mapping[str, Standing], plan: Programme, now: datetime) -> str:

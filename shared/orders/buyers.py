@@ -18,8 +18,11 @@ from shared.customers.store import (
     resolve,
 )
 from shared.errors import Forbidden, Gone, NeedsContact, NotFound, invalid
+from shared.loyalty import wallets
 from shared.orders.contract.placement import KnownCustomer
 from shared.orders.model import Buyer, Order
+from shared.orders.model.erased import is_erased
+from shared.orders.model.return_terms import ReturnTerms
 from shared.orders.searching import contact_keys
 from shared.orders.store import order_id_of_request
 from shared.pricing.model.price_hold import PriceHold
@@ -148,6 +151,15 @@ def uses_of_person(
         by_promotion[promotion_id] += number
     checks = [unchanged_part(home, named, number) for (home, named), number in counted.items()]
     return dict(by_promotion), checks
+
+
+def return_terms(order: Order, terms: ReturnTerms, now: datetime) -> ReturnTerms:
+    """The terms with the window of the buyer's tier, where that is longer: no call unless the
+    loyalty programme has such a tier."""
+    if order.buyer.profile_id is None or is_erased(order):
+        return terms
+    window = wallets.return_window(order.buyer.profile_id, now)
+    return terms if window is None else replace(terms, window=max(terms.window, window))
 
 
 def profile_ids_of(profile_id: str) -> frozenset[str]:

@@ -33,7 +33,12 @@ def of_reference(
     if sought.by == "payment":
         searching.record_person_reads(seen, actor, now)
     orders = store.orders_by_id(row.order_id for row in seen)
-    return tuple(each for order in orders for each in candidates(order, terms)), page.after
+    possible = (
+        each
+        for order in orders
+        for each in candidates(order, buyers.return_terms(order, terms, now))
+    )
+    return tuple(possible), page.after
 
 
 def of_profile(
@@ -54,6 +59,8 @@ def of_profile(
     names = buyers.read_profile_ids(profile_id, actor, now)
     page = store.orders_of_profiles(names, limit, after)
     seen = [order for order in page.orders if sees(order.channel)]
+    if seen:
+        terms = buyers.return_terms(seen[0], terms, now)
     possible = [each for order in seen for each in candidates(order, terms)]
     return fits(possible), page.after
 

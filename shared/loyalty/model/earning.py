@@ -127,7 +127,10 @@ def follow(booking: Booking, order: EarningOrder, programme: Programme, now: dat
     if spend > 0:
         earning = replace(earning, pending_spend=earning.pending_spend + spend)
     if more > 0 or spend > 0:
-        closes_at = order.handed_over_at + timedelta(days=programme.return_window_days)
+        days = earning.terms.return_window_days
+        if days is None:
+            days = programme.return_window_days
+        closes_at = order.handed_over_at + timedelta(days=days)
         earlier = earning.available_at or closes_at
         earning = replace(earning, available_at=max(earlier, closes_at))
     if more < 0:

@@ -7,7 +7,7 @@ Rates are in basis points: ``earn_rate`` of a point per minor unit (100 is one p
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -30,11 +30,16 @@ TierPeriod = Literal["rolling", "calendar", "joining"]
 @dataclass(frozen=True, slots=True)
 class Tier:
     """Reached with a net spend of ``threshold`` minor units within the period. ``multiplier`` of
-    the points earned is in basis points."""
+    the points earned is in basis points. Members may return goods for ``return_window_days``; None
+    is what holds for everybody."""
 
     name: str
     threshold: int
     multiplier: int = WHOLE
+    return_window_days: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,7 @@ class Programme:
         document = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del document["version"]
         document["starts_on"] = self.starts_on.isoformat()
-        document["tiers"] = [
-            {"name": tier.name, "threshold": tier.threshold, "multiplier": tier.multiplier}
-            for tier in self.tiers
-        ]
+        document["tiers"] = [tier.to_json() for tier in self.tiers]
         return document
 
     @staticmethod
@@ -79,7 +81,8 @@ class Programme:
         }
         known["starts_on"] = date.fromisoformat(document["starts_on"])
         known["tiers"] = tuple(
-            Tier(row["name"], row["threshold"], row["multiplier"]) for row in document["tiers"]
+            Tier(row["name"], row["threshold"], row["multiplier"], row.get("return_window_days"))
+            for row in document["tiers"]
         )
         return Programme(version=version, **known)
 
@@ -96,6 +99,11 @@ class Programme:
     def multiplier(self, tier: str) -> int:
         rank = self.rank(tier)
         return self.tiers[rank].multiplier if rank >= 0 else WHOLE
+
+    def return_window_of(self, tier: str) -> int | None:
+        """The days in which members of the tier may return goods; None for those of everybody."""
+        rank = self.rank(tier)
+        return self.tiers[rank].return_window_days if rank >= 0 else None
 
     def qualified(self, spend: int) -> str:
         """The highest tier that a net spend reaches. A threshold of 0 is reached by everybody."""
@@ -141,10 +149,12 @@ def month_end(year: int, month: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an order earns by: frozen when its first units are handed over."""
+    """What an order earns by: frozen when its first units are handed over. ``return_window_days``
+    are those of the tier, None for those of the programme."""
 
     earn_rate: int
     multiplier: int
+    return_window_days: int | None = None
 
     def points(self, eligible: int) -> int:
         """``floor(eligible x rate x multiplier)``; ``eligible`` in minor units."""

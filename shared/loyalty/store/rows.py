@@ -2,6 +2,7 @@
 of newer code are left out when an item is read; a writer replaces the whole item."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -143,7 +144,7 @@ def earning_of(item: Mapping[str, Any]) -> Earning:
 
 def earning_put(earning: Earning) -> Part:
     values = {
-        "terms": {"earn_rate": earning.terms.earn_rate, "multiplier": earning.terms.multiplier},
+        "terms": _terms(earning.terms),
         "order_version": earning.order_version,
         "pending": earning.pending,
         "pending_spend": earning.pending_spend,
@@ -201,3 +202,7 @@ def _put(
     else:
         condition.require("attribute_not_exists(pk)")
     return {"Put": {"TableName": table(), "Item": to_item(item), **condition.arguments()}}
+
+
+def _terms(terms: Terms) -> dict[str, int]:
+    return {name: value for name, value in asdict(terms).items() if value is not None}

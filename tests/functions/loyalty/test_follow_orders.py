@@ -1,6 +1,7 @@
 """What orders earn and lose, from the stream of their table, and the events of points and tiers."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from functions.loyalty import follow_orders, publish_events
 from shared.aws import dynamodb as tables
 from shared.aws.settings import table_name
+from shared.errors import Conflict
 from shared.loyalty import earning
 from shared.loyalty.contract import events
 from shared.loyalty.spending import hold_parts, spend_parts
-from shared.orders import changing, model, placing
+from shared.orders import buyers, changing, model, placing, store
 from shared.orders.buyers import FoundBuyer
-from shared.orders.model import Buyer, Line, Returned
+from shared.orders.model import Buyer, Line, Returned, ReturnLine, returns
+from shared.orders.model.return_terms import RETURN_TERMS, ReturnRequest
 from tests.support import shop
 from tests.support import wallets as support
 from tests.support.buyers import answer
@@ -165,6 +168,30 @@ def test_an_order_keeps_the_rate_of_its_first_hand_over() -> None:
     order.give_back(1)
     follow(*order.records)
     assert figures() == (20, 0, 0)
+
+
+def test_members_of_a_tier_return_goods_for_longer_and_their_points_wait_for_it() -> None:
+    """A tier drives the return window (law 8: no point is available before it closes)."""
+    gold = {"name": "gold", "threshold": 0, "multiplier": 10_000, "return_window_days": 100}
+    support.publish(tiers=[gold])
+    order = Followed("o-1")
+    order.hand_over()
+    follow(*order.records)
+    after = NOW + timedelta(days=99)
+    assert not earning.mature("bob", "o-1", after)
+    found = store.find("o-1")
+    assert found is not None
+    terms = buyers.return_terms(found, RETURN_TERMS, after)
+    assert terms.window == timedelta(days=100)
+    asked = ReturnRequest((ReturnLine("1", 1, "too small"),))
+    opened = returns.authorize(found, asked, after, "x", terms)
+    assert opened.order.returns[0].state == "authorized"
+    with pytest.raises(Conflict, match="could be returned until"):
+        returns.authorize(found, asked, after, "x", RETURN_TERMS)
+    assert earning.mature("bob", "o-1", NOW + timedelta(days=101))
+    assert figures() == (0, 30, 0)
+    support.publish()
+    assert buyers.return_terms(found, RETURN_TERMS, after) is RETURN_TERMS
 
 
 def test_what_is_earned_at_the_till_is_spent_on_the_web() -> None:
