@@ -57,4 +57,5 @@ def _read(record: StreamRecord) -> tuple[str, Order] | None:
 
 
 def _figures(order: Order) -> object:
-    return earning_order(order).lines
+    found = earning_order(order)
+    return found.lines, found.repriced

@@ -33,4 +33,16 @@ def earning_order(order: Order) -> EarningOrder:
             for line in order.lines
             if line.quantity and line.currency == currency and line.card_id is None
         ),
+        repriced=_repriced(order),
     )
+
+
+def _repriced(order: Order) -> int:
+    """What the order costs beyond its frozen nets, once all of it was handed over, and without the
+    share of taxes."""
+    if not order.repriced or order.is_unfinished:
+        return 0
+    goods = [line for line in order.lines if line.card_id is None]
+    nets, taxed = sum(map(net, goods)), sum(line.net + line.tax for line in goods)
+    amount = abs(order.repriced) * nets // taxed if taxed else 0
+    return amount if order.repriced > 0 else -amount

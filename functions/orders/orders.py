@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast, get_args
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from functions.orders import store_credit
 from functions.orders.requests import (
     LOCATION_PAGE,
     SHOPPER_PAGE,
@@ -26,7 +27,6 @@ from functions.orders.requests import (
     with_payments,
 )
 from shared.errors import NotFound, VersionMismatch, invalid
-from shared.locations.store import find as find_location
 from shared.orders import buyers, changing, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
@@ -36,7 +36,6 @@ from shared.orders.contract.orders import (
     NoteInput,
     OrderAnswer,
     OrdersAnswer,
-    ReturnInput,
     order_answer,
 )
 from shared.orders.contract.pauses import PauseInput, ReleaseInput
@@ -62,8 +61,6 @@ from shared.orders.model import (
 )
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
-from shared.orders.restocking import restocking_of
-from shared.orders.store.policy import active_policy
 from shared.orders.store.search import RowEnd
 from shared.pricing.tokens import read_token
 from shared.web.api import (
@@ -284,10 +281,11 @@ def get_history(order_id: OrderPath) -> HistoryAnswer:
     "once. Without `lines` it cancels everything that has not been handed over.",
 )
 def cancel_order(order_id: OrderPath, body: CancelInput) -> OrderAnswer:
-    return _change(
-        order_id,
-        lambda order, now, actor: model.cancel(order, units(body.lines), body.reason, now, actor),
-    )
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        refund = store_credit.refund_at_once(router, body, order, now)
+        return model.cancel(order, units(body.lines), body.reason, now, actor, refund)
+
+    return store_credit.with_code(router, _change(order_id, decide))
 
 
 @router.post(
@@ -436,34 +434,6 @@ def record_payment(order_id: OrderPath, body: PaymentReport) -> OrderAnswer:
         currency = order.lines[0].currency
         card = found_card(body.card, currency, caller, now, "$.card.code")
         return paying.pay_with_card(order, card, body.minor_units(order), now, actor)
-
-    return _change(order_id, decide)
-
-
-@router.post(
-    "/v1/orders/<order_id>/returns",
-    operation_id="returnOrder",
-    security=WRITE,
-    summary="Return units of an order at any location",
-    description="Sellable units go where `returns.restock` of the order policy says: on sale at "
-    "that location at once (the default), into a transfer to another location, or held back as "
-    "`unsold` units of a return. Damaged units are stored as damaged. An exchange is a new order: "
-    "name it in `exchange_order_id`.",
-)
-def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
-    if find_location(body.location_id) is None:
-        raise invalid("$.location_id", "this location does not exist")
-    returned = [line.returned() for line in body.lines]
-    exchange = body.exchange_order_id
-    terms = active_policy().returns
-
-    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
-        if exchange is not None:
-            buyers.check_exchange(order, store.find(exchange))
-        restocking = restocking_of(order, terms)
-        return model.take_back(
-            order, body.location_id, returned, now, actor, exchange, terms, restocking
-        )
 
     return _change(order_id, decide)
 

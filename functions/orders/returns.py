@@ -1,15 +1,17 @@
-"""The routes of returns that are authorized before the goods arrive."""
+"""The routes of returns: of goods that nobody has announced, and authorized before they arrive."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
+from functions.orders import store_credit
 from functions.orders.requests import Decide, OrderPath, change_order, readable_order
 from shared.errors import invalid
 from shared.locations.store import find as find_location
 from shared.orders import buyers, store
-from shared.orders.contract.orders import OrderAnswer
+from shared.orders.contract.orders import OrderAnswer, ReturnInput
 from shared.orders.contract.returns import (
     InspectReturnInput,
     ReceiveReturnInput,
@@ -18,7 +20,7 @@ from shared.orders.contract.returns import (
     ReturnAuthorizationInput,
     return_answer,
 )
-from shared.orders.model import Order, OrderChange, refurbishing, returns
+from shared.orders.model import Order, OrderChange, refurbishing, returns, take_back
 from shared.orders.restocking import restocking_of
 from shared.orders.store.policy import active_policy
 from shared.web.api import caller_of, request_of, routes
@@ -35,6 +37,38 @@ router = routes()
 
 
 @router.post(
+    "/v1/orders/<order_id>/returns",
+    operation_id="returnOrder",
+    security=WRITE,
+    summary="Return units of an order at any location",
+    description="Sellable units go where `returns.restock` of the order policy says: on sale at "
+    "that location at once (the default), into a transfer to another location, or held back as "
+    "`unsold` units of a return. Damaged units are stored as damaged. An exchange is a new order: "
+    "name it in `exchange_order_id`. With `refund_to` the shopper says how money goes back; the "
+    "code of a new card of store credit is shown by this answer alone.",
+)
+def return_order(order_id: OrderPath, body: ReturnInput) -> OrderAnswer:
+    if find_location(body.location_id) is None:
+        raise invalid("$.location_id", "this location does not exist")
+    returned = [line.returned() for line in body.lines]
+    exchange = body.exchange_order_id
+    terms = active_policy().returns
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        if exchange is not None:
+            buyers.check_exchange(order, store.find(exchange))
+        restocking = restocking_of(order, terms)
+        refund = store_credit.refund_at_once(router, body, order, now)
+        return take_back(
+            order, body.location_id, returned, now, actor, exchange, terms, restocking, refund
+        )
+
+    return store_credit.with_code(
+        router, change_order(order_id, decide, caller_of(router), request_of(router))
+    )
+
+
+@router.post(
     "/v1/orders/<order_id>/returns/authorize",
     operation_id="openReturn",
     security=WRITE,
@@ -44,16 +78,19 @@ router = routes()
     "return is the last one in `returns` of the answer.",
 )
 def open_return(order_id: OrderPath, body: ReturnAuthorizationInput) -> OrderAnswer:
-    asked, terms = body.request(), active_policy().returns
-    if asked.location_id is not None and find_location(asked.location_id) is None:
+    terms = active_policy().returns
+    if body.location_id is not None and find_location(body.location_id) is None:
         raise invalid("$.location_id", "this location does not exist")
 
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
-        if asked.exchange_order_id is not None:
-            buyers.check_exchange(order, store.find(asked.exchange_order_id))
+        if body.exchange_order_id is not None:
+            buyers.check_exchange(order, store.find(body.exchange_order_id))
+        asked = body.request(store_credit.refund_at_once(router, body, order, now))
         return returns.authorize(order, asked, now, actor, terms)
 
-    return change_order(order_id, decide, caller_of(router), request_of(router))
+    return store_credit.with_code(
+        router, change_order(order_id, decide, caller_of(router), request_of(router))
+    )
 
 
 @router.get(
@@ -95,11 +132,12 @@ def receive_return(return_id: ReturnPath, body: ReceiveReturnInput) -> OrderAnsw
     caller.must_work_at(location_id)
     if find_location(location_id) is None:
         raise invalid("$.location_id", "this location does not exist")
-    terms = active_policy().returns
-    return _change(
-        return_id,
-        lambda order, now, actor: returns.receive(order, return_id, location_id, now, actor, terms),
-    )
+    terms, new_credit = active_policy().returns, partial(store_credit.new_credit, router)
+
+    def decide(order: Order, now: datetime, actor: str) -> OrderChange:
+        return returns.receive(order, return_id, location_id, now, actor, terms, new_credit)
+
+    return store_credit.with_code(router, _change(return_id, decide))
 
 
 @router.post(
@@ -114,14 +152,16 @@ def receive_return(return_id: ReturnPath, body: ReceiveReturnInput) -> OrderAnsw
 def inspect_return(return_id: ReturnPath, body: InspectReturnInput) -> OrderAnswer:
     caller = caller_of(router)
     outcomes = [(row.line_id, row.quantity, row.outcome) for row in body.lines]
-    terms = active_policy().returns
+    terms, new_credit = active_policy().returns, partial(store_credit.new_credit, router)
 
     def decide(order: Order, now: datetime, actor: str) -> OrderChange:
         _must_work_at_return(caller, order, return_id)
         restocking = restocking_of(order, terms)
-        return returns.inspect(order, return_id, outcomes, now, actor, terms, restocking)
+        return returns.inspect(
+            order, return_id, outcomes, now, actor, terms, restocking, new_credit
+        )
 
-    return _change(return_id, decide)
+    return store_credit.with_code(router, _change(return_id, decide))
 
 
 @router.post(

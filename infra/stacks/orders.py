@@ -30,6 +30,8 @@ SHORT = {
         "NewImage": {"short": {"BOOL": [True]}},
     }
 }
+BOOK = ("dynamodb:BatchGetItem", "dynamodb:Query")
+"""What an order is priced by again: its book and its codes."""
 TRANSFER = {"dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.is_equal("TRANSFER")}}}}
 
 
@@ -101,7 +103,7 @@ class Orders(Stack):
             data.let(
                 function, schema.STOCK, *READ, *WRITE, *DELETE
             )  # a sale may merge the slots of a position
-            data.let(function, schema.PRICING, "dynamodb:UpdateItem")  # codes and limits
+            data.let(function, schema.PRICING, "dynamodb:UpdateItem", *BOOK)  # codes and limits
             data.let(function, schema.CARDS, "dynamodb:UpdateItem")  # what cards pay and get back
             points = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")
             data.let(function, schema.LOYALTY, *points)  # the points that pay and come back
@@ -111,8 +113,7 @@ class Orders(Stack):
         data.let(self.api, schema.CARDS, *READ, *WRITE)
         cards.let_hash(self.api)
         # The uses of a person's other profiles.
-        data.let(self.api, schema.PRICING, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem")
-        data.let(self.api, schema.PRICING, "dynamodb:GetItem")  # a price hold
+        data.let(self.api, schema.PRICING, "dynamodb:GetItem", "dynamodb:ConditionCheckItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
@@ -221,8 +222,9 @@ class Orders(Stack):
             memory=1024,
         )
         data.let(carriers, schema.ORDERS, *READ, *WRITE, *DELETE)
-        # The refund of a scanned return.
+        # The refund of a scanned return, which may be priced again.
         data.let(carriers, schema.CARDS, "dynamodb:UpdateItem")
+        data.let(carriers, schema.PRICING, *BOOK)
         points = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")
         data.let(carriers, schema.LOYALTY, *points)
         for read in (schema.CATALOG, schema.CONFIG):

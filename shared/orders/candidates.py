@@ -6,7 +6,8 @@ from datetime import datetime
 from shared.catalog import store as catalog
 from shared.orders import buyers, searching, store
 from shared.orders.contract.search import Criteria
-from shared.orders.model.returns import Candidate, ReturnTerms, candidates
+from shared.orders.model.return_terms import ReturnTerms
+from shared.orders.model.returns import Candidate, candidates
 from shared.orders.store.search import RowEnd
 
 Candidates = tuple[Candidate, ...]

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from shared.aws.dynamodb import attempts
 from shared.errors import Busy, NotFound, TooMuchAtOnce
-from shared.orders import pausing, points, searching, sourcing, store
+from shared.orders import pausing, points, repricing, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
+from shared.orders.model.repricing import PricesMissing
 from shared.orders.model.revising import Revised
 from shared.orders.placing import AnswerOf, as_stored, replayed
 from shared.orders.reading import Stock, after_lost_race, read
@@ -17,6 +19,7 @@ from shared.stock import store as stock
 from shared.web.idempotency import Request
 
 Decided = OrderChange | Revised
+D = TypeVar("D")
 REROUTES = 3
 """How often units without a location are routed, before they become an exception."""
 ATTEMPTS = 8
@@ -56,7 +59,7 @@ def change(
         before = lookup.order
         if before is None:
             raise NotFound(f"there is no order {order_id}", order_id=order_id)
-        decided = decide(before)
+        decided = _decided(before, decide)
         if decided is None:
             return None
         routing = races < REROUTES and any(line.unassigned for line in _order(decided).lines)
@@ -96,7 +99,15 @@ def preview(
     before = store.find(order_id)
     if before is None:
         raise NotFound(f"there is no order {order_id}", order_id=order_id)
-    return before, _plan(before, decide(before), {}, now, routing=True).order
+    return before, _plan(before, _decided(before, decide), {}, now, routing=True).order
+
+
+def _decided(before: Order, decide: Callable[[Order], D]) -> D:
+    """The decision. What the order is priced by again is read only when it is."""
+    try:
+        return decide(before)
+    except PricesMissing:
+        return decide(repricing.with_prices(before))
 
 
 def _plan(

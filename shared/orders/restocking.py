@@ -6,7 +6,7 @@ from shared.catalog.model import GROUP
 from shared.locations.store import all_locations
 from shared.orders.model import Order
 from shared.orders.model.restocking import ON_SHELF, Restocking
-from shared.orders.model.returns import ReturnTerms
+from shared.orders.model.return_terms import ReturnTerms
 
 
 def restocking_of(order: Order, terms: ReturnTerms) -> Restocking:

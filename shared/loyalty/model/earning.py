@@ -43,17 +43,21 @@ class EarningOrder:
     placed_at: datetime
     handed_over_at: datetime
     lines: tuple[EarningLine, ...]
+    repriced: int = 0
+    """What the lines cost beyond their nets since units came back; below 0 where less."""
 
     def points(self, terms: Terms) -> int:
         """The points that the order should have earned by now."""
         nets = [line.net for line in self.lines]
         parts = shares(terms.points(sum(nets)), nets)
-        return sum(_kept(part, line) for part, line in zip(parts, self.lines, strict=True))
+        kept = sum(_kept(part, line) for part, line in zip(parts, self.lines, strict=True))
+        more = terms.points(abs(self.repriced))
+        return max(0, kept + more if self.repriced > 0 else kept - more)
 
     @property
     def spend(self) -> int:
-        """The net of the units that were handed over and did not come back, in minor units."""
-        return sum(_kept(line.net, line) for line in self.lines)
+        """What the units that were handed over and did not come back cost, in minor units."""
+        return max(0, sum(_kept(line.net, line) for line in self.lines) + self.repriced)
 
 
 def _kept(amount: int, line: EarningLine) -> int:

@@ -457,6 +457,10 @@ class OfPayment(OfOrder):
     """The payment provider's reference."""
     expires_at: Instant | None = None
     """When the authorization runs out."""
+    card_id: Id | None = None
+    """The store credit that the shopper took instead of the money of `payment.refunded`."""
+    card_suffix: str | None = None
+    """The last characters of its code."""
 
 
 class PaymentDue(OfOrder):

@@ -18,9 +18,11 @@ from shared.orders.contract.contacts import (
 from shared.orders.contract.fulfillments import FulfillmentPart, part_answer
 from shared.orders.contract.pauses import PauseAnswer, pauses_answer
 from shared.orders.contract.payments import (
+    CreditAnswer,
     PaymentAnswer,
     PaymentSummary,
     TotalsAnswer,
+    credit_answer,
     payment_answer,
     summary,
     totals_answer,
@@ -32,7 +34,7 @@ from shared.orders.contract.quoted import (
     discounts_answer,
     points_answer,
 )
-from shared.orders.contract.returns import ReturnAnswer, return_answer
+from shared.orders.contract.returns import RefundChoice, ReturnAnswer, return_answer
 from shared.orders.contract.search import OrderSummary
 from shared.orders.model import (
     Condition,
@@ -171,6 +173,8 @@ class OrderAnswer(Answer):
     """The parts of the order by location."""
     returns: list[ReturnAnswer] | None = None
     """The returns that were authorized."""
+    credits: list[CreditAnswer] | None = None
+    """Store credit that the shopper took instead of money."""
     pauses: list[PauseAnswer] | None = None
     """Why nobody works on the order now, and who may end it."""
     decision_id: str | None = None
@@ -213,6 +217,7 @@ def order_answer(order: Order, *, money: bool = True) -> OrderAnswer:
             for part in order.fulfillments
         ],
         returns=[return_answer(order, each) for each in order.returns] or None,
+        credits=[credit_answer(credit, currency, money=money) for credit in order.credits] or None,
         pauses=pauses_answer(order.pauses) if order.is_paused else None,
         decision_id=decision_id(order.decisions[-1]) if order.decisions else None,
         version=order.version,
@@ -282,7 +287,7 @@ class NoteInput(Input):
     """The note."""
 
 
-class CancelInput(Input):
+class CancelInput(RefundChoice):
     """What to cancel of an order, and why."""
 
     lines: Annotated[list[LineUnits], Field(min_length=1, max_length=MOST_LINES)] | None = None
@@ -307,7 +312,7 @@ class ReturnedLine(Input):
         return Returned(self.line_id, self.quantity, self.condition, self.reason)
 
 
-class ReturnInput(Input):
+class ReturnInput(RefundChoice):
     """Units that a shopper returns."""
 
     location_id: LocationId

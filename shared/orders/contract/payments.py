@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from shared.cards.contract.cards import Code, Pin
+from shared.cards.contract.cards import CardId, Code, Pin
 from shared.cards.model.card import Card
 from shared.errors import CardShort, invalid
 from shared.orders.model import Order, Payment, PaymentStatus, Report, ReportKind, Tender, Totals
-from shared.orders.model.payments import captured
+from shared.orders.model.payments import StoreCredit, captured
 from shared.web.contract import Answer, Currency, Id, Input, Instant, InstantInput, Money, Price
 
 Reference = Annotated[str, StringConstraints(max_length=200)]
@@ -212,6 +212,27 @@ class PaymentAnswer(Answer):
     """When the authorization runs out."""
 
 
+class CreditAnswer(Answer):
+    """Store credit that the shopper took instead of money."""
+
+    card_id: CardId
+    card_suffix: str
+    """The last characters of the code."""
+    amount: Money | None = None
+    """What the order has put on the card; for callers who may read orders."""
+    code: str | None = None
+    """The code of a new card: only in the answer to the request that has issued it. It is not
+    stored."""
+
+
+def credit_answer(credit: StoreCredit, currency: str, *, money: bool) -> CreditAnswer:
+    return CreditAnswer(
+        card_id=credit.card_id,
+        card_suffix=credit.card_suffix,
+        amount=Money(amount=credit.amount, currency=currency) if money else None,
+    )
+
+
 class TotalsAnswer(Answer):
     """What the shopper owes: without cancelled and returned units."""
 
@@ -227,6 +248,9 @@ class TotalsAnswer(Answer):
     """Tax that is added to prices and shipping; 0 where they include it."""
     fees: Money | None = None
     """Fees of returns, kept of their refunds."""
+    repriced: Money | None = None
+    """What is owed for the remaining units beyond `lines`, because others were cancelled or came
+    back, and a promotion of the order says `reprice`; negative where they cost less."""
     total: Money
     """All together."""
     placed: Money
@@ -278,6 +302,7 @@ def totals_answer(remaining: Totals, placed: Totals, paid: int, currency: str) -
         shipping=money(remaining.shipping),
         tax=money(remaining.tax),
         fees=money(remaining.fees) if remaining.fees else None,
+        repriced=money(remaining.repriced) if remaining.repriced else None,
         total=money(remaining.total),
         placed=money(placed.total),
         paid=money(paid),

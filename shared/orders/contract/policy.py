@@ -10,7 +10,7 @@ from shared.locations.model import Kind, ServiceLevel
 from shared.orders.contract.common import Words
 from shared.orders.model.policy import MINUTES, OrderPolicy, TimeRule
 from shared.orders.model.restocking import Restock, RestockRule
-from shared.orders.model.returns import RefundOn, ReturnTerms
+from shared.orders.model.return_terms import RefundOn, ReturnTerms
 from shared.web.contract import Answer, Id, LocationId
 
 MOST_RULES = 100

@@ -80,6 +80,9 @@ def order_quote(quote: Quote) -> dict[str, Any]:
         shipping_price=shipping.price,
         shipping_discounts=_discounts(shipping.discounts),
         uses=quote.uses,
+        unit_prices={line.line_id: line.unit_price for line in quote.lines}
+        if quote.reprices
+        else {},
     )
     points = quote.given.points
     return {

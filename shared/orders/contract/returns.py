@@ -1,18 +1,16 @@
 """Requests and answers of returns that are authorized before the goods arrive."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from shared.cards.contract.cards import CardId
 from shared.orders.contract.common import MOST_LINES, Words
 from shared.orders.model import Order, Return, ReturnLine, ReturnState
+from shared.orders.model.payments import IN_PROPORTION, Refund, RefundTo
 from shared.orders.model.refurbishing import Refurbished
-from shared.orders.model.returns import (
-    Outcome,
-    RefundOn,
-    ReturnRequest,
-    allowed_steps,
-)
+from shared.orders.model.return_terms import RefundOn, ReturnRequest
+from shared.orders.model.returns import Outcome, allowed_steps
 from shared.web.contract import Answer, Id, Input, Instant, LocationId, Money, Units
 
 Link = Annotated[str, StringConstraints(pattern=r"^https://", max_length=500)]
@@ -29,7 +27,25 @@ class ReturnLineInput(Input):
     """Why the shopper returns the units."""
 
 
-class ReturnAuthorizationInput(Input):
+class RefundChoice(Input):
+    """How the shopper gets money back."""
+
+    refund_to: RefundTo = "proportional"
+    """Which tenders get money back first: each its share, or the `first` or `last` as much as it
+    has paid. `store_credit`: each its share, and store credit instead of tenders outside NoRain,
+    when the shopper agrees. What is captured only later goes back to its tender."""
+    store_credit_card_id: CardId | None = None
+    """The shopper's card that gets the store credit. Without it a new card is issued when the
+    refund is due, and its code is shown by the answer to that request alone."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.store_credit_card_id is not None and self.refund_to != "store_credit":
+            raise ValueError("store_credit_card_id is for refund_to store_credit")
+        return self
+
+
+class ReturnAuthorizationInput(RefundChoice):
     """What a shopper wants to return."""
 
     lines: Annotated[list[ReturnLineInput], Field(min_length=1, max_length=MOST_LINES)]
@@ -46,8 +62,9 @@ class ReturnAuthorizationInput(Input):
     keep: bool | None = None
     """Whether the shopper keeps the goods and is refunded at once; default: by the order policy."""
 
-    def request(self) -> ReturnRequest:
+    def request(self, refund: Refund = IN_PROPORTION) -> ReturnRequest:
         return ReturnRequest(
+            refund=refund,
             lines=tuple(ReturnLine(row.line_id, row.quantity, row.reason) for row in self.lines),
             location_id=self.location_id,
             photos=tuple(self.photos),
@@ -146,7 +163,9 @@ class ReturnAnswer(Answer):
     location_id: LocationId | None = None
     """Where the goods are expected, or were received."""
     refund_on: RefundOn
-    """When the refund is due."""
+    """When the refund is due; `receipt` for store credit on a new card, never a carrier's scan."""
+    refund_to: RefundTo | None = None
+    """What the shopper has agreed to; absent for `proportional`."""
     credited: bool
     """Whether the refund is due already."""
     fee: Money
@@ -178,6 +197,7 @@ def return_answer(order: Order, each: Return) -> ReturnAnswer:
         ],
         location_id=each.location_id,
         refund_on=each.refund_on,
+        refund_to=each.refund_to if each.refund_to != "proportional" else None,
         credited=each.credited,
         fee=Money(amount=each.fee, currency=order.lines[0].currency),
         photos=list(each.photos) or None,

@@ -19,6 +19,8 @@ from shared.orders.model.change import (
 )
 from shared.orders.model.fulfilling import next_state
 from shared.orders.model.order import Fulfillment, Order
+from shared.orders.model.payments import IN_PROPORTION, Refund
+from shared.orders.model.repricing import repriced
 from shared.orders.model.states import OPEN
 from shared.stock.model.position import Effect, release
 
@@ -42,8 +44,10 @@ def cancel(
     reason: str,
     now: datetime,
     actor: str,
+    refund: Refund = IN_PROPORTION,
 ) -> OrderChange:
-    """Cancel ``wanted`` units by line, or everything that has not been handed over.
+    """Cancel ``wanted`` units by line, or everything that has not been handed over. What was paid
+    for them goes back as ``refund`` says.
 
     Units that nobody works on are cancelled first: unassigned, backordered, then those of the
     fulfillments from the least to the most advanced.
@@ -76,7 +80,7 @@ def cancel(
         if units:
             remaining -= units
             parts.append((part, units))
-    return cancel_units(order, +unheld, parts, reason, now=now, actor=actor)
+    return cancel_units(order, +unheld, parts, reason, now=now, actor=actor, refund=refund)
 
 
 def cancel_units(
@@ -87,9 +91,11 @@ def cancel_units(
     *,
     now: datetime,
     actor: str,
+    refund: Refund = IN_PROPORTION,
 ) -> OrderChange:
     """Cancel units by line: ``unheld`` are with no location; those in ``parts`` are released from
     their fulfillments. What was charged for them is due back."""
+    before = order
     effects: list[Effect] = []
     total: Counter[str] = Counter()
     for line_id, quantity in unheld.items():
@@ -140,5 +146,5 @@ def cancel_units(
         "lines": [{"line_id": name, "quantity": quantity} for name, quantity in total.items()],
     }
     order = with_entry(order, now, "order.cancelled", actor, detail)
-    order = balance(order, now, reason)
+    order = balance(repriced(before, order), now, reason, refund=refund)
     return with_effects(OrderChange(order, cause="order.cancelled"), order, effects)

@@ -36,6 +36,7 @@ from shared.orders.model.order import (
     Fulfillment,
     Order,
 )
+from shared.orders.model.repricing import repriced
 from shared.orders.model.returns import returnable
 from shared.orders.model.states import Condition, FulfillmentState, Resolution
 from shared.orders.model.time_limits import (
@@ -264,6 +265,7 @@ def resolve_claim(
             f"{part.location_id} has not received the parcel yet: it confirms that first",
             location_id=part.location_id,
         )
+    before = order
     units = Counter[str]()
     for held in part.lines:
         units[held.line_id] += held.quantity
@@ -292,7 +294,8 @@ def resolve_claim(
     ended = replace(part, state=state, resolution=resolution, deadline=None, escalations=0)
     detail = {**fulfillment_detail(ended), "resolution": resolution}
     order = with_entry(with_fulfillment(order, ended), now, "claim.resolved", actor, detail)
-    return OrderChange(balance(order, now, part.state), cause="claim.resolved")
+    order = balance(repriced(before, order), now, part.state)
+    return OrderChange(order, cause="claim.resolved")
 
 
 def _found(order: Order, part: Fulfillment, now: datetime, actor: str) -> OrderChange:

@@ -58,6 +58,10 @@ def _broken_ledger(order: Order) -> str | None:
             return f"payment {payment.payment_id}: not {names}: {sums}"
         if payment.released < 0 or payment.capturable < 0:
             return f"payment {payment.payment_id}: {payment.capturable} capturable"
+    credited = sum(credit.amount for credit in order.credits)
+    refunded = sum(payment.refunded for payment in order.payments if payment.card_id is None)
+    if credited > refunded:
+        return f"{credited} are store credit, and {refunded} are refunded"
     if order.points is not None and not 0 <= order.points.returned <= order.points.points:
         return f"{order.points.returned} points of {order.points.points} were returned"
     kept = sum(payment.kept for payment in order.payments)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from shared.errors import Conflict, NotFound
 from shared.locations.model import Method, ServiceLevel
 from shared.orders.model.contacts import NO_CONTACTS, Contacts
-from shared.orders.model.payments import Payment
-from shared.orders.model.quoted import Discount, OrderQuote, PointsPaid, total
+from shared.orders.model.payments import Payment, RefundTo, StoreCredit
+from shared.orders.model.quoted import Discount, OrderPrices, OrderQuote, PointsPaid, total
 from shared.orders.model.states import (
     CLAIMED,
     IN_HAND,
@@ -212,6 +212,9 @@ class Return:
     carrier: str | None = None
     tracking: str | None = None
     """Carrier and tracking number of the label that was bought for the return."""
+    refund_to: RefundTo = "proportional"
+    credit: StoreCredit | None = None
+    """The shopper's card that gets the store credit; None for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +326,13 @@ class Order:
     """The price quote that the order was placed with."""
     points: PointsPaid | None = None
     """The loyalty points that paid for a part of it."""
+    repriced: int = 0
+    """What the shopper owes for what stays beyond its frozen nets, because units came back and it
+    was priced again; below 0 where it has become cheaper (repricing.py)."""
+    credits: tuple[StoreCredit, ...] = ()
+    """Store credit that the shopper took instead of money."""
+    prices: OrderPrices | None = None
+    """Read beside the order when it is priced again."""
 
     @property
     def state(self) -> OrderState:

@@ -25,6 +25,9 @@ Tender = Literal[
 Ended = Literal["declined", "expired", "voided"]
 PaymentStatus = Literal["pending", "authorized", "paid", "declined", "expired", "voided"]
 ReportKind = Literal["authorized", "captured", "voided", "declined", "expired", "refunded"]
+RefundTo = Literal["proportional", "first", "last", "store_credit"]
+"""Which tenders get money back first. ``store_credit``: in proportion, and store credit instead of
+the tenders outside NoRain."""
 REAUTHORIZE = timedelta(days=1)
 """How long before an authorization runs out another one is asked for."""
 
@@ -57,6 +60,8 @@ class Payment:
     on it with the order, and nobody reports it."""
     card_suffix: str | None = None
     """The last characters of its code, for people."""
+    chosen: int = 0
+    """What it gives back in any case, captured or not, because it was to give first."""
 
     @property
     def capturable(self) -> int:
@@ -95,6 +100,29 @@ class Payment:
         if self.released:
             return self.ended or "voided"
         return self.ended or "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCredit:
+    """Store credit that the shopper has taken instead of money: ``amount`` over the life of the
+    order, on a card that was issued for it (``is_new``) or on one of the shopper's."""
+
+    card_id: str
+    card_suffix: str
+    amount: int = 0
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """How money goes back: what the shopper has agreed to, and the card of the store credit. The
+    tenders get it where there is no card."""
+
+    to: RefundTo = "proportional"
+    credit: StoreCredit | None = None
+
+
+IN_PROPORTION = Refund()
 
 
 def authorized(amount: int, payment_id: str = "1", reference: str | None = None) -> Payment:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.locations.model import Kind, Location, ServiceLevel
-from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
+from shared.orders.model.return_terms import RETURN_TERMS, ReturnTerms
 from shared.orders.model.time_limits import (
     TIME_LIMITS,
     TimeLimits,

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.pricing.model.book import Book
 from shared.pricing.model.money import shares
 from shared.pricing.model.points import POINTS
-from shared.pricing.model.uses import Use
+from shared.pricing.model.uses import GivenCode, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,19 @@ class OrderQuote:
     shipping_price: int = 0
     shipping_discounts: tuple[Discount, ...] = ()
     uses: tuple[Use, ...] = ()
+    unit_prices: Mapping[str, int] = field(default_factory=dict)
+    """By line; only where a promotion prices the order again when units come back
+    (repricing.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPrices:
+    """What an order is priced by again: its book, the attributes of its products by SKU, and the
+    codes that the shopper typed."""
+
+    book: Book
+    attributes: Mapping[str, Mapping[str, str]]
+    codes: tuple[GivenCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

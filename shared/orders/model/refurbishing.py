@@ -10,14 +10,8 @@ from typing import Literal
 from shared.errors import Conflict
 from shared.orders.model.change import OrderChange, with_effects, with_entry
 from shared.orders.model.order import Order, UnsoldUnits
-from shared.orders.model.returns import (
-    RETURN_TERMS,
-    ReturnTerms,
-    check_step,
-    return_detail,
-    return_of,
-    with_return,
-)
+from shared.orders.model.return_terms import RETURN_TERMS, ReturnTerms
+from shared.orders.model.returns import check_step, return_detail, return_of, with_return
 from shared.stock.model.position import Effect
 
 Refurbished = Literal["sellable", "damaged"]

@@ -8,8 +8,11 @@ from shared.errors import Conflict
 from shared.orders.model.balancing import balance
 from shared.orders.model.change import OrderChange, with_effects, with_entry, with_line
 from shared.orders.model.order import Order, Returned, ReturnLine
+from shared.orders.model.payments import IN_PROPORTION, Refund
+from shared.orders.model.repricing import repriced
 from shared.orders.model.restocking import ON_SHELF, Restocking, SellableUnits, restock
-from shared.orders.model.returns import RETURN_TERMS, ReturnTerms, returnable, with_unsold
+from shared.orders.model.return_terms import RETURN_TERMS, ReturnTerms
+from shared.orders.model.returns import returnable, with_unsold
 from shared.stock.model.position import Effect
 
 
@@ -22,13 +25,15 @@ def take_back(
     exchange_order_id: str | None = None,
     terms: ReturnTerms = RETURN_TERMS,
     restocking: Restocking = ON_SHELF,
+    refund: Refund = IN_PROPORTION,
 ) -> OrderChange:
     """Take units back at a location. ``restocking`` decides where sellable units go: units that it
-    holds back become a return, which ends when they are on sale. The refund names
-    ``exchange_order_id``, the order of what the shopper takes instead.
+    holds back become a return, which ends when they are on sale. The refund goes as ``refund`` says
+    and names ``exchange_order_id``, the order of what the shopper takes instead.
 
     Raises Conflict for more units than were handed over and not returned.
     """
+    before = order
     effects: list[Effect] = []
     for entry in returns:
         line = order.line(entry.line_id)
@@ -77,6 +82,6 @@ def take_back(
         order = with_unsold(order, location_id, held_back, restocked.unsold, now, terms)
         detail["return_id"] = order.returns[-1].return_id
     order = with_entry(order, now, "return.received", actor, detail)
-    order = balance(order, now, "returned", exchange_order_id)
+    order = balance(repriced(before, order), now, "returned", exchange_order_id, refund=refund)
     change = OrderChange(order, cause="return.received", transfers=restocked.transfers)
     return with_effects(change, order, (*effects, *restocked.effects))

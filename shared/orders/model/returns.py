@@ -15,7 +15,7 @@ although they were handed over (value.py).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -33,18 +33,24 @@ from shared.orders.model.order import (
     ReturnState,
     UnsoldUnits,
 )
+from shared.orders.model.payments import Refund, StoreCredit
+from shared.orders.model.repricing import repriced
 from shared.orders.model.restocking import (
     ON_SHELF,
     Restocking,
-    RestockRule,
     SellableUnits,
     restock,
 )
+from shared.orders.model.return_terms import (
+    RETURN_TERMS,
+    RefundOn,
+    ReturnRequest,
+    ReturnTerms,
+)
 from shared.orders.model.selling_cards import must_be_goods
-from shared.orders.model.value import worth
+from shared.orders.model.value import owed, worth
 from shared.stock.model.position import Effect
 
-RefundOn = Literal["scan", "receipt", "inspection"]
 Outcome = Literal["sellable", "damaged", "refurbish", "missing"]
 MOST_RETURNS = 50
 """Returns of one order; each takes some 300 bytes of its document."""
@@ -55,46 +61,14 @@ ALLOWED: Mapping[ReturnState, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnTerms:
-    """The retailer's terms for returns.
-
-    ``window`` counts from the hand-over. ``fee`` is kept of each refund, in minor units, unless the
-    reason is one of ``free_reasons``. Goods worth less than ``keep_below`` the shopper keeps.
-    ``reasons`` are those that may be given; empty allows any. ``inspect`` is how long an inspection
-    may take, ``arrive`` how long goods may be under way, and ``refurbish`` how long units may stay
-    unsold after the inspection, before somebody is reminded. ``restock`` says where sellable units
-    go.
-    """
-
-    window: timedelta = timedelta(days=30)
-    refund_on: RefundOn = "receipt"
-    fee: int = 0
-    free_reasons: frozenset[str] = frozenset()
-    reasons: frozenset[str] = frozenset()
-    keep_below: int = 0
-    inspect: timedelta = timedelta(days=2)
-    arrive: timedelta = timedelta(days=21)
-    refurbish: timedelta = timedelta(days=14)
-    restock: tuple[RestockRule, ...] = ()
-
-
-RETURN_TERMS = ReturnTerms()
+NewCredit = Callable[[], StoreCredit | None]
 UNDER_WAY: frozenset[CarrierStatus] = frozenset({"in_transit", "out_for_delivery", "delivered"})
 """What a carrier reports of a parcel that it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnRequest:
-    """What a shopper wants to return. ``goodwill`` accepts it after the window; ``keep`` says
-    whether the shopper keeps the goods (None: by the terms)."""
-
-    lines: tuple[ReturnLine, ...]
-    location_id: str | None = None
-    photos: tuple[str, ...] = ()
-    exchange_order_id: str | None = None
-    goodwill: bool = False
-    keep: bool | None = None
+def no_credit() -> StoreCredit | None:
+    """Nobody is there to take the code of a new card."""
+    return None
 
 
 def authorize(
@@ -139,7 +113,9 @@ def authorize(
         return_id=_next_id(order),
         state="kept" if keeps else "authorized",
         lines=asked.lines,
-        refund_on=terms.refund_on,
+        refund_on=_refund_on(asked.refund, terms),
+        refund_to=asked.refund.to,
+        credit=_own_card(asked.refund),
         fee=0 if free else min(terms.fee, value),
         location_id=asked.location_id,
         photos=asked.photos,
@@ -150,8 +126,19 @@ def authorize(
     event = "return.kept" if keeps else "return.authorized"
     order = with_entry(order, now, event, actor, return_detail(authorized))
     if keeps:
-        order = _credited(order, authorized, now)
+        order = _credited(order, authorized, now, asked.refund.credit)
     return OrderChange(order, cause=event)
+
+
+def _own_card(refund: Refund) -> StoreCredit | None:
+    """The shopper's card. A new one is made when the refund is due."""
+    return None if refund.credit is None or refund.credit.is_new else refund.credit
+
+
+def _refund_on(refund: Refund, terms: ReturnTerms) -> RefundOn:
+    """A carrier's scan issues no card: nobody would see its code."""
+    waits = refund.to == "store_credit" and _own_card(refund) is None
+    return "receipt" if waits and terms.refund_on == "scan" else terms.refund_on
 
 
 def scan(
@@ -164,7 +151,7 @@ def scan(
     order = with_return(order, scanned)
     order = with_entry(order, now, "return.scanned", actor, return_detail(scanned))
     if scanned.refund_on == "scan":
-        order = _credited(order, scanned, now)
+        order = _credited(order, scanned, now, scanned.credit)
     return OrderChange(order, cause="return.scanned")
 
 
@@ -205,8 +192,10 @@ def receive(
     now: datetime,
     actor: str,
     terms: ReturnTerms = RETURN_TERMS,
+    new_credit: NewCredit = no_credit,
 ) -> OrderChange:
     """A location has the goods; nobody has looked at them yet, so that they are not on sale.
+    ``new_credit`` makes the card of a shopper who takes store credit.
 
     Raises InvalidTransition.
     """
@@ -223,7 +212,7 @@ def receive(
         effects.append(Effect(line.sku, location_id, 0, 0, damaged=row.quantity))
     order = with_entry(order, now, "return.arrived", actor, return_detail(received))
     if received.refund_on != "inspection":
-        order = _credited(order, received, now)
+        order = _credited(order, received, now, _credit_of(received, new_credit))
     return with_effects(OrderChange(order, cause="return.received"), order, effects)
 
 
@@ -235,6 +224,7 @@ def inspect(
     actor: str,
     terms: ReturnTerms = RETURN_TERMS,
     restocking: Restocking = ON_SHELF,
+    new_credit: NewCredit = no_credit,
 ) -> OrderChange:
     """Say of each unit by line whether it is sellable, damaged, to be refurbished, or missing:
     announced, and not among the goods. ``restocking`` decides where sellable units go. Missing
@@ -290,7 +280,7 @@ def inspect(
     }
     order = with_entry(order, now, "return.inspected", actor, detail)
     if inspected.lines:
-        order = _credited(order, inspected, now)
+        order = _credited(order, inspected, now, _credit_of(inspected, new_credit))
     change = OrderChange(order, cause="return.received", transfers=restocked.transfers)
     return with_effects(change, order, (*restocked.effects, *absent))
 
@@ -432,15 +422,25 @@ def with_return(order: Order, changed: Return) -> Order:
     return replace(order, returns=returns)
 
 
-def _credited(order: Order, each: Return, now: datetime) -> Order:
-    """The order with the units of the return credited, once, less its fee."""
+def _credit_of(each: Return, new_credit: NewCredit) -> StoreCredit | None:
+    wanted = each.refund_to == "store_credit" and not each.credited
+    return each.credit or (new_credit() if wanted else None)
+
+
+def _credited(order: Order, each: Return, now: datetime, credit: StoreCredit | None) -> Order:
+    """The order with the units of the return credited, once, less its fee, which is at most what
+    comes back."""
     if each.credited:
         return order
-    order = with_return(order, replace(each, credited=True))
+    before = order
     for row in each.lines:
         line = order.line(row.line_id)
         order = with_line(order, replace(line, credited=line.credited + row.quantity))
-    return balance(order, now, "returned", each.exchange_order_id)
+    order = repriced(before, order)
+    fee = min(each.fee, owed(before) - owed(order))
+    order = with_return(order, replace(each, credited=True, fee=fee))
+    refund = Refund(each.refund_to, credit)
+    return balance(order, now, "returned", each.exchange_order_id, refund=refund)
 
 
 def check_step(each: Return, action: str) -> None:

@@ -32,6 +32,7 @@ from shared.orders.model.offering import record_delays
 from shared.orders.model.order import DeliveryPlace, Fulfillment, Line, Order
 from shared.orders.model.pausing import LONGEST, new_pause, pause
 from shared.orders.model.quoted import points_alone
+from shared.orders.model.repricing import within_price
 from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.states import OPEN, UNPICKED, FulfillmentState, SubstitutionConsent
 
@@ -128,6 +129,8 @@ def revise(order: Order, revision: Revision, now: datetime, actor: str) -> Revis
         by_hand += given
     detail = {"changed": sorted(_changed(revision)), "reason": revision.reason}
     after = with_entry(change.order, now, "order.changed", actor, detail)
+    if any(line.unit_price is not None for line in revision.lines):
+        after = within_price(after)
     after = balance(after, now, "changed")
     return Revised(replace(change, order=after), tuple(by_hand), redated)
 

@@ -37,6 +37,7 @@ from shared.orders.model.order import (
     Rejection,
 )
 from shared.orders.model.quoted import by_points, parts_of, points_alone, total
+from shared.orders.model.repricing import repriced
 from shared.orders.model.revising import ByHand, Revised
 from shared.orders.model.selling_cards import must_be_goods
 from shared.orders.model.states import FulfillmentState, LocationReason, SubstitutionConsent
@@ -191,7 +192,7 @@ def refuse(
 
     Raises Conflict when it is not asked for.
     """
-    line = _asked(order, line_id)
+    before, line = order, _asked(order, line_id)
     change = OrderChange(order, cause="substitution.refused")
     for part in order.fulfillments:
         units = {row.line_id: row.quantity for row in part.lines if row.line_id == line_id}
@@ -234,6 +235,8 @@ def refuse(
         order = with_line(order, reopened)
     detail = {"line_id": line_id, "instead_of": line.instead_of, "rerouted": reroute}
     order = with_entry(order, now, "substitution.refused", actor, detail)
+    if not reroute:
+        order = repriced(before, order)
     return replace(change, order=balance(order, now, "substitute refused"))
 
 

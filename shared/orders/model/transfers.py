@@ -254,10 +254,16 @@ def cancel(transfer: Transfer, reason: str, now: datetime, actor: str) -> Transf
 
 
 def shrink(
-    transfer: Transfer, units: Mapping[str, int], reason: str, now: datetime, actor: str
+    transfer: Transfer,
+    units: Mapping[str, int],
+    reason: str,
+    now: datetime,
+    actor: str,
+    sold_to: str | None = None,
 ) -> TransferChange | None:
     """Release at most ``units`` by SKU that have not left; a transfer without open units is
-    cancelled. None when it has none of them."""
+    cancelled. None when it has none of them. ``sold_to`` is the order that gets them: where it gets
+    just as many the position does not change, and only the transfer names the order."""
     if transfer.state != "requested":
         return None
     given = {line.sku: min(line.open, units.get(line.sku, 0)) for line in transfer.lines}
@@ -269,6 +275,8 @@ def shrink(
     )
     shrunk = replace(transfer, lines=lines)
     detail = {"shrunk": _units(given.items()), "reason": reason}
+    if sold_to is not None:
+        detail["sold_to"] = sold_to
     shrunk = _noted(shrunk, now, "transfer.shrunk", actor, detail)
     if not any(line.open for line in lines):
         shrunk = replace(shrunk, state="cancelled", deadline=None)

@@ -23,10 +23,12 @@ class Totals:
     tax: int
     fees: int = 0
     discounts: int = 0
+    repriced: int = 0
+    """What is owed beyond the others because the order was priced again, with its tax."""
 
     @property
     def total(self) -> int:
-        return self.lines + self.shipping + self.tax + self.fees
+        return self.lines + self.shipping + self.tax + self.fees + self.repriced
 
 
 def placed_totals(order: Order) -> Totals:
@@ -37,8 +39,8 @@ def placed_totals(order: Order) -> Totals:
 def remaining_totals(order: Order) -> Totals:
     """The totals of what the shopper keeps or still expects."""
     kept = {line.line_id: kept_units(line) for line in order.lines}
-    totals = _totals(order, kept, shipping=any(_kept(line) for line in _shipping_lines(order)))
-    return replace(totals, fees=_fees(order))
+    totals = _totals(order, kept, shipping=owes_shipping(order))
+    return replace(totals, fees=_fees(order), repriced=order.repriced)
 
 
 def owed(order: Order) -> int:
@@ -48,7 +50,9 @@ def owed(order: Order) -> int:
 def earned(order: Order) -> int:
     kept = {line.line_id: line.fulfilled - line.credited for line in order.lines}
     shipped = any(line.fulfilled for line in _shipping_lines(order))
-    return _totals(order, kept, shipping=shipped).total + _fees(order)
+    # More is due for units that were priced again when the last of them is handed over.
+    repriced = min(0, order.repriced) if order.is_unfinished else order.repriced
+    return max(0, _totals(order, kept, shipping=shipped).total + repriced) + _fees(order)
 
 
 def _fees(order: Order) -> int:
@@ -107,6 +111,11 @@ def points_back(order: Order) -> int:
     )
     back = paid.points * max(0, paid.amount - kept) // paid.amount
     return max(paid.returned, back)
+
+
+def owes_shipping(order: Order) -> bool:
+    """Whether the shopper pays for shipping: until nothing is to be shipped any more."""
+    return any(_kept(line) for line in _shipping_lines(order))
 
 
 def _shipping_lines(order: Order) -> list[Line]:

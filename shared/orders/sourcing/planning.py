@@ -225,7 +225,7 @@ def with_transfers(
         if place in yielded:
             sellable = max(0, facts[place].available - (effect.floor or 0))
             needed[place] = min(yielded[place], max(0, effect.reserved - sellable))
-    shrunk = shrink_for(donors.values(), free, needed, now)
+    shrunk = shrink_for(donors.values(), free, needed, fuller.order.order_id, now)
     effects = (effect for transfer in shrunk for effect in transfer.effects)
     fuller = replace(
         fuller,

@@ -41,9 +41,11 @@ def shrink_for(
     donors: Iterable[Transfer],
     free: Mapping[tuple[str, str], int],
     needed: Mapping[tuple[str, str], int],
+    order_id: str,
     now: datetime,
 ) -> tuple[TransferChange, ...]:
-    """Shrink transfers until they have given up the ``needed`` units, by (location_id, SKU)."""
+    """Shrink transfers until they have given up the ``needed`` units, by (location_id, SKU), to the
+    order."""
     remaining = Counter(needed)
     changes = []
     for transfer in donors:
@@ -53,6 +55,7 @@ def shrink_for(
             if given := min(remaining[place], free.get((transfer.transfer_id, line.sku), 0)):
                 remaining[place] -= given
                 units[line.sku] = given
-        if units and (change := transfers.shrink(transfer, units, "sold", now, "norain")):
+        change = transfers.shrink(transfer, units, "sold", now, "norain", order_id)
+        if change is not None:
             changes.append(change)
     return tuple(changes)

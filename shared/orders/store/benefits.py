@@ -7,19 +7,20 @@ from functools import partial
 from typing import Any
 
 from shared.aws.dynamodb import Part
-from shared.cards.model.card import Cause, Spend
+from shared.cards.model.card import Card, Cause, Spend
 from shared.cards.store.parts import (
     activate_part,
     block_and_empty_part,
     explain_refusal,
     explain_refused_return,
+    issue_part,
     refund_part,
     sell_part,
     spend_held_part,
     spend_part,
     unsell_part,
 )
-from shared.errors import Busy, CardNotUsable, PriceHoldClosed, Refusal
+from shared.errors import Busy, CardNotUsable, KeyReused, PriceHoldClosed, Refusal
 from shared.orders.model import Order
 from shared.orders.model.selling_cards import is_handed_over, is_sold
 from shared.orders.model.used import home_of, uses_of
@@ -65,13 +66,14 @@ def benefits(before: Order | None, order: Order, now: datetime, known: Known) ->
         *counted([use for use in new if use not in old], home, known.used_elsewhere, now),
         *given_back([use for use in old if use not in new], home, now),
         *_card_amounts(before, order, now, known),
+        *_credits(before, order, now),
         *sold,
     ]
 
 
 def _sold_cards(before: Order | None, order: Order, now: datetime) -> Iterator[Benefit]:
     """What happens to the cards that the lines sell."""
-    cause = Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
+    cause = _cause(order)
     for line in order.lines:
         if line.card_id is None:
             continue
@@ -151,7 +153,7 @@ def _card_amounts(
     before: Order | None, order: Order, now: datetime, known: Known
 ) -> Iterator[Benefit]:
     """What is taken from cards and given back to them, one part for each card."""
-    cause = Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
+    cause = _cause(order)
     kept = {payment.payment_id: payment for payment in before.payments} if before else {}
     currency = order.lines[0].currency
     for payment in order.payments:
@@ -167,6 +169,36 @@ def _card_amounts(
             yield Benefit(part, partial(card_refusal, spend, now))
         elif returned > taken:
             yield Benefit(refund_part(payment.card_id, returned - taken, cause, now), _no_such_card)
+
+
+def _credits(before: Order | None, order: Order, now: datetime) -> Iterator[Benefit]:
+    """The store credit that the shopper takes instead of money."""
+    earlier = {credit.card_id: credit.amount for credit in before.credits} if before else {}
+    cause = _cause(order)
+    for credit in order.credits:
+        amount = credit.amount - earlier.get(credit.card_id, 0)
+        if amount and credit.is_new and credit.card_id not in earlier:
+            card = Card(
+                card_id=credit.card_id,
+                kind="store_credit",
+                currency=order.lines[0].currency,
+                balance=amount,
+                state="active",
+                suffix=credit.card_suffix,
+                issued_at=now,
+                loaded=amount,
+            )
+            yield Benefit(issue_part(card, cause, now), _issued_before)
+        elif amount:
+            yield Benefit(refund_part(credit.card_id, amount, cause, now), _no_such_card)
+
+
+def _issued_before(_: Mapping[str, Any] | None) -> Refusal:
+    return KeyReused("this Idempotency-Key has issued a card before")
+
+
+def _cause(order: Order) -> Cause:
+    return Cause(f"{order.order_id}@{order.version + 1}", "order.changed", order.order_id)
 
 
 def card_refusal(spend: Spend, now: datetime, stored: Mapping[str, Any] | None) -> Refusal:

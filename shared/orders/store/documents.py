@@ -136,6 +136,8 @@ def _changing_attributes(order: Order) -> dict[str, Any]:
         "points": to_plain(order.points) if order.points else None,
         "shipping": order.shipping or None,
         "shipping_tax": order.shipping_tax or None,
+        "repriced": order.repriced or None,
+        "credits": [to_plain(credit) for credit in order.credits] or None,
         "lines": [_plain_line(line) for line in order.lines],
         "fulfillments": [to_plain(part) for part in order.fulfillments],
         "history": [to_plain(entry) for entry in order.history],

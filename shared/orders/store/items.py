@@ -28,7 +28,7 @@ from shared.orders.model import (
     ReturnLine,
     UnsoldUnits,
 )
-from shared.orders.model.payments import captured
+from shared.orders.model.payments import StoreCredit, captured
 from shared.orders.model.quoted import Discount, OrderQuote, PointsPaid
 from shared.pricing.model.uses import Use
 from shared.stored import from_row
@@ -91,6 +91,8 @@ def order_of_item(item: Mapping[str, Any]) -> Order:
         pauses=tuple(pause_of_row(row) for row in item.get("pauses", ())),
         ship_complete=item.get("ship_complete", False),
         quote=_quote_of_row(item["quote"]) if item.get("quote") else None,
+        repriced=item.get("repriced", 0),
+        credits=tuple(from_row(StoreCredit, row) for row in item.get("credits", ())),
         points=_points_of_row(item["points"]) if item.get("points") else None,
     )
 
@@ -129,6 +131,7 @@ def _return_of_row(row: Mapping[str, Any]) -> Return:
             **row,
             "lines": tuple(from_row(ReturnLine, line) for line in row["lines"]),
             "photos": tuple(row.get("photos", ())),
+            "credit": from_row(StoreCredit, row["credit"]) if row.get("credit") else None,
             "unsold": tuple(from_row(UnsoldUnits, units) for units in row["unsold"])
             if row.get("unsold")
             else None,

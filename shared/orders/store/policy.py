@@ -20,7 +20,7 @@ from shared.errors import Busy, NotFound, VersionMismatch
 from shared.instants import rfc3339
 from shared.orders.model.policy import NO_RULES, OrderPolicy, TimeRule
 from shared.orders.model.restocking import RestockRule
-from shared.orders.model.returns import RETURN_TERMS, ReturnTerms
+from shared.orders.model.return_terms import RETURN_TERMS, ReturnTerms
 from shared.stored import from_row
 
 ORDER_POLICY = "ORDER_POLICY"

@@ -63,13 +63,15 @@ def reserved_by_open(
     Every order that reserves units has a deadline, so that the index by_deadline names it. The
     index may be behind: the units are read from the orders themselves (strongly consistent), and
     ``named`` orders and transfers are read in addition, or alone when not ``indexed``; so are the
-    transfers that named orders have requested, because the stock names only the order.
+    transfers that named orders have requested, because the stock names only the order, and the
+    orders to which a transfer has sold its units, because the stock may not have changed.
     """
     ids = set(named)
     of_named = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in ids}
     keys = set(of_named)
     for deadline_key in orders_due() if indexed else ():
         keys |= _keys_with_deadline(deadline_key)
+    seen = frozenset(keys)
     for some, attributes in ((of_named, (*HELD, "history")), (keys - of_named, HELD)):
         remaining = iter(sorted(some))
         while batch := list(islice(remaining, tables.READ_KEYS)):
@@ -84,10 +86,21 @@ def reserved_by_open(
     keys = {Key(orders_table(), f"TRANSFER#{name}", "TRANSFER") for name in ids}
     for deadline_key in transfers_due() if indexed else ():
         keys |= _keys_with_deadline(deadline_key)
+    buyers = set[str]()
     remaining = iter(sorted(keys))
     while batch := list(islice(remaining, tables.READ_KEYS)):
         for item in tables.get_many(batch, consistent=True).values():
             yield None, reserved_by_transfer(item)
+            buyers |= {
+                row["detail"]["sold_to"]
+                for row in item.get("history", ())
+                if "sold_to" in row.get("detail", {})
+            }
+    unread = {Key(orders_table(), f"ORDER#{name}", "ORDER") for name in buyers} - seen
+    remaining = iter(sorted(unread))
+    while batch := list(islice(remaining, tables.READ_KEYS)):
+        for item in tables.get_many(batch, consistent=True, only=HELD).values():
+            yield item.get("hold_id"), units_held(map(fulfillment_of_row, item["fulfillments"]))
 
 
 def _keys_with_deadline(deadline_key: str) -> set[Key]:

@@ -365,6 +365,9 @@ class PromotionDocument(Input):
     """Whether only shoppers who type one of its codes get it."""
     limits: LimitsDocument | None = None
     """How often it may be used; default: without limits."""
+    on_return: Literal["keep", "reprice"] = "keep"
+    """When units are cancelled or come back. `keep`: the others keep their share of the discount.
+    `reprice`: what was paid less the price of the others by the order's book is due back."""
     group: Id | None = None
     """The group by which other promotions name this one in `stacks_with`."""
     stacks_with: Literal["all", "none"] | Annotated[list[Id], Field(max_length=50)] = "none"

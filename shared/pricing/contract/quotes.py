@@ -191,6 +191,8 @@ class QuoteDiscountAnswer(Answer):
     """Shares of the lines."""
     shipping: int | None = None
     """Minor units off shipping."""
+    on_return: Literal["reprice"] | None = None
+    """Present when the order is priced again once units are cancelled or come back."""
 
 
 class NotTakenAnswer(Answer):

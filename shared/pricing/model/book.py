@@ -277,6 +277,8 @@ class Promotion:
     code_required: bool = False
     """Whether only a shopper who types a code of it gets the promotion."""
     limits: Limits = NO_LIMITS
+    reprices: bool = False
+    """Whether the order is priced again when units come back; else what stays keeps its share."""
 
     def stacks(self, other: "Promotion") -> bool:
         """Whether both may touch the same unit: each names the group of the other."""
@@ -339,6 +341,7 @@ class Promotion:
             when=Condition.from_json(when) if when else None,
             code_required=document.get("code") == "required",
             limits=Limits.from_json(document.get("limits") or {}),
+            reprices=document.get("on_return") == "reprice",
         )
 
 

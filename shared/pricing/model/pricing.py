@@ -69,16 +69,36 @@ def price(
     """The quote. ``products`` has every SKU of the cart, all in one currency; ``sellable`` the
     units that may be sold of the SKUs of ``asks_sellable``; ``exhausted`` names promotions that
     have reached a limit. A book in another currency than the cart's has no promotion for it."""
-    all_lines = priced_lines(cart, person, place, at, products)
-    lines = goods_of(all_lines)
+    lines = priced_lines(cart, person, place, at, products)
     currency = products[cart.lines[0].sku].currency
+    by_channel = _rows_by_channel(cart, products)
+    return price_lines(
+        lines, cart, person, place, at, book, currency, sellable, exhausted, by_channel
+    )
+
+
+def price_lines(
+    lines: Sequence[PricedLine],
+    cart: Cart,
+    person: Person,
+    place: Place,
+    at: datetime,
+    book: Book,
+    currency: str,
+    sellable: Mapping[str, int] | None = None,
+    exhausted: Collection[str] = (),
+    rows_by_channel: Sequence[str] = (),
+) -> Priced:
+    """The quote of a cart whose base prices are known: ``lines`` are those of the cart."""
+    all_lines = tuple(lines)
+    lines = goods_of(all_lines)
     situation = Situation(lines, person, place, at, cart.method, sellable or {})
     candidates = _candidates(book, cart, lines, at, currency)
     matched = _matched(candidates, situation, exhausted)
     combination = combine(Pieces.of(matched.pieces), situation)
     shipping = _shipping(cart.shipping, matched)
     taken = _taken(matched.pieces, combination, shipping)
-    by_channel = (*_rows_by_channel(cart, products), *matched.by_channel)
+    by_channel = (*rows_by_channel, *matched.by_channel)
     net_lines = _net_lines(lines, matched.pieces, combination)
     points = _spent_points(cart.points, net_lines)
     quote = Quote(
@@ -95,7 +115,10 @@ def price(
         ),
         by_channel=by_channel,
     )
-    quote = replace(quote, uses=_uses(quote, cart, candidates))
+    reprices = tuple(
+        one.promotion_id for one in candidates if one.reprices and one.promotion_id in taken
+    )
+    quote = replace(quote, uses=_uses(quote, cart, candidates), reprices=reprices)
     quote = _with_taxes(quote, book, all_lines, place)
     not_taken = _not_taken(candidates, matched, taken, combination, shipping)
     return Priced(quote, not_taken, tuple(matched.gifts))

@@ -178,6 +178,8 @@ class Quote:
     engine: int = ENGINE
     uses: tuple[Use, ...] = ()
     """What an order with this quote uses of codes and limits; in the token alone."""
+    reprices: tuple[str, ...] = ()
+    """The promotions that price the order again when units come back."""
     profile_id: str | None = None
     """The shopper whose facts and points the quote takes: the order has to be for this person. In
     the token alone, and not in its digest, so that an order can forget the person."""
@@ -243,6 +245,7 @@ class Quote:
                         "amount": amount,
                         "lines": lines,
                         "shipping": shipping or None,
+                        "on_return": "reprice" if promotion_id in self.reprices else None,
                     }
                 )
             )
@@ -279,6 +282,8 @@ class Quote:
         content = kept | {"titles": self.titles, "tax_included": self.tax_included}
         if self.uses:
             content["uses"] = [use.to_json() for use in self.uses]
+        if self.reprices:
+            content["reprices"] = self.reprices
         return content
 
     @property
@@ -301,6 +306,7 @@ class Quote:
             by_channel=tuple(document["by_channel"]),
             engine=document["engine"],
             uses=tuple(map(Use.from_json, document.get("uses", ()))),
+            reprices=tuple(document.get("reprices", ())),
             profile_id=document.get("profile_id"),
         )
 

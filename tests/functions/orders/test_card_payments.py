@@ -48,7 +48,8 @@ def balance(card_id: str) -> int:
 
 
 def test_a_card_pays_what_is_on_it_and_gets_back_its_share() -> None:
-    """Of a card and a bank card each gets back what it gave: mollie/magento2#873."""
+    """Of a card and a bank card each gets back what it gave: mollie/magento2#873; a refund puts the
+    balance back: woocommerce/woocommerce-android#9484."""
     card, code = issued(1000)
     order = placed(order_of(tender(code), {"status": "paid"}))
     total = order["totals"]["total"]["amount"]

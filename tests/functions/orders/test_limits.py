@@ -86,7 +86,9 @@ def test_an_order_counts_its_uses_once_and_a_replay_none() -> None:
 def test_the_loser_is_told_which_limit_and_pays_nothing(
     limits: Body | None, times: int | None, code: str, limit: str
 ) -> None:
-    """vendure-ecommerce/vendure#4660: two carts with the last use of a code."""
+    """vendure-ecommerce/vendure#4660: two carts with the last use of a code; nopCommerce#6487: the
+    limit was not checked at the last step; shopperlabs/shopper#510: the counter stopped, and the
+    discount stayed."""
     offered(promotion("ten", code="required", limits=limits), code="TEN", times=times)
     first, second = quoted(codes=["TEN"]), quoted(codes=["TEN"])
     assert buy(first["quote_token"], "k1")[0] == 201

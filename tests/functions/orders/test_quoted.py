@@ -80,6 +80,7 @@ def ordered(token: str, **changes: Any) -> Body:
 
 
 def test_the_shopper_pays_what_was_quoted_whatever_is_published_since() -> None:
+    """ten24/slatwall#5016: prices of placed orders changed with the promotions."""
     quote = quoted()
     publish({**BOOK, "promotions": []})
     answer = placed(ordered(quote["quote_token"]))
@@ -99,7 +100,7 @@ def test_the_shopper_pays_what_was_quoted_whatever_is_published_since() -> None:
 
 
 def test_every_refund_comes_from_what_was_paid_for_the_line() -> None:
-    """sylius#13371 and solidusio/solidus#2582 are about refunds at list prices."""
+    """sylius#13371, solidusio/solidus#2582 and #512 are about refunds at list prices."""
     quote = quoted()
     answer = placed(ordered(quote["quote_token"]))
     order_id, net = answer["order_id"], quote["lines"][0]["net"]

@@ -71,7 +71,7 @@ def stocked(local_tables: None) -> None:
     ids=["the last use of a code", "uses", "a day", "the last of a budget"],
 )
 def test_a_limit_holds_for_buyers_at_once(use: Use, winners: int, key: str) -> None:
-    """vendure#4660, medusa#13760, magento2#19545: more orders than the limit."""
+    """vendure#4660, #4353 and #1466, medusa#13760, magento2#19545: more orders than the limit."""
     done = at_once([partial(buy, f"o{n}", use) for n in range(BUYERS)])
     refused = [one for one in done if isinstance(one, Refusal)]
     kind = CodeExhausted if use.code else PromotionExhausted

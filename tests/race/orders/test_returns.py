@@ -14,7 +14,7 @@ from shared.orders import changing, model, store
 from shared.orders.model import Order, OrderChange, ReturnLine, returns
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import Restocking, RestockRule
-from shared.orders.model.returns import ReturnRequest
+from shared.orders.model.return_terms import ReturnRequest
 from shared.orders.return_labels import ReturnLabelWish, buy_return_label
 from tests.support import shop
 from tests.support.buyers import answer, at_once, buy

@@ -13,8 +13,10 @@ from shared.orders import model
 from shared.orders.model import Order, Return, Returned, ReturnLine, returns
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
+from shared.orders.model.return_terms import ReturnRequest
 from tests.support import shop
-from tests.support.laws.laws import STORES, Laws
+from tests.support.laws.benefits import Benefits
+from tests.support.laws.laws import STORES
 
 any_of = st.integers(0, 999)
 RULES = (
@@ -33,7 +35,7 @@ def chosen(order: Order, which: int, possible: Sequence[Return]) -> Return:
     return possible[which % len(possible)]
 
 
-class Returns(Laws):
+class Returns(Benefits):
     """What happens to goods after they were handed over; every rule is one step."""
 
     def among(self, which: int, fits: Callable[[Order], bool]) -> int:
@@ -78,7 +80,7 @@ class Returns(Laws):
     @precondition(lambda self: self.placed)
     @rule(which=any_of, units=st.integers(1, 2), keep=st.booleans())
     def authorize_a_return(self, which: int, units: int, *, keep: bool) -> None:
-        asked = returns.ReturnRequest((ReturnLine("1", units, "no"),), goodwill=True, keep=keep)
+        asked = ReturnRequest((ReturnLine("1", units, "no"),), goodwill=True, keep=keep)
         handed_over = self.among(which, lambda order: order.lines[0].fulfilled > 0)
         self.changed(handed_over, lambda order: returns.authorize(order, asked, self.now, "web"))
 

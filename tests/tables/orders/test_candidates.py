@@ -7,7 +7,7 @@ import pytest
 
 from shared.orders import candidates, changing, model, searching, store
 from shared.orders.contract.search import Criteria
-from shared.orders.model.returns import RETURN_TERMS
+from shared.orders.model.return_terms import RETURN_TERMS
 from tests.support import shop
 from tests.support.buyers import answer, buy
 from tests.support.shop import NOW, line, request

@@ -63,6 +63,9 @@ def test_a_customer_has_the_units_of_a_transfer_that_has_not_left() -> None:
     )
     assert shop.counts("A", "denver") == (5, 5, 0, 0)
     assert [row.quantity for row in transfers.supply_events(after)] == [3]
+    # The position has not changed, so that its ledger does not name the order: the transfer does.
+    promised = [units for _, units in store.reserved_by_open({"t-1"}, indexed=False)]
+    assert sum(units["A", "denver"] for units in promised) == 5
     shop.laws()
 
 

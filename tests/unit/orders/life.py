@@ -51,19 +51,12 @@ from shared.orders.model import (
     settle,
     take_back,
 )
-from shared.orders.model.quoted import Discount
+from shared.orders.model.payments import Refund, StoreCredit
+from shared.orders.model.quoted import Discount, OrderPrices, OrderQuote
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import ON_SHELF, Restocking, RestockRule
-from shared.orders.model.returns import (
-    Outcome,
-    ReturnRequest,
-    ReturnTerms,
-    authorize,
-    cancel_return,
-    inspect,
-    receive,
-    scan,
-)
+from shared.orders.model.return_terms import ReturnRequest, ReturnTerms
+from shared.orders.model.returns import Outcome, authorize, cancel_return, inspect, receive, scan
 from shared.orders.model.revising import (
     LineRevision,
     Move,
@@ -73,11 +66,31 @@ from shared.orders.model.revising import (
 )
 from shared.orders.model.substituting import Substitute, agree, refuse, substitute
 from tests.support.clauses import at_least, equals, named, reserved_is_promised
+from tests.support.pricing import book
 from tests.unit.orders.orders import NOW, line, order
 
 LOCATIONS = ("S1", "S2", "S3")
 HELD_BACK = Restocking((RestockRule("hold_back", owner="quality"),))
 SKUS = ("A", "B")
+PRICES = OrderPrices(
+    book(
+        {
+            "promotion_id": "order",
+            "does": [{"kind": "order_amount_off", "amount": 1500}],
+            "when": {"quantity": {"at_least": 3}},
+            "on_return": "reprice",
+        }
+    ),
+    {sku: {} for sku in SKUS},
+)
+REFUNDS = st.sampled_from(
+    [
+        Refund(),
+        Refund("first"),
+        Refund("last"),
+        Refund("store_credit", StoreCredit("card-1", "WXYZ")),
+    ]
+)
 MOST_RUNS = 30
 """Runs of the sweep at one moment, after which nothing may be due."""
 REASONS = st.sampled_from(["not_found", "damaged", "no_capacity", "mismatch"])
@@ -104,6 +117,7 @@ class Life(RuleBasedStateMachine):
         substitution=st.sampled_from(["none", "ask", "allow"]),
         ship_complete=st.booleans(),
         discounts=st.sampled_from([(), (Discount("sale", 333), Discount("order", 7))]),
+        reprices=st.booleans(),
     )
     def placing(
         self,
@@ -114,6 +128,7 @@ class Life(RuleBasedStateMachine):
         substitution: Any = "none",
         ship_complete: bool = False,
         discounts: tuple[Discount, ...] = (),
+        reprices: bool = False,
     ) -> None:
         lines = tuple(
             line(
@@ -130,6 +145,10 @@ class Life(RuleBasedStateMachine):
             for index, quantity in enumerate(quantities)
         )
         draft = replace(self.drafted(lines, payment), ship_complete=ship_complete)
+        if reprices:
+            prices = {each.line_id: each.unit_price for each in lines}
+            quote = OrderQuote(NOW, 1, 1, "", unit_prices=prices)
+            draft = replace(draft, quote=quote, prices=PRICES)
         self.commit(self.routed(place(draft, self.now, "web")))
 
     def drafted(self, lines: tuple[Line, ...], payment: str) -> Order:
@@ -233,7 +252,8 @@ class Life(RuleBasedStateMachine):
     def cancelling(self, data: st.DataObject, everything: bool) -> None:
         wanted = data.draw(st.sampled_from(self.order.lines))
         units = None if everything else {wanted.line_id: data.draw(st.integers(1, 3))}
-        self.tried(lambda: cancel(self.order, units, "", self.now, "x"))
+        refund = data.draw(REFUNDS)
+        self.tried(lambda: cancel(self.order, units, "", self.now, "x", refund))
 
     @rule(data=st.data(), condition=st.sampled_from(["sellable", "damaged"]))
     def returning(self, data: st.DataObject, condition: Any) -> None:
@@ -241,7 +261,13 @@ class Life(RuleBasedStateMachine):
         rows = [Returned(wanted.line_id, data.draw(st.integers(1, 2)), condition, "")]
         where = data.draw(st.sampled_from(LOCATIONS))
         rules = data.draw(st.sampled_from([ON_SHELF, HELD_BACK]))
-        self.tried(lambda: take_back(self.order, where, rows, self.now, "x", restocking=rules))
+        refund, before = data.draw(REFUNDS), owed(self.order)
+        self.tried(
+            lambda: take_back(
+                self.order, where, rows, self.now, "x", restocking=rules, refund=refund
+            )
+        )
+        at_least("order", "owed before", before, owed(self.order))
 
     @precondition(lambda self: self.order.fulfillments)
     @rule(
@@ -479,11 +505,13 @@ class Life(RuleBasedStateMachine):
             for entry, kept in units.items()
             for amount in (entry.net, entry.tax)
         ) + sum(each.fee for each in self.order.returns if each.credited)
+        stayed += self.order.repriced
         captured = sum(payment.captured for payment in self.order.payments)
         kept = sum(payment.kept for payment in self.order.payments)
         at_most = min(captured, stayed)
         assert kept <= at_most, f"kept {kept} > {at_most}"
-        unasked = self.told("payment.refunded") > self.told("refund.due")
+        credited = sum(credit.amount for credit in self.order.credits)
+        unasked = self.told("payment.refunded") - credited > self.told("refund.due")
         dearer = any(entry.event == "order.changed" for entry in self.order.history)
         if not unasked and not dearer:
             equals("payments", "kept", kept, {"captured and not due back": at_most})

@@ -25,10 +25,9 @@ from shared.orders.model import (
 from shared.orders.model.erased import without_person
 from shared.orders.model.refurbishing import refurbished
 from shared.orders.model.restocking import Restocking, RestockRule
+from shared.orders.model.return_terms import ReturnRequest, ReturnTerms
 from shared.orders.model.returns import (
     Outcome,
-    ReturnRequest,
-    ReturnTerms,
     authorize,
     cancel_return,
     follow_return,
