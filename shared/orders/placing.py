@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.aws.dynamodb import Part
 from shared.errors import Busy, Conflict, HoldClosed, KeyReused
-from shared.orders import buyers, model, points, searching, sourcing, store
+from shared.orders import buyers, model, points, searching, slots, sourcing, store
 from shared.orders.buyers import FoundBuyer
 from shared.orders.model import Order
 from shared.orders.model.selling_cards import check_card_lines
@@ -78,6 +78,7 @@ def _place_new(
     pay: Pay,
 ) -> str:
     draft, paid = pay(draft)
+    draft = slots.spread(draft, paid.price_hold)
     if draft.quote is not None and paid.price_hold is None:
         check_valid(draft.quote.at, draft.quote.engine, now)
     draft, beside, known = _for_buyer(draft, buyer(), paid, now)
@@ -113,7 +114,9 @@ def _place_new(
             return replayed(refused.answered, request)
         if refused.changed:
             raise _id_taken(draft.order_id)
-        if not refused.learnt:
+        if refused.full:
+            start = replace(start, order=slots.moved(start.order, refused.full, now))
+        elif not refused.learnt:
             # The buyer may have been erased since the look-up, or another order of the person has
             # used a promotion or points.
             order, beside, known = _for_buyer(start.order, buyer(), paid, now)

@@ -17,12 +17,14 @@ from shared.errors import Busy, Conflict, NotFound, PriceHoldClosed
 from shared.loyalty.spending import end_hold_parts, hold_parts
 from shared.loyalty.wallets import homes_of
 from shared.orders.buyers import uses_of_person
-from shared.orders.store.benefits import Benefit, card_refusal, check_refused, counted, given_back
+from shared.orders.store.benefits import Benefit, card_refusal, counted, full_slots, given_back
 from shared.pricing.model.price_hold import HeldAmount, PriceHold
 from shared.pricing.model.quote import Quote
 from shared.pricing.store import price_holds as store
+from shared.pricing.store.slots import moved
 from shared.pricing.tokens import check_valid
 from shared.web.idempotency import Request
+from shared.web.portions import checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ def open_hold(
         return earlier
     try:
         check_valid(quote.at, quote.engine, now)
-        new = PriceHold(hold_id, "open", deadline, quote.digest, quote.currency, uses=quote.uses)
+        uses = tuple(use.spread(checksum(hold_id)) for use in quote.uses)
+        new = PriceHold(hold_id, "open", deadline, quote.digest, quote.currency, uses=uses)
         return _opened(new, quote, cards(), request, now, answer)
     except Conflict:
         # The same request may have taken meanwhile what is missing now.
@@ -91,7 +94,7 @@ def _opened(
         draws, taken = _points(hold, quote, person, now)
         hold = replace(hold, home=home, draws=tuple(draws))
         text = answer(hold)
-        benefits = [*kept, *counted(quote.uses, home, elsewhere, now)]
+        benefits = [*kept, *counted(hold.uses, home, elsewhere, now)]
         parts = [benefit.part for benefit in benefits]
         others = [*checks, *taken, *([not_erased_condition(home)] if home else [])]
         opened = store.opened_part(hold, request, text)
@@ -100,7 +103,8 @@ def _opened(
             return text
         if len(parts) in refused and (earlier := _answered(hold.hold_id, request)) is not None:
             return earlier
-        check_refused(benefits, refused)
+        full = full_slots(benefits, refused)
+        hold = replace(hold, uses=moved(hold.uses, full, now))
         # Somebody else has used points or promotions of the person: read them again.
     raise Busy("too many changes of this wallet at once")
 

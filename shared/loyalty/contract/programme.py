@@ -37,7 +37,9 @@ class LoyaltyTierDocument(Input):
     """Net spend within the period that reaches the tier, in minor units; 0 for everybody."""
     multiplier: BasisPoints = WHOLE
     """Multiplies the points earned, in basis points: 15000 is one and a half."""
-    return_window_days: Annotated[int, Strict(), Ge(0), Le(365)] | None = None
+    return_window_days: Annotated[int, Strict(), Ge(0), Le(365)] | None = Field(
+        default=None, exclude_if=lambda days: days is None
+    )
     """How many days members may return goods, where that is more than the order policy says; their
     points are pending for as long. Default: as for everybody."""
 

@@ -33,10 +33,11 @@ from shared.pricing.store.uses import Counter, counters, is_kept
 @dataclass(frozen=True, slots=True)
 class Benefit:
     """A part of the transaction, and the refusal of the order when its condition fails; the item as
-    it is stored says why."""
+    it is stored says why. ``slot`` is a slot of a large limit: others may count the use."""
 
     part: Part
     refusal: Callable[[Mapping[str, Any] | None], Refusal]
+    slot: Counter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def counted(
     for use in uses:
         for counter in counters(use, home):
             limited = _of_person(counter, used_elsewhere)
-            yield Benefit(limited.part(now), limited.exhausted)
+            slot = limited if limited.slot is not None else None
+            yield Benefit(limited.part(now), limited.exhausted, slot)
 
 
 def given_back(uses: Iterable[Use], home: str | None, now: datetime) -> Iterator[Benefit]:
@@ -211,11 +213,18 @@ def _no_such_card(_: Mapping[str, Any] | None) -> Refusal:
     return CardNotUsable("unknown")
 
 
-def check_refused(used: Sequence[Benefit], refused: Mapping[int, Mapping[str, Any] | None]) -> None:
-    """Raises the refusal of the first benefit whose number is among ``refused``."""
+def full_slots(
+    used: Sequence[Benefit], refused: Mapping[int, Mapping[str, Any] | None]
+) -> tuple[Counter, ...]:
+    """The slots of large limits among the benefits whose number is among ``refused``. Raises the
+    refusal of the first other one."""
+    full = []
     for number, benefit in enumerate(used):
         if number in refused:
-            raise benefit.refusal(refused[number])
+            if benefit.slot is None:
+                raise benefit.refusal(refused[number])
+            full.append(benefit.slot)
+    return tuple(full)
 
 
 def _of_person(counter: Counter, used_elsewhere: Mapping[str, int]) -> Counter:

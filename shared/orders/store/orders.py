@@ -16,7 +16,7 @@ from shared.orders.model import (
     split_past,
 )
 from shared.orders.model.erased import as_storable
-from shared.orders.store.benefits import NOTHING_KNOWN, Known, benefits, check_refused
+from shared.orders.store.benefits import NOTHING_KNOWN, Known, benefits, full_slots
 from shared.orders.store.claims import claim_parts
 from shared.orders.store.decisions import decision_parts
 from shared.orders.store.documents import (
@@ -33,6 +33,7 @@ from shared.orders.store.keys import order_id_of_request
 from shared.orders.store.reads import StoredAnswer, first_answer
 from shared.orders.store.tracking import parcel_parts
 from shared.orders.store.transfers import document_parts
+from shared.pricing.store.uses import Counter
 from shared.stock import store as stock
 from shared.stock.model.position import Cause, Hold, sum_effects
 from shared.stock.model.rules import FloorFacts
@@ -54,12 +55,14 @@ class NotWritten:
 
     ``changed``: the order has changed since it was read. ``answered``: the request has been
     answered already. ``learnt``: the current facts of the positions that refused, by (location_id,
-    SKU). Nothing of these: a condition of a part beside the order failed.
+    SKU). ``full``: the slots of large limits that refused. Nothing of these: a condition of a part
+    beside the order failed.
     """
 
     changed: bool = False
     answered: StoredAnswer | None = None
     learnt: Mapping[tuple[str, str], FloorFacts] = field(default_factory=dict)
+    full: tuple[Counter, ...] = ()
 
 
 def commit(
@@ -128,11 +131,11 @@ def commit(
         return _other_order(refused[0], request if new else None)
     if hold is not None and hold_at in refused:
         _check_refusing_hold(hold, refused[hold_at], order, now)
-    check_refused(used, {number - benefits_at: item for number, item in refused.items()})
+    full = full_slots(used, {number - benefits_at: item for number, item in refused.items()})
     facts = {
         (effect.location_id, effect.sku): stock.facts_of_item(item) for effect, item in done.short
     }
-    return NotWritten(learnt=facts)
+    return NotWritten(learnt=facts, full=full)
 
 
 def _without_past(before: Order | None, change: OrderChange) -> tuple[OrderChange, list[Part]]:

@@ -6,9 +6,11 @@ off. The counters are changed in the order's transaction (store/uses.py).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Self
+
+from shared.pricing.model.slots import SLOTS, is_spread
 
 CODE_FORM = re.compile(r"^[A-Z0-9]{3,40}$")
 LimitName = Literal["uses", "per_day", "per_person", "budget", "code"]
@@ -80,7 +82,8 @@ class Code:
 @dataclass(frozen=True, slots=True)
 class Use:
     """What an order uses of a promotion: ``amount`` minor units of its budget. ``day`` is the local
-    day of its daily limit; ``code_uses`` how often ``code`` may be used."""
+    day of its daily limit; ``code_uses`` how often ``code`` may be used. ``slots`` are those of its
+    large limits in which it is counted; without one it is counted by the limit itself."""
 
     promotion_id: str
     amount: int
@@ -88,6 +91,24 @@ class Use:
     day: str | None = None
     code: str | None = None
     code_uses: int | None = None
+    slots: tuple[tuple[LimitName, int], ...] = field(default=(), compare=False)
+
+    def slot(self, limit: LimitName) -> int | None:
+        return dict(self.slots).get(limit)
+
+    def in_slot(self, limit: LimitName, slot: int) -> Self:
+        return replace(self, slots=tuple(({**dict(self.slots), limit: slot}).items()))
+
+    def spread(self, number: int) -> Self:
+        """With a slot for each of its large limits; ``number`` is that of the order."""
+        limits = self.limits
+        large: dict[LimitName, bool] = {
+            "uses": is_spread(limits.uses, limits.budget),
+            "per_day": self.day is not None and is_spread(limits.per_day),
+            "code": self.code is not None and is_spread(self.code_uses),
+        }
+        slot = number % SLOTS
+        return replace(self, slots=tuple((name, slot) for name in large if large[name]))
 
     def to_json(self) -> dict[str, Any]:
         """Without what is None."""
@@ -97,6 +118,7 @@ class Use:
             "day": self.day,
             "code": self.code,
             "code_uses": self.code_uses,
+            "slots": dict(self.slots) or None,
             **{f"limit_{name}": getattr(self.limits, name) for name in LIMITS},
         }
         return {name: value for name, value in document.items() if value is not None}
@@ -110,6 +132,7 @@ class Use:
             document.get("day"),
             document.get("code"),
             document.get("code_uses"),
+            tuple(document.get("slots", {}).items()),
         )
 
 

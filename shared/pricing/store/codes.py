@@ -2,6 +2,7 @@
 
     pk CODE#<code>   sk CODE   {promotion_id, state, uses?, starts_at?, ends_at?, made_by}
                      sk USES   how often it was used (uses.py)
+    pk CODE#<code>#<slot>   sk USES   the same, of the slots of a large limit (slots.py)
     pk IDEM#<name>   sk IDEM   {digest, ttl}   a request that has made codes
 
 A batch is named by its request: its codes follow from the key of the system and that name, so that
@@ -21,7 +22,9 @@ from shared.aws.secrets import secret
 from shared.aws.settings import table_name
 from shared.errors import Conflict, NotFound
 from shared.instants import rfc3339
+from shared.pricing.model.slots import SLOTS, total
 from shared.pricing.model.uses import Code
+from shared.pricing.store.uses import of_row
 from shared.web.idempotency import KEPT_SECONDS, Request
 
 KEY = "quote_key"
@@ -90,23 +93,23 @@ def _terms(code: Code) -> dict[str, Any]:
 
 def find(codes: Sequence[str]) -> dict[str, Stored]:
     """The codes that exist, with how often they were used: 1 read call, eventually consistent."""
-    keys = (
-        tables.Key(table_name("pricing"), f"CODE#{code}", sk)
-        for code in codes
-        for sk in ("CODE", "USES")
-    )
-    rows = {(key.pk, key.sk): row for key, row in tables.get_many(keys).items()}
-    return dict(_stored(codes, rows))
+    return dict(_stored(codes, tables.get_many(key for code in codes for key in _keys(code))))
+
+
+def _keys(code: str) -> list[tables.Key]:
+    """The code, its counter and, as nobody knows yet whether its limit is large, its slots."""
+    pk = f"CODE#{code}"
+    keys = [(pk, "CODE"), (pk, "USES"), *((f"{pk}#{slot}", "USES") for slot in range(SLOTS))]
+    return [tables.Key(table_name("pricing"), *key) for key in keys]
 
 
 def _stored(
-    codes: Sequence[str], rows: Mapping[tuple[str, str], Mapping[str, Any]]
+    codes: Sequence[str], rows: Mapping[tables.Key, Mapping[str, Any]]
 ) -> Iterator[tuple[str, Stored]]:
     for code in codes:
-        row = rows.get((f"CODE#{code}", "CODE"))
+        row, *counters = (rows.get(key) for key in _keys(code))
         if row is not None:
-            used = rows.get((f"CODE#{code}", "USES"), {"uses": 0})["uses"]
-            yield code, (_of_row(code, row), used)
+            yield code, (_of_row(code, row), total(list(map(of_row, counters))).uses)
 
 
 def _of_row(code: str, row: Mapping[str, Any]) -> Code:

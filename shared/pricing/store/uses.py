@@ -5,21 +5,24 @@
     pk USES#<hash>         sk <promotion>    {uses, spent}        by those of one home profile
     pk CODE#<code>         sk USES           {uses, spent}        of a code with a limit
 
+    pk <pk of the limit>#<slot>   sk that of the limit   the slots of a large limit (slots.py)
+
 A counter is an item of the order's transaction. Its condition is arithmetic on one number, so that
 nothing is read before it is written.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from shared.aws import dynamodb as tables
-from shared.aws.dynamodb import Part
+from shared.aws.dynamodb import Key, Part
 from shared.aws.expression import Condition, Update
 from shared.aws.settings import table_name
 from shared.errors import CodeExhausted, PromotionExhausted
+from shared.pricing.model.slots import NOTHING, Counted, Wanted, most_at_once, rotation, total
 from shared.pricing.model.uses import LimitName, Limits, Use
 
 KEPT = timedelta(days=40)
@@ -28,7 +31,8 @@ KEPT = timedelta(days=40)
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A counter of ``use``, and how often it may be used, for how much."""
+    """A counter of ``use``, and how often it may be used, for how much. ``slot`` is the slot of the
+    limit that counts; None is the limit's own counter."""
 
     use: Use
     name: LimitName
@@ -36,14 +40,40 @@ class Counter:
     sk: str
     uses: int | None = None
     budget: int | None = None
+    slot: int | None = None
+
+    @property
+    def key(self) -> Key:
+        """Each slot is a partition of its own."""
+        pk = self.pk if self.slot is None else f"{self.pk}#{self.slot}"
+        return Key(table_name("pricing"), pk, self.sk)
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.use.amount, self.uses, self.budget)
+
+    def of_limit(self) -> Self:
+        return replace(self, slot=None)
+
+    def of_slots(self) -> dict[int, Self]:
+        """Those of the slots by number, this one first; none of a limit that is not spread."""
+        numbers = rotation(self.slot) if self.slot is not None else []
+        return {number: replace(self, slot=number) for number in numbers}
+
+    def of_whole(self) -> list[Self]:
+        """That of the limit and those of its slots: their sum is what was used."""
+        return [self.of_limit(), *self.of_slots().values()]
 
     def part(self, now: datetime) -> Part:
         """Counts the use."""
-        update = Update()
-        update.add("uses", 1)
-        update.add("spent", self.use.amount)
-        if self.name == "per_day":
-            update.set("ttl", int((now + KEPT).timestamp()))
+        update = self._added(1, self.use.amount, now)
+        if self.slot is not None:
+            # Holds while the slot has a use left of its portions, and what the order takes off.
+            if self.uses is not None:
+                update.require("uses < {}", 0)
+            if self.budget is not None:
+                update.require("spent <= {}", -self.use.amount)
+            return self._written(update)
         # A missing counter has counted nothing; the limits are at least 1, the budget at least what
         # the order takes off (quoting.py).
         if self.uses is not None:
@@ -53,17 +83,49 @@ class Counter:
             # Holds while the budget has room for what the order takes off.
             room = self.budget - self.use.amount
             update.require("attribute_not_exists(spent) OR spent <= {}", room)
-        return {"Update": update.request(table_name("pricing"), self.pk, self.sk)}
+        return self._written(update)
 
     def returned(self) -> Part:
         """Takes the use back."""
         update = Update()
         update.add("uses", -1)
         update.add("spent", -self.use.amount)
-        return {"Update": update.request(table_name("pricing"), self.pk, self.sk)}
+        return self._written(update)
+
+    def handing_parts(self, portion: Counted, slot: Counted, now: datetime) -> list[Part]:
+        """Hands a portion of the limit to this slot, of which ``slot`` was read."""
+        of_limit = self.of_limit()
+        handed = of_limit._added(portion.uses, portion.spent, now)
+        # Holds while the limit has the portion left, as its counter allows an order.
+        if self.uses is not None:
+            left = self.uses - portion.uses
+            handed.require("attribute_not_exists(uses) OR uses <= {}", left)
+        if self.budget is not None:
+            left = self.budget - portion.spent
+            handed.require("attribute_not_exists(spent) OR spent <= {}", left)
+        got = self._added(-portion.uses, -portion.spent, now)
+        # Holds while nobody else has changed the slot, by a portion or a use.
+        if slot == NOTHING:
+            got.require("attribute_not_exists(pk) OR (uses = {} AND spent = {})", 0, 0)
+        else:
+            got.require("uses = {} AND spent = {}", slot.uses, slot.spent)
+        return [of_limit._written(handed), self._written(got)]
+
+    def _added(self, uses: int, spent: int, now: datetime) -> Update:
+        update = Update()
+        update.add("uses", uses)
+        update.add("spent", spent)
+        if self.name == "per_day":
+            update.set("ttl", int((now + KEPT).timestamp()))
+        return update
+
+    def _written(self, update: Update) -> Part:
+        key = self.key
+        return {"Update": update.request(key.table, key.pk, key.sk)}
 
     def exhausted(self, stored: Mapping[str, Any] | None) -> PromotionExhausted:
-        """The refusal of the order whose use was not counted; ``stored`` is the counter."""
+        """The refusal of the order whose use was not counted; ``stored`` is the counter, or the sum
+        of the limit and its slots."""
         limit = self.name
         if self.uses is None or (stored or {}).get("uses", 0) < self.uses:
             limit = "budget"
@@ -89,7 +151,11 @@ def counters(use: Use, home: str | None) -> list[Counter]:
         found.append(Counter(use, "per_person", _of_home(home), sk, limits.per_person))
     if use.code is not None and use.code_uses is not None:
         found.append(Counter(use, "code", f"CODE#{use.code}", "USES", use.code_uses))
-    return found
+    return [replace(counter, slot=use.slot(counter.name)) for counter in found]
+
+
+def of_row(row: Mapping[str, Any] | None) -> Counted:
+    return Counted(row["uses"], row["spent"]) if row else NOTHING
 
 
 def is_kept(counter: Counter, now: datetime) -> bool:
@@ -133,25 +199,26 @@ def remaining(
     limited: Sequence[tuple[str, Limits, str]], homes: Iterable[str] = ()
 ) -> dict[str, int | None]:
     """What may still be used of the promotions, of (id, limits, local day) each, by a person with
-    these home profiles: 0 where a limit has been reached, else what remains of the budget, None
-    without one. Eventually consistent: the order's transaction decides."""
-    keys = {}
+    these home profiles: 0 where a limit has been reached, else what one order may still take of the
+    budget, None without one. Eventually consistent: the order's transaction decides."""
+    asked: list[Counter] = []
     for promotion_id, limits, day in limited:
-        use = Use(promotion_id, 0, limits, day)
-        for counter in [*counters(use, None), *_of_persons(use, homes)]:
-            keys[tables.Key(table_name("pricing"), counter.pk, counter.sk)] = counter
+        use = Use(promotion_id, 0, limits, day).spread(0)
+        asked += [*counters(use, None), *_of_persons(use, homes)]
+    keys = [one.key for counter in asked for one in counter.of_whole()]
     rows = tables.get_many(keys)
     left: dict[str, int | None] = {}
     by_person: dict[str, int] = {}
-    for key, counter in keys.items():
-        row = rows.get(key) or {"uses": 0, "spent": 0}
-        promotion_id, used = counter.use.promotion_id, row["uses"]
+    for counter in asked:
+        limit = of_row(rows.get(counter.of_limit().key))
+        slots = [of_row(rows.get(slot.key)) for slot in counter.of_slots().values()]
+        promotion_id, used = counter.use.promotion_id, total([limit, *slots]).uses
         if counter.name == "per_person":
             used = by_person[promotion_id] = by_person.get(promotion_id, 0) + used
         if counter.uses is not None and used >= counter.uses:
             left[promotion_id] = 0
         elif counter.budget is not None and left.get(promotion_id) != 0:
-            left[promotion_id] = max(0, counter.budget - row["spent"])
+            left[promotion_id] = most_at_once(counter.budget, limit, slots)
     return left
 
 

@@ -22,6 +22,7 @@ from shared.pricing.model.cart import Cart, CartLine, Person, Place
 from shared.pricing.model.price_hold import HeldAmount, PriceHold
 from shared.pricing.model.pricing import price
 from shared.pricing.model.quote import Quote
+from shared.pricing.model.slots import SLOTS
 from shared.pricing.store import price_holds as holds
 from tests.support import pricing as carts
 from tests.support import shop
@@ -102,7 +103,9 @@ def points() -> tuple[int, int]:
 
 
 def uses() -> int:
-    return sum(row["uses"] for row in shop.items("pricing") if row["pk"] == "LIMIT#ten")
+    """With the slots of the limit."""
+    keys = {"LIMIT#ten", *(f"LIMIT#ten#{slot}" for slot in range(SLOTS))}
+    return sum(row["uses"] for row in shop.items("pricing") if row["pk"] in keys)
 
 
 def placed() -> list[str]:
@@ -143,11 +146,33 @@ def test_a_request_that_is_repeated_keeps_once() -> None:
     assert (points(), uses()) == ((100, 900), 1)
 
 
+def test_holds_of_a_large_limit_share_its_slots_with_orders() -> None:
+    """Holds and orders at once: each counts one use; the order of a hold has the hold's slots."""
+    quoted = quote(None, uses=1_000)
+    acts = [partial(open_hold, f"h{n}", quoted) for n in range(BUYERS // 2)]
+    done = at_once([*acts, *(partial(buy, f"o{n}", quoted) for n in range(BUYERS // 2))])
+    assert not [one for one in done if isinstance(one, Refusal)]
+    assert uses() == BUYERS
+    kept = [one for one in done if isinstance(one, PriceHold)]
+    assert len({hold.uses[0].slots for hold in kept}) > 1
+    at_once([partial(buy, f"b{n}", quoted, hold) for n, hold in enumerate(kept[:8])])
+    at_once([partial(price_holds.release, hold.hold_id, NOW) for hold in kept[8:]])
+    slots_of = {
+        row["order_id"]: row["quote"]["uses"][0]["slots"]
+        for row in shop.items("orders")
+        if row["sk"] == "ORDER"
+    }
+    assert [slots_of[f"b{n}"] for n in range(8)] == [dict(one.uses[0].slots) for one in kept[:8]]
+    assert uses() == len(slots_of) == BUYERS // 2 + 8
+    shop.laws()
+
+
+@pytest.mark.parametrize("most", [100, 1_000])
 @pytest.mark.parametrize("late", [False, True], ids=["released", "swept"])
-def test_a_hold_is_claimed_or_given_back_and_never_both(late: bool) -> None:
+def test_a_hold_is_claimed_or_given_back_and_never_both(late: bool, most: int) -> None:
     for turn in range(6):
         card, _ = issued(500)
-        quoted = quote(100, uses=100)
+        quoted = quote(100, uses=most)
         before, used = points()[0], uses()
         hold = open_hold(f"h{turn}", quoted, HeldAmount(card.card_id, card.suffix, 500))
         at = NOW + timedelta(hours=2) if late else NOW
