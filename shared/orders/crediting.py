@@ -36,6 +36,8 @@ def agreed(to: RefundTo, card_id: str | None, order: Order, now: datetime) -> Re
         raise invalid(PATH, "there is no such card") from None
     if any(payment.card_id == card_id for payment in order.payments):
         raise invalid(PATH, "this card pays the order: it gets its share in any case")
+    if any(line.card_id == card_id for line in order.lines):
+        raise invalid(PATH, "the order has sold this card")
     if (reason := not_usable(card, order.lines[0].currency, now)) is not None:
         raise invalid(PATH, f"the card cannot be used: {reason}")
     return Refund(to, StoreCredit(card_id, card.suffix))

@@ -125,11 +125,15 @@ def receive(
 def pay_with_card(
     order: Order, card: Card, amount: int | None, now: datetime, actor: str
 ) -> OrderChange:
-    """A card pays what the order waits for, or ``amount`` of it; in the transaction of the order.
+    """A card pays what the order waits for, or ``amount`` of it; in the transaction of the order. A
+    card that pays already pays more, because a transaction changes an item once.
 
     Raises InvalidTransition when nothing is waited for, InvalidRequest for more than that,
-    CardShort, Conflict for more than MOST_PAYMENTS, or for a gift card that is to be bought.
+    CardShort, Conflict for more than MOST_PAYMENTS, for a card that the order sells or has given
+    store credit on, or for a gift card that is to be bought.
     """
+    if any(one.card_id == card.card_id for one in (*order.lines, *order.credits)):
+        raise Conflict("the order sells this card, or has given store credit on it")
     wanted = missing(order)
     if not wanted:
         raise InvalidTransition("paid", "paid", [])
@@ -138,12 +142,13 @@ def pay_with_card(
         raise invalid("$.amount", f"the order needs {wanted}")
     if pays > card.available or not pays:
         raise CardShort(card.available, card.currency, card.suffix)
-    if len(order.payments) >= MOST_PAYMENTS:
-        raise Conflict(f"order {order.order_id} has {MOST_PAYMENTS} payments already")
-    payment = captured(
-        Payment(_next_id(order), tender="gift_card", card_id=card.card_id, card_suffix=card.suffix),
-        pays,
-    )
+    payment = next((one for one in order.payments if one.card_id == card.card_id), None)
+    if payment is None:
+        if len(order.payments) >= MOST_PAYMENTS:
+            raise Conflict(f"order {order.order_id} has {MOST_PAYMENTS} payments already")
+        number, suffix = _next_id(order), card.suffix
+        payment = Payment(number, tender="gift_card", card_id=card.card_id, card_suffix=suffix)
+    payment = captured(payment, pays)
     order = with_payment(order, payment)
     must_pay_goods(order)
     detail = _detail(order, payment, pays, "payment.received")

@@ -186,6 +186,22 @@ def test_a_card_pays_what_a_pending_order_waits_for() -> None:
     assert (status, refused["code"]) == (409, "invalid_transition")
 
 
+def test_a_card_that_pays_already_pays_more() -> None:
+    """A transaction changes a card once: two payments with it could not be refunded together."""
+    card, code = issued(900)
+    order = placed(order_of(tender(code, 200), {"status": "pending"}))
+    path = f"/v1/orders/{order['order_id']}/payments"
+    empty = {"payment_id": None, "reference": None, "amount": None, "tender": None}
+    report = {"kind": "captured", "card": {"code": code, "subject": "s"}}
+    status, paid = call("record_payment", {**empty, **report}, path, key="p1")
+    assert status == 200, paid
+    assert paid["payments"][0]["captured"]["amount"] == 900
+    assert balance(card.card_id) == 0
+    cancel = f"/v1/orders/{order['order_id']}/cancel"
+    assert call("cancel_order", {"reason": "all of it"}, cancel, key="c")[0] == 200
+    assert balance(card.card_id) == 900
+
+
 def test_a_wrong_pin_pays_nothing_later_either() -> None:
     card, code = issued(700, pin="271828")
     order = placed(order_of({"status": "pending"}))
