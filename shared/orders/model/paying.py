@@ -132,7 +132,8 @@ def pay_with_card(
     CardShort, Conflict for more than MOST_PAYMENTS, for a card that the order sells or has given
     store credit on, or for a gift card that is to be bought.
     """
-    if any(one.card_id == card.card_id for one in (*order.lines, *order.credits)):
+    others = {line.card_id for line in order.lines} | {one.card_id for one in order.credits}
+    if card.card_id in others:
         raise Conflict("the order sells this card, or has given store credit on it")
     wanted = missing(order)
     if not wanted:
