@@ -16,7 +16,13 @@ from shared import schema
 
 FAN_OUT_SECONDS = 30
 DELIVER_SECONDS = 30
-SOURCES = ("norain/availability", "norain/orders", "norain/customers", "norain/cards")
+SOURCES = (
+    "norain/availability",
+    "norain/orders",
+    "norain/customers",
+    "norain/cards",
+    "norain/loyalty",
+)
 
 
 class Webhooks(Stack):

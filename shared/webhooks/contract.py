@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from shared.availability.model.events import CHANGED
 from shared.cards.contract.events import EVENTS as CARD_EVENTS
+from shared.loyalty.contract.events import EVENTS as LOYALTY_EVENTS
 from shared.orders.contract.events import EVENTS
 from shared.web.contract import Answer, Input, Instant
 from shared.webhooks.model import ERASED, Webhook
@@ -17,6 +18,7 @@ TYPES: Mapping[str, str] = {
     "stock.count_requested": "stock:read",
     ERASED: "customers:read",
     **dict.fromkeys(CARD_EVENTS, "cards:read"),
+    **dict.fromkeys(LOYALTY_EVENTS, "loyalty:read"),
 }
 """The event types that can be subscribed to, with the scope that each requires."""
 MOST_WEBHOOKS = 20
@@ -40,8 +42,8 @@ class SubscribeWebhook(Input):
     """An https URL on the public Internet."""
     types: Annotated[list[EventType], Field(min_length=1, max_length=100)]
     """Event types. `availability.changed` requires the scope availability:read,
-    `stock.count_requested` stock:read, `customer.erased` customers:read, `card.*` cards:read, all
-    others orders:read."""
+    `stock.count_requested` stock:read, `customer.erased` customers:read, `card.*` cards:read,
+    `points.*` and `tier.changed` loyalty:read, all others orders:read."""
 
 
 class WebhookAnswer(Answer):

@@ -77,6 +77,9 @@ def test_who_may_not_ask_may_not_be_told() -> None:
     status, told = ask("subscribe", scope=scope)
     assert (status, told["code"], told["scopes"]) == (403, "forbidden", ["orders:read"])
     assert ask("subscribe", scope=scope, body={"types": ["availability.changed"]})[0] == 201
+    points = {"types": ["points.earned", "tier.changed"]}
+    assert ask("subscribe", scope=scope, body=points)[1]["scopes"] == ["loyalty:read"]
+    assert ask("subscribe", scope=f"{scope} norain/loyalty:read", body=points)[0] == 201
 
 
 @pytest.mark.parametrize(
