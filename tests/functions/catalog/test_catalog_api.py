@@ -36,6 +36,7 @@ def test_a_product_is_created_replaced_and_read() -> None:
         "season_ends_at": "2026-12-24T18:00:00.000Z",
         "attributes": {"department": "dairy"},
         "discontinued": False,
+        "gift_card": False,
     }
     assert call("get_product") == (200, created)
     assert call("put_product", body={"margin": None})[0] == 200
