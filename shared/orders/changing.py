@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from shared.aws.dynamodb import attempts
-from shared.errors import Busy, NotFound, TooMuchAtOnce
+from shared.errors import Busy, Conflict, NotFound, TooMuchAtOnce
 from shared.orders import pausing, points, repricing, searching, sourcing, store
 from shared.orders.model import Order, OrderChange, Rejection
 from shared.orders.model.repricing import PricesMissing
@@ -47,6 +47,24 @@ def change(
     Raises what ``decide`` raises; NotFound, KeyReused, Busy; for a Revised also OutOfStock and
     TooMuchAtOnce.
     """
+    try:
+        return _change(order_id, decide, now, request, answer, known)
+    except Conflict:
+        # The same request may have succeeded meanwhile: what is refused now, it has done.
+        answered = store.look_up(order_id, request).answered if request is not None else None
+        if request is None or answered is None:
+            raise
+        return replayed(answered, request)
+
+
+def _change(
+    order_id: str,
+    decide: Callable[[Order], Decided | None],
+    now: datetime,
+    request: Request | None,
+    answer: AnswerOf,
+    known: Order | None,
+) -> str | None:
     learnt: Stock = {}
     races = 0
     for attempt in attempts(ATTEMPTS):

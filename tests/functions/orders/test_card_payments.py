@@ -186,6 +186,29 @@ def test_a_card_pays_what_a_pending_order_waits_for() -> None:
     assert (status, refused["code"]) == (409, "invalid_transition")
 
 
+def test_a_repeated_change_behind_a_lagging_read_gets_the_first_answer(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """Law 11: order and answer are two items; one may be read before the change, one after."""
+    _, code = issued(700)
+    order = placed(order_of({"status": "pending"}))
+    path = f"/v1/orders/{order['order_id']}/payments"
+    empty = {"payment_id": None, "reference": None, "amount": None, "tender": None}
+    body = {**empty, "kind": "captured", "card": {"code": code, "subject": "s"}}
+    first = call("record_payment", body, path, key="p1")
+    assert first[0] == 200
+    look_up = store.look_up
+    lagging = iter([True])
+
+    def lags(order_id: str, asked: Any) -> store.OrderLookup:
+        found = look_up(order_id, asked)
+        return replace(found, answered=None) if next(lagging, False) else found
+
+    environment.setattr(store, "look_up", lags)
+    assert call("record_payment", body, path, key="p1") == first
+    assert next(lagging, None) is None, "the read has lagged"
+
+
 def test_a_card_that_pays_already_pays_more() -> None:
     """A transaction changes a card once: two payments with it could not be refunded together."""
     card, code = issued(900)
