@@ -24,7 +24,7 @@ from shared.instants import milliseconds
 from shared.web.auth import Caller, caller
 from shared.web.crash import crash
 from shared.web.idempotency import Request
-from shared.web.problem import headers, json_path, problem
+from shared.web.problem import defects, headers, problem
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -159,7 +159,7 @@ def _unreadable(event: dict[str, Any]) -> MalformedRequest | None:
 
 
 def _invalid(error: RequestValidationError) -> InvalidRequest:
-    found = [{"path": json_path(entry["loc"]), "message": entry["msg"]} for entry in error.errors()]
+    found = defects(error.errors())
     if any(entry["type"] == "json_invalid" for entry in error.errors()):
         return MalformedRequest("the body is not JSON", found)
     return InvalidRequest("the request does not fit its schema", found)

@@ -1,7 +1,7 @@
 """Refusals as problem+json (RFC 9457) for callers, and in one line for logs and dead letters."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +66,17 @@ def invalid(error: "ValidationError", detail: str = "it does not fit its schema"
     """The errors of pydantic as a refusal: the path and the reason of each, without the input."""
     return InvalidRequest(
         detail,
-        [
-            {"path": json_path(entry["loc"]), "message": entry["msg"]}
-            for entry in error.errors(include_input=False, include_url=False)
-        ],
+        defects(error.errors(include_input=False, include_url=False)),
     )
+
+
+def defects(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Path and reason of each error of pydantic, which puts the kind of its exception before our
+    own words."""
+    return [
+        {"path": json_path(entry["loc"]), "message": entry["msg"].removeprefix("Value error, ")}
+        for entry in errors
+    ]
 
 
 def summary(refusal: Refusal) -> dict[str, Any]:

@@ -373,3 +373,10 @@ def test_what_differs_between_channels_is_listed() -> None:
     assert status == 200
     assert [row["promotion_id"] for row in answer["promotions"]] == ["web-only"]
     assert answer["products"] == [{"sku": "milk-1", "channels": ["web"]}]
+
+
+def test_a_reason_is_told_in_our_words() -> None:
+    """Without the kind of the exception that pydantic puts before them."""
+    status, refused = call("quote_prices", body={"customer": {}, "points": 5})
+    assert status == 422
+    assert refused["errors"] == [{"path": "$", "message": "points take customer.profile_id"}]
