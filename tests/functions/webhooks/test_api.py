@@ -79,7 +79,10 @@ def test_who_may_not_ask_may_not_be_told() -> None:
     assert ask("subscribe", scope=scope, body={"types": ["availability.changed"]})[0] == 201
     points = {"types": ["points.earned", "tier.changed"]}
     assert ask("subscribe", scope=scope, body=points)[1]["scopes"] == ["loyalty:read"]
-    assert ask("subscribe", scope=f"{scope} norain/loyalty:read", body=points)[0] == 201
+    key = {"idempotency-key": "points"}
+    assert (
+        ask("subscribe", scope=f"{scope} norain/loyalty:read", body=points, headers=key)[0] == 201
+    )
 
 
 @pytest.mark.parametrize(

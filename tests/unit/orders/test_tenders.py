@@ -12,7 +12,7 @@ from shared.orders.model import Order, OrderChange, Returned, advance, cancel, c
 from shared.orders.model.payments import Payment, authorized, paid
 from shared.orders.model.quoted import Discount, PointsPaid
 from shared.orders.model.value import owed
-from shared.pricing.model.points import PointsOffer
+from shared.pricing.model.points import POINTS, PointsOffer
 from tests.support.profiles import examples
 from tests.unit.orders.orders import NOW, line, order, parcel, placed
 from tests.unit.pricing.test_laws import quoted, worlds
@@ -146,3 +146,16 @@ def test_a_cancel_before_the_capture_splits_as_a_return_after_it(seed: int) -> N
     ]
     assert kept == [payment.kept for payment in late.payments]
     check(early)
+
+
+def test_points_come_back_without_fractions() -> None:
+    """10 points have paid 3 cents of three units: 3 come back with the first, then 6, then all."""
+    each = replace(line("1", "A", 3), discounts=(Discount(POINTS, 3),))
+    wanted = replace(order(each), points=PointsPaid(10, 3))
+    wanted = replace(wanted, payments=(paid(owed(wanted)),))
+    step, returned = shipped(wanted), []
+    for _ in range(3):
+        step = back(step, "1", 1)
+        assert step.points is not None
+        returned.append(step.points.returned)
+    assert returned == [3, 6, 10]
