@@ -152,9 +152,10 @@ def test_what_waits_for_a_client_that_is_gone_is_not_delivered(
 
 
 def test_a_user_pool_that_does_not_answer_loses_no_event(
-    queues: dict[str, str],
+    queues: dict[str, str], environment: pytest.MonkeyPatch
 ) -> None:
     subscribe()
+    environment.setattr("botocore.endpoint.time.sleep", lambda _: None)  # between its tries
 
     def silent(**_: Any) -> Any:
         raise EndpointConnectionError(endpoint_url="https://cognito-idp.example.com")
