@@ -9,7 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from functions.cards.paying import found_card, may_pay_with_cards
-from shared.errors import CardShort, invalid
+from shared.cards.model.card import amount_to_pay
+from shared.errors import invalid
 from shared.orders import price_holds
 from shared.orders.contract.price_holds import HeldCardInput, PriceHoldAnswer, PriceHoldInput
 from shared.orders.price_holds import HeldCard
@@ -88,11 +89,8 @@ def _cards(
         card = found_card(one, quote.currency, caller, now, f"{path}.code")
         if any(other.held.card_id == card.card_id for other in cards):
             raise invalid(path, "a card pays once: add its amounts up")
-        amount = min(card.available, remaining) if one.amount is None else one.amount.amount
-        if amount > remaining or not remaining:
-            raise invalid(f"{path}.amount", f"the quote needs {remaining} of this card")
-        if amount > card.available or not amount:
-            raise CardShort(card.available, card.currency, card.suffix)
+        stated = None if one.amount is None else one.amount.amount
+        amount = amount_to_pay(card, stated, remaining, f"{path}.amount")
         remaining -= amount
         cards.append(HeldCard(HeldAmount(card.card_id, card.suffix, amount), card.pin_hash))
     return cards

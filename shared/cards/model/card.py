@@ -149,6 +149,21 @@ def explain_return(card: Card | None, amount: int) -> None:
         raise CardSpent(card.balance, amount, card.currency, card.suffix)
 
 
+def amount_to_pay(card: Card, wanted: int | None, needed: int, path: str) -> int:
+    """What the card pays of ``needed``: ``wanted``, or as much as is on it. ``path`` is the JSON
+    path of the amount.
+
+    Raises InvalidRequest for more than is needed, CardShort for more than is on the card, or when
+    nothing is.
+    """
+    amount = min(card.available, needed) if wanted is None else wanted
+    if amount > needed or not needed:
+        raise invalid(path, f"{needed} is needed of this card")
+    if amount > card.available or not amount:
+        raise CardShort(card.available, card.currency, card.suffix)
+    return amount
+
+
 def load(card: Card, amount: int, currency: str, now: datetime) -> Card:
     """Raises InvalidTransition for a card that is blocked, replaced or expired."""
     _must_be(card, "load", ("inactive", "active", "used_up"), now)

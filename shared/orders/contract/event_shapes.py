@@ -4,6 +4,7 @@ from typing import Literal
 
 from shared.locations.model import ServiceLevel
 from shared.orders.contract.common import Words
+from shared.orders.contract.payments import TenderOfOrder
 from shared.orders.model import (
     ClaimOwner,
     Condition,
@@ -55,17 +56,6 @@ class BoughtLine(Answer):
     """How the shopper gets the units: `ship` or `pickup`."""
     location_id: LocationId | None = None
     """The location where a pickup line is collected."""
-
-
-class TenderOfOrder(Answer):
-    """What pays for a new order."""
-
-    payment_id: Id
-    """The id of the payment in the order."""
-    tender: Tender
-    """How the shopper pays."""
-    amount: Money
-    """What was paid, or authorized."""
 
 
 class Placed(OfOrder):

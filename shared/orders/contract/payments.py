@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import StringConstraints, model_validator
 
 from shared.cards.contract.cards import CardId, Code, Pin
-from shared.cards.model.card import Card
-from shared.errors import CardShort, invalid
+from shared.cards.model.card import Card, amount_to_pay
+from shared.errors import invalid
 from shared.orders.model import Order, Payment, PaymentStatus, Report, ReportKind, Tender, Totals
 from shared.orders.model.payments import StoreCredit, captured
 from shared.web.contract import Answer, Currency, Id, Input, Instant, InstantInput, Money, Price
@@ -59,11 +59,8 @@ class PaymentInput(Input):
         Raises CardShort when the card has less than ``amount``, or nothing; InvalidRequest for more
         than the order needs.
         """
-        amount = min(card.available, missing) if self.amount is None else self.amount.amount
-        if amount > missing or not missing:
-            raise invalid(f"{path}.amount", f"the order needs {missing} of this payment")
-        if amount > card.available or not amount:
-            raise CardShort(card.available, card.currency, card.suffix)
+        wanted = None if self.amount is None else self.amount.amount
+        amount = amount_to_pay(card, wanted, missing, f"{path}.amount")
         payment = Payment(
             self.payment_id or str(number),
             tender="gift_card",
@@ -169,6 +166,17 @@ def _minor_units(price: Price | None, order: Order, path: str) -> int | None:
     if price.currency != currency:
         raise invalid(f"{path}.currency", f"use the currency of the order: {currency}")
     return price.amount
+
+
+class TenderOfOrder(Answer):
+    """What pays for a new order."""
+
+    payment_id: Id
+    """The id of the payment in the order."""
+    tender: Tender
+    """How the shopper pays."""
+    amount: Money
+    """What was paid, or authorized."""
 
 
 class PaymentSummary(Answer):

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.cards.model.card import Card
-from shared.errors import CardShort, Conflict, InvalidTransition, invalid
+from shared.cards.model.card import Card, amount_to_pay
+from shared.errors import Conflict, InvalidTransition
 from shared.instants import rfc3339
 from shared.orders.model.balancing import balance, missing, with_payment
 from shared.orders.model.change import OrderChange, with_entry
@@ -138,11 +138,7 @@ def pay_with_card(
     wanted = missing(order)
     if not wanted:
         raise InvalidTransition("paid", "paid", [])
-    pays = min(card.available, wanted) if amount is None else amount
-    if pays > wanted:
-        raise invalid("$.amount", f"the order needs {wanted}")
-    if pays > card.available or not pays:
-        raise CardShort(card.available, card.currency, card.suffix)
+    pays = amount_to_pay(card, amount, wanted, "$.amount")
     payment = next((one for one in order.payments if one.card_id == card.card_id), None)
     if payment is None:
         if len(order.payments) >= MOST_PAYMENTS:
