@@ -1,8 +1,6 @@
 """Webhooks: events from the bus to the URLs that channels have subscribed."""
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack
-from aws_cdk import aws_events as bus
-from aws_cdk import aws_events_targets as targets
+from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -55,20 +53,7 @@ class Webhooks(Stack):
         rights = {"NORAIN_USER_POOL_ID": access.pool.user_pool_id}
 
         events_queue = Queue(self, "Told", platform, worker_timeout_seconds=FAN_OUT_SECONDS)
-        bus.Rule(
-            self,
-            "Events",
-            event_bus=events.bus,
-            event_pattern=bus.EventPattern(source=list(SOURCES)),
-            targets=[
-                targets.SqsQueue(
-                    events_queue.queue,
-                    dead_letter_queue=events_queue.dead_letters,
-                    retry_attempts=185,
-                    max_event_age=Duration.hours(24),
-                )
-            ],
-        )
+        events.fill(events_queue, self, "Events", sources=SOURCES)
         deliveries = Queue(self, "Deliveries", platform, worker_timeout_seconds=DELIVER_SECONDS)
 
         fan_out = Function(

@@ -5,7 +5,7 @@ of them, of a stream the first one and everything behind it. A record that can n
 away, so that it holds up no others.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
@@ -55,6 +55,39 @@ def each_message(
         name = message["messageId"]
         try:
             work(message["body"])
+        except Exception as error:
+            logger.error("the message failed", extra={"message_id": name, **crash(error)})
+            failed.append(name)
+    return again(failed)
+
+
+def together(
+    messages: Iterable[Mapping[str, Any]],
+    read: Callable[[str], V],
+    work: Callable[[Sequence[V]], None],
+) -> dict[str, Any]:
+    """Does ``work`` once, with what ``read`` makes of the bodies of all messages of a queue. When
+    that fails, it does it with each alone, so that one that fails holds up no others: ``work`` must
+    be harmless when it is repeated. Those that cannot be read or fail come again."""
+    values: dict[str, V] = {}
+    failed = []
+    for message in messages:
+        try:
+            values[message["messageId"]] = read(message["body"])
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("unreadable", extra={"message_id": message["messageId"], **crash(error)})
+            failed.append(message["messageId"])
+    if not values:
+        return again(failed)
+    try:
+        work(list(values.values()))
+    except Exception as error:
+        logger.warning("one by one", extra={"messages": len(values), **crash(error)})
+    else:
+        return again(failed)
+    for name, value in values.items():
+        try:
+            work([value])
         except Exception as error:
             logger.error("the message failed", extra={"message_id": name, **crash(error)})
             failed.append(name)
