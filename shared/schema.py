@@ -80,6 +80,8 @@ LOYALTY = Table(
     personal=True,
 )
 
+KPIS = Table("kpis", stream=True, ttl="ttl")
+
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
 TABLES = (
@@ -93,6 +95,7 @@ TABLES = (
     SEARCH,
     CUSTOMERS,
     LOYALTY,
+    KPIS,
     WEBHOOKS,
 )
 

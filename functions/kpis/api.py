@@ -1,0 +1,100 @@
+"""The routes of KPIs."""
+
+from datetime import date
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from shared.errors import invalid
+from shared.kpis import reading
+from shared.kpis.contract import (
+    KpiAnswer,
+    KpiDefinitions,
+    KpiRates,
+    KpiRatesAnswer,
+    definitions,
+    kpi_answer,
+    rates_answer,
+)
+from shared.kpis.model.kpis import KPIS, By
+from shared.kpis.store import rates
+from shared.web.api import api, caller_of, serve
+from shared.web.auth import EVERY_LOCATION, needs
+from shared.web.contract import LocationId
+
+MOST_DAYS = 400
+MOST_DAYS_OF_PLACES = 31
+"""2,000 locations are 8 MB a day."""
+
+app = api()
+
+
+@app.get(
+    "/v1/kpis",
+    operation_id="getKpi",
+    security=needs("kpis:read"),
+    summary="Read a KPI",
+    description="A KPI by channel, location or day, some seconds behind. Numerator and denominator "
+    "add up over rows. A day is local to the location; before any location has the units it is a "
+    "day in UTC. Sales count on the day of the hand-over. By location, or of one location, up to "
+    "31 days can be read at once, else 400. A person sees the locations where they work.",
+)
+def get_kpi(
+    name: Annotated[str, Query(description="The KPI: GET /v1/kpis/definitions lists them.")],
+    first: Annotated[date, Query(alias="from", description="The first day, such as 2026-11-20.")],
+    last: Annotated[date, Query(alias="to", description="The last day.")],
+    by: Annotated[By, Query(description="What the rows are.")] = "day",
+    location_id: Annotated[
+        LocationId | None, Query(description="One location; default: all.")
+    ] = None,
+    channel: Annotated[
+        str | None, Query(max_length=40, description="One channel; default: all.")
+    ] = None,
+) -> KpiAnswer:
+    caller_of(app).must_work_at(location_id or EVERY_LOCATION)
+    if name not in KPIS:
+        raise invalid("query.name", f"there is no such KPI: use one of {', '.join(KPIS)}")
+    most = MOST_DAYS_OF_PLACES if by == "location" or location_id else MOST_DAYS
+    if not 0 <= (last - first).days < most:
+        raise invalid("query.to", f"1 to {most} days can be read at once")
+    groups = reading.groups(first, last, by, location_id=location_id, channel=channel)
+    return kpi_answer(name, first, last, by, groups, reading.by_currency(groups))
+
+
+@app.get(
+    "/v1/kpis/definitions",
+    operation_id="listKpis",
+    security=needs("kpis:read"),
+    summary="List the KPIs",
+    description="Each KPI as a quotient of sums of figures, by which anybody can compute it again.",
+)
+def list_kpis() -> KpiDefinitions:
+    return definitions()
+
+
+@app.get(
+    "/v1/kpis/rates",
+    operation_id="getKpiRates",
+    security=needs("kpis:read"),
+    summary="Read what selling costs",
+    description="The costs of payments and returns that contributions are computed with.",
+)
+def get_rates() -> KpiRatesAnswer:
+    return rates_answer(rates.stated_rates())
+
+
+@app.put(
+    "/v1/kpis/rates",
+    operation_id="putKpiRates",
+    security=needs("kpis:write"),
+    summary="State what selling costs",
+    description="Replaces the rates. Orders are counted with the rates of the moment; an order "
+    "that changes later is counted anew with those of then.",
+)
+def put_rates(body: KpiRates) -> KpiRatesAnswer:
+    stated = body.rates()
+    rates.put_rates(stated)
+    return rates_answer(stated)
+
+
+handler = serve(app)

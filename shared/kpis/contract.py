@@ -1,0 +1,139 @@
+"""What the API takes and answers about KPIs."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import Strict
+
+from shared.kpis.model.costs import WHOLE, Rates
+from shared.kpis.model.figures import Figures
+from shared.kpis.model.kpis import KPIS, By, Kind, Kpi, value_of
+from shared.web.contract import Answer, Input
+
+MOST_MONEY = 1_000_000_000
+Minor = Annotated[int, Strict(), Ge(0), Le(MOST_MONEY)]
+
+
+class KpiRow(Answer):
+    """A KPI of a group of orders."""
+
+    key: str
+    """The channel, location or day (YYYY-MM-DD); `-` is the location of what happened before any
+    location had the units."""
+    currency: str
+    """Of amounts. Different currencies are different rows."""
+    numerator: int
+    denominator: int | None = None
+    """Absent for a KPI that is no quotient."""
+    value: float | None = None
+    """Numerator over denominator, less what the KPI takes off; absent when the denominator is 0."""
+
+
+class KpiAnswer(Answer):
+    """A KPI by channel, location or day."""
+
+    name: str
+    title: str
+    kind: Kind
+    """`money` in minor units, a `count`, a `share` of 1, or another `ratio`."""
+    first: date
+    last: date
+    by: By
+    rows: list[KpiRow]
+    total: list[KpiRow]
+    """Over all rows: one for each currency."""
+
+
+class KpiDefinition(Answer):
+    """How a KPI is computed: sums of figures with their signs."""
+
+    name: str
+    title: str
+    kind: Kind
+    numerator: dict[str, int]
+    denominator: dict[str, int] | None = None
+    minus: int = 0
+
+
+class KpiDefinitions(Answer):
+    kpis: list[KpiDefinition]
+
+
+class KpiRates(Input):
+    """What selling costs beside goods, handling and carriers."""
+
+    payment_share: Annotated[int, Strict(), Ge(0), Le(WHOLE)] = 0
+    """Part of what shoppers pay, in hundredths of a percent."""
+    payment_fixed: Minor = 0
+    """Minor units for each order that is handed over."""
+    return_unit: Minor = 0
+    """Minor units for each unit that comes back."""
+
+    def rates(self) -> Rates:
+        return Rates(self.payment_share, self.payment_fixed, self.return_unit)
+
+
+class KpiRatesAnswer(Answer):
+    """What selling costs beside goods, handling and carriers."""
+
+    payment_share: int
+    payment_fixed: int
+    return_unit: int
+
+
+def rates_answer(rates: Rates) -> KpiRatesAnswer:
+    return KpiRatesAnswer(
+        payment_share=rates.payment_share,
+        payment_fixed=rates.payment_fixed,
+        return_unit=rates.return_unit,
+    )
+
+
+def kpi_answer(
+    name: str,
+    first: date,
+    last: date,
+    by: By,
+    groups: Mapping[tuple[str, str], Figures],
+    totals: Mapping[str, Figures],
+) -> KpiAnswer:
+    """``groups`` by key and currency, ``totals`` by currency."""
+    kpi = KPIS[name]
+    return KpiAnswer(
+        name=name,
+        title=kpi.title,
+        kind=kpi.kind,
+        first=first,
+        last=last,
+        by=by,
+        rows=[_row(kpi, key, currency, groups[key, currency]) for key, currency in sorted(groups)],
+        total=[_row(kpi, "total", currency, totals[currency]) for currency in sorted(totals)],
+    )
+
+
+def _row(kpi: Kpi, key: str, currency: str, figures: Figures) -> KpiRow:
+    value = value_of(kpi, figures)
+    return KpiRow(
+        key=key,
+        currency=currency,
+        numerator=value.numerator,
+        denominator=value.denominator,
+        value=value.value,
+    )
+
+
+def definitions() -> KpiDefinitions:
+    return KpiDefinitions(kpis=[_definition(name, kpi) for name, kpi in KPIS.items()])
+
+
+def _definition(name: str, kpi: Kpi) -> KpiDefinition:
+    return KpiDefinition(
+        name=name,
+        title=kpi.title,
+        kind=kpi.kind,
+        numerator=dict(kpi.numerator),
+        denominator=None if kpi.denominator is None else dict(kpi.denominator),
+        minus=kpi.minus,
+    )
