@@ -14,6 +14,7 @@ from infra.stacks.cards import Cards
 from infra.stacks.customers import Customers
 from infra.stacks.data import Data
 from infra.stacks.events import Events
+from infra.stacks.kpis import Kpis
 from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
 from infra.stacks.pricing import Pricing
@@ -64,6 +65,7 @@ def build(app: App) -> None:
         env=where,
     )
     loyalty = Loyalty(app, named("Loyalty"), platform, data=data, events=events, env=where)
+    kpis = Kpis(app, named("Kpis"), platform, data=data, events=events, env=where)
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -85,6 +87,7 @@ def build(app: App) -> None:
             "carriers": orders.carriers,
             "customers": customers.api,
             "loyalty": loyalty.api,
+            "kpis": kpis.api,
             "webhooks": webhooks.api,
         },
         env=where,

@@ -37,7 +37,7 @@ app = api()
     description="A KPI by channel, location or day, some seconds behind. Numerator and denominator "
     "add up over rows. A day is local to the location; before any location has the units it is a "
     "day in UTC. Sales count on the day of the hand-over. By location, or of one location, up to "
-    "31 days can be read at once, else 400. A person sees the locations where they work.",
+    "31 days can be read at once, else 400. A person whose token names locations sees those alone.",
 )
 def get_kpi(
     name: Annotated[str, Query(description="The KPI: GET /v1/kpis/definitions lists them.")],
@@ -51,7 +51,7 @@ def get_kpi(
         str | None, Query(max_length=40, description="One channel; default: all.")
     ] = None,
 ) -> KpiAnswer:
-    caller_of(app).must_work_at(location_id or EVERY_LOCATION)
+    caller_of(app).must_look_after(location_id or EVERY_LOCATION)
     if name not in KPIS:
         raise invalid("query.name", f"there is no such KPI: use one of {', '.join(KPIS)}")
     most = MOST_DAYS_OF_PLACES if by == "location" or location_id else MOST_DAYS

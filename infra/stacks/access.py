@@ -56,6 +56,8 @@ CLIENTS: dict[str, tuple[str, ...]] = {
         "promotions:write",
         "loyalty:read",
         "loyalty:write",
+        "kpis:read",
+        "kpis:write",
         "channel:all",
     ),
     "ops": (*SCOPES, "channel:all", "location:all", *trusted("all")),

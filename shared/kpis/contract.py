@@ -25,8 +25,9 @@ class KpiRow(Answer):
     currency: str
     """Of amounts. Different currencies are different rows."""
     numerator: int
+    """The sum of figures above the line."""
     denominator: int | None = None
-    """Absent for a KPI that is no quotient."""
+    """The sum of figures below the line; absent for a KPI that is no quotient."""
     value: float | None = None
     """Numerator over denominator, less what the KPI takes off; absent when the denominator is 0."""
 
@@ -35,13 +36,19 @@ class KpiAnswer(Answer):
     """A KPI by channel, location or day."""
 
     name: str
+    """The name of the KPI."""
     title: str
+    """What it is, in words."""
     kind: Kind
     """`money` in minor units, a `count`, a `share` of 1, or another `ratio`."""
     first: date
+    """The first day."""
     last: date
+    """The last day."""
     by: By
+    """What the rows are."""
     rows: list[KpiRow]
+    """By key; a key without orders has no row."""
     total: list[KpiRow]
     """Over all rows: one for each currency."""
 
@@ -50,15 +57,24 @@ class KpiDefinition(Answer):
     """How a KPI is computed: sums of figures with their signs."""
 
     name: str
+    """The name of the KPI."""
     title: str
+    """What it is, in words."""
     kind: Kind
+    """`money` in minor units, a `count`, a `share` of 1, or another `ratio`."""
     numerator: dict[str, int]
+    """The figures that are added, with their signs."""
     denominator: dict[str, int] | None = None
+    """The figures that they are divided by; absent for a KPI that is no quotient."""
     minus: int = 0
+    """What is taken off the quotient."""
 
 
 class KpiDefinitions(Answer):
+    """The KPIs."""
+
     kpis: list[KpiDefinition]
+    """Each KPI with its formula."""
 
 
 class KpiRates(Input):
@@ -79,8 +95,11 @@ class KpiRatesAnswer(Answer):
     """What selling costs beside goods, handling and carriers."""
 
     payment_share: int
+    """Part of what shoppers pay, in hundredths of a percent."""
     payment_fixed: int
+    """Minor units for each order that is handed over."""
     return_unit: int
+    """Minor units for each unit that comes back."""
 
 
 def rates_answer(rates: Rates) -> KpiRatesAnswer:

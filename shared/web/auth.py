@@ -50,6 +50,8 @@ SCOPES = {
     "loyalty:write": "change the loyalty programme, give and take points by hand",
     "policy:read": "read routing policies, and the costs in decisions",
     "policy:write": "change routing policies",
+    "kpis:read": "read KPIs, and the costs in them",
+    "kpis:write": "state what selling costs",
     "webhooks:read": "read own webhooks",
     "webhooks:write": "subscribe own webhooks to events",
     "ops": "operate the system",
@@ -111,6 +113,12 @@ class Caller:
             return f"location:{ALL}" in self.scopes
         places = self.location.split()
         return location_id in places or EVERY_LOCATION in places
+
+    def must_look_after(self, location_id: str) -> None:
+        """Raises Forbidden when the token names locations, and this is none of them: what a person
+        may know of a location, a machine may know of all."""
+        if self.location is not None:
+            self.must_work_at(location_id)
 
     def must_work_at(self, *location_ids: str) -> None:
         """Raises Forbidden when the token reaches none of ``location_ids``."""

@@ -93,7 +93,7 @@ def _ordered(found: Facts, order: Order, around: Surroundings, sent: Sequence[Fu
             found,
             Cell(day, NOWHERE, line.sku),
             ordered_units=line.quantity,
-            list=line.unit_price * line.quantity,
+            list_value=line.unit_price * line.quantity,
             discounts=line.unit_price * line.quantity - line.net,
             cancelled_units=line.cancelled,
             first_plan_units=first_plan[line.line_id],

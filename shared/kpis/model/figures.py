@@ -3,10 +3,10 @@
 A cell is where a figure counts: a local day, a location, and a SKU. What concerns a whole order or
 parcel has no SKU; what happens before a location has the units has no location.
 
-    orders, ordered_units, list, discounts, cancelled_units, first_plan_units, served_units
+    orders, ordered_units, list_value, discounts, cancelled_units, first_plan_units, served_units
             on the day on which the order was placed: what was wanted, and what became of it.
-            ``list`` is the price before ``discounts``, of all units; ``first_plan_units`` were
-            handed over by the locations of the first plan, ``served_units`` by any
+            ``list_value`` is the price of all units before ``discounts``; ``first_plan_units``
+            were handed over by the locations of the first plan, ``served_units`` by any
     sold_units, sales, tax, cards_sold, funding, goods_cost, costed_units
             on the day of the hand-over, at the location: ``sales`` are what the units cost the
             shopper, without tax; of gift cards they are ``cards_sold`` instead. ``funding`` is what
@@ -35,7 +35,7 @@ from typing import NamedTuple
 FIGURES = (
     "orders",
     "ordered_units",
-    "list",
+    "list_value",
     "discounts",
     "cancelled_units",
     "first_plan_units",

@@ -57,10 +57,10 @@ KPIS: Mapping[str, Kpi] = {
     "basket": Kpi(
         "list value of an order after discounts",
         "money",
-        {"list": 1, "discounts": -1},
+        {"list_value": 1, "discounts": -1},
         {"orders": 1},
     ),
-    "discount": Kpi("discounts of list prices", "share", {"discounts": 1}, {"list": 1}),
+    "discount": Kpi("discounts of list prices", "share", {"discounts": 1}, {"list_value": 1}),
     "promise_kept": Kpi(
         "units done by the first promise", "share", {"kept_units": 1}, {"due_units": 1}
     ),

@@ -2,7 +2,7 @@
 
     pk COUNTED#<order_id>  sk COUNTED     {revision, version, channel, currency, facts, kept, ttl}
     pk TOTAL#<month>       sk <day>#<channel>#<currency>              figures over all locations
-    pk PLACE#<day>         sk <location>#<channel>#<currency>         figures of a location
+    pk PLACE#<day>#<slot>  sk <location>#<channel>#<currency>         figures of a location
 
 A mark says what was counted of an order. Mark and sums are written in one transaction, on the
 condition that nobody has counted the order since the mark was read: what is added to the sums is
@@ -13,7 +13,7 @@ Several orders go in one transaction, which writes each sum once: an order alone
 for its mark and 2 for each sum.
 
 Sizes: a mark has 0.4 KB for an order of 2 lines, 8 KB for one of 50; a sum at most 0.8 KB. A day of
-2,000 locations and 5 channels is 8 MB in one partition, a month of 5 channels 120 KB.
+2,000 locations and 5 channels is 8 MB in SLOTS partitions, a month of 5 channels 120 KB.
 """
 
 import json
@@ -31,6 +31,7 @@ from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.kpis.model.costs import ServingCost
 from shared.kpis.model.figures import FIGURES, Cell, Facts, Figures, difference
+from shared.web.portions import checksum
 
 MARK_KEPT = timedelta(days=800)
 """Longer than anything of an order can still change: returns, late claims."""
@@ -66,6 +67,10 @@ class Sum:
 
 
 Sums = dict[Sum, Figures]
+
+
+SLOTS = 8
+"""Partitions of a day's locations, so that each takes its share of the writes."""
 
 
 def kpis_table() -> str:
@@ -198,7 +203,11 @@ def _sum_key(key: Sum) -> tuple[str, str]:
     day = key.day.isoformat()
     if key.location_id is None:
         return f"TOTAL#{day[:7]}", f"{day}#{key.channel}#{key.currency}"
-    return f"PLACE#{day}", f"{key.location_id}#{key.channel}#{key.currency}"
+    return _slot(key.day, key.location_id), f"{key.location_id}#{key.channel}#{key.currency}"
+
+
+def _slot(day: date, location_id: str) -> str:
+    return f"PLACE#{day.isoformat()}#{checksum(location_id) % SLOTS}"
 
 
 def totals(first: date, last: date) -> Sums:
@@ -225,15 +234,19 @@ def totals(first: date, last: date) -> Sums:
 
 
 def of_places(day: date, location_id: str | None = None) -> Sums:
-    """The sums of the day by location, of one or of all: one Query (eventually consistent)."""
-    condition, values = "pk = :pk", {":pk": f"PLACE#{day.isoformat()}"}
+    """The sums of the day by location: of one with one Query, of all with SLOTS (eventually
+    consistent)."""
+    slots = [f"PLACE#{day.isoformat()}#{slot}" for slot in range(SLOTS)]
+    condition, values = "pk = :pk", {}
     if location_id is not None:
+        slots = [_slot(day, location_id)]
         condition += " AND begins_with(sk, :location)"
-        values[":location"] = f"{location_id}#"
+        values = {":location": f"{location_id}#"}
     sums: Sums = {}
-    for row in tables.query(kpis_table(), condition, to_item(values)):
-        place, channel, currency = row["sk"].rsplit("#", 2)
-        sums[Sum(day, channel, currency, place)] = _figures(row)
+    for slot in slots:
+        for row in tables.query(kpis_table(), condition, to_item({":pk": slot, **values})):
+            place, channel, currency = row["sk"].rsplit("#", 2)
+            sums[Sum(day, channel, currency, place)] = _figures(row)
     return sums
 
 

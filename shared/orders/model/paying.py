@@ -16,6 +16,7 @@ from shared.orders.model.payments import (
     Payment,
     ReportKind,
     Tender,
+    authorized_anew,
     captured,
     ended,
     refunded,
@@ -68,13 +69,7 @@ def report(
     amount = _amount(order, payment, reported)
     match reported.kind:
         case "authorized":
-            payment = replace(
-                payment,
-                authorized=payment.authorized + amount,
-                expires_at=reported.expires_at,
-                warned=False,
-                ended=None,
-            )
+            payment = authorized_anew(payment, amount, reported.expires_at)
         case "captured":
             payment = captured(payment, amount)
         case "refunded":

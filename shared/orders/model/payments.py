@@ -146,6 +146,23 @@ def captured(payment: Payment, amount: int) -> Payment:
     )
 
 
+def authorized_anew(payment: Payment, amount: int, expires_at: datetime | None) -> Payment:
+    """``amount`` more is authorized. What was authorized before an authorization ended is gone, and
+    one for nothing brings no payment back."""
+    if payment.ended is not None and not amount:
+        return payment
+    before = payment
+    if payment.ended is not None:
+        before = replace(payment, authorized=payment.captured, released=0)
+    return replace(
+        before,
+        authorized=before.authorized + amount,
+        expires_at=expires_at,
+        warned=False,
+        ended=None,
+    )
+
+
 def ended(payment: Payment, why: Ended) -> Payment:
     """The authorization is gone, as far as it is not captured. What was asked to be captured of it
     and has not been is no longer awaited. Nothing ends when all of it was released before."""

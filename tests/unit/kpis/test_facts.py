@@ -51,7 +51,7 @@ def test_each_figure_stands_in_its_cell() -> None:
         Cell(PLACED, NOWHERE, ORDER): {"orders": 1},
         Cell(PLACED, NOWHERE, "A"): {
             "ordered_units": 3,
-            "list": 3000,
+            "list_value": 3000,
             "discounts": 100,
             "cancelled_units": 0,
             "first_plan_units": 3,

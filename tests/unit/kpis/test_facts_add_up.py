@@ -76,7 +76,7 @@ class Counted(Life):
         handed = sum(line.fulfilled for line in order.lines)
         assert sums["orders"] == 1
         assert sums["ordered_units"] == sum(line.quantity for line in ordered)
-        assert sums["list"] - sums["discounts"] == sum(line.net for line in ordered)
+        assert sums["list_value"] - sums["discounts"] == sum(line.net for line in ordered)
         assert sums["sold_units"] == sums["costed_units"] == handed
         assert sums["returned_units"] == sum(line.credited for line in order.lines)
         assert sums["first_plan_units"] <= sums["served_units"] <= handed

@@ -144,6 +144,26 @@ def test_a_declined_payment_leaves_the_order_waiting_until_its_deadline() -> Non
     assert reported(declined, "authorized").payments[0].status == "authorized"
 
 
+def test_an_authorization_for_nothing_brings_no_declined_payment_back() -> None:
+    """What another payment has captured is not due back for it."""
+    start = placed(order(status="authorized"), parcel("S1", l1=3)).order
+    paid_with_another = reported(reported(start, "declined"), "captured")
+    late = reported(paid_with_another, "authorized", payment_id="1")
+    assert [payment.status for payment in late.payments] == ["declined", "paid"]
+    assert told(late, "refund.due") == []
+    assert not late.unpaid
+
+
+def test_a_declined_payment_that_is_authorized_for_less_counts_for_less() -> None:
+    start = placed(order(status="authorized"), parcel("S1", l1=3)).order
+    declined = reported(start, "declined")
+    again = reported(declined, "authorized", payment_id="1", amount=500)
+    assert (again.payments[0].authorized, again.payments[0].covers) == (500, 500)
+    rest = reported(again, "captured", amount=2500)
+    assert told(rest, "refund.due") == []
+    assert not rest.unpaid
+
+
 def test_the_taxes_of_the_units_add_up_to_the_tax_of_the_line() -> None:
     three = replace(line("1", "A", 3), tax=100)
     assert [line_tax(three, units) for units in range(4)] == [0, 34, 67, 100]
