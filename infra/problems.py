@@ -129,7 +129,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "runBatch": (),
     "startWave": ("forbidden", "not_found", "conflict"),
     "getPunctuality": ("forbidden",),
-    "getKpi": ("forbidden",),
+    "listKpis": ("forbidden",),
     "getWave": ("forbidden", "conflict"),
     "pickWave": ("forbidden", "conflict"),
     "getWavePickList": ("forbidden", "conflict"),

@@ -8,19 +8,19 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from shared.errors import invalid
 from shared.kpis import reading
 from shared.kpis.contract import (
-    KpiAnswer,
     KpiDefinitions,
     KpiRates,
     KpiRatesAnswer,
+    KpisAnswer,
     definitions,
-    kpi_answer,
+    kpi_values,
     rates_answer,
 )
 from shared.kpis.model.kpis import KPIS, By
 from shared.kpis.store import rates
 from shared.web.api import api, caller_of, serve
 from shared.web.auth import EVERY_LOCATION, needs
-from shared.web.contract import LocationId
+from shared.web.contract import Channel, LocationId
 
 MOST_DAYS = 400
 MOST_DAYS_OF_PLACES = 31
@@ -31,44 +31,57 @@ app = api()
 
 @app.get(
     "/v1/kpis",
-    operation_id="getKpi",
+    operation_id="listKpis",
     security=needs("kpis:read"),
-    summary="Read a KPI",
-    description="A KPI by channel, location or day, some seconds behind. Numerator and denominator "
-    "add up over rows. A day is local to the location; before any location has the units it is a "
-    "day in UTC. Sales count on the day of the hand-over. By location, or of one location, up to "
-    "31 days can be read at once, else 400. A person whose token names locations sees those alone.",
+    summary="Read KPIs",
+    description="KPIs by channel, location or day, some seconds behind. Numerators and "
+    "denominators add up over rows. A day is local to the location; before any location has the "
+    "units it is a day in UTC. Sales count on the day of the hand-over. By location, or of one "
+    "location, up to 31 days can be read at once, else 400. A person whose token names locations "
+    "sees those alone.",
 )
-def get_kpi(
-    name: Annotated[str, Query(description="The KPI: GET /v1/kpis/definitions lists them.")],
+def list_kpis(
     first: Annotated[date, Query(alias="from", description="The first day, such as 2026-11-20.")],
     last: Annotated[date, Query(alias="to", description="The last day.")],
+    names: Annotated[
+        str | None,
+        Query(
+            max_length=400,
+            description="KPIs with commas between them, such as net_sales,margin; default: all. "
+            "GET /v1/kpis/definitions lists them.",
+        ),
+    ] = None,
     by: Annotated[By, Query(description="What the rows are.")] = "day",
     location_id: Annotated[
         LocationId | None, Query(description="One location; default: all.")
     ] = None,
-    channel: Annotated[
-        str | None, Query(max_length=40, description="One channel; default: all.")
-    ] = None,
-) -> KpiAnswer:
+    channel: Annotated[Channel | None, Query(description="One channel; default: all.")] = None,
+) -> KpisAnswer:
     caller_of(app).must_look_after(location_id or EVERY_LOCATION)
-    if name not in KPIS:
-        raise invalid("query.name", f"there is no such KPI: use one of {', '.join(KPIS)}")
+    wanted = list(KPIS) if names is None else list(dict.fromkeys(names.split(",")))
+    if unknown := [name for name in wanted if name not in KPIS]:
+        raise invalid("query.names", f"{unknown[0]!r} is none of {', '.join(KPIS)}")
     most = MOST_DAYS_OF_PLACES if by == "location" or location_id else MOST_DAYS
     if not 0 <= (last - first).days < most:
         raise invalid("query.to", f"1 to {most} days can be read at once")
     groups = reading.groups(first, last, by, location_id=location_id, channel=channel)
-    return kpi_answer(name, first, last, by, groups, reading.by_currency(groups))
+    totals = reading.by_currency(groups)
+    return KpisAnswer(
+        first=first,
+        last=last,
+        by=by,
+        kpis=[kpi_values(name, groups, totals) for name in wanted],
+    )
 
 
 @app.get(
     "/v1/kpis/definitions",
-    operation_id="listKpis",
+    operation_id="listKpiDefinitions",
     security=needs("kpis:read"),
     summary="List the KPIs",
     description="Each KPI as a quotient of sums of figures, by which anybody can compute it again.",
 )
-def list_kpis() -> KpiDefinitions:
+def list_definitions() -> KpiDefinitions:
     return definitions()
 
 

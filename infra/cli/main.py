@@ -12,6 +12,7 @@ from infra.cli.down import down
 from infra.cli.export import export
 from infra.cli.feed import feed
 from infra.cli.group import JSON, Commands
+from infra.cli.kpis import kpis
 from infra.cli.order import order
 from infra.cli.output import Mode
 from infra.cli.postal_codes import postal_codes
@@ -71,6 +72,7 @@ for command in (
     redrive,
     replay,
     what_if,
+    kpis,
     audit,
     export,
     rebuild,

@@ -32,7 +32,7 @@ class KpiRow(Answer):
     """Numerator over denominator, less what the KPI takes off; absent when the denominator is 0."""
 
 
-class KpiAnswer(Answer):
+class KpiValues(Answer):
     """A KPI by channel, location or day."""
 
     name: str
@@ -41,16 +41,23 @@ class KpiAnswer(Answer):
     """What it is, in words."""
     kind: Kind
     """`money` in minor units, a `count`, a `share` of 1, or another `ratio`."""
+    rows: list[KpiRow]
+    """By key; a key without orders has no row."""
+    total: list[KpiRow]
+    """Over all rows: one for each currency."""
+
+
+class KpisAnswer(Answer):
+    """KPIs by channel, location or day."""
+
     first: date
     """The first day."""
     last: date
     """The last day."""
     by: By
     """What the rows are."""
-    rows: list[KpiRow]
-    """By key; a key without orders has no row."""
-    total: list[KpiRow]
-    """Over all rows: one for each currency."""
+    kpis: list[KpiValues]
+    """In the order in which they were asked for."""
 
 
 class KpiDefinition(Answer):
@@ -110,23 +117,15 @@ def rates_answer(rates: Rates) -> KpiRatesAnswer:
     )
 
 
-def kpi_answer(
-    name: str,
-    first: date,
-    last: date,
-    by: By,
-    groups: Mapping[tuple[str, str], Figures],
-    totals: Mapping[str, Figures],
-) -> KpiAnswer:
+def kpi_values(
+    name: str, groups: Mapping[tuple[str, str], Figures], totals: Mapping[str, Figures]
+) -> KpiValues:
     """``groups`` by key and currency, ``totals`` by currency."""
     kpi = KPIS[name]
-    return KpiAnswer(
+    return KpiValues(
         name=name,
         title=kpi.title,
         kind=kpi.kind,
-        first=first,
-        last=last,
-        by=by,
         rows=[_row(kpi, key, currency, groups[key, currency]) for key, currency in sorted(groups)],
         total=[_row(kpi, "total", currency, totals[currency]) for currency in sorted(totals)],
     )

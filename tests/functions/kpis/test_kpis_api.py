@@ -18,7 +18,12 @@ def call(name: str, **changes: Any) -> Any:
 
 
 def asked(**query: str) -> Any:
-    return call("get", query={"from": "2026-11-19", "to": "2026-11-22", "by": "day", **query})
+    return call("list", query={"from": "2026-11-19", "to": "2026-11-22", "by": "day", **query})
+
+
+def asked_one(**query: str) -> Any:
+    status, answer = asked(**query)
+    return status, answer["kpis"][0] if status == 200 else answer
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def test_net_sales_by_channel_location_and_day_add_up(sold: None) -> None:
         ("location", {"-": 0, "denver": 4000, "omaha": 2000}),
         ("day", {"2026-11-20": 6000}),
     ):
-        status, answer = asked(name="net_sales", by=by)
+        status, answer = asked_one(names="net_sales", by=by)
         assert status == 200, answer
         assert rows(answer) == expected
         (total,) = answer["total"]
@@ -49,7 +54,7 @@ def test_net_sales_by_channel_location_and_day_add_up(sold: None) -> None:
 
 
 def test_a_quotient_has_its_two_sums(sold: None) -> None:
-    status, answer = asked(name="margin", by="channel", channel="web")
+    status, answer = asked_one(names="margin", by="channel", channel="web")
     assert status == 200, answer
     (total,) = answer["total"]
     assert total["value"] == pytest.approx(total["numerator"] / total["denominator"])
@@ -58,41 +63,44 @@ def test_a_quotient_has_its_two_sums(sold: None) -> None:
 
 
 def test_one_location_is_read_alone(sold: None) -> None:
-    status, answer = asked(name="units", location_id="omaha")
+    status, answer = asked_one(names="units", location_id="omaha")
     assert status == 200, answer
     assert rows(answer) == {"2026-11-20": 2}
 
 
 def test_a_day_without_orders_has_no_value(sold: None) -> None:
-    status, answer = call("get", query={"name": "margin", "from": "2026-01-01", "to": "2026-01-31"})
-    assert (status, answer["rows"], answer["total"]) == (200, [], [])
+    status, answer = call(
+        "list", query={"names": "margin", "from": "2026-01-01", "to": "2026-01-31"}
+    )
+    assert status == 200
+    assert [(kpi["rows"], kpi["total"]) for kpi in answer["kpis"]] == [([], [])]
 
 
 @pytest.mark.parametrize(
     ("query", "path"),
     [
-        ({"name": "profit"}, "query.name"),
-        ({"name": "margin", "from": "2026-11-23"}, "query.to"),
-        ({"name": "margin", "by": "location", "from": "2026-01-01"}, "query.to"),
-        ({"name": "margin", "from": "2024-01-01"}, "query.to"),
-        ({"name": "margin", "from": "yesterday"}, "query.from"),
-        ({"name": "margin", "by": "weather"}, "query.by"),
+        ({"names": "profit"}, "query.names"),
+        ({"names": "margin", "from": "2026-11-23"}, "query.to"),
+        ({"names": "margin", "by": "location", "from": "2026-01-01"}, "query.to"),
+        ({"names": "margin", "from": "2024-01-01"}, "query.to"),
+        ({"names": "margin", "from": "yesterday"}, "query.from"),
+        ({"names": "margin", "by": "weather"}, "query.by"),
     ],
 )
 def test_wrong_input_is_named(query: dict[str, str], path: str) -> None:
-    status, answer = asked(**query)
+    status, answer = asked_one(**query)
     assert status in {400, 422}, answer
     assert path in str(answer), answer
 
 
 def test_a_person_sees_the_location_where_they_work(sold: None) -> None:
-    days = {"name": "units", "from": "2026-11-19", "to": "2026-11-22"}
+    days = {"names": "units", "from": "2026-11-19", "to": "2026-11-22"}
     for place, expected in (
         ({"location_id": "omaha"}, 200),
         ({"location_id": "denver"}, 403),
         ({}, 403),
     ):
-        asked_for = request("kpis/get", query={**days, **place}, scope="norain/kpis:read")
+        asked_for = request("kpis/list", query={**days, **place}, scope="norain/kpis:read")
         claims = asked_for["requestContext"]["authorizer"]["jwt"]["claims"]
         claims["location"] = "omaha"
         status, answer = answered(api.handler(asked_for, None))
@@ -100,7 +108,7 @@ def test_a_person_sees_the_location_where_they_work(sold: None) -> None:
 
 
 def test_definitions_name_every_kpi_with_its_sums() -> None:
-    status, answer = call("list")
+    status, answer = call("list_definitions")
     assert status == 200
     by_name = {kpi["name"]: kpi for kpi in answer["kpis"]}
     assert by_name["split"]["denominator"] == {"shipped_orders": 1}

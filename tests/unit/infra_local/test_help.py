@@ -16,6 +16,7 @@ COMMANDS = (
     "redrive",
     "replay",
     "what-if",
+    "kpis",
     "audit",
     "export",
     "rebuild",
