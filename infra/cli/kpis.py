@@ -1,6 +1,7 @@
 """`norain kpis`: what was earned, by day, channel or location."""
 
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,12 @@ DAYS = 14
 BARS = "▁▂▃▄▅▆▇█"
 
 
+class By(StrEnum):
+    DAY = "day"
+    CHANNEL = "channel"
+    LOCATION = "location"
+
+
 def kpis(
     names: Annotated[
         list[str] | None,
@@ -20,9 +27,9 @@ def kpis(
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=400, help="how many days, up to --to")] = DAYS,
     to: Annotated[
-        str | None, typer.Option(help="the last day (YYYY-MM-DD); default: today")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the last day; default: today")
     ] = None,
-    by: Annotated[str, typer.Option(help="day, channel or location")] = "day",
+    by: Annotated[By, typer.Option(help="what the rows are")] = By.DAY,
     location: Annotated[str | None, typer.Option(help="one location")] = None,
     channel: Annotated[str | None, typer.Option(help="one channel")] = None,
     client: ClientName = "planner",
@@ -36,12 +43,12 @@ def kpis(
     norain kpis net_sales contribution margin --by channel --days 28
     norain kpis promise_kept --location denver --json | jq .kpis
     """
-    last = date.fromisoformat(to) if to else datetime.now(UTC).date()
+    last = (to or datetime.now(UTC)).date()
     query = {
         "names": ",".join(names) if names else None,
         "from": (last - timedelta(days=days - 1)).isoformat(),
         "to": last.isoformat(),
-        "by": by,
+        "by": by.value,
         "location_id": location,
         "channel": channel,
     }
@@ -94,7 +101,7 @@ def worded(kind: str, row: dict[str, Any]) -> str:
     """A value for a person: an amount with its currency, a share in percent."""
     value = row.get("value")
     if value is None:
-        return "–"
+        return "-"
     match kind:
         case "money":
             return f"{value / 100:,.2f} {row['currency']}"

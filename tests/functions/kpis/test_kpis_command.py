@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner
 
 from functions.kpis.api import handler
-from infra.cli import kpis as command
 from infra.cli.kpis import drawn, spark, worded
 from infra.cli.main import app
 from infra.cli.output import out
@@ -67,8 +66,15 @@ def test_a_channel_is_a_row_of_a_table() -> None:
 
 def test_a_wrong_kpi_is_named() -> None:
     told = CliRunner().invoke(app, ["kpis", "profit"])
-    assert told.exit_code != 0
-    assert command.DAYS == 14
+    assert isinstance(told.exception, target.Refused)
+    assert "'profit' is none of" in str(told.exception)
+
+
+@pytest.mark.parametrize("wrong", [["--by", "weather"], ["--to", "yesterday"], ["--days", "0"]])
+def test_a_wrong_option_is_named(wrong: list[str]) -> None:
+    told = CliRunner().invoke(app, ["kpis", *wrong])
+    assert told.exit_code == 2
+    assert wrong[0] in told.output
 
 
 def test_values_are_worded_by_their_kind() -> None:
@@ -77,7 +83,7 @@ def test_values_are_worded_by_their_kind() -> None:
     assert worded("ratio", row) == "0.123"
     assert worded("count", {"value": 1234.0, "currency": "USD"}) == "1,234"
     assert worded("money", {"value": 123456.0, "currency": "EUR"}) == "1,234.56 EUR"
-    assert worded("share", {"currency": "USD"}) == "–"
+    assert worded("share", {"currency": "USD"}) == "-"
 
 
 def test_a_curve_begins_at_nothing() -> None:
