@@ -8,6 +8,7 @@ from infra.platform import Platform
 from infra.queue import Queue
 from infra.stacks.data import Data
 from infra.stacks.events import Events
+from infra.stacks.history import History
 from shared import schema
 
 COUNT_SECONDS = 60
@@ -81,3 +82,4 @@ class Kpis(Stack):
         orders.processed_by(
             count_orders, batch_size=100, window_seconds=5, max_concurrency=COUNTERS
         )
+        History(self, "History", platform, data=data)
