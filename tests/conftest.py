@@ -88,7 +88,7 @@ def _boto3_session() -> boto3.Session:
 
 @pytest.fixture
 def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
-    with mock_aws(), quick_moto():
+    with quick_moto(), mock_aws():
         environment.setattr(boto3, "DEFAULT_SESSION", _boto3_session())
         name_tables(environment, prefix="fake")
         fresh_tables.restore()
@@ -119,9 +119,7 @@ def dynamodb_local() -> Iterator[DynamoDbLocal]:
 
 
 @pytest.fixture
-def local_tables(
-    environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal
-) -> Iterator[None]:
+def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal) -> Iterator[None]:
     environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local.url)
     # Requests for one item wait for one another there, longer than an API could.
     environment.setattr(clients, "CONFIG", clients.CONFIG.merge(Config(read_timeout=30)))
