@@ -7,8 +7,8 @@ NODE := infra/node_modules/.installed
 WHEELS := infra/wheels/.fetched
 RIVALS := .venv/.rivals
 PYTEST = $(BIN)/pytest -n auto --maxprocesses 4
-# Two targets at a time; the output of each comes whole (GNU make 4), when it has ended.
-BESIDE = $(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# All targets at once; the output of each comes whole (GNU make 4), when it has ended.
+BESIDE = $(MAKE) --no-print-directory -j $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate pyproject.toml
 
@@ -65,15 +65,13 @@ quick: $(STAMP)
 unit: $(STAMP) ## pure decisions and their properties
 	@$(PYTEST) tests/unit
 
-test: setup ## everything that CI runs
-	@$(BESIDE) lint types
-	@echo "running the tests on tables and functions beside those on the local cloud: 5 to 8 minutes"
-	@$(BESIDE) inside cloud
+test: setup lint ## everything that CI runs
+	@echo "types, tests without a cloud and tests on the local cloud at once: 5 to 8 minutes"
+	@$(BESIDE) types inside cloud
 	@$(PYTEST) --dist worksteal tests/race
 
-# The rest gives way to the tests on the local cloud, which wait for answers.
 inside: $(STAMP)
-	@nice -n 10 $(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e --ignore tests/race
+	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e --ignore tests/race
 
 cloud: $(STAMP)
 	@$(BIN)/pytest tests/infra tests/e2e

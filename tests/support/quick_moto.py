@@ -26,7 +26,6 @@ from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
-from moto.core import responses
 from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS, botocore_stubber
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb import models
@@ -39,6 +38,7 @@ from shared.aws import clients
 
 nodes: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")
 parsers: Any = importlib.import_module("moto.dynamodb.parsing.expressions")
+responses: Any = importlib.import_module("moto.core.responses")
 validators: Any = importlib.import_module("moto.dynamodb.parsing.validators")
 MOST_BYTES = 405_000
 """Of an item, in moto."""

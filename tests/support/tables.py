@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from shared.aws import clients
-from shared.schema import STOCK, TABLES, definition
+from shared.schema import STOCK, TABLES, Table, definition
 from tests.support.notes import establish_notes
 
 ENVIRONMENT = {
@@ -59,7 +59,7 @@ class TablesOnFirstUse:
         self._client: Any = session.client("dynamodb", endpoint_url=url)
         self._missing = {f"{prefix}-{table.name}": table for table in TABLES if table != STOCK}
         self._making = Lock()
-        self._client.create_table(TableName=f"{prefix}-{STOCK.name}", **definition(STOCK))
+        self._create(f"{prefix}-{STOCK.name}", STOCK)
         establish_notes()
 
     def asked(self, params: Mapping[str, Any], **_: Any) -> None:
@@ -72,8 +72,11 @@ class TablesOnFirstUse:
     def _make(self, name: str) -> None:
         with self._making:
             if table := self._missing.get(name):
-                self._client.create_table(TableName=name, **definition(table))
+                self._create(name, table)
                 del self._missing[name]
+
+    def _create(self, name: str, table: Table) -> None:
+        self._client.create_table(TableName=name, **definition(table))
 
 
 def _named(params: Mapping[str, Any]) -> Iterator[str]:
