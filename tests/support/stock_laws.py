@@ -3,6 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import boto3
@@ -15,12 +16,16 @@ from shared.stock.store.notes import CREATED, NEWEST
 from tests.support import clauses
 
 
+@cache
+def _streams(endpoint: str | None) -> Any:
+    return boto3.client("dynamodbstreams", endpoint_url=endpoint)
+
+
 class Follower:
     """Follows the stock table's stream from its beginning, as Lambda does."""
 
     def __init__(self) -> None:
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
-        self._streams: Any = boto3.client("dynamodbstreams", endpoint_url=endpoint)
+        self._streams = _streams(os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
         table: Any = dynamodb().describe_table(TableName=table_name("stock"))["Table"]
         self._arn = table["LatestStreamArn"]
         self._next: dict[str, str | None] = {}

@@ -1,12 +1,14 @@
 """The environment of a deployed function, and the tables of the schema."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
 from typing import Any
 
+import boto3
 import pytest
 
 from shared.aws import clients
-from shared.schema import TABLES, definition
+from shared.schema import STOCK, TABLES, Table, definition
 from tests.support.notes import establish_notes
 
 ENVIRONMENT = {
@@ -44,3 +46,44 @@ def create_tables(prefix: str) -> None:
     for table in TABLES:
         client.create_table(TableName=f"{prefix}-{table.name}", **definition(table))
     establish_notes()
+
+
+class TablesOnFirstUse:
+    """The tables of a new installation at ``url``, each made when a client first names it: most
+    tests use three of them, and to make all takes DynamoDB Local longer than many a test.
+
+    The stock table is there at once, with its noted counts.
+    """
+
+    def __init__(self, session: boto3.Session, url: str, prefix: str) -> None:
+        self._client: Any = session.client("dynamodb", endpoint_url=url)
+        self._missing = {f"{prefix}-{table.name}": table for table in TABLES if table != STOCK}
+        self._making = Lock()
+        self._create(f"{prefix}-{STOCK.name}", STOCK)
+        establish_notes()
+
+    def asked(self, params: Mapping[str, Any], **_: Any) -> None:
+        """Of each call, before it is made."""
+        if self._missing:
+            for name in _named(params):
+                if name in self._missing:
+                    self._make(name)
+
+    def _make(self, name: str) -> None:
+        with self._making:
+            if table := self._missing.get(name):
+                self._create(name, table)
+                del self._missing[name]
+
+    def _create(self, name: str, table: Table) -> None:
+        self._client.create_table(TableName=name, **definition(table))
+
+
+def _named(params: Mapping[str, Any]) -> Iterator[str]:
+    """The tables of a call; statements name theirs in their text."""
+    yield params.get("TableName", "")
+    yield from params.get("RequestItems", ())
+    for part in params.get("TransactItems", ()):
+        yield from (one["TableName"] for one in part.values())
+    for one in params.get("Statements", ()):
+        yield from one["Statement"].split('"')[1:2]

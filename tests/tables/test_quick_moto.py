@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
 from shared.schema import STOCK, definition
 from tests.support.quick_moto import FreshTables, quick_moto
@@ -31,7 +32,7 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture(params=[True, False], ids=["quick", "moto"])
 def table(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> Iterator[Any]:
-    with mock_aws(), quick_moto() if request.param else nullcontext():
+    with quick_moto() if request.param else nullcontext(), mock_aws():
         client: Any = boto3.client("dynamodb")
         client.create_table(TableName="fake-stock", **definition(STOCK))
         yield client
@@ -133,11 +134,96 @@ def test_updates_are_parsed_as_moto_does_and_the_parsed_text_is_not_changed(tabl
             )
 
 
+WRONG = {
+    "SET #a = :n SET b = :n": 'The "SET" section can only be used once',
+    "SET #a = :n, a = :n": "Two document paths overlap",
+    "SET m.x = :n, m.x.y = :n, #a = :n": "Two document paths overlap",
+    "SET #a = :n, sk = :n": "This attribute is part of the key",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_update_is_refused_each_time_and_a_right_one_with_other_names_is_not(
+    table: Any, wrong: str
+) -> None:
+    put(table, "1", m={"M": {}})
+
+    def set_with(text: str, name: str) -> None:
+        table.update_item(
+            TableName="fake-stock",
+            Key=key("a", "1"),
+            UpdateExpression=text,
+            ExpressionAttributeNames={"#a": name},
+            ExpressionAttributeValues={":n": {"N": "1"}},
+        )
+
+    before = items(table)
+    for _ in range(2):
+        with pytest.raises(ClientError, match=WRONG[wrong]):
+            set_with(wrong, "a")
+    assert items(table) == before
+    set_with("SET #a = :n, a = :n", "b")
+    with pytest.raises(ClientError, match="Two document paths overlap"):
+        set_with("SET #a = :n, a = :n", "a")
+    with pytest.raises(ClientError, match="This attribute is part of the key"):
+        set_with("SET #a = :n, a = :n", "sk")
+
+
+def test_an_item_has_at_most_405_000_bytes_however_often_its_parts_were_replaced(
+    table: Any,
+) -> None:
+    def grow(name: str, size: int) -> None:
+        table.update_item(
+            TableName="fake-stock",
+            Key=key("a", "1"),
+            UpdateExpression="SET #name = :text",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":text": {"S": "x" * size}},
+        )
+
+    put(table, "1")
+    for _ in range(5):
+        grow("one", 150_000)
+    grow("two", 200_000)
+    before = items(table)
+    with pytest.raises(ClientError, match="size"):
+        grow("three", 60_000)
+    assert items(table) == before
+    grow("three", 50_000)
+    put(table, "2", text={"S": "x" * 404_900})
+    with pytest.raises(ClientError, match="size"):
+        put(table, "3", text={"S": "x" * 405_000})
+    with pytest.raises(ClientError, match="size"):
+        put(table, "3", **{f"n{n}": {"S": "x" * 41_000} for n in range(10)})
+    assert [item["sk"]["S"] for item in items(table)] == ["1", "2"]
+
+
+def test_the_size_of_a_value_is_that_of_moto() -> None:
+    theirs = [DynamoType(value).size() for value in VALUES.values()]
+    with quick_moto():
+        assert [DynamoType(value).size() for value in VALUES.values()] == theirs
+
+
+def test_requests_name_their_region_and_links_are_signed(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    with quick_moto(), mock_aws():
+        for region in ("eu-central-1", "us-east-1"):
+            client: Any = boto3.client("dynamodb", region_name=region)
+            client.create_table(TableName=region, **definition(STOCK))
+            assert client.list_tables()["TableNames"] == [region]
+        link = boto3.client("s3", region_name="eu-central-1").generate_presigned_url(
+            "get_object", {"Bucket": "b", "Key": "k"}
+        )
+        assert "Signature=0" not in link
+        assert "Signature=" in link
+
+
 def test_restored_tables_are_empty_and_their_own(environment: pytest.MonkeyPatch) -> None:
     fresh = FreshTables(partial(create_tables, "fresh"))
     name_tables(environment, "fresh")
     for _ in range(3):
-        with mock_aws(), quick_moto():
+        with quick_moto(), mock_aws():
             fresh.restore()
             client: Any = boto3.client("dynamodb")
             before = client.scan(TableName="fresh-orders")["Items"]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("local_tables")
 
 WALK = Walk("config", "test")
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
-ITEMS = {f"SKU#item-{number}" for number in range(200)}
+ITEMS = {f"SKU#item-{number}" for number in range(80)}
 
 
 def never() -> bool:
@@ -60,10 +60,10 @@ def test_a_round_visits_everything_once_and_is_closed_once() -> None:
     assert walks.begin(WALK, None, 8, NOW) is None
     progress = walks.work(round_, visits.step, visits.close, never)
     assert visits.visits == Counter(ITEMS)
-    assert progress.counts == {"items": 200}
+    assert progress.counts == {"items": 80}
     assert (progress.done, progress.held, progress.free) == (8, 0, 0)
     (closed,) = visits.closed
-    assert len(closed.kept) >= 100
+    assert len(closed.kept) >= 40
     last = walks.last_round(WALK)
     assert last is not None
     assert last.plan == {"about": {"version": 1}}
@@ -125,7 +125,7 @@ def test_workers_that_die_lose_nothing(seed: int, monkeypatch: pytest.MonkeyPatc
         if progress.round.ended_at or (progress.done == 8 and visits.closed):
             break
     assert set(visits.visits) == ITEMS
-    assert progress.counts["items"] == 200
+    assert progress.counts["items"] == 80
     assert len(visits.closed) == 1
 
 
@@ -167,7 +167,7 @@ def test_a_worker_without_time_gives_its_segment_back() -> None:
     looks: Iterator[bool] = itertools.chain([False] * 3, itertools.repeat(True))
     progress = walks.work(round_, visits.step, visits.close, lambda: next(looks))
     assert progress.held == 0
-    assert 0 < progress.counts["items"] < 200
+    assert 0 < progress.counts["items"] < 80
     walks.work(round_, visits.step, visits.close, never)
     assert visits.visits == Counter(ITEMS)
 
@@ -190,7 +190,7 @@ def test_progress_is_read_from_the_items_of_the_partition() -> None:
     progress = walks.progress_of(WALK, items, NOW)
     assert progress is not None
     summary = progress.summary(NOW)
-    assert (summary["done"], summary["counts"]) == (8, {"items": 200})
+    assert (summary["done"], summary["counts"]) == (8, {"items": 80})
 
 
 def test_a_round_has_not_more_segments_than_a_worker_can_read() -> None:

@@ -242,8 +242,8 @@ def test_a_small_gzip_cannot_take_a_gigabyte(
     files: dict[str, Queue], environment: pytest.MonkeyPatch, byte: bytes
 ) -> None:
     """Whatever it unpacks to: no row, no end of a row, or nothing."""
-    environment.setattr("shared.stock.intake.files.UNPACK_ALLOWANCE", 2 << 20)
-    environment.setattr(ingest, "CHECKPOINT_BYTES", 1 << 20)
+    environment.setattr("shared.stock.intake.files.UNPACK_ALLOWANCE", 1 << 20)
+    environment.setattr(ingest, "CHECKPOINT_BYTES", 1 << 19)
     drop(gzip.compress((HEADER.encode() if byte != b"[" else b"") + byte * UNPACKED))
     for _ in range(200):
         tracemalloc.start()

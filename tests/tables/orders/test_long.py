@@ -18,7 +18,7 @@ from tests.support.requests import request as sample
 from tests.support.shop import NOW, line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
-SHIPPED = 60
+SHIPPED = 40
 
 
 def answer(stored: Order) -> str:
@@ -46,7 +46,7 @@ def ship_one(stored: Order) -> OrderChange:
 @pytest.fixture
 def grown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """An order with SHIPPED partial shipments, and the events that were told of it."""
-    monkeypatch.setattr("shared.orders.store.orders.MOST_IN_ORDER", 9_000)
+    monkeypatch.setattr("shared.orders.store.orders.MOST_IN_ORDER", 6_000)
     shop.stocked({"A": {"denver": SHIPPED + 5}})
     placing.place(
         order("o-1", line("1", "A", SHIPPED + 5)), request("k", "o-1"), "web", NOW, answer

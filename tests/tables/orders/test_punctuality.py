@@ -18,6 +18,7 @@ from shared.orders.model.punctuality import Sums, add, mask, standings
 from shared.orders.store import punctuality as punctuality_store
 from tests.support import shop
 from tests.support.buyers import answer
+from tests.support.profiles import profile
 from tests.support.shop import line, order, request
 
 pytestmark = pytest.mark.usefixtures("fake_tables")
@@ -125,7 +126,8 @@ def kept(now: datetime, location_id: str | None = None) -> dict[date, Sums]:
     return {day: sums for day, sums in days if sums}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.property
+@pytest.mark.parametrize("seed", range(12 if profile() == "thorough" else 5))
 def test_the_sums_are_what_a_recount_of_the_orders_gives(seed: int) -> None:
     """Records come in any order and several times, some when the day has settled and its sums have
     been made."""
@@ -211,10 +213,10 @@ def test_a_long_order_counts_as_it_did_with_its_whole_history(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Offers and closed parcels of a long order lie beside it; they count all the same."""
-    monkeypatch.setattr("shared.orders.store.orders.MOST_IN_ORDER", 9_000)
-    shop.stocked({"A": {"denver": 65}})
+    monkeypatch.setattr("shared.orders.store.orders.MOST_IN_ORDER", 6_000)
+    shop.stocked({"A": {"denver": 45}})
     locations.locations_cache.clear()
-    placing.place(order("o-1", line("1", "A", 60)), request("k", "o-1"), "web", shop.NOW, answer)
+    placing.place(order("o-1", line("1", "A", 40)), request("k", "o-1"), "web", shop.NOW, answer)
     before: Order | None = None
 
     def projected() -> Order:
@@ -224,7 +226,7 @@ def test_a_long_order_counts_as_it_did_with_its_whole_history(
         return found
 
     before = projected()
-    for number in range(50):
+    for number in range(30):
         (part,) = (part for part in before.fulfillments if part.is_open)
         action: Any = "ship" if number else "accept"
         units = {"1": 1} if number else None
@@ -233,9 +235,9 @@ def test_a_long_order_counts_as_it_did_with_its_whole_history(
         before = projected()
     assert before.past.fulfillments
     whole = store.with_past(before)
-    assert len(whole.fulfillments) == 50
+    assert len(whole.fulfillments) == 30
     expected = recounted([whole])
     (sums,) = expected.values()
-    assert sums["denver"][:4] == (50, 50, 50, 50)
+    assert sums["denver"][:4] == (30, 30, 30, 30)
     first, last = min(expected), max(expected)
     assert dict(punctuality.report(first, last, None, shop.NOW)) == expected

@@ -35,14 +35,15 @@ def _quick(
         environment.setattr(feed_writes, "FEWEST_TOGETHER", 1)
     environment.setattr(feeds, "LEDGER_WAITS", (0.0,))
     # The ledger is written at once, as if the stream were no slower than a write.
+    follower = Follower()
     for name in WRITERS:
-        environment.setattr(feeds, name, followed(WRITE[name]))
+        environment.setattr(feeds, name, followed(WRITE[name], follower))
 
 
-def followed(write: Anything) -> Anything:
+def followed(write: Anything, follower: Follower) -> Anything:
     def write_and_follow(*arguments: Any) -> Any:
         result = write(*arguments)
-        Follower().follow()
+        follower.follow()
         return result
 
     return write_and_follow
