@@ -12,6 +12,7 @@ from infra.stacks.api import Api
 from infra.stacks.availability import Availability
 from infra.stacks.cards import Cards
 from infra.stacks.customers import Customers
+from infra.stacks.dashboard import Dashboard
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stacks.kpis import Kpis
@@ -92,6 +93,7 @@ def build(app: App) -> None:
         },
         env=where,
     )
+    Dashboard(app, named("Dashboard"), platform, env=where)
     Tags.of(app).add("norain:stage", platform.stage)
 
 
