@@ -17,6 +17,7 @@ from shared.availability.contract.answers import AvailabilityChanged
 from shared.cards.contract import events as cards
 from shared.customers.contract import events as customers
 from shared.customers.contract.statements import ObservedEvent
+from shared.kpis import contract as kpis
 from shared.loyalty.contract import events as loyalty
 from shared.orders.contract import events as orders
 from shared.orders.contract import transfer_events as transfers
@@ -73,6 +74,7 @@ SENT: Mapping[str, tuple[type[BaseModel], str]] = {
     **cards.EVENTS,
     **cards.DRIFTS,
     **loyalty.EVENTS,
+    **kpis.EVENTS,
     "availability.changed": (
         AvailabilityChanged,
         "The availability status of a SKU has changed for a channel, in total or at a location.",

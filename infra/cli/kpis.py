@@ -9,6 +9,7 @@ import typer
 from infra.cli.options import ClientName
 from infra.cli.output import show, table
 from infra.local import target
+from shared.kpis.model.digest import worded
 
 DAYS = 14
 BARS = "▁▂▃▄▅▆▇█"
@@ -66,7 +67,7 @@ def drawn(report: dict[str, Any]) -> Any:
         lines = [
             (
                 kpi["title"],
-                worded(kpi["kind"], total),
+                _worded(kpi, total),
                 spark([_of_day(kpi, total, day) for day in days]),
             )
             for kpi in report["kpis"]
@@ -75,7 +76,7 @@ def drawn(report: dict[str, Any]) -> Any:
         return table(title, ("KPI", "value", "by day"), lines)
     keys = sorted({(row["key"], row["currency"]) for kpi in report["kpis"] for row in kpi["rows"]})
     found = [
-        {(row["key"], row["currency"]): worded(kpi["kind"], row) for row in kpi["rows"]}
+        {(row["key"], row["currency"]): _worded(kpi, row) for row in kpi["rows"]}
         for kpi in report["kpis"]
     ]
     columns = (report["by"], *(kpi["name"].replace("_", " ") for kpi in report["kpis"]))
@@ -97,19 +98,8 @@ def _of_day(kpi: dict[str, Any], total: dict[str, Any], day: str) -> float | Non
     return None
 
 
-def worded(kind: str, row: dict[str, Any]) -> str:
-    """A value for a person: an amount with its currency, a share in percent."""
-    value = row.get("value")
-    if value is None:
-        return "-"
-    match kind:
-        case "money":
-            return f"{value / 100:,.2f} {row['currency']}"
-        case "share":
-            return f"{value:.1%}"
-        case "count":
-            return f"{value:,.0f}"
-    return f"{value:.3f}"
+def _worded(kpi: dict[str, Any], row: dict[str, Any]) -> str:
+    return worded(kpi["kind"], row.get("value"), row["currency"])
 
 
 def spark(values: list[float | None]) -> str:

@@ -1,11 +1,14 @@
 """KPIs: the API, and the worker that counts orders."""
 
-from aws_cdk import Environment, Stack
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
+from infra.schedule import DAY_MINUTES, Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from infra.stacks.history import History
@@ -83,3 +86,24 @@ class Kpis(Stack):
             count_orders, batch_size=100, window_seconds=5, max_concurrency=COUNTERS
         )
         History(self, "History", platform, data=data)
+        self._tell(platform, data, events)
+
+    def _tell(self, platform: Platform, data: Data, events: Events) -> None:
+        digests = sns.Topic(self, "Digests", enforce_ssl=True)
+        digests.apply_removal_policy(platform.removal_policy)
+        if platform.alerts_email:
+            digests.add_subscription(subscriptions.EmailSubscription(platform.alerts_email))
+        tell_digest = Function(
+            self,
+            "TellDigest",
+            platform,
+            handler="functions.kpis.tell_digest.handler",
+            description="tells what was earned the day before, what went wrong, and what to do",
+            environment={"NORAIN_DIGESTS": digests.topic_arn},
+            timeout_seconds=60,
+        )
+        data.let(tell_digest, schema.KPIS, "dynamodb:Query")
+        events.let(tell_digest)
+        tell_digest.allow(["sns:Publish"], [digests.topic_arn])
+        Schedule(self, "TellEveryDay", platform, tell_digest, DAY_MINUTES)
+        CfnOutput(self, "DigestsTopicArn", value=digests.topic_arn)

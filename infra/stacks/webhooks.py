@@ -20,6 +20,7 @@ SOURCES = (
     "norain/customers",
     "norain/cards",
     "norain/loyalty",
+    "norain/kpis",
 )
 
 

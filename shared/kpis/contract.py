@@ -1,13 +1,15 @@
 """What the API takes and answers about KPIs."""
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 from pydantic import Strict
 
+from shared.instants import rfc3339
 from shared.kpis.model.costs import WHOLE, Rates
+from shared.kpis.model.digest import Digest, Problem
 from shared.kpis.model.figures import Figures
 from shared.kpis.model.kpis import KPIS, By, Kind, Kpi, value_of
 from shared.web.contract import Answer, Input
@@ -155,3 +157,85 @@ def _definition(name: str, kpi: Kpi) -> KpiDefinition:
         denominator=None if kpi.denominator is None else dict(kpi.denominator),
         minus=kpi.minus,
     )
+
+
+class DigestKpi(Answer):
+    """A KPI of the day."""
+
+    name: str
+    """The name of the KPI."""
+    currency: str
+    """Of amounts."""
+    value: float | None = None
+    """Absent when nothing happened that it could be computed from."""
+    usual: float | None = None
+    """The same over this weekday of the four weeks before."""
+
+
+class DigestFinding(Answer):
+    """Something that went wrong."""
+
+    problem: Problem
+    """What kind of problem it is."""
+    number: int
+    """Units, parcels, or minor units of `currency`."""
+    currency: str | None = None
+    """Of an amount."""
+    place: str | None = None
+    """The location or channel; absent when it concerns all."""
+    text: str
+    """The problem in a sentence."""
+    what_to_do: str
+    """What would help."""
+
+
+class DigestTold(Answer):
+    """What was earned on a day, what went wrong, and what to do."""
+
+    day: date
+    """The day."""
+    kpis: list[DigestKpi]
+    """The headline."""
+    findings: list[DigestFinding]
+    """The worst first, of each kind."""
+    text: str
+    """All of it as the body of a mail."""
+
+
+SOURCE = "norain/kpis"
+EVENTS: Mapping[str, tuple[type[Answer], str]] = {
+    "kpis.digest": (DigestTold, "What was earned the day before, what went wrong, what to do."),
+}
+
+
+def digest_event(told: Digest, text: str, at: datetime) -> dict[str, Any]:
+    """The CloudEvent of a digest; that of the same day has the same id."""
+    data = DigestTold(
+        day=told.day,
+        kpis=[
+            DigestKpi(name=one.name, currency=one.currency, value=one.value, usual=one.usual)
+            for one in told.told
+        ],
+        findings=[
+            DigestFinding(
+                problem=one.problem,
+                number=one.number,
+                currency=one.currency,
+                place=one.place,
+                text=one.text,
+                what_to_do=one.what_to_do,
+            )
+            for one in told.findings
+        ],
+        text=text,
+    )
+    return {
+        "specversion": "1.0",
+        "id": f"kpis.digest.{told.day.isoformat()}",
+        "source": SOURCE,
+        "type": "kpis.digest",
+        "subject": told.day.isoformat(),
+        "time": rfc3339(at),
+        "datacontenttype": "application/json",
+        "data": data.model_dump(mode="json"),
+    }

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from shared.availability.model.events import CHANGED
 from shared.cards.contract.events import EVENTS as CARD_EVENTS
+from shared.kpis.contract import EVENTS as KPI_EVENTS
 from shared.loyalty.contract.events import EVENTS as LOYALTY_EVENTS
 from shared.orders.contract.events import EVENTS
 from shared.web.contract import Answer, Input, Instant
@@ -19,6 +20,7 @@ TYPES: Mapping[str, str] = {
     ERASED: "customers:read",
     **dict.fromkeys(CARD_EVENTS, "cards:read"),
     **dict.fromkeys(LOYALTY_EVENTS, "loyalty:read"),
+    **dict.fromkeys(KPI_EVENTS, "kpis:read"),
 }
 """The event types that can be subscribed to, with the scope that each requires."""
 MOST_WEBHOOKS = 20
@@ -43,7 +45,7 @@ class SubscribeWebhook(Input):
     types: Annotated[list[EventType], Field(min_length=1, max_length=100)]
     """Event types. `availability.changed` requires the scope availability:read,
     `stock.count_requested` stock:read, `customer.erased` customers:read, `card.*` cards:read,
-    `points.*` and `tier.changed` loyalty:read, all others orders:read."""
+    `points.*` and `tier.changed` loyalty:read, `kpis.digest` kpis:read, all others orders:read."""
 
 
 class WebhookAnswer(Answer):

@@ -14,7 +14,8 @@ import pytest
 README = Path(__file__).resolve().parent.parent.parent / "shared" / "README.md"
 
 FLOORS = (
-    "webhooks kpis",
+    "webhooks",
+    "kpis",
     "orders",
     "loyalty",
     "cards customers pricing routing",

@@ -8,10 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from functions.kpis.api import handler
-from infra.cli.kpis import drawn, spark, worded
+from infra.cli.kpis import drawn, spark
 from infra.cli.main import app
 from infra.cli.output import out
 from infra.local import target
+from shared.kpis.model.digest import worded
 from tests.support import shop
 from tests.support.counted import count, handed_over, placed
 from tests.support.requests import request
@@ -78,12 +79,11 @@ def test_a_wrong_option_is_named(wrong: list[str]) -> None:
 
 
 def test_values_are_worded_by_their_kind() -> None:
-    row = {"value": 0.1234, "currency": "USD"}
-    assert worded("share", row) == "12.3%"
-    assert worded("ratio", row) == "0.123"
-    assert worded("count", {"value": 1234.0, "currency": "USD"}) == "1,234"
-    assert worded("money", {"value": 123456.0, "currency": "EUR"}) == "1,234.56 EUR"
-    assert worded("share", {"currency": "USD"}) == "-"
+    assert worded("share", 0.1234, "USD") == "12.3%"
+    assert worded("ratio", 0.1234, "USD") == "0.123"
+    assert worded("count", 1234.0, "USD") == "1,234"
+    assert worded("money", 123456.0, "EUR") == "1,234.56 EUR"
+    assert worded("share", None, "USD") == "-"
 
 
 def test_a_curve_begins_at_nothing() -> None:
