@@ -324,7 +324,7 @@ def alarms(cloud: Templates) -> list[Resource]:
 
 def test_every_alarm_wakes_somebody_and_says_what_to_do(cloud: Templates) -> None:
     """Fifteen alarms had rung for nobody."""
-    (topic,) = cloud.of("AWS::SNS::Topic")
+    (topic,) = (one for one in cloud.of("AWS::SNS::Topic") if one.stack.endswith("Alerts"))
     for made in alarms(cloud):
         for actions in (made.properties["AlarmActions"], made.properties["OKActions"]):
             assert topic.name in json.dumps(actions), made.name
@@ -334,11 +334,20 @@ def test_every_alarm_wakes_somebody_and_says_what_to_do(cloud: Templates) -> Non
 
 
 def test_alarms_may_tell_the_topic_and_nobody_else_may(cloud: Templates) -> None:
-    (policy,) = cloud.of("AWS::SNS::TopicPolicy")
+    (policy,) = (one for one in cloud.of("AWS::SNS::TopicPolicy") if one.stack.endswith("Alerts"))
     (statement,) = policy.properties["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert statement["Action"] == "sns:Publish"
     assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
+
+
+def test_digests_reach_their_topic_over_tls_alone(cloud: Templates) -> None:
+    (policy,) = (one for one in cloud.of("AWS::SNS::TopicPolicy") if one.stack.endswith("Kpis"))
+    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]["Bool"]) == (
+        "Deny",
+        {"aws:SecureTransport": "false"},
+    )
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
