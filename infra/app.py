@@ -17,6 +17,7 @@ from infra.stacks.events import Events
 from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
 from infra.stacks.pricing import Pricing
+from infra.stacks.recommendations import Recommendations
 from infra.stacks.reference import Reference
 from infra.stacks.stock import Stock
 from infra.stacks.webhooks import Webhooks
@@ -64,6 +65,9 @@ def build(app: App) -> None:
         env=where,
     )
     loyalty = Loyalty(app, named("Loyalty"), platform, data=data, events=events, env=where)
+    recommendations = Recommendations(
+        app, named("Recommendations"), platform, data=data, events=events, env=where
+    )
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -85,6 +89,7 @@ def build(app: App) -> None:
             "carriers": orders.carriers,
             "customers": customers.api,
             "loyalty": loyalty.api,
+            "recommendations": recommendations.api,
             "webhooks": webhooks.api,
         },
         env=where,

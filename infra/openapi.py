@@ -30,6 +30,7 @@ AREAS = (
     "carriers",
     "customers",
     "loyalty",
+    "recommendations",
     "webhooks",
     "service",
 )
@@ -56,6 +57,7 @@ AREA_OF_PATH = {
     "parcels": "carriers",
     "customers": "customers",
     "loyalty": "loyalty",
+    "recommendations": "recommendations",
     "webhooks": "webhooks",
     "health": "service",
     "openapi.json": "service",

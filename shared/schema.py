@@ -80,6 +80,8 @@ LOYALTY = Table(
     personal=True,
 )
 
+RECOMMENDATIONS = Table("recommendations", ttl="ttl", personal=True)
+
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
 TABLES = (
@@ -93,6 +95,7 @@ TABLES = (
     SEARCH,
     CUSTOMERS,
     LOYALTY,
+    RECOMMENDATIONS,
     WEBHOOKS,
 )
 
