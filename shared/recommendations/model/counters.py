@@ -86,9 +86,9 @@ class Again:
 
 @dataclass(slots=True)
 class Partner:
-    """An item in the baskets of another one: the weight of the baskets that they share, and how many
-    times the weight of all baskets of the other one those of the partner had when the two were last
-    counted together. (Both have grown since: their weight of then would be too small now.)"""
+    """An item in the baskets of another one: the weight of the baskets that they share
+    (``together``), and of all its baskets as a multiple of those of the other one, as it was when
+    the two were last counted together (``size``): both have grown since."""
 
     together: int
     size: float
@@ -131,7 +131,7 @@ class Partners:
             self.items = dict(order[:MOST_PARTNERS])
 
 
-OWN, OTHER = 0.7, 0.3
+OWN, OTHER = 0.8, 0.35
 
 
 def score(weight: int, partner: Partner) -> float:
