@@ -6,6 +6,7 @@ from constructs import Construct
 from infra.function import READ, WRITE, Function
 from infra.platform import Platform
 from infra.queue import Queue
+from infra.schedule import DAY_MINUTES, Schedule
 from infra.stacks.data import Data
 from infra.stacks.events import Events
 from shared import schema
@@ -14,6 +15,10 @@ FOLLOW_SECONDS = 120
 BASKETS = 100
 """Events of one batch: what they share is written once."""
 WINDOW_SECONDS = 20
+FIT_SECONDS = 900
+"""The most that Lambda allows. It takes 5 minutes for 5,000 items."""
+FIT_MEGABYTES = 1769
+"""One whole virtual CPU."""
 WORKERS = 2
 """They write the same rows of what is bought most: more would wait for one another."""
 EVENTS = (
@@ -55,6 +60,18 @@ class Recommendations(Stack):
         data.let(self.api, schema.CATALOG, *READ)
         data.let(self.api, schema.CONFIG, *READ)
         self._follow_orders(platform, data, events)
+        fit = Function(
+            self,
+            "Fit",
+            platform,
+            handler="functions.recommendations.fit.handler",
+            description="fits what goes with what, and what suits whom",
+            timeout_seconds=FIT_SECONDS,
+            memory=FIT_MEGABYTES,
+        )
+        data.let(fit, schema.RECOMMENDATIONS, "dynamodb:Scan", "dynamodb:PutItem")
+        data.let(fit, schema.RECOMMENDATIONS, "dynamodb:UpdateItem")
+        Schedule(self, "FitDaily", platform, fit, DAY_MINUTES)
 
     def _follow_orders(self, platform: Platform, data: Data, events: Events) -> None:
         worker = Function(

@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.catalog import store as catalog
 from shared.orders.model import Order
 from shared.recommendations.model.baskets import basket_of, bought, counts
-from shared.recommendations.store import counting
+from shared.recommendations.store import counting, models
 from shared.recommendations.store.counting import Counted
 
 DEPARTMENT = "department"
@@ -29,4 +29,5 @@ def follow(orders: Iterable[Order], now: datetime) -> int:
     return counting.count(
         [Counted(order.order_id, order.version, basket_of(order, department)) for order in recent],
         now,
+        models.model(),
     )

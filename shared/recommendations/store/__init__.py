@@ -9,10 +9,12 @@
                                               ``all`` for everywhere, no department for all
     NEW                           ITEMS       items with few baskets: {version, days}
     ORDER#<order_id>              COUNTED     the mark of an order: {version, basket, ttl}
-    FEEDBACK#<person>             DAY#<day>   suggestions shown and taken: {shown, taken, ttl}
+    AGAIN#<home>, TAKEN#..        DAY#<day>   suggestions shown and taken (feedback.py)
+    MODEL                         HEAD, PART# the nightly fit (models.py)
 
 ``bought``, ``partners``, ``sold`` and ``fitted`` are compressed JSON (packing.py). The worker of
-orders writes all but ``fitted`` and the feedback, the nightly fit only ``fitted``.
+orders writes all rows but those of the feedback and the fit; ``fitted`` of an item is of the
+nightly fit, ``fitted`` of a home is made from its model whenever the home buys.
 
 A mark and all rows of its order are written in one transaction, each on the version that was read:
 an order is counted once, and what a newer version of it changes is counted as a difference.

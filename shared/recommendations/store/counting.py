@@ -10,11 +10,14 @@ from shared.aws.dynamodb import Key, Part
 from shared.errors import Busy
 from shared.recommendations.model.baskets import Basket, Change, skus_of
 from shared.recommendations.model.counters import Counters, Place, places_of
+from shared.recommendations.model.fitting import Predicted, new_to
+from shared.recommendations.model.ranking import Suggested
 from shared.recommendations.store import rows
 
 SPARE = 2
 """Parts of a transaction that are left free."""
 MOST_PARTS = tables.WRITE_PARTS - SPARE
+NOTHING: Predicted = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,10 @@ class Counted:
     basket: Basket
 
 
-def count(orders: Iterable[Counted], now: datetime) -> int:
+def count(orders: Iterable[Counted], now: datetime, suiting: Predicted = NOTHING) -> int:
     """Counts the orders that are newer than their marks, as many as fit in one transaction.
-    Returns how many. Harmless when it is repeated.
+    Returns how many. Harmless when it is repeated. With each home that it writes it keeps what
+    suits the home by the model ``suiting``.
 
     Raises Busy.
     """
@@ -39,7 +43,8 @@ def count(orders: Iterable[Counted], now: datetime) -> int:
             newest[order.order_id] = order
     changes = _changes(list(newest.values()))
     return sum(
-        _count([newest[change.order_id] for change in group], now) for group in _groups(changes)
+        _count([newest[change.order_id] for change in group], now, suiting)
+        for group in _groups(changes)
     )
 
 
@@ -68,14 +73,14 @@ def _groups(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield group
 
 
-def _count(orders: Sequence[Counted], now: datetime) -> int:
+def _count(orders: Sequence[Counted], now: datetime, suiting: Predicted) -> int:
     for _ in tables.attempts():
         changes = _changes(orders)
         groups = list(_groups(changes))
         if len(groups) > 1:
             # A mark that was written meanwhile has made them larger.
-            return sum(_count([one], now) for one in orders)
-        if not changes or not tables.transact(_parts(changes, now)):
+            return sum(_count([one], now, suiting) for one in orders)
+        if not changes or not tables.transact(_parts(changes, now, suiting)):
             return len(changes)
     raise Busy("too many writers count at once")
 
@@ -103,7 +108,7 @@ def _touched(changes: Iterable[Change]) -> tuple[list[str], list[str], list[Plac
     return list(homes), list(skus_of(changing)), list(places)
 
 
-def _parts(changes: Sequence[Change], now: datetime) -> list[Part]:
+def _parts(changes: Sequence[Change], now: datetime, suiting: Predicted) -> list[Part]:
     marks = [rows.mark_part(one.order_id, one.version, one.after, now) for one in changes]
     homes, skus, places = _touched(changes)
     if not homes and not skus:
@@ -119,19 +124,24 @@ def _parts(changes: Sequence[Change], now: datetime) -> list[Part]:
     )
     changing = [change for change in changes if not change.is_empty]
     counters.fold(changing, now.astimezone(UTC).date())
-    return [*marks, *_row_parts(counters, before, found, now)]
+    suits = {
+        home: new_to(again.items, suiting) if suiting else None
+        for home, again in counters.again.items()
+    }
+    return [*marks, *_row_parts(counters, before, suits, found, now)]
 
 
 def _row_parts(
     counters: Counters,
     before: Mapping[str, rows.Row],
+    suits: Mapping[str, Suggested | None],
     found: Mapping[Key, dict[str, Any]],
     now: datetime,
 ) -> Iterator[Part]:
     """A row that is empty and was not stored is not written; nor is that of an erased person."""
     for home, again in counters.again.items():
         if (again.items or before[home] is not None) and not rows.is_closed(before[home]):
-            yield rows.again_part(home, again, before[home], now)
+            yield rows.again_part(home, again, suits[home], before[home], now)
     for sku, partners in counters.partners.items():
         yield rows.partners_part(sku, partners, found.get(rows.partners_key(sku)), now)
     for place, popular in counters.popular.items():

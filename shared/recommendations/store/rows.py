@@ -12,10 +12,12 @@ from shared.aws.settings import table_name
 from shared.instants import rfc3339
 from shared.recommendations.model.baskets import WINDOW_DAYS, Basket
 from shared.recommendations.model.counters import Again, Newcomers, Partners, Place, Popular
+from shared.recommendations.model.ranking import Suggested
 from shared.recommendations.store.packing import (
     basket_of_text,
     basket_text,
     pack_again,
+    pack_fitted,
     pack_partners,
     pack_popular,
     unpack_again,
@@ -111,8 +113,14 @@ def mark_part(order_id: str, version: int, basket: Basket, now: datetime) -> Par
     return {"Put": {"TableName": key.table, "Item": to_item(item), **condition.arguments()}}
 
 
-def again_part(home: str, again: Again, before: Row, now: datetime) -> Part:
-    return _part(again_key(home), {"bought": pack_again(again)}, before, now)
+def again_part(
+    home: str, again: Again, suits: Suggested | None, before: Row, now: datetime
+) -> Part:
+    """``suits``: what suits the home; None leaves what is stored."""
+    values = {"bought": pack_again(again)}
+    if suits is not None:
+        values["fitted"] = pack_fitted(suits)
+    return _part(again_key(home), values, before, now)
 
 
 def partners_part(sku: str, partners: Partners, before: Row, now: datetime) -> Part:
@@ -140,8 +148,8 @@ def _part(key: Key, values: Mapping[str, Any], before: Row, now: datetime) -> Pa
     version = version_of(before)
     update.set("version", version + 1)
     update.set("ttl", int((now + ROWS_KEPT).timestamp()))
-    # Holds while nobody has written the row since it was read; the nightly fit, which leaves the
-    # version as it is, may have.
+    # Holds while nobody has counted anything in the row since it was read. (The nightly fit writes
+    # another attribute of a row of partners, and leaves the version.)
     if version:
         update.require("version = {}", version)
     else:

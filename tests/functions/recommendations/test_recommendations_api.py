@@ -17,6 +17,7 @@ from shared.recommendations.erasing import forget_purchases
 from shared.recommendations.exporting import page
 from shared.recommendations.store import feedback, reading, rows
 from shared.recommendations.store.packing import pack_fitted
+from shared.web.api import now_in_milliseconds
 from tests.support import shop, tastes
 from tests.support.erasure import erase
 from tests.support.requests import answered, paths, request
@@ -247,7 +248,7 @@ def reported(key: str = "k-1", **body: Any) -> tuple[int, Json]:
 
 
 def test_feedback_is_counted_once() -> None:
-    today = api.now_in_milliseconds().date()
+    today = now_in_milliseconds().date()
     for _ in range(2):
         assert reported() == (200, {"shown": 2, "taken": 1})
     reported("k-2", taken=None)

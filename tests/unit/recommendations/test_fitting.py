@@ -2,7 +2,17 @@
 
 import pytest
 
-from shared.recommendations.model.fitting import KEPT, Together, kept, predictors, solved
+from shared.recommendations.model.fitting import (
+    KEPT,
+    fitted,
+    kept,
+    most_common,
+    new_to,
+    of_baskets,
+    of_homes,
+    predictors,
+    solved,
+)
 
 
 def test_the_solution_of_a_small_system() -> None:
@@ -10,34 +20,24 @@ def test_the_solution_of_a_small_system() -> None:
     assert solved(matrix, [8.0, 15.0, 11.0]) == pytest.approx([1.0, 2.0, 3.0])
 
 
-def test_counts_that_fit_no_basket_have_a_solution_too() -> None:
-    """Capped rows can count a pair more often than one of its items."""
-    assert all(abs(one) < 1e6 for one in solved([[1.0], [5.0, 1.0]], [1.0, 1.0]))
+def test_pairs_are_counted_by_the_weight_of_their_baskets() -> None:
+    baskets = [("bread", "jam"), ("bread", "jam", "milk"), ("milk",), ()]
+    found = of_baskets(baskets, {"bread", "jam", "milk"})
+    assert found.together("bread", "jam") == pytest.approx(2**-0.5 + 3**-0.5)
+    assert found.together("bread", "soap") == 0
+    assert found.alone == pytest.approx(
+        {"bread": 2**-0.5 + 3**-0.5, "jam": 2**-0.5 + 3**-0.5, "milk": 1 + 3**-0.5}
+    )
 
 
 def test_a_pair_is_not_predicted_through_what_everybody_buys() -> None:
     """Bags are in every basket; jam is bought with bread alone."""
-    together = Together(
-        {"bag": 100.0, "bread": 40.0, "jam": 20.0, "soap": 20.0},
-        {
-            "bag": {"bread": 40.0, "jam": 20.0, "soap": 20.0},
-            "bread": {"bag": 40.0, "jam": 20.0},
-            "jam": {"bag": 20.0},
-            "soap": {"bag": 20.0},
-        },
-    )
-    together.complete()
-    assert together.rows["jam"] == {"bag": 20.0, "bread": 20.0}
-    weights = predictors(together, "bread", 1.0)
-    assert set(weights) == {"bag", "jam"}
-    assert weights["jam"] > weights["bag"]
-    assert predictors(together, "unknown", 1.0) == {}
-
-
-def test_a_pair_that_one_row_has_lost_is_completed() -> None:
-    together = Together({"a": 9.0, "b": 9.0}, {"a": {"b": 4.0}, "b": {"a": 1.0}})
-    together.complete()
-    assert together.rows["b"] == {"a": 4.0}
+    homes = [("bag", "bread", "jam")] * 20 + [("bag", "bread")] * 20 + [("bag", "soap")] * 60
+    found = of_homes(homes, {"bag", "bread", "jam", "soap"})
+    weights = predictors(found, "jam", 1.0)
+    assert set(weights) == {"bag", "bread"}
+    assert weights["bread"] > 5 * abs(weights["bag"])
+    assert predictors(of_homes([("bag",)], {"bag"}), "bag", 1.0) == {}
 
 
 def test_each_item_keeps_what_it_predicts_most() -> None:
@@ -45,3 +45,13 @@ def test_each_item_keeps_what_it_predicts_most() -> None:
     rows = kept([*columns, ("bread", {"milk": -1.0})])
     assert len(rows["milk"]) == KEPT
     assert rows["milk"][0] == (f"sku-{KEPT + 9}", (KEPT + 9) / 100)
+
+
+def test_what_is_new_to_a_home_follows_from_what_it_buys() -> None:
+    homes = [("bread", "jam", "tea")] * 20 + [("milk", "soap")] * 30 + [("bread",)] * 5
+    items = most_common(homes, 4)
+    assert items == {"bread", "soap", "milk", "tea"}
+    predicted = kept(fitted(of_homes(homes, items | {"jam"}), 1.0))
+    assert {sku for sku, _ in new_to(["bread"], predicted)} == {"jam", "tea"}
+    assert new_to(["bread", "jam", "tea"], predicted) == []
+    assert new_to(["unknown"], predicted) == []
