@@ -8,7 +8,7 @@ from itertools import takewhile
 from shared.recommendations.model import fitting
 from shared.recommendations.store import models
 
-MOST_BASKETS = 100_000
+MOST_BASKETS = 150_000
 MOST_HOMES = 20_000
 MOST_ITEMS = 5_000
 """Those that most baskets, or homes, have."""

@@ -13,29 +13,33 @@ counted by one AND: 150,000 baskets of 5,000 items take 94 MB, and no pair is st
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
+from math import sqrt
 from operator import mul
 
 NEIGHBOURS = 100
 KEPT = 50
 """Predicted items that each item keeps."""
-SIZES = (1, 2, 3, 5, 8, 12, 18)
-"""Baskets of at least as many items, and fewer than the next number, weigh the same."""
+SIZES = ((1, 1.0), (2, 2.4), (4, 5.3), (8, 10.6), (16, 20.0))
+"""Baskets of at least as many items, and fewer than the next number, weigh as one of that size."""
 
 
 class Occurrences:
     """Which baskets (or homes) have which items: for each weight one number of bits by item."""
 
     def __init__(self, groups: Mapping[float, Sequence[Collection[str]]], items: set[str]) -> None:
-        self._weights = list(groups)
-        self._bits = [_bits(groups[weight], items) for weight in self._weights]
-        self.alone = {sku: self.together(sku, sku) for sku in items}
+        self._groups = [(weight, _bits(groups[weight], items)) for weight in groups]
+        self.alone = {sku: self.together(sku, [sku])[0] for sku in sorted(items)}
 
-    def together(self, one: str, other: str) -> float:
-        """The weight of those that have both items."""
-        return sum(
-            weight * (bits.get(one, 0) & bits.get(other, 0)).bit_count()
-            for weight, bits in zip(self._weights, self._bits, strict=True)
-        )
+    def together(self, one: str, others: Sequence[str]) -> list[float]:
+        """The weight of those that have the item, and each of the others."""
+        totals = [0.0] * len(others)
+        for weight, bits in self._groups:
+            if own := bits.get(one):
+                found = [(own & bits.get(other, 0)).bit_count() for other in others]
+                totals = [
+                    total + weight * count for total, count in zip(totals, found, strict=True)
+                ]
+        return totals
 
 
 def _bits(groups: Sequence[Collection[str]], items: set[str]) -> dict[str, int]:
@@ -58,7 +62,7 @@ def of_baskets(baskets: Iterable[Collection[str]], items: set[str]) -> Occurrenc
     groups: dict[float, list[Collection[str]]] = {}
     for skus in baskets:
         if skus:
-            size = max(size for size in SIZES if size <= len(skus))
+            size = max(mean for least, mean in SIZES if least <= len(skus))
             groups.setdefault(float(size**-0.5), []).append(skus)
     return Occurrences(groups, items)
 
@@ -78,12 +82,13 @@ def most_common(groups: Iterable[Collection[str]], most: int) -> set[str]:
 
 def neighbours(found: Occurrences, sku: str) -> list[tuple[str, float]]:
     """The items that are most often with it, for what they are (by their cosine), and how often."""
-    near = []
-    for other, alone in found.alone.items():
-        if other != sku and alone:
-            count = found.together(sku, other)
-            if count:
-                near.append((count / alone**0.5, other, count))
+    others = list(found.alone)
+    counts = zip(found.together(sku, others), found.alone.values(), others, strict=True)
+    near = [
+        (count / sqrt(alone), other, count)
+        for count, alone, other in counts
+        if count and other != sku
+    ]
     return [(other, count) for _, other, count in nlargest(NEIGHBOURS, near)]
 
 
@@ -91,11 +96,10 @@ def predictors(found: Occurrences, sku: str, ridge: float) -> dict[str, float]:
     """The weights by which its neighbours predict the item."""
     near = neighbours(found, sku)
     names = [name for name, _ in near]
-    matrix = []
-    for place, name in enumerate(names):
-        line = [found.together(name, other) for other in names[:place]]
-        line.append(found.alone[name] + ridge)
-        matrix.append(line)
+    matrix = [
+        [*found.together(name, names[:place]), found.alone[name] + ridge]
+        for place, name in enumerate(names)
+    ]
     weights = solved(matrix, [count for _, count in near])
     return dict(zip(names, weights, strict=True))
 
