@@ -28,9 +28,12 @@ from shared.recommendations.store import reading
 
 MOST_LIMIT = 20
 MOST_CART = 50
-SPARE = 3
+SPARE = 2
 """Candidates for each place of the answer: some are not sellable, or too like others."""
-FILLING = 20
+FILLING = 10
+"""Candidates of what is popular."""
+SIMILAR = 40
+"""Products of a department that are compared."""
 NEWEST = 5
 NEAR_PRICE = 2.0
 """A similar product costs at most so many times as much, or so many times less."""
@@ -109,7 +112,7 @@ def _alternatives(asked: Asked) -> list[Candidate]:
     if product is None or not department:
         return variants
     (names,) = reading.popular((EVERYWHERE, department))
-    others = recent.products(names[: 2 * FILLING])
+    others = recent.products(names[:SIMILAR])
     similar = [
         Candidate(name, _closeness(product, others[name]), Reason("similar", sku=sku))
         for name in names

@@ -23,8 +23,8 @@ AGAIN_HALF_LIFE = 182
 POPULAR_HALF_LIFE = 91
 MOST_AGAIN = 300
 """SKUs of a home; reached, the row is cut to them."""
-MOST_POPULAR = 200
-POPULAR_SPARE = 100
+MOST_POPULAR = 100
+POPULAR_SPARE = 50
 """A row grows by so many entries before it is cut, which is not at each basket then."""
 MOST_PARTNERS = 160
 PARTNERS_SPARE = 64
@@ -250,7 +250,7 @@ class Counters:
             items = self.partners[sku].items
             for other, size in sizes.items():
                 if other in items:
-                    items[other].size = float(f"{size / max(own, 1):.3g}")
+                    items[other].size = float(f"{size / max(own, 1):.2g}")
 
     def _cut(
         self, touched: Iterable[tuple[Basket, int]], news: Mapping[str, date], today: date

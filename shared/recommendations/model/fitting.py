@@ -7,39 +7,66 @@ With all items as neighbours it is EASE (Steck, "Embarrassingly Shallow Autoenco
 which needs the inverse of one matrix; with 100 each item takes some 20 ms of plain Python, and the
 items are independent.
 
-Who has an item is kept as the bits of one whole number for each item, so that two items are
-counted by one AND: 150,000 baskets of 5,000 items take 94 MB, and no pair is stored.
+Baskets share few items each: their pairs are counted beforehand, some 2 million of 100,000 baskets
+(350 MB). Homes share many: who has an item is kept as the bits of one whole number, and two items
+are counted by one AND.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
 from math import sqrt
 from operator import mul
+from typing import Protocol
+
+from shared.recommendations.model.counters import share
 
 NEIGHBOURS = 100
 KEPT = 50
 """Predicted items that each item keeps."""
-SIZES = ((1, 1.0), (2, 2.4), (4, 5.3), (8, 10.6), (16, 20.0))
-"""Baskets of at least as many items, and fewer than the next number, weigh as one of that size."""
 
 
-class Occurrences:
-    """Which baskets (or homes) have which items: for each weight one number of bits by item."""
+class Occurrences(Protocol):
+    """Which items occur together. ``alone`` has the weight of each item by itself."""
 
-    def __init__(self, groups: Mapping[float, Sequence[Collection[str]]], items: set[str]) -> None:
-        self._groups = [(weight, _bits(groups[weight], items)) for weight in groups]
-        self.alone = {sku: self.together(sku, [sku])[0] for sku in sorted(items)}
+    @property
+    def alone(self) -> Mapping[str, float]: ...
 
     def together(self, one: str, others: Sequence[str]) -> list[float]:
         """The weight of those that have the item, and each of the others."""
-        totals = [0.0] * len(others)
-        for weight, bits in self._groups:
-            if own := bits.get(one):
-                found = [(own & bits.get(other, 0)).bit_count() for other in others]
-                totals = [
-                    total + weight * count for total, count in zip(totals, found, strict=True)
-                ]
-        return totals
+        ...
+
+
+class OfBaskets:
+    """A basket of ``n`` items weighs the ``sqrt(n)``-th part, as among the counters of partners."""
+
+    def __init__(self, baskets: Iterable[Collection[str]], items: set[str]) -> None:
+        self._rows: dict[str, dict[str, int]] = {sku: {} for sku in sorted(items)}
+        for skus in baskets:
+            known = [sku for sku in skus if sku in items]
+            weight = share(len(skus)) if skus else 0
+            for sku in known:
+                row = self._rows[sku]
+                for other in known:
+                    row[other] = row.get(other, 0) + weight
+        self.alone: Mapping[str, float] = {sku: row.get(sku, 0) for sku, row in self._rows.items()}
+
+    def together(self, one: str, others: Sequence[str]) -> list[float]:
+        row = self._rows[one]
+        return [row.get(other, 0) for other in others]
+
+
+class OfHomes:
+    """All homes weigh the same."""
+
+    def __init__(self, homes: Sequence[Collection[str]], items: set[str]) -> None:
+        self._bits = _bits(homes, items)
+        self.alone: Mapping[str, float] = {
+            sku: self._bits[sku].bit_count() for sku in sorted(self._bits)
+        }
+
+    def together(self, one: str, others: Sequence[str]) -> list[float]:
+        own, bits = self._bits[one], self._bits
+        return [(own & bits[other]).bit_count() for other in others]
 
 
 def _bits(groups: Sequence[Collection[str]], items: set[str]) -> dict[str, int]:
@@ -55,20 +82,6 @@ def _bits(groups: Sequence[Collection[str]], items: set[str]) -> dict[str, int]:
             data[place >> 3] |= 1 << (place & 7)
         found[sku] = int.from_bytes(data, "little")
     return found
-
-
-def of_baskets(baskets: Iterable[Collection[str]], items: set[str]) -> Occurrences:
-    """A basket of ``n`` items weighs the ``sqrt(n)``-th part, as among the counters of partners."""
-    groups: dict[float, list[Collection[str]]] = {}
-    for skus in baskets:
-        if skus:
-            size = max(mean for least, mean in SIZES if least <= len(skus))
-            groups.setdefault(float(size**-0.5), []).append(skus)
-    return Occurrences(groups, items)
-
-
-def of_homes(homes: Sequence[Collection[str]], items: set[str]) -> Occurrences:
-    return Occurrences({1.0: homes}, items)
 
 
 def most_common(groups: Iterable[Collection[str]], most: int) -> set[str]:

@@ -18,5 +18,5 @@ nightly fit, ``fitted`` of a home is made from its model whenever the home buys.
 
 A mark and all rows of its order are written in one transaction, each on the version that was read:
 an order is counted once, and what a newer version of it changes is counted as a difference.
-Largest items: 300 bought items 6 KB, 224 partners 4 KB, 300 sold items 4 KB.
+Largest items: 300 bought items 6 KB, 224 partners 4 KB, 150 sold items 2 KB.
 """

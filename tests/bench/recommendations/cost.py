@@ -1,8 +1,6 @@
 """What a basket costs to count, and a list to read: request units and CPU, on rows as large as 40
 weeks of real households leave them."""
 
-import contextlib
-import io
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,7 @@ from shared.recommendations.model.baskets import Basket
 from shared.recommendations.model.counters import Counters
 from shared.recommendations.store import counting, rows
 from shared.recommendations.store.counting import Counted
+from shared.web.api import logger
 from tests.bench import prices
 from tests.bench.availability.shelves import empty_tables, stock
 from tests.bench.recommendations.learning import counted
@@ -50,8 +49,8 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
             ),
         )
         tell("reading")
-        with contextlib.redirect_stdout(io.StringIO()):
-            reads = _reading(kept, cart, 30 if quick else 200)
+        logger.setLevel("ERROR")
+        reads = _reading(kept, cart, 30 if quick else 200)
         yield Table(
             "a list for a cart of 10",
             [reads],

@@ -54,7 +54,7 @@ def going_together(baskets: Sequence[Basket], tell: Tell) -> Predicted:
     names = [basket.names for basket in baskets[-MOST_BASKETS:]]
     items = fitting.most_common(names, MOST_ITEMS)
     tell(f"fitting {len(items):,} items to {len(names):,} baskets")
-    return fitting.kept(fitting.fitted(fitting.of_baskets(names, items), BASKET_RIDGE))
+    return fitting.kept(fitting.fitted(fitting.OfBaskets(names, items), BASKET_RIDGE))
 
 
 def suiting(rows: Counters, tell: Tell) -> Predicted:
@@ -62,4 +62,4 @@ def suiting(rows: Counters, tell: Tell) -> Predicted:
     homes = [tuple(again.items) for again in rows.again.values()][:MOST_HOMES]
     items = fitting.most_common(homes, MOST_ITEMS)
     tell(f"fitting {len(items):,} items to {len(homes):,} homes")
-    return fitting.kept(fitting.fitted(fitting.of_homes(homes, items), HOME_RIDGE))
+    return fitting.kept(fitting.fitted(fitting.OfHomes(homes, items), HOME_RIDGE))
