@@ -19,6 +19,7 @@ from infra.stacks.kpis import Kpis
 from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
 from infra.stacks.pricing import Pricing
+from infra.stacks.recommendations import Recommendations
 from infra.stacks.reference import Reference
 from infra.stacks.stock import Stock
 from infra.stacks.webhooks import Webhooks
@@ -67,6 +68,9 @@ def build(app: App) -> None:
     )
     loyalty = Loyalty(app, named("Loyalty"), platform, data=data, events=events, env=where)
     kpis = Kpis(app, named("Kpis"), platform, data=data, events=events, env=where)
+    recommendations = Recommendations(
+        app, named("Recommendations"), platform, data=data, events=events, env=where
+    )
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -89,6 +93,7 @@ def build(app: App) -> None:
             "customers": customers.api,
             "loyalty": loyalty.api,
             "kpis": kpis.api,
+            "recommendations": recommendations.api,
             "webhooks": webhooks.api,
         },
         env=where,

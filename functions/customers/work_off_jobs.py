@@ -4,6 +4,7 @@
     customers table                     shared/customers/store/erasing.py
     orders and their data               shared/orders/erasing.py
     wallets                             that they are closed: shared/loyalty/erasing.py
+    what they buy                       that it is closed: shared/recommendations/erasing.py
     files of exports, and their jobs    nothing
     waiting webhook messages            sent without the person: functions/webhooks/deliver.py
     customer feed, its dead letters     refused when read, as received before the erasure
@@ -36,6 +37,8 @@ from shared.loyalty import erasing as wallet_erasing
 from shared.orders import erasing as order_erasing
 from shared.orders import exported
 from shared.orders.model.erased import Person
+from shared.recommendations import erasing as recommendation_erasing
+from shared.recommendations import exporting as recommendation_exporting
 from shared.web.batch import each_message
 
 SECONDS = 200
@@ -74,6 +77,18 @@ def close_wallets(job: Job) -> str | None:
     return wallet_erasing.close_wallets(job.content["members"], job.place, _now())
 
 
+def forget_purchases(job: Job) -> str | None:
+    return recommendation_erasing.forget_purchases(job.content["members"], job.place, _now())
+
+
+def write_export(job: Job) -> tuple[Job, str | None]:
+    return exported.write(job, also=[_purchases])
+
+
+def _purchases(job: Job, place: str) -> exported.ExportPage:
+    return recommendation_exporting.page(job.content["members"], place)
+
+
 def delete_exports(job: Job) -> None:
     files.forget(job.content["members"])
 
@@ -100,13 +115,15 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
         "records": erasing.forget_records,
         "timeline": erase_timeline,
         "wallets": close_wallets,
+        "purchases": forget_purchases,
         "files": delete_exports,
         "settle": wait_for_index,
         "orders again": erase_orders,
         "wallets again": close_wallets,
+        "purchases again": forget_purchases,
         "files again": delete_exports,
     },
-    "export": {exporting.FIRST: exported.write},
+    "export": {exporting.FIRST: write_export},
 }
 
 

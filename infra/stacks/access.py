@@ -25,6 +25,7 @@ SELLS = (
     "customers:write",
     "cards:read",
     "loyalty:read",
+    "recommendations:read",
 )
 WORKS = (
     "fulfillments:read",

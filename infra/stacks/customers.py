@@ -119,6 +119,7 @@ class Customers(Stack):
             "dynamodb:BatchWriteItem",
         )
         data.let(work_off_jobs, schema.ORDERS, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
+        data.let(work_off_jobs, schema.RECOMMENDATIONS, *READ, *WRITE, "dynamodb:BatchWriteItem")
         data.let(work_off_jobs, schema.LOYALTY, *READ, *WRITE, *DELETE, "dynamodb:BatchWriteItem")
         data.let(work_off_jobs, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
         data.let(work_off_jobs, schema.STOCK, "dynamodb:UpdateItem")  # the hold behind an order

@@ -74,6 +74,17 @@ def reply(asked: Parameters, caller: Caller, if_none_match: str | None, at: date
     return Reply(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, text)
 
 
+def sellable_among(
+    skus: Sequence[str], channel: str, location_ids: Sequence[str], at: datetime
+) -> frozenset[str]:
+    """Those of the SKUs of which the channel may sell units, at any of the locations (all, when
+    none is named). Of 100 SKUs, at most one read of packs. Raises Busy as ``recent.columns``."""
+    question = answer.question(skus, channel, location_ids=location_ids)
+    packs = _sellable(recent.columns(question.skus).by_key, channel, at)
+    scope = answer.scope_of(question, _places(at))
+    return frozenset(question.skus).difference(answer.unsellable_skus(question, packs, scope))
+
+
 def _caching(age: int, *, shared: bool) -> dict[str, str]:
     """The headers for an answer from packs that were read ``age`` seconds ago.
 

@@ -24,6 +24,7 @@ PART_BYTES = 8 * 1024 * 1024
 PART_SECONDS = 45
 
 ExportPage = tuple[list[dict[str, Any]], str | None]
+Section = Callable[[Job, str], ExportPage]
 
 
 def _orders(job: Job, place: str) -> ExportPage:
@@ -43,7 +44,7 @@ def _wallets(job: Job, place: str) -> ExportPage:
     return loyalty.page(job.content["members"], place)
 
 
-SECTIONS: Sequence[Callable[[Job, str], ExportPage]] = (
+SECTIONS: Sequence[Section] = (
     exporting.profile_page,
     exporting.record_page,
     _interactions,
@@ -57,21 +58,22 @@ def _person(job: Job) -> Person:
     return Person(frozenset(job.content["members"]), frozenset(job.content["records"]), "")
 
 
-def write(job: Job) -> tuple[Job, str | None]:
-    """Write the next part. Returns the job with it, and the place where the following part begins,
-    None at the end. Raises Gone."""
+def write(job: Job, also: Sequence[Section] = ()) -> tuple[Job, str | None]:
+    """Write the next part: of SECTIONS, then of those of areas above this one. Returns the job with
+    it, and the place where the following part begins, None at the end. Raises Gone."""
     store.find(job.profile_id)
+    sections = (*SECTIONS, *also)
     section, place = json.loads(job.place) if job.place else (0, "")
     zipping = zlib.compressobj(6, zlib.DEFLATED, 31)
     body, lines = bytearray(), 0
     until = time.monotonic() + PART_SECONDS
-    while section < len(SECTIONS) and len(body) < PART_BYTES and time.monotonic() < until:
-        rows, following = SECTIONS[section](job, place)
+    while section < len(sections) and len(body) < PART_BYTES and time.monotonic() < until:
+        rows, following = sections[section](job, place)
         for row in rows:
             body += zipping.compress(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         lines += len(rows)
         section, place = (section, following) if following is not None else (section + 1, "")
     body += zipping.flush()
     return files.put(job, bytes(body), lines), json.dumps([section, place]) if section < len(
-        SECTIONS
+        sections
     ) else None

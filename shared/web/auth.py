@@ -48,6 +48,7 @@ SCOPES = {
     "promotions:write": "change promotions and tax rates",
     "loyalty:read": "read points, tiers and the loyalty programme",
     "loyalty:write": "change the loyalty programme, give and take points by hand",
+    "recommendations:read": "read recommendations, report what shoppers took of them",
     "policy:read": "read routing policies, and the costs in decisions",
     "policy:write": "change routing policies",
     "kpis:read": "read KPIs, and the costs in them",

@@ -139,7 +139,7 @@ def everything() -> str:
 def of_person(profile_id: str) -> list[str]:
     """Where the id stands beside its tombstone, its closed wallet, its job and who has read of the
     person."""
-    closed = {f"WALLET#{profile_id} POINTS"}
+    closed = {f"WALLET#{profile_id} POINTS", f"AGAIN#{profile_id} BOUGHT"}
     rows = [row for made in TABLES for row in shop.items(made.name)]
     return [
         f"{row['pk']} {row['sk']}"
