@@ -14,7 +14,7 @@ import pytest
 README = Path(__file__).resolve().parent.parent.parent / "shared" / "README.md"
 
 FLOORS = (
-    "webhooks kpis",
+    "webhooks kpis plans",
     "orders",
     "loyalty",
     "cards customers pricing routing",
