@@ -17,6 +17,7 @@ from infra.stacks.events import Events
 from infra.stacks.kpis import Kpis
 from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
+from infra.stacks.plans import Plans
 from infra.stacks.pricing import Pricing
 from infra.stacks.reference import Reference
 from infra.stacks.stock import Stock
@@ -66,6 +67,7 @@ def build(app: App) -> None:
     )
     loyalty = Loyalty(app, named("Loyalty"), platform, data=data, events=events, env=where)
     kpis = Kpis(app, named("Kpis"), platform, data=data, events=events, env=where)
+    plans = Plans(app, named("Plans"), platform, data=data, events=events, env=where)
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -88,6 +90,7 @@ def build(app: App) -> None:
             "customers": customers.api,
             "loyalty": loyalty.api,
             "kpis": kpis.api,
+            "plans": plans.api,
             "webhooks": webhooks.api,
         },
         env=where,

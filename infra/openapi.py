@@ -31,6 +31,7 @@ AREAS = (
     "customers",
     "loyalty",
     "kpis",
+    "plans",
     "webhooks",
     "service",
 )
@@ -58,6 +59,7 @@ AREA_OF_PATH = {
     "customers": "customers",
     "loyalty": "loyalty",
     "kpis": "kpis",
+    "plans": "plans",
     "webhooks": "webhooks",
     "health": "service",
     "openapi.json": "service",

@@ -130,6 +130,7 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "startWave": ("forbidden", "not_found", "conflict"),
     "getPunctuality": ("forbidden",),
     "getKpi": ("forbidden",),
+    "listLostDemand": ("forbidden",),
     "getWave": ("forbidden", "conflict"),
     "pickWave": ("forbidden", "conflict"),
     "getWavePickList": ("forbidden", "conflict"),

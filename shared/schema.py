@@ -81,6 +81,7 @@ LOYALTY = Table(
 )
 
 KPIS = Table("kpis", stream=True, ttl="ttl")
+PLANS = Table("plans", ttl="ttl")
 
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
@@ -96,6 +97,7 @@ TABLES = (
     CUSTOMERS,
     LOYALTY,
     KPIS,
+    PLANS,
     WEBHOOKS,
 )
 
