@@ -131,6 +131,8 @@ EXPLICIT: Mapping[str, tuple[str, ...]] = {
     "getPunctuality": ("forbidden",),
     "getKpi": ("forbidden",),
     "listLostDemand": ("forbidden",),
+    "getForecast": ("forbidden", "not_found"),
+    "getReplenishment": ("forbidden", "not_found"),
     "getWave": ("forbidden", "conflict"),
     "pickWave": ("forbidden", "conflict"),
     "getWavePickList": ("forbidden", "conflict"),

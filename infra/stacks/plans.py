@@ -39,6 +39,9 @@ class Plans(Stack):
             memory=1024,
         )
         data.let(self.api, schema.PLANS, "dynamodb:Query")
+        data.let(self.api, schema.STOCK, "dynamodb:Query")
+        for read in (schema.AVAILABILITY, schema.CATALOG, schema.CONFIG):
+            data.let(self.api, read, *READ)
 
         follow_orders = Function(
             self,
