@@ -14,6 +14,7 @@ from infra.cli.feed import feed
 from infra.cli.group import JSON, Commands
 from infra.cli.order import order
 from infra.cli.output import Mode
+from infra.cli.plan import plan
 from infra.cli.postal_codes import postal_codes
 from infra.cli.prices import prices
 from infra.cli.rebuild import rebuild
@@ -71,6 +72,7 @@ for command in (
     redrive,
     replay,
     what_if,
+    plan,
     audit,
     export,
     rebuild,

@@ -11,12 +11,10 @@ from shared.availability.model.sales import Prior, Sales
 from shared.availability.store import packs
 from shared.catalog import store as catalog
 from shared.catalog.model import Product
-from shared.orders.model import Order
 from shared.plans import planning
-from shared.plans.counting import count_wanted
 from tests.support import shop
 from tests.support.requests import answered, request
-from tests.support.shop import line
+from tests.support.wanted import ordered
 
 Body = dict[str, Any]
 
@@ -24,18 +22,6 @@ Body = dict[str, Any]
 @pytest.fixture(autouse=True)
 def stocked(fake_tables: None) -> None:
     shop.stocked({"A": {"denver": 5, "omaha": 50}, "B": {"denver": 1}})
-
-
-def ordered(sku: str, units: int, days: range, place: str = "denver") -> None:
-    """An order of so many units, to collect at a location, as many days ago."""
-    now = datetime.now(UTC).replace(hour=20)
-    draft = shop.order("o", replace(line("1", sku, units), method="pickup", location_id=place))
-
-    def placed(ago: int) -> Order:
-        name = f"{sku}-{place}-{ago}"
-        return replace(draft, order_id=name, placed_at=now - timedelta(days=ago), version=1)
-
-    count_wanted([placed(ago) for ago in days], now)
 
 
 def call(name: str, **query: str) -> tuple[int, Body]:

@@ -16,6 +16,7 @@ COMMANDS = (
     "redrive",
     "replay",
     "what-if",
+    "plan",
     "audit",
     "export",
     "rebuild",
