@@ -18,6 +18,7 @@ from infra.stacks.events import Events
 from infra.stacks.kpis import Kpis
 from infra.stacks.loyalty import Loyalty
 from infra.stacks.orders import Orders
+from infra.stacks.plans import Plans
 from infra.stacks.pricing import Pricing
 from infra.stacks.recommendations import Recommendations
 from infra.stacks.reference import Reference
@@ -71,6 +72,7 @@ def build(app: App) -> None:
     recommendations = Recommendations(
         app, named("Recommendations"), platform, data=data, events=events, env=where
     )
+    plans = Plans(app, named("Plans"), platform, data=data, events=events, env=where)
     webhooks = Webhooks(
         app, named("Webhooks"), platform, data=data, events=events, access=access, env=where
     )
@@ -94,6 +96,7 @@ def build(app: App) -> None:
             "loyalty": loyalty.api,
             "kpis": kpis.api,
             "recommendations": recommendations.api,
+            "plans": plans.api,
             "webhooks": webhooks.api,
         },
         env=where,

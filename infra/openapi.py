@@ -32,6 +32,7 @@ AREAS = (
     "loyalty",
     "kpis",
     "recommendations",
+    "plans",
     "webhooks",
     "service",
 )
@@ -60,6 +61,7 @@ AREA_OF_PATH = {
     "loyalty": "loyalty",
     "kpis": "kpis",
     "recommendations": "recommendations",
+    "plans": "plans",
     "webhooks": "webhooks",
     "health": "service",
     "openapi.json": "service",

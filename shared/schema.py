@@ -82,6 +82,7 @@ LOYALTY = Table(
 
 KPIS = Table("kpis", stream=True, ttl="ttl")
 RECOMMENDATIONS = Table("recommendations", ttl="ttl", personal=True)
+PLANS = Table("plans", ttl="ttl")
 
 WEBHOOKS = Table("webhooks", ttl="ttl")
 
@@ -98,6 +99,7 @@ TABLES = (
     LOYALTY,
     KPIS,
     RECOMMENDATIONS,
+    PLANS,
     WEBHOOKS,
 )
 

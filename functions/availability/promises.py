@@ -1,5 +1,6 @@
 """The routes of promises. They run the order router, so the orders Lambda answers them."""
 
+from shared.errors import OutOfStock
 from shared.orders import promising
 from shared.orders.contract.promises import (
     PromiseHeld,
@@ -7,6 +8,7 @@ from shared.orders.contract.promises import (
     PromiseInput,
     PromisesAnswer,
 )
+from shared.plans.losing import note_lost, short_of_refusal
 from shared.web.api import caller_of, now_in_milliseconds, request_of, routes
 from shared.web.auth import needs
 
@@ -23,7 +25,12 @@ router = routes()
 )
 def promise(body: PromiseInput) -> PromisesAnswer:
     caller_of(router).must_see(body.channel)
-    return promising.promises(body, now_in_milliseconds())
+    now = now_in_milliseconds()
+    answer = promising.promises(body, now)
+    if answer.short:
+        missing = [(row.sku, body.pickup_at, row.wanted - row.sellable) for row in answer.short]
+        note_lost(missing, body.delivery_place(), body.shopper(), body.channel, now)
+    return answer
 
 
 @router.post(
@@ -41,4 +48,10 @@ def promise(body: PromiseInput) -> PromisesAnswer:
 def hold_promise(body: PromiseHoldInput) -> PromiseHeld:
     caller, request = caller_of(router), request_of(router)
     caller.must_see(body.channel)
-    return PromiseHeld.model_validate_json(promising.hold(body, request, now_in_milliseconds()))
+    now = now_in_milliseconds()
+    try:
+        return PromiseHeld.model_validate_json(promising.hold(body, request, now))
+    except OutOfStock as refused:
+        missing = short_of_refusal(refused.data["short"])
+        note_lost(missing, body.delivery_place(), body.shopper(), body.channel, now)
+        raise

@@ -25,7 +25,7 @@ from functions.orders.requests import (
     states,
     with_payments,
 )
-from shared.errors import NotFound, VersionMismatch, invalid
+from shared.errors import NotFound, OutOfStock, VersionMismatch, invalid
 from shared.orders import buyers, changing, model, pausing, placing, searching, store
 from shared.orders.contract.common import Words, units
 from shared.orders.contract.decisions import DecisionAnswer, decision_answer
@@ -61,6 +61,7 @@ from shared.orders.model import (
 from shared.orders.model.revising import Revised, revise
 from shared.orders.reading import check_destination
 from shared.orders.store.search import RowEnd
+from shared.plans.losing import note_lost, short_of_refusal
 from shared.pricing.tokens import read_token
 from shared.web.api import (
     answered_with,
@@ -112,17 +113,22 @@ def place_order(body: OrderInput) -> Response[Any]:
     may_sell_cards(caller, body)
     quote = read_token(body.quote_token) if body.quote_token is not None else None
     draft = body.order(body.order_id or store.order_id_of_request(request), now, quote)
-    text = placing.place(
-        draft,
-        request,
-        caller.actor,
-        now,
-        answer_for(caller),
-        buyer=lambda: buyers.find_buyer(
-            body.customer, request, now, caller, quote.profile_id if quote else None
-        ),
-        pay=lambda draft: with_payments(draft, body, caller, now),
-    )
+    try:
+        text = placing.place(
+            draft,
+            request,
+            caller.actor,
+            now,
+            answer_for(caller),
+            buyer=lambda: buyers.find_buyer(
+                body.customer, request, now, caller, quote.profile_id if quote else None
+            ),
+            pay=lambda draft: with_payments(draft, body, caller, now),
+        )
+    except OutOfStock as refused:
+        missing = short_of_refusal(refused.data["short"])
+        note_lost(missing, draft.ship_to, body.shopper(request.name), body.channel, now)
+        raise
     return stored_answer(HTTPStatus.CREATED, text)
 
 

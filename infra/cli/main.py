@@ -15,6 +15,7 @@ from infra.cli.group import JSON, Commands
 from infra.cli.kpis import kpis
 from infra.cli.order import order
 from infra.cli.output import Mode
+from infra.cli.plan import plan
 from infra.cli.postal_codes import postal_codes
 from infra.cli.prices import prices
 from infra.cli.rebuild import rebuild
@@ -73,6 +74,7 @@ for command in (
     replay,
     what_if,
     kpis,
+    plan,
     audit,
     export,
     rebuild,

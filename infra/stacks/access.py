@@ -59,6 +59,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
         "loyalty:write",
         "kpis:read",
         "kpis:write",
+        "plans:read",
         "channel:all",
     ),
     "ops": (*SCOPES, "channel:all", "location:all", *trusted("all")),

@@ -117,6 +117,7 @@ class Orders(Stack):
         data.let(self.api, schema.PRICING, "dynamodb:GetItem", "dynamodb:ConditionCheckItem")
         data.let(self.api, schema.PRICING, "dynamodb:PutItem")
         data.let(self.api, schema.CONFIG, "dynamodb:PutItem")  # the result of a what-if
+        data.let(self.api, schema.PLANS, "dynamodb:PartiQLInsert")  # lost demand
         data.let(self.api, schema.CUSTOMERS, *READ, *WRITE)
         data.let(self.api, schema.SEARCH, "dynamodb:Query", "dynamodb:UpdateItem")
         data.let(self.api, schema.ORDERS, "dynamodb:BatchWriteItem")  # the erasure of a guest

@@ -53,6 +53,7 @@ SCOPES = {
     "policy:write": "change routing policies",
     "kpis:read": "read KPIs, and the costs in them",
     "kpis:write": "state what selling costs",
+    "plans:read": "read demand, forecasts and plans",
     "webhooks:read": "read own webhooks",
     "webhooks:write": "subscribe own webhooks to events",
     "ops": "operate the system",

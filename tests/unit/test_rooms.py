@@ -15,7 +15,7 @@ README = Path(__file__).resolve().parent.parent.parent / "shared" / "README.md"
 
 FLOORS = (
     "webhooks",
-    "kpis recommendations",
+    "kpis plans recommendations",
     "orders",
     "loyalty",
     "cards customers pricing routing",

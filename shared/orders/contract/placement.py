@@ -229,6 +229,17 @@ class OrderInput(Input):
             draft = replace(draft, **order_quote(quote))
         return draft if self.cards() or self.price_hold_id else self.paid(draft, {})
 
+    def shopper(self, otherwise: str) -> str:
+        """What tells the buyer from others: the profile, else the source's id of the person, else
+        name and address; ``otherwise`` when nothing is known."""
+        if isinstance(self.customer, KnownCustomer):
+            return self.customer.profile_id
+        if self.customer is not None:
+            return f"{self.customer.source}\n{self.customer.source_id}"
+        if self.ship_to is not None and self.ship_to.lines is not None:
+            return f"{self.ship_to.name}\n{self.ship_to.lines}\n{self.ship_to.postal_code}"
+        return otherwise
+
     def cards(self) -> dict[str, CardTenderInput]:
         """The cards that pay, by the JSON path of their payments."""
         return {path: one.card for path, one in self._tendered().items() if one.card is not None}

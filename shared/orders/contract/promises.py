@@ -13,6 +13,7 @@ from shared.orders.contract.common import MOST_LINES, Ordered
 from shared.orders.contract.contacts import ShipTo
 from shared.orders.contract.fulfillments import FulfillmentPromise
 from shared.orders.model import (
+    DeliveryPlace,
     Line,
     Method,
     Order,
@@ -22,6 +23,7 @@ from shared.web.contract import (
     Answer,
     Channel,
     Count,
+    Id,
     Input,
     Instant,
     InstantInput,
@@ -51,6 +53,9 @@ class PromiseInput(Input):
     """Where the cart could be delivered."""
     pickup_at: LocationId | None = None
     """The location where the shopper would collect the cart."""
+    session: Id | None = None
+    """The shopper's session, by a name of the channel. What nobody can sell counts once a day for a
+    session as lost demand; without one, once for a cart and place."""
     pickup_nearby: Annotated[int, Strict(), Ge(0), Le(10)] = 0
     """Number of additional pickup locations to offer, nearest to `pickup_at` or else `ship_to`."""
 
@@ -59,6 +64,17 @@ class PromiseInput(Input):
         if self.ship_to is None and self.pickup_at is None:
             raise ValueError("give ship_to, pickup_at or both")
         return self
+
+    def delivery_place(self) -> DeliveryPlace | None:
+        return self.ship_to.place() if self.ship_to else None
+
+    def shopper(self) -> str:
+        """The session, else the cart and its place: what tells the shopper from others."""
+        if self.session is not None:
+            return f"{self.channel}\n{self.session}"
+        to = self.ship_to
+        place = (self.pickup_at, to and to.postal_code, to and to.lines)
+        return f"{self.channel}\n{sorted(line.sku for line in self.lines)}\n{place}"
 
     def cart_id(self, as_of: datetime) -> str:
         """The id of the cart in the answer of ``as_of``; a hold of its options has the same id."""
@@ -95,7 +111,7 @@ class PromiseInput(Input):
                 for sku, quantity in units.items()
             ),
             service_level=service_level,
-            ship_to=self.ship_to.place() if self.ship_to else None,
+            ship_to=self.delivery_place(),
         )
 
 

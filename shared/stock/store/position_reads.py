@@ -60,6 +60,26 @@ def positions_page(
     return rows, rows[-1].location_id if page.last and rows else None
 
 
+def skus_at(location_id: str, limit: int, after: str | None = None) -> tuple[list[str], str | None]:
+    """At most ``limit`` SKUs behind ``after`` that have a position at the location, and the SKU to
+    continue after (index ``by_location``, eventually consistent)."""
+    page = tables.query_page(
+        stock_table(),
+        "location_key = :location AND pk BETWEEN :first AND :last",
+        to_item(
+            {
+                ":location": f"LOC#{location_id}",
+                ":first": "SKU#" if after is None else f"SKU#{after}!",
+                ":last": "SKU#~",
+            }
+        ),
+        limit,
+        IndexName="by_location",
+    )
+    skus = [str(item["pk"]).removeprefix("SKU#") for item in page.items]
+    return skus, skus[-1] if page.last and skus else None
+
+
 def positions_of(
     places: Iterable[PositionKey], *, consistent: bool = False
 ) -> dict[PositionKey, Position]:

@@ -17,6 +17,7 @@ COMMANDS = (
     "replay",
     "what-if",
     "kpis",
+    "plan",
     "audit",
     "export",
     "rebuild",
