@@ -14,7 +14,7 @@ more.
 
 from dataclasses import dataclass
 
-from shared.plans.model.forecast import Calendar, Distribution, Forecast, State, Trend, forecast
+from shared.plans.model.forecast import Distribution, Forecast
 
 DAYS_OF_YEAR = 365
 
@@ -118,18 +118,6 @@ def replenishment(
         service=_suffices(demand, stock + quantity),
         reason=reason,
     )
-
-
-def plan(
-    state: State,
-    calendar: Calendar,
-    trend: Trend,
-    stock: tuple[int, int],
-    terms: Terms,
-    money: Money,
-) -> Replenishment:
-    """The order for a shelf from its state; ``stock`` is what is available and expected."""
-    return replenishment(forecast(state, terms.days, calendar, trend), *stock, terms, money)
 
 
 def _packs(

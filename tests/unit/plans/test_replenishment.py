@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.plans.model.forecast import Calendar, Forecast, State, Trend, after_day, forecast
-from shared.plans.model.replenishment import Money, Terms, overage, plan, replenishment
+from shared.plans.model.forecast import Forecast
+from shared.plans.model.replenishment import Money, Terms, overage, replenishment
 from tests.support.profiles import examples
 
 WEEK = Forecast((2.0,) * 7, variance=30.0)
@@ -73,16 +73,6 @@ def test_a_unit_too_many_costs_more_at_the_end_of_a_season() -> None:
     ratio_within, ratio_last = Money(400, within).ratio, Money(400, last).ratio
     assert ratio_within > 0.98
     assert ratio_last == pytest.approx(400 / (400 + last))
-
-
-def test_a_plan_of_a_state_covers_lead_time_and_review() -> None:
-    state = State()
-    for _ in range(40):
-        state = after_day(state, 2.0)
-    order = plan(state, Calendar(0), Trend(), (0, 0), terms(), DEAR)
-    assert order.days == 7
-    assert order.mean == pytest.approx(14.0)
-    assert order.variance == pytest.approx(forecast(state, 7, Calendar(0)).variance)
 
 
 @given(
