@@ -1,4 +1,4 @@
-"""Fits what goes with what and what suits whom, once a day (shared/recommendations/fitting.py)."""
+"""Fits what suits whom, once a day (shared/recommendations/fitting.py)."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime

@@ -1,70 +1,35 @@
 """Fit which items predict one another: a ridge regression of each item on its nearest ones. Pure.
 
 For an item ``j`` and its neighbours ``N`` the weights ``w`` minimize the squared error with which
-the other items of a basket (or of a home) predict whether ``j`` is in it, plus ``ridge`` times
+the other items of a home predict whether it buys ``j``, too, plus ``ridge`` times
 their squares: ``(G_NN + ridge I) w = G_Nj``, where ``G`` counts how often two items are together.
 With all items as neighbours it is EASE (Steck, "Embarrassingly Shallow Autoencoders", WWW 2019),
 which needs the inverse of one matrix; with 100 each item takes some 20 ms of plain Python, and the
 items are independent.
 
-Baskets share few items each: their pairs are counted beforehand, some 2 million of 100,000 baskets
-(350 MB). Homes share many: who has an item is kept as the bits of one whole number, and two items
-are counted by one AND.
+Who has an item is kept as the bits of one whole number, and two items are counted by one AND:
+20,000 homes of 5,000 items take 13 MB.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
 from math import sqrt
 from operator import mul
-from typing import Protocol
-
-from shared.recommendations.model.counters import share
 
 NEIGHBOURS = 100
 KEPT = 50
 """Predicted items that each item keeps."""
 
 
-class Occurrences(Protocol):
-    """Which items occur together. ``alone`` has the weight of each item by itself."""
-
-    @property
-    def alone(self) -> Mapping[str, float]: ...
-
-    def together(self, one: str, others: Sequence[str]) -> list[float]:
-        """The weight of those that have the item, and each of the others."""
-        ...
-
-
-class OfBaskets:
-    """A basket of ``n`` items weighs the ``sqrt(n)``-th part, as among the counters of partners."""
-
-    def __init__(self, baskets: Iterable[Collection[str]], items: set[str]) -> None:
-        self._rows: dict[str, dict[str, int]] = {sku: {} for sku in sorted(items)}
-        for skus in baskets:
-            known = [sku for sku in skus if sku in items]
-            weight = share(len(skus)) if skus else 0
-            for sku in known:
-                row = self._rows[sku]
-                for other in known:
-                    row[other] = row.get(other, 0) + weight
-        self.alone: Mapping[str, float] = {sku: row.get(sku, 0) for sku, row in self._rows.items()}
-
-    def together(self, one: str, others: Sequence[str]) -> list[float]:
-        row = self._rows[one]
-        return [row.get(other, 0) for other in others]
-
-
 class OfHomes:
-    """All homes weigh the same."""
+    """Which homes have which items: the bits of one whole number for each item."""
 
     def __init__(self, homes: Sequence[Collection[str]], items: set[str]) -> None:
         self._bits = _bits(homes, items)
-        self.alone: Mapping[str, float] = {
-            sku: self._bits[sku].bit_count() for sku in sorted(self._bits)
-        }
+        self.alone = {sku: self._bits[sku].bit_count() for sku in sorted(self._bits)}
 
-    def together(self, one: str, others: Sequence[str]) -> list[float]:
+    def together(self, one: str, others: Sequence[str]) -> list[int]:
+        """How many homes have the item, and each of the others."""
         own, bits = self._bits[one], self._bits
         return [(own & bits[other]).bit_count() for other in others]
 
@@ -85,7 +50,7 @@ def _bits(groups: Sequence[Collection[str]], items: set[str]) -> dict[str, int]:
 
 
 def most_common(groups: Iterable[Collection[str]], most: int) -> set[str]:
-    """The items that most of the baskets (or homes) have."""
+    """The items that most of the homes have."""
     counts: dict[str, int] = {}
     for skus in groups:
         for sku in skus:
@@ -93,7 +58,7 @@ def most_common(groups: Iterable[Collection[str]], most: int) -> set[str]:
     return set(nlargest(most, counts, key=lambda sku: (counts[sku], sku)))
 
 
-def neighbours(found: Occurrences, sku: str) -> list[tuple[str, float]]:
+def neighbours(found: OfHomes, sku: str) -> list[tuple[str, int]]:
     """The items that are most often with it, for what they are (by their cosine), and how often."""
     others = list(found.alone)
     counts = zip(found.together(sku, others), found.alone.values(), others, strict=True)
@@ -105,7 +70,7 @@ def neighbours(found: Occurrences, sku: str) -> list[tuple[str, float]]:
     return [(other, count) for _, other, count in nlargest(NEIGHBOURS, near)]
 
 
-def predictors(found: Occurrences, sku: str, ridge: float) -> dict[str, float]:
+def predictors(found: OfHomes, sku: str, ridge: float) -> dict[str, float]:
     """The weights by which its neighbours predict the item."""
     near = neighbours(found, sku)
     names = [name for name, _ in near]
@@ -157,7 +122,7 @@ def kept(columns: Iterable[tuple[str, Mapping[str, float]]]) -> Predicted:
     }
 
 
-def fitted(found: Occurrences, ridge: float) -> Iterator[tuple[str, dict[str, float]]]:
+def fitted(found: OfHomes, ridge: float) -> Iterator[tuple[str, dict[str, float]]]:
     """The predictors of each item."""
     for sku in sorted(found.alone):
         yield sku, predictors(found, sku, ridge)

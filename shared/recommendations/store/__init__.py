@@ -4,7 +4,7 @@
     AGAIN#<home>                  BOUGHT      what a home buys: {version, bought, fitted, ttl};
                                               {version, closed_at} of an erased person
     WITH#<sku>                    PARTNERS    what an item is bought with: {version, baskets,
-                                              weight, partners, fitted, ttl}
+                                              weight, partners, ttl}
     POPULAR#<location>#<dept>     SOLD        what is bought most there: {version, sold, ttl};
                                               ``all`` for everywhere, no department for all
     NEW                           ITEMS       items with few baskets: {version, days}
@@ -13,8 +13,8 @@
     MODEL                         HEAD, PART# the nightly fit (models.py)
 
 ``bought``, ``partners``, ``sold`` and ``fitted`` are compressed JSON (packing.py). The worker of
-orders writes all rows but those of the feedback and the fit; ``fitted`` of an item is of the
-nightly fit, ``fitted`` of a home is made from its model whenever the home buys.
+orders writes all rows but those of the feedback and the fit. ``fitted`` is what suits a home: it is
+made from the model of the fit whenever the home buys.
 
 A mark and all rows of its order are written in one transaction, each on the version that was read:
 an order is counted once, and what a newer version of it changes is counted as a difference.

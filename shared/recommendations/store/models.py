@@ -2,7 +2,6 @@
 
     MODEL   HEAD                {stamp, parts, at, ttl}
     MODEL   PART#<stamp>#<nn>   {data, ttl}         which items of a home predict which others
-    WITH#<sku> PARTNERS         {fitted}            what goes with an item
 
 5,000 items predict 250,000 others: 3 parts of 300 KB. Parts of an earlier night expire.
 """
@@ -10,22 +9,18 @@
 import json
 import random
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from shared.aws import dynamodb as tables
 from shared.aws.cache import Cached
 from shared.aws.dynamodb import Key
-from shared.aws.expression import Update
 from shared.aws.items import to_item
 from shared.instants import rfc3339
 from shared.recommendations.model.fitting import Predicted
-from shared.recommendations.model.ranking import Suggested
 from shared.recommendations.store import rows
-from shared.recommendations.store.packing import THOUSANDTHS, basket_of_text, pack_fitted
+from shared.recommendations.store.packing import THOUSANDTHS
 
 PART = 300_000
 KEPT = timedelta(days=10)
@@ -33,65 +28,38 @@ KEPT = timedelta(days=10)
 CACHED_SECONDS = 600
 SEGMENTS = 500
 PAGE = 1_000
-THREADS = 8
 
 
-@dataclass(slots=True)
-class Sample:
-    """Baskets and homes, each as its SKUs."""
-
-    baskets: list[tuple[str, ...]] = field(default_factory=list)
-    homes: list[tuple[str, ...]] = field(default_factory=list)
-
-
-def sample(most_baskets: int, most_homes: int, seed: int, ended: Callable[[], bool]) -> Sample:
-    """Reads random segments of the table until there are enough of both, or none is left."""
-    found = Sample()
+def sample(most: int, seed: int, ended: Callable[[], bool]) -> list[tuple[str, ...]]:
+    """What some homes buy: of random segments of the table, until there are enough, or none is
+    left."""
+    found: list[tuple[str, ...]] = []
     order = list(range(SEGMENTS))
     random.Random(seed).shuffle(order)
     for segment in order:
-        if ended() or (len(found.baskets) >= most_baskets and len(found.homes) >= most_homes):
+        if ended() or len(found) >= most:
             break
-        _read_segment(segment, found)
-    return Sample(found.baskets[:most_baskets], found.homes[:most_homes])
+        found += _homes(segment)
+    return found[:most]
 
 
-def _read_segment(segment: int, found: Sample) -> None:
+def _homes(segment: int) -> Iterator[tuple[str, ...]]:
     after = None
     while True:
         page = tables.scan_page(
             rows.table(),
             PAGE,
             after,
-            FilterExpression="begins_with(pk, :order) OR sk = :bought",
-            ExpressionAttributeValues=to_item({":order": "ORDER#", ":bought": "BOUGHT"}),
+            FilterExpression="sk = :bought AND attribute_exists(bought)",
+            ExpressionAttributeValues=to_item({":bought": "BOUGHT"}),
             Segment=segment,
             TotalSegments=SEGMENTS,
         )
         for row in page.items:
-            if "basket" in row:
-                found.baskets.append(basket_of_text(row["basket"]).names)
-            elif "bought" in row:
-                found.homes.append(tuple(rows.again_of(row).items))
+            yield tuple(rows.again_of(row).items)
         after = page.last
         if after is None:
             return
-
-
-def save_partners(predicted: Mapping[str, Suggested]) -> int:
-    """Writes what goes with each item. Returns the number of items."""
-
-    def write(entry: tuple[str, Suggested]) -> None:
-        sku, row = entry
-        key = rows.partners_key(sku)
-        update = Update()
-        update.set("fitted", pack_fitted(row))
-        # Holds while the worker of orders has a row of the item: the fit makes none.
-        update.require("attribute_exists(version)")
-        tables.write("update_item", **update.request(key.table, key.pk, key.sk))
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return sum(1 for _ in pool.map(write, predicted.items()))
 
 
 def save_model(predicted: Predicted, now: datetime) -> None:

@@ -50,12 +50,8 @@ def read(homes: Iterable[str], cart: Sequence[str]) -> Read:
 
 
 def _ranked(row: rows.Row) -> Suggested:
-    """The partners by the nightly fit, or by the counters while it has not seen the item."""
-    if row is None:
-        return ()
-    if "fitted" in row:
-        return unpack_fitted(row["fitted"])
-    return rows.partners_of(row).ranked()[:MOST_RANKED] if "partners" in row else ()
+    """The partners by their scores, the best first."""
+    return () if row is None else rows.partners_of(row).ranked()[:MOST_RANKED]
 
 
 def popular(*places: Place) -> list[list[str]]:

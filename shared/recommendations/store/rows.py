@@ -148,8 +148,7 @@ def _part(key: Key, values: Mapping[str, Any], before: Row, now: datetime) -> Pa
     version = version_of(before)
     update.set("version", version + 1)
     update.set("ttl", int((now + ROWS_KEPT).timestamp()))
-    # Holds while nobody has counted anything in the row since it was read. (The nightly fit writes
-    # another attribute of a row of partners, and leaves the version.)
+    # Holds while nobody has written the row since it was read.
     if version:
         update.require("version = {}", version)
     else:

@@ -2,13 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.recommendations.fitting import (
-    BASKET_RIDGE,
-    HOME_RIDGE,
-    MOST_BASKETS,
-    MOST_HOMES,
-    MOST_ITEMS,
-)
+from shared.recommendations.fitting import MOST_HOMES, MOST_ITEMS, RIDGE
 from shared.recommendations.model import fitting
 from shared.recommendations.model.baskets import Basket, Change
 from shared.recommendations.model.counters import Counters, places_of
@@ -49,17 +43,9 @@ def _touched(rows: Counters, batch: Sequence[Basket]) -> Counters:
     )
 
 
-def going_together(baskets: Sequence[Basket], tell: Tell) -> Predicted:
-    """What the nightly fit keeps of the items, from the latest baskets."""
-    names = [basket.names for basket in baskets[-MOST_BASKETS:]]
-    items = fitting.most_common(names, MOST_ITEMS)
-    tell(f"fitting {len(items):,} items to {len(names):,} baskets")
-    return fitting.kept(fitting.fitted(fitting.OfBaskets(names, items), BASKET_RIDGE))
-
-
 def suiting(rows: Counters, tell: Tell) -> Predicted:
     """The model of what suits a home, from the rows of the homes."""
     homes = [tuple(again.items) for again in rows.again.values()][:MOST_HOMES]
     items = fitting.most_common(homes, MOST_ITEMS)
     tell(f"fitting {len(items):,} items to {len(homes):,} homes")
-    return fitting.kept(fitting.fitted(fitting.OfHomes(homes, items), HOME_RIDGE))
+    return fitting.kept(fitting.fitted(fitting.OfHomes(homes, items), RIDGE))

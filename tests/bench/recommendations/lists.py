@@ -8,7 +8,7 @@ from shared.recommendations.model.counters import EVERYWHERE, Counters
 from shared.recommendations.model.fitting import Predicted, new_to
 from shared.recommendations.model.ranking import Suggested, bought_before, goes_with
 from shared.recommendations.store.reading import MOST_RANKED, MOST_ROWS
-from tests.bench.recommendations.learning import counted, going_together, suiting
+from tests.bench.recommendations.learning import counted, suiting
 from tests.bench.recommendations.shopping import MOST_BOUGHT, Case, Weeks, weeks
 from tests.bench.report import Row, Table, Tell
 
@@ -25,7 +25,7 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     rows = counted(split.train, tell)
     yield Table(
         f"of 10 suggestions, weeks {last + 1}-{until} from weeks 1-{last}",
-        [*_carts(split, rows, tell), *_homes(split, rows, tell)],
+        [*_carts(split, rows), *_homes(split, rows, tell)],
         (
             f"{len(split.train):,} baskets of {len(split.before):,} households; the",
             f"{MOST_BOUGHT:,} items that most of them bought, {split.share:.0%} of the lines.",
@@ -38,16 +38,13 @@ def tables(quick: bool, tell: Tell) -> Iterator[Table]:
     )
 
 
-def _carts(split: Weeks, rows: Counters, tell: Tell) -> Iterator[Row]:
+def _carts(split: Weeks, rows: Counters) -> Iterator[Row]:
     popular = list(rows.popular[EVERYWHERE, ""].items)
     online = {sku: row.ranked()[:MOST_RANKED] for sku, row in rows.partners.items()}
-    nightly = {**online, **going_together(split.train, tell)}
     yield _cart("cart: what is popular", split.cases, lambda _: popular)
-    yield _cart("cart: goes with, online", split.cases, _partners(online))
-    yield _cart("cart: goes with, nightly fit", split.cases, _partners(nightly))
+    yield _cart("cart: goes with", split.cases, _partners(online))
     known = [case for case in split.cases if case.home in rows.again]
-    yield _cart("... online, of a known person", known, _partners(online, rows))
-    yield _cart("... nightly, of a known person", known, _partners(nightly, rows))
+    yield _cart("... of a known person", known, _partners(online, rows))
 
 
 def _partners(

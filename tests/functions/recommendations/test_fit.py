@@ -1,11 +1,10 @@
-"""The nightly fit: what it leaves for items and for homes."""
+"""The nightly fit: the model that it leaves, and what suits a home by it."""
 
 import pytest
 
 from functions.recommendations import fit
 from shared.recommendations.model.baskets import Basket
-from shared.recommendations.model.ranking import Suggested
-from shared.recommendations.store import counting, models, reading, rows
+from shared.recommendations.store import counting, models, rows
 from shared.recommendations.store.counting import Counted
 from shared.recommendations.store.packing import unpack_fitted
 from tests.support import tastes
@@ -41,28 +40,9 @@ def sold(times: int) -> None:
     counting.count(orders, NOW)
 
 
-def scores(sku: str) -> Suggested:
-    return reading.read([], [sku]).partners[sku]
-
-
-def test_what_goes_with_an_item_is_fitted() -> None:
-    sold(120)
-    counted = scores("bread")
-    assert set(dict(counted)) == {"bag", "jam"}
-    done = fit.handler({}, Early())
-    assert done == {"baskets": 120, "homes": 120, "partners": 5, "suiting": 5}
-    fitted = scores("bread")
-    assert fitted != counted
-    assert fitted[0][0] == "jam"
-    tastes.bought("bread", "tea", name="later")
-    assert scores("bread") == fitted
-    assert tastes.baskets("bread") == 61
-    assert [sku for sku, _ in scores("tea")] == ["bread"]
-
-
 def test_what_suits_a_home_is_kept_when_it_buys() -> None:
     sold(120)
-    fit.handler({}, Early())
+    assert fit.handler({}, Early()) == {"homes": 120, "items": 5}
     models.clear()
     made = Basket(NOW.date(), (("bread", ""),), "eve")
     counting.count([Counted("late", 1, made)], NOW, models.model())
@@ -76,7 +56,7 @@ def test_what_suits_a_home_is_kept_when_it_buys() -> None:
 def test_a_small_sample_fits_nothing() -> None:
     sold(20)
     done = fit.handler({}, Early())
-    assert done == {"baskets": 20, "homes": 20, "partners": 0, "suiting": 0}
+    assert done == {"homes": 20, "items": 0}
     assert models.model() == {}
 
 
@@ -85,7 +65,7 @@ def test_a_fit_that_takes_too_long_leaves_the_last_one() -> None:
     fit.handler({}, Early())
     models.clear()
     before = models.model()
-    assert fit.handler({}, Late())["suiting"] == 0
+    assert fit.handler({}, Late())["items"] == 0
     models.clear()
     assert models.model() == before
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-from shared.recommendations.model.counters import share
 from shared.recommendations.model.fitting import (
     KEPT,
-    OfBaskets,
     OfHomes,
     fitted,
     kept,
@@ -21,13 +19,11 @@ def test_the_solution_of_a_small_system() -> None:
     assert solved(matrix, [8.0, 15.0, 11.0]) == pytest.approx([1.0, 2.0, 3.0])
 
 
-def test_pairs_are_counted_by_the_weight_of_their_baskets() -> None:
-    baskets = [("bread", "jam"), ("bread", "jam", "milk"), ("milk",), ()]
-    found = OfBaskets(baskets, {"bread", "jam", "milk"})
-    assert found.together("bread", ["jam", "milk", "soap"]) == ([share(2) + share(3), share(3), 0])
-    assert found.alone == pytest.approx(
-        {"bread": share(2) + share(3), "jam": share(2) + share(3), "milk": share(1) + share(3)}
-    )
+def test_pairs_are_counted_over_homes() -> None:
+    homes = [("bread", "jam"), ("bread", "jam", "milk"), ("milk",), (), ("soap",)]
+    found = OfHomes(homes, {"bread", "jam", "milk"})
+    assert found.alone == {"bread": 2, "jam": 2, "milk": 2}
+    assert found.together("bread", ["jam", "milk"]) == [2, 1]
 
 
 def test_a_pair_is_not_predicted_through_what_everybody_buys() -> None:
