@@ -34,9 +34,9 @@ def plan(
     term of it.
 
     \b
-    norain plan store-0001 --pack 6
-    norain plan store-0001 1082185 --days 14
-    norain plan store-0001 --json | jq '.rows[] | select(.quantity > 0)'
+    norain plan S1027 --pack 6
+    norain plan S1027 1082185 --days 14
+    norain plan S1027 --json | jq '.rows[] | select(.quantity > 0)'
     """
     with Steps() as steps, steps.step("plan"), target.channel(target.load(), client) as http:
         if sku is None:
