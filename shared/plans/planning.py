@@ -104,10 +104,12 @@ def _counter_variance(basis: Basis, days: int) -> float:
 
 
 def forecast_of(sku: str, location_id: str, days: int, now: datetime) -> ShelfForecast:
-    """Raises NotFound."""
+    """Raises NotFound for the location or the product."""
     location = all_locations().get(location_id)
     if location is None:
         raise NotFound(f"there is no location {location_id}", location_id=location_id)
+    if sku not in products([sku]):
+        raise NotFound(f"there is no product {sku}", sku=sku)
     return shelf_forecast(sku, location, days, packs([sku]).get(sku), now)
 
 

@@ -81,6 +81,7 @@ def test_sales_over_the_counter_are_added(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_an_unknown_location_has_no_forecast() -> None:
     assert call("forecast", sku="A", location_id="nowhere")[0] == 404
+    assert call("forecast", sku="NONE", location_id="denver")[0] == 404
     assert call("replenishment", location_id="nowhere")[0] == 404
 
 
