@@ -35,12 +35,14 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What has to be counted of an order: ``before`` was counted of an earlier version of it."""
+    """What has to be counted of an order: ``before`` was counted of an earlier version of it,
+    ``counted``; 0 for an order that was never counted."""
 
     order_id: str
     version: int
     before: Basket | None
     after: Basket
+    counted: int = 0
 
     @property
     def is_empty(self) -> bool:

@@ -54,7 +54,9 @@ def _changes(orders: Sequence[Counted]) -> list[Change]:
     for order in orders:
         mark = rows.mark_of(marks.get(rows.mark_key(order.order_id)))
         if mark.version < order.version:
-            found.append(Change(order.order_id, order.version, mark.basket, order.basket))
+            found.append(
+                Change(order.order_id, order.version, mark.basket, order.basket, mark.version)
+            )
     return found
 
 
@@ -109,7 +111,7 @@ def _touched(changes: Iterable[Change]) -> tuple[list[str], list[str], list[Plac
 
 
 def _parts(changes: Sequence[Change], now: datetime, suiting: Predicted) -> list[Part]:
-    marks = [rows.mark_part(one.order_id, one.version, one.after, now) for one in changes]
+    marks = [rows.mark_part(one, now) for one in changes]
     homes, skus, places = _touched(changes)
     if not homes and not skus:
         return marks

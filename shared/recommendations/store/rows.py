@@ -10,7 +10,7 @@ from shared.aws.expression import Condition, Update
 from shared.aws.items import to_item
 from shared.aws.settings import table_name
 from shared.instants import rfc3339
-from shared.recommendations.model.baskets import WINDOW_DAYS, Basket
+from shared.recommendations.model.baskets import WINDOW_DAYS, Basket, Change
 from shared.recommendations.model.counters import Again, Newcomers, Partners, Place, Popular
 from shared.recommendations.model.ranking import Suggested
 from shared.recommendations.store.packing import (
@@ -98,16 +98,20 @@ def version_of(row: Row) -> int:
     return 0 if row is None else int(row["version"])
 
 
-def mark_part(order_id: str, version: int, basket: Basket, now: datetime) -> Part:
+def mark_part(change: Change, now: datetime) -> Part:
     condition = Condition()
-    # Holds while no mark, or one of an older version of the order, is stored.
-    condition.require("attribute_not_exists(pk) OR version < {}", version)
-    key = mark_key(order_id)
+    if change.counted:
+        # Holds while nobody has counted the order since its mark was read.
+        condition.require("version = {}", change.counted)
+    else:
+        # Holds while the order was never counted.
+        condition.require("attribute_not_exists(pk)")
+    key = mark_key(change.order_id)
     item = {
         "pk": key.pk,
         "sk": key.sk,
-        "version": version,
-        "basket": basket_text(basket),
+        "version": change.version,
+        "basket": basket_text(change.after),
         "ttl": int((now + MARKS_KEPT).timestamp()),
     }
     return {"Put": {"TableName": key.table, "Item": to_item(item), **condition.arguments()}}
