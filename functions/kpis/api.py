@@ -36,9 +36,9 @@ app = api()
     summary="Read KPIs",
     description="KPIs by channel, location or day, some seconds behind. Numerators and "
     "denominators add up over rows. A day is local to the location; before any location has the "
-    "units it is a day in UTC. Sales count on the day of the hand-over. By location, or of one "
-    "location, up to 31 days can be read at once, else 400. A person whose token names locations "
-    "sees those alone.",
+    "units it is a day in UTC. Sales count on the day of the hand-over. Up to 400 days can be read "
+    "at once, by location or of one location up to 31. A person whose token names locations sees "
+    "those alone.",
 )
 def list_kpis(
     first: Annotated[date, Query(alias="from", description="The first day, such as 2026-11-20.")],

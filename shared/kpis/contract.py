@@ -8,10 +8,11 @@ from annotated_types import Ge, Le
 from pydantic import Strict
 
 from shared.instants import rfc3339
-from shared.kpis.model.costs import WHOLE, Rates
+from shared.kpis.model.costs import Rates
 from shared.kpis.model.digest import Digest, Problem
 from shared.kpis.model.figures import Figures
 from shared.kpis.model.kpis import KPIS, By, Kind, Kpi, value_of
+from shared.pricing.model.money import WHOLE
 from shared.web.contract import Answer, Input
 
 MOST_MONEY = 1_000_000_000

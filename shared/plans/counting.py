@@ -35,7 +35,8 @@ def count_wanted(orders: Iterable[Order], now: datetime) -> int:
             return len(counted)
         counted |= {order.order_id for _, order in changed}
         locations = all_locations()
-        wanted.count([(mark, _counted(mark, order, locations)) for mark, order in changed], now)
+        if wanted.count([(mark, _counted(mark, order, locations)) for mark, order in changed], now):
+            return len(counted)
     raise Busy("others count the same orders")
 
 

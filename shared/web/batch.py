@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from shared.aws.events import send
 from shared.aws.settings import setting
 from shared.aws.streams import put_away
+from shared.errors import Busy
 from shared.web.crash import crash
 
 StreamRecord = Mapping[str, Any]
@@ -68,7 +69,8 @@ def together(
 ) -> dict[str, Any]:
     """Does ``work`` once, with what ``read`` makes of the bodies of all messages of a queue. When
     that fails, it does it with each alone, so that one that fails holds up no others: ``work`` must
-    be harmless when it is repeated. Those that cannot be read or fail come again."""
+    be harmless when it is repeated. Those that cannot be read or fail come again, and all of them
+    when a table is Busy: one by one they would ask more of it."""
     values: dict[str, V] = {}
     failed = []
     for message in messages:
@@ -81,6 +83,9 @@ def together(
         return again(failed)
     try:
         work(list(values.values()))
+    except Busy as error:
+        logger.warning("busy", extra={"messages": len(values), **crash(error)})
+        return again([*failed, *values])
     except Exception as error:
         logger.warning("one by one", extra={"messages": len(values), **crash(error)})
     else:

@@ -12,8 +12,6 @@ from shared.routing.model.decision import Destination
 from shared.routing.model.filter import distance_band
 from shared.routing.model.policy import Policy
 
-WHOLE = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Rates:

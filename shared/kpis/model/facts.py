@@ -1,10 +1,9 @@
 """The figures of one order, from its whole document. Pure: the same document gives the same facts,
 so that an order can be counted again at any time.
 
-Shares of a line are rounded as the shopper's refunds are (shared/orders/model/value.py): of a line
-of Q units that cost N, the first k units that are handed over are worth N - floor(N * (Q - k) / Q).
-So the sales of a line less its refunds are, to the cent, what the shopper owes for the units that
-were handed over and not credited.
+Shares of a line are rounded as the shopper's refunds are (shared/orders/model/value.py,
+``amount_of_units``). So the sales of a line less its refunds are, to the cent, what the shopper
+owes for the units that were handed over and not credited.
 """
 
 from collections import Counter
@@ -13,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from shared.kpis.model.costs import NO_RATES, WHOLE, Rates, ServingCost
+from shared.kpis.model.costs import NO_RATES, Rates, ServingCost
 from shared.kpis.model.figures import NOWHERE, ORDER, Cell, Facts, put
 from shared.locations.model import Location
 from shared.orders.model import Fulfillment, Line, Order
 from shared.orders.model.order import OrderEntry, Return
 from shared.orders.model.punctuality import Standings, standings
 from shared.orders.model.states import HANDED_OVER, FulfillmentState
+from shared.orders.model.value import amount_of_units
+from shared.pricing.model.money import WHOLE
 
 GONE: frozenset[FulfillmentState] = frozenset({"resent", "refunded"})
 """Parcels that were sent and whose units the shopper does not have."""
@@ -174,11 +175,8 @@ def _handed_at(part: Fulfillment, order: Order) -> datetime:
 def _between(amount: int, line: Line, before: int, after: int) -> int:
     """What the units of a line after the first ``before`` and up to ``after`` are worth of an
     amount for all units."""
-    return _first(amount, line, after) - _first(amount, line, before)
-
-
-def _first(amount: int, line: Line, units: int) -> int:
-    return amount - amount * (line.quantity - units) // line.quantity
+    first, last = (amount_of_units(amount, units, line.quantity) for units in (before, after))
+    return last - first
 
 
 def _funding(line: Line, shares: Mapping[str, int]) -> int:

@@ -15,12 +15,9 @@ By = Literal["channel", "location", "day"]
 """What a KPI is grouped by."""
 Weights = Mapping[str, int]
 
+NET_SALES: Weights = {"sales": 1, "refunds": -1, "repriced": 1, "shipping": 1, "return_fees": 1}
 CONTRIBUTION: Weights = {
-    "sales": 1,
-    "refunds": -1,
-    "repriced": 1,
-    "shipping": 1,
-    "return_fees": 1,
+    **NET_SALES,
     "funding": 1,
     "goods_cost": -1,
     "goods_back": 1,
@@ -47,13 +44,9 @@ class Kpi:
 KPIS: Mapping[str, Kpi] = {
     "orders": Kpi("orders placed", "count", {"orders": 1}),
     "units": Kpi("units handed over", "count", {"sold_units": 1}),
-    "net_sales": Kpi(
-        "net sales",
-        "money",
-        {"sales": 1, "refunds": -1, "repriced": 1, "shipping": 1, "return_fees": 1},
-    ),
+    "net_sales": Kpi("net sales", "money", NET_SALES),
     "contribution": Kpi("contribution", "money", CONTRIBUTION),
-    "margin": Kpi("contribution of net sales", "share", CONTRIBUTION, {"sales": 1, "refunds": -1}),
+    "margin": Kpi("contribution of net sales", "share", CONTRIBUTION, NET_SALES),
     "basket": Kpi(
         "list value of an order after discounts",
         "money",

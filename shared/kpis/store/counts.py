@@ -100,8 +100,8 @@ def mark_of_item(item: Mapping[str, Any]) -> Mark:
 
 def count(changes: Sequence[tuple[Mark, Mark]], now: datetime) -> bool:
     """Replaces each mark by the one after it, and adds to the sums what has changed. False when
-    somebody else has counted one of the orders meanwhile; then nothing is written by the
-    transaction that had it. Orders that are in other transactions are counted."""
+    some orders must be counted again: somebody else has counted one of them meanwhile, so that
+    nothing of its transaction is written, or one is larger than a transaction."""
     done = True
     for group in _groups(changes):
         sums: Sums = {}
@@ -110,7 +110,8 @@ def count(changes: Sequence[tuple[Mark, Mark]], now: datetime) -> bool:
                 sums.setdefault(key, Counter()).update(figures)
         parts = [_mark_part(before, after, now) for before, after in group]
         parts += [_sum_part(key, figures) for key, figures in sums.items() if any(figures.values())]
-        if tables.transact(parts):
+        cut = any(after.version == before.version for before, after in group)
+        if tables.transact(parts) or cut:
             done = False
     return done
 

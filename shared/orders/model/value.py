@@ -72,15 +72,16 @@ def _totals(order: Order, units: dict[str, int], *, shipping: bool) -> Totals:
 
 def line_value(line: Line, units: int) -> int:
     """What the shopper owes for ``units`` of the line, after its discounts."""
-    return _of_kept(line.net, units, line.quantity)
+    return amount_of_units(line.net, units, line.quantity)
 
 
 def line_tax(line: Line, units: int) -> int:
     """The tax that is added for ``units`` of the line."""
-    return _of_kept(line.tax, units, line.quantity)
+    return amount_of_units(line.tax, units, line.quantity)
 
 
-def _of_kept(amount: int, units: int, quantity: int) -> int:
+def amount_of_units(amount: int, units: int, quantity: int) -> int:
+    """What the first ``units`` of ``quantity`` are of an amount for all of them."""
     return amount - amount * (quantity - units) // quantity
 
 
@@ -107,7 +108,8 @@ def points_back(order: Order) -> int:
         return 0
     paid = order.points
     kept = sum(
-        _of_kept(by_points(line.discounts), kept_units(line), line.quantity) for line in order.lines
+        amount_of_units(by_points(line.discounts), kept_units(line), line.quantity)
+        for line in order.lines
     )
     back = paid.points * max(0, paid.amount - kept) // paid.amount
     return max(paid.returned, back)

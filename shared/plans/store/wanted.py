@@ -65,10 +65,11 @@ def _mark(order_id: str, item: Mapping[str, Any]) -> Mark:
     )
 
 
-def count(changes: Sequence[tuple[Mark, Mark]], now: datetime) -> None:
-    """Replaces each mark by the one after it, and adds what has changed to the units. Writes
-    nothing of a transaction with an order that somebody else has counted meanwhile. An order of 45
-    lines (MOST_LINES) takes 91 of the WRITE_PARTS."""
+def count(changes: Sequence[tuple[Mark, Mark]], now: datetime) -> bool:
+    """Replaces each mark by the one after it, and adds what has changed to the units. False when
+    nothing of a transaction was written, because somebody else has counted one of its orders
+    meanwhile. An order of 45 lines (MOST_LINES) takes 91 of the WRITE_PARTS."""
+    done = True
     for group in _groups(changes):
         sums: Counter[tuple[str, str, date]] = Counter()
         for before, after in group:
@@ -76,7 +77,9 @@ def count(changes: Sequence[tuple[Mark, Mark]], now: datetime) -> None:
                 sums[key] += units
         parts = [_mark_part(before, after, now) for before, after in group]
         parts += [_sum_part(key, units) for key, units in sums.items() if units]
-        tables.transact(parts)
+        if tables.transact(parts):
+            done = False
+    return done
 
 
 def _groups(changes: Sequence[tuple[Mark, Mark]]) -> Iterator[list[tuple[Mark, Mark]]]:

@@ -7,7 +7,6 @@
 A slot takes 1,000 writes a second.
 """
 
-import zlib
 from datetime import date, datetime, timedelta
 
 from shared.aws import dynamodb as tables
@@ -17,6 +16,7 @@ from shared.aws.items import to_item
 from shared.errors import Busy
 from shared.recommendations.store.rows import again_key, table
 from shared.web.idempotency import KEPT_SECONDS, Request
+from shared.web.portions import checksum
 
 SLOTS = 8
 KEPT = timedelta(days=400)
@@ -33,7 +33,7 @@ def record(
 ) -> None:
     """Counts once, however often the request is repeated. Raises KeyReused, Busy."""
     day = now.date()
-    slot = zlib.crc32(request.name.encode()) % SLOTS
+    slot = checksum(request.name) % SLOTS
     parts = [
         _request_part(request, now),
         _count_part(Key(table(), f"TAKEN#{channel}#{kind}#{slot}", _day(day)), shown, taken, now),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shared.errors import Busy
 from shared.web.batch import together
 
 
@@ -43,6 +44,18 @@ def test_what_cannot_be_read_comes_again_and_the_others_are_taken() -> None:
     answer = together([message("a", "1"), message("b", "no number")], int, taken.extend)
     assert taken == [1]
     assert failures(answer) == ["b"]
+
+
+def test_all_come_again_while_a_table_is_busy() -> None:
+    calls: list[list[int]] = []
+
+    def work(numbers: Sequence[int]) -> None:
+        calls.append(list(numbers))
+        raise Busy("the table is throttled")
+
+    answer = together([message(name, name) for name in "12"], int, work)
+    assert calls == [[1, 2]]
+    assert failures(answer) == ["1", "2"]
 
 
 def test_without_a_readable_message_nothing_is_done() -> None:
